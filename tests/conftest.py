@@ -1,0 +1,30 @@
+"""Shared by every test: one async backend, hypothesis without a clock or a database, an environment free of keys."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+try:
+    from hypothesis import HealthCheck, settings
+except ImportError:  # the suite runs without it, less the property tests
+    pass
+else:
+    settings.register_profile(
+        "suite", deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the keys, hosts or proxies of the machine it runs on."""
+    for name in list(os.environ):
+        if name.startswith(("OPENAI_", "STEPFUN_", "STEP_", "AZURE_OPENAI_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name, raising=False)
