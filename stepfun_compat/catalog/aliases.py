@@ -1,0 +1,55 @@
+"""OpenAI's model names and what stands in for them. The first row that matches wins, so the narrow ones come first.
+
+Each row says what makes the new model behave like the old one. Models that answered without reasoning get effort
+`low` and headroom for it; models that reasoned get `medium`. The headroom is a choice, not a fact of StepFun's:
+at effort `low` 400 tokens were still too few for a small answer and 1,500 were enough (api 4.6).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .schema import Alias
+
+HEADROOM: Final = 1500
+"""Tokens added to the cap of a model that did not reason. Overridden by `STEPFUN_TOKEN_HEADROOM`; 0 turns it off."""
+
+DEFAULT_CHAT: Final = "step-3.7-flash"
+DEFAULT_AUDIO_CHAT: Final = "step-audio-2"
+DEFAULT_TTS: Final = "stepaudio-2.5-tts"
+DEFAULT_ASR: Final = "stepaudio-2.5-asr"
+DEFAULT_IMAGE: Final = "step-image-edit-2"
+
+
+def _answers_at_once(*patterns: str) -> tuple[Alias, ...]:
+    why = "this model did not reason before it answered"
+    return tuple(Alias(p, DEFAULT_CHAT, effort="low", headroom=HEADROOM, why=why) for p in patterns)
+
+
+def _reasons(*patterns: str) -> tuple[Alias, ...]:
+    return tuple(Alias(p, DEFAULT_CHAT, effort="medium", why="this model reasoned") for p in patterns)
+
+
+ALIASES: Final = (
+    # sound and pictures first: their names begin like those of the chat models
+    Alias("gpt-4o-mini-tts*", DEFAULT_TTS, why="speech"),
+    Alias("tts-1*", DEFAULT_TTS, why="speech"),
+    Alias("gpt-4o*-transcribe*", DEFAULT_ASR, why="transcription"),
+    Alias("gpt-4o-transcribe*", DEFAULT_ASR, why="transcription"),
+    Alias("whisper-*", DEFAULT_ASR, why="transcription"),
+    Alias("gpt-4o*-realtime*", "stepaudio-2.5-realtime", why="realtime"),
+    Alias("gpt-realtime*", "stepaudio-2.5-realtime", why="realtime"),
+    Alias("gpt-4o*-audio*", DEFAULT_AUDIO_CHAT, why="audio chat"),
+    Alias("gpt-audio*", DEFAULT_AUDIO_CHAT, why="audio chat"),
+    Alias("dall-e-*", DEFAULT_IMAGE, why="images"),
+    Alias("gpt-image-*", DEFAULT_IMAGE, why="images"),
+    Alias("chatgpt-image-*", DEFAULT_IMAGE, why="images"),
+    # text models that answered at once
+    *_answers_at_once("gpt-5-chat*", "gpt-5.?-chat*", "gpt-4.5*", "gpt-4.1*", "gpt-4o*", "chatgpt-*"),
+    *_answers_at_once("gpt-4", "gpt-4-*", "gpt-3.5-*", "gpt-35-*", "text-davinci-*", "davinci-002", "babbage-002"),
+    # text models that reasoned
+    *_reasons("gpt-5*", "gpt-oss-*", "o1*", "o3*", "o4*", "codex-*", "computer-use-preview*"),
+    # fine-tunes carry the name of what they were made from
+    *_answers_at_once("ft:gpt-4*", "ft:gpt-3.5*"),
+    *_reasons("ft:o4*"),
+)

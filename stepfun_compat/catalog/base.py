@@ -1,0 +1,94 @@
+"""Look-ups over the catalog's rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cached_property, lru_cache
+
+from .schema import Alias, Model, Parameter, Retired
+
+_GLOB = re.compile(r"[*?\[]")
+
+
+def glob_pattern(pattern: str) -> re.Pattern[str]:
+    """A shell glob over a model name, compiled: `*` any text, `?` one character, `[…]` one of several."""
+    from fnmatch import translate
+
+    return re.compile(translate(pattern), re.IGNORECASE)
+
+
+class Catalog:
+    """One immutable set of rows and the questions asked of it."""
+
+    def __init__(
+        self,
+        models: Iterable[Model],
+        retired: Iterable[Retired],
+        aliases: Iterable[Alias],
+        parameters: Iterable[Parameter],
+    ) -> None:
+        self.models: Mapping[str, Model] = {row.id: row for row in models}
+        self.retired: Mapping[str, Retired] = {row.id: row for row in retired}
+        self.aliases = tuple(aliases)
+        self.all_parameters = tuple(parameters)
+
+    @cached_property
+    def _exact(self) -> Mapping[str, Alias]:
+        return {row.pattern: row for row in reversed(self.aliases) if not _GLOB.search(row.pattern)}
+
+    @cached_property
+    def _globs(self) -> tuple[tuple[re.Pattern[str], Alias], ...]:
+        return tuple((glob_pattern(row.pattern), row) for row in self.aliases if _GLOB.search(row.pattern))
+
+    @cached_property
+    def _aliases_seen(self) -> dict[str, Alias | None]:
+        return {}
+
+    @cached_property
+    def _parameters_by_endpoint(self) -> Mapping[str, Mapping[str, Parameter]]:
+        table: dict[str, dict[str, Parameter]] = {}
+        for row in self.all_parameters:
+            table.setdefault(row.endpoint, {})[row.name] = row
+        return table
+
+    def model(self, id: str) -> Model | None:
+        """The row of a StepFun id, None where there is none."""
+        return self.models.get(id)
+
+    def alias(self, name: str) -> Alias | None:
+        """The row for an OpenAI model name: an exact one, else the first glob that matches."""
+        seen = self._aliases_seen
+        try:
+            return seen[name]
+        except KeyError:
+            pass
+        found = self._exact.get(name)
+        if found is None:
+            found = next((row for pattern, row in self._globs if pattern.match(name)), None)
+        if len(seen) > 4096:  # names are the caller's: an endless supply must not become a leak
+            seen.clear()
+        seen[name] = found
+        return found
+
+    def parameters(self, endpoint: str) -> Mapping[str, Parameter]:
+        """The parameter table of one endpoint, by name."""
+        return self._parameters_by_endpoint.get(endpoint, {})
+
+    def models_for(self, endpoint: str, plan: str | None = None) -> tuple[Model, ...]:
+        """The models an endpoint serves, on one plan if it is named."""
+        return tuple(
+            row
+            for row in self.models.values()
+            if endpoint in row.endpoints and (plan is None or plan in row.plans)
+        )
+
+
+@lru_cache(maxsize=1)
+def default() -> Catalog:
+    """The catalog as shipped; built on first use, once."""
+    from .aliases import ALIASES
+    from .models import MODELS, RETIRED
+    from .parameters import PARAMETERS
+
+    return Catalog(MODELS, RETIRED, ALIASES, PARAMETERS)

@@ -1,0 +1,298 @@
+"""StepFun's models, current and retired (api 2). A new model is a new row here; prices are per one million tokens."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .schema import Model, Price, Retired
+
+_TEXT: Final = frozenset({"text"})
+_VISUAL: Final = frozenset({"text", "image", "video"})
+_BOTH_PLANS: Final = frozenset({"standard", "step_plan"})
+_CHAT: Final = frozenset({"chat.completions"})
+_CHAT_RESPONSES: Final = frozenset({"chat.completions", "responses"})
+
+_THREE_EFFORTS: Final = {
+    "none": "low",  # an always-reasoning model has no off switch: the lowest level is the nearest (api 3.6)
+    "minimal": "low",
+    "low": "low",
+    "medium": "medium",
+    "high": "high",
+    "xhigh": "high",
+    "max": "high",
+}
+_TWO_EFFORTS: Final = {**_THREE_EFFORTS, "medium": "high"}
+
+MODELS: Final = (
+    Model(
+        id="step-3.7-flash",
+        kind="chat",
+        source="guides/models, guides/pricing/details, responses/responses-create",
+        as_of="2026-06-19",
+        released="2026-05-29",
+        input=_VISUAL,
+        context=256_000,
+        efforts=_THREE_EFFORTS,
+        reasons=True,
+        json_schema=True,
+        tools=True,
+        web_search=True,
+        prompt_cache=True,
+        image_detail="high",
+        endpoints=_CHAT_RESPONSES,
+        plans=_BOTH_PLANS,
+        cny=Price(1.35, 0.27, 8.1),
+        usd=Price(0.20, 0.04, 1.15),
+        note="256K is 256,000 or 262,144 depending on the source; the smaller is used",
+    ),
+    Model(
+        id="step-3.5-flash",
+        kind="chat",
+        source="guides/models/step-3.5-flash, guides/pricing/details",
+        as_of="2026-06-19",
+        released="2026-01-29",
+        context=256_000,
+        reasons=True,
+        json_schema=True,
+        tools=True,
+        web_search=True,
+        prompt_cache=True,
+        endpoints=_CHAT,
+        plans=_BOTH_PLANS,
+        cny=Price(0.7, 0.14, 2.1),
+        usd=Price(0.10, 0.02, 0.30),
+        note="reasons always; no effort parameter is documented, so none is sent",
+    ),
+    Model(
+        id="step-3.5-flash-2603",
+        kind="chat",
+        source="guides/models, guides/pricing/details",
+        as_of="2026-06-19",
+        released="2026-04-02",
+        context=256_000,
+        efforts=_TWO_EFFORTS,
+        reasons=True,
+        json_schema=True,
+        tools=True,
+        web_search=True,
+        prompt_cache=True,
+        endpoints=_CHAT,
+        plans=_BOTH_PLANS,
+        cny=Price(0.7, 0.14, 2.1),
+        usd=Price(0.10, 0.02, 0.30),
+    ),
+    Model(
+        id="step-5-preview",
+        kind="chat",
+        source="Step-Cookbook, GET /v1/models, price table",
+        as_of="2026-09-29",
+        released="2026-09",
+        input=_VISUAL,
+        context=1_000_000,
+        efforts=_THREE_EFFORTS,
+        reasons=True,
+        json_schema=True,
+        tools=True,
+        web_search=True,
+        prompt_cache=True,
+        image_detail="high",
+        endpoints=_CHAT,
+        plans=_BOTH_PLANS,
+        cny=Price(7.0, 0.35, 20.0),
+        usd=Price(1.00, 0.05, 2.70),
+        note="exact window and Responses support are unverified",
+    ),
+    Model(
+        id="step-router-v1",
+        kind="chat",
+        source="guides/models/step-router",
+        as_of="2026-06-19",
+        reasons=True,
+        tools=True,
+        endpoints=_CHAT,
+        plans=frozenset({"step_plan"}),
+        note="priced as the engine it picks; Step Plan only; engine pair and json_schema unverified",
+    ),
+    Model(
+        id="step-1o-turbo-vision",
+        kind="chat",
+        source="guides/models, guides/pricing/details",
+        as_of="2026-06-19",
+        input=_VISUAL,
+        context=32_000,
+        tools=True,
+        prompt_cache=True,
+        image_detail="low",
+        cny=Price(2.5, 0.5, 8.0),
+    ),
+    Model(
+        id="stepaudio-3-chat-preview",
+        kind="audio_chat",
+        source="chat/chat-completion-create",
+        as_of="2026-09",
+        input=frozenset({"text", "audio"}),
+    ),
+    Model(
+        id="stepaudio-2.5-chat",
+        kind="audio_chat",
+        source="guides/models, guides/pricing/details",
+        as_of="2026-06-19",
+        input=frozenset({"text", "audio"}),
+        plans=_BOTH_PLANS,
+        prompt_cache=True,
+        cny=Price(10.0, 2.0, 25.0),
+        note="answers in text only; modalities with audio is an error",
+    ),
+    Model(
+        id="step-audio-2",
+        kind="audio_chat",
+        source="guides/models, guides/pricing/details",
+        as_of="2026-06-19",
+        input=frozenset({"text", "audio"}),
+        output=frozenset({"text", "audio"}),
+        tools=True,
+        prompt_cache=True,
+        cny=Price(10.0, 2.0, 70.0),
+    ),
+    Model(
+        id="step-audio-2-mini",
+        kind="audio_chat",
+        source="guides/models",
+        as_of="2026-06-19",
+        input=frozenset({"text", "audio"}),
+        output=frozenset({"text", "audio"}),
+        tools=True,
+    ),
+    Model(
+        id="step-audio-r1.5",
+        kind="audio_chat",
+        source="chat/chat-completion-create",
+        as_of="2026-09",
+        input=frozenset({"text", "audio"}),
+        output=frozenset({"text", "audio"}),
+        reasons=True,
+    ),
+    Model(
+        id="step-audio-r1.1",
+        kind="audio_chat",
+        source="guides/models",
+        as_of="2026-06-19",
+        input=frozenset({"text", "audio"}),
+        output=frozenset({"text", "audio"}),
+        reasons=True,
+    ),
+    Model(
+        id="step-1o-audio",
+        kind="audio_chat",
+        source="guides/models, guides/pricing/details",
+        as_of="2026-06-19",
+        input=frozenset({"text", "audio"}),
+        output=frozenset({"text", "audio"}),
+        tools=True,
+        cny=Price(25.0, 5.0, 60.0),
+    ),
+    Model(
+        id="stepaudio-3-realtime-preview",
+        kind="realtime",
+        source="realtime/chat",
+        as_of="2026-09-20",
+        input=frozenset({"text", "audio"}),
+        output=frozenset({"text", "audio"}),
+        endpoints=frozenset({"realtime"}),
+    ),
+    Model(
+        id="stepaudio-2.5-realtime",
+        kind="realtime",
+        source="realtime/chat, guides/pricing/details",
+        as_of="2026-06-19",
+        input=frozenset({"text", "audio"}),
+        output=frozenset({"text", "audio"}),
+        endpoints=frozenset({"realtime"}),
+        plans=_BOTH_PLANS,
+        cny=Price(10.0, 2.0, 70.0),
+    ),
+    *(
+        Model(
+            id=id,
+            kind="tts",
+            source="audio/create-audio, guides/pricing/details",
+            as_of=as_of,
+            output=frozenset({"audio"}),
+            endpoints=frozenset({"audio.speech"}),
+            plans=plans,
+            note=note,
+        )
+        for id, as_of, plans, note in (
+            ("stepaudio-3-tts", "2026-09-29", frozenset({"standard"}), "¥2.5 per 10,000 characters"),
+            (
+                "stepaudio-2.5-tts",
+                "2026-06-19",
+                _BOTH_PLANS,
+                "¥5.8 ($0.85) per 10,000 characters; takes an instruction",
+            ),
+            ("step-tts-2", "2026-06-19", frozenset({"standard"}), "¥2.8 ($0.40) per 10,000 characters"),
+            ("step-tts-mini", "2026-06-19", frozenset({"standard"}), "¥0.9 per 10,000 characters"),
+            ("step-tts-vivid", "2026-06-19", frozenset({"standard"}), "deprecated, still served"),
+        )
+    ),
+    *(
+        Model(
+            id=id,
+            kind="asr",
+            source="audio/asr, audio/transcriptions, guides/pricing/details",
+            as_of="2026-06-19",
+            input=frozenset({"audio"}),
+            endpoints=frozenset({endpoint}),
+            plans=plans,
+            note=note,
+        )
+        for id, endpoint, plans, note in (
+            ("stepaudio-3-asr-max", "audio.asr.sse", frozenset({"standard"}), "price unstated"),
+            ("stepaudio-2.5-asr", "audio.asr.sse", _BOTH_PLANS, "¥0.15 ($0.022) per hour"),
+            ("stepaudio-2-asr-pro", "audio.asr.sse", _BOTH_PLANS, "¥2 per hour"),
+            ("step-asr", "audio.transcriptions", frozenset({"standard"}), "¥0.9 per hour; the endpoint is being phased out"),
+            ("step-asr-1.1", "audio.asr.file", frozenset({"standard"}), "¥2.2 per hour"),
+            ("step-asr-1.1-stream", "audio.asr.stream", frozenset({"standard"}), "¥2.6 per hour"),
+        )
+    ),
+    Model(
+        id="step-image-edit-2",
+        kind="image",
+        source="images/image, images/edits, guides/pricing/details",
+        as_of="2026-06-19",
+        input=frozenset({"text", "image"}),
+        output=frozenset({"image"}),
+        endpoints=frozenset({"images.generate", "images.edit"}),
+        plans=_BOTH_PLANS,
+        note="¥0.02 per image",
+    ),
+    Model(
+        id="step-2x-large",
+        kind="image",
+        source="images/image, images/image2image, guides/pricing/details",
+        as_of="2026-06-19",
+        input=frozenset({"text", "image"}),
+        output=frozenset({"image"}),
+        endpoints=frozenset({"images.generate", "images.image2image"}),
+        note="¥0.1 per image",
+    ),
+)
+
+_MIGRATION: Final = "guides/model-migration"
+
+RETIRED: Final = (
+    *(
+        Retired(id=id, replacement="step-1o-turbo-vision", since="2026-07-08", source=_MIGRATION)
+        for id in (
+            "step-1-8k",
+            "step-1-32k",
+            "step-1v-8k",
+            "step-1v-32k",
+            "step-2-mini",
+            "step-2-16k",
+            "step-1o-vision-32k",
+        )
+    ),
+    Retired(id="step-3", replacement="step-3.7-flash", since="2026-07-08", source=_MIGRATION),
+    Retired(id="step-1x-medium", replacement="step-2x-large", since="2026-07-08", source=_MIGRATION),
+)

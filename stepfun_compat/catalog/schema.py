@@ -1,0 +1,92 @@
+"""The shapes of the catalog's rows. Data only: what a row means is decided by the module that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+ParameterState = Literal["supports", "tolerates", "rejects", "unknown"]
+"""What StepFun does with a request parameter: honours it, accepts it without effect, refuses it, or nobody has shown."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """Money per one million tokens. `cached` is the price of a prompt token served from the prefix cache."""
+
+    input: float
+    cached: float
+    output: float
+
+
+@dataclass(frozen=True)
+class Model:
+    """One StepFun model.
+
+    `efforts` maps every effort OpenAI code may ask for to the one StepFun is sent; empty means the parameter is
+    never sent. `context` and `max_output` are tokens, None where StepFun states none. `json_schema` says whether
+    the chat endpoint is trusted with a native `json_schema`. `source` names the pages of StepFun's documentation
+    (or the measurement) behind the row, `as_of` the day they were read.
+    """
+
+    id: str
+    kind: Literal["chat", "audio_chat", "realtime", "tts", "asr", "image"]
+    source: str
+    as_of: str
+    input: frozenset[str] = frozenset({"text"})
+    output: frozenset[str] = frozenset({"text"})
+    context: int | None = None
+    max_output: int | None = None
+    efforts: Mapping[str, str] = field(default_factory=lambda: {})
+    reasons: bool = False
+    json_schema: bool = False
+    tools: bool = False
+    web_search: bool = False
+    prompt_cache: bool = False
+    image_detail: str | None = None
+    endpoints: frozenset[str] = frozenset({"chat.completions"})
+    plans: frozenset[str] = frozenset({"standard"})
+    cny: Price | None = None
+    usd: Price | None = None
+    released: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Retired:
+    """A StepFun id whose inference has stopped, and the replacement StepFun names."""
+
+    id: str
+    replacement: str
+    since: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Alias:
+    """An OpenAI model name, or a glob over several, and what makes a StepFun model behave like it.
+
+    `effort` is sent when the caller sets none. `headroom` is the number of tokens added to a caller's cap, because
+    reasoning is paid from the cap at StepFun (api 4.6) and the model behind this name did not reason.
+    """
+
+    pattern: str
+    model: str
+    effort: str | None = None
+    headroom: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What StepFun does with one parameter of one endpoint, and what we do about it.
+
+    `meaning` is False for a parameter whose absence changes no answer (`user`, `store`, …).
+    """
+
+    endpoint: str
+    name: str
+    state: ParameterState
+    action: str
+    meaning: bool = False
+    source: str = ""

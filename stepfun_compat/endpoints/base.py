@@ -1,0 +1,94 @@
+"""What an endpoint is: the pure translation between one OpenAI endpoint and StepFun."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from ..exchange import Exchange, Json, Refusal
+
+__all__ = ["Endpoint", "Exchange", "Json", "Refusal", "Reply", "Request", "Script", "StreamTransform", "replace"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as plain data. `path` is relative to the base URL and starts with a slash; `json` is the body of a
+    JSON request, or the form fields of a multipart one, whose `files` are the SDK's own and travel untouched."""
+
+    method: str
+    path: str
+    query: Mapping[str, Any] = field(default_factory=lambda: {})
+    headers: Mapping[str, str] = field(default_factory=lambda: {})
+    json: Json = None
+    files: Any = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer as plain data: parsed JSON where the body is JSON, else text or bytes."""
+
+    body: Json | str | bytes
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=lambda: {})
+
+
+Script = Generator[Request, Reply, Reply]
+"""Several requests, or none, for one call. Yields StepFun's requests one after another, is sent StepFun's replies
+(an error status never comes back here: it is raised to the caller), and returns the one answer in OpenAI's shape.
+The client drives it, so the same generator serves the sync and the async client."""
+
+
+class StreamTransform(Protocol):
+    """Translates one stream, chunk by chunk. Stateful, but pure: no I/O, and what it is fed is its own to change."""
+
+    def feed(self, chunk: Json) -> Sequence[Json]:
+        """One decoded event from StepFun in; zero or more in OpenAI's shape out."""
+        ...
+
+    def close(self) -> Sequence[Json]:
+        """The stream has ended as it should (`[DONE]` or end of body): what is still owed to the caller."""
+        ...
+
+
+class Endpoint(Protocol):
+    """One OpenAI endpoint on StepFun."""
+
+    name: str
+
+    def transform_request(self, request: Request, x: Exchange) -> Request:
+        """OpenAI's request -> StepFun's. Never mutates; raises `Refusal` for what must not be sent."""
+        ...
+
+    def transform_response(self, data: Json, x: Exchange) -> Json:
+        """StepFun's answer -> OpenAI's. `data` is freshly parsed and may be changed in place."""
+        ...
+
+    def transform_stream(self, x: Exchange) -> StreamTransform | None:
+        """A translator for one streamed answer; None hands the stream on as it is."""
+        ...
+
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        """For a call that needs several requests, or none; `request` is OpenAI's. None: the one request suffices.
+
+        A script does its own translating: `transform_request` and `transform_response` are not called around it.
+        """
+        ...
+
+
+class PlainEndpoint:
+    """The endpoint that changes nothing; the others say only where they differ."""
+
+    name = ""
+
+    def transform_request(self, request: Request, x: Exchange) -> Request:  # noqa: ARG002 - the protocol's shape
+        return request
+
+    def transform_response(self, data: Json, x: Exchange) -> Json:  # noqa: ARG002
+        return data
+
+    def transform_stream(self, x: Exchange) -> StreamTransform | None:  # noqa: ARG002
+        return None
+
+    def script(self, request: Request, x: Exchange) -> Script | None:  # noqa: ARG002
+        return None

@@ -1,0 +1,43 @@
+"""The routing table: which endpoint answers a method and a path. A new endpoint is one line here."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .base import Endpoint
+
+# (method, path pattern) -> "module:object"; `*` stands for one path segment, a trailing `**` for any tail.
+# The first line that matches wins. Modules are imported when first used.
+ROUTES: Final = (("POST", "/chat/completions", "chat_completions:ENDPOINT"),)
+
+
+def _matches(pattern: str, path: str) -> bool:
+    wanted, given = pattern.split("/"), path.split("/")
+    if wanted[-1] == "**":
+        wanted = wanted[:-1]
+        given = given[: len(wanted)] if len(given) >= len(wanted) else given
+    return len(wanted) == len(given) and all(w in ("*", g) for w, g in zip(wanted, given, strict=True))
+
+
+@lru_cache(maxsize=1024)
+def _target(method: str, path: str) -> str | None:
+    for route_method, pattern, target in ROUTES:
+        if route_method in ("*", method) and _matches(pattern, path):
+            return target
+    return None
+
+
+@lru_cache(maxsize=64)
+def _load(target: str) -> Endpoint:
+    module, _, name = target.partition(":")
+    endpoint: Endpoint = getattr(import_module(f".{module}", __package__), name)
+    return endpoint
+
+
+def find(method: str, path: str) -> Endpoint | None:
+    """The endpoint for a request, None where StepFun's answer needs no translation."""
+    target = _target(method.upper(), path)
+    return None if target is None else _load(target)
