@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from typing_extensions import override
+
 if TYPE_CHECKING:
     from .catalog import Alias, Catalog, Model
     from .settings import Settings
@@ -23,7 +25,13 @@ class Refusal(Exception):
     """
 
     def __init__(
-        self, message: str, *, status: int = 400, code: str | None = None, param: str | None = None, type: str | None = None
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        code: str | None = None,
+        param: str | None = None,
+        type: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -44,6 +52,7 @@ class Change:
     why: str
     loses: bool = False
 
+    @override
     def __str__(self) -> str:
         return f"{self.parameter}: {_brief(self.before)} -> {_brief(self.after)} ({self.kind}: {self.why})"
 
@@ -76,9 +85,9 @@ class Exchange:
     model: Model | None = None
     alias: Alias | None = None
     stream: bool = False
-    changes: list[Change] = field(default_factory=lambda: [])
-    headers: dict[str, str] = field(default_factory=lambda: {})
-    notes: dict[str, Any] = field(default_factory=lambda: {})
+    changes: list[Change] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
 
     def change(
         self, kind: ChangeKind, parameter: str, before: Json, after: Json, why: str, *, loses: bool = False

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 
+from .aliases import DEFAULT_AUDIO_CHAT, DEFAULT_CHAT
 from .schema import Alias, Model, Parameter, Retired
 
 _GLOB = re.compile(r"[*?\[]")
@@ -32,6 +33,17 @@ class Catalog:
         self.retired: Mapping[str, Retired] = {row.id: row for row in retired}
         self.aliases = tuple(aliases)
         self.all_parameters = tuple(parameters)
+
+    @property
+    def default_chat(self) -> str:
+        """The chat model that stands in where nothing else decides."""
+        return DEFAULT_CHAT
+
+    @cached_property
+    def preferred_chat(self) -> tuple[Model, ...]:
+        """The chat models to move to when an input needs one, best first."""
+        first = (self.models.get(DEFAULT_CHAT), self.models.get(DEFAULT_AUDIO_CHAT))
+        return tuple(row for row in first if row is not None)
 
     @cached_property
     def _exact(self) -> Mapping[str, Alias]:
@@ -78,9 +90,7 @@ class Catalog:
     def models_for(self, endpoint: str, plan: str | None = None) -> tuple[Model, ...]:
         """The models an endpoint serves, on one plan if it is named."""
         return tuple(
-            row
-            for row in self.models.values()
-            if endpoint in row.endpoints and (plan is None or plan in row.plans)
+            row for row in self.models.values() if endpoint in row.endpoints and (plan is None or plan in row.plans)
         )
 
 

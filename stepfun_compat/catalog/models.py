@@ -250,7 +250,12 @@ MODELS: Final = (
             ("stepaudio-3-asr-max", "audio.asr.sse", frozenset({"standard"}), "price unstated"),
             ("stepaudio-2.5-asr", "audio.asr.sse", _BOTH_PLANS, "¥0.15 ($0.022) per hour"),
             ("stepaudio-2-asr-pro", "audio.asr.sse", _BOTH_PLANS, "¥2 per hour"),
-            ("step-asr", "audio.transcriptions", frozenset({"standard"}), "¥0.9 per hour; the endpoint is being phased out"),
+            (
+                "step-asr",
+                "audio.transcriptions",
+                frozenset({"standard"}),
+                "¥0.9 per hour; the endpoint is being phased out",
+            ),
             ("step-asr-1.1", "audio.asr.file", frozenset({"standard"}), "¥2.2 per hour"),
             ("step-asr-1.1-stream", "audio.asr.stream", frozenset({"standard"}), "¥2.6 per hour"),
         )

@@ -1,0 +1,32 @@
+"""One call through a client: the exchange, its endpoint, and what the hooks hand to one another."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .endpoints.base import Endpoint, Request
+    from .exchange import Exchange
+
+
+@dataclass
+class Call:
+    """`wire` is the translated request; `bare` marks a step of a script, whose response is handed back untouched;
+    `done` marks an answer that is already in OpenAI's shape. `reported` counts the changes already told."""
+
+    x: Exchange
+    endpoint: Endpoint
+    wire: Request | None = None
+    bare: bool = False
+    done: bool = False
+    reported: int = 0
+    started: float = field(default_factory=time.monotonic)
+    last_status: int = 0
+    retries_taken: int = 0
+
+    @property
+    def endpoint_reads_errors(self) -> bool:
+        """Whether the endpoint's own stream translation deals with error members (Responses carries `error: null`)."""
+        return bool(getattr(self.endpoint, "reads_errors", False))

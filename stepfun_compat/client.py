@@ -1,0 +1,826 @@
+"""The clients. The only file that knows openai's hooks: one mixin, and thin sync and async classes.
+
+Which hooks are stable from openai 1.66 to 3.x, and what each may rely on, is said where it is overridden.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import openai
+from typing_extensions import Self, override
+
+from . import errors
+from . import settings as settings_module
+from .call import Call
+from .catalog import default as default_catalog
+from .endpoints import table
+from .endpoints.base import PlainEndpoint, Reply, Request, Script
+from .endpoints.chat_response import UnexpectedBody
+from .exchange import Exchange, Refusal
+from .extras import Extras, Shared
+from .report import debug_body, log, report
+from .settings import PLACEHOLDER_KEY, Settings, Target
+from .streaming import EXTENSION, AsyncStepfunStream, StepfunStream
+
+if TYPE_CHECKING:
+    from .endpoints.base import Endpoint, StreamTransform
+
+_CALL = "stepfun_call"
+_DATA = "stepfun_compat.data"
+_RAW = "X-Stainless-Raw-Response"
+_SHARED = "_stepfun_shared"
+_CUT_AFTER = 590.0  # seconds: StepFun cuts a request at ten minutes with 503 (api 9.1)
+
+# Credentials and places that only mean something at OpenAI; never read from the environment for a client of ours.
+_OPENAI_ONLY = ("admin_api_key", "workload_identity", "data_residency")
+
+
+class _ClientState:
+    """What one client keeps beyond openai's own attributes."""
+
+    def __init__(self, settings: Settings, target: Target, shared: Shared, explicit_settings: bool) -> None:
+        self.settings = settings
+        self.target = target
+        self.shared = shared
+        self.explicit_settings = explicit_settings
+        self.key_provider: Callable[[], Any] | None = None
+        self.is_copy = False
+        self._seen: Any = None
+        self._ours = target.ours
+
+    def ours(self, base_url: Any) -> bool:
+        """Whether requests to this base URL are translated: it may have been assigned since construction."""
+        if base_url is not self._seen:
+            url = str(base_url)
+            self._ours = self.target.ours and self.trusts(url)
+            self._seen = base_url
+        return self._ours
+
+    def trusts(self, url: str) -> bool:
+        """Whether the StepFun key may go to this URL: StepFun's hosts, and the one host the user configured."""
+        return settings_module.host_kind(url) == "stepfun" or settings_module.origin(url) == settings_module.origin(
+            self.target.base_url
+        )
+
+
+def _given(value: Any) -> Any:
+    """None for what openai calls not given."""
+    return None if isinstance(value, openai.NotGiven) else value
+
+
+def _expects_json(cast_to: Any) -> bool:
+    """Whether the SDK will parse the body as JSON for this cast."""
+    origin = getattr(cast_to, "__origin__", None) or cast_to
+    if not inspect.isclass(origin):
+        return True
+    if issubclass(origin, str | bytes | int | float | bool | type(None)):
+        return False
+    module = origin.__module__.partition(".")[0]
+    return not (
+        module in ("httpx", "httpx2")
+        or origin.__name__ == "HttpxBinaryResponseContent"
+        or any(base.__name__ in ("BaseAPIResponse", "LegacyAPIResponse") for base in origin.__mro__)
+    )
+
+
+class StepfunMixin:
+    """Everything both clients do alike; it stands before openai's class in the order of bases."""
+
+    if TYPE_CHECKING:
+        api_key: Any
+        organization: Any
+        project: Any
+        timeout: Any
+        max_retries: Any
+        _client: Any
+        _base_url: Any
+        base_url: Any
+        _strict_response_validation: bool
+
+    _stepfun: _ClientState
+
+    # ------------------------------------------------------------ construction
+
+    def _stepfun_init(
+        self, start: Callable[..., None], kwargs: dict[str, Any], settings: Settings | None, shared: Shared | None
+    ) -> None:
+        """Resolve key and host, start openai's client with both explicit, and drop what it took from `OPENAI_*`."""
+        explicit = settings is not None
+        settings = settings if settings is not None else Settings()
+        base_url, given_key = _given(kwargs.get("base_url")), kwargs.get("api_key")
+        if given_key == PLACEHOLDER_KEY:
+            given_key = None
+        target = settings_module.resolve_target(
+            None if base_url is None else str(base_url), settings, explicit_settings=explicit, api_key=given_key
+        )
+        if kwargs.get("provider") is not None and not isinstance(kwargs.get("provider"), openai.NotGiven):
+            target = Target(str(base_url or ""), False, "provider argument")  # another vendor's credentials and host
+        self._stepfun = _ClientState(settings, target, shared or Shared(settings), explicit)
+        if not target.ours:
+            if given_key is None and base_url is not None and settings.api_key and not _openai_key_in_env():
+                raise errors.KeyRefusedError(
+                    f"base_url={str(base_url)!r} is another vendor's host, which never gets the StepFun key: pass that "
+                    "vendor's api_key. If it is a gateway to StepFun, set STEPFUN_BASE_URL or pass settings=Settings()."
+                )
+            start(**kwargs)
+            return
+        kwargs = dict(kwargs)
+        kwargs["base_url"] = target.base_url
+        for name in _OPENAI_ONLY:
+            if kwargs.pop(name, None) is not None:
+                log.info("%s is OpenAI's and is not used for StepFun", name)
+        socket = kwargs.get("websocket_base_url")
+        if socket is not None and settings_module.host_kind(str(socket)) in ("openai", "azure"):
+            kwargs["websocket_base_url"] = None
+        kwargs["api_key"] = self._stepfun_key(given_key, target)
+        start(**kwargs)
+        if kwargs.get("organization") is None:
+            self.organization = None
+        if kwargs.get("project") is None:
+            self.project = None
+        if hasattr(self, "admin_api_key"):
+            self.admin_api_key = None
+        headers = kwargs.get("default_headers")
+        self._custom_headers = headers if headers is not None else {}
+
+    def _stepfun_key(self, given: Any, target: Target) -> Any:
+        """The key to start with: what the caller gave unless it is OpenAI's, else what is configured."""
+        state = self._stepfun
+        if callable(given):
+            state.key_provider = given
+            if not hasattr(openai.OpenAI, "_refresh_api_key"):
+                return "stepfun-key-comes-with-each-request"  # SDKs before 1.107 take no callable
+            return given
+        given = given or None
+        refused = given is not None and settings_module.is_openai_key(str(given), state.settings, target.base_url)
+        if given is not None and not refused:
+            return given
+        key = settings_module.stepfun_key(state.settings, target.base_url)
+        if key is None:
+            raise settings_module.missing_key(refused)
+        if refused:
+            log.info("the key that was given is OpenAI's; the StepFun key is used instead")
+        return key
+
+    def copy(self, *, settings: Settings | None = None, **kwargs: Any) -> Self:
+        """openai's `copy`, keeping our settings and sharing statistics, stores and the HTTP client.
+
+        Raises:
+            KeyRefusedError: `base_url` names another host and no key for it was given.
+        """
+        state = self._stepfun
+        base_url, key = _given(kwargs.get("base_url")), kwargs.get("api_key")
+        if base_url is not None and key is None:
+            url = str(base_url)
+            kind = settings_module.host_kind(url)
+            leaves = (
+                not state.trusts(url)
+                if state.target.ours
+                else (settings_module.origin(url) != settings_module.origin(str(self._base_url)) and kind == "stepfun")
+            )
+            if leaves:
+                raise errors.KeyRefusedError(
+                    f"with_options(base_url={url!r}) would send this client's key to another host. "
+                    "Pass the api_key of that host as well, or make a client of its own for it."
+                )
+        extra = dict(kwargs.pop("_extra_kwargs", None) or {})
+        keep = settings if settings is not None else state.settings
+        stays = state.target.ours and (base_url is None or state.trusts(str(base_url)))
+        if settings is not None or stays:
+            extra.setdefault("settings", keep)
+        extra.setdefault(_SHARED, state.shared)
+        copied: Self = cast("Any", super()).copy(_extra_kwargs=extra, **kwargs)
+        copied._stepfun.explicit_settings = state.explicit_settings or settings is not None
+        if state.key_provider is not None and key is None and copied._stepfun.target.ours:
+            copied._stepfun.key_provider = state.key_provider
+        return copied
+
+    with_options = copy
+
+    # ------------------------------------------------------------ what we add
+
+    @property
+    def stepfun(self) -> Extras:
+        """What this client has beyond openai's: `explain`, `prompt_cache`, `count_tokens`, `settings`."""
+        return Extras(self)
+
+    # ------------------------------------------------------------ keys at the gate
+
+    @property
+    def auth_headers(self) -> dict[str, str]:
+        """openai's, less a key of OpenAI's: this is also what the WebSocket connections send."""
+        headers: dict[str, str] = cast("Any", super()).auth_headers
+        state = getattr(self, "_stepfun", None)
+        if state is not None and state.ours(self._base_url):
+            value = headers.get("Authorization")
+            if value is not None:
+                return {**headers, "Authorization": self._stepfun_authorization(value)}
+        return headers
+
+    def _stepfun_authorization(self, value: str) -> str:
+        """An Authorization value that may go to StepFun.
+
+        Raises:
+            KeyRefusedError: it holds OpenAI's key and there is no StepFun key to put in its place.
+        """
+        scheme, _, key = value.partition(" ")
+        state = self._stepfun
+        if not key or not settings_module.is_openai_key(key.strip(), state.settings, state.target.base_url):
+            return value
+        own = settings_module.stepfun_key(state.settings, state.target.base_url)
+        if own is None:
+            raise settings_module.missing_key(True)
+        return f"{scheme} {own}"
+
+    def _stepfun_gate(self, request: Any) -> None:
+        """The last look before a request leaves: which key to which host, whatever set them."""
+        state = self._stepfun
+        headers, url = request.headers, str(request.url)
+        if state.target.ours and state.trusts(url):
+            for name in ("openai-organization", "openai-project"):
+                if name in headers:
+                    del headers[name]  # they mean something at OpenAI only (api 1)
+            value = headers.get("authorization")
+            if value is not None:
+                safe = self._stepfun_authorization(value)
+                if safe is not value and safe != value:
+                    headers["authorization"] = safe
+            for name, text in list(headers.items()):
+                if name != "authorization" and settings_module.looks_like_openai_key(text.partition(" ")[2] or text):
+                    del headers[name]
+            return
+        own = {state.settings.api_key, self.api_key if state.target.ours else None} - {None, ""}
+        for name, text in list(headers.items()):
+            if any(str(key) in text for key in own):
+                del headers[name]
+                log.warning("the StepFun key was taken out of a request to %s", request.url.host)
+
+    # ------------------------------------------------------------ the request
+
+    def _stepfun_begin(self, options: Any, stream: bool) -> Call | None:
+        """The call for a request that is ours to translate, None for any other."""
+        state = self._stepfun
+        if not state.ours(self._base_url):
+            return None
+        path = self._stepfun_path(options.url)
+        endpoint = table.find(options.method, path) if path is not None else None
+        if endpoint is None:
+            if path is None:
+                return None
+            endpoint = _PLAIN
+        x = Exchange(endpoint.name or str(path), state.settings, default_catalog(), stream=stream)
+        self._stepfun_equip(x)
+        return Call(x, endpoint)
+
+    def _stepfun_equip(self, x: Exchange) -> None:
+        """Give a new exchange what this client knows beyond its settings."""
+        self._stepfun.shared.equip(x)
+
+    def _stepfun_path(self, url: str) -> str | None:
+        """The path below the base URL; None for an absolute URL that lies elsewhere."""
+        if "://" in url:
+            base = str(self._base_url).rstrip("/")
+            if not url.startswith(base + "/"):
+                return None
+            url = url[len(base) :]
+        return "/" + url.partition("?")[0].strip("/")
+
+    def _stepfun_request(self, options: Any, path: str) -> Request:
+        """The request as plain data; `extra_body` is merged as the SDK merges it."""
+        body: Any = options.json_data
+        extra = options.extra_json
+        if extra is not None:
+            body = {**body, **extra} if isinstance(body, Mapping) else extra if body is None else body
+        headers: Any = _given(options.headers) or {}
+        return Request(
+            method=options.method.upper(),
+            path=path,
+            query=cast("Mapping[str, Any]", options.params or {}),
+            headers={k: v for k, v in headers.items() if isinstance(v, str)},
+            json=body,
+            files=options.files,
+        )
+
+    def _stepfun_translate(self, call: Call, options: Any) -> None:
+        """Fill `call.wire` from the SDK's options and tell what was changed.
+
+        Raises:
+            Refusal: the endpoint says no.
+        """
+        request = self._stepfun_request(options, self._stepfun_path(options.url) or options.url)
+        call.wire = call.endpoint.transform_request(request, call.x)
+        call.reported = report(call.x)
+        debug_body(call.x, call.wire.method, call.wire.path, call.wire.json)
+
+    def _build_request(self, options: Any, **kwargs: Any) -> Any:
+        """Hook: called once per attempt, with a shallow copy of the options; `retries_taken` by keyword."""
+        call: Call | None = options.__dict__.get(_CALL)
+        if call is None:
+            if not self._stepfun.ours(self._base_url):
+                return cast("Any", super())._build_request(options, **kwargs)
+            call = self._stepfun_begin(
+                options, bool(isinstance(options.json_data, Mapping) and options.json_data.get("stream"))
+            )
+            if call is None:
+                return cast("Any", super())._build_request(options, **kwargs)
+            try:
+                self._stepfun_translate(call, options)
+            except Refusal as refusal:
+                raise self._stepfun_refused(refusal, cast("Any", super())._build_request(options, **kwargs)) from None
+        wire = call.wire
+        if wire is not None and call.endpoint is not _PLAIN:
+            options = options.model_copy()
+            options.method = wire.method.lower()
+            options.url = wire.path
+            options.params = wire.query
+            options.json_data = wire.json
+            options.extra_json = None
+            options.files = wire.files
+            if call.x.headers:
+                own: Any = _given(options.headers) or {}
+                options.headers = {**call.x.headers, **own}
+        call.started = time.monotonic()
+        request: Any = cast("Any", super())._build_request(options, **kwargs)
+        request.extensions[EXTENSION] = call
+        return request
+
+    # ------------------------------------------------------------ the answer
+
+    def _stepfun_family(self) -> Any:
+        """The HTTP library behind this client, httpx or httpx2: the SDK's choice, or that of an injected client."""
+        for cls in type(self._client).__mro__:
+            name = cls.__module__.partition(".")[0]
+            if name in ("httpx", "httpx2"):
+                return sys.modules[name]
+        return sys.modules.get("httpx2") or sys.modules["httpx"]
+
+    def _stepfun_refused(self, refusal: Refusal, request: Any) -> openai.APIStatusError:
+        """A `Refusal` as the exception OpenAI code catches, with a response that never crossed a network."""
+        body = {"message": refusal.message, "type": refusal.type, "param": refusal.param, "code": refusal.code}
+        response = self._stepfun_family().Response(refusal.status, json={"error": body}, request=request)
+        return errors.error_class(refusal.status, refusal.code)(refusal.message, response=response, body=body)
+
+    def _stepfun_local(self, call: Call, options: Any, reply: Reply, last: Any) -> Any:
+        """The response for a script's answer: the last real one rebuilt, or one made without a network."""
+        body = reply.body
+        if isinstance(body, bytes):
+            content, kind = body, "application/octet-stream"
+        elif isinstance(body, str):
+            content, kind = body.encode("utf-8"), "text/plain; charset=utf-8"
+        else:
+            content, kind = _dump(body), "application/json"
+        kind = next((v for k, v in reply.headers.items() if k.lower() == "content-type"), kind)
+        if last is not None:
+            return self._stepfun_rebuild(last, content, kind, status=reply.status)
+        probe = options.model_copy()
+        probe.__dict__[_CALL] = Call(call.x, _PLAIN)
+        request: Any = self._build_request(probe)
+        request.extensions[EXTENSION] = call
+        headers = {**{k: v for k, v in reply.headers.items() if k.lower() != "content-type"}, "content-type": kind}
+        return self._stepfun_family().Response(reply.status, headers=headers, content=content, request=request)
+
+    def _stepfun_rebuild(self, response: Any, content: bytes, kind: str, status: int | None = None) -> Any:
+        """The same response with another body; its class, status, headers and request are kept."""
+        dropped = ("content-length", "content-encoding", "transfer-encoding", "content-type")
+        headers = [(k, v) for k, v in response.headers.multi_items() if k.lower() not in dropped]
+        rebuilt = type(response)(
+            response.status_code if status is None else status,
+            headers=[*headers, ("content-type", kind)],
+            content=content,
+            request=response.request,
+            extensions=dict(response.extensions),
+            history=list(response.history),
+        )
+        with contextlib.suppress(RuntimeError):  # set once the original has been read
+            rebuilt.elapsed = response.elapsed
+        return rebuilt
+
+    def _stepfun_headers(self, response: Any) -> None:
+        """StepFun's request id where the SDK looks for one (api 9.1)."""
+        trace = response.headers.get("x-trace-id")
+        if trace and "x-request-id" not in response.headers:
+            response.headers["x-request-id"] = trace
+
+    def _stepfun_wants_body(self, call: Call, cast_to: Any, stream: bool) -> bool:
+        if stream or call.done or call.bare:
+            return False
+        changes = type(call.endpoint).transform_response is not PlainEndpoint.transform_response
+        return changes or _expects_json(cast_to)
+
+    def _stepfun_answer(self, call: Call, response: Any, body: bytes, cast_to: Any) -> Any:
+        """Check and translate a whole answer; returns the response to go on with.
+
+        Raises:
+            openai.APIResponseValidationError: the body is not what the endpoint answers with.
+        """
+        kind = str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
+        is_json = kind.endswith("json")
+        wants_json = _expects_json(cast_to)
+        data: Any = body
+        if is_json or wants_json:
+            if not body.strip() and cast_to is type(None):
+                return response
+            try:
+                data = json.loads(body)
+            except ValueError as error:
+                shown = body.decode("utf-8", "replace")
+                raise openai.APIResponseValidationError(
+                    response=response,
+                    body=shown,
+                    message=f"Expected JSON but received {kind or 'a body without content type'}: {shown[:200]!r}",
+                ) from error
+        elif kind.startswith("text/"):
+            data = response.text
+        changes = type(call.endpoint).transform_response is not PlainEndpoint.transform_response
+        if changes:
+            if isinstance(data, dict) and isinstance(data.get("error"), Mapping) and len(data) == 1:
+                raise errors.from_stream(data["error"], request=response.request, response=response)
+            try:
+                data = call.endpoint.transform_response(data, call.x)
+            except UnexpectedBody as error:
+                raise openai.APIResponseValidationError(response=response, body=data, message=str(error)) from error
+            except Refusal as refusal:
+                raise self._stepfun_refused(refusal, response.request) from None
+            call.reported = report(call.x, call.reported)
+            self._stepfun.shared.record(call.x, data)
+        elif is_json or not wants_json:
+            return response
+        if isinstance(data, bytes):
+            return (
+                response if data == body else self._stepfun_rebuild(response, data, kind or "application/octet-stream")
+            )
+        if isinstance(data, str):
+            return self._stepfun_rebuild(response, data.encode("utf-8"), "text/plain; charset=utf-8")
+        seen_by_caller = response.request.headers.get(_RAW) or not is_json or not wants_json
+        if seen_by_caller:
+            return self._stepfun_rebuild(response, _dump(data), "application/json")
+        response.extensions[_DATA] = data
+        return response
+
+    def _stepfun_stream_class(self, call: Call, stream_cls: Any, ours: Any, stock: Any) -> Any:
+        """Our stream class in place of openai's; a caller's own subclass stays what it is."""
+        if stream_cls is None:
+            stream_cls = stock[openai.types.chat.ChatCompletionChunk] if call.x.endpoint == "chat.completions" else None
+            if stream_cls is None:
+                return None
+        origin = getattr(stream_cls, "__origin__", stream_cls)
+        if origin is not stock or call.endpoint.transform_stream(call.x) is None:
+            return stream_cls
+        arguments = getattr(stream_cls, "__args__", None)
+        return ours[arguments[0]] if arguments else ours
+
+    def _stepfun_stream_done(self, call: Call, transform: StreamTransform) -> None:
+        """The end of a stream: statistics, and what the policy says of a forced call that did not come."""
+        usage = getattr(transform, "usage", None)
+        if usage:
+            self._stepfun.shared.record(call.x, {"usage": usage})
+        call.reported = report(call.x, call.reported)
+        self._stepfun_forced(call, None)
+
+    def _stepfun_forced(self, call: Call, request: Any, body: Any = None) -> None:
+        """A forced tool call that the model did not make: an error or a warning, by the policy."""
+        x = call.x
+        if not x.notes.pop("forced_missed", False):
+            return
+        text = f"{x.model_id} did not make the tool call that tool_choice demanded"
+        if x.settings.on_unsupported == "error":
+            refusal = Refusal(text + ".", code="tool_choice_not_honoured", param="tool_choice")
+            request = request or self._stepfun_family().Request("POST", str(self._base_url))
+            error = self._stepfun_refused(refusal, request)
+            if body is not None:
+                error.body = body
+            raise error
+        x.change("drop", "tool_choice", "forced", None, text, loses=True)
+        call.reported = report(x, call.reported)
+
+    def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:
+        """Hook: called for every parsed object and every chunk. Picks up what was translated from the whole body."""
+        if data is not None:
+            data = response.extensions.get(_DATA, data)
+        return cast("Any", super())._process_response_data(data=data, cast_to=cast_to, response=response)
+
+    def _make_status_error(self, err_msg: str, *, body: object, response: Any) -> Any:
+        """Hook: not used for errors inside a stream, which the stream raises itself."""
+        call: Call | None = response.request.extensions.get(EXTENSION)
+        if call is None:
+            return cast("Any", super())._make_status_error(err_msg, body=body, response=response)
+        self._stepfun_headers(response)
+        if response.status_code == 503 and time.monotonic() - call.started >= _CUT_AFTER:
+            return openai.APITimeoutError(request=response.request)
+        return errors.from_response(err_msg, body=body, response=response)
+
+    # ------------------------------------------------------------ retries
+
+    def _should_retry(self, response: Any) -> bool:
+        """Hook: a status error is about to be retried or raised."""
+        call: Call | None = response.request.extensions.get(EXTENSION)
+        if call is not None:
+            call.last_status = response.status_code
+            if response.status_code in (402, 451):
+                return False
+            if response.status_code == 503 and time.monotonic() - call.started >= _CUT_AFTER:
+                return False  # a request that ran into StepFun's ten minutes would run into them again
+        return cast("Any", super())._should_retry(response)
+
+    def _calculate_retry_timeout(self, remaining_retries: int, options: Any, *args: Any, **kwargs: Any) -> float:
+        """Hook: seconds to wait before the next attempt."""
+        seconds: float = cast("Any", super())._calculate_retry_timeout(remaining_retries, options, *args, **kwargs)
+        call: Call | None = options.__dict__.get(_CALL)
+        if call is not None and call.last_status == 429:
+            return max(seconds, self._stepfun.settings.rate_limit_min_wait)
+        return seconds
+
+    # ------------------------------------------------------------ scripts
+
+    def _stepfun_step(
+        self, call: Call, options: Any, wire: Request, deadline: float | None, retries: int | None
+    ) -> Any:
+        """The SDK's options for one request of a script: the same deadline and retry budget for all of them.
+
+        Raises:
+            openai.APITimeoutError: the deadline has passed.
+        """
+        step = options.model_copy()
+        step.post_parser = openai.NOT_GIVEN
+        headers: Any = _given(options.headers)
+        if headers:
+            step.headers = {
+                k: v for k, v in headers.items() if k.lower() not in (_RAW.lower(), "____stainless_override_cast_to")
+            }
+        if deadline is not None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise openai.APITimeoutError(request=self._stepfun_family().Request(wire.method, str(self._base_url)))
+            step.timeout = left
+        if retries is not None:
+            step.max_retries = max(retries - call.retries_taken, 0)
+        inner = Call(call.x, call.endpoint, wire=wire, bare=True)
+        step.__dict__[_CALL] = inner
+        return step
+
+    def _stepfun_deadline(self, options: Any) -> float | None:
+        timeout = self.timeout if isinstance(options.timeout, openai.NotGiven) else options.timeout
+        return (
+            time.monotonic() + timeout if isinstance(timeout, int | float) and not isinstance(timeout, bool) else None
+        )
+
+    def _stepfun_reply(self, call: Call, response: Any) -> Reply:
+        """A script's reply out of a response that has been read.
+
+        Raises:
+            openai.APIResponseValidationError: it says JSON and is not.
+        """
+        kind = str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
+        body: Any = response.content
+        if kind.endswith("json") or (not kind.startswith(("audio/", "image/", "text/")) and body[:1] in (b"{", b"[")):
+            try:
+                body = json.loads(body)
+            except ValueError as error:
+                raise openai.APIResponseValidationError(response=response, body=response.text) from error
+        elif kind.startswith("text/"):
+            if call.endpoint.name == "chat.completions":
+                raise openai.APIResponseValidationError(response=response, body=response.text)
+            body = response.text
+        return Reply(body, response.status_code, dict(response.headers))
+
+    def _stepfun_script(self, call: Call, options: Any) -> Script | None:
+        request = self._stepfun_request(options, self._stepfun_path(options.url) or options.url)
+        return call.endpoint.script(request, call.x)
+
+    def _stepfun_bare_request(self, options: Any) -> Any:
+        probe = options.model_copy()
+        probe.__dict__[_CALL] = Call(Exchange("", self._stepfun.settings, default_catalog()), _PLAIN)
+        return self._build_request(probe)
+
+
+_PLAIN: Endpoint = PlainEndpoint()
+
+
+def _dump(data: Any) -> bytes:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def _openai_key_in_env() -> bool:
+    import os
+
+    return bool(os.environ.get("OPENAI_API_KEY"))
+
+
+def signature_with_settings(stock: Any) -> inspect.Signature:
+    """openai's own signature plus `settings`: tools and tests compare them."""
+    signature = inspect.signature(stock)
+    ours = inspect.Parameter("settings", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Settings | None")
+    return signature.replace(parameters=[*signature.parameters.values(), ours])
+
+
+class OpenAI(StepfunMixin, openai.OpenAI):
+    """`openai.OpenAI` on StepFun: the same arguments, plus `settings`."""
+
+    def __init__(
+        self, *, settings: Settings | None = None, _stepfun_shared: Shared | None = None, **kwargs: Any
+    ) -> None:
+        self._stepfun_init(super().__init__, kwargs, settings, _stepfun_shared)
+
+    @override
+    def request(self, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
+        """Hook: one call of a resource method. Sends once, answers locally, or sends several requests."""
+        call: Call | None = options.__dict__.get(_CALL)
+        if call is not None:
+            return super().request(cast_to, options, *args, **kwargs)
+        call = self._stepfun_begin(options, bool(kwargs.get("stream")))
+        if call is None or call.endpoint is _PLAIN:
+            return super().request(cast_to, options, *args, **kwargs)
+        options = options.model_copy()
+        try:
+            script = self._stepfun_script(call, options)
+            if script is not None:
+                return self._stepfun_run(call, script, cast_to, options, **kwargs)
+            self._stepfun_translate(call, options)
+        except Refusal as refusal:
+            raise self._stepfun_refused(refusal, self._stepfun_bare_request(options)) from None
+        options.__dict__[_CALL] = call
+        return super().request(cast_to, options, *args, **kwargs)
+
+    def _stepfun_run(self, call: Call, script: Script, cast_to: Any, options: Any, **kwargs: Any) -> Any:
+        """Drive a script: send what it yields, hand it the replies, answer with what it returns."""
+        deadline, retries = self._stepfun_deadline(options), options.get_max_retries(self.max_retries)
+        response: Any = None
+        try:
+            wire = next(script)
+            while True:
+                call.reported = report(call.x, call.reported)
+                debug_body(call.x, wire.method, wire.path, wire.json)
+                step = self._stepfun_step(call, options, wire, deadline, retries)
+                response = super().request(self._stepfun_family().Response, step)
+                call.retries_taken += step.__dict__[_CALL].retries_taken
+                wire = script.send(self._stepfun_reply(call, response))
+        except StopIteration as stop:
+            reply: Reply = stop.value
+        except UnexpectedBody as error:
+            raise openai.APIResponseValidationError(
+                response=response, body=response.text, message=str(error)
+            ) from error
+        call.done = True
+        call.reported = report(call.x, call.reported)
+        self._stepfun.shared.record(call.x, reply.body)
+        answer = self._stepfun_local(call, options, reply, response)
+        answer.request.extensions[EXTENSION] = call
+        raw = (_given(options.headers) or {}).get(_RAW)
+        if raw:
+            answer.request.headers[_RAW] = raw
+        self._stepfun_forced(call, answer.request, reply.body)
+        return self._process_response(
+            cast_to=self._maybe_override_cast_to(cast_to, options),
+            options=options,
+            response=answer,
+            stream=bool(kwargs.get("stream")),
+            stream_cls=kwargs.get("stream_cls"),
+            retries_taken=call.retries_taken,
+        )
+
+    @override
+    def _prepare_options(self, options: Any) -> Any:
+        """Hook: awaits only, once per attempt. A callable key for SDKs that take none."""
+        provider = self._stepfun.key_provider
+        if provider is not None and not hasattr(openai.OpenAI, "_refresh_api_key"):
+            self.api_key = provider()
+        return super()._prepare_options(options)
+
+    @override
+    def _prepare_request(self, request: Any) -> None:
+        """Hook: the last before the network."""
+        super()._prepare_request(request)
+        self._stepfun_gate(request)
+
+    @override
+    def _process_response(
+        self, *, cast_to: Any, options: Any, response: Any, stream: bool, stream_cls: Any, **kwargs: Any
+    ) -> Any:
+        """Hook: sees options and response before raw and parsed part ways; may replace both response and stream class."""
+        call: Call | None = response.request.extensions.get(EXTENSION)
+        if call is not None:
+            self._stepfun_headers(response)
+            call.retries_taken = kwargs.get("retries_taken", 0)
+            if stream:
+                stream_cls = self._stepfun_stream_class(call, stream_cls, StepfunStream, openai.Stream)
+            elif self._stepfun_wants_body(call, cast_to, stream):
+                response = self._stepfun_answer(call, response, response.read(), cast_to)
+            elif call.bare:
+                response.read()
+        return super()._process_response(
+            cast_to=cast_to, options=options, response=response, stream=stream, stream_cls=stream_cls, **kwargs
+        )
+
+
+class AsyncOpenAI(StepfunMixin, openai.AsyncOpenAI):
+    """`openai.AsyncOpenAI` on StepFun: the same arguments, plus `settings`."""
+
+    def __init__(
+        self, *, settings: Settings | None = None, _stepfun_shared: Shared | None = None, **kwargs: Any
+    ) -> None:
+        self._stepfun_init(super().__init__, kwargs, settings, _stepfun_shared)
+
+    @override
+    async def request(self, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
+        """Hook: one call of a resource method. Sends once, answers locally, or sends several requests."""
+        call: Call | None = options.__dict__.get(_CALL)
+        if call is not None:
+            return await super().request(cast_to, options, *args, **kwargs)
+        call = self._stepfun_begin(options, bool(kwargs.get("stream")))
+        if call is None or call.endpoint is _PLAIN:
+            return await super().request(cast_to, options, *args, **kwargs)
+        options = options.model_copy()
+        try:
+            script = self._stepfun_script(call, options)
+            if script is not None:
+                return await self._stepfun_run(call, script, cast_to, options, **kwargs)
+            self._stepfun_translate(call, options)
+        except Refusal as refusal:
+            raise self._stepfun_refused(refusal, self._stepfun_bare_request(options)) from None
+        options.__dict__[_CALL] = call
+        return await super().request(cast_to, options, *args, **kwargs)
+
+    async def _stepfun_run(self, call: Call, script: Script, cast_to: Any, options: Any, **kwargs: Any) -> Any:
+        """Drive a script: send what it yields, hand it the replies, answer with what it returns."""
+        deadline, retries = self._stepfun_deadline(options), options.get_max_retries(self.max_retries)
+        response: Any = None
+        try:
+            wire = next(script)
+            while True:
+                call.reported = report(call.x, call.reported)
+                debug_body(call.x, wire.method, wire.path, wire.json)
+                step = self._stepfun_step(call, options, wire, deadline, retries)
+                response = await super().request(self._stepfun_family().Response, step)
+                call.retries_taken += step.__dict__[_CALL].retries_taken
+                wire = script.send(self._stepfun_reply(call, response))
+        except StopIteration as stop:
+            reply: Reply = stop.value
+        except UnexpectedBody as error:
+            raise openai.APIResponseValidationError(
+                response=response, body=response.text, message=str(error)
+            ) from error
+        call.done = True
+        call.reported = report(call.x, call.reported)
+        self._stepfun.shared.record(call.x, reply.body)
+        answer = self._stepfun_local(call, options, reply, response)
+        answer.request.extensions[EXTENSION] = call
+        raw = (_given(options.headers) or {}).get(_RAW)
+        if raw:
+            answer.request.headers[_RAW] = raw
+        self._stepfun_forced(call, answer.request, reply.body)
+        return await self._process_response(
+            cast_to=self._maybe_override_cast_to(cast_to, options),
+            options=options,
+            response=answer,
+            stream=bool(kwargs.get("stream")),
+            stream_cls=kwargs.get("stream_cls"),
+            retries_taken=call.retries_taken,
+        )
+
+    @override
+    async def _prepare_options(self, options: Any) -> Any:
+        """Hook: awaits only, once per attempt. A callable key for SDKs that take none."""
+        provider = self._stepfun.key_provider
+        if provider is not None and not hasattr(openai.AsyncOpenAI, "_refresh_api_key"):
+            key = provider()
+            self.api_key = await key if inspect.isawaitable(key) else key
+        return await super()._prepare_options(options)
+
+    @override
+    async def _prepare_request(self, request: Any) -> None:
+        """Hook: the last before the network."""
+        await super()._prepare_request(request)
+        self._stepfun_gate(request)
+
+    @override
+    async def _process_response(
+        self, *, cast_to: Any, options: Any, response: Any, stream: bool, stream_cls: Any, **kwargs: Any
+    ) -> Any:
+        """Hook: sees options and response before raw and parsed part ways; may replace both response and stream class."""
+        call: Call | None = response.request.extensions.get(EXTENSION)
+        if call is not None:
+            self._stepfun_headers(response)
+            call.retries_taken = kwargs.get("retries_taken", 0)
+            if stream:
+                stream_cls = self._stepfun_stream_class(call, stream_cls, AsyncStepfunStream, openai.AsyncStream)
+            elif self._stepfun_wants_body(call, cast_to, stream):
+                response = self._stepfun_answer(call, response, await response.aread(), cast_to)
+            elif call.bare:
+                await response.aread()
+        return await super()._process_response(
+            cast_to=cast_to, options=options, response=response, stream=stream, stream_cls=stream_cls, **kwargs
+        )
+
+
+for _ours, _stock in ((OpenAI, openai.OpenAI), (AsyncOpenAI, openai.AsyncOpenAI)):
+    cast("Any", _ours.__init__).__signature__ = signature_with_settings(_stock.__init__)
+
+Client = OpenAI
+AsyncClient = AsyncOpenAI

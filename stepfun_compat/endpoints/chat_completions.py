@@ -1,0 +1,334 @@
+"""`POST /chat/completions`: OpenAI's request as StepFun takes it, and the answer back (api 3, 4)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from .. import structured
+from ..catalog import chat_audio
+from ..exchange import Exchange, Json, Refusal
+from ..resolve import effective_effort, headroom, resolve_model
+from .base import PlainEndpoint, Reply, Request, Script, replace
+from .chat_messages import input_kinds, translate_messages
+from .chat_response import Dict, add_usage, as_dict, as_list, transform_completion
+from .chat_stream import ChatStream
+from .chat_tools import Tools, apply_tool_choice, translate_tools
+
+_CAPS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+# Values that ask for what happens anyway: their absence changes nothing.
+_INERT_VALUES: Mapping[str, tuple[Any, ...]] = {
+    "presence_penalty": (0,),
+    "logit_bias": ({},),
+    "logprobs": (False,),
+    "top_logprobs": (0,),
+    "verbosity": ("medium",),
+    "moderation": ({},),
+    "thinking": ({},),
+}
+
+
+class ChatCompletions(PlainEndpoint):
+    """Chat, plain and streamed."""
+
+    name = "chat.completions"
+
+    # ------------------------------------------------------------ request
+
+    def transform_request(self, request: Request, x: Exchange) -> Request:
+        body = as_dict(request.json)
+        if body is None:
+            return request
+        # None is how the SDK's callers leave a parameter out
+        given = {key: value for key, value in body.items() if value is not None}
+        messages = given.get("messages")
+        kinds = input_kinds(cast("Sequence[Any]", messages)) if isinstance(messages, list | tuple) else frozenset[str]()
+        model = resolve_model(x, given.get("model"), kinds)
+        tools = Tools()
+        wire: Dict = {}
+        if model is not None:
+            wire["model"] = model
+        sent_tools, line = apply_tool_choice(_choice(given), translate_tools(given, x, tools), x, tools)
+        if messages is not None:
+            wire["messages"] = translate_messages(messages, x, tools.wire_name)
+        handled = {"model", "messages", "tools", "tool_choice", "functions", "function_call", "web_search_options"}
+        handled |= self._caps(given, wire, x)
+        handled |= self._effort(given, wire, x)
+        handled |= self._format(given, wire, x)
+        handled |= self._audio(given, wire, x)
+        handled |= self._stream(given, wire, x)
+        handled |= self._cache_key(given, x, request.headers)
+        handled |= self._parallel(given, x, tools)
+        if sent_tools:
+            wire["tools"] = sent_tools
+        if line is not None:
+            _append_line(wire, line)
+        table = x.catalog.parameters(self.name)
+        for name, value in given.items():
+            if name in handled:
+                continue
+            row = table.get(name)
+            if row is None or row.action != "drop" or (name == "thinking" and x.model_id == "step-router-v1"):
+                wire[name] = value  # documented by StepFun, or unknown to us: the caller wins
+                continue
+            inert = not row.meaning or value in _INERT_VALUES.get(name, ())
+            x.change("drop", name, value, None, f"not documented by StepFun ({row.state})", loses=not inert)
+        self._sampling(given, wire, x)
+        x.notes["tools"] = tools
+        return replace(request, json=wire, headers={**request.headers, **x.headers})
+
+    def _caps(self, given: Dict, wire: Dict, x: Exchange) -> set[str]:
+        """`max_tokens` is the only cap StepFun heeds, and reasoning is paid from it (api 3.1, 4.6)."""
+        name = next((name for name in _CAPS if name in given), None)
+        if name is None:
+            return set()
+        cap = given[name]
+        if name != "max_tokens":
+            x.change("rename", name, cap, "max_tokens", "the only cap StepFun heeds")
+        extra = headroom(x) if isinstance(cap, int) and not isinstance(cap, bool) and cap > 0 else 0
+        wire["max_tokens"] = cap + extra if extra else cap
+        if extra:
+            x.notes["cap"] = cap
+            x.change("cost", "max_tokens", cap, cap + extra, "headroom for reasoning, which StepFun takes from the cap")
+        return set(_CAPS)
+
+    def _effort(self, given: Dict, wire: Dict, x: Exchange) -> set[str]:
+        asked = given.get("reasoning_effort")
+        nested = as_dict(given.get("reasoning"))
+        if asked is None and nested is not None:
+            asked = nested.get("effort")
+            x.change("rename", "reasoning", nested, "reasoning_effort", "StepFun's chat takes the effort at the top")
+        effort = effective_effort(x, str(asked) if asked is not None else None)
+        if effort is not None:
+            wire["reasoning_effort"] = effort
+        return {"reasoning_effort", "reasoning"} if nested is not None else {"reasoning_effort"}
+
+    def _format(self, given: Dict, wire: Dict, x: Exchange) -> set[str]:
+        format = given.get("response_format")
+        if format is None:
+            return set()
+        schema = structured.schema_of(format)
+        if schema is None or x.model is None or x.model.json_schema:
+            if schema is not None:
+                x.notes["schema"] = schema
+                inner = cast("Mapping[str, Any]", format["json_schema"])
+                if any(value is None for value in inner.values()):
+                    format = {**format, "json_schema": {k: v for k, v in inner.items() if v is not None}}
+            wire["response_format"] = format
+            if schema is not None or as_dict(format) == {"type": "json_object"}:
+                x.notes.setdefault("structured", True)
+            return {"response_format"}
+        x.change(
+            "reshape",
+            "response_format",
+            "json_schema",
+            "json_object and the schema in the prompt",
+            f"json_schema is not shown to work on {x.model_id}",
+        )
+        wire["response_format"] = {"type": "json_object"}
+        _append_line(wire, structured.instruction(schema))
+        x.notes.update(structured=True, json_text=True, schema=schema, emulated_schema=True)
+        return {"response_format"}
+
+    def _audio(self, given: Dict, wire: Dict, x: Exchange) -> set[str]:
+        """Voice and format for spoken answers: StepFun has wav without and pcm with a stream (api 3.1)."""
+        modalities = given.get("modalities")
+        if isinstance(modalities, list) and "audio" in modalities and x.model is not None:
+            if "audio" not in x.model.output:
+                able = ", ".join(
+                    m.id for m in x.catalog.models.values() if "audio" in m.output and m.kind == "audio_chat"
+                )
+                raise Refusal(
+                    f"modalities asks {x.model_id} for audio, which it cannot answer in. Use one of {able}.",
+                    code="model_incompatible",
+                    param="modalities",
+                )
+        elif modalities == ["text"] and (x.model is None or x.model.kind == "chat"):
+            x.change("drop", "modalities", modalities, None, "text is what a chat model answers in")
+            return {"modalities", "audio"}
+        audio = as_dict(given.get("audio"))
+        if audio is None:
+            return set()
+        wanted = chat_audio.STREAM_FORMAT if given.get("stream") else chat_audio.FORMAT
+        voice = audio.get("voice")
+        sent = dict(audio)
+        mapped = chat_audio.OPENAI_VOICES.get(voice) if isinstance(voice, str) else None
+        if mapped is not None:
+            sent["voice"] = mapped
+            x.change("alias", "audio.voice", voice, mapped, "OpenAI's voices are not StepFun's")
+        format = audio.get("format")
+        if format != wanted:
+            same = {format, wanted} == {"pcm16", "pcm"}
+            sent["format"] = wanted
+            x.change("clamp", "audio.format", format, wanted, "the only format StepFun answers in here", loses=not same)
+        wire["audio"] = sent
+        return {"audio"}
+
+    def _stream(self, given: Dict, wire: Dict, x: Exchange) -> set[str]:
+        x.stream = bool(given.get("stream"))
+        options = as_dict(given.get("stream_options"))
+        if options is not None:
+            x.notes["include_usage"] = bool(options.get("include_usage"))
+            x.change(
+                "drop", "stream_options", options, None, "StepFun reports usage on every chunk; it is reshaped here"
+            )
+        if x.stream:
+            wire["stream"] = True
+        return {"stream", "stream_options"}
+
+    def _cache_key(self, given: Dict, x: Exchange, headers: Mapping[str, str]) -> set[str]:
+        """The cache key as a header, hashed. That StepFun heeds any is unverified (api 6, 11.12)."""
+        per_call = given.get("prompt_cache_key")
+        key = per_call or x.settings.prompt_cache_key
+        name = x.settings.prompt_cache_header
+        if not isinstance(key, str) or not key:
+            return {"prompt_cache_key"}
+        if not name:
+            if per_call:
+                x.change("drop", "prompt_cache_key", "…", None, "no header is configured for it")
+        elif not any(given_name.lower() == name.lower() for given_name in headers):
+            x.headers[name] = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+            x.change("reshape", "prompt_cache_key", "…", f"header {name}", "StepFun documents no cache key in the body")
+        return {"prompt_cache_key"}
+
+    def _parallel(self, given: Dict, x: Exchange, tools: Tools) -> set[str]:
+        parallel = given.get("parallel_tool_calls")
+        if parallel is False:
+            tools.one_call = True
+            x.change(
+                "drop",
+                "parallel_tool_calls",
+                False,
+                None,
+                "not documented by StepFun; only the first call is handed on",
+            )
+        elif parallel is not None:
+            x.change("drop", "parallel_tool_calls", parallel, None, "several calls are allowed anyway")
+        return {"parallel_tool_calls"}
+
+    def _sampling(self, given: Dict, wire: Dict, x: Exchange) -> None:
+        top_p = given.get("top_p")
+        if isinstance(top_p, int | float) and not isinstance(top_p, bool) and top_p <= 0:
+            wire["top_p"] = 0.01
+            x.change("clamp", "top_p", top_p, 0.01, "StepFun's top_p is above 0")
+        if x.settings.openai_sampling_defaults:
+            for name in ("temperature", "top_p"):
+                if name not in given:
+                    wire[name] = 1
+                    x.change("inject", name, None, 1, "Settings.openai_sampling_defaults")
+
+    # ------------------------------------------------------------ answer
+
+    def transform_response(self, data: Json, x: Exchange) -> Json:
+        return transform_completion(data, x)
+
+    def transform_stream(self, x: Exchange) -> ChatStream:
+        return ChatStream(x)
+
+    # ------------------------------------------------------------ asking again
+
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        """Only where an answer may have to be asked for again: a forced call, or a schema StepFun does not enforce."""
+        body = as_dict(request.json) or {}
+        if body.get("stream") or not _may_miss(body, x):
+            return None
+        return self._asked_until_it_fits(request, x)
+
+    def _asked_until_it_fits(self, request: Request, x: Exchange) -> Script:
+        wire = self.transform_request(request, x)
+        reply = yield wire
+        data = transform_completion(reply.body, x)
+        total = data.get("usage")
+        for _ in range(x.settings.max_reasks):
+            miss = _miss(data, x)
+            if miss is None:
+                break
+            x.change("cost", "messages", None, "asked again", miss)
+            reply = yield _asked_again(wire, data, miss, x)
+            data = transform_completion(reply.body, x)
+            total = add_usage(total, data.get("usage"))
+        if total is not None:
+            data["usage"] = total
+        miss = _miss(data, x)
+        if (
+            miss is not None
+            and (tools := cast("Tools", x.notes["tools"])).forced is not None
+            and _no_call(data)
+        ):
+            x.notes["forced_missed"] = True
+        elif miss is not None:
+            x.change("drop", "response_format", "json_schema", None, f"the answer does not fit: {miss}", loses=True)
+        return Reply(data, reply.status, reply.headers)
+
+
+ENDPOINT = ChatCompletions()
+
+
+def _choice(given: Dict) -> Json:
+    """`tool_choice`, or `function_call` in its words."""
+    choice = given.get("tool_choice")
+    if choice is None and "function_call" in given:
+        choice = given["function_call"]
+        if isinstance(choice, Mapping):
+            return {"type": "function", "function": dict(cast("Mapping[str, Any]", choice))}
+    return choice
+
+
+def _append_line(wire: Dict, line: str) -> None:
+    """A system line after the last message, so that the cached prefix survives."""
+    wire["messages"] = [*as_list(wire.get("messages")), {"role": "system", "content": line}]
+
+
+def _may_miss(body: Dict, x: Exchange) -> bool:
+    choice = _choice(body)
+    if choice is not None and choice not in ("auto", "none"):
+        return True
+    if structured.schema_of(body.get("response_format")) is None:
+        return False
+    probe = Exchange(x.endpoint, x.settings, x.catalog)
+    try:
+        resolve_model(probe, body.get("model"))
+    except Refusal:
+        return False
+    return probe.model is not None and not probe.model.json_schema
+
+
+def _no_call(data: Dict) -> bool:
+    choices = [as_dict(choice) or {} for choice in as_list(data.get("choices"))]
+    messages = [as_dict(choice.get("message")) or {} for choice in choices]
+    return not any(message.get("tool_calls") or message.get("function_call") for message in messages)
+
+
+def _miss(data: Dict, x: Exchange) -> str | None:
+    """Why the answer is not what was asked for, None if it is."""
+    tools: Tools = x.notes["tools"]
+    choices = [as_dict(choice) or {} for choice in as_list(data.get("choices"))]
+    if any(choice.get("finish_reason") in ("length", "content_filter") for choice in choices):
+        return None  # cut off: asking again with the same cap would be cut off again
+    if tools.forced is not None:
+        return "no tool was called" if _no_call(data) else None
+    if x.notes.get("emulated_schema"):
+        for choice in choices:
+            message = as_dict(choice.get("message")) or {}
+            if message.get("tool_calls"):
+                continue
+            found = structured.problem(message.get("content"), x.notes["schema"])
+            if found is not None:
+                return found
+    return None
+
+
+def _asked_again(wire: Request, data: Dict, miss: str, x: Exchange) -> Request:
+    """The request once more, with the answer that missed and what was wrong with it after the last message."""
+    body = dict(cast("Dict", wire.json))
+    message = as_dict((as_dict((as_list(data.get("choices")) or [{}])[0]) or {}).get("message")) or {}
+    tools: Tools = x.notes["tools"]
+    if tools.forced is not None:
+        which = f"the function {tools.forced[0]}" if tools.forced else "one of the available tools"
+        line = f"That was text. Call {which} now; do not answer in text."
+    else:
+        line = f"That answer is not valid: {miss}. Answer again with only the JSON object."
+    said = {"role": "assistant", "content": message.get("content") or ""}
+    body["messages"] = [*as_list(body.get("messages")), said, {"role": "user", "content": line}]
+    return replace(wire, json=body)

@@ -1,0 +1,271 @@
+"""StepFun's chat answers in OpenAI's shape (api 4.1 to 4.4): messages, tool calls, finish reasons, usage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from ..exchange import Exchange, Json
+from ..structured import strip_fences
+from .chat_messages import audio_id
+from .chat_tools import Tools
+
+Dict = dict[str, Any]
+
+
+class UnexpectedBody(Exception):
+    """The body is JSON, but not an answer of this endpoint; the client raises `APIResponseValidationError`."""
+
+
+def as_dict(value: Json) -> Dict | None:
+    """The value as a dict, None for anything else."""
+    return cast("Dict", value) if isinstance(value, dict) else None
+
+
+def as_list(value: Json) -> list[Any]:
+    """The value as a list, empty for anything else."""
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def new_call_id(*seed: object) -> str:
+    """An id for a tool call that came without one; the same call always gets the same."""
+    return "call_" + hashlib.sha256(repr(seed).encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def is_built_in(call: Mapping[str, Any]) -> bool:
+    """Whether an entry of `tool_calls` is a search StepFun has already run, not a call for the program (api 3.4)."""
+    kind = call.get("type")
+    function = as_dict(call.get("function")) or {}
+    return "results" in function or (bool(kind) and kind not in ("function", "custom"))
+
+
+def citations(calls: Sequence[Mapping[str, Any]], length: int) -> list[Dict]:
+    """The hits of built-in searches as OpenAI's url citations over the whole answer of `length` characters."""
+    out: list[Dict] = []
+    seen: set[str] = set()
+    for call in calls:
+        for hit in as_list((as_dict(call.get("function")) or {}).get("results")):
+            row = as_dict(hit)
+            url = row.get("url") if row else None
+            if row is None or not isinstance(url, str) or url in seen:
+                continue
+            seen.add(url)
+            citation = {"start_index": 0, "end_index": length, "title": str(row.get("title") or url), "url": url}
+            out.append({"type": "url_citation", "url_citation": citation})
+    return out
+
+
+def unify_reasoning(message: Dict, x: Exchange) -> None:
+    """Put the reasoning under both spellings, identical (api 4.1); read `reasoning_content`, else `reasoning`."""
+    del x
+    text = message.get("reasoning_content")
+    if text is None or text == "":
+        text = message.get("reasoning", text)
+    if text is not None or "reasoning_content" in message or "reasoning" in message:
+        message["reasoning"] = message["reasoning_content"] = text
+
+
+def fill_usage(usage: Json) -> Dict | None:
+    """Usage with OpenAI's nested details. `cached_tokens` is 0 where StepFun reports none, because OpenAI code adds it
+    up without looking; `reasoning_tokens` stays None rather than invented (api 4.4)."""
+    given = as_dict(usage)
+    if given is None:
+        return None
+    out = dict(given)
+    for name in ("prompt_tokens", "completion_tokens"):
+        if not isinstance(out.get(name), int):
+            out[name] = 0
+    if not isinstance(out.get("total_tokens"), int):
+        out["total_tokens"] = out["prompt_tokens"] + out["completion_tokens"]
+    prompt = dict(as_dict(out.get("prompt_tokens_details")) or {})
+    if not isinstance(prompt.get("cached_tokens"), int):
+        flat = out.get("cached_tokens")
+        prompt["cached_tokens"] = flat if isinstance(flat, int) else 0
+    out["prompt_tokens_details"] = prompt
+    out["completion_tokens_details"] = dict(as_dict(out.get("completion_tokens_details")) or {})
+    return out
+
+
+def add_usage(first: Json, second: Json) -> Json:
+    """The sum of two usages, for a call that was asked again."""
+    a, b = as_dict(first), as_dict(second)
+    if a is None or b is None:
+        return a or b
+    out = dict(a)
+    for key, value in b.items():
+        if isinstance(value, dict):
+            out[key] = add_usage(a.get(key) or {}, value)
+        elif isinstance(value, int):
+            old = a.get(key)
+            out[key] = (old if isinstance(old, int) else 0) + value
+        else:
+            out.setdefault(key, value)
+    return out
+
+
+def visible_tokens(usage: Mapping[str, Any] | None, text: str, reasoning: str) -> int | None:
+    """How many completion tokens were the visible text: the reported total less the reported reasoning, or, where
+    StepFun does not split it, the text's share by length. None without a report."""
+    if usage is None or not isinstance(usage.get("completion_tokens"), int):
+        return None
+    total: int = usage["completion_tokens"]
+    details = as_dict(usage.get("completion_tokens_details")) or {}
+    reported = details.get("reasoning_tokens")
+    if isinstance(reported, int):
+        return max(total - reported, 0)
+    characters = len(text) + len(reasoning)
+    share = round(total * len(text) / characters) if characters else 0
+    return min(share, len(text.encode("utf-8", "surrogatepass")))  # a token is at least a byte of text
+
+
+_XML_CALL = re.compile(r"<tool_call>\s*<function=([^>\s]+)>\s*(.*?)\s*</function>\s*</tool_call>", re.DOTALL)
+_XML_PARAMETER = re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
+
+
+def rescue_tool_calls(message: Dict) -> None:
+    """Read tool calls that arrived as XML text in the content (opt-in; lessons 14)."""
+    content = message.get("content")
+    if not isinstance(content, str) or "<tool_call>" not in content or message.get("tool_calls"):
+        return
+    calls: list[Dict] = []
+    for match in _XML_CALL.finditer(content):
+        arguments: Dict = {}
+        for parameter in _XML_PARAMETER.finditer(match.group(2)):
+            try:
+                arguments[parameter.group(1)] = json.loads(parameter.group(2))
+            except ValueError:
+                arguments[parameter.group(1)] = parameter.group(2)
+        function = {"name": match.group(1), "arguments": json.dumps(arguments, ensure_ascii=False)}
+        calls.append({"id": new_call_id(match.start(), match.group(0)), "type": "function", "function": function})
+    if calls:
+        message["tool_calls"] = calls
+        message["content"] = _XML_CALL.sub("", content).strip()
+
+
+def caller_call(call: Dict, position: int, tools: Tools) -> Dict:
+    """One function call as the caller's tools were declared: its own name, an id, custom tools with their text."""
+    function = as_dict(call.get("function")) or {}
+    arguments = function.get("arguments")
+    if arguments is None:
+        arguments = ""
+    elif not isinstance(arguments, str):
+        arguments = json.dumps(arguments, ensure_ascii=False)
+    name = tools.caller_name(str(function.get("name") or ""))
+    id = call.get("id") or new_call_id(position, name, arguments)
+    if name in tools.custom:
+        return {"id": id, "type": "custom", "custom": {"name": name, "input": custom_input(arguments)}}
+    return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def custom_input(arguments: str) -> str:
+    """The free text of a custom tool's call, out of the object it travelled in."""
+    try:
+        row = as_dict(json.loads(arguments))
+    except (ValueError, RecursionError):
+        return arguments
+    value = row.get("input") if row is not None else None
+    return value if isinstance(value, str) else arguments
+
+
+def finish_reason(reason: Json, called: bool, legacy: bool) -> str:
+    """The reason OpenAI would give, on the evidence of the calls (api 4.3)."""
+    if reason in ("length", "content_filter"):
+        return cast("str", reason)
+    if called:
+        return "function_call" if legacy else "tool_calls"
+    if reason in ("tool_calls", "function_call", "", None):
+        return "stop"
+    return str(reason)
+
+
+def transform_message(message: Dict, x: Exchange, tools: Tools) -> tuple[Dict, bool]:
+    """One answer message in OpenAI's shape, and whether it calls tools."""
+    if message.get("role") != "assistant":
+        message["role"] = "assistant"
+    unify_reasoning(message, x)
+    if x.settings.rescue_tool_calls:
+        rescue_tool_calls(message)
+    calls = [row for call in as_list(message.get("tool_calls")) if (row := as_dict(call)) is not None]
+    built_in = [call for call in calls if is_built_in(call)]
+    functions = [caller_call(c, i, tools) for i, c in enumerate(c for c in calls if not is_built_in(c))]
+    if tools.one_call and len(functions) > 1:
+        functions = functions[:1]
+    content = message.get("content")
+    if x.notes.get("json_text") and isinstance(content, str):
+        message["content"] = content = strip_fences(content)
+    if built_in:
+        length = len(content) if isinstance(content, str) else 0
+        message["annotations"] = as_list(message.get("annotations")) + citations(built_in, length)
+    message.pop("tool_calls", None)
+    if functions:
+        if not content:
+            message["content"] = None
+        if tools.legacy:
+            message["function_call"] = functions[0].get("function")
+        else:
+            message["tool_calls"] = functions
+    message.setdefault("content", None)
+    message.setdefault("refusal", None)
+    audio = as_dict(message.get("audio"))
+    if audio is not None:
+        audio.setdefault("id", audio_id(str(audio.get("transcript") or "")))
+        audio.setdefault("data", "")
+        audio.setdefault("transcript", "")
+        # StepFun keeps no audio, so the id never expires; 0 would read as expired (api 4.2)
+        audio.setdefault("expires_at", 4102444800)
+    return message, bool(functions)
+
+
+def cut(text: str, tokens: int, cap: int) -> str:
+    """The text up to the caller's cap, by its share of the tokens StepFun reported for it."""
+    return text[: max(len(text) * cap // max(tokens, 1), 1)]
+
+
+def transform_completion(data: Json, x: Exchange) -> Dict:
+    """A whole answer in OpenAI's shape, changed in place.
+
+    Raises:
+        UnexpectedBody: there is no list of choices in it.
+    """
+    body = as_dict(data)
+    if body is None or not isinstance(body.get("choices"), list):
+        raise UnexpectedBody("the answer has no list of choices")
+    tools: Tools = x.notes.get("tools") or Tools()
+    usage = fill_usage(body.get("usage"))
+    for position, entry in enumerate(cast("list[Any]", body["choices"])):
+        choice = as_dict(entry)
+        if choice is None:
+            raise UnexpectedBody("a choice is not an object")
+        message, called = transform_message(as_dict(choice.get("message")) or {}, x, tools)
+        choice["message"] = message
+        choice.setdefault("index", position)
+        choice["finish_reason"] = finish_reason(choice.get("finish_reason"), called, tools.legacy)
+        choice.setdefault("logprobs", None)
+        cap = x.notes.get("cap")
+        content = message.get("content")
+        if cap is not None and not called and isinstance(content, str) and len(as_list(body["choices"])) == 1:
+            tokens = visible_tokens(usage, content, str(message.get("reasoning_content") or ""))
+            if tokens is not None and tokens > cap:
+                message["content"] = cut(content, tokens, cap)
+                choice["finish_reason"] = "length"
+    if usage is not None:
+        body["usage"] = usage
+    body["object"] = "chat.completion"
+    finish_envelope(body, x)
+    return body
+
+
+def finish_envelope(body: Dict, x: Exchange) -> None:
+    """The fields around the choices: an id, a time and a model are always there."""
+    if not isinstance(body.get("id"), str) or not body["id"]:
+        body["id"] = "chatcmpl-" + hashlib.sha256(repr(sorted(body)).encode()).hexdigest()[:24]
+    if not isinstance(body.get("created"), int):
+        body["created"] = 0
+    if x.settings.echo_requested_model and x.requested_model:
+        body["model"] = x.requested_model
+    elif not body.get("model"):
+        body["model"] = x.model_id or ""
+    body.pop("agent", None)

@@ -1,0 +1,199 @@
+"""Every class raised here is one that code written for OpenAI already catches.
+
+    openai.OpenAIError
+    ├── SettingsError (also ValueError)           a bad setting: names the variable, the value, what is allowed
+    ├── KeyRefusedError                           a key that must not go where it was about to go, or none at all
+    └── openai.APIError
+        └── openai.APIStatusError
+            ├── openai.BadRequestError
+            │   ├── ContentFilteredError          StepFun's 451, and images blocked with a 200
+            │   ├── UnsupportedParameterError     refused here, before the network
+            │   └── ToolChoiceNotHonouredError    the model did not make the call that was asked for
+            ├── openai.NotFoundError
+            │   ├── ModelNotFoundError            an unknown model id (StepFun may answer 400 or 404)
+            │   └── EndpointNotAvailableError     StepFun has no such endpoint
+            ├── openai.PermissionDeniedError
+            │   └── NoSubscriptionError           the key has no active Step Plan (StepFun answers 400)
+            ├── openai.RateLimitError
+            │   └── QuotaExceededError            StepFun's 402: never retried
+            └── …                                 all other statuses: openai's own classes
+
+Mapping and wording of StepFun's bodies: api 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import openai
+
+
+class SettingsError(openai.OpenAIError, ValueError):
+    """A setting has a value that is not allowed."""
+
+
+class KeyRefusedError(openai.OpenAIError):
+    """No usable key, or a key that belongs to somebody else than the host it was about to be sent to."""
+
+
+class ContentFilteredError(openai.BadRequestError):
+    """StepFun's content review blocked the request or the answer. Never retried."""
+
+
+class UnsupportedParameterError(openai.BadRequestError):
+    """A parameter that cannot be carried over, refused before any connection was made."""
+
+
+class ToolChoiceNotHonouredError(openai.BadRequestError):
+    """The model did not make the tool call that `tool_choice` demanded. `body` holds its answer."""
+
+
+class ModelNotFoundError(openai.NotFoundError):
+    """The model does not exist, or the key may not use it."""
+
+
+class EndpointNotAvailableError(openai.NotFoundError):
+    """StepFun does not offer this endpoint; raised before any connection was made."""
+
+
+class NoSubscriptionError(openai.PermissionDeniedError):
+    """The key has no active Step Plan subscription, yet the request went to a Step Plan URL."""
+
+
+class QuotaExceededError(openai.RateLimitError):
+    """Balance or plan is used up (HTTP 402). Never retried."""
+
+
+_CONTEXT_WORDS = (
+    "context length",
+    "context window",
+    "maximum context",
+    "too many tokens",
+    "exceeds the max",
+    "prompt is too long",
+)
+_MODEL_WORDS = ("does not exist or you do not have access", "model not found", "model does not exist", "unknown model")
+
+
+def mapped_body(status: int, body: object) -> tuple[int, dict[str, Any]]:
+    """StepFun's error body in OpenAI's terms: (status OpenAI would have used, `{message, type, param, code}`).
+
+    StepFun sends `{"error": {"message", "type"}}` without `code` (api 9.1); what it did not send is None. `body` is
+    the inner error object as the SDK hands it over, or whatever else the server answered with.
+    """
+    inner: dict[str, Any] = {}
+    if isinstance(body, Mapping):
+        outer = cast("Mapping[str, Any]", body)
+        error = outer.get("error", outer)
+        if isinstance(error, Mapping):
+            inner = dict(cast("Mapping[str, Any]", error))
+        elif error:
+            inner = {"message": str(error)}
+    elif isinstance(body, str) and body.strip():
+        inner = {"message": body.strip()}
+    message = inner.get("message")
+    message = message if isinstance(message, str) else ("" if message is None else str(message))
+    kind = inner.get("type")
+    kind = kind if isinstance(kind, str) else None
+    low = message.lower()
+    code: str | None = inner.get("code") if isinstance(inner.get("code"), str) else None
+
+    if status == 402 or kind == "quota_exceeded":
+        status, code, kind = 429, "insufficient_quota", "insufficient_quota"
+    elif status == 451 or kind in ("censorship_blocked", "risk_blocked", "risk"):
+        status, code, kind = 400, "content_filter", "invalid_request_error"
+    elif status in (400, 403) and "step plan subscription" in low:
+        status, code, kind = 403, "no_active_subscription", "invalid_request_error"
+    elif status in (400, 404) and (code == "model_not_found" or any(words in low for words in _MODEL_WORDS)):
+        status, code, kind = 404, "model_not_found", "invalid_request_error"
+        inner.setdefault("param", "model")
+    elif status in (400, 413) and (code == "context_length_exceeded" or any(words in low for words in _CONTEXT_WORDS)):
+        status, code, kind = 400, "context_length_exceeded", "invalid_request_error"
+        inner.setdefault("param", "messages")
+    elif status == 401:
+        code, kind = code or "invalid_api_key", "invalid_request_error"
+    elif status == 429:
+        code, kind = code or "rate_limit_exceeded", kind or "rate_limited"
+    elif status == 400:
+        code, kind = code or (kind if kind != "invalid_request_error" else None), "invalid_request_error"
+    mapped: dict[str, Any] = {**inner, "message": message, "type": kind, "param": inner.get("param"), "code": code}
+    return status, mapped
+
+
+_HINTS: Mapping[str, str] = {
+    "invalid_api_key": "StepFun's keys are bound to a region: a key made for api.stepfun.ai is refused by "
+    "api.stepfun.com and the reverse. Check STEPFUN_API_KEY and STEPFUN_REGION (global or cn).",
+    "no_active_subscription": "This URL bills a Step Plan. Use STEPFUN_PLAN=standard for pay as you go.",
+    "insufficient_quota": "The balance or plan behind this key is used up. A key with a Step Plan needs STEPFUN_PLAN=step_plan.",
+}
+
+
+_OWN_CLASSES: Mapping[str, type[openai.APIStatusError]] = {
+    "insufficient_quota": QuotaExceededError,
+    "content_filter": ContentFilteredError,
+    "content_policy_violation": ContentFilteredError,
+    "no_active_subscription": NoSubscriptionError,
+    "model_not_found": ModelNotFoundError,
+    "endpoint_not_available": EndpointNotAvailableError,
+    "unsupported_parameter": UnsupportedParameterError,
+    "tool_choice_not_honoured": ToolChoiceNotHonouredError,
+}
+_STOCK_CLASSES: Mapping[int, type[openai.APIStatusError]] = {
+    400: openai.BadRequestError,
+    401: openai.AuthenticationError,
+    403: openai.PermissionDeniedError,
+    404: openai.NotFoundError,
+    409: openai.ConflictError,
+    422: openai.UnprocessableEntityError,
+    429: openai.RateLimitError,
+}
+
+
+def error_class(status: int, code: str | None) -> type[openai.APIStatusError]:
+    """The class for a status and code, as OpenAI would have answered them."""
+    own = _OWN_CLASSES.get(code or "")
+    stock = _STOCK_CLASSES.get(status) or (openai.InternalServerError if status >= 500 else openai.APIStatusError)
+    return own if own is not None and issubclass(own, stock) else stock
+
+
+def from_response(err_msg: str, *, body: object, response: Any) -> openai.APIStatusError:
+    """The exception for an error answer of StepFun's, with `code`, `param`, `type` and `request_id` filled.
+
+    `status_code` is the one OpenAI code tests for (402 -> 429, 451 -> 400, api 9.2); `response` is what came over
+    the wire and keeps the original status.
+    """
+    status, mapped = mapped_body(response.status_code, body)
+    message = mapped["message"] or err_msg
+    hint = _HINTS.get(mapped["code"] or "")
+    text = f"Error code: {response.status_code} - {message}" if message else err_msg
+    if hint:
+        text = f"{text} ({hint})"
+    error = error_class(status, mapped["code"])(text, response=response, body=mapped)
+    error.status_code = status
+    if error.request_id is None:
+        error.request_id = response.headers.get("x-trace-id")
+    return error
+
+
+def from_stream(body: Any, *, request: Any, response: Any) -> openai.APIError:
+    """The exception for an error object inside a stream: by its type the class a plain answer would have raised,
+    a plain `openai.APIError` otherwise, as the stock client raises (api 9.2)."""
+    kinds = {
+        "quota_exceeded": 402,
+        "rate_limited": 429,
+        "censorship_blocked": 451,
+        "risk_blocked": 451,
+        "invalid_api_key": 401,
+    }
+    inner: Any = cast("Mapping[str, Any]", body) if isinstance(body, Mapping) else {}
+    status = kinds.get(str(inner.get("type")))
+    wire_status, mapped = mapped_body(status or 0, cast("object", body))
+    message = mapped["message"] or "An error occurred during streaming"
+    cls = error_class(wire_status, mapped["code"])
+    if (status is None and mapped["code"] is None) or cls is openai.APIStatusError:
+        return openai.APIError(message, request=request, body=body)
+    error = cls(message, response=response, body=mapped)
+    error.status_code = wire_status
+    error.request_id = error.request_id or response.headers.get("x-trace-id")
+    return error

@@ -1,0 +1,176 @@
+"""What a call would send, told without sending it: the same translation, printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from typing_extensions import override
+
+from .catalog import default as default_catalog
+from .endpoints import table
+from .endpoints.base import Request
+from .exchange import Change, Exchange, Json, Refusal
+from .settings import Settings, resolve_target
+
+ENDPOINTS: Final[Mapping[str, tuple[str, str]]] = {
+    "chat.completions": ("POST", "/chat/completions"),
+    "completions": ("POST", "/completions"),
+    "responses": ("POST", "/responses"),
+    "embeddings": ("POST", "/embeddings"),
+    "moderations": ("POST", "/moderations"),
+    "images.generate": ("POST", "/images/generations"),
+    "audio.speech": ("POST", "/audio/speech"),
+    "models.list": ("GET", "/models"),
+}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The request StepFun would be sent, and every change made to get there.
+
+    `refusal` is the text of the error the call would raise before any connection, None for a call that is sent.
+    """
+
+    endpoint: str
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: Json
+    changes: tuple[Change, ...] = field(default_factory=tuple)
+    refusal: str | None = None
+    requests: int = 1
+
+    @override
+    def __str__(self) -> str:
+        lines = [f"{self.method} {self.url}"]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        if self.refusal is not None:
+            lines += ["", f"refused: {self.refusal}"]
+        else:
+            lines += ["", json.dumps(self.body, ensure_ascii=False, indent=2, default=str)]
+        if self.requests != 1:
+            lines += ["", f"requests: {self.requests}"]
+        lines.append("")
+        lines += [f"- {change}" for change in self.changes] or ["- nothing is changed"]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain data, for `--json` and tests."""
+        return {
+            "endpoint": self.endpoint,
+            "method": self.method,
+            "url": self.url,
+            "headers": dict(self.headers),
+            "body": self.body,
+            "changes": [vars(change) for change in self.changes],
+            "refusal": self.refusal,
+            "requests": self.requests,
+        }
+
+
+def plain(value: Any) -> Json:
+    """Arguments of a call as the JSON the SDK would send: models and response types become plain data, not-given goes."""
+    import openai
+    import pydantic
+
+    if isinstance(value, Mapping):
+        items = cast("Mapping[str, Any]", value).items()
+        return {key: plain(inner) for key, inner in items if not isinstance(inner, openai.NotGiven | _omit())}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in cast("list[Any]", value)]
+    if isinstance(value, type) and issubclass(value, pydantic.BaseModel):
+        from openai.lib._parsing import type_to_response_format_param
+
+        return plain(cast("Any", type_to_response_format_param(value)))
+    if isinstance(value, pydantic.BaseModel):
+        return plain(value.model_dump(mode="json", exclude_unset=True))
+    if isinstance(value, str | int | float | bool) or value is None:
+        return value
+    if hasattr(value, "__iter__"):
+        return [plain(inner) for inner in value]
+    return str(value)
+
+
+def _omit() -> type:
+    import openai
+
+    return getattr(openai, "Omit", openai.NotGiven)
+
+
+def explain_call(
+    endpoint: str, kwargs: Mapping[str, Any], settings: Settings, *, base_url: str | None = None
+) -> Explanation:
+    """Translate a call's arguments and tell the result. `endpoint` is a resource's dotted name, or `METHOD /path`.
+
+    Raises:
+        ValueError: the endpoint is not known.
+    """
+    place = ENDPOINTS.get(endpoint.removesuffix(".create").removesuffix(".parse").removesuffix(".stream"))
+    if place is None and " /" in endpoint:
+        method, _, path = endpoint.partition(" ")
+        place = (method.upper(), path)
+    if place is None:
+        raise ValueError(
+            f"endpoint={endpoint!r} is not known: it takes one of {', '.join(ENDPOINTS)}, or 'POST /path'."
+        )
+    method, path = place
+    body = cast("dict[str, Any]", plain(dict(kwargs)))
+    extra_headers = body.pop("extra_headers", None) or {}
+    query = body.pop("extra_query", None) or {}
+    body = {**body, **(body.pop("extra_body", None) or {})}
+    body.pop("timeout", None)
+    url = base_url or resolve_target(None, settings, explicit_settings=True, api_key=None).base_url
+    found = table.find(method, path)
+    x = Exchange(endpoint, settings, default_catalog())
+    request = Request(method, path, query, extra_headers, body or None)
+    refusal: str | None = None
+    requests = 1
+    if found is not None:
+        x.endpoint = found.name or endpoint
+        try:
+            script = found.script(request, x)
+            if script is not None:
+                try:
+                    request = next(script)
+                except StopIteration:
+                    requests = 0
+                script.close()
+            else:
+                request = found.transform_request(request, x)
+        except Refusal as error:
+            refusal, requests = error.message, 0
+        requests = int(x.notes.get("requests", requests))
+    headers = {name: str(value) for name, value in request.headers.items()}
+    headers.update(x.headers)
+    return Explanation(
+        endpoint=x.endpoint,
+        method=request.method,
+        url=url.rstrip("/") + request.path,
+        headers=headers,
+        body=request.json,
+        changes=tuple(x.changes),
+        refusal=refusal,
+        requests=requests,
+    )
+
+
+def explain(endpoint: str = "chat.completions", *, settings: Settings | None = None, **kwargs: Any) -> Explanation:
+    """What `client.<endpoint>.create(**kwargs)` would send, without a client, a key or a connection.
+
+    Raises:
+        ValueError: the endpoint is not known.
+        SettingsError: a setting has a value that is not allowed.
+    """
+    return explain_call(endpoint, kwargs, settings if settings is not None else Settings())
+
+
+def token_count_body(messages: Any, model: str, settings: Settings) -> Json:
+    """The body of StepFun's token count for a conversation (api 7): the model resolved, the messages translated."""
+    told = explain_call("chat.completions", {"model": model, "messages": messages}, settings, base_url="")
+    if told.refusal is not None:
+        raise ValueError(told.refusal)
+    body: Any = told.body
+    return {"model": body["model"], "messages": body["messages"]}

@@ -1,0 +1,87 @@
+"""What `client.stepfun` offers, and what a client shares with its copies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from .prompt_cache import PromptCacheStats
+
+if TYPE_CHECKING:
+    from .exchange import Exchange, Json
+    from .explanation import Explanation
+    from .settings import Settings
+
+
+class Shared:
+    """One per family of copies: statistics, remembered reasoning, stores."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.prompt_cache = PromptCacheStats()
+        self.reasoning = None
+        if settings.replay_reasoning == "cache":
+            from .reasoning import ReasoningCache
+
+            self.reasoning = ReasoningCache()
+
+    def equip(self, x: Exchange) -> None:
+        """Give an exchange what it may look things up in."""
+        if self.reasoning is not None:
+            x.notes["reasoning_cache"] = self.reasoning
+
+    def record(self, x: Exchange, data: Json) -> None:
+        """Count what an answer reports of the prompt cache."""
+        if x.endpoint != "chat.completions" or not isinstance(data, Mapping):
+            return
+        usage: Any = cast("Mapping[str, Any]", data).get("usage")
+        if isinstance(usage, Mapping) and x.model_id:
+            self.prompt_cache.record(x.model_id, cast("Mapping[str, Any]", usage))
+
+
+class Extras:
+    """`client.stepfun`: everything a client has beyond openai's, under one name."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    @property
+    def settings(self) -> Settings:
+        """The settings this client was made with."""
+        return self._client._stepfun.settings
+
+    @property
+    def active(self) -> bool:
+        """Whether requests are translated; False for a client of another vendor's host, which is stock."""
+        return self._client._stepfun.ours(self._client._base_url)
+
+    @property
+    def prompt_cache(self) -> PromptCacheStats:
+        """Prompt cache statistics, shared with this client's copies."""
+        return self._client._stepfun.shared.prompt_cache
+
+    def explain(self, endpoint: str = "chat.completions", **kwargs: Any) -> Explanation:
+        """What a call would send, and what was changed about it, without sending anything."""
+        from .explanation import explain_call
+
+        return explain_call(endpoint, kwargs, self.settings, base_url=str(self._client._base_url))
+
+    def count_tokens(self, messages: Any, *, model: str = "step-3.7-flash") -> Any:
+        """Tokens of a conversation as StepFun counts them (`POST /token/count`, api 7): an int, or an awaitable of one.
+
+        `messages` is as for `chat.completions.create`; tools are not counted, since the endpoint takes none.
+        """
+        from .explanation import token_count_body
+
+        body = token_count_body(messages, model, self.settings)
+        answer = self._client.post("/token/count", body=body, cast_to=object)
+        if hasattr(answer, "__await__"):
+            return _counted_later(answer)
+        return _counted(answer)
+
+
+def _counted(answer: Any) -> int:
+    return int(answer["data"]["total_tokens"])
+
+
+async def _counted_later(answer: Any) -> int:
+    return _counted(await answer)

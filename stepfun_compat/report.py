@@ -1,0 +1,103 @@
+"""How alterations are made visible: one warning per kind and parameter where meaning may be lost, one log line a request."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import threading
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from .exchange import Exchange, Json
+
+log = logging.getLogger("stepfun_compat")
+
+_INDEX = re.compile(r"\[\d+\]")
+_seen: set[tuple[str, str]] = set()
+_lock = threading.Lock()
+
+
+class StepfunCompatWarning(UserWarning):
+    """Something the caller asked for may not be in the answer. Given once per kind and parameter and process."""
+
+
+def reset_warnings() -> None:
+    """Forget which warnings were given, so that each is given once more."""
+    with _lock:
+        _seen.clear()
+
+
+def _stack_level() -> int:
+    """The depth of the first frame that is neither ours nor the SDK's: the line a warning should point at."""
+    ours = ("openai.", "stepfun_compat.")
+    frame = sys._getframe(1)
+    level = 1
+    while frame.f_back is not None:
+        name = str(frame.f_globals.get("__name__", "")) + "."
+        if not name.startswith(ours):
+            return level
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def warn_once(kind: str, parameter: str, text: str) -> None:
+    """A `StepfunCompatWarning`, unless one for this kind and parameter was given before."""
+    key = (kind, _INDEX.sub("[]", parameter))
+    with _lock:
+        if key in _seen:
+            return
+        _seen.add(key)
+    warnings.warn(text, StepfunCompatWarning, stacklevel=_stack_level())
+
+
+def report(x: Exchange, start: int = 0) -> int:
+    """Tell what was changed since `start`; returns where to go on from.
+
+    One INFO line for the request, and a warning for each change that may lose meaning while the policy is `warn`.
+    """
+    changes = x.changes
+    if log.isEnabledFor(logging.INFO):
+        effort = next((str(c.after) for c in changes if c.parameter == "reasoning_effort"), "-")
+        told = "; ".join(str(change) for change in changes[start:])
+        if start == 0:
+            log.info(
+                "%s %s -> %s effort=%s%s",
+                x.endpoint,
+                x.requested_model,
+                x.model_id,
+                effort,
+                f" | {told}" if told else "",
+            )
+        elif told:
+            log.info("%s %s | %s", x.endpoint, x.model_id, told)
+    if x.settings.on_unsupported == "warn":
+        for change in changes[start:]:
+            if change.loses:
+                warn_once(change.kind, change.parameter, f"{x.model_id or x.endpoint}: {change}")
+    return len(changes)
+
+
+_LONG = 512
+_KEYLIKE = re.compile(r"\b(sk-[A-Za-z0-9_-]{8})[A-Za-z0-9_-]+|(?i:bearer\s+)\S+")
+
+
+def redacted(value: Json) -> Json:
+    """A body fit for a log: keys hidden, data URLs and long texts shortened."""
+    if isinstance(value, Mapping):
+        return {key: redacted(inner) for key, inner in cast("Mapping[str, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [redacted(inner) for inner in cast("list[Any]", value)]
+    if isinstance(value, str):
+        text = _KEYLIKE.sub(lambda m: f"{m.group(1)}…" if m.group(1) else "Bearer …", value)
+        return text if len(text) <= _LONG else f"{text[:_LONG]}… ({len(text)} characters)"
+    return value
+
+
+def debug_body(x: Exchange, method: str, path: str, body: Json) -> None:
+    """The translated body at DEBUG, redacted."""
+    if log.isEnabledFor(logging.DEBUG):
+        log.debug("%s %s %s %s", x.endpoint, method, path, json.dumps(redacted(body), ensure_ascii=False, default=str))

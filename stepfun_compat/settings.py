@@ -1,0 +1,519 @@
+"""What the user configured: keyword, then environment, then file, then default. Also: whose key, whose host.
+
+A file found in the working directory may only set what cannot send data elsewhere (models, aliases, effort,
+policy). Key, base URL, headers, state and fallback need a file the user named in `STEPFUN_CONFIG`, because a
+working directory may be a stranger's repository.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, Literal, cast
+from urllib.parse import urlsplit, urlunsplit
+
+from typing_extensions import override
+
+from .errors import KeyRefusedError, SettingsError
+
+log = logging.getLogger("stepfun_compat")
+
+PLACEHOLDER_KEY: Final = "stepfun-compat-placeholder"
+"""Set as `OPENAI_API_KEY` by `stepfun-compat run` for frameworks that insist on one. Never sent anywhere."""
+
+_UNSET: Any = object()
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off"}
+
+
+# ---------------------------------------------------------------- values
+
+
+def _bad(source: str, value: object, allowed: str) -> SettingsError:
+    return SettingsError(f"{source}={value!r} is not allowed: it takes {allowed}.")
+
+
+def _text(value: Any, source: str) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise _bad(source, value, "a string")
+    return value.strip() or None
+
+
+def _header(value: Any, source: str) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]*", value.strip()):
+        raise _bad(source, value, "a header name, or an empty string for none")
+    if value.strip().lower() in ("authorization", "host", "content-type", "content-length", "cookie"):
+        raise _bad(source, value, "a header name that HTTP does not need itself")
+    return value.strip()
+
+
+def _choice(*allowed: str) -> Callable[[Any, str], Any]:
+    def parse(value: Any, source: str) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, str) and value.strip().lower() in allowed:
+            return value.strip().lower()
+        raise _bad(source, value, "one of " + ", ".join(allowed))
+
+    return parse
+
+
+def _flag(value: Any, source: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in _TRUE | _FALSE:
+        return value.strip().lower() in _TRUE
+    raise _bad(source, value, "true or false")
+
+
+def _count(value: Any, source: str) -> int | None:
+    if value is None:
+        return None
+    try:
+        number = int(value) if not isinstance(value, bool | float) else -1
+    except (TypeError, ValueError):
+        number = -1
+    if number < 0:
+        raise _bad(source, value, "a whole number, 0 or more")
+    return number
+
+
+def _seconds(value: Any, source: str) -> float:
+    try:
+        number = float(value) if not isinstance(value, bool) else -1.0
+    except (TypeError, ValueError):
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise _bad(source, value, "a number of seconds, 0 or more")
+    return number
+
+
+def _aliases(value: Any, source: str) -> Mapping[str, str]:
+    if value is None or value == "":
+        return MappingProxyType({})
+    allowed = 'JSON like {"gpt-4o": "step-3.7-flash"} or pairs like gpt-4o=step-3.7-flash,o3*=step-5-preview'
+    pairs: object = value
+    if isinstance(value, str):
+        text = value.strip()
+        if text.startswith("{"):
+            try:
+                pairs = json.loads(text)
+            except ValueError as error:
+                raise _bad(source, value, allowed) from error
+        else:
+            split = [part.partition("=") for part in text.split(",") if part.strip()]
+            if any(not sep for _, sep, _ in split):
+                raise _bad(source, value, allowed)
+            pairs = {name.strip(): target.strip() for name, _, target in split}
+    if not isinstance(pairs, Mapping):
+        raise _bad(source, value, allowed)
+    items = cast("Mapping[object, object]", pairs)
+    clean: dict[str, str] = {}
+    for name, target in items.items():
+        if not (isinstance(name, str) and isinstance(target, str) and name and target):
+            raise _bad(source, value, allowed)
+        clean[name] = target
+    return MappingProxyType(clean)
+
+
+def _base_url(value: Any, source: str) -> str | None:
+    if value is None:
+        return None
+    text = str(value).strip()
+    if not text:
+        return None
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise _bad(source, _without_userinfo(text), "a URL that starts with http:// or https://")
+    return normalise_base_url(text)
+
+
+def _fallback(value: Any, source: str) -> Mapping[str, Any]:
+    if value is None:
+        return MappingProxyType({})
+    if not isinstance(value, Mapping):
+        raise _bad(source, type(value).__name__, "a mapping from a resource name to a client")
+    return MappingProxyType(dict(cast("Mapping[str, Any]", value)))
+
+
+
+# ---------------------------------------------------------------- the table of settings
+
+
+@dataclass(frozen=True)
+class _Spec:
+    """One setting: where it is read from and what it may be. `named_file_only`: not from a file that was merely found."""
+
+    env: tuple[str, ...]
+    parse: Callable[[Any, str], Any]
+    default: Any = None
+    named_file_only: bool = False
+    secret: bool = False
+    empty_is_value: bool = False
+
+
+EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+
+_SPECS: Final[Mapping[str, _Spec]] = {
+    "api_key": _Spec(("STEPFUN_API_KEY", "STEP_API_KEY"), _text, named_file_only=True, secret=True),
+    "base_url": _Spec(("STEPFUN_BASE_URL",), _base_url, named_file_only=True),
+    "region": _Spec(("STEPFUN_REGION",), _choice("global", "cn"), "global", named_file_only=True),
+    "plan": _Spec(("STEPFUN_PLAN",), _choice("standard", "step_plan"), "standard", named_file_only=True),
+    "model": _Spec(("STEPFUN_MODEL",), _text),
+    "model_aliases": _Spec(("STEPFUN_MODEL_ALIASES",), _aliases, MappingProxyType({})),
+    "reasoning_effort": _Spec(("STEPFUN_REASONING_EFFORT",), _choice(*EFFORTS)),
+    "on_unsupported": _Spec(("STEPFUN_ON_UNSUPPORTED",), _choice("warn", "error", "ignore"), "warn"),
+    "prompt_cache_key": _Spec(("STEPFUN_PROMPT_CACHE_KEY",), _text, named_file_only=True),
+    "prompt_cache_header": _Spec(
+        ("STEPFUN_PROMPT_CACHE_HEADER",), _header, "X-Session-Id", named_file_only=True, empty_is_value=True
+    ),
+    "token_headroom": _Spec(("STEPFUN_TOKEN_HEADROOM",), _count),
+    "openai_sampling_defaults": _Spec(("STEPFUN_OPENAI_SAMPLING_DEFAULTS",), _flag, False),
+    "echo_requested_model": _Spec(("STEPFUN_ECHO_REQUESTED_MODEL",), _flag, False),
+    "replay_reasoning": _Spec(("STEPFUN_REPLAY_REASONING",), _choice("caller", "cache"), "caller"),
+    "max_reasks": _Spec(("STEPFUN_MAX_REASKS",), _count, 1),
+    "web_search": _Spec(("STEPFUN_WEB_SEARCH",), _flag, True),
+    "rescue_tool_calls": _Spec(("STEPFUN_RESCUE_TOOL_CALLS",), _flag, False),
+    "rate_limit_min_wait": _Spec(("STEPFUN_RATE_LIMIT_MIN_WAIT",), _seconds, 0.0),
+    "responses_route": _Spec(("STEPFUN_RESPONSES_ROUTE",), _choice("auto", "native", "chat"), "auto"),
+    "state": _Spec(("STEPFUN_STATE",), _text, "memory://", named_file_only=True, secret=True),
+    "state_namespace": _Spec(("STEPFUN_STATE_NAMESPACE",), _text, named_file_only=True),
+    "state_on_error": _Spec(("STEPFUN_STATE_ON_ERROR",), _choice("error", "forget"), "error", named_file_only=True),
+    "fallback": _Spec((), _fallback, MappingProxyType({}), named_file_only=True, secret=True),
+}
+
+
+@dataclass(frozen=True, repr=False)
+class Settings:
+    """Everything a client can be told beyond openai's own arguments. Frozen; made once, shared by copies.
+
+    A field that is not given is read from the environment, then from the configuration file, then has its default;
+    `source(name)` says which it was. Values are checked here.
+
+    Raises:
+        SettingsError: a value is not allowed; names the variable or key, the value and what is allowed.
+    """
+
+    api_key: str | None = _UNSET
+    base_url: str | None = _UNSET
+    region: Literal["global", "cn"] = _UNSET
+    plan: Literal["standard", "step_plan"] = _UNSET
+    model: str | None = _UNSET
+    """The StepFun model for OpenAI's chat model names and Azure deployments."""
+    model_aliases: Mapping[str, str] = _UNSET
+    """Names or globs -> StepFun ids; ahead of the catalog's own aliases."""
+    reasoning_effort: str | None = _UNSET
+    on_unsupported: Literal["warn", "error", "ignore"] = _UNSET
+    prompt_cache_key: str | None = _UNSET
+    prompt_cache_header: str | None = _UNSET
+    """Header that carries the hashed prompt cache key; empty for none. That StepFun heeds any is unverified."""
+    token_headroom: int | None = _UNSET
+    """Tokens added to a cap for aliases of models that did not reason; None takes the catalog's number, 0 is off."""
+    openai_sampling_defaults: bool = _UNSET
+    """Send OpenAI's temperature and top_p defaults (1, 1) where the caller sent none (StepFun's: 0.5, 0.9)."""
+    echo_requested_model: bool = _UNSET
+    """Put the caller's model name into `response.model` instead of StepFun's id."""
+    replay_reasoning: Literal["caller", "cache"] = _UNSET
+    max_reasks: int = _UNSET
+    """How often one call may be asked again when a forced tool call or a schema was missed."""
+    web_search: bool = _UNSET
+    """Whether `web_search_options` becomes StepFun's own search tool, which is billed per call."""
+    rescue_tool_calls: bool = _UNSET
+    """Read tool calls that arrive as XML text in the content."""
+    rate_limit_min_wait: float = _UNSET
+    """Least wait in seconds before a retry after HTTP 429."""
+    responses_route: Literal["auto", "native", "chat"] = _UNSET
+    state: str = _UNSET
+    state_namespace: str | None = _UNSET
+    state_on_error: Literal["error", "forget"] = _UNSET
+    fallback: Mapping[str, Any] = _UNSET
+    sources: Mapping[str, str] = field(default=_UNSET, init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        named, found = _config_values()
+        sources: dict[str, str] = {}
+        for name, spec in _SPECS.items():
+            value, source = getattr(self, name), "argument"
+            if value is _UNSET:
+                value, source = _look_up(name, spec, named, found)
+            else:
+                value = spec.parse(value, name)
+                if value is None and spec.default is not None:
+                    value, source = spec.default, "default"
+            object.__setattr__(self, name, value)
+            sources[name] = source
+        object.__setattr__(self, "sources", MappingProxyType(sources))
+
+    def source(self, name: str) -> str:
+        """Where a value came from: `argument`, the environment variable, the file, or `default`."""
+        return self.sources[name]
+
+    def replace(self, **changes: Any) -> Settings:
+        """A copy with some values changed; the others keep their values and sources."""
+        values = {name: getattr(self, name) for name in _SPECS if self.sources[name] != "default"}
+        copy = Settings(**{**values, **changes})
+        kept = {name: self.sources[name] for name in _SPECS if name not in changes}
+        object.__setattr__(copy, "sources", MappingProxyType({**copy.sources, **kept}))
+        return copy
+
+    @override
+    def __repr__(self) -> str:
+        shown: list[str] = []
+        for item in fields(self):
+            if item.name == "sources":
+                continue
+            value, source = getattr(self, item.name), self.sources[item.name]
+            if source == "default":
+                continue
+            if isinstance(value, Mapping):
+                value = dict(cast("Mapping[str, Any]", value))
+            text = "'***'" if _SPECS[item.name].secret and value else repr(value)
+            shown.append(f"{item.name}={text} ({source})")
+        return f"Settings({', '.join(shown)})"
+
+    @override
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = {name: getattr(self, name) for name in _SPECS if self.sources[name] != "default"}
+        return (
+            _restore,
+            ({k: dict(v) if isinstance(v, Mapping) else v for k, v in values.items()}, dict(self.sources)),
+        )
+
+
+def _restore(values: dict[str, Any], sources: dict[str, str]) -> Settings:
+    settings = Settings(**values)
+    object.__setattr__(settings, "sources", MappingProxyType(sources))
+    return settings
+
+
+def _look_up(
+    name: str, spec: _Spec, named: tuple[str, Mapping[str, Any]] | None, found: tuple[str, Mapping[str, Any]] | None
+) -> tuple[Any, str]:
+    for variable in spec.env:
+        text = os.environ.get(variable)
+        if text is not None and (text.strip() or spec.empty_is_value):
+            value = spec.parse(text, variable)
+            if value is not None:
+                return value, variable
+    for place in (named, found):
+        if place is not None and name in place[1]:
+            path, values = place
+            return spec.parse(values[name], f"{path}: {name}"), path
+    return spec.default, "default"
+
+
+# ---------------------------------------------------------------- the configuration file
+
+
+def _config_values() -> tuple[tuple[str, Mapping[str, Any]] | None, tuple[str, Mapping[str, Any]] | None]:
+    """(the file the user named, the file found in the working directory), each as (path, values)."""
+    named_path = os.environ.get("STEPFUN_CONFIG", "").strip()
+    if named_path:
+        path = Path(named_path).expanduser()
+        try:
+            stat = path.stat()
+            return (named_path, _read_file(str(path), stat.st_mtime_ns, stat.st_size, True)), None
+        except OSError as error:
+            raise SettingsError(
+                f"STEPFUN_CONFIG={named_path!r} cannot be read ({error.strerror}): it takes the path of a TOML file."
+            ) from error
+    for file in ("stepfun.toml", "pyproject.toml"):
+        try:
+            stat = os.stat(file)
+        except OSError:
+            continue
+        try:
+            values = _read_file(os.path.abspath(file), stat.st_mtime_ns, stat.st_size, False)
+        except SettingsError:
+            if file == "pyproject.toml":  # a broken pyproject.toml is some other tool's business
+                continue
+            raise
+        if values or file == "stepfun.toml":
+            return None, (file, values)
+    return None, None
+
+
+@lru_cache(maxsize=16)
+def _read_file(path: str, mtime: int, size: int, named: bool) -> Mapping[str, Any]:  # noqa: ARG001 - part of the cache key
+    from importlib import import_module
+
+    toml: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    try:
+        with open(path, "rb") as file:
+            document = cast("dict[str, Any]", toml.load(file))
+    except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}.") from error
+    table: Any = document
+    if os.path.basename(path) == "pyproject.toml":
+        tool: Any = document.get("tool")
+        table = cast("dict[str, Any]", tool).get("stepfun-compat", {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        raise SettingsError(f"{path}: [tool.stepfun-compat] takes a table of settings.")
+    values = {key.replace("-", "_"): value for key, value in cast("dict[str, Any]", table).items()}
+    unknown = sorted(set(values) - set(_SPECS))
+    if unknown:
+        raise SettingsError(f"{path}: {unknown[0]!r} is not a setting; known are {', '.join(_SPECS)}.")
+    if not named:
+        for name in [n for n in values if _SPECS[n].named_file_only]:
+            del values[name]
+            log.warning(
+                "%s: %r is ignored: a file found in the working directory may not set it. "
+                "Name the file in STEPFUN_CONFIG to trust it.",
+                path,
+                name,
+            )
+    return MappingProxyType(values)
+
+
+# ---------------------------------------------------------------- hosts
+
+HostKind = Literal["stepfun", "openai", "azure", "other"]
+
+_HOSTS: Final[tuple[tuple[HostKind, tuple[str, ...]], ...]] = (
+    ("stepfun", ("stepfun.com", "stepfun.ai")),
+    ("openai", ("openai.com",)),
+    ("azure", ("openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com", "azure-api.net")),
+)
+_TAIL = re.compile(r"(/v1|/messages|/chat/completions|/chat|/completions|/responses|/models|/embeddings)/*$")
+_PLACES: Final = {
+    ("global", "standard"): "https://api.stepfun.ai/v1",
+    ("global", "step_plan"): "https://api.stepfun.ai/step_plan/v1",
+    ("cn", "standard"): "https://api.stepfun.com/v1",
+    ("cn", "step_plan"): "https://api.stepfun.com/step_plan/v1",
+}
+
+
+@lru_cache(maxsize=256)
+def host_kind(url: str) -> HostKind:
+    """Whose host a URL names."""
+    host = (urlsplit(url).hostname or "").lower().rstrip(".")
+    for kind, domains in _HOSTS:
+        if any(host == domain or host.endswith("." + domain) for domain in domains):
+            return kind
+    return "other"
+
+
+@lru_cache(maxsize=256)
+def origin(url: str) -> str:
+    """Scheme, host and port of a URL, lower case, with the port always written."""
+    parts = urlsplit(url)
+    scheme = {"wss": "https", "ws": "http"}.get(parts.scheme.lower(), parts.scheme.lower())
+    port = parts.port or {"https": 443, "http": 80}.get(scheme, 0)
+    return f"{scheme}://{(parts.hostname or '').lower().rstrip('.')}:{port}"
+
+
+def _without_userinfo(url: str) -> str:
+    parts = urlsplit(url)
+    return url if "@" not in parts.netloc else urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def normalise_base_url(url: str) -> str:
+    """A pasted URL as a base URL: endpoint tails and a doubled `/v1` are cut, StepFun's hosts get their `/v1`.
+
+    A doubled path answers 404 with an empty body at StepFun (api 1), which is hard to understand from outside.
+    """
+    parts = urlsplit(url.strip())
+    path = parts.path.rstrip("/")
+    had_version = False
+    while match := _TAIL.search(path):
+        had_version = had_version or match.group(1) == "/v1"
+        path = path[: match.start()].rstrip("/")
+    if had_version or not path or host_kind(url) == "stepfun":
+        path += "/v1"
+    return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a client sends. `ours` is False for another vendor's host, whose client stays stock."""
+
+    base_url: str
+    ours: bool
+    source: str
+
+
+def resolve_target(argument: str | None, settings: Settings, *, explicit_settings: bool, api_key: object) -> Target:
+    """Choose the base URL (the order is in the README) and say whether the client is ours or another vendor's."""
+    if argument is not None:
+        kind = host_kind(argument)
+        if kind == "stepfun":
+            return Target(normalise_base_url(argument), True, "base_url argument")
+        if kind == "other":
+            configured = settings.base_url is not None and origin(settings.base_url) == origin(argument)
+            stepfun_key = isinstance(api_key, str) and bool(api_key) and api_key == settings.api_key
+            if configured or explicit_settings or stepfun_key:
+                return Target(normalise_base_url(argument), True, "base_url argument")
+            return Target(argument, False, "base_url argument")
+    if settings.base_url is not None:
+        return Target(settings.base_url, True, settings.source("base_url"))
+    from_openai = os.environ.get("OPENAI_BASE_URL", "").strip()
+    if from_openai and host_kind(from_openai) == "stepfun":
+        return Target(normalise_base_url(from_openai), True, "OPENAI_BASE_URL")
+    return Target(_PLACES[settings.region, settings.plan], True, f"region {settings.region}, plan {settings.plan}")
+
+
+# ---------------------------------------------------------------- keys
+
+_OPENAI_PREFIXES: Final = ("sk-proj-", "sk-svcacct-", "sk-admin-")
+_OPENAI_MARK: Final = "T3BlbkFJ"
+
+
+def looks_like_openai_key(key: str) -> bool:
+    """Whether a key carries a mark only OpenAI's keys have. A plain `sk-…` proves nothing."""
+    return key.startswith(_OPENAI_PREFIXES) or _OPENAI_MARK in key
+
+
+def is_openai_key(key: str, settings: Settings, base_url: str | None = None) -> bool:
+    """Whether a key must not go to StepFun: it carries OpenAI's marks, or it is the program's `OPENAI_API_KEY` while
+    nothing says that this variable holds a StepFun key."""
+    if looks_like_openai_key(key):
+        return True
+    if key == PLACEHOLDER_KEY:
+        return True
+    if key != os.environ.get("OPENAI_API_KEY") or key == settings.api_key:
+        return False
+    named = (base_url or "", os.environ.get("OPENAI_BASE_URL", ""))
+    return not any(host_kind(url) == "stepfun" for url in named)
+
+
+def stepfun_key(settings: Settings, base_url: str | None = None) -> str | None:
+    """The StepFun key as configured, None if there is none.
+
+    Raises:
+        KeyRefusedError: what is configured as the StepFun key is OpenAI's.
+    """
+    key = settings.api_key
+    if key is not None:
+        if looks_like_openai_key(key):
+            raise KeyRefusedError(
+                f"{settings.source('api_key')} holds a key of OpenAI's, which is never sent to StepFun. "
+                "Put your StepFun key there (platform.stepfun.ai or platform.stepfun.com, API keys)."
+            )
+        return key
+    fallback = os.environ.get("OPENAI_API_KEY", "").strip()
+    if fallback and not is_openai_key(fallback, settings, base_url):
+        return fallback
+    return None
+
+
+def missing_key(had_openai_key: bool) -> KeyRefusedError:
+    """The error for a client without a key to send to StepFun."""
+    why = (
+        "The key that was given is OpenAI's and is never sent to StepFun, and there is no StepFun key to use instead."
+        if had_openai_key
+        else "The api_key client option must be set, either by passing api_key to the client "
+        "or by setting the STEPFUN_API_KEY environment variable."
+    )
+    return KeyRefusedError(f"{why} Set STEPFUN_API_KEY (or STEP_API_KEY) to your StepFun key.")
