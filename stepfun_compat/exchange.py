@@ -85,9 +85,9 @@ class Exchange:
     model: Model | None = None
     alias: Alias | None = None
     stream: bool = False
-    changes: list[Change] = field(default_factory=list)
-    headers: dict[str, str] = field(default_factory=dict)
-    notes: dict[str, Any] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=lambda: [])
+    headers: dict[str, str] = field(default_factory=lambda: {})
+    notes: dict[str, Any] = field(default_factory=lambda: {})
 
     def change(
         self, kind: ChangeKind, parameter: str, before: Json, after: Json, why: str, *, loses: bool = False

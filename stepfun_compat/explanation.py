@@ -89,9 +89,10 @@ def plain(value: Any) -> Json:
         return plain(value.model_dump(mode="json", exclude_unset=True))
     if isinstance(value, str | int | float | bool) or value is None:
         return value
-    if hasattr(value, "__iter__"):
-        return [plain(inner) for inner in value]
-    return str(value)
+    several: Any = value
+    if hasattr(several, "__iter__"):
+        return [plain(inner) for inner in several]
+    return str(several)
 
 
 def _omit() -> type:
@@ -117,10 +118,11 @@ def explain_call(
             f"endpoint={endpoint!r} is not known: it takes one of {', '.join(ENDPOINTS)}, or 'POST /path'."
         )
     method, path = place
-    body = cast("dict[str, Any]", plain(dict(kwargs)))
-    extra_headers = body.pop("extra_headers", None) or {}
-    query = body.pop("extra_query", None) or {}
-    body = {**body, **(body.pop("extra_body", None) or {})}
+    body: dict[str, Any] = cast("Any", plain(dict(kwargs)))
+    extra_headers: dict[str, Any] = body.pop("extra_headers", None) or {}
+    query: dict[str, Any] = body.pop("extra_query", None) or {}
+    extra_body: dict[str, Any] = body.pop("extra_body", None) or {}
+    body = {**body, **extra_body}
     body.pop("timeout", None)
     url = base_url or resolve_target(None, settings, explicit_settings=True, api_key=None).base_url
     found = table.find(method, path)

@@ -70,7 +70,7 @@ class _Reader:
             raise openai.APIResponseValidationError(
                 response=self.response, body=event.data, message=f"A stream event is not JSON: {event.data[:200]!r}"
             ) from error
-        body = cast("Mapping[str, Any]", data) if isinstance(data, Mapping) else {}
+        body: Mapping[str, Any] = cast("Mapping[str, Any]", data) if isinstance(data, Mapping) else {}
         if body.get("error") and not self.call.endpoint_reads_errors:
             raise errors.from_stream(body["error"], request=self.response.request, response=self.response)
         try:

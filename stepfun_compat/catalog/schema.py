@@ -37,7 +37,7 @@ class Model:
     output: frozenset[str] = frozenset({"text"})
     context: int | None = None
     max_output: int | None = None
-    efforts: Mapping[str, str] = field(default_factory=dict)
+    efforts: Mapping[str, str] = field(default_factory=lambda: {})
     reasons: bool = False
     json_schema: bool = False
     tools: bool = False

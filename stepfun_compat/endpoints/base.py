@@ -18,8 +18,8 @@ class Request:
 
     method: str
     path: str
-    query: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, Any] = field(default_factory=lambda: {})
+    headers: Mapping[str, str] = field(default_factory=lambda: {})
     json: Json = None
     files: Any = None
 
@@ -30,7 +30,7 @@ class Reply:
 
     body: Json | str | bytes
     status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=lambda: {})
 
 
 Script = Generator[Request, Reply, Reply]

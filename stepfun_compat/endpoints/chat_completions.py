@@ -251,11 +251,8 @@ class ChatCompletions(PlainEndpoint):
         if total is not None:
             data["usage"] = total
         miss = _miss(data, x)
-        if (
-            miss is not None
-            and (tools := cast("Tools", x.notes["tools"])).forced is not None
-            and _no_call(data)
-        ):
+        forced = cast("Tools", x.notes["tools"]).forced
+        if miss is not None and forced is not None and _no_call(data):
             x.notes["forced_missed"] = True
         elif miss is not None:
             x.change("drop", "response_format", "json_schema", None, f"the answer does not fit: {miss}", loses=True)

@@ -42,10 +42,10 @@ class _Choice:
 
     role_sent: bool = False
     finished: str | None = None
-    calls: list[_Call] = field(default_factory=list)
-    by_id: dict[str, _Call] = field(default_factory=dict)
-    by_wire_index: dict[int, _Call] = field(default_factory=dict)
-    built_in: list[Dict] = field(default_factory=list)
+    calls: list[_Call] = field(default_factory=lambda: [])
+    by_id: dict[str, _Call] = field(default_factory=lambda: {})
+    by_wire_index: dict[int, _Call] = field(default_factory=lambda: {})
+    built_in: list[Dict] = field(default_factory=lambda: [])
     length: int = 0
     before_text: int | None = None
     cut: bool = False

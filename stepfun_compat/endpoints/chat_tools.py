@@ -22,8 +22,8 @@ class Tools:
     when the caller spoke `functions`; `forced` is None, or the names of which one call must be made (empty: any).
     """
 
-    originals: dict[str, str] = field(default_factory=dict)
-    renamed: dict[str, str] = field(default_factory=dict)
+    originals: dict[str, str] = field(default_factory=lambda: {})
+    renamed: dict[str, str] = field(default_factory=lambda: {})
     custom: set[str] = field(default_factory=lambda: set())
     legacy: bool = False
     one_call: bool = False
