@@ -252,7 +252,7 @@ def _deepest(a: Any, b: Any, path: str) -> tuple[str, Any, Any]:
         for i in range(min(len(p), len(q))):
             if not _same(p[i], q[i]):
                 return _deepest(p[i], q[i], f"{path}[{i}]")
-    return path, a, b
+    return path, cast("Any", a), cast("Any", b)
 
 
 def _key_order(where: str, a: Any, b: Any) -> Diagnosis:

@@ -1,0 +1,440 @@
+"""Counting cache hits, and naming what broke a prefix (api 6)."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stepfun_compat.prompt_cache import _MOST_MODELS, OTHER_MODELS, Diagnosis, PromptCacheStats, diagnose, header_value
+
+
+def tool(name: str, **properties: Any) -> dict[str, Any]:
+    parameters = {"type": "object", "properties": {key: {"type": kind} for key, kind in properties.items()}}
+    return {"type": "function", "function": {"name": name, "description": f"does {name}", "parameters": parameters}}
+
+
+BASE: dict[str, Any] = {
+    "model": "step-3.7-flash",
+    "messages": [
+        {"role": "system", "content": "You are a helpful clerk. Today is 2026-09-28T10:00:00Z. Be brief."},
+        {"role": "user", "content": "What is the weather in Paris?"},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {
+                    "id": "call_1",
+                    "type": "function",
+                    "function": {"name": "weather", "arguments": '{"city": "Paris", "days": 1}'},
+                }
+            ],
+        },
+        {"role": "tool", "tool_call_id": "call_1", "content": "sunny"},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "And here?"},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 400}},
+            ],
+        },
+    ],
+    "tools": [tool("weather", city="string", days="integer"), tool("search", query="string"), tool("clock")],
+}
+
+
+def edited(edit: Any) -> dict[str, Any]:
+    request = copy.deepcopy(BASE)
+    edit(request)
+    return request
+
+
+def system(text: str) -> Any:
+    return lambda r: r["messages"][0].update(content=text)
+
+
+def test_header_value_is_the_head_of_the_digest():
+    assert header_value("user-42") == hashlib.sha256(b"user-42").hexdigest()[:32]
+    assert header_value("a") != header_value("b")
+    assert len(header_value("\ud800")) == 32
+
+
+# ---------------------------------------------------------------- statistics
+
+
+def test_stats_add_up_and_price_the_hits():
+    counted = PromptCacheStats()
+    counted.record("step-3.7-flash", {"prompt_tokens": 1000, "prompt_tokens_details": {"cached_tokens": 800}})
+    counted.record("step-3.7-flash", {"prompt_tokens": 1000, "prompt_tokens_details": {"cached_tokens": 0}})
+    counted.record("step-5-preview", {"prompt_tokens": 4000, "cached_tokens": 2000})
+    counted.record("somebody-elses", {"input_tokens": 10, "input_tokens_details": {"cached_tokens": 5}})
+    stats = counted.stats()
+    assert (stats.calls, stats.hits, stats.prompt_tokens, stats.cached_tokens) == (4, 3, 6010, 2805)
+    assert stats.hit_ratio == pytest.approx(2805 / 6010)
+    assert stats.currency == "USD"
+    flash = stats.by_model["step-3.7-flash"]
+    assert (flash.calls, flash.hits, flash.hit_ratio) == (2, 1, 0.4)
+    assert flash.saved == pytest.approx(800 * (0.20 - 0.04) / 1e6)
+    assert stats.by_model["somebody-elses"].saved is None
+    assert stats.saved == pytest.approx(800 * 0.16e-6 + 2000 * 0.95e-6)
+    text = str(counted)
+    assert "step-5-preview" in text
+    assert "price unknown" in text
+    assert "$" in text
+
+
+def test_stats_in_china_are_in_yuan():
+    counted = PromptCacheStats(region="cn")
+    counted.record("step-3.7-flash", {"prompt_tokens": 100, "prompt_tokens_details": {"cached_tokens": 100}})
+    stats = counted.stats()
+    assert stats.currency == "CNY"
+    assert stats.saved == pytest.approx(100 * (1.35 - 0.27) / 1e6)
+    assert "¥" in str(stats)
+
+
+@pytest.mark.parametrize(
+    "usage", [{}, {"prompt_tokens": 0}, {"prompt_tokens": None}, {"prompt_tokens": "9"}, {"prompt_tokens": True}]
+)
+def test_usage_without_prompt_tokens_is_not_counted(usage: dict[str, Any]):
+    counted = PromptCacheStats()
+    counted.record("step-3.7-flash", usage)
+    assert counted.stats().calls == 0
+    assert counted.stats().hit_ratio == 0.0
+
+
+def test_more_cached_than_prompt_is_capped_and_reset_forgets():
+    counted = PromptCacheStats()
+    counted.record("m", {"prompt_tokens": 10, "cached_tokens": 99})
+    assert counted.stats().cached_tokens == 10
+    before = counted.stats()
+    counted.reset()
+    assert counted.stats().calls == 0
+    assert before.calls == 1  # what was handed out does not change
+
+
+def test_stats_are_a_snapshot_that_cannot_be_changed():
+    counted = PromptCacheStats()
+    counted.record("m", {"prompt_tokens": 10})
+    stats = counted.stats()
+    with pytest.raises(AttributeError):
+        stats.calls = 3  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        stats.by_model["x"] = stats.by_model["m"]  # type: ignore[index]
+
+
+def test_an_endless_supply_of_model_names_does_not_grow_memory():
+    counted = PromptCacheStats()
+    for i in range(_MOST_MODELS + 50):
+        counted.record(f"model-{i}", {"prompt_tokens": 1})
+    stats = counted.stats()
+    assert stats.calls == _MOST_MODELS + 50
+    assert len(stats.by_model) == _MOST_MODELS + 1
+    assert stats.by_model[OTHER_MODELS].calls == 50
+
+
+def test_threads_lose_no_call():
+    counted = PromptCacheStats()
+
+    def work() -> None:
+        for _ in range(500):
+            counted.record("m", {"prompt_tokens": 2, "cached_tokens": 1})
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (counted.stats().calls, counted.stats().cached_tokens) == (4000, 4000)
+
+
+# ---------------------------------------------------------------- diagnosis
+
+
+def test_the_same_request_and_one_that_goes_on_hold():
+    assert not diagnose(BASE, copy.deepcopy(BASE)).broken
+    longer = edited(lambda r: r["messages"].append({"role": "user", "content": "more"}))
+    found = diagnose(BASE, longer)
+    assert (found.broken, found.kind, found.shared_messages) == (False, "none", 5)
+    assert "goes on" in str(found)
+    assert "beginning" in diagnose(longer, BASE).why
+
+
+def swap(i: int, j: int, key: str) -> Any:
+    def edit(r: dict[str, Any]) -> None:
+        r[key][i], r[key][j] = r[key][j], r[key][i]
+
+    return edit
+
+
+def call(r: dict[str, Any]) -> dict[str, Any]:
+    return r["messages"][2]["tool_calls"][0]
+
+
+CASES: list[tuple[str, Any, str, str, int]] = [
+    ("timestamp", system("You are a helpful clerk. Today is 2026-09-28T10:00:01Z. Be brief."), "timestamp", "messages[0].content", 0),
+    ("text", system("You are a rude clerk. Today is 2026-09-28T10:00:00Z. Be brief."), "text", "messages[0].content", 0),
+    ("appended", system(BASE["messages"][0]["content"] + " Please."), "text_added", "messages[0].content", 0),
+    ("role", lambda r: r["messages"][1].update(role="assistant"), "role", "messages[1].role", 1),
+    ("model", lambda r: r.update(model="step-3.5-flash"), "model", "model", 0),
+    ("tools swapped", swap(0, 1, "tools"), "tools_reordered", "tools[0]", 0),
+    ("tool added", lambda r: r["tools"].append(tool("new")), "tool_added", "tools[3]", 0),
+    ("tool put first", lambda r: r["tools"].insert(0, tool("new")), "tool_added", "tools[0]", 0),
+    ("tool removed", lambda r: r["tools"].pop(1), "tool_removed", "tools[1]", 0),
+    ("all tools gone", lambda r: r.pop("tools"), "tool_removed", "tools[0]", 0),
+    (
+        "tool schema",
+        lambda r: r["tools"][1]["function"]["parameters"]["properties"].update(query={"type": "integer"}),
+        "tool_changed",
+        "tools[1].function.parameters.properties.query.type",
+        0,
+    ),
+    (
+        "tool description",
+        lambda r: r["tools"][2]["function"].update(description="tells the time"),
+        "tool_changed",
+        "tools[2].function.description",
+        0,
+    ),
+    ("tool_choice", lambda r: r.update(tool_choice="none"), "tool_choice", "tool_choice", 0),
+    (
+        "tool_choice named",
+        lambda r: r.update(tool_choice={"type": "function", "function": {"name": "clock"}}),
+        "tool_choice",
+        "tool_choice",
+        0,
+    ),
+    ("image", lambda r: r["messages"][4]["content"][1]["image_url"].update(url="data:image/png;base64," + "B" * 400), "image", "messages[4].content[1].image_url.url", 4),
+    ("detail", lambda r: r["messages"][4]["content"][1]["image_url"].update(detail="low"), "image", "messages[4].content[1].image_url.detail", 4),
+    ("part added", lambda r: r["messages"][4]["content"].append({"type": "text", "text": "x"}), "part_added", "messages[4].content[2]", 4),
+    ("part removed", lambda r: r["messages"][4]["content"].pop(), "part_removed", "messages[4].content[1]", 4),
+    ("inserted", lambda r: r["messages"].insert(1, {"role": "user", "content": "zzz"}), "message_inserted", "messages[1]", 1),
+    ("removed", lambda r: r["messages"].pop(1), "message_removed", "messages[1]", 1),
+    ("history trimmed", lambda r: r["messages"].__delitem__(slice(1, 4)), "message_removed", "messages[1]", 1),
+    ("swapped", swap(1, 3, "messages"), "messages_reordered", "messages[1]", 1),
+    ("call id", lambda r: call(r).update(id="call_2"), "tool_call_id", "messages[2].tool_calls[0].id", 2),
+    ("result id", lambda r: r["messages"][3].update(tool_call_id="call_2"), "tool_call_id", "messages[3].tool_call_id", 3),
+    ("arguments", lambda r: call(r)["function"].update(arguments='{"city": "Rome", "days": 1}'), "tool_call", "messages[2].tool_calls[0].function.arguments", 2),
+    ("arguments rewritten", lambda r: call(r)["function"].update(arguments='{"city":"Paris","days":1}'), "key_order", "messages[2].tool_calls[0].function.arguments", 2),
+    ("function", lambda r: call(r)["function"].update(name="search"), "tool_call", "messages[2].tool_calls[0].function.name", 2),
+    ("call dropped", lambda r: r["messages"][2].pop("tool_calls"), "tool_call", "messages[2].tool_calls[0]", 2),
+    ("reasoning", lambda r: r["messages"][2].update(reasoning_content="hm"), "reasoning", "messages[2].reasoning_content", 2),
+    ("name", lambda r: r["messages"][1].update(name="bob"), "field", "messages[1].name", 1),
+    (
+        "schema",
+        lambda r: r.update(response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}),
+        "response_format",
+        "response_format",
+        5,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("edit", "kind", "where", "shared"), [case[1:] for case in CASES], ids=[c[0] for c in CASES])
+def test_the_first_break_is_named(edit: Any, kind: str, where: str, shared: int):
+    found = diagnose(BASE, edited(edit))
+    assert (found.broken, found.kind, found.where, found.shared_messages) == (True, kind, where, shared)
+    assert where in str(found)
+    assert found.why
+
+
+def test_the_differing_snippet_is_shown():
+    found = diagnose(BASE, edited(CASES[0][1]))
+    assert "2026-09-28T10:00:00Z" in found.before
+    assert "2026-09-28T10:00:01Z" in found.after
+    assert "nothing else" in found.why
+    both = diagnose(BASE, edited(system("You are a helpful clerk. Today is 2026-09-29T10:00:00Z. Be verbose.")))
+    assert (both.kind, "so did text after it" in both.why) == ("timestamp", True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        ("at 10:05:07 sharp", "at 10:05:08 sharp", "timestamp"),
+        ("on 28 September 2026", "on 29 September 2026", "timestamp"),
+        ("on Sep 28, 2026", "on Sep 29, 2026", "timestamp"),
+        ("今天是2026年9月28日。", "今天是2026年9月29日。", "timestamp"),
+        ("now=1790000000", "now=1790000012", "timestamp"),
+        ("run 123e4567-e89b-12d3-a456-426614174000.", "run 123e4567-e89b-12d3-a456-426614174999.", "uuid"),
+        ("session sess_a8f3kq21 open", "session sess_a8f3kq99 open", "id"),
+        ("you have 41 points", "you have 42 points", "number"),
+        ("you have 9 points", "you have 10 points", "number"),
+        ("you are kind", "you are cruel", "text"),
+    ],
+)
+def test_what_kind_of_thing_changed_in_a_text(before: str, after: str, kind: str):
+    first, second = ({"messages": [{"role": "system", "content": text}]} for text in (before, after))
+    assert diagnose(first, second).kind == kind
+
+
+def test_long_texts_are_compared_to_the_character():
+    text = "lorem ipsum " * 20_000
+    at = 150_001
+    other = text[:at] + "#" + text[at + 1 :]
+    found = diagnose(
+        {"messages": [{"role": "user", "content": text}]}, {"messages": [{"role": "user", "content": other}]}
+    )
+    assert f"character {at}" in found.why
+    assert len(found.before) < 200
+
+
+def test_same_content_in_other_bytes_is_told():
+    flipped = edited(lambda r: r["tools"].__setitem__(0, dict(reversed(r["tools"][0].items()))))
+    found = diagnose(BASE, flipped)
+    assert (found.kind, found.where) == ("key_order", "tools[0]")
+    assert "same content, other bytes" in str(found)
+    turned = {"messages": [{"content": "hi", "role": "user"}]}
+    assert diagnose({"messages": [{"role": "user", "content": "hi"}]}, turned).kind == "key_order"
+
+
+def test_text_as_a_string_or_as_one_part_is_the_same():
+    one = {"messages": [{"role": "system", "content": "hi"}]}
+    two = {"messages": [{"role": "system", "content": [{"type": "text", "text": "hi"}]}]}
+    assert not diagnose(one, two).broken
+    three = {"messages": [{"role": "developer", "content": "hi"}]}
+    assert not diagnose(one, three).broken
+
+
+def test_two_names_of_one_model_share_a_cache():
+    assert not diagnose({"model": "gpt-4o"}, {"model": "gpt-4.1"}).broken
+    assert diagnose({"model": "gpt-4o"}, {"model": "step-5-preview"}).kind == "model"
+
+
+def test_messages_may_be_objects():
+    class Message(SimpleNamespace):
+        def model_dump(self, **options: Any) -> dict[str, Any]:
+            return {key: value for key, value in vars(self).items() if value is not None}
+
+    answer = Message(content="sunny", refusal=None, role="assistant")
+    first = {"messages": [{"role": "user", "content": "weather?"}, answer]}
+    again = {"messages": [{"role": "user", "content": "weather?"}, {"role": "assistant", "content": "sunny"}]}
+    assert not diagnose(first, again).broken
+    answer_2 = Message(content="rain", refusal=None, role="assistant")
+    assert diagnose(first, {"messages": [first["messages"][0], answer_2]}).where == "messages[1].content"
+
+
+def test_responses_requests():
+    first = {"instructions": "Be kind. It is 10:00.", "input": "hello"}
+    assert not diagnose(
+        first, {**first, "input": [{"role": "user", "content": "hello"}, {"role": "user", "content": "2"}]}
+    ).broken
+    found = diagnose(first, {**first, "instructions": "Be kind. It is 10:01."})
+    assert (found.where, found.kind) == ("instructions", "timestamp")
+    assert diagnose(first, {"input": "hello"}).kind == "instructions"
+    found = diagnose(first, {**first, "input": "hullo"})
+    assert (found.where, found.kind) == ("input[0].content", "text")
+    stored = {"instructions": first["instructions"], "input": "next", "previous_response_id": "resp_1"}
+    assert not diagnose(first, stored).broken
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": '{"a": 1}'}
+    result = {"type": "function_call_output", "call_id": "c", "output": "1"}
+    one = {"input": [call, result]}
+    assert diagnose(one, {"input": [{**call, "arguments": '{"a":1}'}, result]}).kind == "key_order"
+    assert diagnose(one, {"input": [call, {**result, "output": "2"}]}).where == "input[1].output"
+
+
+def test_a_schema_change_breaks_a_json_object_does_not():
+    class Answer:
+        pass
+
+    schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "title": "one"}}}
+    other = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "title": "two"}}}
+    assert diagnose({"response_format": schema}, {"response_format": other}).where.endswith("schema.title")
+    assert not diagnose({"response_format": {"type": "json_object"}}, {}).broken
+    assert not diagnose({"response_format": Answer}, {"response_format": Answer}).broken
+    assert diagnose({"response_format": Answer}, {}).kind == "response_format"
+    assert diagnose({"text": {"format": {**schema, "name": "a"}}}, {}).kind == "response_format"
+
+
+def test_functions_of_the_legacy_api_are_tools():
+    first = {"functions": [{"name": "a"}, {"name": "b"}]}
+    found = diagnose(first, {"functions": [{"name": "b"}, {"name": "a"}]})
+    assert (found.kind, found.where) == ("tools_reordered", "functions[0]")
+    assert diagnose(first, {**first, "function_call": "none"}).kind == "tool_choice"
+    allowed = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [tool("clock")]}}
+    assert diagnose(BASE, edited(lambda r: r.update(tool_choice=allowed))).after == "clock"
+
+
+def test_an_iterator_of_messages_is_not_used_up():
+    messages = iter([{"role": "user", "content": "hi"}])
+    assert not diagnose({"messages": messages}, {"messages": messages}).broken
+    assert list(messages)
+
+
+def test_str_of_a_break_shows_both_sides():
+    text = str(Diagnosis(True, "text", "messages[0].content", "it was edited", 1, "a", "b"))
+    assert text.splitlines() == [
+        "The prefix breaks at messages[0].content: it was edited (1 message shared).",
+        "  before: a",
+        "  after:  b",
+    ]
+
+
+# ---------------------------------------------------------------- properties
+
+hypothesis = pytest.importorskip("hypothesis")
+st = hypothesis.strategies
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+parts = st.fixed_dictionaries(
+    {"type": st.sampled_from(["text", "image_url", "input_audio"])},
+    optional={"text": st.text(max_size=12), "image_url": json_values},
+)
+messages = st.fixed_dictionaries(
+    {"role": st.sampled_from(["system", "user", "assistant", "tool"])},
+    optional={
+        "content": st.text(max_size=20) | st.lists(parts, max_size=3) | json_values,
+        "tool_calls": json_values,
+        "tool_call_id": st.text(max_size=4),
+        "reasoning_content": st.text(max_size=4),
+    },
+)
+requests = st.fixed_dictionaries(
+    {"messages": st.lists(messages | json_values, max_size=5)},
+    optional={
+        "model": st.sampled_from(["gpt-4o", "step-3.7-flash"]),
+        "tools": st.lists(json_values, max_size=3) | json_values,
+        "tool_choice": json_values,
+        "response_format": json_values,
+        "instructions": st.text(max_size=6),
+        "input": json_values,
+    },
+)
+
+
+@hypothesis.given(requests, requests)
+def test_any_two_requests_are_compared_without_a_crash_or_a_change(first: dict[str, Any], second: dict[str, Any]):
+    before = copy.deepcopy((first, second))
+    found = diagnose(first, second)
+    assert (first, second) == before
+    assert isinstance(str(found), str)
+    assert found.broken == (found.kind != "none")
+
+
+@hypothesis.given(requests)
+def test_a_request_never_breaks_itself(request: dict[str, Any]):
+    assert not diagnose(request, copy.deepcopy(request)).broken
+
+
+@hypothesis.given(requests, st.lists(messages, min_size=1, max_size=3))
+def test_appending_never_breaks(request: dict[str, Any], more: list[dict[str, Any]]):
+    longer = {**request, "messages": [*request["messages"], *more]}
+    found = diagnose(request, longer)
+    assert not found.broken
+    assert found.shared_messages == len(request["messages"])
+
+
+@hypothesis.given(requests, messages, st.integers(0, 5))
+def test_a_break_lies_at_or_before_the_message_that_changed(request: dict[str, Any], new: dict[str, Any], at: int):
+    rows = request["messages"]
+    hypothesis.assume(rows)
+    at %= len(rows)
+    other = {**request, "messages": [*rows[:at], new, *rows[at + 1 :]]}
+    found = diagnose(request, other)
+    assert found.shared_messages >= at
