@@ -148,7 +148,7 @@ class StepfunMixin:
         if hasattr(self, "admin_api_key"):
             self.admin_api_key = None
         headers = kwargs.get("default_headers")
-        self._custom_headers = headers if headers is not None else {}
+        self._custom_headers: Any = headers if headers is not None else {}
 
     def _stepfun_key(self, given: Any, target: Target) -> Any:
         """The key to start with: what the caller gave unless it is OpenAI's, else what is configured."""
@@ -297,7 +297,10 @@ class StepfunMixin:
         body: Any = options.json_data
         extra = options.extra_json
         if extra is not None:
-            body = {**body, **extra} if isinstance(body, Mapping) else extra if body is None else body
+            if body is None:
+                body = extra
+            elif isinstance(body, Mapping):
+                body = {**cast("Mapping[str, Any]", body), **extra}
         headers: Any = _given(options.headers) or {}
         return Request(
             method=options.method.upper(),
@@ -325,9 +328,7 @@ class StepfunMixin:
         if call is None:
             if not self._stepfun.ours(self._base_url):
                 return cast("Any", super())._build_request(options, **kwargs)
-            call = self._stepfun_begin(
-                options, bool(isinstance(options.json_data, Mapping) and options.json_data.get("stream"))
-            )
+            call = self._stepfun_begin(options, False)
             if call is None:
                 return cast("Any", super())._build_request(options, **kwargs)
             try:
@@ -440,8 +441,9 @@ class StepfunMixin:
             data = response.text
         changes = type(call.endpoint).transform_response is not PlainEndpoint.transform_response
         if changes:
-            if isinstance(data, dict) and isinstance(data.get("error"), Mapping) and len(data) == 1:
-                raise errors.from_stream(data["error"], request=response.request, response=response)
+            bare = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
+            if isinstance(bare.get("error"), Mapping) and len(bare) == 1:
+                raise errors.from_stream(bare["error"], request=response.request, response=response)
             try:
                 data = call.endpoint.transform_response(data, call.x)
             except UnexpectedBody as error:
@@ -464,12 +466,10 @@ class StepfunMixin:
         response.extensions[_DATA] = data
         return response
 
-    def _stepfun_stream_class(self, call: Call, stream_cls: Any, ours: Any, stock: Any) -> Any:
+    def _stepfun_stream_class(self, call: Call, stream_cls: Any, cast_to: Any, ours: Any, stock: Any) -> Any:
         """Our stream class in place of openai's; a caller's own subclass stays what it is."""
         if stream_cls is None:
-            stream_cls = stock[openai.types.chat.ChatCompletionChunk] if call.x.endpoint == "chat.completions" else None
-            if stream_cls is None:
-                return None
+            stream_cls = stock[cast_to]
         origin = getattr(stream_cls, "__origin__", stream_cls)
         if origin is not stock or call.endpoint.transform_stream(call.x) is None:
             return stream_cls
@@ -620,7 +620,7 @@ def signature_with_settings(stock: Any) -> inspect.Signature:
     return signature.replace(parameters=[*signature.parameters.values(), ours])
 
 
-class OpenAI(StepfunMixin, openai.OpenAI):
+class OpenAI(StepfunMixin, openai.OpenAI):  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
     """`openai.OpenAI` on StepFun: the same arguments, plus `settings`."""
 
     def __init__(
@@ -633,10 +633,10 @@ class OpenAI(StepfunMixin, openai.OpenAI):
         """Hook: one call of a resource method. Sends once, answers locally, or sends several requests."""
         call: Call | None = options.__dict__.get(_CALL)
         if call is not None:
-            return super().request(cast_to, options, *args, **kwargs)
+            return cast("Any", super().request(cast_to, options, *args, **kwargs))
         call = self._stepfun_begin(options, bool(kwargs.get("stream")))
         if call is None or call.endpoint is _PLAIN:
-            return super().request(cast_to, options, *args, **kwargs)
+            return cast("Any", super().request(cast_to, options, *args, **kwargs))
         options = options.model_copy()
         try:
             script = self._stepfun_script(call, options)
@@ -646,7 +646,7 @@ class OpenAI(StepfunMixin, openai.OpenAI):
         except Refusal as refusal:
             raise self._stepfun_refused(refusal, self._stepfun_bare_request(options)) from None
         options.__dict__[_CALL] = call
-        return super().request(cast_to, options, *args, **kwargs)
+        return cast("Any", super().request(cast_to, options, *args, **kwargs))
 
     def _stepfun_run(self, call: Call, script: Script, cast_to: Any, options: Any, **kwargs: Any) -> Any:
         """Drive a script: send what it yields, hand it the replies, answer with what it returns."""
@@ -672,7 +672,8 @@ class OpenAI(StepfunMixin, openai.OpenAI):
         self._stepfun.shared.record(call.x, reply.body)
         answer = self._stepfun_local(call, options, reply, response)
         answer.request.extensions[EXTENSION] = call
-        raw = (_given(options.headers) or {}).get(_RAW)
+        given: dict[str, Any] = _given(options.headers) or {}
+        raw = given.get(_RAW)
         if raw:
             answer.request.headers[_RAW] = raw
         self._stepfun_forced(call, answer.request, reply.body)
@@ -709,7 +710,7 @@ class OpenAI(StepfunMixin, openai.OpenAI):
             self._stepfun_headers(response)
             call.retries_taken = kwargs.get("retries_taken", 0)
             if stream:
-                stream_cls = self._stepfun_stream_class(call, stream_cls, StepfunStream, openai.Stream)
+                stream_cls = self._stepfun_stream_class(call, stream_cls, cast_to, StepfunStream, openai.Stream)
             elif self._stepfun_wants_body(call, cast_to, stream):
                 response = self._stepfun_answer(call, response, response.read(), cast_to)
             elif call.bare:
@@ -719,7 +720,7 @@ class OpenAI(StepfunMixin, openai.OpenAI):
         )
 
 
-class AsyncOpenAI(StepfunMixin, openai.AsyncOpenAI):
+class AsyncOpenAI(StepfunMixin, openai.AsyncOpenAI):  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
     """`openai.AsyncOpenAI` on StepFun: the same arguments, plus `settings`."""
 
     def __init__(
@@ -771,7 +772,8 @@ class AsyncOpenAI(StepfunMixin, openai.AsyncOpenAI):
         self._stepfun.shared.record(call.x, reply.body)
         answer = self._stepfun_local(call, options, reply, response)
         answer.request.extensions[EXTENSION] = call
-        raw = (_given(options.headers) or {}).get(_RAW)
+        given: dict[str, Any] = _given(options.headers) or {}
+        raw = given.get(_RAW)
         if raw:
             answer.request.headers[_RAW] = raw
         self._stepfun_forced(call, answer.request, reply.body)
@@ -809,7 +811,9 @@ class AsyncOpenAI(StepfunMixin, openai.AsyncOpenAI):
             self._stepfun_headers(response)
             call.retries_taken = kwargs.get("retries_taken", 0)
             if stream:
-                stream_cls = self._stepfun_stream_class(call, stream_cls, AsyncStepfunStream, openai.AsyncStream)
+                stream_cls = self._stepfun_stream_class(
+                    call, stream_cls, cast_to, AsyncStepfunStream, openai.AsyncStream
+                )
             elif self._stepfun_wants_body(call, cast_to, stream):
                 response = self._stepfun_answer(call, response, await response.aread(), cast_to)
             elif call.bare:

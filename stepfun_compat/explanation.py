@@ -89,7 +89,7 @@ def plain(value: Any) -> Json:
         return plain(value.model_dump(mode="json", exclude_unset=True))
     if isinstance(value, str | int | float | bool) or value is None:
         return value
-    several: Any = value
+    several = cast("Any", value)
     if hasattr(several, "__iter__"):
         return [plain(inner) for inner in several]
     return str(several)
@@ -118,7 +118,7 @@ def explain_call(
             f"endpoint={endpoint!r} is not known: it takes one of {', '.join(ENDPOINTS)}, or 'POST /path'."
         )
     method, path = place
-    body: dict[str, Any] = cast("Any", plain(dict(kwargs)))
+    body: dict[str, Any] = plain(dict(kwargs))
     extra_headers: dict[str, Any] = body.pop("extra_headers", None) or {}
     query: dict[str, Any] = body.pop("extra_query", None) or {}
     extra_body: dict[str, Any] = body.pop("extra_body", None) or {}

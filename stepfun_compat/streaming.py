@@ -76,7 +76,9 @@ class _Reader:
         try:
             return list(self.transform.feed(data))
         except UnexpectedBody as error:
-            raise openai.APIResponseValidationError(response=self.response, body=data, message=str(error)) from error
+            raise openai.APIResponseValidationError(
+                response=self.response, body=cast("object", data), message=str(error)
+            ) from error
         except Refusal as refusal:
             raise self.client._stepfun_refused(refusal, self.response.request) from None
 
