@@ -14,7 +14,7 @@ import openai
 from typing_extensions import Self, override
 
 from . import stock
-from .client import AsyncOpenAI, OpenAI, signature_with_settings
+from .client import AsyncOpenAI, OpenAI, copy_with_signature, signature_with_settings
 from .exchange import Exchange
 from .settings import Settings, host_kind
 
@@ -76,11 +76,9 @@ def _start(client: Any, init: Callable[..., None], kwargs: dict[str, Any], setti
         kwargs["base_url"] = None
         if azure["azure_deployment"] is None and "/deployments/" in str(base_url):
             azure["azure_deployment"] = str(base_url).rpartition("/deployments/")[2].partition("/")[0]
-    if kwargs.get("api_key") is not None and not callable(kwargs["api_key"]):
-        key = kwargs["api_key"]
-        own = (settings if settings is not None else Settings()).api_key
-        if key != own and own is not None:
-            kwargs["api_key"] = None  # Azure's key: it must not leave for StepFun
+    settings = settings if settings is not None else Settings()
+    if kwargs.get("api_key") != settings.api_key:
+        kwargs["api_key"] = None  # Azure's key, or what provides one: it must not leave for StepFun
     client._api_version = azure["api_version"] or os.environ.get("OPENAI_API_VERSION") or ""
     client._azure_ad_token = None
     client._azure_ad_token_provider = None
@@ -142,13 +140,14 @@ def _copy(client: Any, base: Callable[..., Any], kwargs: dict[str, Any]) -> Any:
             extra[name] = value
     extra.setdefault("azure_deployment", client._azure_deployment)
     extra.setdefault("api_version", client._api_version or None)
-    if kwargs.get("api_key") is None and client._stepfun.settings.api_key is None:
-        kwargs["api_key"] = client.api_key
+    if client._stepfun.settings.api_key is None:
+        kwargs.setdefault("settings", client._stepfun.settings.replace(api_key=client.api_key))
     return base(_extra_kwargs=extra, **kwargs)
 
 
 for _ours, _theirs in ((AzureOpenAI, stock.AzureOpenAI), (AsyncAzureOpenAI, stock.AsyncAzureOpenAI)):
     cast("Any", _ours.__init__).__signature__ = signature_with_settings(_theirs.__init__)
+    _ours.copy = _ours.with_options = copy_with_signature(_ours.copy, _theirs.copy)
 
 __all__ = ["AsyncAzureOpenAI", "AzureOpenAI"]
 del openai

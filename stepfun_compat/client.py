@@ -6,6 +6,7 @@ Which hooks are stable from openai 1.66 to 3.x, and what each may rely on, is sa
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import json
 import sys
@@ -508,7 +509,7 @@ class StepfunMixin:
 
     def _make_status_error(self, err_msg: str, *, body: object, response: Any) -> Any:
         """Hook: not used for errors inside a stream, which the stream raises itself."""
-        call: Call | None = response.request.extensions.get(EXTENSION)
+        call = _call_of(response)
         if call is None:
             return cast("Any", super())._make_status_error(err_msg, body=body, response=response)
         self._stepfun_headers(response)
@@ -520,7 +521,7 @@ class StepfunMixin:
 
     def _should_retry(self, response: Any) -> bool:
         """Hook: a status error is about to be retried or raised."""
-        call: Call | None = response.request.extensions.get(EXTENSION)
+        call = _call_of(response)
         if call is not None:
             call.last_status = response.status_code
             if response.status_code in (402, 451):
@@ -603,6 +604,12 @@ class StepfunMixin:
 _PLAIN: Endpoint = PlainEndpoint()
 
 
+def _call_of(response: Any) -> Call | None:
+    """The call behind a response; None for one that is not ours, or was made without a request."""
+    request = getattr(response, "_request", None)
+    return None if request is None else request.extensions.get(EXTENSION)
+
+
 def _dump(data: Any) -> bytes:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
@@ -618,6 +625,17 @@ def signature_with_settings(stock: Any) -> inspect.Signature:
     signature = inspect.signature(stock)
     ours = inspect.Parameter("settings", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Settings | None")
     return signature.replace(parameters=[*signature.parameters.values(), ours])
+
+
+def copy_with_signature(copy: Any, stock: Any) -> Any:
+    """A `copy` of ours that says openai's signature; sync and async differ in it, so each class gets its own."""
+
+    @functools.wraps(copy)
+    def wrapped(self: Any, **kwargs: Any) -> Any:
+        return copy(self, **kwargs)
+
+    cast("Any", wrapped).__signature__ = signature_with_settings(stock)
+    return wrapped
 
 
 class OpenAI(StepfunMixin, openai.OpenAI):  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
@@ -705,7 +723,7 @@ class OpenAI(StepfunMixin, openai.OpenAI):  # pyright: ignore[reportIncompatible
         self, *, cast_to: Any, options: Any, response: Any, stream: bool, stream_cls: Any, **kwargs: Any
     ) -> Any:
         """Hook: sees options and response before raw and parsed part ways; may replace both response and stream class."""
-        call: Call | None = response.request.extensions.get(EXTENSION)
+        call = _call_of(response)
         if call is not None:
             self._stepfun_headers(response)
             call.retries_taken = kwargs.get("retries_taken", 0)
@@ -806,7 +824,7 @@ class AsyncOpenAI(StepfunMixin, openai.AsyncOpenAI):  # pyright: ignore[reportIn
         self, *, cast_to: Any, options: Any, response: Any, stream: bool, stream_cls: Any, **kwargs: Any
     ) -> Any:
         """Hook: sees options and response before raw and parsed part ways; may replace both response and stream class."""
-        call: Call | None = response.request.extensions.get(EXTENSION)
+        call = _call_of(response)
         if call is not None:
             self._stepfun_headers(response)
             call.retries_taken = kwargs.get("retries_taken", 0)
@@ -825,6 +843,7 @@ class AsyncOpenAI(StepfunMixin, openai.AsyncOpenAI):  # pyright: ignore[reportIn
 
 for _ours, _stock in ((OpenAI, openai.OpenAI), (AsyncOpenAI, openai.AsyncOpenAI)):
     cast("Any", _ours.__init__).__signature__ = signature_with_settings(_stock.__init__)
+    _ours.copy = _ours.with_options = copy_with_signature(_ours.copy, _stock.copy)
 
 Client = OpenAI
 AsyncClient = AsyncOpenAI
