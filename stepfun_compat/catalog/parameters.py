@@ -65,4 +65,85 @@ CHAT_COMPLETIONS: Final = (
     _chat("prompt_cache_options", "unknown", "drop"),
 )
 
-PARAMETERS: Final = CHAT_COMPLETIONS
+
+def _rows(
+    endpoint: str, source: str, *, drop: str = "", inert: str = "", supports: str = "", translate: str = ""
+) -> tuple[Parameter, ...]:
+    """Rows of an endpoint from lists of names: dropped with a loss, dropped without, handed on, carried out otherwise."""
+    return (
+        *(Parameter(endpoint, name, "supports", "send", False, source) for name in supports.split()),
+        *(Parameter(endpoint, name, "unknown", "translate", False, source) for name in translate.split()),
+        *(Parameter(endpoint, name, "unknown", "drop", True, source) for name in drop.split()),
+        *(Parameter(endpoint, name, "unknown", "drop", False, source) for name in inert.split()),
+    )
+
+
+OTHER_ENDPOINTS: Final = (
+    *_rows("files.create", "files/create", supports="file url", translate="purpose", drop="expires_after"),
+    *_rows(
+        "images.generate",
+        "images/image",
+        supports="prompt response_format seed steps cfg_scale negative_prompt text_mode",
+        translate="model size n stream",
+        drop="quality style background output_format output_compression moderation partial_images input_fidelity",
+        inert="user",
+    ),
+    *_rows(
+        "images.edit",
+        "images/edits",
+        supports="prompt response_format seed steps cfg_scale negative_prompt text_mode",
+        translate="model image n stream",
+        drop="size quality background output_format output_compression moderation partial_images input_fidelity",
+        inert="user",
+    ),
+    *_rows(
+        "images.create_variation", "images/image2image", translate="model image n size response_format", inert="user"
+    ),
+    *_rows(
+        "audio.speech",
+        "audio/create-audio",
+        supports="response_format stream_format volume sample_rate voice_label pronunciation_map markdown_filter "
+        "return_url language",
+        translate="model input voice speed instructions",
+    ),
+    *_rows(
+        "audio.transcriptions",
+        "audio/asr",
+        supports="language hotwords enable_itn enable_timestamp",
+        translate="model file response_format stream timestamp_granularities",
+        drop="prompt temperature include known_speaker_names known_speaker_references",
+        inert="chunking_strategy",
+    ),
+    *_rows(
+        "vector_stores.create",
+        "vector-stores/create",
+        supports="type",
+        translate="name file_ids",
+        drop="expires_after chunking_strategy",
+        inert="metadata description",
+    ),
+    *_rows(
+        "vector_stores.files.create",
+        "vector-stores/files",
+        supports="description",
+        translate="file_id",
+        drop="attributes chunking_strategy",
+    ),
+    *_rows(
+        "responses.input_tokens",
+        "token-count",
+        translate="model input instructions",
+        drop="tools previous_response_id conversation personality",
+        inert="tool_choice parallel_tool_calls reasoning text truncation",
+    ),
+    *_rows(
+        "completions",
+        "chat/chat-completion-create",
+        supports="temperature top_p frequency_penalty stop",
+        translate="model prompt suffix echo n best_of max_tokens stream stream_options",
+        drop="logprobs presence_penalty logit_bias seed",
+        inert="user",
+    ),
+)
+
+PARAMETERS: Final = (*CHAT_COMPLETIONS, *OTHER_ENDPOINTS)

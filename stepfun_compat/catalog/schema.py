@@ -90,3 +90,68 @@ class Parameter:
     action: str
     meaning: bool = False
     source: str = ""
+
+
+Outcome = Literal["works", "limits", "absent", "stock"]
+"""What becomes of a method: it works, works within a documented limit, is refused here with the alternative named, or
+needs no service and is the SDK's own."""
+
+
+@dataclass(frozen=True)
+class EndpointOutcome:
+    """The outcome of one method of openai's client, or of all that a glob such as `beta.agents.*` names."""
+
+    method: str
+    outcome: Outcome
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Absent:
+    """Something StepFun does not offer (api 10). `resource` names it for `Settings(fallback=...)`; `instead` says what
+    to do. `pattern` is a path as in the routing table."""
+
+    method: str
+    pattern: str
+    resource: str
+    instead: str
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One of StepFun's system voices. `english` marks those meant for English first."""
+
+    id: str
+    gender: Literal["female", "male"]
+    english: bool = False
+
+
+@dataclass(frozen=True)
+class VoiceAlias:
+    """One of OpenAI's voices and the one that stands in for it: a choice by gender and manner."""
+
+    name: str
+    voice: str
+    why: str
+
+
+@dataclass(frozen=True)
+class ImageModel:
+    """The sizes and limits of one image model. `sizes` are (width, height) in pixels with the text StepFun takes."""
+
+    id: str
+    sizes: Mapping[tuple[int, int], str]
+    prompt_limit: int
+    source: str
+    as_of: str
+
+
+@dataclass(frozen=True)
+class FilePurpose:
+    """One of StepFun's purposes: what may be uploaded for it, and how much (bytes)."""
+
+    name: str
+    extensions: frozenset[str]
+    max_bytes: int
+    source: str
+    as_of: str

@@ -6,15 +6,29 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from ..catalog.absent import ABSENT
+
 if TYPE_CHECKING:
     from .base import Endpoint
 
 # (method, path pattern) -> "module:object"; `*` stands for one path segment, a trailing `**` for any tail.
 # The first line that matches wins. Modules are imported when first used.
-ROUTES: Final = (("POST", "/chat/completions", "chat_completions:ENDPOINT"),)
+# What StepFun does not offer comes last: those rows are wide.
+ROUTES: Final = (
+    ("POST", "/chat/completions", "chat_completions:ENDPOINT"),
+    ("GET", "/models", "models:LIST"),
+    ("GET", "/models/*", "models:RETRIEVE"),
+    ("POST", "/files", "files:CREATE"),
+    ("GET", "/files", "files:LIST"),
+    ("GET", "/files/*", "files:RETRIEVE"),
+    ("DELETE", "/files/*", "files:DELETE"),
+    ("GET", "/files/*/content", "files:CONTENT"),
+    *((row.method, row.pattern, "absent:ENDPOINT") for row in ABSENT),
+)
 
 
-def _matches(pattern: str, path: str) -> bool:
+def matches(pattern: str, path: str) -> bool:
+    """Whether a path fits a pattern of the table."""
     wanted, given = pattern.split("/"), path.split("/")
     if wanted[-1] == "**":
         wanted = wanted[:-1]
@@ -25,7 +39,7 @@ def _matches(pattern: str, path: str) -> bool:
 @lru_cache(maxsize=1024)
 def _target(method: str, path: str) -> str | None:
     for route_method, pattern, target in ROUTES:
-        if route_method in ("*", method) and _matches(pattern, path):
+        if route_method in ("*", method) and matches(pattern, path):
             return target
     return None
 

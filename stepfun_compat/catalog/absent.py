@@ -1,0 +1,55 @@
+"""What StepFun does not offer (api 10), and what to do instead. The first row that matches a request wins.
+
+`pattern` is a path below the base URL: `*` stands for one segment, a trailing `**` for any tail.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .schema import Absent
+
+SOURCE: Final = "guides/developer/openai, and no page for any of these"
+AS_OF: Final = "2026-06-19"
+
+_LOOP: Final = "Run the loop yourself with client.chat.completions.create or client.responses.create and tools."
+_REALTIME: Final = "Connect to StepFun's socket from the server with client.realtime.connect(model=...)."
+
+ABSENT: Final = (
+    Absent("*", "/embeddings", "embeddings", "Use an embedding model of another provider or a local one."),
+    Absent("*", "/moderations", "moderations", "StepFun reviews content by itself; a block is a BadRequestError."),
+    Absent("*", "/batches/**", "batches", "Send the requests one by one, several at a time, with AsyncOpenAI."),
+    Absent("*", "/fine_tuning/**", "fine_tuning", "Put examples into the prompt, which the prefix cache makes cheap."),
+    Absent("DELETE", "/models/*", "models", "Only fine-tuned models can be deleted, and StepFun has none."),
+    Absent("*", "/evals/**", "evals", "Run the test cases through client.chat.completions.create and grade them there."),
+    Absent("*", "/assistants/**", "assistants", _LOOP),
+    Absent("*", "/threads/**", "threads", _LOOP),
+    Absent("*", "/agents/**", "agents", _LOOP),
+    Absent("*", "/vaults/**", "agents", _LOOP),
+    Absent("*", "/chatkit/**", "chatkit", "Build the chat on client.chat.completions.create."),
+    Absent("*", "/videos/**", "videos", "StepFun makes images (client.images.generate) and no videos."),
+    Absent("*", "/containers/**", "containers", "Run the code in a sandbox of your own and offer it as a function tool."),
+    Absent("*", "/skills/**", "skills", "Put the skill's text into the system message."),
+    Absent("*", "/conversations/**", "conversations", "Keep the messages in the program and pass them with each call."),
+    Absent("GET", "/chat/completions", "chat_completions_store", "StepFun stores no completions: keep the answers."),
+    Absent("*", "/chat/completions/*/**", "chat_completions_store", "StepFun stores no completions: keep the answers."),
+    Absent("POST", "/responses/compact", "responses_store", "Summarise the older turns with a call of your own."),
+    Absent("*", "/audio/translations", "audio_translations", "Transcribe with client.audio.transcriptions.create and translate the text with client.chat.completions.create."),
+    Absent("*", "/audio/voice_consents/**", "voice_consents", "StepFun asks for no consent records."),
+    Absent("DELETE", "/audio/voices/*", "audio_voices", "Cloned voices are managed on StepFun's platform."),
+    Absent("POST", "/audio/voices", "audio_voices", "Clone a voice with client.post('/audio/voices', body={'model': ..., 'file_id': ...}, cast_to=object), the file uploaded with purpose='storage'."),
+    Absent("*", "/realtime/**", "realtime", _REALTIME),
+    Absent("*", "/live/**", "live", _REALTIME),
+    Absent("POST", "/vector_stores/*/search", "vector_stores_search", "Give the chat a tool {'type': 'retrieval', 'function': {'name': ..., 'description': ..., 'options': {'vector_store_id': ...}}}: the search happens on StepFun's side."),
+    Absent("POST", "/vector_stores/*", "vector_stores_update", "Delete the store and create it anew; StepFun keeps a name and nothing else."),
+    Absent("POST", "/vector_stores/*/files/*", "vector_stores_update", "StepFun keeps no attributes of a file: remove it and add it again."),
+    Absent("GET", "/vector_stores/*/files/*/content", "vector_stores_content", "Upload the file with purpose='user_data' as well and read client.files.content(id)."),
+    Absent("POST", "/vector_stores/*/file_batches/*/cancel", "vector_stores_cancel", "Remove the files one by one with client.vector_stores.files.delete."),
+    Absent("*", "/organization/**", "admin", "Manage keys and bills at platform.stepfun.ai or platform.stepfun.com."),
+    Absent("*", "/projects/**", "admin", "Manage keys and bills at platform.stepfun.ai or platform.stepfun.com."),
+    Absent("*", "/webhook_endpoints/**", "webhooks", "StepFun sends no webhooks: poll instead."),
+    Absent("*", "/webhook_event_types/**", "webhooks", "StepFun sends no webhooks: poll instead."),
+    Absent("*", "/safety/**", "safety", "StepFun reviews content by itself; a block is a BadRequestError."),
+    Absent("*", "/content_provenance_checks/**", "content_provenance_checks", "StepFun has no such check."),
+    Absent("*", "/decisions/**", "decisions", "Ask a model with client.chat.completions.create."),
+)  # fmt: skip

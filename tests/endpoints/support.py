@@ -1,0 +1,43 @@
+"""Helpers for the endpoints' tests: an exchange, and a driver for scripts."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from stepfun_compat.catalog import default
+from stepfun_compat.endpoints.base import Endpoint, Reply, Request
+from stepfun_compat.exchange import Exchange
+from stepfun_compat.settings import Settings
+
+
+def exchange(endpoint: Endpoint, **settings: Any) -> Exchange:
+    return Exchange(endpoint.name, Settings(**settings), default())
+
+
+def drive(
+    endpoint: Endpoint, request: Request, answer: Callable[[Request], Any] | Sequence[Any], x: Exchange | None = None
+) -> tuple[Reply, list[Request]]:
+    """Run an endpoint's script; `answer` gives the body (or a Reply) for each request. Returns the reply and what was
+    sent."""
+    x = x or exchange(endpoint)
+    before = copy.deepcopy(request.json)
+    script = endpoint.script(request, x)
+    assert script is not None
+    sent: list[Request] = []
+    try:
+        wire = next(script)
+        while True:
+            sent.append(wire)
+            body = answer(wire) if callable(answer) else answer[len(sent) - 1]
+            wire = script.send(body if isinstance(body, Reply) else Reply(copy.deepcopy(body)))
+    except StopIteration as stop:
+        assert request.json == before
+        if not callable(answer):
+            assert len(sent) == len(answer)
+        return stop.value, sent
+
+
+def lost(x: Exchange) -> list[str]:
+    return [change.parameter for change in x.changes if change.loses]

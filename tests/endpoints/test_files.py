@@ -1,0 +1,188 @@
+"""Files: purposes, limits before the upload, the status swap, a list that ends (api 8.1)."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+
+from stepfun_compat.endpoints import files
+from stepfun_compat.endpoints.base import Request
+from stepfun_compat.endpoints.chat_response import UnexpectedBody
+from stepfun_compat.endpoints.common import file_parts
+from stepfun_compat.exchange import Refusal
+
+from .support import exchange, lost
+
+
+def upload(name: str, purpose: str, content: Any = b"x", **more: Any) -> Request:
+    return Request("POST", "/files", json={"purpose": purpose, **more}, files=[("file", (name, content))])
+
+
+@pytest.mark.parametrize(
+    ("name", "purpose", "sent"),
+    [
+        ("a.pdf", "user_data", "file-extract"),
+        ("a.png", "user_data", "storage"),
+        ("a.txt", "assistants", "retrieval-text"),
+        ("a.JPG", "assistants", "storage"),
+        ("a.webp", "vision", "storage"),
+        ("a.pdf", "file-extract", "file-extract"),
+        ("a.png", "retrieval-image", "retrieval-image"),
+        ("noextension", "user_data", "file-extract"),
+        ("a.txt", "something-new", "something-new"),
+    ],
+)
+def test_purposes_are_mapped_by_kind_of_file(name: str, purpose: str, sent: str):
+    request = upload(name, purpose)
+    wire = files.CREATE.transform_request(request, exchange(files.CREATE))
+    assert wire.json == {"purpose": sent}
+    assert wire.files is request.files
+    assert request.json == {"purpose": purpose}
+
+
+@pytest.mark.parametrize(
+    ("name", "purpose", "param", "words"),
+    [
+        ("a.jsonl", "batch", "purpose", "one by one"),
+        ("a.jsonl", "fine-tune", "purpose", "no fine-tuning"),
+        ("a.jsonl", "evals", "purpose", "no evals"),
+        ("a.zip", "user_data", "file", "pdf"),
+        ("a.png", "file-extract", "file", "purpose='retrieval-image'"),
+        ("a.gif", "retrieval-image", "file", "purpose='storage'"),
+        ("a.pdf", "storage", "file", "purpose='file-extract'"),
+    ],
+)
+def test_what_stepfun_does_not_take_is_said_before_the_upload(name: str, purpose: str, param: str, words: str):
+    with pytest.raises(Refusal, match=words) as refused:
+        files.CREATE.transform_request(upload(name, purpose), exchange(files.CREATE))
+    assert refused.value.param == param
+
+
+class Sparse(io.RawIOBase):
+    """An open file of any size that holds nothing."""
+
+    def __init__(self, size: int) -> None:
+        self.end, self.at, self.name = size, 0, "big.pdf"
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.at
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self.at = offset if whence == 0 else self.end + offset
+        return self.at
+
+
+def test_sizes_are_checked_without_reading():
+    limit = 64 * 1024 * 1024
+    big = Sparse(limit + 1)
+    request = Request("POST", "/files", json={"purpose": "user_data"}, files=[("file", big)])
+    with pytest.raises(Refusal, match="67,108,864") as refused:
+        files.CREATE.transform_request(request, exchange(files.CREATE))
+    assert (refused.value.status, refused.value.code) == (413, "file_too_large")
+    assert big.at == 0
+    fits = Request("POST", "/files", json={"purpose": "user_data"}, files=[("file", Sparse(limit))])
+    files.CREATE.transform_request(fits, exchange(files.CREATE))
+
+
+def test_expires_after_is_a_loss():
+    x = exchange(files.CREATE)
+    request = upload("a.pdf", "user_data", expires_after={"anchor": "created_at", "seconds": 3600})
+    assert files.CREATE.transform_request(request, x).json == {"purpose": "file-extract"}
+    assert lost(x) == ["expires_after"]
+
+
+def test_stepfun_fetches_a_url_itself():
+    request = upload("upload", "user_data", b"", url="https://example.com/a/report.pdf?x=1")
+    wire = files.CREATE.transform_request(request, exchange(files.CREATE))
+    assert wire.json == {"purpose": "file-extract", "url": "https://example.com/a/report.pdf?x=1"}
+    assert wire.files is None
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("processed", "uploaded"), ("success", "processed"), ("failed", "error"), (None, "uploaded"), ("", "uploaded")],
+)
+def test_the_status_is_swapped(theirs: str | None, ours: str):
+    row = {"id": "file-1", "status": theirs, "purpose": "file-extract", "bytes": 3, "filename": "a", "created_at": 1}
+    assert files.RETRIEVE.transform_response(dict(row), exchange(files.RETRIEVE))["status"] == ours
+    assert files.CREATE.transform_response(dict(row), exchange(files.CREATE))["status"] == ours
+    assert files.CREATE.transform_response({"id": "file-1"}, exchange(files.CREATE))["status"] == "uploaded"
+
+
+def listed(count: int = 5) -> dict[str, Any]:
+    rows = [
+        {"id": f"file-{i}", "created_at": i, "status": "success", "purpose": "storage" if i % 2 else "file-extract"}
+        for i in range(count)
+    ]
+    return {"object": "list", "data": rows}
+
+
+def pages(query: dict[str, Any], count: int = 5) -> list[list[str]]:
+    """What the SDK's paging does: ask with `after` while there is more."""
+    out: list[list[str]] = []
+    while True:
+        x = exchange(files.LIST)
+        wire = files.LIST.transform_request(Request("GET", "/files", query=query), x)
+        assert wire.query == {}
+        page = files.LIST.transform_response(listed(count), x)
+        out.append([row["id"] for row in page["data"]])
+        if not page["has_more"]:
+            return out
+        query = {**query, "after": page["last_id"]}
+
+
+def test_the_list_ends_and_is_newest_first():
+    assert pages({}) == [["file-4", "file-3", "file-2", "file-1", "file-0"]]
+    assert pages({}, count=0) == [[]]
+
+
+def test_limit_order_after_and_purpose_are_applied_here():
+    assert pages({"limit": 2}) == [["file-4", "file-3"], ["file-2", "file-1"], ["file-0"]]
+    assert pages({"order": "asc", "limit": 3}) == [["file-0", "file-1", "file-2"], ["file-3", "file-4"]]
+    assert pages({"purpose": "storage"}) == [["file-3", "file-1"]]
+    assert pages({"purpose": "user_data"}) == [["file-4", "file-3", "file-2", "file-1", "file-0"]]
+    assert pages({"after": "file-1"}) == [["file-0"]]
+    assert pages({"after": "gone"}) == [[]]
+
+
+def test_foreign_query_parameters_travel():
+    request = Request("GET", "/files", query={"limit": 1, "trace": "7"})
+    assert files.LIST.transform_request(request, exchange(files.LIST)).query == {"trace": "7"}
+    assert request.query == {"limit": 1, "trace": "7"}
+
+
+def test_a_deletion_is_filled():
+    assert files.DELETE.transform_response({"id": "f"}, exchange(files.DELETE)) == {
+        "id": "f",
+        "object": "file",
+        "deleted": True,
+    }
+
+
+@pytest.mark.parametrize("endpoint", [files.CREATE, files.RETRIEVE, files.LIST, files.DELETE])
+def test_what_is_not_an_answer_is_refused(endpoint: Any):
+    with pytest.raises(UnexpectedBody):
+        endpoint.transform_response("<html>", exchange(endpoint))
+
+
+def test_files_come_in_every_form_the_sdk_gives_them(tmp_path: Any):
+    path = tmp_path / "on disk.txt"
+    path.write_bytes(b"12345")
+    with path.open("rb") as file:
+        parts = file_parts([("file", file), ("a", b"12"), ("b", ("c.txt", "é", "text/plain")), ("d", (None, b""))])
+        assert [(p.field, p.filename, p.size, p.mime) for p in parts] == [
+            ("file", "on disk.txt", 5, None),
+            ("a", "upload", 2, None),
+            ("b", "c.txt", 2, "text/plain"),
+            ("d", "upload", 0, None),
+        ]
+        file.read()
+        assert parts[0].read() == b"12345"
+    assert parts[2].read() == "é".encode()
+    assert file_parts({"file": b"1"})[0].field == "file"
+    assert file_parts(None) == []

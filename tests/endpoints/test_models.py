@@ -1,0 +1,82 @@
+"""Models: aliases resolve, extras stay, Step Plan is asked by its list (api 1, 7)."""
+
+from __future__ import annotations
+
+import pytest
+
+from stepfun_compat.endpoints import models
+from stepfun_compat.endpoints.base import Request
+from stepfun_compat.endpoints.chat_response import UnexpectedBody
+from stepfun_compat.exchange import Refusal
+
+from .support import drive, exchange
+
+LIVE = {
+    "object": "list",
+    "data": [
+        {"id": "step-3.7-flash", "object": "model", "created": 1, "owned_by": "stepai", "max_input_tokens": 262144},
+        {"id": "step-tts-2", "model_type": "语音合成模型"},
+    ],
+}
+
+
+def test_the_list_is_openais_and_keeps_the_live_fields():
+    data = models.LIST.transform_response(LIVE, exchange(models.LIST))
+    assert [row["id"] for row in data["data"]] == ["step-3.7-flash", "step-tts-2"]
+    assert data["data"][0]["max_input_tokens"] == 262144
+    assert data["data"][1] == {
+        "id": "step-tts-2",
+        "model_type": "语音合成模型",
+        "object": "model",
+        "created": 0,
+        "owned_by": "stepai",
+    }
+
+
+@pytest.mark.parametrize("body", [None, [], "text", {}, {"data": None}])
+def test_a_body_without_a_list_is_refused(body: object):
+    with pytest.raises(UnexpectedBody):
+        models.LIST.transform_response(body, exchange(models.LIST))
+
+
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("/models/gpt-4o", "/models/step-3.7-flash"),
+        ("/models/whisper-1", "/models/stepaudio-2.5-asr"),
+        ("/models/step-5-preview", "/models/step-5-preview"),
+        ("/models/step-1-8k", "/models/step-1o-turbo-vision"),
+        ("/models/a%2Fb", "/models/a%2Fb"),
+    ],
+)
+def test_a_name_describes_what_it_stands_for(path: str, sent: str):
+    x = exchange(models.RETRIEVE)
+    request = Request("GET", path)
+    assert models.RETRIEVE.script(request, x) is None
+    assert models.RETRIEVE.transform_request(request, x).path == sent
+
+
+def test_one_model_is_filled():
+    data = models.RETRIEVE.transform_response({"id": "step-3.5-flash"}, exchange(models.RETRIEVE))
+    assert data == {"id": "step-3.5-flash", "object": "model", "created": 0, "owned_by": "stepai"}
+
+
+def test_step_plan_is_asked_by_its_list():
+    x = exchange(models.RETRIEVE, plan="step_plan")
+    reply, sent = drive(models.RETRIEVE, Request("GET", "/models/gpt-4o"), [LIVE], x)
+    assert [request.path for request in sent] == ["/models"]
+    assert reply.body["id"] == "step-3.7-flash"
+    assert x.model_id == "step-3.7-flash"
+
+
+def test_a_base_url_of_the_plan_counts_as_the_plan():
+    x = exchange(models.RETRIEVE)
+    x.notes["base_url"] = "https://api.stepfun.com/step_plan/v1/"
+    reply, _ = drive(models.RETRIEVE, Request("GET", "/models/step-tts-2"), [LIVE], x)
+    assert reply.body["id"] == "step-tts-2"
+
+
+def test_a_model_the_plan_lacks_is_not_found():
+    with pytest.raises(Refusal) as refused:
+        drive(models.RETRIEVE, Request("GET", "/models/nope"), [LIVE], exchange(models.RETRIEVE, plan="step_plan"))
+    assert (refused.value.status, refused.value.code) == (404, "model_not_found")
