@@ -23,6 +23,9 @@ ROUTES: Final = (
     ("GET", "/files/*", "files:RETRIEVE"),
     ("DELETE", "/files/*", "files:DELETE"),
     ("GET", "/files/*/content", "files:CONTENT"),
+    ("POST", "/images/generations", "images:GENERATE"),
+    ("POST", "/images/edits", "images:EDIT"),
+    ("POST", "/images/variations", "images:VARIATION"),
     *((row.method, row.pattern, "absent:ENDPOINT") for row in ABSENT),
 )
 

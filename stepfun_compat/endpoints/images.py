@@ -1,0 +1,309 @@
+"""`/images`: generate, edit, and variations by image2image (api 8.3). `n` is 1 at StepFun, so `n` images are `n` requests."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from typing_extensions import override
+
+from ..catalog.images import (
+    EDIT_MODEL,
+    IMAGE_MODELS,
+    OPENAI_MAX_IMAGES,
+    VARIATION_MAX_BYTES,
+    VARIATION_MODEL,
+    VARIATION_PROMPT,
+    VARIATION_WEIGHT,
+)
+from ..exchange import Exchange, Json, Refusal
+from .base import PlainEndpoint, Reply, Request, Script, replace
+from .chat_response import UnexpectedBody
+from .common import Dict, Part, as_dict, as_list, drop_by_table, file_parts, given, headers_for, kind_of_model
+
+_GENERATE_DEFAULT = "step-image-edit-2"
+_SEED_LIMIT = 2_147_483_647
+
+
+def nearest_size(asked: str, sizes: Mapping[tuple[int, int], str]) -> str:
+    """The size StepFun takes that is nearest to OpenAI's `WIDTHxHEIGHT`: in shape first, then in area.
+
+    Raises:
+        Refusal: it is not a size.
+    """
+    if asked in sizes.values():
+        return asked
+    try:
+        width, height = (int(side) for side in asked.lower().split("x"))
+        shape, area = math.log(width / height), math.log(width * height)
+    except (ValueError, ZeroDivisionError):
+        raise Refusal(
+            f"size={asked!r} is not a size: it takes WIDTHxHEIGHT, and StepFun has {', '.join(sizes.values())}.",
+            code="invalid_value",
+            param="size",
+        ) from None
+
+    def distance(size: tuple[int, int]) -> tuple[float, float]:
+        return round(abs(math.log(size[0] / size[1]) - shape), 3), abs(math.log(size[0] * size[1]) - area)
+
+    return sizes[min(sizes, key=distance)]
+
+
+def _translate_size(fields: Dict, wire: Dict, model: str, x: Exchange) -> None:
+    asked = fields.get("size")
+    if asked is None or asked == "auto":
+        if asked is not None:
+            x.change("drop", "size", asked, None, "StepFun's default, 1024x1024, is used")
+        return
+    row = IMAGE_MODELS.get(model)
+    if row is None or not isinstance(asked, str):
+        wire["size"] = asked
+        return
+    wire["size"] = size = nearest_size(asked, row.sizes)
+    if size != asked:
+        exact = tuple(int(side) for side in asked.split("x")) in row.sizes
+        x.change("clamp", "size", asked, size, f"the nearest size {model} has", loses=not exact)
+
+
+def _count(fields: Dict) -> int:
+    n = fields.get("n", 1)
+    try:
+        count = int(n) if isinstance(n, int | str) and not isinstance(n, bool) else 0
+    except (TypeError, ValueError):
+        count = 0
+    if not 1 <= count <= OPENAI_MAX_IMAGES:
+        raise Refusal(f"n={n!r} is not allowed: it takes 1 to {OPENAI_MAX_IMAGES}.", code="invalid_value", param="n")
+    return count
+
+
+def _check_prompt(prompt: Json, limit: int) -> None:
+    if isinstance(prompt, str) and len(prompt) > limit:
+        raise Refusal(
+            f"prompt has {len(prompt)} characters; StepFun's images take {limit}. Shorten it, for instance with a "
+            "chat completion.",
+            code="string_above_max_length",
+            param="prompt",
+        )
+
+
+def _response_format(fields: Dict, wire: Dict, x: Exchange) -> None:
+    """gpt-image models always answered in base64; StepFun's default is a URL, as that of dall-e was."""
+    name = str(x.requested_model or "")
+    if "response_format" not in fields and (name.startswith(("gpt-image", "chatgpt-image")) or fields.get("stream")):
+        wire["response_format"] = "b64_json"
+        x.change("inject", "response_format", None, "b64_json", f"the form {name or 'a stream'} answers in")
+
+
+def image_rows(data: Json) -> list[Dict]:
+    """The images of one answer.
+
+    Raises:
+        UnexpectedBody: there are none in it.
+        Refusal: the content review blocked one, which StepFun says with a 200 (api 8.3).
+    """
+    rows = [row for entry in as_list((as_dict(data) or {}).get("data")) if (row := as_dict(entry)) is not None]
+    if not rows:
+        raise UnexpectedBody("the answer has no list of images")
+    if any(row.get("finish_reason") == "content_filtered" for row in rows):
+        raise Refusal(
+            "StepFun's content review blocked the image. Change the prompt.",
+            code="content_policy_violation",
+            param="prompt",
+            type="image_generation_user_error",
+        )
+    return rows
+
+
+class _Images(PlainEndpoint):
+    """What all three do alike: one request for each image, and one answer."""
+
+    def _wire(self, request: Request, x: Exchange) -> tuple[Request, int]:
+        """The request for one image, and how many images are wanted."""
+        raise NotImplementedError
+
+    @override
+    def transform_request(self, request: Request, x: Exchange) -> Request:
+        return self._wire(request, x)[0]
+
+    @override
+    def transform_response(self, data: Json, x: Exchange) -> Json:
+        rows = image_rows(data)
+        body = as_dict(data) or {}
+        body["data"] = rows
+        if not isinstance(body.get("created"), int):
+            body["created"] = 0
+        return body
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        fields = given(request)
+        return self._one_by_one(request, x) if _count(fields) > 1 or fields.get("stream") else None
+
+    def _one_by_one(self, request: Request, x: Exchange) -> Script:
+        stream = bool(given(request).get("stream"))
+        wire, count = self._wire(request, x)
+        x.notes["requests"] = count
+        if count > 1:
+            x.change("cost", "n", count, f"{count} requests", "StepFun makes one image a request")
+        done: Dict = {"created": 0, "data": []}
+        seed = (as_dict(wire.json) or {}).get("seed")
+        reply = Reply(None)
+        for i in range(count):
+            step = wire
+            if isinstance(seed, int) and i:  # the same seed would give the same image again
+                step = replace(wire, json={**wire.json, "seed": (seed + i) % (_SEED_LIMIT + 1)})
+            reply = yield step
+            body = self.transform_response(reply.body, x)
+            done = {**body, "created": done["created"] or body["created"], "data": [*done["data"], *body["data"]]}
+            # what is paid for is not lost when a later request fails: the client puts it on the error
+            x.notes["partial"] = done
+        if stream:
+            return Reply(_events(done, self.event), reply.status, {"content-type": "text/event-stream"})
+        return Reply(done, reply.status, reply.headers)
+
+    event = "image_generation.completed"
+
+
+def _events(body: Dict, kind: str) -> str:
+    """The images as the stream OpenAI would have sent, less the partial images StepFun does not make."""
+    out: list[str] = []
+    for row in as_list(body.get("data")):
+        event = {"type": kind, "created_at": body["created"], **{k: v for k, v in row.items() if v is not None}}
+        out.append(f"event: {kind}\ndata: {json.dumps(event, ensure_ascii=False)}\n\n")
+    return "".join(out)
+
+
+class Generate(_Images):
+    """Text to image."""
+
+    name = "images.generate"
+
+    @override
+    def _wire(self, request: Request, x: Exchange) -> tuple[Request, int]:
+        fields = given(request)
+        model = kind_of_model(x, fields.get("model"), "image", _GENERATE_DEFAULT, self.name)
+        row = IMAGE_MODELS.get(model)
+        _check_prompt(fields.get("prompt"), row.prompt_limit if row else 512)
+        wire: Dict = {"model": model}
+        drop_by_table(fields, wire, x, self.name, ("model", "size", "n", "stream"))
+        _translate_size(fields, wire, model, x)
+        _response_format(fields, wire, x)
+        return replace(request, json=wire, headers={**request.headers, **x.headers}), _count(fields)
+
+
+class Edit(_Images):
+    """Image and text to image. The answer has the size of the input (api 8.3)."""
+
+    name = "images.edit"
+    event = "image_edit.completed"
+
+    @override
+    def _wire(self, request: Request, x: Exchange) -> tuple[Request, int]:
+        fields = given(request)
+        model = kind_of_model(x, fields.get("model"), "image", EDIT_MODEL, self.name)
+        row = IMAGE_MODELS[EDIT_MODEL]
+        _check_prompt(fields.get("prompt"), row.prompt_limit)
+        count = _count(fields)
+        images, others = _split(request, count > 1)
+        if len(images) > 1:
+            raise Refusal(
+                f"image has {len(images)} pictures; StepFun edits one. Put them into one picture, or make one call each.",
+                code="invalid_value",
+                param="image",
+            )
+        if any(field == "mask" for field, _ in others) or "mask" in fields:
+            raise Refusal(
+                "mask is not available: StepFun edits the whole picture. Leave it out and say in the prompt what is to "
+                "change and what is to stay.",
+                code="unsupported_parameter",
+                param="mask",
+            )
+        wire: Dict = {"model": model}
+        drop_by_table(fields, wire, x, self.name, ("model", "n", "stream", "image"))
+        if not images and "image" in fields:
+            wire["image"] = fields["image"]  # base64 by extra_body, which StepFun takes
+        _response_format(fields, wire, x)
+        files = [*images, *others] or request.files
+        return replace(request, json=wire, files=files, headers={**request.headers, **x.headers}), count
+
+
+def _split(request: Request, several_times: bool) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
+    """(the pictures, the other files). Open files that are sent more than once are read into memory."""
+    images: list[tuple[str, Any]] = []
+    others: list[tuple[str, Any]] = []
+    parts = file_parts(request.files)
+    files: Any = request.files or ()
+    entries = (
+        list(cast("Mapping[str, Any]", files).values()) if isinstance(files, Mapping) else [row[1] for row in files]
+    )
+    for part, entry in zip(parts, entries, strict=True):
+        sent = part.as_upload(part.read()) if several_times else entry
+        if part.field in ("image", "image[]") or part.field.startswith("image["):
+            images.append(("image", sent))
+        else:
+            others.append((part.field, sent))
+    return images, others
+
+
+class Variation(_Images):
+    """OpenAI's variations, by StepFun's image2image (api 8.3), which wants a prompt and a weight."""
+
+    name = "images.create_variation"
+
+    @override
+    def _wire(self, request: Request, x: Exchange) -> tuple[Request, int]:
+        fields = given(request)
+        images = [part for part in file_parts(request.files) if part.field == "image"]
+        if not images:
+            raise Refusal("image is missing: it takes a png or jpeg file.", code="missing_parameter", param="image")
+        x.requested_model = fields.get("model") if isinstance(fields.get("model"), str) else None
+        x.model_id, x.model = VARIATION_MODEL, x.catalog.model(VARIATION_MODEL)
+        if x.requested_model not in (None, VARIATION_MODEL):
+            x.change("alias", "model", x.requested_model, VARIATION_MODEL, "the only model behind image2image")
+        wire: Dict = {
+            "model": VARIATION_MODEL,
+            "prompt": VARIATION_PROMPT,
+            "source_url": _data_url(images[0]),
+            "source_weight": VARIATION_WEIGHT,
+        }
+        drop_by_table(fields, wire, x, self.name, ("model", "image", "n", "size"))
+        x.change("route", "path", request.path, "/images/image2image", "StepFun has no variations, but image2image")
+        x.change("inject", "prompt", None, wire["prompt"], "image2image wants a prompt and a weight")
+        _translate_size(fields, wire, VARIATION_MODEL, x)
+        sent = replace(
+            request,
+            path="/images/image2image",
+            json=wire,
+            files=None,
+            headers=headers_for(request, content_type="application/json"),
+        )
+        return sent, _count(fields)
+
+
+_SIGNATURES: tuple[tuple[Callable[[bytes], bool], str], ...] = (
+    (lambda head: head.startswith(b"\x89PNG"), "image/png"),
+    (lambda head: head.startswith(b"\xff\xd8"), "image/jpeg"),
+)
+
+
+def _data_url(part: Part) -> str:
+    content = part.read()
+    if len(content) > VARIATION_MAX_BYTES:
+        raise Refusal(
+            f"image has {len(content):,} bytes; StepFun takes up to {VARIATION_MAX_BYTES:,}.",
+            status=413,
+            code="file_too_large",
+            param="image",
+        )
+    mime = next((mime for fits, mime in _SIGNATURES if fits(content[:8])), None)
+    if mime is None:
+        raise Refusal("image is neither png nor jpeg: convert it.", code="invalid_value", param="image")
+    return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+GENERATE = Generate()
+EDIT = Edit()
+VARIATION = Variation()

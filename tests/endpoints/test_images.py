@@ -1,0 +1,257 @@
+"""Images: sizes, several images by several requests, what is blocked, edits and variations (api 8.3)."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from typing import Any
+
+import pytest
+
+from stepfun_compat.endpoints import images
+from stepfun_compat.endpoints.base import Reply, Request
+from stepfun_compat.endpoints.chat_response import UnexpectedBody
+from stepfun_compat.exchange import Refusal
+
+from .support import drive, exchange, lost
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
+
+
+def generate(**fields: Any) -> Request:
+    return Request("POST", "/images/generations", json={"prompt": "a cat", **fields})
+
+
+def edit(files: Any, **fields: Any) -> Request:
+    return Request("POST", "/images/edits", json={"prompt": "a hat", **fields}, files=files)
+
+
+def wire(endpoint: Any, request: Request, **settings: Any) -> dict[str, Any]:
+    return endpoint.transform_request(request, exchange(endpoint, **settings)).json
+
+
+def image(i: int = 0, **more: Any) -> dict[str, Any]:
+    return {"created": 100 + i, "data": [{"url": f"https://x/{i}.png", "finish_reason": "success", "seed": i, **more}]}
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ("1024x1024", "1024x1024"),
+        ("256x256", "1024x1024"),
+        ("1536x1024", "896x1184"),  # the page says height x width: a wide picture has the smaller number first
+        ("1024x1536", "1184x896"),
+        ("1792x1024", "768x1360"),
+        ("1024x1792", "1360x768"),
+        ("896x1184", "896x1184"),
+    ],
+)
+def test_sizes_go_to_the_nearest(asked: str, sent: str):
+    assert wire(images.GENERATE, generate(size=asked))["size"] == sent
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"), [("1792x1024", "1280x800"), ("1024x1792", "800x1280"), ("300x300", "256x256")]
+)
+def test_sizes_of_the_other_model(asked: str, sent: str):
+    assert wire(images.GENERATE, generate(size=asked, model="step-2x-large"))["size"] == sent
+
+
+def test_a_size_that_is_only_near_is_a_loss_and_auto_is_none():
+    x = exchange(images.GENERATE)
+    images.GENERATE.transform_request(generate(size="1536x1024"), x)
+    assert lost(x) == ["size"]
+    assert "size" not in wire(images.GENERATE, generate(size="auto"))
+    assert "size" not in wire(images.GENERATE, generate())
+
+
+@pytest.mark.parametrize("size", ["big", "0x0", "1x2x3", "10x"])
+def test_what_is_no_size_is_refused(size: str):
+    with pytest.raises(Refusal, match="WIDTHxHEIGHT"):
+        wire(images.GENERATE, generate(size=size))
+
+
+@pytest.mark.parametrize(
+    ("fields", "model", "format"),
+    [
+        ({}, "step-image-edit-2", None),
+        ({"model": "dall-e-3"}, "step-image-edit-2", None),
+        ({"model": "gpt-image-1"}, "step-image-edit-2", "b64_json"),
+        ({"model": "gpt-image-1.5", "response_format": "url"}, "step-image-edit-2", "url"),
+        ({"model": "step-2x-large"}, "step-2x-large", None),
+        ({"model": "step-1x-medium"}, "step-2x-large", None),
+    ],
+)
+def test_models_and_their_default_format(fields: dict[str, Any], model: str, format: str | None):
+    sent = wire(images.GENERATE, generate(**fields))
+    assert sent["model"] == model
+    assert sent.get("response_format") == format
+
+
+def test_a_model_that_makes_no_images_is_refused():
+    with pytest.raises(Refusal, match="step-image-edit-2, step-2x-large") as refused:
+        wire(images.GENERATE, generate(model="gpt-4o"))
+    assert refused.value.param == "model"
+
+
+def test_unknown_fields_pass_and_what_stepfun_lacks_is_told():
+    x = exchange(images.GENERATE)
+    request = generate(quality="hd", style="vivid", background="auto", user="u", seed=7, steps=9, new_thing=1)
+    sent = images.GENERATE.transform_request(request, x).json
+    assert sent == {"model": "step-image-edit-2", "prompt": "a cat", "seed": 7, "steps": 9, "new_thing": 1}
+    assert lost(x) == ["quality", "style"]
+
+
+def test_a_prompt_too_long_is_refused_before_it_is_paid_for():
+    wire(images.GENERATE, generate(prompt="x" * 512))
+    with pytest.raises(Refusal, match="513 characters") as refused:
+        wire(images.GENERATE, generate(prompt="x" * 513))
+    assert refused.value.param == "prompt"
+
+
+def test_one_image_is_one_request():
+    assert images.GENERATE.script(generate(n=1), exchange(images.GENERATE)) is None
+    data = images.GENERATE.transform_response({"data": [{"url": "u"}]}, exchange(images.GENERATE))
+    assert data == {"data": [{"url": "u"}], "created": 0}
+
+
+def test_several_images_are_several_requests():
+    x = exchange(images.GENERATE)
+    reply, sent = drive(images.GENERATE, generate(n=3, seed=5), [image(0), image(1), image(2)], x)
+    assert [row["url"] for row in reply.body["data"]] == ["https://x/0.png", "https://x/1.png", "https://x/2.png"]
+    assert reply.body["created"] == 100
+    assert [request.json["seed"] for request in sent] == [5, 6, 7]
+    assert all("n" not in request.json for request in sent)
+    assert x.notes["requests"] == 3
+    assert any(change.kind == "cost" for change in x.changes)
+
+
+def test_what_is_done_is_kept_when_a_later_one_is_blocked():
+    x = exchange(images.GENERATE)
+    blocked = {"created": 1, "data": [{"finish_reason": "content_filtered"}]}
+    with pytest.raises(Refusal) as refused:
+        drive(images.GENERATE, generate(n=3), [image(0), blocked, image(2)], x)
+    assert (refused.value.status, refused.value.code) == (400, "content_policy_violation")
+    assert [row["url"] for row in x.notes["partial"]["data"]] == ["https://x/0.png"]
+
+
+def test_a_blocked_image_is_openais_error():
+    with pytest.raises(Refusal) as refused:
+        images.GENERATE.transform_response(
+            {"data": [{"url": "", "finish_reason": "content_filtered"}]}, exchange(images.GENERATE)
+        )
+    assert refused.value.code == "content_policy_violation"
+
+
+@pytest.mark.parametrize("n", [0, 11, -1, True, "x", 1.5e300])
+def test_n_out_of_range_is_refused(n: Any):
+    with pytest.raises(Refusal):
+        images.GENERATE.script(generate(n=n), exchange(images.GENERATE))
+
+
+def test_a_stream_holds_the_finished_images():
+    request = generate(n=2, stream=True, partial_images=2)
+    x = exchange(images.GENERATE)
+    reply, sent = drive(images.GENERATE, request, [image(0, b64_json="QQ=="), image(1, b64_json="QUE=")], x)
+    assert reply.headers["content-type"] == "text/event-stream"
+    assert sent[0].json["response_format"] == "b64_json"
+    assert "stream" not in sent[0].json
+    events = [json.loads(line[6:]) for line in reply.body.splitlines() if line.startswith("data: ")]
+    assert [(e["type"], e["b64_json"]) for e in events] == [
+        ("image_generation.completed", "QQ=="),
+        ("image_generation.completed", "QUE="),
+    ]
+    assert lost(x) == ["partial_images"]
+
+
+@pytest.mark.parametrize("body", ["<html>", {}, {"data": []}, {"data": ["x"]}, None])
+def test_no_images_is_no_answer(body: Any):
+    with pytest.raises(UnexpectedBody):
+        images.GENERATE.transform_response(body, exchange(images.GENERATE))
+
+
+# ---------------------------------------------------------------- edits
+
+
+def test_an_edit_sends_the_one_picture():
+    request = edit([("image[]", ("a.png", PNG))], model="gpt-image-1", size="1024x1024", n=1)
+    x = exchange(images.EDIT)
+    sent = images.EDIT.transform_request(request, x)
+    assert sent.files == [("image", ("a.png", PNG))]
+    assert sent.json == {"model": "step-image-edit-2", "prompt": "a hat", "response_format": "b64_json"}
+    assert lost(x) == ["size"]
+
+
+def test_an_open_file_is_sent_with_each_request():
+    file = io.BytesIO(PNG)
+    file.name = "a.png"
+    _, sent = drive(images.EDIT, edit([("image", file)], n=2), [image(0), image(1)])
+    assert [request.files for request in sent] == [[("image", ("a.png", PNG))]] * 2
+
+
+@pytest.mark.parametrize(
+    ("files", "param"),
+    [
+        ([("image[]", PNG), ("image[]", PNG)], "image"),
+        ([("image", PNG), ("mask", PNG)], "mask"),
+    ],
+)
+def test_what_an_edit_cannot_do_is_refused(files: Any, param: str):
+    with pytest.raises(Refusal) as refused:
+        wire(images.EDIT, edit(files))
+    assert refused.value.param == param
+
+
+def test_an_edit_needs_the_model_that_edits():
+    with pytest.raises(Refusal, match="step-image-edit-2"):
+        wire(images.EDIT, edit([("image", PNG)], model="step-2x-large"))
+
+
+def test_an_edit_takes_base64_in_the_body():
+    assert wire(images.EDIT, edit(None, image="QQ=="))["image"] == "QQ=="
+
+
+# ---------------------------------------------------------------- variations
+
+
+def test_a_variation_is_an_image2image_request():
+    request = Request(
+        "POST",
+        "/images/variations",
+        headers={"Content-Type": "multipart/form-data", "X-Mine": "1"},
+        json={"model": "dall-e-2", "size": "512x512", "response_format": "b64_json"},
+        files=[("image", ("a.png", PNG))],
+    )
+    x = exchange(images.VARIATION)
+    sent = images.VARIATION.transform_request(request, x)
+    assert sent.path == "/images/image2image"
+    assert sent.files is None
+    assert sent.headers == {"X-Mine": "1", "Content-Type": "application/json"}
+    assert sent.json == {
+        "model": "step-2x-large",
+        "prompt": "A variation of this image.",
+        "source_url": "data:image/png;base64," + base64.b64encode(PNG).decode(),
+        "source_weight": 0.5,
+        "size": "512x512",
+        "response_format": "b64_json",
+    }
+    reply, steps = drive(
+        images.VARIATION,
+        Request("POST", "/images/variations", json={"n": 2}, files=request.files),
+        [image(0), Reply(image(1))],
+    )
+    assert len(reply.body["data"]) == len(steps) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"GIF89a", "neither png nor jpeg"), (PNG + b"0" * (10 * 1024 * 1024), "10,485,760")]
+)
+def test_a_picture_stepfun_does_not_take(content: bytes, words: str):
+    with pytest.raises(Refusal, match=words):
+        wire(images.VARIATION, Request("POST", "/images/variations", json={}, files=[("image", content)]))
+
+
+def test_a_variation_without_a_picture():
+    with pytest.raises(Refusal, match="missing"):
+        wire(images.VARIATION, Request("POST", "/images/variations", json={}))
