@@ -1,0 +1,446 @@
+"""What the emulated model says. The rules are in the docstring of the package; every one is deterministic."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .evidence import Evidence, json_objects, looks_like_schema, words_of
+from .plain import Object, dumps, parse_object
+from .schema_fill import fill
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function call; `arguments` is JSON text."""
+
+    name: str
+    arguments: str
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message, whatever endpoint it came through. `call_id` is set on tool results."""
+
+    role: str
+    text: str
+    calls: tuple[Call, ...] = ()
+    call_id: str = ""
+
+
+@dataclass(frozen=True)
+class Function:
+    name: str
+    description: str
+    parameters: Object
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """All that decides an answer. `schema`: a JSON Schema to fill; `json_mode`: some JSON object is wanted."""
+
+    turns: tuple[Turn, ...]
+    functions: tuple[Function, ...] = ()
+    schema: Object | None = None
+    json_mode: bool = False
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer before it takes the shape of an endpoint. None means: as usual."""
+
+    content: str = ""
+    calls: tuple[Call, ...] = ()
+    reasoning: str | None = None
+    finish_reason: str | None = None
+    usage: Object | None = field(default=None)
+
+
+_STOP_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "am",
+        "do",
+        "does",
+        "did",
+        "have",
+        "has",
+        "had",
+        "i",
+        "you",
+        "he",
+        "she",
+        "it",
+        "we",
+        "they",
+        "me",
+        "him",
+        "her",
+        "us",
+        "them",
+        "my",
+        "your",
+        "his",
+        "its",
+        "our",
+        "their",
+        "this",
+        "that",
+        "these",
+        "those",
+        "what",
+        "which",
+        "who",
+        "whom",
+        "whose",
+        "when",
+        "where",
+        "why",
+        "how",
+        "and",
+        "or",
+        "but",
+        "if",
+        "then",
+        "else",
+        "so",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "for",
+        "from",
+        "by",
+        "with",
+        "about",
+        "as",
+        "into",
+        "like",
+        "can",
+        "could",
+        "will",
+        "would",
+        "shall",
+        "should",
+        "may",
+        "might",
+        "must",
+        "please",
+        "tell",
+        "give",
+        "get",
+        "set",
+        "fetch",
+        "make",
+        "show",
+        "let",
+        "s",
+        "t",
+        "re",
+        "ve",
+        "ll",
+        "d",
+        "m",
+        "not",
+        "no",
+        "yes",
+        "there",
+        "here",
+        "now",
+        "just",
+        "also",
+        "any",
+        "some",
+        "one",
+        "all",
+        "use",
+        "call",
+        "tool",
+        "function",
+        "invoke",
+        "using",
+        "run",
+        "return",
+        "returns",
+        "given",
+        "user",
+        "assistant",
+        "answer",
+        "question",
+        "current",
+        "value",
+        "string",
+        "number",
+    ]
+)
+_FINAL_NAME = re.compile(r"final_?(result|answer|output|response)|^(submit|respond|final)(_|$)", re.IGNORECASE)
+_FINAL_TEXT = re.compile(r"\bfinal (result|answer|output|response)\b|ends this conversation", re.IGNORECASE)
+_DEMAND = re.compile(
+    r"\b(?:must|have to|has to|need to|required to|shall|always)\b[^.\n]{0,60}\b(?:call|use|invoke|respond with|reply with)\b"
+    r"|\b(?:respond|reply|answer) only (?:with|by)\b[^.\n]{0,30}\b(?:call|calling)",
+    re.IGNORECASE,
+)
+_DEMAND_ANY = re.compile(
+    r"(?:\b(?:must|have to|need to|required to|shall|always)\b[^.\n]{0,60}\b(?:call|use|invoke)\b[^.\n]{0,60}\b(?:tool|function)s?\b"
+    r"|\b(?:respond|reply|answer) only (?:with|by)\b[^.\n]{0,30}\b(?:function|tool) call)",
+    re.IGNORECASE,
+)
+_ASKED = re.compile(r"\b(?:call|use|invoke|run|try)\b[^.\n]{0,40}\b(?:tool|function)s?\b|调用|使用工具", re.IGNORECASE)
+_REFUSED = re.compile(
+    r"\b(?:do not|don't|don’t|never|without|no)\b[^.\n]{0,40}\b(?:call|calling|use|using|invoke|invoking|tool|function)\b"
+    r"[^.\n]{0,30}\b(?:tool|function)s?\b|\bwithout tools\b|不要调用",
+    re.IGNORECASE,
+)
+_ORDERED = re.compile(r"\b(?:then|afterwards|after that|one at a time|step by step)\b|然后|再", re.IGNORECASE)
+_TWO_OF = re.compile(r"\b(?:and|or|vs|versus|,)\b|[,、和与及]", re.IGNORECASE)
+
+
+def answer(talk: Conversation) -> Reply:
+    """The answer to a conversation."""
+    calls = choose_calls(talk)
+    if calls:
+        return Reply(calls=tuple(calls))
+    last = _last_user(talk.turns)
+    asked = _asked_text(talk.turns)
+    results = [turn.text for turn in talk.turns[last + 1 :] if turn.role == "tool"]
+    evidence = Evidence(*reversed(results), asked)
+    if talk.schema is not None:
+        return Reply(content=json.dumps(fill(talk.schema, evidence), ensure_ascii=False))
+    schema = _schema_in_prompt(talk.turns, last)
+    if talk.json_mode:
+        value = fill(schema, evidence) if schema is not None else {"answer": results[-1] if results else asked}
+        return Reply(content=json.dumps(value if isinstance(value, dict) else {"value": value}, ensure_ascii=False))
+    if schema is not None:
+        # Without JSON mode the model likes to fence its JSON (api 3.5).
+        return Reply(content=f"```json\n{json.dumps(fill(schema, evidence), ensure_ascii=False, indent=2)}\n```")
+    if results:
+        return Reply(content="Here is what I found: " + "\n".join(results))
+    return Reply(content=_echo(talk.turns, last))
+
+
+def _echo(turns: Sequence[Turn], last: int) -> str:
+    if 0 <= last < len(turns) and turns[last].text:
+        return turns[last].text
+    return next((turn.text for turn in reversed(turns) if turn.text), "OK")
+
+
+def _last_user(turns: Sequence[Turn]) -> int:
+    """The last real user message: one that is not an instruction put in behind tool results."""
+    spoken = [place for place, turn in enumerate(turns) if turn.role == "user"]
+    for place in reversed(spoken):
+        follows_tool = place > 0 and turns[place - 1].role == "tool"
+        if not (follows_tool and _DEMAND.search(turns[place].text)) and not (
+            len(spoken) > 1 and place > 0 and turns[place - 1].role == "user" and _DEMAND.search(turns[place].text)
+        ):
+            return place
+    return spoken[-1] if spoken else -1
+
+
+def _trailing(turns: Sequence[Turn]) -> list[Turn]:
+    """What was said after the last answer or tool result."""
+    kept: list[Turn] = []
+    for turn in reversed(turns):
+        if turn.role in ("assistant", "tool"):
+            break
+        kept.append(turn)
+    return kept[::-1]
+
+
+def _asked_text(turns: Sequence[Turn]) -> str:
+    last = _last_user(turns)
+    if last < 0:
+        return "\n".join(turn.text for turn in turns if turn.role not in ("assistant", "tool"))
+    return turns[last].text
+
+
+def _schema_in_prompt(turns: Sequence[Turn], last: int) -> Object | None:
+    """A JSON Schema somebody wrote into a system message or the current question."""
+    for place, turn in reversed(list(enumerate(turns))):
+        if turn.role in ("assistant", "tool") or (turn.role == "user" and place < last):
+            continue
+        if "json" not in turn.text.lower() and "schema" not in turn.text.lower():
+            continue
+        for item in json_objects(turn.text):
+            if looks_like_schema(item):
+                return item
+            wrapped = item.get("schema")
+            if isinstance(wrapped, dict) and looks_like_schema(wrapped):  # pyright: ignore[reportUnknownArgumentType]
+                return wrapped  # pyright: ignore[reportUnknownVariableType]
+    return None
+
+
+# -- tools -------------------------------------------------------------------------------------------------------
+
+
+def choose_calls(talk: Conversation) -> list[Call]:
+    """The function calls this conversation asks for now; none when it should be answered in words."""
+    if not talk.functions:
+        return []
+    last = _last_user(talk.turns)
+    asked = _asked_text(talk.turns)
+    trailing = _trailing(talk.turns)
+    fresh = "\n".join(turn.text for turn in trailing if turn.text != asked)
+    standing = "\n".join(turn.text for turn in talk.turns if turn.role not in ("user", "assistant", "tool"))
+    said = f"{asked}\n{fresh}"
+    demanded = _DEMAND.search(said) is not None or _DEMAND.search(standing) is not None
+    if _REFUSED.search(said) and not _DEMAND.search(fresh):
+        return []
+    done = [call for turn in talk.turns[last + 1 :] for call in turn.calls]
+    results = [turn.text for turn in talk.turns[last + 1 :] if turn.role == "tool"]
+    evidence = Evidence(*_without_demands(asked), *reversed(results))
+    finals = [item for item in talk.functions if _is_final(item)]
+    workers = [item for item in talk.functions if not _is_final(item)]
+
+    wanted = _mentioned(workers, said)
+    if not wanted and demanded:
+        wanted = _mentioned(workers, "\n".join(_demands(standing)))
+    if not wanted and not done:
+        if len(workers) == 1 and (_ASKED.search(said) or _DEMAND_ANY.search(said)):
+            wanted = workers
+        else:
+            wanted = _overlapping(workers, asked)
+            if not wanted and workers and (_ASKED.search(said) or _DEMAND_ANY.search(said)):
+                wanted = workers[:1]
+    calls = [call for item in wanted for call in _calls_of(item, evidence, asked, len(wanted) == 1)]
+    open_calls = [call for call in calls if not _is_done(call, done)]
+    if open_calls:
+        return open_calls[:1] if len(wanted) > 1 and _ORDERED.search(asked) else open_calls
+
+    # Everything asked for is done. A demand that came after the results still wants a call.
+    named_final = _mentioned(finals, said)
+    if finals and (named_final or not _mentioned(workers, fresh)):
+        chosen = named_final or _overlapping(finals, asked) or finals
+        return [_call(chosen[0], Evidence(*reversed(results), *_without_demands(asked)))]
+    if _DEMAND.search(fresh):
+        forced = _mentioned(talk.functions, fresh)
+        if not forced and _DEMAND_ANY.search(fresh):
+            called = {call.name for call in done}
+            forced = [item for item in talk.functions if item.name not in called] or list(talk.functions)
+        if forced:
+            return [_call(forced[0], Evidence(*reversed(results), *_without_demands(asked)))]
+    return []
+
+
+def _demands(text: str) -> list[str]:
+    return [line for line in re.split(r"(?<=[.!?])\s+|\n", text) if _DEMAND.search(line)]
+
+
+def _without_demands(text: str) -> list[str]:
+    """The question without sentences that only tell which function to call, which are no evidence for arguments."""
+    kept = " ".join(line for line in re.split(r"(?<=[.!?])\s+(?=[A-Z])|\n", text) if not _DEMAND_ANY.search(line))
+    return [kept if kept.strip() else text]
+
+
+def _is_final(item: Function) -> bool:
+    return _FINAL_NAME.search(item.name) is not None or _FINAL_TEXT.search(item.description) is not None
+
+
+def _mentioned(functions: Sequence[Function], text: str) -> list[Function]:
+    """The functions a text names, in the order it names them."""
+    found: list[tuple[int, Function]] = []
+    for item in functions:
+        words = words_of(item.name)
+        spelled = {re.escape(item.name)}
+        if len(words) > 1:
+            spelled.add(r"[\s_-]+".join(re.escape(word) for word in words))
+        match = re.search(rf"(?<![\w-])(?:{'|'.join(sorted(spelled))})(?![\w-])", text, re.IGNORECASE)
+        if match is not None:
+            found.append((match.start(), item))
+    return [item for _, item in sorted(found, key=lambda pair: pair[0])]
+
+
+def _stem(word: str) -> str:
+    for tail in ("ing", "ies", "es", "ed", "s"):
+        if word.endswith(tail) and len(word) - len(tail) >= 3:
+            return word[: -len(tail)] + ("y" if tail == "ies" else "")
+    return word[:-1] if word.endswith("e") and len(word) > 4 else word
+
+
+def _keywords(text: str) -> set[str]:
+    words = {_stem(word.lower()) for word in re.findall(r"[A-Za-z]{2,}", text) if word.lower() not in _STOP_WORDS}
+    han = re.findall(r"[\u4e00-\u9fff]+", text)
+    return words | {run[place : place + 2] for run in han for place in range(len(run) - 1)}
+
+
+def _overlapping(functions: Sequence[Function], text: str) -> list[Function]:
+    """The functions whose words the text shares. A further one only joins by a word of its name not yet spoken for."""
+    said = _keywords(text)
+    scored: list[tuple[float, int, Function, set[str]]] = []
+    for place, item in enumerate(functions):
+        name = {_stem(word) for word in words_of(item.name) if word not in _STOP_WORDS} & said
+        text_hits = (_keywords(item.description) & said) - name
+        fields_hit = {_stem(word) for key in _properties(item) for word in words_of(key)} & said - name
+        score = 3.0 * len(name) + 2.0 * len(fields_hit) + 1.5 * len(text_hits)
+        if score >= 3:
+            scored.append((-score, place, item, name))
+    scored.sort(key=lambda row: (row[0], row[1]))
+    chosen: list[Function] = []
+    spoken_for: set[str] = set()
+    for _, _, item, name in scored:
+        if not chosen or name - spoken_for:
+            chosen.append(item)
+            spoken_for |= name
+    return chosen
+
+
+def _properties(item: Function) -> Object:
+    value = item.parameters.get("properties")
+    return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+
+
+def _call(item: Function, evidence: Evidence) -> Call:
+    value: Any = fill(item.parameters, evidence) if item.parameters else {}
+    return Call(item.name, json.dumps(value if isinstance(value, dict) else {}, ensure_ascii=False))
+
+
+def _calls_of(item: Function, evidence: Evidence, asked: str, alone: bool) -> list[Call]:
+    """One call, or one for each thing named when the function takes one thing and the question names several."""
+    properties = _properties(item)
+    required = item.parameters.get("required")
+    needed = required if isinstance(required, list) else list(properties)  # pyright: ignore[reportUnknownVariableType]
+    if alone and len(needed) == 1 and _TWO_OF.search(asked):  # pyright: ignore[reportUnknownArgumentType]
+        rule = properties.get(needed[0])
+        plain = (
+            isinstance(rule, dict) and rule.get("type") == "string" and not {"enum", "format", "pattern"} & set(rule)
+        )  # pyright: ignore[reportUnknownArgumentType]
+        own = set(words_of(item.name)) | {item.name.lower()}
+        things = [name for name in evidence.names(frozenset(own)) if name.lower() not in own]
+        if plain and len(things) > 1 and not evidence.quoted():
+            first = parse_object(_call(item, evidence).arguments) or {}
+            return [
+                Call(item.name, json.dumps({**first, needed[0]: thing}, ensure_ascii=False)) for thing in things[:8]
+            ]
+    return [_call(item, evidence)]
+
+
+def _is_done(call: Call, done: Sequence[Call]) -> bool:
+    value = parse_object(call.arguments)
+    return any(item.name == call.name and (parse_object(item.arguments) == value) for item in done)
+
+
+def reasoning_text(talk: Conversation, reply: Reply) -> str:
+    """A plain thought to be repeated until the effort is spent."""
+    asked = " ".join(_asked_text(talk.turns).split())[:80]
+    if reply.calls:
+        names = ", ".join(call.name for call in reply.calls)
+        return f"The user asks: {asked}. I need the result of {names}, so I call it. "
+    if talk.schema is not None or talk.json_mode:
+        return f"The user asks: {asked}. The answer has to be JSON, so I fill in each field. "
+    return f"The user asks: {asked}. I can answer this at once. "
+
+
+def conversation_bytes(talk: Conversation) -> str:
+    return dumps([[turn.role, turn.text, [[c.name, c.arguments] for c in turn.calls]] for turn in talk.turns])

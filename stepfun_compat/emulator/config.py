@@ -1,0 +1,114 @@
+"""What one emulated StepFun is like. Every default is the side of the facts that breaks most OpenAI code."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, cast
+
+StreamShape = Literal["a", "b", "c"]
+ToolFinish = Literal["stop", "tool_calls"]
+ReasoningFields = Literal["both", "reasoning"]
+UsageStyle = Literal["nested", "flat"]
+ToolDelta = Literal["missing_index", "repeat", "blank", "honest"]
+Tier = Literal["V0", "V1", "V2", "V3", "V4", "V5"]
+Region = Literal["global", "cn"]
+
+_CHOICES: Mapping[str, tuple[object, ...]] = {
+    "stream_shape": ("a", "b", "c"),
+    "finish_reason": ("stop", "tool_calls"),
+    "reasoning_fields": ("both", "reasoning"),
+    "usage_style": ("nested", "flat"),
+    "tool_delta": ("missing_index", "repeat", "blank", "honest"),
+    "tier": (None, "V0", "V1", "V2", "V3", "V4", "V5"),
+    "region": ("global", "cn"),
+    "unknown_model_status": (400, 404),
+    "plan": ("active", "absent", "exhausted"),
+    "balance": ("ok", "exhausted"),
+}
+
+
+@dataclass(frozen=True)
+class EmulatorConfig:
+    """One StepFun account and server, as the emulator plays them. Raises ValueError for a value that is not listed."""
+
+    stream_shape: StreamShape = "b"
+    """The chat stream on the wire: a (2024), b (2026-03), c (web search sample) (api 4.5)."""
+    strict: bool = False
+    """Refuse with 400 everything StepFun does not document: parameters, roles, keys in messages, effort values."""
+    tier: Tier | None = None
+    """Concurrency and requests a minute of the standard channel (api 9.3). None: no limits."""
+    plan_concurrency: int | None = None
+    """Concurrency of the plan channel; 8 and 10 were observed (api 9.3). None: no limit."""
+    api_keys: frozenset[str] | None = None
+    """The keys that work. None: every non-empty key that does not look like OpenAI's."""
+    region: Region = "global"
+    region_keys: Mapping[str, Region] = field(default_factory=lambda: cast("dict[str, Region]", {}))
+    """Keys bound to a region: with any other region they give 401 (api 1)."""
+    finish_reason: ToolFinish = "stop"
+    """What stands beside function calls; both are on record (api 4.2)."""
+    reasoning_fields: ReasoningFields = "both"
+    """`both`: reasoning and reasoning_content; `reasoning`: the older form, where reasoning_format decides (api 4.1)."""
+    usage_style: UsageStyle = "nested"
+    """`nested`: OpenAI's details; `flat`: top-level cached_tokens, and only on a hit (api 4.4)."""
+    tool_delta: ToolDelta = "repeat"
+    """Function calls in a stream (api 4.5): no index, id and name repeated, id and name blank afterwards, or as OpenAI."""
+    unknown_model_status: int = 400
+    """The docs say 400, probes also saw 404 (api 9.1)."""
+    plan: Literal["active", "absent", "exhausted"] = "active"
+    """The Step Plan subscription: absent gives 400, exhausted 402 on every /step_plan inference call."""
+    balance: Literal["ok", "exhausted"] = "ok"
+    """The prepaid balance: exhausted gives 402 on every standard inference call; models are still listed."""
+    cache_unit: int = 256
+    """Tokens of one block of the prompt cache: 256 documented, 16 and others observed (api 6). 0: no cache."""
+    cache_warm_after: int = 1
+    """How often a prefix must have been seen before it is a hit."""
+    reasoning_tokens: Mapping[str, int] = field(default_factory=lambda: {"low": 24, "medium": 150, "high": 600})
+    """Tokens spent on reasoning per effort. An unset effort costs like high (api 3.6)."""
+    context_window: int | None = None
+    """Replaces every model's window, to reach its end with a short prompt."""
+    chunk_tokens: int = 4
+    """Tokens in one content chunk of a stream."""
+    image_url_host: str = "https://res.stepfun.invalid"
+    """Where image URLs in answers point. The emulator serves no pictures there."""
+    blocked_terms: tuple[str, ...] = ("emulator-blocked",)
+    """Words that content review blocks: 451 on chat, `content_filtered` on images (api 9.1, 8.3)."""
+    parse_polls: int = 1
+    """How many times a new file answers `processed` (still parsing) before it is `success` (api 8.1)."""
+    clock: Callable[[], float] = field(default=time.time, repr=False, compare=False)
+    """Seconds since the epoch. The emulator never reads another clock."""
+
+    def __post_init__(self) -> None:
+        for name, allowed in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                choices = ", ".join(repr(choice) for choice in allowed)
+                raise ValueError(f"EmulatorConfig.{name} is {value!r}; allowed: {choices}")
+        for name in ("cache_unit", "cache_warm_after", "parse_polls"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"EmulatorConfig.{name} must not be negative")
+        if self.chunk_tokens < 1:
+            raise ValueError("EmulatorConfig.chunk_tokens must be at least 1")
+
+    @staticmethod
+    def changes(values: Mapping[str, Any]) -> dict[str, Any]:
+        """JSON values as keyword arguments for `dataclasses.replace`. Raises ValueError for an unknown name."""
+        known = {item.name for item in fields(EmulatorConfig)} - {"clock"}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ValueError(f"unknown configuration: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+        changes = dict(values)
+        if isinstance(changes.get("api_keys"), list):
+            changes["api_keys"] = frozenset(changes["api_keys"])
+        if isinstance(changes.get("blocked_terms"), list):
+            changes["blocked_terms"] = tuple(changes["blocked_terms"])
+        return changes
+
+    def as_json(self) -> dict[str, Any]:
+        values = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "clock"}
+        values["api_keys"] = None if self.api_keys is None else f"{len(self.api_keys)} keys"
+        values["region_keys"] = f"{len(self.region_keys)} keys"
+        values["blocked_terms"] = list(self.blocked_terms)
+        values["reasoning_tokens"] = dict(self.reasoning_tokens)
+        return values

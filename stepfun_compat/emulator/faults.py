@@ -1,0 +1,159 @@
+"""Everything that can go wrong on the wire, on purpose."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from fnmatch import fnmatchcase
+from typing import Any, cast
+
+from .plain import Object
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault; several fields may be combined. Seconds for delays; counts are in events of a stream.
+
+    Instead of the answer: `status` (with StepFun's body for it, or `body`), `html`, `empty`, `disconnect`.
+    On the answer: `content_type`, `half_close`, `cut_after`, `malformed_after`, `error_after`, `no_finish`,
+    `chunk_delay`, `hold_after`, `headers`. Before either: `delay`, `hold`.
+    """
+
+    status: int | None = None
+    """Answer with this status. A status of 200 needs a `body`."""
+    body: Any = None
+    """A JSON value or, as a string, the raw body. Default: StepFun's error for the status."""
+    headers: Mapping[str, str] = field(default_factory=lambda: cast("dict[str, str]", {}))
+    """Added to the answer, whatever it is."""
+    delay: float = 0
+    """Wait before answering."""
+    hold: bool = False
+    """Do not answer until `release()` is called or the client goes away."""
+    hold_after: int | None = None
+    """As `hold`, in the middle of a stream."""
+    chunk_delay: float = 0
+    """Wait before every event of a stream."""
+    cut_after: int | None = None
+    """Break the connection after so many events; for a plain answer after so many bytes of the body."""
+    malformed_after: int | None = None
+    """Send half a JSON object as the next event; a plain answer is cut in the middle but complete for HTTP."""
+    error_after: int | None = None
+    """Send an `error` object as the next event, and end the stream properly."""
+    error: Any = None
+    """The error object of `error_after`."""
+    no_finish: bool = False
+    """End the stream without a finish reason and without [DONE]."""
+    no_done: bool = False
+    """End the stream without [DONE]."""
+    html: bool = False
+    """A gateway's HTML page: status 200 unless `status` says otherwise."""
+    empty: bool = False
+    """An empty body: status 200 unless `status` says otherwise."""
+    disconnect: bool = False
+    """Close the connection without a word."""
+    half_close: bool = False
+    """Announce the full body, send half of it, close."""
+    content_type: str | None = None
+    """The Content-Type of the answer."""
+    times: int | None = 1
+    """How many requests are hit. None: all of them."""
+    path: str | None = None
+    """Only requests whose path contains this text, or matches it as a glob."""
+    method: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.status is not None and not 100 <= self.status <= 599:
+            raise ValueError(f"Fault.status is {self.status!r}; allowed: 100 to 599")
+        if self.status is not None and self.status < 400 and self.body is None and not (self.html or self.empty):
+            raise ValueError("Fault.status below 400 needs a body")
+        if self.times is not None and self.times < 1:
+            raise ValueError("Fault.times must be at least 1, or None for every request")
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the request never reaches the endpoint."""
+        return self.status is not None or self.html or self.empty or self.disconnect
+
+    def matches(self, method: str, path: str) -> bool:
+        if self.method is not None and self.method.upper() != method:
+            return False
+        if self.path is None:
+            return True
+        return self.path in path or fnmatchcase(path, self.path)
+
+
+_KINDS: Mapping[str, Mapping[str, Any]] = {
+    "html": {"html": True},
+    "empty": {"empty": True},
+    "disconnect": {"disconnect": True},
+    "half_close": {"half_close": True},
+    "cut": {"cut_after": 2},
+    "malformed": {"malformed_after": 2},
+    "error": {"error_after": 2},
+    "no_finish": {"no_finish": True},
+    "no_done": {"no_done": True},
+    "hold": {"hold": True},
+    "wrong_content_type": {"content_type": "text/plain"},
+}
+
+
+def make(kind: str | int | Fault | None = None, **options: Any) -> Fault:
+    """A fault from a status (429), a name ("html", "cut", …) and options. `retry_after` is a header in seconds."""
+    if isinstance(kind, Fault):
+        return replace(kind, **options) if options else kind
+    start: dict[str, Any] = {}
+    if isinstance(kind, bool):
+        raise TypeError("a fault is a status, a name or options")
+    if isinstance(kind, int):
+        start["status"] = kind
+    elif isinstance(kind, str):
+        if kind not in _KINDS:
+            raise ValueError(f"unknown fault {kind!r}; known: a status or {', '.join(sorted(_KINDS))}")
+        start.update(_KINDS[kind])
+    start.update(options)
+    retry_after = start.pop("retry_after", None)
+    if retry_after is not None:
+        start["headers"] = {**start.get("headers", {}), "Retry-After": str(retry_after)}
+    unknown = sorted(set(start) - {item.name for item in fields(Fault)})
+    if unknown:
+        raise ValueError(f"unknown fault option: {', '.join(unknown)}")
+    return Fault(**start)
+
+
+def parse(text: str) -> Fault:
+    """A fault from the header `X-Emulator-Fault`: `status=429;times=2`, `cut_after=3`, `html`. Values are JSON or text."""
+    options: dict[str, Any] = {}
+    kind: str | int | None = None
+    for part in text.split(";"):
+        name, equals, value = part.strip().partition("=")
+        name = name.strip()
+        if not name:
+            continue
+        if not equals:
+            if name in _KINDS:
+                options.update({key: item for key, item in _KINDS[name].items() if key not in options})
+            elif name.isdigit():
+                kind = int(name)
+            else:
+                raise ValueError(f"unknown fault {name!r}")
+            continue
+        options[name] = _value(value.strip())
+    return make(kind, **options)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"none": None, "None": None, "True": True, "False": False}.get(text, text)
+
+
+def error_object(fault: Fault) -> Object:
+    """What `error_after` sends. StepFun's own form is not documented (api 4.5)."""
+    given = fault.error
+    if isinstance(given, dict):
+        items = cast("Object", given)
+        return items if "error" in items else {"error": items}
+    message = given if isinstance(given, str) else "The engine is currently overloaded, please try again later"
+    return {"error": {"message": message, "type": "server_error"}}

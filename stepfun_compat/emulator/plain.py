@@ -1,0 +1,53 @@
+"""Small readers of JSON values of unknown shape. Nothing here knows StepFun."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+Object = dict[str, Any]
+
+
+def as_object(value: object) -> Object:
+    """The value when it is an object, else an empty one."""
+    return cast("Object", value) if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[Any]:
+    """The value when it is an array, else an empty one."""
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def as_text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def dumps(value: object) -> str:
+    """Compact JSON in the order given: byte for byte what the prefix cache looks at."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def parse_object(text: str) -> Object | None:
+    """The JSON object in a text, or None when it is anything else."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return cast("Object", value) if isinstance(value, dict) else None
+
+
+def without_none(value: Mapping[str, Any]) -> Object:
+    return {key: item for key, item in value.items() if item is not None}
+
+
+def first(values: Sequence[Any], otherwise: object = None) -> Any:
+    return values[0] if values else otherwise

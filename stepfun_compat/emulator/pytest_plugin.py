@@ -1,0 +1,61 @@
+"""Fixtures for suites that talk to StepFun: an emulator and clients pointed at it.
+
+Registered for every pytest run where this package is installed, so it imports nothing until a fixture is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from stepfun_compat import AsyncOpenAI, OpenAI
+
+    from .server import EmulatorServer
+
+
+@pytest.fixture(scope="session")
+def _stepfun_emulator_session() -> Iterator[EmulatorServer]:
+    try:
+        import starlette  # noqa: F401  # pyright: ignore[reportUnusedImport]
+        import uvicorn  # noqa: F401  # pyright: ignore[reportUnusedImport]
+    except ImportError as error:
+        pytest.skip(f"the emulator needs `pip install 'stepfun-compat[emulator]'` ({error.name} is missing)")
+    from .server import EmulatorServer
+
+    with EmulatorServer() as server:
+        yield server
+
+
+@pytest.fixture
+def stepfun_emulator(_stepfun_emulator_session: EmulatorServer) -> Iterator[EmulatorServer]:
+    """An emulated StepFun, as new for each test. The server behind it runs for the whole session."""
+    _stepfun_emulator_session.reset()
+    yield _stepfun_emulator_session
+    _stepfun_emulator_session.reset()
+
+
+def _options(server: EmulatorServer) -> dict[str, Any]:
+    import stepfun_compat
+
+    return {"api_key": server.api_key, "base_url": server.base_url, "settings": stepfun_compat.Settings()}
+
+
+@pytest.fixture
+def stepfun_client(stepfun_emulator: EmulatorServer) -> Iterator[OpenAI]:
+    """A `stepfun_compat.OpenAI` that talks to the emulator."""
+    import stepfun_compat
+
+    with stepfun_compat.OpenAI(**_options(stepfun_emulator)) as client:
+        yield client
+
+
+@pytest.fixture
+async def async_stepfun_client(stepfun_emulator: EmulatorServer) -> AsyncIterator[AsyncOpenAI]:
+    """A `stepfun_compat.AsyncOpenAI` that talks to the emulator; for tests under anyio or pytest-asyncio."""
+    import stepfun_compat
+
+    async with stepfun_compat.AsyncOpenAI(**_options(stepfun_emulator)) as client:
+        yield client

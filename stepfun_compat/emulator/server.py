@@ -1,0 +1,236 @@
+"""The emulator on a real socket: in a thread for tests, in the foreground for the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from typing import Any
+
+import uvicorn
+
+from . import faults
+from .app import EmulatorApp
+from .config import EmulatorConfig
+from .engine import Engine, RecordedRequest
+from .faults import Fault
+
+_START_SECONDS = 10.0
+_STOP_SECONDS = 10.0
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that says when it listens, and looks more often whether it should stop."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.listening.set()
+
+    async def main_loop(self) -> None:
+        self.stop_asked = asyncio.Event()
+        ticks = 0
+        while not self.should_exit:
+            ticks += 1
+            if await self.on_tick(ticks):
+                break
+            try:
+                await asyncio.wait_for(self.stop_asked.wait(), 0.1)
+            except asyncio.TimeoutError:
+                continue
+
+
+class Recorded(list[RecordedRequest]):
+    """The requests in the order they came. `last` is the newest one."""
+
+    @property
+    def last(self) -> RecordedRequest:
+        if not self:
+            raise LookupError("the emulator has seen no request yet")
+        return self[-1]
+
+
+class EmulatorServer:
+    """An emulated StepFun on a free port of this machine, in a daemon thread.
+
+        with EmulatorServer() as server:
+            client = OpenAI(api_key=server.api_key, base_url=server.base_url)
+
+    `port` 0 takes a free one. `log_level` is uvicorn's; at the default it says nothing, not even about connections
+    it was asked to break. Raises OSError when the port is taken.
+    """
+
+    api_key = "emulator-key"
+
+    def __init__(
+        self,
+        config: EmulatorConfig | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        log_level: str | int = "critical",
+    ) -> None:
+        self.engine = Engine(config)
+        self.host = host
+        self._port = port
+        self._log_level = log_level
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        if config is not None and config.api_keys:
+            self.api_key = min(config.api_keys)
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> EmulatorServer:
+        if self._thread is not None:
+            return self
+        listener = socket.create_server((self.host, self._port), backlog=2048)
+        self._port = listener.getsockname()[1]
+        server = _Server(_uvicorn_config(self.engine, self.host, self._port, self._log_level))
+
+        def run() -> None:
+            try:
+                asyncio.run(self._serve(server, listener))
+            finally:
+                listener.close()
+                server.listening.set()
+
+        self._server = server
+        self._thread = threading.Thread(target=run, name="stepfun-emulator", daemon=True)
+        self._thread.start()
+        if not server.listening.wait(_START_SECONDS) or not server.started:
+            self.stop()
+            raise RuntimeError("the emulator did not start")
+        return self
+
+    async def _serve(self, server: _Server, listener: socket.socket) -> None:
+        self._loop = asyncio.get_running_loop()
+        await server.serve(sockets=[listener])
+
+    def stop(self) -> None:
+        """Lets held requests go, closes every connection and waits for the thread."""
+        server, thread, loop = self._server, self._thread, self._loop
+        self._server = self._thread = self._loop = None
+        if server is None or thread is None:
+            return
+        self.engine.release()
+        server.should_exit = True
+        if loop is not None and not loop.is_closed():
+            event = getattr(server, "stop_asked", None)
+            if event is not None:
+                loop.call_soon_threadsafe(event.set)
+        thread.join(_STOP_SECONDS)
+        if thread.is_alive():
+            raise RuntimeError("the emulator did not stop")
+
+    def __enter__(self) -> EmulatorServer:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # -- where -----------------------------------------------------------------------------------------------------
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return f"http://{self.host}:{self._port}"
+
+    @property
+    def base_url(self) -> str:
+        """The standard channel, as an OpenAI client's base_url."""
+        return f"{self.origin}/v1"
+
+    @property
+    def plan_base_url(self) -> str:
+        """The Step Plan channel."""
+        return f"{self.origin}/step_plan/v1"
+
+    # -- what it saw, what it does ---------------------------------------------------------------------------------
+
+    @property
+    def config(self) -> EmulatorConfig:
+        return self.engine.config
+
+    def configure(self, **changes: Any) -> EmulatorConfig:
+        """Changes the configuration until `reset()`. Names are those of EmulatorConfig."""
+        return self.engine.configure(changes)
+
+    @property
+    def requests(self) -> Recorded:
+        """A copy of what was recorded so far."""
+        return Recorded(self.engine.requests)
+
+    @property
+    def last(self) -> RecordedRequest:
+        return self.requests.last
+
+    def script(self, *replies: Any) -> None:
+        """Queues replies for the next chat or Responses calls, in order. See the package for their forms."""
+        self.engine.script(*replies)
+
+    def fault(self, kind: str | int | Fault | None = None, **options: Any) -> Fault:
+        """Queues a fault: a status, a name ("html", "cut", …) or fields of Fault; `retry_after` in seconds."""
+        item = faults.make(kind, **options)
+        self.engine.fault(item)
+        return item
+
+    def release(self) -> int:
+        """Lets held and delayed requests go on."""
+        return self.engine.release()
+
+    def wait_until_held(self, count: int = 1, timeout: float = 5.0) -> bool:
+        """Waits until so many requests are held or delayed by faults."""
+        return self.engine.wait_for(lambda: self.engine.held >= count, timeout)
+
+    def wait_for_requests(self, count: int, timeout: float = 5.0) -> bool:
+        """Waits until so many requests were recorded."""
+        return self.engine.wait_for(lambda: len(self.engine.requests) >= count, timeout)
+
+    def wait_until_idle(self, timeout: float = 5.0) -> bool:
+        """Waits until no metered request is being answered and none is held."""
+        return self.engine.wait_for(lambda: self.engine.active == 0 and self.engine.held == 0, timeout)
+
+    def reset(self) -> None:
+        """As on the first day: configuration, requests, scripts, faults, cache, files."""
+        self.engine.reset()
+
+
+def serve(
+    config: EmulatorConfig | None = None, host: str = "127.0.0.1", port: int = 8000, log_level: str = "info"
+) -> None:
+    """Serves in the foreground until interrupted; the access log goes to uvicorn's logger."""
+    _uvicorn_server(config, host, port, log_level).run()
+
+
+def _uvicorn_server(config: EmulatorConfig | None, host: str, port: int, log_level: str) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            EmulatorApp(Engine(config)), host=host, port=port, log_level=log_level, lifespan="off", proxy_headers=False
+        )
+    )
+
+
+def _uvicorn_config(engine: Engine, host: str, port: int, log_level: str | int) -> uvicorn.Config:
+    return uvicorn.Config(
+        EmulatorApp(engine),
+        host=host,
+        port=port,
+        log_config=None,
+        log_level=log_level,
+        access_log=False,
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        loop="asyncio",
+        timeout_graceful_shutdown=2,
+        backlog=2048,
+    )
