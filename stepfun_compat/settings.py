@@ -148,12 +148,11 @@ def _fallback(value: Any, source: str) -> Mapping[str, Any]:
     return MappingProxyType(dict(cast("Mapping[str, Any]", value)))
 
 
-
 # ---------------------------------------------------------------- the table of settings
 
 
 @dataclass(frozen=True)
-class _Spec:
+class Spec:
     """One setting: where it is read from and what it may be. `named_file_only`: not from a file that was merely found."""
 
     env: tuple[str, ...]
@@ -162,36 +161,140 @@ class _Spec:
     named_file_only: bool = False
     secret: bool = False
     empty_is_value: bool = False
+    about: str = ""
 
 
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
-_SPECS: Final[Mapping[str, _Spec]] = {
-    "api_key": _Spec(("STEPFUN_API_KEY", "STEP_API_KEY"), _text, named_file_only=True, secret=True),
-    "base_url": _Spec(("STEPFUN_BASE_URL",), _base_url, named_file_only=True),
-    "region": _Spec(("STEPFUN_REGION",), _choice("global", "cn"), "global", named_file_only=True),
-    "plan": _Spec(("STEPFUN_PLAN",), _choice("standard", "step_plan"), "standard", named_file_only=True),
-    "model": _Spec(("STEPFUN_MODEL",), _text),
-    "model_aliases": _Spec(("STEPFUN_MODEL_ALIASES",), _aliases, MappingProxyType({})),
-    "reasoning_effort": _Spec(("STEPFUN_REASONING_EFFORT",), _choice(*EFFORTS)),
-    "on_unsupported": _Spec(("STEPFUN_ON_UNSUPPORTED",), _choice("warn", "error", "ignore"), "warn"),
-    "prompt_cache_key": _Spec(("STEPFUN_PROMPT_CACHE_KEY",), _text, named_file_only=True),
-    "prompt_cache_header": _Spec(
-        ("STEPFUN_PROMPT_CACHE_HEADER",), _header, "X-Session-Id", named_file_only=True, empty_is_value=True
+SETTINGS: Final[Mapping[str, Spec]] = {
+    "api_key": Spec(
+        ("STEPFUN_API_KEY", "STEP_API_KEY"), _text, named_file_only=True, secret=True, about="the StepFun key"
     ),
-    "token_headroom": _Spec(("STEPFUN_TOKEN_HEADROOM",), _count),
-    "openai_sampling_defaults": _Spec(("STEPFUN_OPENAI_SAMPLING_DEFAULTS",), _flag, False),
-    "echo_requested_model": _Spec(("STEPFUN_ECHO_REQUESTED_MODEL",), _flag, False),
-    "replay_reasoning": _Spec(("STEPFUN_REPLAY_REASONING",), _choice("caller", "cache"), "caller"),
-    "max_reasks": _Spec(("STEPFUN_MAX_REASKS",), _count, 1),
-    "web_search": _Spec(("STEPFUN_WEB_SEARCH",), _flag, True),
-    "rescue_tool_calls": _Spec(("STEPFUN_RESCUE_TOOL_CALLS",), _flag, False),
-    "rate_limit_min_wait": _Spec(("STEPFUN_RATE_LIMIT_MIN_WAIT",), _seconds, 0.0),
-    "responses_route": _Spec(("STEPFUN_RESPONSES_ROUTE",), _choice("auto", "native", "chat"), "auto"),
-    "state": _Spec(("STEPFUN_STATE",), _text, "memory://", named_file_only=True, secret=True),
-    "state_namespace": _Spec(("STEPFUN_STATE_NAMESPACE",), _text, named_file_only=True),
-    "state_on_error": _Spec(("STEPFUN_STATE_ON_ERROR",), _choice("error", "forget"), "error", named_file_only=True),
-    "fallback": _Spec((), _fallback, MappingProxyType({}), named_file_only=True, secret=True),
+    "base_url": Spec(
+        ("STEPFUN_BASE_URL",),
+        _base_url,
+        named_file_only=True,
+        about="where requests go, ahead of region and plan; also names a gateway of yours as StepFun's",
+    ),
+    "region": Spec(
+        ("STEPFUN_REGION",),
+        _choice("global", "cn"),
+        "global",
+        named_file_only=True,
+        about="`global` (api.stepfun.ai) or `cn` (api.stepfun.com); keys are bound to one",
+    ),
+    "plan": Spec(
+        ("STEPFUN_PLAN",),
+        _choice("standard", "step_plan"),
+        "standard",
+        named_file_only=True,
+        about="`standard` (pay as you go) or `step_plan` (subscription)",
+    ),
+    "model": Spec(
+        ("STEPFUN_MODEL",),
+        _text,
+        about="the StepFun model for OpenAI's chat names and Azure deployments, keeping the name's effort and headroom",
+    ),
+    "model_aliases": Spec(
+        ("STEPFUN_MODEL_ALIASES",),
+        _aliases,
+        MappingProxyType({}),
+        about="names or globs to StepFun ids, as JSON or `a=b,c=d`; ahead of the table below",
+    ),
+    "reasoning_effort": Spec(("STEPFUN_REASONING_EFFORT",), _choice(*EFFORTS), about="effort for calls that set none"),
+    "on_unsupported": Spec(
+        ("STEPFUN_ON_UNSUPPORTED",),
+        _choice("warn", "error", "ignore"),
+        "warn",
+        about="`warn`, `error` or `ignore` what cannot be carried over",
+    ),
+    "prompt_cache_key": Spec(
+        ("STEPFUN_PROMPT_CACHE_KEY",), _text, named_file_only=True, about="key for calls that set none"
+    ),
+    "prompt_cache_header": Spec(
+        ("STEPFUN_PROMPT_CACHE_HEADER",),
+        _header,
+        "X-Session-Id",
+        named_file_only=True,
+        empty_is_value=True,
+        about="header that carries the hashed key, empty for none; that StepFun heeds any is unverified",
+    ),
+    "token_headroom": Spec(
+        ("STEPFUN_TOKEN_HEADROOM",),
+        _count,
+        about="tokens added to a cap for models that did not reason; 0 is off, unset takes the number below",
+    ),
+    "openai_sampling_defaults": Spec(
+        ("STEPFUN_OPENAI_SAMPLING_DEFAULTS",),
+        _flag,
+        False,
+        about="send OpenAI's temperature and top_p (1, 1) where the call sent none",
+    ),
+    "echo_requested_model": Spec(
+        ("STEPFUN_ECHO_REQUESTED_MODEL",), _flag, False, about="`response.model` is the name you asked for"
+    ),
+    "replay_reasoning": Spec(
+        ("STEPFUN_REPLAY_REASONING",),
+        _choice("caller", "cache"),
+        "caller",
+        about="`caller` replays reasoning you pass back; `cache` also remembers it for callers that drop it",
+    ),
+    "max_reasks": Spec(
+        ("STEPFUN_MAX_REASKS",),
+        _count,
+        1,
+        about="how often one call may be asked again for a missed tool call or schema; 0 is off",
+    ),
+    "web_search": Spec(
+        ("STEPFUN_WEB_SEARCH",),
+        _flag,
+        True,
+        about="`web_search_options` becomes StepFun's search tool, billed per call",
+    ),
+    "rescue_tool_calls": Spec(
+        ("STEPFUN_RESCUE_TOOL_CALLS",), _flag, False, about="read tool calls that arrive as XML text"
+    ),
+    "rate_limit_min_wait": Spec(
+        ("STEPFUN_RATE_LIMIT_MIN_WAIT",),
+        _seconds,
+        0.0,
+        about="least seconds before a retry after 429; 6 suits the lowest tier",
+    ),
+    "responses_route": Spec(
+        ("STEPFUN_RESPONSES_ROUTE",),
+        _choice("auto", "native", "chat"),
+        "auto",
+        about="how `client.responses` travels: `auto`, `native` or `chat`",
+    ),
+    "state": Spec(
+        ("STEPFUN_STATE",),
+        _text,
+        "memory://",
+        named_file_only=True,
+        secret=True,
+        about="where conversations live: `memory://`, `sqlite:///path`, `redis://…`",
+    ),
+    "state_namespace": Spec(
+        ("STEPFUN_STATE_NAMESPACE",),
+        _text,
+        named_file_only=True,
+        about="shares or splits conversations; unset derives it from key and host",
+    ),
+    "state_on_error": Spec(
+        ("STEPFUN_STATE_ON_ERROR",),
+        _choice("error", "forget"),
+        "error",
+        named_file_only=True,
+        about="`error` or `forget` when the store is down",
+    ),
+    "fallback": Spec(
+        (),
+        _fallback,
+        MappingProxyType({}),
+        named_file_only=True,
+        secret=True,
+        about="resource to client of another provider, for what StepFun lacks (keyword only)",
+    ),
 }
 
 
@@ -211,27 +314,22 @@ class Settings:
     region: Literal["global", "cn"] = _UNSET
     plan: Literal["standard", "step_plan"] = _UNSET
     model: str | None = _UNSET
-    """The StepFun model for OpenAI's chat model names and Azure deployments."""
     model_aliases: Mapping[str, str] = _UNSET
     """Names or globs -> StepFun ids; ahead of the catalog's own aliases."""
     reasoning_effort: str | None = _UNSET
     on_unsupported: Literal["warn", "error", "ignore"] = _UNSET
     prompt_cache_key: str | None = _UNSET
     prompt_cache_header: str | None = _UNSET
-    """Header that carries the hashed prompt cache key; empty for none. That StepFun heeds any is unverified."""
     token_headroom: int | None = _UNSET
     """Tokens added to a cap for aliases of models that did not reason; None takes the catalog's number, 0 is off."""
     openai_sampling_defaults: bool = _UNSET
-    """Send OpenAI's temperature and top_p defaults (1, 1) where the caller sent none (StepFun's: 0.5, 0.9)."""
     echo_requested_model: bool = _UNSET
     """Put the caller's model name into `response.model` instead of StepFun's id."""
     replay_reasoning: Literal["caller", "cache"] = _UNSET
     max_reasks: int = _UNSET
-    """How often one call may be asked again when a forced tool call or a schema was missed."""
     web_search: bool = _UNSET
     """Whether `web_search_options` becomes StepFun's own search tool, which is billed per call."""
     rescue_tool_calls: bool = _UNSET
-    """Read tool calls that arrive as XML text in the content."""
     rate_limit_min_wait: float = _UNSET
     """Least wait in seconds before a retry after HTTP 429."""
     responses_route: Literal["auto", "native", "chat"] = _UNSET
@@ -244,7 +342,7 @@ class Settings:
     def __post_init__(self) -> None:
         named, found = _config_values()
         sources: dict[str, str] = {}
-        for name, spec in _SPECS.items():
+        for name, spec in SETTINGS.items():
             value, source = getattr(self, name), "argument"
             if value is _UNSET:
                 value, source = _look_up(name, spec, named, found)
@@ -262,9 +360,9 @@ class Settings:
 
     def replace(self, **changes: Any) -> Settings:
         """A copy with some values changed; the others keep their values and sources."""
-        values = {name: getattr(self, name) for name in _SPECS if self.sources[name] != "default"}
+        values = {name: getattr(self, name) for name in SETTINGS if self.sources[name] != "default"}
         copy = Settings(**{**values, **changes})
-        kept = {name: self.sources[name] for name in _SPECS if name not in changes}
+        kept = {name: self.sources[name] for name in SETTINGS if name not in changes}
         object.__setattr__(copy, "sources", MappingProxyType({**copy.sources, **kept}))
         return copy
 
@@ -279,13 +377,13 @@ class Settings:
                 continue
             if isinstance(value, Mapping):
                 value = dict(cast("Mapping[str, Any]", value))
-            text = "'***'" if _SPECS[item.name].secret and value else repr(value)
+            text = "'***'" if SETTINGS[item.name].secret and value else repr(value)
             shown.append(f"{item.name}={text} ({source})")
         return f"Settings({', '.join(shown)})"
 
     @override
     def __reduce__(self) -> tuple[Any, ...]:
-        values = {name: getattr(self, name) for name in _SPECS if self.sources[name] != "default"}
+        values = {name: getattr(self, name) for name in SETTINGS if self.sources[name] != "default"}
         return (
             _restore,
             ({k: dict(v) if isinstance(v, Mapping) else v for k, v in values.items()}, dict(self.sources)),
@@ -299,7 +397,7 @@ def _restore(values: dict[str, Any], sources: dict[str, str]) -> Settings:
 
 
 def _look_up(
-    name: str, spec: _Spec, named: tuple[str, Mapping[str, Any]] | None, found: tuple[str, Mapping[str, Any]] | None
+    name: str, spec: Spec, named: tuple[str, Mapping[str, Any]] | None, found: tuple[str, Mapping[str, Any]] | None
 ) -> tuple[Any, str]:
     for variable in spec.env:
         text = os.environ.get(variable)
@@ -362,11 +460,11 @@ def _read_file(path: str, mtime: int, size: int, named: bool) -> Mapping[str, An
     if not isinstance(table, dict):
         raise SettingsError(f"{path}: [tool.stepfun-compat] takes a table of settings.")
     values = {key.replace("-", "_"): value for key, value in cast("dict[str, Any]", table).items()}
-    unknown = sorted(set(values) - set(_SPECS))
+    unknown = sorted(set(values) - set(SETTINGS))
     if unknown:
-        raise SettingsError(f"{path}: {unknown[0]!r} is not a setting; known are {', '.join(_SPECS)}.")
+        raise SettingsError(f"{path}: {unknown[0]!r} is not a setting; known are {', '.join(SETTINGS)}.")
     if not named:
-        for name in [n for n in values if _SPECS[n].named_file_only]:
+        for name in [n for n in values if SETTINGS[n].named_file_only]:
             del values[name]
             log.warning(
                 "%s: %r is ignored: a file found in the working directory may not set it. "

@@ -1,0 +1,88 @@
+"""The README's tables, generated from the catalog and the settings. `python tests/readme_tables.py` writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from stepfun_compat import catalog
+from stepfun_compat.settings import SETTINGS
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def settings_table() -> str:
+    rows: list[tuple[str, ...]] = []
+    for name, spec in SETTINGS.items():
+        default = spec.default
+        shown = "" if default is None or isinstance(default, Mapping) else f"`{default}`"
+        rows.append((f"`{name}`", ", ".join(f"`{v}`" for v in spec.env), shown, spec.about))
+    return _table(("setting", "environment", "default", "what it does"), rows)
+
+
+def models_table() -> str:
+    rows: list[tuple[str, ...]] = []
+    for row in catalog.default().models.values():
+        if row.kind not in ("chat", "audio_chat"):
+            continue
+        efforts = ", ".join(dict.fromkeys(row.efforts.values())) or "–"
+        price = f"{row.usd.input:g} / {row.usd.cached:g} / {row.usd.output:g}" if row.usd else "–"
+        cny = f"{row.cny.input:g} / {row.cny.cached:g} / {row.cny.output:g}" if row.cny else "–"
+        context = f"{row.context:,}" if row.context else "–"
+        takes = ", ".join(sorted(row.input)) + (" → text, audio" if "audio" in row.output else "")
+        rows.append((f"`{row.id}`", takes, context, efforts, "yes" if row.json_schema else "–", price, cny, row.as_of))
+    head = ("model", "input", "context", "efforts", "json_schema", "USD in / cached / out", "CNY in / cached / out", "as of")
+    return _table(head, rows)
+
+
+def aliases_table() -> str:
+    rows = [
+        (f"`{row.pattern}`", f"`{row.model}`", row.effort or "–", str(row.headroom) if row.headroom else "–")
+        for row in catalog.default().aliases
+    ]
+    return _table(("OpenAI name", "runs on", "effort", "headroom"), rows)
+
+
+def parameters_table() -> str:
+    words = {"send": "sent", "translate": "translated", "drop": "left out"}
+    rows: list[tuple[str, ...]] = []
+    for row in catalog.default().all_parameters:
+        if row.endpoint == "chat.completions":
+            told = "warning" if row.meaning else "log line" if row.action == "drop" else ""
+            rows.append((f"`{row.name}`", row.state, words[row.action], told))
+    return _table(("chat parameter", "StepFun", "here", "said by"), rows)
+
+
+def endpoints_table() -> str:
+    from stepfun_compat.catalog import endpoints
+
+    rows = [(f"`{row.method}`", row.outcome, row.note) for row in endpoints.OUTCOMES]
+    return _table(("method", "outcome", "note"), rows)
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "settings": settings_table,
+    "models": models_table,
+    "aliases": aliases_table,
+    "parameters": parameters_table,
+    "endpoints": endpoints_table,
+}
+
+
+def rendered(text: str) -> str:
+    """The README with every table as it should be."""
+
+    def fill(match: re.Match[str]) -> str:
+        return f"<!-- table: {match.group(1)} -->\n{TABLES[match.group(1)]()}\n<!-- end -->"
+
+    return re.sub(r"<!-- table: (\w+) -->\n.*?<!-- end -->", fill, text, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    README.write_text(rendered(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,107 @@
+"""Every code block of the README and the migration guide runs, and every generated table is up to date."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = ("README.md", "migration_guide.md")
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SETUP = "python3 -m venv"
+"""Blocks that begin so make an environment from a registry; `.ci/run` runs them as they stand."""
+
+
+def blocks(language: str) -> list[object]:
+    found: list[object] = []
+    for document in DOCUMENTS:
+        text = (ROOT / document).read_text(encoding="utf-8")
+        for match in _BLOCK.finditer(text):
+            if match.group(1) == language:
+                line = text.count("\n", 0, match.start()) + 2
+                found.append(pytest.param(match.group(2), id=f"{document}:{line}"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def stepfun() -> Iterator[dict[str, str]]:
+    """An environment in which a program talks to the emulator."""
+    pytest.importorskip("uvicorn")
+    pytest.importorskip("starlette")
+    from stepfun_compat.emulator import EmulatorServer
+
+    with EmulatorServer() as server:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "STEPFUN_", "STEP_", "AZURE_"))}
+        path = os.pathsep.join(filter(None, [str(Path(sys.executable).parent), kept.get("PATH", "")]))
+        yield {
+            **kept,
+            "PATH": path,
+            "PYTHONPATH": str(ROOT),
+            "STEPFUN_BASE_URL": server.base_url,
+            "STEPFUN_API_KEY": server.api_key,
+            "PYTHONWARNINGS": "error",
+        }
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_python_block_runs(code: str, stepfun: dict[str, str], tmp_path: Path) -> None:
+    program = tmp_path / "block.py"
+    program.write_text(code, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(program)], env=stepfun, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip(), "a block shows something"
+
+
+@pytest.mark.parametrize("command", blocks("sh"))
+def test_shell_block_runs(command: str, stepfun: dict[str, str]) -> None:
+    if command.startswith(SETUP):
+        assert command.strip() in (ROOT / ".ci" / "run").read_text(encoding="utf-8"), "run by .ci/run"
+        return
+    pytest.importorskip("typer")
+    line = command.replace("stepfun-compat ", f"{sys.executable} -m stepfun_compat ")
+    done = subprocess.run(
+        ["bash", "-euc", line], env=stepfun, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_block_has_a_language_that_is_run() -> None:
+    for document in DOCUMENTS:
+        languages = {match.group(1) for match in _BLOCK.finditer((ROOT / document).read_text(encoding="utf-8"))}
+        assert languages <= {"python", "sh", "toml", "text"}, document
+
+
+@pytest.mark.parametrize("text", blocks("toml"))
+def test_toml_block_is_a_configuration_file(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from stepfun_compat import Settings
+
+    file = tmp_path / ("pyproject.toml" if "[tool." in text else "stepfun.toml")
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("STEPFUN_CONFIG", str(file))
+    assert str(file) in Settings().sources.values()
+
+
+def test_readme_tables_are_those_of_the_catalog() -> None:
+    from tests.readme_tables import rendered
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert text == rendered(text), "run: python -m tests.readme_tables"
+
+
+def test_the_project_speaks_of_itself_alone() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    words = re.compile(r"/" + r"root/|\.\./" + r"shared|\.lib" + r"rary")
+    for name in listed.stdout.split():
+        path = ROOT / name
+        if path.suffix in (".py", ".md", ".toml", ".txt", ".yml") and path.is_file():
+            assert not words.search(path.read_text(encoding="utf-8")), name
