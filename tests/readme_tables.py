@@ -37,7 +37,16 @@ def models_table() -> str:
         context = f"{row.context:,}" if row.context else "–"
         takes = ", ".join(sorted(row.input)) + (" → text, audio" if "audio" in row.output else "")
         rows.append((f"`{row.id}`", takes, context, efforts, "yes" if row.json_schema else "–", price, cny, row.as_of))
-    head = ("model", "input", "context", "efforts", "json_schema", "USD in / cached / out", "CNY in / cached / out", "as of")
+    head = (
+        "model",
+        "input",
+        "context",
+        "efforts",
+        "json_schema",
+        "USD in / cached / out",
+        "CNY in / cached / out",
+        "as of",
+    )
     return _table(head, rows)
 
 

@@ -54,7 +54,13 @@ def test_python_block_runs(code: str, stepfun: dict[str, str], tmp_path: Path) -
     program = tmp_path / "block.py"
     program.write_text(code, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, str(program)], env=stepfun, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, str(program)],
+        env=stepfun,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip(), "a block shows something"
