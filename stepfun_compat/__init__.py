@@ -94,7 +94,9 @@ __all__ = [
 
 
 def _is_resource(name: str) -> bool:
-    return hasattr(_openai.OpenAI, name) and (name in _openai.__dict__) and not name.startswith("_")
+    from openai._utils import LazyProxy
+
+    return issubclass(type(_openai.__dict__.get(name)), LazyProxy)  # the proxy's class, not what it stands for
 
 
 def __getattr__(name: str) -> Any:
