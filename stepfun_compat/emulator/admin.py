@@ -8,7 +8,7 @@ from . import faults
 from .answers import Body, json_body
 from .config import EmulatorConfig
 from .engine import Engine, RecordedRequest
-from .plain import as_list, as_object
+from .plain import as_list, as_object, is_array
 
 PREFIX = "/__emulator__/"
 
@@ -29,11 +29,11 @@ def _answer(engine: Engine, method: str, name: str, body: Any) -> Body:
         engine.forget_requests()
         return json_body({"ok": True})
     if name == "script" and method == "POST":
-        replies = body if isinstance(body, list) else as_object(body).get("replies", [body])
+        replies = body if is_array(body) else as_object(body).get("replies", [body])
         engine.script(*as_list(replies))
         return json_body({"scripted": engine.scripted})
     if name == "fault" and method == "POST":
-        for item in as_list(body) if isinstance(body, list) else [body]:
+        for item in as_list(body) if is_array(body) else [body]:
             options = dict(as_object(item))
             engine.fault(faults.make(options.pop("kind", None), **options))
         return json_body({"ok": True})

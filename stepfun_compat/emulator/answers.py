@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from .plain import dumps
+from .plain import dumps, is_array, is_object
 
 Headers = Mapping[str, str]
 
@@ -73,13 +73,13 @@ def no_finish(event: Event) -> Event | None:
         return None
     if event.name in ("response.completed", "response.incomplete", "response.failed"):
         return None
-    if not isinstance(event.data, dict):
+    if not is_object(event.data):
         return event
-    data = cast("dict[str, Any]", event.data)
+    data = event.data
     if data.get("type") in ("speech.audio.done", "transcript.text.done"):
         return None
     choices = data.get("choices")
-    if not isinstance(choices, list):
+    if not is_array(choices):
         return event
     kept = [
         {k: v for k, v in choice.items() if k != "finish_reason"} for choice in cast("list[dict[str, Any]]", choices)

@@ -6,14 +6,15 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
+from typing_extensions import override
 
 from . import admin, chat, errors, faults, multipart, platform
 from .answers import Answer, Body, Event, Events, json_body, no_finish, text_body
@@ -43,6 +44,7 @@ class EmulatorApp(Starlette):
         )
         self.router.redirect_slashes = False
 
+    @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
@@ -81,15 +83,17 @@ def create_app(config: EmulatorConfig | None = None) -> EmulatorApp:
 # -- routing -----------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class _Response:
+class _Response(Response):
     """What Starlette calls to answer."""
 
-    answer: Answer
-    sender: _Sender
-    leave: Callable[[], None] | None
+    def __init__(self, answer: Answer, sender: _Sender, leave: Callable[[], None] | None) -> None:
+        super().__init__(status_code=answer.status)
+        self.answer = answer
+        self.sender = sender
+        self.leave = leave
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self.sender.send(self.answer, self.sender.fault)
         finally:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .evidence import Evidence, json_objects, looks_like_schema, words_of
-from .plain import Object, dumps, parse_object
+from .plain import Object, dumps, is_array, is_object, parse_object
 from .schema_fill import fill
 
 
@@ -222,7 +222,7 @@ def answer(talk: Conversation) -> Reply:
     schema = _schema_in_prompt(talk.turns, last)
     if talk.json_mode:
         value = fill(schema, evidence) if schema is not None else {"answer": results[-1] if results else asked}
-        return Reply(content=json.dumps(value if isinstance(value, dict) else {"value": value}, ensure_ascii=False))
+        return Reply(content=json.dumps(value if is_object(value) else {"value": value}, ensure_ascii=False))
     if schema is not None:
         # Without JSON mode the model likes to fence its JSON (api 3.5).
         return Reply(content=f"```json\n{json.dumps(fill(schema, evidence), ensure_ascii=False, indent=2)}\n```")
@@ -277,8 +277,8 @@ def _schema_in_prompt(turns: Sequence[Turn], last: int) -> Object | None:
             if looks_like_schema(item):
                 return item
             wrapped = item.get("schema")
-            if isinstance(wrapped, dict) and looks_like_schema(wrapped):  # pyright: ignore[reportUnknownArgumentType]
-                return wrapped  # pyright: ignore[reportUnknownVariableType]
+            if is_object(wrapped) and looks_like_schema(wrapped):
+                return wrapped
     return None
 
 
@@ -398,24 +398,22 @@ def _overlapping(functions: Sequence[Function], text: str) -> list[Function]:
 
 def _properties(item: Function) -> Object:
     value = item.parameters.get("properties")
-    return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+    return value if is_object(value) else {}
 
 
 def _call(item: Function, evidence: Evidence) -> Call:
     value: Any = fill(item.parameters, evidence) if item.parameters else {}
-    return Call(item.name, json.dumps(value if isinstance(value, dict) else {}, ensure_ascii=False))
+    return Call(item.name, json.dumps(value if is_object(value) else {}, ensure_ascii=False))
 
 
 def _calls_of(item: Function, evidence: Evidence, asked: str, alone: bool) -> list[Call]:
     """One call, or one for each thing named when the function takes one thing and the question names several."""
     properties = _properties(item)
     required = item.parameters.get("required")
-    needed = required if isinstance(required, list) else list(properties)  # pyright: ignore[reportUnknownVariableType]
-    if alone and len(needed) == 1 and _TWO_OF.search(asked):  # pyright: ignore[reportUnknownArgumentType]
+    needed = required if is_array(required) else list(properties)
+    if alone and len(needed) == 1 and _TWO_OF.search(asked):
         rule = properties.get(needed[0])
-        plain = (
-            isinstance(rule, dict) and rule.get("type") == "string" and not {"enum", "format", "pattern"} & set(rule)
-        )  # pyright: ignore[reportUnknownArgumentType]
+        plain = is_object(rule) and rule.get("type") == "string" and not {"enum", "format", "pattern"} & set(rule)
         own = set(words_of(item.name)) | {item.name.lower()}
         things = [name for name in evidence.names(frozenset(own)) if name.lower() not in own]
         if plain and len(things) > 1 and not evidence.quoted():

@@ -10,7 +10,7 @@ from . import errors
 from .answers import Answer
 from .config import EmulatorConfig
 from .engine import Engine, RecordedRequest
-from .plain import Object, as_object
+from .plain import Object, as_object, is_object
 
 Channel = Literal["standard", "plan"]
 
@@ -32,7 +32,7 @@ class Call:
 
     def object(self) -> Object:
         """The JSON object in the body, or 400."""
-        if not isinstance(self.request.json, dict):
+        if not is_object(self.request.json):
             raise errors.invalid("Request body is not a valid JSON object")
         return as_object(self.request.json)
 

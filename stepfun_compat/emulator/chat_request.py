@@ -16,7 +16,7 @@ from .brain import Conversation, Function, Turn
 from .calls import Call
 from .config import EmulatorConfig
 from .facts import Model
-from .plain import Object, as_list, as_object, as_text, dumps, is_integer, is_number, parse_object
+from .plain import Object, as_list, as_object, as_text, dumps, is_array, is_integer, is_number, is_object, parse_object
 
 # Documented request fields (api 3.1); tool_choice stands in official samples.
 DOCUMENTED = frozenset(
@@ -170,7 +170,7 @@ def _read_format(value: object, model: Model) -> tuple[Object | None, bool]:
         return None, False
     given = as_object(value)
     kind = given.get("type")
-    if not isinstance(value, dict) or kind not in _FORMATS:
+    if not is_object(value) or kind not in _FORMATS:
         raise errors.ApiError(
             400,
             f"response_format.type must be one of {', '.join(_FORMATS)}",
@@ -179,7 +179,7 @@ def _read_format(value: object, model: Model) -> tuple[Object | None, bool]:
         )
     if kind == "json_schema":
         wrapped = as_object(given.get("json_schema"))
-        if not as_text(wrapped.get("name")) or not isinstance(wrapped.get("schema"), dict):
+        if not as_text(wrapped.get("name")) or not is_object(wrapped.get("schema")):
             raise errors.ApiError(
                 400,
                 "response_format.json_schema needs name and schema",
@@ -206,7 +206,7 @@ def _read_audio(body: Object, model: Model, *, stream: bool) -> bool:
     if value is None:
         return False
     wanted = as_list(value)
-    if not isinstance(value, list) or not wanted or not all(item in ("text", "audio") for item in wanted):
+    if not is_array(value) or not wanted or not all(item in ("text", "audio") for item in wanted):
         raise errors.invalid_param("modalities", "text, audio")
     if "audio" not in wanted:
         return False
@@ -229,9 +229,9 @@ def _read_tools(
 ) -> tuple[list[Function], Object | None, list[Object]]:
     if value is None:
         return [], None, []
-    if not isinstance(value, list):
+    if not is_array(value):
         raise errors.invalid_param("tools", "array")
-    tools = as_list(cast("object", value))
+    tools = as_list(value)
     if len(tools) > _MAX_TOOLS:
         raise errors.invalid_param("tools", f"at most {_MAX_TOOLS}")
     functions: list[Function] = []
@@ -276,7 +276,7 @@ def _read_function(function: Object, config: EmulatorConfig) -> Function:
             if key not in ("name", "description", "parameters"):
                 raise errors.unknown_param(f"tools.function.{key}")
     parameters = function.get("parameters")
-    if parameters is not None and not isinstance(parameters, dict):
+    if parameters is not None and not is_object(parameters):
         raise errors.invalid_param("tools.function.parameters", "JSON Schema object")
     return Function(name, as_text(function.get("description")), as_object(parameters))
 
@@ -294,15 +294,15 @@ class Part:
 
 def read_messages(value: object, model: Model, call: Call) -> tuple[list[Turn], list[list[Part]]]:
     """The turns the model reads and, per message, what it costs."""
-    if not isinstance(value, list) or not value:
+    if not is_array(value) or not value:
         raise errors.invalid_param("messages", "not empty")
     turns: list[Turn] = []
     costs: list[list[Part]] = []
     images = clips = 0
-    for item in as_list(cast("object", value)):
-        if not isinstance(item, dict):
+    for item in as_list(value):
+        if not is_object(item):
             raise errors.invalid_param("messages", "array of objects")
-        message = as_object(cast("object", item))
+        message = as_object(item)
         role = message.get("role")
         if not isinstance(role, str) or not role:
             raise errors.invalid_param("messages.role", "system, user, assistant, tool")
@@ -338,14 +338,14 @@ def _check_message_keys(message: Object, role: str) -> None:
     for key in message:
         if key not in _MESSAGE_KEYS[role]:
             raise errors.unknown_param(f"messages.{key}")
-    if role != "user" and isinstance(message.get("content"), list):
+    if role != "user" and is_array(message.get("content")):
         raise errors.invalid_param("messages.content", f"string for role {role}")
 
 
 def _read_calls(value: object) -> list[FunctionCall]:
     """Calls in the history. Loose about ids, not about names and arguments (api 3.3)."""
     made: list[FunctionCall] = []
-    if value is not None and not isinstance(value, list):
+    if value is not None and not is_array(value):
         raise errors.invalid_param("messages.tool_calls", "array")
     for item in as_list(value):
         function = as_object(as_object(item).get("function"))
@@ -364,9 +364,9 @@ def _read_content(content: object, role: str, model: Model, call: Call) -> list[
         return []
     if isinstance(content, str):
         return [Part(content)]
-    if not isinstance(content, list):
+    if not is_array(content):
         raise errors.invalid_param("messages.content", "string or array")
-    return [_read_part(as_object(item), role, model, call) for item in as_list(cast("object", content))]
+    return [_read_part(as_object(item), role, model, call) for item in as_list(content)]
 
 
 def _read_part(part: Object, role: str, model: Model, call: Call) -> Part:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, cast
 
+from .plain import is_array
+
 StreamShape = Literal["a", "b", "c"]
 ToolFinish = Literal["stop", "tool_calls"]
 ReasoningFields = Literal["both", "reasoning"]
@@ -99,9 +101,9 @@ class EmulatorConfig:
         if unknown:
             raise ValueError(f"unknown configuration: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
         changes = dict(values)
-        if isinstance(changes.get("api_keys"), list):
+        if is_array(changes.get("api_keys")):
             changes["api_keys"] = frozenset(changes["api_keys"])
-        if isinstance(changes.get("blocked_terms"), list):
+        if is_array(changes.get("blocked_terms")):
             changes["blocked_terms"] = tuple(changes["blocked_terms"])
         return changes
 

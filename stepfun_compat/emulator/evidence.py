@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .plain import Object, as_list, as_object
+from .plain import Object, as_list, as_object, is_array, is_object
 
 _QUOTED = re.compile(
     r"\"([^\"\n]{1,200})\"|“([^”\n]{1,200})”|`([^`\n]{1,200})`|(?<![A-Za-z])'([^'\n]{1,200})'(?![A-Za-z])"
@@ -158,13 +158,31 @@ def json_objects(text: str) -> Iterator[Object]:
         except (ValueError, RecursionError):
             end = position + 1
         else:
-            if isinstance(value, dict):
+            if is_object(value):
                 yield as_object(value)
         position = text.find("{", end)
 
 
+def _without_json(text: str) -> str:
+    """The text with its JSON objects cut out."""
+    decoder = json.JSONDecoder()
+    kept: list[str] = []
+    start = 0
+    position = text.find("{")
+    while position != -1:
+        try:
+            _, end = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            end = position + 1
+        else:
+            kept.append(text[start:position])
+            start = end
+        position = text.find("{", end)
+    return " ".join([*kept, text[start:]])
+
+
 def looks_like_schema(value: Object) -> bool:
-    return isinstance(value.get("properties"), dict) or (
+    return is_object(value.get("properties")) or (
         "$ref" in value and isinstance(value.get("$defs", value.get("definitions")), dict)
     )
 
@@ -181,6 +199,8 @@ class Evidence:
         self.texts = [text for text in texts if text.strip()]
         self.text = "\n".join(self.texts)
         self._objects = [item for text in self.texts for item in json_objects(text) if not looks_like_schema(item)]
+        self.spoken = [plain for plain in map(_without_json, self.texts) if plain.strip()]
+        """The texts without the JSON objects in them, whose keys and quotes are no values."""
 
     def named(self, name: str) -> Any:
         """The value of `name` in a JSON object of the prompt, or None."""
@@ -205,10 +225,13 @@ class Evidence:
         return value[1:-1] if value[:1] in "\"'`" and len(value) > 1 else value.rstrip(".?!")
 
     def numbers(self) -> list[float]:
-        return [float(item.replace(",", "")) for item in _NUMBER.findall(_DATE.sub(" ", self.text))]
+        return [
+            float(item.replace(",", ""))
+            for item in _NUMBER.findall(_DATE.sub(" ", _URL.sub(" ", "\n".join(self.spoken))))
+        ]
 
     def quoted(self) -> list[str]:
-        return [next(filter(None, item)) for item in _QUOTED.findall(self.text)]
+        return [next(filter(None, item)) for item in _QUOTED.findall("\n".join(self.spoken))]
 
     def emails(self) -> list[str]:
         return _EMAIL.findall(self.text)
@@ -222,7 +245,7 @@ class Evidence:
     def names(self, ignore: frozenset[str] = frozenset()) -> list[str]:
         """Names of things: capitalised words, else what follows a preposition, else leading Chinese words."""
         found: list[str] = []
-        for text in self.texts:
+        for text in self.spoken:
             plain = _URL.sub(" ", text)
             for match in _PROPER.finditer(plain):
                 words = match.group().split()
@@ -235,12 +258,12 @@ class Evidence:
             if found:
                 break
         if not found:
-            for text in self.texts:
+            for text in self.spoken:
                 found += [match.group(1).strip() for match in _PLACE.finditer(text) if match.group(1).strip()]
                 if found:
                     break
         if not found:
-            for text in self.texts:
+            for text in self.spoken:
                 found += _HAN.findall(text)
                 if found:
                     break
@@ -250,7 +273,7 @@ class Evidence:
 def _dig(value: object, name: str, depth: int) -> Any:
     if depth < 0:
         return None
-    if isinstance(value, dict):
+    if is_object(value):
         items = as_object(value)
         if name in items:
             return items[name]
@@ -258,7 +281,7 @@ def _dig(value: object, name: str, depth: int) -> Any:
             found = _dig(item, name, depth - 1)
             if found is not None:
                 return found
-    elif isinstance(value, list):
+    elif is_array(value):
         for item in as_list(value):
             found = _dig(item, name, depth - 1)
             if found is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any, cast
 
-from .plain import Object
+from .plain import Object, is_object
 
 
 @dataclass(frozen=True)
@@ -152,8 +152,8 @@ def _value(text: str) -> Any:
 def error_object(fault: Fault) -> Object:
     """What `error_after` sends. StepFun's own form is not documented (api 4.5)."""
     given = fault.error
-    if isinstance(given, dict):
-        items = cast("Object", given)
+    if is_object(given):
+        items = given
         return items if "error" in items else {"error": items}
     message = given if isinstance(given, str) else "The engine is currently overloaded, please try again later"
     return {"error": {"message": message, "type": "server_error"}}

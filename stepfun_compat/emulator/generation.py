@@ -13,7 +13,7 @@ from .brain import Call as FunctionCall
 from .brain import Conversation, Reply, answer, reasoning_text
 from .calls import Call
 from .facts import Model
-from .plain import Object, as_list, as_object, as_text, dumps
+from .plain import Object, as_list, as_object, as_text, dumps, is_object
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ def read_scripted(item: object) -> Reply | Answer:
         return item
     if isinstance(item, str):
         return Reply(content=item)
-    if not isinstance(item, dict):
+    if not is_object(item):
         raise ValueError(f"a scripted reply is a text, a mapping or a function, not {item!r}")
-    given = as_object(cast("object", item))
+    given = as_object(item)
     if "chunks" in given:
         events = [chunk if isinstance(chunk, Event) else Event(chunk) for chunk in as_list(given["chunks"])]
         return Events([*events, DONE] if given.get("done", True) else events)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 Object = dict[str, Any]
 
@@ -23,11 +23,19 @@ def as_text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def is_number(value: object) -> bool:
+def is_object(value: object) -> TypeGuard[Object]:
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
+
+
+def is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def is_integer(value: object) -> bool:
+def is_integer(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -39,10 +47,10 @@ def dumps(value: object) -> str:
 def parse_object(text: str) -> Object | None:
     """The JSON object in a text, or None when it is anything else."""
     try:
-        value = json.loads(text)
+        value: object = json.loads(text)
     except ValueError:
         return None
-    return cast("Object", value) if isinstance(value, dict) else None
+    return value if is_object(value) else None
 
 
 def without_none(value: Mapping[str, Any]) -> Object:

@@ -9,7 +9,7 @@ import sys
 from typing import Any, cast
 
 from .evidence import Evidence, words_of
-from .plain import Object, as_list, as_object, is_integer, is_number
+from .plain import Object, as_list, as_object, is_array, is_integer, is_number, is_object
 
 _MAX_DEPTH = 24
 _FREE_TEXT = frozenset(
@@ -70,9 +70,9 @@ class _Filler:
 
     def value(self, schema: object, name: str, path: tuple[str, ...], index: int) -> Any:
         """`path` holds the `$ref`s on the way here; `index` tells the items of one array apart."""
-        if schema is True or schema == {} or not isinstance(schema, dict):
+        if schema is True or schema == {} or not is_object(schema):
             return self._string({}, name, index)
-        rule = as_object(cast("object", schema))
+        rule = as_object(schema)
         ref = rule.get("$ref")
         if isinstance(ref, str):
             target = dict(as_object(self._resolve(ref)))
@@ -89,8 +89,8 @@ class _Filler:
                 rest = {k: v for k, v in rule.items() if k not in (key, "default", "title", "description")}
                 return self._branch(as_list(rule[key]), rest, name, path, index)
         kinds = rule.get("type")
-        if isinstance(kinds, list):
-            choices = [str(kind) for kind in as_list(cast("object", kinds))]
+        if is_array(kinds):
+            choices = [str(kind) for kind in as_list(kinds)]
             kind = next((kind for kind in choices if kind != "null"), "null")
             if "null" in choices and kind in ("object", "array") and len(path) > 2:
                 return None
@@ -149,7 +149,7 @@ class _Filler:
         ref = rule.get("$ref")
         if isinstance(ref, str):
             return ref in path
-        if any(isinstance(item, (dict, list)) and self._recurses(item, path) for item in (rule.get("items"),)):
+        if is_object(rule.get("items")) and self._recurses(rule["items"], path):
             return True
         return any(self._recurses(item, path) for key in ("anyOf", "oneOf", "allOf") for item in as_list(rule.get(key)))
 
@@ -169,7 +169,7 @@ class _Filler:
                 if words and all(word in text for word in words):
                     chosen = item
                     break
-        return self.value({**rest, **as_object(chosen)} if isinstance(chosen, dict) else chosen, name, path, index)
+        return self.value({**rest, **as_object(chosen)} if is_object(chosen) else chosen, name, path, index)
 
     # -- kinds ---------------------------------------------------------------------------------------------------
 
@@ -183,14 +183,14 @@ class _Filler:
             made[key] = self.value(item, key, path, index)
         extra = rule.get("additionalProperties")
         for key in required - set(made):
-            made[key] = self.value(extra if isinstance(extra, dict) else True, key, path, index)
+            made[key] = self.value(extra if is_object(extra) else True, key, path, index)
         fewest = rule.get("minProperties")
-        if isinstance(extra, dict) and not made and not is_integer(fewest):
+        if is_object(extra) and not made and not is_integer(fewest):
             fewest = 1
         if is_integer(fewest):
             number = 1
-            while len(made) < cast("int", fewest):
-                made[f"key{number}"] = self.value(extra if isinstance(extra, dict) else True, "", path, number)
+            while len(made) < fewest:
+                made[f"key{number}"] = self.value(extra if is_object(extra) else True, "", path, number)
                 number += 1
         return made
 
@@ -204,9 +204,9 @@ class _Filler:
             return made
         known = self.evidence.named(name)
         plain = as_object(items).get("type") in ("string", "integer", "number") and not as_object(items).get("enum")
-        if isinstance(known, list) and plain and not fixed:
+        if is_array(known) and plain and not fixed:
             kind = (str,) if as_object(items).get("type") == "string" else (int, float)
-            values = [item for item in as_list(cast("object", known)) if isinstance(item, kind)]
+            values = [item for item in as_list(known) if isinstance(item, kind)]
             if len(values) >= max(1, fewest):
                 return values[:most]
         count = max(fewest, 0 if fixed else 1)
@@ -277,23 +277,23 @@ class _Filler:
         below = rule.get("exclusiveMaximum")
         step = rule.get("multipleOf")
         if is_number(low):
-            value = max(value, cast("float", low))
-        if is_number(above) and value <= cast("float", above):
-            value = cast("float", above) + 1
+            value = max(value, low)
+        if is_number(above) and value <= above:
+            value = above + 1
         if is_number(high):
-            value = min(value, cast("float", high))
-        if is_number(below) and value >= cast("float", below):
-            value = cast("float", below) - 1
-            if (is_number(above) and value <= cast("float", above)) or (is_number(low) and value < cast("float", low)):
+            value = min(value, high)
+        if is_number(below) and value >= below:
+            value = below - 1
+            if (is_number(above) and value <= above) or (is_number(low) and value < low):
                 floor = cast("float", above if is_number(above) else low)
-                value = (floor + cast("float", below)) / 2
-        if is_number(step) and cast("float", step) > 0:
-            unit = cast("float", step)
+                value = (floor + below) / 2
+        if is_number(step) and step > 0:
+            unit = step
             value = math.floor(value / unit) * unit
-            if is_number(low) and value < cast("float", low):
+            if is_number(low) and value < low:
                 value += unit
         if whole:
-            return math.ceil(value) if is_number(low) and math.floor(value) < cast("float", low) else math.floor(value)
+            return math.ceil(value) if is_number(low) and math.floor(value) < low else math.floor(value)
         return value
 
     def _string(self, rule: Object, name: str, index: int) -> str:
@@ -301,7 +301,7 @@ class _Filler:
         fewest = rule["minLength"] if is_integer(rule.get("minLength")) else 0
         most = rule.get("maxLength")
         if is_integer(most):
-            text = text[: cast("int", most)]
+            text = text[:most]
         return text + "x" * (fewest - len(text))
 
     def _raw_string(self, rule: Object, name: str, index: int) -> str:
@@ -343,7 +343,8 @@ class _Filler:
                 self._strings[""] = taken + (0 if candidates else 1)
                 ordered = quotes + things
                 if not candidates and ordered:
-                    candidates.append(ordered[(taken if index == 0 else index) % len(ordered)])
+                    chosen = ordered[(taken if index == 0 else index) % len(ordered)]
+                    candidates.append(f"{chosen} {index + 1}" if index >= len(ordered) else chosen)
                 if isinstance(default, str):
                     candidates.append(default)
                 candidates += [*ordered, whole]

@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 import uvicorn
+from typing_extensions import override
 
 from . import faults
 from .app import EmulatorApp
@@ -26,10 +27,12 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self.listening = threading.Event()
 
+    @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self.listening.set()
 
+    @override
     async def main_loop(self) -> None:
         self.stop_asked = asyncio.Event()
         ticks = 0
