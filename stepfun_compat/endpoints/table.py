@@ -26,6 +26,9 @@ ROUTES: Final = (
     ("POST", "/images/generations", "images:GENERATE"),
     ("POST", "/images/edits", "images:EDIT"),
     ("POST", "/images/variations", "images:VARIATION"),
+    ("POST", "/audio/speech", "speech:ENDPOINT"),
+    ("POST", "/audio/transcriptions", "transcriptions:ENDPOINT"),
+    ("POST", "/audio/voices", "speech:VOICE"),
     *((row.method, row.pattern, "absent:ENDPOINT") for row in ABSENT),
 )
 
