@@ -90,7 +90,7 @@ class EmulatorServer:
     def start(self) -> EmulatorServer:
         if self._thread is not None:
             return self
-        listener = socket.create_server((self.host, self._port), backlog=2048)
+        listener = _listen(self.host, self._port)
         self._port = listener.getsockname()[1]
         server = _Server(_uvicorn_config(self.engine, self.host, self._port, self._log_level))
 
@@ -144,7 +144,8 @@ class EmulatorServer:
     @property
     def origin(self) -> str:
         """Scheme, host and port."""
-        return f"http://{self.host}:{self._port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self._port}"
 
     @property
     def base_url(self) -> str:
@@ -204,6 +205,20 @@ class EmulatorServer:
     def reset(self) -> None:
         """As on the first day: configuration, requests, scripts, faults, cache, files."""
         self.engine.reset()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket that says it is TCP: asyncio turns Nagle's delay off only then, and that delay is 40 ms."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
 
 
 def serve(
