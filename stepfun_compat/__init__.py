@@ -31,8 +31,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from .azure import AsyncAzureOpenAI, AzureOpenAI
     from .explanation import Explanation, explain
-    from .launch import patch, unpatch
-    from .launch.jupyter import load_ipython_extension, unload_ipython_extension
+    from .launch import load_ipython_extension, patch, unload_ipython_extension, unpatch
 
 __stepfun_version__ = "0.1.0"
 

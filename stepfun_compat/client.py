@@ -26,6 +26,7 @@ from .endpoints.base import PlainEndpoint, Reply, Request, Script
 from .endpoints.chat_response import UnexpectedBody
 from .exchange import Exchange, Refusal
 from .extras import Extras, Shared
+from .rebound import Rebindable
 from .report import debug_body, log, report
 from .settings import PLACEHOLDER_KEY, Settings, Target
 from .streaming import EXTENSION, AsyncStepfunStream, StepfunStream
@@ -638,7 +639,7 @@ def copy_with_signature(copy: Any, stock: Any) -> Any:
     return wrapped
 
 
-class OpenAI(StepfunMixin, openai.OpenAI):  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
+class OpenAI(StepfunMixin, openai.OpenAI, metaclass=Rebindable):  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
     """`openai.OpenAI` on StepFun: the same arguments, plus `settings`."""
 
     def __init__(
@@ -738,7 +739,7 @@ class OpenAI(StepfunMixin, openai.OpenAI):  # pyright: ignore[reportIncompatible
         )
 
 
-class AsyncOpenAI(StepfunMixin, openai.AsyncOpenAI):  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
+class AsyncOpenAI(StepfunMixin, openai.AsyncOpenAI, metaclass=Rebindable):  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
     """`openai.AsyncOpenAI` on StepFun: the same arguments, plus `settings`."""
 
     def __init__(

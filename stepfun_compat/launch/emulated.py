@@ -1,0 +1,71 @@
+"""An emulator beside the program, in a process of its own: the program's threads, signals and event loop stay its own."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+_SERVE = """
+import json, sys
+from stepfun_compat.emulator import EmulatorConfig, EmulatorServer
+with EmulatorServer(EmulatorConfig(strict=True)) as server:
+    sys.stdout.write(json.dumps({"base_url": server.base_url, "api_key": server.api_key}) + "\\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+"""
+
+
+def use_emulator() -> None:
+    """Point this process and its children at an emulator: the one in `STEPFUN_EMULATOR_URL`, or a new strict one.
+
+    Raises:
+        ImportError: the extra `emulator` is not installed.
+    """
+    url = os.environ.get("STEPFUN_EMULATOR_URL")
+    if url:
+        place: dict[str, Any] = {"base_url": url, "api_key": "emulator-key"}
+    else:
+        place = _start()
+    for name in ("STEPFUN_REGION", "STEPFUN_PLAN", "STEP_API_KEY"):
+        os.environ.pop(name, None)
+    os.environ["STEPFUN_BASE_URL"] = place["base_url"]
+    os.environ["STEPFUN_API_KEY"] = place["api_key"]
+
+
+def _start() -> dict[str, Any]:
+    import importlib.util
+
+    missing = [name for name in ("starlette", "uvicorn") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ImportError(f"--emulate needs {' and '.join(missing)}: pip install 'stepfun-compat[emulator]'")
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("STEPFUN_", "PYTHONWARNINGS"))}
+    server = subprocess.Popen(
+        [sys.executable, "-c", _SERVE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**kept, "PYTHONPATH": path},
+        start_new_session=True,  # an interrupt meant for the program must not take the server down first
+    )
+    owner = os.getpid()
+
+    def stop() -> None:
+        if os.getpid() != owner:  # a forked child inherits this function, not the server
+            return
+        server.terminate()
+        server.wait()
+        for pipe in (server.stdin, server.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    atexit.register(stop)
+    assert server.stdout is not None
+    line = server.stdout.readline()
+    if not line:
+        raise ImportError("the emulator did not start; its own words are above")
+    return json.loads(line)

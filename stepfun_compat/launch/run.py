@@ -1,0 +1,145 @@
+"""`stepfun-compat run`: the options, what is prepared for the program, and the program. Standard library only, so that
+the program finds an interpreter as clean as plain python's."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+USAGE = """\
+usage: stepfun-compat run [options] program.py [arguments...]
+       stepfun-compat run [options] -m module [arguments...]
+       stepfun-compat run [options] -c code [arguments...]
+       stepfun-compat run [options] - [arguments...]        the program comes from standard input
+
+Runs an unmodified program with openai's names rebound to StepFun's clients.
+
+options:
+  --emulate       talk to a local emulator of StepFun; needs no key (extra: emulator)
+  --legacy        give the program the openai<1.0 module
+  --model ID      the StepFun model for OpenAI's chat names (as STEPFUN_MODEL)
+  --no-children   leave child processes alone
+  -h, --help      show this
+
+examples:
+  stepfun-compat run --emulate examples/chat.py
+  STEPFUN_API_KEY=... stepfun-compat run -m my_package.agent --verbose
+  stepfun-compat run -c "import openai; print(openai.OpenAI().base_url)"
+"""
+
+
+class UsageError(Exception):
+    """The command line of `run` cannot be read."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `run` was asked: `kind` is `path`, `module`, `code` or `stdin`, `what` the program in that form."""
+
+    kind: str
+    what: str
+    arguments: tuple[str, ...] = ()
+    emulate: bool = False
+    legacy: bool = False
+    children: bool = True
+    model: str | None = None
+    help: bool = field(default=False)
+
+
+def parse(argv: Sequence[str]) -> Options:
+    """Read the options before the program; everything after it is the program's.
+
+    Raises:
+        UsageError: an option is not known, or there is no program.
+    """
+    emulate = legacy = False
+    children = True
+    model: str | None = None
+    rest = list(argv)
+    while rest:
+        word = rest.pop(0)
+        if word in ("-h", "--help"):
+            return Options("help", "", help=True)
+        if word == "--emulate":
+            emulate = True
+        elif word == "--legacy":
+            legacy = True
+        elif word == "--no-children":
+            children = False
+        elif word == "--model" or word.startswith("--model="):
+            model = word.partition("=")[2] or (rest.pop(0) if rest else "")
+            if not model:
+                raise UsageError("--model takes a StepFun model id")
+        elif word in ("-m", "-c"):
+            if not rest:
+                raise UsageError(f"{word} takes {'a module' if word == '-m' else 'code'}")
+            kind = "module" if word == "-m" else "code"
+            return Options(kind, rest[0], tuple(rest[1:]), emulate, legacy, children, model)
+        elif word == "-":
+            return Options("stdin", "-", tuple(rest), emulate, legacy, children, model)
+        elif word == "--":
+            continue
+        elif word.startswith("-"):
+            raise UsageError(f"{word} is not an option of run; options of the program come after the program")
+        else:
+            return Options("path", word, tuple(rest), emulate, legacy, children, model)
+    raise UsageError("there is no program to run")
+
+
+def prepare(options: Options) -> None:
+    """Everything the program and its children find: settings, a placeholder key, rebound names."""
+    from ..settings import PLACEHOLDER_KEY
+
+    if options.model:
+        os.environ["STEPFUN_MODEL"] = options.model
+    if options.emulate:
+        from .emulated import use_emulator
+
+        use_emulator()
+    # frameworks refuse to start without one; it is never sent anywhere
+    os.environ.setdefault("OPENAI_API_KEY", PLACEHOLDER_KEY)
+    if options.legacy:
+        from ..legacy import submodules
+
+        for name in [name for name in sys.modules if name == "openai" or name.startswith("openai.")]:
+            del sys.modules[name]
+        sys.modules.update(submodules())
+    else:
+        from .patching import patch
+
+        patch()
+    if options.children and not options.legacy:
+        child = str(Path(__file__).parent / "child")
+        known = os.environ.get("PYTHONPATH")
+        os.environ["PYTHONPATH"] = child if not known else child + os.pathsep + known
+
+
+def main(argv: Sequence[str]) -> int:
+    """`stepfun-compat run …`; ends the process as the program does."""
+    try:
+        options = parse(argv)
+    except UsageError as error:
+        sys.stderr.write(f"stepfun-compat run: {error}\n\n{USAGE}")
+        return 2
+    if options.help:
+        sys.stdout.write(USAGE)
+        return 0
+    from ..errors import SettingsError
+
+    try:
+        prepare(options)
+    except (SettingsError, ImportError) as error:
+        sys.stderr.write(f"stepfun-compat run: {error}\n")
+        return 2
+    from . import program
+
+    starts: dict[str, Callable[[], None]] = {
+        "path": lambda: program.run_path(options.what, options.arguments),
+        "module": lambda: program.run_module(options.what, options.arguments),
+        "code": lambda: program.run_code(options.what, options.arguments),
+        "stdin": lambda: program.run_stdin(options.arguments),
+    }
+    program.as_python_would(starts[options.kind])
