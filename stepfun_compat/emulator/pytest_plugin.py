@@ -5,7 +5,9 @@ Registered for every pytest run where this package is installed, so it imports n
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -53,9 +55,20 @@ def stepfun_client(stepfun_emulator: EmulatorServer) -> Iterator[OpenAI]:
 
 
 @pytest.fixture
-async def async_stepfun_client(stepfun_emulator: EmulatorServer) -> AsyncIterator[AsyncOpenAI]:
-    """A `stepfun_compat.AsyncOpenAI` that talks to the emulator; for tests under anyio or pytest-asyncio."""
+def async_stepfun_client(stepfun_emulator: EmulatorServer) -> Iterator[AsyncOpenAI]:
+    """A `stepfun_compat.AsyncOpenAI` that talks to the emulator; for tests under any async plugin.
+
+    A plain fixture, because each async plugin wants async fixtures marked its own way. No connection outlives its
+    answer, so closing the client needs no loop in particular.
+    """
     import stepfun_compat
 
-    async with stepfun_compat.AsyncOpenAI(**_options(stepfun_emulator)) as client:
-        yield client
+    options = _options(stepfun_emulator)
+    client = stepfun_compat.AsyncOpenAI(**options, default_headers={"Connection": "close"})
+    yield client
+    loop = asyncio.new_event_loop()
+    try:
+        with suppress(RuntimeError):  # a stream left open belongs to a loop that is gone
+            loop.run_until_complete(client.close())
+    finally:
+        loop.close()
