@@ -109,12 +109,14 @@ class EndpointOutcome:
 @dataclass(frozen=True)
 class Absent:
     """Something StepFun does not offer (api 10). `resource` names it for `Settings(fallback=...)`; `instead` says what
-    to do. `pattern` is a path as in the routing table."""
+    to do. `pattern` is a path as in the routing table. `routable` is False for what makes no sense at another
+    provider, such as changing a store that is kept here."""
 
     method: str
     pattern: str
     resource: str
     instead: str
+    routable: bool = True
 
 
 @dataclass(frozen=True)

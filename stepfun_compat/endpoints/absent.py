@@ -26,9 +26,9 @@ def absent_row(method: str, path: str) -> Absent | None:
 
 def fallback_name(method: str, path: str) -> str | None:
     """The name under which a request's resource may be sent to another provider (`Settings(fallback={name: client})`);
-    None where StepFun serves the request itself. `path` is below the base URL, with its leading slash."""
+    None where StepFun serves the request itself, or another provider could not. `path` is below the base URL, with its leading slash."""
     row = absent_row(method, path.partition("?")[0])
-    return None if row is None else row.resource
+    return row.resource if row is not None and row.routable else None
 
 
 class AbsentEndpoint(PlainEndpoint):
@@ -50,7 +50,7 @@ class AbsentEndpoint(PlainEndpoint):
         if row is None:
             return not_available(f"{request.method} {request.path}", "See the table of endpoints in the README.")
         x.endpoint = row.resource
-        return not_available(f"{request.method} {request.path}", row.instead, row.resource)
+        return not_available(f"{request.method} {request.path}", row.instead, row.resource if row.routable else None)
 
 
 ENDPOINT = AbsentEndpoint()

@@ -14,6 +14,7 @@ from .base import Request
 from .chat_response import Dict, as_dict, as_list
 
 __all__ = [
+    "WAIT",
     "Dict",
     "Part",
     "as_dict",
@@ -25,6 +26,7 @@ __all__ = [
     "kind_of_model",
     "not_available",
     "segment",
+    "wait",
 ]
 
 
@@ -166,3 +168,15 @@ def file_parts(files: Any) -> list[Part]:
         filename = os.path.basename(name) if isinstance(name, str) and name else "upload"
         parts.append(Part(str(field), filename, content, mime))
     return parts
+
+
+# ---------------------------------------------------------------- waiting
+
+WAIT = "WAIT"
+"""The method of a script's request that is no request: the driver sleeps `json["seconds"]`, within the call's deadline,
+and sends back an empty reply. Scripts themselves know no clock."""
+
+
+def wait(seconds: float) -> Request:
+    """What a script yields to pause."""
+    return Request(WAIT, "/", json={"seconds": seconds})

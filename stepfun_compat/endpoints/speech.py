@@ -13,9 +13,10 @@ from typing_extensions import override
 from ..catalog import voices
 from ..exchange import Exchange, Json, Refusal
 from . import sound
+from .absent import ENDPOINT as ABSENT
 from .base import PlainEndpoint, Reply, Request, Script, replace
 from .chat_response import UnexpectedBody
-from .common import Dict, as_dict, drop_by_table, given, kind_of_model, not_available
+from .common import Dict, as_dict, drop_by_table, given, kind_of_model
 from .events import server_sent
 
 _MEDIA = {"mp3": "audio/mpeg", "wav": "audio/wav", "flac": "audio/flac", "opus": "audio/ogg", "pcm": "audio/pcm"}
@@ -220,12 +221,7 @@ class Voice(PlainEndpoint):
     @override
     def transform_request(self, request: Request, x: Exchange) -> Request:
         if request.files or "file_id" not in given(request):
-            raise not_available(
-                "voices made from a recording sent along",
-                "Upload the recording with client.files.create(file=..., purpose='storage') and clone the voice with "
-                "client.post('/audio/voices', body={'model': ..., 'file_id': ...}, cast_to=object).",
-                "audio_voices",
-            )
+            raise ABSENT.refusal(request, x)
         return request
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # What StepFun does not offer comes last: those rows are wide.
 ROUTES: Final = (
     ("POST", "/chat/completions", "chat_completions:ENDPOINT"),
+    ("POST", "/responses/input_tokens", "token_count:ENDPOINT"),
     ("GET", "/models", "models:LIST"),
     ("GET", "/models/*", "models:RETRIEVE"),
     ("POST", "/files", "files:CREATE"),
@@ -23,12 +24,25 @@ ROUTES: Final = (
     ("GET", "/files/*", "files:RETRIEVE"),
     ("DELETE", "/files/*", "files:DELETE"),
     ("GET", "/files/*/content", "files:CONTENT"),
+    ("POST", "/uploads", "uploads:CREATE"),
+    ("POST", "/uploads/*/parts", "uploads:PART"),
+    ("POST", "/uploads/*/complete", "uploads:COMPLETE"),
+    ("POST", "/uploads/*/cancel", "uploads:CANCEL"),
     ("POST", "/images/generations", "images:GENERATE"),
     ("POST", "/images/edits", "images:EDIT"),
     ("POST", "/images/variations", "images:VARIATION"),
     ("POST", "/audio/speech", "speech:ENDPOINT"),
     ("POST", "/audio/transcriptions", "transcriptions:ENDPOINT"),
     ("POST", "/audio/voices", "speech:VOICE"),
+    ("POST", "/vector_stores", "vector_stores:CREATE"),
+    ("GET", "/vector_stores", "vector_stores:LIST"),
+    ("GET", "/vector_stores/*", "vector_stores:RETRIEVE"),
+    ("POST", "/vector_stores/*/files", "vector_stores:ADD_FILE"),
+    ("GET", "/vector_stores/*/files", "vector_stores:LIST_FILES"),
+    ("GET", "/vector_stores/*/files/*", "vector_stores:RETRIEVE_FILE"),
+    ("POST", "/vector_stores/*/file_batches", "vector_stores:ADD_BATCH"),
+    ("GET", "/vector_stores/*/file_batches/*", "vector_stores:RETRIEVE_BATCH"),
+    ("GET", "/vector_stores/*/file_batches/*/files", "vector_stores:LIST_BATCH_FILES"),
     *((row.method, row.pattern, "absent:ENDPOINT") for row in ABSENT),
 )
 
