@@ -33,20 +33,16 @@ def run_path(path: str, arguments: Sequence[str]) -> None:
     """`python path arguments…`: a file, or a directory or zip with a `__main__` in it."""
     sys.argv[:] = [path, *arguments]
     if os.path.isdir(path) or _is_zip(path):
-        import runpy
-
         sys.path[0] = path
         fresh_main()
-        runpy._run_module_as_main("__main__", alter_argv=False)  # pyright: ignore
+        _as_main("__main__", alter_argv=False)
         return
     try:
         with open(path, "rb") as file:
             source = file.read()
     except OSError as error:
-        print(
-            f"{sys.executable}: can't open file {os.path.abspath(path)!r}: [Errno {error.errno}] {error.strerror}",
-            file=sys.stderr,
-        )  # noqa: T201
+        why = f"[Errno {error.errno}] {error.strerror}"
+        sys.stderr.write(f"{sys.executable}: can't open file {os.path.abspath(path)!r}: {why}\n")
         raise SystemExit(2) from None
     sys.path[0] = os.path.dirname(os.path.realpath(path))
     from importlib.machinery import SourceFileLoader
@@ -54,6 +50,14 @@ def run_path(path: str, arguments: Sequence[str]) -> None:
     absolute = os.path.abspath(path) if sys.version_info >= (3, 9) else path
     shown = absolute if not os.path.isabs(path) and sys.version_info >= (3, 14) else path
     _run_source(source, shown, __file__=absolute, __loader__=SourceFileLoader("__main__", absolute), __cached__=None)
+
+
+def _as_main(name: str, **options: bool) -> None:
+    """What the interpreter itself calls for `-m`, and for a directory or zip."""
+    import runpy
+
+    start: Any = vars(runpy)["_run_module_as_main"]
+    start(name, **options)
 
 
 def _is_zip(path: str) -> bool:
@@ -64,12 +68,10 @@ def _is_zip(path: str) -> bool:
 
 def run_module(name: str, arguments: Sequence[str]) -> None:
     """`python -m name arguments…`."""
-    import runpy
-
     sys.argv[:] = ["-m", *arguments]
     sys.path[0] = os.getcwd()
     fresh_main()
-    runpy._run_module_as_main(name)  # pyright: ignore
+    _as_main(name)
 
 
 def run_code(code: str, arguments: Sequence[str]) -> None:
@@ -118,7 +120,7 @@ def _die_of_interrupt() -> None:
     import threading
 
     with contextlib.suppress(Exception):
-        threading._shutdown()  # pyright: ignore
+        vars(threading)["_shutdown"]()
         atexit._run_exitfuncs()
     with contextlib.suppress(Exception):
         sys.stdout.flush()

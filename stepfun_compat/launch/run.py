@@ -117,7 +117,7 @@ def prepare(options: Options) -> None:
         os.environ["PYTHONPATH"] = child if not known else child + os.pathsep + known
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:  # noqa: RET503 - the last line never returns
     """`stepfun-compat run …`; ends the process as the program does."""
     try:
         options = parse(argv)

@@ -23,7 +23,7 @@ class _PatchOnImport:
     """Finds `openai` once, by the other finders, and patches when it has been loaded."""
 
     @staticmethod
-    def find_spec(name, path=None, target=None):
+    def find_spec(name, path=None, target=None):  # noqa: ARG004 - the import system's shape
         if name != "openai":
             return None
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not _PatchOnImport]

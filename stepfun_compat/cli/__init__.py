@@ -1,0 +1,45 @@
+"""The command line, one thin module a command (extra `cli`: typer, rich). No logic lives here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from . import demo, doctor, emulate, explain, models, probe, run
+
+app = typer.Typer(
+    name="stepfun-compat",
+    help="Run code written for OpenAI's Python SDK on StepFun's models, unchanged.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+for module in (run, demo, doctor, models, explain, emulate, probe):
+    module.register(app)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command; returns its exit code."""
+    from ..errors import SettingsError
+
+    try:
+        code = app(list(argv), standalone_mode=False, prog_name="stepfun-compat")
+    except SettingsError as error:
+        typer.echo(f"stepfun-compat: {error}", err=True)
+        return 2
+    except typer.Exit as end:
+        return end.exit_code
+    except typer.BadParameter as error:
+        typer.echo(f"stepfun-compat: {error.format_message()}", err=True)
+        return error.exit_code
+    except Exception as error:
+        told: Any = getattr(error, "format_message", None)  # click's usage errors, whichever click typer brings
+        if told is None:
+            raise
+        typer.echo(f"stepfun-compat: {told()}", err=True)
+        return int(getattr(error, "exit_code", 2))
+    except KeyboardInterrupt:
+        return 130
+    return code if isinstance(code, int) else 0

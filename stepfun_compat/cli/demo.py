@@ -1,0 +1,92 @@
+"""`demo`: the examples, unmodified OpenAI programs, against an emulator, with what was translated beside each."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import typer
+
+from . import show
+
+EXAMPLES = ("chat", "stream", "tools", "structured_output", "vision", "async_fan_out")
+_PACKAGE = Path(__file__).parent.parent
+
+
+def examples_folder() -> Path:
+    """Where the examples are: in the wheel, or beside the package in a checkout."""
+    packed = _PACKAGE / "examples"
+    return packed if packed.is_dir() else _PACKAGE.parent / "examples"
+
+
+_TOLD = """
+import logging, sys
+handler = logging.StreamHandler(sys.stderr)
+handler.setFormatter(logging.Formatter("@@ %(message)s"))
+log = logging.getLogger("stepfun_compat")
+log.addHandler(handler)
+log.setLevel(logging.INFO)
+from stepfun_compat.launch.run import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def register(app: typer.Typer) -> None:
+    @app.command("demo")
+    def demo(  # pyright: ignore[reportUnusedFunction]
+        names: list[str] | None = typer.Argument(None, help=f"Which examples: {', '.join(EXAMPLES)}. All by default."),
+        source: bool = typer.Option(False, "--source", help="Print each program first."),
+    ) -> None:
+        """Run unmodified OpenAI programs against an emulator of StepFun. Needs no key.
+
+        Examples:
+
+            stepfun-compat demo
+
+            stepfun-compat demo tools --source
+        """
+        chosen = names or list(EXAMPLES)
+        strange = [name for name in chosen if name not in EXAMPLES]
+        if strange:
+            raise typer.BadParameter(f"there is no example {strange[0]!r}; there are {', '.join(EXAMPLES)}")
+        try:
+            from ..emulator import EmulatorConfig, EmulatorServer
+        except ImportError as error:
+            typer.echo(f"stepfun-compat: demo needs {error.name}: pip install 'stepfun-compat[emulator]'", err=True)
+            raise typer.Exit(2) from None
+        failed: list[str] = []
+        out = show.console()
+        with EmulatorServer(EmulatorConfig(strict=True)) as server:
+            path = os.pathsep.join(filter(None, [str(_PACKAGE.parent), os.environ.get("PYTHONPATH")]))
+            kept = {k: v for k, v in os.environ.items() if not k.startswith(("STEPFUN_", "STEP_", "OPENAI_"))}
+            environment = {
+                **kept,
+                "PYTHONPATH": path,
+                "STEPFUN_BASE_URL": server.base_url,
+                "STEPFUN_API_KEY": server.api_key,
+            }
+            for name in chosen:
+                file = examples_folder() / f"{name}.py"
+                out.rule(f"{name}.py", align="left") if sys.stdout.isatty() else typer.echo(f"\n=== {name}.py")
+                if source:
+                    typer.echo(file.read_text(encoding="utf-8"))
+                with show.working(f"running {name}.py"):
+                    done = subprocess.run(
+                        [sys.executable, "-c", _TOLD, str(file)],
+                        env=environment,
+                        capture_output=True,
+                        text=True,
+                        timeout=120,
+                        check=False,
+                    )
+                typer.echo(done.stdout.rstrip())
+                for line in done.stderr.splitlines():
+                    typer.echo(f"  | {line[3:]}" if line.startswith("@@ ") else f"  {line}")
+                if done.returncode:
+                    failed.append(name)
+        if failed:
+            typer.echo(f"\nfailed: {', '.join(failed)}", err=True)
+            raise typer.Exit(1)
+        typer.echo(f"\n{len(chosen)} unmodified programs ran; each line with | says what was translated for StepFun.")

@@ -1,0 +1,43 @@
+"""`doctor`: what is configured and from where, and whether it works."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from . import show
+
+
+def register(app: typer.Typer) -> None:
+    @app.command("doctor")
+    def doctor(  # pyright: ignore[reportUnusedFunction]
+        offline: bool = typer.Option(False, "--offline", help="Skip what needs the network."),
+        as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    ) -> None:
+        """Check configuration, key, region, reachability, models, clock, proxy and versions.
+
+        Exit code 0 if all is well, 1 if a check failed.
+
+        Examples:
+
+            stepfun-compat doctor
+
+            stepfun-compat doctor --json --offline
+        """
+        from ..diagnosis import examine
+
+        with show.working("examining"):
+            findings = examine(offline=offline)
+        failed = [finding for finding in findings if finding.state == "fail"]
+        if as_json:
+            show.as_json({"ok": not failed, "checks": [vars(finding) for finding in findings]})
+        else:
+            for finding in findings:
+                mark = {"ok": "ok  ", "warn": "note", "fail": "FAIL", "skip": "skip"}[finding.state]
+                typer.echo(f"{mark}  {finding.check}: {finding.found}")
+                if finding.remedy and finding.state in ("fail", "warn"):
+                    typer.echo(f"      mend: {finding.remedy}")
+        if failed:
+            sys.stdout.flush()
+            raise typer.Exit(1)

@@ -1,0 +1,38 @@
+"""`emulate`: StepFun's wire behaviour on loopback."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    @app.command("emulate")
+    def emulate(  # pyright: ignore[reportUnusedFunction]
+        port: int = typer.Option(8000, help="Port to listen on; 0 picks a free one."),
+        host: str = typer.Option("127.0.0.1", help="Address to listen on."),
+        strict: bool = typer.Option(False, "--strict", help="Refuse what StepFun does not document."),
+        shape: str = typer.Option("b", help="Chat stream shape on the wire: a, b or c."),
+        tier: str | None = typer.Option(None, help="Rate tier V0 to V5; none by default."),
+    ) -> None:
+        """Serve an emulator of StepFun.
+
+        Examples:
+
+            stepfun-compat emulate --port 8000 --strict
+
+            STEPFUN_BASE_URL=http://127.0.0.1:8000/v1 STEPFUN_API_KEY=any stepfun-compat run app.py
+        """
+        try:
+            from ..emulator import EmulatorConfig, serve
+        except ImportError as error:
+            typer.echo(f"stepfun-compat: emulate needs {error.name}: pip install 'stepfun-compat[emulator]'", err=True)
+            raise typer.Exit(2) from None
+        choices: dict[str, Any] = {"strict": strict, "stream_shape": shape, "tier": tier}
+        try:
+            config = EmulatorConfig(**choices)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+        typer.echo(f"emulating StepFun on http://{host}:{port}/v1 (any key works; stop with Ctrl-C)")
+        serve(config, host, port)

@@ -1,0 +1,51 @@
+"""`probe`: which of the unverified facts hold today, for a user with a key."""
+
+from __future__ import annotations
+
+import typer
+
+from . import show
+
+
+def register(app: typer.Typer) -> None:
+    @app.command("probe")
+    def probe(  # pyright: ignore[reportUnusedFunction]
+        names: list[str] | None = typer.Argument(None, help="Which checks; all by default."),
+        listed: bool = typer.Option(False, "--list", help="List the checks without sending anything."),
+        model: str = typer.Option("step-3.7-flash", help="The model to ask."),
+        as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    ) -> None:
+        """Ask StepFun what the documentation leaves open. Each check sends small paid requests.
+
+        Examples:
+
+            stepfun-compat probe --list
+
+            stepfun-compat probe tool_choice stream_usage --json
+        """
+        from .. import probing
+
+        checks = list(probing.CHECKS)
+        if names:
+            known = {check.name: check for check in checks}
+            strange = [name for name in names if name not in known]
+            if strange:
+                raise typer.BadParameter(f"there is no check {strange[0]!r}; there are {', '.join(known)}")
+            checks = [known[name] for name in names]
+        if listed:
+            show.table(
+                ["check", "question", "api", "setting"], [[c.name, c.question, c.fact, c.setting] for c in checks]
+            )
+            return
+        results: list[probing.Result] = []
+        with probing.client() as stock:
+            for check in checks:
+                with show.working(check.name):
+                    result = probing.run(check, stock, model)
+                results.append(result)
+                if not as_json:
+                    typer.echo(f"{check.name}: {result.answer}")
+        if as_json:
+            show.as_json([vars(result) for result in results])
+        if all(result.failed for result in results):
+            raise typer.Exit(1)

@@ -1,0 +1,19 @@
+"""`run` for the help page; the program itself is started by `__main__` before typer is imported."""
+
+from __future__ import annotations
+
+import typer
+
+from ..launch.run import USAGE
+
+
+def register(app: typer.Typer) -> None:
+    @app.command(
+        "run",
+        help="Run an unmodified program with openai's names rebound.\n\n\b\n" + USAGE,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    )
+    def run(context: typer.Context) -> None:  # pyright: ignore[reportUnusedFunction]
+        from ..launch.run import main
+
+        raise typer.Exit(main(context.args))

@@ -1,0 +1,47 @@
+"""How the commands print: tables and colour on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def console() -> Console:
+    """A console for standard output; no colour and no wrapping when it is not a terminal."""
+    return Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty(), highlight=False)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows as a table on a terminal, as aligned plain text elsewhere."""
+    if sys.stdout.isatty():
+        drawn = Table(*head)
+        for row in rows:
+            drawn.add_row(*row)
+        console().print(drawn)
+        return
+    widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
+    for row in [head, *rows]:
+        sys.stdout.write(
+            "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"
+        )
+
+
+def as_json(value: Any) -> None:
+    """A value as JSON."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+@contextmanager
+def working(text: str) -> Iterator[None]:
+    """A spinner on a terminal while something takes its time; nothing elsewhere."""
+    if sys.stderr.isatty():
+        with Console(file=sys.stderr).status(text):
+            yield
+    else:
+        yield

@@ -1,0 +1,181 @@
+"""What `stepfun-compat doctor` examines: one finding a line, each with what would mend it."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import sys
+import time
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from importlib import metadata
+from typing import Any, Literal
+
+import openai
+
+from . import settings as settings_module
+from .errors import KeyRefusedError, SettingsError
+from .settings import Settings, resolve_target, stepfun_key
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: what was found, and the remedy where it is not well."""
+
+    check: str
+    state: Literal["ok", "warn", "fail", "skip"]
+    found: str
+    remedy: str = ""
+
+
+def examine(*, offline: bool = False) -> list[Finding]:
+    """Every check, in order; those that need the network are skipped when `offline`."""
+    findings = [*_versions()]
+    try:
+        settings = Settings()
+    except SettingsError as error:
+        return [*findings, Finding("settings", "fail", str(error), "correct the value")]
+    findings.append(Finding("settings", "ok", repr(settings)))
+    target = resolve_target(None, settings, explicit_settings=True, api_key=None)
+    findings.append(Finding("base URL", "ok", f"{target.base_url} (from {target.source})"))
+    findings += _keys(settings, target.base_url)
+    findings += _surroundings(settings)
+    key_ok = not any(finding.check == "key" and finding.state == "fail" for finding in findings)
+    if offline or not key_ok:
+        findings.append(Finding("server", "skip", "not asked" if offline else "no key to ask with"))
+        return findings
+    return findings + _server(settings)
+
+
+def _versions() -> list[Finding]:
+    def version(name: str) -> str:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            return "not installed"
+
+    found = ", ".join(f"{name} {version(name)}" for name in ("openai", "pydantic", "httpx", "httpx2"))
+    major = tuple(int(part) for part in openai.__version__.split(".")[:2])
+    fits = (1, 66) <= major < (4, 0)
+    return [
+        Finding("python", "ok", sys.version.split()[0]),
+        Finding("packages", "ok" if fits else "fail", found, "" if fits else "pip install 'openai>=1.66,<4'"),
+    ]
+
+
+def _keys(settings: Settings, base_url: str) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        key = stepfun_key(settings, base_url)
+    except KeyRefusedError as error:
+        return [Finding("key", "fail", str(error), "set STEPFUN_API_KEY to the StepFun key")]
+    if key is None:
+        found.append(Finding("key", "fail", "there is no StepFun key", "set STEPFUN_API_KEY (or STEP_API_KEY)"))
+    else:
+        source = settings.source("api_key") if settings.api_key else "OPENAI_API_KEY"
+        found.append(Finding("key", "ok", f"present, from {source}, {len(key)} characters"))
+    theirs = os.environ.get("OPENAI_API_KEY")
+    if theirs and theirs not in (key, settings_module.PLACEHOLDER_KEY):
+        found.append(Finding("OPENAI_API_KEY", "ok", "set, and never sent to StepFun"))
+    if key is not None and not os.environ.get("OPENAI_AGENTS_DISABLE_TRACING") and _installed("agents"):
+        found.append(
+            Finding(
+                "OpenAI Agents tracing",
+                "warn",
+                "the Agents SDK posts traces to OpenAI with the key it finds",
+                "set OPENAI_AGENTS_DISABLE_TRACING=1",
+            )
+        )
+    return found
+
+
+def _installed(module: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(module) is not None
+
+
+def _surroundings(settings: Settings) -> list[Finding]:
+    found: list[Finding] = []
+    proxies = sorted(
+        name for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+    )
+    found.append(Finding("proxy", "ok", ", ".join(proxies) if proxies else "none set"))
+    paths = ssl.get_default_verify_paths()
+    store = os.environ.get("SSL_CERT_FILE") or paths.cafile or paths.capath
+    has_store = bool(store) or _installed("certifi")
+    found.append(
+        Finding(
+            "CA store",
+            "ok" if has_store else "fail",
+            store or ("certifi" if has_store else "none found"),
+            "" if has_store else "install the ca-certificates package, or set SSL_CERT_FILE",
+        )
+    )
+    workers = [name for name in ("WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "UVICORN_WORKERS") if os.environ.get(name)]
+    if workers and settings.state.startswith("memory://"):
+        found.append(
+            Finding(
+                "conversation state",
+                "warn",
+                f"{', '.join(workers)} is set, but conversations live in each process (memory://)",
+                "set STEPFUN_STATE=sqlite:///path or redis://… so that workers continue each other's conversations",
+            )
+        )
+    return found
+
+
+def _server(settings: Settings) -> list[Finding]:
+    from .client import OpenAI
+
+    with OpenAI(settings=settings, timeout=10, max_retries=0) as client:
+        started = time.monotonic()
+        try:
+            raw: Any = client.models.with_raw_response.list()
+            listed = [model.id for model in raw.parse().data]
+        except openai.AuthenticationError:
+            return [
+                Finding(
+                    "server",
+                    "fail",
+                    f"401: the key does not work at {client.base_url}",
+                    "keys are bound to a region: set STEPFUN_REGION to global or cn, whichever made the key",
+                )
+            ]
+        except openai.APIStatusError as error:
+            return [
+                Finding(
+                    "server", "fail", f"{error.status_code}: {error.message}", "check STEPFUN_PLAN and the base URL"
+                )
+            ]
+        except openai.OpenAIError as error:
+            cause = f" ({error.__cause__})" if error.__cause__ else ""
+            return [Finding("server", "fail", f"{error}{cause}", "check the network, the proxy and the base URL")]
+        milliseconds = (time.monotonic() - started) * 1000
+    found = [Finding("server", "ok", f"reached in {milliseconds:.0f} ms, request id {raw.headers.get('x-request-id')}")]
+    found.append(_clock(raw.headers.get("date")))
+    wanted = settings.model or "step-3.7-flash"
+    found.append(
+        Finding(
+            "models",
+            "ok" if wanted in listed else "warn",
+            f"{len(listed)} listed" + ("" if wanted in listed else f", {wanted} is not among them"),
+            "" if wanted in listed else "choose a listed model with STEPFUN_MODEL (stepfun-compat models --live)",
+        )
+    )
+    return found
+
+
+def _clock(date: str | None) -> Finding:
+    try:
+        there = parsedate_to_datetime(date or "").timestamp()
+    except (TypeError, ValueError):
+        return Finding("clock", "skip", "the server sent no date")
+    skew = time.time() - there
+    well = abs(skew) < 120
+    return Finding(
+        "clock",
+        "ok" if well else "warn",
+        f"{skew:+.0f} s against the server",
+        "" if well else "set this machine's clock",
+    )
