@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # What StepFun does not offer comes last: those rows are wide.
 ROUTES: Final = (
     ("POST", "/chat/completions", "chat_completions:ENDPOINT"),
+    ("POST", "/completions", "completions:ENDPOINT"),
     ("POST", "/responses/input_tokens", "token_count:ENDPOINT"),
     ("GET", "/models", "models:LIST"),
     ("GET", "/models/*", "models:RETRIEVE"),
