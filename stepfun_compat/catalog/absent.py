@@ -34,6 +34,7 @@ ABSENT: Final = (
     Absent("GET", "/chat/completions", "chat_completions_store", "StepFun stores no completions: keep the answers.", routable=False),
     Absent("*", "/chat/completions/*/**", "chat_completions_store", "StepFun stores no completions: keep the answers.", routable=False),
     Absent("POST", "/responses/compact", "responses_store", "Summarise the older turns with a call of your own.", routable=False),
+    Absent("*", "/responses/*/**", "responses_store", "StepFun stores no responses: keep the answers.", routable=False),
     Absent("*", "/audio/translations", "audio_translations", "Transcribe with client.audio.transcriptions.create and translate the text with client.chat.completions.create."),
     Absent("*", "/audio/voice_consents/**", "voice_consents", "StepFun documents no consent records.", routable=False),
     Absent("DELETE", "/audio/voices/*", "audio_voices", "StepFun documents no deletion of a cloned voice.", routable=False),

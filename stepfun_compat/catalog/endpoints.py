@@ -1,0 +1,129 @@
+"""What becomes of every method of openai's client on StepFun. The first row whose pattern matches wins; `*` stands for
+any text. README's table is made from these rows, and a test walks the newest client to see that none is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Final
+
+from .schema import EndpointOutcome, Outcome
+
+
+def _rows(outcome: Outcome, *rows: tuple[str, str]) -> tuple[EndpointOutcome, ...]:
+    return tuple(EndpointOutcome(method, outcome, note) for method, note in rows)
+
+
+OUTCOMES: Final = (
+    *_rows(
+        "works",
+        (
+            "chat.completions.create",
+            "OpenAI's names stand for StepFun's models; what is translated is in the tables above",
+        ),
+        ("chat.completions.parse", "natively where the model has json_schema, else by JSON mode and a check"),
+        ("chat.completions.stream", ""),
+        ("beta.chat.completions.create", "as chat.completions.create"),
+        ("beta.chat.completions.parse", "as chat.completions.parse"),
+        ("beta.chat.completions.stream", "as chat.completions.stream"),
+        ("models.list", "StepFun's own fields stay on the objects"),
+        ("models.retrieve", "an OpenAI name describes the model it stands for; on Step Plan answered from the list"),
+        ("files.list", "limit, order, after and purpose are applied here; the list ends"),
+        ("files.retrieve", "status is OpenAI's: `uploaded` while StepFun parses, then `processed`"),
+        ("files.delete", ""),
+        ("files.wait_for_processing", ""),
+        ("images.generate", "n images are n requests; prompts up to 512 characters; the nearest of StepFun's sizes"),
+        ("audio.speech.create", "long texts are split at sentence ends and joined into one file"),
+        ("vector_stores.list", ""),
+        ("vector_stores.retrieve", ""),
+        ("vector_stores.delete", ""),
+        ("vector_stores.files.delete", ""),
+    ),
+    *_rows(
+        "limits",
+        ("completions.create", "over chat; no logprobs, best_of or token numbers as prompt"),
+        ("responses.create", "StepFun serves step-3.7-flash here; see the Responses section"),
+        ("responses.parse", "as responses.create"),
+        ("responses.stream", "as responses.create"),
+        ("responses.input_tokens.count", "StepFun's token count; tools are not counted"),
+        ("beta.responses.create", "as responses.create"),
+        ("beta.responses.input_tokens.count", "as responses.input_tokens.count"),
+        (
+            "files.create",
+            "documents up to 64 MB, media up to 128 MB; no purposes batch, fine-tune, evals; no expires_after",
+        ),
+        ("files.content", "the extracted text of a document, not its bytes"),
+        ("files.retrieve_content", "the extracted text of a document, not its bytes"),
+        ("uploads.*", "parts are kept in this process and sent as one file of up to 64 or 128 MB"),
+        ("images.edit", "one picture, no mask; the answer has the size of the input"),
+        ("images.create_variation", "by image2image of step-2x-large; png or jpeg up to 10 MB"),
+        ("audio.transcriptions.create", "wav, mp3, ogg or pcm; no word times, logprobs, prompt or speakers"),
+        ("vector_stores.create", "a name and files; no expiry, no chunking strategy"),
+        ("vector_stores.files.create", "the file must be parsed, which is waited for; a description and no attributes"),
+        ("vector_stores.files.*poll", "as vector_stores.files.create; polling ends by the counts of the store"),
+        ("vector_stores.files.upload", "as files.create and vector_stores.files.create"),
+        ("vector_stores.files.retrieve", "the status is told from the counts of the store"),
+        ("vector_stores.files.list", "the status is told from the counts of the store"),
+        ("vector_stores.file_batches.create", "one request; the batch is remembered in its id"),
+        ("vector_stores.file_batches.retrieve", "the counts are the store's"),
+        ("vector_stores.file_batches.*poll", "the counts are the store's"),
+        ("vector_stores.file_batches.list_files", "the status is told from the counts of the store"),
+        ("realtime.connect", "StepFun's socket, with the event names of the beta; 30 minutes a session"),
+        ("beta.realtime.connect", "StepFun's socket, with the event names of the beta; 30 minutes a session"),
+    ),
+    *_rows("stock", ("webhooks.unwrap", "needs no service"), ("webhooks.verify_signature", "needs no service")),
+    *_rows(
+        "absent",
+        ("embeddings.create", "another provider or a local model, by Settings(fallback={'embeddings': client})"),
+        ("moderations.create", "StepFun reviews content by itself; Settings(fallback={'moderations': client})"),
+        ("chat.completions.*", "StepFun stores no completions"),
+        ("beta.chat.completions.*", "StepFun stores no completions"),
+        ("models.delete", "only fine-tuned models can be deleted"),
+        ("batches.*", "send the requests one by one, several at a time"),
+        ("fine_tuning.*", "put examples into the prompt"),
+        ("evals.*", "run the cases through chat and grade them in the program"),
+        ("beta.assistants.*", "run the loop with chat or responses and tools"),
+        ("beta.threads.*", "run the loop with chat or responses and tools"),
+        ("beta.agents.*", "run the loop with chat or responses and tools"),
+        ("beta.chatkit.*", "build on chat"),
+        ("responses.connect", "use responses.create with stream=True"),
+        ("beta.responses.connect", "use responses.create with stream=True"),
+        ("responses.compact", "summarise the older turns with a call of your own"),
+        ("beta.responses.compact", "summarise the older turns with a call of your own"),
+        ("responses.*", "StepFun stores no responses"),
+        ("beta.responses.*", "StepFun stores no responses"),
+        ("conversations.*", "keep the messages in the program"),
+        ("videos.*", ""),
+        ("containers.*", "run code in a sandbox of your own and offer it as a tool"),
+        ("skills.*", "put the text into the system message"),
+        ("audio.translations.create", "transcribe, then translate the text with chat"),
+        ("audio.voices.*", "clone with client.post('/audio/voices', …) and the id of an uploaded recording"),
+        ("audio.voice_consents.*", ""),
+        ("realtime.*", "connect to the socket from the server"),
+        ("beta.realtime.*", "connect to the socket from the server"),
+        ("live.*", "connect to the realtime socket"),
+        ("vector_stores.search", "the retrieval tool of chat searches a store"),
+        ("vector_stores.update", "delete the store and create it anew"),
+        ("vector_stores.files.update", "remove the file and add it again"),
+        ("vector_stores.files.content", "upload the file with purpose user_data and read files.content"),
+        ("vector_stores.file_batches.cancel", "remove the files one by one"),
+        ("webhooks.*", "StepFun documents no webhooks"),
+        ("safety.*", ""),
+        ("content_provenance_checks.*", ""),
+        ("decisions.*", ""),
+        ("admin.*", "keys and bills are managed on StepFun's platform"),
+    ),
+)
+
+
+def outcome_of(method: str) -> EndpointOutcome | None:
+    """The outcome of a method of the client, such as `files.list`; None for one that no row names."""
+    return next((row for row in OUTCOMES if fnmatchcase(method, row.method)), None)
+
+
+def markdown_table(outcomes: Iterable[Outcome] = ("works", "limits", "absent", "stock")) -> str:
+    """The rows as a Markdown table: method, outcome, note."""
+    wanted = tuple(outcomes)
+    lines = ["| Method | Outcome | Note |", "|---|---|---|"]
+    lines += [f"| `{row.method}` | {row.outcome} | {row.note} |" for row in OUTCOMES if row.outcome in wanted]
+    return "\n".join(lines) + "\n"
