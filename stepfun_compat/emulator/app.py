@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 from typing_extensions import override
 
-from . import admin, chat, errors, faults, multipart, platform
+from . import admin, chat, errors, faults, multipart, platform, responses
 from .answers import Answer, Body, Event, Events, json_body, no_finish, text_body
 from .calls import Call, Channel, Endpoint
 from .config import EmulatorConfig
@@ -28,7 +28,7 @@ _log = logging.getLogger("stepfun_compat.emulator")
 _CALL = "stepfun_compat.call"
 _FAULT = "stepfun_compat.fault"
 
-ENDPOINTS: tuple[Endpoint, ...] = (*chat.ENDPOINTS, *platform.ENDPOINTS)
+ENDPOINTS: tuple[Endpoint, ...] = (*chat.ENDPOINTS, *responses.ENDPOINTS, *platform.ENDPOINTS)
 
 _OPENAI_KEYS = ("sk-proj-", "sk-svcacct-", "sk-admin-")
 
@@ -347,5 +347,6 @@ def _worked_into(events: Sequence[Event], fault: Fault) -> list[Event]:
     if fault.malformed_after is not None:
         made.insert(min(fault.malformed_after, len(made)), Event('{"id":"broken","choices":[{"index":0,"del'))
     if fault.error_after is not None:
-        made = [*made[: fault.error_after], Event(faults.error_object(fault))]
+        error = faults.error_object(fault)
+        made = [*made[: fault.error_after], Event(error, "error" if error.get("type") == "error" else None)]
     return made

@@ -246,7 +246,7 @@ def _read_tools(
                 if name not in ("type", "function"):
                     raise errors.unknown_param(f"tools.{name}")
         if kind == "function":
-            functions.append(_read_function(function, config))
+            functions.append(read_function(function, config))
         elif kind == "web_search":
             if model.kind == "router":
                 raise errors.ApiError(400, f"{model.id} does not support web_search", "unsupported_content_type")
@@ -265,19 +265,25 @@ def _read_tools(
     return functions, search, retrievals
 
 
-def _read_function(function: Object, config: EmulatorConfig) -> Function:
+def read_function(
+    function: Object,
+    config: EmulatorConfig,
+    place: str = "tools.function",
+    known: frozenset[str] = frozenset({"name", "description", "parameters"}),
+) -> Function:
+    """One function tool. `place` names it in errors, `known` are the keys strict mode lets pass."""
     name = function.get("name")
     if not isinstance(name, str) or not name:
-        raise errors.invalid_param("tools.function.name", "not empty")
+        raise errors.invalid_param(f"{place}.name", "not empty")
     if config.strict:
         if _TOOL_NAME.fullmatch(name) is None:
-            raise errors.invalid_param("tools.function.name", "^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$")
+            raise errors.invalid_param(f"{place}.name", "^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$")
         for key in function:
-            if key not in ("name", "description", "parameters"):
-                raise errors.unknown_param(f"tools.function.{key}")
+            if key not in known:
+                raise errors.unknown_param(f"{place}.{key}")
     parameters = function.get("parameters")
     if parameters is not None and not is_object(parameters):
-        raise errors.invalid_param("tools.function.parameters", "JSON Schema object")
+        raise errors.invalid_param(f"{place}.parameters", "JSON Schema object")
     return Function(name, as_text(function.get("description")), as_object(parameters))
 
 
@@ -319,7 +325,7 @@ def read_messages(value: object, model: Model, call: Call) -> tuple[list[Turn], 
             raise errors.invalid(f"too many images: {images}, at most {_MAX_IMAGES}")
         if clips > _MAX_CLIPS:
             raise errors.invalid(f"too many audio clips: {clips}, at most {_MAX_CLIPS}")
-        shown = "".join(part.text if part.tokens is None else _marker(part.text) for part in parts)
+        shown = "".join(part.text if part.tokens is None else marker(part.text) for part in parts)
         turns.append(Turn(role, shown, tuple(calls), as_text(message.get("tool_call_id"))))
         cost = [Part(f"<{role}>", None), *parts]
         if calls:
@@ -328,7 +334,8 @@ def read_messages(value: object, model: Model, call: Call) -> tuple[list[Turn], 
     return turns, costs
 
 
-def _marker(text: str) -> str:
+def marker(text: str) -> str:
+    """How something seen or heard reads in an echo."""
     return f" [{text[1:].partition(' ')[0]}]"
 
 
@@ -378,9 +385,9 @@ def _read_part(part: Object, role: str, model: Model, call: Call) -> Part:
     if role != "user":
         raise errors.invalid_param("messages.content.type", f"text for role {role}")
     if kind == "image_url":
-        return _read_image(as_object(part.get("image_url")), model, call)
+        return read_image(as_object(part.get("image_url")), model, call)
     if kind == "video_url":
-        return _read_video(as_object(part.get("video_url")), model, call)
+        return read_video(as_object(part.get("video_url")), model, call)
     if kind == "input_audio":
         return _read_clip(as_object(part.get("input_audio")), model, call)
     raise errors.ApiError(400, f"content type {kind} is not supported", "unsupported_content_type")
@@ -391,7 +398,8 @@ def _refuse_media(model: Model, what: str) -> None:
         raise errors.model_incompatible(model.id, what)
 
 
-def _read_image(image: Object, model: Model, call: Call) -> Part:
+def read_image(image: Object, model: Model, call: Call) -> Part:
+    """A picture by URL, data URL or stepfile:// (api 3.3)."""
     _refuse_media(model, "image")
     url = as_text(image.get("url"))
     detail = image.get("detail")
@@ -402,7 +410,8 @@ def _read_image(image: Object, model: Model, call: Call) -> Part:
     return Part(f"<image {_digest(url)}", tokens.LOW_IMAGE_TOKENS if low else tokens.IMAGE_TOKENS)
 
 
-def _read_video(video: Object, model: Model, call: Call) -> Part:
+def read_video(video: Object, model: Model, call: Call) -> Part:
+    """A film, likewise."""
     _refuse_media(model, "video")
     url = as_text(video.get("url"))
     _check_url(url, "video_url", ("video/",), call)

@@ -41,7 +41,7 @@ class Fault:
     error_after: int | None = None
     """Send an `error` object as the next event, and end the stream properly."""
     error: Any = None
-    """The error object of `error_after`."""
+    """The error object of `error_after`; one with `"type": "error"` is sent as an `error` event (api 5.3)."""
     no_finish: bool = False
     """End the stream without a finish reason and without [DONE]."""
     no_done: bool = False
@@ -154,6 +154,6 @@ def error_object(fault: Fault) -> Object:
     given = fault.error
     if is_object(given):
         items = given
-        return items if "error" in items else {"error": items}
+        return items if "error" in items or items.get("type") == "error" else {"error": items}
     message = given if isinstance(given, str) else "The engine is currently overloaded, please try again later"
     return {"error": {"message": message, "type": "server_error"}}

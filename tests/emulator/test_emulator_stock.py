@@ -24,6 +24,12 @@ def stock(server: Any) -> Iterator[openai.OpenAI]:
         yield client
 
 
+@pytest.fixture
+def completions(stock: openai.OpenAI) -> Any:
+    """Where this SDK keeps the stream helper: it left `beta` in 1.92."""
+    return stock.chat.completions if hasattr(stock.chat.completions, "stream") else stock.beta.chat.completions
+
+
 def test_a_plain_call_works(stock: openai.OpenAI) -> None:
     done = stock.chat.completions.create(**ASK)
     assert done.choices[0].message.content == "What is the weather in Paris?"
@@ -52,21 +58,21 @@ def test_finish_reason_is_not_none_at_once_in_shape_a(stock: openai.OpenAI, serv
     assert first.choices[0].finish_reason == ""  # type: ignore[comparison-overlap]
 
 
-def test_the_stream_helper_adds_up_roles(stock: openai.OpenAI) -> None:
-    with stock.chat.completions.stream(**ASK) as events:
+def test_the_stream_helper_adds_up_roles(completions: Any) -> None:
+    with completions.stream(**ASK) as events:
         role = events.get_final_completion().choices[0].message.role
     assert role.startswith("assistantassistant")
 
 
-def test_the_stream_helper_needs_an_index(stock: openai.OpenAI, server: Any) -> None:
+def test_the_stream_helper_needs_an_index(completions: Any, server: Any) -> None:
     server.configure(tool_delta="missing_index")
-    with pytest.raises(TypeError), stock.chat.completions.stream(**ASK, tools=[TOOL]) as events:
+    with pytest.raises(TypeError), completions.stream(**ASK, tools=[TOOL]) as events:
         events.get_final_completion()
 
 
-def test_the_stream_helper_adds_up_repeated_names(stock: openai.OpenAI, server: Any) -> None:
+def test_the_stream_helper_adds_up_repeated_names(completions: Any, server: Any) -> None:
     server.configure(stream_shape="c")
-    with stock.chat.completions.stream(**ASK, tools=[TOOL]) as events:
+    with completions.stream(**ASK, tools=[TOOL]) as events:
         call = events.get_final_completion().choices[0].message.tool_calls[0]  # type: ignore[index]
     assert call.function.name.startswith("get_weatherget_weather")
 
