@@ -449,7 +449,9 @@ class StepfunMixin:
             try:
                 data = call.endpoint.transform_response(data, call.x)
             except UnexpectedBody as error:
-                raise openai.APIResponseValidationError(response=response, body=data, message=str(error)) from error
+                raise openai.APIResponseValidationError(
+                    response=response, body=cast("object", data), message=str(error)
+                ) from error
             except Refusal as refusal:
                 raise self._stepfun_refused(refusal, response.request) from None
             call.reported = report(call.x, call.reported)

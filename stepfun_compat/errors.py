@@ -186,13 +186,13 @@ def from_stream(body: Any, *, request: Any, response: Any) -> openai.APIError:
         "risk_blocked": 451,
         "invalid_api_key": 401,
     }
-    inner: Any = cast("Mapping[str, Any]", body) if isinstance(body, Mapping) else {}
+    inner: Mapping[str, Any] = cast("Mapping[str, Any]", body) if isinstance(body, Mapping) else {}
     status = kinds.get(str(inner.get("type")))
     wire_status, mapped = mapped_body(status or 0, cast("object", body))
     message = mapped["message"] or "An error occurred during streaming"
     cls = error_class(wire_status, mapped["code"])
     if (status is None and mapped["code"] is None) or cls is openai.APIStatusError:
-        return openai.APIError(message, request=request, body=body)
+        return openai.APIError(message, request=request, body=cast("object", body))
     error = cls(message, response=response, body=mapped)
     error.status_code = wire_status
     error.request_id = error.request_id or response.headers.get("x-trace-id")

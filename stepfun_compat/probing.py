@@ -25,6 +25,7 @@ _TOOL: Final = {
         "parameters": {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
     },
 }
+_USE_TOOL: Final = [{"role": "user", "content": "Use the note tool to write down: tea."}]
 _SHORT: Final = {"max_tokens": 400}
 
 
@@ -103,7 +104,8 @@ def _effort(value: str) -> Callable[[Any, str], str]:
 
 
 def _tool_choice(client: Any, model: str) -> str:
-    none = bool(_message(_chat(client, model, tools=[_TOOL], tool_choice="none")).get("tool_calls"))
+    asked = {"messages": _USE_TOOL, "max_tokens": 1500}
+    none = bool(_message(_chat(client, model, tools=[_TOOL], tool_choice="none", **asked)).get("tool_calls"))
     required = bool(_message(_chat(client, model, tools=[_TOOL], tool_choice="required")).get("tool_calls"))
     return f"none {'still called' if none else 'did not call'} a tool; required {'called' if required else 'did not call'} one"
 
@@ -136,8 +138,7 @@ def _stream_shape(client: Any, model: str) -> str:
 
 
 def _stream_tools(client: Any, model: str) -> str:
-    messages = [{"role": "user", "content": "Use the note tool to write down: tea."}]
-    events = _events(client, {"model": model, "messages": messages, "tools": [_TOOL], "max_tokens": 1500})
+    events = _events(client, {"model": model, "messages": _USE_TOOL, "tools": [_TOOL], "max_tokens": 1500})
     deltas: list[Mapping[str, Any]] = []
     for event in events:
         for choice in event.get("choices") or ():
@@ -150,8 +151,7 @@ def _stream_tools(client: Any, model: str) -> str:
 
 
 def _finish_reason(client: Any, model: str) -> str:
-    messages = [{"role": "user", "content": "Use the note tool to write down: tea."}]
-    answer = _chat(client, model, messages=messages, tools=[_TOOL], max_tokens=1500)
+    answer = _chat(client, model, messages=_USE_TOOL, tools=[_TOOL], max_tokens=1500)
     return f"{answer['choices'][0].get('finish_reason')!r} beside {len(_message(answer).get('tool_calls') or [])} calls"
 
 
@@ -171,8 +171,8 @@ def _cache(header: str | None) -> Callable[[Any, str], str]:
         for _ in range(3):
             body = {"model": model, "messages": messages, **_SHORT}
             answer: Any = client.post("/chat/completions", body=body, cast_to=object, options=extra)
-            usage = answer["usage"]
-            details = usage.get("prompt_tokens_details") or {}
+            usage: dict[str, Any] = answer["usage"]
+            details: dict[str, Any] = usage.get("prompt_tokens_details") or {}
             hits.append(usage.get("cached_tokens") or details.get("cached_tokens") or 0)
         return f"cached tokens of three equal prompts: {hits}"
 

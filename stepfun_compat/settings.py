@@ -383,11 +383,10 @@ class Settings:
 
     @override
     def __reduce__(self) -> tuple[Any, ...]:
-        values = {name: getattr(self, name) for name in SETTINGS if self.sources[name] != "default"}
-        return (
-            _restore,
-            ({k: dict(v) if isinstance(v, Mapping) else v for k, v in values.items()}, dict(self.sources)),
-        )
+        values: dict[str, Any] = {name: getattr(self, name) for name in SETTINGS if self.sources[name] != "default"}
+        for name in values.keys() & {"model_aliases", "fallback"}:
+            values[name] = dict(values[name])
+        return (_restore, (values, dict(self.sources)))
 
 
 def _restore(values: dict[str, Any], sources: dict[str, str]) -> Settings:

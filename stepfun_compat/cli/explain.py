@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import typer
 
@@ -39,8 +39,9 @@ def register(app: typer.Typer) -> None:
             raise typer.BadParameter(f"{request} is not JSON: {error}") from None
         if not isinstance(arguments, dict):
             raise typer.BadParameter("the request is not a JSON object")
+        given = cast("dict[str, Any]", arguments)
         try:
-            answer = told(endpoint, **arguments)
+            answer = told(endpoint, **given)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
         if as_json:

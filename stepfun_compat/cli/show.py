@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,7 +38,7 @@ def as_json(value: Any) -> None:
 
 
 @contextmanager
-def working(text: str) -> Iterator[None]:
+def working(text: str) -> Generator[None, None, None]:
     """A spinner on a terminal while something takes its time; nothing elsewhere."""
     if sys.stderr.isatty():
         with Console(file=sys.stderr).status(text):

@@ -1,9 +1,15 @@
+from __future__ import annotations
+
 # Found by the child processes of `stepfun-compat run` through PYTHONPATH. Steps aside for the sitecustomize that would
 # have been found without it, then waits for `openai` to be imported. It must never stop a child from starting.
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself is not imported: every child would pay for it
+    from typing import Any
 
-def _step_aside():
+
+def _step_aside() -> None:
     import os
 
     here = os.path.dirname(os.path.abspath(__file__))
@@ -11,7 +17,7 @@ def _step_aside():
     path = list(sys.path)
     sys.path[:] = [entry for entry in path if os.path.abspath(entry or ".") != here]
     try:
-        import sitecustomize  # noqa: F401 - the one that was there before
+        import sitecustomize  # noqa: F401 # pyright: ignore[reportUnusedImport] - the one that was there before
     except ImportError as error:
         if getattr(error, "name", None) != "sitecustomize":
             raise
@@ -23,7 +29,7 @@ class _PatchOnImport:
     """Finds `openai` once, by the other finders, and patches when it has been loaded."""
 
     @staticmethod
-    def find_spec(name, path=None, target=None):  # noqa: ARG004 - the import system's shape
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:  # noqa: ARG004 - the import system's shape
         if name != "openai":
             return None
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not _PatchOnImport]
@@ -32,9 +38,10 @@ class _PatchOnImport:
         spec = find_spec(name)
         if spec is None or spec.loader is None:
             return spec
-        load = spec.loader.exec_module
+        loader: Any = spec.loader
+        load = loader.exec_module
 
-        def exec_module(module):
+        def exec_module(module: Any) -> None:
             load(module)
             try:
                 import stepfun_compat.launch
@@ -42,7 +49,7 @@ class _PatchOnImport:
                 return
             stepfun_compat.launch.patch()
 
-        spec.loader.exec_module = exec_module
+        loader.exec_module = exec_module
         return spec
 
 

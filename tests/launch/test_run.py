@@ -1,0 +1,185 @@
+"""`stepfun-compat run` behaves as plain python does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stepfun_compat.launch.run import Options, UsageError, parse
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(arguments: list[str], cwd: Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("STEPFUN_", "OPENAI_", "STEP_"))}
+    path = os.pathsep.join([str(ROOT), *filter(None, [kept.get("PYTHONPATH")])])
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        input=stdin,
+        env={**kept, "PYTHONPATH": path, "STEPFUN_API_KEY": "run-key", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def plain(arguments: list[str], cwd: Path, **more: Any) -> subprocess.CompletedProcess[str]:
+    return start(arguments, cwd, **more)
+
+
+def run(arguments: list[str], cwd: Path, **more: Any) -> subprocess.CompletedProcess[str]:
+    return start(["-m", "stepfun_compat", "run", *arguments], cwd, **more)
+
+
+PROGRAMS = {
+    "argv": "import sys; print(sys.argv, __name__, __file__, __spec__, sys.path[0])",
+    "exit_number": "import sys; sys.exit(7)",
+    "exit_text": "import sys; sys.exit('sorry')",
+    "exit_nothing": "import sys; sys.exit()",
+    "error": "def f():\n    raise ValueError('boom')\nf()",
+    "chained": "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    raise RuntimeError('two') from e",
+    "syntax": "def broken(:\n    pass",
+    "stdin": "import sys; print(sys.stdin.read().upper())",
+    "at_exit": "import atexit; atexit.register(print, 'bye'); print('hi')",
+    "thread": "import threading as t\ne = t.Event()\nt.Thread(target=lambda: (e.wait(), print('thread'))).start()\nprint('main')\ne.set()",
+    "excepthook": "import sys; sys.excepthook = lambda t, v, tb: print('mine', t.__name__)\nraise KeyError('x')",
+    "main_globals": "print(sorted(k for k in globals() if not k.startswith('__')))",
+    "future": "print(type((lambda x: x).__annotations__))\ndef f(a: unknown_name_is_an_error = 1): pass",
+    "pickle": "import pickle\nclass A: pass\nprint(type(pickle.loads(pickle.dumps(A()))) is A)",
+    "interrupt": "raise KeyboardInterrupt",
+    "kill": "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_behaves_as_under_plain_python(name: str, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAMS[name], encoding="utf-8")
+    arguments = [str(program), "--flag", "-m", "word"]
+    expected, seen = plain(arguments, tmp_path, stdin="text"), run(arguments, tmp_path, stdin="text")
+    assert seen.stdout == expected.stdout
+    assert seen.stderr == expected.stderr
+    assert seen.returncode == expected.returncode
+
+
+def test_an_interrupt_ends_by_its_signal(tmp_path: Path) -> None:
+    assert run(["-c", "raise KeyboardInterrupt"], tmp_path).returncode == -signal.SIGINT
+
+
+def test_code_stdin_and_missing_file(tmp_path: Path) -> None:
+    for arguments, stdin in (
+        (["-c", "import sys; print(sys.argv, repr(sys.path[0]))", "a"], ""),
+        (["-", "a"], "import sys; print(sys.argv)"),
+    ):
+        expected, seen = plain(arguments, tmp_path, stdin=stdin), run(arguments, tmp_path, stdin=stdin)
+        assert (seen.stdout, seen.returncode) == (expected.stdout, expected.returncode)
+    expected, seen = plain(["nothing.py"], tmp_path), run(["nothing.py"], tmp_path)
+    assert (seen.stderr, seen.returncode) == (expected.stderr, expected.returncode)
+
+
+def test_modules_packages_folders_and_zips(tmp_path: Path) -> None:
+    package = tmp_path / "pack"
+    package.mkdir()
+    (package / "__init__.py").write_text("", encoding="utf-8")
+    (package / "__main__.py").write_text("import sys; print(sys.argv[1:], __name__, __package__)", encoding="utf-8")
+    (package / "tool.py").write_text("import sys; print(sys.argv[1:], __name__, __spec__.name)", encoding="utf-8")
+    with zipfile.ZipFile(tmp_path / "app.pyz", "w") as archive:
+        archive.writestr("__main__.py", "import sys; print(sys.argv[1:], __name__)")
+    for arguments in (["-m", "pack", "a"], ["-m", "pack.tool", "a"], ["pack", "a"], ["app.pyz", "a"]):
+        expected, seen = plain(arguments, tmp_path), run(arguments, tmp_path)
+        assert seen.stdout == expected.stdout, seen.stderr
+        assert seen.returncode == expected.returncode == 0
+
+
+ASK = "import openai; c = openai.OpenAI(); print(type(c).__module__, str(c.base_url))"
+
+
+def test_openais_names_are_ours_in_the_program_and_its_children(tmp_path: Path) -> None:
+    children = f"import subprocess, sys\n{ASK}\nsys.stdout.flush()\nsubprocess.run([sys.executable, '-c', {ASK!r}])"
+    seen = run(["-c", children], tmp_path)
+    assert seen.stdout.split("\n")[:2] == ["stepfun_compat.client https://api.stepfun.ai/v1/"] * 2, seen.stderr
+    alone = run(["--no-children", "-c", children], tmp_path, OPENAI_BASE_URL="https://api.openai.com/v1")
+    assert alone.stdout.split("\n")[0].startswith("stepfun_compat.client")
+    assert alone.stdout.split("\n")[1].startswith("openai")
+
+
+def test_children_keep_the_sitecustomize_they_had(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import os; os.environ['THEIRS'] = 'ran'", encoding="utf-8")
+    code = "import os, sys, sitecustomize; print(os.environ.get('THEIRS'), sitecustomize.__file__)"
+    child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}])"
+    seen = run(["-c", child], tmp_path, PYTHONPATH=os.pathsep.join([str(tmp_path), str(ROOT)]))
+    assert seen.stdout.startswith("ran "), seen.stderr
+    assert str(tmp_path) in seen.stdout
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork"])
+def test_multiprocessing(method: str, tmp_path: Path) -> None:
+    if method == "fork" and sys.platform == "darwin":
+        pytest.skip("fork is not safe there")
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import multiprocessing as m\n"
+        "def work(q):\n"
+        "    import openai\n"
+        "    q.put(type(openai.OpenAI()).__module__)\n"
+        "if __name__ == '__main__':\n"
+        f"    c = m.get_context({method!r})\n"
+        "    q = c.Queue()\n"
+        "    p = c.Process(target=work, args=(q,))\n"
+        "    p.start()\n"
+        "    print(q.get(timeout=40))\n"
+        "    p.join()\n",
+        encoding="utf-8",
+    )
+    seen = run([str(program)], tmp_path)
+    assert seen.stdout.strip() == "stepfun_compat.client", seen.stderr
+
+
+def test_placeholder_key_is_there_for_frameworks_and_goes_nowhere(tmp_path: Path) -> None:
+    code = "import os, openai; print(os.environ['OPENAI_API_KEY']); print(openai.OpenAI(api_key=os.environ['OPENAI_API_KEY']).api_key)"
+    assert run(["-c", code], tmp_path).stdout.split() == ["stepfun-compat-placeholder", "run-key"]
+
+
+def test_the_programs_interpreter_is_clean(tmp_path: Path) -> None:
+    code = "import sys; print([m for m in ('typer', 'rich', 'click', 'starlette', 'uvicorn') if m in sys.modules])"
+    assert run(["-c", code], tmp_path).stdout.strip() == "[]"
+
+
+def test_emulate_needs_no_key(tmp_path: Path) -> None:
+    pytest.importorskip("uvicorn")
+    pytest.importorskip("starlette")
+    seen = run(["--emulate", str(ROOT / "examples" / "chat.py")], tmp_path, PYTHONWARNINGS="error")
+    assert "Say this is a test." in seen.stdout, seen.stderr
+    assert seen.stderr == ""
+
+
+def test_options_come_before_the_program() -> None:
+    assert parse(["--emulate", "--model", "step-5-preview", "p.py", "--emulate"]) == Options(
+        "path", "p.py", ("--emulate",), emulate=True, model="step-5-preview"
+    )
+    assert parse(["--no-children", "-m", "pkg", "-c"]) == Options("module", "pkg", ("-c",), children=False)
+    for wrong in ([], ["--what", "p.py"], ["-m"], ["--model"]):
+        with pytest.raises(UsageError):
+            parse(wrong)
+
+
+def test_usage_and_help(tmp_path: Path) -> None:
+    assert run([], tmp_path).returncode == 2
+    seen = run(["--help"], tmp_path)
+    assert seen.returncode == 0
+    assert "examples:" in seen.stdout
+
+
+def test_a_bad_setting_is_said_before_the_program_starts(tmp_path: Path) -> None:
+    seen = run(["-c", "import openai; openai.OpenAI()"], tmp_path, STEPFUN_REGION="mars")
+    assert seen.returncode != 0
+    assert "STEPFUN_REGION='mars'" in seen.stderr
