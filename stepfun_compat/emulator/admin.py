@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import faults
+from . import faults, images
 from .answers import Body, json_body
 from .config import EmulatorConfig
 from .engine import Engine, RecordedRequest
@@ -23,6 +23,10 @@ def answer(engine: Engine, request: RecordedRequest) -> Body:
 
 
 def _answer(engine: Engine, method: str, name: str, body: Any) -> Body:
+    if method == "GET" and name.startswith("images/"):
+        found = images.picture(engine, name.removeprefix("images/"))
+        if found is not None:
+            return found
     if name == "requests" and method == "GET":
         return json_body({"requests": [item.as_json() for item in engine.requests]})
     if name == "requests" and method == "DELETE":

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 from typing_extensions import override
 
-from . import admin, chat, errors, faults, multipart, platform, responses
+from . import admin, audio, chat, errors, faults, files, images, multipart, platform, responses
 from .answers import Answer, Body, Event, Events, json_body, no_finish, text_body
 from .calls import Call, Channel, Endpoint
 from .config import EmulatorConfig
@@ -28,7 +28,14 @@ _log = logging.getLogger("stepfun_compat.emulator")
 _CALL = "stepfun_compat.call"
 _FAULT = "stepfun_compat.fault"
 
-ENDPOINTS: tuple[Endpoint, ...] = (*chat.ENDPOINTS, *responses.ENDPOINTS, *platform.ENDPOINTS)
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *chat.ENDPOINTS,
+    *responses.ENDPOINTS,
+    *platform.ENDPOINTS,
+    *files.ENDPOINTS,
+    *images.ENDPOINTS,
+    *audio.ENDPOINTS,
+)
 
 _OPENAI_KEYS = ("sk-proj-", "sk-svcacct-", "sk-admin-")
 
@@ -242,7 +249,9 @@ class _Sender:
             self.request.status = message["status"]
             headers: list[tuple[bytes, bytes]] = list(message.get("headers", []))
             if not any(name.lower() == b"x-trace-id" for name, _ in headers):
-                headers.append((b"x-trace-id", self.engine.new_id().encode()))
+                # The file API of ASR takes the client's own (api 9.2).
+                own = self.request.headers.get("x-trace-id") if "/audio/asr/file/" in self.request.path else None
+                headers.append((b"x-trace-id", (own or self.engine.new_id()).encode("latin-1")))
             message = {**message, "headers": headers}
         await self._send(message)
 

@@ -25,6 +25,7 @@ _CHOICES: Mapping[str, tuple[object, ...]] = {
     "tool_delta": ("missing_index", "repeat", "blank", "honest"),
     "tier": (None, "V0", "V1", "V2", "V3", "V4", "V5"),
     "region": ("global", "cn"),
+    "image_size_order": ("hw", "wh"),
     "unknown_model_status": (400, 404),
     "plan": ("active", "absent", "exhausted"),
     "balance": ("ok", "exhausted"),
@@ -72,8 +73,8 @@ class EmulatorConfig:
     """Replaces every model's window, to reach its end with a short prompt."""
     chunk_tokens: int = 4
     """Tokens in one content chunk of a stream."""
-    image_url_host: str = "https://res.stepfun.invalid"
-    """Where image URLs in answers point. The emulator serves no pictures there."""
+    image_size_order: Literal["hw", "wh"] = "hw"
+    """How step-image-edit-2 reads a size: its page says height x width, some clients disagree (api 8.3)."""
     blocked_terms: tuple[str, ...] = ("emulator-blocked",)
     """Words that content review blocks: 451 on chat, `content_filtered` on images (api 9.1, 8.3)."""
     parse_polls: int = 1

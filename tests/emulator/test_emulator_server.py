@@ -299,7 +299,8 @@ def test_a_client_that_leaves_frees_its_place(server: EmulatorServer, http: Any)
     server.fault(hold_after=1)
     body = {"model": "step-3.7-flash", "messages": [{"role": "user", "content": "hi"}], "stream": True}
     with http.stream("POST", "/v1/chat/completions", json=body) as response:
-        next(line for line in response.iter_lines() if line)
+        lines = response.iter_lines()
+        assert next(lines)
         assert server.wait_until_held()
     assert server.wait_until_idle()
 
