@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import openai
+from openai._compat import cached_property
 from typing_extensions import Self, override
 
 from . import errors
@@ -28,7 +29,9 @@ from .exchange import Exchange, Refusal
 from .extras import Extras, Shared
 from .rebound import Rebindable
 from .report import debug_body, log, report
+from .resolve import resolve_model
 from .settings import PLACEHOLDER_KEY, Settings, Target
+from .sockets import guard, guard_beta
 from .streaming import EXTENSION, AsyncStepfunStream, StepfunStream
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ _SHARED = "_stepfun_shared"
 _CUT_AFTER = 590.0  # seconds: StepFun cuts a request at ten minutes with 503 (api 9.1)
 
 # Credentials and places that only mean something at OpenAI; never read from the environment for a client of ours.
+_OPENAI_HEADERS = ("openai-organization", "openai-project")
 _OPENAI_ONLY = ("admin_api_key", "workload_identity", "data_residency")
 
 
@@ -149,6 +153,8 @@ class StepfunMixin:
             self.project = None
         if hasattr(self, "admin_api_key"):
             self.admin_api_key = None
+        if "beta" in vars(self):  # SDKs that make their resources at once
+            guard_beta(vars(self)["beta"])
         headers = kwargs.get("default_headers")
         self._custom_headers: Any = headers if headers is not None else {}
 
@@ -206,6 +212,20 @@ class StepfunMixin:
 
     with_options = copy
 
+    if isinstance(getattr(openai.OpenAI, "realtime", None), cached_property):
+
+        @cached_property
+        def realtime(self) -> Any:
+            """openai's, with the key gate before its connections."""
+            return guard(cast("Any", super()).realtime, self)
+
+    if isinstance(getattr(openai.OpenAI, "beta", None), cached_property):
+
+        @cached_property
+        def beta(self) -> Any:
+            """openai's, with the key gate before its connections."""
+            return guard_beta(cast("Any", super()).beta)
+
     # ------------------------------------------------------------ what we add
 
     @property
@@ -225,6 +245,50 @@ class StepfunMixin:
             if value is not None:
                 return {**headers, "Authorization": self._stepfun_authorization(value)}
         return headers
+
+    @property
+    def default_headers(self) -> dict[str, Any]:
+        """openai's, less what means something at OpenAI only (api 1), and less a key of OpenAI's."""
+        headers: dict[str, Any] = cast("Any", super()).default_headers
+        state = getattr(self, "_stepfun", None)
+        if state is None or not state.ours(self._base_url):
+            return headers
+        return {
+            name: value
+            for name, value in headers.items()
+            if name.lower() not in _OPENAI_HEADERS
+            and not (isinstance(value, str) and settings_module.looks_like_openai_key(value.removeprefix("Bearer ")))
+        }
+
+    def _stepfun_socket(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of a WebSocket connection: StepFun's model, and a key only for a host that may have it.
+
+        Raises:
+            KeyRefusedError: the connection would take this client's key to another host.
+        """
+        state = self._stepfun
+        if not state.ours(self._base_url):
+            return kwargs
+        place = str(getattr(self, "websocket_base_url", None) or self._base_url)
+        headers: dict[str, Any] = dict(_given(kwargs.get("extra_headers")) or {})
+        own = any(name.lower() == "authorization" for name in headers)
+        if not state.trusts(place) and not own:
+            raise errors.KeyRefusedError(
+                f"websocket_base_url={place!r} would take this client's key to another host. "
+                "Pass that host's Authorization in extra_headers, or leave websocket_base_url out."
+            )
+        if state.trusts(place):
+            for name, value in list(headers.items()):
+                if name.lower() == "authorization":
+                    headers[name] = self._stepfun_authorization(str(value))
+                elif isinstance(value, str) and settings_module.looks_like_openai_key(value):
+                    del headers[name]
+        model = kwargs.get("model")
+        if isinstance(model, str):
+            x = Exchange("realtime", state.settings, default_catalog())
+            kwargs = {**kwargs, "model": resolve_model(x, model)}
+            report(x)
+        return {**kwargs, "extra_headers": headers} if headers else kwargs
 
     def _stepfun_authorization(self, value: str) -> str:
         """An Authorization value that may go to StepFun.
@@ -246,9 +310,9 @@ class StepfunMixin:
         state = self._stepfun
         headers, url = request.headers, str(request.url)
         if state.target.ours and state.trusts(url):
-            for name in ("openai-organization", "openai-project"):
+            for name in _OPENAI_HEADERS:
                 if name in headers:
-                    del headers[name]  # they mean something at OpenAI only (api 1)
+                    del headers[name]
             value = headers.get("authorization")
             if value is not None:
                 safe = self._stepfun_authorization(value)
