@@ -52,15 +52,12 @@ def resolve_model(x: Exchange, name: str | None, needs: frozenset[str] = frozens
     x.alias = catalog.alias(name) if name not in catalog.models else None
     target, why, chosen_by_name = name, "", False
     own = user_alias(name, settings.model_aliases)
-    retired = catalog.retired.get(own or name)
     if own is not None:
         target, why = own, f"alias from {settings.source('model_aliases')}"
-        if retired is not None:
-            target = retired.replacement
     elif name in catalog.models:
         chosen_by_name = True
-    elif retired is not None:
-        target = retired.replacement
+    elif name in catalog.retired:
+        pass
     elif x.alias is not None:
         row = _row(x, x.alias.model)
         if settings.model is not None and row is not None and row.kind == "chat":
@@ -69,16 +66,18 @@ def resolve_model(x: Exchange, name: str | None, needs: frozenset[str] = frozens
             target, why = x.alias.model, x.alias.why or "catalog alias"
     elif x.notes.get("deployment"):  # an Azure deployment's name says nothing about the model behind it
         target, why = settings.model or catalog.default_chat, "the deployment's model"
+    retired = catalog.retired.get(target)  # whoever named it: the caller, an alias or the settings
     if retired is not None:
-        x.model_id = target
+        x.model_id = retired.replacement
         x.change(
             "alias",
             "model",
-            own or name,
             target,
+            retired.replacement,
             f"StepFun retired {retired.id} on {retired.since} and names {retired.replacement} as its replacement",
             loses=True,
         )
+        target, why = retired.replacement, ""
     x.model_id, x.model = target, _row(x, target)
     missing = needs - x.model.input if x.model is not None else frozenset[str]()
     if missing and x.model is not None:
@@ -96,7 +95,7 @@ def resolve_model(x: Exchange, name: str | None, needs: frozenset[str] = frozens
             )
         target, why = better.id, f"{x.model.id} takes no {kinds} input"
         x.model_id, x.model = better.id, better
-    if target != name and retired is None:
+    if target != name and (retired is None or why):
         x.change("alias", "model", name, target, why)
     return target
 

@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from typing_extensions import override
+
 from .. import structured
 from ..catalog import chat_audio
 from ..exchange import Exchange, Json, Refusal
 from ..resolve import effective_effort, headroom, resolve_model
 from .base import PlainEndpoint, Reply, Request, Script, replace
-from .chat_messages import input_kinds, translate_messages
+from .chat_messages import call_key, input_kinds, translate_messages
 from .chat_response import Dict, add_usage, as_dict, as_list, transform_completion
 from .chat_stream import ChatStream
 from .chat_tools import Tools, apply_tool_choice, translate_tools
@@ -36,6 +38,7 @@ class ChatCompletions(PlainEndpoint):
 
     # ------------------------------------------------------------ request
 
+    @override
     def transform_request(self, request: Request, x: Exchange) -> Request:
         body = as_dict(request.json)
         if body is None:
@@ -44,7 +47,8 @@ class ChatCompletions(PlainEndpoint):
         given = {key: value for key, value in body.items() if value is not None}
         messages = given.get("messages")
         kinds = input_kinds(cast("Sequence[Any]", messages)) if isinstance(messages, list | tuple) else frozenset[str]()
-        model = resolve_model(x, given.get("model"), kinds)
+        name = given.get("model")
+        model = resolve_model(x, name, kinds) if isinstance(name, str | None) else name
         tools = Tools()
         wire: Dict = {}
         if model is not None:
@@ -75,6 +79,8 @@ class ChatCompletions(PlainEndpoint):
             inert = not row.meaning or value in _INERT_VALUES.get(name, ())
             x.change("drop", name, value, None, f"not documented by StepFun ({row.state})", loses=not inert)
         self._sampling(given, wire, x)
+        if x.notes.get("structured") or given.get("n", 1) != 1:
+            x.notes.pop("cap", None)  # JSON cut in half is no JSON; and usage says nothing of a single choice
         x.notes["tools"] = tools
         return replace(request, json=wire, headers={**request.headers, **x.headers})
 
@@ -106,8 +112,9 @@ class ChatCompletions(PlainEndpoint):
 
     def _format(self, given: Dict, wire: Dict, x: Exchange) -> set[str]:
         format = given.get("response_format")
-        if format is None:
+        if not isinstance(format, Mapping):
             return set()
+        format = cast("Mapping[str, Any]", format)
         schema = structured.schema_of(format)
         if schema is None or x.model is None or x.model.json_schema:
             if schema is not None:
@@ -116,8 +123,9 @@ class ChatCompletions(PlainEndpoint):
                 if any(value is None for value in inner.values()):
                     format = {**format, "json_schema": {k: v for k, v in inner.items() if v is not None}}
             wire["response_format"] = format
-            if schema is not None or as_dict(format) == {"type": "json_object"}:
-                x.notes.setdefault("structured", True)
+            if schema is not None or format.get("type") == "json_object":
+                # a fence is never JSON: JSON mode that wraps its answer in one is unwrapped (api 3.5)
+                x.notes.update(structured=True, json_text=True)
             return {"response_format"}
         x.change(
             "reshape",
@@ -220,14 +228,17 @@ class ChatCompletions(PlainEndpoint):
 
     # ------------------------------------------------------------ answer
 
+    @override
     def transform_response(self, data: Json, x: Exchange) -> Json:
         return transform_completion(data, x)
 
+    @override
     def transform_stream(self, x: Exchange) -> ChatStream:
         return ChatStream(x)
 
     # ------------------------------------------------------------ asking again
 
+    @override
     def script(self, request: Request, x: Exchange) -> Script | None:
         """Only where an answer may have to be asked for again: a forced call, or a schema StepFun does not enforce."""
         body = as_dict(request.json) or {}
@@ -251,8 +262,8 @@ class ChatCompletions(PlainEndpoint):
         if total is not None:
             data["usage"] = total
         miss = _miss(data, x)
-        forced = cast("Tools", x.notes["tools"]).forced
-        if miss is not None and forced is not None and _no_call(data):
+        tools = cast("Tools", x.notes["tools"])
+        if miss is not None and tools.forced is not None and _no_call(data, tools):
             x.notes["forced_missed"] = True
         elif miss is not None:
             x.change("drop", "response_format", "json_schema", None, f"the answer does not fit: {miss}", loses=True)
@@ -285,16 +296,22 @@ def _may_miss(body: Dict, x: Exchange) -> bool:
         return False
     probe = Exchange(x.endpoint, x.settings, x.catalog)
     try:
-        resolve_model(probe, body.get("model"))
+        resolve_model(probe, str(body.get("model")))
     except Refusal:
         return False
     return probe.model is not None and not probe.model.json_schema
 
 
-def _no_call(data: Dict) -> bool:
-    choices = [as_dict(choice) or {} for choice in as_list(data.get("choices"))]
-    messages = [as_dict(choice.get("message")) or {} for choice in choices]
-    return not any(message.get("tool_calls") or message.get("function_call") for message in messages)
+def _no_call(data: Dict, tools: Tools) -> bool:
+    """Whether no choice makes the call that was demanded: one of the named functions, or any where none is named."""
+    wanted = {tools.caller_name(name) for name in tools.forced or ()}
+    for choice in as_list(data.get("choices")):
+        message = as_dict((as_dict(choice) or {}).get("message")) or {}
+        calls = [*as_list(message.get("tool_calls")), {"function": message.get("function_call")}]
+        names = {call_key(as_dict(call) or {})[1] for call in calls} - {""}
+        if names & wanted if wanted else names:
+            return False
+    return True
 
 
 def _miss(data: Dict, x: Exchange) -> str | None:
@@ -304,7 +321,7 @@ def _miss(data: Dict, x: Exchange) -> str | None:
     if any(choice.get("finish_reason") in ("length", "content_filter") for choice in choices):
         return None  # cut off: asking again with the same cap would be cut off again
     if tools.forced is not None:
-        return "no tool was called" if _no_call(data) else None
+        return "the demanded tool was not called" if _no_call(data, tools) else None
     if x.notes.get("emulated_schema"):
         for choice in choices:
             message = as_dict(choice.get("message")) or {}

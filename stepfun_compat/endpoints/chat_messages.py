@@ -7,9 +7,12 @@ import binascii
 import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ..exchange import Exchange, Json, Refusal
+
+if TYPE_CHECKING:
+    from ..reasoning import ReasoningCache
 
 # What an assistant message may be replayed with (api 4.1); the rest of a dumped ChatCompletionMessage stays here.
 _REPLAYED = frozenset({"role", "content", "tool_calls", "reasoning_content"})
@@ -71,7 +74,10 @@ def translate_messages(messages: Json, x: Exchange, rename: Callable[[str], str]
     speakers = {
         row.get("name")
         for m in rows
-        if (row := _mapping(m)) is not None and row.get("role") == "user" and row.get("name")
+        if (row := _mapping(m)) is not None
+        and row.get("role") == "user"
+        and isinstance(row.get("name"), str)
+        and row["name"]
     }
     call_ids: list[str] = []
     out: list[Any] = []
@@ -140,9 +146,12 @@ def _translate_message(
                 )
             refusal = message.get("refusal")
             new = transcript if transcript is not None else (refusal if isinstance(refusal, str) else "")
-        if "tool_calls" in message and not message["tool_calls"]:
-            drops.add("tool_calls")
         drops -= edits.keys()
+        if not edits.get("tool_calls", message.get("tool_calls", True)):
+            drops.add("tool_calls")  # none were left, or there was only a null
+            edits.pop("tool_calls", None)
+        if message.get("reasoning_content", True) is None and "reasoning_content" not in edits:
+            drops.add("reasoning_content")
     elif role == "tool" and new is None:
         new = ""
     if new is not content or "content" not in message:
@@ -179,9 +188,9 @@ def _flat_content(content: Json, where: str, role: str, x: Exchange) -> Json:
         if isinstance(part, str):
             texts.append(part)
         elif row is not None and kind in ("text", "input_text", "output_text"):
-            texts.append(str(row.get("text", "")))
+            texts.append(str(row.get("text") or ""))
         elif row is not None and kind == "refusal":
-            texts.append(str(row.get("refusal", "")))
+            texts.append(str(row.get("refusal") or ""))
         else:
             raise Refusal(
                 f"{where}.content has a part of type {kind!r}, but StepFun takes only text in a {role} message. "
@@ -289,6 +298,11 @@ def _assistant(
     if isinstance(reasoning, str) and message.get("reasoning_content") != reasoning:
         # both spellings hold the same text; sent twice it would be billed twice (api 4.1)
         edits["reasoning_content"] = reasoning
+    elif not reasoning and message.get("tool_calls") and x.notes.get("reasoning_cache") is not None:
+        found = _remembered(message, x.notes["reasoning_cache"])
+        if found is not None:
+            edits["reasoning_content"] = found
+            x.change("inject", f"{where}.reasoning_content", None, "remembered", "Settings.replay_reasoning is cache")
     legacy = _mapping(message.get("function_call"))
     calls = _parts(message.get("tool_calls"))
     if calls:
@@ -342,10 +356,40 @@ def _tool_call(call: Json, where: str, x: Exchange, rename: Callable[[str], str]
     }
 
 
+def same_arguments(arguments: str) -> str:
+    """Arguments in one spelling, so that a caller who parsed and wrote them again is still known."""
+    try:
+        return json.dumps(json.loads(arguments), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return arguments
+
+
+def call_key(call: Mapping[str, Any]) -> tuple[str, str, str]:
+    """(id, name, arguments) of a tool call in OpenAI's shape; a custom tool's input stands for its arguments."""
+    custom = _mapping(call.get("custom"))
+    function = custom if custom is not None else (_mapping(call.get("function")) or {})
+    arguments = function.get("input" if custom is not None else "arguments")
+    if not isinstance(arguments, str):
+        arguments = "" if arguments is None else json.dumps(arguments, ensure_ascii=False, default=str)
+    return str(call.get("id") or ""), str(function.get("name") or ""), arguments
+
+
+def _remembered(message: Mapping[str, Any], cache: ReasoningCache) -> str | None:
+    """The reasoning behind an assistant's calls, if every one of them is known and they were made in one answer."""
+    found: set[str | None] = set()
+    for call in _parts(message.get("tool_calls")) or ():
+        row = _mapping(call)
+        if row is None:
+            return None
+        id, name, arguments = call_key(row)
+        found.add(cache.get(id, name, same_arguments(arguments)))
+    return found.pop() if len(found) == 1 else None
+
+
 def repair_arguments(arguments: Json, where: str, x: Exchange) -> str:
     """Arguments as the JSON object in a string that StepFun insists on ("No filter named 'fromjson' found", api 3.3)."""
     if isinstance(arguments, Mapping):
-        fixed = json.dumps(cast("Json", arguments), ensure_ascii=False)
+        fixed = json.dumps(cast("Json", arguments), ensure_ascii=False, default=str)
         x.change("repair", where, "object", fixed, "arguments are a string")
         return fixed
     if arguments is None or (isinstance(arguments, str) and not arguments.strip()):
@@ -357,11 +401,9 @@ def repair_arguments(arguments: Json, where: str, x: Exchange) -> str:
         return fixed
     try:
         value: Json = json.loads(arguments)
-        if isinstance(value, str):
-            value = json.loads(value)  # encoded twice
-            encoded_twice = True
-        else:
-            encoded_twice = False
+        encoded_twice = isinstance(value, str)
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            value = json.loads(value)
     except (ValueError, RecursionError):
         x.change("repair", where, arguments, "{}", "the arguments are broken JSON, which StepFun refuses", loses=True)
         return "{}"

@@ -6,12 +6,15 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ..exchange import Exchange, Json
 from ..structured import strip_fences
-from .chat_messages import audio_id
+from .chat_messages import audio_id, call_key, same_arguments
 from .chat_tools import Tools
+
+if TYPE_CHECKING:
+    from ..reasoning import ReasoningCache
 
 Dict = dict[str, Any]
 
@@ -207,6 +210,10 @@ def transform_message(message: Dict, x: Exchange, tools: Tools) -> tuple[Dict, b
             message["function_call"] = functions[0].get("function")
         else:
             message["tool_calls"] = functions
+            reasoning = message.get("reasoning_content")
+            remember_reasoning(
+                x, [call_key(call) for call in functions], reasoning if isinstance(reasoning, str) else ""
+            )
     message.setdefault("content", None)
     message.setdefault("refusal", None)
     audio = as_dict(message.get("audio"))
@@ -217,6 +224,16 @@ def transform_message(message: Dict, x: Exchange, tools: Tools) -> tuple[Dict, b
         # StepFun keeps no audio, so the id never expires; 0 would read as expired (api 4.2)
         audio.setdefault("expires_at", 4102444800)
     return message, bool(functions)
+
+
+def remember_reasoning(x: Exchange, calls: Sequence[tuple[str, str, str]], reasoning: str) -> None:
+    """Keep the reasoning behind an answer's calls, (id, name, arguments) as the caller was given them, for a caller
+    that drops it from its history (opt-in; whether StepFun needs it back is unverified, api 11.20)."""
+    cache: ReasoningCache | None = x.notes.get("reasoning_cache")
+    if cache is None or not reasoning:
+        return
+    for id, name, arguments in calls:
+        cache.put(id, name, same_arguments(arguments), reasoning)
 
 
 def cut(text: str, tokens: int, cap: int) -> str:
@@ -261,7 +278,8 @@ def transform_completion(data: Json, x: Exchange) -> Dict:
 def finish_envelope(body: Dict, x: Exchange) -> None:
     """The fields around the choices: an id, a time and a model are always there."""
     if not isinstance(body.get("id"), str) or not body["id"]:
-        body["id"] = "chatcmpl-" + hashlib.sha256(repr(sorted(body)).encode()).hexdigest()[:24]
+        said = repr(body.get("choices")).encode("utf-8", "surrogatepass")
+        body["id"] = "chatcmpl-" + hashlib.sha256(said).hexdigest()[:24]
     if not isinstance(body.get("created"), int):
         body["created"] = 0
     if x.settings.echo_requested_model and x.requested_model:

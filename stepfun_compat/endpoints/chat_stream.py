@@ -20,20 +20,24 @@ from .chat_response import (
     finish_reason,
     is_built_in,
     new_call_id,
+    remember_reasoning,
 )
 from .chat_tools import Tools
 
 
 @dataclass
 class _Call:
-    """One tool call of a stream: its place in the caller's list and what has been told of it."""
+    """One tool call of a stream: its place in the caller's list, what has come of it and what has been told.
+
+    `wire_id` and `wire_name` are StepFun's; `id` is what the caller was or will be told, and stays.
+    """
 
     index: int
     id: str
-    name: str = ""
-    custom: bool = False
-    arguments: str = ""
     wire_id: str = ""
+    wire_name: str = ""
+    arguments: str = ""
+    told: bool = False
 
 
 @dataclass
@@ -46,9 +50,13 @@ class _Choice:
     by_id: dict[str, _Call] = field(default_factory=lambda: {})
     by_wire_index: dict[int, _Call] = field(default_factory=lambda: {})
     built_in: list[Dict] = field(default_factory=lambda: [])
+    built_in_ids: set[str] = field(default_factory=lambda: set())
+    in_built_in: bool = False
     length: int = 0
-    before_text: int | None = None
+    size: int = 0
+    text_tokens: int = 0
     cut: bool = False
+    reasoning: list[str] = field(default_factory=lambda: [])
     transcript: str = ""
     fences: FenceFilter | None = None
 
@@ -62,6 +70,7 @@ class ChatStream:
         self._choices: dict[int, _Choice] = {}
         self._usage: Dict | None = None
         self._tokens = 0
+        self._grown = 0
         self._include_usage = bool(x.notes.get("include_usage"))
         self._cap: int | None = x.notes.get("cap")
         self._json_text = bool(x.notes.get("json_text"))
@@ -82,10 +91,11 @@ class ChatStream:
         if body is None:
             raise UnexpectedBody("a chunk is not an object")
         usage = as_dict(body.get("usage"))
+        self._grown = 0
         if usage is not None:
             tokens = usage.get("completion_tokens")
             if isinstance(tokens, int):
-                self._tokens = tokens
+                self._tokens, self._grown = tokens, max(tokens - self._tokens, 0)
             if any(usage.values()):  # the first chunk may carry zeros (api 4.5, A)
                 self._usage = usage
         head = self._envelope(body)
@@ -111,8 +121,14 @@ class ChatStream:
         """What is owed at the end: usage, if it was asked for, in one chunk without choices."""
         out: list[Dict] = self._held
         self._held = []
-        unfinished = [index for index, state in self._choices.items() if state.finished is None]
+        unfinished = {index: state for index, state in self._choices.items() if state.finished is None}
         self.truncated = not self._choices or bool(unfinished)
+        for index, state in unfinished.items():
+            # what was held back is the caller's, although the stream broke off: nothing but the end is missing
+            delta: Dict = {}
+            self._owed(state, delta)
+            if delta and self._head is not None:
+                self._emit(out, self._head, index, delta)
         if not self.truncated:
             self._check_forced()
         if self._include_usage and self._usage is not None and self._head is not None:
@@ -171,7 +187,7 @@ class ChatStream:
         fragments = [row for entry in as_list(given.get("tool_calls")) if (row := as_dict(entry)) is not None]
         reason = choice.get("finish_reason") or None
         if isinstance(content, str) and content:
-            content = self._text(state, content)
+            content = self._text(state, content, reasoning if isinstance(reasoning, str) else "")
         if isinstance(content, str) and content:
             delta["content"] = content
         elif "role" in delta and isinstance(content, str) and not reasoning:
@@ -179,51 +195,23 @@ class ChatStream:
         if reasoning:
             delta.setdefault("content", None)
             delta["reasoning"] = delta["reasoning_content"] = reasoning
-            if state.before_text is None or not state.length:
-                state.before_text = self._tokens
-        for key in given:
-            if key not in _KNOWN:
-                delta[key] = given[key]
+            state.reasoning.append(str(reasoning))
+        for key, value in given.items():
+            if key not in _KNOWN and value is not None:
+                delta[key] = value
         audio = as_dict(given.get("audio"))
         if audio:
             state.transcript += str(audio.get("transcript") or "")
             delta["audio"] = audio
-        calls = [row for fragment in fragments if (row := self._call(state, fragment)) is not None]
-        if calls:
-            if self._tools.legacy:
-                delta["function_call"] = calls[0]["function"]
-            else:
-                delta["tool_calls"] = calls
-        if reason is None:
+        self._tell(delta, [entry for fragment in fragments for entry in self._call(state, fragment)])
+        if reason is None or state.finished is not None:  # a reason said twice is told once
             if delta:
                 self._emit(out, head, index, delta)
             return
         self._finish(state, reason, index, delta, head, out)
 
     def _finish(self, state: _Choice, reason: str, index: int, delta: Dict, head: Dict, out: list[Dict]) -> None:
-        tail = state.fences.close() if state.fences is not None else ""
-        if tail and not state.cut:
-            delta["content"] = (delta.get("content") or "") + tail
-        custom = [call for call in state.calls if call.custom]
-        if custom and not self._tools.legacy:
-            told = [
-                {
-                    "index": c.index,
-                    "id": c.id,
-                    "type": "custom",
-                    "custom": {"name": c.name, "input": custom_input(c.arguments)},
-                }
-                for c in custom
-            ]
-            delta["tool_calls"] = as_list(delta.get("tool_calls")) + told
-        if state.built_in:
-            delta["annotations"] = citations(state.built_in, state.length)
-        if state.transcript:
-            delta["audio"] = {
-                **(as_dict(delta.get("audio")) or {}),
-                "id": audio_id(state.transcript),
-                "expires_at": 4102444800,
-            }
+        self._owed(state, delta)
         if delta:
             self._emit(out, head, index, delta)
         final = finish_reason(reason, bool(state.calls), self._tools.legacy)
@@ -231,90 +219,185 @@ class ChatStream:
             final = "length"
         state.finished = final
         self._emit(out, head, index, {}, final)
+        self._remember(state)
 
-    def _text(self, state: _Choice, text: str) -> str:
+    def _owed(self, state: _Choice, delta: Dict) -> None:
+        """Put into the last delta of a choice what could not be told before."""
+        tail = state.fences.close() if state.fences is not None else ""
+        if tail and not state.cut:
+            delta["content"] = (delta.get("content") or "") + tail
+            state.length += len(tail)
+        told = [entry for call in state.calls for entry in self._start(call)]
+        told += [
+            {"index": call.index, "custom": {"input": custom_input(call.arguments)}}
+            for call in state.calls
+            if self._custom(call) and self._shown(call) and call.arguments
+        ]
+        self._tell(delta, told)
+        found = citations(state.built_in, state.length)
+        if found:
+            delta["annotations"] = found
+        if state.transcript:
+            delta["audio"] = {
+                **(as_dict(delta.get("audio")) or {}),
+                "id": audio_id(state.transcript),
+                "expires_at": 4102444800,
+            }
+
+    def _text(self, state: _Choice, text: str, reasoning: str) -> str:
         """Visible text up to the caller's cap, without a code fence where JSON was asked for."""
-        if state.before_text is None:
-            state.before_text = 0 if not state.length else state.before_text
         if state.cut:
             return ""
-        if self._cap is not None and self._tokens:
-            # StepFun counts tokens up to and including this chunk; what came before the text was reasoning
-            used = self._tokens - (state.before_text or 0)
-            if used > self._cap:
-                state.cut = True
-                return ""
         if state.fences is not None:
             text = state.fences.feed(text)
+        elif self._cap is not None:
+            text = self._capped(state, text, reasoning, self._cap)
         state.length += len(text)
         return text
 
+    def _capped(self, state: _Choice, text: str, reasoning: str, cap: int) -> str:
+        """The part of a piece of text that fits the cap, by the tokens StepFun reported for it: its usage counts up to
+        and including this chunk, and what chunks without text added was reasoning."""
+        before = state.text_tokens
+        state.size += len(text.encode("utf-8", "surrogatepass"))
+        used = before + round(self._grown * len(text) / (len(text) + len(reasoning)))
+        details = as_dict((self._usage or {}).get("completion_tokens_details")) or {}
+        reported = details.get("reasoning_tokens")
+        if isinstance(reported, int) and reported and self._grown:
+            used = min(used, max(self._tokens - reported, before))
+        state.text_tokens = used = min(used, state.size)  # a token is at least a byte of text
+        if used <= cap:
+            return text
+        state.cut = True
+        fits = len(text) * max(cap - before, 0) // max(used - before, 1)
+        return text[: fits if state.length else max(fits, 1)]
+
+    def _remember(self, state: _Choice) -> None:
+        if state.reasoning and not self._tools.legacy:
+            calls = [
+                (call.id, self._name(call), custom_input(call.arguments) if self._custom(call) else call.arguments)
+                for call in state.calls
+                if self._shown(call)
+            ]
+            remember_reasoning(self._x, calls, "".join(state.reasoning))
+
     # ------------------------------------------------------------ tool calls
 
-    def _call(self, state: _Choice, fragment: Dict) -> Dict | None:
-        """One fragment with an honest index; id, type and name only on the call's first."""
-        if is_built_in(fragment):
-            state.built_in.append(fragment)
-            return None
+    def _name(self, call: _Call) -> str:
+        return self._tools.caller_name(call.wire_name)
+
+    def _custom(self, call: _Call) -> bool:
+        return self._name(call) in self._tools.custom and not self._tools.legacy
+
+    def _shown(self, call: _Call) -> bool:
+        return call.index == 0 or not (self._tools.one_call or self._tools.legacy)
+
+    def _tell(self, delta: Dict, entries: list[Dict]) -> None:
+        """Add entries to a delta, one for a call: the SDK's accumulator takes the first list it meets as it is."""
+        if self._tools.legacy:
+            if entries:
+                delta["function_call"] = _joined(
+                    [as_dict(delta.get("function_call")), *(e["function"] for e in entries)]
+                )
+            return
+        merged: dict[int, Dict] = {entry["index"]: entry for entry in as_list(delta.get("tool_calls"))}
+        for entry in entries:
+            known = merged.get(entry["index"])
+            if known is None:
+                merged[entry["index"]] = entry
+                continue
+            for key in ("function", "custom"):
+                if key in entry:
+                    known[key] = _joined([as_dict(known.get(key)), entry[key]])
+        if merged:
+            delta["tool_calls"] = [merged[index] for index in sorted(merged)]
+
+    def _start(self, call: _Call) -> list[Dict]:
+        """The first entry of a call, with what has come of its arguments; nothing if it was told or is not shown."""
+        if call.told:
+            return []
+        call.told = True
+        if not self._shown(call):
+            return []
+        name = self._name(call)
+        if self._tools.legacy:
+            return [{"index": call.index, "function": {"name": name, "arguments": call.arguments}}]
+        if self._custom(call):
+            return [{"index": call.index, "id": call.id, "type": "custom", "custom": {"name": name, "input": ""}}]
+        function = {"name": name, "arguments": call.arguments}
+        return [{"index": call.index, "id": call.id, "type": "function", "function": function}]
+
+    def _call(self, state: _Choice, fragment: Dict) -> list[Dict]:
+        """One fragment with an honest index; id, type and name only on the call's first, which waits for the name."""
         function = as_dict(fragment.get("function")) or {}
-        call, first = self._slot(state, fragment, function)
+        if self._is_built_in(state, fragment, function):
+            state.built_in.append(fragment)
+            return []
         arguments = function.get("arguments")
         if arguments is None:
             arguments = ""
         elif not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
+        out: list[Dict] = []
+        call = self._slot(state, fragment, function, arguments)
         call.arguments += arguments
-        if call.custom or (self._tools.one_call and call.index > 0) or (self._tools.legacy and call.index > 0):
-            return None
-        if not first:
-            return {"index": call.index, "function": {"arguments": arguments}} if arguments else None
-        if self._tools.legacy:
-            return {"index": call.index, "function": {"name": call.name, "arguments": arguments}}
-        return {
-            "index": call.index,
-            "id": call.id,
-            "type": "function",
-            "function": {"name": call.name, "arguments": arguments},
-        }
+        if not call.told:
+            if call.wire_name:
+                for earlier in state.calls[: call.index + 1]:  # in order, or the caller's list would be
+                    out += self._start(earlier)
+        elif arguments and self._shown(call) and not self._custom(call):
+            out.append({"index": call.index, "function": {"arguments": arguments}})
+        return out
 
-    def _slot(self, state: _Choice, fragment: Dict, function: Dict) -> tuple[_Call, bool]:
-        """(the call a fragment belongs to, whether this is its first). By id, else by index, else by position: an id
-        decides, since indexes may be missing or all zero (api 4.5, lessons 21)."""
-        wire_id = fragment.get("id")
-        wire_id = wire_id if isinstance(wire_id, str) else ""
+    def _is_built_in(self, state: _Choice, fragment: Dict, function: Dict) -> bool:
+        """Whether a fragment is of a search StepFun ran itself; a later one may say no more than its id, or nothing."""
+        id = fragment.get("id")
+        named = bool(function.get("name")) or bool(id)
+        if is_built_in(fragment):
+            state.in_built_in = True
+            if isinstance(id, str) and id:
+                state.built_in_ids.add(id)
+            return True
+        if (isinstance(id, str) and id in state.built_in_ids) or (state.in_built_in and not named):
+            return True
+        state.in_built_in = False
+        return False
+
+    def _slot(self, state: _Choice, fragment: Dict, function: Dict, arguments: str) -> _Call:
+        """The call a fragment belongs to. By id, else by index, else by position: an id decides, since indexes may be
+        missing or all zero (api 4.5, lessons 21)."""
+        wire_id = _text_of(fragment.get("id"))
+        wire_name = _text_of(function.get("name"))
         wire_index = fragment.get("index")
         wire_index = wire_index if isinstance(wire_index, int) else None
-        name = function.get("name")
-        name = name if isinstance(name, str) else ""
-        if wire_id and wire_id in state.by_id:
-            return state.by_id[wire_id], False
-        if not wire_id:
+        call = state.by_id.get(wire_id) if wire_id else None
+        if call is None:
             known = state.by_wire_index.get(wire_index) if wire_index is not None else None
             if known is None and wire_index is None and state.calls:
-                last = state.calls[-1]
-                starts_anew = bool(name) and _complete(last.arguments)
-                known = None if starts_anew else last
-            if known is not None:
-                return known, False
-        caller_name = self._tools.caller_name(name)
-        call = _Call(
-            index=len(state.calls),
-            id=wire_id or new_call_id(len(state.calls), caller_name, self._head and self._head["id"]),
-            name=caller_name,
-            custom=caller_name in self._tools.custom,
-            wire_id=wire_id,
-        )
-        state.calls.append(call)
+                known = state.calls[-1]
+            if known is not None and not _starts_anew(known, wire_id, wire_name, arguments):
+                call = known
+        if call is None:
+            made = wire_id or new_call_id(len(state.calls), self._head and self._head["id"])
+            call = _Call(index=len(state.calls), id=made)
+            state.calls.append(call)
+        call.wire_name = call.wire_name or wire_name
         if wire_id:
+            if not call.wire_id and not call.told:
+                call.id = wire_id
+            call.wire_id = call.wire_id or wire_id
             state.by_id[wire_id] = call
         if wire_index is not None:
             state.by_wire_index[wire_index] = call
-        return call, True
+        return call
 
     def _check_forced(self) -> None:
         """A stream is never asked again: a forced call that did not come is said by the policy."""
         forced = self._tools.forced
-        if forced is None or any(state.calls for state in self._choices.values()):
+        if forced is None:
+            return
+        called = {call.wire_name for state in self._choices.values() for call in state.calls}
+        if called & set(forced) if forced else called:
             return
         self._x.notes["forced_missed"] = True
 
@@ -332,9 +415,32 @@ def _tells(row: Dict) -> bool:
     )
 
 
+def _text_of(value: Json) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _joined(pieces: Sequence[Dict | None]) -> Dict:
+    """Pieces of one function as one: its texts are put together."""
+    out: Dict = {}
+    for piece in pieces:
+        for key, value in (piece or {}).items():
+            out[key] = out[key] + value if key in ("arguments", "input") and key in out else out.get(key, value)
+    return out
+
+
+def _starts_anew(known: _Call, wire_id: str, wire_name: str, arguments: str) -> bool:
+    """Whether a fragment at a known call's place is another call's first: it brings its own id and name, or another
+    name, or more arguments where the known ones are whole."""
+    if wire_id and known.wire_id:
+        return bool(wire_name) or _complete(known.arguments)
+    if not wire_name or not known.wire_name:
+        return False
+    return wire_name != known.wire_name or (bool(arguments.strip()) and _complete(known.arguments))
+
+
 def _complete(arguments: str) -> bool:
     try:
         json.loads(arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
