@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+import anyio
 import openai
 from openai._compat import cached_property
 from typing_extensions import Self, override
@@ -25,6 +26,7 @@ from .catalog import default as default_catalog
 from .endpoints import table
 from .endpoints.base import PlainEndpoint, Reply, Request, Script
 from .endpoints.chat_response import UnexpectedBody
+from .endpoints.common import WAIT
 from .exchange import Exchange, Refusal
 from .extras import Extras, Shared
 from .rebound import Rebindable
@@ -347,6 +349,7 @@ class StepfunMixin:
 
     def _stepfun_equip(self, x: Exchange) -> None:
         """Give a new exchange what this client knows beyond its settings."""
+        x.notes["base_url"] = str(self._base_url)
         self._stepfun.shared.equip(x)
 
     def _stepfun_path(self, url: str) -> str | None:
@@ -410,9 +413,13 @@ class StepfunMixin:
             options.json_data = wire.json
             options.extra_json = None
             options.files = wire.files
-            if call.x.headers:
-                own: Any = _given(options.headers) or {}
-                options.headers = {**call.x.headers, **own}
+            # the endpoint's headers are the whole truth: one that turns a form into JSON also changes Content-Type.
+            # What the SDK marks as left out (Omit) is no text and is kept.
+            own: Any = _given(options.headers) or {}
+            sent = {**call.x.headers, **wire.headers}
+            if call.bare:  # a step's answer is ours to read, whatever form the caller wants in the end
+                sent = {k: v for k, v in sent.items() if k.lower() not in (_RAW.lower(), "____stainless_override_cast_to")}
+            options.headers = {**{k: v for k, v in own.items() if not isinstance(v, str)}, **sent}
         call.started = time.monotonic()
         request: Any = cast("Any", super())._build_request(options, **kwargs)
         request.extensions[EXTENSION] = call
@@ -633,6 +640,22 @@ class StepfunMixin:
         step.__dict__[_CALL] = inner
         return step
 
+    def _stepfun_pause(self, wire: Request, deadline: float | None) -> float:
+        """Seconds a script asks to wait.
+
+        Raises:
+            openai.APITimeoutError: the deadline would pass.
+        """
+        seconds = float(wire.json["seconds"])
+        if deadline is not None and time.monotonic() + seconds >= deadline:
+            raise openai.APITimeoutError(request=self._stepfun_family().Request("GET", str(self._base_url)))
+        return seconds
+
+    def _stepfun_partial(self, call: Call, error: Any) -> Any:
+        """An error of a call that takes several requests, with what is done and paid for."""
+        error.partial = call.x.notes.get("partial")
+        return error
+
     def _stepfun_deadline(self, options: Any) -> float | None:
         timeout = self.timeout if isinstance(options.timeout, openai.NotGiven) else options.timeout
         return (
@@ -663,9 +686,9 @@ class StepfunMixin:
         return call.endpoint.script(request, call.x)
 
     def _stepfun_bare_request(self, options: Any) -> Any:
-        probe = options.model_copy()
-        probe.__dict__[_CALL] = Call(Exchange("", self._stepfun.settings, default_catalog()), _PLAIN)
-        return self._build_request(probe)
+        """A request that is never sent, for an error that needs one: it asks for no key, not even OpenAI's admin key."""
+        url = str(cast("Any", self)._prepare_url(options.url))
+        return self._stepfun_family().Request(options.method.upper(), url)
 
 
 _PLAIN: Endpoint = PlainEndpoint()
@@ -729,7 +752,8 @@ class OpenAI(StepfunMixin, openai.OpenAI, metaclass=Rebindable):  # pyright: ign
                 return self._stepfun_run(call, script, cast_to, options, **kwargs)
             self._stepfun_translate(call, options)
         except Refusal as refusal:
-            raise self._stepfun_refused(refusal, self._stepfun_bare_request(options)) from None
+            error = self._stepfun_refused(refusal, self._stepfun_bare_request(options))
+            raise self._stepfun_partial(call, error) from None
         options.__dict__[_CALL] = call
         return cast("Any", super().request(cast_to, options, *args, **kwargs))
 
@@ -742,12 +766,19 @@ class OpenAI(StepfunMixin, openai.OpenAI, metaclass=Rebindable):  # pyright: ign
             while True:
                 call.reported = report(call.x, call.reported)
                 debug_body(call.x, wire.method, wire.path, wire.json)
+                if wire.method == WAIT:
+                    time.sleep(self._stepfun_pause(wire, deadline))
+                    wire = script.send(Reply(None))
+                    continue
                 step = self._stepfun_step(call, options, wire, deadline, retries)
                 response = super().request(self._stepfun_family().Response, step)
                 call.retries_taken += step.__dict__[_CALL].retries_taken
                 wire = script.send(self._stepfun_reply(call, response))
         except StopIteration as stop:
             reply: Reply = stop.value
+        except openai.APIError as error:
+            self._stepfun_partial(call, error)
+            raise
         except UnexpectedBody as error:
             raise openai.APIResponseValidationError(
                 response=response, body=response.text, message=str(error)
@@ -829,7 +860,8 @@ class AsyncOpenAI(StepfunMixin, openai.AsyncOpenAI, metaclass=Rebindable):  # py
                 return await self._stepfun_run(call, script, cast_to, options, **kwargs)
             self._stepfun_translate(call, options)
         except Refusal as refusal:
-            raise self._stepfun_refused(refusal, self._stepfun_bare_request(options)) from None
+            error = self._stepfun_refused(refusal, self._stepfun_bare_request(options))
+            raise self._stepfun_partial(call, error) from None
         options.__dict__[_CALL] = call
         return await super().request(cast_to, options, *args, **kwargs)
 
@@ -842,12 +874,19 @@ class AsyncOpenAI(StepfunMixin, openai.AsyncOpenAI, metaclass=Rebindable):  # py
             while True:
                 call.reported = report(call.x, call.reported)
                 debug_body(call.x, wire.method, wire.path, wire.json)
+                if wire.method == WAIT:
+                    await anyio.sleep(self._stepfun_pause(wire, deadline))
+                    wire = script.send(Reply(None))
+                    continue
                 step = self._stepfun_step(call, options, wire, deadline, retries)
                 response = await super().request(self._stepfun_family().Response, step)
                 call.retries_taken += step.__dict__[_CALL].retries_taken
                 wire = script.send(self._stepfun_reply(call, response))
         except StopIteration as stop:
             reply: Reply = stop.value
+        except openai.APIError as error:
+            self._stepfun_partial(call, error)
+            raise
         except UnexpectedBody as error:
             raise openai.APIResponseValidationError(
                 response=response, body=response.text, message=str(error)

@@ -17,7 +17,7 @@ class Shared:
     """One per family of copies: statistics, remembered reasoning, stores."""
 
     def __init__(self, settings: Settings) -> None:
-        self.prompt_cache = PromptCacheStats()
+        self.prompt_cache = PromptCacheStats(settings.region)
         self.reasoning = None
         if settings.replay_reasoning == "cache":
             from .reasoning import ReasoningCache
@@ -31,7 +31,7 @@ class Shared:
 
     def record(self, x: Exchange, data: Json) -> None:
         """Count what an answer reports of the prompt cache."""
-        if x.endpoint != "chat.completions" or not isinstance(data, Mapping):
+        if x.endpoint not in ("chat.completions", "completions") or not isinstance(data, Mapping):
             return
         usage: Any = cast("Mapping[str, Any]", data).get("usage")
         if isinstance(usage, Mapping) and x.model_id:
