@@ -6,7 +6,12 @@ import asyncio
 import json
 
 MODEL = "step-3.7-flash"
-USAGE = {"prompt_tokens": 591, "completion_tokens": 120, "total_tokens": 711, "prompt_tokens_details": {"cached_tokens": 512}}
+USAGE = {
+    "prompt_tokens": 591,
+    "completion_tokens": 120,
+    "total_tokens": 711,
+    "prompt_tokens_details": {"cached_tokens": 512},
+}
 COMPLETION = {
     "id": "e2eb4b00d2c226517de3882f17d9664b.ffead889783a0bcd8d2bd17ea4d4c2af",
     "object": "chat.completion",
@@ -58,7 +63,9 @@ async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
             await reader.readexactly(length)
             if hold:
                 events = stream(1)
-                writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 100000\r\n\r\n" + events[0])
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 100000\r\n\r\n" + events[0]
+                )
                 await writer.drain()
                 await reader.read()
                 return

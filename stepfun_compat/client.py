@@ -418,7 +418,9 @@ class StepfunMixin:
             own: Any = _given(options.headers) or {}
             sent = {**call.x.headers, **wire.headers}
             if call.bare:  # a step's answer is ours to read, whatever form the caller wants in the end
-                sent = {k: v for k, v in sent.items() if k.lower() not in (_RAW.lower(), "____stainless_override_cast_to")}
+                sent = {
+                    k: v for k, v in sent.items() if k.lower() not in (_RAW.lower(), "____stainless_override_cast_to")
+                }
             options.headers = {**{k: v for k, v in own.items() if not isinstance(v, str)}, **sent}
         call.started = time.monotonic()
         request: Any = cast("Any", super())._build_request(options, **kwargs)

@@ -30,7 +30,7 @@ def _guarded_beta(cls: type) -> type:
     def realtime(self: Any) -> Any:
         return guard(stock.func(self) if hasattr(stock, "func") else stock.__get__(self), self._client)
 
-    made = cached_property(realtime)
+    made: Any = cached_property(realtime)
     made.__set_name__(cls, "realtime")
     return type(
         cls.__name__, (cls,), {"realtime": made, "__module__": cls.__module__, "__qualname__": cls.__qualname__}
@@ -39,6 +39,7 @@ def _guarded_beta(cls: type) -> type:
 
 def guard_beta(beta: Any) -> Any:
     """Let `beta.realtime.connect` pass through the gate, without importing it before it is used."""
-    if "realtime" in vars(type(beta)):
-        beta.__class__ = _guarded_beta(type(beta))
+    cls: type = beta.__class__
+    if "realtime" in vars(cls):
+        beta.__class__ = _guarded_beta(cls)
     return beta

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, cast
 
 from .exchange import Json
@@ -50,16 +51,16 @@ def problem(text: str | None, schema: Mapping[str, Any]) -> str | None:
     except (ValueError, RecursionError) as error:
         return f"the answer is not JSON ({error})"
     try:
-        import jsonschema
+        jsonschema: Any = import_module("jsonschema")
     except ImportError:
         return (
             None
             if isinstance(value, dict) or schema.get("type") not in (None, "object")
             else "the answer is not a JSON object"
         )
-    validator: Any = jsonschema.validators.validator_for(dict(schema))  # pyright: ignore[reportUnknownMemberType]
+    validator: Any = jsonschema.validators.validator_for(dict(schema))
     try:
-        first: Any = jsonschema.exceptions.best_match(validator(dict(schema)).iter_errors(value))  # pyright: ignore[reportUnknownMemberType]
+        first: Any = jsonschema.exceptions.best_match(validator(dict(schema)).iter_errors(value))
     except Exception:
         return None  # a schema the validator cannot read is no proof against the answer
     if first is None:

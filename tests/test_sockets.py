@@ -32,9 +32,9 @@ def connected(monkeypatch: pytest.MonkeyPatch, client: Any, **arguments: Any) ->
     except ImportError:
         pass
     else:
-        for name, value in list(vars(wrapper).items()):
+        for name in list(vars(wrapper)):
             if name.lower().endswith("connect") and not name.lower().startswith(("async", "_async")):
-                monkeypatch.setattr(wrapper, name, connect if not isinstance(value, type) else connect)
+                monkeypatch.setattr(wrapper, name, connect)
     with pytest.raises(ConnectionRefusedError):
         realtime(client).connect(**arguments).enter()
     return seen[0]

@@ -18,20 +18,22 @@ Answers are a function of the request: the same request gets the same answer, un
 by the same rules, the first that fits:
 
 1. A scripted reply, if one is queued.
-2. Function calls, when functions are given and the last user message (or an instruction after it) asks for them:
-   - it names a function (`get_weather`, also "get weather"), or a system message demands one ("You must call the
-     function get_weather"); all functions named are called at once, or one after another if the message says "then";
-   - it demands or asks for some tool without a name ("You must call one of the functions", "use the tool");
+2. Function calls, when functions are given and the question (the last user message) asks for them:
+   - an order put in after the question and the results names one: "You must call the function get_weather";
+   - the question names a function (`get_weather`, also "get weather"), or a system message says it must always be
+     called; all functions named are called at once, or one after another if the question says "then";
    - else its words overlap with a function: a word of the name counts 3, of a parameter 2, of the description 1.5, and
-     3 are enough. The best function wins; a further one joins if it matches by another word of its name.
-   "Do not call any tools" is obeyed. If the one function takes one string and the message names several things ("Paris
-   and Tokyo"), there is a call for each. A call already made since the last user message, with the same arguments, is
-   not repeated, so agent loops end, except when an instruction after the results demands a call again.
-   A function that delivers the final result (`final_result`, `final_answer`, `submit_…`, or so described) waits until
-   nothing else is to be called, and is then always called.
+     3 are enough. The best function wins; a further one joins if it matches by another word of its name;
+   - else an order or the question wants some tool ("You must call one of the available tools", "use a tool"): the first.
+   "Do not call any tools" is obeyed. If the one function takes one string and the question names several things ("Paris
+   and Tokyo"), there is a call for each. A call already made since the question, with the same arguments, is not
+   repeated, so agent loops end. A function that delivers the final result (`final_result`, `final_answer`, `submit_…`,
+   or so described) waits until nothing else is to be called, and is then always called. An order without a name after
+   the results goes to a function not called yet, if there is one. A later user message that is nothing but an order
+   ("Call one of the tools now") is not a question of its own.
 3. With a JSON Schema in `response_format` (or `text.format`): that schema, filled. In JSON mode, or if a system message
    or the question contains a JSON Schema: that one, filled; fenced with ```json when JSON mode is off. JSON mode without
-   a schema: `{"answer": …}`.
+   a schema: an object like the example in the prompt, or with the keys it lists, else `{"answer": …}`.
 4. After tool results: "Here is what I found: " and the results.
 5. The last user message, word for word. Pictures, videos and sounds in it read ` [image]`, ` [video]`, ` [audio]`.
 
@@ -41,7 +43,8 @@ the first enum value, the default, an example of the format or pattern, the smal
 properties are filled; recursion ends in null, an empty list, or leaving the optional property out.
 
 The web_search tool searches when the question contains "?", search, find, latest, news, today, current, now or recent;
-retrieval answers with the text of the store's files.
+retrieval answers with the text of the store's files. Recognised speech
+is the next scripted reply, else a sentence about the sound.
 
 What it costs
 -------------

@@ -188,22 +188,21 @@ _STOP_WORDS = frozenset(
 )
 _FINAL_NAME = re.compile(r"final_?(result|answer|output|response)|^(submit|respond|final)(_|$)", re.IGNORECASE)
 _FINAL_TEXT = re.compile(r"\bfinal (result|answer|output|response)\b|ends this conversation", re.IGNORECASE)
-_DEMAND = re.compile(
-    r"\b(?:must|have to|has to|need to|required to|shall|always)\b[^.\n]{0,60}\b(?:call|use|invoke|respond with|reply with)\b"
-    r"|\b(?:respond|reply|answer) only (?:with|by)\b[^.\n]{0,30}\b(?:call|calling)",
+# Somebody tells the model to call something: "You must answer by calling one of the available tools."
+_ORDER = re.compile(
+    r"\b(?:call|calling|use|using|invoke|invoking|run|try)\b[^.\n]{0,60}\b(?:tool|function)s?\b"
+    r"|\b(?:must|have to|has to|need to|required to|shall|always)\b[^.\n]{0,60}\b(?:call|calling|use|using|invoke)\b"
+    r"|\b(?:function|tool) call\b|调用|使用工具",
     re.IGNORECASE,
 )
-_DEMAND_ANY = re.compile(
-    r"(?:\b(?:must|have to|need to|required to|shall|always)\b[^.\n]{0,60}\b(?:call|use|invoke)\b[^.\n]{0,60}\b(?:tool|function)s?\b"
-    r"|\b(?:respond|reply|answer) only (?:with|by)\b[^.\n]{0,30}\b(?:function|tool) call)",
-    re.IGNORECASE,
-)
-_ASKED = re.compile(r"\b(?:call|use|invoke|run|try)\b[^.\n]{0,40}\b(?:tool|function)s?\b|调用|使用工具", re.IGNORECASE)
+_ALWAYS = re.compile(r"\b(?:must|have to|has to|need to|required to|shall|always)\b", re.IGNORECASE)
 _REFUSED = re.compile(
-    r"\b(?:do not|don't|don’t|never|without|no)\b[^.\n]{0,40}\b(?:call|calling|use|using|invoke|invoking|tool|function)\b"
-    r"[^.\n]{0,30}\b(?:tool|function)s?\b|\bwithout tools\b|不要调用",
+    r"\b(?:do not|don't|don’t|never|without|no need to)\b[^.\n]{0,40}\b(?:call|calling|use|using|invoke|invoking|tool|function)\b"
+    r"[^.\n]{0,30}\b(?:tool|function)s?\b|\bwithout (?:any )?tools\b|不要调用",
     re.IGNORECASE,
 )
+# What else stands in a message that only gives such an order.
+_ABOUT_TEXT = re.compile(r"\b(?:text|prose|words|instead|now|please)\b", re.IGNORECASE)
 _ORDERED = re.compile(r"\b(?:then|afterwards|after that|one at a time|step by step)\b|然后|再", re.IGNORECASE)
 _TWO_OF = re.compile(r"\b(?:and|or|vs|versus|,)\b|[,、和与及]", re.IGNORECASE)
 
@@ -221,6 +220,7 @@ def answer(talk: Conversation) -> Reply:
         return Reply(content=json.dumps(fill(talk.schema, evidence), ensure_ascii=False))
     schema = _schema_in_prompt(talk.turns, last)
     if talk.json_mode:
+        schema = schema or _sample_in_prompt(talk.turns, last)
         value = fill(schema, evidence) if schema is not None else {"answer": results[-1] if results else asked}
         return Reply(content=json.dumps(value if is_object(value) else {"value": value}, ensure_ascii=False))
     if schema is not None:
@@ -237,26 +237,34 @@ def _echo(turns: Sequence[Turn], last: int) -> str:
     return next((turn.text for turn in reversed(turns) if turn.text), "OK")
 
 
+def _sentences(text: str) -> list[str]:
+    return [part for part in re.split(r"(?<=[.!?;。！？；])\s*(?=\S)|\n+", text) if part.strip(" .;")]
+
+
+def _orders(text: str) -> list[str]:
+    """The sentences that tell the model to call a function."""
+    return [part for part in _sentences(text) if _ORDER.search(part) and not _REFUSED.search(part)]
+
+
+def _only_orders(text: str) -> bool:
+    """Whether a message is nothing but such an order, so that it is no question of its own."""
+    parts = _sentences(text)
+    return bool(_orders(text)) and all(_ORDER.search(part) or _ABOUT_TEXT.search(part) for part in parts)
+
+
 def _last_user(turns: Sequence[Turn]) -> int:
-    """The last real user message: one that is not an instruction put in behind tool results."""
+    """The last real question: a later user message that only orders a call belongs to it."""
     spoken = [place for place, turn in enumerate(turns) if turn.role == "user"]
-    for place in reversed(spoken):
-        follows_tool = place > 0 and turns[place - 1].role == "tool"
-        if not (follows_tool and _DEMAND.search(turns[place].text)) and not (
-            len(spoken) > 1 and place > 0 and turns[place - 1].role == "user" and _DEMAND.search(turns[place].text)
-        ):
+    for place in reversed(spoken[1:]):
+        if not _only_orders(turns[place].text):
             return place
-    return spoken[-1] if spoken else -1
+    return spoken[0] if spoken else -1
 
 
-def _trailing(turns: Sequence[Turn]) -> list[Turn]:
-    """What was said after the last answer or tool result."""
-    kept: list[Turn] = []
-    for turn in reversed(turns):
-        if turn.role in ("assistant", "tool"):
-            break
-        kept.append(turn)
-    return kept[::-1]
+def _fresh(turns: Sequence[Turn], last: int) -> str:
+    """Orders that were put in after the question and after the last result."""
+    start = max([last, *(place for place, turn in enumerate(turns) if turn.role == "tool")])
+    return "\n".join(turn.text for turn in turns[start + 1 :] if turn.role not in ("assistant", "tool"))
 
 
 def _asked_text(turns: Sequence[Turn]) -> str:
@@ -282,6 +290,40 @@ def _schema_in_prompt(turns: Sequence[Turn], last: int) -> Object | None:
     return None
 
 
+_KEYS = re.compile(
+    r"\b(?:keys?|fields?|properties|attributes)\b[^\n:]{0,20}?:?\s*((?:[`\"']?\w+[`\"']?(?:\s*\([^)]*\))?(?:\s*,\s*(?:and\s+)?|\s+and\s+))*"
+    r"[`\"']?\w+[`\"']?)",
+    re.IGNORECASE,
+)
+
+
+def _sample_in_prompt(turns: Sequence[Turn], last: int) -> Object | None:
+    """A schema made of an example object in the prompt, or of keys it lists ("with the keys name and age")."""
+    for place, turn in reversed(list(enumerate(turns))):
+        if turn.role in ("assistant", "tool") or (turn.role == "user" and place < last):
+            continue
+        for item in json_objects(turn.text):
+            if item:
+                return _schema_of(item)
+        match = _KEYS.search(turn.text)
+        if match is not None:
+            keys = re.findall(r"\w+", re.sub(r"\([^)]*\)|\band\b", " ", match.group(1)))
+            return {"type": "object", "properties": {key: {"type": "string"} for key in keys}}
+    return None
+
+
+def _schema_of(value: object) -> Object:
+    if is_object(value):
+        return {"type": "object", "properties": {key: _schema_of(item) for key, item in value.items()}}
+    if is_array(value):
+        return {"type": "array", "items": _schema_of(value[0]) if value else {"type": "string"}}
+    if isinstance(value, bool):
+        return {"type": "boolean"}
+    if isinstance(value, int):
+        return {"type": "integer"}
+    return {"type": "number"} if isinstance(value, float) else {"type": "string"}
+
+
 # -- tools -------------------------------------------------------------------------------------------------------
 
 
@@ -291,57 +333,64 @@ def choose_calls(talk: Conversation) -> list[Call]:
         return []
     last = _last_user(talk.turns)
     asked = _asked_text(talk.turns)
-    trailing = _trailing(talk.turns)
-    fresh = "\n".join(turn.text for turn in trailing if turn.text != asked)
-    standing = "\n".join(turn.text for turn in talk.turns if turn.role not in ("user", "assistant", "tool"))
-    said = f"{asked}\n{fresh}"
-    demanded = _DEMAND.search(said) is not None or _DEMAND.search(standing) is not None
-    if _REFUSED.search(said) and not _DEMAND.search(fresh):
+    fresh = _fresh(talk.turns, last)
+    standing = "\n".join(
+        turn.text for turn in talk.turns[: max(0, last)] if turn.role not in ("user", "assistant", "tool")
+    )
+    ordered = bool(_orders(fresh))
+    if not ordered and (_REFUSED.search(asked) or _REFUSED.search(fresh)):
         return []
     done = [call for turn in talk.turns[last + 1 :] for call in turn.calls]
     results = [turn.text for turn in talk.turns[last + 1 :] if turn.role == "tool"]
-    evidence = Evidence(*_without_demands(asked), *reversed(results))
+    question = _question(asked)
+    before, after = Evidence(question, *reversed(results)), Evidence(*reversed(results), question)
     finals = [item for item in talk.functions if _is_final(item)]
     workers = [item for item in talk.functions if not _is_final(item)]
 
-    wanted = _mentioned(workers, said)
-    if not wanted and demanded:
-        wanted = _mentioned(workers, "\n".join(_demands(standing)))
+    named = _named(talk.functions, "\n".join(_orders(fresh)))
+    if named:
+        return [call for item in named for call in _calls_of(item, before, question, len(named) == 1)]
+    wanted = _mentioned(workers, asked)
+    if not wanted:
+        wanted = _named(workers, "\n".join(part for part in _orders(standing) if _ALWAYS.search(part)))
     if not wanted and not done:
-        if len(workers) == 1 and (_ASKED.search(said) or _DEMAND_ANY.search(said)):
-            wanted = workers
-        else:
-            wanted = _overlapping(workers, asked)
-            if not wanted and workers and (_ASKED.search(said) or _DEMAND_ANY.search(said)):
-                wanted = workers[:1]
-    calls = [call for item in wanted for call in _calls_of(item, evidence, asked, len(wanted) == 1)]
+        wanted = _overlapping(workers, asked)
+        if workers and not wanted and (ordered or _orders(asked)):
+            wanted = workers[:1]
+    calls = [call for item in wanted for call in _calls_of(item, before, question, len(wanted) == 1)]
     open_calls = [call for call in calls if not _is_done(call, done)]
     if open_calls:
         return open_calls[:1] if len(wanted) > 1 and _ORDERED.search(asked) else open_calls
 
-    # Everything asked for is done. A demand that came after the results still wants a call.
-    named_final = _mentioned(finals, said)
-    if finals and (named_final or not _mentioned(workers, fresh)):
-        chosen = named_final or _overlapping(finals, asked) or finals
-        return [_call(chosen[0], Evidence(*reversed(results), *_without_demands(asked)))]
-    if _DEMAND.search(fresh):
-        forced = _mentioned(talk.functions, fresh)
-        if not forced and _DEMAND_ANY.search(fresh):
-            called = {call.name for call in done}
-            forced = [item for item in talk.functions if item.name not in called] or list(talk.functions)
-        if forced:
-            return [_call(forced[0], Evidence(*reversed(results), *_without_demands(asked)))]
+    # Everything asked for is done.
+    if finals:
+        return [_call((_mentioned(finals, asked) or _overlapping(finals, asked) or finals)[0], after)]
+    if ordered:  # an order after the results still wants a call: of what was not called yet, if there is such a thing
+        called = {call.name for call in done}
+        rest = [item for item in talk.functions if item.name not in called] or list(talk.functions)
+        return [_call((_overlapping(rest, asked) or rest)[0], after)]
     return []
 
 
-def _demands(text: str) -> list[str]:
-    return [line for line in re.split(r"(?<=[.!?])\s+|\n", text) if _DEMAND.search(line)]
+def _question(text: str) -> str:
+    """The question without sentences that only say what to call: they are no evidence for arguments."""
+    kept = " ".join(part for part in _sentences(text) if not (_ORDER.search(part) and _ALWAYS.search(part)))
+    return kept if kept.strip() else text
 
 
-def _without_demands(text: str) -> list[str]:
-    """The question without sentences that only tell which function to call, which are no evidence for arguments."""
-    kept = " ".join(line for line in re.split(r"(?<=[.!?])\s+(?=[A-Z])|\n", text) if not _DEMAND_ANY.search(line))
-    return [kept if kept.strip() else text]
+def _named(functions: Sequence[Function], text: str) -> list[Function]:
+    """The functions that an order names as such: "the function x", "call x", `x`."""
+    found: list[tuple[int, Function]] = []
+    for item in functions:
+        name = re.escape(item.name)
+        match = re.search(
+            rf"\b(?:functions?|tools?|call|calling|use|using|invoke|invoking)\s+(?:the\s+)?[`\"']?{name}(?![\w-])"
+            rf"|[`\"']{name}[`\"']|(?<![\w-]){name}\s+(?:function|tool)\b",
+            text,
+        )
+        if match is not None:
+            found.append((match.start(), item))
+    return [item for _, item in sorted(found, key=lambda pair: pair[0])]
 
 
 def _is_final(item: Function) -> bool:

@@ -66,7 +66,8 @@ class _Filler:
         self.root = root
         self.evidence = evidence
         self._numbers = evidence.numbers()
-        self._strings: dict[str, int] = {}
+        self._taken = 0
+        self._keys = _property_names(root)
 
     def value(self, schema: object, name: str, path: tuple[str, ...], index: int) -> Any:
         """`path` holds the `$ref`s on the way here; `index` tells the items of one array apart."""
@@ -332,15 +333,15 @@ class _Filler:
             candidates = [item for item in candidates if _fits(item, str(form))]
             candidates.append(_FORMATS[str(form)])
         else:
-            things = evidence.names()
-            quotes = evidence.quoted()
+            things = [item for item in evidence.names() if item not in self._keys]
+            quotes = [item for item in evidence.quoted() if item not in self._keys]
             whole = evidence.text.strip()
             default = rule.get("default")
             if set(words) & _FREE_TEXT:
                 candidates += [*quotes[:1], whole]
             else:
-                taken = self._strings.get("", 0)
-                self._strings[""] = taken + (0 if candidates else 1)
+                taken = self._taken
+                self._taken += 0 if candidates else 1
                 ordered = quotes + things
                 if not candidates and ordered:
                     chosen = ordered[(taken if index == 0 else index) % len(ordered)]
@@ -358,6 +359,20 @@ class _Filler:
             made = from_pattern(pattern)
             return made if made is not None else candidates[0]
         return candidates[0]
+
+
+def _property_names(schema: object) -> frozenset[str]:
+    """Every key the schema speaks of: quoted in a prompt it is a key, not a value."""
+    found: set[str] = set()
+    waiting: list[object] = [schema]
+    while waiting:
+        item = waiting.pop()
+        if is_object(item):
+            found |= set(as_object(item.get("properties")))
+            waiting += item.values()
+        elif is_array(item):
+            waiting += item
+    return frozenset(found)
 
 
 def _guess(rule: Object) -> str:

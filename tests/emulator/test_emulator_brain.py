@@ -142,6 +142,49 @@ def test_a_demand_repeated_after_results_goes_to_the_tool_not_yet_used() -> None
     assert [name for name, _ in calls(ask(*turns, tools=[WEATHER, report]))] == ["CityReport"]
 
 
+def test_an_order_after_a_wordy_answer_still_belongs_to_the_question() -> None:
+    report = function("City", "A city and its weather", name=TEXT)
+    turns = [
+        *after("What is the weather in Paris?", (Call("get_weather", '{"city": "Paris"}'), "sunny")),
+        Turn("system", "You must answer by calling one of the available tools. Do not answer in text."),
+        Turn("assistant", "It is sunny."),
+        Turn("user", "That was text. Call one of the available tools now; do not answer in text."),
+    ]
+    assert calls(ask(*turns, tools=[WEATHER, report])) == [("City", {"name": "Paris"})]
+    assert [name for name, _ in calls(ask(*turns[:-2], tools=[WEATHER, report]))] == ["City"]
+
+
+def test_a_named_order_repeats_a_call_when_it_has_to() -> None:
+    turns = after("Weather in Paris?", (Call("get_weather", '{"city": "Paris"}'), "sunny"))
+    order = Turn("system", "You must answer by calling the function get_weather. Do not answer in text.")
+    assert calls(ask(*turns, order, tools=[WEATHER, TIME])) == [("get_weather", {"city": "Paris"})]
+    assert ask(*turns, tools=[WEATHER, TIME]).calls == ()
+
+
+def test_a_standing_order_is_met_once() -> None:
+    order = Turn("system", "You must always call the get_time function first.")
+    first = ask(order, Turn("user", "hello"), tools=[WEATHER, TIME])
+    assert [call.name for call in first.calls] == ["get_time"]
+    turns = [order, *after("hello", (first.calls[0], "noon"))]
+    assert ask(*turns, tools=[WEATHER, TIME]).content == "Here is what I found: noon"
+
+
+def test_json_mode_follows_an_example_or_a_list_of_keys() -> None:
+    example = Turn("system", 'Answer in JSON like {"name": "x", "age": 1, "tags": ["a"]}')
+    assert json.loads(ask(example, Turn("user", "Ann is 33"), json_mode=True).content) == {
+        "name": "Ann",
+        "age": 33,
+        "tags": ["Ann"],
+    }
+    listed = Turn("system", "Reply in JSON with the keys name, city and email.")
+    assert set(json.loads(ask(listed, Turn("user", "Ann"), json_mode=True).content)) == {"name", "city", "email"}
+
+
+def test_quoted_keys_are_no_values() -> None:
+    schema = {"type": "object", "properties": {"name": TEXT, "temperature": {"type": "integer"}}}
+    assert fill(schema, Evidence('Paris at 21, as {"name", "temperature"}')) == {"name": "Paris", "temperature": 21}
+
+
 def test_chinese_questions_find_their_tool() -> None:
     tool = function("get_weather", "查询城市的天气", city=TEXT)
     assert calls(ask("北京的天气怎么样？", tools=[tool])) == [("get_weather", {"city": "北京"})]
