@@ -357,8 +357,7 @@ def choose_calls(talk: Conversation) -> list[Call]:
         wanted = _overlapping(workers, asked)
         if workers and not wanted and (ordered or _orders(asked)):
             wanted = workers[:1]
-    calls = [call for item in wanted for call in _calls_of(item, before, question, len(wanted) == 1)]
-    open_calls = [call for call in calls if not _is_done(call, done)]
+    open_calls = [call for item in wanted for call in _open_calls(item, question, before, done, len(wanted) == 1)]
     if open_calls:
         return open_calls[:1] if len(wanted) > 1 and _ORDERED.search(asked) else open_calls
 
@@ -450,7 +449,19 @@ def _properties(item: Function) -> Object:
     return value if is_object(value) else {}
 
 
+def _open_calls(item: Function, question: str, evidence: Evidence, done: Sequence[Call], alone: bool) -> list[Call]:
+    """The calls of one function still to be made. What was planned from the question alone is made once, so loops end."""
+    planned = _calls_of(item, Evidence(question), question, alone)
+    made = [call for call in done if call.name == item.name]
+    if not made:
+        return _calls_of(item, evidence, question, alone)
+    if len(made) >= len(planned):
+        return []
+    return [call for call in planned if not _is_done(call, made)]
+
+
 def _call(item: Function, evidence: Evidence) -> Call:
+    evidence = evidence.ignoring(frozenset({*words_of(item.name), item.name.lower()}))
     value: Any = fill(item.parameters, evidence) if item.parameters else {}
     return Call(item.name, json.dumps(value if is_object(value) else {}, ensure_ascii=False))
 
@@ -463,8 +474,8 @@ def _calls_of(item: Function, evidence: Evidence, asked: str, alone: bool) -> li
     if alone and len(needed) == 1 and _TWO_OF.search(asked):
         rule = properties.get(needed[0])
         plain = is_object(rule) and rule.get("type") == "string" and not {"enum", "format", "pattern"} & set(rule)
-        own = set(words_of(item.name)) | {item.name.lower()}
-        things = [name for name in evidence.names(frozenset(own)) if name.lower() not in own]
+        own = frozenset({*words_of(item.name), item.name.lower()})
+        things = evidence.ignoring(own).names()
         if plain and len(things) > 1 and not evidence.quoted():
             first = parse_object(_call(item, evidence).arguments) or {}
             return [

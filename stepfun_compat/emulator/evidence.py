@@ -195,12 +195,17 @@ def words_of(name: str) -> list[str]:
 class Evidence:
     """One prompt to fill from. `texts` in order of trust: values are looked for in the first one first."""
 
-    def __init__(self, *texts: str) -> None:
+    def __init__(self, *texts: str, ignore: frozenset[str] = frozenset()) -> None:
+        self.ignore = ignore
         self.texts = [text for text in texts if text.strip()]
         self.text = "\n".join(self.texts)
         self._objects = [item for text in self.texts for item in json_objects(text) if not looks_like_schema(item)]
         self.spoken = [plain for plain in map(_without_json, self.texts) if plain.strip()]
         """The texts without the JSON objects in them, whose keys and quotes are no values."""
+
+    def ignoring(self, words: frozenset[str]) -> Evidence:
+        """The same prompt, where these words (in lower case) are no names of things."""
+        return Evidence(*self.texts, ignore=words)
 
     def named(self, name: str) -> Any:
         """The value of `name` in a JSON object of the prompt, or None."""
@@ -242,7 +247,7 @@ class Evidence:
     def dates(self) -> list[str]:
         return _DATE.findall(self.text)
 
-    def names(self, ignore: frozenset[str] = frozenset()) -> list[str]:
+    def names(self) -> list[str]:
         """Names of things: capitalised words, else what follows a preposition, else leading Chinese words."""
         found: list[str] = []
         for text in self.spoken:
@@ -253,7 +258,7 @@ class Evidence:
                     words.pop(0)
                 name = " ".join(words).rstrip(".")
                 name = re.sub(r"['’]s$", "", name)
-                if name and name.lower() not in ignore and not re.fullmatch(r"[A-Z]?", name):
+                if name and name.lower() not in self.ignore and not re.fullmatch(r"[A-Z]?", name):
                     found.append(name)
             if found:
                 break
