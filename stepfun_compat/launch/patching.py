@@ -55,7 +55,8 @@ def patch() -> None:
             if name.partition(".")[0] == "openai" and name not in _OPENAI_MODULES:
                 continue
             for attribute, value in list(vars(module).items()):
-                ours = OURS.get(value) if isinstance(value, type) else None
+                # type() and not isinstance(): asking a lazy proxy for its class would load what it stands for
+                ours = OURS.get(value) if issubclass(type(value), type) else None
                 if ours is not None:
                     _rebind(module, attribute, ours)
         loader = _module_client_loader()

@@ -41,7 +41,7 @@ def snapshot() -> dict[tuple[str, str], Any]:
         (name, attribute): value
         for name in ("openai", "openai._client", "openai.lib.azure")
         for attribute, value in list(vars(sys.modules[name]).items())
-        if isinstance(value, type) or attribute == "_load_client"
+        if issubclass(type(value), type) or attribute == "_load_client"
     }
 
 
