@@ -11,12 +11,13 @@ from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 from typing_extensions import override
 
-from . import admin, audio, chat, errors, faults, files, images, multipart, platform, responses
+from . import admin, audio, chat, errors, faults, files, images, multipart, platform, realtime, responses
 from .answers import Answer, Body, Event, Events, json_body, no_finish, text_body
 from .calls import Call, Channel, Endpoint
 from .config import EmulatorConfig
@@ -45,8 +46,12 @@ class EmulatorApp(Starlette):
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        sockets = [
+            WebSocketRoute("/v1/realtime", _socket(engine, "standard")),
+            WebSocketRoute("/step_plan/v1/realtime", _socket(engine, "plan")),
+        ]
         super().__init__(
-            routes=_routes(engine),
+            routes=[*_routes(engine), *sockets],
             exception_handlers={404: _not_found, 405: _not_found},
         )
         self.router.redirect_slashes = False
@@ -145,6 +150,38 @@ def _handler(engine: Engine, item: Endpoint, channel: Channel) -> Callable[[Requ
         return _Response(answer, sender, leave)
 
     return handle
+
+
+def _socket(engine: Engine, channel: Channel) -> Callable[[WebSocket], Awaitable[None]]:
+    """The realtime socket: refused with an ordinary HTTP answer before it opens, never after."""
+
+    async def handle(socket: WebSocket) -> None:
+        request = _recorded({**socket.scope, "method": "GET"}, b"")
+        engine.record(request)
+        leave: Callable[[], None] | None = None
+        try:
+            fault = engine.next_fault("GET", request.path, request.headers)
+            if fault is not None and fault.status is not None:
+                body = faults.error_object(fault) if fault.error else errors.for_status(fault.status)
+                await _deny(socket, request, fault.status, body)
+                return
+            call = Call(engine, request, {}, channel, _check_key(engine.config, request))
+            model = realtime.check(call, request.query.get("model"), list(socket.scope.get("subprotocols", [])))
+            leave = _enter(engine, channel)
+            request.status = 101
+            await realtime.talk(call, model, socket)
+        except ApiError as error:
+            await _deny(socket, request, error.status, error.body())
+        finally:
+            if leave is not None:
+                leave()
+
+    return handle
+
+
+async def _deny(socket: WebSocket, request: RecordedRequest, status: int, body: object) -> None:
+    request.status = status
+    await socket.send_denial_response(JSONResponse(body, status))
 
 
 def _enter(engine: Engine, channel: Channel) -> Callable[[], None]:

@@ -32,6 +32,7 @@ class Model:
 
 _VISION = frozenset({"text", "image", "video"})
 _AUDIO = frozenset({"text", "audio"})
+_UNSTATED = 65_536  # the windows of audio models are not in our facts
 _THREE = ("low", "medium", "high")
 
 _ROWS = (
@@ -61,15 +62,15 @@ _ROWS = (
     Model("step-3.5-flash-2603", "chat", 262_144, reasons=True, efforts=("low", "high"), json_schema=True, plan=True),
     Model("step-router-v1", "router", 1_000_000, reasons=True, standard=False, plan=True),
     Model("step-1o-turbo-vision", "chat", 32_768, _VISION),
-    Model("stepaudio-3-chat-preview", "audio_chat", 65_536, _AUDIO),
-    Model("stepaudio-2.5-chat", "audio_chat", 65_536, _AUDIO, plan=True),
-    Model("step-audio-2", "audio_chat", 65_536, _AUDIO, audio_out=True),
-    Model("step-audio-2-mini", "audio_chat", 65_536, _AUDIO, audio_out=True),
-    Model("step-audio-r1.1", "audio_chat", 65_536, _AUDIO, reasons=True, tools=False),
-    Model("step-audio-r1.5", "audio_chat", 65_536, _AUDIO, reasons=True, tools=False),
-    Model("step-1o-audio", "audio_chat", 65_536, _AUDIO, audio_out=True),
-    Model("stepaudio-3-realtime-preview", "realtime"),
-    Model("stepaudio-2.5-realtime", "realtime", plan=True),
+    Model("stepaudio-3-chat-preview", "audio_chat", _UNSTATED, _AUDIO),
+    Model("stepaudio-2.5-chat", "audio_chat", _UNSTATED, _AUDIO, plan=True),
+    Model("step-audio-2", "audio_chat", _UNSTATED, _AUDIO, audio_out=True),
+    Model("step-audio-2-mini", "audio_chat", _UNSTATED, _AUDIO, audio_out=True),
+    Model("step-audio-r1.1", "audio_chat", _UNSTATED, _AUDIO, reasons=True, tools=False),
+    Model("step-audio-r1.5", "audio_chat", _UNSTATED, _AUDIO, reasons=True, tools=False),
+    Model("step-1o-audio", "audio_chat", _UNSTATED, _AUDIO, audio_out=True),
+    Model("stepaudio-3-realtime-preview", "realtime", _UNSTATED),
+    Model("stepaudio-2.5-realtime", "realtime", _UNSTATED, plan=True),
     Model("stepaudio-3-tts", "tts"),
     Model("stepaudio-2.5-tts", "tts", plan=True),
     Model("step-tts-2", "tts", plan=True),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from importlib.util import find_spec
 from typing import Any
 
 import uvicorn
 from typing_extensions import override
+from uvicorn.config import WS_PROTOCOLS
 
 from . import faults
 from .app import EmulatorApp
@@ -231,9 +233,22 @@ def serve(
 def _uvicorn_server(config: EmulatorConfig | None, host: str, port: int, log_level: str) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
-            EmulatorApp(Engine(config)), host=host, port=port, log_level=log_level, lifespan="off", proxy_headers=False
+            EmulatorApp(Engine(config)),
+            host=host,
+            port=port,
+            log_level=log_level,
+            lifespan="off",
+            proxy_headers=False,
+            ws=_socket_protocol(),
         )
     )
+
+
+def _socket_protocol() -> Any:
+    """How uvicorn speaks WebSocket: not through the part of `websockets` that warns of its own end."""
+    if find_spec("websockets") is not None and "websockets-sansio" in WS_PROTOCOLS:
+        return "websockets-sansio"
+    return "auto"
 
 
 def _uvicorn_config(engine: Engine, host: str, port: int, log_level: str | int) -> uvicorn.Config:
@@ -249,6 +264,7 @@ def _uvicorn_config(engine: Engine, host: str, port: int, log_level: str | int) 
         server_header=False,
         date_header=False,
         loop="asyncio",
+        ws=_socket_protocol(),
         timeout_graceful_shutdown=2,
         backlog=2048,
     )

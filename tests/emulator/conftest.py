@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-pytest.importorskip("starlette", reason="the emulator needs starlette")
-pytest.importorskip("uvicorn", reason="the emulator needs uvicorn")
-httpx = pytest.importorskip("httpx", reason="these tests speak HTTP through httpx")
-
-from stepfun_compat.emulator import EmulatorServer  # noqa: E402
+if TYPE_CHECKING:
+    from stepfun_compat.emulator import EmulatorServer
 
 
 @pytest.fixture(scope="session")
 def shared_server() -> Iterator[EmulatorServer]:
+    pytest.importorskip("starlette", reason="the emulator needs starlette")
+    pytest.importorskip("uvicorn", reason="the emulator needs uvicorn")
+    from stepfun_compat.emulator import EmulatorServer
+
     with EmulatorServer() as server:
         yield server
 
@@ -30,6 +31,7 @@ def server(shared_server: EmulatorServer) -> Iterator[EmulatorServer]:
 
 @pytest.fixture(scope="session")
 def shared_http(shared_server: EmulatorServer) -> Iterator[Any]:
+    httpx = pytest.importorskip("httpx", reason="these tests speak HTTP through httpx")
     headers = {"Authorization": f"Bearer {shared_server.api_key}"}
     with httpx.Client(base_url=shared_server.origin, headers=headers, timeout=10, trust_env=False) as client:
         yield client

@@ -12,10 +12,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
 import pytest
 
-from stepfun_compat.emulator import Call, EmulatorConfig, EmulatorServer, Fault, Reply, create_app
+pytest.importorskip("starlette", reason="the emulator needs starlette")
+pytest.importorskip("uvicorn", reason="the emulator needs uvicorn")
+httpx = pytest.importorskip("httpx", reason="these tests speak HTTP through httpx")
+
+from stepfun_compat.emulator import Call, EmulatorConfig, EmulatorServer, Fault, Reply, create_app  # noqa: E402
 
 # -- life ----------------------------------------------------------------------------------------------------------
 
