@@ -24,11 +24,13 @@ from . import settings as settings_module
 from .call import Call
 from .catalog import default as default_catalog
 from .endpoints import table
+from .endpoints.absent import fallback_name
 from .endpoints.base import PlainEndpoint, Reply, Request, Script
 from .endpoints.chat_response import UnexpectedBody
 from .endpoints.common import WAIT
 from .exchange import Exchange, Refusal
 from .extras import Extras, Shared
+from .fallback import clients as fallback_clients
 from .rebound import Rebindable
 from .report import debug_body, log, report
 from .resolve import resolve_model
@@ -59,7 +61,7 @@ class _ClientState:
         self.shared = shared
         self.explicit_settings = explicit_settings
         self.key_provider: Callable[[], Any] | None = None
-        self.is_copy = False
+        self.fallback: Mapping[str, Any] = {}
         self._seen: Any = None
         self._ours = target.ours
 
@@ -139,6 +141,8 @@ class StepfunMixin:
                 )
             start(**kwargs)
             return
+        if settings.fallback:
+            self._stepfun.fallback = fallback_clients(settings, isinstance(self, openai.AsyncOpenAI))
         kwargs = dict(kwargs)
         kwargs["base_url"] = target.base_url
         for name in _OPENAI_ONLY:
@@ -351,6 +355,25 @@ class StepfunMixin:
         """Give a new exchange what this client knows beyond its settings."""
         x.notes["base_url"] = str(self._base_url)
         self._stepfun.shared.equip(x)
+
+    def _stepfun_elsewhere(self, options: Any) -> Any:
+        """The other provider's client for a request StepFun cannot serve and the user routed; None for any other."""
+        fallback = self._stepfun.fallback
+        path = self._stepfun_path(options.url) if fallback else None
+        name = fallback_name(options.method, path) if path is not None else None
+        client = fallback.get(name) if name is not None else None
+        if client is None:
+            return None
+        log.info(
+            "%s %s goes to %s, as Settings.fallback says", options.method.upper(), options.url, client.base_url.host
+        )
+        headers: dict[str, Any] = _given(options.headers) or {}
+        own = {str(key) for key in (self._stepfun.settings.api_key, self.api_key) if key}
+        if any(isinstance(v, str) and any(key in v for key in own) for v in headers.values()):
+            options.headers = {
+                k: v for k, v in headers.items() if not (isinstance(v, str) and any(key in v for key in own))
+            }
+        return client
 
     def _stepfun_path(self, url: str) -> str | None:
         """The path below the base URL; None for an absolute URL that lies elsewhere."""
@@ -748,6 +771,9 @@ class OpenAI(StepfunMixin, openai.OpenAI, metaclass=Rebindable):  # pyright: ign
         if call is None or call.endpoint is _PLAIN:
             return cast("Any", super().request(cast_to, options, *args, **kwargs))
         options = options.model_copy()
+        elsewhere = self._stepfun_elsewhere(options)
+        if elsewhere is not None:
+            return elsewhere.request(cast_to, options, *args, **kwargs)
         try:
             script = self._stepfun_script(call, options)
             if script is not None:
@@ -856,6 +882,9 @@ class AsyncOpenAI(StepfunMixin, openai.AsyncOpenAI, metaclass=Rebindable):  # py
         if call is None or call.endpoint is _PLAIN:
             return await super().request(cast_to, options, *args, **kwargs)
         options = options.model_copy()
+        elsewhere = self._stepfun_elsewhere(options)
+        if elsewhere is not None:
+            return await elsewhere.request(cast_to, options, *args, **kwargs)
         try:
             script = self._stepfun_script(call, options)
             if script is not None:

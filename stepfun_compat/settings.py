@@ -141,11 +141,31 @@ def _base_url(value: Any, source: str) -> str | None:
 
 
 def _fallback(value: Any, source: str) -> Mapping[str, Any]:
+    from .catalog.absent import FALLBACK_NAMES
+
     if value is None:
         return MappingProxyType({})
     if not isinstance(value, Mapping):
-        raise _bad(source, type(value).__name__, "a mapping from a resource name to a client")
-    return MappingProxyType(dict(cast("Mapping[str, Any]", value)))
+        raise _bad(source, type(value).__name__, "a mapping from a resource to a client or URL of another provider")
+    given = cast("Mapping[str, Any]", value)
+    for name, target in given.items():
+        if name not in FALLBACK_NAMES:
+            raise _bad(f"{source}[{name!r}]", "…", f"one of the resources {', '.join(FALLBACK_NAMES)}")
+        if isinstance(target, str) and host_kind(target) == "stepfun":
+            raise _bad(f"{source}[{name!r}]", target, "the URL of another provider: StepFun has no such endpoint")
+    return MappingProxyType(dict(given))
+
+
+_FALLBACK: Final = "STEPFUN_FALLBACK_"
+
+
+def _fallback_from_environment() -> Mapping[str, str]:
+    """`STEPFUN_FALLBACK_EMBEDDINGS=https://…` and its like, by resource; their keys are read when a client is made."""
+    return {
+        name[len(_FALLBACK) :].lower(): value.strip()
+        for name, value in os.environ.items()
+        if name.startswith(_FALLBACK) and not name.endswith("_API_KEY") and value.strip()
+    }
 
 
 # ---------------------------------------------------------------- the table of settings
@@ -293,7 +313,7 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         MappingProxyType({}),
         named_file_only=True,
         secret=True,
-        about="resource to client of another provider, for what StepFun lacks (keyword only)",
+        about="resource to client or URL of another provider, for what StepFun lacks; `STEPFUN_FALLBACK_EMBEDDINGS=https://…` with `STEPFUN_FALLBACK_EMBEDDINGS_API_KEY`",
     ),
 }
 
@@ -404,6 +424,8 @@ def _look_up(
             value = spec.parse(text, variable)
             if value is not None:
                 return value, variable
+    if name == "fallback" and (urls := _fallback_from_environment()):
+        return spec.parse(urls, _FALLBACK.rstrip("_")), _FALLBACK + "*"
     for place in (named, found):
         if place is not None and name in place[1]:
             path, values = place
