@@ -184,7 +184,6 @@ class ChatStream:
             state.role_sent = True
         reasoning = given.get("reasoning_content") or given.get("reasoning")
         content = given.get("content")
-        fragments = [row for entry in as_list(given.get("tool_calls")) if (row := as_dict(entry)) is not None]
         reason = choice.get("finish_reason") or None
         if isinstance(content, str) and content:
             content = self._text(state, content, reasoning if isinstance(reasoning, str) else "")
@@ -203,7 +202,10 @@ class ChatStream:
         if audio:
             state.transcript += str(audio.get("transcript") or "")
             delta["audio"] = audio
-        self._tell(delta, [entry for fragment in fragments for entry in self._call(state, fragment)])
+        fragments = given.get("tool_calls")
+        if fragments:
+            rows = [row for entry in as_list(fragments) if (row := as_dict(entry)) is not None]
+            self._tell(delta, [entry for row in rows for entry in self._call(state, row)])
         if reason is None or state.finished is not None:  # a reason said twice is told once
             if delta:
                 self._emit(out, head, index, delta)

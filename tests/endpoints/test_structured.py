@@ -391,3 +391,22 @@ async def test_async_stream_and_parse(kind: Any, value: Any) -> None:
     parse: Any = getattr(client.chat.completions, "parse", None) or client.beta.chat.completions.parse
     got = await parse(model="gpt-4o", messages=[USER], response_format=kind)
     assert got.choices[0].message.parsed == kind.model_validate(value)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_api_11_20_a_client_remembers_reasoning_for_its_copies_when_asked(streamed: bool) -> None:
+    import stepfun_compat
+
+    made = {"id": "call_1", "type": "function", "function": {"name": "GetWeather", "arguments": W}}
+    chunks = [b({"reasoning": "why"}), b({"tool_calls": [{**made, "index": 0}]}), b({}, "stop")]
+    for replay in ("cache", "caller"):
+        wire = Wire(as_events(chunks) if streamed else completion("", reasoning="why", tool_calls=[made]), completion())
+        client = wire.client(settings=stepfun_compat.Settings(replay_reasoning=replay))
+        said = client.chat.completions.create(model="gpt-4o", messages=[USER], stream=streamed)
+        if streamed:
+            list(said)
+        forgetful = {"role": "assistant", "content": None, "tool_calls": [made]}
+        result = {"role": "tool", "tool_call_id": "call_1", "content": "sunny"}
+        client.with_options(timeout=5).chat.completions.create(model="gpt-4o", messages=[USER, forgetful, result])
+        expected = {**forgetful, "reasoning_content": "why"} if replay == "cache" else forgetful
+        assert wire.body["messages"][1] == expected
