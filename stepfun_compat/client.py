@@ -173,10 +173,10 @@ class StepfunMixin:
                 return "stepfun-key-comes-with-each-request"  # SDKs before 1.107 take no callable
             return given
         given = given or None
-        refused = given is not None and settings_module.is_openai_key(str(given), state.settings, target.base_url)
+        refused = given is not None and settings_module.is_openai_key(str(given), state.settings, target.named)
         if given is not None and not refused:
             return given
-        key = settings_module.stepfun_key(state.settings, target.base_url)
+        key = settings_module.stepfun_key(state.settings, target.named)
         if key is None:
             raise settings_module.missing_key(refused)
         if refused:
@@ -211,6 +211,8 @@ class StepfunMixin:
             extra.setdefault("settings", keep)
         extra.setdefault(_SHARED, state.shared)
         copied: Self = cast("Any", super()).copy(_extra_kwargs=extra, **kwargs)
+        if stays and base_url is None:
+            copied._stepfun.target = state.target  # the SDK hands the URL on as if the caller had written it
         copied._stepfun.explicit_settings = state.explicit_settings or settings is not None
         if state.key_provider is not None and key is None and copied._stepfun.target.ours:
             copied._stepfun.key_provider = state.key_provider
@@ -259,12 +261,16 @@ class StepfunMixin:
         state = getattr(self, "_stepfun", None)
         if state is None or not state.ours(self._base_url):
             return headers
-        return {
-            name: value
-            for name, value in headers.items()
-            if name.lower() not in _OPENAI_HEADERS
-            and not (isinstance(value, str) and settings_module.looks_like_openai_key(value.removeprefix("Bearer ")))
-        }
+        safe: dict[str, Any] = {}
+        for name, value in headers.items():
+            if name.lower() in _OPENAI_HEADERS:
+                continue
+            if isinstance(value, str) and settings_module.looks_like_openai_key(value.removeprefix("Bearer ")):
+                if name.lower() != "authorization":
+                    continue
+                value = self._stepfun_authorization(value)
+            safe[name] = value
+        return safe
 
     def _stepfun_socket(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """The arguments of a WebSocket connection: StepFun's model, and a key only for a host that may have it.
@@ -304,9 +310,9 @@ class StepfunMixin:
         """
         scheme, _, key = value.partition(" ")
         state = self._stepfun
-        if not key or not settings_module.is_openai_key(key.strip(), state.settings, state.target.base_url):
+        if not key or not settings_module.is_openai_key(key.strip(), state.settings, state.target.named):
             return value
-        own = settings_module.stepfun_key(state.settings, state.target.base_url)
+        own = settings_module.stepfun_key(state.settings, state.target.named)
         if own is None:
             raise settings_module.missing_key(True)
         return f"{scheme} {own}"

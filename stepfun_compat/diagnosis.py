@@ -38,7 +38,7 @@ def examine(*, offline: bool = False) -> list[Finding]:
     findings.append(Finding("settings", "ok", repr(settings)))
     target = resolve_target(None, settings, explicit_settings=True, api_key=None)
     findings.append(Finding("base URL", "ok", f"{target.base_url} (from {target.source})"))
-    findings += _keys(settings, target.base_url)
+    findings += _keys(settings, target.named)
     findings += _surroundings(settings)
     key_ok = not any(finding.check == "key" and finding.state == "fail" for finding in findings)
     if offline or not key_ok:

@@ -58,7 +58,7 @@ def client() -> Any:
     """
     settings = Settings()
     target = resolve_target(None, settings, explicit_settings=True, api_key=None)
-    key = stepfun_key(settings, target.base_url)
+    key = stepfun_key(settings, target.named)
     if key is None:
         raise missing_key(False)
     made = stock.OpenAI(api_key=key, base_url=target.base_url, max_retries=1, timeout=120)

@@ -562,6 +562,12 @@ class Target:
     ours: bool
     source: str
 
+    @property
+    def named(self) -> str:
+        """The base URL where the caller wrote it, empty where it was chosen here: only the former says whose key
+        `OPENAI_API_KEY` holds."""
+        return self.base_url if self.source == "base_url argument" else ""
+
 
 def resolve_target(argument: str | None, settings: Settings, *, explicit_settings: bool, api_key: object) -> Target:
     """Choose the base URL (the order is in the README) and say whether the client is ours or another vendor's."""
