@@ -1,0 +1,143 @@
+"""The catalog's rows: complete, dated, and resolving every OpenAI name to the model that behaves like it."""
+
+from __future__ import annotations
+
+import pytest
+
+from stepfun_compat import catalog, explain
+
+CATALOG = catalog.default()
+
+AT_ONCE = [
+    "gpt-3.5-turbo",
+    "gpt-3.5-turbo-0125",
+    "gpt-3.5-turbo-16k",
+    "gpt-3.5-turbo-instruct",
+    "gpt-4",
+    "gpt-4-0613",
+    "gpt-4-32k",
+    "gpt-4-turbo",
+    "gpt-4-turbo-2024-04-09",
+    "gpt-4-1106-preview",
+    "gpt-4-vision-preview",
+    "gpt-4o",
+    "gpt-4o-2024-08-06",
+    "gpt-4o-mini",
+    "gpt-4o-mini-2024-07-18",
+    "gpt-4o-search-preview",
+    "gpt-4.1",
+    "gpt-4.1-2025-04-14",
+    "gpt-4.1-mini",
+    "gpt-4.1-nano",
+    "gpt-4.5-preview",
+    "chatgpt-4o-latest",
+    "gpt-5-chat-latest",
+    "gpt-5.1-chat-latest",
+    "gpt-35-turbo",
+    "text-davinci-003",
+    "ft:gpt-4o-mini-2024-07-18:acme::x",
+]
+REASONING = [
+    "gpt-5",
+    "gpt-5-2025-08-07",
+    "gpt-5-mini",
+    "gpt-5-nano",
+    "gpt-5-pro",
+    "gpt-5-codex",
+    "gpt-5.1",
+    "gpt-5.1-codex",
+    "gpt-5.2",
+    "gpt-5.2-pro",
+    "o1",
+    "o1-mini",
+    "o1-preview",
+    "o1-pro",
+    "o3",
+    "o3-mini",
+    "o3-pro",
+    "o3-deep-research",
+    "o4-mini",
+    "o4-mini-2025-04-16",
+    "o4-mini-deep-research",
+    "codex-mini-latest",
+    "computer-use-preview",
+    "gpt-oss-120b",
+]
+
+
+@pytest.mark.parametrize("name", AT_ONCE)
+def test_a_model_that_answered_at_once_gets_low_effort_and_headroom(name: str) -> None:
+    told = explain(model=name, messages=[{"role": "user", "content": "x"}], max_tokens=10)
+    assert told.body["model"] == "step-3.7-flash"
+    assert told.body["reasoning_effort"] == "low"
+    assert told.body["max_tokens"] > 10
+
+
+@pytest.mark.parametrize("name", REASONING)
+def test_a_model_that_reasoned_gets_medium_and_its_own_cap(name: str) -> None:
+    told = explain(model=name, messages=[{"role": "user", "content": "x"}], max_completion_tokens=10)
+    assert told.body["model"] == "step-3.7-flash"
+    assert told.body["reasoning_effort"] == "medium"
+    assert told.body["max_tokens"] == 10
+
+
+def test_every_row_has_source_and_date() -> None:
+    for row in CATALOG.models.values():
+        assert row.source
+        assert row.as_of.startswith("2026-")
+        assert row.endpoints
+        assert row.plans
+    for old in CATALOG.retired.values():
+        assert old.source
+        assert old.since == "2026-07-08"
+
+
+def test_api_2_1_the_chat_models() -> None:
+    assert {row.id for row in CATALOG.models.values() if row.kind == "chat"} == {
+        "step-5-preview",
+        "step-3.7-flash",
+        "step-3.5-flash",
+        "step-3.5-flash-2603",
+        "step-router-v1",
+        "step-1o-turbo-vision",
+    }
+    flash = CATALOG.models["step-3.7-flash"]
+    assert set(flash.efforts.values()) == {"low", "medium", "high"}
+    assert {"image", "video", "text"} == flash.input
+    assert "responses" in flash.endpoints
+    assert "responses" not in CATALOG.models["step-3.5-flash"].endpoints
+    assert not CATALOG.models["step-3.5-flash"].efforts
+    assert set(CATALOG.models["step-3.5-flash-2603"].efforts.values()) == {"low", "high"}
+    assert CATALOG.models["step-router-v1"].plans == {"step_plan"}
+
+
+def test_api_6_cached_prices() -> None:
+    for row in CATALOG.models.values():
+        if row.prompt_cache and row.cny and row.kind == "chat":
+            ratio = 0.05 if row.id == "step-5-preview" else 0.2
+            assert row.cny.cached == pytest.approx(row.cny.input * ratio)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("step-3", "step-3.7-flash"), ("step-1v-8k", "step-1o-turbo-vision"), ("step-2-16k", "step-1o-turbo-vision")],
+)
+def test_api_2_3_retired_ids_go_to_their_replacement_with_a_warning(old: str, new: str) -> None:
+    told = explain(model=old, messages=[])
+    assert told.body["model"] == new
+    assert [change.loses for change in told.changes if change.parameter == "model"] == [True]
+
+
+def test_aliases_and_replacements_lead_to_models_that_exist() -> None:
+    for alias in CATALOG.aliases:
+        assert alias.model in CATALOG.models
+    for old in CATALOG.retired.values():
+        assert old.replacement in CATALOG.models
+        assert old.id not in CATALOG.models
+
+
+def test_parameters_have_one_of_four_states() -> None:
+    for row in CATALOG.all_parameters:
+        assert row.state in ("supports", "tolerates", "rejects", "unknown")
+        assert row.action in ("send", "translate", "drop")
+        assert row.source
