@@ -42,7 +42,7 @@ OUTCOMES: Final = (
     *_rows(
         "limits",
         ("completions.create", "over chat; no logprobs, best_of or token numbers as prompt"),
-        ("responses.create", "StepFun serves step-3.7-flash here; see the Responses section"),
+        ("responses.create", "natively where StepFun serves the model here, else over chat; no hosted tools but web search"),
         ("responses.parse", "as responses.create"),
         ("responses.stream", "as responses.create"),
         ("responses.input_tokens.count", "StepFun's token count; tools are not counted"),

@@ -130,6 +130,15 @@ OTHER_ENDPOINTS: Final = (
         drop="attributes chunking_strategy",
     ),
     *_rows(
+        "responses",
+        "responses/responses-create",
+        translate="model input instructions tools tool_choice text reasoning max_output_tokens temperature top_p stream "
+        "stream_options parallel_tool_calls max_tool_calls include truncation previous_response_id conversation "
+        "prompt_cache_key store metadata user safety_identifier service_tier background prompt",
+        drop="top_logprobs context_management moderation personality",
+        inert="prompt_cache_retention prompt_cache_options",
+    ),
+    *_rows(
         "responses.input_tokens",
         "token-count",
         translate="model input instructions",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ROUTES: Final = (
     ("POST", "/chat/completions", "chat_completions:ENDPOINT"),
     ("POST", "/completions", "completions:ENDPOINT"),
+    ("POST", "/responses", "responses:ENDPOINT"),
     ("POST", "/responses/input_tokens", "token_count:ENDPOINT"),
     ("GET", "/models", "models:LIST"),
     ("GET", "/models/*", "models:RETRIEVE"),

@@ -1,0 +1,261 @@
+"""A Responses request as one of chat completions, and what of it the answer repeats (api 5.1)."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ..exchange import Exchange, Json, Refusal
+from .common import Dict, drop_by_table
+from .responses_input import messages_of, row_of, rows_of
+
+# Handled here, or only repeated in the answer; the rest goes by the table of parameters.
+HANDLED: Final = frozenset(
+    [
+        "model",
+        "input",
+        "instructions",
+        "tools",
+        "tool_choice",
+        "text",
+        "reasoning",
+        "max_output_tokens",
+        "stream",
+        "stream_options",
+        "parallel_tool_calls",
+        "max_tool_calls",
+        "include",
+        "truncation",
+        "background",
+        "previous_response_id",
+        "conversation",
+        "prompt",
+        "prompt_cache_key",
+        "store",
+        "metadata",
+        "user",
+        "safety_identifier",
+        "service_tier",
+    ]
+)
+_INCLUDED_ANYWAY: Final = frozenset(
+    {"reasoning.encrypted_content", "web_search_call.action.sources", "web_search_call.results"}
+)
+_INSTEAD: Final[Mapping[str, str]] = {
+    "file_search": "StepFun's own tool searches a vector store: {'type': 'retrieval', 'function': {'name': ..., "
+    "'description': ..., 'options': {'vector_store_id': ...}}}.",
+    "code_interpreter": "Run the code in a sandbox of your own and offer it as a function tool.",
+    "computer_use_preview": "Offer the actions as function tools and the screenshot as an input_image.",
+    "computer": "Offer the actions as function tools and the screenshot as an input_image.",
+    "image_generation": "Offer a function tool that calls client.images.generate.",
+    "mcp": "Connect to the MCP server in the program and offer its tools as function tools.",
+    "local_shell": "Offer the shell as a function tool.",
+    "shell": "Offer the shell as a function tool.",
+    "apply_patch": "Offer the patch as a function tool.",
+    "tool_search": "Send the functions themselves.",
+    "namespace": "Send the functions of the namespace themselves.",
+}
+
+
+def new_id(prefix: str) -> str:
+    """An id nobody can guess."""
+    return f"{prefix}_{secrets.token_hex(24)}"
+
+
+@dataclass
+class Asked:
+    """What the way back needs to know of a request. `items` are the input as it was given, ids filled in; `history`
+    what came before it from the store. `sent` is the body as it was sent, for what StepFun was asked in the end."""
+
+    fields: Dict
+    id: str = field(default_factory=lambda: new_id("resp"))
+    created: int = field(default_factory=lambda: int(time.time()))
+    items: list[Dict] = field(default_factory=lambda: [])
+    history: list[Dict] = field(default_factory=lambda: [])
+    sent: Dict = field(default_factory=lambda: {})
+    route: str = "chat"
+    searches: list[Dict] = field(default_factory=lambda: [])
+
+    @property
+    def stored(self) -> bool:
+        """Whether the answer is kept: it is, unless the caller says otherwise."""
+        return self.fields.get("store") is not False
+
+
+def is_search(kind: Json) -> bool:
+    """Whether a tool's type is OpenAI's web search, in any of its spellings."""
+    return isinstance(kind, str) and kind.startswith("web_search")
+
+
+def refuse_what_nobody_serves(fields: Mapping[str, Any]) -> None:
+    """What no route carries.
+
+    Raises:
+        Refusal: the request asks for a background run or a prompt kept at OpenAI.
+    """
+    if fields.get("background"):
+        raise Refusal(
+            "background=True is not available: StepFun answers while the connection is open, for up to ten minutes. "
+            "Leave background out; run the call in a thread or task of your own if it must not block.",
+            code="unsupported_parameter",
+            param="background",
+        )
+    if fields.get("prompt") is not None:
+        raise Refusal(
+            "prompt names a template kept at OpenAI, which StepFun cannot see. Put its text into instructions and input.",
+            code="unsupported_parameter",
+            param="prompt",
+        )
+    if fields.get("previous_response_id") is not None and fields.get("conversation") is not None:
+        raise Refusal(
+            "previous_response_id and conversation exclude one another: pass one of them.",
+            code="invalid_value",
+            param="conversation",
+        )
+
+
+def chat_tools(fields: Mapping[str, Any]) -> tuple[list[Dict], bool]:
+    """(the tools in chat's shape, whether a web search is among them).
+
+    Raises:
+        Refusal: a tool of OpenAI's servers, which StepFun does not have.
+    """
+    tools: list[Dict] = []
+    search = False
+    for place, tool in enumerate(rows_of(fields.get("tools"))):
+        row = row_of(tool)
+        kind = row.get("type", "function")
+        if "function" in row:  # chat's own shape, and StepFun's web_search and retrieval (api 3.4)
+            tools.append(dict(row))
+        elif kind == "function":
+            keys = ("name", "description", "parameters", "strict")
+            inner = {key: row[key] for key in keys if row.get(key) is not None}
+            tools.append({"type": "function", "function": inner})
+        elif kind == "custom":
+            inner = {key: row[key] for key in ("name", "description", "format") if row.get(key) is not None}
+            form = row_of(inner.get("format"))
+            if form.get("type") == "grammar" and "grammar" not in form:
+                inner["format"] = {"type": "grammar", "grammar": {k: v for k, v in form.items() if k != "type"}}
+            tools.append({"type": "custom", "custom": inner})
+        elif is_search(kind):
+            search = True
+        else:
+            instead = _INSTEAD.get(str(kind), "Offer what it does as a function tool.")
+            raise Refusal(
+                f"tools[{place}].type={kind!r} is a tool of OpenAI's servers, which StepFun does not have. {instead}",
+                code="unsupported_parameter",
+                param=f"tools[{place}]",
+            )
+    return tools, search
+
+
+def chat_tool_choice(choice: Json, x: Exchange) -> Json:
+    """`tool_choice` in chat's shape; None where there is nothing to choose."""
+    row = row_of(choice)
+    kind = row.get("type")
+    if not row:
+        return choice
+    if kind in ("function", "custom"):
+        return {"type": "function", "function": {"name": row.get("name") or row_of(row.get("function")).get("name")}}
+    if kind == "allowed_tools":
+        named: list[Dict] = []
+        for tool in rows_of(row.get("tools")):
+            name = row_of(tool).get("name")
+            if name is not None:
+                named.append({"type": "function", "function": {"name": name}})
+        return {"type": "allowed_tools", "allowed_tools": {"mode": row.get("mode", "auto"), "tools": named}}
+    x.change("drop", "tool_choice", kind, "auto", "StepFun decides by itself when its own tools run", loses=True)
+    return None
+
+
+def response_format(text: Json) -> Json:
+    """`text.format` as chat's `response_format`, None for plain text."""
+    form = row_of(row_of(text).get("format"))
+    kind = form.get("type")
+    if kind == "json_object":
+        return {"type": "json_object"}
+    if kind == "json_schema":
+        if not isinstance(form.get("schema"), Mapping):
+            raise Refusal(
+                "text.format needs type, name and schema, side by side.", code="invalid_value", param="text.format"
+            )
+        keys = ("name", "description", "strict", "schema")
+        return {
+            "type": "json_schema",
+            "json_schema": {"name": "response", **{k: form[k] for k in keys if form.get(k) is not None}},
+        }
+    return None
+
+
+def chat_fields(asked: Asked, x: Exchange) -> Dict:
+    """The body of the chat request, in OpenAI's words; chat's own translation follows.
+
+    Raises:
+        Refusal: something in it no StepFun model can be asked for.
+    """
+    fields = asked.fields
+    refuse_what_nobody_serves(fields)
+    chat: Dict = {"model": fields.get("model")}
+    items: Sequence[Dict] = [*asked.history, *asked.items]
+    messages = messages_of(items, fields.get("instructions"), x)
+    if not items:
+        raise Refusal(
+            "input is missing: it takes a string or a list of items.", code="missing_parameter", param="input"
+        )
+    chat["messages"] = messages
+    drop_by_table(fields, chat, x, "responses", HANDLED)
+    tools, search = chat_tools(fields)
+    if tools:
+        chat["tools"] = tools
+    if search:
+        chat["web_search_options"] = {}
+    choice = chat_tool_choice(fields.get("tool_choice"), x)
+    if choice == "required" and not tools and search:
+        x.change("drop", "tool_choice", choice, "auto", "StepFun decides by itself when it searches", loses=True)
+        choice = None
+    if choice is not None:
+        chat["tool_choice"] = choice
+    if search and choice == "none":
+        chat.pop("web_search_options")
+    if "parallel_tool_calls" in fields:
+        chat["parallel_tool_calls"] = fields["parallel_tool_calls"]
+    form = response_format(fields.get("text"))
+    if form is not None:
+        chat["response_format"] = form
+    verbosity = row_of(fields.get("text")).get("verbosity")
+    if verbosity is not None:
+        chat["verbosity"] = verbosity
+    reasoning = row_of(fields.get("reasoning"))
+    if reasoning.get("effort") is not None:
+        chat["reasoning_effort"] = reasoning["effort"]
+    if reasoning.get("summary") or reasoning.get("generate_summary"):
+        x.change("drop", "reasoning.summary", reasoning.get("summary"), None, "the reasoning itself is in the answer")
+    if "max_output_tokens" in fields:
+        chat["max_tokens"] = fields["max_output_tokens"]
+    if "prompt_cache_key" in fields:
+        chat["prompt_cache_key"] = fields["prompt_cache_key"]
+    if fields.get("stream"):
+        chat["stream"] = True
+    _told(fields, x)
+    return chat
+
+
+def _told(fields: Mapping[str, Any], x: Exchange) -> None:
+    """What is carried out here, or by nobody, and leaves no trace in the request."""
+    for name in rows_of(fields.get("include")):
+        if name not in _INCLUDED_ANYWAY:
+            lost = str(name).endswith("logprobs")
+            x.change("drop", "include", name, None, "StepFun's answers hold no such part", loses=lost)
+    if fields.get("truncation") == "auto":
+        x.change("drop", "truncation", "auto", None, "StepFun shortens no input: one that is too long is refused")
+    if fields.get("max_tool_calls") is not None:
+        x.change("drop", "max_tool_calls", fields["max_tool_calls"], None, "it limits OpenAI's own tools only")
+    if fields.get("service_tier") not in (None, "auto", "default"):
+        x.change("drop", "service_tier", fields["service_tier"], "default", "StepFun has one tier")
+    if fields.get("stream_options") is not None:
+        x.change(
+            "drop", "stream_options", fields["stream_options"], None, "it pads events, and changes nothing in them"
+        )
