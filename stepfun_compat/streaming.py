@@ -49,6 +49,8 @@ _HTTP_FAMILIES = frozenset({"httpx", "httpx2", "httpcore", "httpcore2"})
 def _members(cast_to: Any) -> Mapping[str, Any]:
     """The event classes of a union by the `type` each stands for; empty for a single class."""
     found: dict[str, Any] = {}
+    if hasattr(cast_to, "__metadata__"):
+        cast_to = cast_to.__origin__
     for member in getattr(cast_to, "__args__", ()):
         field = getattr(member, "model_fields", {}).get("type")
         for name in getattr(getattr(field, "annotation", None), "__args__", ()):
