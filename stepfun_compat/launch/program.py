@@ -17,11 +17,20 @@ _PACKAGE = str(Path(__file__).parent.parent)
 def fresh_main(**attributes: Any) -> ModuleType:
     """An empty `__main__`, in place of the one that is running this."""
     import builtins
+    from importlib.machinery import BuiltinImporter
 
     module = ModuleType("__main__")
-    vars(module).update({"__builtins__": builtins, "__spec__": None, "__loader__": None, **attributes})
+    vars(module).update({"__builtins__": builtins, "__spec__": None, "__loader__": BuiltinImporter, **attributes})
+    if sys.version_info < (3, 14):  # made on first use from there on
+        vars(module)["__annotations__"] = {}
     sys.modules["__main__"] = module
     return module
+
+
+def _search_first(folder: str) -> None:
+    """What `python` puts at the head of `sys.path` for a program, unless it was told not to (-P, -I)."""
+    if not (getattr(sys.flags, "safe_path", False) or sys.flags.isolated):
+        sys.path[0] = folder
 
 
 def _run_source(source: bytes | str, name: str, **attributes: Any) -> None:
@@ -33,7 +42,10 @@ def run_path(path: str, arguments: Sequence[str]) -> None:
     """`python path arguments…`: a file, or a directory or zip with a `__main__` in it."""
     sys.argv[:] = [path, *arguments]
     if os.path.isdir(path) or _is_zip(path):
-        sys.path[0] = path
+        if getattr(sys.flags, "safe_path", False) or sys.flags.isolated:
+            sys.path.insert(0, path)
+        else:
+            sys.path[0] = path
         fresh_main()
         _as_main("__main__", alter_argv=False)
         return
@@ -44,12 +56,12 @@ def run_path(path: str, arguments: Sequence[str]) -> None:
         why = f"[Errno {error.errno}] {error.strerror}"
         sys.stderr.write(f"{sys.executable}: can't open file {os.path.abspath(path)!r}: {why}\n")
         raise SystemExit(2) from None
-    sys.path[0] = os.path.dirname(os.path.realpath(path))
+    _search_first(os.path.dirname(os.path.realpath(path)))
     from importlib.machinery import SourceFileLoader
 
-    absolute = os.path.abspath(path) if sys.version_info >= (3, 9) else path
-    shown = absolute if not os.path.isabs(path) and sys.version_info >= (3, 14) else path
-    _run_source(source, shown, __file__=absolute, __loader__=SourceFileLoader("__main__", absolute), __cached__=None)
+    absolute = os.path.abspath(path)
+    loader = SourceFileLoader("__main__", absolute)
+    _run_source(source, absolute, __file__=absolute, __loader__=loader, __cached__=None)
 
 
 def _as_main(name: str, **options: bool) -> None:
@@ -69,7 +81,7 @@ def _is_zip(path: str) -> bool:
 def run_module(name: str, arguments: Sequence[str]) -> None:
     """`python -m name arguments…`."""
     sys.argv[:] = ["-m", *arguments]
-    sys.path[0] = os.getcwd()
+    _search_first(os.getcwd())
     fresh_main()
     _as_main(name)
 
@@ -77,15 +89,20 @@ def run_module(name: str, arguments: Sequence[str]) -> None:
 def run_code(code: str, arguments: Sequence[str]) -> None:
     """`python -c code arguments…`."""
     sys.argv[:] = ["-c", *arguments]
-    sys.path[0] = ""
+    _search_first("")
+    if sys.version_info >= (3, 13):  # tracebacks show the lines of -c from there on
+        import linecache
+
+        linecache.cache["<string>"] = (len(code), None, [f"{line}\n" for line in code.splitlines()], "<string>")
     _run_source(code, "<string>")
 
 
 def run_stdin(arguments: Sequence[str]) -> None:
     """`python - arguments…`: the program is standard input."""
     sys.argv[:] = ["-", *arguments]
-    sys.path[0] = ""
-    _run_source(sys.stdin.read(), "<stdin>")
+    _search_first("")
+    # bytes: the program may declare its encoding
+    _run_source(sys.stdin.buffer.read(), "<stdin>", __file__="<stdin>", __cached__=None)
 
 
 def _without_us(traceback: TracebackType | None) -> TracebackType | None:
@@ -107,11 +124,27 @@ def as_python_would(program: Callable[[], None]) -> NoReturn:
         sys.last_type, sys.last_value, sys.last_traceback = type(error), error, traceback
         if sys.version_info >= (3, 12):
             sys.last_exc = error
-        sys.excepthook(type(error), error, traceback)
+        _show(error)
         if isinstance(error, KeyboardInterrupt):
             _die_of_interrupt()
         raise SystemExit(1) from None
     raise SystemExit(0)
+
+
+def _show(error: BaseException) -> None:
+    """Hand an error to the program's own hook; one that fails itself is told of as the interpreter does."""
+    import traceback
+
+    try:
+        sys.excepthook(type(error), error, error.__traceback__)
+    except SystemExit:
+        raise
+    except BaseException as second:
+        second.__context__ = None
+        sys.stderr.write("Error in sys.excepthook:\n")
+        traceback.print_exception(type(second), second, _without_us(second.__traceback__))
+        sys.stderr.write("\nOriginal exception was:\n")
+        traceback.print_exception(type(error), error, error.__traceback__)
 
 
 def _die_of_interrupt() -> None:
