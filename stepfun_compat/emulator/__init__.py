@@ -22,8 +22,8 @@ by the same rules, the first that fits:
    - an order put in after the question and the results names one: "You must call the function get_weather";
    - the question names a function (`get_weather`, also "get weather"), or a system message says it must always be
      called; all functions named are called at once, or one after another if the question says "then";
-   - else its words overlap with a function: a word of the name counts 3, of a parameter 2, of the description 1.5, and
-     3 are enough. The best function wins; a further one joins if it matches by another word of its name;
+   - else its words overlap with a function: a word of the name counts 3, of a parameter or an enum value 2, of the
+     description 1.5, and 3 are enough. The best function wins; a further one joins if it matches by another word of its name;
    - else an order or the question wants some tool ("You must call one of the available tools", "use a tool"): the first.
    "Do not call any tools" is obeyed. If the one function takes one string and the question names several things ("Paris
    and Tokyo"), there is a call for each. A call already made since the question, with the same arguments, is not

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .evidence import Evidence, json_objects, looks_like_schema, words_of
-from .plain import Object, dumps, is_array, is_object, parse_object
+from .plain import Object, is_array, is_object, parse_object
 from .schema_fill import fill
 
 
@@ -430,7 +430,9 @@ def _overlapping(functions: Sequence[Function], text: str) -> list[Function]:
     for place, item in enumerate(functions):
         name = {_stem(word) for word in words_of(item.name) if word not in _STOP_WORDS} & said
         text_hits = (_keywords(item.description) & said) - name
-        fields_hit = {_stem(word) for key in _properties(item) for word in words_of(key)} & said - name
+        fields = {_stem(word) for key in _properties(item) for word in words_of(key)}
+        choices = {_stem(word) for value in _choices(item.parameters) for word in words_of(value)}
+        fields_hit = (fields | choices) & said - name
         score = 3.0 * len(name) + 2.0 * len(fields_hit) + 1.5 * len(text_hits)
         if score >= 3:
             scored.append((-score, place, item, name))
@@ -442,6 +444,21 @@ def _overlapping(functions: Sequence[Function], text: str) -> list[Function]:
             chosen.append(item)
             spoken_for |= name
     return chosen
+
+
+def _choices(schema: object) -> list[str]:
+    """The texts a schema offers to choose from, wherever it does."""
+    found: list[str] = []
+    waiting: list[object] = [schema]
+    while waiting:
+        part = waiting.pop()
+        if is_object(part):
+            own = part.get("enum")
+            found += [value for value in own if isinstance(value, str)] if is_array(own) else []
+            waiting += part.values()
+        elif is_array(part):
+            waiting += part
+    return found
 
 
 def _properties(item: Function) -> Object:
@@ -498,7 +515,3 @@ def reasoning_text(talk: Conversation, reply: Reply) -> str:
     if talk.schema is not None or talk.json_mode:
         return f"The user asks: {asked}. The answer has to be JSON, so I fill in each field. "
     return f"The user asks: {asked}. I can answer this at once. "
-
-
-def conversation_bytes(talk: Conversation) -> str:
-    return dumps([[turn.role, turn.text, [[c.name, c.arguments] for c in turn.calls]] for turn in talk.turns])

@@ -12,6 +12,7 @@ from .evidence import Evidence, words_of
 from .plain import Object, as_list, as_object, is_array, is_integer, is_number, is_object
 
 _MAX_DEPTH = 24
+_MAX_STEPS = 5_000
 _FREE_TEXT = frozenset(
     [
         "query",
@@ -58,7 +59,10 @@ _FORMATS = {
 
 def fill(schema: object, evidence: Evidence) -> Any:
     """A value for the schema. `$ref` is followed inside the document only; recursion ends in null, [] or an omission."""
-    return _Filler(as_object(schema), evidence).value(schema, "", (), 0)
+    try:
+        return _Filler(as_object(schema), evidence).value(schema, "", (), 0)
+    except RecursionError:  # a schema that has no finite value, or hides it too well
+        return {}
 
 
 class _Filler:
@@ -67,10 +71,14 @@ class _Filler:
         self.evidence = evidence
         self._numbers = evidence.numbers()
         self._taken = 0
+        self._steps = 0
         self._keys = _property_names(root)
 
     def value(self, schema: object, name: str, path: tuple[str, ...], index: int) -> Any:
         """`path` holds the `$ref`s on the way here; `index` tells the items of one array apart."""
+        self._steps += 1
+        if self._steps > _MAX_STEPS:
+            raise RecursionError
         if schema is True or schema == {} or not is_object(schema):
             return self._string({}, name, index)
         rule = as_object(schema)
@@ -130,7 +138,9 @@ class _Filler:
         merged = {key: item for key, item in rule.items() if key != "allOf"}
         for part in as_list(rule["allOf"]):
             branch = as_object(part)
-            while isinstance(branch.get("$ref"), str):
+            for _ in range(_MAX_DEPTH):
+                if not isinstance(branch.get("$ref"), str):
+                    break
                 extra = {key: item for key, item in branch.items() if key != "$ref"}
                 branch = {**as_object(self._resolve(branch["$ref"])), **extra}
             if as_list(branch.get("allOf")):

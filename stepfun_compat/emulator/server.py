@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any
 
@@ -226,8 +227,9 @@ def _listen(host: str, port: int) -> socket.socket:
 def serve(
     config: EmulatorConfig | None = None, host: str = "127.0.0.1", port: int = 8000, log_level: str = "info"
 ) -> None:
-    """Serves in the foreground until interrupted; the access log goes to uvicorn's logger."""
-    _uvicorn_server(config, host, port, log_level).run()
+    """Serves in the foreground until interrupted, then returns; the access log goes to uvicorn's logger."""
+    with suppress(KeyboardInterrupt):
+        _uvicorn_server(config, host, port, log_level).run()
 
 
 def _uvicorn_server(config: EmulatorConfig | None, host: str, port: int, log_level: str) -> uvicorn.Server:
@@ -239,6 +241,7 @@ def _uvicorn_server(config: EmulatorConfig | None, host: str, port: int, log_lev
             log_level=log_level,
             lifespan="off",
             proxy_headers=False,
+            timeout_graceful_shutdown=2,
             ws=_socket_protocol(),
         )
     )

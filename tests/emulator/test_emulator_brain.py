@@ -261,6 +261,21 @@ def test_recursion_ends_in_null_and_empty_lists() -> None:
     assert fill(NODE, Evidence("5")) == {"value": 5, "next": None, "children": []}
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#"},
+        {"allOf": [{"$ref": "#"}]},
+        {"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]},
+        {"$ref": "#/nowhere"},
+        {"anyOf": [{"$ref": "#"}]},
+        {"type": "array", "items": {"$ref": "#"}, "minItems": 2},
+    ],
+)
+def test_schemas_without_a_finite_value_still_end(schema: Any) -> None:
+    json.dumps(fill(schema, Evidence("x")))
+
+
 def test_fields_take_what_the_prompt_says_about_them() -> None:
     schema = {
         "type": "object",

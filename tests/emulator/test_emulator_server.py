@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -74,6 +75,22 @@ async def test_the_app_runs_in_process_too() -> None:
         body = {"model": "step-3.7-flash", "messages": [{"role": "user", "content": "hi"}], "stream": True}
         response = await client.post("/v1/chat/completions", json=body, headers={"Authorization": "Bearer k"})
     assert response.text.endswith("data: [DONE]\n\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="interrupts are sent as POSIX signals")
+def test_serving_in_the_foreground_ends_quietly_when_interrupted() -> None:
+    code = "from stepfun_compat.emulator import EmulatorConfig, serve; serve(EmulatorConfig(strict=True), port=0)"
+    with subprocess.Popen([sys.executable, "-W", "error", "-c", code], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = ""
+        while "running on" not in said:
+            said = process.stderr.readline()
+            assert said, "the server ended before it listened"
+        origin = said.split("running on ")[1].split()[0]
+        assert httpx.get(f"{origin}/__emulator__/config", trust_env=False).json()["strict"] is True
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+        assert "Traceback" not in process.stderr.read()
 
 
 def test_importing_the_package_imports_no_server() -> None:
