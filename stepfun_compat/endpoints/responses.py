@@ -14,6 +14,8 @@ from .chat_completions import ENDPOINT as CHAT
 from .chat_response import transform_completion
 from .common import Dict, given
 from .responses_input import input_items
+from .responses_native import chat_needed, native_fields, native_response
+from .responses_native_stream import NativeStream
 from .responses_request import Asked, chat_fields
 from .responses_response import built_in_calls, response_of
 from .responses_stream import ResponsesStream
@@ -52,30 +54,42 @@ class Responses(PlainEndpoint):
         x.stream = bool(fields.get("stream"))
         return asked
 
-    # ------------------------------------------------------------ over chat
+    # ------------------------------------------------------------ two routes
 
-    def _chat_request(self, request: Request, asked: Asked, x: Exchange) -> Request:
+    def _chat_request(self, request: Request, asked: Asked, x: Exchange, why: str) -> Request:
         chat = replace(request, path="/chat/completions", json=chat_fields(asked, x))
-        x.change("route", "path", request.path, chat.path, "answered over chat completions")
+        x.change("route", "path", request.path, chat.path, why)
         return chat
+
+    def _native_request(self, request: Request, asked: Asked, x: Exchange) -> Request:
+        asked.route = "native"
+        x.change("route", "path", request.path, request.path, "StepFun serves the model here")
+        return replace(request, json=native_fields(asked, x))
 
     @override
     def transform_request(self, request: Request, x: Exchange) -> Request:
         with _in_our_words():
             asked = self.asked(request, x)
-            wire = CHAT.transform_request(self._chat_request(request, asked, x), x)
+            why = chat_needed(asked, x)
+            if why is None:
+                wire = self._native_request(request, asked, x)
+            else:
+                wire = CHAT.transform_request(self._chat_request(request, asked, x, why), x)
         asked.sent = cast("Dict", wire.json)
         return wire
 
     @override
     def transform_response(self, data: Json, x: Exchange) -> Json:
         asked: Asked = x.notes[_NOTE]
+        if asked.route == "native":
+            return native_response(data, asked, x)
         asked.searches = built_in_calls(data)
         return response_of(transform_completion(data, x), asked, x)
 
     @override
     def transform_stream(self, x: Exchange) -> StreamTransform:
-        return ResponsesStream(x.notes[_NOTE], x)
+        asked: Asked = x.notes[_NOTE]
+        return NativeStream(asked, x) if asked.route == "native" else ResponsesStream(asked, x)
 
     @override
     def script(self, request: Request, x: Exchange) -> Script | None:
@@ -84,10 +98,11 @@ class Responses(PlainEndpoint):
     def _whole(self, request: Request, x: Exchange) -> Script:
         with _in_our_words():
             asked = self.asked(request, x)
-            chat = self._chat_request(request, asked, x)
-            script = CHAT.script(chat, x)
+            why = chat_needed(asked, x)
+            chat = None if why is None else self._chat_request(request, asked, x, why)
+            script = None if chat is None else CHAT.script(chat, x)
             if script is None:
-                wire = CHAT.transform_request(chat, x)
+                wire = self._native_request(request, asked, x) if chat is None else CHAT.transform_request(chat, x)
                 asked.sent = cast("Dict", wire.json)
                 reply = yield wire
                 return replace(reply, body=self.transform_response(reply.body, x))

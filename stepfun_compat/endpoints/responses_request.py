@@ -239,11 +239,11 @@ def chat_fields(asked: Asked, x: Exchange) -> Dict:
         chat["prompt_cache_key"] = fields["prompt_cache_key"]
     if fields.get("stream"):
         chat["stream"] = True
-    _told(fields, x)
+    told(fields, x)
     return chat
 
 
-def _told(fields: Mapping[str, Any], x: Exchange) -> None:
+def told(fields: Mapping[str, Any], x: Exchange) -> None:
     """What is carried out here, or by nobody, and leaves no trace in the request."""
     for name in rows_of(fields.get("include")):
         if name not in _INCLUDED_ANYWAY:

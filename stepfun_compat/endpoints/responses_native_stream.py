@@ -1,0 +1,152 @@
+"""The events of StepFun's own Responses as OpenAI's: no unknown types, our own numbers, whole items (api 5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..exchange import Exchange, Json
+from ..structured import FenceFilter
+from .common import Dict, as_dict, as_list
+from .responses_input import row_of
+from .responses_native import chat_usage, native_final, native_item, native_usage, wants_json
+from .responses_request import Asked
+from .responses_response import text_part
+from .responses_stream import ERROR_CODES, Events
+
+
+@dataclass
+class _Item:
+    """One item on its way: its place with us, its id, and the text of its parts so far."""
+
+    place: int
+    id: str
+    kind: str
+    text: str = ""
+    fences: FenceFilter | None = None
+
+
+class NativeStream:
+    """One streamed Response of StepFun's (a `StreamTransform`)."""
+
+    def __init__(self, asked: Asked, x: Exchange) -> None:
+        self._asked = asked
+        self._x = x
+        self._events = Events(asked, x)
+        self._items: dict[int, _Item] = {}
+        self._usage: Json = None
+        self._over = False
+        self.truncated = False
+
+    @property
+    def usage(self) -> Json:
+        """The usage StepFun reported, in chat's words; None if it reported none."""
+        return self._usage
+
+    def feed(self, chunk: Json) -> Sequence[Json]:
+        """One event of StepFun's in, zero or more of OpenAI's out."""
+        event = as_dict(chunk) or {}
+        kind = str(event.get("type") or ("error" if event.get("error") else ""))
+        if self._over:
+            return ()
+        if kind == "error":
+            self._fail(as_dict(event.get("error")) or event)
+            return self._events.take()
+        response = as_dict(event.get("response"))
+        if self._events.frame is None:
+            created = (response or {}).get("created_at")
+            if isinstance(created, int) and created:
+                self._asked.created = created
+            self._events.begin((response or {}).get("model"))
+        if kind in ("response.completed", "response.incomplete", "response.failed"):
+            self._finish(kind, response or {})
+        elif kind == "response.output_item.added":
+            self._added(event)
+        else:
+            item = self._items.get(_index(event))
+            if item is not None:
+                self._of_item(kind.removeprefix("response."), event, item)
+        return self._events.take()
+
+    def close(self) -> Sequence[Json]:
+        """The end of the stream; a Response that was not finished has failed."""
+        if not self._over:
+            self.truncated = self._over = True
+            self._events.fail("server_error", "StepFun's stream ended before the answer was complete.")
+        return self._events.take()
+
+    def _fail(self, error: Dict) -> None:
+        self._over = True
+        kind = str(error.get("code") or error.get("type") or "")
+        self._events.fail(
+            ERROR_CODES.get(kind, "server_error"), str(error.get("message") or "StepFun's stream failed.")
+        )
+
+    def _finish(self, kind: str, response: Dict) -> None:
+        self._over = True
+        output = self._events.output()
+        if not output:  # nothing was told of items; the whole says them
+            rows = [as_dict(entry) for entry in as_list(response.get("output"))]
+            output = [native_item(row, self._x) for row in rows if row is not None]
+        status = kind.removeprefix("response.")
+        final = native_final({**response, "status": status}, output, self._asked, self._x)
+        self._usage = chat_usage(native_usage(response.get("usage")))
+        self._events.final = final
+        self._events.emit(kind, response=final)
+
+    # ------------------------------------------------------------ items
+
+    def _added(self, event: Dict) -> None:
+        row = as_dict(event.get("item")) or {}
+        item = native_item({**row, "content": []}, self._x, status="in_progress")
+        if row.get("type") == "function_call":
+            item.pop("content", None)
+            item.setdefault("arguments", "")
+        place = self._events.add(item)
+        known = _Item(place, item["id"], str(row.get("type")))
+        if known.kind == "message" and wants_json(self._x):
+            known.fences = FenceFilter()
+        self._items[_index(event)] = known
+
+    def _of_item(self, kind: str, event: Dict, item: _Item) -> None:
+        at: Dict = {"item_id": item.id, "output_index": item.place}
+        part_at: Dict = {**at, "content_index": event.get("content_index") or 0}
+        emit = self._events.emit
+        if kind in ("reasoning_part.added", "content_part.added"):
+            empty = text_part("") if item.kind == "message" else {"type": "reasoning_text", "text": ""}
+            emit("response.content_part.added", **part_at, part=empty)
+        elif kind in ("reasoning_part.done", "content_part.done"):
+            whole = text_part(item.text) if item.kind == "message" else {"type": "reasoning_text", "text": item.text}
+            emit("response.content_part.done", **part_at, part=whole)
+        elif kind == "reasoning_text.delta":
+            item.text += str(event.get("delta") or "")
+            emit("response.reasoning_text.delta", **part_at, delta=event.get("delta") or "")
+        elif kind == "reasoning_text.done":
+            emit("response.reasoning_text.done", **part_at, text=item.text)
+        elif kind == "output_text.delta":
+            delta = str(event.get("delta") or "")
+            self._say(item, part_at, item.fences.feed(delta) if item.fences is not None else delta)
+        elif kind == "output_text.done":
+            if item.fences is not None:
+                self._say(item, part_at, item.fences.close())
+            emit("response.output_text.done", **part_at, text=item.text, logprobs=[])
+        elif kind == "function_call_arguments.delta":
+            item.text += str(event.get("delta") or "")
+            emit("response.function_call_arguments.delta", **at, delta=event.get("delta") or "")
+        elif kind == "function_call_arguments.done":
+            arguments = event.get("arguments") or item.text
+            emit("response.function_call_arguments.done", **at, name=event.get("name"), arguments=arguments)
+        elif kind == "output_item.done":
+            row = row_of(event.get("item"))
+            done = native_item({**row, "id": item.id}, self._x, reasoning=item.text if item.kind == "reasoning" else "")
+            self._events.done(item.place, done)
+
+    def _say(self, item: _Item, at: Dict, text: str) -> None:
+        if text:
+            item.text += text
+            self._events.emit("response.output_text.delta", **at, delta=text, logprobs=[])
+
+
+def _index(event: Dict) -> int:
+    index = event.get("output_index")
+    return index if isinstance(index, int) else 0
