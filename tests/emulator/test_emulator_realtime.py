@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 pytest.importorskip("websockets", reason="the realtime socket needs websockets")
+uvicorn_config = pytest.importorskip("uvicorn.config", reason="the emulator needs uvicorn")
+if "websockets-sansio" not in uvicorn_config.WS_PROTOCOLS:
+    pytest.skip("this uvicorn speaks WebSocket through a deprecated part of websockets", allow_module_level=True)
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -31,7 +34,7 @@ def dial(server: Any) -> Iterator[Callable[..., Any]]:
         def call(query: str = MODEL, path: str = "/v1/realtime", key: str = "k", **options: Any) -> Any:
             address = server.origin.replace("http", "ws") + path + query
             headers = {"Authorization": f"Bearer {key}"}
-            return stack.enter_context(connect(address, additional_headers=headers, proxy=None, **options))
+            return stack.enter_context(connect(address, additional_headers=headers, **options))
 
         yield call
 
