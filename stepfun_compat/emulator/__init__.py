@@ -23,7 +23,7 @@ by the same rules, the first that fits:
    - the question names a function (`get_weather`, also "get weather"), or a system message says it must always be
      called; all functions named are called at once, or one after another if the question says "then";
    - else its words overlap with a function: a word of the name counts 3, of a parameter or an enum value 2, of the
-     description 1.5, and 3 are enough. The best function wins; a further one joins if it matches by another word of its name;
+     description 1.5, and 3 are enough. The best function wins; a further one joins by another word of its name;
    - else an order or the question wants some tool ("You must call one of the available tools", "use a tool"): the first.
    "Do not call any tools" is obeyed. If the one function takes one string and the question names several things ("Paris
    and Tokyo"), there is a call for each. A call already made since the question, with the same arguments, is not
@@ -43,8 +43,8 @@ the first enum value, the default, an example of the format or pattern, the smal
 properties are filled; recursion ends in null, an empty list, or leaving the optional property out.
 
 The web_search tool searches when the question contains "?", search, find, latest, news, today, current, now or recent;
-retrieval answers with the text of the store's files. Recognised speech
-is the next scripted reply, else a sentence about the sound.
+retrieval answers with the text of the store's files. Recognised speech is the next scripted reply, else a sentence
+about the sound.
 
 What it costs
 -------------

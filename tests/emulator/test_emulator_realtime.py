@@ -14,8 +14,8 @@ pytest.importorskip("websockets", reason="the realtime socket needs websockets")
 uvicorn_config = pytest.importorskip("uvicorn.config", reason="the emulator needs uvicorn")
 if "websockets-sansio" not in uvicorn_config.WS_PROTOCOLS:
     pytest.skip("this uvicorn speaks WebSocket through a deprecated part of websockets", allow_module_level=True)
-from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
+from websockets.exceptions import InvalidStatus  # noqa: E402
+from websockets.sync.client import connect  # noqa: E402
 
 MODEL = "?model=stepaudio-2.5-realtime"
 TOOL = {
