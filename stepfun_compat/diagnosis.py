@@ -6,16 +6,18 @@ import os
 import ssl
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from importlib import metadata
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import openai
 
 from . import settings as settings_module
+from . import stock
 from .errors import KeyRefusedError, SettingsError
-from .settings import Settings, resolve_target, stepfun_key
+from .settings import SETTINGS, Settings, resolve_target, stepfun_key
 
 
 @dataclass(frozen=True)
@@ -35,16 +37,31 @@ def examine(*, offline: bool = False) -> list[Finding]:
         settings = Settings()
     except SettingsError as error:
         return [*findings, Finding("settings", "fail", str(error), "correct the value")]
-    findings.append(Finding("settings", "ok", repr(settings)))
+    findings += _configured(settings)
     target = resolve_target(None, settings, explicit_settings=True, api_key=None)
-    findings.append(Finding("base URL", "ok", f"{target.base_url} (from {target.source})"))
+    findings.append(Finding("base URL", "ok", f"{_shown(target.base_url)} (from {target.source})"))
     findings += _keys(settings, target.named)
     findings += _surroundings(settings)
-    key_ok = not any(finding.check == "key" and finding.state == "fail" for finding in findings)
-    if offline or not key_ok:
-        findings.append(Finding("server", "skip", "not asked" if offline else "no key to ask with"))
-        return findings
-    return findings + _server(settings)
+    key_state = next(finding.state for finding in findings if finding.check == "key")
+    if offline:
+        return [*findings, Finding("server", "skip", "not asked")]
+    return findings + (_server(settings) if key_state == "ok" else _reach(target.base_url))
+
+
+def _configured(settings: Settings) -> list[Finding]:
+    found: list[Finding] = []
+    for name, spec in SETTINGS.items():
+        value, source = getattr(settings, name), settings.source(name)
+        if source == "default" or name in ("api_key", "base_url"):  # these have lines of their own
+            continue
+        if isinstance(value, Mapping):
+            value = dict(cast("Mapping[str, Any]", value))
+        found.append(Finding(name, "ok", f"{'***' if spec.secret and value else value} (from {source})"))
+    return found or [Finding("settings", "ok", "none set; all have their defaults")]
+
+
+def _shown(url: Any) -> str:
+    return settings_module._without_userinfo(str(url))
 
 
 def _versions() -> list[Finding]:
@@ -138,7 +155,7 @@ def _server(settings: Settings) -> list[Finding]:
                 Finding(
                     "server",
                     "fail",
-                    f"401: the key does not work at {client.base_url}",
+                    f"401: the key does not work at {_shown(client.base_url)}",
                     "keys are bound to a region: set STEPFUN_REGION to global or cn, whichever made the key",
                 )
             ]
@@ -149,8 +166,7 @@ def _server(settings: Settings) -> list[Finding]:
                 )
             ]
         except openai.OpenAIError as error:
-            cause = f" ({error.__cause__})" if error.__cause__ else ""
-            return [Finding("server", "fail", f"{error}{cause}", "check the network, the proxy and the base URL")]
+            return [_unreachable(error)]
         milliseconds = (time.monotonic() - started) * 1000
     found = [Finding("server", "ok", f"reached in {milliseconds:.0f} ms, request id {raw.headers.get('x-request-id')}")]
     found.append(_clock(raw.headers.get("date")))
@@ -164,6 +180,30 @@ def _server(settings: Settings) -> list[Finding]:
         )
     )
     return found
+
+
+def _reach(base_url: str) -> list[Finding]:
+    """Whether the host answers at all, asked without any key."""
+    made: Any = stock.OpenAI(api_key="none", base_url=base_url, timeout=10, max_retries=0, default_headers={})
+    made.organization = made.project = None
+    made._custom_headers = {}
+    with made as client:
+        try:
+            client.get("/models", cast_to=object)
+        except openai.APIStatusError as error:
+            answer: Any = error.response
+            return [
+                Finding("server", "ok", f"reached; answers {error.status_code} to a request without a key"),
+                _clock(answer.headers.get("date")),
+            ]
+        except openai.OpenAIError as error:
+            return [_unreachable(error)]
+    return [Finding("server", "ok", "reached; it lists models without a key")]
+
+
+def _unreachable(error: openai.OpenAIError) -> Finding:
+    cause = f" ({error.__cause__})" if error.__cause__ else ""
+    return Finding("server", "fail", f"{error}{cause}", "check the network, the proxy and the base URL")
 
 
 def _clock(date: str | None) -> Finding:

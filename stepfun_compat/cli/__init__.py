@@ -12,7 +12,6 @@ from . import demo, doctor, emulate, explain, models, probe, run
 app = typer.Typer(
     name="stepfun-compat",
     help="Run code written for OpenAI's Python SDK on StepFun's models, unchanged.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
 )
@@ -25,7 +24,7 @@ def main(argv: Sequence[str]) -> int:
     from ..errors import SettingsError
 
     try:
-        code = app(list(argv), standalone_mode=False, prog_name="stepfun-compat")
+        code = app(list(argv) or ["--help"], standalone_mode=False, prog_name="stepfun-compat")
     except SettingsError as error:
         typer.echo(f"stepfun-compat: {error}", err=True)
         return 2

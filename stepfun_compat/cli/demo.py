@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import typer
@@ -21,6 +23,7 @@ def examples_folder() -> Path:
     return packed if packed.is_dir() else _PACKAGE.parent / "examples"
 
 
+# The program runs as under `run`; what the logger says of each request comes out on standard error, marked.
 _TOLD = """
 import logging, sys
 handler = logging.StreamHandler(sys.stderr)
@@ -31,6 +34,17 @@ log.setLevel(logging.INFO)
 from stepfun_compat.launch.run import main
 sys.exit(main(sys.argv[1:]))
 """
+
+
+def _told(stderr: str) -> Iterator[str]:
+    """The translations, one change a line; equal requests once, with their number. Anything else as it is."""
+    requests = Counter(line for line in stderr.splitlines() if line.startswith("@@ "))
+    for line, times in requests.items():
+        head, _, changes = line[3:].partition(" | ")
+        yield f"  | {head}" + (f"   ({times} requests)" if times > 1 else "")
+        for change in filter(None, changes.replace("); ", ")\n").split("\n")):
+            yield f"  |   {change}"
+    yield from (f"  {line}" for line in stderr.splitlines() if not line.startswith("@@ "))
 
 
 def register(app: typer.Typer) -> None:
@@ -82,11 +96,11 @@ def register(app: typer.Typer) -> None:
                         check=False,
                     )
                 typer.echo(done.stdout.rstrip())
-                for line in done.stderr.splitlines():
-                    typer.echo(f"  | {line[3:]}" if line.startswith("@@ ") else f"  {line}")
+                for line in _told(done.stderr):
+                    typer.echo(line)
                 if done.returncode:
                     failed.append(name)
         if failed:
             typer.echo(f"\nfailed: {', '.join(failed)}", err=True)
             raise typer.Exit(1)
-        typer.echo(f"\n{len(chosen)} unmodified programs ran; each line with | says what was translated for StepFun.")
+        typer.echo(f"\n{len(chosen)} unmodified programs ran; the lines with | say what was translated for StepFun.")

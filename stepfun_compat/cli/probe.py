@@ -34,7 +34,8 @@ def register(app: typer.Typer) -> None:
             checks = [known[name] for name in names]
         if listed:
             show.table(
-                ["check", "question", "api", "setting"], [[c.name, c.question, c.fact, c.setting] for c in checks]
+                ["check", "question", "decided by", "api", "setting"],
+                [[c.name, c.question, c.decided, c.fact, c.setting] for c in checks],
             )
             return
         results: list[probing.Result] = []

@@ -1,8 +1,8 @@
-"""An emulator beside the program, in a process of its own: the program's threads, signals and event loop stay its own."""
+"""An emulator beside the program, in a process of its own: the program's threads, signals, child processes and event
+loop stay its own."""
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import subprocess
@@ -10,13 +10,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+# It lives until its standard input ends. Where that can be done it is nobody's child, so that a program that waits for
+# all of its children does not wait for this one.
 _SERVE = """
-import json, sys
+import json, os, sys
+if hasattr(os, "fork") and os.fork():
+    os._exit(0)
 from stepfun_compat.emulator import EmulatorConfig, EmulatorServer
 with EmulatorServer(EmulatorConfig(strict=True)) as server:
     sys.stdout.write(json.dumps({"base_url": server.base_url, "api_key": server.api_key}) + "\\n")
-    sys.stdout.flush()
-    sys.stdin.read()
+    sys.stdout.close()
+    sys.stdin.buffer.read()
 """
 
 
@@ -45,27 +49,22 @@ def _start() -> dict[str, Any]:
         raise ImportError(f"--emulate needs {' and '.join(missing)}: pip install 'stepfun-compat[emulator]'")
     path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("STEPFUN_", "PYTHONWARNINGS"))}
-    server = subprocess.Popen(
+    ours, held = os.pipe()
+    with subprocess.Popen(
         [sys.executable, "-c", _SERVE],
-        stdin=subprocess.PIPE,
+        stdin=ours,
         stdout=subprocess.PIPE,
         env={**kept, "PYTHONPATH": path},
         start_new_session=True,  # an interrupt meant for the program must not take the server down first
-    )
-    owner = os.getpid()
-
-    def stop() -> None:
-        if os.getpid() != owner:  # a forked child inherits this function, not the server
-            return
-        server.terminate()
-        server.wait()
-        for pipe in (server.stdin, server.stdout):
-            if pipe is not None:
-                pipe.close()
-
-    atexit.register(stop)
-    assert server.stdout is not None
-    line = server.stdout.readline()
+    ) as server:
+        os.close(ours)
+        # `held` is never closed: the system does it when the program is gone, however it went. A program that replaces
+        # itself (exec) or goes on as a forked child keeps it, and so keeps the emulator.
+        os.set_inheritable(held, True)
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        if not hasattr(os, "fork"):
+            server.returncode = 0  # it goes on; nobody waits for it
     if not line:
         raise ImportError("the emulator did not start; its own words are above")
     return json.loads(line)

@@ -102,19 +102,26 @@ def prepare(options: Options) -> None:
     # frameworks refuse to start without one; it is never sent anywhere
     os.environ.setdefault("OPENAI_API_KEY", PLACEHOLDER_KEY)
     if options.legacy:
-        from ..legacy import submodules
+        from .early import install
 
-        for name in [name for name in sys.modules if name == "openai" or name.startswith("openai.")]:
-            del sys.modules[name]
-        sys.modules.update(submodules())
+        install()
     else:
         from .patching import patch
 
         patch()
-    if options.children and not options.legacy:
-        child = str(Path(__file__).parent / "child")
-        known = os.environ.get("PYTHONPATH")
-        os.environ["PYTHONPATH"] = child if not known else child + os.pathsep + known
+    if options.children:
+        reach_children(legacy=options.legacy)
+
+
+def reach_children(*, legacy: bool = False) -> None:
+    """Let the Python processes this one starts do the same when they import openai."""
+    child = str(Path(__file__).parent / "child")
+    known = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry and entry != child]
+    os.environ["PYTHONPATH"] = os.pathsep.join([child, *known])
+    if legacy:
+        os.environ["STEPFUN_COMPAT_LEGACY"] = "1"
+    else:
+        os.environ.pop("STEPFUN_COMPAT_LEGACY", None)
 
 
 def main(argv: Sequence[str]) -> int:  # noqa: RET503 - the last line never returns

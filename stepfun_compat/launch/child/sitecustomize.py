@@ -25,6 +25,35 @@ def _step_aside() -> None:
             sys.modules["sitecustomize"] = own
 
 
+def _take_over() -> None:
+    """Rebind openai's names, or give the old module; says so where it cannot, and lets the child go on."""
+    import os
+
+    try:
+        try:
+            import stepfun_compat
+        except ModuleNotFoundError as error:
+            if error.name != "stepfun_compat":
+                raise
+            # a checkout, or an environment of its own: found where the parent found it, for this import only
+            root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+            sys.path.append(root)
+            try:
+                import stepfun_compat
+            finally:
+                sys.path.remove(root)
+        if os.environ.get("STEPFUN_COMPAT_LEGACY") == "1":
+            import stepfun_compat.launch.early
+
+            stepfun_compat.launch.early.install()
+        else:
+            import stepfun_compat.launch
+
+            stepfun_compat.launch.patch()
+    except Exception as error:
+        sys.stderr.write(f"stepfun-compat: openai stays as it is in child process {os.getpid()}: {error!r}\n")
+
+
 class _PatchOnImport:
     """Finds `openai` once, by the other finders, and patches when it has been loaded."""
 
@@ -42,12 +71,9 @@ class _PatchOnImport:
         load = loader.exec_module
 
         def exec_module(module: Any) -> None:
+            del loader.exec_module
             load(module)
-            try:
-                import stepfun_compat.launch
-            except ImportError:
-                return
-            stepfun_compat.launch.patch()
+            _take_over()
 
         loader.exec_module = exec_module
         return spec

@@ -1,0 +1,27 @@
+"""`run --legacy`: the openai<1.0 module under openai's name, over the SDK that is installed."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+
+def install() -> None:
+    """Put `stepfun_compat.legacy.submodules()` into `sys.modules`.
+
+    The SDK's own submodules stay loaded and can be found, since our client goes on using them; only the names the old
+    package had are replaced.
+
+    Raises:
+        ImportError: the legacy module is not there.
+    """
+    import openai as current
+
+    modules: dict[str, Any] = vars(import_module("..legacy", __package__)).get("submodules", dict)()
+    if "openai" not in modules:
+        raise ImportError("this installation has no stepfun_compat.legacy")
+    root = modules["openai"]
+    if not hasattr(root, "__path__"):  # the SDK imports parts of itself when they are first used
+        root.__path__ = list(current.__path__)
+    sys.modules.update(modules)
