@@ -42,7 +42,10 @@ OUTCOMES: Final = (
     *_rows(
         "limits",
         ("completions.create", "over chat; no logprobs, best_of or token numbers as prompt"),
-        ("responses.create", "natively where StepFun serves the model here, else over chat; no hosted tools but web search"),
+        (
+            "responses.create",
+            "natively where StepFun serves the model here, else over chat; no hosted tools but web search",
+        ),
         ("responses.parse", "as responses.create"),
         ("responses.stream", "as responses.create"),
         ("responses.input_tokens.count", "StepFun's token count; tools are not counted"),
