@@ -27,7 +27,7 @@ from .endpoints import table
 from .endpoints.absent import fallback_name
 from .endpoints.base import PlainEndpoint, Reply, Request, Script
 from .endpoints.chat_response import UnexpectedBody
-from .endpoints.common import WAIT
+from .endpoints.common import STATE, WAIT
 from .exchange import Exchange, Refusal
 from .extras import Extras, Shared
 from .fallback import clients as fallback_clients
@@ -716,6 +716,40 @@ class StepfunMixin:
         request = self._stepfun_request(options, self._stepfun_path(options.url) or options.url)
         return call.endpoint.script(request, call.x)
 
+    # ------------------------------------------------------------ what is kept
+
+    def _stepfun_keep(self, wire: Request) -> Any:
+        """Carry out an operation on the store; None where it is down and that is to be forgotten.
+
+        Raises:
+            Refusal: the store is down.
+        """
+        from . import state
+
+        settings = self._stepfun.settings
+        key = "" if self._stepfun.key_provider is not None else str(self.api_key)
+        space = state.namespace(settings.state_namespace, key, str(self._base_url))
+        try:
+            return state.perform(state.open_store(settings.state), space, wire.json)
+        except state.StateError as error:
+            place = settings.state.partition("://")[0]
+            if settings.state_on_error == "forget":
+                log.warning("the conversation store (%s) failed and is passed over: %s", place, error)
+                return None
+            raise Refusal(
+                f"The conversation store ({place}) failed: {error}. Check STEPFUN_STATE, or set "
+                "STEPFUN_STATE_ON_ERROR=forget to go on without what it keeps.",
+                status=503,
+                code="state_unavailable",
+                type="server_error",
+            ) from error
+
+    async def _stepfun_keep_later(self, wire: Request) -> Any:
+        """The same for the async client: what waits for a disk or a network does so in a thread."""
+        if self._stepfun.settings.state.startswith("memory:"):
+            return self._stepfun_keep(wire)
+        return await anyio.to_thread.run_sync(self._stepfun_keep, wire)
+
     def _stepfun_bare_request(self, options: Any) -> Any:
         """A request that is never sent, for an error that needs one: it asks for no key, not even OpenAI's admin key."""
         url = str(cast("Any", self)._prepare_url(options.url))
@@ -800,6 +834,9 @@ class OpenAI(StepfunMixin, openai.OpenAI, metaclass=Rebindable):  # pyright: ign
             while True:
                 call.reported = report(call.x, call.reported)
                 debug_body(call.x, wire.method, wire.path, wire.json)
+                if wire.method == STATE:
+                    wire = script.send(Reply(self._stepfun_keep(wire)))
+                    continue
                 if wire.method == WAIT:
                     time.sleep(self._stepfun_pause(wire, deadline))
                     wire = script.send(Reply(None))
@@ -809,6 +846,11 @@ class OpenAI(StepfunMixin, openai.OpenAI, metaclass=Rebindable):  # pyright: ign
                 call.retries_taken += step.__dict__[_CALL].retries_taken
                 wire = script.send(self._stepfun_reply(call, response))
         except StopIteration as stop:
+            if isinstance(stop.value, Request):  # what was needed for it is known now: it goes the ordinary way
+                call.wire = stop.value
+                call.reported = report(call.x, call.reported)
+                options.__dict__[_CALL] = call
+                return super().request(cast_to, options, **kwargs)
             reply: Reply = stop.value
         except openai.APIError as error:
             self._stepfun_partial(call, error)
@@ -911,6 +953,9 @@ class AsyncOpenAI(StepfunMixin, openai.AsyncOpenAI, metaclass=Rebindable):  # py
             while True:
                 call.reported = report(call.x, call.reported)
                 debug_body(call.x, wire.method, wire.path, wire.json)
+                if wire.method == STATE:
+                    wire = script.send(Reply(await self._stepfun_keep_later(wire)))
+                    continue
                 if wire.method == WAIT:
                     await anyio.sleep(self._stepfun_pause(wire, deadline))
                     wire = script.send(Reply(None))
@@ -920,6 +965,11 @@ class AsyncOpenAI(StepfunMixin, openai.AsyncOpenAI, metaclass=Rebindable):  # py
                 call.retries_taken += step.__dict__[_CALL].retries_taken
                 wire = script.send(self._stepfun_reply(call, response))
         except StopIteration as stop:
+            if isinstance(stop.value, Request):  # what was needed for it is known now: it goes the ordinary way
+                call.wire = stop.value
+                call.reported = report(call.x, call.reported)
+                options.__dict__[_CALL] = call
+                return await super().request(cast_to, options, **kwargs)
             reply: Reply = stop.value
         except openai.APIError as error:
             self._stepfun_partial(call, error)

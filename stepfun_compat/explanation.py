@@ -11,7 +11,8 @@ from typing_extensions import override
 
 from .catalog import default as default_catalog
 from .endpoints import table
-from .endpoints.base import Request
+from .endpoints.base import Reply, Request
+from .endpoints.common import STATE
 from .exchange import Change, Exchange, Json, Refusal
 from .settings import Settings, resolve_target
 
@@ -126,7 +127,7 @@ def explain_call(
     body.pop("timeout", None)
     url = base_url or resolve_target(None, settings, explicit_settings=True, api_key=None).base_url
     found = table.find(method, path)
-    x = Exchange(endpoint, settings, default_catalog())
+    x = Exchange(endpoint, settings, default_catalog(), notes={"explained": True})
     request = Request(method, path, query, extra_headers, body or None)
     refusal: str | None = None
     requests = 1
@@ -137,8 +138,12 @@ def explain_call(
             if script is not None:
                 try:
                     request = next(script)
-                except StopIteration:
+                    while request.method == STATE:  # nothing is looked up here: what came before is left out
+                        request = script.send(Reply(None))
+                except StopIteration as stop:
                     requests = 0
+                    if isinstance(stop.value, Request):
+                        request, requests = stop.value, 1
                 script.close()
             else:
                 request = found.transform_request(request, x)

@@ -12,6 +12,7 @@ import openai
 from typing_extensions import override
 
 from . import errors
+from .endpoints.base import Request
 from .endpoints.chat_response import UnexpectedBody
 from .exchange import Refusal
 
@@ -116,6 +117,24 @@ class _Reader:
         self.client._stepfun_stream_done(self.call, self.transform)
         return out
 
+    def keep(self, operation: Request) -> None:
+        """Carry out an operation on the store before the event that promises it.
+
+        Raises:
+            openai.InternalServerError: the store is down.
+        """
+        try:
+            self.client._stepfun_keep(operation)
+        except Refusal as refusal:
+            raise self.client._stepfun_refused(refusal, self.response.request) from None
+
+    async def keep_later(self, operation: Request) -> None:
+        """The same for async streams."""
+        try:
+            await self.client._stepfun_keep_later(operation)
+        except Refusal as refusal:
+            raise self.client._stepfun_refused(refusal, self.response.request) from None
+
     def _nothing_came(self) -> None:
         """A 200 whose body is no event stream at all, such as an HTML page or a bare error object."""
         kind = str(self.response.headers.get("content-type", "")).partition(";")[0].strip().lower()
@@ -143,8 +162,14 @@ class StepfunStream(openai.Stream[_T], Generic[_T]):
                 if event.data.startswith("[DONE]"):
                     break
                 for data in reader.feed(event):
+                    if isinstance(data, Request):
+                        reader.keep(data)
+                        continue
                     yield build(data=data, cast_to=_event_class(cast_to, data), response=response)
             for data in reader.close():
+                if isinstance(data, Request):
+                    reader.keep(data)
+                    continue
                 yield build(data=data, cast_to=_event_class(cast_to, data), response=response)
             if _DRAINS:
                 for _ in iterator:
@@ -175,8 +200,14 @@ class AsyncStepfunStream(openai.AsyncStream[_T], Generic[_T]):
                 if event.data.startswith("[DONE]"):
                     break
                 for data in reader.feed(event):
+                    if isinstance(data, Request):
+                        await reader.keep_later(data)
+                        continue
                     yield build(data=data, cast_to=_event_class(cast_to, data), response=response)
             for data in reader.close():
+                if isinstance(data, Request):
+                    await reader.keep_later(data)
+                    continue
                 yield build(data=data, cast_to=_event_class(cast_to, data), response=response)
             async for _ in iterator:
                 pass  # read to the end, so that the connection can be used again

@@ -33,9 +33,10 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=lambda: {})
 
 
-Script = Generator[Request, Reply, Reply]
+Script = Generator[Request, Reply, "Reply | Request"]
 """Several requests, or none, for one call. Yields StepFun's requests one after another, is sent StepFun's replies
-(an error status never comes back here: it is raised to the caller), and returns the one answer in OpenAI's shape.
+(an error status never comes back here: it is raised to the caller), and returns the one answer in OpenAI's shape, or
+the one request that is to be sent in the ordinary way, which streams are.
 The client drives it, so the same generator serves the sync and the async client."""
 
 

@@ -14,6 +14,7 @@ from .base import Request
 from .chat_response import Dict, as_dict, as_list
 
 __all__ = [
+    "STATE",
     "WAIT",
     "Dict",
     "Part",
@@ -180,3 +181,8 @@ and sends back an empty reply. Scripts themselves know no clock."""
 def wait(seconds: float) -> Request:
     """What a script yields to pause."""
     return Request(WAIT, "/", json={"seconds": seconds})
+
+
+STATE = "STATE"
+"""The method of a request to the client's own store of conversations: `json` is what `state.perform` carries out, and
+the reply's body the records it found. A script yields it; a stream has it among its events."""

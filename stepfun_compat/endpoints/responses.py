@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import cast
+from typing import Final, cast
 
 from typing_extensions import override
 
@@ -16,9 +16,11 @@ from .common import Dict, given
 from .responses_input import input_items
 from .responses_native import chat_needed, native_fields, native_response
 from .responses_native_stream import NativeStream
-from .responses_request import Asked, chat_fields
+from .responses_past import recall, refers
+from .responses_request import Asked, chat_fields, new_id
 from .responses_response import built_in_calls, response_of
 from .responses_stream import ResponsesStream
+from .state import kept
 
 _NOTE = "responses"
 
@@ -49,7 +51,7 @@ class Responses(PlainEndpoint):
     def asked(self, request: Request, x: Exchange) -> Asked:
         """The request as it was asked, kept for the way back."""
         fields = given(request)
-        asked = Asked(fields, items=input_items(fields.get("input")))
+        asked = Asked(fields, items=[_with_id(item) for item in input_items(fields.get("input"))])
         x.notes[_NOTE] = asked
         x.stream = bool(fields.get("stream"))
         return asked
@@ -68,8 +70,10 @@ class Responses(PlainEndpoint):
 
     @override
     def transform_request(self, request: Request, x: Exchange) -> Request:
+        return self._one_request(request, self.asked(request, x), x)
+
+    def _one_request(self, request: Request, asked: Asked, x: Exchange) -> Request:
         with _in_our_words():
-            asked = self.asked(request, x)
             why = chat_needed(asked, x)
             if why is None:
                 wire = self._native_request(request, asked, x)
@@ -91,13 +95,29 @@ class Responses(PlainEndpoint):
         asked: Asked = x.notes[_NOTE]
         return NativeStream(asked, x) if asked.route == "native" else ResponsesStream(asked, x)
 
+    # ------------------------------------------------------------ what came before, and what is kept
+
     @override
     def script(self, request: Request, x: Exchange) -> Script | None:
-        return None if given(request).get("stream") else self._whole(request, x)
+        fields = given(request)
+        if fields.get("stream") and not refers(fields):
+            return None
+        return self._with_past(request, x)
 
-    def _whole(self, request: Request, x: Exchange) -> Script:
+    def _with_past(self, request: Request, x: Exchange) -> Script:
+        asked = self.asked(request, x)
+        yield from recall(asked, x)
+        if asked.fields.get("stream"):
+            return self._one_request(request, asked, x)
+        reply = yield from self._whole(request, asked, x)
+        keep = kept(asked, cast("Dict", reply.body))
+        if keep is not None:
+            x.notes["partial"] = reply.body  # should the store be down, the error holds what was paid for
+            yield keep
+        return reply
+
+    def _whole(self, request: Request, asked: Asked, x: Exchange) -> Generator[Request, Reply, Reply]:
         with _in_our_words():
-            asked = self.asked(request, x)
             why = chat_needed(asked, x)
             chat = None if why is None else self._chat_request(request, asked, x, why)
             script = None if chat is None else CHAT.script(chat, x)
@@ -108,6 +128,21 @@ class Responses(PlainEndpoint):
                 return replace(reply, body=self.transform_response(reply.body, x))
             reply = yield from _watched(script, asked)
             return replace(reply, body=response_of(cast("Dict", reply.body), asked, x))
+
+
+_PREFIXES: Final = {
+    "message": "msg",
+    "function_call": "fc",
+    "function_call_output": "fco",
+    "reasoning": "rs",
+    "custom_tool_call": "ctc",
+    "custom_tool_call_output": "ctco",
+}
+
+
+def _with_id(item: Dict) -> Dict:
+    """An input item with an id, under which it can be listed and referred to."""
+    return item if item.get("id") else {**item, "id": new_id(_PREFIXES.get(item["type"], "item"))}
 
 
 def _watched(script: Script, asked: Asked) -> Generator[Request, Reply, Reply]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from ..exchange import Exchange, Json, Refusal
-from .common import Dict, as_dict
+from .common import Dict
 
 # Calls OpenAI's servers ran themselves: a record of the past that a model can do without.
 _PAST_CALLS: Final = frozenset(
@@ -257,9 +257,3 @@ def messages_of(items: Sequence[Dict], instructions: Json, x: Exchange) -> list[
         made.add(item, f"input[{i}]")
     made.flush()
     return made.out
-
-
-def as_item(value: Json) -> Dict | None:
-    """A stored item, as a dict of its own."""
-    row = as_dict(value)
-    return dict(row) if row is not None else None

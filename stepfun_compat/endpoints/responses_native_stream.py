@@ -89,10 +89,8 @@ class NativeStream:
             rows = [as_dict(entry) for entry in as_list(response.get("output"))]
             output = [native_item(row, self._x) for row in rows if row is not None]
         status = kind.removeprefix("response.")
-        final = native_final({**response, "status": status}, output, self._asked, self._x)
         self._usage = chat_usage(native_usage(response.get("usage")))
-        self._events.final = final
-        self._events.emit(kind, response=final)
+        self._events.end(native_final({**response, "status": status}, output, self._asked, self._x))
 
     # ------------------------------------------------------------ items
 

@@ -68,7 +68,8 @@ def new_id(prefix: str) -> str:
 @dataclass
 class Asked:
     """What the way back needs to know of a request. `items` are the input as it was given, ids filled in; `history`
-    what came before it from the store. `sent` is the body as it was sent, for what StepFun was asked in the end."""
+    what came before it from the store, where `chain` are the responses and `parts` the turns of `conversation` it came
+    from. `sent` is the body as it was sent, for what StepFun was asked in the end."""
 
     fields: Dict
     id: str = field(default_factory=lambda: new_id("resp"))
@@ -78,6 +79,9 @@ class Asked:
     sent: Dict = field(default_factory=lambda: {})
     route: str = "chat"
     searches: list[Dict] = field(default_factory=lambda: [])
+    chain: list[str] = field(default_factory=lambda: [])
+    parts: list[str] = field(default_factory=lambda: [])
+    conversation: str | None = None
 
     @property
     def stored(self) -> bool:

@@ -25,6 +25,7 @@ from .responses_response import (
     text_part,
     usage_of,
 )
+from .state import kept
 
 ERROR_CODES = {"rate_limited": "rate_limit_exceeded", "rate_limit_exceeded": "rate_limit_exceeded"}
 
@@ -39,7 +40,6 @@ class Events:
         self.number = 0
         self.frame: Dict | None = None
         self.items: list[Dict | None] = []
-        self.final: Dict | None = None
 
     def emit(self, kind: str, **fields: Any) -> None:
         self.out.append({"type": kind, "sequence_number": self.number, **fields})
@@ -74,14 +74,19 @@ class Events:
     def finish(self, reason: str | None, usage: Dict | None) -> None:
         self.begin()
         assert self.frame is not None
-        self.final = finished(self.frame, self.output(), reason, usage)
-        self.emit(f"response.{self.final['status']}", response=self.final)
+        self.end(finished(self.frame, self.output(), reason, usage))
 
     def fail(self, code: str, message: str, usage: Dict | None = None) -> None:
         self.begin()
         assert self.frame is not None
-        self.final = failed(self.frame, self.output(), code, message, usage)
-        self.emit("response.failed", response=self.final)
+        self.end(failed(self.frame, self.output(), code, message, usage))
+
+    def end(self, response: Dict) -> None:
+        """Tell the whole Response, once it is kept."""
+        keep = kept(self.asked, response)
+        if keep is not None:
+            self.out.append(keep)
+        self.emit(f"response.{response['status']}", response=response)
 
 
 @dataclass

@@ -1,0 +1,181 @@
+"""`/conversations`: kept in the client's store, since StepFun has none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
+
+from typing_extensions import override
+
+from ..exchange import Exchange
+from .base import PlainEndpoint, Reply, Request, Script
+from .common import Dict, as_list, given, segment
+from .responses_input import input_items
+from .responses_request import new_id
+from .state import item_key, listed, load, not_found, operation, records, shown
+
+
+def _with_ids(value: Any) -> list[Dict]:
+    return [item if item.get("id") else {**item, "id": new_id("msg")} for item in input_items(value)]
+
+
+def _conversation(id: str, record: Mapping[str, Any]) -> Dict:
+    return {
+        "id": id,
+        "object": "conversation",
+        "created_at": record.get("created_at", 0),
+        "metadata": record.get("metadata") or {},
+    }
+
+
+def _added(items: Sequence[Dict]) -> tuple[str, dict[str, Dict]]:
+    """(the key of a new part, the records to write for it)."""
+    part = new_id("part")
+    return part, {part: {"items": list(items)}, **{item_key(str(item["id"])): {"in": part} for item in items}}
+
+
+def _head(id: str, x: Exchange) -> Generator[Request, Reply, Dict]:
+    record = (records((yield load(id)).body) or {}).get(id) if id.startswith("conv_") else None
+    if record is None:
+        raise not_found("Conversation", id, x, code="conversation_not_found", param="conversation_id")
+    return record
+
+
+def _parts(record: Dict) -> Generator[Request, Reply, dict[str, list[Dict]]]:
+    keys: list[str] = as_list(record.get("parts"))
+    found = (records((yield load(*keys)).body) or {}) if keys else {}
+    return {key: as_list((found.get(key) or {}).get("items")) for key in keys}
+
+
+def _flat(parts: Mapping[str, list[Dict]]) -> list[Dict]:
+    return [item for items in parts.values() for item in items]
+
+
+class Create(PlainEndpoint):
+    """`POST /conversations`."""
+
+    name = "conversations.create"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script:
+        fields = given(request)
+        id = new_id("conv")
+        record: Dict = {"created_at": int(time.time()), "metadata": fields.get("metadata") or {}, "parts": []}
+        rows: dict[str, Dict] = {}
+        items = _with_ids(fields.get("items"))
+        if items:
+            part, rows = _added(items)
+            record["parts"] = [part]
+        yield operation(save={**rows, id: record})
+        return Reply(_conversation(id, record))
+
+
+class Retrieve(PlainEndpoint):
+    """`GET /conversations/{id}`."""
+
+    name = "conversations.retrieve"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script:
+        id = segment(request, 1)
+        record = yield from _head(id, x)
+        return Reply(_conversation(id, record))
+
+
+class Update(PlainEndpoint):
+    """`POST /conversations/{id}`: its metadata."""
+
+    name = "conversations.update"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script:
+        id = segment(request, 1)
+        record = yield from _head(id, x)
+        metadata: Dict = given(request).get("metadata") or {}
+        yield operation(merge=[id, {"metadata": metadata}])
+        return Reply(_conversation(id, {**record, "metadata": metadata}))
+
+
+class Delete(PlainEndpoint):
+    """`DELETE /conversations/{id}`: the conversation; responses made in it stay, as at OpenAI."""
+
+    name = "conversations.delete"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script:
+        id = segment(request, 1)
+        yield from _head(id, x)
+        yield operation(delete=[id])
+        return Reply({"id": id, "object": "conversation.deleted", "deleted": True})
+
+
+class AddItems(PlainEndpoint):
+    """`POST /conversations/{id}/items`."""
+
+    name = "conversations.items.create"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script:
+        id = segment(request, 1)
+        yield from _head(id, x)
+        items = _with_ids(given(request).get("items"))
+        part, rows = _added(items)
+        yield operation(save=rows, append=[id, "parts", part])
+        return Reply({**listed(items, {"limit": 100, "order": "asc"}), "has_more": False})
+
+
+class ListItems(PlainEndpoint):
+    """`GET /conversations/{id}/items`."""
+
+    name = "conversations.items.list"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script:
+        record = yield from _head(segment(request, 1), x)
+        parts = yield from _parts(record)
+        return Reply(listed(_flat(parts), request.query))
+
+
+class RetrieveItem(PlainEndpoint):
+    """`GET /conversations/{id}/items/{item}`."""
+
+    name = "conversations.items.retrieve"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script:
+        record = yield from _head(segment(request, 1), x)
+        wanted = segment(request, 3)
+        parts = yield from _parts(record)
+        for item in _flat(parts):
+            if item.get("id") == wanted:
+                return Reply(shown(item))
+        raise not_found("Item", wanted, x, param="item_id")
+
+
+class DeleteItem(PlainEndpoint):
+    """`DELETE /conversations/{id}/items/{item}`."""
+
+    name = "conversations.items.delete"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script:
+        id, wanted = segment(request, 1), segment(request, 3)
+        record = yield from _head(id, x)
+        parts = yield from _parts(record)
+        for part, items in parts.items():
+            left = [item for item in items if item.get("id") != wanted]
+            if len(left) < len(items):
+                yield operation(merge=[part, {"items": left}], delete=[item_key(wanted)])
+                return Reply(_conversation(id, record))
+        raise not_found("Item", wanted, x, param="item_id")
+
+
+CREATE = Create()
+RETRIEVE = Retrieve()
+UPDATE = Update()
+DELETE = Delete()
+ADD_ITEMS = AddItems()
+LIST_ITEMS = ListItems()
+RETRIEVE_ITEM = RetrieveItem()
+DELETE_ITEM = DeleteItem()

@@ -1,0 +1,116 @@
+"""What a request refers to: the response before it, its conversation, single items. Loaded before it is translated."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import Any
+
+from ..exchange import Exchange
+from .base import Reply, Request
+from .common import Dict, as_dict, as_list
+from .responses_input import row_of, rows_of
+from .responses_request import Asked
+from .state import history, item_key, load, not_found, records
+
+Loading = Generator[Request, Reply, None]
+
+
+def refers(fields: Mapping[str, Any]) -> bool:
+    """Whether a request needs anything from the store."""
+    return (
+        fields.get("previous_response_id") is not None
+        or fields.get("conversation") is not None
+        or any(_is_reference(row_of(item)) for item in rows_of(fields.get("input")))
+    )
+
+
+def _is_reference(item: Mapping[str, Any]) -> bool:
+    return item.get("type") == "item_reference" or ("type" not in item and "role" not in item and "id" in item)
+
+
+def recall(asked: Asked, x: Exchange) -> Loading:
+    """Fill `asked.history` and put referenced items in their places.
+
+    Raises:
+        Refusal: something of it is not stored.
+    """
+    previous = asked.fields.get("previous_response_id")
+    if previous is not None:
+        yield from _previous(str(previous), asked, x)
+    conversation = asked.fields.get("conversation")
+    if conversation is not None:
+        yield from _conversation(str(row_of(conversation).get("id") or conversation), asked, x)
+    yield from _references(asked, x)
+
+
+def _forgotten(parameter: str, before: str, x: Exchange) -> None:
+    if x.notes.get("explained"):
+        x.change("reshape", parameter, before, "the items before it", "looked up when the call is made")
+        return
+    x.change("drop", parameter, before, None, "the store is down, and Settings.state_on_error is forget", loses=True)
+
+
+def _previous(id: str, asked: Asked, x: Exchange) -> Loading:
+    missing = not_found("Previous response", id, x, code="previous_response_not_found", param="previous_response_id")
+    if not id.startswith("resp_"):
+        raise missing
+    found = records((yield load(id)).body)
+    if found is None:
+        _forgotten("previous_response_id", id, x)
+        return
+    head = found.get(id)
+    if head is None:
+        raise missing
+    chain: list[str] = as_list(head.get("chain"))
+    past: Mapping[str, Dict] = {}
+    if chain:
+        past = records((yield load(*chain)).body) or {}
+        gone = next((earlier for earlier in chain if earlier not in past), None)
+        if gone is not None:
+            raise not_found(
+                "Earlier response", gone, x, code="previous_response_not_found", param="previous_response_id"
+            )
+    parts: list[str] = as_list(head.get("before"))
+    if parts:  # it was part of a conversation, which it followed up to here
+        turns = records((yield load(*parts)).body) or {}
+        asked.history = [item for part in parts for item in as_list((turns.get(part) or {}).get("items"))]
+    asked.history += history(chain, past, head)
+    asked.chain = [*chain, id]
+    if parts:
+        asked.parts = parts
+
+
+def _conversation(id: str, asked: Asked, x: Exchange) -> Loading:
+    found = records((yield load(id)).body)
+    if found is None:
+        _forgotten("conversation", id, x)
+        return
+    head = found.get(id)
+    if head is None or not id.startswith("conv_"):
+        raise not_found("Conversation", id, x, code="conversation_not_found", param="conversation")
+    parts: list[str] = as_list(head.get("parts"))
+    turns = (records((yield load(*parts)).body) or {}) if parts else {}
+    asked.history = [item for part in parts for item in as_list((turns.get(part) or {}).get("items"))]
+    asked.conversation, asked.parts = id, parts
+
+
+def _references(asked: Asked, x: Exchange) -> Loading:
+    wanted = [str(item.get("id")) for item in asked.items if item["type"] == "item_reference"]
+    if not wanted:
+        return
+    known: dict[str, Dict] = {str(item.get("id")): item for item in asked.history}
+    unknown = [id for id in wanted if id not in known]
+    if unknown:
+        places = records((yield load(*map(item_key, unknown))).body) or {}
+        homes = list(dict.fromkeys(str(row["in"]) for row in places.values()))
+        found = (records((yield load(*homes)).body) or {}) if homes else {}
+        for record in found.values():
+            response = as_dict(record.get("response")) or {}
+            for item in (*as_list(record.get("items")), *as_list(response.get("output"))):
+                known.setdefault(str(item.get("id")), item)
+    for place, item in enumerate(asked.items):
+        if item["type"] == "item_reference":
+            id = str(item.get("id"))
+            if id not in known:
+                raise not_found("Item", id, x, param="input")
+            asked.items[place] = dict(known[id])

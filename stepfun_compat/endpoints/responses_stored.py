@@ -1,0 +1,96 @@
+"""Responses that are kept: retrieve, delete, cancel and the items of their input. Served from the store alone."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from typing_extensions import override
+
+from ..exchange import Exchange, Refusal
+from .base import PlainEndpoint, Reply, Request, Script
+from .common import Dict, as_list, segment
+from .state import history, item_key, listed, load, not_found, operation, records
+
+Loading = Generator[Request, Reply, Dict]
+
+
+def stored(id: str, x: Exchange) -> Loading:
+    """The record of a response.
+
+    Raises:
+        Refusal: it is not kept, or no longer.
+    """
+    found = records((yield load(id)).body) or {}
+    record = found.get(id) if id.startswith("resp_") else None
+    if record is None:
+        raise not_found("Response", id, x, param="response_id")
+    return record
+
+
+class Retrieve(PlainEndpoint):
+    """`GET /responses/{id}`."""
+
+    name = "responses.retrieve"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script:
+        if str(request.query.get("stream", "")).lower() == "true":
+            raise Refusal(
+                "stream=True replays background responses, which StepFun does not run. Retrieve without stream.",
+                code="unsupported_parameter",
+                param="stream",
+            )
+        record = yield from stored(segment(request, 1), x)
+        return Reply(record["response"])
+
+
+class Delete(PlainEndpoint):
+    """`DELETE /responses/{id}`."""
+
+    name = "responses.delete"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script:
+        id = segment(request, 1)
+        record = yield from stored(id, x)
+        items = [*as_list(record.get("items")), *as_list(record["response"].get("output"))]
+        yield operation(delete=[id, *(item_key(str(item.get("id"))) for item in items)])
+        return Reply({"id": id, "object": "response", "deleted": True})
+
+
+class Cancel(PlainEndpoint):
+    """`POST /responses/{id}/cancel`: only background responses can be cancelled, and there are none."""
+
+    name = "responses.cancel"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script:
+        id = segment(request, 1)
+        yield from stored(id, x)
+        raise Refusal(
+            f"Cannot cancel {id}: it is finished, and StepFun runs no responses in the background. To stop one that is "
+            "being made, close its stream.",
+            code="invalid_request",
+            param="response_id",
+        )
+
+
+class InputItems(PlainEndpoint):
+    """`GET /responses/{id}/input_items`: everything the model was given, earlier turns included."""
+
+    name = "responses.input_items.list"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script:
+        record = yield from stored(segment(request, 1), x)
+        chain, parts = as_list(record.get("chain")), as_list(record.get("before"))
+        past = records((yield load(*chain, *parts)).body) or {} if chain or parts else {}
+        before = [item for part in parts for item in as_list((past.get(part) or {}).get("items"))]
+        only_input: Dict = {"items": record.get("items"), "response": {}}
+        return Reply(listed([*before, *history(chain, past, only_input)], request.query))
+
+
+RETRIEVE = Retrieve()
+DELETE = Delete()
+CANCEL = Cancel()
+INPUT_ITEMS = InputItems()

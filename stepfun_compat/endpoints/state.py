@@ -1,0 +1,116 @@
+"""What endpoints keep: responses, their items and conversations, as operations on the client's store.
+
+An operation is a `Request` of the method `STATE`; `json` is what `state.perform` carries out. The answer's body is the
+records that were loaded, or None where the store is down and `Settings.state_on_error` is `forget`. A script yields
+it; a stream's transform puts it among its events, before the event that promises it.
+
+Records: `resp_…` holds `response`, `items` (its input), `chain` (the ids before it); `item_…` says where an item is;
+`conv_…` holds the conversation's fields and `parts`, the keys of `part_…` records, each with the `items` of one turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..exchange import Exchange, Json, Refusal
+from .base import Request
+from .common import STATE, Dict, as_dict, as_list
+from .responses_request import Asked, new_id
+
+
+def operation(**what: Any) -> Request:
+    """One operation on the store."""
+    return Request(STATE, "/", json=what)
+
+
+def load(*keys: str) -> Request:
+    """Look records up."""
+    return operation(load=list(keys))
+
+
+def not_found(what: str, id: str, x: Exchange, *, code: str | None = None, param: str | None = None) -> Refusal:
+    """OpenAI's error for what is not stored, or no longer."""
+    text = f"{what} with id '{id}' not found."
+    if x.settings.state.startswith("memory:"):
+        text += (
+            " Conversations live in this process only (STEPFUN_STATE=memory://): with several workers, or to keep them "
+            "over a restart, set STEPFUN_STATE to sqlite:///path or redis://host:6379/0."
+        )
+    return Refusal(text, status=404, code=code, param=param)
+
+
+def records(body: Json) -> Mapping[str, Dict] | None:
+    """What was loaded, None where the store was down and is to be forgotten."""
+    return as_dict(body)
+
+
+def history(chain: Sequence[str], found: Mapping[str, Dict], head: Dict) -> list[Dict]:
+    """The items of a conversation up to and including a response, as they were sent and answered."""
+    items: list[Dict] = []
+    for record in [*(found[id] for id in chain if id in found), head]:
+        items += as_list(record.get("items"))
+        items += as_list((as_dict(record.get("response")) or {}).get("output"))
+    return items
+
+
+def item_key(id: str) -> str:
+    """The key of the record that says where an item is."""
+    return f"item_{id}"
+
+
+def kept(asked: Asked, response: Dict) -> Request | None:
+    """The operation that keeps an answer, None if nothing is to be kept."""
+    rows: dict[str, Dict] = {}
+    conversation = asked.conversation
+    made: list[Dict] = as_list(response.get("output"))
+    if asked.stored:
+        rows[asked.id] = {"response": response, "items": asked.items, "chain": asked.chain}
+        if conversation is not None:
+            rows[asked.id]["conversation"] = conversation
+        if asked.parts:
+            rows[asked.id]["before"] = asked.parts
+        for item in (*asked.items, *made):
+            if isinstance(item.get("id"), str):
+                rows[item_key(item["id"])] = {"in": asked.id}
+    if conversation is None:
+        return operation(save=rows) if rows else None
+    part = new_id("part")
+    rows[part] = {"items": [*asked.items, *made]}
+    return operation(save=rows, append=[conversation, "parts", part])
+
+
+def listed(items: Sequence[Dict], query: Mapping[str, Any], default_order: str = "desc") -> Dict:
+    """One page of a list of items, as OpenAI pages: `limit` 1 to 100 (20), `order`, `after` an item's id."""
+    rows = [shown(item) for item in items]
+    if query.get("order", default_order) != "asc":
+        rows.reverse()
+    after = query.get("after")
+    if after is not None:
+        places = [i for i, row in enumerate(rows) if row.get("id") == after]
+        if not places:
+            raise Refusal(f"after={after!r} is no item of this list.", code="invalid_value", param="after")
+        rows = rows[places[0] + 1 :]
+    limit = int(query.get("limit") or 20)
+    if not 1 <= limit <= 100:
+        raise Refusal(f"limit={limit} is out of range: it takes 1 to 100.", code="invalid_value", param="limit")
+    page = rows[:limit]
+    return {
+        "object": "list",
+        "data": page,
+        "first_id": page[0]["id"] if page else None,
+        "last_id": page[-1]["id"] if page else None,
+        "has_more": len(rows) > limit,
+    }
+
+
+def shown(item: Dict) -> Dict:
+    """A stored item as lists show it: a message's text is a part, and everything has a status."""
+    if item.get("type") == "reasoning":
+        return item
+    content = item.get("content")
+    if isinstance(content, str):
+        kind = "output_text" if item.get("role") == "assistant" else "input_text"
+        part: Dict = {"type": kind, "text": content}
+        item = {**item, "content": [{**part, "annotations": [], "logprobs": []} if kind == "output_text" else part]}
+    return {"status": "completed", **item}
