@@ -23,6 +23,7 @@ from . import errors
 from . import settings as settings_module
 from .call import Call
 from .catalog import default as default_catalog
+from .catalog.endpoints import outcome_of
 from .endpoints import table
 from .endpoints.absent import fallback_name
 from .endpoints.base import PlainEndpoint, Reply, Request, Script
@@ -35,7 +36,7 @@ from .rebound import Rebindable
 from .report import debug_body, log, report
 from .resolve import resolve_model
 from .settings import PLACEHOLDER_KEY, Settings, Target
-from .sockets import guard, guard_beta
+from .sockets import guard, guard_beta, refuse
 from .streaming import EXTENSION, AsyncStepfunStream, StepfunStream
 
 if TYPE_CHECKING:
@@ -225,7 +226,26 @@ class StepfunMixin:
         @cached_property
         def realtime(self) -> Any:
             """openai's, with the key gate before its connections."""
-            return guard(cast("Any", super()).realtime, self)
+            realtime = guard(cast("Any", super()).realtime, self)
+            refuse(getattr(realtime, "translations", None), self, "realtime.translations.connect")
+            return realtime
+
+    if isinstance(getattr(openai.OpenAI, "responses", None), cached_property):
+
+        @cached_property
+        def responses(self) -> Any:
+            """openai's, without the socket StepFun does not offer."""
+            return refuse(cast("Any", super()).responses, self, "responses.connect")
+
+    if isinstance(getattr(openai.OpenAI, "live", None), cached_property):
+
+        @cached_property
+        def live(self) -> Any:
+            """openai's, without the sockets StepFun does not offer."""
+            live = refuse(cast("Any", super()).live, self, "live.connect")
+            for name in ("forks", "sideband"):
+                refuse(getattr(live, name, None), self, f"live.{name}.connect")
+            return live
 
     if isinstance(getattr(openai.OpenAI, "beta", None), cached_property):
 
@@ -301,6 +321,23 @@ class StepfunMixin:
             kwargs = {**kwargs, "model": resolve_model(x, model)}
             report(x)
         return {**kwargs, "extra_headers": headers} if headers else kwargs
+
+    def _stepfun_no_socket(self, name: str) -> None:
+        """Refuse a WebSocket StepFun does not offer; a client of another vendor's host goes on as stock.
+
+        Raises:
+            EndpointNotAvailableError: the client is ours.
+        """
+        if not self._stepfun.ours(self._base_url):
+            return
+        outcome = outcome_of(name)
+        refusal = Refusal(
+            f"{name} is not available on StepFun: {outcome.note if outcome else 'use a request instead'}.",
+            status=404,
+            code="endpoint_not_available",
+        )
+        request = self._stepfun_family().Request("GET", str(self._base_url))
+        raise self._stepfun_refused(refusal, request)
 
     def _stepfun_authorization(self, value: str) -> str:
         """An Authorization value that may go to StepFun.

@@ -23,6 +23,20 @@ def guard(resource: Any, client: Any) -> Any:
     return resource
 
 
+def refuse(resource: Any, client: Any, name: str) -> Any:
+    """Let `connect` of a resource say that StepFun has no such socket, instead of failing on one (api 10)."""
+    if hasattr(resource, "connect"):
+        original = resource.connect
+
+        @functools.wraps(original)
+        def connect(*args: Any, **kwargs: Any) -> Any:
+            client._stepfun_no_socket(name)
+            return original(*args, **kwargs)
+
+        resource.connect = connect
+    return resource
+
+
 @functools.lru_cache(maxsize=8)
 def _guarded_beta(cls: type) -> type:
     stock: Any = vars(cls)["realtime"]
@@ -32,9 +46,13 @@ def _guarded_beta(cls: type) -> type:
 
     made: Any = cached_property(realtime)
     made.__set_name__(cls, "realtime")
-    return type(
-        cls.__name__, (cls,), {"realtime": made, "__module__": cls.__module__, "__qualname__": cls.__qualname__}
-    )
+    own: dict[str, Any] = {"realtime": made, "__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    other: Any = vars(cls).get("responses")
+    if hasattr(other, "func"):
+        unserved: Any = cached_property(lambda self: refuse(other.func(self), self._client, "beta.responses.connect"))
+        unserved.__set_name__(cls, "responses")
+        own["responses"] = unserved
+    return type(cls.__name__, (cls,), own)
 
 
 def guard_beta(beta: Any) -> Any:

@@ -87,3 +87,20 @@ def test_resources_are_still_openais() -> None:
     assert type(realtime(client)).__name__ == "Realtime"
     copied = client.with_options(timeout=1)
     assert realtime(copied)._client is copied
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["responses", "live", "live.forks", "live.sideband", "realtime.translations", "beta.responses"],
+)
+@pytest.mark.parametrize("cls", [OpenAI, AsyncOpenAI])
+def test_sockets_stepfun_lacks_are_refused_before_a_connection(cls: Any, path: str) -> None:
+    resource: Any = cls(api_key="k")
+    for name in path.split("."):
+        if not hasattr(resource, name):
+            pytest.skip("this SDK has no such resource")
+        resource = getattr(resource, name)
+    if not hasattr(resource, "connect"):
+        pytest.skip("this SDK has no such socket")
+    with pytest.raises(stepfun_compat.EndpointNotAvailableError, match=path):
+        resource.connect()
