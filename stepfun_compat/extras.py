@@ -31,9 +31,13 @@ class Shared:
 
     def record(self, x: Exchange, data: Json) -> None:
         """Count what an answer reports of the prompt cache."""
-        if x.endpoint not in ("chat.completions", "completions") or not isinstance(data, Mapping):
+        if x.endpoint not in ("chat.completions", "completions", "responses") or not isinstance(data, Mapping):
             return
         usage: Any = cast("Mapping[str, Any]", data).get("usage")
+        if isinstance(usage, Mapping) and "input_tokens" in usage:
+            from .endpoints.responses_native import chat_usage
+
+            usage = chat_usage(cast("dict[str, Any]", usage))
         if isinstance(usage, Mapping) and x.model_id:
             self.prompt_cache.record(x.model_id, cast("Mapping[str, Any]", usage))
 
