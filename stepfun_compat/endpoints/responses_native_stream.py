@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..exchange import Exchange, Json
 from ..structured import FenceFilter
@@ -24,6 +24,9 @@ class _Item:
     kind: str
     text: str = ""
     fences: FenceFilter | None = None
+    row: Dict = field(default_factory=lambda: {})
+    part: bool = False
+    done: bool = False
 
 
 class NativeStream:
@@ -72,11 +75,15 @@ class NativeStream:
         """The end of the stream; a Response that was not finished has failed."""
         if not self._over:
             self.truncated = self._over = True
+            self._events.begin()
+            self._close_open()
             self._events.fail("server_error", "StepFun's stream ended before the answer was complete.")
         return self._events.take()
 
     def _fail(self, error: Dict) -> None:
         self._over = True
+        self._events.begin()
+        self._close_open()
         kind = str(error.get("code") or error.get("type") or "")
         self._events.fail(
             ERROR_CODES.get(kind, "server_error"), str(error.get("message") or "StepFun's stream failed.")
@@ -84,6 +91,7 @@ class NativeStream:
 
     def _finish(self, kind: str, response: Dict) -> None:
         self._over = True
+        self._close_open()
         output = self._events.output()
         if not output:  # nothing was told of items; the whole says them
             rows = [as_dict(entry) for entry in as_list(response.get("output"))]
@@ -91,6 +99,26 @@ class NativeStream:
         status = kind.removeprefix("response.")
         self._usage = chat_usage(native_usage(response.get("usage")))
         self._events.end(native_final({**response, "status": status}, output, self._asked, self._x))
+
+    def _close_open(self) -> None:
+        """End the items StepFun left open, with what has come of them."""
+        for item in self._items.values():
+            if item.done:
+                continue
+            at: Dict = {}
+            if item.part:
+                if item.kind == "message":
+                    self._of_item("output_text.done", at, item)
+                else:
+                    self._of_item("reasoning_text.done", at, item)
+                self._of_item("content_part.done", at, item)
+            row = {**item.row, "status": "incomplete"}
+            if item.kind == "message":
+                row["content"] = [{"type": "output_text", "text": item.text}] if item.part else []
+            elif item.kind == "function_call":
+                self._of_item("function_call_arguments.done", {"name": row.get("name")}, item)
+                row["arguments"] = item.text
+            self._of_item("output_item.done", {**at, "item": row}, item)
 
     # ------------------------------------------------------------ items
 
@@ -101,7 +129,7 @@ class NativeStream:
             item.pop("content", None)
             item.setdefault("arguments", "")
         place = self._events.add(item)
-        known = _Item(place, item["id"], str(row.get("type")))
+        known = _Item(place, item["id"], str(row.get("type")), row=row)
         if known.kind == "message" and wants_json(self._x):
             known.fences = FenceFilter()
         self._items[_index(event)] = known
@@ -111,6 +139,7 @@ class NativeStream:
         part_at: Dict = {**at, "content_index": event.get("content_index") or 0}
         emit = self._events.emit
         if kind in ("reasoning_part.added", "content_part.added"):
+            item.part = True
             empty = text_part("") if item.kind == "message" else {"type": "reasoning_text", "text": ""}
             emit("response.content_part.added", **part_at, part=empty)
         elif kind in ("reasoning_part.done", "content_part.done"):
@@ -135,6 +164,7 @@ class NativeStream:
             arguments = event.get("arguments") or item.text
             emit("response.function_call_arguments.done", **at, name=event.get("name"), arguments=arguments)
         elif kind == "output_item.done":
+            item.done = True
             row = row_of(event.get("item"))
             done = native_item({**row, "id": item.id}, self._x, reasoning=item.text if item.kind == "reasoning" else "")
             self._events.done(item.place, done)
