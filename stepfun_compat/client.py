@@ -23,7 +23,6 @@ from . import errors
 from . import settings as settings_module
 from .call import Call
 from .catalog import default as default_catalog
-from .catalog.endpoints import outcome_of
 from .endpoints import table
 from .endpoints.absent import fallback_name
 from .endpoints.base import PlainEndpoint, Reply, Request, Script
@@ -330,6 +329,8 @@ class StepfunMixin:
         """
         if not self._stepfun.ours(self._base_url):
             return
+        from .catalog.endpoints import outcome_of
+
         outcome = outcome_of(name)
         refusal = Refusal(
             f"{name} is not available on StepFun: {outcome.note if outcome else 'use a request instead'}.",

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from . import demo, doctor, emulate, explain, models, probe, run
+from . import demo, doctor, emulate, explain, models, probe, run, speak, upload
 
 app = typer.Typer(
     name="stepfun-compat",
@@ -15,7 +15,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for module in (run, demo, doctor, models, explain, emulate, probe):
+for module in (run, demo, doctor, models, explain, emulate, probe, speak, upload):
     module.register(app)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,3 +45,16 @@ def working(text: str) -> Generator[None, None, None]:
             yield
     else:
         yield
+
+
+@contextmanager
+def progress(text: str, total: int) -> Generator[Callable[[int], None], None, None]:
+    """A progress bar on a terminal; elsewhere nothing. What it gives is called with each amount done."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=Console(file=sys.stderr)) as bar:
+        task = bar.add_task(text, total=total)
+        yield lambda amount: bar.advance(task, amount)

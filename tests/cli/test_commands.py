@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ pytest.importorskip("rich")
 pytest.importorskip("uvicorn")
 pytest.importorskip("starlette")
 
-from stepfun_compat import probing
+from stepfun_compat import diagnosis, probing
 from stepfun_compat.__main__ import main
 from stepfun_compat.emulator import EmulatorConfig, EmulatorServer
 
@@ -109,6 +110,75 @@ def test_doctor_names_a_bad_setting(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "STEPFUN_PLAN='gold'" in capsys.readouterr().out
 
 
+def test_doctor_reaches_the_server_without_a_key(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Corp-Secret: 1")
+    with EmulatorServer(EmulatorConfig(api_keys=frozenset({"right"}))) as running:
+        monkeypatch.setenv("STEPFUN_BASE_URL", running.base_url.replace("//", "//user:secret@"))
+        assert main(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert "FAIL  key" in out
+    assert "answers 401 to a request without a key" in out
+    assert "secret" not in out
+
+
+def test_doctor_says_that_a_server_cannot_be_reached(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
+        monkeypatch.setenv("STEPFUN_BASE_URL", f"http://127.0.0.1:{taken.getsockname()[1]}/v1")
+        monkeypatch.setenv("STEPFUN_API_KEY", "any")
+        assert main(["doctor"]) == 1
+    assert "mend: check the network" in capsys.readouterr().out
+
+
+def test_doctor_tells_settings_with_their_sources(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STEPFUN_MODEL", "step-5-preview")
+    monkeypatch.setenv("STEPFUN_STATE", "redis://:secret@host")
+    main(["doctor", "--offline"])
+    out = capsys.readouterr().out
+    assert "model: step-5-preview (from STEPFUN_MODEL)" in out
+    assert "state: *** (from STEPFUN_STATE)" in out
+    assert "secret" not in out
+
+
+def test_doctor_warns_of_agents_tracing_and_a_wrong_clock(
+    server: EmulatorServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert diagnosis._clock("Wed, 01 Jan 2020 00:00:00 GMT").state == "warn"
+    assert diagnosis._clock(None).state == "skip"
+    monkeypatch.setattr(diagnosis, "_installed", lambda module: True)
+    assert main(["doctor", "--json"]) == 0
+    checks = {check["check"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert checks["OpenAI Agents tracing"]["remedy"] == "set OPENAI_AGENTS_DISABLE_TRACING=1"
+    assert checks["clock"]["state"] == "ok"
+
+
+def test_probe_sends_nothing_of_openais(server: EmulatorServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-mine")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-mine")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Corp-Secret: 1")
+    monkeypatch.setenv("OPENAI_ADMIN_KEY", "sk-admin-mine")
+    with probing.client() as client:
+        told = json.dumps({name: str(value) for name, value in client.default_headers.items()})
+        assert getattr(client, "admin_api_key", None) is None
+    assert "mine" not in told
+    assert "Corp" not in told
+
+
+def test_a_probe_survives_an_answer_it_does_not_know(server: EmulatorServer) -> None:
+    def strange(client: Any, model: str) -> str:
+        return {}["choices"]
+
+    result = probing.run(probing.Check("x", "?", "11.1", "-", "-", strange), None, "m")
+    assert not result.failed
+    assert "not on record" in result.answer
+
+
 def test_every_probe_gets_an_answer(server: EmulatorServer, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["probe", "--json"]) == 0
     results: list[Any] = json.loads(capsys.readouterr().out)
@@ -116,6 +186,25 @@ def test_every_probe_gets_an_answer(server: EmulatorServer, capsys: pytest.Captu
     assert not any(result["failed"] for result in results)
     answers = {result["name"]: result["answer"] for result in results}
     assert "none still called a tool" in answers["tool_choice"]
+    assert '{"a"' in answers["json_schema"]
+    assert "without it accepted" in answers["reasoning_replay"]
+
+
+def test_a_refused_probe_is_an_answer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with EmulatorServer(EmulatorConfig(strict=True)) as running:
+        monkeypatch.setenv("STEPFUN_BASE_URL", running.base_url)
+        monkeypatch.setenv("STEPFUN_API_KEY", running.api_key)
+        assert main(["probe", "seed"]) == 0
+    assert capsys.readouterr().out == "seed: refused with 400: Request param: seed is not supported\n"
+
+
+def test_a_probe_without_a_server_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("STEPFUN_BASE_URL", f"http://127.0.0.1:{taken.getsockname()[1]}/v1")
+        monkeypatch.setenv("STEPFUN_API_KEY", "any")
+        assert main(["probe", "seed"]) == 1
+    assert "could not be asked" in capsys.readouterr().out
 
 
 def test_probe_list_and_unknown_check(capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,7 +217,33 @@ def test_demo_runs_every_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo"]) == 0
     out = capsys.readouterr().out
     assert "| chat.completions gpt-4o -> step-3.7-flash" in out
+    assert "|   messages[0].role: developer -> system" in out
+    assert "(4 requests)" in out
     assert "6 unmodified programs ran" in out
+
+
+@pytest.mark.parametrize("name", ["typer", "rich"])
+def test_without_the_extra_a_command_says_what_to_install(name: str) -> None:
+    code = (
+        f"import sys; sys.modules[{name!r}] = None\n"
+        "from stepfun_compat.__main__ import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+
+    def ask(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    done = ask("doctor")
+    assert done.returncode == 2
+    assert done.stderr == f"stepfun-compat: this command needs {name}: pip install 'stepfun-compat[cli]'\n"
+    assert ask("run", "-c", "print('runs')").stdout == "runs\n"
+
+
+def test_no_words_at_all_give_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert capsys.readouterr().out.startswith("Usage: stepfun-compat")
 
 
 def test_unknown_words_are_usage_errors() -> None:
@@ -137,7 +252,7 @@ def test_unknown_words_are_usage_errors() -> None:
     assert main(["emulate", "--shape", "z"]) == 2
 
 
-@pytest.mark.parametrize("command", ["run", "demo", "doctor", "models", "explain", "emulate", "probe"])
+@pytest.mark.parametrize("command", ["run", "demo", "doctor", "models", "explain", "emulate", "probe", "speak", "upload"])
 def test_help_has_examples(command: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "stepfun_compat", command, "--help"],

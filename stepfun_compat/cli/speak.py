@@ -1,0 +1,55 @@
+"""`speak`: a text as a sound file, however long, with its progress."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from . import show
+
+
+def register(app: typer.Typer) -> None:
+    @app.command("speak")
+    def speak(  # pyright: ignore[reportUnusedFunction]
+        text: str = typer.Argument(help="A text file, or - for standard input."),
+        output: Path = typer.Option(
+            Path("speech.mp3"), "--output", "-o", help="The file to write; its ending is the format."
+        ),
+        voice: str = typer.Option("alloy", help="A voice of OpenAI's or StepFun's."),
+        model: str = typer.Option("tts-1", help="A speech model of OpenAI's or StepFun's."),
+    ) -> None:
+        """Turn a text into one sound file. A long text is several requests; a progress bar counts them.
+
+        Examples:
+
+            stepfun-compat speak story.txt -o story.mp3
+
+            echo "Hello." | stepfun-compat speak - -o hello.wav --voice nova
+        """
+        from ..client import OpenAI
+        from ..endpoints.sound import join
+        from ..endpoints.speech import split_text
+
+        try:
+            words = sys.stdin.read() if text == "-" else Path(text).read_text(encoding="utf-8")
+        except OSError as error:
+            raise typer.BadParameter(f"{text} cannot be read: {error.strerror}") from None
+        format = output.suffix.lstrip(".").lower() or "mp3"
+        asked: Any = "wav" if format == "flac" else format  # flac is written here, from the samples
+        if format not in ("mp3", "wav", "opus", "pcm", "flac"):
+            raise typer.BadParameter(f"{output.name}: the formats are mp3, wav, opus, pcm and flac")
+        pieces = split_text(words, 1000)
+        if not pieces:
+            raise typer.BadParameter("there is no text to speak")
+        parts: list[bytes] = []
+        with OpenAI() as client, show.progress("speaking", len(pieces)) as advance:
+            for piece in pieces:
+                made = client.audio.speech.create(model=model, voice=voice, input=piece, response_format=asked)
+                parts.append(made.content)
+                advance(1)
+        sound = parts[0] if len(parts) == 1 and format != "flac" else join(parts, format)
+        output.write_bytes(sound)
+        typer.echo(f"{output}: {len(sound)} bytes from {len(pieces)} requests")
