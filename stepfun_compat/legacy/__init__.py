@@ -1,0 +1,187 @@
+"""The surface of openai 0.28 on top of the clients of this package.
+
+    import stepfun_compat.legacy as openai
+
+    openai.ChatCompletion.create(model="gpt-3.5-turbo", messages=[{"role": "user", "content": "Hello"}])
+
+Keys and places are found as everywhere in this package: `STEPFUN_API_KEY`, or `openai.api_key` if it is no key of
+OpenAI's; `openai.api_base` unless it names OpenAI or Azure. With `api_type = "azure"` the deployment's name is a model
+name, and nothing of Azure's leaves the machine. `stepfun_settings` takes a `stepfun_compat.Settings`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextvars import ContextVar
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from ..settings import PLACEHOLDER_KEY as _PLACEHOLDER_KEY
+from .version import VERSION
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+
+_AZURE = ("azure", "azure_ad", "azuread")
+
+
+def _first_key() -> str | None:
+    """`OPENAI_API_KEY`; where only StepFun's is set, a placeholder for it, since programs refuse to start without."""
+    own = any(os.environ.get(name, "").strip() for name in ("STEPFUN_API_KEY", "STEP_API_KEY"))
+    return os.environ.get("OPENAI_API_KEY", _PLACEHOLDER_KEY if own else None)
+
+
+api_key: str | None = _first_key()
+api_key_path: str | None = os.environ.get("OPENAI_API_KEY_PATH")
+"""A file that holds the key, read for each call; ahead of `api_key`."""
+organization: str | None = os.environ.get("OPENAI_ORGANIZATION")
+api_base: str = os.environ.get("OPENAI_API_BASE", "https://api.openai.com/v1")
+api_type: str = os.environ.get("OPENAI_API_TYPE", "open_ai")
+api_version: str | None = os.environ.get("OPENAI_API_VERSION", "2023-05-15" if api_type in _AZURE else None)
+proxy: Any = None
+"""A URL, or URLs by scheme."""
+app_info: Any = None
+"""`{"name", "version", "url"}` for the user agent."""
+log: Any = None
+"""`debug` or `info`: what to write to stderr."""
+verify_ssl_certs: bool = True
+enable_telemetry: bool = False
+ca_bundle_path: Any = None
+debug: bool = False
+requestssession: Any = None
+"""A `requests.Session`, or a function that makes one for each thread: it carries the requests."""
+aiosession: ContextVar[Any] = ContextVar("aiohttp-session", default=None)
+"""An `aiohttp.ClientSession` that carries the async requests of this context."""
+stepfun_settings: Settings | None = None
+"""Settings for the clients underneath; what is not set there comes from the environment and the file as always."""
+
+__version__ = VERSION
+
+# Below the configuration, which these look up in this module.
+from .api_resources import (  # noqa: E402
+    Audio,
+    ChatCompletion,
+    Completion,
+    Customer,
+    Deployment,
+    Edit,
+    Embedding,
+    Engine,
+    ErrorObject,
+    File,
+    FineTune,
+    FineTuningJob,
+    Image,
+    Model,
+    Moderation,
+)
+from .error import APIError, InvalidRequestError, OpenAIError  # noqa: E402
+
+__all__ = [
+    "APIError",
+    "Audio",
+    "ChatCompletion",
+    "Completion",
+    "Customer",
+    "Deployment",
+    "Edit",
+    "Embedding",
+    "Engine",
+    "ErrorObject",
+    "File",
+    "FineTune",
+    "FineTuningJob",
+    "Image",
+    "InvalidRequestError",
+    "Model",
+    "Moderation",
+    "OpenAIError",
+    "api_base",
+    "api_key",
+    "api_key_path",
+    "api_type",
+    "api_version",
+    "app_info",
+    "ca_bundle_path",
+    "debug",
+    "enable_telemetry",
+    "log",
+    "organization",
+    "proxy",
+    "verify_ssl_certs",
+]
+
+_SUBMODULES: Final = (
+    "api_requestor",
+    "api_resources",
+    "api_resources.abstract",
+    "api_resources.abstract.api_resource",
+    "api_resources.abstract.createable_api_resource",
+    "api_resources.abstract.deletable_api_resource",
+    "api_resources.abstract.engine_api_resource",
+    "api_resources.abstract.listable_api_resource",
+    "api_resources.abstract.nested_resource_class_methods",
+    "api_resources.abstract.paginatable_api_resource",
+    "api_resources.abstract.updateable_api_resource",
+    "api_resources.audio",
+    "api_resources.chat_completion",
+    "api_resources.completion",
+    "api_resources.customer",
+    "api_resources.deployment",
+    "api_resources.edit",
+    "api_resources.embedding",
+    "api_resources.engine",
+    "api_resources.error_object",
+    "api_resources.experimental",
+    "api_resources.experimental.completion_config",
+    "api_resources.file",
+    "api_resources.fine_tune",
+    "api_resources.fine_tuning",
+    "api_resources.image",
+    "api_resources.model",
+    "api_resources.moderation",
+    "datalib",
+    "datalib.common",
+    "datalib.numpy_helper",
+    "datalib.pandas_helper",
+    "embeddings_utils",
+    "error",
+    "object_classes",
+    "openai_object",
+    "openai_response",
+    "util",
+    "version",
+)
+
+
+def submodules() -> dict[str, ModuleType]:
+    """This package under the names of the old one: `openai`, `openai.error`, … to modules.
+
+    For `sys.modules`, so that programs and libraries that `import openai` get it. The SDK's own submodules must stay
+    there, since the clients go on using them; those it has not loaded yet are found through `__path__`.
+    """
+    import openai as sdk
+
+    for name in ("azure", "explanation", "module_client"):  # they import the SDK by its name
+        import_module(f"...{name}", f"{__name__}.x")
+    modules = {f"openai.{name}": import_module(f".{name}", __name__) for name in _SUBMODULES}
+    for entry in getattr(sdk, "__path__", []):
+        if entry not in __path__:
+            __path__.insert(0, entry)
+    return {"openai": sys.modules[__name__], **modules}
+
+
+def stepfun_client(asynchronous: bool = False) -> Any:
+    """The `stepfun_compat.OpenAI` that calls with the present configuration go through, or its async counterpart:
+    its `stepfun` attribute has the prompt cache's statistics, `explain` and the settings.
+
+    Raises:
+        AuthenticationError: there is no key.
+    """
+    from .api_requestor import APIRequestor
+
+    make: Callable[[bool], Any] = APIRequestor()._client
+    return make(asynchronous)

@@ -1,0 +1,163 @@
+"""The clients behind the module: one for each way the program has configured it, over shared connections."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import ssl
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, Final, cast
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+import openai
+
+from ..client import AsyncOpenAI, OpenAI
+from ..errors import KeyRefusedError, SettingsError
+from . import error
+from ._config import config
+from ._transports import AioSessionTransport, SessionTransport
+from .util import ApiType
+
+TIMEOUT_SECS: Final = 600.0
+_MOST_CLIENTS: Final = 64
+
+_lock = threading.RLock()
+_clients: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+_connections: dict[tuple[Any, ...], tuple[Any, Any]] = {}
+_per_loop: WeakKeyDictionary[Any, dict[tuple[Any, ...], tuple[Any, Any]]] = WeakKeyDictionary()
+_shared: dict[tuple[Any, ...], Any] = {}
+
+
+def client_for(
+    asynchronous: bool, api_key: Any, api_base: Any, api_type: ApiType, organization: Any, session: Any = None
+) -> Any:
+    """The client for a call, made on first use.
+
+    Raises:
+        AuthenticationError: there is no key that may be sent there.
+        InvalidRequestError: a setting in the environment or a file is not allowed.
+    """
+    settings = config().stepfun_settings
+    connections = _http_client(asynchronous, str(api_base or ""), session)
+    azure = api_type is not ApiType.OPEN_AI
+    identity = (azure, api_key, str(api_base or ""), organization, id(settings), _environment())
+    key = (id(connections), *identity)
+    with _lock:
+        known = _clients.get(key)
+        if known is not None:
+            _clients.move_to_end(key)
+            return known[0]
+    kwargs: dict[str, Any] = {
+        "api_key": api_key,
+        "organization": organization,
+        "max_retries": 0,  # the program does its own, as it had to
+        "timeout": TIMEOUT_SECS,
+        "http_client": connections,
+        "settings": settings,
+        "_stepfun_shared": _shared.get(identity),
+    }
+    if azure:
+        from ..azure import AsyncAzureOpenAI, AzureOpenAI
+
+        cls: Any = AsyncAzureOpenAI if asynchronous else AzureOpenAI
+        kwargs |= {"azure_endpoint": api_base, "api_version": config().api_version}
+    else:
+        cls = AsyncOpenAI if asynchronous else OpenAI
+        kwargs["base_url"] = api_base or None
+    try:
+        client = cls(**kwargs)
+    except SettingsError as problem:
+        raise error.InvalidRequestError(str(problem), None) from problem
+    except (KeyRefusedError, openai.OpenAIError) as problem:
+        raise error.AuthenticationError(str(problem)) from problem
+    with _lock:
+        _shared.setdefault(identity, client._stepfun.shared)
+        _clients[key] = (client, settings)  # what an id in the key stands for must live as long as the key
+        while len(_clients) > _MOST_CLIENTS:
+            _clients.popitem(last=False)
+    return client
+
+
+def close() -> None:
+    """Close the sync connections and forget every client; the next call makes new ones."""
+    with _lock:
+        made = list(_connections.values())
+        for store in (_clients, _connections, _per_loop, _shared):
+            store.clear()
+    for connections, _ in made:
+        connections.close()
+
+
+atexit.register(close)
+
+
+def _environment() -> tuple[tuple[str, str], ...]:
+    """What a client reads from the environment when it is made."""
+    return tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith(("STEPFUN_", "STEP_", "OPENAI_"))))
+
+
+# ---------------------------------------------------------------- connections
+
+
+def _http_client(asynchronous: bool, api_base: str, session: Any) -> Any:
+    """The HTTP client for a call: the SDK's own kind, over the program's session or proxy if it gave one.
+
+    Async connections belong to their event loop and end with each answer, as they did then: a loop that is closed
+    leaves none behind.
+    """
+    state = config()
+    if session is None:
+        session = state.aiosession.get() if asynchronous else state.requestssession
+    proxy = proxy_for(state.proxy, api_base, asynchronous)
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""
+    key = (os.getpid(), id(session), proxy, bundle)
+    with _lock:
+        store = _connections
+        if asynchronous:
+            store = _per_loop.setdefault(asyncio.get_running_loop(), {})
+        known = store.get(key)
+        if known is not None:
+            return known[0]
+        made: Any
+        if session is not None:
+            made = (
+                openai.DefaultAsyncHttpxClient(transport=cast("Any", AioSessionTransport(session, proxy)))
+                if asynchronous
+                else openai.DefaultHttpxClient(transport=cast("Any", SessionTransport(session)))
+            )
+        else:
+            if not state.verify_ssl_certs:
+                warnings.warn("verify_ssl_certs has no effect: certificates are always verified.", stacklevel=2)
+            options: dict[str, Any] = {} if proxy is None else {"proxy": proxy}
+            if bundle:  # what requests reads and httpx does not
+                options["verify"] = ssl.create_default_context(
+                    cafile=None if os.path.isdir(bundle) else bundle, capath=bundle if os.path.isdir(bundle) else None
+                )
+            if asynchronous:
+                limits: Any = type(openai.DEFAULT_CONNECTION_LIMITS)
+                options["limits"] = limits(max_connections=1000, max_keepalive_connections=0)
+            made = (openai.DefaultAsyncHttpxClient if asynchronous else openai.DefaultHttpxClient)(**options)
+        store[key] = (made, session)
+        return made
+
+
+def proxy_for(proxy: Any, url: str, asynchronous: bool) -> str | None:
+    """The proxy of `openai.proxy` for a base URL.
+
+    Raises:
+        ValueError: it is neither a URL nor a mapping from `http` and `https` to URLs.
+    """
+    if proxy is None or isinstance(proxy, str):
+        return proxy or None
+    if not isinstance(proxy, Mapping):
+        raise ValueError("openai.proxy takes a URL, or a dict with URLs under 'http' and 'https'.")
+    given = cast("Mapping[str, str]", proxy)
+    scheme = urlsplit(url).scheme or "https"
+    if asynchronous:
+        return given.get("https") or given.get("http")
+    return given.get(scheme) or given.get("all")

@@ -1,0 +1,144 @@
+"""From the errors of the client underneath to those of openai<1.0."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+import openai
+
+from ..streaming import transport_error
+from . import error, util
+from ._headers import Headers
+
+
+def from_answer(
+    rbody: Any, rcode: int, resp: Any, rheaders: Any, stream_error: bool = False, message: Any = None
+) -> error.OpenAIError:
+    """The error for a status and a parsed body. `message` replaces the body's own, where more is known.
+
+    Raises:
+        APIError: the body has no error member.
+    """
+    data: Any = cast("Mapping[str, Any]", resp).get("error") if isinstance(resp, Mapping) else None
+    if isinstance(data, str) and data:
+        data = {"message": data}
+    if not isinstance(data, Mapping):
+        raise error.APIError(
+            f"Invalid response object from API: {rbody!r} (HTTP response code was {rcode})", rbody, rcode, resp
+        )
+    fields = cast("Mapping[str, Any]", data)
+    text: Any = message if message is not None else fields.get("message")
+    if "internal_message" in fields:
+        text = f"{text}\n\n{fields['internal_message']}"
+    util.log_info(
+        "the API answered with an error",
+        error_code=fields.get("code"),
+        error_type=fields.get("type"),
+        error_message=text,
+        error_param=fields.get("param"),
+        stream_error=stream_error,
+    )
+    if rcode in (400, 404, 415):
+        return error.InvalidRequestError(text, fields.get("param"), fields.get("code"), rbody, rcode, resp, rheaders)
+    cls = _CLASSES.get(rcode)
+    if cls is not None:
+        return cls(text, rbody, rcode, resp, rheaders)
+    if stream_error:
+        shown = " ".join(part for part in (text, "(Error occurred while streaming.)") if part is not None)
+        return error.APIError(shown, rbody, rcode, resp, rheaders)
+    return error.APIError(f"{text} {rbody} {rcode} {resp} {rheaders}", rbody, rcode, resp, rheaders)
+
+
+_CLASSES: Mapping[int, type[error.OpenAIError]] = {
+    401: error.AuthenticationError,
+    403: error.PermissionError,
+    409: error.TryAgain,
+    429: error.RateLimitError,
+}
+
+
+def unreadable(rbody: Any, rcode: int, rheaders: Any) -> error.APIError:
+    """The error for a body that should have been JSON."""
+    return error.APIError(f"HTTP code {rcode} from API ({rbody})", rbody, rcode, headers=rheaders)
+
+
+def status_body(problem: openai.APIStatusError) -> tuple[Any, Any]:
+    """(the body as the program should see it, the message where it says more than the body's own).
+
+    The body is what the server sent, its error member in OpenAI's terms where the client translated it; None if it is
+    no JSON.
+    """
+    response: Any = problem.response
+    try:
+        parsed: Any = json.loads(response.content)
+    except ValueError:
+        parsed = None
+    seen: Any = problem.body
+    mapped: Any = None
+    if isinstance(seen, Mapping) and isinstance(cast("Mapping[str, Any]", seen).get("message"), str):
+        mapped = dict(cast("Mapping[str, Any]", seen))
+    whole: dict[str, Any]
+    if isinstance(parsed, dict) and "error" in parsed:
+        whole = cast("dict[str, Any]", parsed)
+        if mapped is not None:
+            whole = {**whole, "error": mapped}
+    elif mapped is not None and problem.status_code != response.status_code:
+        whole = {"error": mapped}
+    else:
+        return cast("Any", parsed), None
+    inner: Any = whole["error"]
+    own = cast("dict[str, Any]", inner).get("message") if isinstance(inner, dict) else None
+    told = str(problem).removeprefix(f"Error code: {response.status_code} - ")
+    return whole, told if own and told.startswith(f"{own} (") else None  # our hint follows in brackets
+
+
+def from_sdk(problem: BaseException, response: Any = None) -> error.OpenAIError | None:
+    """The error for whatever the client raised, except a status; None for what is not its own."""
+    if response is not None and not isinstance(problem, openai.OpenAIError):
+        problem = transport_error(problem, response) or problem
+    if isinstance(problem, openai.APITimeoutError):
+        return error.Timeout(_with_cause("Request timed out", problem))
+    if isinstance(problem, openai.APIConnectionError):
+        return error.APIConnectionError(_with_cause("Error communicating with OpenAI", problem))
+    if isinstance(problem, openai.APIResponseValidationError):
+        answer: Any = problem.response
+        headers = Headers.of(answer.headers)
+        try:
+            text = answer.text
+        except Exception:  # a stream that was not read
+            text = str(problem.body or "")
+        try:
+            json.loads(text)
+        except ValueError:
+            return unreadable(text, answer.status_code, headers)
+        return error.APIError(
+            f"Invalid response object from API: {text!r} ({problem.message})", text, answer.status_code, headers=headers
+        )
+    if isinstance(problem, openai.APIError):
+        return in_stream(problem, response)
+    if isinstance(problem, ValueError) and response is not None:
+        return unreadable(str(getattr(problem, "doc", "")), response.status_code, Headers.of(response.headers))
+    return None
+
+
+def in_stream(problem: openai.APIError, response: Any) -> error.OpenAIError:
+    """The error for an error object among the chunks of a stream."""
+    status: int = getattr(problem, "status_code", None) or getattr(response, "status_code", 200)
+    inner: Any = problem.body if isinstance(problem.body, dict) else {"message": problem.message}
+    body: Any = {"error": inner}
+    headers = Headers.of(getattr(response, "headers", None))
+    return from_answer(json.dumps(body, ensure_ascii=False, default=str), status, body, headers, stream_error=True)
+
+
+def _with_cause(text: str, problem: BaseException) -> str:
+    cause = str(problem.__cause__ or "")
+    return f"{text}: {cause}" if cause else text
+
+
+def never_connected(problem: BaseException) -> bool:
+    """Whether a request failed before anything of it left, so that sending it again is safe."""
+    cause = problem.__cause__
+    names = {cls.__name__ for cls in type(cause).__mro__} if cause is not None else set[str]()
+    return isinstance(problem, openai.APIConnectionError) and bool(names & {"ConnectError", "ConnectTimeout"})

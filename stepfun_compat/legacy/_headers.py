@@ -1,0 +1,59 @@
+"""Response headers as programs of that time knew them: looked up in any case, written as the server wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from typing_extensions import override
+
+
+class Headers(Mapping[str, str]):
+    """A case-insensitive mapping; a header that came several times is joined with commas. It can be pickled."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        self._rows: dict[str, tuple[str, str]] = {}
+        for name, value in pairs:
+            known = self._rows.get(name.lower())
+            self._rows[name.lower()] = (name, value) if known is None else (known[0], f"{known[1]}, {value}")
+
+    @classmethod
+    def of(cls, headers: Any) -> Headers:
+        """From the SDK's headers, whichever HTTP library they come from."""
+        raw: Any = getattr(headers, "raw", None)
+        if raw is None:
+            return cls((str(name), str(value)) for name, value in dict(headers or {}).items())
+        return cls((name.decode("latin-1"), value.decode("latin-1")) for name, value in raw)
+
+    @override
+    def __getitem__(self, name: str) -> str:
+        return self._rows[name.lower()][1]
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._rows.values())
+
+    @override
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @override
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._rows
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        theirs = {str(name).lower(): value for name, value in other.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return {name: value for name, (_, value) in self._rows.items()} == theirs
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+    def copy(self) -> Headers:
+        """The same headers, apart."""
+        return Headers(self._rows.values())
+
+    @override
+    def __repr__(self) -> str:
+        return repr(dict(self._rows.values()))

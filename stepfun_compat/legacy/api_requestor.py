@@ -1,0 +1,289 @@
+"""The way of every request, for the classes here and for libraries that made requests of their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, Final, cast
+
+import openai as _sdk
+
+from . import _clients, _paths, _send, error, util
+from . import _failures as failures
+from ._config import config
+from ._headers import Headers
+from .openai_response import OpenAIResponse
+from .util import ApiType
+from .version import VERSION
+
+TIMEOUT_SECS: Final = 600
+MAX_SESSION_LIFETIME_SECS: Final = 180
+MAX_CONNECTION_RETRIES: Final = _send.MAX_CONNECTION_RETRIES
+
+
+def parse_stream_helper(line: bytes) -> str | None:
+    """The data of one line of an event stream; None for any other line, and for the end."""
+    if not line.startswith(b"data:"):
+        return None
+    data = line[len(b"data:") :].removeprefix(b" ")
+    return None if data.strip() == b"[DONE]" else data.decode("utf-8")
+
+
+def parse_stream(rbody: Any) -> Iterator[str]:
+    """The data of an event stream's lines."""
+    return (data for data in map(parse_stream_helper, rbody) if data is not None)
+
+
+async def parse_stream_async(rbody: Any) -> AsyncIterator[str]:
+    """As `parse_stream`."""
+    async for line in rbody:
+        data = parse_stream_helper(line)
+        if data is not None:
+            yield data
+
+
+class APIRequestor:
+    """One configuration to make requests with: what is not given is the module's.
+
+    Raises:
+        AuthenticationError: there is no key.
+        InvalidAPIType: `api_type` is none of those that exist.
+    """
+
+    def __init__(
+        self,
+        key: Any = None,
+        api_base: Any = None,
+        api_type: Any = None,
+        api_version: Any = None,
+        organization: Any = None,
+    ) -> None:
+        state = config()
+        self.api_base = api_base or state.api_base
+        self.api_key = key or util.default_api_key()
+        self.api_type = ApiType.from_str(api_type or state.api_type)
+        self.api_version = api_version or state.api_version
+        self.organization = organization or state.organization
+
+    @classmethod
+    def format_app_info(cls, info: Mapping[str, Any]) -> str:
+        """`openai.app_info` as it stands in the user agent."""
+        version, url = info.get("version"), info.get("url")
+        return f"{info['name']}{f'/{version}' if version else ''}{f' ({url})' if url else ''}"
+
+    # ------------------------------------------------------------ requests
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        params: Any = None,
+        headers: Any = None,
+        files: Any = None,
+        stream: Any = False,
+        request_id: Any = None,
+        request_timeout: Any = None,
+    ) -> tuple[Any, bool, Any]:
+        """(an `OpenAIResponse`, or an iterator of them; whether it is a stream; the key).
+
+        Raises:
+            OpenAIError: as the answer, or the lack of one, calls for.
+        """
+        result = self.request_raw(
+            method.lower(),
+            url,
+            params=params,
+            supplied_headers=headers,
+            files=files,
+            stream=stream,
+            request_id=request_id,
+            request_timeout=request_timeout,
+        )
+        response, streamed = self._interpret_response(result, stream)
+        return response, streamed, self.api_key
+
+    async def arequest(
+        self,
+        method: str,
+        url: str,
+        params: Any = None,
+        headers: Any = None,
+        files: Any = None,
+        stream: Any = False,
+        request_id: Any = None,
+        request_timeout: Any = None,
+    ) -> tuple[Any, bool, Any]:
+        """As `request`; a stream is an async iterator."""
+        result = await self.arequest_raw(
+            method.lower(),
+            url,
+            None,
+            params=params,
+            supplied_headers=headers,
+            files=files,
+            stream=stream,
+            request_id=request_id,
+            request_timeout=request_timeout,
+        )
+        response, streamed = await self._interpret_async_response(result, stream)
+        return response, streamed, self.api_key
+
+    def request_raw(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Any = None,
+        supplied_headers: Any = None,
+        files: Any = None,
+        stream: Any = False,
+        request_id: Any = None,
+        request_timeout: Any = None,
+    ) -> Any:
+        """The answer with `status_code`, `headers`, `content` and `text`, whatever its status."""
+        client = self._client(False)
+        call = self._call(
+            client, method, url, params, supplied_headers, files, bool(stream), request_id, request_timeout
+        )
+        return call if isinstance(call, _send.Answer) else _send.send(client, call)
+
+    async def arequest_raw(
+        self,
+        method: str,
+        url: str,
+        session: Any = None,
+        *,
+        params: Any = None,
+        supplied_headers: Any = None,
+        files: Any = None,
+        stream: Any = False,
+        request_id: Any = None,
+        request_timeout: Any = None,
+    ) -> Any:
+        """As `request_raw`; `session` is an `aiohttp.ClientSession` for this call, or None."""
+        client = self._client(True, session)
+        call = self._call(
+            client, method, url, params, supplied_headers, files, bool(stream), request_id, request_timeout
+        )
+        return call if isinstance(call, _send.Answer) else await _send.asend(client, call)
+
+    def _client(self, asynchronous: bool, session: Any = None) -> Any:
+        return _clients.client_for(asynchronous, self.api_key, self.api_base, self.api_type, self.organization, session)
+
+    def _call(
+        self,
+        client: Any,
+        method: str,
+        url: str,
+        params: Any,
+        supplied_headers: Any,
+        files: Any,
+        stream: bool,
+        request_id: Any,
+        request_timeout: Any,
+    ) -> Any:
+        """The call to send, or the answer to one that StepFun has nothing for."""
+        if method not in ("get", "delete", "post", "put", "patch"):
+            raise error.APIConnectionError(f"{method!r} is not an HTTP method that is used here.")
+        headers = self._validate_headers(supplied_headers)
+        ours: bool = client.stepfun.active
+        path, query, model = _paths.plain(url) if ours else (*_paths.split(url), None)
+        gone = _paths.gone(method, path) if ours else None
+        if gone is not None:
+            content = json.dumps(gone).encode()
+            return _send.Answer(404, Headers([("Content-Type", "application/json")]), content)
+        body = util.convert_to_dict(params)
+        if method in ("get", "delete"):
+            query |= {name: value for name, value in (body or {}).items() if value is not None}
+            body = None
+        else:
+            body = _paths.with_model(body, model)
+        body, files = _send.form(body, files)
+        if request_id is not None:
+            headers.setdefault("X-Request-Id", str(request_id))
+        if not ours and self.api_version is not None and self.api_type is ApiType.OPEN_AI:
+            headers.setdefault("OpenAI-Version", self.api_version)
+        if config().app_info:
+            headers.setdefault("User-Agent", f"{client.user_agent} {self.format_app_info(config().app_info)}")
+        util.log_debug("a request to the API", method=method, path=path)
+        if util.debugging():
+            util.log_debug("its body", data=json.dumps(body, default=str), api_version=self.api_version)
+        return _send.Call(method, path, query, headers, body, files, _timeout(request_timeout), stream)
+
+    def _validate_headers(self, supplied_headers: Any) -> dict[str, str]:
+        if supplied_headers is None:
+            return {}
+        if not isinstance(supplied_headers, dict):
+            raise TypeError("headers takes a dict.")
+        given: dict[Any, Any] = cast("Any", supplied_headers)
+        for name, value in given.items():
+            if not (isinstance(name, str) and isinstance(value, str)):
+                raise TypeError(f"headers takes names and values that are strings, not {name!r}: {value!r}.")
+        return dict(given)
+
+    def request_headers(self, method: str, extra: Mapping[str, str], request_id: Any) -> dict[str, str]:  # noqa: ARG002
+        """The headers by which a server of that time knew a request. Ours sends the client's; this is for libraries."""
+        state = config()
+        agent = f"OpenAI/v1 PythonBindings/{VERSION}"
+        headers = {
+            "User-Agent": f"{agent} {self.format_app_info(state.app_info)}" if state.app_info else agent,
+            **util.api_key_to_header(self.api_type, self.api_key),
+        }
+        if self.organization:
+            headers["OpenAI-Organization"] = self.organization
+        if self.api_version is not None and self.api_type is ApiType.OPEN_AI:
+            headers["OpenAI-Version"] = self.api_version
+        if request_id is not None:
+            headers["X-Request-Id"] = request_id
+        return {**headers, **extra}
+
+    # ------------------------------------------------------------ answers
+
+    def handle_error_response(
+        self, rbody: Any, rcode: int, resp: Any, rheaders: Any, stream_error: bool = False
+    ) -> error.OpenAIError:
+        """The error for a status and a parsed body, to be raised by the caller."""
+        return failures.from_answer(rbody, rcode, resp, rheaders, stream_error)
+
+    def _interpret_response(self, result: Any, stream: Any) -> tuple[Any, bool]:  # noqa: ARG002
+        if result.chunks is None:
+            return OpenAIResponse(_send.interpret(result), result.headers), False
+
+        def responses() -> Iterator[OpenAIResponse]:
+            try:
+                for chunk in result.chunks:
+                    yield OpenAIResponse(chunk, result.headers)
+            finally:
+                result.chunks.close()
+
+        return responses(), True
+
+    async def _interpret_async_response(self, result: Any, stream: Any) -> tuple[Any, bool]:  # noqa: ARG002
+        if result.chunks is None:
+            return OpenAIResponse(_send.interpret(result), result.headers), False
+
+        async def responses() -> AsyncIterator[OpenAIResponse]:
+            try:
+                async for chunk in result.chunks:
+                    yield OpenAIResponse(chunk, result.headers)
+            finally:
+                await result.chunks.aclose()
+
+        return responses(), True
+
+    def _interpret_response_line(self, rbody: str, rcode: int, rheaders: Any, stream: bool) -> OpenAIResponse:
+        answer = _send.Answer(rcode, Headers(dict(rheaders).items()), rbody.encode())
+        data = _send.interpret(answer)
+        if stream and isinstance(data, dict) and "error" in data:
+            raise self.handle_error_response(rbody, rcode, data, answer.headers, stream_error=True)
+        return OpenAIResponse(data, answer.headers)
+
+
+def _timeout(given: Any) -> Any:
+    """`request_timeout` for the client: seconds, or (seconds to connect, seconds for the rest)."""
+    if not given:
+        return float(TIMEOUT_SECS)
+    if isinstance(given, tuple):
+        connect, rest = cast("tuple[Any, Any]", given)
+        return _sdk.Timeout(rest, connect=connect)
+    return given

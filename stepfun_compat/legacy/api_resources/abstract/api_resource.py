@@ -1,0 +1,131 @@
+"""What can be asked of a server by its id."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any
+from urllib.parse import quote_plus
+
+from typing_extensions import Self
+
+from ... import api_requestor, error, util
+from ..._config import config
+from ...openai_object import OpenAIObject
+from ...util import ApiType
+
+
+class APIResource(OpenAIObject):
+    """The base of the resources; `OBJECT_NAME` is their place below the base URL, dots for slashes."""
+
+    OBJECT_NAME: str
+    api_prefix = ""
+    azure_api_prefix = "openai"
+    azure_deployments_prefix = "deployments"
+
+    @classmethod
+    def retrieve(
+        cls, id: Any, api_key: Any = None, request_id: Any = None, request_timeout: Any = None, **params: Any
+    ) -> Self:
+        """The object with this id."""
+        instance = cls(id=id, api_key=api_key, **params)
+        return instance.refresh(request_id=request_id, request_timeout=request_timeout)
+
+    @classmethod
+    def aretrieve(
+        cls, id: Any, api_key: Any = None, request_id: Any = None, request_timeout: Any = None, **params: Any
+    ) -> Awaitable[Self]:
+        """As `retrieve`."""
+        instance = cls(id=id, api_key=api_key, **params)
+        return instance.arefresh(request_id=request_id, request_timeout=request_timeout)
+
+    def refresh(self, request_id: Any = None, request_timeout: Any = None) -> Self:
+        """Ask for this object again, and keep what comes."""
+        self.refresh_from(
+            self.request("get", self.instance_url(), request_id=request_id, request_timeout=request_timeout)
+        )
+        return self
+
+    async def arefresh(self, request_id: Any = None, request_timeout: Any = None) -> Self:
+        """As `refresh`."""
+        self.refresh_from(
+            await self.arequest("get", self.instance_url(), request_id=request_id, request_timeout=request_timeout)
+        )
+        return self
+
+    @classmethod
+    def class_url(cls) -> str:
+        """The URL of all objects of this class, below the base URL."""
+        if cls is APIResource:
+            raise NotImplementedError("APIResource stands for no URL; its subclasses do.")
+        base = cls.OBJECT_NAME.replace(".", "/")
+        return f"/{cls.api_prefix}/{base}" if cls.api_prefix else f"/{base}"
+
+    def instance_url(self, operation: str | None = None) -> str:
+        """The URL of this object, below the base URL.
+
+        Raises:
+            InvalidRequestError: it has no id that is a string.
+        """
+        id_ = self._id()
+        if self.typed_api_type is ApiType.OPEN_AI:
+            return f"{self.class_url()}/{id_}"
+        path = f"{self.azure_deployments_prefix}/{id_}/{operation}" if operation else f"{self.class_url()[1:]}/{id_}"
+        return self._azure_url(path, self.api_version or config().api_version)
+
+    def _id(self) -> str:
+        id_: Any = self.get("id")
+        if not isinstance(id_, str):
+            raise error.InvalidRequestError(
+                f"{type(self).__name__} has the id {id_!r}, which names no object: an id is a string.", "id"
+            )
+        return quote_plus(id_)
+
+    @classmethod
+    def _azure_url(cls, path: str, api_version: Any) -> str:
+        url = f"/{cls.azure_api_prefix}/{path}"
+        return f"{url}?api-version={api_version}" if api_version else url
+
+    @classmethod
+    def _url(cls, api_type: Any, api_version: Any, tail: str = "") -> str:
+        """The URL of the class or of what lies below it, in the dialect of the API type."""
+        kind, version = cls._get_api_type_and_version(api_type, api_version)
+        path = cls.class_url() + tail
+        return path if kind is ApiType.OPEN_AI else cls._azure_url(path[1:], version)
+
+    @classmethod
+    def _get_api_type_and_version(cls, api_type: Any = None, api_version: Any = None) -> tuple[ApiType, Any]:
+        return ApiType.from_str(api_type or config().api_type), api_version or config().api_version
+
+    @classmethod
+    def _static_request(
+        cls,
+        method_: str,
+        url_: str,
+        api_key: Any = None,
+        api_base: Any = None,
+        api_type: Any = None,
+        request_id: Any = None,
+        api_version: Any = None,
+        organization: Any = None,
+        **params: Any,
+    ) -> Any:
+        requestor = api_requestor.APIRequestor(api_key, api_base, api_type, api_version, organization)
+        response, _, key = requestor.request(method_, url_, params, request_id=request_id)
+        return util.convert_to_openai_object(response, key, api_version, organization)
+
+    @classmethod
+    async def _astatic_request(
+        cls,
+        method_: str,
+        url_: str,
+        api_key: Any = None,
+        api_base: Any = None,
+        api_type: Any = None,
+        request_id: Any = None,
+        api_version: Any = None,
+        organization: Any = None,
+        **params: Any,
+    ) -> Any:
+        requestor = api_requestor.APIRequestor(api_key, api_base, api_type, api_version, organization)
+        response, _, key = await requestor.arequest(method_, url_, params, request_id=request_id)
+        return util.convert_to_openai_object(response, key, api_version, organization)

@@ -1,0 +1,56 @@
+"""Resources that can be listed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ... import api_requestor, util
+from .api_resource import APIResource
+
+
+class ListableAPIResource(APIResource):
+    """`list` and `alist`; what is not configuration is the query."""
+
+    @classmethod
+    def auto_paging_iter(cls, *args: Any, **params: Any) -> Iterator[Any]:
+        """The objects of the list, one by one."""
+        yield from cls.list(*args, **params).data
+
+    @classmethod
+    def list(
+        cls,
+        api_key: Any = None,
+        request_id: Any = None,
+        api_version: Any = None,
+        organization: Any = None,
+        api_base: Any = None,
+        api_type: Any = None,
+        **params: Any,
+    ) -> Any:
+        """All of them, in `data`."""
+        requestor = api_requestor.APIRequestor(api_key, api_base or cls.api_base(), api_type, api_version, organization)
+        response, _, key = requestor.request("get", cls._url(api_type, api_version), params, request_id=request_id)
+        found = util.convert_to_openai_object(response, key, api_version, organization)
+        found._retrieve_params = params
+        return found
+
+    @classmethod
+    async def alist(
+        cls,
+        api_key: Any = None,
+        request_id: Any = None,
+        api_version: Any = None,
+        organization: Any = None,
+        api_base: Any = None,
+        api_type: Any = None,
+        **params: Any,
+    ) -> Any:
+        """As `list`."""
+        requestor = api_requestor.APIRequestor(api_key, api_base or cls.api_base(), api_type, api_version, organization)
+        response, _, key = await requestor.arequest(
+            "get", cls._url(api_type, api_version), params, request_id=request_id
+        )
+        found = util.convert_to_openai_object(response, key, api_version, organization)
+        found._retrieve_params = params
+        return found

@@ -1,0 +1,42 @@
+"""Resources whose lists come in pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from typing_extensions import override
+
+from .listable_api_resource import ListableAPIResource
+
+
+class PaginatableAPIResource(ListableAPIResource):
+    """`list` with `limit` and `starting_after`, and an iterator over all pages."""
+
+    @override
+    @classmethod
+    def auto_paging_iter(cls, *args: Any, **params: Any) -> Iterator[Any]:
+        """The objects of all pages, one by one."""
+        params["limit"] = params.get("limit") or 20
+        while True:
+            page = cls.list(*args, **params)
+            yield from page.data
+            if not page.has_more or not page.data:
+                return
+            params["after"] = page.data[-1].id
+
+    @override
+    @classmethod
+    def list(  # pyright: ignore[reportIncompatibleMethodOverride]
+        cls, limit: Any = None, starting_after: Any = None, *args: Any, **params: Any
+    ) -> Any:
+        """One page."""
+        return super().list(*args, **params, limit=limit, starting_after=starting_after)
+
+    @override
+    @classmethod
+    async def alist(  # pyright: ignore[reportIncompatibleMethodOverride]
+        cls, limit: Any = None, starting_after: Any = None, *args: Any, **params: Any
+    ) -> Any:
+        """As `list`."""
+        return await super().alist(*args, **params, limit=limit, starting_after=starting_after)

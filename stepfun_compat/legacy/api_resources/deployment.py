@@ -1,0 +1,97 @@
+"""`openai.Deployment`: Azure's deployments, which StepFun has no counterpart of."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+from typing_extensions import override
+
+from ..error import APIError, InvalidRequestError
+from ..util import ApiType
+from .abstract import CreateableAPIResource, DeletableAPIResource, ListableAPIResource
+
+
+class Deployment(CreateableAPIResource, ListableAPIResource, DeletableAPIResource):
+    """Deployments. Names of deployments are passed as `engine` or `deployment_id` and stand for models."""
+
+    OBJECT_NAME = "deployments"
+
+    @classmethod
+    def _only_azure(cls, kwargs: Mapping[str, Any]) -> None:
+        if cls._get_api_type_and_version(kwargs.get("api_type"))[0] is ApiType.OPEN_AI:
+            raise APIError("Only api_type 'azure' has deployments.")
+
+    @classmethod
+    def _check_create(cls, kwargs: Mapping[str, Any]) -> None:
+        cls._only_azure(kwargs)
+        for name in ("model", "scale_settings"):
+            if kwargs.get(name) is None:
+                raise InvalidRequestError(f"Deployment.create needs {name!r}.", param=name)
+        scale: Mapping[str, Any] = kwargs["scale_settings"]
+        kind = scale.get("scale_type")
+        if kind is None or (kind.lower() == "manual" and "capacity" not in scale):
+            raise InvalidRequestError(
+                "scale_settings needs 'scale_type', and 'capacity' where that is manual.", param="scale_settings"
+            )
+
+    @override
+    @classmethod
+    def create(cls, *args: Any, **kwargs: Any) -> Any:
+        """Deploy a model.
+
+        Raises:
+            APIError: the API type is not Azure's.
+            InvalidRequestError: `model` or `scale_settings` is missing or incomplete, or the server has none of this.
+        """
+        cls._check_create(kwargs)
+        return super().create(*args, **kwargs)
+
+    @override
+    @classmethod
+    def acreate(cls, *args: Any, **kwargs: Any) -> Any:
+        """As `create`."""
+        cls._check_create(kwargs)
+        return super().acreate(*args, **kwargs)
+
+    @override
+    @classmethod
+    def list(cls, *args: Any, **kwargs: Any) -> Any:
+        """All deployments."""
+        cls._only_azure(kwargs)
+        return super().list(*args, **kwargs)
+
+    @override
+    @classmethod
+    def alist(cls, *args: Any, **kwargs: Any) -> Any:
+        """As `list`."""
+        cls._only_azure(kwargs)
+        return super().alist(*args, **kwargs)
+
+    @override
+    @classmethod
+    def delete(cls, *args: Any, **kwargs: Any) -> Any:
+        """Delete a deployment."""
+        cls._only_azure(kwargs)
+        return super().delete(*args, **kwargs)
+
+    @override
+    @classmethod
+    def adelete(cls, *args: Any, **kwargs: Any) -> Awaitable[Any]:
+        """As `delete`."""
+        cls._only_azure(kwargs)
+        return super().adelete(*args, **kwargs)
+
+    @override
+    @classmethod
+    def retrieve(cls, *args: Any, **kwargs: Any) -> Any:
+        """One deployment."""
+        cls._only_azure(kwargs)
+        return super().retrieve(*args, **kwargs)
+
+    @override
+    @classmethod
+    def aretrieve(cls, *args: Any, **kwargs: Any) -> Awaitable[Any]:
+        """As `retrieve`."""
+        cls._only_azure(kwargs)
+        return super().aretrieve(*args, **kwargs)

@@ -1,0 +1,27 @@
+"""`openai.Engine`: models, as they were called first."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from .abstract import ListableAPIResource, UpdateableAPIResource
+
+
+class Engine(ListableAPIResource, UpdateableAPIResource):
+    """Engines. At StepFun they are its models."""
+
+    OBJECT_NAME = "engines"
+
+    def generate(self, timeout: Any = None, **params: Any) -> Any:  # noqa: ARG002
+        """A completion as plain data. StepFun has none in this form."""
+        return self.request("post", f"{self.instance_url()}/generate", params, None, params.get("stream"), True)
+
+    async def agenerate(self, timeout: Any = None, **params: Any) -> Any:  # noqa: ARG002
+        """As `generate`."""
+        return await self.arequest("post", f"{self.instance_url()}/generate", params, None, params.get("stream"), True)
+
+    def embeddings(self, **params: Any) -> Any:
+        """Embeddings by this engine; `Embedding.create` took its place."""
+        warnings.warn("Engine.embeddings is deprecated: use Embedding.create.", DeprecationWarning, stacklevel=2)
+        return self.request("post", f"{self.instance_url()}/embeddings", params)

@@ -1,0 +1,27 @@
+"""The error member of an answer's body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from typing_extensions import override
+
+from ..openai_object import OpenAIObject
+
+
+class ErrorObject(OpenAIObject):
+    """`message` and `type` are always there, None where the body left them out."""
+
+    @override
+    def refresh_from(
+        self,
+        values: Mapping[str, Any],
+        api_key: Any = None,
+        api_version: Any = None,
+        api_type: Any = None,
+        organization: Any = None,
+        response_ms: int | None = None,
+    ) -> None:
+        values = {"message": None, "type": None, **values}
+        super().refresh_from(values, api_key, api_version, api_type, organization, response_ms)

@@ -1,0 +1,11 @@
+"""Completion configs, which never left the experiment."""
+
+from __future__ import annotations
+
+from ..abstract import CreateableAPIResource, DeletableAPIResource, ListableAPIResource
+
+
+class CompletionConfig(CreateableAPIResource, ListableAPIResource, DeletableAPIResource):
+    """Completion configs. StepFun has none."""
+
+    OBJECT_NAME = "experimental.completion_configs"

@@ -1,0 +1,144 @@
+"""`openai.File`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from .. import _send, api_requestor, error, util
+from .abstract import DeletableAPIResource, ListableAPIResource
+
+_FORM = "application/octet-stream"
+_DONE = ("processed", "error", "deleted")
+_POLL_EVERY = 5.0  # seconds
+
+
+class File(ListableAPIResource, DeletableAPIResource):
+    """Files: `create(file, purpose)`, `list()`, `retrieve(id)`, `download(id)`, `delete(id)`."""
+
+    OBJECT_NAME = "files"
+
+    @classmethod
+    def _upload(cls, file: Any, purpose: Any, model: Any, filename: Any, url: str) -> dict[str, Any]:
+        files: list[tuple[str, Any]] = [("purpose", (None, purpose))]
+        if model is not None:
+            files.append(("model", (None, model)))
+        files.append(("file", (filename if filename is not None else "file", file, _FORM)))
+        return {"method": "post", "url": url, "files": files}
+
+    @classmethod
+    def create(
+        cls,
+        file: Any,
+        purpose: Any,
+        model: Any = None,
+        api_key: Any = None,
+        api_base: Any = None,
+        api_type: Any = None,
+        api_version: Any = None,
+        organization: Any = None,
+        user_provided_filename: Any = None,
+    ) -> Any:
+        """Upload an open file. Its name is `file` unless `user_provided_filename` says otherwise."""
+        requestor = api_requestor.APIRequestor(api_key, api_base, api_type, api_version, organization)
+        url = cls._url(api_type, api_version)
+        response, _, key = requestor.request(**cls._upload(file, purpose, model, user_provided_filename, url))
+        return util.convert_to_openai_object(response, key, api_version, organization)
+
+    @classmethod
+    async def acreate(
+        cls,
+        file: Any,
+        purpose: Any,
+        model: Any = None,
+        api_key: Any = None,
+        api_base: Any = None,
+        api_type: Any = None,
+        api_version: Any = None,
+        organization: Any = None,
+        user_provided_filename: Any = None,
+    ) -> Any:
+        """As `create`."""
+        requestor = api_requestor.APIRequestor(api_key, api_base, api_type, api_version, organization)
+        url = cls._url(api_type, api_version)
+        response, _, key = await requestor.arequest(**cls._upload(file, purpose, model, user_provided_filename, url))
+        return util.convert_to_openai_object(response, key, api_version, organization)
+
+    @classmethod
+    def download(
+        cls,
+        id: str,
+        api_key: Any = None,
+        api_base: Any = None,
+        api_type: Any = None,
+        api_version: Any = None,
+        organization: Any = None,
+    ) -> bytes:
+        """The content of a file. StepFun gives the text it extracted.
+
+        Raises:
+            OpenAIError: as for every request.
+        """
+        requestor = api_requestor.APIRequestor(api_key, api_base, api_type, api_version, organization)
+        return cls._downloaded(requestor.request_raw("get", cls._url(api_type, api_version, f"/{id}/content")))
+
+    @classmethod
+    async def adownload(
+        cls,
+        id: str,
+        api_key: Any = None,
+        api_base: Any = None,
+        api_type: Any = None,
+        api_version: Any = None,
+        organization: Any = None,
+    ) -> bytes:
+        """As `download`."""
+        requestor = api_requestor.APIRequestor(api_key, api_base, api_type, api_version, organization)
+        url = cls._url(api_type, api_version, f"/{id}/content")
+        return cls._downloaded(await requestor.arequest_raw("get", url))
+
+    @classmethod
+    def _downloaded(cls, result: Any) -> bytes:
+        if not 200 <= result.status_code < 300:
+            _send.interpret(result)
+        return result.content
+
+    @classmethod
+    def _matching(cls, name: str, bytes: int, files: Iterable[Any], purpose: str) -> Any:
+        base = os.path.basename(name)
+        return [
+            file
+            for file in files
+            if file["purpose"] == purpose
+            and os.path.basename(file["filename"]) == base
+            and int(file.get("bytes", bytes)) == bytes
+            and int(file.get("size", bytes)) == bytes
+        ]
+
+    @classmethod
+    def find_matching_files(cls, name: str, bytes: int, purpose: str, **configuration: Any) -> Any:
+        """The uploaded files with this name, size and purpose."""
+        return cls._matching(name, bytes, cls.list(**configuration).get("data", []), purpose)
+
+    @classmethod
+    async def afind_matching_files(cls, name: str, bytes: int, purpose: str, **configuration: Any) -> Any:
+        """As `find_matching_files`."""
+        return cls._matching(name, bytes, (await cls.alist(**configuration)).get("data", []), purpose)
+
+    @classmethod
+    def wait_for_processing(cls, id: str, max_wait_seconds: float = 30 * 60) -> Any:
+        """Wait until a file is processed, and tell its status.
+
+        Raises:
+            OpenAIError: it takes longer than that.
+        """
+        started = time.monotonic()
+        while True:
+            status = cls.retrieve(id).status
+            if status in _DONE:
+                return status
+            if time.monotonic() - started > max_wait_seconds:
+                raise error.OpenAIError(f"File {id} is still {status!r} after {max_wait_seconds} seconds.")
+            time.sleep(_POLL_EVERY)

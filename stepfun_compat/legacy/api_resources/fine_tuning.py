@@ -1,0 +1,54 @@
+"""`openai.FineTuningJob`, the second of the two."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any
+from urllib.parse import quote_plus
+
+from .abstract import (
+    APIResource,
+    CreateableAPIResource,
+    DeletableAPIResource,
+    PaginatableAPIResource,
+    nested_resource_class_methods,
+)
+
+
+class Cancellable(APIResource):
+    """`cancel` and `acancel`."""
+
+    @classmethod
+    def cancel(
+        cls,
+        id: str,
+        api_key: Any = None,
+        api_type: Any = None,
+        request_id: Any = None,
+        api_version: Any = None,
+        **params: Any,
+    ) -> Any:
+        """Stop a job."""
+        url = cls._url(api_type, api_version, f"/{quote_plus(id)}/cancel")
+        return cls(id, api_key, **params).request("post", url, request_id=request_id)
+
+    @classmethod
+    def acancel(
+        cls,
+        id: str,
+        api_key: Any = None,
+        api_type: Any = None,
+        request_id: Any = None,
+        api_version: Any = None,
+        **params: Any,
+    ) -> Awaitable[Any]:
+        """As `cancel`."""
+        url = cls._url(api_type, api_version, f"/{quote_plus(id)}/cancel")
+        return cls(id, api_key, **params).arequest("post", url, request_id=request_id)
+
+
+@nested_resource_class_methods("event", operations=["paginated_list"])
+class FineTuningJob(Cancellable, PaginatableAPIResource, CreateableAPIResource, DeletableAPIResource):
+    """Fine-tuning jobs. StepFun has none; `Settings.fallback` names who has."""
+
+    OBJECT_NAME = "fine_tuning.jobs"

@@ -1,0 +1,44 @@
+"""`openai.Moderation`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+from typing_extensions import Self
+
+from ..openai_object import OpenAIObject
+
+
+class Moderation(OpenAIObject):
+    """Moderation: `create(input=…)`. StepFun reviews by itself; `Settings.fallback` names who offers this."""
+
+    VALID_MODEL_NAMES: Sequence[str] = ["text-moderation-stable", "text-moderation-latest"]
+
+    @classmethod
+    def get_url(cls) -> str:
+        """The URL below the base URL."""
+        return "/moderations"
+
+    @classmethod
+    def _prepare_create(cls, input: Any, model: Any, api_key: Any) -> tuple[Self, dict[str, Any]]:
+        if model is not None and model not in cls.VALID_MODEL_NAMES:
+            raise ValueError(f"model={model!r} is not one of {', '.join(cls.VALID_MODEL_NAMES)}.")
+        params = {"input": input} if model is None else {"input": input, "model": model}
+        return cls(api_key=api_key), params
+
+    @classmethod
+    def create(cls, input: Any, model: Any = None, api_key: Any = None) -> Any:
+        """Classify a text or several.
+
+        Raises:
+            ValueError: the model is none that moderates.
+        """
+        instance, params = cls._prepare_create(input, model, api_key)
+        return instance.request("post", cls.get_url(), params)
+
+    @classmethod
+    def acreate(cls, input: Any, model: Any = None, api_key: Any = None) -> Awaitable[Any]:
+        """As `create`."""
+        instance, params = cls._prepare_create(input, model, api_key)
+        return instance.arequest("post", cls.get_url(), params)

@@ -1,0 +1,7 @@
+"""Optional libraries for data."""
+
+from __future__ import annotations
+
+from .common import INSTRUCTIONS, MissingDependencyError
+
+__all__ = ["INSTRUCTIONS", "MissingDependencyError"]

@@ -1,0 +1,9 @@
+"""What to say where an optional library is missing."""
+
+from __future__ import annotations
+
+INSTRUCTIONS = "This needs {library}, which is not installed: pip install {library}"
+
+
+class MissingDependencyError(Exception):
+    """An optional library is not installed."""

@@ -1,0 +1,231 @@
+"""Logging, API types, keys, and the way between plain data and `OpenAIObject`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from enum import Enum
+from typing import Any, cast
+
+from ..errors import KeyRefusedError, SettingsError
+from ..settings import PLACEHOLDER_KEY, Settings
+from . import error
+from ._config import config
+from .openai_response import OpenAIResponse
+
+__all__ = [
+    "ApiType",
+    "convert_to_dict",
+    "convert_to_openai_object",
+    "default_api_key",
+    "log_debug",
+    "log_info",
+    "log_warn",
+    "logfmt",
+    "merge_dicts",
+]
+
+OPENAI_LOG = os.environ.get("OPENAI_LOG")
+
+logger = logging.getLogger("openai")
+
+
+class ApiType(Enum):
+    """Whose dialect the program speaks. Azure's is understood and never put on the wire."""
+
+    AZURE = 1
+    OPEN_AI = 2
+    AZURE_AD = 3
+
+    @staticmethod
+    def from_str(label: str) -> ApiType:
+        """The type of a name, in any case.
+
+        Raises:
+            InvalidAPIType: there is no such type.
+        """
+        found = _TYPES.get(label.lower())
+        if found is None:
+            raise error.InvalidAPIType(f"api_type={label!r} is not one of 'azure', 'azure_ad', 'open_ai'.")
+        return found
+
+
+_TYPES = {
+    "azure": ApiType.AZURE,
+    "azure_ad": ApiType.AZURE_AD,
+    "azuread": ApiType.AZURE_AD,
+    "open_ai": ApiType.OPEN_AI,
+    "openai": ApiType.OPEN_AI,
+}
+
+
+def api_key_to_header(api: ApiType, key: Any) -> dict[str, str]:
+    """The header in which that type's servers look for a key."""
+    return {"api-key": f"{key}"} if api is ApiType.AZURE else {"Authorization": f"Bearer {key}"}
+
+
+# ---------------------------------------------------------------- logging
+
+
+def _console_level() -> str | None:
+    for level in (config().log, OPENAI_LOG):
+        if level in ("debug", "info"):
+            return level
+    return None
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+def debugging() -> bool:
+    """Whether anybody would see what `log_debug` is given."""
+    return _console_level() == "debug" or logger.isEnabledFor(logging.DEBUG)
+
+
+def log_debug(message: Any, **params: Any) -> None:
+    """To the logger `openai`, and to stderr when `openai.log` is `debug`."""
+    if debugging():
+        text = logfmt({"message": message, **params})
+        if _console_level() == "debug":
+            _say(text)
+        logger.debug("%s", text)
+
+
+def log_info(message: Any, **params: Any) -> None:
+    """To the logger `openai`, and to stderr when `openai.log` is `debug` or `info`."""
+    if _console_level() is not None or logger.isEnabledFor(logging.INFO):
+        text = logfmt({"message": message, **params})
+        if _console_level() is not None:
+            _say(text)
+        logger.info("%s", text)
+
+
+def log_warn(message: Any, **params: Any) -> None:
+    """To the logger `openai` and to stderr."""
+    text = logfmt({"message": message, **params})
+    _say(text)
+    logger.warning("%s", text)
+
+
+def logfmt(props: Mapping[str, Any]) -> str:
+    """`key=value` pairs in the order of their keys; what holds white space is quoted."""
+
+    def shown(part: Any) -> str:
+        text: str = part.decode("utf-8") if isinstance(part, bytes | bytearray) else str(part)
+        return repr(text) if re.search(r"\s", text) else text
+
+    return " ".join(f"{shown(key)}={shown(value)}" for key, value in sorted(props.items()))
+
+
+# ---------------------------------------------------------------- objects
+
+
+def get_object_classes() -> Mapping[str, Any]:
+    """The class for each value of `object` that has one of its own."""
+    from .object_classes import OBJECT_CLASSES
+
+    return OBJECT_CLASSES
+
+
+def convert_to_openai_object(
+    resp: Any,
+    api_key: Any = None,
+    api_version: Any = None,
+    organization: Any = None,
+    engine: Any = None,
+    plain_old_data: bool = False,
+) -> Any:
+    """Dicts become `OpenAIObject`s, lists lists of them; everything else stays as it is. Nothing is changed in place."""
+    from .openai_object import OpenAIObject
+
+    response_ms: int | None = None
+    if isinstance(resp, OpenAIResponse):
+        organization, response_ms, resp = resp.organization, resp.response_ms, resp.data
+    if plain_old_data:
+        return resp
+    if isinstance(resp, list):
+        items = cast("list[Any]", resp)
+        return [convert_to_openai_object(item, api_key, api_version, organization, engine) for item in items]
+    if not isinstance(resp, dict) or isinstance(resp, OpenAIObject):
+        return resp
+    values = cast("dict[str, Any]", resp).copy()
+    kind = values.get("object")
+    cls: Any = get_object_classes().get(kind, OpenAIObject) if isinstance(kind, str) else OpenAIObject
+    return cls.construct_from(
+        values,
+        api_key=api_key,
+        api_version=api_version,
+        organization=organization,
+        response_ms=response_ms,
+        engine=engine,
+    )
+
+
+def convert_stream(response: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+    """A stream of `OpenAIResponse`s as one of objects; closing it closes the other."""
+    try:
+        for line in response:
+            yield convert_to_openai_object(line, *args, **kwargs)
+    finally:
+        response.close()
+
+
+async def aconvert_stream(response: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+    """As `convert_stream`."""
+    try:
+        async for line in response:
+            yield convert_to_openai_object(line, *args, **kwargs)
+    finally:
+        await response.aclose()
+
+
+def convert_to_dict(obj: Any) -> Any:
+    """The way back: objects become plain dicts, all the way down."""
+    if isinstance(obj, list):
+        return [convert_to_dict(item) for item in cast("list[Any]", obj)]
+    if isinstance(obj, dict):
+        return {key: convert_to_dict(value) for key, value in cast("dict[Any, Any]", obj).items()}
+    return obj
+
+
+def merge_dicts(x: dict[Any, Any], y: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Both; the second wins."""
+    return {**x, **y}
+
+
+# ---------------------------------------------------------------- keys
+
+
+def default_api_key() -> str:
+    """The key for calls that pass none: the file at `api_key_path`, read anew each time, or `api_key`.
+
+    Where only StepFun's key is configured, a placeholder stands for it, so that the key itself is never in the hands
+    of code that may send it elsewhere.
+
+    Raises:
+        AuthenticationError: there is none.
+        ValueError: the file is empty.
+    """
+    state = config()
+    if state.api_key_path:
+        with open(state.api_key_path, encoding="utf-8") as file:
+            key = file.read().strip()
+        if not key:
+            raise ValueError(f"The file {state.api_key_path} holds no API key.")
+        return key
+    if state.api_key is not None:
+        return state.api_key
+    try:
+        configured = (state.stepfun_settings or Settings()).api_key
+    except (KeyRefusedError, SettingsError) as problem:
+        raise error.AuthenticationError(str(problem)) from problem
+    if configured:
+        return PLACEHOLDER_KEY
+    raise error.AuthenticationError(
+        "No API key provided. Set the environment variable STEPFUN_API_KEY to your StepFun key, or set it in code "
+        "with openai.api_key = ..., or name a file that holds it with openai.api_key_path = ...."
+    )
