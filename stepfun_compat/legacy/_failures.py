@@ -126,7 +126,8 @@ def from_sdk(problem: BaseException, response: Any = None) -> error.OpenAIError 
 def in_stream(problem: openai.APIError, response: Any) -> error.OpenAIError:
     """The error for an error object among the chunks of a stream."""
     status: int = getattr(problem, "status_code", None) or getattr(response, "status_code", 200)
-    inner: Any = problem.body if isinstance(problem.body, dict) else {"message": problem.message}
+    seen: Any = problem.body
+    inner: Any = cast("Any", seen) if isinstance(seen, dict) else {"message": problem.message}
     body: Any = {"error": inner}
     headers = Headers.of(getattr(response, "headers", None))
     return from_answer(json.dumps(body, ensure_ascii=False, default=str), status, body, headers, stream_error=True)

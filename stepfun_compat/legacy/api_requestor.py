@@ -192,7 +192,7 @@ class APIRequestor:
         if gone is not None:
             content = json.dumps(gone).encode()
             return _send.Answer(404, Headers([("Content-Type", "application/json")]), content)
-        body = util.convert_to_dict(params)
+        body: dict[str, Any] | None = util.convert_to_dict(params)
         if method in ("get", "delete"):
             query |= {name: value for name, value in (body or {}).items() if value is not None}
             body = None
@@ -215,11 +215,7 @@ class APIRequestor:
             return {}
         if not isinstance(supplied_headers, dict):
             raise TypeError("headers takes a dict.")
-        given: dict[Any, Any] = cast("Any", supplied_headers)
-        for name, value in given.items():
-            if not (isinstance(name, str) and isinstance(value, str)):
-                raise TypeError(f"headers takes names and values that are strings, not {name!r}: {value!r}.")
-        return dict(given)
+        return {_string(name): _string(value) for name, value in cast("Any", supplied_headers).items()}
 
     def request_headers(self, method: str, extra: Mapping[str, str], request_id: Any) -> dict[str, str]:  # noqa: ARG002
         """The headers by which a server of that time knew a request. Ours sends the client's; this is for libraries."""
@@ -277,6 +273,12 @@ class APIRequestor:
         if stream and isinstance(data, dict) and "error" in data:
             raise self.handle_error_response(rbody, rcode, data, answer.headers, stream_error=True)
         return OpenAIResponse(data, answer.headers)
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"headers takes names and values that are strings, not {type(value).__name__}.")
+    return value
 
 
 def _timeout(given: Any) -> Any:
