@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import abc
+import inspect
+import pickle
 import sys
 from collections.abc import Iterator
 from types import ModuleType
@@ -86,6 +89,61 @@ def test_instance_checks_hold_for_stock_and_for_ours() -> None:
 
     assert not isinstance(theirs, Mine)
     assert isinstance(Mine(api_key="k"), stepfun_compat.OpenAI)
+
+
+def test_subclass_checks_and_abstract_subclasses() -> None:
+    class Before(stock.OpenAI):
+        pass
+
+    stepfun_compat.patch()
+    assert issubclass(Before, openai.OpenAI)
+    assert issubclass(stock.OpenAI, openai.OpenAI)
+    assert not issubclass(stock.AsyncOpenAI, openai.OpenAI)
+
+    class Abstract(openai.OpenAI, abc.ABC):
+        @abc.abstractmethod
+        def ask(self) -> str: ...
+
+    class Concrete(Abstract):
+        def ask(self) -> str:
+            return "asked"
+
+    with pytest.raises(TypeError, match="abstract"):
+        Abstract(api_key="k")  # type: ignore[abstract]
+    assert Concrete(api_key="k").ask() == "asked"
+    assert not issubclass(stock.OpenAI, Abstract)
+    stepfun_compat.unpatch()
+    assert not issubclass(stock.OpenAI, stepfun_compat.OpenAI)
+    assert not issubclass(Before, stepfun_compat.OpenAI)
+
+
+def test_names_signatures_and_pickles_are_as_before() -> None:
+    before = {name: getattr(openai, name) for name in NAMES}
+    stepfun_compat.patch()
+    for name, theirs in before.items():
+        ours = getattr(openai, name)
+        assert ours.__name__ == theirs.__name__
+        assert pickle.loads(pickle.dumps(ours)) is ours
+        signature = inspect.signature(ours).parameters
+        missing = set(inspect.signature(theirs).parameters) - set(signature)
+        taken = any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.values())
+        assert taken or not missing
+
+
+def test_proxies_of_other_libraries_are_not_woken() -> None:
+    class Sleeping:
+        @property
+        def __class__(self) -> Any:  # type: ignore[override]
+            raise AssertionError("woken")
+
+    module = ModuleType("module_with_a_proxy")
+    module.proxy = Sleeping()  # type: ignore[attr-defined]
+    sys.modules[module.__name__] = module
+    try:
+        stepfun_compat.patch()
+        assert launch.is_patched()
+    finally:
+        del sys.modules[module.__name__]
 
 
 def test_module_level_client_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:

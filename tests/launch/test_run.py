@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -56,6 +58,12 @@ PROGRAMS = {
     "future": "print(type((lambda x: x).__annotations__))\ndef f(a: unknown_name_is_an_error = 1): pass",
     "pickle": "import pickle\nclass A: pass\nprint(type(pickle.loads(pickle.dumps(A()))) is A)",
     "interrupt": "raise KeyboardInterrupt",
+    "names": "print(sorted((k, type(v).__name__) for k, v in globals().items()))",
+    "hook_fails": "import sys\ndef hook(*a): raise KeyError(1)\nsys.excepthook = hook\n1 / 0",
+    "hook_exits": "import sys\nsys.excepthook = lambda *a: sys.exit(5)\n1 / 0",
+    "exit_group": "raise SystemExit((1, 2))",
+    "warning": "import warnings; warnings.warn('careful')",
+    "asyncio": "import asyncio\nasync def f(): raise OSError('x')\nasyncio.run(f())",
     "kill": "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
 }
 
@@ -69,6 +77,76 @@ def test_a_program_behaves_as_under_plain_python(name: str, tmp_path: Path) -> N
     assert seen.stdout == expected.stdout
     assert seen.stderr == expected.stderr
     assert seen.returncode == expected.returncode
+
+
+@pytest.mark.parametrize("name", ["argv", "error", "names"])
+def test_a_relative_path_is_shown_as_python_shows_it(name: str, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROGRAMS[name], encoding="utf-8")
+    expected, seen = plain(["program.py"], tmp_path), run(["program.py"], tmp_path)
+    assert (seen.stdout, seen.stderr, seen.returncode) == (expected.stdout, expected.stderr, expected.returncode)
+
+
+@pytest.mark.parametrize("name", ["error", "chained", "syntax", "names", "hook_fails"])
+def test_code_and_stdin_tell_errors_and_names_as_python_does(name: str, tmp_path: Path) -> None:
+    for arguments, stdin in ((["-c", PROGRAMS[name]], ""), (["-"], PROGRAMS[name])):
+        expected, seen = plain(arguments, tmp_path, stdin=stdin), run(arguments, tmp_path, stdin=stdin)
+        assert (seen.stdout, seen.stderr, seen.returncode) == (expected.stdout, expected.stderr, expected.returncode)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="python 3.10 has no -P")
+def test_a_safe_path_stays_safe(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text("import sys; print(sys.path[:2])", encoding="utf-8")
+    for arguments in (["program.py"], ["-c", "import sys; print(sys.path[:2])"]):
+        expected = plain(arguments, tmp_path, PYTHONSAFEPATH="1")
+        assert run(arguments, tmp_path, PYTHONSAFEPATH="1").stdout == expected.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_from_outside(number: signal.Signals, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("import signal\nprint('ready', flush=True)\nwhile True: signal.pause()", encoding="utf-8")
+    ends: list[tuple[int, str]] = []
+    for before in ([], ["-m", "stepfun_compat", "run"]):
+        with subprocess.Popen(
+            [sys.executable, *before, str(program)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stdout.readline() == "ready\n"
+            process.send_signal(number)
+            ends.append((process.wait(timeout=60), process.stderr.read()))
+    assert [code for code, _ in ends] == [-number] * 2
+    last = [told.splitlines()[-1:] for _, told in ends]  # the line it was at is a matter of luck
+    assert last == [["KeyboardInterrupt"] if number == signal.SIGINT else []] * 2
+    assert "stepfun_compat" not in ends[1][1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes break otherwise there")
+def test_a_broken_pipe_ends_as_under_python(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("import sys\nsys.stdin.read()\nprint('to nobody')", encoding="utf-8")
+    ends: list[tuple[int, bool]] = []
+    for before in ([], ["-m", "stepfun_compat", "run"]):
+        with subprocess.Popen(
+            [sys.executable, *before, str(program)],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdin is not None
+            assert process.stderr is not None
+            process.stdout.close()
+            process.stdin.close()
+            ends.append((process.wait(timeout=60), "BrokenPipeError" in process.stderr.read()))
+    assert ends == [(120, True)] * 2
 
 
 def test_an_interrupt_ends_by_its_signal(tmp_path: Path) -> None:
@@ -121,6 +199,73 @@ def test_children_keep_the_sitecustomize_they_had(tmp_path: Path) -> None:
     assert str(tmp_path) in seen.stdout
 
 
+def test_children_of_a_checkout_find_the_package(tmp_path: Path) -> None:
+    child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {ASK!r}], cwd={str(tmp_path)!r})"
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    seen = subprocess.run(
+        [sys.executable, "-m", "stepfun_compat", "run", "-c", child],
+        cwd=ROOT,
+        env={**kept, "STEPFUN_API_KEY": "run-key"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert seen.stdout.startswith("stepfun_compat.client "), seen.stderr
+    assert seen.stderr == ""
+
+
+def test_a_child_that_cannot_follow_says_so_and_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "openai.py").write_text("OpenAI = 'a file of the same name'", encoding="utf-8")
+    code = "import sys, openai; print(openai.OpenAI)"
+    child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}], cwd={str(tmp_path)!r})"
+    seen = run(["-c", child], ROOT)
+    assert seen.stdout == "a file of the same name\n"
+    assert "openai stays as it is in child process" in seen.stderr
+
+
+def test_spawned_children_of_a_module_find_it_again(tmp_path: Path) -> None:
+    (tmp_path / "pool_module.py").write_text(
+        "import multiprocessing as m\n"
+        "def work(n):\n"
+        "    import openai\n"
+        "    return n * 2, type(openai.OpenAI()).__module__\n"
+        "if __name__ == '__main__':\n"
+        "    with m.get_context('spawn').Pool(1) as pool:\n"
+        "        print(pool.map(work, [1, 2]))\n",
+        encoding="utf-8",
+    )
+    seen = run(["-m", "pool_module"], tmp_path)
+    assert seen.stdout.strip() == "[(2, 'stepfun_compat.client'), (4, 'stepfun_compat.client')]", seen.stderr
+
+
+LEGACY = """
+import sys, types
+legacy = types.ModuleType("stepfun_compat.legacy")
+def submodules():
+    root, error = types.ModuleType("openai"), types.ModuleType("openai.error")
+    root.ChatCompletion, root.error, error.RateLimitError = "old", error, "old error"
+    return {"openai": root, "openai.error": error}
+legacy.submodules = submodules
+sys.modules["stepfun_compat.legacy"] = legacy
+"""
+
+
+def test_legacy_gives_the_old_module_to_the_program_and_its_children(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(LEGACY, encoding="utf-8")
+    asks = (
+        "import openai.error, openai, stepfun_compat\n"
+        "from openai.error import RateLimitError\n"
+        "print(openai.ChatCompletion, RateLimitError, hasattr(openai, 'OpenAI'))\n"
+        "client = stepfun_compat.OpenAI()\n"
+        "print(type(client.images).__module__, client.with_options(timeout=1).timeout)\n"
+    )
+    both = f"{asks}\nimport subprocess, sys\nsys.stdout.flush()\nsubprocess.run([sys.executable, '-c', {asks!r}])"
+    seen = run(["--legacy", "-c", both], tmp_path, PYTHONPATH=os.pathsep.join([str(tmp_path), str(ROOT)]))
+    assert seen.stdout == "old old error False\nopenai.resources.images 1\n" * 2, seen.stderr
+    assert seen.stderr == ""
+
+
 @pytest.mark.parametrize("method", ["spawn", "fork"])
 def test_multiprocessing(method: str, tmp_path: Path) -> None:
     if method == "fork" and sys.platform == "darwin":
@@ -161,6 +306,39 @@ def test_emulate_needs_no_key(tmp_path: Path) -> None:
     seen = run(["--emulate", str(ROOT / "examples" / "chat.py")], tmp_path, PYTHONWARNINGS="error")
     assert "Say this is a test." in seen.stdout, seen.stderr
     assert seen.stderr == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork there")
+def test_the_emulator_is_nobodys_child_and_goes_with_the_program(tmp_path: Path) -> None:
+    pytest.importorskip("uvicorn")
+    pytest.importorskip("starlette")
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, sys, openai\n"
+        "ask = lambda: openai.OpenAI().models.list().data[0].object\n"
+        "print(os.environ['STEPFUN_BASE_URL'], ask(), flush=True)\n"
+        "try:\n"
+        "    os.wait()\n"
+        "except ChildProcessError:\n"
+        "    print('no children', flush=True)\n"
+        "if os.fork() == 0:\n"
+        "    os._exit(0)\n"
+        "os.wait()\n"
+        "print(ask(), flush=True)\n"
+        "os.execv(sys.executable, [sys.executable, '-c', 'import openai; print(openai.OpenAI().models.list().data[0].object)'])",
+        encoding="utf-8",
+    )
+    seen = run(["--emulate", str(program)], tmp_path)  # returns when nobody holds the program's stderr any longer
+    url, *rest = seen.stdout.split()
+    assert rest == ["model", "no", "children", "model", "model"], seen.stderr
+    with pytest.raises(OSError), socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=10):
+        pass
+
+
+def test_an_emulator_that_runs_already_is_used(tmp_path: Path) -> None:
+    code = "import os, openai; c = openai.OpenAI(); print(c.base_url, c.api_key)"
+    seen = run(["--emulate", "-c", code], tmp_path, STEPFUN_EMULATOR_URL="http://127.0.0.1:9/v1")
+    assert seen.stdout == "http://127.0.0.1:9/v1/ emulator-key\n", seen.stderr
 
 
 def test_options_come_before_the_program() -> None:
