@@ -762,14 +762,14 @@ class StepfunMixin:
         Raises:
             Refusal: the store is down.
         """
-        from . import records
+        from . import state
 
         settings = self._stepfun.settings
         key = "" if self._stepfun.key_provider is not None else str(self.api_key)
-        space = records.namespace(settings.state_namespace, key, str(self._base_url))
+        space = state.namespace(settings.state_namespace, key, str(self._base_url))
         try:
-            return records.perform(records.open_store(settings.state), space, wire.json)
-        except records.StateError as error:
+            return state.perform(state.open_store(settings.state), space, wire.json)
+        except state.StateError as error:
             place = settings.state.partition("://")[0]
             if settings.state_on_error == "forget":
                 log.warning("the conversation store (%s) failed and is passed over: %s", place, error)

@@ -184,5 +184,5 @@ def wait(seconds: float) -> Request:
 
 
 STATE = "STATE"
-"""The method of a request to the client's own store of conversations: `json` is what `records.perform` carries out, and
+"""The method of a request to the client's own store of conversations: `json` is what `state.perform` carries out, and
 the reply's body the records it found. A script yields it; a stream has it among its events."""

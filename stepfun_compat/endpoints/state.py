@@ -1,6 +1,6 @@
 """What endpoints keep: responses, their items and conversations, as operations on the client's store.
 
-An operation is a `Request` of the method `STATE`; `json` is what `records.perform` carries out. The answer's body is the
+An operation is a `Request` of the method `STATE`; `json` is what `state.perform` carries out. The answer's body is the
 records that were loaded, or None where the store is down and `Settings.state_on_error` is `forget`. A script yields
 it; a stream's transform puts it among its events, before the event that promises it.
 

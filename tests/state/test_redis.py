@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stepfun_compat.records import StateError, perform
+from stepfun_compat.state import StateError, perform
 
 pytest.importorskip("redis")
 SERVER = shutil.which("redis-server")
@@ -45,7 +45,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @needs_server
 def test_records_on_redis(url: str):
-    from stepfun_compat.records.redis import RedisStore
+    from stepfun_compat.state.redis import RedisStore
 
     store = RedisStore(url, ttl=50)
     record = {"text": "äöü \ud800", "parts": []}
@@ -62,7 +62,7 @@ def test_records_on_redis(url: str):
 
 @needs_server
 def test_several_clients_lose_nothing(url: str):
-    from stepfun_compat.records.redis import RedisStore
+    from stepfun_compat.state.redis import RedisStore
 
     first = RedisStore(url)
     perform(first, "t", {"save": {"talk": {"parts": []}}})
@@ -81,7 +81,7 @@ def test_several_clients_lose_nothing(url: str):
 
 
 def test_a_server_that_is_not_there_is_said():
-    from stepfun_compat.records.redis import RedisStore
+    from stepfun_compat.state.redis import RedisStore
 
     store = RedisStore(f"redis://127.0.0.1:{free_port()}/0")
     with pytest.raises(StateError, match="ConnectionError"):

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat import records
-from stepfun_compat.records import StateError, Store, perform
-from stepfun_compat.records.memory import MemoryStore
-from stepfun_compat.records.sqlite import SQLiteStore
+from stepfun_compat import state
+from stepfun_compat.state import StateError, Store, perform
+from stepfun_compat.state.memory import MemoryStore
+from stepfun_compat.state.sqlite import SQLiteStore
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -121,8 +121,8 @@ def test_the_file_is_its_users_alone(tmp_path: Path):
 
 _WRITER = """
 import sys
-from stepfun_compat.records import perform
-from stepfun_compat.records.sqlite import SQLiteStore
+from stepfun_compat.state import perform
+from stepfun_compat.state.sqlite import SQLiteStore
 store, name = SQLiteStore(sys.argv[1]), sys.argv[2]
 for turn in range(int(sys.argv[3])):
     key = f"{name}-{turn}"
@@ -132,7 +132,7 @@ for turn in range(int(sys.argv[3])):
 
 
 def writer(path: str, name: str, turns: int) -> subprocess.Popen[str]:
-    root = str(Path(records.__file__).parents[2])
+    root = str(Path(state.__file__).parents[2])
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
     return subprocess.Popen(
         [sys.executable, "-c", _WRITER, path, name, str(turns)], stdout=subprocess.PIPE, text=True, env=env
@@ -167,12 +167,12 @@ def test_a_killed_process_loses_nothing_it_was_told_is_safe(tmp_path: Path):
 
 
 def test_urls(tmp_path: Path):
-    assert records.open_store("memory://") is records.open_store("memory://")
-    assert isinstance(records.open_store(f"sqlite:///{tmp_path}/x.db"), SQLiteStore)
+    assert state.open_store("memory://") is state.open_store("memory://")
+    assert isinstance(state.open_store(f"sqlite:///{tmp_path}/x.db"), SQLiteStore)
     for wrong in ("file:///x", "nothing", "sqlite:///"):
         with pytest.raises(StateError):
-            records.open_store(wrong)
-    assert records.namespace(None, "key", "https://a/v1/") == records.namespace(None, "key", "https://a/v1")
-    assert len({records.namespace(None, key, url) for key in "ab" for url in ("https://a", "https://b")}) == 4
-    assert "key" not in records.namespace(None, "key", "https://a")
-    assert records.namespace("mine", "key", "https://a") == "mine"
+            state.open_store(wrong)
+    assert state.namespace(None, "key", "https://a/v1/") == state.namespace(None, "key", "https://a/v1")
+    assert len({state.namespace(None, key, url) for key in "ab" for url in ("https://a", "https://b")}) == 4
+    assert "key" not in state.namespace(None, "key", "https://a")
+    assert state.namespace("mine", "key", "https://a") == "mine"
