@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Final, Protocol
 
 TTL: Final = 30 * 24 * 3600
@@ -44,13 +44,24 @@ class Store(Protocol):
         ...
 
 
-@lru_cache(maxsize=32)
+_open: dict[str, Store] = {}
+_opening = threading.Lock()
+
+
 def open_store(url: str) -> Store:
-    """The store for a URL, the same one for all clients of this process.
+    """The store for a URL: one for all clients and threads of this process, for as long as it lives.
 
     Raises:
         StateError: the URL names no store, or one whose package is not installed.
     """
+    with _opening:  # two first uses at once must not end with two stores, each with half of the records
+        store = _open.get(url)
+        if store is None:
+            store = _open[url] = _make(url)
+        return store
+
+
+def _make(url: str) -> Store:
     scheme, _, rest = url.partition("://")
     if scheme == "memory":
         from .memory import MemoryStore

@@ -176,3 +176,17 @@ def test_urls(tmp_path: Path):
     assert len({state.namespace(None, key, url) for key in "ab" for url in ("https://a", "https://b")}) == 4
     assert "key" not in state.namespace(None, "key", "https://a")
     assert state.namespace("mine", "key", "https://a") == "mine"
+
+
+def test_threads_that_open_a_store_at_once_get_the_same_one() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from stepfun_compat.state import open_store
+
+    url = "memory://opened-by-many"
+    with ThreadPoolExecutor(8) as pool:
+        stores = list(pool.map(open_store, [url] * 64))
+    assert len({id(store) for store in stores}) == 1
+    for number in range(64):
+        open_store(f"memory://other-{number}")
+    assert open_store(url) is stores[0]
