@@ -174,6 +174,13 @@ def submodules() -> dict[str, ModuleType]:
     return {"openai": sys.modules[__name__], **modules}
 
 
+def close() -> None:
+    """Close the connections behind the module; the next call opens new ones. It is also done when the process ends."""
+    from ._clients import close
+
+    close()
+
+
 def stepfun_client(asynchronous: bool = False) -> Any:
     """The `stepfun_compat.OpenAI` that calls with the present configuration go through, or its async counterpart:
     its `stepfun` attribute has the prompt cache's statistics, `explain` and the settings.

@@ -32,6 +32,7 @@ def from_answer(
     text: Any = message if message is not None else fields.get("message")
     if "internal_message" in fields:
         text = f"{text}\n\n{fields['internal_message']}"
+        resp = {**cast("Mapping[str, Any]", resp), "error": {**fields, "message": text}}
     util.log_info(
         "the API answered with an error",
         error_code=fields.get("code"),

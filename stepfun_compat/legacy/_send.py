@@ -155,6 +155,18 @@ def _refused(problem: openai.APIStatusError) -> Answer:
     return Answer(problem.status_code, headers, response.content, problem=problem, body=body, message=message)
 
 
+def _chunk(data: Any, response: Any) -> Any:
+    """One chunk as it was on the wire: older SDKs wrap what came under an event's name."""
+    fields = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
+    if set(fields) != {"data", "event"}:
+        return cast("Any", data)
+    inner: Any = fields["data"]
+    if isinstance(inner, dict) and cast("dict[str, Any]", inner).get("error"):
+        text, headers = json.dumps(inner, ensure_ascii=False), Headers.of(response.headers)
+        raise failures.from_answer(text, response.status_code, inner, headers, stream_error=True)
+    return cast("Any", inner)
+
+
 def _raise(problem: Exception, response: Any = None) -> None:
     mapped = failures.from_sdk(problem, response)
     if mapped is None:
@@ -195,7 +207,8 @@ def send(client: Any, call: Call) -> Answer:
 def _chunks(raw: Any) -> Iterator[Any]:
     response = raw.http_response
     try:
-        yield from raw.parse()
+        for data in raw.parse():
+            yield _chunk(data, response)
     except Exception as problem:
         _raise(problem, response)
         raise
@@ -231,8 +244,8 @@ async def asend(client: Any, call: Call) -> Answer:
 async def _achunks(raw: Any) -> AsyncIterator[Any]:
     response = raw.http_response
     try:
-        async for chunk in raw.parse():
-            yield chunk
+        async for data in raw.parse():
+            yield _chunk(data, response)
     except Exception as problem:
         _raise(problem, response)
         raise

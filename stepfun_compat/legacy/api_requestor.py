@@ -192,7 +192,7 @@ class APIRequestor:
         if gone is not None:
             content = json.dumps(gone).encode()
             return _send.Answer(404, Headers([("Content-Type", "application/json")]), content)
-        body: dict[str, Any] | None = util.convert_to_dict(params)
+        body: dict[str, Any] | None = util.convert_to_dict(params) or None
         if method in ("get", "delete"):
             query |= {name: value for name, value in (body or {}).items() if value is not None}
             body = None

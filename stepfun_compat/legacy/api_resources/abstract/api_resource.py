@@ -127,5 +127,5 @@ class APIResource(OpenAIObject):
         **params: Any,
     ) -> Any:
         requestor = api_requestor.APIRequestor(api_key, api_base, api_type, api_version, organization)
-        response, _, key = await requestor.arequest(method_, url_, params, request_id=request_id)
-        return util.convert_to_openai_object(response, key, api_version, organization)
+        response, _, _ = await requestor.arequest(method_, url_, params, request_id=request_id)
+        return response  # and no object: so it was, and programs read its `data`

@@ -20,6 +20,6 @@ class DeletableAPIResource(APIResource):
 
     @classmethod
     def adelete(cls, sid: str, api_type: Any = None, api_version: Any = None, **params: Any) -> Awaitable[Any]:
-        """As `delete`."""
+        """As `delete`, but an `OpenAIResponse`."""
         url = cls._url(api_type, api_version, f"/{quote_plus(sid)}")
         return cls._astatic_request("delete", url, api_type=api_type, api_version=api_version, **params)

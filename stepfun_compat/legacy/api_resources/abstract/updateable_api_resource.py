@@ -19,5 +19,5 @@ class UpdateableAPIResource(APIResource):
 
     @classmethod
     def amodify(cls, sid: str, **params: Any) -> Awaitable[Any]:
-        """As `modify`."""
+        """As `modify`, but an `OpenAIResponse`."""
         return cls._astatic_request("post", f"{cls.class_url()}/{quote_plus(sid)}", **params)

@@ -1,0 +1,217 @@
+"""Which key goes where, and what the module's settings do."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stepfun_compat import Settings, legacy
+from stepfun_compat.legacy import _clients, _paths
+
+from .reference_server import ReferenceServer
+
+HELLO = [{"role": "user", "content": "Hello"}]
+
+
+def chat(openai: Any, **kwargs: Any) -> Any:
+    return openai.ChatCompletion.create(**{"model": "gpt-3.5-turbo", "messages": HELLO, **kwargs})
+
+
+def test_the_stepfun_key_goes_to_stepfun(openai: Any, stepfun: ReferenceServer) -> None:
+    answer = chat(openai)
+    (request,) = stepfun.take()
+    assert answer.choices[0].message.content == "Grüße, 世界"
+    assert request["headers"] == {"authorization": "Bearer stepfun-key"}
+    assert request["path"] == "/v1/chat/completions"
+    assert request["body"]["model"] == "step-3.7-flash"
+    assert "stepfun-key" not in repr(answer.__dict__)
+
+
+@pytest.mark.parametrize("key", ["sk-proj-abc", "sk-aT3BlbkFJb"])
+def test_a_key_of_openais_never_leaves(key: str, openai: Any, stepfun: ReferenceServer) -> None:
+    openai.api_key = key
+    chat(openai)
+    chat(openai, api_key=key)
+    assert [r["headers"]["authorization"] for r in stepfun.take()] == ["Bearer stepfun-key"] * 2
+
+
+def test_without_a_key_nothing_is_sent(openai: Any, server: ReferenceServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_BASE_URL", server.url)
+    with pytest.raises(openai.error.AuthenticationError, match="STEPFUN_API_KEY"):
+        chat(openai)
+    openai.api_key = "sk-proj-abc"
+    with pytest.raises(openai.error.AuthenticationError, match="STEPFUN_API_KEY"):
+        chat(openai)
+    assert server.take() == []
+
+
+def test_another_vendor_never_gets_the_stepfun_key(
+    openai: Any, server: ReferenceServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", "stepfun-key")
+    openai.api_base = server.url
+    with pytest.raises(openai.error.AuthenticationError):
+        chat(openai)
+    assert server.take() == []
+    chat(openai, api_key="vendor-key")
+    (request,) = server.take()
+    assert request["headers"]["authorization"] == "Bearer vendor-key"
+    assert request["body"]["model"] == "gpt-3.5-turbo"
+
+
+@pytest.mark.parametrize("kind", ["azure", "azure_ad", "AzureAD"])
+@pytest.mark.parametrize("how", ["engine", "deployment_id"])
+def test_nothing_of_azures_goes_on_the_wire(kind: str, how: str, openai: Any, stepfun: ReferenceServer) -> None:
+    openai.api_type, openai.api_version = kind, "2023-05-15"
+    openai.api_base, openai.api_key = "https://mine.openai.azure.com/", "azure-secret"
+    answer = openai.ChatCompletion.create(**{how: "gpt-4"}, messages=HELLO)
+    (request,) = stepfun.take()
+    assert (request["path"], request["query"]) == ("/v1/chat/completions", [])
+    assert request["headers"] == {"authorization": "Bearer stepfun-key"}
+    assert request["body"]["model"].startswith("step-")
+    assert how not in request["body"]
+    assert answer.choices[0].finish_reason == "stop"
+
+
+def test_a_deployment_stands_for_the_default_model(
+    openai: Any, stepfun: ReferenceServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPFUN_MODEL", "step-3.5-flash")
+    openai.api_type, openai.api_base = "azure", "https://mine.openai.azure.com"
+    openai.ChatCompletion.create(engine="our-deployment", messages=HELLO)
+    assert stepfun.take()[0]["body"]["model"] == "step-3.5-flash"
+
+
+def test_an_engine_is_a_model(openai: Any, stepfun: ReferenceServer) -> None:
+    openai.ChatCompletion.create(engine="gpt-4", messages=HELLO)
+    assert stepfun.take()[0]["path"] == "/v1/chat/completions"
+
+
+def test_a_key_file_is_read_for_each_call(openai: Any, server: ReferenceServer, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    openai.api_base, openai.api_key_path = server.url, str(file)
+    for key in ("first", "second"):
+        file.write_text(f"{key}\n")
+        chat(openai)
+    assert [r["headers"]["authorization"] for r in server.take()] == ["Bearer first", "Bearer second"]
+    file.write_text("")
+    with pytest.raises(ValueError, match="holds no API key"):
+        chat(openai)
+
+
+def test_settings_are_the_clients(openai: Any, server: ReferenceServer) -> None:
+    openai.stepfun_settings = Settings(api_key="k", base_url=server.url, model="step-3.5-flash")
+    chat(openai)
+    assert server.take()[0]["body"]["model"] == "step-3.5-flash"
+    assert openai.stepfun_client().stepfun.settings is openai.stepfun_settings
+
+
+def test_a_setting_that_is_not_allowed_is_named(openai: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_REGION", "moon")
+    openai.api_key = "k"
+    with pytest.raises(openai.error.InvalidRequestError, match="STEPFUN_REGION"):
+        chat(openai)
+
+
+def test_clients_are_made_once_for_a_configuration(openai: Any, stepfun: ReferenceServer) -> None:
+    first = openai.stepfun_client()
+    assert openai.stepfun_client() is first
+    openai.organization = "org-x"
+    other = openai.stepfun_client()
+    assert other is not first
+    assert other._client is first._client
+
+
+def test_the_environment_may_change(openai: Any, stepfun: ReferenceServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat(openai)
+    monkeypatch.setenv("STEPFUN_API_KEY", "later-key")
+    chat(openai)
+    assert [r["headers"]["authorization"] for r in stepfun.take()] == ["Bearer stepfun-key", "Bearer later-key"]
+
+
+def test_few_clients_are_kept(openai: Any, server: ReferenceServer) -> None:
+    openai.api_base = server.url
+    for number in range(_clients._MOST_CLIENTS + 5):
+        openai.api_key = f"k{number}"
+        openai.stepfun_client()
+    assert len(_clients._clients) == _clients._MOST_CLIENTS
+
+
+def test_each_event_loop_has_its_own_connections(openai: Any, stepfun: ReferenceServer) -> None:
+    async def ask() -> Any:
+        return (await openai.ChatCompletion.acreate(model="gpt-4", messages=HELLO)).choices[0].finish_reason
+
+    assert [asyncio.run(ask()) for _ in range(3)] == ["stop"] * 3
+
+
+@pytest.mark.parametrize(
+    ("proxy", "url", "asynchronous", "expected"),
+    [
+        (None, "https://a", False, None),
+        ("", "https://a", False, None),
+        ("http://p", "https://a", False, "http://p"),
+        ({"http": "http://h", "https": "http://s"}, "https://a", False, "http://s"),
+        ({"http": "http://h", "https": "http://s"}, "http://a", False, "http://h"),
+        ({"http": "http://h"}, "https://a", False, None),
+        ({"http": "http://h"}, "https://a", True, "http://h"),
+    ],
+)
+def test_proxies(proxy: Any, url: str, asynchronous: bool, expected: str | None) -> None:
+    assert _clients.proxy_for(proxy, url, asynchronous) == expected
+
+
+def test_a_proxy_of_another_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"openai\.proxy"):
+        _clients.proxy_for(1, "https://a", False)
+
+
+def test_verify_ssl_certs_has_no_effect(openai: Any, stepfun: ReferenceServer) -> None:
+    openai.verify_ssl_certs = False
+    with pytest.warns(UserWarning, match="always verified"):
+        chat(openai)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        chat(openai)
+
+
+def test_the_log_goes_to_stderr_without_keys(
+    openai: Any, stepfun: ReferenceServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    openai.log = "debug"
+    chat(openai)
+    told = capsys.readouterr().err
+    assert "path=/chat/completions" in told
+    assert "response_code=200" in told
+    assert "stepfun-key" not in told
+
+
+def test_a_409_is_asked_again_only_for_so_long(openai: Any, server: ReferenceServer) -> None:
+    openai.api_base, openai.api_key = server.url, "k"
+    assert chat(openai, model="error-again", timeout=5).id == "chatcmpl-1"
+    assert len(server.take()) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("/openai/deployments/a+b/chat/completions?api-version=1", ("/chat/completions", {}, "a b")),
+        ("/engines/davinci/completions", ("/completions", {}, "davinci")),
+        ("/engines", ("/models", {}, None)),
+        ("/engines/x", ("/models/x", {}, None)),
+        ("/openai/images/generations:submit?api-version=1", ("/images/generations", {}, None)),
+        ("/files?limit=2", ("/files", {"limit": "2"}, None)),
+    ],
+)
+def test_urls_of_that_time_are_stepfuns(url: str, expected: Any) -> None:
+    assert _paths.plain(url) == expected
+
+
+def test_every_submodule_is_one_of_the_package() -> None:
+    modules = legacy.submodules()
+    assert modules["openai"] is legacy
+    for name, module in modules.items():
+        assert module.__name__ == name.replace("openai", "stepfun_compat.legacy", 1)

@@ -1,0 +1,60 @@
+"""The program's own `requests` and `aiohttp` sessions carry its requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .reference_server import ReferenceServer
+
+HELLO = [{"role": "user", "content": "Hello"}]
+WORDS = ["Grüße", ", 世界"]
+
+
+@pytest.fixture
+def vendor(openai: Any, server: ReferenceServer) -> Any:
+    openai.api_base, openai.api_key = server.url, "k"
+    return openai
+
+
+def words(chunks: list[Any]) -> list[str]:
+    return [text for c in chunks if (text := c.choices[0].delta.get("content"))]
+
+
+@pytest.mark.parametrize("factory", [False, True])
+def test_requests(factory: bool, vendor: Any, server: ReferenceServer) -> None:
+    requests = pytest.importorskip("requests")
+    with requests.Session() as session:
+        session.headers["X-Mine"] = "1"
+        vendor.requestssession = (lambda: session) if factory else session
+        create = vendor.ChatCompletion.create
+        assert create(model="m", messages=HELLO).choices[0].message.content == "Grüße, 世界"
+        assert words(list(create(model="m", messages=HELLO, stream=True))) == WORDS
+        with pytest.raises(vendor.error.RateLimitError):
+            create(model="error-429", messages=HELLO)
+        with pytest.raises(vendor.error.APIConnectionError):
+            create(model="error-hang-up", messages=HELLO)
+        with pytest.raises(vendor.error.Timeout):
+            create(model="error-slow", messages=HELLO, request_timeout=0.2)
+        vendor.close()
+    assert {r["headers"].get("x-mine") for r in server.take()} == {"1"}
+
+
+@pytest.mark.anyio
+async def test_aiohttp(vendor: Any, server: ReferenceServer) -> None:
+    aiohttp = pytest.importorskip("aiohttp")
+    async with aiohttp.ClientSession(headers={"X-Mine": "1"}) as session:
+        token = vendor.aiosession.set(session)
+        create = vendor.ChatCompletion.acreate
+        assert (await create(model="m", messages=HELLO)).choices[0].message.content == "Grüße, 世界"
+        stream = await create(model="m", messages=HELLO, stream=True)
+        assert words([c async for c in stream]) == WORDS
+        with pytest.raises(vendor.error.RateLimitError):
+            await create(model="error-429", messages=HELLO)
+        with pytest.raises(vendor.error.APIConnectionError):
+            await create(model="error-hang-up", messages=HELLO)
+        with pytest.raises(vendor.error.Timeout):
+            await create(model="error-slow", messages=HELLO, request_timeout=0.2)
+        vendor.aiosession.reset(token)
+    assert {r["headers"].get("x-mine") for r in server.take()} == {"1"}
