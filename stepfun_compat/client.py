@@ -346,7 +346,9 @@ class StepfunMixin:
         Raises:
             KeyRefusedError: it holds OpenAI's key and there is no StepFun key to put in its place.
         """
-        scheme, _, key = value.partition(" ")
+        scheme, _, key = value.strip().partition(" ")
+        if not key:  # a bare key, without a scheme
+            scheme, key = "Bearer", scheme
         state = self._stepfun
         if not key or not settings_module.is_openai_key(key.strip(), state.settings, state.target.named):
             return value

@@ -379,3 +379,10 @@ async def test_async_azure(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wire.body["model"] == "step-3.5-flash"
     assert "LEAK" not in str(wire.request.headers)
     assert "api-version" not in str(wire.request.url)
+
+
+def test_openais_key_without_a_scheme_is_replaced_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", KEY)
+    wire = Wire()
+    ask(wire.client(), extra_headers={"Authorization": THEIRS})
+    assert wire.request.headers["authorization"] == f"Bearer {KEY}"
