@@ -22,7 +22,7 @@ from typing_extensions import Self, override
 from . import errors
 from . import settings as settings_module
 from .call import Call
-from .catalog import default as default_catalog
+from .catalog import for_settings as catalog_for
 from .endpoints import table
 from .endpoints.absent import fallback_name
 from .endpoints.base import PlainEndpoint, Reply, Request, Script
@@ -316,7 +316,7 @@ class StepfunMixin:
                     del headers[name]
         model = kwargs.get("model")
         if isinstance(model, str):
-            x = Exchange("realtime", state.settings, default_catalog())
+            x = Exchange("realtime", state.settings, catalog_for(self._stepfun.settings))
             kwargs = {**kwargs, "model": resolve_model(x, model)}
             report(x)
         return {**kwargs, "extra_headers": headers} if headers else kwargs
@@ -393,7 +393,7 @@ class StepfunMixin:
             if path is None:
                 return None
             endpoint = _PLAIN
-        x = Exchange(endpoint.name or str(path), state.settings, default_catalog(), stream=stream)
+        x = Exchange(endpoint.name or str(path), state.settings, catalog_for(self._stepfun.settings), stream=stream)
         self._stepfun_equip(x)
         return Call(x, endpoint)
 

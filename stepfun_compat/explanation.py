@@ -9,12 +9,12 @@ from typing import Any, Final, cast
 
 from typing_extensions import override
 
-from .catalog import default as default_catalog
+from .catalog import for_settings as catalog_for
 from .endpoints import table
 from .endpoints.base import Reply, Request
 from .endpoints.common import STATE
 from .exchange import Change, Exchange, Json, Refusal
-from .settings import Settings, resolve_target
+from .settings import Settings, _without_userinfo, looks_like_openai_key, resolve_target
 
 ENDPOINTS: Final[Mapping[str, tuple[str, str]]] = {
     "chat.completions": ("POST", "/chat/completions"),
@@ -96,6 +96,14 @@ def plain(value: Any) -> Json:
     return str(several)
 
 
+_CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "cookie"})
+
+
+def _shown(name: str, value: str) -> str:
+    """A header fit to be printed: an explanation ends up in logs and tickets, where no key belongs."""
+    return "…" if name.lower() in _CREDENTIALS or looks_like_openai_key(value) else value
+
+
 def _omit() -> type:
     import openai
 
@@ -127,7 +135,7 @@ def explain_call(
     body.pop("timeout", None)
     url = base_url or resolve_target(None, settings, explicit_settings=True, api_key=None).base_url
     found = table.find(method, path)
-    x = Exchange(endpoint, settings, default_catalog(), notes={"explained": True})
+    x = Exchange(endpoint, settings, catalog_for(settings), notes={"explained": True})
     request = Request(method, path, query, extra_headers, body or None)
     refusal: str | None = None
     requests = 1
@@ -150,12 +158,12 @@ def explain_call(
         except Refusal as error:
             refusal, requests = error.message, 0
         requests = int(x.notes.get("requests", requests))
-    headers = {name: str(value) for name, value in request.headers.items()}
+    headers = {name: _shown(name, str(value)) for name, value in request.headers.items()}
     headers.update(x.headers)
     return Explanation(
         endpoint=x.endpoint,
         method=request.method,
-        url=url.rstrip("/") + request.path,
+        url=_without_userinfo(url).rstrip("/") + request.path,
         headers=headers,
         body=request.json,
         changes=tuple(x.changes),

@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, cast
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from typing_extensions import override
 
@@ -47,6 +47,23 @@ def _text(value: Any, source: str) -> str | None:
     if not isinstance(value, str):
         raise _bad(source, value, "a string")
     return value.strip() or None
+
+
+def _key(value: Any, source: str) -> str | None:
+    """A key is never repeated in an error: not by its value, nor by the HTTP library that could not send it."""
+    if value is None:
+        return None
+    text = value.strip() if isinstance(value, str) else None
+    if text is None or not all("!" <= sign <= "~" for sign in text):
+        what = type(cast("object", value)).__name__ if text is None else "a text with blanks or letters no key has"
+        raise SettingsError(f"{source} is {what}: it takes a key, plain letters, digits and signs without blanks.")
+    return text or None
+
+
+def _store(value: Any, source: str) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise SettingsError(f"{source} is {type(value).__name__}: it takes a URL such as sqlite:///path.")
+    return _text(value, source)
 
 
 def _header(value: Any, source: str) -> str | None:
@@ -134,10 +151,28 @@ def _base_url(value: Any, source: str) -> str | None:
     text = str(value).strip()
     if not text:
         return None
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    text = with_scheme(text)
+    parts = _split(text)
+    if parts is None or parts.scheme.lower() not in ("http", "https") or not parts.hostname:
         raise _bad(source, _without_userinfo(text), "a URL that starts with http:// or https://")
+    if host_kind(text) == "openai":
+        raise _bad(source, _without_userinfo(text), "the URL of StepFun or of a gateway to it, not one of OpenAI's")
     return normalise_base_url(text)
+
+
+def _catalog_overlay(value: Any, source: str) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str | os.PathLike):
+        raise _bad(source, type(value).__name__, "the path of a TOML file")
+    from .catalog import load_overlay
+
+    path = os.path.abspath(os.path.expanduser(os.fspath(cast("str", value)).strip()))
+    try:
+        load_overlay(path)
+    except SettingsError as error:
+        raise SettingsError(f"{source}: {error}") from error
+    return path
 
 
 def _fallback(value: Any, source: str) -> Mapping[str, Any]:
@@ -188,7 +223,7 @@ EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 SETTINGS: Final[Mapping[str, Spec]] = {
     "api_key": Spec(
-        ("STEPFUN_API_KEY", "STEP_API_KEY"), _text, named_file_only=True, secret=True, about="the StepFun key"
+        ("STEPFUN_API_KEY", "STEP_API_KEY"), _key, named_file_only=True, secret=True, about="the StepFun key"
     ),
     "base_url": Spec(
         ("STEPFUN_BASE_URL",),
@@ -220,6 +255,12 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         _aliases,
         MappingProxyType({}),
         about="names or globs to StepFun ids, as JSON or `a=b,c=d`; ahead of the table below",
+    ),
+    "catalog_overlay": Spec(
+        ("STEPFUN_CATALOG",),
+        _catalog_overlay,
+        named_file_only=True,
+        about="TOML file that adds models, aliases and parameters to the catalog, or corrects them",
     ),
     "reasoning_effort": Spec(("STEPFUN_REASONING_EFFORT",), _choice(*EFFORTS), about="effort for calls that set none"),
     "on_unsupported": Spec(
@@ -288,7 +329,7 @@ SETTINGS: Final[Mapping[str, Spec]] = {
     ),
     "state": Spec(
         ("STEPFUN_STATE",),
-        _text,
+        _store,
         "memory://",
         named_file_only=True,
         secret=True,
@@ -336,6 +377,8 @@ class Settings:
     model: str | None = _UNSET
     model_aliases: Mapping[str, str] = _UNSET
     """Names or globs -> StepFun ids; ahead of the catalog's own aliases."""
+    catalog_overlay: str | None = _UNSET
+    """Absolute path of a TOML file whose rows stand on top of the catalog; see `stepfun_compat.catalog.overlay`."""
     reasoning_effort: str | None = _UNSET
     on_unsupported: Literal["warn", "error", "ignore"] = _UNSET
     prompt_cache_key: str | None = _UNSET
@@ -397,6 +440,8 @@ class Settings:
                 continue
             if isinstance(value, Mapping):
                 value = dict(cast("Mapping[str, Any]", value))
+            if item.name == "base_url" and value:
+                value = _without_userinfo(str(value))
             text = "'***'" if SETTINGS[item.name].secret and value else repr(value)
             shown.append(f"{item.name}={text} ({source})")
         return f"Settings({', '.join(shown)})"
@@ -429,7 +474,9 @@ def _look_up(
     for place in (named, found):
         if place is not None and name in place[1]:
             path, values = place
-            return spec.parse(values[name], f"{path}: {name}"), path
+            value = spec.parse(values[name], f"{path}: {name}")
+            if value is not None:
+                return value, path
     return spec.default, "default"
 
 
@@ -455,13 +502,21 @@ def _config_values() -> tuple[tuple[str, Mapping[str, Any]] | None, tuple[str, M
             continue
         try:
             values = _read_file(os.path.abspath(file), stat.st_mtime_ns, stat.st_size, False)
-        except SettingsError:
+        except _NotTOML:
             if file == "pyproject.toml":  # a broken pyproject.toml is some other tool's business
                 continue
             raise
+        except OSError as error:
+            if file == "pyproject.toml":
+                continue
+            raise SettingsError(f"{file} cannot be read ({error.strerror}): make it readable or remove it.") from error
         if values or file == "stepfun.toml":
             return None, (file, values)
     return None, None
+
+
+class _NotTOML(SettingsError):
+    """The file as a whole is broken, so that nothing in it can be ours."""
 
 
 @lru_cache(maxsize=16)
@@ -473,7 +528,7 @@ def _read_file(path: str, mtime: int, size: int, named: bool) -> Mapping[str, An
         with open(path, "rb") as file:
             document = cast("dict[str, Any]", toml.load(file))
     except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}.") from error
+        raise _NotTOML(f"{path} is not valid TOML: {error}.") from error
     table: Any = document
     if os.path.basename(path) == "pyproject.toml":
         tool: Any = document.get("tool")
@@ -484,6 +539,9 @@ def _read_file(path: str, mtime: int, size: int, named: bool) -> Mapping[str, An
     unknown = sorted(set(values) - set(SETTINGS))
     if unknown:
         raise SettingsError(f"{path}: {unknown[0]!r} is not a setting; known are {', '.join(SETTINGS)}.")
+    overlay = values.get("catalog_overlay")
+    if isinstance(overlay, str) and overlay:  # a path in a file is meant from where that file is
+        values["catalog_overlay"] = os.path.join(os.path.dirname(path), os.path.expanduser(overlay))
     if not named:
         for name in [n for n in values if SETTINGS[n].named_file_only]:
             del values[name]
@@ -505,7 +563,11 @@ _HOSTS: Final[tuple[tuple[HostKind, tuple[str, ...]], ...]] = (
     ("openai", ("openai.com",)),
     ("azure", ("openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com", "azure-api.net")),
 )
-_TAIL = re.compile(r"(/v1|/messages|/chat/completions|/chat|/completions|/responses|/models|/embeddings)/*$")
+_TAIL = re.compile(
+    r"(/v1|/messages|/chat/completions|/chat|/completions|/responses|/models|/embeddings|/realtime|/images/generations"
+    r"|/audio/speech|/files)/*$",
+    re.IGNORECASE,
+)
 _PLACES: Final = {
     ("global", "standard"): "https://api.stepfun.ai/v1",
     ("global", "step_plan"): "https://api.stepfun.ai/step_plan/v1",
@@ -514,10 +576,21 @@ _PLACES: Final = {
 }
 
 
+def _split(url: str) -> SplitResult | None:
+    """The parts of a URL, None for one that is none."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises for a port that is no number
+    except ValueError:
+        return None
+    return parts
+
+
 @lru_cache(maxsize=256)
 def host_kind(url: str) -> HostKind:
     """Whose host a URL names."""
-    host = (urlsplit(url).hostname or "").lower().rstrip(".")
+    parts = _split(url)
+    host = (parts.hostname or "" if parts is not None else "").lower().rstrip(".")
     for kind, domains in _HOSTS:
         if any(host == domain or host.endswith("." + domain) for domain in domains):
             return kind
@@ -527,15 +600,27 @@ def host_kind(url: str) -> HostKind:
 @lru_cache(maxsize=256)
 def origin(url: str) -> str:
     """Scheme, host and port of a URL, lower case, with the port always written."""
-    parts = urlsplit(url)
+    parts = _split(url)
+    if parts is None:
+        return url
     scheme = {"wss": "https", "ws": "http"}.get(parts.scheme.lower(), parts.scheme.lower())
     port = parts.port or {"https": 443, "http": 80}.get(scheme, 0)
     return f"{scheme}://{(parts.hostname or '').lower().rstrip('.')}:{port}"
 
 
 def _without_userinfo(url: str) -> str:
-    parts = urlsplit(url)
-    return url if "@" not in parts.netloc else urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    """A URL fit to be shown: less a user and password, which some gateways take in it."""
+    head, slashes, rest = url.partition("//")
+    place, slash, path = rest.partition("/")
+    return url if "@" not in place else f"{head}{slashes}{place.rpartition('@')[2]}{slash}{path}"
+
+
+def with_scheme(url: str) -> str:
+    """A pasted StepFun address with the scheme a person leaves out, or a WebSocket's, as HTTPS; others as they are."""
+    if "://" not in url and host_kind("https://" + url) == "stepfun":
+        return "https://" + url
+    head, mark, rest = url.partition("://")
+    return "https://" + rest if mark and head.lower() == "wss" and host_kind(url) == "stepfun" else url
 
 
 def normalise_base_url(url: str) -> str:
@@ -543,11 +628,12 @@ def normalise_base_url(url: str) -> str:
 
     A doubled path answers 404 with an empty body at StepFun (api 1), which is hard to understand from outside.
     """
-    parts = urlsplit(url.strip())
+    url = with_scheme(url.strip())
+    parts = urlsplit(url)
     path = parts.path.rstrip("/")
     had_version = False
     while match := _TAIL.search(path):
-        had_version = had_version or match.group(1) == "/v1"
+        had_version = had_version or match.group(1).lower() == "/v1"
         path = path[: match.start()].rstrip("/")
     if had_version or not path or host_kind(url) == "stepfun":
         path += "/v1"
@@ -572,6 +658,7 @@ class Target:
 def resolve_target(argument: str | None, settings: Settings, *, explicit_settings: bool, api_key: object) -> Target:
     """Choose the base URL (the order is in the README) and say whether the client is ours or another vendor's."""
     if argument is not None:
+        argument = with_scheme(argument)
         kind = host_kind(argument)
         if kind == "stepfun":
             return Target(normalise_base_url(argument), True, "base_url argument")
@@ -597,7 +684,7 @@ _OPENAI_MARK: Final = "T3BlbkFJ"
 
 def looks_like_openai_key(key: str) -> bool:
     """Whether a key carries a mark only OpenAI's keys have. A plain `sk-…` proves nothing."""
-    return key.startswith(_OPENAI_PREFIXES) or _OPENAI_MARK in key
+    return key.strip().startswith(_OPENAI_PREFIXES) or _OPENAI_MARK in key
 
 
 def is_openai_key(key: str, settings: Settings, base_url: str | None = None) -> bool:
@@ -605,9 +692,10 @@ def is_openai_key(key: str, settings: Settings, base_url: str | None = None) -> 
     nothing says that this variable holds a StepFun key."""
     if looks_like_openai_key(key):
         return True
+    key = key.strip()
     if key == PLACEHOLDER_KEY:
         return True
-    if key != os.environ.get("OPENAI_API_KEY") or key == settings.api_key:
+    if not key or key != os.environ.get("OPENAI_API_KEY", "").strip() or key == settings.api_key:
         return False
     named = (base_url or "", os.environ.get("OPENAI_BASE_URL", ""))
     return not any(host_kind(url) == "stepfun" for url in named)

@@ -506,3 +506,16 @@ def test_stream_without_finish_reason_ends_and_is_logged(caplog: pytest.LogCaptu
     chunks = list(client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True))
     assert [c.choices[0].finish_reason for c in chunks] == [None]
     assert "without a finish reason" in caplog.text
+
+
+def test_the_catalog_overlay_is_the_clients_catalog(tmp_path: Any) -> None:
+    file = tmp_path / "rows.toml"
+    file.write_text(
+        '[[aliases]]\npattern = "my-model"\nmodel = "step-3.5-flash"\nsource = "mine"\nas_of = "2026-11-23"\n',
+        encoding="utf-8",
+    )
+    wire = Wire()
+    wire.client(settings=Settings(catalog_overlay=str(file))).chat.completions.create(
+        model="my-model", messages=MESSAGES
+    )
+    assert wire.body["model"] == "step-3.5-flash"

@@ -21,35 +21,54 @@ DEFAULT_ASR: Final = "stepaudio-2.5-asr"
 DEFAULT_IMAGE: Final = "step-image-edit-2"
 
 
+SOURCE: Final = "names: the types of the openai package up to 3.54, with retired and Azure spellings"
+AS_OF: Final = "2026-11"
+
+
+def _row(pattern: str, model: str, why: str, effort: str | None = None, headroom: int = 0) -> Alias:
+    return Alias(pattern, model, effort, headroom, why, SOURCE, AS_OF)
+
+
 def _answers_at_once(*patterns: str) -> tuple[Alias, ...]:
     why = "this model did not reason before it answered"
-    return tuple(Alias(p, DEFAULT_CHAT, effort="low", headroom=HEADROOM, why=why) for p in patterns)
+    return tuple(_row(p, DEFAULT_CHAT, why, "low", HEADROOM) for p in patterns)
 
 
 def _reasons(*patterns: str) -> tuple[Alias, ...]:
-    return tuple(Alias(p, DEFAULT_CHAT, effort="medium", why="this model reasoned") for p in patterns)
+    return tuple(_row(p, DEFAULT_CHAT, "this model reasoned", "medium") for p in patterns)
 
 
 ALIASES: Final = (
     # sound and pictures first: their names begin like those of the chat models
-    Alias("gpt-4o-mini-tts*", DEFAULT_TTS, why="speech"),
-    Alias("tts-1*", DEFAULT_TTS, why="speech"),
-    Alias("gpt-4o*-transcribe*", DEFAULT_ASR, why="transcription"),
-    Alias("gpt-4o-transcribe*", DEFAULT_ASR, why="transcription"),
-    Alias("whisper-*", DEFAULT_ASR, why="transcription"),
-    Alias("gpt-4o*-realtime*", "stepaudio-2.5-realtime", why="realtime"),
-    Alias("gpt-realtime*", "stepaudio-2.5-realtime", why="realtime"),
-    Alias("gpt-4o*-audio*", DEFAULT_AUDIO_CHAT, why="audio chat"),
-    Alias("gpt-audio*", DEFAULT_AUDIO_CHAT, why="audio chat"),
-    Alias("dall-e-*", DEFAULT_IMAGE, why="images"),
-    Alias("gpt-image-*", DEFAULT_IMAGE, why="images"),
-    Alias("chatgpt-image-*", DEFAULT_IMAGE, why="images"),
+    _row("gpt-4o-mini-tts*", DEFAULT_TTS, "speech"),
+    _row("tts-1*", DEFAULT_TTS, "speech"),
+    _row("gpt-4o*-transcribe*", DEFAULT_ASR, "transcription"),
+    _row("gpt-transcribe*", DEFAULT_ASR, "transcription"),
+    _row("whisper-*", DEFAULT_ASR, "transcription"),
+    _row("gpt-4o*-realtime*", "stepaudio-2.5-realtime", "realtime"),
+    _row("gpt-realtime*", "stepaudio-2.5-realtime", "realtime"),
+    _row("gpt-4o*-audio*", DEFAULT_AUDIO_CHAT, "audio chat"),
+    _row("gpt-audio*", DEFAULT_AUDIO_CHAT, "audio chat"),
+    _row("dall-e-*", DEFAULT_IMAGE, "images"),
+    _row("gpt-image-*", DEFAULT_IMAGE, "images"),
+    _row("chatgpt-image-*", DEFAULT_IMAGE, "images"),
     # text models that answered at once
     *_answers_at_once("gpt-5-chat*", "gpt-5.?-chat*", "gpt-4.5*", "gpt-4.1*", "gpt-4o*", "chatgpt-*"),
     *_answers_at_once("gpt-4", "gpt-4-*", "gpt-3.5-*", "gpt-35-*", "text-davinci-*", "davinci-002", "babbage-002"),
-    # text models that reasoned
-    *_reasons("gpt-5*", "gpt-oss-*", "o1*", "o3*", "o4*", "codex-*", "computer-use-preview*"),
+    # text models that reasoned; what is newer than gpt-5 is taken to reason as gpt-5 did
+    *_reasons(
+        "gpt-5*",
+        "gpt-6*",
+        "gpt-daybreak-*",
+        "gpt-rosalind-*",
+        "gpt-oss-*",
+        "o1*",
+        "o3*",
+        "o4*",
+        "codex-*",
+        "computer-use-preview*",
+    ),
     # fine-tunes carry the name of what they were made from
-    *_answers_at_once("ft:gpt-4*", "ft:gpt-3.5*"),
-    *_reasons("ft:o4*"),
+    *_answers_at_once("ft:gpt-4*", "ft:gpt-3.5*", "ft:davinci-002*", "ft:babbage-002*"),
+    *_reasons("ft:gpt-5*", "ft:o4*"),
 )

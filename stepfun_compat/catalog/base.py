@@ -9,8 +9,6 @@ from functools import cached_property, lru_cache
 from .aliases import DEFAULT_AUDIO_CHAT, DEFAULT_CHAT
 from .schema import Alias, Model, Parameter, Retired
 
-_GLOB = re.compile(r"[*?\[]")
-
 
 def glob_pattern(pattern: str) -> re.Pattern[str]:
     """A shell glob over a model name, compiled: `*` any text, `?` one character, `[…]` one of several."""
@@ -46,12 +44,8 @@ class Catalog:
         return tuple(row for row in first if row is not None)
 
     @cached_property
-    def _exact(self) -> Mapping[str, Alias]:
-        return {row.pattern: row for row in reversed(self.aliases) if not _GLOB.search(row.pattern)}
-
-    @cached_property
-    def _globs(self) -> tuple[tuple[re.Pattern[str], Alias], ...]:
-        return tuple((glob_pattern(row.pattern), row) for row in self.aliases if _GLOB.search(row.pattern))
+    def _patterns(self) -> tuple[tuple[re.Pattern[str], Alias], ...]:
+        return tuple((glob_pattern(row.pattern), row) for row in self.aliases)
 
     @cached_property
     def _aliases_seen(self) -> dict[str, Alias | None]:
@@ -69,15 +63,13 @@ class Catalog:
         return self.models.get(id)
 
     def alias(self, name: str) -> Alias | None:
-        """The row for an OpenAI model name: an exact one, else the first glob that matches."""
+        """The row for an OpenAI model name: the first whose pattern matches."""
         seen = self._aliases_seen
         try:
             return seen[name]
         except KeyError:
             pass
-        found = self._exact.get(name)
-        if found is None:
-            found = next((row for pattern, row in self._globs if pattern.match(name)), None)
+        found = next((row for pattern, row in self._patterns if pattern.match(name)), None)
         if len(seen) > 4096:  # names are the caller's: an endless supply must not become a leak
             seen.clear()
         seen[name] = found

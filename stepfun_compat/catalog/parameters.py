@@ -15,10 +15,19 @@ from typing import Final
 from .schema import Parameter, ParameterState
 
 _CHAT_PAGE: Final = "chat/chat-completion-create"
+_READ: Final = "2026-06-19"
+"""The day of the documentation these rows were read from."""
 
 
-def _chat(name: str, state: ParameterState, action: str, meaning: bool = False, source: str = _CHAT_PAGE) -> Parameter:
-    return Parameter("chat.completions", name, state, action, meaning, source)
+def _chat(
+    name: str,
+    state: ParameterState,
+    action: str,
+    meaning: bool = False,
+    source: str = _CHAT_PAGE,
+    as_of: str = _READ,
+) -> Parameter:
+    return Parameter("chat.completions", name, state, action, meaning, source, as_of)
 
 
 CHAT_COMPLETIONS: Final = (
@@ -37,8 +46,14 @@ CHAT_COMPLETIONS: Final = (
     _chat("reasoning_format", "supports", "send"),
     _chat("modalities", "supports", "send"),
     _chat("audio", "supports", "translate"),
-    _chat("tool_choice", "tolerates", "translate", source="measured: accepted and ignored"),
-    _chat("max_completion_tokens", "tolerates", "translate", source="measured: accepted without effect"),
+    _chat("tool_choice", "tolerates", "translate", source="measured: accepted and ignored", as_of="2026-09"),
+    _chat(
+        "max_completion_tokens",
+        "tolerates",
+        "translate",
+        source="measured: accepted without effect",
+        as_of="2026-09-20",
+    ),
     _chat("parallel_tool_calls", "unknown", "translate"),
     _chat("stream_options", "unknown", "translate"),
     _chat("functions", "unknown", "translate"),
@@ -71,10 +86,10 @@ def _rows(
 ) -> tuple[Parameter, ...]:
     """Rows of an endpoint from lists of names: dropped with a loss, dropped without, handed on, carried out otherwise."""
     return (
-        *(Parameter(endpoint, name, "supports", "send", False, source) for name in supports.split()),
-        *(Parameter(endpoint, name, "unknown", "translate", False, source) for name in translate.split()),
-        *(Parameter(endpoint, name, "unknown", "drop", True, source) for name in drop.split()),
-        *(Parameter(endpoint, name, "unknown", "drop", False, source) for name in inert.split()),
+        *(Parameter(endpoint, name, "supports", "send", False, source, _READ) for name in supports.split()),
+        *(Parameter(endpoint, name, "unknown", "translate", False, source, _READ) for name in translate.split()),
+        *(Parameter(endpoint, name, "unknown", "drop", True, source, _READ) for name in drop.split()),
+        *(Parameter(endpoint, name, "unknown", "drop", False, source, _READ) for name in inert.split()),
     )
 
 

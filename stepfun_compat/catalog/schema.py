@@ -67,7 +67,8 @@ class Alias:
     """An OpenAI model name, or a glob over several, and what makes a StepFun model behave like it.
 
     `effort` is sent when the caller sets none. `headroom` is the number of tokens added to a caller's cap, because
-    reasoning is paid from the cap at StepFun (api 4.6) and the model behind this name did not reason.
+    reasoning is paid from the cap at StepFun (api 4.6) and the model behind this name did not reason. `source` says
+    where the name is from; what stands in for it is a choice of ours.
     """
 
     pattern: str
@@ -75,6 +76,8 @@ class Alias:
     effort: str | None = None
     headroom: int = 0
     why: str = ""
+    source: str = ""
+    as_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ class Parameter:
     action: str
     meaning: bool = False
     source: str = ""
+    as_of: str = ""
 
 
 Outcome = Literal["works", "limits", "absent", "stock"]

@@ -1,0 +1,289 @@
+"""The user's own rows: a TOML file that adds to the catalog or corrects it (`Settings.catalog_overlay`).
+
+    [[models]]                      # a known id: only the fields given change; a new one needs `kind`
+    id = "step-6"
+    kind = "chat"
+    input = ["text", "image"]
+    efforts = ["low", "high"]       # what the model takes; OpenAI's other levels go to the nearest
+    usd = { input = 0.3, cached = 0.06, output = 1.5 }
+
+    [[aliases]]                     # ahead of the shipped ones
+    pattern = "gpt-4o*"
+    model = "step-6"
+    effort = "low"
+
+    [[retired]]
+    id = "step-3.5-flash"
+    replacement = "step-6"
+    since = "2027-01-01"
+
+    [[parameters]]
+    endpoint = "chat.completions"
+    name = "seed"
+    state = "supports"
+    action = "send"
+
+A row without `source` or `as_of` gets the file's path and the day the file was written.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, replace
+from typing import Any, Final, NoReturn, cast, get_args, get_type_hints
+
+from .base import Catalog, default
+from .schema import Alias, Model, Parameter, Price, Retired
+
+log = logging.getLogger("stepfun_compat")
+
+_LEVELS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "models": ("id",),
+    "aliases": ("pattern",),
+    "retired": ("id",),
+    "parameters": ("endpoint", "name"),
+}
+_ROWS: Final[Mapping[str, type[Any]]] = {"models": Model, "aliases": Alias, "retired": Retired, "parameters": Parameter}
+_MAX_FILES: Final = 64
+_known: dict[str, tuple[tuple[int, int], Catalog]] = {}
+
+
+def _fail(where: str, value: object, allowed: str) -> NoReturn:
+    from ..errors import SettingsError
+
+    raise SettingsError(f"{where}={value!r} is not allowed: it takes {allowed}.")
+
+
+# ---------------------------------------------------------------- values
+
+
+def _string(value: Any, where: str) -> str:
+    if isinstance(value, datetime.date):  # TOML has dates of its own
+        return value.isoformat()
+    if not isinstance(value, str):
+        _fail(where, value, "a string")
+    return value
+
+
+def _flag(value: Any, where: str) -> bool:
+    if not isinstance(value, bool):
+        _fail(where, value, "true or false")
+    return value
+
+
+def _count(value: Any, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        _fail(where, value, "a whole number, 0 or more")
+    return value
+
+
+def _names(value: Any, where: str) -> frozenset[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in cast("list[Any]", value)):
+        _fail(where, cast("object", value), "a list of strings")
+    return frozenset(cast("list[str]", value))
+
+
+def _efforts(value: Any, where: str) -> Mapping[str, str]:
+    """OpenAI's levels to the model's own: as a table, or made from the list of those the model takes."""
+    allowed = f"a list out of {', '.join(_LEVELS)}, or a table from these to the levels the model takes"
+    if isinstance(value, list):
+        levels = [item for item in cast("list[Any]", value) if isinstance(item, str)]
+        if len(levels) != len(cast("list[Any]", value)) or not set(levels) <= set(_LEVELS):
+            _fail(where, cast("object", value), allowed)
+        places = sorted({_LEVELS.index(level) for level in levels})
+        # the nearest of the model's levels; of two as near, the higher one, so that nothing answers worse than asked
+        return {
+            name: _LEVELS[min(places, key=lambda place: (abs(place - i), -place))]
+            for i, name in enumerate(_LEVELS)
+            if places
+        }
+    if not isinstance(value, dict):
+        _fail(where, value, allowed)
+    table = cast("dict[str, Any]", value)
+    if not set(table) <= set(_LEVELS) or not all(isinstance(item, str) and item for item in table.values()):
+        _fail(where, table, allowed)
+    return dict(table)
+
+
+def _price(value: Any, where: str) -> Price:
+    allowed = "a table with input, cached and output: money per one million tokens"
+    if not isinstance(value, dict):
+        _fail(where, value, allowed)
+    table = cast("dict[str, Any]", value)
+    numbers = [item for item in table.values() if isinstance(item, int | float) and not isinstance(item, bool)]
+    if set(table) != {"input", "cached", "output"} or len(numbers) != 3 or not all(0 <= n < 1e9 for n in numbers):
+        _fail(where, table, allowed)
+    return Price(**{name: float(item) for name, item in table.items()})
+
+
+_BY_NAME: Final[Mapping[str, Callable[[Any, str], Any]]] = {
+    "input": _names,
+    "output": _names,
+    "endpoints": _names,
+    "plans": _names,
+    "efforts": _efforts,
+    "cny": _price,
+    "usd": _price,
+    "context": _count,
+    "max_output": _count,
+    "headroom": _count,
+    "reasons": _flag,
+    "json_schema": _flag,
+    "tools": _flag,
+    "web_search": _flag,
+    "prompt_cache": _flag,
+    "meaning": _flag,
+}
+
+
+def _value(kind: str, name: str, value: Any, where: str) -> Any:
+    parse = _BY_NAME.get(name)
+    if parse is not None:
+        return parse(value, where)
+    text = _string(value, where)
+    options = (
+        _LEVELS
+        if name == "effort"
+        else ("send", "translate", "drop")
+        if name == "action"
+        else get_args(get_type_hints(_ROWS[kind])[name])
+        if name in ("kind", "state")
+        else ()
+    )
+    if options and text not in options:
+        _fail(where, text, f"one of {', '.join(options)}")
+    if not text and name in (*_KEYS[kind], "model", "replacement"):
+        _fail(where, text, "a name")
+    return text
+
+
+# ---------------------------------------------------------------- rows
+
+
+def _merged(kind: str, place: str, row: Any, known: Mapping[Any, Any], stamp: Mapping[str, str]) -> Any:
+    """A row of the file: a known one with the given fields changed, or a new one."""
+    if not isinstance(row, dict):
+        _fail(place, row, f"a table; write it as [[{kind}]]")
+    cls = _ROWS[kind]
+    columns = {column.name: column for column in fields(cls)}
+    given: dict[str, Any] = {}
+    for raw, value in cast("dict[str, Any]", row).items():
+        name = raw.replace("-", "_")
+        if name not in columns:
+            _fail(place, raw, f"the fields {', '.join(columns)}")
+        given[name] = _value(kind, name, value, f"{place}.{name}")
+    for name, value in stamp.items():
+        if name in columns:
+            given.setdefault(name, value)
+    missing = [name for name in _KEYS[kind] if name not in given]
+    key = tuple(given.get(name) for name in _KEYS[kind])
+    old = None if missing else known.get(key)
+    if old is not None:
+        return replace(old, **given)
+    missing = [
+        n for n, c in columns.items() if n not in given and c.default is MISSING and c.default_factory is MISSING
+    ]
+    if missing:
+        _fail(place, missing[0], f"a value for {' and '.join(missing)}: there is no row to correct")
+    return cls(**given)
+
+
+def _by_key(kind: str, rows: Any) -> dict[Any, Any]:
+    return {tuple(getattr(row, name) for name in _KEYS[kind]): row for row in rows}
+
+
+def overlaid(base: Catalog, document: Mapping[str, Any], path: str, day: str) -> Catalog:
+    """A catalog with the rows of a parsed file on top; `base` is left as it is.
+
+    Raises:
+        SettingsError: a table, field or value is not allowed; names the file, the row and the field.
+    """
+    unknown = [name for name in document if name not in _ROWS]
+    if unknown:
+        _fail(path, unknown[0], f"the tables {', '.join(f'[[{name}]]' for name in _ROWS)}")
+    stamp = {"source": path, "as_of": day}
+    tables: dict[str, dict[Any, Any]] = {
+        "models": _by_key("models", base.models.values()),
+        "aliases": _by_key("aliases", base.aliases),
+        "retired": _by_key("retired", base.retired.values()),
+        "parameters": _by_key("parameters", base.all_parameters),
+    }
+    new: dict[str, dict[Any, Any]] = {name: {} for name in _ROWS}
+    for kind, rows in document.items():
+        if not isinstance(rows, list):
+            _fail(f"{path}: {kind}", cast("object", rows), f"tables written as [[{kind}]]")
+        for i, row in enumerate(cast("list[Any]", rows)):
+            made = _merged(kind, f"{path}: {kind}[{i}]", row, {**tables[kind], **new[kind]}, stamp)
+            new[kind].update(_by_key(kind, [made]))
+    both = new["models"].keys() & new["retired"].keys()
+    if both:
+        _fail(f"{path}: retired", min(both)[0], "ids that are not among [[models]] as well")
+    models = {k: row for k, row in {**tables["models"], **new["models"]}.items() if k not in new["retired"]}
+    retired = {k: row for k, row in {**tables["retired"], **new["retired"]}.items() if k not in new["models"]}
+    ids = {row.id for row in models.values()}
+    for kind, field_name in (("aliases", "model"), ("retired", "replacement")):
+        for i, row in enumerate(new[kind].values()):
+            target = getattr(row, field_name)
+            if target not in ids:
+                _fail(f"{path}: {kind}[{i}].{field_name}", target, "the id of a model in the catalog or in [[models]]")
+    # what is new comes first: the first row that matches a name wins
+    aliases = {**new["aliases"], **{k: row for k, row in tables["aliases"].items() if k not in new["aliases"]}}
+    parameters = {**tables["parameters"], **new["parameters"]}
+    return Catalog(models.values(), retired.values(), aliases.values(), parameters.values())
+
+
+# ---------------------------------------------------------------- files
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    stat = os.stat(path)
+    return stat.st_mtime_ns, stat.st_size
+
+
+def load(path: str | os.PathLike[str]) -> Catalog:
+    """See `load_overlay` of the package."""
+    from importlib import import_module
+
+    from ..errors import SettingsError
+
+    place: str = os.path.abspath(os.path.expanduser(os.fspath(path)))
+    toml: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    try:
+        stamp = _stamp(place)
+        known = _known.get(place)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        with open(place, "rb") as file:
+            document = cast("dict[str, Any]", toml.load(file))
+    except OSError as error:
+        raise SettingsError(f"{place} cannot be read ({error.strerror}): it takes the path of a TOML file.") from error
+    except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{place} is not valid TOML: {error}.") from error
+    day = datetime.datetime.fromtimestamp(stamp[0] / 1e9, tz=datetime.timezone.utc).date().isoformat()
+    made = overlaid(default(), document, place, day)
+    if len(_known) >= _MAX_FILES:
+        _known.clear()
+    _known[place] = (stamp, made)
+    return made
+
+
+def in_force(path: str) -> Catalog:
+    """The rows of a file as it is now, or as it was when it could last be read."""
+    try:
+        return load(path)
+    except ValueError as error:
+        known = _known.get(path)
+        if known is None:
+            raise
+        try:
+            stamp = _stamp(path)
+        except OSError:
+            return known[1]
+        _known[path] = (stamp, known[1])  # so that it is said once for each state of the file
+        log.warning("%s The rows read before stay in force.", error)
+        return known[1]

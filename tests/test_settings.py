@@ -1,0 +1,413 @@
+"""Settings at their edges: awkward values, awkward files, what is shown of secrets, and the catalog's overlay file."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stepfun_compat import OpenAI, Settings, SettingsError, catalog, explain
+from stepfun_compat.settings import SETTINGS
+
+SECRET = "the-secret-0123456789"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refused(**values: Any) -> str:
+    with pytest.raises(SettingsError) as caught:
+        Settings(**values)
+    return str(caught.value)
+
+
+# ---------------------------------------------------------------- values
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("model", 3),
+        ("region", "mars"),
+        ("plan", 1),
+        ("model_aliases", ["gpt-4o"]),
+        ("model_aliases", {"gpt-4o": ""}),
+        ("model_aliases", {1: "step-3.7-flash"}),
+        ("model_aliases", "{broken"),
+        ("reasoning_effort", "huge"),
+        ("on_unsupported", True),
+        ("token_headroom", 1.5),
+        ("token_headroom", True),
+        ("web_search", "perhaps"),
+        ("web_search", None),
+        ("rate_limit_min_wait", "inf"),
+        ("rate_limit_min_wait", -1),
+        ("base_url", "ftp://gw.example"),
+        ("base_url", "http://[broken/v1"),
+        ("base_url", "http://gw.example:port/v1"),
+        ("base_url", "https://api.openai.com/v1"),
+        ("prompt_cache_header", "Authorization"),
+        ("catalog_overlay", 3),
+    ],
+)
+def test_a_bad_keyword_names_itself_and_what_is_allowed(name: str, value: Any) -> None:
+    told = refused(**{name: value})
+    assert told.startswith(f"{name}=")
+    assert "it takes" in told
+
+
+@pytest.mark.parametrize("name", ["api_key", "state"])
+def test_a_secret_of_a_wrong_type_is_not_repeated(name: str) -> None:
+    assert SECRET not in refused(**{name: SECRET.encode()})
+
+
+@pytest.mark.parametrize("key", [f"{SECRET}\nX-Evil: 1", f"two {SECRET}", f"“{SECRET}”", f"{SECRET}\x00"])
+def test_a_key_that_no_header_can_hold_is_refused_without_being_told(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = refused(api_key=key)
+    assert "api_key" in told
+    assert SECRET not in told
+    if "\x00" not in key:
+        monkeypatch.setenv("STEPFUN_API_KEY", key)
+        told = refused()
+        assert "STEPFUN_API_KEY" in told
+        assert SECRET not in told
+
+
+def test_a_pasted_key_loses_its_line_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", f" {SECRET}\n")
+    assert Settings().api_key == SECRET
+
+
+def test_a_password_in_a_url_is_neither_shown_nor_lost() -> None:
+    settings = Settings(base_url=f"https://me:{SECRET}@gw.example/v1")
+    assert settings.base_url == f"https://me:{SECRET}@gw.example/v1"
+    assert SECRET not in repr(settings)
+    assert "gw.example" in repr(settings)
+    assert SECRET not in refused(base_url=f"ftp://me:{SECRET}@gw.example/v1")
+    assert SECRET not in str(explain(settings=settings, model="gpt-4o", messages=[]))
+
+
+def test_every_secret_is_hidden_and_everything_else_shown() -> None:
+    shown = repr(
+        Settings(api_key=SECRET, state=f"redis://:{SECRET}@host", fallback={"embeddings": f"https://{SECRET}"})
+    )
+    assert SECRET not in shown
+    for name in ("api_key", "state", "fallback"):
+        assert f"{name}='***' (argument)" in shown
+
+
+def test_repr_tells_sources_and_leaves_defaults_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_PLAN", "step_plan")
+    assert repr(Settings(max_reasks=0)) == "Settings(plan='step_plan' (STEPFUN_PLAN), max_reasks=0 (argument))"
+    assert set(Settings().sources) == set(SETTINGS)
+
+
+def test_a_pickle_keeps_values_and_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_MODEL", "step-5-preview")
+    settings = Settings(api_key=SECRET, model_aliases={"a": "step-3.5-flash"})
+    monkeypatch.delenv("STEPFUN_MODEL")
+    again = pickle.loads(pickle.dumps(settings))
+    assert again == settings
+    assert again.source("model") == "STEPFUN_MODEL"
+    assert SECRET not in repr(again)
+
+
+def test_replace_keeps_sources_of_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_MODEL", "step-5-preview")
+    changed = Settings().replace(region="cn")
+    monkeypatch.setenv("STEPFUN_MODEL", "step-3.5-flash")
+    assert (changed.model, changed.source("model")) == ("step-5-preview", "STEPFUN_MODEL")
+    assert changed.source("region") == "argument"
+
+
+def test_fallbacks_come_from_one_variable_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_FALLBACK_EMBEDDINGS", "https://embed.example/v1")
+    monkeypatch.setenv("STEPFUN_FALLBACK_EMBEDDINGS_API_KEY", SECRET)
+    settings = Settings()
+    assert settings.fallback == {"embeddings": "https://embed.example/v1"}
+    assert settings.source("fallback") == "STEPFUN_FALLBACK_*"
+    assert Settings(fallback={}).fallback == {}
+    monkeypatch.setenv("STEPFUN_FALLBACK_TELEPATHY", "https://mind.example/v1")
+    assert "telepathy" in refused()
+    monkeypatch.delenv("STEPFUN_FALLBACK_TELEPATHY")
+    monkeypatch.setenv("STEPFUN_FALLBACK_MODERATIONS", "https://api.stepfun.ai/v1")
+    assert "moderations" in refused()
+
+
+# ---------------------------------------------------------------- files
+
+
+def test_a_setting_misspelt_in_pyproject_is_said(folder: Path) -> None:
+    file = folder / "pyproject.toml"
+    file.write_text('[tool.stepfun-compat]\nmodell = "step-5-preview"\n', encoding="utf-8")
+    assert "'modell' is not a setting" in refused()
+    file.write_text("[tool]\nstepfun-compat = 3\n", encoding="utf-8")
+    assert "takes a table" in refused()
+    file.write_text('[tool.other]\nmodell = "x"\n', encoding="utf-8")
+    assert Settings().model is None
+
+
+def test_stepfun_toml_comes_before_pyproject(folder: Path) -> None:
+    (folder / "pyproject.toml").write_text('[tool.stepfun-compat]\nmodel = "from-pyproject"\n', encoding="utf-8")
+    assert Settings().model == "from-pyproject"
+    (folder / "stepfun.toml").write_text('model = "from-stepfun"\n', encoding="utf-8")
+    assert Settings().model == "from-stepfun"
+
+
+def test_a_found_folder_of_that_name_is_said_or_passed_over(folder: Path) -> None:
+    (folder / "pyproject.toml").mkdir()
+    assert Settings().model is None
+    (folder / "stepfun.toml").mkdir()
+    assert "stepfun.toml cannot be read" in refused()
+
+
+def test_an_empty_value_in_a_file_is_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = folder / "mine.toml"
+    file.write_text('state = ""\nmodel = " "\n', encoding="utf-8")
+    monkeypatch.setenv("STEPFUN_CONFIG", str(file))
+    settings = Settings()
+    assert (settings.state, settings.source("state")) == ("memory://", "default")
+    assert settings.model is None
+
+
+def test_a_named_pyproject_is_trusted_with_everything(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = folder / "pyproject.toml"
+    file.write_text('[tool.stepfun-compat]\napi_key = "mine"\nregion = "cn"\n', encoding="utf-8")
+    assert (Settings().api_key, Settings().region) == (None, "global")
+    monkeypatch.setenv("STEPFUN_CONFIG", str(file))
+    settings = Settings()
+    assert (settings.api_key, settings.region) == ("mine", "cn")
+    assert settings.source("api_key") == str(file)
+
+
+@pytest.mark.parametrize("name", sorted(n for n, spec in SETTINGS.items() if spec.named_file_only))
+def test_a_found_file_sets_nothing_that_leads_elsewhere(
+    name: str, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, logger="stepfun_compat")
+    (folder / "stepfun.toml").write_text(f'{name} = "https://evil.example/{name}"\n', encoding="utf-8")
+    settings = Settings()
+    assert getattr(settings, name) == SETTINGS[name].default
+    assert settings.source(name) == "default"
+    assert f"'{name}' is ignored" in caplog.text
+
+
+def test_a_changed_file_is_read_anew(folder: Path) -> None:
+    file = folder / "stepfun.toml"
+    file.write_text('model = "one"\n', encoding="utf-8")
+    assert Settings().model == "one"
+    file.write_text('model = "another"\n', encoding="utf-8")
+    assert Settings().model == "another"
+
+
+# ---------------------------------------------------------------- the catalog's overlay
+
+OVERLAY = """
+[[models]]
+id = "step-6"
+kind = "chat"
+input = ["text", "image"]
+context = 500000
+efforts = ["low", "high"]
+reasons = true
+json_schema = true
+usd = { input = 0.5, cached = 0.1, output = 2 }
+as_of = 2027-01-05
+
+[[models]]
+id = "step-3.5-flash"
+efforts = { low = "low", high = "high" }
+
+[[models]]
+id = "step-3"
+kind = "chat"
+
+[[aliases]]
+pattern = "gpt-4o*"
+model = "step-6"
+effort = "medium"
+headroom = 7
+
+[[retired]]
+id = "step-1o-turbo-vision"
+replacement = "step-6"
+since = "2027-01-01"
+source = "a notice"
+
+[[parameters]]
+endpoint = "chat.completions"
+name = "seed"
+state = "supports"
+action = "send"
+"""
+
+
+def written(folder: Path, text: str = OVERLAY) -> Path:
+    file = folder / "rows.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_an_overlay_adds_corrects_and_retires(folder: Path) -> None:
+    path = written(folder)
+    rows = catalog.load_overlay(path)
+    shipped = catalog.default()
+    new = rows.models["step-6"]
+    assert new.input == {"text", "image"}
+    assert new.as_of == "2027-01-05"
+    assert new.source == str(path)
+    assert new.usd == catalog.Price(0.5, 0.1, 2.0)
+    assert new.efforts == {
+        "none": "low",
+        "minimal": "low",
+        "low": "low",
+        "medium": "high",
+        "high": "high",
+        "xhigh": "high",
+        "max": "high",
+    }
+    corrected = rows.models["step-3.5-flash"]
+    assert corrected.efforts == {"low": "low", "high": "high"}
+    assert corrected.cny == shipped.models["step-3.5-flash"].cny
+    assert corrected.source == str(path)
+    assert "step-3" in rows.models
+    assert "step-3" not in rows.retired
+    assert rows.retired["step-1o-turbo-vision"].replacement == "step-6"
+    assert "step-1o-turbo-vision" not in rows.models
+    assert rows.alias("gpt-4o-2024-08-06") == rows.aliases[0]
+    assert rows.alias("o3") == shipped.alias("o3")
+    assert rows.parameters("chat.completions")["seed"].state == "supports"
+    assert len(rows.all_parameters) == len(shipped.all_parameters)
+    assert "step-6" not in shipped.models
+    assert shipped.parameters("chat.completions")["seed"].state == "unknown"
+
+
+def test_the_levels_made_from_a_list_are_those_of_the_shipped_rows(folder: Path) -> None:
+    text = ""
+    shipped = catalog.default().models
+    for name in ("step-3.7-flash", "step-3.5-flash-2603"):
+        levels = ", ".join(f'"{level}"' for level in dict.fromkeys(shipped[name].efforts.values()))
+        text += f'[[models]]\nid = "{name}"\nefforts = [{levels}]\n'
+    rows = catalog.load_overlay(written(folder, text))
+    for name in ("step-3.7-flash", "step-3.5-flash-2603"):
+        assert rows.models[name].efforts == shipped[name].efforts
+
+
+def test_an_overlay_alias_comes_before_a_shipped_exact_name(folder: Path) -> None:
+    rows = catalog.load_overlay(written(folder, '[[aliases]]\npattern = "gpt-*"\nmodel = "step-5-preview"\n'))
+    for name in ("gpt-4", "gpt-4o", "gpt-4-0613"):
+        alias = rows.alias(name)
+        assert alias is not None
+        assert alias.model == "step-5-preview"
+
+
+def test_an_overlay_reaches_the_translation(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_CATALOG", str(written(folder)))
+    told = explain(model="gpt-4o", messages=[{"role": "user", "content": "x"}], max_tokens=10, seed=3)
+    assert told.body["model"] == "step-6"
+    assert told.body["reasoning_effort"] == "high"
+    assert told.body["max_tokens"] == 17
+    assert told.body["seed"] == 3
+    assert "step-6" in explain(model="step-1o-turbo-vision", messages=[]).body["model"]
+
+
+def test_an_overlay_is_named_by_keyword_environment_or_named_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(folder)
+    assert catalog.for_settings(Settings()) is catalog.default()
+    assert Settings(catalog_overlay=path).catalog_overlay == str(path)  # type: ignore[arg-type]
+    assert Settings(catalog_overlay="rows.toml").catalog_overlay == str(path)
+    (folder / "stepfun.toml").write_text('catalog_overlay = "rows.toml"\n', encoding="utf-8")
+    assert Settings().catalog_overlay is None
+    monkeypatch.setenv("STEPFUN_CONFIG", str(folder / "stepfun.toml"))
+    monkeypatch.chdir("/")
+    settings = Settings()
+    assert settings.catalog_overlay == str(path)
+    assert "step-6" in catalog.for_settings(settings).models
+    monkeypatch.delenv("STEPFUN_CONFIG")
+    monkeypatch.setenv("STEPFUN_CATALOG", str(path))
+    assert Settings().source("catalog_overlay") == "STEPFUN_CATALOG"
+    assert pickle.loads(pickle.dumps(settings)).catalog_overlay == str(path)
+
+
+def test_an_overlay_is_read_once_and_anew_when_it_changes(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = written(folder)
+    settings = Settings(catalog_overlay=str(path))
+    first = catalog.for_settings(settings)
+    assert catalog.for_settings(settings) is first
+    assert catalog.load_overlay(path) is first
+    path.write_text(OVERLAY.replace("500000", "600000") + "\n", encoding="utf-8")
+    assert catalog.for_settings(settings).models["step-6"].context == 600_000
+    path.write_text("[[models]", encoding="utf-8")
+    caplog.set_level(logging.WARNING, logger="stepfun_compat")
+    for _ in range(3):
+        assert catalog.for_settings(settings).models["step-6"].context == 600_000
+    assert len(caplog.records) == 1
+    assert "rows.toml is not valid TOML" in caplog.text
+    path.write_text(OVERLAY, encoding="utf-8")
+    assert catalog.for_settings(settings).models["step-6"].context == 500_000
+    os.unlink(path)
+    assert catalog.for_settings(settings).models["step-6"].context == 500_000
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[[models]", "is not valid TOML"),
+        ("[[modles]]\nid = 'x'", "'modles'"),
+        ("models = 3", "[[models]]"),
+        ("models = [3]", "[[models]]"),
+        ("[[models]]\nkind = 'chat'", "models[0]='id'"),
+        ("[[models]]\nid = 'new'", "models[0]='kind'"),
+        ("[[models]]\nid = 'new'\nkind = 'oracle'", "models[0].kind='oracle'"),
+        ("[[models]]\nid = ''\nkind = 'chat'", "models[0].id=''"),
+        ("[[models]]\nid = 'step-3.7-flash'\ncontext = -1", "models[0].context=-1"),
+        ("[[models]]\nid = 'step-3.7-flash'\nreasons = 'yes'", "models[0].reasons='yes'"),
+        ("[[models]]\nid = 'step-3.7-flash'\ninput = 'text'", "models[0].input='text'"),
+        ("[[models]]\nid = 'step-3.7-flash'\nefforts = ['huge']", "models[0].efforts=['huge']"),
+        ("[[models]]\nid = 'step-3.7-flash'\nefforts = {huge = 'low'}", "models[0].efforts"),
+        ("[[models]]\nid = 'step-3.7-flash'\nefforts = 1", "models[0].efforts=1"),
+        ("[[models]]\nid = 'step-3.7-flash'\nusd = {input = 1}", "models[0].usd"),
+        ("[[models]]\nid = 'step-3.7-flash'\nusd = 3", "models[0].usd=3"),
+        ("[[models]]\nid = 'step-3.7-flash'\ncolour = 'red'", "'colour'"),
+        ("[[models]]\nid = 3\nkind = 'chat'", "models[0].id=3"),
+        ("[[aliases]]\npattern = 'x'\nmodel = 'nowhere'", "aliases[0].model='nowhere'"),
+        ("[[aliases]]\npattern = 'x'\nmodel = 'step-3.7-flash'\neffort = 'huge'", "aliases[0].effort='huge'"),
+        ("[[retired]]\nid = 'x'\nreplacement = 'nowhere'\nsince = '2027-01-01'", "retired[0].replacement='nowhere'"),
+        ("[[retired]]\nid = 'x'\nreplacement = 'step-3.7-flash'", "retired[0]='since'"),
+        (
+            "[[retired]]\nid = 'n'\nreplacement = 'step-3.7-flash'\nsince = '2027-01-01'\n[[models]]\nid = 'n'\nkind = 'chat'",
+            "retired='n'",
+        ),
+        (
+            "[[parameters]]\nendpoint = 'chat.completions'\nname = 'seed'\nstate = 'maybe'",
+            "parameters[0].state='maybe'",
+        ),
+        ("[[parameters]]\nendpoint = 'chat.completions'\nname = 'x'\nstate = 'supports'", "parameters[0]='action'"),
+    ],
+)
+def test_a_bad_overlay_names_file_row_field_and_what_is_allowed(
+    text: str, told: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(folder, text)
+    monkeypatch.setenv("STEPFUN_CATALOG", str(path))
+    message = refused()
+    assert message.startswith("STEPFUN_CATALOG: ")
+    assert str(path) in message
+    assert told in message
+    with pytest.raises(SettingsError):
+        catalog.load_overlay(path)
+
+
+def test_a_missing_overlay_is_said_when_the_settings_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_CATALOG", "nothing.toml")
+    with pytest.raises(SettingsError, match=r"STEPFUN_CATALOG: .*nothing\.toml cannot be read"):
+        OpenAI(api_key="k")
