@@ -109,8 +109,23 @@ def prepare(options: Options) -> None:
         from .patching import patch
 
         patch()
+    if _is_pytest(options):
+        _calm_pytest()
     if options.children:
         reach_children(legacy=options.legacy)
+
+
+def _is_pytest(options: Options) -> bool:
+    names = {"module": options.what.partition(".")[0], "path": Path(options.what).name}
+    return names.get(options.kind) in ("pytest", "py.test")
+
+
+def _calm_pytest() -> None:
+    """openai is loaded before pytest, and its anyio is a pytest plugin as well: pytest would warn that it comes too late
+    to rewrite that one's assertions, which is an error in suites that take warnings for errors.
+    """
+    calm = "-W 'ignore:Module already imported so cannot be rewritten:pytest.PytestAssertRewriteWarning'"
+    os.environ["PYTEST_ADDOPTS"] = " ".join(filter(None, [os.environ.get("PYTEST_ADDOPTS"), calm]))
 
 
 def reach_children(*, legacy: bool = False) -> None:

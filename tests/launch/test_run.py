@@ -259,10 +259,13 @@ def test_legacy_gives_the_old_module_to_the_program_and_its_children(tmp_path: P
         "print(openai.ChatCompletion, RateLimitError, hasattr(openai, 'OpenAI'))\n"
         "client = stepfun_compat.OpenAI()\n"
         "print(type(client.images).__module__, client.with_options(timeout=1).timeout)\n"
+        "from openai import lib\n"
+        "import openai.types.chat, openai.lib.streaming\n"
+        "print(openai.lib is lib, openai.lib.streaming.__name__)\n"
     )
     both = f"{asks}\nimport subprocess, sys\nsys.stdout.flush()\nsubprocess.run([sys.executable, '-c', {asks!r}])"
     seen = run(["--legacy", "-c", both], tmp_path, PYTHONPATH=os.pathsep.join([str(tmp_path), str(ROOT)]))
-    assert seen.stdout == "old old error False\nopenai.resources.images 1\n" * 2, seen.stderr
+    assert seen.stdout == "old old error False\nopenai.resources.images 1\nTrue openai.lib.streaming\n" * 2, seen.stderr
     assert seen.stderr == ""
 
 
@@ -287,6 +290,21 @@ def test_multiprocessing(method: str, tmp_path: Path) -> None:
     )
     seen = run([str(program)], tmp_path)
     assert seen.stdout.strip() == "stepfun_compat.client", seen.stderr
+
+
+def test_a_suite_runs_under_pytest_also_where_warnings_are_errors(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n", encoding="utf-8")
+    (tmp_path / "test_it.py").write_text(
+        "import warnings, openai, pytest\n"
+        "def test_ours():\n"
+        "    assert type(openai.OpenAI()).__module__ == 'stepfun_compat.client'\n"
+        "    with pytest.raises(UserWarning):\n"
+        "        warnings.warn('still an error')\n",
+        encoding="utf-8",
+    )
+    seen = run(["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio"], tmp_path)
+    assert seen.returncode == 0, seen.stdout + seen.stderr
+    assert "1 passed" in seen.stdout
 
 
 def test_placeholder_key_is_there_for_frameworks_and_goes_nowhere(tmp_path: Path) -> None:
