@@ -1,17 +1,44 @@
-# Shared by the scripts of this folder: environments of their own, made from nothing.
+# Shared by the scripts of this folder: everything happens in environments and copies of their own, made from nothing,
+# so that the checkout stays as it was. Bash 3.2 (macOS) is enough.
 
-say() { printf '\n== %s\n' "$*"; }
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
+unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-# The first of the named interpreters that runs here, else python3.
+say() { printf '\n== [%s] %s\n' "$(date +%H:%M:%S)" "$*"; }
+
+# runs PYTHON VERSION: whether an interpreter starts, is of this version (3.10; empty for any from 3.10 on) and can
+# make environments. A name on the path proves nothing: a pyenv shim is there for versions that are not activated.
+runs() {
+  "$1" - "${2:-}" >/dev/null 2>&1 <<'PYTHON'
+import ensurepip, sys, venv
+wanted = sys.argv[1]
+sys.exit(not ("%d.%d" % sys.version_info[:2] == wanted if wanted else sys.version_info >= (3, 10)))
+PYTHON
+}
+
+# python_for 3.10 [3.11 ...]: the first of these versions that is on this machine, on the path or where pyenv, uv,
+# Homebrew, hosted runners and the manylinux images keep theirs; else the python3 of the path, which is said loudly.
 python_for() {
-  local name
-  for name in "$@" python3; do
-    if "$name" -c 'import venv' >/dev/null 2>&1; then
-      command -v "$name"
-      return
-    fi
+  local version candidate
+  for version in "$@"; do
+    for candidate in "python$version" \
+      "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$version".*/bin/python \
+      "${UV_PYTHON_INSTALL_DIR:-$HOME/.local/share/uv/python}"/cpython-"$version".*/bin/python3 \
+      {/opt/homebrew,/usr/local}/opt/"python@$version/bin/python$version" \
+      /opt/hostedtoolcache/Python/"$version".*/x64/bin/python \
+      /opt/python/cp"${version/./}"-cp"${version/./}"/bin/python; do
+      if runs "$candidate" "$version"; then
+        command -v "$candidate"
+        return
+      fi
+    done
   done
-  echo "no python3 with venv on this machine" >&2
+  if runs python3; then
+    echo "WARNING: no Python $* on this machine: $(python3 --version) TAKES ITS PLACE" >&2
+    command -v python3
+    return
+  fi
+  echo "no Python $*, nor another from 3.10 on, that can make environments (on Debian: apt install python3-venv)" >&2
   return 1
 }
 
@@ -20,20 +47,48 @@ environment() {
   local dir=$1 python=$2
   shift 2
   "$python" -m venv --clear "$dir"
-  "$dir/bin/pip" install -q --disable-pip-version-check "$@"
+  "$dir/bin/pip" install -q "$@"
 }
+
+# snapshot DIR: a copy of the checkout as it stands, less what git ignores; a repository, as a clone would be.
+snapshot() {
+  mkdir -p "$1"
+  if git -C "$root" rev-parse --git-dir >/dev/null 2>&1; then
+    (
+      cd "$root"
+      git ls-files -z --cached --others --exclude-standard |
+        while IFS= read -r -d '' file; do if [ -e "$file" ]; then printf '%s\0' "$file"; fi; done |
+        tar -c -f - --null -T -
+    ) | tar -x -f - -C "$1"
+  else
+    tar -c -f - -C "$root" --exclude ./.git --exclude './.venv*' --exclude __pycache__ . | tar -x -f - -C "$1"
+  fi
+  if command -v git >/dev/null; then git -C "$1" init -q && git -C "$1" add -A; fi
+}
+
+# readme_command WORD: the README's one command that makes an environment and ends in a run of WORD, as it stands there.
+readme_command() { grep -E "^python3 -m venv .* $1( |\$)" "$root/README.md"; }
 
 # Redis is needed by the tests of the shared store; they are skipped without it, and that is said.
 want_redis() {
   command -v redis-server >/dev/null && return
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    (apt-get -qq update && apt-get -qq install -y redis-server) >/dev/null 2>&1 || true
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && command -v timeout >/dev/null; then
+    timeout 120 sh -c 'apt-get -qq update && apt-get -qq install -y redis-server' </dev/null >/dev/null 2>&1 || true
   fi
   command -v redis-server >/dev/null || echo "WARNING: no redis-server here: the tests against a real Redis are SKIPPED"
 }
 
-# suite DIR: the whole suite in an environment, told by pytest's closing lines.
+# suite DIR: the whole suite in an environment, told by pytest's closing lines, or by all of them if it fails.
 suite() {
-  "$1/bin/python" -c 'import openai, pydantic, sys; print("python", sys.version.split()[0], "openai", openai.__version__, "pydantic", pydantic.VERSION)'
-  "$1/bin/python" -m pytest -q -n 2 --no-header 2>&1 | tail -n 40
+  "$1/bin/python" -c 'import openai, pydantic, sys; print(sys.executable, "is Python", sys.version.split()[0], "with openai", openai.__version__, "and pydantic", pydantic.VERSION)'
+  closing "$1/bin/python" -m pytest -q -n 2 --no-header
+}
+
+# closing COMMAND...: run it, show its last lines; everything it said and its exit code if it fails.
+closing() {
+  local log code=0
+  log=$(mktemp "$work/log.XXXXXX")
+  "$@" >"$log" 2>&1 || code=$?
+  if [ "$code" = 0 ]; then tail -n 12 "$log"; else cat "$log"; fi
+  return "$code"
 }

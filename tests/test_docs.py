@@ -69,7 +69,17 @@ def test_python_block_runs(code: str, stepfun: dict[str, str], tmp_path: Path) -
 @pytest.mark.parametrize("command", blocks("sh"))
 def test_shell_block_runs(command: str, stepfun: dict[str, str]) -> None:
     if command.startswith(SETUP):
-        assert command.strip() in (ROOT / ".ci" / "run").read_text(encoding="utf-8"), "run by .ci/run"
+        script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+        word = command.rpartition("/")[2].split()[1 if command.rstrip().endswith("demo") else 2]
+        assert f"$(readme_command {word})" in script, "run by .ci/run"
+        found = subprocess.run(
+            ["bash", "-euc", f'root="{ROOT}"; . .ci/lib.sh; readme_command {word}'],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert found.stdout == command
         return
     pytest.importorskip("typer")
     line = command.replace("stepfun-compat ", f"{sys.executable} -m stepfun_compat ")
@@ -109,5 +119,5 @@ def test_the_project_speaks_of_itself_alone() -> None:
     words = re.compile(r"/" + r"root/|\.\./" + r"shared|\.lib" + r"rary")
     for name in listed.stdout.split():
         path = ROOT / name
-        if path.suffix in (".py", ".md", ".toml", ".txt", ".yml") and path.is_file():
+        if path.suffix in (".py", ".md", ".toml", ".txt", ".yml", ".sh", "") and path.is_file():
             assert not words.search(path.read_text(encoding="utf-8")), name
