@@ -348,6 +348,12 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         named_file_only=True,
         about="`error` or `forget` when the store is down",
     ),
+    "fast_path": Spec(
+        ("STEPFUN_FAST_PATH",),
+        _flag,
+        True,
+        about="plain messages and streamed events take a shorter way to the same bytes and objects; off takes openai's own",
+    ),
     "fallback": Spec(
         (),
         _fallback,
@@ -399,6 +405,8 @@ class Settings:
     state: str = _UNSET
     state_namespace: str | None = _UNSET
     state_on_error: Literal["error", "forget"] = _UNSET
+    fast_path: bool = _UNSET
+    """Whether plain messages skip the SDK's transform and streamed events its construction; the results are the same."""
     fallback: Mapping[str, Any] = _UNSET
     sources: Mapping[str, str] = field(default=_UNSET, init=False, compare=False)
 
