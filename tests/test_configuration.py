@@ -39,6 +39,7 @@ GOOD: dict[str, tuple[str, Any]] = {
     "STEPFUN_STATE": ("sqlite:///x.db", "sqlite:///x.db"),
     "STEPFUN_STATE_NAMESPACE": ("ns", "ns"),
     "STEPFUN_STATE_ON_ERROR": ("forget", "forget"),
+    "STEPFUN_FAST_PATH": ("0", False),
 }
 BAD = {
     "STEPFUN_BASE_URL": "gw.example",
@@ -54,6 +55,7 @@ BAD = {
     "STEPFUN_RATE_LIMIT_MIN_WAIT": "nan",
     "STEPFUN_RESPONSES_ROUTE": "pigeon",
     "STEPFUN_STATE_ON_ERROR": "shrug",
+    "STEPFUN_FAST_PATH": "quick",
 }
 
 
