@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 @dataclass
 class Call:
     """`wire` is the translated request; `bare` marks a step of a script, whose response is handed back untouched;
-    `done` marks an answer that is already in OpenAI's shape. `reported` counts the changes already told."""
+    `done` marks an answer that is already in OpenAI's shape. `reported` counts the changes already told,
+    `timeout` is how many seconds the caller waits for an answer, None for without end."""
 
     x: Exchange
     endpoint: Endpoint
@@ -25,6 +26,7 @@ class Call:
     started: float = field(default_factory=time.monotonic)
     last_status: int = 0
     retries_taken: int = 0
+    timeout: float | None = None
 
     @property
     def endpoint_reads_errors(self) -> bool:

@@ -45,6 +45,7 @@ _CALL = "stepfun_call"
 _DATA = "stepfun_compat.data"
 _RAW = "X-Stainless-Raw-Response"
 _SHARED = "_stepfun_shared"
+_KEY_WITH_EACH_REQUEST = "stepfun-key-comes-with-each-request"  # for SDKs before 1.107, which take no callable
 _CUT_AFTER = 590.0  # seconds: StepFun cuts a request at ten minutes with 503 (api 9.1)
 
 # Credentials and places that only mean something at OpenAI; never read from the environment for a client of ours.
@@ -170,7 +171,7 @@ class StepfunMixin:
         if callable(given):
             state.key_provider = given
             if not hasattr(openai.OpenAI, "_refresh_api_key"):
-                return "stepfun-key-comes-with-each-request"  # SDKs before 1.107 take no callable
+                return _KEY_WITH_EACH_REQUEST
             return given
         given = given or None
         refused = given is not None and settings_module.is_openai_key(str(given), state.settings, target.named)
@@ -395,7 +396,9 @@ class StepfunMixin:
             endpoint = _PLAIN
         x = Exchange(endpoint.name or str(path), state.settings, catalog_for(self._stepfun.settings), stream=stream)
         self._stepfun_equip(x)
-        return Call(x, endpoint)
+        return Call(
+            x, endpoint, timeout=_patience(self.timeout if _given(options.timeout) is None else options.timeout)
+        )
 
     def _stepfun_equip(self, x: Exchange) -> None:
         """Give a new exchange what this client knows beyond its settings."""
@@ -758,24 +761,34 @@ class StepfunMixin:
 
     # ------------------------------------------------------------ what is kept
 
-    def _stepfun_keep(self, wire: Request) -> Any:
+    def _stepfun_keep(self, call: Call, wire: Request) -> Any:
         """Carry out an operation on the store; None where it is down and that is to be forgotten.
 
         Raises:
-            Refusal: the store is down.
+            Refusal: the store is down, or takes no record as large as this.
         """
+        if self._stepfun_key_to_come():
+            self._stepfun_key_comes()
         from . import state
 
         settings = self._stepfun.settings
-        key = "" if self._stepfun.key_provider is not None else str(self.api_key)
-        space = state.namespace(settings.state_namespace, key, str(self._base_url))
+        space = state.namespace(settings.state_namespace, str(self.api_key), str(self._base_url))
+        wait = settings.state_timeout if call.timeout is None else min(settings.state_timeout, call.timeout)
+        limits = state.Limits(settings.state_ttl, settings.state_max_bytes, settings.state_max_record_bytes, wait)
         try:
-            return state.perform(state.open_store(settings.state), space, wire.json)
+            return state.perform(state.open_store(settings.state), space, wire.json, limits)
         except state.StateError as error:
             place = settings.state.partition("://")[0]
             if settings.state_on_error == "forget":
                 log.warning("the conversation store (%s) failed and is passed over: %s", place, error)
                 return None
+            if isinstance(error, state.RecordTooLarge):
+                raise Refusal(
+                    f"The answer is not kept: {error}. Pass store=False, raise STEPFUN_STATE_MAX_RECORD_BYTES or "
+                    "STEPFUN_STATE_MAX_BYTES, or set STEPFUN_STATE_ON_ERROR=forget.",
+                    code="state_record_too_large",
+                    param="store",
+                ) from error
             raise Refusal(
                 f"The conversation store ({place}) failed: {error}. Check STEPFUN_STATE, or set "
                 "STEPFUN_STATE_ON_ERROR=forget to go on without what it keeps.",
@@ -784,11 +797,41 @@ class StepfunMixin:
                 type="server_error",
             ) from error
 
-    async def _stepfun_keep_later(self, wire: Request) -> Any:
-        """The same for the async client: what waits for a disk or a network does so in a thread."""
-        if self._stepfun.settings.state.startswith("memory:"):
-            return self._stepfun_keep(wire)
-        return await anyio.to_thread.run_sync(self._stepfun_keep, wire)
+    async def _stepfun_keep_later(self, call: Call, wire: Request) -> Any:
+        """The same for the async client: what waits for a disk or a network does so in a thread, which a cancelled
+        call does not wait for."""
+        if self._stepfun_key_to_come():
+            coming = self._stepfun_key_comes()
+            if inspect.isawaitable(coming):
+                await coming
+        from .state import in_this_process
+
+        if in_this_process(self._stepfun.settings.state):
+            return self._stepfun_keep(call, wire)
+        return await anyio.to_thread.run_sync(self._stepfun_keep, call, wire, **_abandoned_if_cancelled())
+
+    def _stepfun_key_to_come(self) -> bool:
+        """Whether the namespace hangs on a callable key that was not asked for yet."""
+        state = self._stepfun
+        return (
+            state.key_provider is not None
+            and state.settings.state_namespace is None
+            and self.api_key in ("", _KEY_WITH_EACH_REQUEST)
+        )
+
+    def _stepfun_key_comes(self) -> Any:
+        """Ask the callable key as a request would; an awaitable where it is an async one."""
+        refresh: Any = getattr(self, "_refresh_api_key", None)
+        if refresh is not None:
+            return refresh()
+        key: Any = cast("Any", self._stepfun.key_provider)()
+        if inspect.isawaitable(key):
+            return self._stepfun_key_awaited(key)
+        self.api_key = key
+        return None
+
+    async def _stepfun_key_awaited(self, key: Any) -> None:
+        self.api_key = await key
 
     def _stepfun_bare_request(self, options: Any) -> Any:
         """A request that is never sent, for an error that needs one: it asks for no key, not even OpenAI's admin key."""
@@ -803,6 +846,19 @@ def _call_of(response: Any) -> Call | None:
     """The call behind a response; None for one that is not ours, or was made without a request."""
     request = getattr(response, "_request", None)
     return None if request is None else request.extensions.get(EXTENSION)
+
+
+def _patience(timeout: Any) -> float | None:
+    """Seconds a caller waits for an answer, None for one who waits without end."""
+    seconds = getattr(timeout, "read", timeout)
+    return float(seconds) if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None
+
+
+@functools.cache
+def _abandoned_if_cancelled() -> Mapping[str, Any]:
+    """What tells anyio to leave a thread alone when its caller is cancelled; the word changed with anyio 4.1."""
+    known = inspect.signature(anyio.to_thread.run_sync).parameters
+    return {"abandon_on_cancel" if "abandon_on_cancel" in known else "cancellable": True}
 
 
 def _dump(data: Any) -> bytes:
@@ -875,7 +931,7 @@ class OpenAI(StepfunMixin, openai.OpenAI, metaclass=Rebindable):  # pyright: ign
                 call.reported = report(call.x, call.reported)
                 debug_body(call.x, wire.method, wire.path, wire.json)
                 if wire.method == STATE:
-                    wire = script.send(Reply(self._stepfun_keep(wire)))
+                    wire = script.send(Reply(self._stepfun_keep(call, wire)))
                     continue
                 if wire.method == WAIT:
                     time.sleep(self._stepfun_pause(wire, deadline))
@@ -994,7 +1050,7 @@ class AsyncOpenAI(StepfunMixin, openai.AsyncOpenAI, metaclass=Rebindable):  # py
                 call.reported = report(call.x, call.reported)
                 debug_body(call.x, wire.method, wire.path, wire.json)
                 if wire.method == STATE:
-                    wire = script.send(Reply(await self._stepfun_keep_later(wire)))
+                    wire = script.send(Reply(await self._stepfun_keep_later(call, wire)))
                     continue
                 if wire.method == WAIT:
                     await anyio.sleep(self._stepfun_pause(wire, deadline))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from importlib import metadata
 from typing import Any, Literal, cast
+from uuid import uuid4
 
 import openai
 
@@ -18,6 +19,7 @@ from . import settings as settings_module
 from . import stock
 from .errors import KeyRefusedError, SettingsError
 from .settings import SETTINGS, Settings, resolve_target, stepfun_key
+from .state import in_this_process
 
 
 @dataclass(frozen=True)
@@ -130,16 +132,40 @@ def _surroundings(settings: Settings) -> list[Finding]:
         )
     )
     workers = [name for name in ("WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "UVICORN_WORKERS") if os.environ.get(name)]
-    if workers and settings.state.startswith("memory://"):
+    if workers and in_this_process(settings.state):
         found.append(
             Finding(
                 "conversation state",
                 "warn",
-                f"{', '.join(workers)} is set, but conversations live in each process (memory://)",
+                f"{', '.join(workers)} is set, but conversations live in each process ({settings.state})",
                 "set STEPFUN_STATE=sqlite:///path or redis://… so that workers continue each other's conversations",
             )
         )
+    found.append(_store(settings))
     return found
+
+
+def _store(settings: Settings) -> Finding:
+    """Whether a record can be written to the conversation store and read back."""
+    from .state import Limits, StateError, open_store, perform
+
+    place = settings.state.partition("://")[0] + "://"
+    record, probe = {"written": time.time()}, f"probe-{uuid4()}"
+    started = time.monotonic()
+    try:
+        store, limits = open_store(settings.state), Limits(ttl=60, timeout=settings.state_timeout)
+        perform(store, "doctor", {"save": {probe: record}}, limits)
+        kept = perform(store, "doctor", {"load": [probe]}, limits).get(probe) == record
+        perform(store, "doctor", {"delete": [probe]}, limits)
+    except StateError as error:
+        return Finding("conversation store", "fail", f"{place} {error}", "check STEPFUN_STATE")
+    milliseconds = (time.monotonic() - started) * 1000
+    return Finding(
+        "conversation store",
+        "ok" if kept else "fail",
+        f"{place} keeps what it is given ({milliseconds:.0f} ms)" if kept else f"{place} lost a record at once",
+        "" if kept else "look at the store's own limits (Redis: maxmemory and its policy)",
+    )
 
 
 def _server(settings: Settings) -> list[Finding]:

@@ -63,7 +63,15 @@ def _key(value: Any, source: str) -> str | None:
 def _store(value: Any, source: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise SettingsError(f"{source} is {type(value).__name__}: it takes a URL such as sqlite:///path.")
-    return _text(value, source)
+    url = _text(value, source)
+    if url is not None:
+        from .state import StateError, check_url
+
+        try:
+            check_url(url)
+        except StateError as error:  # which repeats nothing of the URL: it may hold a password
+            raise SettingsError(f"{source}: {error}") from None
+    return url
 
 
 def _header(value: Any, source: str) -> str | None:
@@ -114,6 +122,20 @@ def _seconds(value: Any, source: str) -> float:
         number = -1.0
     if not 0 <= number < float("inf"):
         raise _bad(source, value, "a number of seconds, 0 or more")
+    return number
+
+
+def _amount(value: Any, source: str) -> int | None:
+    number = _count(value, source)
+    if number == 0:
+        raise _bad(source, value, "a whole number above 0")
+    return number
+
+
+def _some_seconds(value: Any, source: str) -> float:
+    number = _seconds(value, source)
+    if number == 0:
+        raise _bad(source, value, "a number of seconds above 0")
     return number
 
 
@@ -348,6 +370,33 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         named_file_only=True,
         about="`error` or `forget` when the store is down",
     ),
+    "state_ttl": Spec(
+        ("STEPFUN_STATE_TTL",),
+        _some_seconds,
+        2592000.0,
+        named_file_only=True,
+        about="seconds a stored response or conversation lives after it was last used",
+    ),
+    "state_max_bytes": Spec(
+        ("STEPFUN_STATE_MAX_BYTES",),
+        _amount,
+        named_file_only=True,
+        about="bytes the store may hold, beyond which the least used goes; unset is 256 MB for `memory://`, 4 GB for `sqlite://`; Redis keeps to its `maxmemory`",
+    ),
+    "state_max_record_bytes": Spec(
+        ("STEPFUN_STATE_MAX_RECORD_BYTES",),
+        _amount,
+        32000000,
+        named_file_only=True,
+        about="bytes one stored response may have with its input; a larger one is an error",
+    ),
+    "state_timeout": Spec(
+        ("STEPFUN_STATE_TIMEOUT",),
+        _some_seconds,
+        5.0,
+        named_file_only=True,
+        about="seconds one look into the store may take, if the call's own timeout is not shorter",
+    ),
     "fast_path": Spec(
         ("STEPFUN_FAST_PATH",),
         _flag,
@@ -405,6 +454,13 @@ class Settings:
     state: str = _UNSET
     state_namespace: str | None = _UNSET
     state_on_error: Literal["error", "forget"] = _UNSET
+    state_ttl: float = _UNSET
+    """Seconds a stored record lives after it was last used."""
+    state_max_bytes: int | None = _UNSET
+    """Bytes of all records; None is the store's own default."""
+    state_max_record_bytes: int = _UNSET
+    state_timeout: float = _UNSET
+    """Seconds one operation on the store may take."""
     fast_path: bool = _UNSET
     """Whether plain messages skip the SDK's transform and streamed events its construction; the results are the same."""
     fallback: Mapping[str, Any] = _UNSET

@@ -124,16 +124,18 @@ class _Reader:
             openai.InternalServerError: the store is down.
         """
         try:
-            self.client._stepfun_keep(operation)
+            self.client._stepfun_keep(self.call, operation)
         except Refusal as refusal:
-            raise self.client._stepfun_refused(refusal, self.response.request) from None
+            error = self.client._stepfun_refused(refusal, self.response.request)
+            raise self.client._stepfun_partial(self.call, error) from None
 
     async def keep_later(self, operation: Request) -> None:
         """The same for async streams."""
         try:
-            await self.client._stepfun_keep_later(operation)
+            await self.client._stepfun_keep_later(self.call, operation)
         except Refusal as refusal:
-            raise self.client._stepfun_refused(refusal, self.response.request) from None
+            error = self.client._stepfun_refused(refusal, self.response.request)
+            raise self.client._stepfun_partial(self.call, error) from None
 
     def _nothing_came(self) -> None:
         """A 200 whose body is no event stream at all, such as an HTML page or a bare error object."""

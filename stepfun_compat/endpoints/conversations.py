@@ -13,7 +13,7 @@ from .base import PlainEndpoint, Reply, Request, Script
 from .common import Dict, as_list, given, segment
 from .responses_input import input_items
 from .responses_request import new_id
-from .state import item_key, listed, load, not_found, operation, records, shown
+from .state import item_key, listed, load, not_found, operation, records, shown, turns_of
 
 
 def _with_ids(value: Any) -> list[Dict]:
@@ -42,10 +42,11 @@ def _head(id: str, x: Exchange) -> Generator[Request, Reply, Dict]:
     return record
 
 
-def _parts(record: Dict) -> Generator[Request, Reply, dict[str, list[Dict]]]:
+def _parts(id: str, record: Dict, x: Exchange) -> Generator[Request, Reply, dict[str, list[Dict]]]:
     keys: list[str] = as_list(record.get("parts"))
     found = (records((yield load(*keys)).body) or {}) if keys else {}
-    return {key: as_list((found.get(key) or {}).get("items")) for key in keys}
+    turns_of(keys, found, not_found("Turns of conversation", id, x, param="conversation_id"))
+    return {key: as_list(found[key].get("items")) for key in keys}
 
 
 def _flat(parts: Mapping[str, list[Dict]]) -> list[Dict]:
@@ -132,8 +133,9 @@ class ListItems(PlainEndpoint):
 
     @override
     def script(self, request: Request, x: Exchange) -> Script:
-        record = yield from _head(segment(request, 1), x)
-        parts = yield from _parts(record)
+        id = segment(request, 1)
+        record = yield from _head(id, x)
+        parts = yield from _parts(id, record, x)
         return Reply(listed(_flat(parts), request.query))
 
 
@@ -144,9 +146,9 @@ class RetrieveItem(PlainEndpoint):
 
     @override
     def script(self, request: Request, x: Exchange) -> Script:
-        record = yield from _head(segment(request, 1), x)
-        wanted = segment(request, 3)
-        parts = yield from _parts(record)
+        id, wanted = segment(request, 1), segment(request, 3)
+        record = yield from _head(id, x)
+        parts = yield from _parts(id, record, x)
         for item in _flat(parts):
             if item.get("id") == wanted:
                 return Reply(shown(item))
@@ -162,11 +164,10 @@ class DeleteItem(PlainEndpoint):
     def script(self, request: Request, x: Exchange) -> Script:
         id, wanted = segment(request, 1), segment(request, 3)
         record = yield from _head(id, x)
-        parts = yield from _parts(record)
+        parts = yield from _parts(id, record, x)
         for part, items in parts.items():
-            left = [item for item in items if item.get("id") != wanted]
-            if len(left) < len(items):
-                yield operation(merge=[part, {"items": left}], delete=[item_key(wanted)])
+            if any(item.get("id") == wanted for item in items):
+                yield operation(remove=[part, "items", wanted], delete=[item_key(wanted)])
                 return Reply(_conversation(id, record))
         raise not_found("Item", wanted, x, param="item_id")
 

@@ -10,7 +10,7 @@ from .base import Reply, Request
 from .common import Dict, as_dict, as_list
 from .responses_input import row_of, rows_of
 from .responses_request import Asked
-from .state import history, item_key, load, not_found, records
+from .state import history, item_key, load, not_found, records, turns_of
 
 Loading = Generator[Request, Reply, None]
 
@@ -64,7 +64,11 @@ def _previous(id: str, asked: Asked, x: Exchange) -> Loading:
     chain: list[str] = as_list(head.get("chain"))
     past: Mapping[str, Dict] = {}
     if chain:
-        past = records((yield load(*chain)).body) or {}
+        loaded = records((yield load(*chain)).body)
+        if loaded is None:
+            _forgotten("previous_response_id", id, x)
+            return
+        past = loaded
         gone = next((earlier for earlier in chain if earlier not in past), None)
         if gone is not None:
             raise not_found(
@@ -73,7 +77,7 @@ def _previous(id: str, asked: Asked, x: Exchange) -> Loading:
     parts: list[str] = as_list(head.get("before"))
     if parts:  # it was part of a conversation, which it followed up to here
         turns = records((yield load(*parts)).body) or {}
-        asked.history = [item for part in parts for item in as_list((turns.get(part) or {}).get("items"))]
+        asked.history = turns_of(parts, turns, missing)
     asked.history += history(chain, past, head)
     asked.chain = [*chain, id]
     if parts:
@@ -90,7 +94,7 @@ def _conversation(id: str, asked: Asked, x: Exchange) -> Loading:
         raise not_found("Conversation", id, x, code="conversation_not_found", param="conversation")
     parts: list[str] = as_list(head.get("parts"))
     turns = (records((yield load(*parts)).body) or {}) if parts else {}
-    asked.history = [item for part in parts for item in as_list((turns.get(part) or {}).get("items"))]
+    asked.history = turns_of(parts, turns, not_found("Turns of conversation", id, x, param="conversation"))
     asked.conversation, asked.parts = id, parts
 
 

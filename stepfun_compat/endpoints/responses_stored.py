@@ -9,7 +9,7 @@ from typing_extensions import override
 from ..exchange import Exchange, Refusal
 from .base import PlainEndpoint, Reply, Request, Script
 from .common import Dict, as_list, segment
-from .state import history, item_key, listed, load, not_found, operation, records
+from .state import history, item_key, listed, load, not_found, operation, records, turns_of
 
 Loading = Generator[Request, Reply, Dict]
 
@@ -82,10 +82,14 @@ class InputItems(PlainEndpoint):
 
     @override
     def script(self, request: Request, x: Exchange) -> Script:
-        record = yield from stored(segment(request, 1), x)
+        id = segment(request, 1)
+        record = yield from stored(id, x)
         chain, parts = as_list(record.get("chain")), as_list(record.get("before"))
         past = records((yield load(*chain, *parts)).body) or {} if chain or parts else {}
-        before = [item for part in parts for item in as_list((past.get(part) or {}).get("items"))]
+        missing = not_found("Earlier input of response", id, x, param="response_id")
+        before = turns_of(parts, past, missing)
+        if any(earlier not in past for earlier in chain):
+            raise missing
         only_input: Dict = {"items": record.get("items"), "response": {}}
         return Reply(listed([*before, *history(chain, past, only_input)], request.query))
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..exchange import Exchange, Json, Refusal
+from ..state import in_this_process
 from .base import Request
 from .common import STATE, Dict, as_dict, as_list
 from .responses_request import Asked, new_id
@@ -32,9 +33,9 @@ def load(*keys: str) -> Request:
 def not_found(what: str, id: str, x: Exchange, *, code: str | None = None, param: str | None = None) -> Refusal:
     """OpenAI's error for what is not stored, or no longer."""
     text = f"{what} with id '{id}' not found."
-    if x.settings.state.startswith("memory:"):
+    if in_this_process(x.settings.state):
         text += (
-            " Conversations live in this process only (STEPFUN_STATE=memory://): with several workers, or to keep them "
+            f" Conversations live in this process only (STEPFUN_STATE={x.settings.state}): with several workers, or to keep them "
             "over a restart, set STEPFUN_STATE to sqlite:///path or redis://host:6379/0."
         )
     return Refusal(text, status=404, code=code, param=param)
@@ -52,6 +53,17 @@ def history(chain: Sequence[str], found: Mapping[str, Dict], head: Dict) -> list
         items += as_list(record.get("items"))
         items += as_list((as_dict(record.get("response")) or {}).get("output"))
     return items
+
+
+def turns_of(parts: Sequence[str], found: Mapping[str, Dict], missing: Refusal) -> list[Dict]:
+    """The items of a conversation's turns.
+
+    Raises:
+        Refusal: `missing`, since one of them is no longer kept; a conversation never loses a turn silently.
+    """
+    if any(part not in found for part in parts):
+        raise missing
+    return [item for part in parts for item in as_list(found[part].get("items"))]
 
 
 def item_key(id: str) -> str:

@@ -8,18 +8,43 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 TTL: Final = 30 * 24 * 3600
 """Seconds a record lives after it was last used: thirty days, as OpenAI keeps responses."""
 
 Record = dict[str, Any]
+Change = Callable[[str], str]
 
 
 class StateError(Exception):
     """A store cannot be read or written."""
+
+
+class RecordTooLarge(StateError):
+    """A record is larger than a store may take. Nothing was written."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a store may keep, and how long one operation may take.
+
+    `ttl` is in seconds since a record was last used, `timeout` in seconds; `size` is the bytes of all records (None:
+    the store's own default; Redis keeps to its `maxmemory`), `record` the bytes of one.
+    """
+
+    ttl: float = TTL
+    size: int | None = None
+    record: int = 32_000_000
+    timeout: float = 5.0
+
+
+DEFAULT: Final = Limits()
 
 
 class Store(Protocol):
@@ -27,25 +52,37 @@ class Store(Protocol):
 
     blocking: bool
 
-    def get(self, keys: Sequence[str]) -> dict[str, str]:
+    def get(self, keys: Sequence[str], limits: Limits = DEFAULT) -> dict[str, str]:
         """The texts that are there and have not expired. Being read makes them live longer."""
         ...
 
-    def put(self, rows: Mapping[str, str]) -> None:
-        """Write all rows or none; they are safe when this returns."""
-        ...
-
-    def delete(self, keys: Sequence[str]) -> None:
-        """Remove what is there."""
-        ...
-
-    def update(self, key: str, change: Callable[[str], str]) -> bool:
-        """Change one row with nobody in between; False if it is not there."""
+    def write(
+        self, rows: Mapping[str, str], gone: Sequence[str], changes: Mapping[str, Change], limits: Limits = DEFAULT
+    ) -> bool:
+        """Write rows, remove keys and change rows with nobody in between: all of it or nothing, and safe when this
+        returns. False, and nothing is done, if a row to change is not there."""
         ...
 
 
 _open: dict[str, Store] = {}
 _opening = threading.Lock()
+_locked: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def renewed_after_fork(store: Any) -> None:
+    """Give `store` a fresh `_lock` in every forked child: a thread of the parent's may hold it at that moment."""
+    _locked.add(store)
+
+
+def _after_fork() -> None:
+    global _opening
+    _opening = threading.Lock()
+    for store in list(_locked):
+        store._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def open_store(url: str) -> Store:
@@ -61,9 +98,33 @@ def open_store(url: str) -> Store:
         return store
 
 
-def _make(url: str) -> Store:
+def in_this_process(url: str) -> bool:
+    """Whether a store's records are seen by this process only."""
+    return url.startswith("memory:") or url == "sqlite:///:memory:"
+
+
+def check_url(url: str) -> None:
+    """Say what is wrong with a store's URL, without its password.
+
+    Raises:
+        StateError: it names no store, or holds what a setting of its own is for.
+    """
     scheme, _, rest = url.partition("://")
-    if scheme == "memory":
+    if scheme not in ("memory", "sqlite", "redis", "rediss", "unix"):
+        raise StateError("no such store: use memory://, sqlite:///path or redis://host:6379/0.")
+    if scheme == "sqlite" and not rest.removeprefix("/"):
+        raise StateError("sqlite:/// needs a path: sqlite:///state.db, or sqlite:////var/lib/app/state.db.")
+    if "ttl=" in rest.partition("?")[2] or (scheme in ("memory", "sqlite") and "?" in rest):
+        raise StateError(
+            f"a {scheme}:// URL takes no such query: set STEPFUN_STATE_TTL, STEPFUN_STATE_MAX_BYTES, "
+            "STEPFUN_STATE_MAX_RECORD_BYTES or STEPFUN_STATE_TIMEOUT instead."
+        )
+
+
+def _make(url: str) -> Store:
+    check_url(url)
+    scheme, _, rest = url.partition("://")
+    if in_this_process(url):
         from .memory import MemoryStore
 
         return MemoryStore()
@@ -71,11 +132,12 @@ def _make(url: str) -> Store:
         from .sqlite import SQLiteStore
 
         return SQLiteStore(rest.removeprefix("/"))
-    if scheme in ("redis", "rediss", "unix"):
-        from .redis import RedisStore
+    from .redis import RedisStore
 
+    try:
         return RedisStore(url)
-    raise StateError(f"{scheme}:// is no store: use memory://, sqlite:///path or redis://host:6379/0.")
+    except ValueError:  # whose text may hold a piece of the password
+        raise StateError("the Redis URL is not understood: is a sign in its password not escaped?") from None
 
 
 def namespace(name: str | None, key: str, base_url: str) -> str:
@@ -85,14 +147,16 @@ def namespace(name: str | None, key: str, base_url: str) -> str:
     return hashlib.sha256(f"{key}\n{base_url.rstrip('/')}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def perform(store: Store, space: str, operation: Mapping[str, Any]) -> dict[str, Record]:
+def perform(store: Store, space: str, operation: Mapping[str, Any], limits: Limits = DEFAULT) -> dict[str, Record]:
     """Carry out what an endpoint asks of the store; answers with the records that were loaded.
 
     `{"load": [key]}`, `{"save": {key: record}}`, `{"delete": [key]}`, `{"append": [key, field, value]}` (to a list in a
-    record that is there), `{"merge": [key, {field: value}]}`; several may stand together and are done in this order.
+    record that is there), `{"remove": [key, field, id]}` (from a list of items), `{"merge": [key, {field: value}]}`.
+    Several may stand together: what is loaded is loaded first, the rest is done at once, all of it or nothing.
 
     Raises:
-        StateError: the store cannot be read or written, or a record to append to is not there.
+        RecordTooLarge: a record is more than `limits.record` bytes.
+        StateError: the store cannot be read or written, or a record to change is not there.
     """
 
     def at(key: str) -> str:
@@ -102,19 +166,14 @@ def perform(store: Store, space: str, operation: Mapping[str, Any]) -> dict[str,
     try:
         if operation.get("load"):
             keys: list[str] = list(operation["load"])
-            rows = store.get([at(key) for key in keys])
+            rows = store.get([at(key) for key in keys], limits)
             found = {key: json.loads(rows[at(key)]) for key in keys if at(key) in rows}
-        if operation.get("save"):
-            store.put({at(key): _dump(record) for key, record in operation["save"].items()})
-        if operation.get("delete"):
-            store.delete([at(key) for key in operation["delete"]])
-        if operation.get("append"):
-            key, field, value = operation["append"]
-            if not store.update(at(key), lambda text: _appended(text, field, value)):
-                raise StateError(f"{key} was deleted meanwhile")
-        if operation.get("merge"):
-            key, fields = operation["merge"]
-            store.update(at(key), lambda text: _dump({**json.loads(text), **fields}))
+        changes = {at(key): _checked(change, limits) for key, change in _changes(operation)}
+        kept: Mapping[str, Record] = operation.get("save") or {}
+        save = {at(key): _fitting(_dump(record), limits) for key, record in kept.items()}
+        gone = [at(key) for key in operation.get("delete") or ()]
+        if (changes or save or gone) and not store.write(save, gone, changes, limits):
+            raise StateError(f"{' and '.join(key for key, _ in _changes(operation))} was deleted meanwhile")
     except StateError:
         raise
     except Exception as error:
@@ -122,10 +181,42 @@ def perform(store: Store, space: str, operation: Mapping[str, Any]) -> dict[str,
     return found
 
 
+def _changes(operation: Mapping[str, Any]) -> list[tuple[str, Change]]:
+    """The changes of single records an operation holds, as (key, change of its text)."""
+    made: list[tuple[str, Change]] = []
+    if operation.get("append"):
+        key, field, value = operation["append"]
+        made.append((key, lambda text: _appended(text, field, value)))
+    if operation.get("remove"):
+        owner, items, id = operation["remove"]
+        made.append((owner, lambda text: _removed(text, items, id)))
+    if operation.get("merge"):
+        target, fields = operation["merge"]
+        made.append((target, lambda text: _dump({**json.loads(text), **fields})))
+    return made
+
+
+def _checked(change: Change, limits: Limits) -> Change:
+    return lambda text: _fitting(change(text), limits)
+
+
+def _fitting(text: str, limits: Limits) -> str:
+    if len(text) > limits.record:
+        raise RecordTooLarge(f"a record of {len(text):,} bytes is more than the {limits.record:,} one may have")
+    return text
+
+
 def _dump(record: Any) -> str:
-    return json.dumps(record, ensure_ascii=True, separators=(",", ":"))
+    return json.dumps(record, ensure_ascii=True, separators=(",", ":"))  # so that a character is a byte
 
 
 def _appended(text: str, field: str, value: Any) -> str:
     record: Record = json.loads(text)
-    return _dump({**record, field: [*record.get(field, ()), value]})
+    there: list[Any] = list(record.get(field, ()))
+    # a write that is done again after a broken connection must not count twice
+    return text if value in there else _dump({**record, field: [*there, value]})
+
+
+def _removed(text: str, field: str, id: str) -> str:
+    record: Record = json.loads(text)
+    return _dump({**record, field: [item for item in record.get(field, ()) if item.get("id") != id]})

@@ -5,68 +5,68 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from . import TTL
+from . import DEFAULT, Change, Limits, RecordTooLarge, renewed_after_fork
+
+SIZE: Final = 256_000_000
+"""Bytes kept unless `Limits.size` says otherwise."""
 
 
 class MemoryStore:
-    """Records in this process. `most` rows and `size` characters at most."""
+    """Records in this process."""
 
     blocking = False
 
-    def __init__(self, most: int = 100_000, size: int = 256_000_000, ttl: float = TTL) -> None:
-        self._most, self._size, self._ttl = most, size, ttl
+    def __init__(self) -> None:
         self._rows: OrderedDict[str, tuple[float, str]] = OrderedDict()
         self._used = 0
         self._lock = threading.Lock()
+        renewed_after_fork(self)
 
-    def get(self, keys: Sequence[str]) -> dict[str, str]:
+    def get(self, keys: Sequence[str], limits: Limits = DEFAULT) -> dict[str, str]:
         """The texts that are there; reading keeps them."""
         now = time.monotonic()
         found: dict[str, str] = {}
         with self._lock:
             for key in keys:
-                row = self._rows.get(key)
-                if row is None:
-                    continue
-                if row[0] < now:
-                    self._drop(key)
-                    continue
-                self._rows[key] = (now + self._ttl, row[1])
-                self._rows.move_to_end(key)
-                found[key] = row[1]
+                text = self._there(key, now)
+                if text is not None:
+                    self._rows[key] = (now + limits.ttl, text)
+                    self._rows.move_to_end(key)
+                    found[key] = text
         return found
 
-    def put(self, rows: Mapping[str, str]) -> None:
-        """Write rows; the least used make room."""
-        until = time.monotonic() + self._ttl
-        with self._lock:
-            for key, text in rows.items():
-                self._drop(key)
-                self._rows[key] = (until, text)
-                self._used += len(text)
-            while len(self._rows) > 1 and (len(self._rows) > self._most or self._used > self._size):
-                self._drop(next(iter(self._rows)))
-
-    def delete(self, keys: Sequence[str]) -> None:
-        """Remove what is there."""
-        with self._lock:
-            for key in keys:
-                self._drop(key)
-
-    def update(self, key: str, change: Callable[[str], str]) -> bool:
-        """Change one row."""
+    def write(
+        self, rows: Mapping[str, str], gone: Sequence[str], changes: Mapping[str, Change], limits: Limits = DEFAULT
+    ) -> bool:
+        """Write all or nothing; the least used make room."""
         now = time.monotonic()
+        most = SIZE if limits.size is None else limits.size
         with self._lock:
-            row = self._rows.get(key)
-            if row is None or row[0] < now:
+            before = {key: self._there(key, now) for key in changes}
+            changed = {key: changes[key](text) for key, text in before.items() if text is not None}
+            if len(changed) < len(changes):
                 return False
-            text = change(row[1])
-            self._used += len(text) - len(row[1])
-            self._rows[key] = (now + self._ttl, text)
-            self._rows.move_to_end(key)
+            new = {**rows, **changed}
+            if sum(map(len, new.values())) > most:
+                raise RecordTooLarge(f"what is to be kept is more than the {most:,} bytes of the whole store")
+            for key in (*gone, *new):
+                self._drop(key)
+            for key, text in new.items():
+                self._rows[key] = (now + limits.ttl, text)
+                self._used += len(text)
+            while self._used > most or (self._rows and next(iter(self._rows.values()))[0] < now):
+                self._drop(next(iter(self._rows)))
         return True
+
+    def _there(self, key: str, now: float) -> str | None:
+        row = self._rows.get(key)
+        if row is not None and row[0] < now:
+            self._drop(key)
+            return None
+        return None if row is None else row[1]
 
     def _drop(self, key: str) -> None:
         row = self._rows.pop(key, None)

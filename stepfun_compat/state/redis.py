@@ -2,69 +2,114 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
-from . import TTL, StateError
+from . import DEFAULT, Change, Limits, StateError, renewed_after_fork
 
-_WAIT = 5.0  # seconds for a connection or an answer
 _PREFIX = "stepfun_compat:"
+_T = TypeVar("_T")
 
 
 class RedisStore:
-    """Records on a Redis server. Rows of one call are written in one transaction."""
+    """Records on a Redis server. What one call writes is one transaction. How much the server keeps, and whether it
+    outlives the server, is the server's own configuration."""
 
     blocking = True
 
-    def __init__(self, url: str, ttl: float = TTL) -> None:
+    def __init__(self, url: str) -> None:
         try:
-            redis: Any = import_module("redis")
+            self._redis: Any = import_module("redis")
         except ImportError:
             raise StateError("redis:// needs the package redis: pip install 'stepfun_compat[redis]'.") from None
-        self._ttl = max(int(ttl), 1)
-        self._changed: type[Exception] = redis.WatchError
-        self._db: Any = redis.Redis.from_url(
-            url, decode_responses=True, socket_timeout=_WAIT, socket_connect_timeout=_WAIT, health_check_interval=30
-        )
+        self._url = url
+        self._lock = threading.Lock()
+        self._clients: dict[float, Any] = {}
+        renewed_after_fork(self)
+        self._client(DEFAULT.timeout)
 
-    def get(self, keys: Sequence[str]) -> dict[str, str]:
+    def get(self, keys: Sequence[str], limits: Limits = DEFAULT) -> dict[str, str]:
         """The texts that are there; reading keeps them."""
         if not keys:
             return {}
         names = [_PREFIX + key for key in keys]
-        with self._db.pipeline(transaction=False) as pipe:
-            pipe.mget(names)
-            for name in names:
-                pipe.expire(name, self._ttl)
-            values: list[str | None] = pipe.execute()[0]
+
+        def read(db: Any) -> list[str | None]:
+            with db.pipeline(transaction=False) as pipe:
+                pipe.mget(names)
+                for name in names:
+                    pipe.expire(name, _seconds(limits))
+                return pipe.execute()[0]
+
+        values = self._attempt(read, limits)
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
 
-    def put(self, rows: Mapping[str, str]) -> None:
-        """Write all rows or none."""
-        with self._db.pipeline(transaction=True) as pipe:
-            for key, text in rows.items():
-                pipe.set(_PREFIX + key, text, ex=self._ttl)
-            pipe.execute()
+    def write(
+        self, rows: Mapping[str, str], gone: Sequence[str], changes: Mapping[str, Change], limits: Limits = DEFAULT
+    ) -> bool:
+        """Write all or nothing; done again if somebody else changed one of the rows meanwhile."""
+        until = time.monotonic() + limits.timeout
 
-    def delete(self, keys: Sequence[str]) -> None:
-        """Remove what is there."""
-        if keys:
-            self._db.delete(*(_PREFIX + key for key in keys))
+        def work(db: Any) -> bool:
+            with db.pipeline(transaction=True) as pipe:
+                while True:
+                    new = dict(rows)
+                    if changes:
+                        pipe.watch(*(_PREFIX + key for key in changes))
+                        for key, change in changes.items():
+                            text: str | None = pipe.get(_PREFIX + key)
+                            if text is None:
+                                return False
+                            new[key] = change(text)
+                        pipe.multi()
+                    if gone:
+                        pipe.delete(*(_PREFIX + key for key in gone))
+                    for key, text in new.items():
+                        pipe.set(_PREFIX + key, text, ex=_seconds(limits))
+                    try:
+                        pipe.execute()
+                    except self._redis.WatchError:
+                        if time.monotonic() >= until:
+                            raise StateError(
+                                f"others kept changing the same record for {limits.timeout:g} seconds"
+                            ) from None
+                        continue
+                    return True
 
-    def update(self, key: str, change: Callable[[str], str]) -> bool:
-        """Change one row; done again if somebody else was faster."""
-        name = _PREFIX + key
-        with self._db.pipeline() as pipe:
-            while True:
-                try:
-                    pipe.watch(name)
-                    text: str | None = pipe.get(name)
-                    if text is None:
-                        return False
-                    pipe.multi()
-                    pipe.set(name, change(text), ex=self._ttl)
-                    pipe.execute()
-                except self._changed:
-                    continue
-                return True
+        return self._attempt(work, limits)
+
+    def _attempt(self, work: Callable[[Any], _T], limits: Limits) -> _T:
+        """Do it, and once more where the connection turns out to have been cut meanwhile. A server that does not answer
+        is not asked twice."""
+        db = self._client(limits.timeout)
+        started = time.monotonic()
+        try:
+            return work(db)
+        except self._redis.ConnectionError:
+            if time.monotonic() - started > limits.timeout / 2:
+                raise
+        return work(db)
+
+    def _client(self, timeout: float) -> Any:
+        """The connections whose waits end within `timeout`: half of it to connect, half for an answer."""
+        with self._lock:
+            client = self._clients.get(timeout)
+            if client is None:
+                if len(self._clients) >= 16:
+                    self._clients.pop(next(iter(self._clients)))  # closes itself when nobody uses it
+                retry = import_module("redis.retry").Retry(import_module("redis.backoff").NoBackoff(), 0)
+                client = self._clients[timeout] = self._redis.Redis.from_url(
+                    self._url,
+                    decode_responses=True,
+                    socket_timeout=timeout / 2,
+                    socket_connect_timeout=timeout / 2,
+                    retry=retry,
+                )
+            return client
+
+
+def _seconds(limits: Limits) -> int:
+    return max(int(limits.ttl), 1)

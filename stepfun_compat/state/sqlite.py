@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
+import stat
 import threading
 import time
 import weakref
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping, Sequence
+from typing import Final
 
-from . import TTL, StateError
+from . import DEFAULT, Change, Limits, StateError, renewed_after_fork
 
-_WAIT = 5.0  # seconds to wait for another process that writes
+SIZE: Final = 4_000_000_000
+"""Bytes kept in the file unless `Limits.size` says otherwise."""
+
 _SWEEP_EVERY = 256  # writes between two looks for expired rows
 _MOST_KEYS = 500  # in one statement
+_FRESH = 3600.0  # seconds a row counts as just used, so that most reads write nothing
 
 
 class SQLiteStore:
@@ -23,23 +28,21 @@ class SQLiteStore:
 
     blocking = True
 
-    def __init__(self, path: str, ttl: float = TTL) -> None:
-        if not path:
-            raise StateError("sqlite:/// needs a path: sqlite:///state.db, or sqlite:////var/lib/app/state.db.")
+    def __init__(self, path: str) -> None:
         self._path = os.path.abspath(os.path.expanduser(path))
-        self._ttl = ttl
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._owner = 0
         self._inherited: list[sqlite3.Connection | None] = []
         self._writes = 0
+        renewed_after_fork(self)
 
-    def get(self, keys: Sequence[str]) -> dict[str, str]:
+    def get(self, keys: Sequence[str], limits: Limits = DEFAULT) -> dict[str, str]:
         """The texts that are there; reading keeps them."""
         now = time.time()
         found: dict[str, str] = {}
         old: list[str] = []
-        with self._open() as db:
+        with self._open(limits) as db:
             for at in range(0, len(keys), _MOST_KEYS):
                 part = list(keys[at : at + _MOST_KEYS])
                 marks = ",".join("?" * len(part))
@@ -47,62 +50,105 @@ class SQLiteStore:
                     f"SELECT key, text, until FROM record WHERE key IN ({marks}) AND until > ?", (*part, now)
                 ):
                     found[key] = text
-                    if until - now < self._ttl / 2:  # most reads write nothing
+                    if until - now < limits.ttl - min(limits.ttl / 2, _FRESH):
                         old.append(key)
             if old:
-                with _transaction(db):
-                    db.executemany("UPDATE record SET until = ? WHERE key = ?", [(now + self._ttl, key) for key in old])
+                # what was read is good, whether or not another process lets it be marked as used
+                with contextlib.suppress(sqlite3.OperationalError), _transaction(db):
+                    db.executemany(
+                        "UPDATE record SET until = ? WHERE key = ?", [(now + limits.ttl, key) for key in old]
+                    )
         return found
 
-    def put(self, rows: Mapping[str, str]) -> None:
-        """Write all rows or none."""
+    def write(
+        self, rows: Mapping[str, str], gone: Sequence[str], changes: Mapping[str, Change], limits: Limits = DEFAULT
+    ) -> bool:
+        """Write all or nothing; the file is locked from the first look to the last write."""
         now = time.time()
-        with self._open() as db, _transaction(db):
+        new = dict(rows)
+        with self._open(limits) as db, _transaction(db):
+            for key, change in changes.items():
+                row = db.execute("SELECT text FROM record WHERE key = ? AND until > ?", (key, now)).fetchone()
+                if row is None:
+                    return False
+                new[key] = change(row[0])
+            db.executemany("DELETE FROM record WHERE key = ?", [(key,) for key in gone])
             db.executemany(
                 "INSERT INTO record (key, text, until) VALUES (?, ?, ?) "
                 "ON CONFLICT (key) DO UPDATE SET text = excluded.text, until = excluded.until",
-                [(key, text, now + self._ttl) for key, text in rows.items()],
+                [(key, text, now + limits.ttl) for key, text in new.items()],
             )
             if self._writes % _SWEEP_EVERY == 0:
                 db.execute("DELETE FROM record WHERE until <= ?", (now,))
+            _make_room(db, SIZE if limits.size is None else limits.size, new)
             self._writes += 1
-
-    def delete(self, keys: Sequence[str]) -> None:
-        """Remove what is there."""
-        with self._open() as db, _transaction(db):
-            db.executemany("DELETE FROM record WHERE key = ?", [(key,) for key in keys])
-
-    def update(self, key: str, change: Callable[[str], str]) -> bool:
-        """Change one row; the file is locked from the first look to the last write."""
-        now = time.time()
-        with self._open() as db, _transaction(db):
-            row = db.execute("SELECT text FROM record WHERE key = ? AND until > ?", (key, now)).fetchone()
-            if row is None:
-                return False
-            db.execute("UPDATE record SET text = ?, until = ? WHERE key = ?", (change(row[0]), now + self._ttl, key))
         return True
 
-    @contextmanager
-    def _open(self) -> Generator[sqlite3.Connection, None, None]:
+    @contextlib.contextmanager
+    def _open(self, limits: Limits) -> Generator[sqlite3.Connection, None, None]:
         """This process's connection, one thread at a time; a forked process gets one of its own."""
-        with self._lock:
+        started = time.monotonic()
+        if not self._lock.acquire(timeout=limits.timeout):
+            raise StateError(f"other threads kept the file busy for {limits.timeout:g} seconds")
+        try:
+            left = max(limits.timeout - (time.monotonic() - started), 0.001)
             if self._connection is None or self._owner != os.getpid():
                 self._inherited.append(self._connection)  # closing a parent's connection would break its locks
-                self._connection, self._owner = self._connect(), os.getpid()
+                self._connection, self._owner = self._connect(left), os.getpid()
                 weakref.finalize(self, _shut, self._connection, self._owner)
+            self._connection.execute(f"PRAGMA busy_timeout = {int(left * 1000)}")
             yield self._connection
+        finally:
+            self._lock.release()
 
-    def _connect(self) -> sqlite3.Connection:
-        os.makedirs(os.path.dirname(self._path), exist_ok=True)
-        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite's side files take over its rights
-        db = sqlite3.connect(self._path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.execute(
-            "CREATE TABLE IF NOT EXISTS record (key TEXT PRIMARY KEY, text TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID"
-        )
-        db.execute("CREATE INDEX IF NOT EXISTS record_until ON record (until)")
+    def _connect(self, wait: float) -> sqlite3.Connection:
+        os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+        _make_private(self._path)  # SQLite's side files take over the file's rights
+        db = sqlite3.connect(self._path, timeout=wait, isolation_level=None, check_same_thread=False)
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute(
+                "CREATE TABLE IF NOT EXISTS record (key TEXT PRIMARY KEY, text TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID"
+            )
+            db.execute("CREATE INDEX IF NOT EXISTS record_until ON record (until)")
+        except BaseException:
+            db.close()
+            raise
         return db
+
+
+def _make_private(path: str) -> None:
+    """Make the file if it is not there, and let nobody but its owner at it."""
+    file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        found = os.fstat(file)
+    finally:
+        os.close(file)
+    mine = getattr(os, "geteuid", lambda: found.st_uid)() == found.st_uid
+    if mine and stat.S_IMODE(found.st_mode) & 0o077:
+        os.chmod(path, 0o600)
+        for side in ("-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.chmod(path + side, 0o600)
+
+
+def _make_room(db: sqlite3.Connection, most: int, new: Mapping[str, str]) -> None:
+    """Remove what was used least, where the file holds more than it may. What was just written stays."""
+    pages, free, page = (
+        int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count", "page_size")
+    )
+    excess = (pages - free) * page - most
+    if excess <= 0:
+        return
+    doomed: list[tuple[str]] = []
+    for key, size in db.execute("SELECT key, LENGTH(text) FROM record ORDER BY until"):
+        if excess <= 0:
+            break
+        if key not in new:
+            doomed.append((key,))
+            excess -= size
+    db.executemany("DELETE FROM record WHERE key = ?", doomed)
 
 
 def _shut(connection: sqlite3.Connection, owner: int) -> None:
@@ -111,7 +157,7 @@ def _shut(connection: sqlite3.Connection, owner: int) -> None:
         connection.close()
 
 
-@contextmanager
+@contextlib.contextmanager
 def _transaction(db: sqlite3.Connection) -> Generator[None, None, None]:
     db.execute("BEGIN IMMEDIATE")
     try:

@@ -97,6 +97,21 @@ def test_doctor_warns_of_memory_state_under_workers(
     assert "STEPFUN_STATE" in capsys.readouterr().out
 
 
+def test_doctor_tries_the_conversation_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+    monkeypatch.setenv("STEPFUN_STATE", f"sqlite:///{tmp_path}/s.db")
+    main(["doctor", "--offline", "--json"])
+    told = {check["check"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert told["conversation store"]["state"] == "ok"
+    assert "conversation state" not in told  # workers share it
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("STEPFUN_STATE", f"sqlite:///{tmp_path}/file/s.db")
+    assert main(["doctor", "--offline"]) == 1
+    assert "check STEPFUN_STATE" in capsys.readouterr().out
+
+
 def test_doctor_names_a_wrong_key(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with EmulatorServer(EmulatorConfig(api_keys=frozenset({"right"}))) as running:
         monkeypatch.setenv("STEPFUN_BASE_URL", running.base_url)

@@ -1,88 +1,89 @@
-"""The Redis store, against a redis-server that the test starts."""
+"""What is particular to Redis: a server that dies, hangs or comes back, and what it keeps."""
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
-import threading
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from stepfun_compat.state import StateError, perform
+from stepfun_compat import state
+from stepfun_compat.state import Limits, StateError, perform
+from tests.redis_server import free_port, redis_server
 
 pytest.importorskip("redis")
-SERVER = shutil.which("redis-server")
-needs_server = pytest.mark.skipif(SERVER is None, reason="redis-server is not installed")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+@pytest.fixture
+def hanging(tmp_path: Path) -> Iterator[str]:
+    """A server whose port takes connections and which never answers."""
+    with redis_server(tmp_path) as (url, process):
+        process.send_signal(signal.SIGSTOP)
+        yield url
+        process.send_signal(signal.SIGCONT)
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder: Path = tmp_path_factory.mktemp("redis")
-    port = free_port()
-    assert SERVER is not None
-    process = subprocess.Popen(
-        [SERVER, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "Ready to accept connections" in line:
-            break
-    yield f"redis://127.0.0.1:{port}/0"
-    process.terminate()
-    process.communicate(timeout=30)
-
-
-@needs_server
-def test_records_on_redis(url: str):
+def test_records_live_as_long_as_they_are_told(redis_url: str):
     from stepfun_compat.state.redis import RedisStore
 
-    store = RedisStore(url, ttl=50)
-    record = {"text": "äöü \ud800", "parts": []}
-    perform(store, "s", {"save": {"a": record, "b": {}}})
-    assert perform(store, "s", {"load": ["a", "c", "b"]}) == {"a": record, "b": {}}
-    assert perform(store, "other", {"load": ["a"]}) == {}
-    assert 0 < store._db.ttl("stepfun_compat:s:a") <= 50
-    perform(store, "s", {"merge": ["a", {"m": 1}]})
-    perform(store, "s", {"delete": ["b"]})
-    assert perform(store, "s", {"load": ["a", "b"]}) == {"a": {**record, "m": 1}}
-    with pytest.raises(StateError, match="gone"):
-        perform(store, "s", {"append": ["gone", "parts", "p"]})
-
-
-@needs_server
-def test_several_clients_lose_nothing(url: str):
-    from stepfun_compat.state.redis import RedisStore
-
-    first = RedisStore(url)
-    perform(first, "t", {"save": {"talk": {"parts": []}}})
-
-    def work(name: int) -> None:
-        store = RedisStore(url)
-        for turn in range(20):
-            perform(store, "t", {"save": {f"{name}-{turn}": {}}, "append": ["talk", "parts", f"{name}-{turn}"]})
-
-    threads = [threading.Thread(target=work, args=(name,)) for name in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(set(perform(first, "t", {"load": ["talk"]})["talk"]["parts"])) == 100
+    store = RedisStore(redis_url)
+    db = store._client(5.0)
+    perform(store, "ttl", {"save": {"a": {}}}, Limits(ttl=50))
+    assert 0 < db.ttl("stepfun_compat:ttl:a") <= 50
+    perform(store, "ttl", {"load": ["a"]}, Limits(ttl=500))
+    assert 50 < db.ttl("stepfun_compat:ttl:a") <= 500
+    perform(store, "ttl", {"merge": ["a", {"m": 1}]}, Limits(ttl=5000))
+    assert 500 < db.ttl("stepfun_compat:ttl:a") <= 5000
 
 
 def test_a_server_that_is_not_there_is_said():
-    from stepfun_compat.state.redis import RedisStore
-
-    store = RedisStore(f"redis://127.0.0.1:{free_port()}/0")
+    store = state.open_store(f"redis://127.0.0.1:{free_port()}/0")
     with pytest.raises(StateError, match="ConnectionError"):
         perform(store, "s", {"load": ["a"]})
+
+
+def test_a_server_that_hangs_is_said_within_the_timeout(hanging: str):
+    store = state.open_store(hanging)
+    for operation in ({"load": ["a"]}, {"save": {"a": {}}}, {"append": ["a", "parts", "p"]}):
+        started = time.monotonic()
+        with pytest.raises(StateError, match="Timeout"):
+            perform(store, "s", operation, Limits(timeout=0.2))
+        assert time.monotonic() - started < 5  # redis-py by itself would try four times, for seconds each
+
+
+def test_a_server_that_comes_back_is_used_again(tmp_path: Path):
+    with redis_server(tmp_path) as (url, _):
+        store = state.open_store(url)
+        perform(store, "s", {"save": {"a": {}}})
+    with pytest.raises(StateError):
+        perform(store, "s", {"load": ["a"]})
+    with redis_server(tmp_path, port=int(url.rsplit(":", 1)[1].partition("/")[0])):
+        perform(store, "s", {"save": {"a": {"n": 1}}})
+        assert perform(store, "s", {"load": ["a"]}) == {"a": {"n": 1}}
+
+
+def test_a_connection_the_server_cut_is_made_anew(redis_url: str):
+    from stepfun_compat.state.redis import RedisStore
+
+    store = RedisStore(redis_url)
+    perform(store, "cut", {"save": {"talk": {"parts": []}}})
+    other = RedisStore(redis_url)._client(5.0)
+    other.client_kill_filter(_type="normal", skipme=True)
+    perform(store, "cut", {"append": ["talk", "parts", "p1"]})
+    assert perform(store, "cut", {"load": ["talk"]}) == {"talk": {"parts": ["p1"]}}
+
+
+def test_a_killed_server_keeps_what_its_own_log_holds(tmp_path: Path):
+    """Redis writes ahead when it is told to: `appendonly yes`, `appendfsync always`."""
+    durable = ("--appendonly", "yes", "--appendfsync", "always")
+    with redis_server(tmp_path, *durable) as (url, process):
+        store = state.open_store(url)
+        for number in range(20):
+            perform(store, "s", {"save": {f"k{number}": {"n": number}}})
+        process.kill()
+        process.wait(timeout=30)
+    with redis_server(tmp_path, *durable) as (url, _):
+        found = perform(state.open_store(url), "s", {"load": [f"k{number}" for number in range(20)]})
+    assert found == {f"k{number}": {"n": number} for number in range(20)}

@@ -10,166 +10,305 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stepfun_compat import state
-from stepfun_compat.state import StateError, Store, perform
+from stepfun_compat.state import Limits, RecordTooLarge, StateError, Store, perform
 from stepfun_compat.state.memory import MemoryStore
 from stepfun_compat.state.sqlite import SQLiteStore
 
+SHARED = ["sqlite", "redis"]
+KINDS = ["memory", *SHARED]
 
-@pytest.fixture(params=["memory", "sqlite"])
+
+def url_of(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if kind == "redis":
+        return request.getfixturevalue("redis_url")
+    return f"sqlite:///{tmp_path}/s.db" if kind == "sqlite" else f"memory://{uuid.uuid4()}"
+
+
+@pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return MemoryStore() if request.param == "memory" else SQLiteStore(f"{tmp_path}/s.db")
+    return state._make(url_of(request.param, request, tmp_path))
 
 
-def test_records_come_back_as_they_were(store: Store):
+@pytest.fixture
+def space() -> str:
+    """A namespace of the test's own: the server is shared."""
+    return uuid.uuid4().hex
+
+
+def test_records_come_back_as_they_were(store: Store, space: str):
     record = {"text": "äöü \ud800 😀", "n": [1, None, {"a": 0.5}]}
-    assert perform(store, "s", {"save": {"a": record, "b": {}}}) == {}
-    assert perform(store, "s", {"load": ["a", "b", "c"]}) == {"a": record, "b": {}}
-    assert perform(store, "other", {"load": ["a"]}) == {}
-    perform(store, "s", {"delete": ["a", "c"]})
-    assert perform(store, "s", {"load": ["a"]}) == {}
-    assert perform(store, "s", {"load": []}) == {}
+    assert perform(store, space, {"save": {"a": record, "b": {}}}) == {}
+    assert perform(store, space, {"load": ["a", "b", "c"]}) == {"a": record, "b": {}}
+    assert perform(store, f"{space}2", {"load": ["a"]}) == {}
+    perform(store, space, {"delete": ["a", "c"]})
+    assert perform(store, space, {"load": ["a"]}) == {}
+    assert perform(store, space, {"load": []}) == {}
     many = {f"k{i}": {"i": i} for i in range(1200)}
-    perform(store, "s", {"save": many})
-    assert perform(store, "s", {"load": list(many)}) == many
+    perform(store, space, {"save": many})
+    assert perform(store, space, {"load": list(many)}) == many
 
 
-def test_what_is_handed_out_is_not_what_is_kept(store: Store):
+def test_what_is_handed_out_is_not_what_is_kept(store: Store, space: str):
     record: dict[str, Any] = {"list": [1]}
-    perform(store, "s", {"save": {"a": record}})
+    perform(store, space, {"save": {"a": record}})
     record["list"].append(2)
-    perform(store, "s", {"load": ["a"]})["a"]["list"].append(3)
-    assert perform(store, "s", {"load": ["a"]}) == {"a": {"list": [1]}}
+    perform(store, space, {"load": ["a"]})["a"]["list"].append(3)
+    assert perform(store, space, {"load": ["a"]}) == {"a": {"list": [1]}}
 
 
-def test_records_are_changed_in_place(store: Store):
-    perform(store, "s", {"save": {"a": {"parts": []}}})
-    perform(store, "s", {"append": ["a", "parts", "p1"]})
-    perform(store, "s", {"append": ["a", "parts", "p2"], "merge": ["a", {"m": 1}]})
-    assert perform(store, "s", {"load": ["a"]}) == {"a": {"parts": ["p1", "p2"], "m": 1}}
+def test_records_are_changed_in_place(store: Store, space: str):
+    perform(store, space, {"save": {"a": {"parts": []}}})
+    perform(store, space, {"append": ["a", "parts", "p1"]})
+    perform(store, space, {"append": ["a", "parts", "p1"]})  # done again after a broken connection
+    perform(store, space, {"append": ["a", "parts", "p2"]})
+    perform(store, space, {"merge": ["a", {"m": 1}]})
+    assert perform(store, space, {"load": ["a"]}) == {"a": {"parts": ["p1", "p2"], "m": 1}}
+    perform(store, space, {"save": {"b": {"items": [{"id": "1"}, {"id": "2"}]}}})
+    perform(store, space, {"remove": ["b", "items", "1"]})
+    assert perform(store, space, {"load": ["b"]}) == {"b": {"items": [{"id": "2"}]}}
+
+
+def test_an_operation_is_done_whole_or_not_at_all(store: Store, space: str):
+    perform(store, space, {"save": {"old": {}}})
+    whole = {"save": {"new": {"text": "x"}}, "delete": ["old"], "append": ["gone", "parts", "p"]}
     with pytest.raises(StateError, match="gone"):
-        perform(store, "s", {"append": ["gone", "parts", "p"]})
+        perform(store, space, whole)
+    assert perform(store, space, {"load": ["new", "old"]}) == {"old": {}}
+    perform(store, space, {"save": {"gone": {"parts": []}}})
+    perform(store, space, whole)
+    assert perform(store, space, {"load": ["new", "old", "gone"]}) == {"new": {"text": "x"}, "gone": {"parts": ["p"]}}
 
 
-def test_threads_lose_nothing(store: Store):
-    perform(store, "s", {"save": {"a": {"parts": []}}})
+def test_a_record_has_a_limit(store: Store, space: str):
+    limits = Limits(record=100)
+    perform(store, space, {"save": {"small": {"parts": []}}}, limits)
+    with pytest.raises(RecordTooLarge, match="100"):
+        perform(store, space, {"save": {"fits": {}, "large": {"text": "x" * 100}}}, limits)
+    with pytest.raises(RecordTooLarge):
+        perform(store, space, {"append": ["small", "parts", "x" * 100]}, limits)
+    assert perform(store, space, {"load": ["small", "fits", "large"]}) == {"small": {"parts": []}}
+
+
+def test_threads_lose_nothing(store: Store, space: str):
+    perform(store, space, {"save": {"a": {"parts": []}}})
 
     def work(name: int) -> None:
-        for turn in range(20):
-            perform(store, "s", {"save": {f"{name}-{turn}": {}}, "append": ["a", "parts", f"{name}-{turn}"]})
+        for turn in range(15):
+            perform(store, space, {"save": {f"{name}-{turn}": {}}, "append": ["a", "parts", f"{name}-{turn}"]})
 
-    threads = [threading.Thread(target=work, args=(name,)) for name in range(8)]
+    together(work, range(8))
+    parts = perform(store, space, {"load": ["a"]})["a"]["parts"]
+    assert len(set(parts)) == len(parts) == 120
+    assert len(perform(store, space, {"load": parts})) == 120
+
+
+def together(work: Callable[[int], None], names: range) -> None:
+    threads = [threading.Thread(target=work, args=(name,)) for name in names]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    parts = perform(store, "s", {"load": ["a"]})["a"]["parts"]
-    assert len(set(parts)) == len(parts) == 160
-    assert len(perform(store, "s", {"load": parts})) == 160
+
+
+def test_items_removed_at_once_stay_removed(store: Store, space: str):
+    perform(store, space, {"save": {"part": {"items": [{"id": str(n)} for n in range(20)]}}})
+    together(lambda name: perform(store, space, {"remove": ["part", "items", str(name)]}) and None, range(19))
+    assert perform(store, space, {"load": ["part"]}) == {"part": {"items": [{"id": "19"}]}}
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
-def test_records_expire(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_records_expire(kind: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     now = [1000.0]
     monkeypatch.setattr(time, "time", lambda: now[0])
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    store: Store = MemoryStore(ttl=100) if kind == "memory" else SQLiteStore(f"{tmp_path}/s.db", ttl=100)
-    store.put({"read": "{}", "unread": "{}"})
+    store, limits = state._make(url_of(kind, request, tmp_path)), Limits(ttl=100)
+    store.write({"read": "{}", "unread": "{}"}, (), {}, limits)
     now[0] += 60
-    assert store.get(["read"]) == {"read": "{}"}  # and lives on from here
+    assert store.get(["read"], limits) == {"read": "{}"}  # and lives on from here
     now[0] += 60
-    assert store.get(["read", "unread"]) == {"read": "{}"}
-    assert not store.update("unread", lambda text: text)
+    assert store.get(["read", "unread"], limits) == {"read": "{}"}
+    assert not store.write({}, (), {"unread": str}, limits)
     now[0] += 101
-    assert store.get(["read"]) == {}
+    assert store.get(["read"], limits) == {}
 
 
 def test_expired_rows_leave_the_file(tmp_path: Path):
-    store = SQLiteStore(f"{tmp_path}/s.db", ttl=-1)
-    store.put({"old": "{}"})
-    SQLiteStore(f"{tmp_path}/s.db").put({"new": "{}"})
-    with sqlite3.connect(tmp_path / "s.db") as db:
-        assert db.execute("SELECT key FROM record").fetchall() == [("new",)]
+    SQLiteStore(f"{tmp_path}/s.db").write({"old": "{}"}, (), {}, Limits(ttl=-1))
+    SQLiteStore(f"{tmp_path}/s.db").write({"new": "{}"}, (), {})
+    db = sqlite3.connect(tmp_path / "s.db")
+    assert db.execute("SELECT key FROM record").fetchall() == [("new",)]
     db.close()
 
 
 def test_memory_is_bounded():
-    store = MemoryStore(most=3, size=1000)
+    store, limits = MemoryStore(), Limits(size=1000)
     for key in "abc":
-        store.put({key: "x"})
+        store.write({key: "x" * 300}, (), {}, limits)
     store.get(["a"])
-    store.put({"d": "x"})
+    store.write({"d": "x" * 300}, (), {}, limits)
     assert sorted(store.get(["a", "b", "c", "d"])) == ["a", "c", "d"]  # b was used least
-    store.put({"big": "x" * 999})
-    assert sorted(store.get(["a", "c", "d", "big"])) == ["big", "d"]
-    store.update("d", lambda text: "y" * 500)
-    store.put({"e": "z"})
-    assert "big" not in store.get(["big"])
+    store.write({}, (), {"d": lambda text: text * 3}, limits)
+    assert sorted(store.get(["a", "c", "d"])) == ["d"]
+    with pytest.raises(RecordTooLarge):  # rather than empty the whole store for it
+        store.write({"big": "x" * 1001}, (), {}, limits)
+    assert sorted(store.get(["d", "big"])) == ["d"]
+
+
+def test_the_file_is_bounded(tmp_path: Path):
+    store, limits = SQLiteStore(f"{tmp_path}/s.db"), Limits(size=200_000)
+    for number in range(200):
+        store.write({f"k{number}": "x" * 5000}, (), {}, limits)
+    assert os.path.getsize(tmp_path / "s.db") < 400_000
+    kept = store.get([f"k{number}" for number in range(200)])
+    assert 20 < len(kept) < 60
+    assert "k199" in kept
+    assert "k0" not in kept
 
 
 def test_the_file_is_its_users_alone(tmp_path: Path):
-    store = SQLiteStore(f"{tmp_path}/deep/s.db")
-    store.put({"a": "{}"})
-    for name in os.listdir(tmp_path / "deep"):
-        assert stat.S_IMODE(os.stat(tmp_path / "deep" / name).st_mode) == 0o600
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "s.db").touch(mode=0o666)
+    (tmp_path / "deep" / "s.db").chmod(0o666)
+    for name in ("deep", "new"):
+        store = SQLiteStore(f"{tmp_path}/{name}/s.db")
+        store.write({"a": "{}"}, (), {})
+        assert len(os.listdir(tmp_path / name)) == 3  # the log and its index, too
+        for file in (tmp_path / name).iterdir():
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
 
 
+def test_a_busy_file_is_said_within_the_timeout(tmp_path: Path):
+    store = SQLiteStore(f"{tmp_path}/s.db")
+    perform(store, "s", {"save": {"a": {}}})
+    other = sqlite3.connect(tmp_path / "s.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StateError, match="locked"):
+        perform(store, "s", {"save": {"b": {}}}, Limits(timeout=0.1))
+    assert perform(store, "s", {"load": ["a", "b"]}, Limits(ttl=10**9, timeout=0.1)) == {"a": {}}  # readers go on
+    other.execute("ROLLBACK")
+    other.close()
+    perform(store, "s", {"save": {"b": {}}}, Limits(timeout=0.1))
+    with store._lock, pytest.raises(StateError, match="threads"):
+        perform(store, "s", {"load": ["a"]}, Limits(timeout=0.05))
+
+
+def test_a_file_that_is_no_store_is_said(tmp_path: Path):
+    (tmp_path / "s.db").write_bytes(b"something else entirely" * 100)
+    with pytest.raises(StateError, match="not a database"):
+        perform(SQLiteStore(f"{tmp_path}/s.db"), "s", {"load": ["a"]})
+    assert (tmp_path / "s.db").read_bytes().startswith(b"something else")
+
+
+# The stores alone, without openai, which takes a second to import.
+_STORES = """
+import os, sys, types
+package = sys.modules["stepfun_compat"] = types.ModuleType("stepfun_compat")
+package.__path__ = [sys.argv[1]]
+from stepfun_compat.state import open_store, perform
+"""
 _WRITER = """
-import sys
-from stepfun_compat.state import perform
-from stepfun_compat.state.sqlite import SQLiteStore
-store, name = SQLiteStore(sys.argv[1]), sys.argv[2]
-for turn in range(int(sys.argv[3])):
+store, space, name = open_store(sys.argv[2]), sys.argv[3], sys.argv[4]
+for turn in range(int(sys.argv[5])):
     key = f"{name}-{turn}"
-    perform(store, "s", {"save": {key: {"text": "x" * 2000}}, "append": ["talk", "parts", key]})
+    perform(store, space, {"save": {key: {"text": "x" * 2000}}, "append": ["talk", "parts", key]})
     print(key, flush=True)
+"""
+_FORKER = """
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+space, urls = sys.argv[2], sys.argv[3:]
+stores = [open_store(url) for url in urls]
+for store in stores:
+    perform(store, space, {"save": {"a": {"from": "parent"}}})
+    store._lock.acquire()
+child = os.fork()
+if child == 0:
+    for store in stores:
+        perform(store, space, {"save": {"b": {"from": "child"}}})
+        assert len(perform(store, space, {"load": ["a", "b"]})) == 2
+    os._exit(0)
+code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+for store, url in zip(stores, urls):
+    store._lock.release()
+    assert len(perform(store, space, {"load": ["a", "b"]})) == 1 + (not url.startswith("memory:"))
+sys.exit(code)
 """
 
 
-def writer(path: str, name: str, turns: int) -> subprocess.Popen[str]:
-    root = str(Path(state.__file__).parents[2])
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
+def process(code: str, *arguments: str) -> subprocess.Popen[str]:
+    package = str(Path(state.__file__).parents[1])
     return subprocess.Popen(
-        [sys.executable, "-c", _WRITER, path, name, str(turns)], stdout=subprocess.PIPE, text=True, env=env
+        [sys.executable, "-c", _STORES + code, package, *arguments], stdout=subprocess.PIPE, text=True
     )
 
 
-def test_two_processes_write_one_conversation(tmp_path: Path):
-    path = f"{tmp_path}/s.db"
-    store = SQLiteStore(path)
-    perform(store, "s", {"save": {"talk": {"parts": []}}})
-    both = [writer(path, name, 40) for name in ("one", "two")]
-    for process in both:
-        process.communicate(timeout=60)
-        assert process.returncode == 0
-    parts = perform(store, "s", {"load": ["talk"]})["talk"]["parts"]
+def writer(url: str, space: str, name: str, turns: int) -> subprocess.Popen[str]:
+    return process(_WRITER, url, space, name, str(turns))
+
+
+@pytest.mark.parametrize("kind", SHARED)
+def test_two_processes_write_one_conversation(kind: str, space: str, request: pytest.FixtureRequest, tmp_path: Path):
+    url = url_of(kind, request, tmp_path)
+    store = state.open_store(url)
+    perform(store, space, {"save": {"talk": {"parts": []}}})
+    running = [writer(url, space, name, 40) for name in ("one", "two")]
+    for one in running:
+        one.communicate(timeout=60)
+        assert one.returncode == 0
+    parts = perform(store, space, {"load": ["talk"]})["talk"]["parts"]
     assert sorted(parts) == sorted(f"{name}-{turn}" for name in ("one", "two") for turn in range(40))
 
 
-def test_a_killed_process_loses_nothing_it_was_told_is_safe(tmp_path: Path):
-    path = f"{tmp_path}/s.db"
-    perform(SQLiteStore(path), "s", {"save": {"talk": {"parts": []}}})
-    process = writer(path, "w", 1_000_000)
-    assert process.stdout is not None
-    told = [process.stdout.readline().strip() for _ in range(25)]
-    process.send_signal(signal.SIGKILL)
-    told += process.communicate(timeout=60)[0].split()
-    store = SQLiteStore(path)
-    found = perform(store, "s", {"load": ["talk", *told]})
+@pytest.mark.parametrize("kind", SHARED)
+def test_a_killed_process_loses_nothing_it_was_told_is_safe(
+    kind: str, space: str, request: pytest.FixtureRequest, tmp_path: Path
+):
+    url = url_of(kind, request, tmp_path)
+    perform(state.open_store(url), space, {"save": {"talk": {"parts": []}}})
+    running = writer(url, space, "w", 1_000_000)
+    assert running.stdout is not None
+    told = [running.stdout.readline().strip() for _ in range(25)]
+    running.send_signal(signal.SIGKILL)
+    told += running.communicate(timeout=60)[0].split()
+    store = state._make(url)
+    found = perform(store, space, {"load": ["talk", *told]})
     assert [key for key in told if key not in found] == []
     assert set(told) <= set(found["talk"]["parts"])
-    perform(store, "s", {"save": {"after": {}}})
+    # and what was not acknowledged is there whole or not at all: never a turn without its record
+    assert perform(store, space, {"load": found["talk"]["parts"]}).keys() == set(found["talk"]["parts"])
+    perform(store, space, {"save": {"after": {}}})
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.parametrize("kinds", [["memory", "sqlite"], ["redis"]])
+def test_a_forked_child_uses_a_store_that_a_thread_of_its_parent_held(
+    kinds: list[str], space: str, request: pytest.FixtureRequest, tmp_path: Path
+):
+    running = process(_FORKER, space, *(url_of(kind, request, tmp_path) for kind in kinds))
+    running.communicate(timeout=60)
+    assert running.returncode == 0
 
 
 def test_urls(tmp_path: Path):
     assert state.open_store("memory://") is state.open_store("memory://")
+    assert isinstance(state.open_store("sqlite:///:memory:"), MemoryStore)
     assert isinstance(state.open_store(f"sqlite:///{tmp_path}/x.db"), SQLiteStore)
-    for wrong in ("file:///x", "nothing", "sqlite:///"):
+    assert [state.in_this_process(url) for url in ("memory://", "sqlite:///:memory:", "sqlite:///a", "redis://h")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    for wrong in ("file:///x", "nothing", "sqlite:///", "sqlite:///x.db?ttl=5", "redis://h/0?ttl=5", "memory://?x=1"):
         with pytest.raises(StateError):
             state.open_store(wrong)
     assert state.namespace(None, "key", "https://a/v1/") == state.namespace(None, "key", "https://a/v1")
