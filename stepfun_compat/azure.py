@@ -15,10 +15,11 @@ from typing_extensions import Self, override
 
 from . import stock
 from .client import AsyncOpenAI, OpenAI, copy_with_signature, signature_with_settings
-from .exchange import Exchange
-from .settings import Settings, host_kind
+from .client import _given as given  # pyright: ignore[reportPrivateUsage]
+from .settings import Settings, deployment_in, host_kind, origin
 
 _AZURE_ONLY = ("azure_endpoint", "azure_deployment", "api_version", "azure_ad_token", "azure_ad_token_provider")
+_AZURE_QUERY = ("api-version", "deployment")
 
 
 class _Plain:
@@ -48,10 +49,21 @@ class _Plain:
     def _prepare_request(self, request: Any) -> Any:
         return self._stock._prepare_request(self, request)
 
-    def _configure_realtime(self, model: str, extra_query: Any) -> Any:
-        del extra_query
-        base: Any = cast("Any", self).base_url
-        return base.copy_with(path=base.path.rstrip("/") + "/realtime"), {"model": model}
+    def _stepfun_realtime(self, model: str, extra_query: Any, api_key: Any) -> tuple[Any, dict[str, str]]:
+        """The URL and the key of a WebSocket connection, which openai asks Azure's clients for."""
+        client: Any = self
+        place: Any = client.websocket_base_url or client._base_url
+        url: Any = type(client._base_url)(str(place))
+        query = {name: value for name, value in dict(extra_query or {}).items() if name not in _AZURE_QUERY}
+        path, _, asked = url.raw_path.partition(b"?")
+        url = url.copy_with(
+            scheme={"http": "ws", "https": "wss"}.get(url.scheme, url.scheme),
+            raw_path=path.rstrip(b"/") + b"/realtime" + (b"?" + asked if asked else b""),
+        ).copy_merge_params({"model": model, **query})
+        headers: dict[str, str] = client.auth_headers
+        if isinstance(api_key, str) and api_key:  # fresh from what provides it
+            headers = {"Authorization": client._stepfun_authorization(f"Bearer {api_key}")}
+        return url, headers
 
     def copy(self, **kwargs: Any) -> Any:
         return self._stock.copy(self, **kwargs)
@@ -65,30 +77,39 @@ class _Plain:
 def _start(client: Any, init: Callable[..., None], kwargs: dict[str, Any], settings: Any, shared: Any) -> None:
     """Read Azure's arguments and variables without complaint, then start as a StepFun client."""
     azure: dict[str, Any] = {name: kwargs.pop(name, None) for name in _AZURE_ONLY}
-    endpoint = azure["azure_endpoint"] or os.environ.get("AZURE_OPENAI_ENDPOINT")
-    base_url = kwargs.get("base_url")
-    if base_url is not None and endpoint is not None and azure["azure_endpoint"] is not None:
+    base_url, endpoint = given(kwargs.get("base_url")), azure["azure_endpoint"]
+    if base_url is not None and endpoint is not None:
         raise ValueError("base_url and azure_endpoint are mutually exclusive")
-    if base_url is None and endpoint is not None and host_kind(str(endpoint)) in ("stepfun", "other"):
-        # an endpoint that is not Azure's is somebody's gateway: only StepFun's is ours to use
-        kwargs["base_url"] = endpoint if host_kind(str(endpoint)) == "stepfun" else None
-    if base_url is not None and "/openai" in str(base_url) and host_kind(str(base_url)) != "stepfun":
-        kwargs["base_url"] = None
-        if azure["azure_deployment"] is None and "/deployments/" in str(base_url):
-            azure["azure_deployment"] = str(base_url).rpartition("/deployments/")[2].partition("/")[0]
-    settings = settings if settings is not None else Settings()
-    if kwargs.get("api_key") != settings.api_key:
-        kwargs["api_key"] = None  # Azure's key, or what provides one: it must not leave for StepFun
+    if base_url is None and endpoint is None:
+        endpoint = os.environ.get("AZURE_OPENAI_ENDPOINT", "").strip() or None
+    place = str(endpoint if base_url is None else base_url or "")
+    found = settings if settings is not None else Settings()
+    ours = _names_stepfun(place, found, settings is not None and base_url is not None)
+    kwargs["base_url"] = place if ours else None  # Azure's, or a gateway in front of it: none of them serves StepFun
+    owner: str | None = None
+    if not ours and shared is None and kwargs.get("api_key") != found.api_key:
+        kwargs["api_key"], owner = None, "Azure"  # its key, or what provides one: it must not leave for StepFun
+    client._stepfun_init(init, kwargs, settings, shared, owner)
+    state = client._stepfun
+    deployment = azure["azure_deployment"] or deployment_in(place)
+    state.azure_key = None if ours and shared is None else client.api_key
+    state.deployment = deployment or True
     client._api_version = azure["api_version"] or os.environ.get("OPENAI_API_VERSION") or ""
     client._azure_ad_token = None
     client._azure_ad_token_provider = None
-    client._azure_deployment = azure["azure_deployment"]
-    client._azure_endpoint = None
-    client._stepfun_init(init, kwargs, settings, shared)
+    client._azure_deployment = deployment
+    client._azure_endpoint = type(client._base_url)(str(endpoint)) if endpoint else None
 
 
-def _name_deployment(client: Any, x: Exchange) -> None:
-    x.notes["deployment"] = client._azure_deployment or True
+def _names_stepfun(place: str, settings: Settings, trusted: bool) -> bool:
+    """Whether an endpoint is StepFun's or the one that is configured for it; `trusted` says that settings were passed
+    beside a base URL, which makes that one a gateway to StepFun."""
+    if not place:
+        return False
+    if host_kind(place) != "other":
+        return host_kind(place) == "stepfun"
+    configured = settings.base_url is not None and origin(settings.base_url) == origin(place)
+    return configured or (trusted and "/openai" not in place)
 
 
 class AzureOpenAI(OpenAI, _Plain, stock.AzureOpenAI):  # pyright: ignore[reportIncompatibleMethodOverride, reportIncompatibleVariableOverride]
@@ -100,9 +121,8 @@ class AzureOpenAI(OpenAI, _Plain, stock.AzureOpenAI):  # pyright: ignore[reportI
         _start(self, partial(stock.OpenAI.__init__, self), kwargs, settings, _stepfun_shared)
 
     @override
-    def _stepfun_equip(self, x: Exchange) -> None:
-        super()._stepfun_equip(x)
-        _name_deployment(self, x)
+    def _configure_realtime(self, model: str, extra_query: Any, *, api_key: Any = None) -> Any:
+        return self._stepfun_realtime(model, extra_query, api_key)
 
     @override
     def copy(self, **kwargs: Any) -> Self:
@@ -120,9 +140,8 @@ class AsyncAzureOpenAI(AsyncOpenAI, _Plain, stock.AsyncAzureOpenAI):  # pyright:
         _start(self, partial(stock.AsyncOpenAI.__init__, self), kwargs, settings, _stepfun_shared)
 
     @override
-    def _stepfun_equip(self, x: Exchange) -> None:
-        super()._stepfun_equip(x)
-        _name_deployment(self, x)
+    async def _configure_realtime(self, model: str, extra_query: Any, *, api_key: Any = None) -> Any:
+        return self._stepfun_realtime(model, extra_query, api_key)
 
     @override
     def copy(self, **kwargs: Any) -> Self:
@@ -132,17 +151,24 @@ class AsyncAzureOpenAI(AsyncOpenAI, _Plain, stock.AsyncAzureOpenAI):  # pyright:
 
 
 def _copy(client: Any, base: Callable[..., Any], kwargs: dict[str, Any]) -> Any:
-    """openai's Azure `copy` arguments, with the deployment kept."""
+    """openai's Azure `copy` arguments, with the deployment kept; a base URL of Azure's names another deployment."""
     extra = dict(kwargs.pop("_extra_kwargs", None) or {})
     for name in _AZURE_ONLY:
         value = kwargs.pop(name, None)
         if value is not None:
             extra[name] = value
+    endpoint = extra.pop("azure_endpoint", None) or client._azure_endpoint
+    base_url = given(kwargs.get("base_url"))
+    if base_url is not None and host_kind(str(base_url)) == "azure":
+        del kwargs["base_url"]
+        endpoint = base_url
+        extra.setdefault("azure_deployment", deployment_in(str(base_url)))
     extra.setdefault("azure_deployment", client._azure_deployment)
     extra.setdefault("api_version", client._api_version or None)
-    if client._stepfun.settings.api_key is None:
-        kwargs.setdefault("settings", client._stepfun.settings.replace(api_key=client.api_key))
-    return base(_extra_kwargs=extra, **kwargs)
+    copied = base(_extra_kwargs=extra, **kwargs)
+    copied._stepfun.deployment = copied._azure_deployment or True
+    copied._azure_endpoint = type(client._base_url)(str(endpoint)) if endpoint else None
+    return copied
 
 
 for _ours, _theirs in ((AzureOpenAI, stock.AzureOpenAI), (AsyncAzureOpenAI, stock.AsyncAzureOpenAI)):

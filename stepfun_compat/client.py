@@ -9,6 +9,7 @@ import contextlib
 import functools
 import inspect
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -49,7 +50,7 @@ _KEY_WITH_EACH_REQUEST = "stepfun-key-comes-with-each-request"  # for SDKs befor
 _CUT_AFTER = 590.0  # seconds: StepFun cuts a request at ten minutes with 503 (api 9.1)
 
 # Credentials and places that only mean something at OpenAI; never read from the environment for a client of ours.
-_OPENAI_HEADERS = ("openai-organization", "openai-project")
+_OPENAI_HEADERS = ("openai-organization", "openai-project", "api-key", "ocp-apim-subscription-key")
 _OPENAI_ONLY = ("admin_api_key", "workload_identity", "data_residency")
 
 
@@ -62,6 +63,10 @@ class _ClientState:
         self.shared = shared
         self.explicit_settings = explicit_settings
         self.key_provider: Callable[[], Any] | None = None
+        self.azure_key: str | None = None
+        """The one key a client configured for Azure sends: any other that turns up is Azure's. None for other clients."""
+        self.deployment: str | bool = False
+        """The Azure deployment the client was made for, True where the calls name it, False for other clients."""
         self.fallback: Mapping[str, Any] = {}
         self._seen: Any = None
         self._ours = target.ours
@@ -120,7 +125,12 @@ class StepfunMixin:
     # ------------------------------------------------------------ construction
 
     def _stepfun_init(
-        self, start: Callable[..., None], kwargs: dict[str, Any], settings: Settings | None, shared: Shared | None
+        self,
+        start: Callable[..., None],
+        kwargs: dict[str, Any],
+        settings: Settings | None,
+        shared: Shared | None,
+        owner: str | None = None,
     ) -> None:
         """Resolve key and host, start openai's client with both explicit, and drop what it took from `OPENAI_*`."""
         explicit = settings is not None
@@ -152,7 +162,14 @@ class StepfunMixin:
         socket = kwargs.get("websocket_base_url")
         if socket is not None and settings_module.host_kind(str(socket)) in ("openai", "azure"):
             kwargs["websocket_base_url"] = None
-        kwargs["api_key"] = self._stepfun_key(given_key, target)
+        place = str(base_url or os.environ.get("OPENAI_BASE_URL", ""))
+        azure = settings_module.host_kind(place) == "azure"
+        if azure and given_key is not None and given_key != settings.api_key:
+            given_key, owner = None, "Azure"
+        kwargs["api_key"] = self._stepfun_key(given_key, target, owner)
+        if azure:
+            self._stepfun.azure_key = kwargs["api_key"]
+            self._stepfun.deployment = settings_module.deployment_in(place) or True
         start(**kwargs)
         if kwargs.get("organization") is None:
             self.organization = None
@@ -165,8 +182,9 @@ class StepfunMixin:
         headers = kwargs.get("default_headers")
         self._custom_headers: Any = headers if headers is not None else {}
 
-    def _stepfun_key(self, given: Any, target: Target) -> Any:
-        """The key to start with: what the caller gave unless it is OpenAI's, else what is configured."""
+    def _stepfun_key(self, given: Any, target: Target, owner: str | None = None) -> Any:
+        """The key to start with: what the caller gave unless it is OpenAI's, else what is configured. `owner` is whose
+        the caller's key was where it has been set aside already."""
         state = self._stepfun
         if callable(given):
             state.key_provider = given
@@ -179,7 +197,7 @@ class StepfunMixin:
             return given
         key = settings_module.stepfun_key(state.settings, target.named)
         if key is None:
-            raise settings_module.missing_key(refused)
+            raise settings_module.missing_key("OpenAI" if refused else owner)
         if refused:
             log.info("the key that was given is OpenAI's; the StepFun key is used instead")
         return key
@@ -192,6 +210,8 @@ class StepfunMixin:
         """
         state = self._stepfun
         base_url, key = _given(kwargs.get("base_url")), kwargs.get("api_key")
+        if state.azure_key is not None and base_url is None:
+            key = kwargs["api_key"] = None  # Azure's, as at construction
         if base_url is not None and key is None:
             url = str(base_url)
             kind = settings_module.host_kind(url)
@@ -214,6 +234,8 @@ class StepfunMixin:
         copied: Self = cast("Any", super()).copy(_extra_kwargs=extra, **kwargs)
         if stays and base_url is None:
             copied._stepfun.target = state.target  # the SDK hands the URL on as if the caller had written it
+            copied._stepfun.azure_key = state.azure_key
+            copied._stepfun.deployment = state.deployment
         copied._stepfun.explicit_settings = state.explicit_settings or settings is not None
         if state.key_provider is not None and key is None and copied._stepfun.target.ours:
             copied._stepfun.key_provider = state.key_provider
@@ -313,14 +335,17 @@ class StepfunMixin:
             for name, value in list(headers.items()):
                 if name.lower() == "authorization":
                     headers[name] = self._stepfun_authorization(str(value))
-                elif isinstance(value, str) and settings_module.looks_like_openai_key(value):
+                elif name.lower() in _OPENAI_HEADERS or (
+                    isinstance(value, str) and settings_module.looks_like_openai_key(value)
+                ):
                     del headers[name]
         model = kwargs.get("model")
         if isinstance(model, str):
             x = Exchange("realtime", state.settings, catalog_for(self._stepfun.settings))
-            kwargs = {**kwargs, "model": resolve_model(x, model)}
+            x.notes["deployment"] = state.deployment
+            kwargs = {**kwargs, "model": resolve_model(x, model, default=x.catalog.default_realtime)}
             report(x)
-        return {**kwargs, "extra_headers": headers} if headers else kwargs
+        return {**kwargs, "extra_headers": headers} if "extra_headers" in kwargs else kwargs
 
     def _stepfun_no_socket(self, name: str) -> None:
         """Refuse a WebSocket StepFun does not offer; a client of another vendor's host goes on as stock.
@@ -351,11 +376,13 @@ class StepfunMixin:
         if not key:  # a bare key, without a scheme
             scheme, key = "Bearer", scheme
         state = self._stepfun
+        if state.azure_key is not None:
+            return value if key.strip() == state.azure_key else f"Bearer {state.azure_key}"
         if not key or not settings_module.is_openai_key(key.strip(), state.settings, state.target.named):
             return value
         own = settings_module.stepfun_key(state.settings, state.target.named)
         if own is None:
-            raise settings_module.missing_key(True)
+            raise settings_module.missing_key("OpenAI")
         return f"{scheme} {own}"
 
     def _stepfun_gate(self, request: Any) -> None:
@@ -374,6 +401,8 @@ class StepfunMixin:
             for name, text in list(headers.items()):
                 if name != "authorization" and settings_module.looks_like_openai_key(text.partition(" ")[2] or text):
                     del headers[name]
+            if b"api-version" in request.url.query:
+                request.url = request.url.copy_remove_param("api-version")  # Azure's
             return
         own = {state.settings.api_key, self.api_key if state.target.ours else None} - {None, ""}
         for name, text in list(headers.items()):
@@ -403,6 +432,8 @@ class StepfunMixin:
     def _stepfun_equip(self, x: Exchange) -> None:
         """Give a new exchange what this client knows beyond its settings."""
         x.notes["base_url"] = str(self._base_url)
+        if self._stepfun.deployment:
+            x.notes["deployment"] = self._stepfun.deployment
         self._stepfun.shared.equip(x)
 
     def _stepfun_elsewhere(self, options: Any) -> Any:

@@ -111,9 +111,15 @@ def _omit() -> type:
 
 
 def explain_call(
-    endpoint: str, kwargs: Mapping[str, Any], settings: Settings, *, base_url: str | None = None
+    endpoint: str,
+    kwargs: Mapping[str, Any],
+    settings: Settings,
+    *,
+    base_url: str | None = None,
+    deployment: str | bool = False,
 ) -> Explanation:
-    """Translate a call's arguments and tell the result. `endpoint` is a resource's dotted name, or `METHOD /path`.
+    """Translate a call's arguments and tell the result. `endpoint` is a resource's dotted name, or `METHOD /path`;
+    `deployment` is the Azure deployment of the client, True where the call names it.
 
     Raises:
         ValueError: the endpoint is not known.
@@ -135,7 +141,7 @@ def explain_call(
     body.pop("timeout", None)
     url = base_url or resolve_target(None, settings, explicit_settings=True, api_key=None).base_url
     found = table.find(method, path)
-    x = Exchange(endpoint, settings, catalog_for(settings), notes={"explained": True})
+    x = Exchange(endpoint, settings, catalog_for(settings), notes={"explained": True, "deployment": deployment})
     request = Request(method, path, query, extra_headers, body or None)
     refusal: str | None = None
     requests = 1

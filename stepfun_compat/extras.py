@@ -67,7 +67,9 @@ class Extras:
         """What a call would send, and what was changed about it, without sending anything."""
         from .explanation import explain_call
 
-        return explain_call(endpoint, kwargs, self.settings, base_url=str(self._client._base_url))
+        client = self._client
+        deployment = client._stepfun.deployment
+        return explain_call(endpoint, kwargs, self.settings, base_url=str(client._base_url), deployment=deployment)
 
     def count_tokens(self, messages: Any, *, model: str = "step-3.7-flash") -> Any:
         """Tokens of a conversation as StepFun counts them (`POST /token/count`, api 7): an int, or an awaitable of one.

@@ -69,7 +69,7 @@ def client() -> Any:
     target = resolve_target(None, settings, explicit_settings=True, api_key=None)
     key = stepfun_key(settings, target.named)
     if key is None:
-        raise missing_key(False)
+        raise missing_key()
     made: Any = stock.OpenAI(api_key=key, base_url=target.base_url, max_retries=1, timeout=120, default_headers={})
     made.organization = made.project = None
     made._custom_headers = {}  # OPENAI_CUSTOM_HEADERS are meant for OpenAI

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from .catalog import Model
 
 
+# Azure serves these under the deployment in the URL, whatever the call names; other endpoints go by the call
+_BY_PATH = ("chat.", "completions", "embeddings", "audio.", "images.")
+
+
 @lru_cache(maxsize=32)
 def _compiled(aliases: tuple[tuple[str, str], ...]) -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple((glob_pattern(name), target) for name, target in aliases)
@@ -33,12 +37,23 @@ def _row(x: Exchange, model_id: str) -> Model | None:
     return x.catalog.model(model_id)
 
 
-def resolve_model(x: Exchange, name: str | None, needs: frozenset[str] = frozenset()) -> str | None:
+def _says_something(x: Exchange, name: str) -> bool:
+    """Whether a name stands for a model by itself: to the user, to StepFun, or as a name of OpenAI's."""
+    known = name in x.catalog.models or name in x.catalog.retired or x.catalog.alias(name) is not None
+    return known or user_alias(name, x.settings.model_aliases) is not None
+
+
+def resolve_model(
+    x: Exchange, name: str | None, needs: frozenset[str] = frozenset(), *, default: str | None = None
+) -> str | None:
     """Fill `x.model_id`, `x.model` and `x.alias` for the model the caller named, and return the id to send.
 
     Order: the user's aliases, a StepFun id as it stands, a retired id's replacement, `Settings.model` for OpenAI's
     chat names, the catalog's alias, untouched. `needs` holds the input kinds the request carries beyond text; a name
     that is only an alias moves to a model that takes them, a StepFun model the user named does not.
+
+    On Azure the deployment decides, where its name says something; one that says nothing is `default`, else the chat
+    model of the settings or the catalog.
 
     Raises:
         Refusal: the StepFun model the user named cannot take the input.
@@ -49,6 +64,15 @@ def resolve_model(x: Exchange, name: str | None, needs: frozenset[str] = frozens
         x.model = _row(x, x.model_id) if x.model_id else None
         return x.model_id
     catalog, settings = x.catalog, x.settings
+    deployment = x.notes.get("deployment")
+    if (
+        isinstance(deployment, str)
+        and x.endpoint.startswith(_BY_PATH)
+        and name not in catalog.models
+        and user_alias(name, settings.model_aliases) is None
+        and _says_something(x, deployment)
+    ):
+        name = deployment
     x.alias = catalog.alias(name) if name not in catalog.models else None
     target, why, chosen_by_name = name, "", False
     own = user_alias(name, settings.model_aliases)
@@ -64,8 +88,11 @@ def resolve_model(x: Exchange, name: str | None, needs: frozenset[str] = frozens
             target, why = settings.model, f"model from {settings.source('model')}"
         else:
             target, why = x.alias.model, x.alias.why or "catalog alias"
-    elif x.notes.get("deployment"):  # an Azure deployment's name says nothing about the model behind it
-        target, why = settings.model or catalog.default_chat, "the deployment's model"
+    elif deployment and default is not None:
+        target, why = default, "an Azure deployment"
+    elif deployment:
+        x.alias = catalog.deployment
+        target, why = settings.model or catalog.deployment.model, catalog.deployment.why
     retired = catalog.retired.get(target)  # whoever named it: the caller, an alias or the settings
     if retired is not None:
         x.model_id = retired.replacement

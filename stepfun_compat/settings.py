@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, cast
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from typing_extensions import override
 
@@ -625,7 +625,14 @@ HostKind = Literal["stepfun", "openai", "azure", "other"]
 _HOSTS: Final[tuple[tuple[HostKind, tuple[str, ...]], ...]] = (
     ("stepfun", ("stepfun.com", "stepfun.ai")),
     ("openai", ("openai.com",)),
-    ("azure", ("openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com", "azure-api.net")),
+    (
+        "azure",
+        (
+            *("openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com", "azure-api.net"),
+            *("openai.azure.us", "cognitiveservices.azure.us", "services.ai.azure.us", "azure-api.us"),
+            *("openai.azure.cn", "cognitiveservices.azure.cn", "azure-api.cn"),
+        ),
+    ),
 )
 _TAIL = re.compile(
     r"(/v1|/messages|/chat/completions|/chat|/completions|/responses|/models|/embeddings|/realtime|/images/generations"
@@ -659,6 +666,12 @@ def host_kind(url: str) -> HostKind:
         if any(host == domain or host.endswith("." + domain) for domain in domains):
             return kind
     return "other"
+
+
+def deployment_in(url: str) -> str | None:
+    """The deployment an Azure URL names: `…/openai/deployments/NAME/…`."""
+    path = (parts.path if (parts := _split(url)) is not None else "").partition("/deployments/")[2]
+    return unquote(path.partition("/")[0]) or None
 
 
 @lru_cache(maxsize=256)
@@ -785,11 +798,11 @@ def stepfun_key(settings: Settings, base_url: str | None = None) -> str | None:
     return None
 
 
-def missing_key(had_openai_key: bool) -> KeyRefusedError:
-    """The error for a client without a key to send to StepFun."""
+def missing_key(whose: str | None = None) -> KeyRefusedError:
+    """The error for a client without a key to send to StepFun; `whose` names the owner of the one that was given."""
     why = (
-        "The key that was given is OpenAI's and is never sent to StepFun, and there is no StepFun key to use instead."
-        if had_openai_key
+        f"The key that was given is {whose}'s and is never sent to StepFun, and there is no StepFun key to use instead."
+        if whose
         else "The api_key client option must be set, either by passing api_key to the client "
         "or by setting the STEPFUN_API_KEY environment variable."
     )

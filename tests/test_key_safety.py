@@ -302,7 +302,8 @@ def test_the_configured_host_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "url", ["https://api.openai.com/v1", "https://eu.api.openai.com/v1", "https://x.openai.azure.com/"]
 )
-def test_openais_and_azures_hosts_are_replaced(url: str) -> None:
+def test_openais_and_azures_hosts_are_replaced(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", KEY)
     assert str(OpenAI(api_key="k", base_url=url).base_url) == "https://api.stepfun.ai/v1/"
 
 

@@ -19,7 +19,7 @@ DEFAULT_AUDIO_CHAT: Final = "step-audio-2"
 DEFAULT_TTS: Final = "stepaudio-2.5-tts"
 DEFAULT_ASR: Final = "stepaudio-2.5-asr"
 DEFAULT_IMAGE: Final = "step-image-edit-2"
-
+DEFAULT_REALTIME: Final = "stepaudio-2.5-realtime"
 
 SOURCE: Final = "names: the types of the openai package up to 3.54, with retired and Azure spellings"
 AS_OF: Final = "2026-11"
@@ -45,8 +45,8 @@ ALIASES: Final = (
     _row("gpt-4o*-transcribe*", DEFAULT_ASR, "transcription"),
     _row("gpt-transcribe*", DEFAULT_ASR, "transcription"),
     _row("whisper-*", DEFAULT_ASR, "transcription"),
-    _row("gpt-4o*-realtime*", "stepaudio-2.5-realtime", "realtime"),
-    _row("gpt-realtime*", "stepaudio-2.5-realtime", "realtime"),
+    _row("gpt-4o*-realtime*", DEFAULT_REALTIME, "realtime"),
+    _row("gpt-realtime*", DEFAULT_REALTIME, "realtime"),
     _row("gpt-4o*-audio*", DEFAULT_AUDIO_CHAT, "audio chat"),
     _row("gpt-audio*", DEFAULT_AUDIO_CHAT, "audio chat"),
     _row("dall-e-*", DEFAULT_IMAGE, "images"),
@@ -72,3 +72,9 @@ ALIASES: Final = (
     *_answers_at_once("ft:gpt-4*", "ft:gpt-3.5*", "ft:davinci-002*", "ft:babbage-002*"),
     *_reasons("ft:gpt-5*", "ft:o4*"),
 )
+
+DEPLOYMENT: Final = _row(
+    "*", DEFAULT_CHAT, "an Azure deployment's name does not tell the model behind it", "low", HEADROOM
+)
+"""For deployments that no row above knows. They are taken to have answered at once: a short cap on one that did would
+come back empty without the headroom."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 
-from .aliases import DEFAULT_AUDIO_CHAT, DEFAULT_CHAT
+from .aliases import DEFAULT_AUDIO_CHAT, DEFAULT_CHAT, DEFAULT_REALTIME, DEPLOYMENT
 from .schema import Alias, Model, Parameter, Retired
 
 
@@ -36,6 +36,16 @@ class Catalog:
     def default_chat(self) -> str:
         """The chat model that stands in where nothing else decides."""
         return DEFAULT_CHAT
+
+    @property
+    def default_realtime(self) -> str:
+        """The model of a socket where nothing else decides."""
+        return DEFAULT_REALTIME
+
+    @property
+    def deployment(self) -> Alias:
+        """What an Azure deployment is taken for whose name says nothing."""
+        return DEPLOYMENT
 
     @cached_property
     def preferred_chat(self) -> tuple[Model, ...]:

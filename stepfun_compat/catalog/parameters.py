@@ -15,6 +15,7 @@ from typing import Final
 from .schema import Parameter, ParameterState
 
 _CHAT_PAGE: Final = "chat/chat-completion-create"
+_AZURE: Final = "Azure OpenAI's chat completions; StepFun documents none of them"
 _READ: Final = "2026-06-19"
 """The day of the documentation these rows were read from."""
 
@@ -78,6 +79,11 @@ CHAT_COMPLETIONS: Final = (
     _chat("service_tier", "unknown", "drop"),
     _chat("prompt_cache_retention", "unknown", "drop"),
     _chat("prompt_cache_options", "unknown", "drop"),
+    # Azure's own; its data sources carry keys of Azure's, which must not leave for StepFun
+    _chat("data_sources", "unknown", "drop", meaning=True, source=_AZURE),
+    _chat("dataSources", "unknown", "drop", meaning=True, source=_AZURE),
+    _chat("enhancements", "unknown", "drop", meaning=True, source=_AZURE),
+    _chat("user_security_context", "unknown", "drop", source=_AZURE),
 )
 
 

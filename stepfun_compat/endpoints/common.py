@@ -77,7 +77,7 @@ def kind_of_model(
     if not isinstance(name, str) or not name:
         x.model_id, x.model = default, x.catalog.model(default)
         return default
-    id = resolve_model(x, name) or default
+    id = resolve_model(x, name, default=default) or default
     row = x.model
     if row is not None and (row.kind != kind or (endpoint is not None and endpoint not in row.endpoints)):
         able = [m.id for m in x.catalog.models.values() if m.kind == kind]
