@@ -156,14 +156,14 @@ OTHER_ENDPOINTS: Final = (
         translate="model input instructions tools tool_choice text reasoning max_output_tokens temperature top_p stream "
         "stream_options parallel_tool_calls max_tool_calls include truncation previous_response_id conversation "
         "prompt_cache_key store metadata user safety_identifier service_tier background prompt",
-        drop="top_logprobs context_management moderation personality",
+        drop="top_logprobs context_management moderation personality multi_agent",
         inert="prompt_cache_retention prompt_cache_options",
     ),
     *_rows(
         "responses.input_tokens",
         "token-count",
-        translate="model input instructions",
-        drop="tools previous_response_id conversation personality",
+        translate="model input instructions previous_response_id conversation",
+        drop="tools personality",
         inert="tool_choice parallel_tool_calls reasoning text truncation",
     ),
     *_rows(

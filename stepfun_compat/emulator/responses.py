@@ -266,7 +266,7 @@ class _Writer:
         made: list[Object] = []
         if self.made.reasoning:
             made.append(self._reasoning_item(len(made), None))
-        if self.made.content or not (self.made.calls or self.made.length):
+        if self.made.content or not (self.made.calls or self.status() == "incomplete"):
             made.append(self._message_item(len(made), self._ended()))
         for call in self.made.calls:
             made.append(self._call_item(len(made), call, self._ended()))

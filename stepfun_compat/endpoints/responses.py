@@ -17,6 +17,7 @@ from .responses_input import input_items
 from .responses_native import chat_needed, native_fields, native_response
 from .responses_native_stream import NativeStream
 from .responses_past import recall, refers
+from .responses_replay import AsTold, replayed
 from .responses_request import Asked, chat_fields, new_id
 from .responses_response import built_in_calls, response_of
 from .responses_stream import ResponsesStream
@@ -51,6 +52,8 @@ class Responses(PlainEndpoint):
     def asked(self, request: Request, x: Exchange) -> Asked:
         """The request as it was asked, kept for the way back."""
         fields = given(request)
+        if fields.get("background"):  # made whole first; what is streamed is told afterwards
+            fields.pop("stream", None)
         asked = Asked(fields, items=[_with_id(item) for item in input_items(fields.get("input"))])
         x.notes[_NOTE] = asked
         x.stream = bool(fields.get("stream"))
@@ -93,6 +96,8 @@ class Responses(PlainEndpoint):
     @override
     def transform_stream(self, x: Exchange) -> StreamTransform:
         asked: Asked = x.notes[_NOTE]
+        if asked.fields.get("background"):
+            return AsTold()
         return NativeStream(asked, x) if asked.route == "native" else ResponsesStream(asked, x)
 
     # ------------------------------------------------------------ what came before, and what is kept
@@ -100,7 +105,7 @@ class Responses(PlainEndpoint):
     @override
     def script(self, request: Request, x: Exchange) -> Script | None:
         fields = given(request)
-        if fields.get("stream") and not refers(fields):
+        if fields.get("stream") and not fields.get("background") and not refers(fields):
             return None
         return self._with_past(request, x)
 
@@ -114,7 +119,7 @@ class Responses(PlainEndpoint):
         if keep is not None:
             x.notes["partial"] = reply.body  # should the store be down, the error holds what was paid for
             yield keep
-        return reply
+        return replayed(cast("Dict", reply.body)) if given(request).get("stream") else reply
 
     def _whole(self, request: Request, asked: Asked, x: Exchange) -> Generator[Request, Reply, Reply]:
         with _in_our_words():

@@ -163,7 +163,9 @@ class _Messages:
         elif kind in ("function_call_output", "custom_tool_call_output"):
             self._output(item, f"{where}.output")
         elif kind in _PAST_CALLS:
-            self.x.change("drop", where, kind, None, "StepFun takes back no calls its own tools made", loses=True)
+            # of a search nothing but its words is lost: what it found is in the answer that followed
+            loses = kind != "web_search_call"
+            self.x.change("drop", where, kind, None, "StepFun takes back no calls its own tools made", loses=loses)
         else:
             raise _unsupported(
                 where,

@@ -15,7 +15,7 @@ from .common import Dict, as_dict, as_list
 from .models import on_step_plan
 from .responses_input import messages_of, row_of, rows_of
 from .responses_request import HANDLED, Asked, chat_tools, new_id, refuse_what_nobody_serves, response_format, told
-from .responses_response import finished, frame, message_item, reasoning_item, text_part
+from .responses_response import finished, frame, message_item, reasoning_item, refusal_part, text_part
 
 _SAMPLING: Final = ("temperature", "top_p")
 _ITEMS: Final = frozenset({"message", "function_call", "function_call_output", "reasoning"})
@@ -280,6 +280,9 @@ def native_item(item: Mapping[str, Any], x: Exchange, *, reasoning: str = "", st
     if kind == "message":
         parts: list[Dict] = []
         for part in rows_of(item.get("content")):
+            if row_of(part).get("type") == "refusal":
+                parts.append(refusal_part(str(row_of(part).get("refusal") or "")))
+                continue
             text = str(row_of(part).get("text") or "")
             if wants_json(x):
                 text = strip_fences(text)
@@ -320,5 +323,8 @@ def native_response(data: Json, asked: Asked, x: Exchange) -> Dict:
         raise UnexpectedBody("the answer has no list of output items")
     if isinstance(body.get("created_at"), int) and body["created_at"]:
         asked.created = body["created_at"]
-    output = [native_item(row, x) for entry in as_list(body["output"]) if (row := as_dict(entry)) is not None]
+    rows = [row for entry in as_list(body["output"]) if (row := as_dict(entry)) is not None]
+    if rows and body.get("status") == "incomplete" and not rows[-1].get("status"):
+        rows[-1]["status"] = "incomplete"  # StepFun's reasoning has no status (api 5.2)
+    output = [native_item(row, x) for row in rows]
     return native_final(body, output, asked, x)

@@ -11,7 +11,7 @@ from .common import Dict, as_dict, as_list
 from .responses_input import row_of
 from .responses_native import chat_usage, native_final, native_item, native_usage, wants_json
 from .responses_request import Asked
-from .responses_response import text_part
+from .responses_response import refusal_part, text_part
 from .responses_stream import ERROR_CODES, Events
 
 
@@ -26,6 +26,8 @@ class _Item:
     fences: FenceFilter | None = None
     row: Dict = field(default_factory=lambda: {})
     part: bool = False
+    refusal: bool = False
+    parts: list[Dict] = field(default_factory=lambda: [])
     done: bool = False
 
 
@@ -37,6 +39,7 @@ class NativeStream:
         self._x = x
         self._events = Events(asked, x)
         self._items: dict[int, _Item] = {}
+        self._ended: tuple[int, Dict] | None = None
         self._usage: Json = None
         self._over = False
         self.truncated = False
@@ -52,6 +55,7 @@ class NativeStream:
         kind = str(event.get("type") or ("error" if event.get("error") else ""))
         if self._over:
             return ()
+        self._end_reasoning("incomplete" if kind in ("response.incomplete", "error") else "completed")
         if kind == "error":
             self._fail(as_dict(event.get("error")) or event)
             return self._events.take()
@@ -76,6 +80,7 @@ class NativeStream:
         if not self._over:
             self.truncated = self._over = True
             self._events.begin()
+            self._end_reasoning("incomplete")
             self._close_open()
             self._events.fail("server_error", "StepFun's stream ended before the answer was complete.")
         return self._events.take()
@@ -107,14 +112,12 @@ class NativeStream:
                 continue
             at: Dict = {}
             if item.part:
-                if item.kind == "message":
-                    self._of_item("output_text.done", at, item)
-                else:
-                    self._of_item("reasoning_text.done", at, item)
+                name = "reasoning_text" if item.kind == "reasoning" else "refusal" if item.refusal else "output_text"
+                self._of_item(f"{name}.done", at, item)
                 self._of_item("content_part.done", at, item)
             row = {**item.row, "status": "incomplete"}
             if item.kind == "message":
-                row["content"] = [{"type": "output_text", "text": item.text}] if item.part else []
+                row["content"] = item.parts
             elif item.kind == "function_call":
                 self._of_item("function_call_arguments.done", {"name": row.get("name")}, item)
                 row["arguments"] = item.text
@@ -140,11 +143,12 @@ class NativeStream:
         emit = self._events.emit
         if kind in ("reasoning_part.added", "content_part.added"):
             item.part = True
-            empty = text_part("") if item.kind == "message" else {"type": "reasoning_text", "text": ""}
-            emit("response.content_part.added", **part_at, part=empty)
+            item.refusal = row_of(event.get("part")).get("type") == "refusal"
+            item.text = ""
+            emit("response.content_part.added", **part_at, part=_whole(item))
         elif kind in ("reasoning_part.done", "content_part.done"):
-            whole = text_part(item.text) if item.kind == "message" else {"type": "reasoning_text", "text": item.text}
-            emit("response.content_part.done", **part_at, part=whole)
+            item.parts.append(_whole(item))
+            emit("response.content_part.done", **part_at, part=item.parts[-1])
         elif kind == "reasoning_text.delta":
             item.text += str(event.get("delta") or "")
             emit("response.reasoning_text.delta", **part_at, delta=event.get("delta") or "")
@@ -157,6 +161,11 @@ class NativeStream:
             if item.fences is not None:
                 self._say(item, part_at, item.fences.close())
             emit("response.output_text.done", **part_at, text=item.text, logprobs=[])
+        elif kind == "refusal.delta":
+            item.text += str(event.get("delta") or "")
+            emit("response.refusal.delta", **part_at, delta=event.get("delta") or "")
+        elif kind == "refusal.done":
+            emit("response.refusal.done", **part_at, refusal=item.text)
         elif kind == "function_call_arguments.delta":
             item.text += str(event.get("delta") or "")
             emit("response.function_call_arguments.delta", **at, delta=event.get("delta") or "")
@@ -166,13 +175,31 @@ class NativeStream:
         elif kind == "output_item.done":
             item.done = True
             row = row_of(event.get("item"))
-            done = native_item({**row, "id": item.id}, self._x, reasoning=item.text if item.kind == "reasoning" else "")
-            self._events.done(item.place, done)
+            thought = "".join(part["text"] for part in item.parts) if item.kind == "reasoning" else ""
+            done = native_item({**row, "id": item.id}, self._x, reasoning=thought)
+            if item.kind == "reasoning" and not row.get("status"):
+                self._ended = (item.place, done)
+            else:
+                self._events.done(item.place, done)
+
+    def _end_reasoning(self, status: str) -> None:
+        """Tell the end of a reasoning item: StepFun's has no status (api 5.2), and only what follows says whether the
+        answer was cut there."""
+        if self._ended is not None:
+            place, done = self._ended
+            self._ended = None
+            self._events.done(place, {**done, "status": status})
 
     def _say(self, item: _Item, at: Dict, text: str) -> None:
         if text:
             item.text += text
             self._events.emit("response.output_text.delta", **at, delta=text, logprobs=[])
+
+
+def _whole(item: _Item) -> Dict:
+    if item.kind == "reasoning":
+        return {"type": "reasoning_text", "text": item.text}
+    return refusal_part(item.text) if item.refusal else text_part(item.text)
 
 
 def _index(event: Dict) -> int:

@@ -98,13 +98,12 @@ def refuse_what_nobody_serves(fields: Mapping[str, Any]) -> None:
     """What no route carries.
 
     Raises:
-        Refusal: the request asks for a background run or a prompt kept at OpenAI.
+        Refusal: the request asks for a prompt kept at OpenAI, or contradicts itself.
     """
-    if fields.get("background"):
+    if fields.get("background") and fields.get("store") is False:
         raise Refusal(
-            "background=True is not available: StepFun answers while the connection is open, for up to ten minutes. "
-            "Leave background out; run the call in a thread or task of your own if it must not block.",
-            code="unsupported_parameter",
+            "background=True needs store: an answer that is not kept cannot be asked for later. Leave one of them out.",
+            code="invalid_value",
             param="background",
         )
     if fields.get("prompt") is not None:
@@ -253,6 +252,8 @@ def told(fields: Mapping[str, Any], x: Exchange) -> None:
         if name not in _INCLUDED_ANYWAY:
             lost = str(name).endswith("logprobs")
             x.change("drop", "include", name, None, "StepFun's answers hold no such part", loses=lost)
+    if fields.get("background"):
+        x.change("reshape", "background", True, None, "the answer is made while the call waits, and kept for later")
     if fields.get("truncation") == "auto":
         x.change("drop", "truncation", "auto", None, "StepFun shortens no input: one that is too long is refused")
     if fields.get("max_tool_calls") is not None:

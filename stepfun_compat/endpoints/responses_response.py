@@ -57,7 +57,7 @@ def frame(asked: Asked, x: Exchange, *, model: Json = None) -> Dict:
         "object": "response",
         "created_at": asked.created,
         "status": "in_progress",
-        "background": False,
+        "background": bool(fields.get("background")),
         "completed_at": None,
         "error": None,
         "incomplete_details": None,
@@ -71,7 +71,7 @@ def frame(asked: Asked, x: Exchange, *, model: Json = None) -> Dict:
         "prompt_cache_key": fields.get("prompt_cache_key"),
         "reasoning": {
             "effort": effort or row_of(sent.get("reasoning")).get("effort"),
-            "summary": None,
+            "summary": reasoning.get("summary") or reasoning.get("generate_summary"),
         },
         "safety_identifier": fields.get("safety_identifier"),
         "service_tier": "default",
@@ -131,6 +131,11 @@ def reasoning_item(id: str, text: str, status: str = "completed") -> Dict:
 def text_part(text: str, annotations: Sequence[Dict] = ()) -> Dict:
     """One part of an answer's text."""
     return {"type": "output_text", "text": text, "annotations": list(annotations), "logprobs": []}
+
+
+def refusal_part(text: str) -> Dict:
+    """An answer's refusal to answer."""
+    return {"type": "refusal", "refusal": text}
 
 
 def message_item(id: str, content: Sequence[Dict], status: str = "completed") -> Dict:
@@ -212,9 +217,11 @@ def response_of(chat: Dict, asked: Asked, x: Exchange) -> Dict:
     if isinstance(reasoning, str) and reasoning:
         only = cut and not content and not calls
         output.append(reasoning_item(new_id("rs"), reasoning, "incomplete" if only else "completed"))
-    if content or not (calls or cut):
+    if content or not (calls or cut or message.get("refusal")):
         part = text_part(content if isinstance(content, str) else "", annotations_of(message.get("annotations")))
         output.append(message_item(new_id("msg"), [part], "incomplete" if cut and not calls else "completed"))
+    elif message.get("refusal"):
+        output.append(message_item(new_id("msg"), [refusal_part(str(message["refusal"]))]))
     for position, entry in enumerate(calls):
         call = row_of(entry)
         last = cut and position == len(calls) - 1

@@ -7,8 +7,9 @@ from collections.abc import Generator
 from typing_extensions import override
 
 from ..exchange import Exchange, Refusal
-from .base import PlainEndpoint, Reply, Request, Script
+from .base import PlainEndpoint, Reply, Request, Script, StreamTransform
 from .common import Dict, as_list, segment
+from .responses_replay import AsTold, replayed
 from .state import history, item_key, listed, load, not_found, operation, records, turns_of
 
 Loading = Generator[Request, Reply, Dict]
@@ -34,14 +35,14 @@ class Retrieve(PlainEndpoint):
 
     @override
     def script(self, request: Request, x: Exchange) -> Script:
-        if str(request.query.get("stream", "")).lower() == "true":
-            raise Refusal(
-                "stream=True replays background responses, which StepFun does not run. Retrieve without stream.",
-                code="unsupported_parameter",
-                param="stream",
-            )
         record = yield from stored(segment(request, 1), x)
+        if str(request.query.get("stream", "")).lower() == "true":
+            return replayed(record["response"], request.query.get("starting_after"))
         return Reply(record["response"])
+
+    @override
+    def transform_stream(self, x: Exchange) -> StreamTransform:
+        return AsTold()
 
 
 class Delete(PlainEndpoint):
@@ -59,17 +60,20 @@ class Delete(PlainEndpoint):
 
 
 class Cancel(PlainEndpoint):
-    """`POST /responses/{id}/cancel`: only background responses can be cancelled, and there are none."""
+    """`POST /responses/{id}/cancel`: what is kept is finished. Cancelling that changes nothing where it was made in the
+    background, and is an error elsewhere, as at OpenAI."""
 
     name = "responses.cancel"
 
     @override
     def script(self, request: Request, x: Exchange) -> Script:
         id = segment(request, 1)
-        yield from stored(id, x)
+        record = yield from stored(id, x)
+        if record["response"].get("background"):
+            return Reply(record["response"])
         raise Refusal(
-            f"Cannot cancel {id}: it is finished, and StepFun runs no responses in the background. To stop one that is "
-            "being made, close its stream.",
+            f"Cannot cancel {id}: it was not made with background=True, and it is finished. To stop one that is being "
+            "made, close its stream.",
             code="invalid_request",
             param="response_id",
         )

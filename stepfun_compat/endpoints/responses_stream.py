@@ -21,6 +21,7 @@ from .responses_response import (
     frame,
     message_item,
     reasoning_item,
+    refusal_part,
     search_item,
     text_part,
     usage_of,
@@ -98,6 +99,7 @@ class _Text:
     place: int
     text: str = ""
     annotations: list[Dict] = field(default_factory=lambda: [])
+    refusal: bool = False
 
 
 @dataclass
@@ -198,6 +200,8 @@ class ResponsesStream:
                 self._think(str(delta["reasoning_content"]))
             if delta.get("content"):
                 self._say(str(delta["content"]))
+            if delta.get("refusal"):
+                self._refuse(str(delta["refusal"]))
             for call in as_list(delta.get("tool_calls")):
                 self._call(as_dict(call) or {})
             found = annotations_of(delta.get("annotations"))
@@ -242,6 +246,17 @@ class ResponsesStream:
         state.text += text
         self._events.emit("response.output_text.delta", **_at(state), delta=text, logprobs=[])
 
+    def _refuse(self, text: str) -> None:
+        if self._message is not None and not self._message.refusal:
+            self._close_message("completed")
+        if self._message is None:
+            self._close_reasoning("completed")
+            id = new_id("msg")
+            self._message = _Text(id, self._events.add(message_item(id, (), "in_progress")), refusal=True)
+            self._events.emit("response.content_part.added", **_at(self._message), part=refusal_part(""))
+        self._message.text += text
+        self._events.emit("response.refusal.delta", **_at(self._message), delta=text)
+
     def _annotate(self, found: Sequence[Dict]) -> None:
         state = self._open_message()
         for annotation in found:
@@ -255,8 +270,12 @@ class ResponsesStream:
         state, self._message = self._message, None
         if state is None:
             return
-        part = text_part(state.text, state.annotations)
-        self._events.emit("response.output_text.done", **_at(state), text=state.text, logprobs=[])
+        if state.refusal:
+            part = refusal_part(state.text)
+            self._events.emit("response.refusal.done", **_at(state), refusal=state.text)
+        else:
+            part = text_part(state.text, state.annotations)
+            self._events.emit("response.output_text.done", **_at(state), text=state.text, logprobs=[])
         self._events.emit("response.content_part.done", **_at(state), part=part)
         self._events.done(state.place, message_item(state.id, [part], status))
 

@@ -2,74 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
-
 from typing_extensions import override
 
 from ..exchange import Exchange, Json, Refusal
-from .base import PlainEndpoint, Request, replace
+from .base import PlainEndpoint, Request, Script, replace
 from .chat_completions import ENDPOINT as CHAT
 from .chat_response import UnexpectedBody
 from .common import Dict, as_dict, drop_by_table, given
-
-
-def _row(value: Json) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
-
-
-def _part(value: Json) -> Json:
-    row = _row(value)
-    kind = row.get("type")
-    if kind in ("input_text", "output_text"):
-        return {"type": "text", "text": row.get("text", "")}
-    if kind == "input_image":
-        image = row.get("image_url")
-        if image is None:
-            raise Refusal(
-                "input holds an input_image without image_url; StepFun takes images by URL, data URL or stepfile://.",
-                code="unsupported_content_type",
-                param="input",
-            )
-        inner: Dict = dict(_row(image)) or {"url": image}
-        if row.get("detail") is not None:
-            inner["detail"] = row["detail"]
-        return {"type": "image_url", "image_url": inner}
-    if kind == "input_video":
-        video = row.get("video_url")
-        return {"type": "video_url", "video_url": dict(_row(video)) or {"url": video}}
-    return value
-
-
-def _content(value: Json) -> Json:
-    return [_part(part) for part in cast("Sequence[Any]", value)] if isinstance(value, list | tuple) else value
-
-
-def input_messages(input: Json, instructions: Json, x: Exchange) -> list[Dict]:
-    """The input of a response as chat messages, for counting."""
-    messages: list[Dict] = []
-    if isinstance(instructions, str) and instructions:
-        messages.append({"role": "system", "content": instructions})
-    if isinstance(input, str):
-        return [*messages, {"role": "user", "content": input}]
-    for item in cast("Sequence[Any]", input if isinstance(input, list | tuple) else ()):
-        row = _row(item)
-        kind = row.get("type", "message")
-        if kind == "message" and row.get("role"):
-            messages.append({"role": row["role"], "content": _content(row.get("content"))})
-        elif kind == "function_call":
-            function = {"name": row.get("name"), "arguments": row.get("arguments")}
-            call = {"id": row.get("call_id"), "type": "function", "function": function}
-            if messages and messages[-1].get("tool_calls"):
-                messages[-1]["tool_calls"].append(call)
-            else:
-                messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
-        elif kind == "function_call_output":
-            output = _content(row.get("output"))
-            messages.append({"role": "tool", "tool_call_id": row.get("call_id"), "content": output})
-        elif kind != "reasoning":  # reasoning is not counted as input: StepFun documents no such item (api 5.1)
-            x.change("drop", "input", str(kind), None, "StepFun's token count takes messages only", loses=True)
-    return messages
+from .responses_input import input_items, messages_of
+from .responses_past import recall, refers
+from .responses_request import Asked
 
 
 class InputTokens(PlainEndpoint):
@@ -78,15 +20,30 @@ class InputTokens(PlainEndpoint):
     name = "responses.input_tokens"
 
     @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        return self._with_past(request, x) if refers(given(request)) else None
+
+    def _with_past(self, request: Request, x: Exchange) -> Script:
+        asked = _asked(request)
+        yield from recall(asked, x)
+        return self._count(request, asked, x)
+
+    @override
     def transform_request(self, request: Request, x: Exchange) -> Request:
-        fields = given(request)
-        wire: Dict = {}
-        drop_by_table(fields, wire, x, self.name, ("model", "input", "instructions"))
-        messages = input_messages(fields.get("input"), fields.get("instructions"), x)
-        if not messages:
+        return self._count(request, _asked(request), x)
+
+    def _count(self, request: Request, asked: Asked, x: Exchange) -> Request:
+        fields, wire = asked.fields, Dict()
+        drop_by_table(
+            fields, wire, x, self.name, ("model", "input", "instructions", "previous_response_id", "conversation")
+        )
+        # reasoning is not counted as input: StepFun documents no such item (api 5.1)
+        items = [item for item in (*asked.history, *asked.items) if item["type"] != "reasoning"]
+        if not items:
             raise Refusal(
                 "input is missing: it takes text or a list of items.", code="missing_parameter", param="input"
             )
+        messages = messages_of(items, fields.get("instructions"), x)
         chat = CHAT.transform_request(
             Request("POST", "/chat/completions", json={"model": fields.get("model"), "messages": messages}), x
         )
@@ -100,6 +57,11 @@ class InputTokens(PlainEndpoint):
         if not isinstance(total, int):
             raise UnexpectedBody("the answer has no count of tokens")
         return {"object": "response.input_tokens", "input_tokens": total}
+
+
+def _asked(request: Request) -> Asked:
+    fields = given(request)
+    return Asked(fields, items=input_items(fields.get("input")))
 
 
 ENDPOINT = InputTokens()

@@ -175,7 +175,7 @@ def test_a_picture_a_tool_returned_follows_its_text():
 @pytest.mark.parametrize(
     ("body", "word", "param"),
     [
-        ({"background": True}, "background", "background"),
+        ({"background": True, "store": False}, "store", "background"),
         ({"prompt": {"id": "p"}}, "template", "prompt"),
         ({"tools": [{"type": "file_search", "vector_store_ids": ["v"]}]}, "retrieval", "tools[0]"),
         ({"tools": [{"type": "code_interpreter"}]}, "sandbox", "tools[0]"),

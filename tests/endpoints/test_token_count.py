@@ -54,18 +54,18 @@ def test_items_become_messages():
 
 def test_what_is_not_counted_is_told():
     x = exchange(ENDPOINT)
-    body = {"model": "gpt-4o", "input": [{"role": "user", "content": "a"}, {"type": "item_reference", "id": "m"}], "tools": [{"type": "function"}], "truncation": "auto"}  # fmt: skip
+    body = {"model": "gpt-4o", "input": [{"role": "user", "content": "a"}, {"type": "mcp_call", "id": "m"}], "tools": [{"type": "function"}], "truncation": "auto"}  # fmt: skip
     sent = ENDPOINT.transform_request(Request("POST", "/responses/input_tokens", json=body), x)
     assert sent.json == {"model": "step-3.7-flash", "messages": [{"role": "user", "content": "a"}]}
-    assert sorted(lost(x)) == ["input", "tools"]
+    assert sorted(lost(x)) == ["input[1]", "tools"]
 
 
 @pytest.mark.parametrize(
     ("body", "words"),
     [
         ({"model": "gpt-4o"}, "input is missing"),
-        ({"model": "gpt-4o", "input": [{"role": "user", "content": [{"type": "input_file", "file_id": "f"}]}]}, "file part"),
-        ({"model": "gpt-4o", "input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]}, "without image_url"),
+        ({"model": "gpt-4o", "input": [{"role": "user", "content": [{"type": "input_file", "file_id": "f"}]}]}, "files.create"),
+        ({"model": "gpt-4o", "input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "without image_url"),
         ({"model": "step-3.5-flash", "input": [{"role": "user", "content": [{"type": "input_image", "image_url": "u"}]}]}, "image input"),
     ],
 )  # fmt: skip
