@@ -147,7 +147,7 @@ class StepfunMixin:
         if not target.ours:
             if given_key is None and base_url is not None and settings.api_key and not _openai_key_in_env():
                 raise errors.KeyRefusedError(
-                    f"base_url={str(base_url)!r} is another vendor's host, which never gets the StepFun key: pass that "
+                    f"base_url={settings_module.without_userinfo(str(base_url))!r} is another vendor's host, which never gets the StepFun key: pass that "
                     "vendor's api_key. If it is a gateway to StepFun, set STEPFUN_BASE_URL or pass settings=Settings()."
                 )
             start(**kwargs)
@@ -222,7 +222,7 @@ class StepfunMixin:
             )
             if leaves:
                 raise errors.KeyRefusedError(
-                    f"with_options(base_url={url!r}) would send this client's key to another host. "
+                    f"with_options(base_url={settings_module.without_userinfo(url)!r}) would send this client's key to another host. "
                     "Pass the api_key of that host as well, or make a client of its own for it."
                 )
         extra = dict(kwargs.pop("_extra_kwargs", None) or {})
@@ -328,7 +328,7 @@ class StepfunMixin:
         own = any(name.lower() == "authorization" for name in headers)
         if not state.trusts(place) and not own:
             raise errors.KeyRefusedError(
-                f"websocket_base_url={place!r} would take this client's key to another host. "
+                f"websocket_base_url={settings_module.without_userinfo(place)!r} would take this client's key to another host. "
                 "Pass that host's Authorization in extra_headers, or leave websocket_base_url out."
             )
         if state.trusts(place):

@@ -14,7 +14,7 @@ from .endpoints import table
 from .endpoints.base import Reply, Request
 from .endpoints.common import STATE
 from .exchange import Change, Exchange, Json, Refusal
-from .settings import Settings, _without_userinfo, looks_like_openai_key, resolve_target
+from .settings import Settings, looks_like_openai_key, resolve_target, without_userinfo
 
 ENDPOINTS: Final[Mapping[str, tuple[str, str]]] = {
     "chat.completions": ("POST", "/chat/completions"),
@@ -169,7 +169,7 @@ def explain_call(
     return Explanation(
         endpoint=x.endpoint,
         method=request.method,
-        url=_without_userinfo(url).rstrip("/") + request.path,
+        url=without_userinfo(url).rstrip("/") + request.path,
         headers=headers,
         body=request.json,
         changes=tuple(x.changes),

@@ -10,7 +10,7 @@ import openai
 
 from . import stock
 from .errors import SettingsError
-from .settings import Settings, host_kind, looks_like_openai_key
+from .settings import Settings, host_kind, looks_like_openai_key, without_userinfo
 
 
 def key_variable(name: str) -> str:
@@ -36,9 +36,13 @@ def _client(name: str, value: Any, settings: Settings, asynchronous: bool) -> An
         if not key and theirs:
             key = os.environ.get("OPENAI_API_KEY", "").strip()
         if not key:
-            raise SettingsError(f"{where} has no key: set {key_variable(name)} to the key of {value}.")
+            raise SettingsError(
+                f"{where} has no key: set {key_variable(name)} to the key of {without_userinfo(value)}."
+            )
         if key == settings.api_key and not looks_like_openai_key(key):
-            raise SettingsError(f"{key_variable(name)} holds the StepFun key, which is never sent to {value}.")
+            raise SettingsError(
+                f"{key_variable(name)} holds the StepFun key, which is never sent to {without_userinfo(value)}."
+            )
         made: Any = (stock.AsyncOpenAI if asynchronous else stock.OpenAI)(api_key=key, base_url=value)
         if not theirs:
             made.organization = made.project = None  # what OPENAI_* says is meant for OpenAI

@@ -1,7 +1,8 @@
 """Module-level use: `openai.api_key = …; openai.chat.completions.create(…)` through a client of ours.
 
 The client follows the module's attributes, as openai's own does: it is made on first use, and made anew, over the
-same connections, when an attribute has changed since.
+same connections, when an attribute has changed since. Which kind of client it is, `api_type` and the environment say
+by openai's own rules.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ import openai
 from openai._utils import LazyProxy
 from typing_extensions import override
 
+from . import stock
+from .azure import AzureOpenAI
+from .client import OpenAI
 from .settings import PLACEHOLDER_KEY
 
 ATTRIBUTES: Final = (
@@ -31,56 +35,71 @@ ATTRIBUTES: Final = (
 )
 AZURE_ATTRIBUTES: Final = ("azure_endpoint", "azure_ad_token", "azure_ad_token_provider", "api_version")
 _AZURE_VARIABLES: Final = ("AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN")
+_NOT_FOR_AZURE: Final = ("project", "webhook_secret")
 _clients: dict[str, tuple[tuple[Any, ...], Any]] = {}
 _lock = threading.RLock()
 
 
+class _ModuleClient(OpenAI):
+    """The client behind a module; programs and tests tell it by openai's name for it."""
+
+
+class _AzureModuleClient(AzureOpenAI):
+    """The same for Azure's variables and arguments."""
+
+
 def load(module: ModuleType) -> Any:
-    """The client behind a module's attributes."""
-    kind = _kind(module)
-    names = [name for name in ATTRIBUTES if name != "webhook_secret" or hasattr(openai, "webhook_secret")]
-    if kind == "azure":
-        names = [name for name in names if name not in ("project", "webhook_secret")] + list(AZURE_ATTRIBUTES)
-    elif kind == "amazon-bedrock":
-        names += ["bedrock_token_provider"]
-    values = (kind, *(getattr(module, name, None) for name in names))
+    """The client behind a module's attributes.
+
+    Raises:
+        openai.OpenAIError: the environment speaks of OpenAI and of Azure at once, and `api_type` does not choose.
+    """
     with _lock:
+        kind = _kind(module)
+        bedrock = getattr(openai, "BedrockOpenAI", None) if kind == "amazon-bedrock" else None
+        if bedrock is not None and module is openai:
+            return stock.load_client()  # another vendor's, whose attributes openai's own client follows
+        names = [name for name in ATTRIBUTES if name != "webhook_secret" or hasattr(openai, "webhook_secret")]
+        if kind == "azure":
+            names = [name for name in names if name not in _NOT_FOR_AZURE] + list(AZURE_ATTRIBUTES)
+        elif bedrock is not None:
+            names += ["bedrock_token_provider"]
+        kwargs = {name: getattr(module, name, None) for name in names}
+        values = (kind, *kwargs.values())
         known = _clients.get(module.__name__)
         if known is not None and known[0] == values:
             return known[1]
-        kwargs = {name: value for name, value in zip(names, values[1:], strict=True) if value is not None}
-        if known is not None and "http_client" not in kwargs:
+        if known is not None and kwargs["http_client"] is None:
             kwargs["http_client"] = known[1]._client
-        if kind == "azure":
-            from .azure import AzureOpenAI
-
-            cls: Any = AzureOpenAI
-        elif kind == "amazon-bedrock" and hasattr(openai, "BedrockOpenAI"):
-            cls = vars(openai)["BedrockOpenAI"]  # another vendor's
-        else:
-            from .client import OpenAI
-
-            cls = OpenAI
+        cls: Any = bedrock or (_AzureModuleClient if kind == "azure" else _ModuleClient)
         client = cls(**kwargs)
         _clients[module.__name__] = (values, client)
         return client
 
 
-def _kind(module: ModuleType) -> str | None:
-    """The module's `api_type`, else Azure where only its credentials are there, as openai's own client decides."""
-    kind: str | None = getattr(module, "api_type", None) or os.environ.get("OPENAI_API_TYPE")
-    if kind is not None:
-        return kind
-    if os.environ.get("OPENAI_API_KEY", PLACEHOLDER_KEY) != PLACEHOLDER_KEY:
-        return None
-    named = any(getattr(module, name, None) for name in AZURE_ATTRIBUTES if name != "api_version")
-    return "azure" if named or any(os.environ.get(name) for name in _AZURE_VARIABLES) else None
+def _kind(module: ModuleType) -> str:
+    """`openai`, `azure` or another of openai's `api_type`s; what is found out is put on the module, as openai does."""
+    kind = getattr(module, "api_type", None) or os.environ.get("OPENAI_API_TYPE")
+    if kind:
+        return str(kind)
+    named = any(getattr(module, name, None) is not None for name in AZURE_ATTRIBUTES if name != "api_version")
+    azure = named or any(os.environ.get(name) for name in _AZURE_VARIABLES)
+    if azure and os.environ.get("OPENAI_API_KEY") not in (None, PLACEHOLDER_KEY):
+        raise openai.OpenAIError(
+            "Ambiguous use of module client; please set `openai.api_type` or the `OPENAI_API_TYPE` environment "
+            "variable to `openai` or `azure`"
+        )
+    kind = "azure" if azure else "openai"
+    module.__dict__["api_type"] = kind
+    return kind
 
 
 def reset(module: ModuleType) -> None:
     """Forget a module's client."""
     with _lock:
         _clients.pop(module.__name__, None)
+        if module is openai:
+            stock.reset_client()
 
 
 def proxy(module: ModuleType, name: str) -> Any:

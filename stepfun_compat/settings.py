@@ -176,9 +176,9 @@ def _base_url(value: Any, source: str) -> str | None:
     text = with_scheme(text)
     parts = _split(text)
     if parts is None or parts.scheme.lower() not in ("http", "https") or not parts.hostname:
-        raise _bad(source, _without_userinfo(text), "a URL that starts with http:// or https://")
+        raise _bad(source, without_userinfo(text), "a URL that starts with http:// or https://")
     if host_kind(text) == "openai":
-        raise _bad(source, _without_userinfo(text), "the URL of StepFun or of a gateway to it, not one of OpenAI's")
+        raise _bad(source, without_userinfo(text), "the URL of StepFun or of a gateway to it, not one of OpenAI's")
     return normalise_base_url(text)
 
 
@@ -505,7 +505,7 @@ class Settings:
             if isinstance(value, Mapping):
                 value = dict(cast("Mapping[str, Any]", value))
             if item.name == "base_url" and value:
-                value = _without_userinfo(str(value))
+                value = without_userinfo(str(value))
             text = "'***'" if SETTINGS[item.name].secret and value else repr(value)
             shown.append(f"{item.name}={text} ({source})")
         return f"Settings({', '.join(shown)})"
@@ -685,11 +685,12 @@ def origin(url: str) -> str:
     return f"{scheme}://{(parts.hostname or '').lower().rstrip('.')}:{port}"
 
 
-def _without_userinfo(url: str) -> str:
+_USERINFO = re.compile(r"^([^/?#]*//)?[^/?#]*@")
+
+
+def without_userinfo(url: str) -> str:
     """A URL fit to be shown: less a user and password, which some gateways take in it."""
-    head, slashes, rest = url.partition("//")
-    place, slash, path = rest.partition("/")
-    return url if "@" not in place else f"{head}{slashes}{place.rpartition('@')[2]}{slash}{path}"
+    return _USERINFO.sub(r"\1", url)
 
 
 def with_scheme(url: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import openai as _openai
 from openai import (
     AsyncAzureOpenAI as AsyncAzureOpenAI,
 )
@@ -20,5 +23,9 @@ from openai import (
 from openai import (
     OpenAI as OpenAI,
 )
+
+# openai's own client behind the module, for an `api_type` that is another vendor's
+load_client: Any = _openai._load_client
+reset_client: Any = _openai._reset_client
 
 __all__ = ["AsyncAzureOpenAI", "AsyncClient", "AsyncOpenAI", "AzureOpenAI", "Client", "OpenAI"]

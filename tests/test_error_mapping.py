@@ -246,6 +246,9 @@ def streamed(*events: str) -> httpx.Response:
     )
 
 
+CONTEXT = "context_length_exceeded"
+
+
 @pytest.mark.anyio
 async def test_errors_inside_a_stream() -> None:
     good = json.dumps(chunk({"role": "assistant", "content": "a"}))
@@ -254,6 +257,13 @@ async def test_errors_inside_a_stream() -> None:
     for event, cls, code in (
         (quota, stepfun_compat.QuotaExceededError, "insufficient_quota"),
         (json.dumps(body("blocked", "censorship_blocked")), openai.BadRequestError, "content_filter"),
+        (json.dumps(body("concurrency reached", "rate_limited")), openai.RateLimitError, "rate_limit_exceeded"),
+        (json.dumps(body("exceeds the max context", "request_params_invalid")), openai.BadRequestError, CONTEXT),
+        (json.dumps(body("no such file", "invalid_request_error")), openai.BadRequestError, None),
+        (json.dumps(body("an image", "model_incompatible")), openai.BadRequestError, "model_incompatible"),
+        (json.dumps(body("broken", "server_error")), openai.InternalServerError, None),
+        (json.dumps(body("broken", "internal_error")), openai.InternalServerError, None),
+        (json.dumps({"error": {"message": "overloaded", "code": "503"}}), openai.InternalServerError, "503"),
         (other, openai.APIError, None),
         ("{not json", openai.APIResponseValidationError, None),
     ):

@@ -195,6 +195,9 @@ def test_with_options_to_another_host_needs_that_hosts_key() -> None:
         with pytest.raises(KeyRefusedError, match="api_key") as caught:
             client.with_options(base_url=url)
         assert KEY not in str(caught.value)
+    with pytest.raises(KeyRefusedError, match=r"'https://elsewhere\.example/v1'") as caught:
+        client.with_options(base_url="https://me:secret@elsewhere.example/v1")
+    assert "secret" not in str(caught.value)
     other = client.with_options(base_url="https://elsewhere.example/v1", api_key="theirs")
     ask(other)
     assert wire.request.headers["authorization"] == "Bearer theirs"
