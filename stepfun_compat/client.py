@@ -20,7 +20,7 @@ import openai
 from openai._compat import cached_property
 from typing_extensions import Self, override
 
-from . import errors
+from . import errors, fast_messages
 from . import settings as settings_module
 from .call import Call
 from .catalog import for_settings as catalog_for
@@ -178,7 +178,11 @@ class StepfunMixin:
         if hasattr(self, "admin_api_key"):
             self.admin_api_key = None
         if "beta" in vars(self):  # SDKs that make their resources at once
-            guard_beta(vars(self)["beta"])
+            made = vars(self)
+            guard_beta(made["beta"], settings.fast_path)
+            if settings.fast_path:
+                fast_messages.shorten_chat(made["chat"])
+                fast_messages.shorten_responses(made["responses"])
         headers = kwargs.get("default_headers")
         self._custom_headers: Any = headers if headers is not None else {}
 
@@ -252,12 +256,21 @@ class StepfunMixin:
             refuse(getattr(realtime, "translations", None), self, "realtime.translations.connect")
             return realtime
 
+    if isinstance(getattr(openai.OpenAI, "chat", None), cached_property):
+
+        @cached_property
+        def chat(self) -> Any:
+            """openai's, whose plain messages skip the SDK's transform."""
+            chat = cast("Any", super()).chat
+            return fast_messages.shorten_chat(chat) if self._stepfun.settings.fast_path else chat
+
     if isinstance(getattr(openai.OpenAI, "responses", None), cached_property):
 
         @cached_property
         def responses(self) -> Any:
-            """openai's, without the socket StepFun does not offer."""
-            return refuse(cast("Any", super()).responses, self, "responses.connect")
+            """openai's, without the socket StepFun does not offer; plain input skips the SDK's transform."""
+            responses = refuse(cast("Any", super()).responses, self, "responses.connect")
+            return fast_messages.shorten_responses(responses) if self._stepfun.settings.fast_path else responses
 
     if isinstance(getattr(openai.OpenAI, "live", None), cached_property):
 
@@ -274,7 +287,7 @@ class StepfunMixin:
         @cached_property
         def beta(self) -> Any:
             """openai's, with the key gate before its connections."""
-            return guard_beta(cast("Any", super()).beta)
+            return guard_beta(cast("Any", super()).beta, self._stepfun.settings.fast_path)
 
     # ------------------------------------------------------------ what we add
 
