@@ -25,4 +25,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    _code = main()
+    if not sys.flags.inspect:  # under -i the interpreter goes on to its prompt
+        sys.exit(_code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, Final
 
@@ -21,12 +22,16 @@ OURS: Final[dict[type, type]] = {
     stock.AsyncAzureOpenAI: AsyncAzureOpenAI,
 }
 
+_THEIRS: Final[dict[type, type]] = {ours: theirs for theirs, ours in OURS.items()}
+
 # Where openai itself keeps these names. `openai._client` the attribute is the cached module client, so the modules are
 # taken from sys.modules. Elsewhere inside openai the classes stay what they are.
 _OPENAI_MODULES: Final = ("openai", "openai._client", "openai.lib.azure")
 
 _lock = threading.RLock()
 _changes: list[tuple[ModuleType, str, Any, Any]] = []
+_ours_before: set[tuple[str, str]] = set()
+"""(module, name) of what was ours before it was patched, and stays so."""
 
 
 def is_patched() -> bool:
@@ -36,7 +41,21 @@ def is_patched() -> bool:
 
 def _rebind(module: ModuleType, name: str, new: Any) -> None:
     _changes.append((module, name, module.__dict__[name], new))
-    setattr(module, name, new)
+    vars(module)[name] = new  # also where a module has its own mind about being assigned to
+
+
+def _classes() -> Iterator[tuple[str, ModuleType, str, type]]:
+    """Every name of a loaded module that is bound to a class, but for ours and the inside of openai's."""
+    for name, module in list(sys.modules.items()):
+        if not isinstance(module, ModuleType):  # pyright: ignore[reportUnnecessaryIsInstance]
+            continue
+        package = name.partition(".")[0]
+        if package == "stepfun_compat" or (package == "openai" and name not in _OPENAI_MODULES):
+            continue
+        for attribute, value in list(vars(module).items()):
+            # type() and not isinstance(): asking a lazy proxy for its class would load what it stands for
+            if issubclass(type(value), type):
+                yield name, module, attribute, value
 
 
 def patch() -> None:
@@ -47,36 +66,55 @@ def patch() -> None:
     with _lock:
         if _changes:
             return
-        for name, module in list(sys.modules.items()):
-            if not isinstance(module, ModuleType):  # pyright: ignore[reportUnnecessaryIsInstance]
-                continue
-            if name.partition(".")[0] == "stepfun_compat":
-                continue
-            if name.partition(".")[0] == "openai" and name not in _OPENAI_MODULES:
-                continue
-            for attribute, value in list(vars(module).items()):
-                # type() and not isinstance(): asking a lazy proxy for its class would load what it stands for
-                ours = OURS.get(value) if issubclass(type(value), type) else None
-                if ours is not None:
-                    _rebind(module, attribute, ours)
+        _ours_before.clear()
+        for name, module, attribute, value in _classes():
+            if value in OURS:
+                _rebind(module, attribute, OURS[value])
+            elif value in _THEIRS:
+                _ours_before.add((name, attribute))
         loader = _module_client_loader()
         for name in ("openai", "openai._module_client"):
             module = sys.modules.get(name)
             if module is not None and "_load_client" in vars(module):
                 _rebind(module, "_load_client", loader)
-        STANDS_FOR.update({ours: theirs for theirs, ours in OURS.items()})
+        STANDS_FOR.update(_THEIRS)
 
 
 def unpatch() -> None:
-    """Put every name back. A name that somebody else has bound since is left alone."""
+    """Put every name back, also in modules that have imported it since. A name that somebody else has bound since is
+    left alone, and so is one that its module imported from this package.
+    """
     with _lock:
+        if not _changes:
+            return
+        rebound = {(id(module), name) for module, name, _, _ in _changes}
+        for name, module, attribute, value in list(_classes()):
+            since = value in _THEIRS and (id(module), attribute) not in rebound
+            if since and (name, attribute) not in _ours_before and not _chosen(module, attribute):
+                vars(module)[attribute] = _THEIRS[value]
         for module, name, old, new in reversed(_changes):
             if vars(module).get(name) is new:
-                setattr(module, name, old)
+                vars(module)[name] = old
         _changes.clear()
         STANDS_FOR.clear()
         if "stepfun_compat.module_client" in sys.modules:
             sys.modules["stepfun_compat.module_client"].reset(openai)
+
+
+def _chosen(module: ModuleType, name: str) -> bool:
+    """Whether a module's own text takes a name from this package: that was not ours to give and is not ours to take."""
+    import inspect
+    import re
+
+    cells: list[str] | None = vars(module).get("In")  # a notebook's text is what was typed
+    try:
+        text = inspect.getsource(module) if cells is None else "\n".join(map(str, cells))
+    except (OSError, TypeError):
+        return False
+    taken = re.findall(r"from\s+stepfun_compat[\w.]*\s+import\s+(\([^)]*\)|[^\n]*)", text)
+    taken += re.findall(rf"\b{re.escape(name)}\s*=\s*stepfun_compat\.[\w.]*\w", text)
+    bound = re.sub(r"\w+\s+as\s+", "", "\n".join(taken))
+    return re.search(rf"\b{re.escape(name)}\b|\*", bound) is not None
 
 
 def _module_client_loader() -> Any:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import Any, NoReturn
+from typing import Any
 
 _PACKAGE = str(Path(__file__).parent.parent)
 
@@ -112,12 +112,20 @@ def _without_us(traceback: TracebackType | None) -> TracebackType | None:
     return traceback
 
 
-def as_python_would(program: Callable[[], None]) -> NoReturn:
-    """Run a program and end the process as python ends: exit codes, tracebacks, an interrupt by its signal."""
+def as_python_would(program: Callable[[], None]) -> None:
+    """Run a program and end the process as python ends: exit codes, tracebacks, an interrupt by its signal.
+
+    Returns only under `-i`, where the interpreter goes on to its prompt, in the program's names.
+    """
     try:
         program()
-    except SystemExit:
-        raise
+    except SystemExit as error:
+        if not sys.flags.inspect:
+            raise
+        import traceback
+
+        traceback.print_exception(SystemExit, error, _without_us(error.__traceback__))
+        return
     except BaseException as error:
         traceback = _without_us(error.__traceback__)
         error = error.with_traceback(traceback)
@@ -125,10 +133,13 @@ def as_python_would(program: Callable[[], None]) -> NoReturn:
         if sys.version_info >= (3, 12):
             sys.last_exc = error
         _show(error)
+        if sys.flags.inspect:
+            return
         if isinstance(error, KeyboardInterrupt):
             _die_of_interrupt()
         raise SystemExit(1) from None
-    raise SystemExit(0)
+    if not sys.flags.inspect:
+        raise SystemExit(0)
 
 
 def _show(error: BaseException) -> None:

@@ -8,12 +8,15 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 USAGE = """\
 usage: stepfun-compat run [options] program.py [arguments...]
        stepfun-compat run [options] -m module [arguments...]
        stepfun-compat run [options] -c code [arguments...]
        stepfun-compat run [options] - [arguments...]        the program comes from standard input
+
+The interpreter's own options (-O, -W error, -X dev, -i, …) go before the program as well.
 
 Runs an unmodified program with openai's names rebound to StepFun's clients.
 
@@ -47,6 +50,26 @@ class Options:
     children: bool = True
     model: str | None = None
     help: bool = field(default=False)
+
+
+def interpreter_options(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """(the interpreter's own options before the program, everything else)."""
+    own: list[str] = []
+    rest = list(argv)
+    position = 0
+    while position < len(rest):
+        word = rest[position]
+        if word in ("-m", "-c", "-", "-h") or not word.startswith("-"):
+            break
+        if word == "--model":
+            position += 2
+        elif word.startswith("--") or not set(word[1:2]) <= set("bBdEiIOPqRsuvxWX"):
+            position += 1
+        else:
+            own.append(rest.pop(position))
+            if word in ("-W", "-X") and position < len(rest):
+                own.append(rest.pop(position))
+    return own, rest
 
 
 def parse(argv: Sequence[str]) -> Options:
@@ -139,8 +162,17 @@ def reach_children(*, legacy: bool = False) -> None:
         os.environ.pop("STEPFUN_COMPAT_LEGACY", None)
 
 
-def main(argv: Sequence[str]) -> int:  # noqa: RET503 - the last line never returns
+def _start_anew(own: Sequence[str], argv: Sequence[str]) -> NoReturn:
+    """The same in an interpreter with other options: it takes them only when it starts."""
+    import subprocess
+
+    flags: list[str] = vars(subprocess)["_args_from_interpreter_flags"]()
+    os.execv(sys.executable, [sys.executable, *flags, *own, "-m", "stepfun_compat", "run", *argv])
+
+
+def main(argv: Sequence[str]) -> int:
     """`stepfun-compat run …`; ends the process as the program does."""
+    own, argv = interpreter_options(argv)
     try:
         options = parse(argv)
     except UsageError as error:
@@ -149,6 +181,8 @@ def main(argv: Sequence[str]) -> int:  # noqa: RET503 - the last line never retu
     if options.help:
         sys.stdout.write(USAGE)
         return 0
+    if own:
+        _start_anew(own, argv)
     from ..errors import SettingsError
 
     try:
@@ -165,3 +199,4 @@ def main(argv: Sequence[str]) -> int:  # noqa: RET503 - the last line never retu
         "stdin": lambda: program.run_stdin(options.arguments),
     }
     program.as_python_would(starts[options.kind])
+    return 0  # under -i

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import abc
+import functools
+import importlib
 import inspect
 import pickle
 import sys
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import httpx
 import openai
+import pydantic
 import pytest
 
 import stepfun_compat
@@ -186,6 +192,177 @@ def test_a_name_somebody_else_has_bound_since_is_left_alone() -> None:
         assert openai.OpenAI is Wrapped
     finally:
         openai.OpenAI = before  # type: ignore[misc]
+
+
+LATER = """
+from openai import OpenAI, AsyncOpenAI as Later
+import openai as whole
+class Mine(OpenAI): pass
+"""
+CHOSEN = """
+from stepfun_compat import (
+    AsyncOpenAI,
+    OpenAI as Ours,
+)
+from openai import OpenAI
+Assigned = stepfun_compat.AzureOpenAI if (stepfun_compat := __import__("stepfun_compat")) else None
+"""
+
+
+def test_names_imported_while_patched_are_put_back_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "imported_later.py").write_text(LATER, encoding="utf-8")
+    (tmp_path / "chosen_by_itself.py").write_text(CHOSEN, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("imported_later", "chosen_by_itself"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    stepfun_compat.patch()
+    later, chosen = (importlib.import_module(name) for name in ("imported_later", "chosen_by_itself"))
+    assert later.OpenAI is later.whole.OpenAI is chosen.OpenAI is stepfun_compat.OpenAI
+    stepfun_compat.unpatch()
+    assert later.OpenAI is chosen.OpenAI is stock.OpenAI
+    assert later.Later is stock.AsyncOpenAI
+    assert chosen.Ours is stepfun_compat.OpenAI
+    assert chosen.AsyncOpenAI is stepfun_compat.AsyncOpenAI
+    assert chosen.Assigned is stepfun_compat.AzureOpenAI
+    assert later.Mine.__mro__[1] is stepfun_compat.OpenAI, "a class stays what it was made from"
+
+
+def test_what_was_ours_before_stays_ours(library: ModuleType) -> None:
+    library.Chosen = stepfun_compat.OpenAI  # type: ignore[attr-defined]
+    stepfun_compat.patch()
+    stepfun_compat.unpatch()
+    assert library.Chosen is stepfun_compat.OpenAI
+    assert library.OpenAI is stock.OpenAI
+
+
+def test_a_notebooks_names(library: ModuleType) -> None:
+    library.In = ["", "%load_ext stepfun_compat", "from openai import OpenAI", "from stepfun_compat import AsyncOpenAI"]  # type: ignore[attr-defined]
+    stepfun_compat.patch()
+    library.OpenAI, library.AsyncOpenAI = openai.OpenAI, stepfun_compat.AsyncOpenAI  # type: ignore[attr-defined]
+    stepfun_compat.unpatch()
+    assert library.OpenAI is stock.OpenAI
+    assert library.AsyncOpenAI is stepfun_compat.AsyncOpenAI
+
+
+def test_modules_that_refuse_assignments(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stubborn(ModuleType):
+        def __setattr__(self, name: str, value: object) -> None:
+            raise AttributeError(name)
+
+    module = Stubborn("stubborn_library")
+    vars(module)["OpenAI"] = openai.OpenAI
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    stepfun_compat.patch()
+    assert module.OpenAI is stepfun_compat.OpenAI
+    stepfun_compat.unpatch()
+    assert module.OpenAI is stock.OpenAI
+
+
+def test_many_threads_and_many_times() -> None:
+    before = snapshot()
+    for _ in range(3):
+        threads = [threading.Thread(target=stepfun_compat.patch) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert openai.OpenAI is stepfun_compat.OpenAI
+        threads = [threading.Thread(target=stepfun_compat.unpatch) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert snapshot() == before
+
+
+# ---------------------------------------------------------------- what programs and their tests do to openai
+
+
+def asked(client: Any) -> Any:
+    return client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "x"}])
+
+
+def test_mock_patch_of_the_class_and_of_methods() -> None:
+    stepfun_compat.patch()
+    with mock.patch("openai.OpenAI") as fake:
+        assert openai.OpenAI(api_key="k") is fake.return_value
+        assert openai.OpenAI is not stepfun_compat.OpenAI
+    assert openai.OpenAI is stepfun_compat.OpenAI
+    client = openai.OpenAI(api_key="k")
+    for target in (
+        "openai.resources.chat.completions.Completions.create",
+        "openai.resources.chat.completions.completions.Completions.create",
+    ):
+        with mock.patch(target, return_value="mocked") as create:
+            assert asked(client) == "mocked"
+            assert create.call_args.kwargs["model"] == "gpt-4o"
+    with mock.patch.object(client.chat.completions, "create", return_value="mocked"):
+        assert asked(client) == "mocked"
+    if hasattr(stock.OpenAI, "chat"):  # before, each client had its own
+        with mock.patch("openai.OpenAI.chat") as chat:
+            assert asked(openai.OpenAI(api_key="k")) is chat.completions.create.return_value
+    with mock.patch.object(openai.OpenAI, "request", return_value="mocked"):
+        assert asked(client) == "mocked"
+    with mock.patch("openai._base_client.SyncAPIClient.post", return_value="mocked"):
+        assert asked(openai.OpenAI(api_key="k")) == "mocked"
+    fake = mock.create_autospec(openai.OpenAI, instance=True)
+    assert isinstance(fake, openai.OpenAI)
+    assert isinstance(mock.Mock(spec=stock.OpenAI), openai.OpenAI)
+    assert isinstance(mock.Mock(spec=openai.OpenAI), stock.OpenAI)
+    stepfun_compat.unpatch()
+    assert openai.OpenAI is stock.OpenAI
+
+
+def test_a_program_that_changes_the_constructor(monkeypatch: pytest.MonkeyPatch) -> None:
+    stepfun_compat.patch()
+    original = openai.OpenAI.__init__
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **{"timeout": 4.5, **kwargs})
+
+    monkeypatch.setattr(openai.OpenAI, "__init__", init)
+    wire = Wire()
+    client = openai.OpenAI(api_key="k", http_client=httpx.Client(transport=httpx.MockTransport(wire)))
+    assert client.timeout == 4.5
+    asked(client.with_options(max_retries=0))
+    assert wire.body["model"] == "step-3.7-flash"
+
+
+def test_annotations_validated_by_pydantic() -> None:
+    class Before(pydantic.BaseModel):
+        model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
+        client: openai.OpenAI
+
+    stepfun_compat.patch()
+
+    class After(pydantic.BaseModel):
+        model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
+        client: openai.OpenAI
+        other: openai.AsyncOpenAI | None = None
+
+    ours, theirs = openai.OpenAI(api_key="k"), stock.OpenAI(api_key="k", base_url="https://other.example/v1")
+    for model in (Before, After):
+        assert model(client=ours).client is ours
+        assert model(client=theirs).client is theirs
+        with pytest.raises(pydantic.ValidationError):
+            model(client=object())
+    with pytest.raises(pydantic.ValidationError):
+        After(client=ours, other=ours)
+    stepfun_compat.unpatch()
+    assert Before(client=ours).client is ours
+
+
+def test_generic_functions_by_class() -> None:
+    @functools.singledispatch
+    def kind(client: Any) -> str:
+        return "something"
+
+    kind.register(stock.OpenAI, lambda client: "sync")
+    kind.register(stock.AsyncOpenAI, lambda client: "async")
+    stepfun_compat.patch()
+    assert kind(openai.OpenAI(api_key="k")) == "sync"
+    assert kind(openai.AsyncAzureOpenAI(api_key="k", azure_endpoint="https://api.stepfun.ai")) == "async"
+    assert kind(3) == "something"
 
 
 def test_notebook_extension() -> None:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from stepfun_compat.launch.run import Options, UsageError, parse
+from stepfun_compat.launch.run import Options, UsageError, interpreter_options, parse
 
 ROOT = Path(__file__).parents[2]
 
@@ -267,6 +267,90 @@ def test_legacy_gives_the_old_module_to_the_program_and_its_children(tmp_path: P
     seen = run(["--legacy", "-c", both], tmp_path, PYTHONPATH=os.pathsep.join([str(tmp_path), str(ROOT)]))
     assert seen.stdout == "old old error False\nopenai.resources.images 1\nTrue openai.lib.streaming\n" * 2, seen.stderr
     assert seen.stderr == ""
+
+
+PROCESSES = """
+import asyncio, concurrent.futures as futures, multiprocessing, os, subprocess, sys, threading
+
+CODE = "import openai; print(type(openai.OpenAI()).__module__)"
+
+def kind(_=0):
+    import openai
+    return type(openai.OpenAI()).__module__
+
+async def child():
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", CODE, stdout=subprocess.PIPE)
+    return (await process.communicate())[0].decode().strip()
+
+if __name__ == "__main__":
+    method = sys.argv[1]
+    if method == "threads":
+        with futures.ThreadPoolExecutor(2) as pool:
+            print(*set(pool.map(kind, range(4))))
+        print(asyncio.run(child()))
+        print(asyncio.run(asyncio.to_thread(kind)))
+        print(subprocess.run([sys.executable, "-O", "-u", "-c", CODE], capture_output=True, text=True).stdout.strip())
+        print(subprocess.run(f"'{sys.executable}' -c '{CODE}'", shell=True, capture_output=True, text=True).stdout.strip())
+        sys.stdout.flush()
+        if os.fork() == 0:
+            print(kind(), flush=True)
+            os._exit(0)
+        os.wait()
+        os.execv(sys.executable, [sys.executable, "-c", CODE])
+    context = multiprocessing.get_context(method)
+    with context.Pool(1) as pool:
+        print(*set(pool.map(kind, range(2))))
+    with futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+        print(*set(pool.map(kind, range(2))))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX's ways of making processes")
+@pytest.mark.parametrize(("method", "times"), [("threads", 7), ("forkserver", 2)])
+def test_every_way_to_more_processes(method: str, times: int, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROCESSES, encoding="utf-8")
+    seen = run(["program.py", method], tmp_path)
+    assert seen.stdout.split() == ["stepfun_compat.client"] * times, seen.stderr
+
+
+FLAGS = "import sys, warnings; print(sys.flags, sys.warnoptions, sys._xoptions, warnings.filters[:1], __debug__)"
+
+
+@pytest.mark.parametrize(
+    "options", [["-O"], ["-W", "error"], ["-Wignore::UserWarning", "-B"], ["-X", "dev"], ["-Xutf8", "-OO"], ["-bu"]]
+)
+def test_the_interpreters_own_options(options: list[str], tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(FLAGS, encoding="utf-8")
+    expected = plain([*options, "program.py", "-O"], tmp_path)
+    for seen in (
+        run([*options, "program.py", "-O"], tmp_path),
+        start([*options, "-m", "stepfun_compat", "run", "program.py", "-O"], tmp_path),
+    ):
+        assert (seen.stdout, seen.stderr, seen.returncode) == (expected.stdout, expected.stderr, expected.returncode)
+
+
+def test_the_interpreters_options_stand_among_ours(tmp_path: Path) -> None:
+    code = "import os, sys, openai; print(sys.flags.optimize, os.environ['STEPFUN_MODEL'], sys.argv)"
+    seen = run(["--model", "step-5-preview", "-O", "-c", code, "-W"], tmp_path)
+    assert seen.stdout == "1 step-5-preview ['-c', '-W']\n", seen.stderr
+    assert interpreter_options(["--model", "-x", "-W", "error", "-Xdev", "-O", "-", "-O"]) == (
+        ["-W", "error", "-Xdev", "-O"],
+        ["--model", "-x", "-", "-O"],
+    )
+    assert interpreter_options(["p.py", "-O"]) == ([], ["p.py", "-O"])
+    assert interpreter_options(["-h"]) == ([], ["-h"])
+
+
+@pytest.mark.parametrize("code", ["x = 4", "x = 4\nraise SystemExit(3)", "x = 4\n1 / 0"])
+def test_i_goes_on_to_the_prompt(code: str, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(code, encoding="utf-8")
+    typed = "print(x, __name__)\n"
+    expected, seen = (
+        plain(["-i", "program.py"], tmp_path, stdin=typed),
+        run(["-i", "program.py"], tmp_path, stdin=typed),
+    )
+    assert "4 __main__" in seen.stdout
+    assert (seen.stdout, seen.stderr, seen.returncode) == (expected.stdout, expected.stderr, expected.returncode)
 
 
 @pytest.mark.parametrize("method", ["spawn", "fork"])
