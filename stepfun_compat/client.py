@@ -29,12 +29,12 @@ from .endpoints.absent import fallback_name
 from .endpoints.base import PlainEndpoint, Reply, Request, Script
 from .endpoints.chat_response import UnexpectedBody
 from .endpoints.common import STATE, WAIT
+from .endpoints.realtime import connection as realtime_connection
 from .exchange import Exchange, Refusal
 from .extras import Extras, Shared
 from .fallback import clients as fallback_clients
 from .rebound import Rebindable
 from .report import debug_body, log, report
-from .resolve import resolve_model
 from .settings import PLACEHOLDER_KEY, Settings, Target
 from .sockets import guard, guard_beta, refuse
 from .streaming import EXTENSION, AsyncStepfunStream, StepfunStream
@@ -152,8 +152,6 @@ class StepfunMixin:
                 )
             start(**kwargs)
             return
-        if settings.fallback:
-            self._stepfun.fallback = fallback_clients(settings, isinstance(self, openai.AsyncOpenAI))
         kwargs = dict(kwargs)
         kwargs["base_url"] = target.base_url
         for name in _OPENAI_ONLY:
@@ -166,10 +164,14 @@ class StepfunMixin:
         azure = settings_module.host_kind(place) == "azure"
         if azure and given_key is not None and given_key != settings.api_key:
             given_key, owner = None, "Azure"
-        kwargs["api_key"] = self._stepfun_key(given_key, target, owner)
+        kwargs["api_key"] = key = self._stepfun_key(given_key, target, owner)
         if azure:
             self._stepfun.azure_key = kwargs["api_key"]
             self._stepfun.deployment = settings_module.deployment_in(place) or True
+        if settings.fallback:
+            self._stepfun.fallback = fallback_clients(
+                settings, isinstance(self, openai.AsyncOpenAI), target, key, self._stepfun.shared.fallbacks
+            )
         start(**kwargs)
         if kwargs.get("organization") is None:
             self.organization = None
@@ -253,7 +255,7 @@ class StepfunMixin:
         def realtime(self) -> Any:
             """openai's, with the key gate before its connections."""
             realtime = guard(cast("Any", super()).realtime, self)
-            refuse(getattr(realtime, "translations", None), self, "realtime.translations.connect")
+            refuse(getattr(realtime, "translations", None), self, "realtime.translations")
             return realtime
 
     if isinstance(getattr(openai.OpenAI, "chat", None), cached_property):
@@ -269,7 +271,7 @@ class StepfunMixin:
         @cached_property
         def responses(self) -> Any:
             """openai's, without the socket StepFun does not offer; plain input skips the SDK's transform."""
-            responses = refuse(cast("Any", super()).responses, self, "responses.connect")
+            responses = refuse(cast("Any", super()).responses, self, "responses")
             return fast_messages.shorten_responses(responses) if self._stepfun.settings.fast_path else responses
 
     if isinstance(getattr(openai.OpenAI, "live", None), cached_property):
@@ -277,9 +279,9 @@ class StepfunMixin:
         @cached_property
         def live(self) -> Any:
             """openai's, without the sockets StepFun does not offer."""
-            live = refuse(cast("Any", super()).live, self, "live.connect")
+            live = refuse(cast("Any", super()).live, self, "live")
             for name in ("forks", "sideband"):
-                refuse(getattr(live, name, None), self, f"live.{name}.connect")
+                refuse(getattr(live, name, None), self, f"live.{name}")
             return live
 
     if isinstance(getattr(openai.OpenAI, "beta", None), cached_property):
@@ -332,6 +334,7 @@ class StepfunMixin:
 
         Raises:
             KeyRefusedError: the connection would take this client's key to another host.
+            openai.BadRequestError: StepFun's socket serves no such model.
         """
         state = self._stepfun
         if not state.ours(self._base_url):
@@ -352,16 +355,17 @@ class StepfunMixin:
                     isinstance(value, str) and settings_module.looks_like_openai_key(value)
                 ):
                     del headers[name]
-        model = kwargs.get("model")
-        if isinstance(model, str):
-            x = Exchange("realtime", state.settings, catalog_for(self._stepfun.settings))
-            x.notes["deployment"] = state.deployment
-            kwargs = {**kwargs, "model": resolve_model(x, model, default=x.catalog.default_realtime)}
-            report(x)
+        x = Exchange("realtime", state.settings, catalog_for(state.settings))
+        x.notes["deployment"] = state.deployment
+        try:
+            kwargs = realtime_connection(kwargs, x)
+        except Refusal as refusal:
+            raise self._stepfun_refused(refusal, self._stepfun_family().Request("GET", str(self._base_url))) from None
+        report(x)
         return {**kwargs, "extra_headers": headers} if "extra_headers" in kwargs else kwargs
 
-    def _stepfun_no_socket(self, name: str) -> None:
-        """Refuse a WebSocket StepFun does not offer; a client of another vendor's host goes on as stock.
+    def _stepfun_not_served(self, name: str) -> None:
+        """Refuse what StepFun does not offer and no request would tell; a client of another vendor's host goes on as stock.
 
         Raises:
             EndpointNotAvailableError: the client is ours.

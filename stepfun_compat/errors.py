@@ -28,6 +28,8 @@ from typing import Any, cast
 
 import openai
 
+from .catalog.failures import FAILURES
+
 
 class SettingsError(openai.OpenAIError, ValueError):
     """A setting has a value that is not allowed."""
@@ -176,30 +178,14 @@ def from_response(err_msg: str, *, body: object, response: Any) -> openai.APISta
     return error
 
 
-# The `type` of an error object inside a stream -> the status of a plain answer that would have said the same (api 9).
-_STATUS_OF_TYPE: Mapping[str, int] = {
-    "request_params_invalid": 400,
-    "invalid_request_error": 400,
-    "model_incompatible": 400,
-    "unsupported_content_type": 400,
-    "invalid_api_key": 401,
-    "quota_exceeded": 402,
-    "rate_limited": 429,
-    "censorship_blocked": 451,
-    "risk_blocked": 451,
-    "risk": 451,
-    "server_error": 500,
-    "internal_error": 500,
-}
-
-
 def from_stream(body: Any, *, request: Any, response: Any) -> openai.APIError:
     """The exception for an error object inside a stream: by its type, or a status it carries as its code (api 9.1),
     the class a plain answer would have raised (api 9.2); a plain `openai.APIError`, as the stock client raises, where
     neither says anything."""
     inner: Mapping[str, Any] = cast("Mapping[str, Any]", body) if isinstance(body, Mapping) else {}
     told = str(inner.get("code") or "")
-    status = _STATUS_OF_TYPE.get(str(inner.get("type")))
+    known = FAILURES.get(str(inner.get("type")))
+    status = known.wire if known is not None else None
     if status is None and told.isdecimal() and 400 <= int(told) < 600:
         status = int(told)
     wire_status, mapped = mapped_body(status or 0, cast("object", body))

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 
 class Shared:
-    """One per family of copies: statistics, remembered reasoning, stores."""
+    """One per family of copies: statistics, remembered reasoning, other providers' clients."""
 
     def __init__(self, settings: Settings) -> None:
         self.prompt_cache = PromptCacheStats(settings.region)
+        self.fallbacks: dict[tuple[str, str], Any] = {}
         self.reasoning = None
         if settings.replay_reasoning == "cache":
             from .reasoning import ReasoningCache

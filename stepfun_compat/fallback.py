@@ -10,7 +10,7 @@ import openai
 
 from . import stock
 from .errors import SettingsError
-from .settings import Settings, host_kind, looks_like_openai_key, without_userinfo
+from .settings import Settings, Target, host_kind, looks_like_openai_key, normalise_base_url, origin, without_userinfo
 
 
 def key_variable(name: str) -> str:
@@ -18,45 +18,69 @@ def key_variable(name: str) -> str:
     return f"STEPFUN_FALLBACK_{name.upper()}_API_KEY"
 
 
-def clients(settings: Settings, asynchronous: bool) -> Mapping[str, Any]:
-    """The fallback clients of a sync or an async client, by resource.
+def clients(
+    settings: Settings, asynchronous: bool, target: Target, key: Any, known: dict[tuple[str, str], Any]
+) -> Mapping[str, Any]:
+    """The fallback clients of a sync or an async client, by resource. `target` and `key` are the client's own; `known`
+    holds the clients made of URLs, which a client shares with its copies, and with them the connections.
 
     Raises:
-        SettingsError: a fallback would send to StepFun, has no key, or is sync where it must be async.
+        SettingsError: a fallback would send to StepFun, has no key or StepFun's, or is sync where it must be async.
     """
-    return {name: _client(name, value, settings, asynchronous) for name, value in settings.fallback.items()}
+    own = {own for own in (settings.api_key, key) if isinstance(own, str) and own}
+    made: dict[str, Any] = {}
+    for name, value in settings.fallback.items():
+        where = f"fallback[{name!r}]"
+        if isinstance(value, str):
+            client = known.get((name, value)) or _made(name, value, asynchronous)
+            known[name, value] = client
+        else:
+            client = _checked(where, value, asynchronous)
+        _check_place_and_key(where, client, target, own)
+        made[name] = client
+    return made
 
 
-def _client(name: str, value: Any, settings: Settings, asynchronous: bool) -> Any:
-    wanted = openai.AsyncOpenAI if asynchronous else openai.OpenAI
-    where = f"fallback[{name!r}]"
-    if isinstance(value, str):
-        key = os.environ.get(key_variable(name), "").strip()
-        theirs = host_kind(value) in ("openai", "azure")
-        if not key and theirs:
-            key = os.environ.get("OPENAI_API_KEY", "").strip()
-        if not key:
-            raise SettingsError(
-                f"{where} has no key: set {key_variable(name)} to the key of {without_userinfo(value)}."
-            )
-        if key == settings.api_key and not looks_like_openai_key(key):
-            raise SettingsError(
-                f"{key_variable(name)} holds the StepFun key, which is never sent to {without_userinfo(value)}."
-            )
-        made: Any = (stock.AsyncOpenAI if asynchronous else stock.OpenAI)(api_key=key, base_url=value)
-        if not theirs:
-            made.organization = made.project = None  # what OPENAI_* says is meant for OpenAI
-        return made
+def _made(name: str, url: str, asynchronous: bool) -> Any:
+    """A stock client for a fallback given as a URL, whose key has a variable of its own."""
+    key = os.environ.get(key_variable(name), "").strip()
+    theirs = host_kind(url) in ("openai", "azure")
+    if not key and theirs:
+        key = os.environ.get("OPENAI_API_KEY", "").strip()
+    if not key:
+        raise SettingsError(
+            f"fallback[{name!r}] has no key: set {key_variable(name)} to the key of {without_userinfo(url)}."
+        )
+    made: Any = (stock.AsyncOpenAI if asynchronous else stock.OpenAI)(api_key=key, base_url=url)
+    if not theirs:
+        made.organization = made.project = None  # what OPENAI_* says is meant for OpenAI
+    return made
+
+
+def _checked(where: str, value: Any, asynchronous: bool) -> Any:
+    """A fallback given as a client: openai's own, and of the right kind."""
     if not hasattr(value, "chat") or not hasattr(value, "base_url"):
         raise SettingsError(f"{where} is a {type(value).__name__}: it takes an openai client or a URL.")
-    own: Any = getattr(value, "_stepfun", None)
-    if (own is not None and own.target.ours) or host_kind(str(value.base_url)) == "stepfun":
+    if hasattr(value, "_stepfun"):
+        kind = "AsyncOpenAI" if asynchronous else "OpenAI"
         raise SettingsError(
-            f"{where} would send to StepFun again: make it a client of stepfun_compat.stock for another host."
+            f"{where} is a client of stepfun_compat, which would send to StepFun again: make it a "
+            f"stepfun_compat.stock.{kind} for another host."
         )
     if not isinstance(value, stock.AsyncOpenAI if asynchronous else stock.OpenAI):
+        wanted = openai.AsyncOpenAI if asynchronous else openai.OpenAI
         kind = "an async" if asynchronous else "a sync"
         raise SettingsError(
             f"{where} is a {type(value).__name__}: {kind} client needs a fallback of {wanted.__name__}."
         )
     return value
+
+
+def _check_place_and_key(where: str, client: Any, target: Target, own: set[str]) -> None:
+    place, host = str(client.base_url), client.base_url.host
+    if host_kind(place) == "stepfun" or normalise_base_url(place) == normalise_base_url(target.base_url):
+        raise SettingsError(f"{where} would send to StepFun again ({host}): name another provider's host.")
+    key: Any = client.api_key
+    # a gateway in front of both may know the user by one key
+    if key in own and not looks_like_openai_key(str(key)) and origin(place) != origin(target.base_url):
+        raise SettingsError(f"{where} has the StepFun key, which is never sent to {host}: give it a key of that host.")

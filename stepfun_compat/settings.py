@@ -208,7 +208,12 @@ def _fallback(value: Any, source: str) -> Mapping[str, Any]:
     for name, target in given.items():
         if name not in FALLBACK_NAMES:
             raise _bad(f"{source}[{name!r}]", "…", f"one of the resources {', '.join(FALLBACK_NAMES)}")
-        if isinstance(target, str) and host_kind(target) == "stepfun":
+        if not isinstance(target, str):
+            continue
+        parts = _split(target)
+        if parts is None or parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+            raise _bad(f"{source}[{name!r}]", without_userinfo(target), "a URL that starts with http:// or https://")
+        if host_kind(target) == "stepfun":
             raise _bad(f"{source}[{name!r}]", target, "the URL of another provider: StepFun has no such endpoint")
     return MappingProxyType(dict(given))
 

@@ -1,6 +1,7 @@
-"""WebSocket connections (`realtime.connect`): the same gate as for requests, since their headers pass no request hook.
+"""Methods that pass no request hook: WebSocket connections (`realtime.connect`), which get the same gate as requests,
+and helpers of the SDK that would send something before the call StepFun does not offer.
 
-The resources stay openai's own classes' instances; only `connect` is looked at on its way (api 8.6).
+The resources stay openai's own classes' instances; only these methods are looked at on their way (api 8.6, 10).
 """
 
 from __future__ import annotations
@@ -26,18 +27,26 @@ def guard(resource: Any, client: Any) -> Any:
     return resource
 
 
-def refuse(resource: Any, client: Any, name: str) -> Any:
-    """Let `connect` of a resource say that StepFun has no such socket, instead of failing on one (api 10)."""
-    if hasattr(resource, "connect"):
-        original = resource.connect
+def refuse(resource: Any, client: Any, name: str, method: str = "connect") -> Any:
+    """Let a method of a resource say that StepFun has no such thing, before a connection (api 10)."""
+    original = getattr(resource, method, None)
+    if original is not None:
 
         @functools.wraps(original)
-        def connect(*args: Any, **kwargs: Any) -> Any:
-            client._stepfun_no_socket(name)
+        def refused(*args: Any, **kwargs: Any) -> Any:
+            client._stepfun_not_served(f"{name}.{method}")
             return original(*args, **kwargs)
 
-        resource.connect = connect
+        setattr(resource, method, refused)
     return resource
+
+
+def _without_uploads(agents: Any, client: Any) -> Any:
+    """Agents' helpers that upload the caller's files first, for a resource StepFun does not have."""
+    files = getattr(getattr(agents, "environments", None), "files", None)
+    for method in ("prepare", "prepare_directory", "upload"):
+        refuse(files, client, "beta.agents.environments.files", method)
+    return agents
 
 
 def _remade(cls: type, name: str, change: Callable[[Any, Any], Any]) -> Any:
@@ -53,7 +62,7 @@ def _remade(cls: type, name: str, change: Callable[[Any, Any], Any]) -> Any:
 @functools.lru_cache(maxsize=8)
 def _guarded_beta(cls: type, fast: bool) -> type:
     def responses(made: Any, client: Any) -> Any:
-        refuse(made, client, "beta.responses.connect")
+        refuse(made, client, "beta.responses")
         return shorten_responses(made) if fast else made
 
     own: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
@@ -61,6 +70,8 @@ def _guarded_beta(cls: type, fast: bool) -> type:
         own["realtime"] = _remade(cls, "realtime", guard)
     if "responses" in vars(cls):
         own["responses"] = _remade(cls, "responses", responses)
+    if "agents" in vars(cls):
+        own["agents"] = _remade(cls, "agents", _without_uploads)
     if fast and "chat" in vars(cls):
         own["chat"] = _remade(cls, "chat", lambda made, _: shorten_chat(made))
     return type(cls.__name__, (cls,), own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -10,6 +11,11 @@ import stepfun_compat
 from stepfun_compat import AsyncOpenAI, OpenAI, Settings
 
 websockets = pytest.importorskip("websockets")
+
+
+def _connect_parameters() -> set[str]:
+    resource = realtime(OpenAI(api_key="k"))
+    return set(inspect.signature(resource.connect).parameters)
 
 
 def realtime(client: Any) -> Any:
@@ -70,6 +76,38 @@ def test_the_stepfun_key_opens_no_connection_elsewhere(cls: Any) -> None:
     client = cls(api_key="k", websocket_base_url="wss://elsewhere.example/v1")
     with pytest.raises(stepfun_compat.KeyRefusedError, match="elsewhere"):
         realtime(client).connect(model="gpt-4o-realtime-preview")
+
+
+@pytest.mark.parametrize("cls", [OpenAI, AsyncOpenAI])
+def test_a_connection_that_would_answer_400_is_refused_here(cls: Any) -> None:
+    """Without a model in the query, or with one the socket does not serve (api 8.6)."""
+    import openai
+
+    resource = realtime(cls(api_key="k"))
+    with pytest.raises(openai.BadRequestError, match=r"stepaudio-2\.5-realtime") as unserved:
+        resource.connect(model="gpt-4o")
+    assert (unserved.value.code, unserved.value.param) == ("model_incompatible", "model")
+    with pytest.raises(openai.BadRequestError, match="model is missing"):
+        resource.connect(model="")
+    with pytest.raises(openai.BadRequestError, match="model is missing"):
+        resource.connect()
+    with pytest.raises(stepfun_compat.EndpointNotAvailableError, match="session of your own"):
+        resource.connect(call_id="rtc_1")
+
+
+def test_a_model_in_the_query_is_mapped_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = OpenAI(api_key="k")
+    given = {"model": "gpt-4o-realtime-preview", "lang": "en"}
+    arguments: dict[str, Any] = {"extra_query": given}
+    url, _ = connected(
+        monkeypatch,
+        client,
+        **({"model": "step-audio-2"} if "call_id" not in _connect_parameters() else {}),
+        **arguments,
+    )
+    assert "model=stepaudio-2.5-realtime" in url
+    assert "lang=en" in url
+    assert given["model"] == "gpt-4o-realtime-preview"
 
 
 def test_a_configured_host_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:

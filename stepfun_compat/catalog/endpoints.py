@@ -50,7 +50,10 @@ OUTCOMES: Final = (
         ("responses.stream", "as responses.create"),
         ("responses.retrieve", "kept by the client for thirty days, in Settings.state"),
         ("responses.delete", "from Settings.state"),
-        ("responses.cancel", "what is stored is finished: nothing to do for a background response, an error for any other"),
+        (
+            "responses.cancel",
+            "what is stored is finished: nothing to do for a background response, an error for any other",
+        ),
         ("responses.input_items.list", "kept by the client for thirty days, in Settings.state"),
         ("conversations.*", "kept by the client for thirty days, in Settings.state"),
         ("beta.responses.retrieve", "as responses.retrieve"),

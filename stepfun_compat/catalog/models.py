@@ -10,6 +10,7 @@ _TEXT: Final = frozenset({"text"})
 _VISUAL: Final = frozenset({"text", "image", "video"})
 _BOTH_PLANS: Final = frozenset({"standard", "step_plan"})
 _CHAT: Final = frozenset({"chat.completions"})
+_CHAT_AND_REALTIME: Final = frozenset({"chat.completions", "realtime"})
 _CHAT_RESPONSES: Final = frozenset({"chat.completions", "responses"})
 
 _THREE_EFFORTS: Final = {
@@ -150,6 +151,7 @@ MODELS: Final = (
         as_of="2026-06-19",
         input=frozenset({"text", "audio"}),
         output=frozenset({"text", "audio"}),
+        endpoints=_CHAT_AND_REALTIME,
         tools=True,
         prompt_cache=True,
         cny=Price(10.0, 2.0, 70.0),
@@ -161,6 +163,7 @@ MODELS: Final = (
         as_of="2026-06-19",
         input=frozenset({"text", "audio"}),
         output=frozenset({"text", "audio"}),
+        endpoints=_CHAT_AND_REALTIME,
         tools=True,
     ),
     Model(
@@ -170,6 +173,7 @@ MODELS: Final = (
         as_of="2026-09",
         input=frozenset({"text", "audio"}),
         output=frozenset({"text", "audio"}),
+        endpoints=_CHAT_AND_REALTIME,
         reasons=True,
     ),
     Model(
@@ -179,6 +183,7 @@ MODELS: Final = (
         as_of="2026-06-19",
         input=frozenset({"text", "audio"}),
         output=frozenset({"text", "audio"}),
+        endpoints=_CHAT_AND_REALTIME,
         reasons=True,
     ),
     Model(
@@ -188,6 +193,7 @@ MODELS: Final = (
         as_of="2026-06-19",
         input=frozenset({"text", "audio"}),
         output=frozenset({"text", "audio"}),
+        endpoints=_CHAT_AND_REALTIME,
         tools=True,
         cny=Price(25.0, 5.0, 60.0),
     ),
@@ -230,8 +236,8 @@ MODELS: Final = (
                 _BOTH_PLANS,
                 "¥5.8 ($0.85) per 10,000 characters; takes an instruction",
             ),
-            ("step-tts-2", "2026-06-19", frozenset({"standard"}), "¥2.8 ($0.40) per 10,000 characters"),
-            ("step-tts-mini", "2026-06-19", frozenset({"standard"}), "¥0.9 per 10,000 characters"),
+            ("step-tts-2", "2026-06-19", _BOTH_PLANS, "¥2.8 ($0.40) per 10,000 characters"),
+            ("step-tts-mini", "2026-06-19", _BOTH_PLANS, "¥0.9 per 10,000 characters"),
             ("step-tts-vivid", "2026-06-19", frozenset({"standard"}), "deprecated, still served"),
         )
     ),

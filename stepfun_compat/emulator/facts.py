@@ -24,6 +24,7 @@ class Model:
     standard: bool = True
     plan: bool = False
     audio_out: bool = False
+    realtime: bool = False
 
     @property
     def chats(self) -> bool:
@@ -64,13 +65,13 @@ _ROWS = (
     Model("step-1o-turbo-vision", "chat", 32_768, _VISION),
     Model("stepaudio-3-chat-preview", "audio_chat", _UNSTATED, _AUDIO),
     Model("stepaudio-2.5-chat", "audio_chat", _UNSTATED, _AUDIO, plan=True),
-    Model("step-audio-2", "audio_chat", _UNSTATED, _AUDIO, audio_out=True),
-    Model("step-audio-2-mini", "audio_chat", _UNSTATED, _AUDIO, audio_out=True),
-    Model("step-audio-r1.1", "audio_chat", _UNSTATED, _AUDIO, reasons=True, tools=False),
-    Model("step-audio-r1.5", "audio_chat", _UNSTATED, _AUDIO, reasons=True, tools=False),
-    Model("step-1o-audio", "audio_chat", _UNSTATED, _AUDIO, audio_out=True),
-    Model("stepaudio-3-realtime-preview", "realtime", _UNSTATED),
-    Model("stepaudio-2.5-realtime", "realtime", _UNSTATED, plan=True),
+    Model("step-audio-2", "audio_chat", _UNSTATED, _AUDIO, audio_out=True, realtime=True),
+    Model("step-audio-2-mini", "audio_chat", _UNSTATED, _AUDIO, audio_out=True, realtime=True),
+    Model("step-audio-r1.1", "audio_chat", _UNSTATED, _AUDIO, reasons=True, tools=False, realtime=True),
+    Model("step-audio-r1.5", "audio_chat", _UNSTATED, _AUDIO, reasons=True, tools=False, realtime=True),
+    Model("step-1o-audio", "audio_chat", _UNSTATED, _AUDIO, audio_out=True, realtime=True),
+    Model("stepaudio-3-realtime-preview", "realtime", _UNSTATED, realtime=True),
+    Model("stepaudio-2.5-realtime", "realtime", _UNSTATED, plan=True, realtime=True),
     Model("stepaudio-3-tts", "tts"),
     Model("stepaudio-2.5-tts", "tts", plan=True),
     Model("step-tts-2", "tts", plan=True),

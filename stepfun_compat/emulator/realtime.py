@@ -38,8 +38,7 @@ def check(call: Call, model: str | None, subprotocols: list[str]) -> Model:
     if not model:
         raise errors.invalid_param("model", "not empty")
     row = facts.MODELS.get(model)
-    speaks = row is not None and (row.kind == "realtime" or (row.kind == "audio_chat" and row.audio_out))
-    if row is None or not speaks or (call.channel == "plan" and not row.plan):
+    if row is None or not row.realtime or (call.channel == "plan" and not row.plan):
         raise errors.unknown_model(model, 400)
     if call.config.strict and subprotocols:
         raise errors.invalid("subprotocols are not supported")

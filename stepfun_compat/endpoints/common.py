@@ -147,6 +147,19 @@ class Part:
         data = self.content.read()
         return data.encode() if isinstance(data, str) else bytes(data)
 
+    def head(self, size: int = 4096) -> bytes:
+        """The first bytes, with an open file left where it was; empty where it cannot be."""
+        if isinstance(self.content, str | bytes | bytearray):
+            return self.read()[:size]
+        try:
+            at = self.content.tell()
+            self.content.seek(0)
+            data = self.content.read(size)
+            self.content.seek(at)
+        except (AttributeError, OSError, ValueError):
+            return b""
+        return data if isinstance(data, bytes) else b""
+
     def as_upload(self, content: bytes | None = None) -> tuple[Any, ...]:
         """The part as the SDK's own file tuple."""
         body = self.content if content is None else content

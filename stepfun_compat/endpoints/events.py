@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..catalog.failures import FAILURES
+from ..exchange import Refusal
 from .chat_response import Dict, UnexpectedBody, as_dict
 
 
@@ -38,3 +40,15 @@ def server_sent(body: Any) -> Iterator[Dict]:
             if event is None:
                 raise UnexpectedBody(f"an event is not an object: {text[:200]!r}")
             yield event
+
+
+def failure(event: Mapping[str, Any], otherwise: str) -> Refusal:
+    """An event that tells of an error, as the error a plain answer would have been; `otherwise` where it says nothing."""
+    inner = as_dict(event.get("error")) or event
+    message = str(inner.get("message") or otherwise)
+    known = FAILURES.get(str(inner.get("type")))
+    if known is None and "no speech found" in message.lower():  # told of silence (api 9.1)
+        known = FAILURES["request_params_invalid"]
+    if known is None:
+        return Refusal(message, status=500, code="server_error", type="server_error")
+    return Refusal(message, status=known.status, code=known.code)

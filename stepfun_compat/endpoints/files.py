@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +14,7 @@ from ..exchange import Exchange, Json, Refusal
 from .base import PlainEndpoint, Request, replace
 from .chat_response import UnexpectedBody
 from .common import Dict, Part, as_dict, as_list, drop_by_table, file_parts, given
+from .sound import sound_format
 
 _OPENAI_PAGE = 10_000
 
@@ -74,6 +77,46 @@ def stepfun_purpose(purpose: str, part: Part, x: Exchange) -> str:
     return target
 
 
+_SIGNATURES = (
+    (b"%PDF", "pdf"),
+    (b"\x89PNG", "png"),
+    (b"\xff\xd8\xff", "jpg"),
+    (b"GIF8", "gif"),
+)
+_ZIPPED = ((b"word/", "docx"), (b"ppt/", "pptx"), (b"xl/", "xlsx"))
+
+
+def kind_of_content(head: bytes) -> str | None:
+    """The extension that fits the first bytes of a file; None where they do not tell."""
+    for signature, extension in _SIGNATURES:
+        if head.startswith(signature):
+            return extension
+    if head[8:12] == b"WEBP":
+        return "webp"
+    if head.startswith(b"PK"):
+        return next((extension for name, extension in _ZIPPED if name in head), None)
+    if (kind := sound_format(head)) is not None:
+        return kind
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # the last character may be cut
+    except UnicodeDecodeError:
+        return None
+    start = text.lstrip("\ufeff \t\r\n").lower()
+    if "\0" in text or not text:
+        return None
+    return "html" if start.startswith(("<!doctype html", "<html")) else "xml" if start.startswith("<?xml") else "txt"
+
+
+def named(part: Part, x: Exchange) -> Part:
+    """The part with an extension: the SDK calls bare bytes `upload`, and StepFun tells a file's kind by its name."""
+    kind = None if part.extension else kind_of_content(part.head())
+    if kind is None or kind not in DOCUMENTS | MEDIA:
+        return part
+    name = f"{part.filename}.{kind}"
+    x.change("repair", "file", part.filename, name, "StepFun tells a file's kind by its name")
+    return dataclasses.replace(part, filename=name)
+
+
 class CreateFile(PlainEndpoint):
     """An upload."""
 
@@ -86,10 +129,13 @@ class CreateFile(PlainEndpoint):
         drop_by_table(fields, wire, x, self.name, ("purpose",))
         purpose = fields.get("purpose")
         parts = [part for part in file_parts(request.files) if part.field == "file"]
+        files = request.files
+        if parts and parts[0].size and (better := named(parts[0], x)) is not parts[0]:
+            parts[0] = better
+            files = [("file", better.as_upload())]
         if isinstance(purpose, str):
             part = parts[0] if parts else Part("file", str(fields.get("url") or "").partition("?")[0], b"")
             wire["purpose"] = stepfun_purpose(purpose, part, x)
-        files = request.files
         if "url" in fields and parts and not parts[0].size:
             files = None  # StepFun fetches the file itself; the SDK insists on a `file` argument
         return replace(request, json=wire, files=files)
@@ -159,7 +205,7 @@ class ListFiles(PlainEndpoint):
 def page(rows: Sequence[Dict], query: Dict, default_limit: int) -> Dict:
     """One page of a whole list, as OpenAI cuts it: `order` by time, `after` and `before` an id, at most `limit` rows."""
     newest_first = query.get("order", "desc") != "asc"
-    ordered = sorted(rows, key=_created, reverse=newest_first)
+    ordered = sorted(rows, key=_place, reverse=newest_first)
     ids = [row["id"] for row in ordered]
     after, before = query.get("after"), query.get("before")
     start = ids.index(after) + 1 if after in ids else len(ids) if after else 0
@@ -176,9 +222,10 @@ def page(rows: Sequence[Dict], query: Dict, default_limit: int) -> Dict:
     }
 
 
-def _created(row: Dict) -> float:
+def _place(row: Dict) -> tuple[float, str]:
+    """By time, and within one second by id, so that pages cut from several answers fit together."""
     created = row.get("created_at")
-    return created if isinstance(created, int | float) else 0
+    return (created if isinstance(created, int | float) else 0), str(row["id"])
 
 
 def _limit(value: Any, default: int) -> int:

@@ -63,6 +63,7 @@ def _translate_size(fields: Dict, wire: Dict, model: str, x: Exchange) -> None:
         wire["size"] = asked
         return
     wire["size"] = size = nearest_size(asked, row.sizes)
+    x.notes["size"] = "{}x{}".format(*next(sides for sides, text in row.sizes.items() if text == size))
     if size != asked:
         exact = tuple(int(side) for side in asked.split("x")) in row.sizes
         x.change("clamp", "size", asked, size, f"the nearest size {model} has", loses=not exact)
@@ -161,17 +162,40 @@ class _Images(PlainEndpoint):
             # what is paid for is not lost when a later request fails: the client puts it on the error
             x.notes["partial"] = done
         if stream:
-            return Reply(_events(done, self.event), reply.status, {"content-type": "text/event-stream"})
+            return Reply(
+                _events(done, self.event, x.notes.get("size")), reply.status, {"content-type": "text/event-stream"}
+            )
         return Reply(done, reply.status, reply.headers)
 
     event = "image_generation.completed"
 
 
-def _events(body: Dict, kind: str) -> str:
+def _format(picture: Json) -> str:
+    """png, jpeg or webp, by the first bytes of a picture in base64."""
+    head = picture[:16] if isinstance(picture, str) else ""
+    return "jpeg" if head.startswith("/9j/") else "webp" if head.startswith("UklGR") else "png"
+
+
+def _events(body: Dict, kind: str, size: str | None) -> str:
     """The images as the stream OpenAI would have sent, less the partial images StepFun does not make."""
     out: list[str] = []
     for row in as_list(body.get("data")):
-        event = {"type": kind, "created_at": body["created"], **{k: v for k, v in row.items() if v is not None}}
+        event = {
+            "type": kind,
+            "created_at": body["created"],
+            "size": size or "auto",
+            "quality": "auto",
+            "background": "auto",
+            "output_format": _format(row.get("b64_json")),
+            **{k: v for k, v in row.items() if v is not None},
+            # StepFun reports none; OpenAI code adds it up without looking
+            "usage": {
+                "input_tokens": 0,
+                "input_tokens_details": {"image_tokens": 0, "text_tokens": 0},
+                "output_tokens": 0,
+                "total_tokens": 0,
+            },
+        }
         out.append(f"event: {kind}\ndata: {json.dumps(event, ensure_ascii=False)}\n\n")
     return "".join(out)
 

@@ -17,7 +17,7 @@ from .absent import ENDPOINT as ABSENT
 from .base import PlainEndpoint, Reply, Request, Script, replace
 from .chat_response import UnexpectedBody
 from .common import Dict, as_dict, drop_by_table, given, kind_of_model
-from .events import server_sent
+from .events import failure, server_sent
 
 _MEDIA = {"mp3": "audio/mpeg", "wav": "audio/wav", "flac": "audio/flac", "opus": "audio/ogg", "pcm": "audio/pcm"}
 _CHUNK = 24_576  # bytes of sound in one event of a joined stream
@@ -191,8 +191,7 @@ def _events_sound(body: Any) -> bytes:
     for event in server_sent(body):
         kind = event.get("type")
         if kind == "speech.audio.error":
-            error = as_dict(event.get("error")) or event
-            raise Refusal(str(error.get("message") or "StepFun stopped speaking."), status=500, code="server_error")
+            raise failure(event, "StepFun stopped speaking.")
         if kind == "speech.audio.delta" and isinstance(event.get("audio"), str):
             try:
                 out.append(base64.b64decode(event["audio"]))

@@ -16,7 +16,7 @@ from . import sound
 from .base import PlainEndpoint, Reply, Request, Script, StreamTransform, replace
 from .chat_response import UnexpectedBody
 from .common import Dict, Part, as_dict, drop_by_table, file_parts, given, headers_for, kind_of_model
-from .events import server_sent
+from .events import failure, server_sent
 
 _ROUTE = "/audio/asr/sse"
 _FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
@@ -231,10 +231,7 @@ def _seconds(value: Json) -> float | None:
 
 def failed(event: Mapping[str, Any]) -> Refusal:
     """An `error` event as the error OpenAI code catches."""
-    inner = as_dict(event.get("error")) or event
-    return Refusal(
-        str(inner.get("message") or "StepFun could not transcribe the recording."), status=500, code="server_error"
-    )
+    return failure(event, "StepFun could not transcribe the recording.")
 
 
 def answer(events: Any, x: Exchange) -> Dict | str:

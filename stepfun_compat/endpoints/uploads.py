@@ -16,7 +16,7 @@ from ..catalog.files import PURPOSES
 from ..exchange import Exchange, Refusal
 from .base import PlainEndpoint, Reply, Request, Script, replace
 from .common import Dict, Part, as_list, file_parts, given, headers_for, segment
-from .files import file_object, stepfun_purpose
+from .files import file_object, named, stepfun_purpose
 
 _MOST_UPLOADS: Final = 16
 _LIFETIME: Final = 3600  # seconds, as at OpenAI
@@ -198,7 +198,7 @@ class CompleteUpload(PlainEndpoint):
         md5 = fields.get("md5")
         if isinstance(md5, str) and hashlib.md5(content, usedforsecurity=False).hexdigest() != md5.lower():
             raise Refusal("md5 is not that of the parts.", code="invalid_value", param="md5")
-        part = Part("file", pending.filename, content, pending.mime)
+        part = named(Part("file", pending.filename, content, pending.mime), x)
         x.change("route", "path", request.path, "/files", "StepFun takes a file whole")
         reply = yield replace(
             request,

@@ -30,7 +30,6 @@ def upload(name: str, purpose: str, content: Any = b"x", **more: Any) -> Request
         ("a.webp", "vision", "storage"),
         ("a.pdf", "file-extract", "file-extract"),
         ("a.png", "retrieval-image", "retrieval-image"),
-        ("noextension", "user_data", "file-extract"),
         ("a.txt", "something-new", "something-new"),
     ],
 )
@@ -58,6 +57,44 @@ def test_what_stepfun_does_not_take_is_said_before_the_upload(name: str, purpose
     with pytest.raises(Refusal, match=words) as refused:
         files.CREATE.transform_request(upload(name, purpose), exchange(files.CREATE))
     assert refused.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "purpose"),
+    [
+        (b"%PDF-1.7 ...", "upload.pdf", "file-extract"),
+        (b"plain words, caf\xc3", "upload.txt", "file-extract"),  # cut within a character
+        ("\u8336".encode(), "upload.txt", "file-extract"),
+        (b"  <!DOCTYPE html><p>", "upload.html", "file-extract"),
+        (b"<?xml version='1.0'?>", "upload.xml", "file-extract"),
+        (b"PK\3\4....[Content_Types].xml....word/document.xml", "upload.docx", "file-extract"),
+        (b"\x89PNG\r\n", "upload.png", "storage"),
+        (b"\xff\xd8\xff\xe0", "upload.jpg", "storage"),
+        (b"RIFF....WEBP", "upload.webp", "storage"),
+        (b"RIFF....WAVE", "upload.wav", "storage"),
+        (b"ID3\4", "upload.mp3", "storage"),
+        (b"\0\0\0 ftypisom", "upload.mp4", "storage"),
+    ],
+)
+@pytest.mark.parametrize("form", ["bytes", "open file"])
+def test_a_file_without_a_name_gets_one_that_tells_its_kind(content: bytes, name: str, purpose: str, form: str):
+    """The SDK calls bare bytes `upload`, and StepFun knows a file by the end of its name (api 8.1)."""
+    given: Any = content if form == "bytes" else io.BytesIO(content)
+    request = Request("POST", "/files", json={"purpose": "user_data"}, files=[("file", given)])
+    x = exchange(files.CREATE)
+    wire = files.CREATE.transform_request(request, x)
+    assert (wire.files, wire.json) == ([("file", (name, given))], {"purpose": purpose})
+    assert request.files == [("file", given)]
+    assert [(c.kind, c.after) for c in x.changes if c.parameter == "file"] == [("repair", name)]
+    if form == "open file":
+        assert given.tell() == 0
+
+
+def test_what_tells_nothing_keeps_its_name():
+    for content in (b"", b"\0\1\2\3" * 9, b"PK\3\4 some other archive"):
+        wire = files.CREATE.transform_request(upload("noextension", "user_data", content), exchange(files.CREATE))
+        assert wire.files == [("file", ("noextension", content))]
+        assert wire.json == {"purpose": "file-extract"}
 
 
 class Sparse(io.RawIOBase):
@@ -186,3 +223,12 @@ def test_files_come_in_every_form_the_sdk_gives_them(tmp_path: Any):
     assert parts[2].read() == "é".encode()
     assert file_parts({"file": b"1"})[0].field == "file"
     assert file_parts(None) == []
+
+
+def test_pages_fit_together_within_one_second():
+    """StepFun promises no order, and each page is cut from an answer of its own."""
+    rows = [{"id": f"file-{i}", "created_at": 7} for i in (2, 0, 3, 1)]
+    newest = files.page(rows, {}, 10)["data"]
+    assert [row["id"] for row in newest] == ["file-3", "file-2", "file-1", "file-0"]
+    assert files.page(rows[::-1], {"order": "asc"}, 10)["data"] == newest[::-1]
+    assert [row["id"] for row in files.page(rows[::-1], {"after": "file-2", "limit": 1}, 10)["data"]] == ["file-1"]

@@ -165,6 +165,17 @@ def test_a_stream_holds_the_finished_images():
     assert lost(x) == ["partial_images"]
 
 
+@pytest.mark.parametrize(
+    ("start", "format"), [("iVBORw0KGgo", "png"), ("/9j/4AAQ", "jpeg"), ("UklGRlpQ", "webp"), ("", "png")]
+)
+def test_a_stream_event_has_all_that_openai_code_reads(start: str, format: str):
+    reply, _ = drive(images.GENERATE, generate(size="1536x1024", stream=True), [image(0, b64_json=start)])
+    event = json.loads(reply.body.partition("data: ")[2].splitlines()[0])
+    assert event["size"] == "1184x896"  # of StepFun's, as OpenAI writes it: width first
+    assert (event["output_format"], event["quality"], event["background"]) == (format, "auto", "auto")
+    assert event["usage"]["total_tokens"] == 0
+
+
 @pytest.mark.parametrize("body", ["<html>", {}, {"data": []}, {"data": ["x"]}, None])
 def test_no_images_is_no_answer(body: Any):
     with pytest.raises(UnexpectedBody):

@@ -183,6 +183,27 @@ def test_silence_and_errors():
             transcribe(body)
 
 
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        ({"message": "no speech found"}, 400, "request_params_invalid"),
+        ({"message": "no", "type": "censorship_blocked"}, 400, "content_filter"),
+        ({"message": "no", "type": "rate_limited"}, 429, "rate_limit_exceeded"),
+        ({"message": "no", "type": "quota_exceeded"}, 429, "insufficient_quota"),
+        ({"message": "no", "type": "server_error"}, 500, "server_error"),
+        ({}, 500, "server_error"),
+    ],
+)
+def test_an_error_event_is_the_error_a_plain_answer_would_have_been(error: dict[str, str], status: int, code: str):
+    for event in ({"type": "error", "error": error}, {"type": "error", "message": "x", "error": error}):
+        with pytest.raises(Refusal) as whole:
+            transcribe(stream(event))
+        with pytest.raises(Refusal) as streamed:
+            TranscriptStream().feed({**event, "type": "error"})
+        for refused in (whole.value, streamed.value):
+            assert (refused.status, refused.code) == (status, code)
+
+
 def test_the_old_model_goes_the_old_route():
     x = exchange(ENDPOINT)
     request = ask(model="step-asr", language="zh", hotwords="[1]")
