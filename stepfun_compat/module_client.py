@@ -37,6 +37,8 @@ AZURE_ATTRIBUTES: Final = ("azure_endpoint", "azure_ad_token", "azure_ad_token_p
 _AZURE_VARIABLES: Final = ("AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN")
 _NOT_FOR_AZURE: Final = ("project", "webhook_secret")
 _clients: dict[str, tuple[tuple[Any, ...], Any]] = {}
+_found_out: set[str] = set()
+"""The modules whose `api_type` is ours: it was None until a client was needed."""
 _lock = threading.RLock()
 
 
@@ -91,13 +93,17 @@ def _kind(module: ModuleType) -> str:
         )
     kind = "azure" if azure else "openai"
     module.__dict__["api_type"] = kind
+    _found_out.add(module.__name__)
     return kind
 
 
 def reset(module: ModuleType) -> None:
-    """Forget a module's client."""
+    """Forget a module's client, and the kind that was found out for it."""
     with _lock:
         _clients.pop(module.__name__, None)
+        if module.__name__ in _found_out:
+            _found_out.discard(module.__name__)
+            module.__dict__["api_type"] = None
         if module is openai:
             stock.reset_client()
 
