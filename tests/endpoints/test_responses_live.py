@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -227,25 +226,3 @@ async def test_async_is_the_same(server: Any, state: str, route: str):
         await c.responses.delete(last.response.id)
         with pytest.raises(openai.NotFoundError):
             await c.responses.retrieve(last.response.id)
-
-
-@pytest.mark.anyio
-async def test_many_conversations_at_once_do_not_mix(server: Any, state: str):
-    async with later(server, state=state) as c:
-
-        async def talk(name: str) -> list[str]:
-            previous = None
-            for turn in range(3):
-                answer = await c.responses.create(
-                    model="step-3.7-flash",
-                    input=f"{name} {turn}",
-                    previous_response_id=previous,
-                    reasoning={"effort": "low"},
-                )
-                previous = answer.id
-            found = [item async for item in c.responses.input_items.list(previous, order="asc")]
-            return [item.content[0].text for item in found if item.type == "message"]
-
-        names = [f"talk-{number}" for number in range(20)]
-        for name, said in zip(names, await asyncio.gather(*map(talk, names)), strict=True):
-            assert said == [f"{name} 0", f"{name} 0", f"{name} 1", f"{name} 1", f"{name} 2"]
