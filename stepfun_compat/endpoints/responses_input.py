@@ -153,7 +153,7 @@ class _Messages:
         if kind == "message":
             self._message(item, where)
         elif kind == "reasoning":
-            self.reasoning = "\n".join(text for text in (self.reasoning, reasoning_text(item)) if text)
+            self._think(reasoning_text(item))
         elif kind == "function_call":
             self._call(
                 item, {"type": "function", "function": {"name": item.get("name"), "arguments": item.get("arguments")}}
@@ -180,6 +180,10 @@ class _Messages:
             self.out.append({"role": "user", "content": self.pictures})
             self.pictures = []
 
+    def _think(self, text: Json) -> None:
+        if isinstance(text, str) and text:
+            self.reasoning = "\n".join(filter(None, (self.reasoning, text)))
+
     def _take_reasoning(self, message: Dict) -> None:
         if self.reasoning:
             message["reasoning_content"] = self.reasoning
@@ -190,6 +194,7 @@ class _Messages:
         content = item.get("content")
         if role == "assistant":
             text, others = _texts(content, f"{where}.content", self.x)
+            self._think(item.get("reasoning_content"))
             if others:
                 raise _unsupported(where, "an assistant message with pictures", "Put them into a user message.")
             message: Dict = {"role": "assistant", "content": text}
@@ -219,6 +224,7 @@ class _Messages:
 
     def _call(self, item: Dict, call: Dict) -> None:
         call = {"id": item.get("call_id") or item.get("id"), **call}
+        self._think(item.get("reasoning_content"))
         last = self.out[-1] if self.out else None
         # a call joins what the assistant said or called just before; a reasoning item in between starts a new turn
         if last is not None and last["role"] == "assistant" and not self.reasoning:

@@ -14,7 +14,16 @@ from .chat_tools import Tools
 from .common import Dict, as_dict, as_list
 from .models import on_step_plan
 from .responses_input import messages_of, row_of, rows_of
-from .responses_request import HANDLED, Asked, chat_tools, new_id, refuse_what_nobody_serves, response_format, told
+from .responses_request import (
+    HANDLED,
+    Asked,
+    chat_tools,
+    new_id,
+    reasons_aloud,
+    refuse_what_nobody_serves,
+    response_format,
+    told,
+)
 from .responses_response import finished, frame, message_item, reasoning_item, refusal_part, text_part
 
 _SAMPLING: Final = ("temperature", "top_p")
@@ -292,6 +301,19 @@ def native_item(item: Mapping[str, Any], x: Exchange, *, reasoning: str = "", st
     return {**out, "id": item.get("id") or new_id("fc"), "status": state}
 
 
+def native_items(rows: Sequence[Mapping[str, Any]], asked: Asked, x: Exchange) -> list[Dict]:
+    """Output items as OpenAI's, less reasoning where it is none of them."""
+    if reasons_aloud(asked, x):
+        return [native_item(row, x) for row in rows]
+    items = [native_item(row, x) for row in rows if row.get("type") != "reasoning"]
+    return items or [empty_answer()]
+
+
+def empty_answer() -> Dict:
+    """A message that was cut before its first word."""
+    return message_item(new_id("msg"), [text_part("")], "incomplete")
+
+
 def wants_json(x: Exchange) -> bool:
     """Whether the answer is JSON, which StepFun may wrap in a fence (api 3.5)."""
     asked: Asked = x.notes["responses"]
@@ -326,5 +348,5 @@ def native_response(data: Json, asked: Asked, x: Exchange) -> Dict:
     rows = [row for entry in as_list(body["output"]) if (row := as_dict(entry)) is not None]
     if rows and body.get("status") == "incomplete" and not rows[-1].get("status"):
         rows[-1]["status"] = "incomplete"  # StepFun's reasoning has no status (api 5.2)
-    output = [native_item(row, x) for row in rows]
+    output = native_items(rows, asked, x)
     return native_final(body, output, asked, x)

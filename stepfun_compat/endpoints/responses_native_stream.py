@@ -9,8 +9,16 @@ from ..exchange import Exchange, Json
 from ..structured import FenceFilter
 from .common import Dict, as_dict, as_list
 from .responses_input import row_of
-from .responses_native import chat_usage, native_final, native_item, native_usage, wants_json
-from .responses_request import Asked
+from .responses_native import (
+    chat_usage,
+    empty_answer,
+    native_final,
+    native_item,
+    native_items,
+    native_usage,
+    wants_json,
+)
+from .responses_request import Asked, reasons_aloud
 from .responses_response import refusal_part, text_part
 from .responses_stream import ERROR_CODES, Events
 
@@ -98,10 +106,13 @@ class NativeStream:
         self._over = True
         self._close_open()
         output = self._events.output()
-        if not output:  # nothing was told of items; the whole says them
-            rows = [as_dict(entry) for entry in as_list(response.get("output"))]
-            output = [native_item(row, self._x) for row in rows if row is not None]
         status = kind.removeprefix("response.")
+        if not output and self._events.thought and status == "incomplete":
+            self._say_nothing()
+            output = self._events.output()
+        elif not output and status != "failed":  # nothing was told of items; the whole says them
+            rows = [row for entry in as_list(response.get("output")) if (row := as_dict(entry)) is not None]
+            output = native_items(rows, self._asked, self._x) if rows else []
         self._usage = chat_usage(native_usage(response.get("usage")))
         self._events.end(native_final({**response, "status": status}, output, self._asked, self._x))
 
@@ -127,6 +138,9 @@ class NativeStream:
 
     def _added(self, event: Dict) -> None:
         row = as_dict(event.get("item")) or {}
+        if row.get("type") == "reasoning" and not reasons_aloud(self._asked, self._x):
+            self._items[_index(event)] = _Item(-1, "", "thought", done=True)
+            return
         item = native_item({**row, "content": []}, self._x, status="in_progress")
         if row.get("type") == "function_call":
             item.pop("content", None)
@@ -138,6 +152,9 @@ class NativeStream:
         self._items[_index(event)] = known
 
     def _of_item(self, kind: str, event: Dict, item: _Item) -> None:
+        if item.kind == "thought":
+            self._events.thought += str(event.get("delta") or "")
+            return
         at: Dict = {"item_id": item.id, "output_index": item.place}
         part_at: Dict = {**at, "content_index": event.get("content_index") or 0}
         emit = self._events.emit
@@ -189,6 +206,15 @@ class NativeStream:
             place, done = self._ended
             self._ended = None
             self._events.done(place, {**done, "status": status})
+
+    def _say_nothing(self) -> None:
+        answer, emit = empty_answer(), self._events.emit
+        place = self._events.add({**answer, "content": [], "status": "in_progress"})
+        at: Dict = {"item_id": answer["id"], "output_index": place, "content_index": 0}
+        emit("response.content_part.added", **at, part=text_part(""))
+        emit("response.output_text.done", **at, text="", logprobs=[])
+        emit("response.content_part.done", **at, part=text_part(""))
+        self._events.done(place, answer)
 
     def _say(self, item: _Item, at: Dict, text: str) -> None:
         if text:

@@ -89,6 +89,12 @@ class Asked:
         return self.fields.get("store") is not False
 
 
+def reasons_aloud(asked: Asked, x: Exchange) -> bool:
+    """Whether reasoning is an item of the output. It is not under the name of a model that did not reason: programs
+    written for one take the first item for the answer. There the text goes with the answer, as `reasoning_content`."""
+    return x.alias is None or not x.alias.headroom or asked.fields.get("reasoning") is not None
+
+
 def is_search(kind: Json) -> bool:
     """Whether a tool's type is OpenAI's web search, in any of its spellings."""
     return isinstance(kind, str) and kind.startswith("web_search")

@@ -11,7 +11,7 @@ from ..exchange import Exchange, Json
 from .chat_response import fill_usage, is_built_in
 from .common import Dict, as_dict, as_list
 from .responses_input import row_of, rows_of
-from .responses_request import Asked, new_id
+from .responses_request import Asked, new_id, reasons_aloud
 
 # What StepFun's chat samples with where the call says nothing (api 3.1).
 _CHAT_TEMPERATURE: Final = 0.5
@@ -182,6 +182,18 @@ def search_item(id: str, call: Mapping[str, Any], asked: Asked, status: str = "c
     return {"id": id, "type": "web_search_call", "status": status, "action": action}
 
 
+_ANSWERS: Final = frozenset({"message", "function_call", "custom_tool_call"})
+
+
+def with_thought(items: Sequence[Dict], thought: Json) -> list[Dict]:
+    """Items with the reasoning behind them in the first that holds a piece of the answer."""
+    out = list(items)
+    first = next((place for place, item in enumerate(out) if item["type"] in _ANSWERS), None)
+    if first is not None and isinstance(thought, str) and thought:
+        out[first] = {**out[first], "reasoning_content": thought}
+    return out
+
+
 def annotations_of(citations: Json) -> list[Dict]:
     """Chat's citations, which Responses has without the inner object."""
     out: list[Dict] = []
@@ -214,10 +226,11 @@ def response_of(chat: Dict, asked: Asked, x: Exchange) -> Dict:
     calls = as_list(message.get("tool_calls"))
     content = message.get("content")
     reasoning = message.get("reasoning_content")
-    if isinstance(reasoning, str) and reasoning:
-        only = cut and not content and not calls
-        output.append(reasoning_item(new_id("rs"), reasoning, "incomplete" if only else "completed"))
-    if content or not (calls or cut or message.get("refusal")):
+    aloud = reasons_aloud(asked, x)
+    silent = not (content or calls or message.get("refusal"))
+    if aloud and isinstance(reasoning, str) and reasoning:
+        output.append(reasoning_item(new_id("rs"), reasoning, "incomplete" if cut and silent else "completed"))
+    if content or (silent and not (cut and aloud)):
         part = text_part(content if isinstance(content, str) else "", annotations_of(message.get("annotations")))
         output.append(message_item(new_id("msg"), [part], "incomplete" if cut and not calls else "completed"))
     elif message.get("refusal"):
@@ -227,4 +240,6 @@ def response_of(chat: Dict, asked: Asked, x: Exchange) -> Dict:
         last = cut and position == len(calls) - 1
         prefix = "ctc" if call.get("type") == "custom" else "fc"
         output.append(call_item(new_id(prefix), call, "incomplete" if last else "completed"))
+    if not aloud:
+        output = with_thought(output, reasoning)
     return finished(frame(asked, x, model=chat.get("model")), output, reason, usage_of(chat.get("usage")))

@@ -11,7 +11,7 @@ from ..exchange import Exchange, Json
 from .chat_stream import ChatStream
 from .common import Dict, as_dict, as_list
 from .responses_input import row_of
-from .responses_request import Asked, new_id
+from .responses_request import Asked, new_id, reasons_aloud
 from .responses_response import (
     annotations_of,
     built_in_calls,
@@ -25,6 +25,7 @@ from .responses_response import (
     search_item,
     text_part,
     usage_of,
+    with_thought,
 )
 from .state import kept
 
@@ -41,6 +42,7 @@ class Events:
         self.number = 0
         self.frame: Dict | None = None
         self.items: list[Dict | None] = []
+        self.thought = ""  # reasoning that is no item of its own
 
     def emit(self, kind: str, **fields: Any) -> None:
         self.out.append({"type": kind, "sequence_number": self.number, **fields})
@@ -66,6 +68,8 @@ class Events:
         return place
 
     def done(self, place: int, item: Dict) -> None:
+        if self.thought and not any(known and "reasoning_content" in known for known in self.items):
+            (item,) = with_thought([item], self.thought)
         self.items[place] = item
         self.emit("response.output_item.done", output_index=place, item=item)
 
@@ -127,6 +131,7 @@ class ResponsesStream:
         self._calls: dict[int, _Call] = {}
         self._reason: str | None = None
         self._searched: set[str] = set()
+        self._aloud = reasons_aloud(asked, x)
         self._over = False
 
     @property
@@ -172,7 +177,7 @@ class ResponsesStream:
             self._events.fail("server_error", "StepFun's stream ended before the answer was complete.", usage)
         else:
             cut = self._reason in ("length", "content_filter")
-            if not self._events.items and not cut:
+            if not self._events.items and not (cut and self._aloud):
                 self._open_message()
             self._end("incomplete" if cut else "completed")
             self._events.finish(self._reason, usage)
@@ -211,6 +216,9 @@ class ResponsesStream:
                 self._reason = str(choice["finish_reason"])
 
     def _think(self, text: str) -> None:
+        if not self._aloud:
+            self._events.thought += text
+            return
         if self._reasoning is None:
             if self._message is not None:
                 self._close_message("completed")

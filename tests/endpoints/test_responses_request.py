@@ -264,3 +264,16 @@ def test_tool_choices_keep_chats_enforcement():
     assert [tool["type"] for tool in search["tools"]] == ["web_search"]
     _, x = out(tools=[{"type": "web_search_preview"}], tool_choice={"type": "web_search_preview"})
     assert lost(x) == ["tool_choice"]
+
+
+def test_reasoning_that_came_with_an_answer_goes_back_with_it():
+    items = [
+        {"role": "user", "content": "hi"},
+        {"type": "message", "role": "assistant", "content": "ho", "reasoning_content": "hm"},
+        {"role": "user", "content": "weather?"},
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}", "reasoning_content": "look"},
+        {"type": "function_call_output", "call_id": "c", "output": "sunny"},
+    ]
+    sent = chat(input=items)["messages"]
+    assert [message.get("reasoning_content") for message in sent] == [None, "hm", None, "look", None]
+    assert "reasoning_content" not in json.dumps(native(input=items))
