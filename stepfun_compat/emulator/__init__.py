@@ -30,7 +30,8 @@ by the same rules, the first that fits:
    repeated, so agent loops end. A function that delivers the final result (`final_result`, `final_answer`, `submit_…`,
    or so described) waits until nothing else is to be called, and is then always called. An order without a name after
    the results goes to a function not called yet, if there is one. A later user message that is nothing but an order
-   ("Call one of the tools now") is not a question of its own.
+   ("Call one of the tools now") is not a question of its own. Calls and results that a framework wrote out as text
+   ("Calling tools: […]", "Observation: …") count as calls and results.
 3. With a JSON Schema in `response_format` (or `text.format`): that schema, filled. In JSON mode, or if a system message
    or the question contains a JSON Schema: that one, filled; fenced with ```json when JSON mode is off. JSON mode without
    a schema: an object like the example in the prompt, or with the keys it lists, else `{"answer": …}`.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .evidence import Evidence, json_objects, looks_like_schema, words_of
@@ -209,6 +209,7 @@ _TWO_OF = re.compile(r"\b(?:and|or|vs|versus|,)\b|[,、和与及]", re.IGNORECAS
 
 def answer(talk: Conversation) -> Reply:
     """The answer to a conversation."""
+    talk = replace(talk, turns=tuple(_read_as_calls(talk.turns)))
     calls = choose_calls(talk)
     if calls:
         return Reply(calls=tuple(calls))
@@ -229,6 +230,40 @@ def answer(talk: Conversation) -> Reply:
     if results:
         return Reply(content="Here is what I found: " + "\n".join(results))
     return Reply(content=_echo(talk.turns, last))
+
+
+_OBSERVED = re.compile(r"\s*Observation:\s*", re.IGNORECASE)
+_CALLED = re.compile(r"\s*Calling tools:\s*(\[.*\])\s*", re.DOTALL)
+
+
+def _read_as_calls(turns: Sequence[Turn]) -> Iterator[Turn]:
+    """The turns, with calls and results that a framework has written out as text (smolagents) read as what they are."""
+    called = False
+    for turn in turns:
+        match = _CALLED.fullmatch(turn.text) if turn.role == "assistant" and not turn.calls else None
+        observed = _OBSERVED.match(turn.text) if turn.role == "user" and called else None
+        if match is not None:
+            calls = tuple(_written_calls(match.group(1)))
+            called = called or bool(calls)
+            yield replace(turn, calls=calls)
+        elif observed is not None:
+            yield Turn("tool", turn.text[observed.end() :])
+        else:
+            yield turn
+
+
+def _written_calls(text: str) -> Iterator[Call]:
+    """The calls in a list of OpenAI's tool calls, written as Python or as JSON."""
+    import ast
+
+    try:
+        items: object = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        items = None
+    for item in items if is_array(items) else []:
+        function = item.get("function") if is_object(item) else None
+        if is_object(function) and isinstance(function.get("name"), str):
+            yield Call(function["name"], json.dumps(function.get("arguments"), ensure_ascii=False, default=str))
 
 
 def _echo(turns: Sequence[Turn], last: int) -> str:

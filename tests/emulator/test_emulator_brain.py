@@ -115,6 +115,26 @@ def test_after_the_results_it_answers_with_them_and_stops() -> None:
     assert "rainy" in reply.content
 
 
+def test_calls_and_results_written_out_as_text_end_an_agent_loop() -> None:
+    tools = [WEATHER, function("final_answer", "Provides a final answer to the given problem.", answer="string")]
+    said = str(
+        [{"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": {"city": "Paris"}}}]
+    )
+    turns = [
+        Turn("user", 'New task:\nWhat is the weather in "Paris"?'),
+        Turn("assistant", f"Calling tools:\n{said}"),
+        Turn("user", "Observation:\n18 degrees"),
+        Turn("system", "You must answer by calling one of the available tools. Do not answer in text."),
+    ]
+    assert [name for name, _ in calls(ask(*turns, tools=tools))] == ["final_answer"]
+    assert [name for name, _ in calls(ask(turns[0], turns[3], tools=tools))] == ["get_weather"]
+
+
+def test_a_text_that_only_looks_like_calls_is_answered() -> None:
+    turns = [Turn("assistant", "Calling tools:\n[1, {'function': 2}]"), Turn("user", "Observation: it rains.")]
+    assert ask(*turns).content == "Observation: it rains."
+
+
 def test_a_new_question_may_call_again() -> None:
     turns = after("Weather in Paris?", (Call("get_weather", '{"city": "Paris"}'), "sunny"))
     reply = ask(*turns, Turn("assistant", "sunny"), "And the weather in Paris now?", tools=[WEATHER])

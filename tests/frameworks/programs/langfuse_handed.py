@@ -1,0 +1,11 @@
+"""Clients made by hand while Langfuse traces openai's resources."""
+
+import asyncio
+
+from langfuse_program import asynchronous, chat
+
+from stepfun_compat import AsyncOpenAI, OpenAI
+
+if __name__ == "__main__":
+    chat(OpenAI())
+    asyncio.run(asynchronous(AsyncOpenAI()))

@@ -1,0 +1,13 @@
+"""LiteLLM with clients handed to its calls."""
+
+import asyncio
+
+from litellm_program import asynchronous, chat, embed
+
+from stepfun_compat import AsyncOpenAI, OpenAI
+
+if __name__ == "__main__":
+    client = OpenAI()
+    chat(client=client)
+    embed(client=client)
+    asyncio.run(asynchronous(client=AsyncOpenAI()))

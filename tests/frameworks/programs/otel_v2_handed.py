@@ -1,0 +1,12 @@
+"""OpenTelemetry's instrumentation while clients of ours are used."""
+
+import asyncio
+
+from otel_v2_program import asynchronous, chat, instrument
+
+from stepfun_compat import AsyncOpenAI, OpenAI
+
+if __name__ == "__main__":
+    instrument()
+    chat(OpenAI())
+    asyncio.run(asynchronous(AsyncOpenAI()))

@@ -1,0 +1,297 @@
+"""Real frameworks, run unmodified against the strict emulator, each in an environment of its own.
+
+    python -m tests.frameworks.run --envs DIR [--cheap] [--record] [NAME...]
+
+Each framework has a small program as its users write them (`programs/NAME_program.py`). It runs under `stepfun-compat
+run --emulate`. Where the framework takes a client there is a second one that hands it ours (`NAME_handed.py`): it runs
+as it stands, under plain python, and with `from openai import …` under `run`. All see an OpenAI key in the environment,
+a closed proxy as the only way out, and an embeddings provider as the configured fallback. It counts as passed if the
+program does, the emulator was asked and refused nothing the framework did not mean to provoke, OpenAI's key came
+nowhere, and nobody asked the proxy for OpenAI.
+
+`--record` writes the outcome to `results.json` and the table of the migration guide.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from stepfun_compat.emulator import EmulatorConfig, EmulatorServer
+
+from .rows import CONSTRAINTS, FRAMEWORKS, QUIET, Framework
+from .surroundings import EMBEDDING_KEY, ClosedProxy, Embeddings
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+PROGRAMS = HERE / "programs"
+RESULTS = HERE / "results.json"
+SECONDS = 240
+OPENAI_KEY = "sk-proj-frameworks-not-a-real-key"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one framework did."""
+
+    name: str
+    version: str
+    openai: str
+    handed: str
+    run: str
+    date: str
+
+
+# ---------------------------------------------------------------------------------------------------- environments
+
+
+_making: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
+
+
+def environment(framework: Framework, envs: Path) -> Path:
+    """The interpreter of an environment with the framework and this checkout; made once for the same requirements."""
+    wanted = "\n".join((*framework.requirements, *CONSTRAINTS)) + "\n"
+    first = re.match(r"[\w-]+", framework.requirements[0])
+    assert first is not None
+    place = envs / f"{first.group()}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
+    with _making[place]:
+        if not (place / "complete").exists():
+            _make(place, framework.requirements)
+            (place / "complete").write_text(wanted, encoding="utf-8")
+    return place / "bin" / "python"
+
+
+def _make(place: Path, requirements: Sequence[str]) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(place)], check=True)
+    constraints = place / "constraints.txt"
+    constraints.write_text("\n".join(CONSTRAINTS) + "\n", encoding="utf-8")
+    done = subprocess.run(
+        [
+            str(place / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "-c",
+            str(constraints),
+            "-e",
+            str(ROOT),
+            *requirements,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"pip could not install {' '.join(requirements)}:\n{done.stderr[-2000:]}")
+
+
+def version_of(python: Path, name: str) -> str:
+    code = f"from importlib.metadata import version; print(version({name!r}))"
+    return subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+# ------------------------------------------------------------------------------------------------------- programs
+
+
+def surrounded(
+    framework: Framework, server: EmulatorServer, embeddings: Embeddings, proxy: ClosedProxy
+) -> dict[str, str]:
+    """The environment a program finds: nothing of this process's settings, and no open way out."""
+    vendors = ("OPENAI_", "STEPFUN_", "STEP_", "AZURE_", "ANTHROPIC_", "PYTHON")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(vendors)}
+    out = dict.fromkeys(
+        ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), proxy.origin
+    )
+    return {
+        **kept,
+        **out,
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        "OPENAI_API_KEY": OPENAI_KEY,
+        "STEPFUN_BASE_URL": server.base_url,
+        "STEPFUN_API_KEY": server.api_key,
+        "STEPFUN_EMULATOR_URL": server.base_url,
+        "STEPFUN_FALLBACK_EMBEDDINGS": f"{embeddings.origin}/v1",
+        "STEPFUN_FALLBACK_EMBEDDINGS_API_KEY": EMBEDDING_KEY,
+        **QUIET,
+        **framework.environment,
+    }
+
+
+def play(framework: Framework, python: Path, program: Path, under_run: bool, verbose: bool) -> str | None:
+    """Run one program; what went wrong, or None."""
+    start = [str(python), "-m", "stepfun_compat", "run", "--emulate"] if under_run else [str(python)]
+    with (
+        tempfile.TemporaryDirectory() as home,
+        EmulatorServer(EmulatorConfig(strict=True)) as server,
+        Embeddings() as embeddings,
+        ClosedProxy() as proxy,
+    ):
+        variables = {**surrounded(framework, server, embeddings, proxy), "HOME": home}
+        try:
+            done = subprocess.run(
+                [*start, str(program)],
+                env=variables,
+                cwd=home,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return f"still running after {SECONDS} seconds"
+        asked = server.requests
+        said = (done.stdout + done.stderr).strip()
+        if done.returncode:
+            return f"exit code {done.returncode}\n{said[-3000:]}"
+        if verbose and said:
+            print(said[-3000:])
+        refused = [f"{item.path} {item.status}" for item in asked if item.status is None or item.status >= 400]
+        if not asked:
+            return f"the emulator was never asked\n{said[-2000:]}"
+        if len(refused) != framework.refusals:
+            return f"the emulator refused {refused}\n{said[-2000:]}"
+        if any(OPENAI_KEY in str(item.headers) or OPENAI_KEY.encode() in item.body for item in asked):
+            return "OpenAI's key came to StepFun"
+        if any("not its own" in item for item in embeddings.seen):
+            return "the embeddings provider was sent a key of somebody else's"
+        if any("openai" in host for host in proxy.seen):
+            return f"somebody wanted to reach OpenAI: {proxy.seen}"
+        if proxy.seen:
+            print(f"   {program.stem}: asked for {', '.join(sorted(set(proxy.seen)))} and was refused")
+        if verbose:
+            print(f"   {program.stem}: {len(asked)} requests to StepFun, {len(embeddings.seen)} for embeddings")
+    return None
+
+
+def stock_programs(folder: Path) -> Path:
+    """The programs with openai's own import in place of ours."""
+    for path in PROGRAMS.glob("*.py"):
+        text = path.read_text(encoding="utf-8").replace("from stepfun_compat import", "from openai import")
+        (folder / path.name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def outcome(framework: Framework, envs: Path, verbose: bool) -> tuple[Outcome, list[str]]:
+    """Install and run one framework; the row, and what went wrong."""
+    python = environment(framework, envs)
+    failures: list[str] = []
+
+    def tried(program: Path, under_run: bool) -> bool:
+        began = time.monotonic()
+        wrong = play(framework, python, program, under_run, verbose)
+        how = "under run" if under_run else "client handed to it"
+        print(
+            f"   {framework.name}, {program.stem}, {how}: {'FAILED' if wrong else 'ok'}, {time.monotonic() - began:.1f} s"
+        )
+        if wrong:
+            failures.append(f"{framework.name}, {program.stem}, {how}: {wrong}")
+        return not wrong
+
+    handed = PROGRAMS / f"{framework.program}_handed.py"
+    with tempfile.TemporaryDirectory() as folder:
+        stock = stock_programs(Path(folder))
+        runs = [tried(PROGRAMS / f"{framework.program}_program.py", True)]
+        takes = "takes none"
+        if framework.handed is not None:
+            takes = "passed" if tried(handed, False) else "FAILED"
+            runs.append(tried(stock / handed.name, True))
+    return (
+        Outcome(
+            framework.name,
+            version_of(python, framework.name),
+            version_of(python, "openai"),
+            takes,
+            "passed" if all(runs) else "FAILED",
+            datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        ),
+        failures,
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------- table
+
+
+def recorded() -> dict[str, Outcome]:
+    """The outcomes on record, by framework."""
+    rows = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+    return {row["name"]: Outcome(**row) for row in rows}
+
+
+def table(outcomes: Mapping[str, Outcome]) -> str:
+    """The table of the docs, in the order of the rows."""
+    lines = [
+        "| framework | version | openai | client handed to it | under `run` | date |",
+        "|---|---|---|---|---|---|",
+    ]
+    for framework in FRAMEWORKS:
+        found = outcomes.get(framework.name)
+        if found is not None:
+            handed = found.handed + (f": {framework.handed}" if framework.handed else "")
+            lines.append(
+                f"| `{found.name}` | {found.version} | {found.openai} | {handed} | {found.run} | {found.date} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def record(outcomes: Sequence[Outcome]) -> None:
+    """Put outcomes on record, beside those of frameworks that were not run."""
+    known = {**recorded(), **{item.name: item for item in outcomes}}
+    rows = [asdict(known[framework.name]) for framework in FRAMEWORKS if framework.name in known]
+    RESULTS.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Run real frameworks against the emulated StepFun.")
+    parser.add_argument("names", nargs="*", help="distributions; all if none is named")
+    parser.add_argument("--cheap", action="store_true", help="only those that are installed in less than a minute")
+    parser.add_argument("--envs", type=Path, required=True, help="where environments are made, and stay")
+    parser.add_argument("--jobs", type=int, default=2, help="frameworks at a time")
+    parser.add_argument("--record", action="store_true", help="write results.json and the table of the docs")
+    parser.add_argument("--verbose", action="store_true", help="show what the programs print")
+    options = parser.parse_args(argv)
+    unknown = set(options.names) - {framework.name for framework in FRAMEWORKS}
+    if unknown:
+        parser.error(f"not in the matrix: {', '.join(sorted(unknown))}")
+    chosen = [
+        framework
+        for framework in FRAMEWORKS
+        if (not options.names or framework.name in options.names) and (framework.cheap or not options.cheap)
+    ]
+
+    def attempt(framework: Framework) -> tuple[Outcome | None, list[str]]:
+        try:
+            return outcome(framework, options.envs, options.verbose)
+        except (RuntimeError, subprocess.CalledProcessError) as error:
+            return None, [f"{framework.name}: {error}"]
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        done = list(pool.map(attempt, chosen))
+    failures = [line for _, lines in done for line in lines]
+    outcomes = [item for item, _ in done if item is not None]
+    if options.record:
+        record(outcomes)
+    print(table({item.name: item for item in outcomes}))
+    for line in failures:
+        print(f"FAILED: {line}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
