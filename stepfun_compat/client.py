@@ -47,6 +47,7 @@ _DATA = "stepfun_compat.data"
 _RAW = "X-Stainless-Raw-Response"
 _SHARED = "_stepfun_shared"
 _KEY_WITH_EACH_REQUEST = "stepfun-key-comes-with-each-request"  # for SDKs before 1.107, which take no callable
+_MOST_URLS = 32
 _CUT_AFTER = 590.0  # seconds: StepFun cuts a request at ten minutes with 503 (api 9.1)
 
 # Credentials and places that only mean something at OpenAI; never read from the environment for a client of ours.
@@ -68,14 +69,19 @@ class _ClientState:
         self.deployment: str | bool = False
         """The Azure deployment the client was made for, True where the calls name it, False for other clients."""
         self.fallback: Mapping[str, Any] = {}
+        self.place = ""
+        """The base URL as text, of the client's own at the last look."""
+        self.urls: dict[str, Any] = {}
+        """Paths joined to that base URL."""
         self._seen: Any = None
         self._ours = target.ours
 
     def ours(self, base_url: Any) -> bool:
         """Whether requests to this base URL are translated: it may have been assigned since construction."""
         if base_url is not self._seen:
-            url = str(base_url)
-            self._ours = self.target.ours and self.trusts(url)
+            self.place = str(base_url)
+            self.urls = {}
+            self._ours = self.target.ours and self.trusts(self.place)
             self._seen = base_url
         return self._ours
 
@@ -93,6 +99,14 @@ def _given(value: Any) -> Any:
 
 def _expects_json(cast_to: Any) -> bool:
     """Whether the SDK will parse the body as JSON for this cast."""
+    try:
+        return _json_cast(cast_to)
+    except TypeError:  # a type that cannot be hashed
+        return _json_cast.__wrapped__(cast_to)
+
+
+@functools.lru_cache(maxsize=256)
+def _json_cast(cast_to: Any) -> bool:
     origin = getattr(cast_to, "__origin__", None) or cast_to
     if not inspect.isclass(origin):
         return True
@@ -407,17 +421,22 @@ class StepfunMixin:
         state = self._stepfun
         headers, url = request.headers, str(request.url)
         if state.target.ours and state.trusts(url):
+            raw: list[tuple[bytes, bytes]] = headers.raw
+            names = {name.lower() for name, _ in raw}
             for name in _OPENAI_HEADERS:
-                if name in headers:
+                if name.encode() in names:
                     del headers[name]
             value = headers.get("authorization")
             if value is not None:
                 safe = self._stepfun_authorization(value)
                 if safe is not value and safe != value:
                     headers["authorization"] = safe
-            for name, text in list(headers.items()):
-                if name != "authorization" and settings_module.looks_like_openai_key(text.partition(" ")[2] or text):
-                    del headers[name]
+            if settings_module.may_hold_openai_key(b"\n".join([text for _, text in raw])):
+                for name, text in list(headers.items()):
+                    if name != "authorization" and settings_module.looks_like_openai_key(
+                        text.partition(" ")[2] or text
+                    ):
+                        del headers[name]
             if b"api-version" in request.url.query:
                 request.url = request.url.copy_remove_param("api-version")  # Azure's
             return
@@ -448,7 +467,8 @@ class StepfunMixin:
 
     def _stepfun_equip(self, x: Exchange) -> None:
         """Give a new exchange what this client knows beyond its settings."""
-        x.notes["base_url"] = str(self._base_url)
+        state = self._stepfun
+        x.notes["base_url"] = state.place if state.ours(self._base_url) else str(self._base_url)
         if self._stepfun.deployment:
             x.notes["deployment"] = self._stepfun.deployment
         self._stepfun.shared.equip(x)
@@ -481,7 +501,7 @@ class StepfunMixin:
             url = url[len(base) :]
         return "/" + url.partition("?")[0].strip("/")
 
-    def _stepfun_request(self, options: Any, path: str) -> Request:
+    def _stepfun_request(self, options: Any) -> Request:
         """The request as plain data; `extra_body` is merged as the SDK merges it."""
         body: Any = options.json_data
         extra = options.extra_json
@@ -493,20 +513,19 @@ class StepfunMixin:
         headers: Any = _given(options.headers) or {}
         return Request(
             method=options.method.upper(),
-            path=path,
+            path=self._stepfun_path(options.url) or options.url,
             query=cast("Mapping[str, Any]", options.params or {}),
             headers={k: v for k, v in headers.items() if isinstance(v, str)},
             json=body,
             files=options.files,
         )
 
-    def _stepfun_translate(self, call: Call, options: Any) -> None:
-        """Fill `call.wire` from the SDK's options and tell what was changed.
+    def _stepfun_translate(self, call: Call, request: Request) -> None:
+        """Fill `call.wire` from OpenAI's request and tell what was changed.
 
         Raises:
             Refusal: the endpoint says no.
         """
-        request = self._stepfun_request(options, self._stepfun_path(options.url) or options.url)
         call.wire = call.endpoint.transform_request(request, call.x)
         call.reported = report(call.x)
         debug_body(call.x, call.wire.method, call.wire.path, call.wire.json)
@@ -521,18 +540,12 @@ class StepfunMixin:
             if call is None:
                 return cast("Any", super())._build_request(options, **kwargs)
             try:
-                self._stepfun_translate(call, options)
+                self._stepfun_translate(call, self._stepfun_request(options))
             except Refusal as refusal:
                 raise self._stepfun_refused(refusal, cast("Any", super())._build_request(options, **kwargs)) from None
         wire = call.wire
         if wire is not None and call.endpoint is not _PLAIN:
             options = options.model_copy()
-            options.method = wire.method.lower()
-            options.url = wire.path
-            options.params = wire.query
-            options.json_data = wire.json
-            options.extra_json = None
-            options.files = wire.files
             # the endpoint's headers are the whole truth: one that turns a form into JSON also changes Content-Type.
             # What the SDK marks as left out (Omit) is no text and is kept.
             own: Any = _given(options.headers) or {}
@@ -541,11 +554,31 @@ class StepfunMixin:
                 sent = {
                     k: v for k, v in sent.items() if k.lower() not in (_RAW.lower(), "____stainless_override_cast_to")
                 }
-            options.headers = {**{k: v for k, v in own.items() if not isinstance(v, str)}, **sent}
+            cast("dict[str, Any]", vars(options)).update(
+                method=wire.method.lower(),
+                url=wire.path,
+                params=wire.query,
+                json_data=wire.json,
+                extra_json=None,
+                files=wire.files,
+                headers={**{k: v for k, v in own.items() if not isinstance(v, str)}, **sent},
+            )
         call.started = time.monotonic()
         request: Any = cast("Any", super())._build_request(options, **kwargs)
         request.extensions[EXTENSION] = call
         return request
+
+    def _prepare_url(self, url: str) -> Any:
+        """Hook: the URL of a request. The few paths that calls are made of are joined to the base URL once."""
+        state = getattr(self, "_stepfun", None)
+        if state is None or not state.ours(self._base_url):
+            return cast("Any", super())._prepare_url(url)
+        known = state.urls.get(url)
+        if known is None:
+            known = cast("Any", super())._prepare_url(url)
+            if len(state.urls) < _MOST_URLS and "?" not in url:
+                state.urls[url] = known
+        return known
 
     # ------------------------------------------------------------ the answer
 
@@ -803,10 +836,6 @@ class StepfunMixin:
             body = response.text
         return Reply(body, response.status_code, dict(response.headers))
 
-    def _stepfun_script(self, call: Call, options: Any) -> Script | None:
-        request = self._stepfun_request(options, self._stepfun_path(options.url) or options.url)
-        return call.endpoint.script(request, call.x)
-
     # ------------------------------------------------------------ what is kept
 
     def _stepfun_keep(self, call: Call, wire: Request) -> Any:
@@ -959,10 +988,11 @@ class OpenAI(StepfunMixin, openai.OpenAI, metaclass=Rebindable):  # pyright: ign
         if elsewhere is not None:
             return elsewhere.request(cast_to, options, *args, **kwargs)
         try:
-            script = self._stepfun_script(call, options)
+            given = self._stepfun_request(options)
+            script = call.endpoint.script(given, call.x)
             if script is not None:
                 return self._stepfun_run(call, script, cast_to, options, **kwargs)
-            self._stepfun_translate(call, options)
+            self._stepfun_translate(call, given)
         except Refusal as refusal:
             error = self._stepfun_refused(refusal, self._stepfun_bare_request(options))
             raise self._stepfun_partial(call, error) from None
@@ -1078,10 +1108,11 @@ class AsyncOpenAI(StepfunMixin, openai.AsyncOpenAI, metaclass=Rebindable):  # py
         if elsewhere is not None:
             return await elsewhere.request(cast_to, options, *args, **kwargs)
         try:
-            script = self._stepfun_script(call, options)
+            given = self._stepfun_request(options)
+            script = call.endpoint.script(given, call.x)
             if script is not None:
                 return await self._stepfun_run(call, script, cast_to, options, **kwargs)
-            self._stepfun_translate(call, options)
+            self._stepfun_translate(call, given)
         except Refusal as refusal:
             error = self._stepfun_refused(refusal, self._stepfun_bare_request(options))
             raise self._stepfun_partial(call, error) from None

@@ -72,7 +72,7 @@ class _Post:
 
 
 def _is_plain(value: Any) -> bool:
-    kind: Any = type(value)
+    kind = cast("Any", type(value))
     if kind is dict:
         for key, inner in value.items():
             if type(key) is not str or (type(inner) not in _SCALARS and not _is_plain(inner)):
@@ -116,7 +116,7 @@ def _hand_plain(names: frozenset[str], kwargs: dict[str, Any]) -> None:
     for name, value in kwargs.items():
         if name not in names:
             continue
-        kind: Any = type(value)
+        kind = cast("Any", type(value))
         if kind is list:
             copies = plain_copy(cast("list[Any]", value))
             if copies is not None:
@@ -177,7 +177,7 @@ class _Door:
                 short = _shortened(current, self._names)
                 self._known = (current, short)
                 return MethodType(short, instance)
-        kind: Any = type(current)
+        kind = cast("Any", type(current))
         bind = getattr(kind, "__get__", None)
         return current if bind is None else bind(current, instance, self._stock)
 
@@ -197,11 +197,11 @@ def _shortcut(stock: type, methods: tuple[tuple[str, frozenset[str]], ...]) -> t
 
 
 def _shorten(resource: Any, methods: dict[str, frozenset[str]]) -> Any:
-    own: dict[str, Any] = vars(resource)
-    post = own.get("_post")
+    own = cast("dict[str, Any]", vars(resource))
+    post: Any = own.get("_post")
     if post is None or type(post) is _Post:
         return resource
-    stock: Any = type(resource)
+    stock = cast("Any", type(resource))
     resource.__class__ = _shortcut(stock, tuple(methods.items()))
     own["_post"] = _Post(post)
     return resource

@@ -763,11 +763,17 @@ def resolve_target(argument: str | None, settings: Settings, *, explicit_setting
 
 _OPENAI_PREFIXES: Final = ("sk-proj-", "sk-svcacct-", "sk-admin-")
 _OPENAI_MARK: Final = "T3BlbkFJ"
+_OPENAI_SIGNS: Final = tuple(sign.encode() for sign in (*_OPENAI_PREFIXES, _OPENAI_MARK))
 
 
 def looks_like_openai_key(key: str) -> bool:
     """Whether a key carries a mark only OpenAI's keys have. A plain `sk-…` proves nothing."""
     return key.strip().startswith(_OPENAI_PREFIXES) or _OPENAI_MARK in key
+
+
+def may_hold_openai_key(text: bytes) -> bool:
+    """Whether any of many values could be such a key: a quick no for a whole set of headers at once."""
+    return any(sign in text for sign in _OPENAI_SIGNS)
 
 
 def is_openai_key(key: str, settings: Settings, base_url: str | None = None) -> bool:
