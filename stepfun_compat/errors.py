@@ -99,7 +99,8 @@ def mapped_body(status: int, body: object) -> tuple[int, dict[str, Any]]:
     kind = inner.get("type")
     kind = kind if isinstance(kind, str) else None
     low = message.lower()
-    code: str | None = inner.get("code") if isinstance(inner.get("code"), str) else None
+    sent: Any = inner.get("code")
+    code: str | None = str(sent) if isinstance(sent, str | int) else None  # some gateways send a number
 
     if status == 402 or kind == "quota_exceeded":
         status, code, kind = 429, "insufficient_quota", "insufficient_quota"
@@ -114,12 +115,15 @@ def mapped_body(status: int, body: object) -> tuple[int, dict[str, Any]]:
         status, code, kind = 400, "context_length_exceeded", "invalid_request_error"
         inner.setdefault("param", "messages")
     elif status == 401:
-        code, kind = code or "invalid_api_key", "invalid_request_error"
+        code, kind = "invalid_api_key" if code is None else code, "invalid_request_error"
     elif status == 429:
-        code, kind = code or "rate_limit_exceeded", kind or "rate_limited"
+        code, kind = "rate_limit_exceeded" if code is None else code, kind or "rate_limited"
     elif status == 400:
-        code, kind = code or (kind if kind != "invalid_request_error" else None), "invalid_request_error"
+        told = None if kind == "invalid_request_error" else kind
+        code, kind = told if code is None else code, "invalid_request_error"
     mapped: dict[str, Any] = {**inner, "message": message, "type": kind, "param": inner.get("param"), "code": code}
+    if code == str(sent):
+        mapped["code"] = sent
     return status, mapped
 
 
@@ -152,9 +156,9 @@ _STOCK_CLASSES: Mapping[int, type[openai.APIStatusError]] = {
 }
 
 
-def error_class(status: int, code: str | None) -> type[openai.APIStatusError]:
+def error_class(status: int, code: object) -> type[openai.APIStatusError]:
     """The class for a status and code, as OpenAI would have answered them."""
-    own = _OWN_CLASSES.get(code or "")
+    own = _OWN_CLASSES.get(str(code))
     stock = _STOCK_CLASSES.get(status) or (openai.InternalServerError if status >= 500 else openai.APIStatusError)
     return own if own is not None and issubclass(own, stock) else stock
 
@@ -166,16 +170,25 @@ def from_response(err_msg: str, *, body: object, response: Any) -> openai.APISta
     the wire and keeps the original status.
     """
     status, mapped = mapped_body(response.status_code, body)
-    message = mapped["message"] or err_msg
-    hint = _HINTS.get(mapped["code"] or "")
-    text = f"Error code: {response.status_code} - {message}" if message else err_msg
-    if hint:
-        text = f"{text} ({hint})"
+    text = err_msg
+    if isinstance(body, Mapping) and mapped["message"]:
+        told = {**mapped, "message": with_hint(mapped)}
+        # up to 3.0 the SDK's text is the whole body, and programs look for a code in it; later ones tell the message
+        whole = err_msg.endswith(f" - {cast('object', body)}")
+        text = f"Error code: {status} - {{'error': {told}}}" if whole else f"Error code: {status} - {told['message']}"
     error = error_class(status, mapped["code"])(text, response=response, body=mapped)
+    if not isinstance(body, Mapping) and status == response.status_code:
+        error.body = body  # what is no JSON, as it came
     error.status_code = status
     if error.request_id is None:
         error.request_id = response.headers.get("x-trace-id")
     return error
+
+
+def with_hint(body: Mapping[str, Any]) -> str:
+    """The message of an error body, with our advice where there is some."""
+    hint = _HINTS.get(str(body.get("code")))
+    return f"{body['message']} ({hint})" if hint else str(body["message"])
 
 
 def from_stream(body: Any, *, request: Any, response: Any) -> openai.APIError:

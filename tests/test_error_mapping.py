@@ -159,6 +159,57 @@ def test_api_9_3_quota_and_review_are_not_retried(status: int) -> None:
     assert len(wire.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "kind", "message", "seen", "code"),
+    [
+        (402, "quota_exceeded", "You exceeded your current quota", 429, "insufficient_quota"),
+        (400, "request_params_invalid", "the maximum context length is 256000", 400, "context_length_exceeded"),
+        (451, "censorship_blocked", "The content you provided is blocked.", 400, "content_filter"),
+    ],
+)
+def test_the_text_of_an_error_is_what_the_sdk_would_have_made_of_openais_answer(
+    status: int, kind: str, message: str, seen: int, code: str
+) -> None:
+    """Programs look for "Error code: 429" in it and, up to the SDK's 3.0, for the code."""
+    theirs = {"error": {"message": message, "type": kind, "param": None, "code": code}}
+    stock = openai.OpenAI(
+        api_key="k",
+        max_retries=0,
+        http_client=httpx.Client(transport=httpx.MockTransport(Wire(httpx.Response(seen, json=theirs)))),
+    )
+    with pytest.raises(openai.APIStatusError) as expected:
+        stock.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+    with pytest.raises(openai.APIStatusError) as caught:
+        Wire(httpx.Response(status, json=body(message, kind))).client().chat.completions.create(
+            model="gpt-4o", messages=MESSAGES
+        )
+    start = str(expected.value).partition(message)[0]
+    assert str(caught.value).startswith(start + message)
+    assert (code in str(caught.value)) == (code in str(expected.value))
+
+
+@pytest.mark.parametrize(
+    ("sent", "read", "kept"), [(404, "404", 404), (0, "0", 0), ("", "", ""), ("own_code", "own_code", "own_code")]
+)
+def test_a_code_a_gateway_sends_is_kept(sent: Any, read: str, kept: Any) -> None:
+    told = {"message": "m", "type": "invalid_request_error", "param": "model", "code": sent}
+    with pytest.raises(openai.BadRequestError) as caught:
+        Wire(httpx.Response(400, json={"error": told})).client().chat.completions.create(
+            model="gpt-4o", messages=MESSAGES
+        )
+    assert caught.value.body == {**told, "code": kept}
+    if sent in ("", "own_code"):  # SDKs differ in what they make of a number
+        assert caught.value.code == read
+
+
+def test_an_error_that_is_no_json_keeps_its_text() -> None:
+    with pytest.raises(openai.InternalServerError) as caught:
+        Wire(httpx.Response(500, text="<html>bad</html>")).client(max_retries=0).chat.completions.create(
+            model="gpt-4o", messages=MESSAGES
+        )
+    assert caught.value.body == "<html>bad</html>"
+
+
 def test_a_wrong_region_is_hinted_at() -> None:
     with pytest.raises(openai.AuthenticationError, match="STEPFUN_REGION"):
         Wire(

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import openai
 
+from ..errors import with_hint
 from ..streaming import transport_error
 from . import error, util
 from ._headers import Headers
@@ -91,8 +92,8 @@ def status_body(problem: openai.APIStatusError) -> tuple[Any, Any]:
         return cast("Any", parsed), None
     inner: Any = whole["error"]
     own = cast("dict[str, Any]", inner).get("message") if isinstance(inner, dict) else None
-    told = str(problem).removeprefix(f"Error code: {response.status_code} - ")
-    return whole, told if own and told.startswith(f"{own} (") else None  # our hint follows in brackets
+    told = with_hint(cast("dict[str, Any]", inner)) if own else None
+    return whole, told if told != own else None
 
 
 def from_sdk(problem: BaseException, response: Any = None) -> error.OpenAIError | None:
