@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import openai
@@ -15,6 +16,12 @@ from . import errors
 from .endpoints.base import Request
 from .endpoints.chat_response import UnexpectedBody
 from .exchange import Refusal
+from .fast.frames import Frames
+
+try:
+    from openai._streaming_cleanup import drain_response_async as _drain  # what SDKs since 3.5x do after [DONE]
+except ImportError:
+    _drain: Any = None
 
 if TYPE_CHECKING:
     from .call import Call
@@ -67,55 +74,105 @@ def _event_class(cast_to: Any, data: Any) -> Any:
 
 
 class _Reader:
-    """What sync and async streams do alike: decode one event, translate it, and say how the stream ended."""
+    """What sync and async streams do alike: decode one event, translate it, build what the caller gets for it, and say
+    how the stream ended."""
 
-    def __init__(self, call: Call, response: Any, client: Any) -> None:
-        self.call = call
-        self.response = response
-        self.client = client
-        transform = call.endpoint.transform_stream(call.x)
+    def __init__(self, stream: Any) -> None:
+        self.response: Any = stream.response
+        self.client: Any = stream._client
+        self.cast_to: Any = stream._cast_to
+        self.call: Call = self.response.request.extensions[EXTENSION]
+        transform = self.call.endpoint.transform_stream(self.call.x)
         assert transform is not None
         self.transform: StreamTransform = transform
         self.events = 0
+        self.over = False
+        self.frames = Frames()
+        self.short = self.call.x.settings.fast_path and self._shorten(stream)
 
-    def feed(self, event: Any) -> list[Any]:
-        """One server-sent event in, the chunks for the caller out.
+    def _shorten(self, stream: Any) -> bool:
+        """Take the short way where it leads to the same objects; False for a stream that goes the SDK's own."""
+        from .fast import gate
+
+        cast = gate.casting(stream, self.call.endpoint.name, self.build, self._class_of)
+        if cast is None:
+            return False
+        self.build, self.parse = cast, gate.parse
+        return True
+
+    def _class_of(self, row: Any) -> Any:
+        return _event_class(self.cast_to, row)
+
+    def build(self, row: Any) -> Any:
+        """The object for a row, as the SDK builds it."""
+        return self.client._process_response_data(
+            data=row, cast_to=_event_class(self.cast_to, row), response=self.response
+        )
+
+    def read(self, data: bytes) -> Iterator[Any]:
+        """Some bytes of the body in, what comes of them out, as `feed` gives it; `over` says that it was the end.
+
+        What `frames` does not cut is the SDK's decoder's, once it is `odd`.
+        """
+        for payload in self.frames.cut(data):
+            try:
+                event = self.parse(payload)
+            except ValueError:  # `[DONE]`, or one to be looked at by the SDK's own means
+                text = (b"data:" + payload).decode("utf-8")[5:].removeprefix(" ")
+                yield from self.feed(text)
+                if self.over:
+                    return
+                continue
+            for row in self.rows(event):
+                yield row if type(row) is Request else self.build(row)
+
+    def feed(self, text: str) -> Iterator[Any]:
+        """The data of one event in, the caller's objects out, and operations on the store that are to precede them.
 
         Raises:
             openai.APIError: the event carries an error object.
             openai.APIResponseValidationError: the event is not JSON.
         """
-        self.events += 1
+        if text.startswith("[DONE]"):
+            self.over = True
+            return
         try:
-            data: Any = json.loads(event.data)
+            event: Any = json.loads(text)
         except ValueError as error:
             raise openai.APIResponseValidationError(
-                response=self.response, body=event.data, message=f"A stream event is not JSON: {event.data[:200]!r}"
+                response=self.response, body=text, message=f"A stream event is not JSON: {text[:200]!r}"
             ) from error
-        body: Mapping[str, Any] = cast("Mapping[str, Any]", data) if isinstance(data, Mapping) else {}
-        if body.get("error") and not self.call.endpoint_reads_errors:
-            raise errors.from_stream(body["error"], request=self.response.request, response=self.response)
+        for row in self.rows(event):
+            yield row if type(row) is Request else self.build(row)
+
+    def rows(self, event: Any) -> Iterable[Any]:
+        """One event of StepFun's as rows in OpenAI's shape."""
+        self.events += 1
+        error = cast("dict[str, Any]", event).get("error") if isinstance(event, dict) else None
+        if error and not self.call.endpoint_reads_errors:
+            raise errors.from_stream(error, request=self.response.request, response=self.response)
         try:
-            return list(self.transform.feed(data))
-        except UnexpectedBody as error:
+            return self.transform.feed(event)
+        except UnexpectedBody as problem:
             raise openai.APIResponseValidationError(
-                response=self.response, body=cast("object", data), message=str(error)
-            ) from error
+                response=self.response, body=cast("object", event), message=str(problem)
+            ) from problem
         except Refusal as refusal:
             raise self.client._stepfun_refused(refusal, self.response.request) from None
 
-    def close(self) -> list[Any]:
+    def close(self) -> Iterator[Any]:
         """The end of the body or `[DONE]`: what is still owed, and what must be said."""
         if self.events == 0:
             self._nothing_came()
         try:
-            out = list(self.transform.close())
+            out = self.transform.close()
         except Refusal as refusal:
             raise self.client._stepfun_refused(refusal, self.response.request) from None
         if getattr(self.transform, "truncated", False):
             log.warning("%s stream ended without a finish reason", self.call.x.endpoint)
         self.client._stepfun_stream_done(self.call, self.transform)
-        return out
+        for row in out:
+            yield row if type(row) is Request else self.build(row)
 
     def keep(self, operation: Request) -> None:
         """Carry out an operation on the store before the event that promises it.
@@ -155,27 +212,14 @@ class StepfunStream(openai.Stream[_T], Generic[_T]):
     @override
     def __stream__(self) -> Iterator[_T]:
         response: Any = self.response
-        reader = _Reader(response.request.extensions[EXTENSION], response, self._client)
-        build: Any = self._client._process_response_data
-        cast_to: Any = self._cast_to
-        iterator = self._iter_events()
+        reader = _Reader(self)
         try:
-            for event in iterator:
-                if event.data.startswith("[DONE]"):
-                    break
-                for data in reader.feed(event):
-                    if isinstance(data, Request):
-                        reader.keep(data)
-                        continue
-                    yield build(data=data, cast_to=_event_class(cast_to, data), response=response)
-            for data in reader.close():
-                if isinstance(data, Request):
-                    reader.keep(data)
-                    continue
-                yield build(data=data, cast_to=_event_class(cast_to, data), response=response)
-            if _DRAINS:
-                for _ in iterator:
-                    pass
+            for items in self._steps(reader):
+                for item in items:
+                    if type(item) is Request:
+                        reader.keep(item)
+                    else:
+                        yield item
         except openai.OpenAIError:
             raise
         except Exception as error:
@@ -186,6 +230,25 @@ class StepfunStream(openai.Stream[_T], Generic[_T]):
         finally:
             response.close()
 
+    def _steps(self, reader: _Reader) -> Iterator[Iterator[Any]]:
+        """The body, read by read or event by event, and its end; each step is to be used up before the next."""
+        body: Any = self.response.iter_bytes() if reader.short else ()
+        for data in body:
+            yield reader.read(data)
+            if reader.over or reader.frames.odd:
+                break
+        left: Any = body
+        if not reader.over:
+            left = self._decoder.iter_bytes(chain((reader.frames.rest,), body)) if reader.short else self._iter_events()
+            for event in left:
+                yield reader.feed(event.data)
+                if reader.over:
+                    break
+        yield reader.close()
+        if _DRAINS:
+            for _ in left:
+                pass
+
 
 class AsyncStepfunStream(openai.AsyncStream[_T], Generic[_T]):
     """`openai.AsyncStream` over StepFun's events."""
@@ -193,26 +256,14 @@ class AsyncStepfunStream(openai.AsyncStream[_T], Generic[_T]):
     @override
     async def __stream__(self) -> AsyncIterator[_T]:
         response: Any = self.response
-        reader = _Reader(response.request.extensions[EXTENSION], response, self._client)
-        build: Any = self._client._process_response_data
-        cast_to: Any = self._cast_to
-        iterator = self._iter_events()
+        reader = _Reader(self)
         try:
-            async for event in iterator:
-                if event.data.startswith("[DONE]"):
-                    break
-                for data in reader.feed(event):
-                    if isinstance(data, Request):
-                        await reader.keep_later(data)
-                        continue
-                    yield build(data=data, cast_to=_event_class(cast_to, data), response=response)
-            for data in reader.close():
-                if isinstance(data, Request):
-                    await reader.keep_later(data)
-                    continue
-                yield build(data=data, cast_to=_event_class(cast_to, data), response=response)
-            async for _ in iterator:
-                pass  # read to the end, so that the connection can be used again
+            async for items in self._steps(reader):
+                for item in items:
+                    if type(item) is Request:
+                        await reader.keep_later(item)
+                    else:
+                        yield item
         except openai.OpenAIError:
             raise
         except Exception as error:
@@ -222,3 +273,36 @@ class AsyncStepfunStream(openai.AsyncStream[_T], Generic[_T]):
             raise mapped from error
         finally:
             await response.aclose()
+
+    async def _steps(self, reader: _Reader) -> AsyncIterator[Iterator[Any]]:
+        """The body, read by read or event by event, and its end; each step is to be used up before the next."""
+        body: Any = self.response.aiter_bytes() if reader.short else _nothing()
+        async for data in body:
+            yield reader.read(data)
+            if reader.over or reader.frames.odd:
+                break
+        left: Any = body
+        if not reader.over:
+            decoder: Any = self._decoder
+            left = decoder.aiter_bytes(_after(reader.frames.rest, body)) if reader.short else self._iter_events()
+            async for event in left:
+                yield reader.feed(event.data)
+                if reader.over:
+                    break
+        yield reader.close()
+        if _drain is None:
+            async for _ in left:
+                pass  # read to the end, so that the connection can be used again
+        elif reader.over and self.response.http_version == "HTTP/1.1":
+            await _drain(self.response)
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield
+
+
+async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for data in rest:
+        yield data

@@ -96,8 +96,11 @@ class ChatStream:
             tokens = usage.get("completion_tokens")
             if isinstance(tokens, int):
                 self._tokens, self._grown = tokens, max(tokens - self._tokens, 0)
-            if any(usage.values()):  # the first chunk may carry zeros (api 4.5, A)
+            if tokens or any(usage.values()):  # the first chunk may carry zeros (api 4.5, A)
                 self._usage = usage
+        common = self._common(body)
+        if common is not None:
+            return common
         head = self._envelope(body)
         out: list[Dict] = []
         for entry in as_list(body.get("choices")):
@@ -139,6 +142,70 @@ class ChatStream:
     def usage(self) -> Json:
         """The last usage StepFun reported, in OpenAI's shape; None if it reported none."""
         return fill_usage(self._usage)
+
+    def _common(self, body: Dict) -> Sequence[Json] | None:
+        """What nearly every chunk comes to: one more piece of one choice's text or reasoning, or of a call's arguments.
+
+        None for any other chunk, with nothing taken note of: the rest of `feed` says the same of these chunks, and
+        knows all others.
+        """
+        head = self._head
+        if head is None or self._held or (not head["created"] and body.get("created")):
+            return None
+        try:
+            (choice,) = body["choices"]
+            index, given = choice["index"], choice["delta"]
+            state = self._choices[index]
+            content, fragments = given.get("content"), given.get("tool_calls")
+            reasoning = given.get("reasoning_content") or given.get("reasoning")
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None
+        if type(index) is not int or state.finished is not None or choice.get("finish_reason"):
+            return None
+        if given.get("audio") or not _KNOWN.issuperset(given):
+            return None
+        delta: Dict
+        if reasoning:
+            if content or fragments or type(reasoning) is not str:
+                return None
+            state.reasoning.append(reasoning)
+            delta = {"content": None, "reasoning": reasoning, "reasoning_content": reasoning}
+        elif fragments:
+            entry = None if content else self._more_arguments(state, fragments)
+            if entry is None:
+                return None
+            delta = {"tool_calls": [entry]}
+        elif content and type(content) is str:
+            text = self._text(state, content, "")
+            if not text:
+                return ()
+            delta = {"content": text}
+        else:
+            return None
+        row: Dict = {**head, "choices": [{"index": index, "delta": delta, "logprobs": None, "finish_reason": None}]}
+        if self._include_usage:
+            row["usage"] = None
+        return (row,)
+
+    def _more_arguments(self, state: _Choice, fragments: Json) -> Dict | None:
+        """The entry for one more piece of the arguments of a call that is being told; None for any other fragment."""
+        try:
+            (fragment,) = fragments
+            call = state.by_wire_index[fragment["index"]]
+            function, id = fragment["function"], fragment.get("id")
+            arguments, name = function["arguments"], function.get("name")
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None
+        if id or name or type(fragment["index"]) is not int or not call.told or not arguments:
+            return None
+        if type(arguments) is not str:
+            return None
+        if state.in_built_in or is_built_in(fragment) or self._tools.legacy:
+            return None
+        if not self._shown(call) or self._custom(call):
+            return None
+        call.arguments += arguments
+        return {"index": call.index, "function": {"arguments": arguments}}
 
     # ------------------------------------------------------------ envelope
 
