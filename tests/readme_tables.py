@@ -75,12 +75,27 @@ def endpoints_table() -> str:
     return _table(("method", "outcome", "note"), rows)
 
 
+def probes_table() -> str:
+    from stepfun_compat import probing
+
+    rows = [(f"`{c.name}`", c.question, "" if c.setting == "-" else f"`{c.setting}`") for c in probing.CHECKS]
+    return _table(("check", "question", "setting"), rows)
+
+
+def left_open_table() -> str:
+    from stepfun_compat import probing
+
+    return "\n".join(f"- {text[0].upper()}{text[1:]}." for _, text in probing.LEFT_OPEN)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings_table,
     "models": models_table,
     "aliases": aliases_table,
     "parameters": parameters_table,
     "endpoints": endpoints_table,
+    "probes": probes_table,
+    "left_open": left_open_table,
 }
 
 

@@ -141,3 +141,20 @@ def test_parameters_have_one_of_four_states() -> None:
         assert row.state in ("supports", "tolerates", "rejects", "unknown")
         assert row.action in ("send", "translate", "drop")
         assert row.source
+
+
+def test_every_open_question_of_the_facts_is_asked_or_said_to_be_left_open():
+    from stepfun_compat import probing
+
+    asked = {number.strip() for check in probing.CHECKS for number in check.fact.split(",")}
+    left = {number for number, _ in probing.LEFT_OPEN}
+    assert asked | left == {f"11.{i}" for i in range(1, 24)}
+    assert len({check.name for check in probing.CHECKS}) == len(probing.CHECKS)
+
+
+def test_every_setting_a_probe_names_is_one():
+    from stepfun_compat import probing
+    from stepfun_compat.settings import SETTINGS
+
+    known = {"-", *(name for spec in SETTINGS.values() for name in spec.env)}
+    assert {check.setting for check in probing.CHECKS} <= known

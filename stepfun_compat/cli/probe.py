@@ -10,7 +10,7 @@ from . import show
 def register(app: typer.Typer) -> None:
     @app.command("probe")
     def probe(  # pyright: ignore[reportUnusedFunction]
-        names: list[str] | None = typer.Argument(None, help="Which checks; all by default."),
+        names: list[str] | None = typer.Argument(None, help="Which checks; by default all that cost little."),
         listed: bool = typer.Option(False, "--list", help="List the checks without sending anything."),
         model: str = typer.Option("step-3.7-flash", help="The model to ask."),
         as_json: bool = typer.Option(False, "--json", help="Print JSON."),
@@ -25,9 +25,9 @@ def register(app: typer.Typer) -> None:
         """
         from .. import probing
 
-        checks = list(probing.CHECKS)
+        checks = [check for check in probing.CHECKS if listed or not check.dear]
         if names:
-            known = {check.name: check for check in checks}
+            known = {check.name: check for check in probing.CHECKS}
             strange = [name for name in names if name not in known]
             if strange:
                 raise typer.BadParameter(f"there is no check {strange[0]!r}; there are {', '.join(known)}")
@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
                 ["check", "question", "decided by", "api", "setting"],
                 [[c.name, c.question, c.decided, c.fact, c.setting] for c in checks],
             )
+            show.table(["not to be asked", "api"], [[text, fact] for fact, text in probing.LEFT_OPEN])
             return
         results: list[probing.Result] = []
         with probing.client() as stock:

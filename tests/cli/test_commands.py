@@ -199,12 +199,37 @@ def test_a_probe_survives_an_answer_it_does_not_know(server: EmulatorServer) -> 
 def test_every_probe_gets_an_answer(server: EmulatorServer, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["probe", "--json"]) == 0
     results: list[Any] = json.loads(capsys.readouterr().out)
-    assert [result["name"] for result in results] == [check.name for check in probing.CHECKS]
+    assert [result["name"] for result in results] == [check.name for check in probing.CHECKS if not check.dear]
     assert not any(result["failed"] for result in results)
     answers = {result["name"]: result["answer"] for result in results}
     assert "none still called a tool" in answers["tool_choice"]
     assert '{"a"' in answers["json_schema"]
     assert "without it accepted" in answers["reasoning_replay"]
+    assert "768x1360 came as 1360x768" in answers["image_size"]
+    assert "61 images refused with 400" in answers["many_images"]
+    assert "its instruction too refused with 400" in answers["speech"]
+    assert "high: 2001 characters" in answers["default_effort"]
+    assert not [answer for answer in answers.values() if "not on record" in answer]
+
+
+def test_a_dear_probe_is_put_only_by_its_name(server: EmulatorServer, capsys: pytest.CaptureFixture[str]) -> None:
+    server.configure(context_window=500)
+    assert main(["probe", "overflow"]) == 0
+    assert capsys.readouterr().out.startswith("overflow: refused with 400")
+
+
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\5P\0\0\3\0", "1360x768"),
+        (b"\xff\xd8\xff\xe0\0\4ab\xff\xc0\0\x11\x08\3\0\5P..", "1360x768"),
+        (b"something else", "of a size that cannot be told"),
+    ],
+)
+def test_the_size_of_a_picture(data: bytes, size: str) -> None:
+    from stepfun_compat.probing.others import picture_size
+
+    assert picture_size(data) == size
 
 
 def test_a_refused_probe_is_an_answer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

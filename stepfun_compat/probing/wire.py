@@ -1,0 +1,69 @@
+"""What the probes share: one small chat request, and how an error is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
+
+import openai
+
+ASK: Final[list[Any]] = [{"role": "user", "content": "Answer with the word yes."}]
+SHORT: Final = {"max_tokens": 1500}  # reasoning comes out of it (api 4.6); fewer, and there may be no answer
+TOOL: Final[dict[str, Any]] = {
+    "type": "function",
+    "function": {
+        "name": "note",
+        "description": "Writes a note down.",
+        "parameters": {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
+    },
+}
+USE_TOOL: Final[list[Any]] = [{"role": "user", "content": "Use the note tool to write down: tea."}]
+# a red square, 16 pixels wide
+PIXELS: Final = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAFklEQVR42mP4z8BAEmIY1TCqYfhqAACQ+f8B8u7oVwAAAABJRU5ErkJggg=="
+
+Json = Mapping[str, Any]
+
+
+def told(error: openai.APIStatusError) -> str:
+    """Status and words of a refusal."""
+    body: Any = error.body
+    words = cast("dict[str, Any]", body).get("message") if isinstance(body, dict) else None
+    return f"{error.status_code}: {words or error.message}"
+
+
+def post(client: Any, path: str, body: Json, **options: Any) -> Json:
+    """One JSON request, untranslated."""
+    return cast("Json", client.post(path, body=body, cast_to=object, **options))
+
+
+def chat(client: Any, model: str, **more: Any) -> Json:
+    """One small chat request."""
+    return post(client, "/chat/completions", {"model": model, "messages": ASK, **SHORT, **more})
+
+
+def message(answer: Json) -> Json:
+    """The message of an answer."""
+    return answer["choices"][0]["message"]
+
+
+def events(client: Any, body: Json) -> list[Json]:
+    """The events of one streamed chat."""
+    raw = client.chat.completions.with_raw_response.create(**body, stream=True)
+    found: list[Json] = []
+    for line in raw.http_response.iter_lines():
+        if line.startswith("data:") and "[DONE]" not in line:
+            found.append(json.loads(line[5:]))
+    return found
+
+
+def each(cases: Mapping[str, Callable[[], object]]) -> str:
+    """Which of several requests are accepted: a refusal of one says nothing of the next."""
+    said: list[str] = []
+    for name, ask in cases.items():
+        try:
+            answer = ask()
+            said.append(f"{name} accepted" + (f" ({answer})" if answer else ""))
+        except openai.APIStatusError as error:
+            said.append(f"{name} refused with {told(error)}")
+    return "; ".join(said)
