@@ -167,28 +167,23 @@ def from_response(err_msg: str, *, body: object, response: Any) -> openai.APISta
     """The exception for an error answer of StepFun's, with `code`, `param`, `type` and `request_id` filled.
 
     `status_code` is the one OpenAI code tests for (402 -> 429, 451 -> 400, api 9.2); `response` is what came over
-    the wire and keeps the original status.
+    the wire and keeps the original status; `hint` is our advice or None, and stands in the text.
     """
     status, mapped = mapped_body(response.status_code, body)
-    text = err_msg
+    text, hint = err_msg, _HINTS.get(str(mapped["code"]))
     if isinstance(body, Mapping) and mapped["message"]:
-        told = {**mapped, "message": with_hint(mapped)}
+        told = {**mapped, "message": f"{mapped['message']} ({hint})" if hint else mapped["message"]}
         # up to 3.0 the SDK's text is the whole body, and programs look for a code in it; later ones tell the message
         whole = err_msg.endswith(f" - {cast('object', body)}")
         text = f"Error code: {status} - {{'error': {told}}}" if whole else f"Error code: {status} - {told['message']}"
-    error = error_class(status, mapped["code"])(text, response=response, body=mapped)
+    error: Any = error_class(status, mapped["code"])(text, response=response, body=mapped)
+    error.hint = hint
     if not isinstance(body, Mapping) and status == response.status_code:
         error.body = body  # what is no JSON, as it came
     error.status_code = status
     if error.request_id is None:
         error.request_id = response.headers.get("x-trace-id")
     return error
-
-
-def with_hint(body: Mapping[str, Any]) -> str:
-    """The message of an error body, with our advice where there is some."""
-    hint = _HINTS.get(str(body.get("code")))
-    return f"{body['message']} ({hint})" if hint else str(body["message"])
 
 
 def from_stream(body: Any, *, request: Any, response: Any) -> openai.APIError:

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import openai
 
-from ..errors import with_hint
 from ..streaming import transport_error
 from . import error, util
 from ._headers import Headers
@@ -92,8 +91,8 @@ def status_body(problem: openai.APIStatusError) -> tuple[Any, Any]:
         return cast("Any", parsed), None
     inner: Any = whole["error"]
     own = cast("dict[str, Any]", inner).get("message") if isinstance(inner, dict) else None
-    told = with_hint(cast("dict[str, Any]", inner)) if own else None
-    return whole, told if told != own else None
+    hint = getattr(problem, "hint", None)
+    return whole, f"{own} ({hint})" if own and hint else None
 
 
 def from_sdk(problem: BaseException, response: Any = None) -> error.OpenAIError | None:
