@@ -354,6 +354,12 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         "auto",
         about="how `client.responses` travels: `auto`, `native` or `chat`",
     ),
+    "image_size_order": Spec(
+        ("STEPFUN_IMAGE_SIZE_ORDER",),
+        _choice("height_first", "width_first"),
+        "height_first",
+        about="how step-image-edit-2 writes a size: its page says `height_first`, some clients `width_first`; unverified",
+    ),
     "state": Spec(
         ("STEPFUN_STATE",),
         _store,
@@ -456,6 +462,8 @@ class Settings:
     rate_limit_min_wait: float = _UNSET
     """Least wait in seconds before a retry after HTTP 429."""
     responses_route: Literal["auto", "native", "chat"] = _UNSET
+    image_size_order: Literal["height_first", "width_first"] = _UNSET
+    """How step-image-edit-2 writes a size (api 11.16)."""
     state: str = _UNSET
     state_namespace: str | None = _UNSET
     state_on_error: Literal["error", "forget"] = _UNSET

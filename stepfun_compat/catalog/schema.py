@@ -143,13 +143,15 @@ class VoiceAlias:
 
 @dataclass(frozen=True)
 class ImageModel:
-    """The sizes and limits of one image model. `sizes` are (width, height) in pixels with the text StepFun takes."""
+    """The sizes and limits of one image model. `sizes` are (width, height) in pixels with the text StepFun takes;
+    `order_unverified` says that the text may mean the two sides the other way round."""
 
     id: str
     sizes: Mapping[tuple[int, int], str]
     prompt_limit: int
     source: str
     as_of: str
+    order_unverified: bool = False
 
 
 @dataclass(frozen=True)

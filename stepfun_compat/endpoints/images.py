@@ -34,8 +34,6 @@ def nearest_size(asked: str, sizes: Mapping[tuple[int, int], str]) -> str:
     Raises:
         Refusal: it is not a size.
     """
-    if asked in sizes.values():
-        return asked
     try:
         width, height = (int(side) for side in asked.lower().split("x"))
         shape, area = math.log(width / height), math.log(width * height)
@@ -62,10 +60,15 @@ def _translate_size(fields: Dict, wire: Dict, model: str, x: Exchange) -> None:
     if row is None or not isinstance(asked, str):
         wire["size"] = asked
         return
-    wire["size"] = size = nearest_size(asked, row.sizes)
-    x.notes["size"] = "{}x{}".format(*next(sides for sides, text in row.sizes.items() if text == size))
+    sizes = row.sizes
+    if row.order_unverified and x.settings.image_size_order == "width_first":
+        sizes = {(height, width): text for (width, height), text in sizes.items()}
+    # who names StepFun's model writes its sizes, who names OpenAI's or none writes width x height
+    own = x.requested_model == model and asked in sizes.values()
+    wire["size"] = size = asked if own else nearest_size(asked, sizes)
+    x.notes["size"] = "{}x{}".format(*next(sides for sides, text in sizes.items() if text == size))
     if size != asked:
-        exact = tuple(int(side) for side in asked.split("x")) in row.sizes
+        exact = tuple(int(side) for side in asked.lower().split("x")) in sizes
         x.change("clamp", "size", asked, size, f"the nearest size {model} has", loses=not exact)
 
 

@@ -310,6 +310,7 @@ CHECKS: Final = (
         "11.16, 11.18",
         "the pixels of a picture asked for as 768x1360",
         others.image_size,
+        "STEPFUN_IMAGE_SIZE_ORDER",
     ),
     _asked(
         "audio_chat",

@@ -44,7 +44,7 @@ def image(i: int = 0, **more: Any) -> dict[str, Any]:
         ("1024x1536", "1184x896"),
         ("1792x1024", "768x1360"),
         ("1024x1792", "1360x768"),
-        ("896x1184", "896x1184"),
+        ("896x1184", "1184x896"),
     ],
 )
 def test_sizes_go_to_the_nearest(asked: str, sent: str):
@@ -64,6 +64,22 @@ def test_a_size_that_is_only_near_is_a_loss_and_auto_is_none():
     assert lost(x) == ["size"]
     assert "size" not in wire(images.GENERATE, generate(size="auto"))
     assert "size" not in wire(images.GENERATE, generate())
+
+
+@pytest.mark.parametrize("order", ["height_first", "width_first"])
+def test_the_order_of_a_size_is_a_setting_because_it_is_unverified(order: Any):
+    """api 11.16. Portrait stays portrait for who writes as OpenAI does; StepFun's own text stays for who names its model."""
+    x = exchange(images.GENERATE, image_size_order=order)
+    portrait, landscape = ("1360x768", "768x1360") if order == "height_first" else ("768x1360", "1360x768")
+    for asked in ("1024x1792", "768x1360"):
+        sent = images.GENERATE.transform_request(generate(size=asked), x)
+        assert sent.json["size"] == portrait
+        assert x.notes["size"] == "768x1360"
+    assert images.GENERATE.transform_request(generate(size="1792x1024"), x).json["size"] == landscape
+    named = generate(size="768x1360", model="step-image-edit-2")
+    assert images.GENERATE.transform_request(named, x).json["size"] == "768x1360"
+    other = generate(size="1280x800", model="step-2x-large")
+    assert images.GENERATE.transform_request(other, x).json["size"] == "1280x800"
 
 
 @pytest.mark.parametrize("size", ["big", "0x0", "1x2x3", "10x"])
