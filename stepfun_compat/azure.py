@@ -62,7 +62,7 @@ class _Plain:
         ).copy_merge_params({"model": model, **query})
         headers: dict[str, str] = client.auth_headers
         if isinstance(api_key, str) and api_key:  # fresh from what provides it
-            headers = {"Authorization": client._stepfun_authorization(f"Bearer {api_key}")}
+            headers = {"Authorization": client._stepfun.gate.authorization(f"Bearer {api_key}")}
         return url, headers
 
     def copy(self, **kwargs: Any) -> Any:

@@ -33,6 +33,7 @@ from .endpoints.realtime import connection as realtime_connection
 from .exchange import Exchange, Refusal
 from .extras import Extras, Shared
 from .fallback import clients as fallback_clients
+from .gate import OPENAI_HEADERS, Gate, watched, within
 from .rebound import Rebindable
 from .report import debug_body, log, report
 from .settings import PLACEHOLDER_KEY, Settings, Target
@@ -51,7 +52,6 @@ _MOST_URLS = 32
 _CUT_AFTER = 590.0  # seconds: StepFun cuts a request at ten minutes with 503 (api 9.1)
 
 # Credentials and places that only mean something at OpenAI; never read from the environment for a client of ours.
-_OPENAI_HEADERS = ("openai-organization", "openai-project", "api-key", "ocp-apim-subscription-key")
 _OPENAI_ONLY = ("admin_api_key", "workload_identity", "data_residency")
 
 
@@ -60,12 +60,9 @@ class _ClientState:
 
     def __init__(self, settings: Settings, target: Target, shared: Shared, explicit_settings: bool) -> None:
         self.settings = settings
-        self.target = target
         self.shared = shared
         self.explicit_settings = explicit_settings
         self.key_provider: Callable[[], Any] | None = None
-        self.azure_key: str | None = None
-        """The one key a client configured for Azure sends: any other that turns up is Azure's. None for other clients."""
         self.deployment: str | bool = False
         """The Azure deployment the client was made for, True where the calls name it, False for other clients."""
         self.fallback: Mapping[str, Any] = {}
@@ -73,6 +70,21 @@ class _ClientState:
         """The base URL as text, of the client's own at the last look."""
         self.urls: dict[str, Any] = {}
         """Paths joined to that base URL."""
+        self.aim(target)
+
+    @property
+    def azure_key(self) -> str | None:
+        """The one key a client configured for Azure sends: any other that turns up is Azure's. None for other clients."""
+        return self.gate.only
+
+    @azure_key.setter
+    def azure_key(self, key: str | None) -> None:
+        self.gate.only = key
+
+    def aim(self, target: Target) -> None:
+        """Say where this client sends."""
+        self.target = target
+        self.gate = Gate(self.settings, target.ours, target.base_url, target.named)
         self._seen: Any = None
         self._ours = target.ours
 
@@ -81,15 +93,9 @@ class _ClientState:
         if base_url is not self._seen:
             self.place = str(base_url)
             self.urls = {}
-            self._ours = self.target.ours and self.trusts(self.place)
+            self._ours = self.target.ours and self.gate.trusts(self.place)
             self._seen = base_url
         return self._ours
-
-    def trusts(self, url: str) -> bool:
-        """Whether the StepFun key may go to this URL: StepFun's hosts, and the one host the user configured."""
-        return settings_module.host_kind(url) == "stepfun" or settings_module.origin(url) == settings_module.origin(
-            self.target.base_url
-        )
 
 
 def _given(value: Any) -> Any:
@@ -161,10 +167,10 @@ class StepfunMixin:
         if not target.ours:
             if given_key is None and base_url is not None and settings.api_key and not _openai_key_in_env():
                 raise errors.KeyRefusedError(
-                    f"base_url={settings_module.without_userinfo(str(base_url))!r} is another vendor's host, which never gets the StepFun key: pass that "
+                    f"base_url={settings_module.without_secrets(str(base_url))!r} is another vendor's host, which never gets the StepFun key: pass that "
                     "vendor's api_key. If it is a gateway to StepFun, set STEPFUN_BASE_URL or pass settings=Settings()."
                 )
-            start(**kwargs)
+            self._stepfun_start(start, kwargs)
             return
         kwargs = dict(kwargs)
         kwargs["base_url"] = target.base_url
@@ -186,21 +192,24 @@ class StepfunMixin:
             self._stepfun.fallback = fallback_clients(
                 settings, isinstance(self, openai.AsyncOpenAI), target, key, self._stepfun.shared.fallbacks
             )
-        start(**kwargs)
+        self._stepfun_start(start, kwargs)
         if kwargs.get("organization") is None:
             self.organization = None
         if kwargs.get("project") is None:
             self.project = None
         if hasattr(self, "admin_api_key"):
             self.admin_api_key = None
-        if "beta" in vars(self):  # SDKs that make their resources at once
-            made = vars(self)
-            guard_beta(made["beta"], settings.fast_path)
-            if settings.fast_path:
-                fast_messages.shorten_chat(made["chat"])
-                fast_messages.shorten_responses(made["responses"])
         headers = kwargs.get("default_headers")
         self._custom_headers: Any = headers if headers is not None else {}
+
+    def _stepfun_start(self, start: Callable[..., None], kwargs: dict[str, Any]) -> None:
+        start(**kwargs)
+        if "beta" in vars(self):  # SDKs that make their resources at once
+            made, fast = vars(self), self._stepfun.target.ours and self._stepfun.settings.fast_path
+            guard_beta(made["beta"], fast)
+            if fast:
+                fast_messages.shorten_chat(made["chat"])
+                fast_messages.shorten_responses(made["responses"])
 
     def _stepfun_key(self, given: Any, target: Target, owner: str | None = None) -> Any:
         """The key to start with: what the caller gave unless it is OpenAI's, else what is configured. `owner` is whose
@@ -236,24 +245,24 @@ class StepfunMixin:
             url = str(base_url)
             kind = settings_module.host_kind(url)
             leaves = (
-                not state.trusts(url)
+                not state.gate.trusts(url)
                 if state.target.ours
                 else (settings_module.origin(url) != settings_module.origin(str(self._base_url)) and kind == "stepfun")
             )
             if leaves:
                 raise errors.KeyRefusedError(
-                    f"with_options(base_url={settings_module.without_userinfo(url)!r}) would send this client's key to another host. "
+                    f"with_options(base_url={settings_module.without_secrets(url)!r}) would send this client's key to another host. "
                     "Pass the api_key of that host as well, or make a client of its own for it."
                 )
         extra = dict(kwargs.pop("_extra_kwargs", None) or {})
         keep = settings if settings is not None else state.settings
-        stays = state.target.ours and (base_url is None or state.trusts(str(base_url)))
+        stays = state.target.ours and (base_url is None or state.gate.trusts(str(base_url)))
         if settings is not None or stays:
             extra.setdefault("settings", keep)
         extra.setdefault(_SHARED, state.shared)
         copied: Self = cast("Any", super()).copy(_extra_kwargs=extra, **kwargs)
         if stays and base_url is None:
-            copied._stepfun.target = state.target  # the SDK hands the URL on as if the caller had written it
+            copied._stepfun.aim(state.target)  # the SDK hands the URL on as if the caller had written it
             copied._stepfun.azure_key = state.azure_key
             copied._stepfun.deployment = state.deployment
         copied._stepfun.explicit_settings = state.explicit_settings or settings is not None
@@ -322,7 +331,7 @@ class StepfunMixin:
         if state is not None and state.ours(self._base_url):
             value = headers.get("Authorization")
             if value is not None:
-                return {**headers, "Authorization": self._stepfun_authorization(value)}
+                return {**headers, "Authorization": state.gate.authorization(value)}
         return headers
 
     @property
@@ -334,14 +343,31 @@ class StepfunMixin:
             return headers
         safe: dict[str, Any] = {}
         for name, value in headers.items():
-            if name.lower() in _OPENAI_HEADERS:
+            if name.lower() in OPENAI_HEADERS:
                 continue
-            if isinstance(value, str) and settings_module.looks_like_openai_key(value.removeprefix("Bearer ")):
+            if isinstance(value, str) and settings_module.looks_like_openai_key(value):
                 if name.lower() != "authorization":
                     continue
-                value = self._stepfun_authorization(value)
+                value = state.gate.authorization(value)
             safe[name] = value
         return safe
+
+    def _stepfun_signed(self, options: Any) -> Any:
+        """Options in which newer SDKs have put what a callable key gave; WebSocket connections send them as they are."""
+        headers: Any = _given(options.headers)
+        state = self._stepfun
+        if not headers or not state.ours(self._base_url):
+            return options
+        safe = {
+            name: state.gate.authorization(value)
+            if name.lower() == "authorization" and isinstance(value, str)
+            else value
+            for name, value in headers.items()
+        }
+        if safe != headers:
+            options = options.model_copy()
+            options.headers = safe
+        return options
 
     def _stepfun_socket(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """The arguments of a WebSocket connection: StepFun's model, and a key only for a host that may have it.
@@ -351,24 +377,42 @@ class StepfunMixin:
             openai.BadRequestError: StepFun's socket serves no such model.
         """
         state = self._stepfun
+        place = str(getattr(self, "websocket_base_url", None) or self._base_url)
+        given: dict[str, Any] = dict(_given(kwargs.get("extra_headers")) or {})
+        provider = state.key_provider
+        if provider is not None and not hasattr(openai.OpenAI, "_refresh_api_key"):
+            if inspect.iscoroutinefunction(provider):
+                raise errors.KeyRefusedError(
+                    "Before openai 1.107 a WebSocket connection cannot wait for an async api_key function: "
+                    "pass the key as a string, or upgrade openai."
+                )
+            self.api_key = provider()
+        sent: Any = self._stepfun_family().Request(
+            "GET",
+            place,
+            headers={k: v for k, v in {**self.auth_headers, **given}.items() if isinstance(v, str)},
+            params=_given(kwargs.get("extra_query")) or None,
+        )
+        before: dict[str, str] = dict(sent.headers)
+        query: Any = dict(sent.url.params)
+        self._stepfun_gate(sent)
+        own = any(name.lower() == "authorization" for name in given)
+        leaves = state.target.ours and not own and not state.gate.trusts(place)
+        if leaves or ("authorization" in before and "authorization" not in sent.headers):
+            raise errors.KeyRefusedError(
+                f"{settings_module.without_secrets(place)} is another host, to which this connection would take the StepFun "
+                "key. Pass that host's Authorization in extra_headers, or leave websocket_base_url out."
+            )
+        headers = {k: v for k, v in given.items() if not isinstance(v, str) or k.lower() in sent.headers}
+        if sent.headers.get("authorization") != before.get("authorization"):
+            headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+            headers["Authorization"] = sent.headers["authorization"]
+        if _given(kwargs.get("extra_query")) and dict(sent.url.params) != query:
+            kwargs = {**kwargs, "extra_query": dict(sent.url.params)}
+        if headers != given:
+            kwargs = {**kwargs, "extra_headers": headers}
         if not state.ours(self._base_url):
             return kwargs
-        place = str(getattr(self, "websocket_base_url", None) or self._base_url)
-        headers: dict[str, Any] = dict(_given(kwargs.get("extra_headers")) or {})
-        own = any(name.lower() == "authorization" for name in headers)
-        if not state.trusts(place) and not own:
-            raise errors.KeyRefusedError(
-                f"websocket_base_url={settings_module.without_userinfo(place)!r} would take this client's key to another host. "
-                "Pass that host's Authorization in extra_headers, or leave websocket_base_url out."
-            )
-        if state.trusts(place):
-            for name, value in list(headers.items()):
-                if name.lower() == "authorization":
-                    headers[name] = self._stepfun_authorization(str(value))
-                elif name.lower() in _OPENAI_HEADERS or (
-                    isinstance(value, str) and settings_module.looks_like_openai_key(value)
-                ):
-                    del headers[name]
         x = Exchange("realtime", state.settings, catalog_for(state.settings))
         x.notes["deployment"] = state.deployment
         try:
@@ -376,7 +420,7 @@ class StepfunMixin:
         except Refusal as refusal:
             raise self._stepfun_refused(refusal, self._stepfun_family().Request("GET", str(self._base_url))) from None
         report(x)
-        return {**kwargs, "extra_headers": headers} if "extra_headers" in kwargs else kwargs
+        return kwargs
 
     def _stepfun_not_served(self, name: str) -> None:
         """Refuse what StepFun does not offer and no request would tell; a client of another vendor's host goes on as stock.
@@ -397,54 +441,23 @@ class StepfunMixin:
         request = self._stepfun_family().Request("GET", str(self._base_url))
         raise self._stepfun_refused(refusal, request)
 
-    def _stepfun_authorization(self, value: str) -> str:
-        """An Authorization value that may go to StepFun.
-
-        Raises:
-            KeyRefusedError: it holds OpenAI's key and there is no StepFun key to put in its place.
-        """
-        scheme, _, key = value.strip().partition(" ")
-        if not key:  # a bare key, without a scheme
-            scheme, key = "Bearer", scheme
-        state = self._stepfun
-        if state.azure_key is not None:
-            return value if key.strip() == state.azure_key else f"Bearer {state.azure_key}"
-        if not key or not settings_module.is_openai_key(key.strip(), state.settings, state.target.named):
-            return value
-        own = settings_module.stepfun_key(state.settings, state.target.named)
-        if own is None:
-            raise settings_module.missing_key("OpenAI")
-        return f"{scheme} {own}"
-
     def _stepfun_gate(self, request: Any) -> None:
         """The last look before a request leaves: which key to which host, whatever set them."""
         state = self._stepfun
-        headers, url = request.headers, str(request.url)
-        if state.target.ours and state.trusts(url):
-            raw: list[tuple[bytes, bytes]] = headers.raw
-            names = {name.lower() for name, _ in raw}
-            for name in _OPENAI_HEADERS:
-                if name.encode() in names:
-                    del headers[name]
-            value = headers.get("authorization")
-            if value is not None:
-                safe = self._stepfun_authorization(value)
-                if safe is not value and safe != value:
-                    headers["authorization"] = safe
-            if settings_module.may_hold_openai_key(b"\n".join([text for _, text in raw])):
-                for name, text in list(headers.items()):
-                    if name != "authorization" and settings_module.looks_like_openai_key(
-                        text.partition(" ")[2] or text
-                    ):
-                        del headers[name]
-            if b"api-version" in request.url.query:
-                request.url = request.url.copy_remove_param("api-version")  # Azure's
-            return
-        own = {state.settings.api_key, self.api_key if state.target.ours else None} - {None, ""}
-        for name, text in list(headers.items()):
-            if any(str(key) in text for key in own):
-                del headers[name]
-                log.warning("the StepFun key was taken out of a request to %s", request.url.host)
+        state.gate.look(request, (state.settings.api_key, self.api_key if state.target.ours else None))
+
+    @property
+    def custom_auth(self) -> Any:
+        """Hook: what signs a request after the gate; an HTTP client's own `auth=` passes it as well."""
+        return cast("Any", super()).custom_auth or self._stepfun_auth()
+
+    def _custom_auth(self, security: Any) -> Any:
+        """Hook: the same, in SDKs with several kinds of keys."""
+        return cast("Any", super())._custom_auth(security) or self._stepfun_auth()
+
+    def _stepfun_auth(self) -> Any:
+        auth: Any = getattr(self._client, "auth", None)
+        return None if auth is None else watched(auth, self._stepfun_family(), self._stepfun_gate)
 
     # ------------------------------------------------------------ the request
 
@@ -484,12 +497,13 @@ class StepfunMixin:
         log.info(
             "%s %s goes to %s, as Settings.fallback says", options.method.upper(), options.url, client.base_url.host
         )
-        headers: dict[str, Any] = _given(options.headers) or {}
-        own = {str(key) for key in (self._stepfun.settings.api_key, self.api_key) if key}
-        if any(isinstance(v, str) and any(key in v for key in own) for v in headers.values()):
-            options.headers = {
-                k: v for k, v in headers.items() if not (isinstance(v, str) and any(key in v for key in own))
-            }
+        options.url = path  # an absolute URL would take the other provider's key to StepFun
+        own = [str(key) for key in (self._stepfun.settings.api_key, self.api_key) if key]
+        headers: Any = _given(options.headers)
+        if headers:
+            options.headers = {k: v for k, v in headers.items() if not within(own, v)}
+        if options.params:
+            options.params = {k: v for k, v in options.params.items() if not within(own, v)}
         return client
 
     def _stepfun_path(self, url: str) -> str | None:
@@ -1058,7 +1072,8 @@ class OpenAI(StepfunMixin, openai.OpenAI, metaclass=Rebindable):  # pyright: ign
         provider = self._stepfun.key_provider
         if provider is not None and not hasattr(openai.OpenAI, "_refresh_api_key"):
             self.api_key = provider()
-        return super()._prepare_options(options)
+        options = super()._prepare_options(options)
+        return options if provider is None else self._stepfun_signed(options)
 
     @override
     def _prepare_request(self, request: Any) -> None:
@@ -1179,7 +1194,8 @@ class AsyncOpenAI(StepfunMixin, openai.AsyncOpenAI, metaclass=Rebindable):  # py
         if provider is not None and not hasattr(openai.AsyncOpenAI, "_refresh_api_key"):
             key = provider()
             self.api_key = await key if inspect.isawaitable(key) else key
-        return await super()._prepare_options(options)
+        options = await super()._prepare_options(options)
+        return options if provider is None else self._stepfun_signed(options)
 
     @override
     async def _prepare_request(self, request: Any) -> None:

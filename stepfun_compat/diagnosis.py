@@ -63,7 +63,7 @@ def _configured(settings: Settings) -> list[Finding]:
 
 
 def _shown(url: Any) -> str:
-    return settings_module.without_userinfo(str(url))
+    return settings_module.without_secrets(str(url))
 
 
 def _versions() -> list[Finding]:

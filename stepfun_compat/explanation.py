@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
@@ -14,7 +15,8 @@ from .endpoints import table
 from .endpoints.base import Reply, Request
 from .endpoints.common import STATE
 from .exchange import Change, Exchange, Json, Refusal
-from .settings import Settings, looks_like_openai_key, resolve_target, without_userinfo
+from .gate import within
+from .settings import Settings, looks_like_openai_key, resolve_target, without_secrets
 
 ENDPOINTS: Final[Mapping[str, tuple[str, str]]] = {
     "chat.completions": ("POST", "/chat/completions"),
@@ -99,9 +101,11 @@ def plain(value: Any) -> Json:
 _CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "cookie"})
 
 
-def _shown(name: str, value: str) -> str:
+def _shown(name: str, value: str, settings: Settings) -> str:
     """A header fit to be printed: an explanation ends up in logs and tickets, where no key belongs."""
-    return "…" if name.lower() in _CREDENTIALS or looks_like_openai_key(value) else value
+    keys = [key for key in (settings.api_key, os.environ.get("OPENAI_API_KEY", "").strip()) if key]
+    hidden = name.lower() in _CREDENTIALS or looks_like_openai_key(value) or within(keys, value)
+    return "…" if hidden else value
 
 
 def _omit() -> type:
@@ -164,12 +168,12 @@ def explain_call(
         except Refusal as error:
             refusal, requests = error.message, 0
         requests = int(x.notes.get("requests", requests))
-    headers = {name: _shown(name, str(value)) for name, value in request.headers.items()}
+    headers = {name: _shown(name, str(value), settings) for name, value in request.headers.items()}
     headers.update(x.headers)
     return Explanation(
         endpoint=x.endpoint,
         method=request.method,
-        url=without_userinfo(url).rstrip("/") + request.path,
+        url=without_secrets(url).rstrip("/") + request.path,
         headers=headers,
         body=request.json,
         changes=tuple(x.changes),

@@ -10,7 +10,7 @@ import openai
 
 from . import stock
 from .errors import SettingsError
-from .settings import Settings, Target, host_kind, looks_like_openai_key, normalise_base_url, origin, without_userinfo
+from .settings import Settings, Target, host_kind, looks_like_openai_key, normalise_base_url, origin, without_secrets
 
 
 def key_variable(name: str) -> str:
@@ -49,11 +49,14 @@ def _made(name: str, url: str, asynchronous: bool) -> Any:
         key = os.environ.get("OPENAI_API_KEY", "").strip()
     if not key:
         raise SettingsError(
-            f"fallback[{name!r}] has no key: set {key_variable(name)} to the key of {without_userinfo(url)}."
+            f"fallback[{name!r}] has no key: set {key_variable(name)} to the key of {without_secrets(url)}."
         )
     made: Any = (stock.AsyncOpenAI if asynchronous else stock.OpenAI)(api_key=key, base_url=url)
-    if not theirs:
-        made.organization = made.project = None  # what OPENAI_* says is meant for OpenAI
+    if not theirs:  # what OPENAI_* says is meant for OpenAI
+        made.organization = made.project = None
+        made._custom_headers = {}
+        if hasattr(made, "admin_api_key"):
+            made.admin_api_key = None
     return made
 
 

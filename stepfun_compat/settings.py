@@ -176,9 +176,9 @@ def _base_url(value: Any, source: str) -> str | None:
     text = with_scheme(text)
     parts = _split(text)
     if parts is None or parts.scheme.lower() not in ("http", "https") or not parts.hostname:
-        raise _bad(source, without_userinfo(text), "a URL that starts with http:// or https://")
+        raise _bad(source, without_secrets(text), "a URL that starts with http:// or https://")
     if host_kind(text) == "openai":
-        raise _bad(source, without_userinfo(text), "the URL of StepFun or of a gateway to it, not one of OpenAI's")
+        raise _bad(source, without_secrets(text), "the URL of StepFun or of a gateway to it, not one of OpenAI's")
     return normalise_base_url(text)
 
 
@@ -212,7 +212,7 @@ def _fallback(value: Any, source: str) -> Mapping[str, Any]:
             continue
         parts = _split(target)
         if parts is None or parts.scheme.lower() not in ("http", "https") or not parts.hostname:
-            raise _bad(f"{source}[{name!r}]", without_userinfo(target), "a URL that starts with http:// or https://")
+            raise _bad(f"{source}[{name!r}]", without_secrets(target), "a URL that starts with http:// or https://")
         if host_kind(target) == "stepfun":
             raise _bad(f"{source}[{name!r}]", target, "the URL of another provider: StepFun has no such endpoint")
     return MappingProxyType(dict(given))
@@ -518,7 +518,7 @@ class Settings:
             if isinstance(value, Mapping):
                 value = dict(cast("Mapping[str, Any]", value))
             if item.name == "base_url" and value:
-                value = without_userinfo(str(value))
+                value = without_secrets(str(value))
             text = "'***'" if SETTINGS[item.name].secret and value else repr(value)
             shown.append(f"{item.name}={text} ({source})")
         return f"Settings({', '.join(shown)})"
@@ -701,9 +701,10 @@ def origin(url: str) -> str:
 _USERINFO = re.compile(r"^([^/?#]*//)?[^/?#]*@")
 
 
-def without_userinfo(url: str) -> str:
-    """A URL fit to be shown: less a user and password, which some gateways take in it."""
-    return _USERINFO.sub(r"\1", url)
+def without_secrets(url: str) -> str:
+    """A URL fit to be shown: less a user and password, and less what is in a query, where some gateways take a key."""
+    start, mark, _ = _USERINFO.sub(r"\1", url).partition("?")
+    return f"{start}?…" if mark else start
 
 
 def with_scheme(url: str) -> str:
@@ -735,7 +736,7 @@ def normalise_base_url(url: str) -> str:
 class Target:
     """Where a client sends. `ours` is False for another vendor's host, whose client stays stock."""
 
-    base_url: str
+    base_url: str = field(repr=False)
     ours: bool
     source: str
 
@@ -769,19 +770,12 @@ def resolve_target(argument: str | None, settings: Settings, *, explicit_setting
 
 # ---------------------------------------------------------------- keys
 
-_OPENAI_PREFIXES: Final = ("sk-proj-", "sk-svcacct-", "sk-admin-")
-_OPENAI_MARK: Final = "T3BlbkFJ"
-_OPENAI_SIGNS: Final = tuple(sign.encode() for sign in (*_OPENAI_PREFIXES, _OPENAI_MARK))
+_OPENAI_KEY: Final = re.compile(r"(?<![A-Za-z0-9])sk-(?:proj|svcacct|admin)-[A-Za-z0-9]|T3BlbkFJ")
 
 
 def looks_like_openai_key(key: str) -> bool:
-    """Whether a key carries a mark only OpenAI's keys have. A plain `sk-…` proves nothing."""
-    return key.strip().startswith(_OPENAI_PREFIXES) or _OPENAI_MARK in key
-
-
-def may_hold_openai_key(text: bytes) -> bool:
-    """Whether any of many values could be such a key: a quick no for a whole set of headers at once."""
-    return any(sign in text for sign in _OPENAI_SIGNS)
+    """Whether a key, or a text with one in it, carries a mark only OpenAI's keys have. A plain `sk-…` proves nothing."""
+    return _OPENAI_KEY.search(key) is not None
 
 
 def is_openai_key(key: str, settings: Settings, base_url: str | None = None) -> bool:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
 import json
 import logging
+import os
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -389,4 +395,455 @@ def test_openais_key_without_a_scheme_is_replaced_too(monkeypatch: pytest.Monkey
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
     wire = Wire()
     ask(wire.client(), extra_headers={"Authorization": THEIRS})
+    assert wire.request.headers["authorization"] == f"Bearer {KEY}"
+
+
+# ---------------------------------------------------------------- every place a key can stand in, both ways
+
+
+def basic(key: str) -> str:
+    return "Basic " + base64.b64encode(f"user:{key}".encode()).decode()
+
+
+def told(request: httpx.Request) -> str:
+    """Everything of a request in which a key could be read, decoded."""
+    values = [value for _, value in request.headers.multi_items()]
+    values += [base64.b64decode(value[6:]).decode() for value in values if value.startswith("Basic ")]
+    return " ".join([str(request.url), request.url.userinfo.decode(), *values, *request.url.params.values()])
+
+
+PLACES: dict[str, Callable[[str], dict[str, Any]]] = {
+    "lower case": lambda key: {"extra_headers": {"authorization": f"Bearer {key}"}},
+    "upper case": lambda key: {"extra_headers": {"AUTHORIZATION": f"bearer {key}"}},
+    "two spaces": lambda key: {"extra_headers": {"Authorization": f"Bearer  {key}"}},
+    "no scheme": lambda key: {"extra_headers": {"Authorization": key}},
+    "basic": lambda key: {"extra_headers": {"Authorization": basic(key)}},
+    "bytes": lambda key: {"extra_headers": {"Authorization": f"Bearer {key}".encode()}},
+    "bytes for a name": lambda key: {"extra_headers": {b"authorization": f"Bearer {key}".encode()}},
+    "another header": lambda key: {"extra_headers": {"api-key": key}},
+    "inside of a header": lambda key: {"extra_headers": {"x-note": f"key={key};"}},
+    "cookie": lambda key: {"extra_headers": {"Cookie": f"session={key}"}},
+    "query": lambda key: {"extra_query": {"api_key": key, "kept": "1"}},
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("theirs", [THEIRS, "sk-plain-key-of-openai"])
+def test_openais_key_in_any_place_of_a_call(place: str, theirs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-plain-key-of-openai")
+    wire = Wire()
+    ask(wire.client(), **PLACES[place](theirs))
+    assert theirs not in told(wire.request)
+    assert wire.request.headers.get_list("authorization") == [f"Bearer {KEY}"]
+    if place == "query":
+        assert dict(wire.request.url.params) == {"kept": "1"}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("place", PLACES)
+async def test_openais_key_in_any_place_of_an_async_call(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", KEY)
+    wire = Wire()
+    client = wire.async_client()
+    await client.chat.completions.create(model="gpt-4o", messages=MESSAGES, **PLACES[place](THEIRS))
+    assert THEIRS not in told(wire.request)
+    assert wire.request.headers.get_list("authorization") == [f"Bearer {KEY}"]
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"default_headers": {"authorization": f"Bearer {THEIRS}"}},
+        {"default_headers": {b"authorization": f"Bearer {THEIRS}".encode()}},
+        {"default_headers": {"Authorization": basic(THEIRS)}},
+        {"default_headers": {"x-key": THEIRS}},
+        {"default_query": {"api_key": THEIRS}},
+        {"base_url": f"https://{THEIRS}@api.stepfun.ai/v1"},
+        {"base_url": f"https://user:{THEIRS}@api.stepfun.ai/v1"},
+        {"api_key": f"Bearer {THEIRS}"},
+        {"api_key": f" {THEIRS}\n"},
+    ],
+)
+def test_openais_key_in_any_argument_of_the_constructor(
+    kwargs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", KEY)
+    wire = Wire()
+    client = wire.client(**kwargs)
+    for each in (client, client.with_options(timeout=3)):
+        ask(each)
+        assert THEIRS not in told(wire.request)
+        assert wire.request.headers["authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"auth": ("user", THEIRS)},
+        {"headers": {"authorization": f"Bearer {THEIRS}", "api-key": THEIRS}},
+        {"params": {"key": THEIRS}},
+        {"cookies": {"key": THEIRS}},
+        {"base_url": "https://elsewhere.example/"},
+    ],
+)
+async def test_openais_key_in_the_callers_own_http_client(
+    kwargs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", KEY)
+    wire = Wire()
+    transport = httpx.MockTransport(wire)
+    if "cookies" in kwargs:
+        kwargs = {"cookies": httpx.Cookies(kwargs["cookies"])}
+    ask(OpenAI(http_client=httpx.Client(transport=transport, **kwargs)))
+    client = AsyncOpenAI(http_client=httpx.AsyncClient(transport=transport, **kwargs))
+    await client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+    for request in wire.requests:
+        assert request.url.host == "api.stepfun.ai"
+        assert THEIRS not in told(request)
+        assert request.headers["authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.anyio
+async def test_a_signature_of_the_callers_own_http_client_still_works() -> None:
+    """`auth=` that adds what is nobody's key, and one that answers a challenge."""
+    wire = Wire(httpx.Response(401, headers={"www-authenticate": 'Digest realm="r", nonce="n"'}), completion())
+
+    class Signed(httpx.Auth):
+        def auth_flow(self, request: httpx.Request) -> Any:
+            request.headers["x-signature"] = "signed"
+            response = yield request
+            if response.status_code == 401:
+                request.headers["x-signature"] = "signed again"
+                yield request
+
+    transport = httpx.MockTransport(wire)
+    ask(OpenAI(api_key=KEY, http_client=httpx.Client(transport=transport, auth=Signed())))
+    assert [request.headers["x-signature"] for request in wire.requests][-1] == "signed again"
+    assert wire.request.headers["authorization"] == f"Bearer {KEY}"
+    wire = Wire()
+    transport = httpx.MockTransport(wire)
+    client = AsyncOpenAI(api_key=KEY, http_client=httpx.AsyncClient(transport=transport, auth=Signed()))
+    await client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+    assert wire.request.headers["x-signature"] == "signed"
+
+
+def test_hooks_of_the_callers_own_http_client_are_given_a_request_that_is_safe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", KEY)
+    seen: list[str] = []
+    hooks: Any = {"request": [lambda request: seen.append(told(request))]}
+    transport = httpx.MockTransport(Wire())
+    ask(OpenAI(api_key=THEIRS, http_client=httpx.Client(transport=transport, event_hooks=hooks)))
+    assert len(seen) == 1
+    assert THEIRS not in seen[0]
+
+
+def test_another_http_client_put_in_later_passes_the_same_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", KEY)
+    wire = Wire()
+    client = OpenAI()
+    client._client.close()
+    client._client = httpx.Client(transport=httpx.MockTransport(wire), auth=("user", THEIRS))
+    ask(client)
+    assert THEIRS not in told(wire.request)
+
+
+def test_a_client_of_another_vendor_does_not_take_openais_key_to_stepfun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-plain-key-of-openai")
+    for key in (THEIRS, "sk-plain-key-of-openai"):
+        wire = Wire()
+        client = wire.client(base_url="https://gateway.example/v1", api_key=key)
+        with pytest.raises(KeyRefusedError):
+            client.get("https://api.stepfun.ai/v1/models", cast_to=object)
+        client.base_url = "https://api.stepfun.ai/v1"  # type: ignore[assignment]
+        with pytest.raises(KeyRefusedError):
+            ask(client)
+        assert not wire.requests
+        monkeypatch.setenv("STEPFUN_API_KEY", KEY)
+        client = wire.client(base_url="https://gateway.example/v1", api_key=key)
+        client.get("https://api.stepfun.ai/v1/models", cast_to=object)
+        assert wire.request.headers["authorization"] == f"Bearer {KEY}"
+        monkeypatch.delenv("STEPFUN_API_KEY")
+
+
+@pytest.mark.parametrize("place", [*PLACES, "api key"])
+def test_the_stepfun_key_in_any_place_of_a_call_to_another_host(place: str) -> None:
+    wire = Wire()
+    client = wire.client()
+    if place == "api key":
+        client.get("https://elsewhere.example/x", cast_to=object)
+        assert KEY not in told(wire.request)
+        client.get("http://api.stepfun.ai/v1/models", cast_to=object)  # not encrypted
+    elif place == "query":
+        client.get("https://elsewhere.example/x", cast_to=object, options={"params": {"k": KEY, "kept": "1"}})
+        assert dict(wire.request.url.params) == {"kept": "1"}
+    else:
+        headers = PLACES[place](KEY)["extra_headers"]
+        client.get("https://elsewhere.example/x", cast_to=object, options={"headers": headers})
+    assert KEY not in told(wire.request)
+    client.base_url = "https://elsewhere.example/v1"  # type: ignore[assignment]
+    ask(client, **(PLACES[place](KEY) if place in PLACES else {}))
+    assert wire.request.url.host == "elsewhere.example"
+    assert KEY not in told(wire.request)
+
+
+def test_the_stepfun_key_in_a_client_of_another_vendor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", KEY)
+    for place in PLACES:
+        wire = Wire()
+        ask(wire.client(base_url="https://gateway.example/v1", api_key="theirs"), **PLACES[place](KEY))
+        assert KEY not in told(wire.request)
+    wire = Wire()
+    client = wire.client(base_url="https://gateway.example/v1", api_key="theirs")
+    client.api_key = KEY
+    ask(client)
+    assert KEY not in told(wire.request)
+    http_client = httpx.Client(transport=httpx.MockTransport(wire), auth=("user", KEY))
+    ask(OpenAI(base_url="https://gateway.example/v1", api_key="theirs", http_client=http_client))
+    assert KEY not in told(wire.request)
+    with pytest.raises(KeyRefusedError):
+        client.with_options(base_url="https://api.stepfun.ai/v1")
+
+
+def test_the_user_part_of_an_absolute_url_is_a_place_too() -> None:
+    wire = Wire()
+    wire.client().get(f"https://{KEY}@elsewhere.example/x", cast_to=object)
+    assert KEY not in told(wire.request)
+
+
+def test_a_short_key_takes_nothing_else_along() -> None:
+    wire = Wire()
+    wire.client(api_key="k").get("https://elsewhere.example/x", cast_to=object)
+    assert "authorization" not in wire.request.headers
+    assert "user-agent" in wire.request.headers
+    assert "x-stainless-lang" in wire.request.headers
+
+
+def test_a_changed_environment_does_not_reach_a_client_that_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = Wire()
+    client = wire.client()
+    monkeypatch.setenv("OPENAI_API_KEY", THEIRS)
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-LEAK")
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://elsewhere.example/v1")
+    monkeypatch.setenv("STEPFUN_BASE_URL", "https://elsewhere.example/v1")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Corp-Secret: LEAK")
+    for each in (client, client.with_options(timeout=3)):
+        ask(each)
+        assert wire.request.url.host == "api.stepfun.ai"
+        assert wire.request.headers["authorization"] == f"Bearer {KEY}"
+        assert "LEAK" not in told(wire.request)
+
+
+@pytest.mark.parametrize("how", ["assigned", "argument"])
+def test_an_admin_key_is_openais_alone(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", KEY)
+    wire = Wire()
+    admin = "sk-admin-theirs0123456789abcdef"
+    client: Any = wire.client(**({"admin_api_key": admin} if how == "argument" and "admin_api_key" in NEWER else {}))
+    if how == "assigned":
+        client.admin_api_key = admin
+    client.get("/accounts", cast_to=object)
+    assert admin not in told(wire.request)
+    if hasattr(client, "admin"):
+        with pytest.raises(openai.APIError):
+            client.admin.organization.projects.list()
+        assert len(wire.requests) == 1
+
+
+NEWER = openai.OpenAI.__init__.__kwdefaults__ or {}
+
+
+def test_the_modules_own_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = Wire()
+    monkeypatch.setenv("STEPFUN_API_KEY", KEY)
+    monkeypatch.setattr(stepfun_compat, "api_key", THEIRS)
+    monkeypatch.setattr(stepfun_compat, "organization", "org-LEAK")
+    monkeypatch.setattr(stepfun_compat, "default_headers", {"api-key": THEIRS})
+    monkeypatch.setattr(stepfun_compat, "default_query", {"key": THEIRS})
+    monkeypatch.setattr(stepfun_compat, "http_client", httpx.Client(transport=httpx.MockTransport(wire)))
+    stepfun_compat.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+    assert THEIRS not in told(wire.request)
+    assert "LEAK" not in told(wire.request)
+    assert wire.request.headers["authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize("place", ["base_url", "azure_endpoint"])
+def test_a_gateway_to_azure_does_not_get_the_stepfun_key(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", KEY)
+    wire = Wire()
+    client = stepfun_compat.AzureOpenAI(
+        api_key="azure-LEAK",
+        api_version="v",
+        http_client=httpx.Client(transport=httpx.MockTransport(wire)),
+        **{place: "https://gateway.example/deployments/my-gpt4"},
+    )
+    for each in (client, client.with_options(timeout=3)):
+        each.chat.completions.create(model="my-gpt4", messages=MESSAGES)
+        assert wire.request.url.host == "api.stepfun.ai"
+        assert "LEAK" not in told(wire.request)
+
+
+def test_a_fallback_never_takes_its_key_to_stepfun() -> None:
+    wire = Wire({"object": "list", "data": [], "model": "m", "usage": {"prompt_tokens": 1, "total_tokens": 1}})
+    other = stepfun_compat.stock.OpenAI(
+        api_key=THEIRS,
+        base_url="https://other.example/v1",
+        http_client=httpx.Client(transport=httpx.MockTransport(wire)),
+    )
+    client = wire.client(settings=Settings(fallback={"embeddings": other}))
+    body = {"model": "m", "input": "x"}
+    client.post(
+        "https://api.stepfun.ai/v1/embeddings",
+        body=body,
+        cast_to=object,
+        options={"headers": {"x-key": KEY}, "params": {"k": KEY}},
+    )
+    assert wire.request.url.host == "other.example"
+    assert wire.request.headers["authorization"] == f"Bearer {THEIRS}"
+    assert KEY not in told(wire.request)
+
+
+def test_a_fallback_given_as_a_url_gets_nothing_of_openais(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-LEAK")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Corp-Secret: LEAK")
+    monkeypatch.setenv("OPENAI_ADMIN_KEY", "sk-admin-LEAK")
+    monkeypatch.setenv("STEPFUN_FALLBACK_EMBEDDINGS_API_KEY", "theirs")
+    wire = Wire({"object": "list", "data": [], "model": "m", "usage": {"prompt_tokens": 1, "total_tokens": 1}})
+    client = wire.client(settings=Settings(fallback={"embeddings": "https://other.example/v1"}))
+    fallback = client._stepfun.fallback["embeddings"]
+    fallback._client.close()
+    fallback._client = httpx.Client(transport=httpx.MockTransport(wire))
+    client.post("/embeddings", body={"model": "m", "input": "x"}, cast_to=object)
+    assert wire.request.headers["authorization"] == "Bearer theirs"
+    assert "LEAK" not in told(wire.request)
+
+
+# ---------------------------------------------------------------- nothing tells, part two
+
+PASSWORD = "password-0123456789"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda url: OpenAI(base_url=url),
+        lambda url: OpenAI(api_key=KEY).with_options(base_url=url),
+        lambda url: Settings(base_url=url.replace("https", "ftp")),
+        lambda url: OpenAI(api_key=KEY, settings=Settings(fallback={"embeddings": url})),
+    ],
+)
+def test_a_password_in_a_url_is_not_told_in_errors(make: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", KEY)
+    for url in (f"https://user:{PASSWORD}@gateway.example/v1", f"https://gateway.example/v1?key={PASSWORD}"):
+        with pytest.raises(openai.OpenAIError) as caught:
+            make(url)
+        shown = "".join(traceback.format_exception_only(caught.type, caught.value))
+        assert PASSWORD not in shown
+        assert KEY not in shown
+
+
+def test_a_connection_that_fails_tells_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_BASE_URL", f"http://user:{PASSWORD}@127.0.0.1:9/v1")
+    monkeypatch.setenv("STEPFUN_API_KEY", KEY)
+    with OpenAI(max_retries=0) as client, pytest.raises(openai.APIConnectionError) as caught:
+        ask(client)
+    chain = "".join(traceback.format_exception(caught.value))
+    assert PASSWORD not in chain
+    assert KEY not in chain
+    doctor = subprocess.run(
+        [sys.executable, "-m", "stepfun_compat", "doctor", "--json"],
+        env={**os.environ, "OPENAI_API_KEY": THEIRS},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert doctor.returncode == 1
+    assert json.loads(doctor.stdout)["ok"] is False
+    for secret in (PASSWORD, KEY, THEIRS):
+        assert secret not in doctor.stdout + doctor.stderr
+
+
+def test_objects_of_ours_do_not_show_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", KEY)
+    monkeypatch.setenv("STEPFUN_BASE_URL", f"https://user:{PASSWORD}@gateway.example/v1")
+    client = OpenAI(default_headers={"x-key": THEIRS})
+    plain = vars(openai.OpenAI(api_key="k"))
+    own = {name: value for name, value in vars(client).items() if name not in plain}
+    shown = [
+        client,
+        client.stepfun,
+        client.stepfun.settings,
+        own,
+        client._stepfun,
+        client._stepfun.gate,
+        client._stepfun.target,
+    ]
+    for each in shown:
+        for text in (repr(each), str(each)):
+            assert KEY not in text
+            assert PASSWORD not in text
+
+
+def test_explain_shows_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-plain-key-of-openai")
+    for key in (KEY, THEIRS, "sk-plain-key-of-openai"):
+        for place in PLACES:
+            given = PLACES[place](key)
+            if any(isinstance(name, bytes) for name in given.get("extra_headers", {})):
+                continue
+            told_of = stepfun_compat.explain(model="gpt-4o", messages=MESSAGES, **given)
+            assert key not in str(told_of)
+            assert key not in json.dumps(told_of.to_dict())
+
+
+def test_logs_and_warnings_show_no_key(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At DEBUG, of every logger; what the SDK and httpx guard, they guard for ours as well."""
+    caplog.set_level(logging.DEBUG)
+    for name in ("openai", "httpx", "httpcore", "stepfun_compat"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    monkeypatch.setenv("STEPFUN_API_KEY", KEY)
+    wire = Wire()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        stepfun_compat.reset_warnings()
+        for place in ("lower case", "another header"):
+            ask(wire.client(api_key=THEIRS), seed=1, logit_bias={"1": 1}, **PLACES[place](THEIRS))
+        wire.client().get("https://elsewhere.example/x", cast_to=object)
+    assert caught
+    said = caplog.text + "".join(str(w.message) for w in caught)
+    assert KEY not in said
+    # the SDK hides `api-key` and `Authorization` of the options it logs
+    assert THEIRS not in said
+
+
+@pytest.mark.parametrize("emulate", [True, False])
+def test_run_gives_a_program_no_key_it_did_not_have(emulate: bool) -> None:
+    """The placeholder for frameworks goes nowhere, and the user's own key does not go to the emulator."""
+    pytest.importorskip("uvicorn")
+    code = (
+        "import os, subprocess, sys; print(os.environ['OPENAI_API_KEY']); print(os.environ['STEPFUN_API_KEY']); "
+        "subprocess.run([sys.executable, '-c', 'import os; print(os.environ[\"STEPFUN_API_KEY\"])'])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-m", "stepfun_compat", "run", *(["--emulate"] if emulate else []), "-c", code],
+        env={**os.environ, "STEPFUN_API_KEY": KEY, "STEP_API_KEY": KEY},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    placeholder, own, *child = ran.stdout.split()
+    assert placeholder != KEY
+    assert (own == KEY) is not emulate
+    assert child == [own]
+
+
+def test_a_gateway_of_the_users_own_gets_the_header_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_BASE_URL", "https://gateway.example/stepfun/v1")
+    wire = Wire()
+    ask(wire.client(default_headers={"api-key": "the-gateways"}))
+    assert wire.request.headers["api-key"] == "the-gateways"
     assert wire.request.headers["authorization"] == f"Bearer {KEY}"

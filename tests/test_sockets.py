@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -142,3 +144,132 @@ def test_sockets_stepfun_lacks_are_refused_before_a_connection(cls: Any, path: s
         pytest.skip("this SDK has no such socket")
     with pytest.raises(stepfun_compat.EndpointNotAvailableError, match=path):
         resource.connect()
+
+
+def test_a_base_url_assigned_later_opens_no_connection_with_the_stepfun_key() -> None:
+    for key in ("the-stepfun-key", lambda: "the-stepfun-key"):
+        client = OpenAI(api_key=key)
+        client.base_url = "https://elsewhere.example/v1"  # type: ignore[assignment]
+        with pytest.raises(stepfun_compat.KeyRefusedError, match="elsewhere"):
+            realtime(client).connect(model="gpt-4o-realtime-preview")
+
+
+def test_the_stepfun_key_given_by_hand_opens_no_connection_elsewhere() -> None:
+    client = OpenAI(api_key="the-stepfun-key", websocket_base_url="wss://elsewhere.example/v1")
+    with pytest.raises(stepfun_compat.KeyRefusedError, match="elsewhere"):
+        realtime(client).connect(model="m", extra_headers={"Authorization": "Bearer the-stepfun-key"})
+
+
+def test_another_hosts_own_authorization_opens_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = OpenAI(api_key="the-stepfun-key", websocket_base_url="wss://elsewhere.example/v1")
+    theirs = {"Authorization": "Bearer theirs", "x-key": "the-stepfun-key"}
+    url, headers = connected(monkeypatch, client, model="m", extra_headers=theirs)
+    assert url.startswith("wss://elsewhere.example/v1")
+    assert headers["authorization"] == "Bearer theirs"
+    assert "the-stepfun-key" not in str(headers)
+
+
+def test_a_client_of_another_vendor_opens_no_connection_to_stepfun_with_openais_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    theirs = "sk-proj-abcdefghijklmnop"
+    arguments: dict[str, Any] = {"base_url": "https://gateway.example/v1", "api_key": theirs}
+    client = OpenAI(**arguments, websocket_base_url="wss://api.stepfun.ai/v1")
+    with pytest.raises(stepfun_compat.KeyRefusedError):
+        realtime(client).connect(model="m")
+    monkeypatch.setenv("STEPFUN_API_KEY", "the-stepfun-key")
+    client = OpenAI(**arguments, websocket_base_url="wss://api.stepfun.ai/v1")
+    url, headers = connected(monkeypatch, client, model="m")
+    assert url.startswith("wss://api.stepfun.ai/v1")
+    assert headers["authorization"] == "Bearer the-stepfun-key"
+
+
+def test_a_connection_of_another_vendors_client_is_stock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", "the-stepfun-key")
+    client = OpenAI(base_url="https://gateway.example/v1", api_key="theirs")
+    url, headers = connected(monkeypatch, client, model="gpt-4o-realtime-preview", extra_headers={"x": "y"})
+    assert url.startswith("wss://gateway.example/v1/realtime")
+    assert "model=gpt-4o-realtime-preview" in url
+    assert headers["authorization"] == "Bearer theirs"
+    assert headers["x"] == "y"
+
+
+def test_openais_key_in_the_query_of_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = OpenAI(api_key="the-stepfun-key")
+    query = {"key": "sk-proj-abcdefghijklmnop", "kept": "1"}
+    url, _ = connected(monkeypatch, client, model="m", extra_query=query)
+    assert "sk-proj" not in url
+    assert "kept=1" in url
+
+
+def test_a_callable_key_opens_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, headers = connected(monkeypatch, OpenAI(api_key=lambda: "the-stepfun-key"), model="m")
+    assert headers["authorization"] == "Bearer the-stepfun-key"
+    monkeypatch.setenv("STEPFUN_API_KEY", "the-stepfun-key")
+    _, headers = connected(monkeypatch, OpenAI(api_key=lambda: "sk-proj-abcdefghijklmnop"), model="m")
+    assert headers["authorization"] == "Bearer the-stepfun-key"
+
+
+def test_azures_client_opens_connections_to_stepfun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", "the-stepfun-key")
+    client = stepfun_compat.AzureOpenAI(
+        api_key="azure-LEAK", azure_endpoint="https://x.openai.azure.com", api_version="v"
+    )
+    url, headers = connected(monkeypatch, client, model="gpt-4o-realtime-preview")
+    assert url.startswith("wss://api.stepfun.ai/v1/realtime")
+    assert headers["authorization"] == "Bearer the-stepfun-key"
+    assert "LEAK" not in url + str(headers)
+
+
+@pytest.fixture
+def socket_server() -> Iterator[tuple[str, list[tuple[str, dict[str, str]]]]]:
+    """(base URL of a server that takes every connection, the path and headers of each)."""
+    from websockets.sync.server import serve
+
+    seen: list[tuple[str, dict[str, str]]] = []
+
+    def take(_: Any, request: Any) -> None:
+        seen.append((request.path, {k.lower(): v for k, v in request.headers.raw_items()}))
+
+    with serve(lambda _: None, "127.0.0.1", 0, process_request=take) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.socket.getsockname()[1]}/v1", seen
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.anyio
+@pytest.mark.filterwarnings(
+    "ignore:connect.. must be used as a context manager:DeprecationWarning"
+)  # the SDK's own use
+@pytest.mark.parametrize("azure", [False, True])
+async def test_a_real_connection_has_stepfuns_path_model_and_key(
+    azure: bool, socket_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, seen = socket_server
+    monkeypatch.setenv("STEPFUN_API_KEY", "the-stepfun-key")
+    monkeypatch.setenv("STEPFUN_BASE_URL", url)
+    theirs = "sk-proj-abcdefghijklmnop"
+
+    async def later() -> str:
+        return theirs
+
+    kwargs: dict[str, Any] = {"azure_endpoint": "https://x.openai.azure.com", "api_version": "v"} if azure else {}
+    kwargs["websocket_base_url"] = url.replace("http", "ws", 1)  # without it the oldest SDK always asks for wss
+    for key in (theirs, lambda: theirs):
+        client: Any = (stepfun_compat.AzureOpenAI if azure else OpenAI)(api_key=key, **kwargs)
+        with realtime(client).connect(model="gpt-4o-realtime-preview"):
+            pass
+    for key in (theirs, later):
+        client = (stepfun_compat.AsyncAzureOpenAI if azure else AsyncOpenAI)(api_key=key, **kwargs)
+        if key is later and not azure and not hasattr(stepfun_compat.stock.OpenAI, "_refresh_api_key"):
+            with pytest.raises(stepfun_compat.KeyRefusedError, match="upgrade"):
+                realtime(client).connect(model="gpt-4o-realtime-preview")
+            continue
+        async with realtime(client).connect(model="gpt-4o-realtime-preview"):
+            pass
+    assert {path for path, _ in seen} == {"/v1/realtime?model=stepaudio-2.5-realtime"}
+    assert {headers["authorization"] for _, headers in seen} == {"Bearer the-stepfun-key"}
+    assert len(seen) >= 3
+    assert theirs not in str(seen)

@@ -1,0 +1,181 @@
+"""The last look before a request leaves: which key goes to which host, whatever put it there.
+
+OpenAI's key never leaves for StepFun, in whatever header, query or user part of the URL it stands; a StepFun key leaves
+for nobody but StepFun and the one host the user configured. Requests of httpx and httpx2 are looked at alike.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import logging
+import os
+import re
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from .settings import Settings, host_kind, is_openai_key, looks_like_openai_key, missing_key, origin, stepfun_key
+
+log = logging.getLogger("stepfun_compat")
+
+_AUTHORIZATION = "authorization"
+_SUSPICIOUS = re.compile(rb"sk-(?:proj|svcacct|admin)-|T3BlbkFJ|basic |%", re.IGNORECASE)
+_TELLING = 12  # characters from which on a key is looked for inside of other text
+# Credentials and places that only mean something at OpenAI (api 1) and at Azure; a gateway of the user's own in front of
+# StepFun may ask for the latter.
+OPENAI_HEADERS = ("openai-organization", "openai-project")
+AZURE_HEADERS = ("api-key", "ocp-apim-subscription-key")
+
+
+@dataclass
+class Gate:
+    """What one client may send where. `base_url` is the one it was made for, `named` the one the caller wrote, `ours` is
+    False for a client of another vendor's host, and `only` is the one key a client configured for Azure sends."""
+
+    settings: Settings
+    ours: bool
+    base_url: str = field(repr=False)
+    named: str = field(repr=False)
+    only: str | None = field(default=None, repr=False)
+
+    def trusts(self, url: str) -> bool:
+        """Whether the StepFun key may go to this URL: StepFun's hosts, encrypted, and the one host the user configured."""
+        place = origin(url)
+        if self.ours and place == origin(self.base_url):
+            return True
+        return host_kind(url) == "stepfun" and place.startswith("https:")
+
+    def is_openais(self, text: str) -> bool:
+        """Whether there is a key of OpenAI's in this text."""
+        if looks_like_openai_key(text):
+            return True
+        known = os.environ.get("OPENAI_API_KEY", "").strip()
+        return bool(known) and within([known], text) and is_openai_key(known, self.settings, self.named)
+
+    def authorization(self, value: str) -> str:
+        """An Authorization value that may go to StepFun.
+
+        Raises:
+            KeyRefusedError: it holds OpenAI's key and there is no StepFun key to put in its place.
+        """
+        if self.only is not None:
+            return value if value.split()[-1:] == [self.only] else f"Bearer {self.only}"
+        if not self.is_openais(_readable(value)):
+            return value
+        own = stepfun_key(self.settings, self.named)
+        if own is None:
+            raise missing_key("OpenAI")
+        return f"Bearer {own}"
+
+    def look(self, request: Any, own: Iterable[object]) -> None:
+        """Take out of a request what must not go where it goes. `own` are the StepFun keys this client knows.
+
+        Raises:
+            KeyRefusedError: it would take OpenAI's key to StepFun and there is no StepFun key to put in its place.
+        """
+        url = str(request.url)
+        trusted = self.trusts(url)
+        if trusted or host_kind(url) == "stepfun":
+            names = [name.lower() for name, _ in request.headers.raw]
+            for name in self.foreign(url):
+                if name.encode() in names:
+                    del request.headers[name]
+            if self.only is not None or names.count(b"authorization") > 1 or self._suspicious(request):
+                self._answer_for(request)
+            if b"api-version" in request.url.query:
+                request.url = request.url.copy_remove_param("api-version")  # Azure's
+        if not trusted:
+            keys = [str(key) for key in own if key]
+            _take_out(request, lambda text: within(keys, text), "the StepFun key")
+
+    def _suspicious(self, request: Any) -> bool:
+        """A quick no for nearly every request: nothing in it can be OpenAI's key."""
+        texts = [text for _, text in request.headers.raw]
+        texts += (request.url.query, request.url.userinfo)
+        whole = b"\n".join(texts)
+        known = os.environ.get("OPENAI_API_KEY", "").strip()
+        return _SUSPICIOUS.search(whole) is not None or (bool(known) and known.encode() in whole)
+
+    def _answer_for(self, request: Any) -> None:
+        values: list[str] = request.headers.get_list(_AUTHORIZATION)
+        safe = [self.authorization(value) for value in values]
+        if safe != values or len(set(safe)) < len(safe):
+            request.headers[_AUTHORIZATION] = safe[-1]
+        _take_out(request, self.is_openais, "OpenAI's key")
+
+
+def within(keys: Iterable[str], text: object) -> bool:
+    """Whether one of these keys stands in a text: a short one, as in tests, only as a word of its own."""
+    if isinstance(text, bytes):
+        text = text.decode("latin-1")
+    if not isinstance(text, str):
+        return False
+    return any(key in text if len(key) >= _TELLING else key in text.split() for key in keys)
+
+
+def _readable(value: str) -> str:
+    """A header's or a query's text with what is encoded in it: a key is one in base64 and with %2D as well."""
+    if "%" in value:
+        value = f"{value} {unquote(value)}"
+    scheme, _, rest = value.partition(" ")
+    if scheme.lower() == "basic":
+        with contextlib.suppress(binascii.Error, ValueError):
+            value += " " + base64.b64decode(rest.strip()).decode("utf-8", "replace").replace(":", " ")
+    return value
+
+
+def _take_out(request: Any, found: Callable[[str], bool], what: str) -> None:
+    """Remove every header, query parameter and user part in which there is a key."""
+    url = request.url
+    taken: list[str] = []
+    for name, value in request.headers.multi_items():
+        if found(_readable(value)) and name in request.headers:
+            del request.headers[name]
+            taken.append(name)
+    if url.query and found(_readable(url.query.decode("ascii", "replace"))):
+        kept = [(name, value) for name, value in url.params.multi_items() if not (found(value) or found(name))]
+        url = url.copy_with(params=kept)
+        taken.append("the query")
+    if url.userinfo and found(unquote(url.userinfo.decode("ascii", "replace")).replace(":", " ")):
+        url = url.copy_with(userinfo=b"")
+        taken.append("the URL")
+    if taken:
+        request.url = url
+        log.warning("%s was taken out of a request to %s (%s)", what, url.host, ", ".join(taken))
+
+
+def watched(auth: Any, family: Any, look: Callable[[Any], None]) -> Any:
+    """The `auth=` of a caller's own HTTP client, whose requests are looked at as well: it comes after the SDK's hooks."""
+
+    class Watched(family.Auth):
+        requires_request_body = auth.requires_request_body
+        requires_response_body = auth.requires_response_body
+
+        def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
+            flow = auth.sync_auth_flow(request)
+            try:
+                sent = next(flow)
+                while True:
+                    look(sent)
+                    sent = flow.send((yield sent))
+            except StopIteration:
+                return
+            finally:
+                flow.close()
+
+        async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
+            flow = auth.async_auth_flow(request)
+            try:
+                sent = await flow.__anext__()
+                while True:
+                    look(sent)
+                    sent = await flow.asend((yield sent))
+            except StopAsyncIteration:
+                return
+            finally:
+                await flow.aclose()
+
+    return Watched()
