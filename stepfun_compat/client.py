@@ -33,7 +33,7 @@ from .endpoints.realtime import connection as realtime_connection
 from .exchange import Exchange, Refusal
 from .extras import Extras, Shared
 from .fallback import clients as fallback_clients
-from .gate import OPENAI_HEADERS, Gate, watched, within
+from .gate import Gate, watched, within
 from .rebound import Rebindable
 from .report import debug_body, log, report
 from .settings import PLACEHOLDER_KEY, Settings, Target
@@ -342,8 +342,9 @@ class StepfunMixin:
         if state is None or not state.ours(self._base_url):
             return headers
         safe: dict[str, Any] = {}
+        foreign = state.gate.foreign(str(self._base_url))
         for name, value in headers.items():
-            if name.lower() in OPENAI_HEADERS:
+            if name.lower() in foreign:
                 continue
             if isinstance(value, str) and settings_module.looks_like_openai_key(value):
                 if name.lower() != "authorization":

@@ -26,8 +26,8 @@ _SUSPICIOUS = re.compile(rb"sk-(?:proj|svcacct|admin)-|T3BlbkFJ|basic |%", re.IG
 _TELLING = 12  # characters from which on a key is looked for inside of other text
 # Credentials and places that only mean something at OpenAI (api 1) and at Azure; a gateway of the user's own in front of
 # StepFun may ask for the latter.
-OPENAI_HEADERS = ("openai-organization", "openai-project")
-AZURE_HEADERS = ("api-key", "ocp-apim-subscription-key")
+_OPENAI_HEADERS = ("openai-organization", "openai-project")
+_AZURE_HEADERS = ("api-key", "ocp-apim-subscription-key")
 
 
 @dataclass
@@ -47,6 +47,11 @@ class Gate:
         if self.ours and place == origin(self.base_url):
             return True
         return host_kind(url) == "stepfun" and place.startswith("https:")
+
+    def foreign(self, url: str) -> tuple[str, ...]:
+        """The headers, in lower case, that say nothing to the StepFun behind this URL."""
+        azures = host_kind(url) == "stepfun" or self.only is not None
+        return _OPENAI_HEADERS + _AZURE_HEADERS if azures else _OPENAI_HEADERS
 
     def is_openais(self, text: str) -> bool:
         """Whether there is a key of OpenAI's in this text."""
@@ -97,7 +102,9 @@ class Gate:
         texts += (request.url.query, request.url.userinfo)
         whole = b"\n".join(texts)
         known = os.environ.get("OPENAI_API_KEY", "").strip()
-        return _SUSPICIOUS.search(whole) is not None or (bool(known) and known.encode() in whole)
+        return _SUSPICIOUS.search(whole) is not None or (
+            bool(known) and known.encode("utf-8", "surrogateescape") in whole
+        )
 
     def _answer_for(self, request: Any) -> None:
         values: list[str] = request.headers.get_list(_AUTHORIZATION)
