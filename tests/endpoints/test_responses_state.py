@@ -389,6 +389,7 @@ async def test_an_async_callable_key_has_the_records_of_its_key(server: Any):
         assert answer.previous_response_id == kept.id
 
 
+@pytest.mark.skipif(not hasattr(openai, "responses"), reason="this SDK's module has none")
 def test_azures_clients_and_the_module_share_the_store_of_their_key(server: Any, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("STEPFUN_API_KEY", server.api_key)
     monkeypatch.setenv("STEPFUN_BASE_URL", server.base_url)
@@ -417,12 +418,12 @@ def test_azures_clients_and_the_module_share_the_store_of_their_key(server: Any,
 @pytest.mark.parametrize("route", ["native", "chat"])
 def test_a_background_answer_is_finished_and_kept(server: Any, route: str):
     with client(server, responses_route=route) as c:
-        answer = c.responses.create(model=MODEL, input="hello", background=True)
+        answer = c.responses.create(model=MODEL, input="hello", extra_body={"background": True})
         assert (answer.status, answer.background, answer.output_text) == ("completed", True, "hello")
         assert c.responses.retrieve(answer.id).status == "completed"
         assert c.post(f"/responses/{answer.id}/cancel", cast_to=object)["id"] == answer.id
         with pytest.raises(openai.BadRequestError, match="store"):
-            c.responses.create(model=MODEL, input="x", background=True, store=False)
+            c.responses.create(model=MODEL, input="x", store=False, extra_body={"background": True})
 
 
 @replays
