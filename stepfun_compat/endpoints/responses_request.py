@@ -236,7 +236,11 @@ def chat_fields(asked: Asked, x: Exchange) -> Dict:
         chat["response_format"] = form
     verbosity = row_of(fields.get("text")).get("verbosity")
     if verbosity is not None:
-        chat["verbosity"] = verbosity
+        row = x.catalog.parameters("chat.completions").get("verbosity")
+        if row is None or row.action != "drop":
+            chat["verbosity"] = verbosity
+        elif verbosity != "medium":
+            x.change("drop", "text.verbosity", verbosity, None, "not documented by StepFun", loses=True)
     reasoning = row_of(fields.get("reasoning"))
     if reasoning.get("effort") is not None:
         chat["reasoning_effort"] = reasoning["effort"]
