@@ -13,25 +13,25 @@ from openai import DEFAULT_MAX_RETRIES as _MAX_RETRIES
 from openai import DEFAULT_TIMEOUT as _TIMEOUT
 
 from . import stock as stock
-from .client import AsyncClient, AsyncOpenAI, Client, OpenAI
-from .errors import (
-    ContentFilteredError,
-    EndpointNotAvailableError,
-    KeyRefusedError,
-    ModelNotFoundError,
-    NoSubscriptionError,
-    QuotaExceededError,
-    SettingsError,
-    ToolChoiceNotHonouredError,
-    UnsupportedParameterError,
-)
-from .report import StepfunCompatWarning, reset_warnings
-from .settings import Settings
 
 if TYPE_CHECKING:
     from .azure import AsyncAzureOpenAI, AzureOpenAI
+    from .client import AsyncClient, AsyncOpenAI, Client, OpenAI
+    from .errors import (
+        ContentFilteredError,
+        EndpointNotAvailableError,
+        KeyRefusedError,
+        ModelNotFoundError,
+        NoSubscriptionError,
+        QuotaExceededError,
+        SettingsError,
+        ToolChoiceNotHonouredError,
+        UnsupportedParameterError,
+    )
     from .explanation import Explanation, explain
     from .launch import load_ipython_extension, patch, unload_ipython_extension, unpatch
+    from .report import StepfunCompatWarning, reset_warnings
+    from .settings import Settings
 
 __stepfun_version__ = "0.1.0"
 
@@ -52,9 +52,27 @@ azure_endpoint: str | None = None
 azure_ad_token: str | None = None
 azure_ad_token_provider: Any = None
 
+# Our names and the modules they come from, which are imported when a name is first used: a program that only
+# imports this module pays for `openai` alone.
 _LAZY = {
+    "OpenAI": "client",
+    "AsyncOpenAI": "client",
+    "Client": "client",
+    "AsyncClient": "client",
     "AzureOpenAI": "azure",
     "AsyncAzureOpenAI": "azure",
+    "ContentFilteredError": "errors",
+    "EndpointNotAvailableError": "errors",
+    "KeyRefusedError": "errors",
+    "ModelNotFoundError": "errors",
+    "NoSubscriptionError": "errors",
+    "QuotaExceededError": "errors",
+    "SettingsError": "errors",
+    "ToolChoiceNotHonouredError": "errors",
+    "UnsupportedParameterError": "errors",
+    "StepfunCompatWarning": "report",
+    "reset_warnings": "report",
+    "Settings": "settings",
     "Explanation": "explanation",
     "explain": "explanation",
     "patch": "launch",
@@ -104,6 +122,8 @@ def __getattr__(name: str) -> Any:
 
     if name in _LAZY:
         value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    elif name in _LAZY.values():
+        return import_module(f".{name}", __name__)
     elif _is_resource(name):
         from .module_client import proxy
 

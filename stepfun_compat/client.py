@@ -20,7 +20,7 @@ import openai
 from openai._compat import cached_property
 from typing_extensions import Self, override
 
-from . import errors, fast_messages
+from . import errors, fast_messages, stock
 from . import settings as settings_module
 from .call import Call
 from .catalog import for_settings as catalog_for
@@ -981,7 +981,7 @@ def copy_with_signature(copy: Any, stock: Any) -> Any:
     return wrapped
 
 
-class OpenAI(StepfunMixin, openai.OpenAI, metaclass=Rebindable):  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
+class OpenAI(StepfunMixin, stock.OpenAI, metaclass=Rebindable):  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
     """`openai.OpenAI` on StepFun: the same arguments, plus `settings`."""
 
     def __init__(
@@ -1102,7 +1102,7 @@ class OpenAI(StepfunMixin, openai.OpenAI, metaclass=Rebindable):  # pyright: ign
         )
 
 
-class AsyncOpenAI(StepfunMixin, openai.AsyncOpenAI, metaclass=Rebindable):  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
+class AsyncOpenAI(StepfunMixin, stock.AsyncOpenAI, metaclass=Rebindable):  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
     """`openai.AsyncOpenAI` on StepFun: the same arguments, plus `settings`."""
 
     def __init__(
@@ -1226,7 +1226,7 @@ class AsyncOpenAI(StepfunMixin, openai.AsyncOpenAI, metaclass=Rebindable):  # py
         )
 
 
-for _ours, _stock in ((OpenAI, openai.OpenAI), (AsyncOpenAI, openai.AsyncOpenAI)):
+for _ours, _stock in ((OpenAI, stock.OpenAI), (AsyncOpenAI, stock.AsyncOpenAI)):
     cast("Any", _ours.__init__).__signature__ = signature_with_settings(_stock.__init__)
     _ours.copy = _ours.with_options = copy_with_signature(_ours.copy, _stock.copy)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any, cast
@@ -182,10 +183,23 @@ class _Door:
         return current if bind is None else bind(current, instance, self._stock)
 
 
-@functools.lru_cache(maxsize=16)
+_classes: dict[tuple[Any, ...], type] = {}
+_making = threading.Lock()
+
+
 def _shortcut(stock: type, methods: tuple[tuple[str, frozenset[str]], ...]) -> type:
-    """A subclass of a resource's class with shorter methods. It says `__class__` is openai's: instrumentation looks
-    resources up by exactly that."""
+    """A subclass of a resource's class with shorter methods, made once. It says `__class__` is openai's:
+    instrumentation looks resources up by exactly that."""
+    known = _classes.get((stock, methods))
+    if known is None:
+        with _making:
+            known = _classes.get((stock, methods))
+            if known is None:
+                known = _classes[stock, methods] = _made(stock, methods)
+    return known
+
+
+def _made(stock: type, methods: tuple[tuple[str, frozenset[str]], ...]) -> type:
     own: dict[str, Any] = {
         "__module__": stock.__module__,
         "__qualname__": stock.__qualname__,

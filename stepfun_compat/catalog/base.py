@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable, Mapping
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from .aliases import DEFAULT_AUDIO_CHAT, DEFAULT_CHAT, DEFAULT_REALTIME, DEPLOYMENT
 from .schema import Alias, Model, Parameter, Retired
@@ -96,11 +97,18 @@ class Catalog:
         )
 
 
-@lru_cache(maxsize=1)
+_made: list[Catalog] = []
+_making = threading.Lock()
+
+
 def default() -> Catalog:
     """The catalog as shipped; built on first use, once."""
-    from .aliases import ALIASES
-    from .models import MODELS, RETIRED
-    from .parameters import PARAMETERS
+    if not _made:
+        with _making:
+            if not _made:
+                from .aliases import ALIASES
+                from .models import MODELS, RETIRED
+                from .parameters import PARAMETERS
 
-    return Catalog(MODELS, RETIRED, ALIASES, PARAMETERS)
+                _made.append(Catalog(MODELS, RETIRED, ALIASES, PARAMETERS))
+    return _made[0]
