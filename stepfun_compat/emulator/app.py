@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from typing_extensions import override
 
-from . import admin, audio, chat, errors, faults, files, images, multipart, platform, realtime, responses
+from . import admin, audio, chat, errors, faults, files, images, messages, multipart, platform, realtime, responses
 from .answers import Answer, Body, Event, Events, json_body, no_finish, text_body
 from .calls import Call, Channel, Endpoint
 from .config import EmulatorConfig
@@ -32,6 +32,7 @@ _FAULT = "stepfun_compat.fault"
 ENDPOINTS: tuple[Endpoint, ...] = (
     *chat.ENDPOINTS,
     *responses.ENDPOINTS,
+    *messages.ENDPOINTS,
     *platform.ENDPOINTS,
     *files.ENDPOINTS,
     *images.ENDPOINTS,

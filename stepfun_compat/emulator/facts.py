@@ -21,6 +21,7 @@ class Model:
     json_schema: bool = False
     tools: bool = True
     responses: bool = False
+    messages: bool = False
     standard: bool = True
     plan: bool = False
     audio_out: bool = False
@@ -57,11 +58,21 @@ _ROWS = (
         efforts=_THREE,
         json_schema=True,
         responses=True,
+        messages=True,
         plan=True,
     ),
-    Model("step-3.5-flash", "chat", 262_144, reasons=True, json_schema=True, plan=True),
-    Model("step-3.5-flash-2603", "chat", 262_144, reasons=True, efforts=("low", "high"), json_schema=True, plan=True),
-    Model("step-router-v1", "router", 1_000_000, reasons=True, standard=False, plan=True),
+    Model("step-3.5-flash", "chat", 262_144, reasons=True, json_schema=True, messages=True, plan=True),
+    Model(
+        "step-3.5-flash-2603",
+        "chat",
+        262_144,
+        reasons=True,
+        efforts=("low", "high"),
+        json_schema=True,
+        messages=True,
+        plan=True,
+    ),
+    Model("step-router-v1", "router", 1_000_000, reasons=True, messages=True, standard=False, plan=True),
     Model("step-1o-turbo-vision", "chat", 32_768, _VISION),
     Model("stepaudio-3-chat-preview", "audio_chat", _UNSTATED, _AUDIO),
     Model("stepaudio-2.5-chat", "audio_chat", _UNSTATED, _AUDIO, plan=True),
