@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from typing import Any
 
 from . import errors, facts, generation, media, tokens
@@ -44,6 +45,7 @@ _RATES = (8000, 16000, 22050, 24000, 48000)
 _MAX_INPUT = 1000
 _MAX_INSTRUCTION = 200
 _CHUNK = 8192
+_DIRECTIONS = re.compile(r"[(（][^()（）]*[)）]")
 _ASR_MODELS = frozenset(
     {"stepaudio-3-asr-max", "stepaudio-2.5-asr", "stepaudio-2-asr-pro", "step-asr-1.1-stream", "step-asr"}
 )
@@ -93,12 +95,16 @@ def speak(call: Call) -> Answer:
             raise errors.invalid(f"instruction is not supported by {model.id}")
         if len(as_text(instruction)) > _MAX_INSTRUCTION:
             raise errors.invalid_param("instruction", f"at most {_MAX_INSTRUCTION} characters")
-    if body.get("voice_label") is not None and newest:
+    label = body.get("voice_label")
+    if label is not None and newest:
         raise errors.invalid(f"voice_label is not supported by {model.id}")
+    if label is not None and (len(as_object(label)) != 1 or set(as_object(label)) - {"language", "emotion", "style"}):
+        raise errors.invalid_param("voice_label", "one of language, emotion, style")
     way = body.get("stream_format") or "audio"
     if way not in ("audio", "sse"):
         raise errors.invalid_param("stream_format", "audio, sse")
-    sound = media.encode(str(form), text, int(rate), float(body.get("speed") or 1))
+    spoken = _DIRECTIONS.sub("", text) if newest else text  # what stands in parentheses is not spoken (api 8.4)
+    sound = media.encode(str(form), spoken, int(rate), float(body.get("speed") or 1))
     if way == "audio":
         return Body(sound, 200, _TYPES[str(form)])
     pieces = [sound[start : start + _CHUNK] for start in range(0, len(sound), _CHUNK)]

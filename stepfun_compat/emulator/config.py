@@ -79,6 +79,8 @@ class EmulatorConfig:
     """Words that content review blocks: 451 on chat, `content_filtered` on images (api 9.1, 8.3)."""
     parse_polls: int = 1
     """How many times a new file answers `processed` (still parsing) before it is `success` (api 8.1)."""
+    index_polls: int = 1
+    """How many looks at a vector store count a new file as in progress before it is completed (api 8.2)."""
     clock: Callable[[], float] = field(default=time.time, repr=False, compare=False)
     """Seconds since the epoch. The emulator never reads another clock."""
 
@@ -88,7 +90,7 @@ class EmulatorConfig:
             if value not in allowed:
                 choices = ", ".join(repr(choice) for choice in allowed)
                 raise ValueError(f"EmulatorConfig.{name} is {value!r}; allowed: {choices}")
-        for name in ("cache_unit", "cache_warm_after", "parse_polls"):
+        for name in ("cache_unit", "cache_warm_after", "parse_polls", "index_polls"):
             if getattr(self, name) < 0:
                 raise ValueError(f"EmulatorConfig.{name} must not be negative")
         if self.chunk_tokens < 1:

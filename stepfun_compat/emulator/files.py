@@ -142,8 +142,8 @@ def _store(call: Call) -> Object:
 
 
 def _store_object(stored: Object) -> Object:
-    count = len(stored["files"])
-    counts = {"in_progress": 0, "completed": count, "failed": 0, "cancelled": 0, "total": count}
+    count, waiting = len(stored["files"]), len(stored["waiting"])
+    counts = {"in_progress": waiting, "completed": count - waiting, "failed": 0, "cancelled": 0, "total": count}
     return {
         "id": stored["id"],
         "object": "vector_store",
@@ -174,6 +174,7 @@ def create_store(call: Call) -> Answer:
         "name": name,
         "type": kind,
         "files": [],
+        "waiting": {},
     }
     return json_body({"id": identity, "name": name})
 
@@ -208,7 +209,11 @@ def _page(call: Call, rows: list[Object]) -> Object:
 
 
 def retrieve_store(call: Call) -> Answer:
-    return json_body(_store_object(_store(call)))
+    """Each look brings the new files one step further."""
+    stored = _store(call)
+    answer = json_body(_store_object(stored))
+    stored["waiting"] = {file: looks - 1 for file, looks in stored["waiting"].items() if looks > 1}
+    return answer
 
 
 def delete_store(call: Call) -> Answer:
@@ -246,6 +251,8 @@ def add_files(call: Call) -> Answer:
             "metadata": {"description": description},
         }
         stored["files"] = [entry for entry in stored["files"] if entry["id"] != file["id"]] + [row]
+        if call.config.index_polls:
+            stored["waiting"][file["id"]] = call.config.index_polls
         added.append({"file_id": file["id"], "metadata": {"description": description}})
     return json_body({"files": added})
 
@@ -260,6 +267,7 @@ def remove_file(call: Call) -> Answer:
     if len(kept) == len(stored["files"]):
         raise _gone("file", call.path["file"])
     stored["files"] = kept
+    stored["waiting"].pop(call.path["file"], None)
     return json_body({"id": call.path["file"], "object": "vector_store.file.deleted", "deleted": True})
 
 

@@ -20,6 +20,7 @@ _GENERATION = _COMMON | {"size", "n"}
 _EDIT_ONLY = frozenset({"negative_prompt", "text_mode"})
 _MAX_PROMPT = 512
 _MAX_SEED = 2_147_483_647
+_MAX_SOURCE = 10 * 1024 * 1024
 
 
 def generate(call: Call) -> Answer:
@@ -65,7 +66,12 @@ def image_to_image(call: Call) -> Answer:
     check_number(body, "source_weight", 0, 1, "(0.0,1.0]", open_low=True)
     source = as_text(body.get("source_url"))
     if source.startswith("data:image/"):
-        size = _source_size(_decode(source), "source_url", 2048)
+        data = _decode(source)
+        if len(data) > _MAX_SOURCE:
+            raise errors.invalid("source_url is larger than 10 MB")
+        if not data.startswith((b"\x89PNG", b"\xff\xd8")):
+            raise errors.invalid_param("source_url", "png, jpeg")
+        size = _source_size(data, "source_url", 2048)
     elif source.startswith(("http://", "https://")):
         size = (1024, 1024)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import struct
 from collections.abc import Iterator
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -30,7 +31,10 @@ _SESSION_KEYS = frozenset(
     ]
 )
 _DETECTION_KEYS = frozenset({"type", "prefix_padding_ms", "silence_duration_ms", "energy_awakeness_threshold"})
+_DETECTION = {"prefix_padding_ms": 500, "silence_duration_ms": 100, "energy_awakeness_threshold": 2500}
 _BYTES_IN_PIECE = 4800
+_FRAME = media.SAMPLE_RATE // 50 * 2  # bytes of 20 ms, the stretch whose loudness is looked at
+_MAX_SECONDS = 30 * 60
 
 
 def check(call: Call, model: str | None, subprotocols: list[str]) -> Model:
@@ -48,12 +52,16 @@ def check(call: Call, model: str | None, subprotocols: list[str]) -> Model:
 async def talk(call: Call, model: Model, socket: WebSocket) -> None:
     """One session, until the client goes."""
     session = _Session(call, model)
+    ends = call.engine.now() + _MAX_SECONDS
     await socket.accept()
     for event in session.opening():
         await socket.send_text(dumps(event))
     try:
         while True:
             text = await socket.receive_text()
+            if call.engine.now() >= ends:  # at most 30 minutes (api 8.6); how it ends is not on record
+                await socket.close(1000, "session expired")
+                return
             for event in session.handle(text):
                 await socket.send_text(dumps(event))
     except WebSocketDisconnect:
@@ -68,6 +76,9 @@ class _Session:
         self.model = model
         self.turns: list[Turn] = []
         self.heard = bytearray()
+        self.looked = 0
+        self.loud_since: int | None = None
+        self.quiet_since = 0
         self.session: Object = {
             "id": f"sess_{call.engine.new_id()}",
             "object": "realtime.session",
@@ -109,8 +120,10 @@ class _Session:
             yield self._event("session.updated", session=dict(self.session))
         elif kind == "input_audio_buffer.append":
             self.heard += base64.b64decode(as_text(event.get("audio")), validate=True)
+            if self.session["turn_detection"] is not None:
+                yield from self._listen()
         elif kind == "input_audio_buffer.clear":
-            self.heard.clear()
+            self._forget()
             yield self._event("input_audio_buffer.cleared")
         elif kind == "input_audio_buffer.commit":
             yield from self._commit()
@@ -140,6 +153,9 @@ class _Session:
                 raise errors.invalid_param("session.turn_detection.type", "server_vad")
             if strict and set(given) - _DETECTION_KEYS:
                 raise errors.unknown_param(f"session.turn_detection.{min(set(given) - _DETECTION_KEYS)}")
+            for name in ("prefix_padding_ms", "silence_duration_ms"):
+                if not is_integer(given.get(name, 0)) or given.get(name, 0) < 0:
+                    raise errors.invalid_param(f"session.turn_detection.{name}", "milliseconds")
             level = given.get("energy_awakeness_threshold", 2500)
             if not is_integer(level) or not 0 <= level <= 5000:
                 raise errors.invalid_param("session.turn_detection.energy_awakeness_threshold", "[0,5000]")
@@ -148,12 +164,40 @@ class _Session:
             if tool.get("type") == "function" and not as_text(as_object(tool.get("function")).get("name")):
                 raise errors.invalid_param("session.tools.function.name", "not empty")
         self.session.update({name: item for name, item in changes.items() if name in _SESSION_KEYS})
+        if detection is not None:
+            self.session["turn_detection"] = {**_DETECTION, **as_object(detection)}
+
+    def _forget(self) -> None:
+        self.heard.clear()
+        self.looked, self.loud_since = 0, None
+
+    def _listen(self) -> Iterator[Object]:
+        """server_vad: who has spoken and is quiet for long enough gets an answer without asking for one."""
+        detection = as_object(self.session["turn_detection"])
+        patience = detection["silence_duration_ms"] // 20 * _FRAME
+        while len(self.heard) - self.looked >= _FRAME:
+            samples = struct.unpack(f"<{_FRAME // 2}h", self.heard[self.looked : self.looked + _FRAME])
+            self.looked += _FRAME
+            loud = sum(map(abs, samples)) >= detection["energy_awakeness_threshold"] * len(samples)
+            at = self.looked // _FRAME * 20
+            if loud:
+                if self.loud_since is None:
+                    self.loud_since = at
+                    yield self._event("input_audio_buffer.speech_started", audio_start_ms=at)
+                self.quiet_since = self.looked
+            elif self.loud_since is not None and self.looked - self.quiet_since >= patience:
+                yield self._event("input_audio_buffer.speech_stopped", audio_end_ms=at)
+                rest = self.heard[self.looked :]
+                del self.heard[self.looked :]
+                yield from self._commit()
+                yield from self._respond()
+                self.heard += rest
 
     def _commit(self) -> Iterator[Object]:
         if not self.heard:
             raise errors.invalid("input audio buffer is empty")
         said = f"{len(self.heard)} bytes of speech"
-        self.heard.clear()
+        self._forget()
         self.turns.append(Turn("user", said))
         item = self._item("message", role="user", content=[{"type": "input_audio", "transcript": said}])
         yield self._event("input_audio_buffer.committed", item_id=item["id"])

@@ -52,6 +52,16 @@ def test_wav_lasts_as_long_as_the_text_at_the_rate_and_speed(speak: Any) -> None
         assert sound.getnframes() == 16000
 
 
+def test_what_stands_in_parentheses_is_an_instruction_to_one_model_only(speak: Any) -> None:
+    text = "（calmly）hello (like this) there"
+    heard = {model: len(speak(model=model, input=text, response_format="pcm").content) for model in MODELS}
+    assert heard["step-tts-2"] == len(speak(input="x" * len(text), response_format="pcm").content)
+    assert heard["stepaudio-2.5-tts"] == len(speak(input="hello  there", response_format="pcm").content)
+
+
+MODELS = ("step-tts-2", "stepaudio-2.5-tts")
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -69,6 +79,8 @@ def test_wav_lasts_as_long_as_the_text_at_the_rate_and_speed(speak: Any) -> None
         {"model": "step-3.7-flash"},
         {"model": "stepaudio-2.5-tts", "instruction": "x" * 201},
         {"model": "stepaudio-2.5-tts", "voice_label": {"style": "x"}},
+        {"voice_label": {"style": "x", "emotion": "y"}},
+        {"voice_label": {"mood": "x"}},
         {"stream_format": "wav"},
     ],
 )

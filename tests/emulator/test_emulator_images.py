@@ -117,6 +117,8 @@ def test_image_to_image_needs_a_weight(http: Any) -> None:
     assert "source_weight" in error_of(http.post(path, json=body))["message"]
     assert media.picture_size(picture_of(http.post(path, json={**body, "source_weight": 0.5}))) == (300, 200)
     assert error_of(http.post(path, json={**body, "source_weight": 0}))
+    gif = "data:image/gif;base64,R0lGODlhAQABAAAAACw="
+    assert "png, jpeg" in error_of(http.post(path, json={**body, "source_weight": 1, "source_url": gif}))["message"]
     assert error_of(http.post(path, json={**body, "source_weight": 1, "source_url": "x"}))
 
 

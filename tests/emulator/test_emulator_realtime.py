@@ -14,7 +14,7 @@ pytest.importorskip("websockets", reason="the realtime socket needs websockets")
 uvicorn_config = pytest.importorskip("uvicorn.config", reason="the emulator needs uvicorn")
 if "websockets-sansio" not in uvicorn_config.WS_PROTOCOLS:
     pytest.skip("this uvicorn speaks WebSocket through a deprecated part of websockets", allow_module_level=True)
-from websockets.exceptions import InvalidStatus  # noqa: E402
+from websockets.exceptions import ConnectionClosedOK, InvalidStatus  # noqa: E402
 from websockets.sync.client import connect  # noqa: E402
 
 MODEL = "?model=stepaudio-2.5-realtime"
@@ -146,6 +146,45 @@ def test_sound_is_a_question_too(dial: Any) -> None:
     ]
     send(socket, "input_audio_buffer.append", audio="@")
     assert receive(socket, "error")[-1]["type"] == "error"
+
+
+def test_who_is_quiet_for_long_enough_is_answered_without_asking(dial: Any) -> None:
+    socket = dial()
+    receive(socket, "session.created")
+    send(socket, "session.update", session={"turn_detection": {"type": "server_vad"}})
+    told = receive(socket, "session.updated")[-1]["session"]["turn_detection"]
+    assert told == {
+        "type": "server_vad",
+        "prefix_padding_ms": 500,
+        "silence_duration_ms": 100,
+        "energy_awakeness_threshold": 2500,
+    }
+    loud, quiet = b"\x00\x30" * 12_000, bytes(24_000)
+    for sound in (quiet, loud[:3000], loud[3000:], quiet):
+        send(socket, "input_audio_buffer.append", audio=base64.b64encode(sound).decode())
+    kinds = [event["type"] for event in receive(socket, "response.done")]
+    assert kinds[:3] == [
+        "input_audio_buffer.speech_started",
+        "input_audio_buffer.speech_stopped",
+        "input_audio_buffer.committed",
+    ]
+    assert "response.audio.delta" in kinds
+    send(socket, "input_audio_buffer.append", audio=base64.b64encode(loud + quiet).decode())
+    assert receive(socket, "response.done")[0]["type"] == "input_audio_buffer.speech_started"
+
+
+def test_a_session_ends_after_thirty_minutes(dial: Any, server: Any) -> None:
+    now = 1_000_000.0
+    server.configure(clock=lambda: now)
+    socket = dial()
+    receive(socket, "session.created")
+    now += 30 * 60 - 1
+    send(socket, "input_audio_buffer.clear")
+    assert receive(socket, "input_audio_buffer.cleared")
+    now += 1
+    send(socket, "input_audio_buffer.clear")
+    with pytest.raises(ConnectionClosedOK):
+        socket.recv(timeout=5)
 
 
 def test_strict_refuses_openais_session_fields(dial: Any, server: Any) -> None:
