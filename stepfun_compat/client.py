@@ -711,6 +711,14 @@ class StepfunMixin:
         response.extensions[_DATA] = data
         return response
 
+    def _stepfun_raw_stream(self, call: Call, response: Any) -> Any:
+        """The response a caller of raw streams gets: one of Responses has OpenAI's events for its bytes."""
+        if call.done or not call.endpoint.rewrites_raw or not response.request.headers.get(_RAW):
+            return response
+        from .raw_stream import translated
+
+        return translated(self, response, self._stepfun_family())
+
     def _stepfun_stream_class(self, call: Call, stream_cls: Any, cast_to: Any, ours: Any, stock: Any) -> Any:
         """Our stream class in place of openai's; a caller's own subclass stays what it is."""
         if stream_cls is None:
@@ -1092,6 +1100,7 @@ class OpenAI(StepfunMixin, stock.OpenAI, metaclass=Rebindable):  # pyright: igno
             self._stepfun_headers(response)
             call.retries_taken = kwargs.get("retries_taken", 0)
             if stream:
+                response = self._stepfun_raw_stream(call, response)
                 stream_cls = self._stepfun_stream_class(call, stream_cls, cast_to, StepfunStream, openai.Stream)
             elif self._stepfun_wants_body(call, cast_to, stream):
                 response = self._stepfun_answer(call, response, response.read(), cast_to)
@@ -1214,6 +1223,7 @@ class AsyncOpenAI(StepfunMixin, stock.AsyncOpenAI, metaclass=Rebindable):  # pyr
             self._stepfun_headers(response)
             call.retries_taken = kwargs.get("retries_taken", 0)
             if stream:
+                response = self._stepfun_raw_stream(call, response)
                 stream_cls = self._stepfun_stream_class(
                     call, stream_cls, cast_to, AsyncStepfunStream, openai.AsyncStream
                 )

@@ -73,7 +73,7 @@ def _event_class(cast_to: Any, data: Any) -> Any:
     return _members(cast_to).get(str(kind), cast_to)
 
 
-class _Reader:
+class Reader:
     """What sync and async streams do alike: decode one event, translate it, build what the caller gets for it, and say
     how the stream ended."""
 
@@ -212,7 +212,7 @@ class StepfunStream(openai.Stream[_T], Generic[_T]):
     @override
     def __stream__(self) -> Iterator[_T]:
         response: Any = self.response
-        reader = _Reader(self)
+        reader = Reader(self)
         try:
             for items in self._steps(reader):
                 for item in items:
@@ -230,7 +230,7 @@ class StepfunStream(openai.Stream[_T], Generic[_T]):
         finally:
             response.close()
 
-    def _steps(self, reader: _Reader) -> Iterator[Iterator[Any]]:
+    def _steps(self, reader: Reader) -> Iterator[Iterator[Any]]:
         """The body, read by read or event by event, and its end; each step is to be used up before the next."""
         body: Any = self.response.iter_bytes() if reader.short else ()
         for data in body:
@@ -256,7 +256,7 @@ class AsyncStepfunStream(openai.AsyncStream[_T], Generic[_T]):
     @override
     async def __stream__(self) -> AsyncIterator[_T]:
         response: Any = self.response
-        reader = _Reader(self)
+        reader = Reader(self)
         try:
             async for items in self._steps(reader):
                 for item in items:
@@ -274,7 +274,7 @@ class AsyncStepfunStream(openai.AsyncStream[_T], Generic[_T]):
         finally:
             await response.aclose()
 
-    async def _steps(self, reader: _Reader) -> AsyncIterator[Iterator[Any]]:
+    async def _steps(self, reader: Reader) -> AsyncIterator[Iterator[Any]]:
         """The body, read by read or event by event, and its end; each step is to be used up before the next."""
         body: Any = self.response.aiter_bytes() if reader.short else _nothing()
         async for data in body:

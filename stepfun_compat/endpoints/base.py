@@ -56,6 +56,8 @@ class Endpoint(Protocol):
     """One OpenAI endpoint on StepFun."""
 
     name: str
+    rewrites_raw: bool
+    """Whether the bytes of a raw stream are translated, too; elsewhere they stay as on the wire."""
 
     def transform_request(self, request: Request, x: Exchange) -> Request:
         """OpenAI's request -> StepFun's. Never mutates; raises `Refusal` for what must not be sent."""
@@ -81,6 +83,7 @@ class PlainEndpoint:
     """The endpoint that changes nothing; the others say only where they differ."""
 
     name = ""
+    rewrites_raw = False
 
     def transform_request(self, request: Request, x: Exchange) -> Request:  # noqa: ARG002 - the protocol's shape
         return request

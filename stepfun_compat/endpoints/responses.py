@@ -48,6 +48,7 @@ class Responses(PlainEndpoint):
 
     name = "responses"
     reads_errors = True
+    rewrites_raw = True
 
     def asked(self, request: Request, x: Exchange) -> Asked:
         """The request as it was asked, kept for the way back."""
@@ -96,7 +97,7 @@ class Responses(PlainEndpoint):
     @override
     def transform_stream(self, x: Exchange) -> StreamTransform:
         asked: Asked = x.notes[_NOTE]
-        if asked.fields.get("background"):
+        if asked.fields.get("background") or x.notes.get("told"):
             return AsTold()
         return NativeStream(asked, x) if asked.route == "native" else ResponsesStream(asked, x)
 

@@ -238,6 +238,49 @@ def test_an_answer_is_kept_before_the_caller_hears_of_its_end(server: Any, route
                 assert len(ids) == 1
 
 
+def events_of(lines: list[str]) -> list[Any]:
+    rows = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+    assert [line.removeprefix("event: ") for line in lines if line.startswith("event: ")] == [r["type"] for r in rows]
+    return rows
+
+
+@pytest.mark.parametrize("route", ["native", "chat"])
+def test_raw_bytes_are_openais_events_and_kept(server: Any, route: str):
+    asked: Any = {"model": MODEL, "input": "hello", "stream": True}
+    with client(server, state=f"memory://{uuid.uuid4()}", responses_route=route) as c:
+        with c.responses.with_streaming_response.create(**asked) as raw:
+            lines = []
+            for line in raw.iter_lines():
+                lines.append(line)
+                if line.startswith("data:") and json.loads(line[6:])["type"] == "response.completed":
+                    id = json.loads(line[6:])["response"]["id"]
+                    assert c.responses.retrieve(id).output_text == "hello"
+            assert raw.headers.get("x-request-id")
+            assert raw.elapsed is not None
+        rows = events_of(lines)
+        assert [row["sequence_number"] for row in rows] == list(range(len(rows)))
+        legacy = c.responses.with_raw_response.create(**asked).http_response
+        again = events_of("".join(part.decode() for part in legacy.iter_bytes()).split("\n"))
+        assert [row["type"] for row in again] == [row["type"] for row in rows]
+        assert [row["type"] for row in rows] == [event.type for event in c.responses.create(**asked)]
+    broken = client(server, state="redis://127.0.0.1:1/0", responses_route=route)
+    with broken as c, c.responses.with_streaming_response.create(**asked) as raw:
+        lines = []
+        with pytest.raises(openai.InternalServerError):
+            lines += raw.iter_lines()
+        assert "response.completed" not in "".join(lines)
+
+
+@pytest.mark.anyio
+async def test_raw_bytes_are_openais_events_async(server: Any):
+    async with later(server, responses_route="chat") as c:
+        async with c.responses.with_streaming_response.create(model=MODEL, input="hello", stream=True) as raw:
+            rows = events_of([line async for line in raw.iter_lines()])
+        assert (await c.responses.retrieve(rows[-1]["response"]["id"])).output_text == "hello"
+        parsed = (await c.responses.with_raw_response.create(model=MODEL, input="hello", stream=True)).parse()
+        assert [event.type async for event in parsed] == [row["type"] for row in rows]
+
+
 @every_store
 def test_records_of_one_answer_stand_or_fall_together(server: Any, url: str, monkeypatch: pytest.MonkeyPatch):
     """A record too large for the store leaves nothing behind: no response, and no turn in its conversation."""
