@@ -114,13 +114,14 @@ def mapped_body(status: int, body: object) -> tuple[int, dict[str, Any]]:
     elif status in (400, 413) and (code == "context_length_exceeded" or any(words in low for words in _CONTEXT_WORDS)):
         status, code, kind = 400, "context_length_exceeded", "invalid_request_error"
         inner.setdefault("param", "messages")
+    elif code is not None:
+        pass  # who sends one speaks OpenAI's language already
     elif status == 401:
-        code, kind = "invalid_api_key" if code is None else code, "invalid_request_error"
+        code, kind = "invalid_api_key", "invalid_request_error"
     elif status == 429:
-        code, kind = "rate_limit_exceeded" if code is None else code, kind or "rate_limited"
+        code, kind = "rate_limit_exceeded", kind or "rate_limited"
     elif status == 400:
-        told = None if kind == "invalid_request_error" else kind
-        code, kind = told if code is None else code, "invalid_request_error"
+        code, kind = None if kind == "invalid_request_error" else kind, "invalid_request_error"
     mapped: dict[str, Any] = {**inner, "message": message, "type": kind, "param": inner.get("param"), "code": code}
     if code == str(sent):
         mapped["code"] = sent
@@ -178,8 +179,8 @@ def from_response(err_msg: str, *, body: object, response: Any) -> openai.APISta
         text = f"Error code: {status} - {{'error': {told}}}" if whole else f"Error code: {status} - {told['message']}"
     error: Any = error_class(status, mapped["code"])(text, response=response, body=mapped)
     error.hint = hint
-    if not isinstance(body, Mapping) and status == response.status_code:
-        error.body = body  # what is no JSON, as it came
+    if not mapped["message"] or (not isinstance(body, Mapping) and status == response.status_code):
+        error.body = cast("Mapping[str, Any]", body).get("error", body) if isinstance(body, Mapping) else body
     error.status_code = status
     if error.request_id is None:
         error.request_id = response.headers.get("x-trace-id")

@@ -192,7 +192,7 @@ def test_the_text_of_an_error_is_what_the_sdk_would_have_made_of_openais_answer(
     ("sent", "read", "kept"), [(404, "404", 404), (0, "0", 0), ("", "", ""), ("own_code", "own_code", "own_code")]
 )
 def test_a_code_a_gateway_sends_is_kept(sent: Any, read: str, kept: Any) -> None:
-    told = {"message": "m", "type": "invalid_request_error", "param": "model", "code": sent}
+    told = {"message": "m", "type": "a_type", "param": "model", "code": sent}
     with pytest.raises(openai.BadRequestError) as caught:
         Wire(httpx.Response(400, json={"error": told})).client().chat.completions.create(
             model="gpt-4o", messages=MESSAGES
@@ -202,12 +202,21 @@ def test_a_code_a_gateway_sends_is_kept(sent: Any, read: str, kept: Any) -> None
         assert caught.value.code == read
 
 
-def test_an_error_that_is_no_json_keeps_its_text() -> None:
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("<html>bad</html>", "<html>bad</html>"),
+        ('{"detail": [1]}', {"detail": [1]}),
+        ('{"error": null}', None),
+        ("[1]", [1]),
+    ],
+)
+def test_an_error_of_another_form_keeps_its_body(sent: str, kept: Any) -> None:
     with pytest.raises(openai.InternalServerError) as caught:
-        Wire(httpx.Response(500, text="<html>bad</html>")).client(max_retries=0).chat.completions.create(
+        Wire(httpx.Response(500, text=sent)).client(max_retries=0).chat.completions.create(
             model="gpt-4o", messages=MESSAGES
         )
-    assert caught.value.body == "<html>bad</html>"
+    assert caught.value.body == kept
 
 
 def test_a_wrong_region_is_hinted_at() -> None:

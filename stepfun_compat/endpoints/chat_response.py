@@ -150,6 +150,8 @@ def rescue_tool_calls(message: Dict) -> None:
 
 def caller_call(call: Dict, position: int, tools: Tools) -> Dict:
     """One function call as the caller's tools were declared: its own name, an id, custom tools with their text."""
+    if call.get("type") == "custom" and as_dict(call.get("custom")):
+        return call  # a gateway that has them
     function = as_dict(call.get("function")) or {}
     arguments = function.get("arguments")
     if arguments is None:
@@ -259,7 +261,8 @@ def transform_completion(data: Json, x: Exchange) -> Dict:
         message, called = transform_message(as_dict(choice.get("message")) or {}, x, tools)
         choice["message"] = message
         choice.setdefault("index", position)
-        choice["finish_reason"] = finish_reason(choice.get("finish_reason"), called, tools.legacy)
+        if called or not message.get("function_call"):  # a gateway may speak of function_call itself
+            choice["finish_reason"] = finish_reason(choice.get("finish_reason"), called, tools.legacy)
         choice.setdefault("logprobs", None)
         cap = x.notes.get("cap")
         content = message.get("content")

@@ -56,6 +56,7 @@ class _Choice:
     size: int = 0
     text_tokens: int = 0
     cut: bool = False
+    called: bool = False
     reasoning: list[str] = field(default_factory=lambda: [])
     transcript: str = ""
     fences: FenceFilter | None = None
@@ -76,6 +77,7 @@ class ChatStream:
         self._json_text = bool(x.notes.get("json_text"))
         self._echo = x.requested_model if x.settings.echo_requested_model else None
         self._head: Dict | None = None
+        self._tail: Dict = {}
         self._held: list[Dict] = []
         self.truncated = False
 
@@ -101,7 +103,10 @@ class ChatStream:
         common = self._common(body)
         if common is not None:
             return common
-        head = self._envelope(body)
+        more = _more(body)
+        head = {**self._envelope(body), **more}
+        if not body.get("choices"):
+            self._tail = more  # around the usage, which is told at the end
         out: list[Dict] = []
         for entry in as_list(body.get("choices")):
             choice = as_dict(entry)
@@ -135,7 +140,7 @@ class ChatStream:
         if not self.truncated:
             self._check_forced()
         if self._include_usage and self._usage is not None and self._head is not None:
-            out.append({**self._head, "choices": [], "usage": fill_usage(self._usage)})
+            out.append({**self._head, **self._tail, "choices": [], "usage": fill_usage(self._usage)})
         return out
 
     @property
@@ -162,7 +167,7 @@ class ChatStream:
             return None
         if type(index) is not int or state.finished is not None or choice.get("finish_reason"):
             return None
-        if given.get("audio") or not _KNOWN.issuperset(given):
+        if given.get("audio") or choice.get("logprobs") or not _KNOWN.issuperset(given):
             return None
         delta: Dict
         if reasoning:
@@ -185,6 +190,8 @@ class ChatStream:
         row: Dict = {**head, "choices": [{"index": index, "delta": delta, "logprobs": None, "finish_reason": None}]}
         if self._include_usage:
             row["usage"] = None
+        if not _TAKEN.issuperset(body):
+            row |= _more(body)
         return (row,)
 
     def _more_arguments(self, state: _Choice, fragments: Json) -> Dict | None:
@@ -224,10 +231,18 @@ class ChatStream:
             self._head = {**self._head, "created": created}
         return self._head
 
-    def _emit(self, out: list[Dict], head: Dict, index: int, delta: Dict, reason: str | None = None) -> None:
+    def _emit(
+        self,
+        out: list[Dict],
+        head: Dict,
+        index: int,
+        delta: Dict,
+        reason: str | None = None,
+        logprobs: Json = None,
+    ) -> None:
         row: Dict = {
             **head,
-            "choices": [{"index": index, "delta": delta, "logprobs": None, "finish_reason": reason}],
+            "choices": [{"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}],
         }
         if self._include_usage:
             row["usage"] = None
@@ -273,17 +288,23 @@ class ChatStream:
         if fragments:
             rows = [row for entry in as_list(fragments) if (row := as_dict(entry)) is not None]
             self._tell(delta, [entry for row in rows for entry in self._call(state, row)])
+        logprobs = as_dict(choice.get("logprobs"))
+        state.called = state.called or "function_call" in delta
         if reason is None or state.finished is not None:  # a reason said twice is told once
-            if delta:
-                self._emit(out, head, index, delta)
+            if delta or logprobs:
+                self._emit(out, head, index, delta, logprobs=logprobs)
             return
-        self._finish(state, reason, index, delta, head, out)
+        self._finish(state, reason, index, delta, head, out, logprobs)
 
-    def _finish(self, state: _Choice, reason: str, index: int, delta: Dict, head: Dict, out: list[Dict]) -> None:
+    def _finish(
+        self, state: _Choice, reason: str, index: int, delta: Dict, head: Dict, out: list[Dict], logprobs: Dict | None
+    ) -> None:
         self._owed(state, delta)
-        if delta:
-            self._emit(out, head, index, delta)
-        final = finish_reason(reason, bool(state.calls), self._tools.legacy)
+        if delta or logprobs:
+            self._emit(out, head, index, delta, logprobs=logprobs)
+        final = finish_reason(reason, bool(state.calls), self._tools.legacy or state.called)
+        if state.called and not state.calls:
+            final = reason  # a gateway that speaks of function_call itself
         if state.cut and final == "stop":
             final = "length"
         state.finished = final
@@ -472,6 +493,12 @@ class ChatStream:
 
 
 _KNOWN = frozenset({"role", "content", "reasoning", "reasoning_content", "tool_calls", "audio"})
+_TAKEN = frozenset({"id", "object", "created", "model", "choices", "usage", "agent"})  # `agent` is StepFun's (api 4.5)
+
+
+def _more(body: Dict) -> Dict:
+    """What else stands around the choices: `system_fingerprint`, `service_tier`, `obfuscation` and a gateway's own."""
+    return {key: value for key, value in body.items() if key not in _TAKEN}
 
 
 def _tells(row: Dict) -> bool:

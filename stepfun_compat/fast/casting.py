@@ -22,6 +22,7 @@ log = logging.getLogger("stepfun_compat")
 Build = Callable[[Any], Any]
 """The SDK's own way from a row to its object."""
 
+_ROW = frozenset({"id", "object", "created", "model", "choices", "usage"})
 _TEXTS = frozenset({"role", "content", "reasoning", "reasoning_content"})
 
 
@@ -82,9 +83,11 @@ class Chunks(Casting):
     @override
     def __call__(self, row: dict[str, Any]) -> Any:
         choices = row["choices"]
-        if len(choices) != 1:  # the usage at the end
+        if len(choices) != 1 or not _ROW.issuperset(row):  # the usage at the end, a gateway's own fields
             return self.build(row)
         choice = choices[0]
+        if choice["logprobs"] is not None:
+            return self.build(row)
         delta: dict[str, Any] = choice["delta"]
         head = (row["id"], row["created"], row["model"], choice["index"], choice["finish_reason"])
         if "tool_calls" in delta:
