@@ -144,11 +144,14 @@ def _is_pytest(options: Options) -> bool:
 
 
 def _calm_pytest() -> None:
-    """openai is loaded before pytest, and its anyio is a pytest plugin as well: pytest would warn that it comes too late
-    to rewrite that one's assertions, which is an error in suites that take warnings for errors.
+    """openai is loaded before pytest, and its anyio is a pytest plugin as well, as this package is: pytest would warn
+    that it comes too late to rewrite their assertions, which is an error in suites that take warnings for errors. This
+    is how a module tells pytest to leave it as it is.
     """
-    calm = "-W 'ignore:Module already imported so cannot be rewritten:pytest.PytestAssertRewriteWarning'"
-    os.environ["PYTEST_ADDOPTS"] = " ".join(filter(None, [os.environ.get("PYTEST_ADDOPTS"), calm]))
+    for name in ("anyio", "stepfun_compat"):
+        if name in sys.modules:
+            module = sys.modules[name]
+            module.__doc__ = f"{module.__doc__ or ''}\n\nPYTEST_DONT_REWRITE"
 
 
 def reach_children(*, legacy: bool = False) -> None:

@@ -386,9 +386,10 @@ def test_a_suite_runs_under_pytest_also_where_warnings_are_errors(tmp_path: Path
         "        warnings.warn('still an error')\n",
         encoding="utf-8",
     )
-    seen = run(["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio"], tmp_path)
-    assert seen.returncode == 0, seen.stdout + seen.stderr
-    assert "1 passed" in seen.stdout
+    for more in ([], ["-W", "error"]):
+        seen = run(["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", *more], tmp_path)
+        assert seen.returncode == 0, seen.stdout + seen.stderr
+        assert "1 passed" in seen.stdout
 
 
 def test_placeholder_key_is_there_for_frameworks_and_goes_nowhere(tmp_path: Path) -> None:
