@@ -6,6 +6,8 @@ import sys
 from importlib import import_module
 from typing import Any, cast
 
+from typing_extensions import override
+
 
 def install() -> None:
     """Put `stepfun_compat.legacy.submodules()` into `sys.modules`.
@@ -30,3 +32,48 @@ def install() -> None:
         if package == "openai" and part and "." not in part and name not in modules:
             cast("dict[str, Any]", vars(root)).setdefault(part, module)
     sys.modules.update(modules)
+    if _OldDistribution not in sys.meta_path:
+        sys.meta_path.insert(0, _OldDistribution)
+
+
+class _OldDistribution:
+    """What `importlib.metadata` says of openai: libraries that know both generations choose by its version."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> None:  # noqa: ARG004 - the import system's shape
+        return None
+
+    @staticmethod
+    def find_distributions(context: Any = None) -> list[Any]:
+        if str(getattr(context, "name", None)).lower() != "openai":
+            return []
+        for finder in sys.meta_path:
+            find: Any = getattr(finder, "find_distributions", None)
+            for real in find(context) if find is not None and finder is not _OldDistribution else ():
+                return [_dated(real)]
+        return []
+
+
+def _dated(real: Any) -> Any:
+    """A distribution that says the old package's version and is otherwise what is installed."""
+    from importlib.metadata import Distribution
+
+    from ..legacy.version import VERSION
+
+    class Old(Distribution):
+        @override
+        def read_text(self, filename: str) -> str | None:
+            return real.read_text(filename)
+
+        @override
+        def locate_file(self, path: Any) -> Any:
+            return real.locate_file(path)
+
+        @property
+        @override
+        def metadata(self) -> Any:
+            told: Any = real.metadata
+            told.replace_header("Version", VERSION)
+            return told
+
+    return Old()

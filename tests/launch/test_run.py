@@ -305,6 +305,20 @@ if __name__ == "__main__":
 """
 
 
+def test_legacy_is_of_that_release_for_whoever_asks(tmp_path: Path) -> None:
+    asks = (
+        "from importlib.metadata import metadata, version, files, PackageNotFoundError\n"
+        "import openai\n"
+        "print(openai.__version__, openai.VERSION, version('openai'), version('OpenAI'), metadata('openai')['Version'])\n"
+        "print(bool(files('openai')), version('pydantic').split('.')[0], openai.ChatCompletion.__name__)\n"
+        "try: version('no-such-package')\n"
+        "except PackageNotFoundError: print('none')\n"
+    )
+    both = f"{asks}\nimport subprocess, sys\nsys.stdout.flush()\nsubprocess.run([sys.executable, '-c', {asks!r}])"
+    seen = run(["--legacy", "-c", both], tmp_path)
+    assert seen.stdout == f"{' '.join(['0.28.1'] * 5)}\nTrue 2 ChatCompletion\nnone\n" * 2, seen.stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX's ways of making processes")
 @pytest.mark.parametrize(("method", "times"), [("threads", 7), ("forkserver", 2)])
 def test_every_way_to_more_processes(method: str, times: int, tmp_path: Path) -> None:
