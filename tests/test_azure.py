@@ -445,3 +445,42 @@ def test_signatures_are_openais(name: str) -> None:
 def test_arguments_that_exclude_each_other_do_so_here() -> None:
     with pytest.raises(ValueError, match="mutually exclusive"):
         AzureOpenAI(base_url=ENDPOINT, azure_endpoint=ENDPOINT)  # type: ignore[call-overload]
+
+
+# ---------------------------------------------------------------- other resources
+
+
+def test_responses_go_by_the_calls_model_as_on_azure() -> None:
+    settings = Settings(api_key=KEY, responses_route="chat")
+    wire = Wire()
+    client = made(wire, azure_endpoint=ENDPOINT, azure_deployment="gpt-4o", settings=settings)
+    for model, effort in (("o3-mini", "medium"), ("team-chat", "low")):
+        client.responses.create(model=model, input="hi")
+        assert str(wire.request.url) == "https://api.stepfun.ai/v1/chat/completions"
+        assert (wire.body["model"], wire.body["reasoning_effort"]) == ("step-3.7-flash", effort)
+        assert "LEAK" not in str(wire.request.headers.raw)
+
+
+def test_embeddings_go_to_the_provider_that_was_chosen() -> None:
+    other = Wire({"object": "list", "model": "m", "data": [], "usage": {"prompt_tokens": 1, "total_tokens": 1}})
+    transport = httpx.Client(transport=httpx.MockTransport(other))
+    elsewhere = stock.OpenAI(api_key="theirs", base_url="https://other.example/v1", http_client=transport)
+    wire = Wire()
+    client = made(wire, azure_endpoint=ENDPOINT, settings=Settings(api_key=KEY, fallback={"embeddings": elsewhere}))
+    client.embeddings.create(model="text-embedding-3-small", input="x", encoding_format="float")
+    assert other.request.url.host == "other.example"
+    assert other.request.headers["authorization"] == "Bearer theirs"
+    with pytest.raises(stepfun_compat.EndpointNotAvailableError):
+        made(wire, azure_endpoint=ENDPOINT).embeddings.create(model="ada", input="x")
+    assert not wire.requests
+
+
+def test_a_stock_client_of_azures_counts_as_one_while_patched() -> None:
+    theirs = stock.AzureOpenAI(azure_endpoint=ENDPOINT, api_key="k", api_version="v")
+    stepfun_compat.patch()
+    try:
+        assert isinstance(theirs, openai.AzureOpenAI)
+        assert isinstance(openai.AzureOpenAI(azure_endpoint=ENDPOINT, api_key="k", api_version="v"), stock.AzureOpenAI)
+        assert openai.AzureOpenAI is AzureOpenAI
+    finally:
+        stepfun_compat.unpatch()
