@@ -29,7 +29,10 @@ OUTCOMES: Final = (
         ("models.list", "StepFun's own fields stay on the objects"),
         ("models.retrieve", "an OpenAI name describes the model it stands for; on Step Plan answered from the list"),
         ("files.list", "limit, order, after and purpose are applied here; the list ends"),
-        ("files.retrieve", "status is OpenAI's: `uploaded` while StepFun parses, then `processed`"),
+        (
+            "files.retrieve",
+            "status is OpenAI's: `uploaded` while StepFun parses, then `processed`; so is the purpose, and StepFun's is `stepfun_purpose`",
+        ),
         ("files.delete", ""),
         ("files.wait_for_processing", ""),
         ("images.generate", "n images are n requests; prompts up to 512 characters; the nearest of StepFun's sizes"),

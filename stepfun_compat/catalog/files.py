@@ -35,6 +35,17 @@ OPENAI_PURPOSES: Final = MappingProxyType(
     }
 )
 
+PURPOSE_OF: Final = MappingProxyType(
+    {
+        # (OpenAI's for a picture, for anything else): what a program that filters its files by purpose looks for
+        "retrieval-text": ("assistants", "assistants"),
+        "retrieval-image": ("assistants", "assistants"),
+        "file-extract": ("user_data", "user_data"),
+        "storage": ("vision", "user_data"),
+    }
+)
+PICTURES: Final = frozenset(["jpg", "jpeg", "png", "webp", "gif"])
+
 REFUSED_PURPOSES: Final = MappingProxyType(
     {
         "batch": "StepFun has no batches: send the requests one by one, several at a time",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import codecs
 import dataclasses
+import os
 from collections.abc import Sequence
 from typing import Any
 
 from typing_extensions import override
 
-from ..catalog.files import DOCUMENTS, MEDIA, OPENAI_PURPOSES, PURPOSES, REFUSED_PURPOSES, STATUS
+from ..catalog.files import DOCUMENTS, MEDIA, OPENAI_PURPOSES, PICTURES, PURPOSE_OF, PURPOSES, REFUSED_PURPOSES, STATUS
 from ..exchange import Exchange, Json, Refusal
 from .base import PlainEndpoint, Request, replace
 from .chat_response import UnexpectedBody
@@ -19,8 +20,9 @@ from .sound import sound_format
 _OPENAI_PAGE = 10_000
 
 
-def file_object(data: Json) -> Dict:
+def file_object(data: Json, asked: Json = None) -> Dict:
     """One file in OpenAI's shape. `processed` means "still parsing" at StepFun and "ready" at OpenAI: it is swapped.
+    The purpose is OpenAI's, or the one the upload `asked` for; StepFun's own is `stepfun_purpose`.
 
     Raises:
         UnexpectedBody: it is not an object with an id.
@@ -34,7 +36,13 @@ def file_object(data: Json) -> Dict:
     row.setdefault("bytes", 0)
     row.setdefault("created_at", 0)
     row.setdefault("filename", "")
-    row.setdefault("purpose", None)
+    purpose = row.get("purpose")
+    if isinstance(purpose, str):
+        row["stepfun_purpose"] = purpose
+        picture, other = PURPOSE_OF.get(purpose, (purpose, purpose))
+        row["purpose"] = picture if os.path.splitext(str(row["filename"]))[1].lower().lstrip(".") in PICTURES else other
+    if isinstance(asked, str) or purpose is None:
+        row["purpose"] = asked
     return row
 
 
@@ -133,6 +141,7 @@ class CreateFile(PlainEndpoint):
         if parts and parts[0].size and (better := named(parts[0], x)) is not parts[0]:
             parts[0] = better
             files = [("file", better.as_upload())]
+        x.notes["purpose"] = purpose
         if isinstance(purpose, str):
             part = parts[0] if parts else Part("file", str(fields.get("url") or "").partition("?")[0], b"")
             wire["purpose"] = stepfun_purpose(purpose, part, x)
@@ -142,7 +151,7 @@ class CreateFile(PlainEndpoint):
 
     @override
     def transform_response(self, data: Json, x: Exchange) -> Json:
-        return file_object(data)
+        return file_object(data, x.notes.get("purpose"))
 
 
 class RetrieveFile(PlainEndpoint):
@@ -197,8 +206,7 @@ class ListFiles(PlainEndpoint):
         query: Dict = x.notes.get("query", {})
         purpose = query.get("purpose")
         if isinstance(purpose, str):
-            wanted = {purpose, *OPENAI_PURPOSES.get(purpose, ())}
-            rows = [row for row in rows if row.get("purpose") in wanted]
+            rows = [row for row in rows if purpose in (row["purpose"], row.get("stepfun_purpose"))]
         return {**body, **page(rows, query, _OPENAI_PAGE)}
 
 

@@ -208,7 +208,7 @@ class CompleteUpload(PlainEndpoint):
             headers=headers_for(request, content_type="multipart/form-data"),
         )
         PENDING.remove(pending.id)
-        return Reply(pending.record("completed", file_object(reply.body)), reply.status, reply.headers)
+        return Reply(pending.record("completed", file_object(reply.body, pending.purpose)), reply.status, reply.headers)
 
 
 class CancelUpload(PlainEndpoint):

@@ -232,3 +232,34 @@ def test_pages_fit_together_within_one_second():
     assert [row["id"] for row in newest] == ["file-3", "file-2", "file-1", "file-0"]
     assert files.page(rows[::-1], {"order": "asc"}, 10)["data"] == newest[::-1]
     assert [row["id"] for row in files.page(rows[::-1], {"after": "file-2", "limit": 1}, 10)["data"]] == ["file-1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs", "ours"),
+    [
+        ("a.pdf", "retrieval-text", "assistants"),
+        ("a.png", "retrieval-image", "assistants"),
+        ("a.pdf", "file-extract", "user_data"),
+        ("a.PNG", "storage", "vision"),
+        ("a.mp4", "storage", "user_data"),
+        ("a.pdf", "something-new", "something-new"),
+    ],
+)
+def test_a_program_finds_its_files_by_openais_purpose(name: str, theirs: str, ours: str):
+    row = {"id": "file-1", "created_at": 1, "filename": name, "purpose": theirs}
+    made = files.file_object(dict(row))
+    assert (made["purpose"], made["stepfun_purpose"]) == (ours, theirs)
+    for wanted, found in ((ours, 1), (theirs, 1), ("batch", 0)):
+        x = exchange(files.LIST)
+        files.LIST.transform_request(Request("GET", "/files", query={"purpose": wanted}), x)
+        assert len(files.LIST.transform_response({"data": [dict(row)]}, x)["data"]) == found
+
+
+@pytest.mark.parametrize("asked", ["assistants", "vision", "file-extract"])
+def test_an_upload_answers_with_the_purpose_it_was_given(asked: str):
+    x = exchange(files.CREATE)
+    sent = files.CREATE.transform_request(upload("a.png" if asked != "file-extract" else "a.txt", asked), x)
+    made = files.CREATE.transform_response({"id": "file-1", "purpose": sent.json["purpose"]}, x)
+    assert made["purpose"] == asked
+    assert made["stepfun_purpose"] == sent.json["purpose"]
+    assert files.CREATE.transform_response({"id": "file-1"}, x)["purpose"] == asked
