@@ -21,6 +21,8 @@ for module in (run, demo, doctor, models, explain, emulate, probe, speak, upload
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; returns its exit code."""
+    import openai
+
     from ..errors import SettingsError
 
     try:
@@ -28,6 +30,9 @@ def main(argv: Sequence[str]) -> int:
     except SettingsError as error:
         typer.echo(f"stepfun-compat: {error}", err=True)
         return 2
+    except openai.OpenAIError as error:
+        typer.echo(f"stepfun-compat: {error}", err=True)
+        return 1
     except typer.Exit as end:
         return end.exit_code
     except typer.BadParameter as error:

@@ -45,11 +45,21 @@ def register(app: typer.Typer) -> None:
         if not pieces:
             raise typer.BadParameter("there is no text to speak")
         parts: list[bytes] = []
-        with OpenAI() as client, show.progress("speaking", len(pieces)) as advance:
-            for piece in pieces:
-                made = client.audio.speech.create(model=model, voice=voice, input=piece, response_format=asked)
-                parts.append(made.content)
-                advance(1)
-        sound = parts[0] if len(parts) == 1 and format != "flac" else join(parts, format)
-        output.write_bytes(sound)
-        typer.echo(f"{output}: {len(sound)} bytes from {len(pieces)} requests")
+
+        def write() -> None:
+            sound = parts[0] if len(parts) == 1 and format != "flac" else join(parts, format)
+            output.write_bytes(sound)
+            typer.echo(f"{output}: {len(sound)} bytes from {len(parts)} requests")
+
+        try:
+            with OpenAI() as client, show.progress("speaking", len(pieces)) as advance:
+                for piece in pieces:
+                    made = client.audio.speech.create(model=model, voice=voice, input=piece, response_format=asked)
+                    parts.append(made.content)
+                    advance(1)
+        except BaseException:
+            if parts:  # it is paid for
+                typer.echo(f"stopped after {len(parts)} of {len(pieces)} pieces", err=True)
+                write()
+            raise
+        write()

@@ -49,6 +49,32 @@ def test_wrong_words_are_said(server: EmulatorServer, tmp_path: Path) -> None:
     assert main(["upload", str(tmp_path / "nothing.txt")]) == 2
 
 
+def test_what_is_spoken_is_kept_when_a_later_piece_is_refused(
+    server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "story.txt"
+    text.write_text("The kettle is blue. " * 60 + "This is emulator-blocked. " + "It sings. " * 100, encoding="utf-8")
+    assert main(["speak", str(text), "-o", str(tmp_path / "story.wav")]) == 1
+    told = capsys.readouterr()
+    assert told.err.startswith("stopped after 1 of ")
+    assert "stepfun-compat: " in told.err
+    assert "Traceback" not in told.err
+    with wave.open(str(tmp_path / "story.wav")) as sound:
+        assert sound.getnframes() > 0
+    assert told.out.startswith(str(tmp_path / "story.wav"))
+
+
+def test_a_refusal_is_said_in_one_line(
+    server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "program.py"
+    file.write_text("pass", encoding="utf-8")
+    assert main(["upload", str(file)]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("stepfun-compat: 'program.py' cannot be uploaded")
+    assert len(told.splitlines()) == 1
+
+
 def test_upload_waits_until_the_file_is_ready(
     server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
