@@ -31,7 +31,7 @@ _PAGE: Final = 100
 _OPENAI_PAGE: Final = 20
 _PARSING: Final = "processed"  # StepFun's word for "still parsing" (api 8.1)
 _RETRIEVAL: Final = ("retrieval-text", "retrieval-image")
-_WAITS: Final = (1.0, 1.0, 2.0, 2.0, 3.0, 3.0, *(5.0,) * 60)  # seconds; the call's deadline ends it sooner
+_WAITS: Final = (0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, *(5.0,) * 60)  # seconds; the call's deadline ends it sooner
 _MANY: Final = 3  # from here on one look at the whole list is less than one at each file
 
 Steps = Generator[Request, Reply, Any]
