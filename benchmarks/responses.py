@@ -47,9 +47,33 @@ RESPONSE = {
     "status": "completed",
     "output": [MESSAGE],
     "usage": USAGE,
-    "parallel_tool_calls": True,
     "tool_choice": "auto",
     "tools": [],
+}
+# what OpenAI says beside: the plain client is given what it is given there
+OPENAIS = {
+    "background": False,
+    "billing": {"payer": "developer"},
+    "completed_at": 1772624998,
+    "error": None,
+    "incomplete_details": None,
+    "instructions": None,
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "metadata": {},
+    "parallel_tool_calls": True,
+    "previous_response_id": None,
+    "prompt_cache_key": None,
+    "reasoning": {"effort": None, "summary": None},
+    "safety_identifier": None,
+    "service_tier": "default",
+    "store": True,
+    "temperature": 1.0,
+    "text": {"format": {"type": "text"}, "verbosity": "medium"},
+    "top_logprobs": 0,
+    "top_p": 1.0,
+    "truncation": "disabled",
+    "user": None,
 }
 COMPLETION = {
     "id": "1",
@@ -61,9 +85,9 @@ COMPLETION = {
 }
 
 
-def events(deltas: int) -> bytes:
+def events(deltas: int, response: dict[str, Any]) -> bytes:
     at = {"output_index": 0, "item_id": "msg_1", "content_index": 0}
-    begun = {**RESPONSE, "status": "in_progress", "output": [], "usage": None}
+    begun = {**response, "status": "in_progress", "output": [], "usage": None}
     rows: list[dict[str, Any]] = [
         {"type": "response.created", "response": begun},
         {"type": "response.in_progress", "response": begun},
@@ -73,7 +97,7 @@ def events(deltas: int) -> bytes:
         {"type": "response.output_text.done", **at, "text": "word " * deltas, "logprobs": []},
         {"type": "response.content_part.done", **at, "part": MESSAGE["content"][0]},
         {"type": "response.output_item.done", "output_index": 0, "item": MESSAGE},
-        {"type": "response.completed", "response": RESPONSE},
+        {"type": "response.completed", "response": response},
     ]
     return b"".join(
         f"event: {row['type']}\ndata: {json.dumps({**row, 'sequence_number': number})}\n\n".encode()
@@ -98,10 +122,10 @@ def chunks(deltas: int) -> bytes:
     )
 
 
-def transport(deltas: int) -> httpx.MockTransport:
+def transport(deltas: int, more: dict[str, Any]) -> httpx.MockTransport:
     """StepFun in canned bytes."""
-    whole = {True: json.dumps(RESPONSE).encode(), False: json.dumps(COMPLETION).encode()}
-    told = {True: events(deltas), False: chunks(deltas)}
+    whole = {True: json.dumps({**RESPONSE, **more}).encode(), False: json.dumps(COMPLETION).encode()}
+    told = {True: events(deltas, {**RESPONSE, **more}), False: chunks(deltas)}
 
     def answer(request: httpx.Request) -> httpx.Response:
         native = request.url.path.endswith("/responses")
@@ -113,7 +137,8 @@ def transport(deltas: int) -> httpx.MockTransport:
 
 
 def plain(deltas: int = 1) -> Any:
-    return stock.OpenAI(api_key="k", base_url=URL, http_client=cast("Any", httpx.Client(transport=transport(deltas))))
+    http = httpx.Client(transport=transport(deltas, OPENAIS))
+    return stock.OpenAI(api_key="k", base_url=URL, http_client=cast("Any", http))
 
 
 def ours(deltas: int = 1, **settings: Any) -> Any:
@@ -121,7 +146,7 @@ def ours(deltas: int = 1, **settings: Any) -> Any:
         api_key="k",
         base_url=URL,
         settings=stepfun_compat.Settings(**settings),
-        http_client=cast("Any", httpx.Client(transport=transport(deltas))),
+        http_client=cast("Any", httpx.Client(transport=transport(deltas, {}))),
     )
 
 
