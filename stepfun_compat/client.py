@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
@@ -28,7 +28,7 @@ from .endpoints import table
 from .endpoints.absent import fallback_name
 from .endpoints.base import PlainEndpoint, Reply, Request, Script
 from .endpoints.chat_response import UnexpectedBody
-from .endpoints.common import STATE, WAIT
+from .endpoints.common import KEEP, STATE, WAIT
 from .endpoints.realtime import connection as realtime_connection
 from .exchange import Exchange, Refusal
 from .extras import Extras, Shared
@@ -897,6 +897,14 @@ class StepfunMixin:
                 type="server_error",
             ) from error
 
+    @contextlib.contextmanager
+    def _stepfun_keeping(self, call: Call, response: Any) -> Generator[None, None, None]:
+        """What keeping an answer may be refused for, as the error of its call."""
+        try:
+            yield
+        except Refusal as refusal:
+            raise self._stepfun_partial(call, self._stepfun_refused(refusal, response.request)) from None
+
     async def _stepfun_keep_later(self, call: Call, wire: Request) -> Any:
         """The same for the async client: what waits for a disk or a network does so in a thread, which a cancelled
         call does not wait for."""
@@ -1104,6 +1112,10 @@ class OpenAI(StepfunMixin, stock.OpenAI, metaclass=Rebindable):  # pyright: igno
                 stream_cls = self._stepfun_stream_class(call, stream_cls, cast_to, StepfunStream, openai.Stream)
             elif self._stepfun_wants_body(call, cast_to, stream):
                 response = self._stepfun_answer(call, response, response.read(), cast_to)
+                keep: Request | None = call.x.notes.pop(KEEP, None)
+                if keep is not None:
+                    with self._stepfun_keeping(call, response):
+                        self._stepfun_keep(call, keep)
             elif call.bare:
                 response.read()
         return super()._process_response(
@@ -1229,6 +1241,10 @@ class AsyncOpenAI(StepfunMixin, stock.AsyncOpenAI, metaclass=Rebindable):  # pyr
                 )
             elif self._stepfun_wants_body(call, cast_to, stream):
                 response = self._stepfun_answer(call, response, await response.aread(), cast_to)
+                keep: Request | None = call.x.notes.pop(KEEP, None)
+                if keep is not None:
+                    with self._stepfun_keeping(call, response):
+                        await self._stepfun_keep_later(call, keep)
             elif call.bare:
                 await response.aread()
         return await super()._process_response(

@@ -14,6 +14,7 @@ from .base import Request
 from .chat_response import Dict, as_dict, as_list
 
 __all__ = [
+    "KEEP",
     "STATE",
     "WAIT",
     "Dict",
@@ -199,3 +200,6 @@ def wait(seconds: float) -> Request:
 STATE = "STATE"
 """The method of a request to the client's own store of conversations: `json` is what `state.perform` carries out, and
 the reply's body the records it found. A script yields it; a stream has it among its events."""
+
+KEEP = "keep"
+"""The note in which a translated answer leaves the operation that is to keep it before the caller gets it."""

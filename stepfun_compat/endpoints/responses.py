@@ -12,7 +12,7 @@ from ..exchange import Exchange, Json, Refusal
 from .base import PlainEndpoint, Reply, Request, Script, StreamTransform, replace
 from .chat_completions import ENDPOINT as CHAT
 from .chat_response import transform_completion
-from .common import Dict, given
+from .common import KEEP, Dict, given
 from .responses_input import input_items
 from .responses_native import chat_needed, native_fields, native_response
 from .responses_native_stream import NativeStream
@@ -24,6 +24,7 @@ from .responses_stream import ResponsesStream
 from .state import kept
 
 _NOTE = "responses"
+_READY = "responses.ready"
 
 
 @contextmanager
@@ -74,15 +75,26 @@ class Responses(PlainEndpoint):
 
     @override
     def transform_request(self, request: Request, x: Exchange) -> Request:
-        return self._one_request(request, self.asked(request, x), x)
+        ready: Request | None = x.notes.pop(_READY, None)
+        return ready if ready is not None else self._one_request(request, self.asked(request, x), x)
 
     def _one_request(self, request: Request, asked: Asked, x: Exchange) -> Request:
+        way = self._way(request, asked, x, several=False)
+        assert isinstance(way, Request)
+        return way
+
+    def _way(self, request: Request, asked: Asked, x: Exchange, *, several: bool = True) -> Request | Script:
+        """The one request that carries a call, or the script of chat's where it may take several."""
         with _in_our_words():
             why = chat_needed(asked, x)
             if why is None:
                 wire = self._native_request(request, asked, x)
             else:
-                wire = CHAT.transform_request(self._chat_request(request, asked, x, why), x)
+                chat = self._chat_request(request, asked, x, why)
+                script = CHAT.script(chat, x) if several else None
+                if script is not None:
+                    return script
+                wire = CHAT.transform_request(chat, x)
         asked.sent = cast("Dict", wire.json)
         return wire
 
@@ -90,9 +102,9 @@ class Responses(PlainEndpoint):
     def transform_response(self, data: Json, x: Exchange) -> Json:
         asked: Asked = x.notes[_NOTE]
         if asked.route == "native":
-            return native_response(data, asked, x)
+            return _made(native_response(data, asked, x), asked, x)
         asked.searches = built_in_calls(data)
-        return response_of(transform_completion(data, x), asked, x)
+        return _made(response_of(transform_completion(data, x), asked, x), asked, x)
 
     @override
     def transform_stream(self, x: Exchange) -> StreamTransform:
@@ -106,34 +118,48 @@ class Responses(PlainEndpoint):
     @override
     def script(self, request: Request, x: Exchange) -> Script | None:
         fields = given(request)
-        if fields.get("stream") and not fields.get("background") and not refers(fields):
+        if fields.get("background") or refers(fields):
+            return self._with_past(request, x)
+        if fields.get("stream"):
             return None
-        return self._with_past(request, x)
+        asked = self.asked(request, x)
+        way = self._way(request, asked, x)
+        if isinstance(way, Request):
+            x.notes[_READY] = way
+            return None
+        return self._whole(way, asked, x)
 
     def _with_past(self, request: Request, x: Exchange) -> Script:
         asked = self.asked(request, x)
         yield from recall(asked, x)
-        if asked.fields.get("stream"):
-            return self._one_request(request, asked, x)
-        reply = yield from self._whole(request, asked, x)
-        keep = kept(asked, cast("Dict", reply.body))
-        if keep is not None:
-            x.notes["partial"] = reply.body  # should the store be down, the error holds what was paid for
-            yield keep
+        way = self._way(request, asked, x, several=not asked.fields.get("stream"))
+        if isinstance(way, Request) and not asked.fields.get("background"):
+            return way
+        reply = yield from self._whole(way, asked, x)
         return replayed(cast("Dict", reply.body)) if given(request).get("stream") else reply
 
-    def _whole(self, request: Request, asked: Asked, x: Exchange) -> Generator[Request, Reply, Reply]:
-        with _in_our_words():
-            why = chat_needed(asked, x)
-            chat = None if why is None else self._chat_request(request, asked, x, why)
-            script = None if chat is None else CHAT.script(chat, x)
-            if script is None:
-                wire = self._native_request(request, asked, x) if chat is None else CHAT.transform_request(chat, x)
-                asked.sent = cast("Dict", wire.json)
-                reply = yield wire
-                return replace(reply, body=self.transform_response(reply.body, x))
-            reply = yield from _watched(script, asked)
-            return replace(reply, body=response_of(cast("Dict", reply.body), asked, x))
+    def _whole(self, way: Request | Script, asked: Asked, x: Exchange) -> Generator[Request, Reply, Reply]:
+        """The whole answer, kept."""
+        if isinstance(way, Request):
+            reply = yield way
+            body = self.transform_response(reply.body, x)
+        else:
+            with _in_our_words():
+                reply = yield from _watched(way, asked)
+            body = _made(response_of(cast("Dict", reply.body), asked, x), asked, x)
+        keep: Request | None = x.notes.pop(KEEP, None)
+        if keep is not None:
+            yield keep
+        return replace(reply, body=body)
+
+
+def _made(response: Dict, asked: Asked, x: Exchange) -> Dict:
+    """A whole Response, with the operation that is to keep it before the caller gets it."""
+    keep = kept(asked, response)
+    if keep is not None:
+        x.notes["partial"] = response  # should the store be down, the error holds what was paid for
+        x.notes[KEEP] = keep
+    return response
 
 
 _PREFIXES: Final = {
