@@ -15,6 +15,59 @@ from openai import DEFAULT_TIMEOUT as _TIMEOUT
 from . import stock as stock
 
 if TYPE_CHECKING:
+    # what openai has had under one name from 1.66 on, with its types; for the rest a type checker takes Any
+    # isort: off
+    from openai import APIConnectionError as APIConnectionError
+    from openai import APIError as APIError
+    from openai import APIResponse as APIResponse
+    from openai import APIResponseValidationError as APIResponseValidationError
+    from openai import APIStatusError as APIStatusError
+    from openai import APITimeoutError as APITimeoutError
+    from openai import AssistantEventHandler as AssistantEventHandler
+    from openai import AsyncAPIResponse as AsyncAPIResponse
+    from openai import AsyncStream as AsyncStream
+    from openai import AuthenticationError as AuthenticationError
+    from openai import BadRequestError as BadRequestError
+    from openai import BaseModel as BaseModel
+    from openai import ConflictError as ConflictError
+    from openai import ContentFilterFinishReasonError as ContentFilterFinishReasonError
+    from openai import DEFAULT_CONNECTION_LIMITS as DEFAULT_CONNECTION_LIMITS
+    from openai import DEFAULT_MAX_RETRIES as DEFAULT_MAX_RETRIES
+    from openai import DEFAULT_TIMEOUT as DEFAULT_TIMEOUT
+    from openai import DefaultAsyncHttpxClient as DefaultAsyncHttpxClient
+    from openai import DefaultHttpxClient as DefaultHttpxClient
+    from openai import InternalServerError as InternalServerError
+    from openai import LengthFinishReasonError as LengthFinishReasonError
+    from openai import NOT_GIVEN as NOT_GIVEN
+    from openai import NotFoundError as NotFoundError
+    from openai import NotGiven as NotGiven
+    from openai import OpenAIError as OpenAIError
+    from openai import PermissionDeniedError as PermissionDeniedError
+    from openai import RateLimitError as RateLimitError
+    from openai import Stream as Stream
+    from openai import Timeout as Timeout
+    from openai import UnprocessableEntityError as UnprocessableEntityError
+    from openai import file_from_path as file_from_path
+    from openai import pydantic_function_tool as pydantic_function_tool
+    from openai import resources as resources
+    from openai import types as types
+    from openai._module_client import audio as audio
+    from openai._module_client import batches as batches
+    from openai._module_client import beta as beta
+    from openai._module_client import chat as chat
+    from openai._module_client import completions as completions
+    from openai._module_client import embeddings as embeddings
+    from openai._module_client import files as files
+    from openai._module_client import fine_tuning as fine_tuning
+    from openai._module_client import images as images
+    from openai._module_client import models as models
+    from openai._module_client import moderations as moderations
+    from openai._module_client import responses as responses
+    from openai._module_client import uploads as uploads
+    from openai._module_client import vector_stores as vector_stores
+    from openai._version import __version__ as __version__
+    # isort: on
+
     from .azure import AsyncAzureOpenAI, AzureOpenAI
     from .client import AsyncClient, AsyncOpenAI, Client, OpenAI
     from .errors import (

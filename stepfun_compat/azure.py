@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import openai
 from typing_extensions import Self, override
@@ -17,6 +17,11 @@ from . import stock
 from .client import AsyncOpenAI, OpenAI, copy_with_signature, signature_with_settings
 from .client import _given as given  # pyright: ignore[reportPrivateUsage]
 from .settings import Settings, deployment_in, host_kind, origin
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .options import AsyncAzureCopyOptions, AsyncAzureOptions, SyncAzureCopyOptions, SyncAzureOptions
 
 _AZURE_ONLY = ("azure_endpoint", "azure_deployment", "api_version", "azure_ad_token", "azure_ad_token_provider")
 _AZURE_QUERY = ("api-version", "deployment")
@@ -117,16 +122,18 @@ class AzureOpenAI(OpenAI, _Plain, stock.AzureOpenAI):  # pyright: ignore[reportI
 
     _stock = stock.OpenAI
 
-    def __init__(self, *, settings: Settings | None = None, _stepfun_shared: Any = None, **kwargs: Any) -> None:
-        _start(self, partial(stock.OpenAI.__init__, self), kwargs, settings, _stepfun_shared)
+    def __init__(
+        self, *, settings: Settings | None = None, _stepfun_shared: Any = None, **kwargs: Unpack[SyncAzureOptions]
+    ) -> None:
+        _start(self, partial(stock.OpenAI.__init__, self), cast("dict[str, Any]", kwargs), settings, _stepfun_shared)
 
     @override
     def _configure_realtime(self, model: str, extra_query: Any, *, api_key: Any = None) -> Any:
         return self._stepfun_realtime(model, extra_query, api_key)
 
     @override
-    def copy(self, **kwargs: Any) -> Self:
-        return _copy(self, super().copy, kwargs)
+    def copy(self, **kwargs: Unpack[SyncAzureCopyOptions]) -> Self:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return _copy(self, super().copy, cast("dict[str, Any]", kwargs))
 
     with_options = copy
 
@@ -136,16 +143,20 @@ class AsyncAzureOpenAI(AsyncOpenAI, _Plain, stock.AsyncAzureOpenAI):  # pyright:
 
     _stock = stock.AsyncOpenAI
 
-    def __init__(self, *, settings: Settings | None = None, _stepfun_shared: Any = None, **kwargs: Any) -> None:
-        _start(self, partial(stock.AsyncOpenAI.__init__, self), kwargs, settings, _stepfun_shared)
+    def __init__(
+        self, *, settings: Settings | None = None, _stepfun_shared: Any = None, **kwargs: Unpack[AsyncAzureOptions]
+    ) -> None:
+        _start(
+            self, partial(stock.AsyncOpenAI.__init__, self), cast("dict[str, Any]", kwargs), settings, _stepfun_shared
+        )
 
     @override
     async def _configure_realtime(self, model: str, extra_query: Any, *, api_key: Any = None) -> Any:
         return self._stepfun_realtime(model, extra_query, api_key)
 
     @override
-    def copy(self, **kwargs: Any) -> Self:
-        return _copy(self, super().copy, kwargs)
+    def copy(self, **kwargs: Unpack[AsyncAzureCopyOptions]) -> Self:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return _copy(self, super().copy, cast("dict[str, Any]", kwargs))
 
     with_options = copy
 

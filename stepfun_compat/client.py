@@ -41,7 +41,10 @@ from .sockets import guard, guard_beta, refuse
 from .streaming import EXTENSION, AsyncStepfunStream, StepfunStream
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from .endpoints.base import Endpoint, StreamTransform
+    from .options import AsyncCopyOptions, AsyncOptions, SyncCopyOptions, SyncOptions
 
 _CALL = "stepfun_call"
 _DATA = "stepfun_compat.data"
@@ -272,7 +275,7 @@ class StepfunMixin:
 
     with_options = copy
 
-    if isinstance(getattr(openai.OpenAI, "realtime", None), cached_property):
+    if not TYPE_CHECKING and isinstance(getattr(openai.OpenAI, "realtime", None), cached_property):
 
         @cached_property
         def realtime(self) -> Any:
@@ -281,7 +284,7 @@ class StepfunMixin:
             refuse(getattr(realtime, "translations", None), self, "realtime.translations")
             return realtime
 
-    if isinstance(getattr(openai.OpenAI, "chat", None), cached_property):
+    if not TYPE_CHECKING and isinstance(getattr(openai.OpenAI, "chat", None), cached_property):
 
         @cached_property
         def chat(self) -> Any:
@@ -289,7 +292,7 @@ class StepfunMixin:
             chat = cast("Any", super()).chat
             return fast_messages.shorten_chat(chat) if self._stepfun.settings.fast_path else chat
 
-    if isinstance(getattr(openai.OpenAI, "responses", None), cached_property):
+    if not TYPE_CHECKING and isinstance(getattr(openai.OpenAI, "responses", None), cached_property):
 
         @cached_property
         def responses(self) -> Any:
@@ -297,7 +300,7 @@ class StepfunMixin:
             responses = refuse(cast("Any", super()).responses, self, "responses")
             return fast_messages.shorten_responses(responses) if self._stepfun.settings.fast_path else responses
 
-    if isinstance(getattr(openai.OpenAI, "live", None), cached_property):
+    if not TYPE_CHECKING and isinstance(getattr(openai.OpenAI, "live", None), cached_property):
 
         @cached_property
         def live(self) -> Any:
@@ -307,7 +310,7 @@ class StepfunMixin:
                 refuse(getattr(live, name, None), self, f"live.{name}")
             return live
 
-    if isinstance(getattr(openai.OpenAI, "beta", None), cached_property):
+    if not TYPE_CHECKING and isinstance(getattr(openai.OpenAI, "beta", None), cached_property):
 
         @cached_property
         def beta(self) -> Any:
@@ -997,13 +1000,41 @@ def copy_with_signature(copy: Any, stock: Any) -> Any:
     return wrapped
 
 
-class OpenAI(StepfunMixin, stock.OpenAI, metaclass=Rebindable):  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
+class _Bases:
+    """Bases that a type checker sees in another order than Python: to it openai's attributes come first, so that they
+    keep the types which the installed SDK gives them."""
+
+    def __init__(self, *bases: type) -> None:
+        self._bases = bases
+
+    def __mro_entries__(self, _: tuple[Any, ...]) -> tuple[type, ...]:
+        return self._bases
+
+
+if TYPE_CHECKING:
+
+    class _SyncBases(stock.OpenAI, StepfunMixin): ...  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
+
+    class _AsyncBases(stock.AsyncOpenAI, StepfunMixin): ...  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
+else:
+    _SyncBases = _Bases(StepfunMixin, stock.OpenAI)
+    _AsyncBases = _Bases(StepfunMixin, stock.AsyncOpenAI)
+
+
+class OpenAI(_SyncBases, metaclass=Rebindable):
     """`openai.OpenAI` on StepFun: the same arguments, plus `settings`."""
 
     def __init__(
-        self, *, settings: Settings | None = None, _stepfun_shared: Shared | None = None, **kwargs: Any
+        self, *, settings: Settings | None = None, _stepfun_shared: Shared | None = None, **kwargs: Unpack[SyncOptions]
     ) -> None:
-        self._stepfun_init(super().__init__, kwargs, settings, _stepfun_shared)
+        self._stepfun_init(super().__init__, cast("dict[str, Any]", kwargs), settings, _stepfun_shared)
+
+    if TYPE_CHECKING:
+
+        @override
+        def copy(self, **kwargs: Unpack[SyncCopyOptions]) -> Self: ...  # pyright: ignore[reportIncompatibleMethodOverride]
+
+        with_options = copy
 
     @override
     def request(self, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
@@ -1123,13 +1154,20 @@ class OpenAI(StepfunMixin, stock.OpenAI, metaclass=Rebindable):  # pyright: igno
         )
 
 
-class AsyncOpenAI(StepfunMixin, stock.AsyncOpenAI, metaclass=Rebindable):  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
+class AsyncOpenAI(_AsyncBases, metaclass=Rebindable):
     """`openai.AsyncOpenAI` on StepFun: the same arguments, plus `settings`."""
 
     def __init__(
-        self, *, settings: Settings | None = None, _stepfun_shared: Shared | None = None, **kwargs: Any
+        self, *, settings: Settings | None = None, _stepfun_shared: Shared | None = None, **kwargs: Unpack[AsyncOptions]
     ) -> None:
-        self._stepfun_init(super().__init__, kwargs, settings, _stepfun_shared)
+        self._stepfun_init(super().__init__, cast("dict[str, Any]", kwargs), settings, _stepfun_shared)
+
+    if TYPE_CHECKING:
+
+        @override
+        def copy(self, **kwargs: Unpack[AsyncCopyOptions]) -> Self: ...  # pyright: ignore[reportIncompatibleMethodOverride]
+
+        with_options = copy
 
     @override
     async def request(self, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
