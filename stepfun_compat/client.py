@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qs
 
 import anyio
 import openai
@@ -168,12 +169,16 @@ class StepfunMixin:
             target = Target(str(base_url or ""), False, "provider argument")  # another vendor's credentials and host
         self._stepfun = _ClientState(settings, target, shared or Shared(settings), explicit)
         if not target.ours:
-            if given_key is None and base_url is not None and settings.api_key and not _openai_key_in_env():
+            try:
+                self._stepfun_start(start, kwargs)
+            except openai.OpenAIError as error:
+                if base_url is None or not settings.api_key or "api_key" not in str(error):
+                    raise
                 raise errors.KeyRefusedError(
-                    f"base_url={settings_module.without_secrets(str(base_url))!r} is another vendor's host, which never gets the StepFun key: pass that "
-                    "vendor's api_key. If it is a gateway to StepFun, set STEPFUN_BASE_URL or pass settings=Settings()."
-                )
-            self._stepfun_start(start, kwargs)
+                    f"base_url={settings_module.without_secrets(str(base_url))!r} is another vendor's host, which never "
+                    "gets the StepFun key: pass that vendor's api_key. If it is a gateway to StepFun, set "
+                    "STEPFUN_BASE_URL or pass settings=Settings()."
+                ) from error
             return
         kwargs = dict(kwargs)
         kwargs["base_url"] = target.base_url
@@ -532,7 +537,7 @@ class StepfunMixin:
         return Request(
             method=options.method.upper(),
             path=self._stepfun_path(options.url) or options.url,
-            query=cast("Mapping[str, Any]", options.params or {}),
+            query={**_query_of(options.url), **cast("Mapping[str, Any]", options.params or {})},
             headers={k: v for k, v in headers.items() if isinstance(v, str)},
             json=body,
             files=options.files,
@@ -661,6 +666,25 @@ class StepfunMixin:
         changes = type(call.endpoint).transform_response is not PlainEndpoint.transform_response
         return changes or _expects_json(cast_to)
 
+    def _stepfun_answered(self, call: Call, options: Any, response: Any, body: bytes, cast_to: Any) -> tuple[Any, Any]:
+        """The response and options to go on with. Whoever asked for a raw response gets it in any case; what is wrong
+        with it is raised when it is parsed."""
+        try:
+            return self._stepfun_answer(call, response, body, cast_to), options
+        except openai.APIResponseValidationError as error:
+            if not response.request.headers.get(_RAW):
+                raise
+            wrong = error
+
+        def parse(*_: object, **__: object) -> Any:
+            raise wrong
+
+        if not isinstance(wrong.__cause__, UnexpectedBody):
+            response.json = parse
+        options = options.model_copy()
+        options.post_parser = parse
+        return response, options
+
     def _stepfun_answer(self, call: Call, response: Any, body: bytes, cast_to: Any) -> Any:
         """Check and translate a whole answer; returns the response to go on with.
 
@@ -693,6 +717,8 @@ class StepfunMixin:
             try:
                 data = call.endpoint.transform_response(data, call.x)
             except UnexpectedBody as error:
+                if not wants_json:  # the caller reads the answer by its own means
+                    return response
                 raise openai.APIResponseValidationError(
                     response=response, body=cast("object", data), message=str(error)
                 ) from error
@@ -972,14 +998,15 @@ def _abandoned_if_cancelled() -> Mapping[str, Any]:
     return {"abandon_on_cancel" if "abandon_on_cancel" in known else "cancellable": True}
 
 
+def _query_of(url: str) -> dict[str, Any]:
+    """The parameters written into a URL, those written several times as lists."""
+    text = url.partition("?")[2].partition("#")[0]
+    found = parse_qs(text, keep_blank_values=True) if text else {}
+    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
+
+
 def _dump(data: Any) -> bytes:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-
-
-def _openai_key_in_env() -> bool:
-    import os
-
-    return bool(os.environ.get("OPENAI_API_KEY"))
 
 
 def signature_with_settings(stock: Any) -> inspect.Signature:
@@ -1142,7 +1169,7 @@ class OpenAI(_SyncBases, metaclass=Rebindable):
                 response = self._stepfun_raw_stream(call, response)
                 stream_cls = self._stepfun_stream_class(call, stream_cls, cast_to, StepfunStream, openai.Stream)
             elif self._stepfun_wants_body(call, cast_to, stream):
-                response = self._stepfun_answer(call, response, response.read(), cast_to)
+                response, options = self._stepfun_answered(call, options, response, response.read(), cast_to)
                 keep: Request | None = call.x.notes.pop(KEEP, None)
                 if keep is not None:
                     with self._stepfun_keeping(call, response):
@@ -1278,7 +1305,7 @@ class AsyncOpenAI(_AsyncBases, metaclass=Rebindable):
                     call, stream_cls, cast_to, AsyncStepfunStream, openai.AsyncStream
                 )
             elif self._stepfun_wants_body(call, cast_to, stream):
-                response = self._stepfun_answer(call, response, await response.aread(), cast_to)
+                response, options = self._stepfun_answered(call, options, response, await response.aread(), cast_to)
                 keep: Request | None = call.x.notes.pop(KEEP, None)
                 if keep is not None:
                     with self._stepfun_keeping(call, response):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+import anyio
 import openai
 from typing_extensions import override
 
@@ -42,6 +44,8 @@ def transport_error(error: BaseException, response: Any) -> Exception | None:
     Told by class names, because the HTTP library is the SDK's choice and is never imported here. SDKs before 3 let
     such errors out as they are.
     """
+    if isinstance(error, ssl.SSLError | anyio.EndOfStream):
+        return openai.APIConnectionError(request=response.request)
     names = {cls.__name__ for cls in type(error).__mro__ if cls.__module__.partition(".")[0] in _HTTP_FAMILIES}
     if "TimeoutException" in names:
         return openai.APITimeoutError(request=response.request)

@@ -554,3 +554,9 @@ def test_a_module_client_between_openai_and_azure_has_to_be_told_which(
     module.api_type = "openai"
     module.api_key = "stepfun-key"
     assert module.chat.completions._client.api_key == "stepfun-key"
+
+
+def test_parameters_written_into_a_url_are_sent() -> None:
+    wire = Wire({"object": "list", "data": []})
+    wire.client().get("/files/a%2Fb?beta=true", cast_to=httpx.Response, options={"params": {"limit": "10"}})
+    assert wire.request.url.raw_path == b"/v1/files/a%2Fb?beta=true&limit=10"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import anyio
 import httpx
 import openai
 import pytest
@@ -282,6 +284,76 @@ async def test_a_200_that_is_no_answer_is_an_openai_error(name: str) -> None:
             Wire(BROKEN[name]).client().chat.completions.create(**arguments, **more)
         with pytest.raises(openai.APIResponseValidationError):
             await Wire(BROKEN[name]).async_client().chat.completions.create(**arguments, **more)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", BROKEN)
+async def test_a_raw_response_is_handed_over_and_refused_when_it_is_parsed(name: str) -> None:
+    sent = BROKEN[name]
+    chat = Wire(sent).client().chat.completions
+    raw = chat.with_raw_response.create(model="gpt-4o", messages=MESSAGES)
+    assert (raw.status_code, raw.text) == (200, sent.text)
+    with pytest.raises(openai.APIResponseValidationError):
+        raw.parse()
+    with chat.with_streaming_response.create(model="gpt-4o", messages=MESSAGES) as response:
+        assert response.read() == sent.content
+        with pytest.raises(openai.APIResponseValidationError):
+            response.parse()
+    other = Wire(sent).async_client().chat.completions
+    later = await other.with_raw_response.create(model="gpt-4o", messages=MESSAGES)
+    assert later.http_response.content == sent.content
+    with pytest.raises(openai.APIResponseValidationError):
+        later.parse()
+    async with other.with_streaming_response.create(model="gpt-4o", messages=MESSAGES) as answer:
+        with pytest.raises(openai.APIResponseValidationError):
+            await answer.parse()
+
+
+def test_an_answer_the_caller_reads_himself_is_not_looked_into() -> None:
+    answer = Wire({}).client().get("/models", cast_to=httpx.Response)
+    assert answer.json() == {}
+
+
+class Breaking(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body that breaks off with an error of the layers below the HTTP library."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield f"data: {json.dumps(chunk({'role': 'assistant', 'content': 'a'}))}\n\n".encode()
+        raise self.error
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for data in (next(iter(self)),):
+            yield data
+        raise self.error
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("error", [ssl.SSLError("broken"), anyio.EndOfStream(), httpx.ReadError("broken")])
+async def test_what_breaks_below_the_http_library_is_a_connection_error(error: Exception, fast: bool) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Breaking(error))
+
+    async def later(request: httpx.Request) -> httpx.Response:
+        return answer(request)
+
+    settings = Settings(fast_path=fast)
+    client = OpenAI(api_key="k", settings=settings, http_client=httpx.Client(transport=httpx.MockTransport(answer)))
+    seen = []
+    with pytest.raises(openai.APIConnectionError) as caught:
+        for part in client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True):
+            seen.append(part)
+    assert len(seen) == 1
+    assert caught.value.__cause__ is error
+    other = stepfun_compat.AsyncOpenAI(
+        api_key="k", settings=settings, http_client=httpx.AsyncClient(transport=httpx.MockTransport(later))
+    )
+    with pytest.raises(openai.APIConnectionError):
+        async for _ in await other.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True):
+            pass
 
 
 @pytest.mark.anyio

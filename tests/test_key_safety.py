@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.server
+import inspect
 import json
 import logging
 import os
@@ -847,3 +848,17 @@ def test_a_gateway_of_the_users_own_gets_the_header_it_asks_for(monkeypatch: pyt
     ask(wire.client(default_headers={"api-key": "the-gateways"}))
     assert wire.request.headers["api-key"] == "the-gateways"
     assert wire.request.headers["authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.skipif(
+    "admin_api_key" not in inspect.signature(openai.OpenAI).parameters, reason="this SDK has no such key"
+)
+def test_another_vendors_client_may_have_other_credentials_than_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", KEY)
+    other: Any = OpenAI
+    client = other(base_url="https://elsewhere.example/v1", admin_api_key="theirs")
+    assert client.admin_api_key == "theirs"
+    assert KEY not in (client.api_key or "")
+    assert (
+        other(base_url="https://elsewhere.example/v1", _enforce_credentials=False).base_url.host == "elsewhere.example"
+    )
