@@ -7,10 +7,10 @@ from typing import Any
 
 from ..exchange import Exchange
 from .base import Reply, Request
-from .common import Dict, as_dict, as_list
+from .common import Dict, as_list
 from .responses_input import row_of, rows_of
 from .responses_request import Asked
-from .state import history, item_key, load, not_found, records, turns_of
+from .state import item_key, load, not_found, records, turn_key, turns_of
 
 Loading = Generator[Request, Reply, None]
 
@@ -61,25 +61,19 @@ def _previous(id: str, asked: Asked, x: Exchange) -> Loading:
     head = found.get(id)
     if head is None:
         raise missing
-    chain: list[str] = as_list(head.get("chain"))
-    past: Mapping[str, Dict] = {}
-    if chain:
-        loaded = records((yield load(*chain)).body)
-        if loaded is None:
-            _forgotten("previous_response_id", id, x)
-            return
-        past = loaded
-        gone = next((earlier for earlier in chain if earlier not in past), None)
-        if gone is not None:
-            raise not_found(
-                "Earlier response", gone, x, code="previous_response_not_found", param="previous_response_id"
-            )
-    parts: list[str] = as_list(head.get("before"))
-    if parts:  # it was part of a conversation, which it followed up to here
-        turns = records((yield load(*parts)).body) or {}
-        asked.history = turns_of(parts, turns, missing)
-    asked.history += history(chain, past, head)
-    asked.chain = [*chain, id]
+    chain: list[str] = [*as_list(head.get("chain")), id]
+    parts: list[str] = as_list(head.get("before"))  # it was part of a conversation, which it followed up to here
+    turns = records((yield load(*parts, *map(turn_key, chain))).body)
+    if turns is None:
+        _forgotten("previous_response_id", id, x)
+        return
+    gone = next((earlier for earlier in chain if turn_key(earlier) not in turns), None)
+    if gone is not None:
+        missing = not_found(
+            "Earlier response", gone, x, code="previous_response_not_found", param="previous_response_id"
+        )
+    asked.history = turns_of([*parts, *map(turn_key, chain)], turns, missing)
+    asked.chain = chain
     if parts:
         asked.parts = parts
 
@@ -109,8 +103,7 @@ def _references(asked: Asked, x: Exchange) -> Loading:
         homes = list(dict.fromkeys(str(row["in"]) for row in places.values()))
         found = (records((yield load(*homes)).body) or {}) if homes else {}
         for record in found.values():
-            response = as_dict(record.get("response")) or {}
-            for item in (*as_list(record.get("items")), *as_list(response.get("output"))):
+            for item in (*as_list(record.get("items")), *as_list(record.get("output"))):
                 known.setdefault(str(item.get("id")), item)
     for place, item in enumerate(asked.items):
         if item["type"] == "item_reference":

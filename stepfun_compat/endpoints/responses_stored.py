@@ -10,22 +10,22 @@ from ..exchange import Exchange, Refusal
 from .base import PlainEndpoint, Reply, Request, Script, StreamTransform
 from .common import Dict, as_list, segment
 from .responses_replay import AsTold, replayed
-from .state import history, item_key, listed, load, not_found, operation, records, turns_of
+from .state import item_key, listed, load, not_found, operation, records, turn_key, turns_of
 
 Loading = Generator[Request, Reply, Dict]
 
 
 def stored(id: str, x: Exchange) -> Loading:
-    """The record of a response.
+    """The record of a response, with its output and the items of its input.
 
     Raises:
         Refusal: it is not kept, or no longer.
     """
-    found = records((yield load(id)).body) or {}
-    record = found.get(id) if id.startswith("resp_") else None
-    if record is None:
+    found = records((yield load(id, turn_key(id))).body) or {}
+    record, turn = found.get(id), found.get(turn_key(id))
+    if record is None or turn is None or not id.startswith("resp_"):
         raise not_found("Response", id, x, param="response_id")
-    return record
+    return {**record, "items": turn["items"], "response": {**record["response"], "output": turn["output"]}}
 
 
 class Retrieve(PlainEndpoint):
@@ -55,7 +55,7 @@ class Delete(PlainEndpoint):
         id = segment(request, 1)
         record = yield from stored(id, x)
         items = [*as_list(record.get("items")), *as_list(record["response"].get("output"))]
-        yield operation(delete=[id, *(item_key(str(item.get("id"))) for item in items)])
+        yield operation(delete=[id, turn_key(id), *(item_key(str(item.get("id"))) for item in items)])
         return Reply({"id": id, "object": "response", "deleted": True})
 
 
@@ -89,13 +89,10 @@ class InputItems(PlainEndpoint):
         id = segment(request, 1)
         record = yield from stored(id, x)
         chain, parts = as_list(record.get("chain")), as_list(record.get("before"))
-        past = records((yield load(*chain, *parts)).body) or {} if chain or parts else {}
-        missing = not_found("Earlier input of response", id, x, param="response_id")
-        before = turns_of(parts, past, missing)
-        if any(earlier not in past for earlier in chain):
-            raise missing
-        only_input: Dict = {"items": record.get("items"), "response": {}}
-        return Reply(listed([*before, *history(chain, past, only_input)], request.query))
+        turns = [*parts, *map(turn_key, chain)]
+        past = (records((yield load(*turns)).body) or {}) if turns else {}
+        before = turns_of(turns, past, not_found("Earlier input of response", id, x, param="response_id"))
+        return Reply(listed([*before, *as_list(record.get("items"))], request.query))
 
 
 RETRIEVE = Retrieve()

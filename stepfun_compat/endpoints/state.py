@@ -4,8 +4,9 @@ An operation is a `Request` of the method `STATE`; `json` is what `state.perform
 records that were loaded, or None where the store is down and `Settings.state_on_error` is `forget`. A script yields
 it; a stream's transform puts it among its events, before the event that promises it.
 
-Records: `resp_…` holds `response`, `items` (its input), `chain` (the ids before it); `item_…` says where an item is;
-`conv_…` holds the conversation's fields and `parts`, the keys of `part_…` records, each with the `items` of one turn.
+Records: `resp_…` holds the `response` without its output and `chain`, the ids before it; `turn_resp_…` its `items` (the
+input) and `output`, which is all that later turns need of it; `item_…` says where an item is; `conv_…` holds the
+conversation's fields and `parts`, the keys of `part_…` records, each with the `items` of one turn.
 """
 
 from __future__ import annotations
@@ -46,24 +47,20 @@ def records(body: Json) -> Mapping[str, Dict] | None:
     return as_dict(body)
 
 
-def history(chain: Sequence[str], found: Mapping[str, Dict], head: Dict) -> list[Dict]:
-    """The items of a conversation up to and including a response, as they were sent and answered."""
-    items: list[Dict] = []
-    for record in [*(found[id] for id in chain if id in found), head]:
-        items += as_list(record.get("items"))
-        items += as_list((as_dict(record.get("response")) or {}).get("output"))
-    return items
-
-
-def turns_of(parts: Sequence[str], found: Mapping[str, Dict], missing: Refusal) -> list[Dict]:
-    """The items of a conversation's turns.
+def turns_of(keys: Sequence[str], found: Mapping[str, Dict], missing: Refusal) -> list[Dict]:
+    """The items of turns, what was sent and what was answered.
 
     Raises:
         Refusal: `missing`, since one of them is no longer kept; a conversation never loses a turn silently.
     """
-    if any(part not in found for part in parts):
+    if any(key not in found for key in keys):
         raise missing
-    return [item for part in parts for item in as_list(found[part].get("items"))]
+    return [item for key in keys for field in ("items", "output") for item in as_list(found[key].get(field))]
+
+
+def turn_key(id: str) -> str:
+    """The key of the record that holds what a response was asked and answered."""
+    return f"turn_{id}"
 
 
 def item_key(id: str) -> str:
@@ -77,14 +74,16 @@ def kept(asked: Asked, response: Dict) -> Request | None:
     conversation = asked.conversation
     made: list[Dict] = as_list(response.get("output"))
     if asked.stored:
-        rows[asked.id] = {"response": response, "items": asked.items, "chain": asked.chain}
+        turn = turn_key(asked.id)
+        rows[asked.id] = {"response": {**response, "output": []}, "chain": asked.chain}
+        rows[turn] = {"items": asked.items, "output": made}
         if conversation is not None:
             rows[asked.id]["conversation"] = conversation
         if asked.parts:
             rows[asked.id]["before"] = asked.parts
         for item in (*asked.items, *made):
             if isinstance(item.get("id"), str):
-                rows[item_key(item["id"])] = {"in": asked.id}
+                rows[item_key(item["id"])] = {"in": turn}
     if conversation is None:
         return operation(save=rows) if rows else None
     part = new_id("part")
