@@ -14,6 +14,7 @@ from .. import stock
 from ..azure import AsyncAzureOpenAI, AzureOpenAI
 from ..client import AsyncOpenAI, OpenAI
 from ..rebound import STANDS_FOR
+from .detours import Watch
 
 OURS: Final[dict[type, type]] = {
     stock.OpenAI: OpenAI,
@@ -58,10 +59,13 @@ def _classes() -> Iterator[tuple[str, ModuleType, str, type]]:
                 yield name, module, attribute, value
 
 
+_watch: Final = Watch(_rebind)
+
+
 def patch() -> None:
     """Rebind `openai.OpenAI`, `AsyncOpenAI`, `Client`, `AsyncClient`, `AzureOpenAI`, `AsyncAzureOpenAI` and the
-    module-level client to ours, in `openai` and in every loaded module that has imported them. Doing it twice is
-    doing it once.
+    module-level client to ours, in `openai` and in every loaded module that has imported them. Frameworks that could
+    go past the openai package are led through it (`detours`). Doing it twice is doing it once.
     """
     with _lock:
         if _changes:
@@ -78,6 +82,7 @@ def patch() -> None:
             if module is not None and "_load_client" in vars(module):
                 _rebind(module, "_load_client", loader)
         STANDS_FOR.update(_THEIRS)
+        _watch.start()
 
 
 def unpatch() -> None:
@@ -87,6 +92,7 @@ def unpatch() -> None:
     with _lock:
         if not _changes:
             return
+        _watch.stop()
         rebound = {(id(module), name) for module, name, _, _ in _changes}
         for name, module, attribute, value in list(_classes()):
             since = value in _THEIRS and (id(module), attribute) not in rebound

@@ -18,7 +18,6 @@ class Framework:
     """How a client is handed over; None: the framework takes none."""
     cheap: bool = False
     """Installed and run in less than a minute: part of `--cheap`."""
-    note: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables this framework needs beyond `QUIET`."""
     refusals: int = 0
@@ -46,19 +45,36 @@ QUIET: Mapping[str, str] = {
 CONSTRAINTS = ("litellm!=1.82.7,!=1.82.8",)
 """Releases that are never installed: these two carried code that stole credentials."""
 
+_RESOURCES = "none handed over: it traces openai's resources, ours among them"
+
 FRAMEWORKS: tuple[Framework, ...] = (
     Framework(
         "langchain-openai",
         "langchain",
         ("langchain-openai", "langchain"),
-        handed="`client=`, `root_client=` and their async twins",
+        handed="`client=`, `root_client=`, and their async twins",
+        cheap=True,
+    ),
+    Framework("langgraph", "langgraph", ("langchain-openai", "langchain"), handed="through `ChatOpenAI`"),
+    Framework(
+        "openai-agents",
+        "agents",
+        ("openai-agents",),
+        handed="`openai_client=`, `set_default_openai_client()`",
         cheap=True,
     ),
     Framework(
-        "langgraph",
-        "langgraph",
-        ("langchain-openai", "langchain"),
-        handed="through `ChatOpenAI`",
+        "pydantic-ai-slim",
+        "pydantic_ai",
+        ("pydantic-ai-slim[openai]",),
+        handed="`OpenAIProvider(openai_client=)`",
+        cheap=True,
+    ),
+    Framework(
+        "instructor",
+        "instructor",
+        ("instructor",),
+        handed="`from_openai(client)`, `patch(client)`",
         cheap=True,
     ),
     Framework(
@@ -67,23 +83,19 @@ FRAMEWORKS: tuple[Framework, ...] = (
         ("llama-index-llms-openai", "llama-index-embeddings-openai", "llama-index-core"),
         handed="`openai_client=`, `async_openai_client=`",
     ),
+    Framework("litellm", "litellm", ("litellm==1.82.6",), handed="`client=` of each call", refusals=1),
+    Framework("dspy", "dspy", ("dspy", "litellm==1.82.6", "numpy")),
+    Framework("crewai", "crewai", ("crewai",)),
     Framework(
-        "openai-agents",
-        "agents",
-        ("openai-agents",),
-        handed="`openai_client=`, `set_default_openai_client()`",
-        cheap=True,
+        "autogen-ext",
+        "autogen",
+        ("autogen-ext[openai]", "autogen-agentchat"),
+        handed="`BaseOpenAIChatCompletionClient(client)`",
     ),
-    Framework("instructor", "instructor", ("instructor",), handed="`from_openai(client)`, `patch(client)`", cheap=True),
-    Framework(
-        "pydantic-ai-slim",
-        "pydantic_ai",
-        ("pydantic-ai-slim[openai]",),
-        handed="`OpenAIProvider(openai_client=)`",
-        cheap=True,
-    ),
-    Framework("litellm", "litellm", ("litellm==1.82.6",), handed="`client=`", refusals=1),
-    Framework("langfuse", "langfuse", ("langfuse",), handed="traces openai's resources, ours included", refusals=1),
+    Framework("semantic-kernel", "semantic_kernel", ("semantic-kernel",), handed="`async_client=`"),
+    Framework("haystack-ai", "haystack", ("haystack-ai",), handed="`generator.client = client`"),
+    Framework("smolagents", "smolagents", ("smolagents[openai]",), handed="`model.client = client`"),
+    Framework("langfuse", "langfuse", ("langfuse",), handed=_RESOURCES, refusals=1),
     Framework(
         "opentelemetry-instrumentation-openai-v2",
         "otel_v2",
@@ -93,14 +105,19 @@ FRAMEWORKS: tuple[Framework, ...] = (
             "opentelemetry-sdk",
             "openai<3",
         ),
-        handed="traces openai's resources, ours included",
+        handed=_RESOURCES,
         refusals=1,
     ),
     Framework(
         "opentelemetry-instrumentation-openai",
         "otel",
         ("opentelemetry-instrumentation-openai", "opentelemetry-sdk"),
-        handed="traces openai's resources, ours included",
+        handed=_RESOURCES,
         refusals=1,
     ),
+    Framework("outlines", "outlines", ("outlines[openai]",), handed="`from_openai(client)`"),
+    Framework("guidance", "guidance", ("guidance",)),
+    Framework("ragas", "ragas", ("ragas", "langchain-community<0.4"), handed="`llm_factory(client=)`"),
+    Framework("deepeval", "deepeval", ("deepeval",)),
+    Framework("mem0ai", "mem0", ("mem0ai",), handed="`memory.llm.client = client`"),
 )

@@ -3,10 +3,11 @@
     python -m tests.frameworks.run --envs DIR [--cheap] [--record] [NAME...]
 
 Each framework has a small program as its users write them (`programs/NAME_program.py`). It runs under `stepfun-compat
-run --emulate`. Where the framework takes a client there is a second one that hands it ours (`NAME_handed.py`): it runs
-as it stands, under plain python, and with `from openai import …` under `run`. All see an OpenAI key in the environment,
-a closed proxy as the only way out, and an embeddings provider as the configured fallback. It counts as passed if the
-program does, the emulator was asked and refused nothing the framework did not mean to provoke, OpenAI's key came
+run --emulate`, and once more with `stepfun_compat.patch()` called only after the framework and the program have imported
+what they need. Where the framework takes a client there is a second program that hands it ours (`NAME_handed.py`): it
+runs as it stands, under plain python, and with `from openai import …` under `run`. All see an OpenAI key in the
+environment, a closed proxy as the only way out, and an embeddings provider as the configured fallback. It counts as
+passed if the program does, the emulator was asked and refused nothing but what the program provokes, OpenAI's key came
 nowhere, and nobody asked the proxy for OpenAI.
 
 `--record` writes the outcome to `results.json` and the table of the migration guide.
@@ -133,19 +134,43 @@ def surrounded(
     }
 
 
-def play(framework: Framework, python: Path, program: Path, under_run: bool, verbose: bool) -> str | None:
+HANDED, RUN, PATCHED = "client handed to it", "under run", "patched after its imports"
+
+_PATCH_LATE = """
+import importlib, pathlib, runpy, sys
+program = pathlib.Path(sys.argv.pop(1))
+sys.path[0] = str(program.parent)
+importlib.import_module(program.stem)
+import stepfun_compat
+stepfun_compat.patch()
+runpy.run_path(str(program), run_name="__main__")
+"""
+
+
+def command(python: Path, program: Path, how: str) -> list[str]:
+    """How a program is started."""
+    start = {
+        HANDED: [str(program)],
+        RUN: ["-m", "stepfun_compat", "run", "--emulate", str(program)],
+        PATCHED: ["-c", _PATCH_LATE, str(program)],
+    }
+    return [str(python), *start[how]]
+
+
+def play(
+    framework: Framework, python: Path, program: Path, how: str, emulator: EmulatorConfig, verbose: bool
+) -> str | None:
     """Run one program; what went wrong, or None."""
-    start = [str(python), "-m", "stepfun_compat", "run", "--emulate"] if under_run else [str(python)]
     with (
         tempfile.TemporaryDirectory() as home,
-        EmulatorServer(EmulatorConfig(strict=True)) as server,
+        EmulatorServer(emulator) as server,
         Embeddings() as embeddings,
         ClosedProxy() as proxy,
     ):
         variables = {**surrounded(framework, server, embeddings, proxy), "HOME": home}
         try:
             done = subprocess.run(
-                [*start, str(program)],
+                command(python, program, how),
                 env=variables,
                 cwd=home,
                 stdin=subprocess.DEVNULL,
@@ -188,30 +213,28 @@ def stock_programs(folder: Path) -> Path:
     return folder
 
 
-def outcome(framework: Framework, envs: Path, verbose: bool) -> tuple[Outcome, list[str]]:
+def outcome(framework: Framework, envs: Path, emulator: EmulatorConfig, verbose: bool) -> tuple[Outcome, list[str]]:
     """Install and run one framework; the row, and what went wrong."""
     python = environment(framework, envs)
     failures: list[str] = []
 
-    def tried(program: Path, under_run: bool) -> bool:
+    def tried(program: Path, how: str) -> bool:
         began = time.monotonic()
-        wrong = play(framework, python, program, under_run, verbose)
-        how = "under run" if under_run else "client handed to it"
-        print(
-            f"   {framework.name}, {program.stem}, {how}: {'FAILED' if wrong else 'ok'}, {time.monotonic() - began:.1f} s"
-        )
+        wrong = play(framework, python, program, how, emulator, verbose)
+        seconds = time.monotonic() - began
+        print(f"   {framework.name}, {program.stem}, {how}: {'FAILED' if wrong else 'ok'}, {seconds:.1f} s", flush=True)
         if wrong:
             failures.append(f"{framework.name}, {program.stem}, {how}: {wrong}")
         return not wrong
 
+    program = PROGRAMS / f"{framework.program}_program.py"
     handed = PROGRAMS / f"{framework.program}_handed.py"
     with tempfile.TemporaryDirectory() as folder:
-        stock = stock_programs(Path(folder))
-        runs = [tried(PROGRAMS / f"{framework.program}_program.py", True)]
+        runs = [tried(program, RUN), tried(program, PATCHED)]
         takes = "takes none"
         if framework.handed is not None:
-            takes = "passed" if tried(handed, False) else "FAILED"
-            runs.append(tried(stock / handed.name, True))
+            takes = "passed" if tried(handed, HANDED) else "FAILED"
+            runs.append(tried(stock_programs(Path(folder)) / handed.name, RUN))
     return (
         Outcome(
             framework.name,
@@ -264,6 +287,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--envs", type=Path, required=True, help="where environments are made, and stay")
     parser.add_argument("--jobs", type=int, default=2, help="frameworks at a time")
     parser.add_argument("--record", action="store_true", help="write results.json and the table of the docs")
+    parser.add_argument(
+        "--emulator",
+        default="",
+        metavar="NAME=VALUE,…",
+        help="a StepFun of another kind: stream_shape=a,tool_delta=blank",
+    )
     parser.add_argument("--verbose", action="store_true", help="show what the programs print")
     options = parser.parse_args(argv)
     unknown = set(options.names) - {framework.name for framework in FRAMEWORKS}
@@ -275,9 +304,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if (not options.names or framework.name in options.names) and (framework.cheap or not options.cheap)
     ]
 
+    settings = dict(part.split("=", 1) for part in options.emulator.split(",") if part)
+    emulator = EmulatorConfig(strict=True, **EmulatorConfig.changes(settings))
+
     def attempt(framework: Framework) -> tuple[Outcome | None, list[str]]:
         try:
-            return outcome(framework, options.envs, options.verbose)
+            return outcome(framework, options.envs, emulator, options.verbose)
         except (RuntimeError, subprocess.CalledProcessError) as error:
             return None, [f"{framework.name}: {error}"]
 

@@ -55,16 +55,21 @@ def _take_over() -> None:
 
 
 class _PatchOnImport:
-    """Finds `openai` once, by the other finders, and patches when it has been loaded."""
+    """Patches when `openai` has been loaded; loads it before a framework that can go past it (`launch.detours`).
 
-    @staticmethod
-    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:  # noqa: ARG004 - the import system's shape
-        if name != "openai":
+    Programs also ask for a module's spec without importing it, so it is the loading that counts, not the finding.
+    """
+
+    @classmethod
+    def find_spec(cls, name: str, path: Any = None, target: Any = None) -> Any:
+        if name not in ("openai", "dspy"):
             return None
-        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not _PatchOnImport]
-        from importlib.util import find_spec
-
-        spec = find_spec(name)
+        spec: Any = None
+        for finder in list(sys.meta_path):
+            if finder is not cls and hasattr(finder, "find_spec"):
+                spec = finder.find_spec(name, path, target)
+                if spec is not None:
+                    break
         if spec is None or spec.loader is None:
             return spec
         loader: Any = spec.loader
@@ -72,11 +77,23 @@ class _PatchOnImport:
 
         def exec_module(module: Any) -> None:
             del loader.exec_module
-            load(module)
-            _take_over()
+            if name == "openai":
+                sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not cls]
+                load(module)
+                _take_over()
+            else:
+                _load_openai()
+                load(module)
 
         loader.exec_module = exec_module
         return spec
+
+
+def _load_openai() -> None:
+    try:
+        import openai  # noqa: F401 # pyright: ignore[reportUnusedImport]
+    except ImportError:
+        return  # then there is nothing to patch
 
 
 sys.meta_path.insert(0, _PatchOnImport)

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Annotated
 
+import httpx
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.output_parsers import StrOutputParser
@@ -58,11 +59,8 @@ def stream(llm: ChatOpenAI) -> None:
         whole = chunk if whole is None else whole + chunk
     assert whole.content == "Count to three, please, and do it slowly."
     assert pieces > 1
-    usage = whole.usage_metadata
-    assert usage["input_tokens"] + usage["output_tokens"] == usage["total_tokens"] > 0
-    assert usage == llm.invoke("Count to three, please, and do it slowly.").usage_metadata | {
-        "input_token_details": usage["input_token_details"]
-    }
+    usage, again = whole.usage_metadata, llm.invoke("Count to three, please, and do it slowly.").usage_metadata
+    assert usage["input_tokens"] + usage["output_tokens"] == usage["total_tokens"] == again["total_tokens"]
 
 
 def tools(llm: ChatOpenAI) -> None:
@@ -123,6 +121,13 @@ async def asynchronous(llm: ChatOpenAI) -> None:
     assert person == Person(name="Ann", age=31)
 
 
+def own_connections() -> None:
+    url = "https://api.openai.com/v1"
+    with httpx.Client(headers={"X-Team": "a"}) as client:
+        llm = ChatOpenAI(model="gpt-4o", base_url=url, http_client=client, http_async_client=httpx.AsyncClient())
+        assert llm.invoke("Say hello.").content == "Say hello."
+
+
 def responses(llm: ChatOpenAI) -> None:
     answer = llm.invoke("Say hello.")
     assert answer.text == "Say hello."
@@ -171,6 +176,7 @@ def main() -> None:
     on_responses = ChatOpenAI(model="gpt-4o", use_responses_api=True)
     embeddings = OpenAIEmbeddings(model="text-embedding-3-small", check_embedding_ctx_length=False)
     synchronous(llm)
+    own_connections()
     responses(on_responses)
     embed(embeddings)
 

@@ -2,10 +2,11 @@
 
 import asyncio
 
-from langfuse_program import asynchronous, chat
+from langfuse_program import asynchronous, chat, start
 
 from stepfun_compat import AsyncOpenAI, OpenAI
 
 if __name__ == "__main__":
+    start()
     chat(OpenAI())
     asyncio.run(asynchronous(AsyncOpenAI()))

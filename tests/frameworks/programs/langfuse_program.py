@@ -3,15 +3,12 @@
 import asyncio
 import json
 
-from langfuse import Langfuse, observe
+from langfuse import Langfuse, get_client, observe
 from langfuse.openai import AsyncOpenAI, OpenAI, openai
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pydantic import BaseModel
 
 TRACES = InMemorySpanExporter()
-LANGFUSE = Langfuse(
-    public_key="pk-lf-local", secret_key="sk-lf-local", base_url="http://127.0.0.1:9", span_exporter=TRACES
-)
 MESSAGES = [{"role": "user", "content": "Slowly, and in pieces."}]
 TOOLS = [
     {
@@ -29,9 +26,13 @@ class Person(BaseModel):
     age: int
 
 
+def start() -> None:
+    Langfuse(public_key="pk-lf-local", secret_key="sk-lf-local", base_url="http://127.0.0.1:9", span_exporter=TRACES)
+
+
 def traced(name: str) -> dict:
     """The attributes of the one span of this name."""
-    LANGFUSE.flush()
+    get_client().flush()
     (span,) = [span for span in TRACES.get_finished_spans() if span.name == name]
     return dict(span.attributes)
 
@@ -95,7 +96,7 @@ def chat(client) -> None:
         )
 
     assert outer() == "Slowly, and in pieces."
-    LANGFUSE.flush()
+    get_client().flush()
     spans = {span.name: span for span in TRACES.get_finished_spans()}
     assert spans["inner"].parent.span_id == spans["outer"].context.span_id
 
@@ -112,6 +113,7 @@ async def asynchronous(client) -> None:
 
 
 def main() -> None:
+    start()
     chat(OpenAI())
     asyncio.run(asynchronous(AsyncOpenAI()))
     module = openai.chat.completions.create(model="gpt-4o", messages=MESSAGES, name="module")

@@ -1,0 +1,13 @@
+"""Mem0 with clients put into its model and its embedder."""
+
+import tempfile
+
+from mem0_program import memory_in, remember
+
+from stepfun_compat import OpenAI
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        memory = memory_in(folder)
+        memory.llm.client = memory.embedding_model.client = OpenAI()
+        remember(memory)

@@ -1,0 +1,11 @@
+"""Outlines around clients handed to it."""
+
+import asyncio
+
+from outlines_program import asynchronous, converse
+
+from stepfun_compat import AsyncOpenAI, OpenAI
+
+if __name__ == "__main__":
+    converse(OpenAI())
+    asyncio.run(asynchronous(AsyncOpenAI()))
