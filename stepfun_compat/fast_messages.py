@@ -20,7 +20,6 @@ from types import FunctionType, MethodType
 from typing import Any, cast
 
 import openai
-from typing_extensions import override
 
 from .report import log
 
@@ -42,7 +41,9 @@ _RESPONSES = {
 _VERIFIED = (3, 57)
 """The newest openai whose methods were read and whose types were walked; a newer one is checked at first use."""
 
+_MOST_PLANS = 256
 _SCALARS = frozenset({str, int, float, bool, type(None)})
+_CONSTANTS = _SCALARS | {openai.NotGiven}  # the latter is left to the client by old SDKs
 
 
 class _Handed:
@@ -57,10 +58,10 @@ class _Handed:
 class _Post:
     """`_post` of a resource, which puts back what was handed past the transform."""
 
-    __slots__ = ("_post",)
+    __slots__ = ("post",)
 
     def __init__(self, post: Callable[..., Any]) -> None:
-        self._post = post
+        self.post = post
 
     def __call__(self, path: str, **kwargs: Any) -> Any:
         body: Any = kwargs.get("body")
@@ -69,7 +70,7 @@ class _Post:
             for name, value in fields.items():
                 if type(value) is _Handed:
                     fields[name] = value.value
-        return self._post(path, **kwargs)
+        return self.post(path, **kwargs)
 
 
 def _is_plain(value: Any) -> bool:
@@ -100,20 +101,9 @@ def plain_copy(rows: list[Any]) -> list[Any] | None:
     return copies
 
 
-def _hand(resource: Any, names: frozenset[str], kwargs: dict[str, Any]) -> None:
-    """Replace, in a method's own keyword arguments, what may skip the transform."""
-    if type(resource.__dict__.get("_post")) is not _Post:
-        return
-    client = resource._client
-    if not client._stepfun.ours(client._base_url):
-        return
-    try:
-        _hand_plain(names, kwargs)
-    except (RecursionError, RuntimeError):  # too deep, or changed by another thread: the stock way says so
-        return
-
-
-def _hand_plain(names: frozenset[str], kwargs: dict[str, Any]) -> None:
+def _plain_values(names: frozenset[str], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Those of the keyword arguments that may skip the transform, copied as it would have."""
+    plain: dict[str, Any] = {}
     for name, value in kwargs.items():
         if name not in names:
             continue
@@ -121,11 +111,88 @@ def _hand_plain(names: frozenset[str], kwargs: dict[str, Any]) -> None:
         if kind is list:
             copies = plain_copy(cast("list[Any]", value))
             if copies is not None:
-                kwargs[name] = _Handed(copies)
+                plain[name] = copies
         elif kind in _SCALARS:
-            kwargs[name] = _Handed(value)
+            plain[name] = value
         elif kind is dict and _is_plain(value):
-            kwargs[name] = _Handed(cast("dict[str, Any]", value).copy())
+            plain[name] = cast("dict[str, Any]", value).copy()
+    return plain
+
+
+# ---------------------------------------------------------------- what a method posts, once known
+
+
+class _Plan:
+    """What openai's method makes of one set of parameters, all of them plain: where it posts, the order of the body's
+    fields and the rest of what it says. The next call with the same parameters is posted as it would have been."""
+
+    __slots__ = ("body", "options", "path", "rest")
+
+    def __init__(self, path: str, body: dict[str, Any], options: dict[str, Any], rest: dict[str, Any]) -> None:
+        self.path, self.body, self.options, self.rest = path, body, options, rest
+
+    def post(self, post: Callable[..., Any], plain: dict[str, Any]) -> Any:
+        body = {name: plain.get(name, value) for name, value in self.body.items()}
+        options: dict[str, Any] = {}
+        for name, value in self.options.items():
+            options[name] = cast("dict[str, Any]", value).copy() if type(value) is dict else value
+        return post(self.path, body=body, options=options, **self.rest)
+
+
+def _plan(method: Any, plain: dict[str, Any], kwargs: dict[str, Any]) -> _Plan | None:
+    """Run a method with nothing behind it and keep what it posts, if nothing in that depends on values."""
+    handed = {name: _Handed(value) for name, value in plain.items()}
+    try:
+        sent = _posted(method, _Recorder(), {**kwargs, **handed})
+    except Exception:  # what openai refuses is refused when it is asked in earnest
+        return None
+    if sent is None:
+        return None
+    path, said = sent
+    body, options = said.pop("body", None), said.pop("options", None)
+    if type(body) is not dict or type(options) is not dict:
+        return None
+    fields = cast("dict[str, Any]", body)
+    for name, value in fields.items():
+        if value is not handed.pop(name, None) and (name in plain or type(value) not in _CONSTANTS):
+            return None
+    if handed or not _is_plain(options):
+        return None
+    if not (said.keys() <= {"cast_to", "stream", "stream_cls"}):
+        return None
+    shape = {name: None if name in plain else value for name, value in fields.items()}
+    return _Plan(path, shape, cast("dict[str, Any]", options), said)
+
+
+class _Method:
+    """openai's method, shortened: the plans it has, and what else can be handed past its transform."""
+
+    __slots__ = ("method", "names", "plans")
+
+    def __init__(self, method: Any, names: frozenset[str]) -> None:
+        self.method, self.names = method, names
+        self.plans: dict[tuple[Any, ...], _Plan | None] = {}
+
+    def __call__(self, resource: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        post: Any = resource.__dict__.get("_post")
+        client = resource._client
+        if args or type(post) is not _Post or not client._stepfun.ours(client._base_url):
+            return self.method(resource, *args, **kwargs)
+        try:
+            plain = _plain_values(self.names, kwargs)
+        except (RecursionError, RuntimeError):  # too deep, or changed by another thread: the stock way says so
+            return self.method(resource, **kwargs)
+        stream = kwargs.get("stream")
+        if len(plain) + ("stream" in kwargs) == len(kwargs) and type(stream) in (bool, type(None)):
+            key = (stream, *kwargs)
+            plan = self.plans.get(key)
+            if plan is None and key not in self.plans and len(self.plans) < _MOST_PLANS:
+                plan = self.plans[key] = _plan(self.method, plain, kwargs)
+            if plan is not None:
+                return plan.post(post.post, plain)
+        for name, value in plain.items():
+            kwargs[name] = _Handed(value)
+        return self.method(resource, **kwargs)
 
 
 def _is_openais(method: Any, name: str) -> bool:
@@ -141,19 +208,18 @@ def _is_openais(method: Any, name: str) -> bool:
 
 def _shortened(method: Any, names: frozenset[str]) -> Any:
     """openai's method with the long lists handed past its transform."""
+    short = _Method(method, names)
     if inspect.iscoroutinefunction(method):
 
         @functools.wraps(method)
         async def later(self: Any, *args: Any, **kwargs: Any) -> Any:
-            _hand(self, names, kwargs)
-            return await method(self, *args, **kwargs)
+            return await short(self, args, kwargs)
 
         return later
 
     @functools.wraps(method)
     def now(self: Any, *args: Any, **kwargs: Any) -> Any:
-        _hand(self, names, kwargs)
-        return method(self, *args, **kwargs)
+        return short(self, args, kwargs)
 
     return now
 
@@ -259,7 +325,7 @@ class _Recorder:
         self._post: Any = self._record
 
     def _record(self, path: str, **kwargs: Any) -> Any:
-        self.sent = (path, kwargs.get("body"))
+        self.sent = (path, kwargs)
         return _Nothing()
 
 
@@ -267,12 +333,6 @@ class _Nothing:
     def __await__(self) -> Any:
         return self
         yield
-
-    @override
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Nothing)
-
-    __hash__ = None  # pyright: ignore[reportAssignmentType]
 
 
 _SAMPLES: dict[str, Any] = {
@@ -306,27 +366,27 @@ _SAMPLES: dict[str, Any] = {
 def checked(stock: type, name: str, method: Any, names: frozenset[str]) -> bool:
     """Run a method on samples, once as openai runs it and once with all of them handed past; compare what it posts."""
 
-    def posted(hand: bool) -> Any:
-        recorder: Any = _Recorder()
-        if hand:
-            recorder._post = _Post(recorder._post)
-        taken = inspect.signature(method).parameters
-        arguments = {name: _SAMPLES.get(name, "sample") for name in sorted(names) if name in taken}
-        if hand:
-            arguments = {name: _Handed(value) for name, value in arguments.items()}
-        outcome = method(recorder, **arguments)
-        if inspect.iscoroutine(outcome):
-            try:
-                outcome.send(None)
-            except StopIteration:
-                pass
-            else:
-                outcome.close()
-        return recorder.sent
-
+    taken = inspect.signature(method).parameters
+    given = {name: _SAMPLES.get(name, "sample") for name in sorted(names) if name in taken}
+    unseen = _Recorder()
+    unseen._post = _Post(unseen._post)
     try:
-        usual, short = posted(False), posted(True)
+        usual = _posted(method, _Recorder(), given)
+        short = _posted(method, unseen, {name: _Handed(value) for name, value in given.items()})
     except Exception as error:  # whatever a newer SDK does with what it does not know
         log.debug("%s.%s: %r", stock.__name__, name, error)
         return False
-    return usual is not None and usual == short
+    return usual is not None and short is not None and (usual[0], usual[1]["body"]) == (short[0], short[1]["body"])
+
+
+def _posted(method: Any, recorder: _Recorder, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """What a method posts: the path and its keyword arguments."""
+    outcome = method(recorder, **arguments)
+    if inspect.iscoroutine(outcome):
+        try:
+            outcome.send(None)
+        except StopIteration:
+            pass
+        else:
+            outcome.close()
+    return recorder.sent

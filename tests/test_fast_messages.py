@@ -261,19 +261,60 @@ def test_every_parameter_that_skips_the_transform_arrives(name: str) -> None:
 
 def test_the_walk_is_skipped_for_what_is_plain_and_taken_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     walked: list[Any] = []
-    module = inspect.getmodule(inspect.unwrap(Completions.create))
+    module: Any = inspect.getmodule(inspect.unwrap(Completions.create))
     real = module.maybe_transform
-    monkeypatch.setattr(
-        module, "maybe_transform", lambda data, kind: walked.append(data["messages"]) or real(data, kind)
-    )
+
+    def walk(data: Any, kind: Any) -> Any:
+        walked.append(type(data["messages"]))
+        return real(data, kind)
+
+    monkeypatch.setattr(module, "maybe_transform", walk)
     wire = Wire(completion())
-    client = wire.client()
-    client.chat.completions.create(model="step-3.7-flash", messages=MESSAGES, tools=TOOLS)
-    client.chat.completions.create(model="step-3.7-flash", messages=[*MESSAGES, {"role": "user", "content": ("x",)}])
-    wire.client(settings=Settings(fast_path=False)).chat.completions.create(model="step-3.7-flash", messages=MESSAGES)
-    assert type(walked[0]) is fast_messages._Handed
-    assert [type(value) for value in walked[1:]] == [list, list]
-    assert wire.bodies[0]["messages"] == wire.bodies[2]["messages"]
+    given: Any = {"model": "step-3.7-flash", "messages": MESSAGES, "tools": TOOLS}
+    odd: Any = [*MESSAGES, {"role": "user", "content": ({"type": "text", "text": "x"},)}]
+    client, off = wire.client(), wire.client(settings=Settings(fast_path=False))
+    client.chat.completions.create(**given)
+    client.chat.completions.create(**given)
+    walked.clear()
+    client.chat.completions.create(**given)
+    assert walked == []  # its plan is known: what openai's method makes of these parameters needs no method
+    client.chat.completions.create(**given, extra_headers={"x-a": "b"})
+    client.chat.completions.create(**{**given, "messages": odd})
+    off.chat.completions.create(**given)
+    assert walked == [fast_messages._Handed, list, list]
+    assert wire.requests[0].content == wire.requests[2].content == wire.requests[3].content == wire.requests[5].content
+    assert wire.requests[3].headers["x-a"] == "b"
+
+
+@pytest.mark.parametrize("stream", [None, False, True])
+def test_a_plan_posts_what_the_method_posts(stream: bool | None) -> None:
+    """Every word of it: the path, the body and its order, the options and the types to answer in."""
+    told: list[Any] = []
+
+    class Telling(stepfun_compat.OpenAI):
+        def post(self, path: str, **kwargs: Any) -> Any:
+            told.append((path, list(kwargs.pop("body").items()), kwargs))
+            raise Caught
+
+    given: dict[str, Any] = {"temperature": 0.5, "messages": MESSAGES, "tools": TOOLS, "model": "m", "stop": ["a"]}
+    if stream is not None:
+        given["stream"] = stream
+    for fast in (False, True, True):
+        client = Telling(api_key=KEY, settings=Settings(fast_path=fast), http_client=httpx.Client())
+        for _ in range(2):
+            with pytest.raises(Caught):
+                client.chat.completions.create(**given)
+    assert len(told) == 6
+    assert all(each == told[0] for each in told)
+
+
+def test_a_plan_is_not_made_of_what_openai_refuses() -> None:
+    client = Wire(completion()).client()
+    for _ in range(3):
+        with pytest.raises(TypeError, match="no_such_parameter"):
+            client.chat.completions.create(model="m", messages=MESSAGES, no_such_parameter=1)  # type: ignore[call-overload]
+        with pytest.raises(TypeError, match="Missing required argument"):
+            client.chat.completions.create(messages=MESSAGES)  # type: ignore[call-overload]
 
 
 def test_the_callers_lists_are_never_changed() -> None:
@@ -337,7 +378,7 @@ def test_another_vendors_client_is_left_alone() -> None:
     client.chat.completions.create(model="llama", messages=MESSAGES)
     assert wire.body == {"messages": MESSAGES, "model": "llama"}
     seen: list[Any] = []
-    with mock.patch.object(fast_messages, "_hand_plain", seen.append):
+    with mock.patch.object(fast_messages, "_plain_values", seen.append):
         client.chat.completions.create(model="llama", messages=MESSAGES)
     assert seen == []
 
@@ -447,10 +488,13 @@ def test_errors_of_the_method_are_openais() -> None:
 
 def test_raw_and_streamed_responses_take_the_fast_path_too(monkeypatch: pytest.MonkeyPatch) -> None:
     handed: list[Any] = []
-    real = fast_messages._hand_plain
-    monkeypatch.setattr(
-        fast_messages, "_hand_plain", lambda names, kwargs: handed.append(kwargs) or real(names, kwargs)
-    )
+    real = fast_messages._plain_values
+
+    def plain(names: Any, kwargs: Any) -> Any:
+        handed.append(kwargs)
+        return real(names, kwargs)
+
+    monkeypatch.setattr(fast_messages, "_plain_values", plain)
     wire = Wire(completion('{"text": "x"}'))
     client = wire.client()
     given: Any = {"model": "step-3.7-flash", "messages": MESSAGES}

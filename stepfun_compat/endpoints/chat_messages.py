@@ -16,17 +16,20 @@ if TYPE_CHECKING:
 
 # What an assistant message may be replayed with (api 4.1); the rest of a dumped ChatCompletionMessage stays here.
 _REPLAYED = frozenset({"role", "content", "tool_calls", "reasoning_content"})
+_SAME = ("system", "user", "assistant")  # roles that are StepFun's as well
 _AUDIO_FORMATS = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 _INPUT_OF_PART = {"image_url": "image", "video_url": "video", "input_audio": "audio"}
 AUDIO_ID = "audio_"
 
 
 def _mapping(value: Json) -> Mapping[str, Any] | None:
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else None
+    if type(value) is dict or isinstance(value, Mapping):
+        return cast("Mapping[str, Any]", value)
+    return None
 
 
 def _parts(content: Json) -> Sequence[Any] | None:
-    if isinstance(content, str | bytes) or not isinstance(content, Sequence):
+    if type(content) is str or isinstance(content, str | bytes) or not isinstance(content, Sequence):
         return None
     return cast("Sequence[Any]", content)
 
@@ -36,6 +39,8 @@ def input_kinds(messages: Iterable[Json]) -> frozenset[str]:
     kinds: set[str] = set()
     for message in messages:
         row = _mapping(message)
+        if row is not None and type(row.get("content")) is str:
+            continue
         for part in (_parts(row.get("content")) or ()) if row is not None else ():
             kind = _INPUT_OF_PART.get(str((_mapping(part) or {}).get("type")))
             if kind:
@@ -75,6 +80,7 @@ def translate_messages(messages: Json, x: Exchange, rename: Callable[[str], str]
         row.get("name")
         for m in rows
         if (row := _mapping(m)) is not None
+        and "name" in row
         and row.get("role") == "user"
         and isinstance(row.get("name"), str)
         and row["name"]
@@ -84,6 +90,9 @@ def translate_messages(messages: Json, x: Exchange, rename: Callable[[str], str]
     changed = False
     for position, message in enumerate(rows):
         row = _mapping(message)
+        if row is not None and len(row) == 2 and row.get("role") in _SAME and type(row.get("content")) is str:
+            out.append(message)  # the bulk of every long history: nothing to look at
+            continue
         if row is None:
             out.append(message)
             continue
