@@ -1,0 +1,231 @@
+"""What is measured: calls, streams, Responses, the import, and memory; plain openai and ours doing the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from measure import Figure, Work, compare, figure, in_child
+
+import stepfun_compat
+from stepfun_compat import Settings, stock
+
+MODEL = "step-3.7-flash"
+ONE = [{"role": "user", "content": "x"}]
+
+
+@dataclass
+class Clients:
+    """The plain clients and ours against one server, both with their defaults."""
+
+    port: int
+
+    def __post_init__(self) -> None:
+        url = f"http://127.0.0.1:{self.port}/v1"
+        self.plain = stock.OpenAI(api_key="k", base_url=url)
+        self.ours = stepfun_compat.OpenAI(settings=Settings(base_url=url, api_key="k"))
+        self.over_chat = stepfun_compat.OpenAI(settings=Settings(base_url=url, api_key="k", responses_route="chat"))
+        self.plain_async = stock.AsyncOpenAI(api_key="k", base_url=url)
+        self.ours_async = stepfun_compat.AsyncOpenAI(settings=Settings(base_url=url, api_key="k"))
+        self.loop = asyncio.new_event_loop()
+
+
+def messages(count: int) -> list[dict[str, str]]:
+    return [{"role": ("user", "assistant")[i % 2], "content": f"message {i}"} for i in range(count)]
+
+
+# ---------------------------------------------------------------- work
+
+
+def calls(client: Any, count: int, times: int) -> Work:
+    given = messages(count)
+
+    def work() -> None:
+        for _ in range(times):
+            client.chat.completions.create(model=MODEL, messages=given)
+
+    return work
+
+
+def async_calls(client: Any, loop: Any, count: int, times: int) -> Work:
+    given = messages(count)
+
+    async def every() -> None:
+        for _ in range(times):
+            await client.chat.completions.create(model=MODEL, messages=given)
+
+    return lambda: loop.run_until_complete(every())
+
+
+def response_calls(client: Any, count: int, times: int) -> Work:
+    given = messages(count)
+
+    def work() -> None:
+        for _ in range(times):
+            client.responses.create(model=MODEL, input=given, store=False)
+
+    return work
+
+
+def headers(chunks: int, each: bool) -> dict[str, str]:
+    return {"x-chunks": str(chunks), **({"x-each": "1"} if each else {})}
+
+
+def stream(client: Any, chunks: int, each: bool = False) -> Work:
+    told = headers(chunks, each)
+
+    def work() -> None:
+        for _ in client.chat.completions.create(model=MODEL, messages=ONE, stream=True, extra_headers=told):
+            pass
+
+    return work
+
+
+async def drain(client: Any, told: dict[str, str]) -> None:
+    async for _ in await client.chat.completions.create(model=MODEL, messages=ONE, stream=True, extra_headers=told):
+        pass
+
+
+def async_streams(client: Any, loop: Any, streams: int, chunks: int, each: bool = False) -> Work:
+    told = headers(chunks, each)
+
+    async def every() -> None:
+        await asyncio.gather(*(drain(client, told) for _ in range(streams)))
+
+    return lambda: loop.run_until_complete(every())
+
+
+def response_events(client: Any, events: int) -> Work:
+    told = headers(events, False)
+
+    def work() -> None:
+        for _ in client.responses.create(model=MODEL, input="x", store=False, stream=True, extra_headers=told):
+            pass
+
+    return work
+
+
+# ---------------------------------------------------------------- import and memory, in processes of their own
+
+_IMPORT = """
+import json, sys, time
+started = time.process_time()
+import openai
+first, before = time.process_time(), set(sys.modules)
+exec(sys.argv[1])
+print(json.dumps([first - started, time.process_time() - first, sorted(set(sys.modules) - before)]))
+"""
+
+
+def import_cost(statement: str, rounds: int) -> dict[str, Any]:
+    """What a statement costs on top of `import openai`: milliseconds in the process, a share of it, and modules."""
+    import statistics
+    import sys
+
+    in_child(_IMPORT, statement)  # writes the byte code, as installing does
+    rows = [in_child(_IMPORT, statement) for _ in range(rounds)]
+    added = rows[0][2]
+    ours = [name for name in added if name.partition(".")[0] == "stepfun_compat"]
+    third = {name.partition(".")[0] for name in added} - {"stepfun_compat", "openai", *sys.stdlib_module_names}
+    openai_ms = statistics.median(row[0] for row in rows) * 1e3
+    ours_ms = statistics.median(row[1] for row in rows) * 1e3
+    return {
+        "statement": statement,
+        "openai_ms": openai_ms,
+        "added_ms": ours_ms,
+        "share": ours_ms / openai_ms,
+        "control": statistics.median(row[0] for row in rows[::2]) / statistics.median(row[0] for row in rows[1::2]),
+        "modules": len(ours),
+        "third_party": sorted(third),
+    }
+
+
+_MEMORY = """
+import asyncio, gc, json, os, resource, sys
+import stepfun_compat
+from stepfun_compat import stock
+ours, port, count = sys.argv[1] == "ours", sys.argv[2], int(sys.argv[3])
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+url = f"http://127.0.0.1:{port}/v1"
+def resident():
+    gc.collect()
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+async def main():
+    given = {"max_retries": 0, "timeout": 120}
+    if ours:
+        client = stepfun_compat.AsyncOpenAI(settings=stepfun_compat.Settings(base_url=url, api_key="k"), **given)
+    else:
+        client = stock.AsyncOpenAI(api_key="k", base_url=url, **given)
+    async def one():
+        stream = await client.chat.completions.create(model="step-3.7-flash", stream=True,
+            messages=[{"role": "user", "content": "x"}], extra_headers={"x-hold": "1"})
+        await anext(aiter(stream))
+        return stream
+    warm = [await one() for _ in range(3)]
+    before, kept = resident(), []
+    while len(kept) < count:
+        kept += await asyncio.gather(*(one() for _ in range(min(50, count - len(kept)))))
+    print(json.dumps(resident() - before))
+    sys.stdout.flush()
+    os._exit(0)
+asyncio.run(main())
+"""
+
+
+def stream_memory(port: int, count: int, rounds: int) -> Figure:
+    """Growth of a process by `count` open streams, each after its first chunk."""
+
+    def grown(which: str) -> float:
+        return float(in_child(_MEMORY, which, port, count))
+
+    rows = [(grown("plain"), grown("ours"), grown("plain")) for _ in range(rounds)]
+    return figure(f"memory of {count:,} open streams", rows, "kB each", 1 / 1024 / count)
+
+
+# ---------------------------------------------------------------- all of it
+
+
+def every_case(clients: Clients, rounds: int, quick: bool) -> Iterator[Callable[[], Figure]]:
+    """The comparisons, each as something to call, so that one can be told before it runs."""
+    c, chunks = clients, 400 if quick else 1000
+    few = max(rounds // 3, 3)
+
+    def case(name: str, plain: Work, ours: Work, times: int = rounds) -> Callable[[], Figure]:
+        return lambda: compare(name, plain, ours, times)
+
+    for count, times in ((2, 30), (50, 6), (200, 3)):
+        yield case(f"call with {count} messages", calls(c.plain, count, times), calls(c.ours, count, times))
+    for count, times in ((2, 30), (200, 3)):
+        yield case(
+            f"async call with {count} messages",
+            async_calls(c.plain_async, c.loop, count, times),
+            async_calls(c.ours_async, c.loop, count, times),
+        )
+    yield case("sync stream, 64 KiB reads", stream(c.plain, chunks), stream(c.ours, chunks))
+    yield case(
+        "async stream, 64 KiB reads",
+        async_streams(c.plain_async, c.loop, 1, chunks),
+        async_streams(c.ours_async, c.loop, 1, chunks),
+    )
+    yield case("sync stream, one event per read", stream(c.plain, chunks, True), stream(c.ours, chunks, True))
+    yield case(
+        "async stream, one event per read",
+        async_streams(c.plain_async, c.loop, 1, chunks, True),
+        async_streams(c.ours_async, c.loop, 1, chunks, True),
+    )
+    yield case(
+        "200 streams x 200 chunks",
+        async_streams(c.plain_async, c.loop, 200, 200),
+        async_streams(c.ours_async, c.loop, 200, 200),
+        few,
+    )
+    yield case("Responses events", response_events(c.plain, chunks), response_events(c.ours, chunks))
+    for count in (2, 200):
+        times = 20 if count == 2 else 3
+        plain = response_calls(c.plain, count, times)
+        yield case(f"Responses call, native route, {count} items", plain, response_calls(c.ours, count, times))
+        yield case(f"Responses call, chat route, {count} items", plain, response_calls(c.over_chat, count, times))

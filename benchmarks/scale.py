@@ -1,0 +1,150 @@
+"""Many concurrent async streams in one process against a loopback server. `python benchmarks/scale.py [--streams N]`
+
+Prints what a stream costs in memory and CPU, how fairly the streams were served (the time at which each had its last
+chunk), and how much memory is left when they have ended. The run is bounded: streams, chunks and seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import importlib.util
+import json
+import resource
+import statistics
+import sys
+import time
+from typing import Any
+
+from measure import server, versions
+
+import stepfun_compat
+from stepfun_compat import Settings, stock
+
+
+def resident() -> int:
+    gc.collect()
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+def raise_limit(wanted: int) -> int:
+    """Open files this process may have: as many as wanted, or as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def make(kind: str, backend: str, url: str) -> Any:
+    given: dict[str, Any] = {"max_retries": 0, "timeout": 600}
+    if backend == "aiohttp":
+        from openai import DefaultAioHttpClient
+
+        given["http_client"] = DefaultAioHttpClient(timeout=600)
+    else:
+        import openai
+
+        http: Any = sys.modules.get("httpx2") or __import__("httpx")
+        limits = http.Limits(max_connections=None, max_keepalive_connections=100)
+        given["http_client"] = openai.DefaultAsyncHttpxClient(limits=limits, timeout=600)
+    if kind == "plain":
+        return stock.AsyncOpenAI(api_key="k", base_url=url, **given)
+    return stepfun_compat.AsyncOpenAI(settings=Settings(base_url=url, api_key="k"), **given)
+
+
+async def run(
+    kind: str, backend: str, port: int, streams: int, chunks: int, pace: int, seconds: float
+) -> dict[str, Any]:
+    client = make(kind, backend, f"http://127.0.0.1:{port}/v1")
+    told = {"x-chunks": str(chunks), "x-pace": str(pace)}
+    opened, done, counts = asyncio.Semaphore(200), [], []
+    everybody, at_once = asyncio.Event(), 0
+
+    async def open_one() -> Any:
+        async with opened:
+            return await client.chat.completions.create(
+                model="step-3.7-flash", messages=[{"role": "user", "content": "x"}], stream=True, extra_headers=told
+            )
+
+    async def one() -> None:
+        nonlocal at_once
+        stream = await open_one()
+        seen = 0
+        async for _ in stream:
+            seen += 1
+            if seen == 1:
+                at_once += 1
+                if at_once == streams:
+                    everybody.set()
+        counts.append(seen)
+        done.append(time.monotonic())
+
+    await asyncio.gather(*(one_of(client) for _ in range(3)))
+    before, started, cpu = resident(), time.monotonic(), time.process_time()
+    tasks = [asyncio.create_task(one()) for _ in range(streams)]
+    await asyncio.wait_for(everybody.wait(), seconds)
+    open_memory = resident() - before
+    await asyncio.wait_for(asyncio.gather(*tasks), seconds)
+    spent = time.process_time() - cpu
+    finished = sorted(moment - started for moment in done)
+    await client.close()
+    tasks.clear()
+    return {
+        "client": kind,
+        "backend": backend,
+        "streams": streams,
+        "chunks": sum(counts),
+        "complete": len(set(counts)) == 1,
+        "kB_per_open_stream": open_memory / streams / 1024,
+        "kB_per_stream_left": (resident() - before) / streams / 1024,
+        "cpu_us_per_chunk": spent / sum(counts) * 1e6,
+        "seconds": finished[-1],
+        "last_chunk_p50": statistics.median(finished),
+        "last_chunk_p99": finished[int(len(finished) * 0.99)],
+        "fairness": finished[0] / finished[-1],
+    }
+
+
+async def one_of(client: Any) -> None:
+    async for _ in await client.chat.completions.create(
+        model="step-3.7-flash",
+        messages=[{"role": "user", "content": "x"}],
+        stream=True,
+        extra_headers={"x-chunks": "2"},
+    ):
+        pass
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--streams", type=int, default=10_000)
+    parser.add_argument("--chunks", type=int, default=20, help="chunks of each stream")
+    parser.add_argument("--pace", type=int, default=3000, help="milliseconds between two chunks of a stream")
+    parser.add_argument("--seconds", type=float, default=300, help="after which it is given up")
+    parser.add_argument("--client", choices=("ours", "plain"), default="ours")
+    parser.add_argument("--backend", choices=("httpx", "aiohttp"), default="httpx", help="the SDK's HTTP backend")
+    parser.add_argument("--uvloop", action="store_true")
+    options = parser.parse_args()
+    files = raise_limit(options.streams + 200)
+    streams = min(options.streams, files - 200)
+    if streams < options.streams:
+        print(f"the system allows {files} open files, so {streams} streams", file=sys.stderr)
+    if options.uvloop:
+        if importlib.util.find_spec("uvloop") is None:
+            parser.error("uvloop is not installed")
+        import uvloop
+
+        uvloop.install()
+    with server() as port:
+        told = asyncio.run(
+            run(options.client, options.backend, port, streams, options.chunks, options.pace, options.seconds)
+        )
+    print(json.dumps({**versions(), "uvloop": options.uvloop, **told}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
