@@ -107,6 +107,11 @@ def _given(value: Any) -> Any:
     return None if isinstance(value, openai.NotGiven) else value
 
 
+def _media_type(response: Any) -> str:
+    """The content type without its parameters."""
+    return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+
 def _expects_json(cast_to: Any) -> bool:
     """Whether the SDK will parse the body as JSON for this cast."""
     try:
@@ -660,9 +665,12 @@ class StepfunMixin:
         if trace and "x-request-id" not in response.headers:
             response.headers["x-request-id"] = trace
 
-    def _stepfun_wants_body(self, call: Call, cast_to: Any, stream: bool) -> bool:
+    def _stepfun_wants_body(self, call: Call, response: Any, cast_to: Any, stream: bool) -> bool:
         if stream or call.done or call.bare:
             return False
+        if call.endpoint.answers_bytes:  # sound goes through as it comes; a page or an error object is looked at
+            kind = _media_type(response)
+            return kind == "text/html" or kind.endswith("json")
         changes = type(call.endpoint).transform_response is not PlainEndpoint.transform_response
         return changes or _expects_json(cast_to)
 
@@ -691,7 +699,7 @@ class StepfunMixin:
         Raises:
             openai.APIResponseValidationError: the body is not what the endpoint answers with.
         """
-        kind = str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
+        kind = _media_type(response)
         is_json = kind.endswith("json")
         wants_json = _expects_json(cast_to)
         data: Any = body
@@ -875,7 +883,7 @@ class StepfunMixin:
         Raises:
             openai.APIResponseValidationError: it says JSON and is not.
         """
-        kind = str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
+        kind = _media_type(response)
         body: Any = response.content
         if kind.endswith("json") or (not kind.startswith(("audio/", "image/", "text/")) and body[:1] in (b"{", b"[")):
             try:
@@ -1168,7 +1176,7 @@ class OpenAI(_SyncBases, metaclass=Rebindable):
             if stream:
                 response = self._stepfun_raw_stream(call, response)
                 stream_cls = self._stepfun_stream_class(call, stream_cls, cast_to, StepfunStream, openai.Stream)
-            elif self._stepfun_wants_body(call, cast_to, stream):
+            elif self._stepfun_wants_body(call, response, cast_to, stream):
                 response, options = self._stepfun_answered(call, options, response, response.read(), cast_to)
                 keep: Request | None = call.x.notes.pop(KEEP, None)
                 if keep is not None:
@@ -1304,7 +1312,7 @@ class AsyncOpenAI(_AsyncBases, metaclass=Rebindable):
                 stream_cls = self._stepfun_stream_class(
                     call, stream_cls, cast_to, AsyncStepfunStream, openai.AsyncStream
                 )
-            elif self._stepfun_wants_body(call, cast_to, stream):
+            elif self._stepfun_wants_body(call, response, cast_to, stream):
                 response, options = self._stepfun_answered(call, options, response, await response.aread(), cast_to)
                 keep: Request | None = call.x.notes.pop(KEEP, None)
                 if keep is not None:

@@ -11,7 +11,7 @@
             │   └── ToolChoiceNotHonouredError    the model did not make the call that was asked for
             ├── openai.NotFoundError
             │   ├── ModelNotFoundError            an unknown model id (StepFun may answer 400 or 404)
-            │   └── EndpointNotAvailableError     StepFun has no such endpoint
+            │   └── EndpointNotAvailableError     StepFun, or this plan, has no such endpoint
             ├── openai.PermissionDeniedError
             │   └── NoSubscriptionError           the key has no active Step Plan (StepFun answers 400)
             ├── openai.RateLimitError
@@ -56,7 +56,7 @@ class ModelNotFoundError(openai.NotFoundError):
 
 
 class EndpointNotAvailableError(openai.NotFoundError):
-    """StepFun does not offer this endpoint; raised before any connection was made."""
+    """StepFun does not offer this endpoint: raised before any connection was made, or where a Step Plan lacks it."""
 
 
 class NoSubscriptionError(openai.PermissionDeniedError):
@@ -164,6 +164,17 @@ def error_class(status: int, code: object) -> type[openai.APIStatusError]:
     return own if own is not None and issubclass(own, stock) else stock
 
 
+def _no_such_path(response: Any) -> dict[str, Any]:
+    """A 404 that is no JSON, which is how StepFun says that it has no such path: OpenAI's words for it, and advice."""
+    path = response.request.url.path
+    code, advice = None, "Check the base URL, which ends in /v1."
+    if "/step_plan/" in path:
+        code = "endpoint_not_available"
+        advice = "A Step Plan serves chat, pictures, speech and recognition; the rest needs STEPFUN_PLAN=standard."
+    message = f"Invalid URL ({response.request.method} {path}): StepFun has no such path. {advice}"
+    return {"message": message, "type": "invalid_request_error", "code": code}
+
+
 def from_response(err_msg: str, *, body: object, response: Any) -> openai.APIStatusError:
     """The exception for an error answer of StepFun's, with `code`, `param`, `type` and `request_id` filled.
 
@@ -171,6 +182,8 @@ def from_response(err_msg: str, *, body: object, response: Any) -> openai.APISta
     the wire and keeps the original status; `hint` is our advice or None, and stands in the text.
     """
     status, mapped = mapped_body(response.status_code, body)
+    if response.status_code == 404 and not isinstance(body, Mapping):  # api 1, 9.1
+        body = mapped = {**mapped, **_no_such_path(response)}
     text, hint = err_msg, _HINTS.get(str(mapped["code"]))
     if isinstance(body, Mapping) and mapped["message"]:
         told = {**mapped, "message": f"{mapped['message']} ({hint})" if hint else mapped["message"]}

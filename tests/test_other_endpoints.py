@@ -313,3 +313,40 @@ def test_what_is_absent(call: Any, service: StepFun) -> None:
     if HAS >= (3, 54):
         with pytest.raises(stepfun_compat.EndpointNotAvailableError):
             call(lambda c: c.admin.organization.invites.retrieve("i"))
+
+
+@pytest.mark.parametrize("text", ["404 page not found", ""])
+def test_what_a_step_plan_lacks_is_said(service: StepFun, text: str) -> None:
+    """It answers with plain text or nothing (api 1): a raw 404 says nothing of the plan."""
+    service.routes["GET", "/step_plan/v1/files"] = [httpx.Response(404, text=text)]
+    service.routes["GET", "/v1/files"] = [httpx.Response(404, text=text)]
+    http = httpx.Client(transport=httpx.MockTransport(service))
+    settings = stepfun_compat.Settings(plan="step_plan", api_key="k")
+    with pytest.raises(stepfun_compat.EndpointNotAvailableError, match="STEPFUN_PLAN=standard") as lacking:
+        stepfun_compat.OpenAI(settings=settings, http_client=http, max_retries=0).files.list()
+    assert (lacking.value.code, lacking.value.status_code) == ("endpoint_not_available", 404)
+    with pytest.raises(openai.NotFoundError, match=r"Invalid URL \(GET /v1/files\).*base URL") as wrong:
+        stepfun_compat.OpenAI(api_key="k", http_client=http, max_retries=0).files.list()
+    assert wrong.value.code is None
+
+
+@pytest.mark.parametrize("length", [1, 100])
+def test_a_page_or_an_error_in_place_of_sound_is_no_sound(call: Any, service: StepFun, length: int) -> None:
+    page = httpx.Response(200, text="<html>gateway</html>", headers={"content-type": "text/html"})
+    told = {"error": {"message": "blocked", "type": "censorship_blocked"}}
+
+    def speak(c: Any) -> Any:
+        return c.audio.speech.create(model="tts-1", voice="nova", input="One more sentence. " * length)
+
+    service.on("POST", "/audio/speech", page)
+    with pytest.raises(openai.APIResponseValidationError):
+        call(speak)
+    service.on("POST", "/audio/speech", told)
+    with pytest.raises(openai.BadRequestError if length == 1 else openai.APIError):
+        call(speak)
+    service.on("POST", "/audio/speech", {"url": "https://x.example/a.mp3"})
+    if length == 1:  # what return_url asks for
+        answer = call(
+            lambda c: c.audio.speech.create(model="tts-1", voice="nova", input="x", extra_body={"return_url": True})
+        )
+        assert json.loads(answer.content) == {"url": "https://x.example/a.mp3"}

@@ -56,6 +56,8 @@ class Endpoint(Protocol):
     """One OpenAI endpoint on StepFun."""
 
     name: str
+    answers_bytes: bool
+    """Whether an answer is bytes for the caller to read when he likes; only a page or an object in its place is looked at."""
     rewrites_raw: bool
     """Whether the bytes of a raw stream are translated, too; elsewhere they stay as on the wire."""
 
@@ -84,6 +86,7 @@ class PlainEndpoint:
 
     name = ""
     rewrites_raw = False
+    answers_bytes = False
 
     def transform_request(self, request: Request, x: Exchange) -> Request:  # noqa: ARG002 - the protocol's shape
         return request

@@ -58,6 +58,15 @@ class Speech(PlainEndpoint):
     """Text to speech."""
 
     name = "audio.speech"
+    answers_bytes = True
+
+    @override
+    def transform_response(self, data: Json, x: Exchange) -> Json:
+        """What came in place of sound: the object `return_url` asks for, or something that is no answer."""
+        row = as_dict(data)
+        if row is None:
+            raise UnexpectedBody("the answer is no sound")
+        return row
 
     @override
     def transform_request(self, request: Request, x: Exchange) -> Request:
