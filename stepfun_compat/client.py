@@ -725,7 +725,7 @@ class StepfunMixin:
             try:
                 data = call.endpoint.transform_response(data, call.x)
             except UnexpectedBody as error:
-                if not wants_json:  # the caller reads the answer by its own means
+                if not wants_json and not call.endpoint.answers_bytes:  # the caller reads the answer by its own means
                     return response
                 raise openai.APIResponseValidationError(
                     response=response, body=cast("object", data), message=str(error)
