@@ -223,7 +223,7 @@ class _Messages:
         self.out.append({"role": role, "content": content})
 
     def _call(self, item: Dict, call: Dict) -> None:
-        call = {"id": item.get("call_id") or item.get("id"), **call}
+        call = {"id": item.get("call_id") or "", **call}
         self._think(item.get("reasoning_content"))
         last = self.out[-1] if self.out else None
         # a call joins what the assistant said or called just before; a reasoning item in between starts a new turn

@@ -102,9 +102,13 @@ def listed(items: Sequence[Dict], query: Mapping[str, Any], default_order: str =
         if not places:
             raise Refusal(f"after={after!r} is no item of this list.", code="invalid_value", param="after")
         rows = rows[places[0] + 1 :]
-    limit = int(query.get("limit") or 20)
+    wanted = query.get("limit")
+    try:
+        limit = 20 if wanted is None else int(wanted)
+    except (TypeError, ValueError):
+        limit = 0
     if not 1 <= limit <= 100:
-        raise Refusal(f"limit={limit} is out of range: it takes 1 to 100.", code="invalid_value", param="limit")
+        raise Refusal(f"limit={wanted!r} is out of range: it takes 1 to 100.", code="invalid_value", param="limit")
     page = rows[:limit]
     return {
         "object": "list",

@@ -393,6 +393,38 @@ def test_what_expired_is_not_found(server: Any, tmp_path: Path, monkeypatch: pyt
                 c.responses.create(model=MODEL, input="three", previous_response_id=id)
 
 
+@conversations
+@every_store
+def test_items_are_paged_as_openai_pages(server: Any, url: str):
+    with client(server, state=url) as c:
+        talk = c.conversations.create(items=[{"role": "user", "content": f"{n}"} for n in range(5)])
+        c.conversations.items.create(talk.id, items=[{"role": "user", "content": f"{n}"} for n in range(5, 25)])
+
+        def texts(page: Any) -> list[str]:
+            return [item.content[0].text for item in page.data]
+
+        first = c.conversations.items.list(talk.id, include=["message.input_image.image_url"])
+        assert (texts(first), first.has_more) == ([str(n) for n in range(24, 4, -1)], True)
+        assert (first.first_id, first.last_id) == (first.data[0].id, first.data[-1].id)
+        second = c.conversations.items.list(talk.id, after=first.last_id)
+        assert (texts(second), second.has_more) == ([str(n) for n in range(4, -1, -1)], False)
+        assert [item.content[0].text for item in c.conversations.items.list(talk.id, order="asc", limit=7)] == [
+            str(n) for n in range(25)
+        ]
+        assert c.conversations.items.retrieve(first.last_id, conversation_id=talk.id).content[0].text == "5"
+        assert c.conversations.items.delete(first.last_id, conversation_id=talk.id).id == talk.id
+        for wrong in ({"after": first.last_id}, {"limit": 101}, {"extra_query": {"limit": "x"}}):
+            with pytest.raises(openai.BadRequestError):
+                c.conversations.items.list(talk.id, **wrong)
+        answer = c.responses.create(model=MODEL, input="x", conversation=talk.id)
+        newest = c.conversations.items.list(talk.id, limit=1).data[0]
+        assert newest.content[0].text == "x"
+        # a response made in a conversation can be followed outside of it, and what follows does not join it
+        after = c.responses.create(model=MODEL, input="y", previous_response_id=answer.id)
+        assert said(c, after.id)[-3:] == ["x", "x", "y"]
+        assert len(list(c.conversations.items.list(talk.id))) == 24 + 3
+
+
 # ---------------------------------------------------------------- whose it is
 
 
