@@ -39,6 +39,11 @@ GOOD: dict[str, tuple[str, Any]] = {
     "STEPFUN_STATE": ("sqlite:///x.db", "sqlite:///x.db"),
     "STEPFUN_STATE_NAMESPACE": ("ns", "ns"),
     "STEPFUN_STATE_ON_ERROR": ("forget", "forget"),
+    "STEPFUN_STATE_TTL": ("3600", 3600.0),
+    "STEPFUN_STATE_TIMEOUT": ("2.5", 2.5),
+    "STEPFUN_STATE_MAX_BYTES": ("1000000", 1000000),
+    "STEPFUN_STATE_MAX_RECORD_BYTES": ("1000", 1000),
+    "STEPFUN_IMAGE_SIZE_ORDER": ("width_first", "width_first"),
     "STEPFUN_FAST_PATH": ("0", False),
 }
 BAD = {
@@ -55,6 +60,10 @@ BAD = {
     "STEPFUN_RATE_LIMIT_MIN_WAIT": "nan",
     "STEPFUN_RESPONSES_ROUTE": "pigeon",
     "STEPFUN_STATE_ON_ERROR": "shrug",
+    "STEPFUN_STATE_TTL": "soon",
+    "STEPFUN_STATE_TIMEOUT": "-1",
+    "STEPFUN_STATE_MAX_BYTES": "much",
+    "STEPFUN_IMAGE_SIZE_ORDER": "sideways",
     "STEPFUN_FAST_PATH": "quick",
 }
 

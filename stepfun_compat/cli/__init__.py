@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +12,38 @@ from . import demo, doctor, emulate, explain, models, probe, run, speak, upload
 
 app = typer.Typer(
     name="stepfun-compat",
-    help="Run code written for OpenAI's Python SDK on StepFun's models, unchanged.",
     add_completion=False,
     rich_markup_mode=None,
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        import openai
+
+        from .. import __stepfun_version__
+
+        typer.echo(
+            f"stepfun-compat {__stepfun_version__}, openai {openai.__version__}, python {sys.version.split()[0]}"
+        )
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(False, "--version", is_eager=True, callback=_version, help="Show versions and exit."),
+) -> None:
+    """Run code written for OpenAI's Python SDK on StepFun's models, unchanged.
+
+    Examples:
+
+        stepfun-compat demo
+
+        stepfun-compat run --emulate app.py
+    """
+    del version
+
+
 for module in (run, demo, doctor, models, explain, emulate, probe, speak, upload):
     module.register(app)
 

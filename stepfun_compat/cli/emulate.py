@@ -10,7 +10,7 @@ import typer
 def register(app: typer.Typer) -> None:
     @app.command("emulate")
     def emulate(  # pyright: ignore[reportUnusedFunction]
-        port: int = typer.Option(8000, help="Port to listen on; 0 picks a free one."),
+        port: int = typer.Option(8000, min=0, max=65535, help="Port to listen on; 0 picks a free one."),
         host: str = typer.Option("127.0.0.1", help="Address to listen on."),
         strict: bool = typer.Option(False, "--strict", help="Refuse what StepFun does not document."),
         shape: str = typer.Option("b", help="Chat stream shape on the wire: a, b or c."),
@@ -34,5 +34,12 @@ def register(app: typer.Typer) -> None:
             config = EmulatorConfig(**choices)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
-        typer.echo(f"emulating StepFun on http://{host}:{port}/v1 (any key works; stop with Ctrl-C)")
-        serve(config, host, port)
+        try:
+            serve(config, host, port, announce=_announce)
+        except OSError as error:
+            typer.echo(f"stepfun-compat: cannot listen on {host} port {port}: {error.strerror or error}", err=True)
+            raise typer.Exit(1) from None
+
+
+def _announce(base_url: str) -> None:
+    typer.echo(f"emulating StepFun on {base_url} (any key works; stop with Ctrl-C)")

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
         live: bool = typer.Option(False, "--live", help="Compare with the account's list (needs a key)."),
         as_json: bool = typer.Option(False, "--json", help="Print JSON."),
     ) -> None:
-        """The models the catalog knows.
+        """The models the catalog knows, with the rows of STEPFUN_CATALOG.
 
         Examples:
 
@@ -28,8 +28,9 @@ def register(app: typer.Typer) -> None:
             stepfun-compat models --live
         """
         from .. import catalog
+        from ..settings import Settings
 
-        rows = list(catalog.default().models.values())
+        rows = list(catalog.for_settings(Settings()).models.values())
         seen: set[str] | None = None
         if live:
             from ..client import OpenAI

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from importlib.util import find_spec
 from typing import Any
 
@@ -225,11 +226,23 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def serve(
-    config: EmulatorConfig | None = None, host: str = "127.0.0.1", port: int = 8000, log_level: str = "info"
+    config: EmulatorConfig | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    log_level: str = "info",
+    announce: Callable[[str], None] | None = None,
 ) -> None:
-    """Serves in the foreground until interrupted, then returns; the access log goes to uvicorn's logger."""
-    with suppress(KeyboardInterrupt):
-        _uvicorn_server(config, host, port, log_level).run()
+    """Serves in the foreground until interrupted, then returns; the access log goes to uvicorn's logger. `announce` is
+    called with the base URL once connections are taken.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    with closing(_listen(host, port)) as listener, suppress(KeyboardInterrupt):
+        if announce is not None:
+            place = f"[{host}]" if ":" in host else host
+            announce(f"http://{place}:{listener.getsockname()[1]}/v1")
+        _uvicorn_server(config, host, port, log_level).run(sockets=[listener])
 
 
 def _uvicorn_server(config: EmulatorConfig | None, host: str, port: int, log_level: str) -> uvicorn.Server:

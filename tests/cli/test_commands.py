@@ -309,3 +309,52 @@ def test_help_has_examples(command: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "xamples" in done.stdout
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    import openai
+
+    import stepfun_compat
+
+    assert main(["--version"]) == 0
+    said = capsys.readouterr().out
+    assert stepfun_compat.__stepfun_version__ in said
+    assert openai.__version__ in said
+
+
+def test_models_shows_the_users_own_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "catalog.toml"
+    file.write_text('[[models]]\nid = "step-9-own"\nkind = "chat"\n', encoding="utf-8")
+    monkeypatch.setenv("STEPFUN_CATALOG", str(file))
+    assert main(["models"]) == 0
+    assert "step-9-own" in capsys.readouterr().out
+    monkeypatch.setenv("STEPFUN_CATALOG", str(tmp_path / "missing.toml"))
+    assert main(["models"]) == 2
+    assert "STEPFUN_CATALOG" in capsys.readouterr().err
+
+
+def test_emulate_says_where_it_cannot_listen(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert main(["emulate", "--port", str(port)]) == 1
+    assert f"port {port}" in capsys.readouterr().err
+    assert main(["emulate", "--port", "99999"]) == 2
+    assert "65535" in capsys.readouterr().err
+
+
+def test_emulate_tells_the_port_it_found() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "stepfun_compat", "emulate", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        process.terminate()
+    assert "http://127.0.0.1:" in said
+    assert "http://127.0.0.1:0/" not in said

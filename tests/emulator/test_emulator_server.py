@@ -79,14 +79,17 @@ async def test_the_app_runs_in_process_too() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="interrupts are sent as POSIX signals")
 def test_serving_in_the_foreground_ends_quietly_when_interrupted() -> None:
-    code = "from stepfun_compat.emulator import EmulatorConfig, serve; serve(EmulatorConfig(strict=True), port=0)"
-    with subprocess.Popen([sys.executable, "-W", "error", "-c", code], stderr=subprocess.PIPE, text=True) as process:
+    code = (
+        "from stepfun_compat.emulator import EmulatorConfig, serve\n"
+        "serve(EmulatorConfig(strict=True), port=0, announce=lambda url: print(url, flush=True))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
         assert process.stderr is not None
-        said = ""
-        while "running on" not in said:
-            said = process.stderr.readline()
-            assert said, "the server ended before it listened"
-        origin = said.split("running on ")[1].split()[0]
+        origin = process.stdout.readline().strip().removesuffix("/v1")
+        assert origin, "the server ended before it listened"
         assert httpx.get(f"{origin}/__emulator__/config", trust_env=False).json()["strict"] is True
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
