@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import openai
 
@@ -112,7 +112,8 @@ def _chosen(module: ModuleType, name: str) -> bool:
     import inspect
     import re
 
-    cells: list[str] | None = vars(module).get("In")  # a notebook's text is what was typed
+    typed: Any = vars(module).get("In")  # a notebook's text is what was typed
+    cells = cast("list[object]", typed) if isinstance(typed, list) else None
     try:
         text = inspect.getsource(module) if cells is None else "\n".join(map(str, cells))
     except (OSError, TypeError):

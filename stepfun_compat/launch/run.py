@@ -63,8 +63,8 @@ def interpreter_options(argv: Sequence[str]) -> tuple[list[str], list[str]]:
             break
         if word == "--model":
             position += 2
-        elif word.startswith("--") or not set(word[1:2]) <= set("bBdEiIOPqRsuvxWX"):
-            position += 1
+        elif word[:2] not in ("-W", "-X") and not set(word[1:]) <= set("bBdEiIOPqsuv"):
+            position += 1  # not one of the interpreter's that make sense here
         else:
             own.append(rest.pop(position))
             if word in ("-W", "-X") and position < len(rest):

@@ -29,7 +29,7 @@ def start(arguments: list[str], cwd: Path, stdin: str = "", **environment: str) 
         env={**kept, "PYTHONPATH": path, "STEPFUN_API_KEY": "run-key", **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,  # for a machine that is busy with the rest of the suite
         check=False,
     )
 
@@ -351,6 +351,7 @@ def test_the_interpreters_options_stand_among_ours(tmp_path: Path) -> None:
         ["-W", "error", "-Xdev", "-O"],
         ["--model", "-x", "-", "-O"],
     )
+    assert interpreter_options(["-Oc", "code"]) == ([], ["-Oc", "code"])
     assert interpreter_options(["p.py", "-O"]) == ([], ["p.py", "-O"])
     assert interpreter_options(["-h"]) == ([], ["-h"])
 
