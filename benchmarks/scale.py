@@ -20,6 +20,8 @@ from typing import Any
 
 from measure import server, versions
 
+import openai
+
 import stepfun_compat
 from stepfun_compat import Settings, stock
 
@@ -41,16 +43,10 @@ def raise_limit(wanted: int) -> int:
 
 def make(kind: str, backend: str, url: str) -> Any:
     given: dict[str, Any] = {"max_retries": 0, "timeout": 600}
-    if backend == "aiohttp":
-        from openai import DefaultAioHttpClient
-
-        given["http_client"] = DefaultAioHttpClient(timeout=600)
-    else:
-        import openai
-
-        http: Any = sys.modules.get("httpx2") or __import__("httpx")
-        limits = http.Limits(max_connections=None, max_keepalive_connections=100)
-        given["http_client"] = openai.DefaultAsyncHttpxClient(limits=limits, timeout=600)
+    http: Any = sys.modules.get("httpx2") or __import__("httpx")
+    limits = http.Limits(max_connections=None, max_keepalive_connections=100)  # the SDK's default is 1,000
+    cls = openai.DefaultAioHttpClient if backend == "aiohttp" else openai.DefaultAsyncHttpxClient
+    given["http_client"] = cls(limits=limits, timeout=600)
     if kind == "plain":
         return stock.AsyncOpenAI(api_key="k", base_url=url, **given)
     return stepfun_compat.AsyncOpenAI(settings=Settings(base_url=url, api_key="k"), **given)
@@ -62,7 +58,7 @@ async def run(
     client = make(kind, backend, f"http://127.0.0.1:{port}/v1")
     told = {"x-chunks": str(chunks), "x-pace": str(pace)}
     opened, done, counts = asyncio.Semaphore(200), [], []
-    everybody, at_once = asyncio.Event(), 0
+    everybody, at_once, peak = asyncio.Event(), 0, 0
 
     async def open_one() -> Any:
         async with opened:
@@ -71,15 +67,18 @@ async def run(
             )
 
     async def one() -> None:
-        nonlocal at_once
+        nonlocal at_once, peak
         stream = await open_one()
         seen = 0
         async for _ in stream:
             seen += 1
             if seen == 1:
                 at_once += 1
+                peak = max(peak, at_once)
                 if at_once == streams:
                     everybody.set()
+        at_once -= 1
+        everybody.set()  # the first to end: no more will be open at once
         counts.append(seen)
         done.append(time.monotonic())
 
@@ -97,9 +96,10 @@ async def run(
         "client": kind,
         "backend": backend,
         "streams": streams,
+        "open_at_once": peak,
         "chunks": sum(counts),
         "complete": len(set(counts)) == 1,
-        "kB_per_open_stream": open_memory / streams / 1024,
+        "kB_per_open_stream": open_memory / peak / 1024,
         "kB_per_stream_left": (resident() - before) / streams / 1024,
         "cpu_us_per_chunk": spent / sum(counts) * 1e6,
         "seconds": finished[-1],
@@ -122,8 +122,8 @@ async def one_of(client: Any) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--streams", type=int, default=10_000)
-    parser.add_argument("--chunks", type=int, default=20, help="chunks of each stream")
-    parser.add_argument("--pace", type=int, default=3000, help="milliseconds between two chunks of a stream")
+    parser.add_argument("--chunks", type=int, default=10, help="chunks of each stream")
+    parser.add_argument("--pace", type=int, default=10_000, help="milliseconds between two chunks of a stream")
     parser.add_argument("--seconds", type=float, default=300, help="after which it is given up")
     parser.add_argument("--client", choices=("ours", "plain"), default="ours")
     parser.add_argument("--backend", choices=("httpx", "aiohttp"), default="httpx", help="the SDK's HTTP backend")
