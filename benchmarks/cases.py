@@ -24,11 +24,13 @@ class Clients:
 
     def __post_init__(self) -> None:
         url = f"http://127.0.0.1:{self.port}/v1"
-        self.plain = stock.OpenAI(api_key="k", base_url=url)
-        self.ours = stepfun_compat.OpenAI(settings=Settings(base_url=url, api_key="k"))
-        self.over_chat = stepfun_compat.OpenAI(settings=Settings(base_url=url, api_key="k", responses_route="chat"))
-        self.plain_async = stock.AsyncOpenAI(api_key="k", base_url=url)
-        self.ours_async = stepfun_compat.AsyncOpenAI(settings=Settings(base_url=url, api_key="k"))
+        theirs: dict[str, Any] = {"api_key": "k", "base_url": url, "timeout": 300}
+        settings = Settings(base_url=url, api_key="k")
+        self.plain = stock.OpenAI(**theirs)
+        self.ours = stepfun_compat.OpenAI(settings=settings, timeout=300)
+        self.over_chat = stepfun_compat.OpenAI(settings=settings.replace(responses_route="chat"), timeout=300)
+        self.plain_async = stock.AsyncOpenAI(**theirs)
+        self.ours_async = stepfun_compat.AsyncOpenAI(settings=settings, timeout=300)
         self.loop = asyncio.new_event_loop()
 
 
@@ -198,9 +200,9 @@ def every_case(clients: Clients, rounds: int, quick: bool) -> Iterator[Callable[
     def case(name: str, plain: Work, ours: Work, times: int = rounds) -> Callable[[], Figure]:
         return lambda: compare(name, plain, ours, times)
 
-    for count, times in ((2, 30), (50, 6), (200, 3)):
+    for count, times in ((2, 50), (50, 20), (200, 10)):
         yield case(f"call with {count} messages", calls(c.plain, count, times), calls(c.ours, count, times))
-    for count, times in ((2, 30), (200, 3)):
+    for count, times in ((2, 50), (200, 10)):
         yield case(
             f"async call with {count} messages",
             async_calls(c.plain_async, c.loop, count, times),
@@ -226,7 +228,7 @@ def every_case(clients: Clients, rounds: int, quick: bool) -> Iterator[Callable[
     )
     yield case("Responses events", response_events(c.plain, chunks), response_events(c.ours, chunks))
     for count in (2, 200):
-        times = 20 if count == 2 else 3
+        times = 50 if count == 2 else 10
         plain = response_calls(c.plain, count, times)
         yield case(f"Responses call, native route, {count} items", plain, response_calls(c.ours, count, times))
         yield case(f"Responses call, chat route, {count} items", plain, response_calls(c.over_chat, count, times))

@@ -18,9 +18,8 @@ import sys
 import time
 from typing import Any
 
-from measure import server, versions
-
 import openai
+from measure import server, versions
 
 import stepfun_compat
 from stepfun_compat import Settings, stock
