@@ -31,6 +31,21 @@ _INERT_VALUES: Mapping[str, tuple[Any, ...]] = {
 }
 
 
+def carry_cache_key(given: Mapping[str, Any], x: Exchange, headers: Mapping[str, str]) -> None:
+    """The cache key as a header, hashed. That StepFun heeds any is unverified (api 6, 11.12)."""
+    per_call = given.get("prompt_cache_key")
+    key = per_call or x.settings.prompt_cache_key
+    name = x.settings.prompt_cache_header
+    if not isinstance(key, str) or not key:
+        return
+    if not name:
+        if per_call:
+            x.change("drop", "prompt_cache_key", "…", None, "no header is configured for it")
+    elif not any(given_name.lower() == name.lower() for given_name in headers):
+        x.headers[name] = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        x.change("reshape", "prompt_cache_key", "…", f"header {name}", "StepFun documents no cache key in the body")
+
+
 class ChatCompletions(PlainEndpoint):
     """Chat, plain and streamed."""
 
@@ -62,7 +77,8 @@ class ChatCompletions(PlainEndpoint):
         handled |= self._format(given, wire, x)
         handled |= self._audio(given, wire, x)
         handled |= self._stream(given, wire, x)
-        handled |= self._cache_key(given, x, request.headers)
+        carry_cache_key(given, x, request.headers)
+        handled.add("prompt_cache_key")
         handled |= self._parallel(given, x, tools)
         if sent_tools:
             wire["tools"] = sent_tools
@@ -184,21 +200,6 @@ class ChatCompletions(PlainEndpoint):
         if x.stream:
             wire["stream"] = True
         return {"stream", "stream_options"}
-
-    def _cache_key(self, given: Dict, x: Exchange, headers: Mapping[str, str]) -> set[str]:
-        """The cache key as a header, hashed. That StepFun heeds any is unverified (api 6, 11.12)."""
-        per_call = given.get("prompt_cache_key")
-        key = per_call or x.settings.prompt_cache_key
-        name = x.settings.prompt_cache_header
-        if not isinstance(key, str) or not key:
-            return {"prompt_cache_key"}
-        if not name:
-            if per_call:
-                x.change("drop", "prompt_cache_key", "…", None, "no header is configured for it")
-        elif not any(given_name.lower() == name.lower() for given_name in headers):
-            x.headers[name] = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-            x.change("reshape", "prompt_cache_key", "…", f"header {name}", "StepFun documents no cache key in the body")
-        return {"prompt_cache_key"}
 
     def _parallel(self, given: Dict, x: Exchange, tools: Tools) -> set[str]:
         parallel = given.get("parallel_tool_calls")

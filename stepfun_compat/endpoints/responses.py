@@ -11,6 +11,7 @@ from typing_extensions import override
 from ..exchange import Exchange, Json, Refusal
 from .base import PlainEndpoint, Reply, Request, Script, StreamTransform, replace
 from .chat_completions import ENDPOINT as CHAT
+from .chat_completions import carry_cache_key
 from .chat_response import transform_completion
 from .common import KEEP, Dict, given
 from .responses_input import input_items
@@ -70,6 +71,7 @@ class Responses(PlainEndpoint):
 
     def _native_request(self, request: Request, asked: Asked, x: Exchange) -> Request:
         asked.route = "native"
+        carry_cache_key(asked.fields, x, request.headers)
         x.change("route", "path", request.path, request.path, "StepFun serves the model here")
         return replace(request, json=native_fields(asked, x))
 

@@ -206,8 +206,11 @@ def _fitting(text: str, limits: Limits) -> str:
     return text
 
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))  # so that a character is a byte
+
+
 def _dump(record: Any) -> str:
-    return json.dumps(record, ensure_ascii=True, separators=(",", ":"))  # so that a character is a byte
+    return _ENCODER.encode(record)
 
 
 def _appended(text: str, field: str, value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from typing import Any
 
@@ -277,3 +278,17 @@ def test_reasoning_that_came_with_an_answer_goes_back_with_it():
     sent = chat(input=items)["messages"]
     assert [message.get("reasoning_content") for message in sent] == [None, "hm", None, "look", None]
     assert "reasoning_content" not in json.dumps(native(input=items))
+
+
+@pytest.mark.parametrize("route", ["native", "chat"])
+def test_the_cache_key_is_a_header_on_both_routes(route: str):
+    wire, x = out({"responses_route": route}, prompt_cache_key="k")
+    assert "prompt_cache_key" not in wire.json
+    assert x.headers == {"X-Session-Id": hashlib.sha256(b"k").hexdigest()[:32]}
+    _, x = out({"responses_route": route, "prompt_cache_key": "mine"})
+    assert x.headers == {"X-Session-Id": hashlib.sha256(b"mine").hexdigest()[:32]}
+    _, x = out({"responses_route": route, "prompt_cache_header": ""}, prompt_cache_key="k")
+    assert (x.headers, [change.kind for change in x.changes if change.parameter == "prompt_cache_key"]) == (
+        {},
+        ["drop"],
+    )
