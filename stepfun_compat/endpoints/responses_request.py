@@ -244,8 +244,6 @@ def chat_fields(asked: Asked, x: Exchange) -> Dict:
     reasoning = row_of(fields.get("reasoning"))
     if reasoning.get("effort") is not None:
         chat["reasoning_effort"] = reasoning["effort"]
-    if reasoning.get("summary") or reasoning.get("generate_summary"):
-        x.change("drop", "reasoning.summary", reasoning.get("summary"), None, "the reasoning itself is in the answer")
     if "max_output_tokens" in fields:
         chat["max_tokens"] = fields["max_output_tokens"]
     if "prompt_cache_key" in fields:
@@ -264,6 +262,13 @@ def told(fields: Mapping[str, Any], x: Exchange) -> None:
             x.change("drop", "include", name, None, "StepFun's answers hold no such part", loses=lost)
     if fields.get("background"):
         x.change("reshape", "background", True, None, "the answer is made while the call waits, and kept for later")
+    for name in ("metadata", "user", "safety_identifier"):
+        if fields.get(name):
+            x.change("drop", name, fields[name], None, "the answer repeats it; StepFun documents no such field")
+    reasoning = row_of(fields.get("reasoning"))
+    summary = reasoning.get("summary") or reasoning.get("generate_summary")
+    if summary:
+        x.change("drop", "reasoning.summary", summary, None, "the reasoning itself is in the answer")
     if fields.get("truncation") == "auto":
         x.change("drop", "truncation", "auto", None, "StepFun shortens no input: one that is too long is refused")
     if fields.get("max_tool_calls") is not None:

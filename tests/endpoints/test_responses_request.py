@@ -292,3 +292,25 @@ def test_the_cache_key_is_a_header_on_both_routes(route: str):
         {},
         ["drop"],
     )
+
+
+@pytest.mark.parametrize("route", ["native", "chat"])
+def test_everything_that_is_not_sent_is_told_and_loses_nothing(route: str):
+    asked = {
+        "metadata": {"a": "b"},
+        "user": "u",
+        "safety_identifier": "s",
+        "service_tier": "flex",
+        "truncation": "auto",
+        "max_tool_calls": 2,
+        "stream_options": {"include_obfuscation": False},
+        "background": True,
+        "reasoning": {"summary": "auto"},
+        "prompt_cache_key": "k",
+        "prompt_cache_retention": "24h",
+    }
+    wire, x = out({"responses_route": route}, **asked)
+    told = {change.parameter for change in x.changes} - {"path"}
+    assert told >= {*asked.keys() - {"reasoning"}, "reasoning.summary"}
+    assert not asked.keys() & wire.json.keys()
+    assert lost(x) == []
