@@ -1,0 +1,161 @@
+"""Whatever a caller sends to any endpoint: nothing of his is changed, and what is refused is refused in words."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+pytest.importorskip("hypothesis")
+from hypothesis import given, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+
+from stepfun_compat.catalog import default  # noqa: E402
+from stepfun_compat.endpoints import table  # noqa: E402
+from stepfun_compat.endpoints.base import Reply, Request  # noqa: E402
+from stepfun_compat.endpoints.chat_response import UnexpectedBody  # noqa: E402
+from stepfun_compat.endpoints.files import kind_of_content, page  # noqa: E402
+from stepfun_compat.exchange import Exchange, Refusal  # noqa: E402
+from stepfun_compat.settings import Settings  # noqa: E402
+
+PATHS = [
+    ("POST", "/completions"),
+    ("POST", "/responses/input_tokens"),
+    ("GET", "/models"),
+    ("GET", "/models/x"),
+    ("POST", "/files"),
+    ("GET", "/files"),
+    ("GET", "/files/x"),
+    ("DELETE", "/files/x"),
+    ("POST", "/uploads"),
+    ("POST", "/uploads/x/parts"),
+    ("POST", "/uploads/x/complete"),
+    ("POST", "/images/generations"),
+    ("POST", "/images/edits"),
+    ("POST", "/images/variations"),
+    ("POST", "/audio/speech"),
+    ("POST", "/audio/transcriptions"),
+    ("POST", "/audio/voices"),
+    ("POST", "/vector_stores"),
+    ("GET", "/vector_stores"),
+    ("GET", "/vector_stores/1"),
+    ("POST", "/vector_stores/1/files"),
+    ("GET", "/vector_stores/1/files"),
+    ("GET", "/vector_stores/1/files/x"),
+    ("POST", "/vector_stores/1/file_batches"),
+    ("GET", "/vector_stores/1/file_batches/x"),
+    ("GET", "/vector_stores/1/file_batches/x/files"),
+    ("POST", "/embeddings"),
+]
+WORDS = st.sampled_from(
+    [
+        "gpt-4o",
+        "tts-1",
+        "whisper-1",
+        "dall-e-3",
+        "gpt-image-1",
+        "alloy",
+        "auto",
+        "1024x1024",
+        "x",
+        "",
+        "url",
+        "sse",
+        "json",
+    ]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 2000) | st.floats(allow_nan=False) | WORDS | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "type", "file_id"]), inner),
+    max_leaves=5,
+)
+NAMES = st.sampled_from(
+    "model prompt input voice speed instructions response_format stream_format stream size n suffix echo best_of purpose "
+    "bytes filename mime_type part_ids md5 file_ids files file_id attributes name metadata expires_after image mask url "
+    "timestamp_granularities language include quality seed".split()
+)
+BODIES = st.dictionaries(NAMES, VALUES, max_size=6)
+CONTENTS = st.binary(max_size=40) | st.sampled_from([b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WAVE", b"%PDF", b"text"])
+FILES = st.lists(
+    st.tuples(
+        st.sampled_from(["file", "image", "image[]", "mask", "data"]),
+        CONTENTS | st.tuples(st.sampled_from(["a.wav", "a.pdf", "a.png", "a", ""]), CONTENTS),
+    ),
+    max_size=2,
+)
+ANSWERS = st.sampled_from(["", "<html>", b"", b"bytes", None, [], {}]) | st.fixed_dictionaries(
+    {},
+    optional={"id": VALUES, "data": VALUES, "status": VALUES, "error": VALUES, "file_counts": VALUES, "text": VALUES},
+)
+
+
+@pytest.mark.parametrize("place", PATHS, ids=lambda place: " ".join(place))
+@settings(max_examples=15)
+@given(
+    body=BODIES, files=FILES, answer=ANSWERS, query=st.dictionaries(st.sampled_from(["limit", "after", "order"]), WORDS)
+)
+def test_any_request_and_any_answer(
+    place: tuple[str, str], body: dict[str, Any], files: list[Any], answer: Any, query: dict[str, str]
+) -> None:
+    method, path = place
+    endpoint = table.find(method, path)
+    assert endpoint is not None
+    request = Request(method, path, query=query, json=body if method == "POST" else None, files=files or None)
+    before = copy.deepcopy(request)
+    x = Exchange(endpoint.name, Settings(on_unsupported="ignore"), default())
+    try:
+        script = endpoint.script(request, x)
+        if script is None:
+            endpoint.transform_request(request, x)
+            endpoint.transform_response(copy.deepcopy(answer), x)
+        else:
+            next(script)
+            for _ in range(5):  # a script that waits for a file would go on for minutes
+                script.send(Reply(copy.deepcopy(answer)))
+    except (Refusal, UnexpectedBody) as said:
+        assert str(said)
+    except StopIteration:
+        pass
+    assert request == before
+
+
+@given(CONTENTS)
+def test_any_content_has_a_kind_or_none(content: bytes) -> None:
+    assert kind_of_content(content) in (
+        None,
+        "pdf",
+        "png",
+        "txt",
+        "html",
+        "xml",
+        "wav",
+        "mp3",
+        "ogg",
+        "flac",
+        "mp4",
+        "webm",
+        "gif",
+        "jpg",
+        "webp",
+    )
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=12, unique=True),
+    st.integers(1, 5),
+    st.booleans(),
+)
+def test_pages_hold_each_row_once(times: list[tuple[int, int]], limit: int, ascending: bool) -> None:
+    rows = [{"id": f"file-{i}-{j}", "created_at": i} for i, j in times]
+    query: dict[str, Any] = {"limit": limit, "order": "asc" if ascending else "desc"}
+    seen: list[str] = []
+    while True:
+        cut = page(rows, query, 100)
+        seen += [row["id"] for row in cut["data"]]
+        if not cut["has_more"]:
+            break
+        query["after"] = cut["last_id"]
+    assert sorted(seen) == sorted(row["id"] for row in rows)
+    created = [next(row["created_at"] for row in rows if row["id"] == id) for id in seen]
+    assert created == sorted(created, reverse=not ascending)
