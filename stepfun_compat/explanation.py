@@ -6,7 +6,9 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, cast
+from urllib.parse import quote
 
 from typing_extensions import override
 
@@ -25,9 +27,21 @@ ENDPOINTS: Final[Mapping[str, tuple[str, str]]] = {
     "embeddings": ("POST", "/embeddings"),
     "moderations": ("POST", "/moderations"),
     "images.generate": ("POST", "/images/generations"),
+    "images.edit": ("POST", "/images/edits"),
+    "images.create_variation": ("POST", "/images/variations"),
     "audio.speech": ("POST", "/audio/speech"),
+    "audio.transcriptions": ("POST", "/audio/transcriptions"),
+    "audio.translations": ("POST", "/audio/translations"),
+    "files": ("POST", "/files"),
+    "files.list": ("GET", "/files"),
+    "vector_stores": ("POST", "/vector_stores"),
+    "responses.input_tokens": ("POST", "/responses/input_tokens"),
     "models.list": ("GET", "/models"),
+    "models.retrieve": ("GET", "/models/{model}"),
 }
+_VERBS: Final = (".create", ".parse", ".stream", ".count")
+_FILES: Final = ("file", "image", "mask", "data")
+_LONG: Final = 4096  # characters after which a text is cut where it is printed: a recording is megabytes
 
 
 @dataclass(frozen=True)
@@ -53,11 +67,13 @@ class Explanation:
         if self.refusal is not None:
             lines += ["", f"refused: {self.refusal}"]
         else:
-            lines += ["", json.dumps(self.body, ensure_ascii=False, indent=2, default=str)]
+            lines += ["", json.dumps(_shortened(self.body), ensure_ascii=False, indent=2, default=str)]
         if self.requests != 1:
             lines += ["", f"requests: {self.requests}"]
         lines.append("")
-        lines += [f"- {change}" for change in self.changes] or ["- nothing is changed"]
+        lines += [f"- {change}" for change in self.changes]
+        if not self.changes and self.refusal is None:
+            lines.append("- nothing is changed")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,6 +88,22 @@ class Explanation:
             "refusal": self.refusal,
             "requests": self.requests,
         }
+
+
+def _shortened(value: Json) -> Json:
+    if isinstance(value, str):
+        return value if len(value) <= _LONG else f"{value[:60]}… ({len(value):,} characters)"
+    if isinstance(value, Mapping):
+        return {key: _shortened(inner) for key, inner in cast("Mapping[str, Any]", value).items()}
+    return [_shortened(inner) for inner in cast("list[Any]", value)] if isinstance(value, list) else value
+
+
+def _upload(value: Any) -> Any:
+    """A file as the SDK hands it over: a path is read."""
+    if isinstance(value, os.PathLike):
+        path = Path(cast("os.PathLike[str]", value))
+        return (path.name, path.read_bytes())
+    return value
 
 
 def plain(value: Any) -> Json:
@@ -128,7 +160,8 @@ def explain_call(
     Raises:
         ValueError: the endpoint is not known.
     """
-    place = ENDPOINTS.get(endpoint.removesuffix(".create").removesuffix(".parse").removesuffix(".stream"))
+    name = endpoint if endpoint in ENDPOINTS else endpoint.rpartition(".")[0] if endpoint.endswith(_VERBS) else ""
+    place = ENDPOINTS.get(name)
     if place is None and " /" in endpoint:
         method, _, path = endpoint.partition(" ")
         place = (method.upper(), path)
@@ -137,16 +170,22 @@ def explain_call(
             f"endpoint={endpoint!r} is not known: it takes one of {', '.join(ENDPOINTS)}, or 'POST /path'."
         )
     method, path = place
-    body: dict[str, Any] = plain(dict(kwargs))
+    given = dict(kwargs)
+    files = [(name, _upload(given.pop(name))) for name in _FILES if method == "POST" and given.get(name) is not None]
+    body: dict[str, Any] = plain(given)
+    if "{model}" in path:
+        path = path.replace("{model}", quote(str(body.pop("model", "")), safe=""))
     extra_headers: dict[str, Any] = body.pop("extra_headers", None) or {}
     query: dict[str, Any] = body.pop("extra_query", None) or {}
     extra_body: dict[str, Any] = body.pop("extra_body", None) or {}
     body = {**body, **extra_body}
     body.pop("timeout", None)
+    if method == "GET":
+        query, body = {**body, **query}, {}
     url = base_url or resolve_target(None, settings, explicit_settings=True, api_key=None).base_url
     found = table.find(method, path)
     x = Exchange(endpoint, settings, catalog_for(settings), notes={"explained": True, "deployment": deployment})
-    request = Request(method, path, query, extra_headers, body or None)
+    request = Request(method, path, query, extra_headers, body or None, files or None)
     refusal: str | None = None
     requests = 1
     if found is not None:

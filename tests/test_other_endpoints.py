@@ -350,3 +350,34 @@ def test_a_page_or_an_error_in_place_of_sound_is_no_sound(call: Any, service: St
             lambda c: c.audio.speech.create(model="tts-1", voice="nova", input="x", extra_body={"return_url": True})
         )
         assert json.loads(answer.content) == {"url": "https://x.example/a.mp3"}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "arguments", "sent", "requests"),
+    [
+        ("images.edit", {"image": ("a.png", b"\x89PNG"), "prompt": "x", "n": 2}, "POST /images/edits", 2),
+        ("images.create_variation", {"image": b"\x89PNG...."}, "POST /images/image2image", 1),
+        ("audio.transcriptions.create", {"model": "whisper-1", "file": ("a.wav", wav(9))}, "POST /audio/asr/sse", 1),
+        ("files.create", {"purpose": "assistants", "file": ("a.txt", b"x")}, "POST /files", 1),
+        ("files.list", {"limit": 1}, "GET /files", 1),
+        ("vector_stores.create", {"name": "a b"}, "POST /vector_stores", 1),
+        ("responses.input_tokens.count", {"model": "gpt-4o", "input": "x"}, "POST /token/count", 1),
+        ("models.retrieve", {"model": "gpt-4o"}, "GET /models/step-3.7-flash", 1),
+        ("audio.translations.create", {"model": "whisper-1", "file": b"x"}, "POST /audio/translations", 0),
+    ],
+)
+def test_what_becomes_of_a_call_is_explained(endpoint: str, arguments: Any, sent: str, requests: int) -> None:
+    told = stepfun_compat.explain(endpoint, **arguments)
+    assert f"{told.method} {told.url.removeprefix('https://api.stepfun.ai/v1')}" == sent
+    assert told.requests == requests
+    assert (told.refusal is None) == (requests > 0)
+    assert "nothing is changed" not in str(told) or told.refusal is None
+
+
+def test_a_recording_is_named_by_its_length_and_read_from_its_path(tmp_path: Any) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav(9000))
+    told = stepfun_compat.explain("audio.transcriptions", model="whisper-1", file=path)
+    assert told.body["audio"]["data"] == base64.b64encode(wav(9000)).decode()
+    assert "characters)" in str(told)
+    assert len(str(told)) < 2000
