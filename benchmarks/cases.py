@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from measure import Figure, Work, compare, figure, in_child
+from measure import Figure, Work, compare, cpu, figure, in_child
 
 import stepfun_compat
 from stepfun_compat import Settings, stock
@@ -192,6 +192,12 @@ def stream_memory(port: int, count: int, rounds: int) -> Figure:
 # ---------------------------------------------------------------- all of it
 
 
+def fitting(once: Work) -> int:
+    """How many calls make a round of about a fifth of a second."""
+    once()
+    return max(min(round(0.2 / cpu(once)), 60), 2)
+
+
 def every_case(clients: Clients, rounds: int, quick: bool) -> Iterator[Callable[[], Figure]]:
     """The comparisons, each as something to call, so that one can be told before it runs."""
     c, chunks = clients, 400 if quick else 1000
@@ -200,9 +206,11 @@ def every_case(clients: Clients, rounds: int, quick: bool) -> Iterator[Callable[
     def case(name: str, plain: Work, ours: Work, times: int = rounds) -> Callable[[], Figure]:
         return lambda: compare(name, plain, ours, times)
 
-    for count, times in ((2, 50), (50, 20), (200, 10)):
+    for count in (2, 50, 200):
+        times = fitting(calls(c.plain, count, 1))
         yield case(f"call with {count} messages", calls(c.plain, count, times), calls(c.ours, count, times))
-    for count, times in ((2, 50), (200, 10)):
+    for count in (2, 200):
+        times = fitting(calls(c.plain, count, 1))
         yield case(
             f"async call with {count} messages",
             async_calls(c.plain_async, c.loop, count, times),
@@ -228,7 +236,7 @@ def every_case(clients: Clients, rounds: int, quick: bool) -> Iterator[Callable[
     )
     yield case("Responses events", response_events(c.plain, chunks), response_events(c.ours, chunks))
     for count in (2, 200):
-        times = 50 if count == 2 else 10
+        times = fitting(response_calls(c.plain, count, 1))
         plain = response_calls(c.plain, count, times)
         yield case(f"Responses call, native route, {count} items", plain, response_calls(c.ours, count, times))
         yield case(f"Responses call, chat route, {count} items", plain, response_calls(c.over_chat, count, times))
