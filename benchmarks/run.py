@@ -64,8 +64,7 @@ def tell(row: Figure) -> None:
     print(f"{row.name}: {row.speed_up:.2f} (control {row.control:.2f})", file=sys.stderr, flush=True)
 
 
-def measure(quick: bool, with_peers: bool, with_stores: bool) -> dict[str, Any]:
-    rounds = 5 if quick else 15
+def measure(quick: bool, rounds: int, with_peers: bool, with_stores: bool) -> dict[str, Any]:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     told: dict[str, Any] = {"versions": {**versions(), "rounds": rounds}}
@@ -89,12 +88,13 @@ def measure(quick: bool, with_peers: bool, with_stores: bool) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, shorter streams and conversations")
+    parser.add_argument("--rounds", type=int, help="interleaved rounds of each figure: 15, or 5 with --quick")
     parser.add_argument("--peers", action="store_true", help="also the other layers that are installed")
     parser.add_argument("--no-stores", action="store_true", help="leave out the stores of conversations")
     for kind in ("json", "markdown", "svg"):
         parser.add_argument(f"--{kind}", type=Path, metavar="FILE")
     options = parser.parse_args()
-    told = measure(options.quick, options.peers, not options.no_stores)
+    told = measure(options.quick, options.rounds or (5 if options.quick else 15), options.peers, not options.no_stores)
     if options.json:
         options.json.write_text(json.dumps(told, indent=2) + "\n")
     if options.markdown:
