@@ -84,11 +84,12 @@ class Gate:
         url = str(request.url)
         trusted = self.trusts(url)
         if trusted or host_kind(url) == "stepfun":
-            names = [name.lower() for name, _ in request.headers.raw]
+            raw: list[tuple[bytes, bytes]] = request.headers.raw
+            names = [name.lower() for name, _ in raw]
             for name in self.foreign(url):
                 if name.encode() in names:
                     del request.headers[name]
-            if self.only is not None or names.count(b"authorization") > 1 or self._suspicious(request):
+            if self.only is not None or names.count(b"authorization") > 1 or _suspicious(raw, request.url):
                 self._answer_for(request)
             if b"api-version" in request.url.query:
                 request.url = request.url.copy_remove_param("api-version")  # Azure's
@@ -96,22 +97,19 @@ class Gate:
             keys = [str(key) for key in own if key]
             _take_out(request, lambda text: within(keys, text), "the StepFun key")
 
-    def _suspicious(self, request: Any) -> bool:
-        """A quick no for nearly every request: nothing in it can be OpenAI's key."""
-        texts = [text for _, text in request.headers.raw]
-        texts += (request.url.query, request.url.userinfo)
-        whole = b"\n".join(texts)
-        known = os.environ.get("OPENAI_API_KEY", "").strip()
-        return _SUSPICIOUS.search(whole) is not None or (
-            bool(known) and known.encode("utf-8", "surrogateescape") in whole
-        )
-
     def _answer_for(self, request: Any) -> None:
         values: list[str] = request.headers.get_list(_AUTHORIZATION)
         safe = [self.authorization(value) for value in values]
         if safe != values or len(set(safe)) < len(safe):
             request.headers[_AUTHORIZATION] = safe[-1]
         _take_out(request, self.is_openais, "OpenAI's key")
+
+
+def _suspicious(headers: list[tuple[bytes, bytes]], url: Any) -> bool:
+    """A quick no for nearly every request: nothing in it can be OpenAI's key."""
+    whole = b"\n".join([*(text for _, text in headers), url.query, url.userinfo])
+    known = os.environ.get("OPENAI_API_KEY", "").strip()
+    return _SUSPICIOUS.search(whole) is not None or (bool(known) and known.encode("utf-8", "surrogateescape") in whole)
 
 
 def within(keys: Iterable[str], text: object) -> bool:
