@@ -88,12 +88,19 @@ def left_open_table() -> str:
     return "\n".join(f"- {text[0].upper()}{text[1:]}." for _, text in probing.LEFT_OPEN)
 
 
+def fallback_table() -> str:
+    from stepfun_compat.catalog.absent import FALLBACK_NAMES
+
+    return ", ".join(f"`{name}`" for name in FALLBACK_NAMES)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings_table,
     "models": models_table,
     "aliases": aliases_table,
     "parameters": parameters_table,
     "endpoints": endpoints_table,
+    "fallback": fallback_table,
     "probes": probes_table,
     "left_open": left_open_table,
 }
