@@ -273,3 +273,47 @@ async def test_a_real_connection_has_stepfuns_path_model_and_key(
     assert {headers["authorization"] for _, headers in seen} == {"Bearer the-stepfun-key"}
     assert len(seen) >= 3
     assert theirs not in str(seen)
+
+
+def at_the_emulator(cls: Any, emulator: Any) -> Any:
+    settings = Settings(base_url=emulator.base_url, api_key=emulator.api_key)
+    return cls(settings=settings, websocket_base_url=emulator.base_url.replace("http", "ws", 1))
+
+
+ITEM: Any = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Say tea."}]}
+
+
+@pytest.mark.filterwarnings("ignore:connect.. must be used:DeprecationWarning")  # openai's own use of websockets
+def test_a_conversation_over_the_socket(stepfun_emulator: Any) -> None:
+    """StepFun's key and model go out, the beta's events come in (api 8.6)."""
+    with at_the_emulator(OpenAI, stepfun_emulator) as client, realtime(client).connect(model="gpt-realtime") as socket:
+        assert socket.recv().type == "session.created"
+        socket.conversation.item.create(item=ITEM)
+        socket.response.create()
+        kinds: list[str] = []
+        for event in socket:
+            kinds.append(event.type)
+            if event.type in ("response.done", "error"):
+                break
+    assert kinds[-1] == "response.done"
+    assert "response.audio_transcript.delta" in kinds
+    sent = stepfun_emulator.requests.last
+    assert sent.headers["authorization"] == f"Bearer {stepfun_emulator.api_key}"
+    assert sent.query["model"] == "stepaudio-2.5-realtime"
+
+
+@pytest.mark.anyio
+async def test_a_conversation_over_the_socket_of_the_async_client(stepfun_emulator: Any) -> None:
+    async with at_the_emulator(AsyncOpenAI, stepfun_emulator) as client:
+        for resource in (client.beta.realtime, realtime(client)):
+            async with resource.connect(model="step-audio-2") as socket:
+                assert (await socket.recv()).type == "session.created"
+                await socket.conversation.item.create(item=ITEM)
+                await socket.response.create()
+                async for event in socket:
+                    if event.type in ("response.done", "error"):
+                        break
+                assert event.type == "response.done"
+            sent = stepfun_emulator.requests.last
+            assert sent.headers["authorization"] == f"Bearer {stepfun_emulator.api_key}"
+            assert sent.query["model"] == "step-audio-2"
