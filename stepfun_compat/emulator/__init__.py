@@ -14,8 +14,8 @@ rest of this package: were both to read one table, both could be wrong together.
 
 What it answers
 ---------------
-Answers are a function of the request: the same request gets the same answer, under a new id. Chat and Responses decide
-by the same rules, the first that fits:
+Answers are a function of the request: the same request gets the same answer, under a new id. Chat, Responses and
+Messages decide by the same rules, the first that fits:
 
 1. A scripted reply, if one is queued.
 2. Function calls, when functions are given and the question (the last user message) asks for them:

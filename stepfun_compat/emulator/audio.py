@@ -68,6 +68,7 @@ def _model(call: Call, value: object, kind: str) -> Model:
 
 
 def speak(call: Call) -> Answer:
+    """Sound, whole or as events. `return_url` is taken and not heeded: no answer to it is on record."""
     body = call.object()
     model = _model(call, body.get("model"), "tts")
     if call.config.strict:
