@@ -285,6 +285,11 @@ class StepfunMixin:
 
     with_options = copy
 
+    def _stepfun_is_fast(self) -> bool:
+        """Whether resources may be shortened: not those of a client whose constructor a test has replaced."""
+        state: _ClientState | None = vars(self).get("_stepfun")
+        return state is not None and state.settings.fast_path
+
     if not TYPE_CHECKING and isinstance(getattr(openai.OpenAI, "realtime", None), cached_property):
 
         @cached_property
@@ -300,7 +305,7 @@ class StepfunMixin:
         def chat(self) -> Any:
             """openai's, whose plain messages skip the SDK's transform."""
             chat = cast("Any", super()).chat
-            return fast_messages.shorten_chat(chat) if self._stepfun.settings.fast_path else chat
+            return fast_messages.shorten_chat(chat) if self._stepfun_is_fast() else chat
 
     if not TYPE_CHECKING and isinstance(getattr(openai.OpenAI, "responses", None), cached_property):
 
@@ -308,7 +313,7 @@ class StepfunMixin:
         def responses(self) -> Any:
             """openai's, without the socket StepFun does not offer; plain input skips the SDK's transform."""
             responses = refuse(cast("Any", super()).responses, self, "responses")
-            return fast_messages.shorten_responses(responses) if self._stepfun.settings.fast_path else responses
+            return fast_messages.shorten_responses(responses) if self._stepfun_is_fast() else responses
 
     if not TYPE_CHECKING and isinstance(getattr(openai.OpenAI, "live", None), cached_property):
 
@@ -325,7 +330,7 @@ class StepfunMixin:
         @cached_property
         def beta(self) -> Any:
             """openai's, with the key gate before its connections."""
-            return guard_beta(cast("Any", super()).beta, self._stepfun.settings.fast_path)
+            return guard_beta(cast("Any", super()).beta, self._stepfun_is_fast())
 
     # ------------------------------------------------------------ what we add
 

@@ -328,6 +328,24 @@ def test_a_program_that_changes_the_constructor(monkeypatch: pytest.MonkeyPatch)
     assert wire.body["model"] == "step-3.7-flash"
 
 
+def test_a_test_that_replaces_the_constructor() -> None:
+    class Fake(stock.OpenAI):
+        def __init__(self) -> None:
+            pass
+
+    class Ours(stepfun_compat.OpenAI):
+        def __init__(self) -> None:
+            pass
+
+    names = [name for name in ("chat", "responses", "beta", "models", "audio", "realtime") if hasattr(Fake(), name)]
+    assert all(type(getattr(Ours(), name)).__name__ == type(getattr(Fake(), name)).__name__ for name in names)
+    stepfun_compat.patch()
+    with mock.patch.object(openai.OpenAI, "__init__", return_value=None):
+        client = openai.OpenAI(api_key="k")
+        client.chat = mock.Mock()
+        assert asked(client) is client.chat.completions.create.return_value
+
+
 def test_annotations_validated_by_pydantic() -> None:
     class Before(pydantic.BaseModel):
         model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
