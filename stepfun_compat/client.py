@@ -180,9 +180,9 @@ class StepfunMixin:
                 if base_url is None or not settings.api_key or "api_key" not in str(error):
                     raise
                 raise errors.KeyRefusedError(
-                    f"base_url={settings_module.without_secrets(str(base_url))!r} is another vendor's host, which never "
-                    "gets the StepFun key: pass that vendor's api_key. If it is a gateway to StepFun, set "
-                    "STEPFUN_BASE_URL or pass settings=Settings()."
+                    f"{error} ({settings_module.without_secrets(str(base_url))!r} is another vendor's host, which never "
+                    "gets the StepFun key. If it is a gateway to StepFun, set STEPFUN_BASE_URL or pass "
+                    "settings=Settings().)"
                 ) from error
             return
         kwargs = dict(kwargs)

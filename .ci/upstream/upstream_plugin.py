@@ -1,0 +1,55 @@
+"""A pytest plugin for openai-python's own suite: puts our classes in the place of openai's, and keeps the outcomes.
+
+The way is named in UPSTREAM_WAY:
+
+    stock     nothing is replaced: what this machine makes of the suite
+    patched   `stepfun_compat.patch()` before anything is collected; a base URL of somebody else's is a stock client
+    stepfun   the same, and the suite's mock server is StepFun's by STEPFUN_BASE_URL, so that everything is translated
+
+Outcomes go to the file UPSTREAM_OUTCOMES as JSON: test -> [outcome, last line of the failure].
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+WAY = os.environ.get("UPSTREAM_WAY", "stock")
+MOCK = "http://127.0.0.1:4010/v1"
+
+if WAY != "stock":
+    import stepfun_compat
+
+    os.environ["STEPFUN_API_KEY"] = "stepfun-key-of-this-suite"
+    if WAY == "stepfun":
+        os.environ["STEPFUN_BASE_URL"] = os.environ["TEST_API_BASE_URL"] = MOCK
+    stepfun_compat.patch()
+
+_outcomes: dict[str, list[str]] = {}
+
+
+def pytest_configure(config: Any) -> None:
+    if WAY != "stock":  # a lossy parameter warns, which is ours to test; here warnings are errors
+        config.addinivalue_line("filterwarnings", "ignore::stepfun_compat.StepfunCompatWarning")
+
+
+def pytest_runtest_logreport(report: Any) -> None:
+    known = _outcomes.get(report.nodeid)
+    if (report.when == "call" or report.outcome != "passed") and (known is None or known[0] == "passed"):
+        text = str(report.longrepr or "").strip().splitlines() if report.failed else []
+        told = next((line for line in text if line.startswith("E ")), text[-1] if text else "")
+        _outcomes[report.nodeid] = [report.outcome, told.removeprefix("E ").strip()[:300]]
+
+
+def pytest_collectreport(report: Any) -> None:
+    if report.failed:
+        text = str(report.longrepr).strip().splitlines()
+        _outcomes[report.nodeid] = ["failed", (text[-1] if text else "")[:300]]
+
+
+def pytest_sessionfinish(session: Any) -> None:
+    path = os.environ.get("UPSTREAM_OUTCOMES")
+    if path and not hasattr(session.config, "workerinput"):
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(_outcomes, file, indent=0, sort_keys=True)
