@@ -122,6 +122,28 @@ def test_readme_tables_are_those_of_the_catalog() -> None:
     assert text == rendered(text), "run: python -m tests.readme_tables"
 
 
+def test_the_frameworks_of_the_guide_are_those_on_record() -> None:
+    from tests.frameworks.rows import FRAMEWORKS
+    from tests.frameworks.table import recorded, rendered
+
+    text = (ROOT / "migration_guide.md").read_text(encoding="utf-8")
+    assert text == rendered(text), "run: .ci/frameworks --record"
+    assert set(recorded()) == {framework.name for framework in FRAMEWORKS}
+
+
+def test_every_framework_has_its_programs() -> None:
+    from tests.frameworks.rows import FRAMEWORKS
+
+    programs = ROOT / "tests" / "frameworks" / "programs"
+    wanted = {f"{framework.program}_program.py" for framework in FRAMEWORKS}
+    wanted |= {f"{framework.program}_handed.py" for framework in FRAMEWORKS if framework.handed is not None}
+    assert {path.name for path in programs.glob("*.py")} == wanted
+    for name in wanted:
+        text = (programs / name).read_text(encoding="utf-8")
+        ours = re.findall(r"^.*stepfun_compat.*$", text, re.MULTILINE)
+        assert len(ours) == name.endswith("_handed.py"), "no word of us but the one import"
+
+
 def test_the_project_speaks_of_itself_alone() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import hashlib
-import json
 import os
 import re
 import subprocess
@@ -27,34 +26,20 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stepfun_compat.emulator import EmulatorConfig, EmulatorServer
 
 from .rows import CONSTRAINTS, FRAMEWORKS, QUIET, Framework
 from .surroundings import EMBEDDING_KEY, ClosedProxy, Embeddings
+from .table import Outcome, record, table
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
-PROGRAMS = HERE / "programs"
-RESULTS = HERE / "results.json"
-SECONDS = 240
+ROOT = Path(__file__).parents[2]
+PROGRAMS = Path(__file__).parent / "programs"
+SECONDS = 600
 OPENAI_KEY = "sk-proj-frameworks-not-a-real-key"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one framework did."""
-
-    name: str
-    version: str
-    openai: str
-    handed: str
-    run: str
-    date: str
 
 
 # ---------------------------------------------------------------------------------------------------- environments
@@ -248,38 +233,6 @@ def outcome(framework: Framework, envs: Path, emulator: EmulatorConfig, verbose:
     )
 
 
-# ---------------------------------------------------------------------------------------------------------- table
-
-
-def recorded() -> dict[str, Outcome]:
-    """The outcomes on record, by framework."""
-    rows = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
-    return {row["name"]: Outcome(**row) for row in rows}
-
-
-def table(outcomes: Mapping[str, Outcome]) -> str:
-    """The table of the docs, in the order of the rows."""
-    lines = [
-        "| framework | version | openai | client handed to it | under `run` | date |",
-        "|---|---|---|---|---|---|",
-    ]
-    for framework in FRAMEWORKS:
-        found = outcomes.get(framework.name)
-        if found is not None:
-            handed = found.handed + (f": {framework.handed}" if framework.handed else "")
-            lines.append(
-                f"| `{found.name}` | {found.version} | {found.openai} | {handed} | {found.run} | {found.date} |"
-            )
-    return "\n".join(lines) + "\n"
-
-
-def record(outcomes: Sequence[Outcome]) -> None:
-    """Put outcomes on record, beside those of frameworks that were not run."""
-    known = {**recorded(), **{item.name: item for item in outcomes}}
-    rows = [asdict(known[framework.name]) for framework in FRAMEWORKS if framework.name in known]
-    RESULTS.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Run real frameworks against the emulated StepFun.")
     parser.add_argument("names", nargs="*", help="distributions; all if none is named")
@@ -307,18 +260,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = dict(part.split("=", 1) for part in options.emulator.split(",") if part)
     emulator = EmulatorConfig(strict=True, **EmulatorConfig.changes(settings))
 
+    writing = threading.Lock()
+
     def attempt(framework: Framework) -> tuple[Outcome | None, list[str]]:
         try:
-            return outcome(framework, options.envs, emulator, options.verbose)
+            done, failures = outcome(framework, options.envs, emulator, options.verbose)
         except (RuntimeError, subprocess.CalledProcessError) as error:
             return None, [f"{framework.name}: {error}"]
+        if options.record:
+            with writing:
+                record([done])
+        return done, failures
 
     with ThreadPoolExecutor(options.jobs) as pool:
         done = list(pool.map(attempt, chosen))
     failures = [line for _, lines in done for line in lines]
     outcomes = [item for item, _ in done if item is not None]
-    if options.record:
-        record(outcomes)
     print(table({item.name: item for item in outcomes}))
     for line in failures:
         print(f"FAILED: {line}", file=sys.stderr)
