@@ -18,6 +18,7 @@ import openai
 
 from ..client import AsyncOpenAI, OpenAI
 from ..errors import KeyRefusedError, SettingsError
+from ..settings import PLACEHOLDER_KEY, without_secrets
 from . import error
 from ._config import config
 from ._transports import AioSessionTransport, SessionTransport
@@ -75,6 +76,11 @@ def client_for(
         raise error.InvalidRequestError(str(problem), None) from problem
     except (KeyRefusedError, openai.OpenAIError) as problem:
         raise error.AuthenticationError(str(problem)) from problem
+    if api_key == PLACEHOLDER_KEY and not client.stepfun.active:
+        raise error.AuthenticationError(
+            f"No API key for {without_secrets(str(api_base))}, which is another vendor's and never gets the StepFun key: set openai.api_key to "
+            "that vendor's. If it is a gateway to StepFun, set STEPFUN_BASE_URL."
+        )
     with _lock:
         _shared.setdefault(identity, client._stepfun.shared)
         _clients[key] = (client, settings)  # what an id in the key stands for must live as long as the key
