@@ -759,7 +759,7 @@ class StepfunMixin:
             return response
         from .raw_stream import translated
 
-        return translated(self, response, self._stepfun_family())
+        return translated(self, response, self._stepfun_family(), later=isinstance(self, openai.AsyncOpenAI))
 
     def _stepfun_stream_class(self, call: Call, stream_cls: Any, cast_to: Any, ours: Any, stock: Any) -> Any:
         """Our stream class in place of openai's; a caller's own subclass stays what it is."""

@@ -37,11 +37,12 @@ def _told(row: Any) -> bytes:
     return f"event: {row['type']}\ndata: {json.dumps(row)}\n\n".encode()
 
 
-def translated(client: Any, response: Any, family: Any) -> Any:
-    """The same response with OpenAI's events as its body. `family` is the HTTP library the response is of."""
+def translated(client: Any, response: Any, family: Any, *, later: bool) -> Any:
+    """The same response with OpenAI's events as its body. `family` is the HTTP library the response is of; `later` says
+    that it is read asynchronously."""
     reader = _Rows(SimpleNamespace(response=response, _client=client, _cast_to=object))
     reader.call.x.notes["told"] = True  # who parses what is made here finds OpenAI's events already
-    body = _bodies(family)[hasattr(response.stream, "__aiter__")](reader)
+    body = _bodies(family)[later](reader)
     headers = [(k, v) for k, v in response.headers.multi_items() if k.lower() not in _OF_THE_OLD_BODY]
     made = type(response)(
         response.status_code,
