@@ -68,7 +68,7 @@ OUTCOMES: Final = (
         ("beta.responses.input_tokens.count", "as responses.input_tokens.count"),
         (
             "files.create",
-            "documents up to 64 MB, media up to 128 MB; no purposes batch, fine-tune, evals; no expires_after",
+            "documents up to 64 MB, media up to 128 MB, 1,000 files in all; no purposes batch, fine-tune, evals; no expires_after",
         ),
         ("files.content", "the extracted text of a document, not its bytes"),
         ("files.retrieve_content", "the extracted text of a document, not its bytes"),

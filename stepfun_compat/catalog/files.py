@@ -57,8 +57,5 @@ REFUSED_PURPOSES: Final = MappingProxyType(
     }
 )
 
-MAX_FILES: Final = 1000
-"""Files a user may keep."""
-
 # StepFun's status -> OpenAI's: `processed` means "still parsing" at StepFun, `success` means ready (api 8.1)
 STATUS: Final = MappingProxyType({"processed": "uploaded", "success": "processed", "failed": "error"})

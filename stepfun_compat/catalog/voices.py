@@ -54,8 +54,6 @@ OPENAI_VOICES: Final = MappingProxyType({row.name: row for row in VOICE_ALIASES}
 
 INPUT_LIMIT: Final = 1000
 """Characters of text in one speech request."""
-OPENAI_INPUT_LIMIT: Final = 4096
-"""Characters OpenAI takes in one request; longer texts are split here as well."""
 INSTRUCTION_LIMIT: Final = 200
 INSTRUCTION_MODELS: Final = frozenset({"stepaudio-2.5-tts"})
 """The models that take `instruction`; the others answer with an error."""
@@ -64,8 +62,6 @@ PARENTHESES_ARE_INSTRUCTIONS: Final = frozenset({"stepaudio-2.5-tts"})
 SPEED: Final = (0.5, 2.0)
 FORMATS: Final = ("mp3", "wav", "flac", "opus", "pcm")
 DEFAULT_FORMAT: Final = "mp3"
-PCM_RATE: Final = 24_000
-"""Samples a second of `pcm` and of the other formats unless `sample_rate` says otherwise: 16 bit, one channel."""
 
 ASR_FORMATS: Final = ("wav", "mp3", "ogg", "pcm")
 """What the recommended recognition route takes (api 8.5)."""

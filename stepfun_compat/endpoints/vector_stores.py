@@ -27,6 +27,7 @@ from .common import Dict, as_dict, as_list, drop_by_table, given, segment, wait
 from .files import page
 
 _BATCH: Final = "vsfb_"
+_DESCRIPTION: Final = 255  # characters (api 8.2)
 _PAGE: Final = 100
 _OPENAI_PAGE: Final = 20
 _PARSING: Final = "processed"  # StepFun's word for "still parsing" (api 8.1)
@@ -185,7 +186,9 @@ def _entry(file: Mapping[str, Any], x: Exchange) -> Dict:
     attributes = as_dict(file.get("attributes")) or {}
     described = file.get("description", attributes.get("description"))
     if described is not None:
-        wire["description"] = str(described)[:255]  # StepFun's limit (api 8.2)
+        wire["description"] = text = str(described)[:_DESCRIPTION]
+        if text != str(described):
+            x.change("clamp", "description", described, text, f"StepFun takes {_DESCRIPTION} characters", loses=True)
     lost = {key: value for key, value in attributes.items() if key != "description"}
     if lost:
         x.change("drop", "attributes", lost, None, "StepFun keeps a description and no attributes", loses=True)

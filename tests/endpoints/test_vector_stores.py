@@ -149,7 +149,7 @@ def test_a_file_is_added_in_stepfuns_shape_and_answered_in_openais():
         "in_progress",
     )
     assert row["created_at"] > 0
-    assert sorted(lost(x)) == ["attributes", "chunking_strategy"]
+    assert sorted(lost(x)) == ["attributes", "chunking_strategy", "description"]
 
 
 def test_a_file_for_another_purpose_is_refused_with_the_remedy():
