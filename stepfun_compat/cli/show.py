@@ -18,14 +18,14 @@ def console() -> Console:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows as a table on a terminal, as aligned plain text elsewhere."""
-    if sys.stdout.isatty():
+    """Rows as a table on a terminal that is wide enough, as aligned plain text elsewhere: no cell is ever cut."""
+    widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
+    if sys.stdout.isatty() and sum(widths) + 3 * len(widths) + 1 <= console().width:
         drawn = Table(*head)
         for row in rows:
             drawn.add_row(*row)
         console().print(drawn)
         return
-    widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
     for row in [head, *rows]:
         sys.stdout.write(
             "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -358,3 +359,23 @@ def test_emulate_tells_the_port_it_found() -> None:
         process.terminate()
     assert "http://127.0.0.1:" in said
     assert "http://127.0.0.1:0/" not in said
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal of its own")
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_a_table_on_a_terminal_cuts_no_name(columns: int) -> None:
+    terminal, theirs = os.openpty()
+    program = [sys.executable, "-m", "stepfun_compat", "models"]
+    process = subprocess.Popen(program, stdout=theirs, env={**os.environ, "COLUMNS": str(columns), "TERM": "xterm"})
+    os.close(theirs)
+    told = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other side is gone
+        while piece := os.read(terminal, 65536):
+            told += piece
+    os.close(terminal)
+    assert process.wait() == 0
+    said = told.decode()
+    assert "…" not in said
+    assert "step-3.5-flash-2603" in said
+    assert "stepaudio-3-realtime-preview" in said
+    assert ("┃" in said) is (columns == 200)
