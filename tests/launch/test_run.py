@@ -331,7 +331,7 @@ FLAGS = "import sys, warnings; print(sys.flags, sys.warnoptions, sys._xoptions, 
 
 
 @pytest.mark.parametrize(
-    "options", [["-O"], ["-W", "error"], ["-Wignore::UserWarning", "-B"], ["-X", "dev"], ["-Xutf8", "-OO"], ["-bu"]]
+    "options", [["-O"], ["-W", "error"], ["-X", "dev"], ["-Xutf8", "-bu", "-Wignore::UserWarning"]]
 )
 def test_the_interpreters_own_options(options: list[str], tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(FLAGS, encoding="utf-8")
