@@ -29,6 +29,10 @@ _THEIRS: Final[dict[type, type]] = {ours: theirs for theirs, ours in OURS.items(
 # taken from sys.modules. Elsewhere inside openai the classes stay what they are.
 _OPENAI_MODULES: Final = ("openai", "openai._client", "openai.lib.azure")
 
+# by identity: a class of somebody else's may have no hash, or run code for one
+_OURS_BY_ID: Final = {id(theirs): ours for theirs, ours in OURS.items()}
+_THEIRS_BY_ID: Final = {id(ours): theirs for ours, theirs in _THEIRS.items()}
+
 _lock = threading.RLock()
 _changes: list[tuple[ModuleType, str, Any, Any]] = []
 _ours_before: set[tuple[str, str]] = set()
@@ -72,9 +76,10 @@ def patch() -> None:
             return
         _ours_before.clear()
         for name, module, attribute, value in _classes():
-            if value in OURS:
-                _rebind(module, attribute, OURS[value])
-            elif value in _THEIRS:
+            ours = _OURS_BY_ID.get(id(value))
+            if ours is not None:
+                _rebind(module, attribute, ours)
+            elif id(value) in _THEIRS_BY_ID:
                 _ours_before.add((name, attribute))
         loader = _module_client_loader()
         for name in ("openai", "openai._module_client"):
@@ -95,9 +100,9 @@ def unpatch() -> None:
         _watch.stop()
         rebound = {(id(module), name) for module, name, _, _ in _changes}
         for name, module, attribute, value in list(_classes()):
-            since = value in _THEIRS and (id(module), attribute) not in rebound
+            since = id(value) in _THEIRS_BY_ID and (id(module), attribute) not in rebound
             if since and (name, attribute) not in _ours_before and not _chosen(module, attribute):
-                vars(module)[attribute] = _THEIRS[value]
+                vars(module)[attribute] = _THEIRS_BY_ID[id(value)]
         for module, name, old, new in reversed(_changes):
             if vars(module).get(name) is new:
                 vars(module)[name] = old

@@ -258,6 +258,20 @@ def test_modules_that_refuse_assignments(monkeypatch: pytest.MonkeyPatch) -> Non
     assert module.OpenAI is stock.OpenAI
 
 
+def test_classes_that_have_no_hash(library: ModuleType) -> None:
+    class Meta(type):
+        def __eq__(cls, other: object) -> bool:
+            raise AssertionError("asked")
+
+        __hash__ = None  # type: ignore[assignment]
+
+    library.Odd = Meta("Odd", (), {})  # type: ignore[attr-defined]
+    stepfun_compat.patch()
+    assert library.OpenAI is stepfun_compat.OpenAI
+    stepfun_compat.unpatch()
+    assert library.OpenAI is stock.OpenAI
+
+
 def test_many_threads_and_many_times() -> None:
     before = snapshot()
     for _ in range(3):
