@@ -40,10 +40,11 @@ def raise_limit(wanted: int) -> int:
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-def make(kind: str, backend: str, url: str) -> Any:
+def make(kind: str, backend: str, url: str, streams: int) -> Any:
     given: dict[str, Any] = {"max_retries": 0, "timeout": 600}
     http: Any = sys.modules.get("httpx2") or __import__("httpx")
-    limits = http.Limits(max_connections=None, max_keepalive_connections=100)  # the SDK's default is 1,000
+    # the SDK's default is 1,000; aiohttp reads None as 100
+    limits = http.Limits(max_connections=streams + 100, max_keepalive_connections=100)
     cls = openai.DefaultAioHttpClient if backend == "aiohttp" else openai.DefaultAsyncHttpxClient
     given["http_client"] = cls(limits=limits, timeout=600)
     if kind == "plain":
@@ -54,7 +55,7 @@ def make(kind: str, backend: str, url: str) -> Any:
 async def run(
     kind: str, backend: str, port: int, streams: int, chunks: int, pace: int, seconds: float
 ) -> dict[str, Any]:
-    client = make(kind, backend, f"http://127.0.0.1:{port}/v1")
+    client = make(kind, backend, f"http://127.0.0.1:{port}/v1", streams)
     told = {"x-chunks": str(chunks), "x-pace": str(pace)}
     opened, done, counts = asyncio.Semaphore(200), [], []
     everybody, at_once, peak = asyncio.Event(), 0, 0
