@@ -76,10 +76,18 @@ class Extras:
         """Tokens of a conversation as StepFun counts them (`POST /token/count`, api 7): an int, or an awaitable of one.
 
         `messages` is as for `chat.completions.create`; tools are not counted, since the endpoint takes none.
+
+        Raises:
+            openai.BadRequestError: the messages are such that chat would refuse them, too.
         """
+        from .exchange import Refusal
         from .explanation import token_count_body
 
-        body = token_count_body(messages, model, self.settings)
+        try:
+            body = token_count_body(messages, model, self.settings)
+        except ValueError as error:
+            request: Any = self._client._stepfun_family().Request("POST", str(self._client._base_url))
+            raise self._client._stepfun_refused(Refusal(str(error)), request) from None
         answer = self._client.post("/token/count", body=body, cast_to=object)
         if hasattr(answer, "__await__"):
             return _counted_later(answer)
@@ -87,7 +95,12 @@ class Extras:
 
 
 def _counted(answer: Any) -> int:
-    return int(answer["data"]["total_tokens"])
+    try:
+        return int(answer["data"]["total_tokens"])
+    except (KeyError, TypeError, ValueError):
+        from openai import OpenAIError
+
+        raise OpenAIError(f"The answer has no count of tokens: {str(answer)[:200]}") from None
 
 
 async def _counted_later(answer: Any) -> int:
