@@ -367,7 +367,7 @@ class StepfunMixin:
             if isinstance(value, str) and settings_module.looks_like_openai_key(value):
                 if name.lower() != "authorization":
                     continue
-                value = state.gate.authorization(value)
+                value = state.gate.authorization(value, (self.api_key,))
             safe[name] = value
         return safe
 

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 import re
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -60,8 +60,9 @@ class Gate:
         known = os.environ.get("OPENAI_API_KEY", "").strip()
         return bool(known) and within([known], text) and is_openai_key(known, self.settings, self.named)
 
-    def authorization(self, value: str) -> str:
-        """An Authorization value that may go to StepFun.
+    def authorization(self, value: str, own: Iterable[object] = ()) -> str:
+        """An Authorization value that may go to StepFun. Where OpenAI's key has to go, the configured StepFun key takes
+        its place, else one of the client's `own`.
 
         Raises:
             KeyRefusedError: it holds OpenAI's key and there is no StepFun key to put in its place.
@@ -70,12 +71,13 @@ class Gate:
             return value if value.split()[-1:] == [self.only] else f"Bearer {self.only}"
         if not self.is_openais(_readable(value)):
             return value
-        own = stepfun_key(self.settings, self.named)
-        if own is None:
+        spare = (key for key in own if isinstance(key, str) and key and not self.is_openais(key))
+        key = stepfun_key(self.settings, self.named) or next(spare, None)
+        if key is None:
             raise missing_key("OpenAI")
-        return f"Bearer {own}"
+        return f"Bearer {key}"
 
-    def look(self, request: Any, own: Iterable[object]) -> None:
+    def look(self, request: Any, own: Collection[object]) -> None:
         """Take out of a request what must not go where it goes. `own` are the StepFun keys this client knows.
 
         Raises:
@@ -90,16 +92,16 @@ class Gate:
                 if name.encode() in names:
                     del request.headers[name]
             if self.only is not None or names.count(b"authorization") > 1 or _suspicious(raw, request.url):
-                self._answer_for(request)
+                self._answer_for(request, own)
             if b"api-version" in request.url.query:
                 request.url = request.url.copy_remove_param("api-version")  # Azure's
         if not trusted:
             keys = [str(key) for key in own if key]
             _take_out(request, lambda text: within(keys, text), "the StepFun key")
 
-    def _answer_for(self, request: Any) -> None:
+    def _answer_for(self, request: Any, own: Collection[object]) -> None:
         values: list[str] = request.headers.get_list(_AUTHORIZATION)
-        safe = [self.authorization(value) for value in values]
+        safe = [self.authorization(value, own) for value in values]
         if safe != values or len(set(safe)) < len(safe):
             request.headers[_AUTHORIZATION] = safe[-1]
         _take_out(request, self.is_openais, "OpenAI's key")

@@ -21,7 +21,7 @@ import openai
 import pytest
 
 import stepfun_compat
-from stepfun_compat import AsyncOpenAI, KeyRefusedError, OpenAI, Settings
+from stepfun_compat import AsyncOpenAI, KeyRefusedError, OpenAI, Settings, module_client
 
 from .wire import KEY, Wire, completion
 
@@ -665,7 +665,11 @@ def test_the_modules_own_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stepfun_compat, "default_headers", {"api-key": THEIRS})
     monkeypatch.setattr(stepfun_compat, "default_query", {"key": THEIRS})
     monkeypatch.setattr(stepfun_compat, "http_client", httpx.Client(transport=httpx.MockTransport(wire)))
-    stepfun_compat.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+    module_client.reset(stepfun_compat)
+    try:
+        stepfun_compat.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+    finally:
+        module_client.reset(stepfun_compat)
     assert THEIRS not in told(wire.request)
     assert "LEAK" not in told(wire.request)
     assert wire.request.headers["authorization"] == f"Bearer {KEY}"
@@ -862,3 +866,14 @@ def test_another_vendors_client_may_have_other_credentials_than_a_key(monkeypatc
     assert (
         other(base_url="https://elsewhere.example/v1", _enforce_credentials=False).base_url.host == "elsewhere.example"
     )
+
+
+@pytest.mark.parametrize("kwargs", [{"default_headers": {"Authorization": f"Bearer {THEIRS}"}}, {}])
+def test_the_clients_own_key_takes_the_place_of_openais(kwargs: dict[str, Any]) -> None:
+    """Also where no variable holds it, and from behind the SDK's own hooks."""
+    wire = Wire()
+    ask(wire.client(**kwargs), extra_headers={"authorization": f"Bearer {THEIRS}"})
+    assert wire.request.headers["authorization"] == f"Bearer {KEY}"
+    ask(OpenAI(api_key=KEY, http_client=httpx.Client(transport=httpx.MockTransport(wire), auth=("u", THEIRS))))
+    assert wire.request.headers["authorization"] == f"Bearer {KEY}"
+    assert len(wire.requests) == 2
