@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import ssl
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -70,11 +70,23 @@ def _members(cast_to: Any) -> Mapping[str, Any]:
     return found
 
 
+_GUESSES = tuple(map(int, openai.__version__.split(".")[:2])) < (1, 70)
+"""Whether the SDK tells the class of an event by validation alone, which any field unknown to it leads astray."""
+
+
 def _event_class(cast_to: Any, data: Any) -> Any:
-    """The class of one event. Told by its `type`: SDKs before 1.70 guess by validation, which any field unknown to
-    them leads astray, and validation against fifty classes is slow."""
+    """The class of one event, by its `type`; `cast_to` for one that is not in the union, or no event of a union."""
     kind = cast("dict[str, Any]", data).get("type") if isinstance(data, dict) else None
     return _members(cast_to).get(str(kind), cast_to)
+
+
+def _has_half_a_pair(data: Any) -> bool:
+    """Whether a text in some JSON has half of a surrogate pair, which no bytes can say."""
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return True
+    return False
 
 
 class Reader:
@@ -92,6 +104,7 @@ class Reader:
         self.events = 0
         self.over = False
         self.frames = Frames()
+        self.build: Callable[[Any], Any] = self._build
         self.short = self.call.x.settings.fast_path and self._shorten(stream)
 
     def _shorten(self, stream: Any) -> bool:
@@ -107,34 +120,33 @@ class Reader:
     def _class_of(self, row: Any) -> Any:
         return _event_class(self.cast_to, row)
 
-    def build(self, row: Any) -> Any:
+    def _build(self, row: Any) -> Any:
         """The object for a row, as the SDK builds it."""
-        return self.client._process_response_data(
-            data=row, cast_to=_event_class(self.cast_to, row), response=self.response
-        )
+        cast_to = _event_class(self.cast_to, row) if _GUESSES else self.cast_to
+        return self.client._process_response_data(data=row, cast_to=cast_to, response=self.response)
 
     def read(self, data: bytes) -> Iterator[Any]:
         """Some bytes of the body in, what comes of them out, as `feed` gives it; `over` says that it was the end.
 
         What `frames` does not cut is the SDK's decoder's, once it is `odd`.
         """
+        parse, rows = self.parse, self.rows
         for payload in self.frames.cut(data):
             try:
-                event = self.parse(payload)
+                event = parse(payload)
             except ValueError:  # `[DONE]`, or one to be looked at by the SDK's own means
                 text = (b"data:" + payload).decode("utf-8")[5:].removeprefix(" ")
                 yield from self.feed(text)
                 if self.over:
                     return
-                continue
-            for row in self.rows(event):
-                yield row if type(row) is Request else self.build(row)
+            else:
+                for row in rows(event):
+                    yield row if type(row) is Request else self.build(row)
 
     def feed(self, text: str) -> Iterator[Any]:
         """The data of one event in, the caller's objects out, and operations on the store that are to precede them.
 
         Raises:
-            openai.APIError: the event carries an error object.
             openai.APIResponseValidationError: the event is not JSON.
         """
         if text.startswith("[DONE]"):
@@ -142,6 +154,8 @@ class Reader:
             return
         try:
             event: Any = json.loads(text)
+            if self.short and "\\u" in text and _has_half_a_pair(event):
+                self.build = self._build
         except ValueError as error:
             raise openai.APIResponseValidationError(
                 response=self.response, body=text, message=f"A stream event is not JSON: {text[:200]!r}"
@@ -150,9 +164,14 @@ class Reader:
             yield row if type(row) is Request else self.build(row)
 
     def rows(self, event: Any) -> Iterable[Any]:
-        """One event of StepFun's as rows in OpenAI's shape."""
+        """One event of StepFun's as rows in OpenAI's shape.
+
+        Raises:
+            openai.APIError: the event carries an error object.
+            openai.APIResponseValidationError: it is not what the endpoint streams.
+        """
         self.events += 1
-        error = cast("dict[str, Any]", event).get("error") if isinstance(event, dict) else None
+        error: Any = event.get("error") if isinstance(event, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         if error and not self.call.endpoint_reads_errors:
             raise errors.from_stream(error, request=self.response.request, response=self.response)
         try:

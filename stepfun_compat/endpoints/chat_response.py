@@ -25,12 +25,12 @@ class UnexpectedBody(Exception):
 
 def as_dict(value: Json) -> Dict | None:
     """The value as a dict, None for anything else."""
-    return cast("Dict", value) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType]
 
 
 def as_list(value: Json) -> list[Any]:
     """The value as a list, empty for anything else."""
-    return cast("list[Any]", value) if isinstance(value, list) else []
+    return value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType]
 
 
 def new_call_id(*seed: object) -> str:

@@ -1,15 +1,16 @@
 """openai's objects out of the rows our stream translations make, cast in moulds.
 
-Which mould a row fits is told by its keys. The places a mould leaves open are those where the SDK hands any value on as
-it is: fields that are plainly a string or a number, `Optional` strings and literals that hold a string or None, and
-extras.
+Which mould a row fits is told by its keys. The places a mould leaves open are those where the SDK hands on as it is
+whatever our translations put there: strings and numbers in fields declared as such, strings or None in `Optional` ones,
+and extras. One thing is a string to Python and none to pydantic: half of a surrogate pair. A stream in which one was
+seen is not cast.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, get_origin
+from typing import Any
 
 import openai
 import pydantic
@@ -41,12 +42,14 @@ class Moulds(dict[tuple[Any, ...], "Callable[..., Any] | None"]):
 
     def learn(self, key: tuple[Any, ...], values: Sequence[Any], row_of: Callable[..., Any], build: Build) -> Any:
         """The SDK's object for `values`; from now on there is a mould for the key, if it gives the same."""
-        marks = [_mark(place, value) for place, value in enumerate(values)]
+        stock = build(row_of(*values))
+        if not self.trusted or key in self:
+            return stock
+        marks = [_NUMBER + i if type(value) is int else f"\0mark {i}\0" for i, value in enumerate(values)]
         try:
             made = mould(build(row_of(*marks)), marks)
         except NoMould:
             made = None
-        stock = build(row_of(*values))
         if made is not None and not same(made(*values), stock):
             self.distrust(f"{type(stock).__name__} ({', '.join(map(str, key))})")
         else:
@@ -54,11 +57,7 @@ class Moulds(dict[tuple[Any, ...], "Callable[..., Any] | None"]):
         return stock
 
 
-def _mark(place: int, value: Any) -> Any:
-    """A value found nowhere else, to mark a place in a sample."""
-    if value == []:
-        return value
-    return 7_340_033_000 + place if type(value) is int else f"\0mark {place}\0"
+_NUMBER = 7_340_033_000  # found nowhere in a sample, as a text with a NUL is not
 
 
 class Casting:
@@ -76,7 +75,7 @@ class Casting:
 
 
 class Chunks(Casting):
-    """Chat completion chunks, out of the rows of `ChatStream`."""
+    """Chat completion chunks, out of the rows of `ChatStream`: those of text, reasoning, arguments and the end."""
 
     __slots__ = ()
 
@@ -89,40 +88,46 @@ class Chunks(Casting):
         if choice["logprobs"] is not None:
             return self.build(row)
         delta: dict[str, Any] = choice["delta"]
-        head = (row["id"], row["created"], row["model"], choice["index"], choice["finish_reason"])
-        if "tool_calls" in delta:
-            fragment = _fragment(delta)
-            if fragment is None:
-                return self.build(row)
-            key, values = (len(row), "tool_calls"), (*head, *fragment)
-        else:
-            key, values = (len(row), *delta), (*head, *delta.values())
+        head = row["id"], row["created"], row["model"], choice["index"], choice["finish_reason"]
+        key = (len(row), *delta)
+        made = self.moulds.get(key)
+        if made is not None:
+            return made(*head, *delta.values())
+        if _TEXTS.issuperset(delta):
+            return self._cast(key, (*head, *delta.values()), row, lambda rest: dict(zip(delta, rest, strict=True)))
+        fragment = _fragment(delta)
+        if fragment is not None:
+            return self._cast((len(row), "arguments of a call"), (*head, *fragment), row, _with_fragment)
+        return self.build(row)
+
+    def _cast(
+        self, key: tuple[Any, ...], values: tuple[Any, ...], row: dict[str, Any], delta_of: Callable[[Any], Any]
+    ) -> Any:
         made = self.moulds.get(key)
         if made is not None:
             return made(*values)
-        if key in self.moulds or not self.moulds.trusted or not (_TEXTS.issuperset(delta) or "tool_calls" in delta):
-            return self.build(row)
 
         def row_of(id: Any, created: Any, model: Any, index: Any, reason: Any, *rest: Any) -> dict[str, Any]:
-            new = _with_fragment(*rest) if "tool_calls" in delta else dict(zip(delta, rest, strict=True))
-            changed = {**choice, "index": index, "delta": new, "finish_reason": reason}
-            return {**row, "id": id, "created": created, "model": model, "choices": [changed]}
+            choice = {**row["choices"][0], "index": index, "delta": delta_of(rest), "finish_reason": reason}
+            return {**row, "id": id, "created": created, "model": model, "choices": [choice]}
 
         return self.moulds.learn(key, values, row_of, self.build)
 
 
 def _fragment(delta: dict[str, Any]) -> tuple[int, str] | None:
     """Index and text of the one call whose arguments go on; None for a delta that says anything else."""
-    if len(delta) != 1 or len(delta["tool_calls"]) != 1:
+    calls = delta.get("tool_calls")
+    if len(delta) != 1 or calls is None or len(calls) != 1:
         return None
-    entry = delta["tool_calls"][0]
+    entry = calls[0]
     function = entry.get("function")
     if len(entry) != 2 or function is None or len(function) != 1:
         return None
     return entry["index"], function["arguments"]
 
 
-def _with_fragment(index: Any, arguments: Any) -> dict[str, Any]:
+def _with_fragment(values: Any) -> dict[str, Any]:
+    index, arguments = values
     return {"tool_calls": [{"index": index, "function": {"arguments": arguments}}]}
 
 
@@ -137,25 +142,27 @@ class Events(Casting):
 
     @override
     def __call__(self, row: dict[str, Any]) -> Any:
-        key = (row["type"], *row)
-        made = self.moulds.get(key)
-        if made is not None and not row.get("logprobs"):
-            return made(*row.values())
-        if key in self.moulds or not self.moulds.trusted:
+        if row.get("logprobs"):
             return self.build(row)
+        key = (row["type"], *row, *map(type, row.values()))
+        made = self.moulds.get(key)
+        if made is not None:
+            return made(*row.values())
         fields: Any = getattr(self.class_of(row), "model_fields", None)
-        if fields is None or not all(_open(fields.get(name), value) for name, value in row.items()):
-            self.moulds[key] = None
+        if fields is None or not all(_open(fields.get(name), row[name]) for name in row.keys() - _GIVEN):
             return self.build(row)
 
         def row_of(*values: Any) -> dict[str, Any]:
-            return {**dict(zip(row, values, strict=True)), "type": row["type"]}
+            marked = dict(zip(row, values, strict=True))
+            return {name: row[name] if name in _GIVEN else marked[name] for name in row}
 
         return self.moulds.learn(key, tuple(row.values()), row_of, self.build)
 
 
+_GIVEN = frozenset({"type", "logprobs"})
+"""What a mould for an event does not leave open: `type` is part of its key, and `logprobs` an empty list."""
+
+
 def _open(field: Any, value: Any) -> bool:
-    """Whether the SDK hands on any value of this field as it is, or the value is an empty list, as it always is here."""
-    if field is None or value == []:
-        return True
-    return not field.metadata and (field.annotation in (str, int) or get_origin(field.annotation) is Literal)
+    """Whether the SDK hands on any value of this one's type in this field, or as an extra."""
+    return type(value) in (str, int) and (field is None or (field.annotation is type(value) and not field.metadata))

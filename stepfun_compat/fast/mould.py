@@ -86,13 +86,13 @@ class _Writer:
 
 def same(a: Any, b: Any) -> bool:
     """Whether two values cannot be told apart: classes, values, fields set, extras, private attributes, orders."""
-    if type(a) is not type(b):
+    kind = cast("Any", type(a))
+    if kind is not type(b):
         return False
-    if isinstance(a, pydantic.BaseModel):
+    if kind is dict:
+        return list(a) == list(b) and all(same(x, y) for x, y in zip(a.values(), b.values(), strict=True))
+    if kind is list:
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    if issubclass(kind, pydantic.BaseModel):
         return all(same(getattr(a, slot), getattr(b, slot)) for slot in _SLOTS)
-    if isinstance(a, dict):
-        return same(list(cast("dict[Any, Any]", a).items()), list(b.items()))
-    if isinstance(a, list | tuple):
-        ours = cast("Sequence[Any]", a)
-        return len(ours) == len(b) and all(same(x, y) for x, y in zip(ours, b, strict=True))
     return a == b or (a != a and b != b)
