@@ -104,7 +104,7 @@ class Reader:
         self.events = 0
         self.over = False
         self.frames = Frames()
-        self.build: Callable[[Any], Any] = self._build
+        self.make: Callable[[Any], Any] = self.build
         self.short = self.call.x.settings.fast_path and self._shorten(stream)
 
     def _shorten(self, stream: Any) -> bool:
@@ -114,13 +114,13 @@ class Reader:
         cast = gate.casting(stream, self.call.endpoint.name, self.build, self._class_of)
         if cast is None:
             return False
-        self.build, self.parse = cast, gate.parse
+        self.make, self.parse = cast, gate.parse
         return True
 
     def _class_of(self, row: Any) -> Any:
         return _event_class(self.cast_to, row)
 
-    def _build(self, row: Any) -> Any:
+    def build(self, row: Any) -> Any:
         """The object for a row, as the SDK builds it."""
         cast_to = _event_class(self.cast_to, row) if _GUESSES else self.cast_to
         return self.client._process_response_data(data=row, cast_to=cast_to, response=self.response)
@@ -141,7 +141,7 @@ class Reader:
                     return
             else:
                 for row in rows(event):
-                    yield row if type(row) is Request else self.build(row)
+                    yield row if type(row) is Request else self.make(row)
 
     def feed(self, text: str) -> Iterator[Any]:
         """The data of one event in, the caller's objects out, and operations on the store that are to precede them.
@@ -155,13 +155,13 @@ class Reader:
         try:
             event: Any = json.loads(text)
             if self.short and "\\u" in text and _has_half_a_pair(event):
-                self.build = self._build
+                self.make = self.build
         except ValueError as error:
             raise openai.APIResponseValidationError(
                 response=self.response, body=text, message=f"A stream event is not JSON: {text[:200]!r}"
             ) from error
         for row in self.rows(event):
-            yield row if type(row) is Request else self.build(row)
+            yield row if type(row) is Request else self.make(row)
 
     def rows(self, event: Any) -> Iterable[Any]:
         """One event of StepFun's as rows in OpenAI's shape.
@@ -195,7 +195,7 @@ class Reader:
             log.warning("%s stream ended without a finish reason", self.call.x.endpoint)
         self.client._stepfun_stream_done(self.call, self.transform)
         for row in out:
-            yield row if type(row) is Request else self.build(row)
+            yield row if type(row) is Request else self.make(row)
 
     def keep(self, operation: Request) -> None:
         """Carry out an operation on the store before the event that promises it.

@@ -53,13 +53,13 @@ def streamed(client: Any, **more: Any) -> Any:
 def built(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the SDK builds itself while the test runs."""
     seen: list[Any] = []
-    original = stepfun_compat.streaming.Reader._build
+    original = stepfun_compat.streaming.Reader.build
 
     def build(self: Any, row: Any) -> Any:
         seen.append(row)
         return original(self, row)
 
-    monkeypatch.setattr(stepfun_compat.streaming.Reader, "_build", build)
+    monkeypatch.setattr(stepfun_compat.streaming.Reader, "build", build)
     return seen
 
 
