@@ -3,6 +3,7 @@
 
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
+: "${HOME:=/}"
 
 say() { printf '\n== [%s] %s\n' "$(date +%H:%M:%S)" "$*"; }
 
