@@ -198,13 +198,13 @@ def fitting(once: Work) -> int:
     return max(min(round(0.2 / cpu(once)), 60), 2)
 
 
-def every_case(clients: Clients, rounds: int, quick: bool) -> Iterator[Callable[[], Figure]]:
-    """The comparisons, each as something to call, so that one can be told before it runs."""
+def every_case(clients: Clients, rounds: int, quick: bool) -> Iterator[tuple[str, Callable[[], Figure]]]:
+    """The comparisons by name, each as something to call."""
     c, chunks = clients, 400 if quick else 1000
     few = max(rounds // 3, 3)
 
-    def case(name: str, plain: Work, ours: Work, times: int = rounds) -> Callable[[], Figure]:
-        return lambda: compare(name, plain, ours, times)
+    def case(name: str, plain: Work, ours: Work, times: int = rounds) -> tuple[str, Callable[[], Figure]]:
+        return name, lambda: compare(name, plain, ours, times)
 
     for count in (2, 50, 200):
         times = fitting(calls(c.plain, count, 1))

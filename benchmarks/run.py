@@ -18,7 +18,7 @@ import cases
 import chart
 import peers
 import stores
-from measure import Figure, server, versions
+from measure import server, versions
 
 TARGETS = {
     "sync stream, 64 KiB reads": (8, 14),
@@ -60,28 +60,40 @@ def markdown(told: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def tell(row: Figure) -> None:
-    print(f"{row.name}: {row.speed_up:.2f} (control {row.control:.2f})", file=sys.stderr, flush=True)
-
-
-def measure(quick: bool, rounds: int, with_peers: bool, with_stores: bool) -> dict[str, Any]:
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Everything that was asked for; what is known so far is kept in the JSON file all along."""
+    quick: bool = options.quick
+    rounds: int = options.rounds or (5 if quick else 15)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    told: dict[str, Any] = {"versions": {**versions(), "rounds": rounds}}
-    figures: list[Figure] = []
+    told: dict[str, Any] = {"versions": {**versions(), "rounds": rounds}, "figures": [], "imports": []}
+
+    def keep() -> None:
+        if options.json:
+            options.json.write_text(json.dumps(told, indent=2) + "\n")
+
+    def wanted(name: str) -> bool:
+        return options.only is None or options.only in name
+
     with server() as port:
-        for case in cases.every_case(cases.Clients(port), rounds, quick):
-            figures.append(case())
-            tell(figures[-1])
-        figures.append(cases.stream_memory(port, 1000, 1 if quick else 3))
-        tell(figures[-1])
-        told["figures"] = [row.json for row in figures]
-        statements = ("import stepfun_compat", "from stepfun_compat import OpenAI")
-        told["imports"] = [cases.import_cost(statement, 6 if quick else 20) for statement in statements]
-        if with_stores:
+        every = cases.every_case(cases.Clients(port), rounds, quick)
+        memory = "memory of 1,000 open streams", lambda: cases.stream_memory(port, 1000, 1 if quick else 3)
+        for name, case in (*every, memory):
+            if wanted(name):
+                row = case()
+                print(f"{name}: {row.speed_up:.2f} (control {row.control:.2f})", file=sys.stderr, flush=True)
+                told["figures"].append(row.json)
+                keep()
+        for statement in ("import stepfun_compat", "from stepfun_compat import OpenAI"):
+            if wanted(statement):
+                told["imports"].append(cases.import_cost(statement, 6 if quick else 20))
+                keep()
+        if wanted("stores") and not options.no_stores:
             told["stores"] = stores.measure(port, 60 if quick else 200)
-        if with_peers:
+            keep()
+        if options.peers:
             told["peers"] = peers.measure(port, rounds)
+            keep()
     return told
 
 
@@ -89,14 +101,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, shorter streams and conversations")
     parser.add_argument("--rounds", type=int, help="interleaved rounds of each figure: 15, or 5 with --quick")
+    parser.add_argument("--only", metavar="TEXT", help="the measurements whose name holds this")
     parser.add_argument("--peers", action="store_true", help="also the other layers that are installed")
     parser.add_argument("--no-stores", action="store_true", help="leave out the stores of conversations")
     for kind in ("json", "markdown", "svg"):
         parser.add_argument(f"--{kind}", type=Path, metavar="FILE")
     options = parser.parse_args()
-    told = measure(options.quick, options.rounds or (5 if options.quick else 15), options.peers, not options.no_stores)
-    if options.json:
-        options.json.write_text(json.dumps(told, indent=2) + "\n")
+    told = measure(options)
     if options.markdown:
         options.markdown.write_text(markdown(told))
     if options.svg:
