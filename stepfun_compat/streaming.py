@@ -140,7 +140,9 @@ class Reader:
                 if self.over:
                     return
             else:
-                for row in rows(event):
+                found = rows(event)
+                event = None  # nothing of it is kept while the caller works
+                for row in found:
                     yield row if type(row) is Request else self.make(row)
 
     def feed(self, text: str) -> Iterator[Any]:
