@@ -616,6 +616,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     logging.disable()
+    sys.setrecursionlimit(10_000)  # the comparison goes as deep as the hostile events
     runner, done, streams = Runner(), 0, 0
     seed = options.seed * 1_000_000_000
     started = time.monotonic()
