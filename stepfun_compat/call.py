@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .exchange import Exchange
 
 
-@dataclass
+@dataclass(slots=True)
 class Call:
     """`wire` is the translated request; `bare` marks a step of a script, whose response is handed back untouched;
     `done` marks an answer that is already in OpenAI's shape. `reported` counts the changes already told,

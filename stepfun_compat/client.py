@@ -1179,6 +1179,7 @@ class OpenAI(_SyncBases, metaclass=Rebindable):
             self._stepfun_headers(response)
             call.retries_taken = kwargs.get("retries_taken", 0)
             if stream:
+                call.wire = None  # it has been sent, and a stream may be open for long
                 response = self._stepfun_raw_stream(call, response)
                 stream_cls = self._stepfun_stream_class(call, stream_cls, cast_to, StepfunStream, openai.Stream)
             elif self._stepfun_wants_body(call, response, cast_to, stream):
@@ -1313,6 +1314,7 @@ class AsyncOpenAI(_AsyncBases, metaclass=Rebindable):
             self._stepfun_headers(response)
             call.retries_taken = kwargs.get("retries_taken", 0)
             if stream:
+                call.wire = None  # it has been sent, and a stream may be open for long
                 response = self._stepfun_raw_stream(call, response)
                 stream_cls = self._stepfun_stream_class(
                     call, stream_cls, cast_to, AsyncStepfunStream, openai.AsyncStream

@@ -69,7 +69,7 @@ def _brief(value: Json, limit: int = 80) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-@dataclass
+@dataclass(slots=True)
 class Exchange:
     """Made for one request, filled by the endpoint's translation, read on the way back.
 

@@ -14,7 +14,7 @@ _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]{0,63}\Z")
 _OWN_TOOLS = ("web_search", "retrieval")  # StepFun's built-in tools, which travel as they are (api 3.4)
 
 
-@dataclass
+@dataclass(slots=True)
 class Tools:
     """What the way back needs to know of the tools that were sent.
 
