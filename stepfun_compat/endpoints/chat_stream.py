@@ -40,7 +40,7 @@ class _Call:
     told: bool = False
 
 
-@dataclass
+@dataclass(slots=True)  # one for each open stream
 class _Choice:
     """What has been seen of one choice."""
 
@@ -50,7 +50,7 @@ class _Choice:
     by_id: dict[str, _Call] = field(default_factory=lambda: {})
     by_wire_index: dict[int, _Call] = field(default_factory=lambda: {})
     built_in: list[Dict] = field(default_factory=lambda: [])
-    built_in_ids: set[str] = field(default_factory=lambda: set())
+    built_in_ids: dict[str, None] = field(default_factory=lambda: {})
     in_built_in: bool = False
     length: int = 0
     size: int = 0
@@ -446,7 +446,7 @@ class ChatStream:
         if is_built_in(fragment):
             state.in_built_in = True
             if isinstance(id, str) and id:
-                state.built_in_ids.add(id)
+                state.built_in_ids[id] = None
             return True
         if (isinstance(id, str) and id in state.built_in_ids) or (state.in_built_in and not named):
             return True
