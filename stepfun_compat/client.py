@@ -11,8 +11,9 @@ import inspect
 import json
 import os
 import sys
+import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs
 
@@ -135,6 +136,23 @@ def _json_cast(cast_to: Any) -> bool:
     )
 
 
+_environment = threading.RLock()
+
+
+@contextlib.contextmanager
+def _placeholder_set_aside() -> Iterator[None]:
+    """`OPENAI_API_KEY` as the program was given it: the placeholder of `run` is no credential of another vendor's."""
+    with _environment:
+        held = os.environ.get("OPENAI_API_KEY") == PLACEHOLDER_KEY
+        if held:
+            del os.environ["OPENAI_API_KEY"]
+        try:
+            yield
+        finally:
+            if held:
+                os.environ["OPENAI_API_KEY"] = PLACEHOLDER_KEY
+
+
 class StepfunMixin:
     """Everything both clients do alike; it stands before openai's class in the order of bases."""
 
@@ -174,8 +192,11 @@ class StepfunMixin:
             target = Target(str(base_url or ""), False, "provider argument")  # another vendor's credentials and host
         self._stepfun = _ClientState(settings, target, shared or Shared(settings), explicit)
         if not target.ours:
+            if kwargs.get("api_key") == PLACEHOLDER_KEY:
+                kwargs = {**kwargs, "api_key": None}
             try:
-                self._stepfun_start(start, kwargs)
+                with _placeholder_set_aside():
+                    self._stepfun_start(start, kwargs)
             except openai.OpenAIError as error:
                 if base_url is None or not settings.api_key or "api_key" not in str(error):
                     raise

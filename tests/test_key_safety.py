@@ -877,3 +877,14 @@ def test_the_clients_own_key_takes_the_place_of_openais(kwargs: dict[str, Any]) 
     ask(OpenAI(api_key=KEY, http_client=httpx.Client(transport=httpx.MockTransport(wire), auth=("u", THEIRS))))
     assert wire.request.headers["authorization"] == f"Bearer {KEY}"
     assert len(wire.requests) == 2
+
+
+@pytest.mark.parametrize("make", [stepfun_compat.OpenAI, stepfun_compat.AsyncOpenAI])
+@pytest.mark.parametrize("given", [None, "stepfun-compat-placeholder"])
+def test_placeholder_of_run_is_no_credential_of_another_vendor(make: Any, given: Any, monkeypatch: Any) -> None:
+    """As under plain python: a client of another vendor's host without a key is an error, not a made-up key."""
+    monkeypatch.setenv("OPENAI_API_KEY", "stepfun-compat-placeholder")
+    with pytest.raises(openai.OpenAIError, match="api_key"):
+        make(base_url="http://localhost:11434/v1", api_key=given)
+    assert os.environ["OPENAI_API_KEY"] == "stepfun-compat-placeholder"
+    assert make(base_url="http://localhost:11434/v1", api_key="ollama").api_key == "ollama"
