@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs
 
@@ -140,7 +140,7 @@ _environment = threading.RLock()
 
 
 @contextlib.contextmanager
-def _placeholder_set_aside() -> Iterator[None]:
+def _placeholder_set_aside() -> Generator[None, None, None]:
     """`OPENAI_API_KEY` as the program was given it: the placeholder of `run` is no credential of another vendor's."""
     with _environment:
         held = os.environ.get("OPENAI_API_KEY") == PLACEHOLDER_KEY
