@@ -16,13 +16,15 @@ import pytest
 
 import stepfun_compat
 from stepfun_compat import Settings, stock
+from stepfun_compat.endpoints.chat_completions import ENDPOINT
 from stepfun_compat.fast import casting, gate
 from stepfun_compat.fast.frames import Frames
 from stepfun_compat.fast.mould import NoMould, mould, same
 from stepfun_compat.fast.samples import BODY, CHUNKS, EVENTS
+from tests.endpoints.support import exchange
 from tests.fuzz_streams import URL, Body, Runner, make_case
 
-TEXT = {
+TEXT: dict[str, Any] = {
     "id": "d4",
     "object": "chat.completion.chunk",
     "created": 1710146871,
@@ -84,6 +86,19 @@ def runner() -> Iterator[Runner]:
 def test_streams_of_every_shape_in_every_framing_come_out_as_the_sdk_builds_them(runner: Runner) -> None:
     assert sum(runner.compare(make_case(random.Random(seed))) for seed in range(40)) > 500
     assert gate.trusted()
+
+
+def test_the_common_chunk_is_told_as_the_rest_of_feed_tells_it() -> None:
+    """What `_common` passes over must be nothing to the rest as well."""
+    for more in ({"logprobs": {}}, {"logprobs": []}, {"finish_reason": None}, {"x": 1}):
+        chunk = {**TEXT, "choices": [{**TEXT["choices"][0], **more}]}
+        told: list[Any] = []
+        for common in (True, False):
+            transform = ENDPOINT.transform_stream(exchange(ENDPOINT))
+            if not common:
+                transform._common = lambda body: None
+            told.append([json.dumps([transform.feed(row) for row in (TEXT, chunk)]), transform.close()])
+        assert told[0] == told[1]
 
 
 def test_hypothesis_finds_no_stream_that_comes_out_otherwise(runner: Runner) -> None:

@@ -167,7 +167,7 @@ class ChatStream:
             return None
         if type(index) is not int or state.finished is not None or choice.get("finish_reason"):
             return None
-        if given.get("audio") or choice.get("logprobs") or not _KNOWN.issuperset(given):
+        if given.get("audio") or choice.get("logprobs") is not None or not _KNOWN.issuperset(given):
             return None
         delta: Dict
         if reasoning:
