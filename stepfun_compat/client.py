@@ -22,7 +22,7 @@ import openai
 from openai._compat import cached_property
 from typing_extensions import Self, override
 
-from . import errors, fast_messages, stock
+from . import errors, stock
 from . import settings as settings_module
 from .call import Call
 from .catalog import for_settings as catalog_for
@@ -35,6 +35,7 @@ from .endpoints.realtime import connection as realtime_connection
 from .exchange import Exchange, Refusal
 from .extras import Extras, Shared
 from .fallback import clients as fallback_clients
+from .fast import messages
 from .gate import Gate, watched, within
 from .rebound import Rebindable
 from .report import debug_body, log, report
@@ -242,8 +243,8 @@ class StepfunMixin:
             made, fast = vars(self), self._stepfun.target.ours and self._stepfun.settings.fast_path
             guard_beta(made["beta"], fast)
             if fast:
-                fast_messages.shorten_chat(made["chat"])
-                fast_messages.shorten_responses(made["responses"])
+                messages.shorten_chat(made["chat"])
+                messages.shorten_responses(made["responses"])
 
     def _stepfun_key(self, given: Any, target: Target, owner: str | None = None) -> Any:
         """The key to start with: what the caller gave unless it is OpenAI's, else what is configured. `owner` is whose
@@ -326,7 +327,7 @@ class StepfunMixin:
         def chat(self) -> Any:
             """openai's, whose plain messages skip the SDK's transform."""
             chat = cast("Any", super()).chat
-            return fast_messages.shorten_chat(chat) if self._stepfun_is_fast() else chat
+            return messages.shorten_chat(chat) if self._stepfun_is_fast() else chat
 
     if not TYPE_CHECKING and isinstance(getattr(openai.OpenAI, "responses", None), cached_property):
 
@@ -334,7 +335,7 @@ class StepfunMixin:
         def responses(self) -> Any:
             """openai's, without the socket StepFun does not offer; plain input skips the SDK's transform."""
             responses = refuse(cast("Any", super()).responses, self, "responses")
-            return fast_messages.shorten_responses(responses) if self._stepfun_is_fast() else responses
+            return messages.shorten_responses(responses) if self._stepfun_is_fast() else responses
 
     if not TYPE_CHECKING and isinstance(getattr(openai.OpenAI, "live", None), cached_property):
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from openai._compat import cached_property
 
-from .fast_messages import shorten_chat, shorten_responses
+from .fast.messages import shorten_chat, shorten_responses
 
 
 def guard(resource: Any, client: Any) -> Any:

@@ -109,12 +109,12 @@ class Reader:
 
     def _shorten(self, stream: Any) -> bool:
         """Take the short way where it leads to the same objects; False for a stream that goes the SDK's own."""
-        from .fast import gate
+        from .fast import entry
 
-        cast = gate.casting(stream, self.call.endpoint.name, self.build, self._class_of)
+        cast = entry.casting(stream, self.call.endpoint.name, self.build, self._class_of)
         if cast is None:
             return False
-        self.make, self.parse = cast, gate.parse
+        self.make, self.parse = cast, entry.parse
         return True
 
     def _class_of(self, row: Any) -> Any:

@@ -35,7 +35,7 @@ from stepfun_compat import stock
 from stepfun_compat.endpoints.base import Request
 from stepfun_compat.endpoints.chat_response import UnexpectedBody
 from stepfun_compat.exchange import Refusal
-from stepfun_compat.fast import gate
+from stepfun_compat.fast import entry
 from stepfun_compat.fast.mould import same
 from stepfun_compat.streaming import _GUESSES, EXTENSION
 
@@ -633,7 +633,7 @@ def main() -> None:
         if streams % 500 == 0:
             print(f"{done:,} objects of {streams:,} streams, {time.monotonic() - started:.0f} s", flush=True)
     runner.close()
-    assert gate.trusted(), "the fast path was turned off on the way"
+    assert entry.trusted(), "the fast path was turned off on the way"
     versions = f"openai {openai.__version__}, pydantic {pydantic.VERSION}, Python {sys.version.split()[0]}"
     print(f"{done:,} objects of {streams:,} streams are the same: {versions}")
 

@@ -23,7 +23,8 @@ from openai.resources.responses import AsyncResponses, Responses
 from openai.types.chat import ChatCompletionMessage, ChatCompletionMessageToolCall
 
 import stepfun_compat
-from stepfun_compat import Settings, fast_messages, stock
+from stepfun_compat import Settings, stock
+from stepfun_compat.fast import messages as fast_messages
 
 from .wire import KEY, Wire, completion
 

@@ -17,7 +17,7 @@ import pytest
 import stepfun_compat
 from stepfun_compat import Settings, stock
 from stepfun_compat.endpoints.chat_completions import ENDPOINT
-from stepfun_compat.fast import casting, gate
+from stepfun_compat.fast import casting, entry
 from stepfun_compat.fast.frames import Frames
 from stepfun_compat.fast.mould import NoMould, mould, same
 from stepfun_compat.fast.samples import BODY, CHUNKS, EVENTS
@@ -68,9 +68,9 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch) -> casting.Moulds:
     """A process that has compared nothing yet."""
-    monkeypatch.setattr(gate, "_moulds", casting.Moulds())
-    monkeypatch.setattr(gate, "_compared", set())
-    return gate._moulds
+    monkeypatch.setattr(entry, "_moulds", casting.Moulds())
+    monkeypatch.setattr(entry, "_compared", set())
+    return entry._moulds
 
 
 # ---------------------------------------------------------------- the same objects
@@ -85,7 +85,7 @@ def runner() -> Iterator[Runner]:
 
 def test_streams_of_every_shape_in_every_framing_come_out_as_the_sdk_builds_them(runner: Runner) -> None:
     assert sum(runner.compare(make_case(random.Random(seed))) for seed in range(40)) > 500
-    assert gate.trusted()
+    assert entry.trusted()
 
 
 def test_the_common_chunk_is_told_as_the_rest_of_feed_tells_it() -> None:
@@ -110,7 +110,7 @@ def test_hypothesis_finds_no_stream_that_comes_out_otherwise(runner: Runner) -> 
         runner.compare(make_case(choices))
 
     check()
-    assert gate.trusted()
+    assert entry.trusted()
 
 
 def test_a_mould_gives_what_its_sample_is() -> None:
@@ -307,20 +307,20 @@ def test_a_difference_turns_it_off_for_the_process_with_one_line(
     if what == "an object":
         monkeypatch.setattr(casting, "mould", lambda sample, marks: lambda *values: sample)
     elif what == "JSON":
-        monkeypatch.setattr(gate, "_from_json", lambda data: {**json.loads(data), "x": 1})
+        monkeypatch.setattr(entry, "_from_json", lambda data: {**json.loads(data), "x": 1})
     else:
-        monkeypatch.setattr(gate, "BODY", BODY + b"id: 1\ndata: {}\n\n")
+        monkeypatch.setattr(entry, "BODY", BODY + b"id: 1\ndata: {}\n\n")
     with caplog.at_level(logging.INFO, "stepfun_compat"):
         for _ in range(3):
             assert [chunk.choices[0].delta.content for chunk in streamed(client(body(3)))] == ["word "] * 3
-    assert not gate.trusted()
+    assert not entry.trusted()
     assert len([r for r in caplog.records if "the fast path is off" in r.getMessage()]) == 1
     assert len(built) >= 9
 
 
 def test_the_comparison_happens_once_a_kind(fresh: casting.Moulds, built: list[Any]) -> None:
     list(streamed(client(body(1))))
-    assert gate.trusted()
+    assert entry.trusted()
     assert len(fresh) >= len({tuple(row["choices"][0]["delta"]) for row in CHUNKS})
     assert len(built) >= len(CHUNKS)
     built.clear()

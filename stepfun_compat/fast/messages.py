@@ -21,7 +21,7 @@ from typing import Any, cast
 
 import openai
 
-from .report import log
+from ..report import log
 
 _PLAIN = frozenset(
     {

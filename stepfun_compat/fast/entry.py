@@ -98,7 +98,7 @@ def _is_stock(stream: Any) -> bool:
     )
 
 
-_OURS = __name__.removesuffix("fast.gate") + "client"
+_OURS = __name__.removesuffix("fast.entry") + "client"
 _BUILDERS = ("construct_type", "validate_type", "_construct_field")
 
 
