@@ -31,7 +31,7 @@ import openai
 import pydantic
 
 import stepfun_compat
-from stepfun_compat import stock
+from stepfun_compat import stock, streaming
 from stepfun_compat.endpoints.base import Request
 from stepfun_compat.endpoints.chat_response import UnexpectedBody
 from stepfun_compat.exchange import Refusal
@@ -40,6 +40,9 @@ from stepfun_compat.fast.mould import same
 from stepfun_compat.streaming import _GUESSES, EXTENSION
 
 URL = "http://stepfun.test/v1"
+DRAINS = streaming._drain is None
+"""Whether the body is read on after [DONE]: openai's decoder then also decodes what comes there, the short way does
+not."""
 
 # ---------------------------------------------------------------- events
 
@@ -553,7 +556,8 @@ class Runner:
         if three:
             slow = self.outcome(case, fast=False)
             assert same(ours.items, slow.items), _difference(ours.items, slow.items)
-            assert ours.error == slow.error, (ours.error, slow.error)
+            if not (ours.error == "" and slow.error.startswith("UnicodeDecodeError") and DRAINS):
+                assert ours.error == slow.error, (ours.error, slow.error)
             assert ours.closed == slow.closed, (ours.closed, slow.closed)
         plain = self.oracle(case, ours)
         assert not plain.error or plain.error == ours.error, (ours.error, plain.error)  # what the SDK cannot build
