@@ -383,10 +383,12 @@ class StepfunMixin:
             return headers
         safe: dict[str, Any] = {}
         foreign = state.gate.foreign(str(self._base_url))
+        together = "\n".join([value for value in headers.values() if isinstance(value, str)])
+        holds_key = settings_module.looks_like_openai_key(together)
         for name, value in headers.items():
             if name.lower() in foreign:
                 continue
-            if isinstance(value, str) and settings_module.looks_like_openai_key(value):
+            if holds_key and isinstance(value, str) and settings_module.looks_like_openai_key(value):
                 if name.lower() != "authorization":
                     continue
                 value = state.gate.authorization(value, (self.api_key,))

@@ -109,7 +109,8 @@ class Gate:
 
 def _suspicious(headers: list[tuple[bytes, bytes]], url: Any) -> bool:
     """A quick no for nearly every request: nothing in it can be OpenAI's key."""
-    whole = b"\n".join([*(text for _, text in headers), url.query, url.userinfo])
+    texts = [text for _, text in headers]
+    whole = b"\n".join([*texts, url.query, url.userinfo])
     known = os.environ.get("OPENAI_API_KEY", "").strip()
     return _SUSPICIOUS.search(whole) is not None or (bool(known) and known.encode("utf-8", "surrogateescape") in whole)
 
