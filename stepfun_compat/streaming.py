@@ -238,13 +238,16 @@ class StepfunStream(openai.Stream[_T], Generic[_T]):
     def __stream__(self) -> Iterator[_T]:
         response: Any = self.response
         reader = Reader(self)
+        handed: list[Any] = []  # an object is the caller's alone once it is handed out: many streams wait at that point
         try:
             for items in self._steps(reader):
                 for item in items:
                     if type(item) is Request:
                         reader.keep(item)
                     else:
-                        yield item
+                        handed.append(item)
+                        item = None
+                        yield handed.pop()
         except openai.OpenAIError:
             raise
         except Exception as error:
@@ -282,13 +285,16 @@ class AsyncStepfunStream(openai.AsyncStream[_T], Generic[_T]):
     async def __stream__(self) -> AsyncIterator[_T]:
         response: Any = self.response
         reader = Reader(self)
+        handed: list[Any] = []  # an object is the caller's alone once it is handed out: many streams wait at that point
         try:
             async for items in self._steps(reader):
                 for item in items:
                     if type(item) is Request:
                         await reader.keep_later(item)
                     else:
-                        yield item
+                        handed.append(item)
+                        item = None
+                        yield handed.pop()
         except openai.OpenAIError:
             raise
         except Exception as error:
