@@ -131,6 +131,7 @@ class Reader:
         What `frames` does not cut is the SDK's decoder's, once it is `odd`.
         """
         parse, rows = self.parse, self.rows
+        made: list[Any] = []
         for payload in self.frames.cut(data):
             try:
                 event = parse(payload)
@@ -141,9 +142,12 @@ class Reader:
                     return
             else:
                 found = rows(event)
-                event = None  # nothing of it is kept while the caller works
                 for row in found:
-                    yield row if type(row) is Request else self.make(row)
+                    made.append(row if type(row) is Request else self.make(row))
+                event = found = row = None  # nothing of it is kept while the caller works
+                made.reverse()
+                while made:
+                    yield made.pop()
 
     def feed(self, text: str) -> Iterator[Any]:
         """The data of one event in, the caller's objects out, and operations on the store that are to precede them.
