@@ -115,7 +115,7 @@ def _translate_message(
     edits: dict[str, Any] = {}
     drops: set[str] = set()
     if role == "developer":
-        # StepFun lists system, user, assistant and tool; an unknown role is dropped or refused (api 3.1, lessons 7, 8)
+        # StepFun lists system, user, assistant and tool; an unknown role is dropped or refused (api 3.1)
         edits["role"] = "system"
         x.change("rename", f"{where}.role", "developer", "system", "StepFun has no developer role")
         role = "system"

@@ -129,7 +129,7 @@ _XML_PARAMETER = re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?</parameter>", re.
 
 
 def rescue_tool_calls(message: Dict) -> None:
-    """Read tool calls that arrived as XML text in the content (opt-in; lessons 14)."""
+    """Read tool calls that arrived as XML text in the content (opt-in)."""
     content = message.get("content")
     if not isinstance(content, str) or "<tool_call>" not in content or message.get("tool_calls"):
         return

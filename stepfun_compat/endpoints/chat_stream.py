@@ -455,7 +455,7 @@ class ChatStream:
 
     def _slot(self, state: _Choice, fragment: Dict, function: Dict, arguments: str) -> _Call:
         """The call a fragment belongs to. By id, else by index, else by position: an id decides, since indexes may be
-        missing or all zero (api 4.5, lessons 21)."""
+        missing or all zero (api 4.5)."""
         wire_id = _text_of(fragment.get("id"))
         wire_name = _text_of(function.get("name"))
         wire_index = fragment.get("index")

@@ -203,7 +203,7 @@ class _Messages:
             return
         self.reasoning = ""  # reasoning without the turn it belonged to
         if role == "developer":
-            # StepFun's own endpoint drops this role without a word, and the model runs without its prompt (lessons 7)
+            # StepFun's own endpoint drops this role without a word, and the model runs without its prompt
             self.x.change("rename", f"{where}.role", "developer", "system", "StepFun has no developer role")
             role = "system"
         if role not in ("user", "system"):
