@@ -88,6 +88,8 @@ class Exchange:
     changes: list[Change] = field(default_factory=lambda: [])
     headers: dict[str, str] = field(default_factory=lambda: {})
     notes: dict[str, Any] = field(default_factory=lambda: {})
+    safe_forms: list[str] = field(default_factory=lambda: [])
+    """The contested facts in whose safe form this call was sent once more."""
 
     def change(
         self, kind: ChangeKind, parameter: str, before: Json, after: Json, why: str, *, loses: bool = False

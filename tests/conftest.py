@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -29,6 +30,14 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("OPENAI_", "STEPFUN_", "STEP_", "AZURE_OPENAI_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def nothing_settled() -> Iterator[None]:
+    """No test knows what a host refused in another."""
+    yield
+    if "stepfun_compat.settled" in sys.modules:
+        sys.modules["stepfun_compat.settled"].reset_settled_facts()
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .base import Catalog, default
-from .schema import Alias, Model, Parameter, Price, Retired
+from .schema import Alias, ContestedFact, Model, Parameter, Price, Retired, SettledFact
 
 if TYPE_CHECKING:
     import os
 
     from ..settings import Settings
 
-__all__ = ["Alias", "Catalog", "Model", "Parameter", "Price", "Retired", "default", "for_settings", "load_overlay"]
+__all__ = [
+    "Alias",
+    "Catalog",
+    "ContestedFact",
+    "Model",
+    "Parameter",
+    "Price",
+    "Retired",
+    "SettledFact",
+    "default",
+    "for_settings",
+    "load_overlay",
+]
 
 
 def for_settings(settings: Settings) -> Catalog:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from .aliases import DEFAULT_AUDIO_CHAT, DEFAULT_CHAT, DEFAULT_REALTIME, DEPLOYMENT
-from .schema import Alias, Model, Parameter, Retired
+from .schema import Alias, ContestedFact, Model, Parameter, Retired, SettledFact
 
 
 def glob_pattern(pattern: str) -> re.Pattern[str]:
@@ -27,11 +27,24 @@ class Catalog:
         retired: Iterable[Retired],
         aliases: Iterable[Alias],
         parameters: Iterable[Parameter],
+        contested: Iterable[ContestedFact] | None = None,
+        settled: Iterable[SettledFact] = (),
     ) -> None:
         self.models: Mapping[str, Model] = {row.id: row for row in models}
         self.retired: Mapping[str, Retired] = {row.id: row for row in retired}
         self.aliases = tuple(aliases)
         self.all_parameters = tuple(parameters)
+        self.settled = tuple(settled)
+        self._contested = contested
+
+    @cached_property
+    def contested(self) -> tuple[ContestedFact, ...]:
+        """What sources disagree about; read when something is refused for the first time."""
+        if self._contested is not None:
+            return tuple(self._contested)
+        from .contested import CONTESTED
+
+        return CONTESTED
 
     @property
     def default_chat(self) -> str:

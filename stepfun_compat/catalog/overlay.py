@@ -23,6 +23,17 @@
     state = "supports"
     action = "send"
 
+    [[settled]]                     # the outcome of a contested fact; `stepfun-compat probe --write` writes these
+    fact = "chat.json_schema"
+    outcome = "safe"                # "openai": always OpenAI's form, and a refusal is the caller's
+    model = "step-3.7-flash"        # globs; every model and every host by default
+    host = "api.stepfun.com"
+
+    [[contested]]                   # what is contested, and how a refusal that speaks of it is recognised
+    fact = "chat.frequency_penalty"
+    high = 1.5
+    refusal = ["penalty too high"]  # regular expressions over the error's lower-case text
+
 A row without `source` or `as_of` gets the file's path and the day the file was written.
 """
 
@@ -31,13 +42,14 @@ from __future__ import annotations
 import datetime
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, replace
 from typing import Any, Final, NoReturn, cast, get_args, get_type_hints
 
 from .base import Catalog, default
-from .schema import Alias, Model, Parameter, Price, Retired
+from .schema import Alias, ContestedFact, Model, Parameter, Price, Retired, SettledFact
 
 log = logging.getLogger("stepfun_compat")
 
@@ -47,8 +59,18 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "aliases": ("pattern",),
     "retired": ("id",),
     "parameters": ("endpoint", "name"),
+    "contested": ("fact",),
+    "settled": ("fact", "model", "host"),
 }
-_ROWS: Final[Mapping[str, type[Any]]] = {"models": Model, "aliases": Alias, "retired": Retired, "parameters": Parameter}
+_ROWS: Final[Mapping[str, type[Any]]] = {
+    "models": Model,
+    "aliases": Alias,
+    "retired": Retired,
+    "parameters": Parameter,
+    "contested": ContestedFact,
+    "settled": SettledFact,
+}
+_CONTESTED_ENDPOINTS: Final = ("chat.completions", "responses", "files.create")
 _MAX_FILES: Final = 64
 _known: dict[str, tuple[tuple[int, int], Catalog]] = {}
 
@@ -121,6 +143,32 @@ def _price(value: Any, where: str) -> Price:
     return Price(**{name: float(item) for name, item in table.items()})
 
 
+def _number(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e9:
+        _fail(where, value, "a number")
+    return float(value)
+
+
+def _globs(value: Any, where: str) -> tuple[str, ...]:
+    _names(value, where)
+    return tuple(cast("list[str]", value))
+
+
+def _expressions(value: Any, where: str) -> tuple[str, ...]:
+    for item in _globs(value, where):
+        try:
+            re.compile(item)
+        except re.error:
+            _fail(where, item, "regular expressions, over lower-case text")
+    return tuple(value)
+
+
+def _texts(value: Any, where: str) -> Mapping[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(item, str) for item in cast("dict[str, Any]", value).values()):
+        _fail(where, cast("object", value), "a table of strings")
+    return dict(cast("dict[str, str]", value))
+
+
 _BY_NAME: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "input": _names,
     "output": _names,
@@ -138,6 +186,15 @@ _BY_NAME: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "web_search": _flag,
     "prompt_cache": _flag,
     "meaning": _flag,
+    "loses": _flag,
+    "remembered": _flag,
+    "low": _number,
+    "high": _number,
+    "models": _globs,
+    "about": _expressions,
+    "refusal": _expressions,
+    "unless": _expressions,
+    "values": _texts,
 }
 
 
@@ -152,7 +209,9 @@ def _value(kind: str, name: str, value: Any, where: str) -> Any:
         else ("send", "translate", "drop")
         if name == "action"
         else get_args(get_type_hints(_ROWS[kind])[name])
-        if name in ("kind", "state")
+        if name in ("kind", "state", "rewrite", "outcome")
+        else _CONTESTED_ENDPOINTS
+        if (kind, name) == ("contested", "endpoint")
         else ()
     )
     if options and text not in options:
@@ -183,6 +242,10 @@ def _merged(kind: str, place: str, row: Any, known: Mapping[Any, Any], stamp: Ma
     missing = [name for name in _KEYS[kind] if name not in given]
     key = tuple(given.get(name) for name in _KEYS[kind])
     old = None if missing else known.get(key)
+    if old is not None and kind == "contested" and given.get("endpoint", old.endpoint) != old.endpoint:
+        _fail(
+            f"{place}.endpoint", given["endpoint"], f"{old.endpoint} for {old.fact}; a new fact needs a name of its own"
+        )
     if old is not None:
         return replace(old, **given)
     missing = [
@@ -212,6 +275,8 @@ def overlaid(base: Catalog, document: Mapping[str, Any], path: str, day: str) ->
         "aliases": _by_key("aliases", base.aliases),
         "retired": _by_key("retired", base.retired.values()),
         "parameters": _by_key("parameters", base.all_parameters),
+        "contested": _by_key("contested", base.contested) if "contested" in document or "settled" in document else {},
+        "settled": _by_key("settled", base.settled),
     }
     new: dict[str, dict[Any, Any]] = {name: {} for name in _ROWS}
     for kind, rows in document.items():
@@ -219,7 +284,9 @@ def overlaid(base: Catalog, document: Mapping[str, Any], path: str, day: str) ->
             _fail(f"{path}: {kind}", cast("object", rows), f"tables written as [[{kind}]]")
         for i, row in enumerate(cast("list[Any]", rows)):
             made = _merged(kind, f"{path}: {kind}[{i}]", row, {**tables[kind], **new[kind]}, stamp)
-            new[kind].update(_by_key(kind, [made]))
+            for key, value in _by_key(kind, [made]).items():
+                new[kind].pop(key, None)  # of two rows for one thing the later counts, in its own place
+                new[kind][key] = value
     both = new["models"].keys() & new["retired"].keys()
     if both:
         _fail(f"{path}: retired", min(both)[0], "ids that are not among [[models]] as well")
@@ -231,10 +298,23 @@ def overlaid(base: Catalog, document: Mapping[str, Any], path: str, day: str) ->
             target = getattr(row, field_name)
             if target not in ids:
                 _fail(f"{path}: {kind}[{i}].{field_name}", target, "the id of a model in the catalog or in [[models]]")
+    facts = {**tables["contested"], **new["contested"]}
+    for i, row in enumerate(new["settled"].values()):
+        if (row.fact,) not in facts:
+            _fail(f"{path}: settled[{i}].fact", row.fact, f"one of {', '.join(fact.fact for fact in facts.values())}")
     # what is new comes first: the first row that matches a name wins
     aliases = {**new["aliases"], **{k: row for k, row in tables["aliases"].items() if k not in new["aliases"]}}
     parameters = {**tables["parameters"], **new["parameters"]}
-    return Catalog(models.values(), retired.values(), aliases.values(), parameters.values())
+    # the last outcome that fits wins
+    settled = {**{k: row for k, row in tables["settled"].items() if k not in new["settled"]}, **new["settled"]}
+    return Catalog(
+        models.values(),
+        retired.values(),
+        aliases.values(),
+        parameters.values(),
+        facts.values() if new["contested"] else None,
+        settled.values(),
+    )
 
 
 # ---------------------------------------------------------------- files

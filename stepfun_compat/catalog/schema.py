@@ -163,3 +163,66 @@ class FilePurpose:
     max_bytes: int
     source: str
     as_of: str
+
+
+Rewrite = Literal[
+    "json_mode",
+    "clamp",
+    "replace",
+    "drop",
+    "roles",
+    "string_content",
+    "join_text",
+    "documented_keys",
+    "one_system",
+    "other_purpose",
+    "chat",
+    "none",
+]
+"""How the safe form is made; `endpoints.contested` has a function for each. `none`: there is no safe form."""
+
+
+@dataclass(frozen=True)
+class ContestedFact:
+    """Something sources disagree about: OpenAI's form is sent, and the safe form when a 400 speaks of it.
+
+    `endpoint` is the one on the wire, `models` globs over StepFun ids. An error speaks of the fact if one of `about`
+    and one of `refusal` are found in its lower-case text (`param`, `type` and `message`, one a line) and none of
+    `unless`; all three are regular expressions. `rewrite` makes the safe form of `parameter`, with `low`, `high` and
+    `values` as its arguments. `loses` marks a safe form that may give another answer. The outcome of one that is not
+    `remembered` hangs on the single request. `hint` is advice for an error that no safe form cures. `source` is for
+    OpenAI's form, `source_against` for the strict side, `as_of` the day both were read.
+    """
+
+    fact: str
+    endpoint: str
+    parameter: str
+    openai: str
+    safe: str
+    rewrite: Rewrite
+    about: tuple[str, ...]
+    refusal: tuple[str, ...]
+    source: str
+    source_against: str
+    as_of: str
+    unless: tuple[str, ...] = ()
+    models: tuple[str, ...] = ("*",)
+    low: float | None = None
+    high: float | None = None
+    values: Mapping[str, str] = field(default_factory=lambda: {})
+    loses: bool = False
+    remembered: bool = True
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class SettledFact:
+    """The outcome of a contested fact, for good: `safe` sends the safe form at once, `openai` sends OpenAI's form and
+    leaves a refusal to the caller. `model` and `host` are globs; the host is the one of the base URL, with its port."""
+
+    fact: str
+    outcome: Literal["openai", "safe"]
+    model: str = "*"
+    host: str = "*"
+    source: str = ""
+    as_of: str = ""

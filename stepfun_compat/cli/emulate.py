@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
         host: str = typer.Option("127.0.0.1", help="Address to listen on."),
         strict: bool = typer.Option(False, "--strict", help="Refuse what StepFun does not document."),
         shape: str = typer.Option("b", help="Chat stream shape on the wire: a, b or c."),
+        profile: str = typer.Option("open", help="open takes OpenAI's forms; june refuses what is contested."),
         tier: str | None = typer.Option(None, help="Rate tier V0 to V5; none by default."),
     ) -> None:
         """Serve an emulator of StepFun.
@@ -29,7 +30,7 @@ def register(app: typer.Typer) -> None:
         except ImportError as error:
             typer.echo(f"stepfun-compat: emulate needs {error.name}: pip install 'stepfun-compat[emulator]'", err=True)
             raise typer.Exit(2) from None
-        choices: dict[str, Any] = {"strict": strict, "stream_shape": shape, "tier": tier}
+        choices: dict[str, Any] = {"strict": strict, "stream_shape": shape, "tier": tier, "profile": profile}
         try:
             config = EmulatorConfig(**choices)
         except ValueError as error:

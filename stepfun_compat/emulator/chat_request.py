@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from . import errors, facts, tokens
+from . import contested, errors, facts, tokens
 from .brain import Call as FunctionCall
 from .brain import Conversation, Function, Turn
 from .calls import Call
@@ -94,6 +94,7 @@ def read(body: Object, call: Call) -> ChatRequest:
         for name in body:
             if name not in DOCUMENTED:
                 raise errors.unknown_param(name)
+    contested.check_chat(body, model, config)
     _check_numbers(body)
     functions, search, retrievals = _read_tools(body.get("tools"), model, config)
     _check_tool_choice(body.get("tool_choice"), config)

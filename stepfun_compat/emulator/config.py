@@ -16,6 +16,31 @@ UsageStyle = Literal["nested", "flat"]
 ToolDelta = Literal["missing_index", "repeat", "blank", "honest"]
 Tier = Literal["V0", "V1", "V2", "V3", "V4", "V5"]
 Region = Literal["global", "cn"]
+Profile = Literal["open", "june"]
+
+REFUSALS: Mapping[str, str] = {
+    "json_schema": "chat and Responses: json_schema, but on step-3.5-flash and step-3.5-flash-2603 (api 3.5)",
+    "penalties": "frequency_penalty outside 0.0 to 1.0 (api 3.1)",
+    "effort": "an effort the model's page does not list (api 3.6)",
+    "roles": "roles other than system, user, assistant and tool (api 3.1)",
+    "parts": "lists of parts but in user messages (api 3.1)",
+    "user_parts": "lists that hold only text in user messages (api 13)",
+    "null_content": "content null or missing (api 13)",
+    "message_keys": "keys of messages that are not documented (api 13)",
+    "system_messages": "a system message that is not the first, or a second one (api 11)",
+    "stream_options": "stream_options (api 3.2)",
+    "tool_choice": "tool_choice other than auto (api 3.2, 5.1)",
+    "purposes": "file purposes other than storage (api 13)",
+    "storage": "the file purpose storage",
+    "responses": "Responses, with every model (api 5)",
+    "chat": "chat, with every model: 'please use the Messages API' (api 13)",
+}
+"""What an emulator can be made to refuse with 400 of that which sources disagree about."""
+PROFILES: Mapping[str, frozenset[str]] = {
+    "open": frozenset(),
+    "june": frozenset(REFUSALS) - {"user_parts", "message_keys", "system_messages", "storage", "responses", "chat"},
+}
+"""`june`: the strict side of everything that StepFun's pages of 2026-06 and its English pages say."""
 
 _CHOICES: Mapping[str, tuple[object, ...]] = {
     "stream_shape": ("a", "b", "c"),
@@ -29,6 +54,7 @@ _CHOICES: Mapping[str, tuple[object, ...]] = {
     "unknown_model_status": (400, 404),
     "plan": ("active", "absent", "exhausted"),
     "balance": ("ok", "exhausted"),
+    "profile": tuple(PROFILES),
 }
 
 
@@ -40,6 +66,10 @@ class EmulatorConfig:
     """The chat stream on the wire: a (2024), b (2026-03), c (web search sample) (api 4.5)."""
     strict: bool = False
     """Refuse with 400 everything StepFun does not document: parameters, roles, keys in messages, effort values."""
+    profile: Profile = "open"
+    """Which side of the contested facts is played: `open` takes OpenAI's forms, `june` refuses them with 400."""
+    refuses: frozenset[str] = frozenset()
+    """More to refuse, by the names in `REFUSALS`."""
     tier: Tier | None = None
     """Concurrency and requests a minute of the standard channel (api 9.3). None: no limits."""
     plan_concurrency: int | None = None
@@ -93,8 +123,14 @@ class EmulatorConfig:
         for name in ("cache_unit", "cache_warm_after", "parse_polls", "index_polls"):
             if getattr(self, name) < 0:
                 raise ValueError(f"EmulatorConfig.{name} must not be negative")
+        if unknown := sorted(self.refuses - REFUSALS.keys()):
+            raise ValueError(f"EmulatorConfig.refuses has {unknown[0]!r}; allowed: {', '.join(REFUSALS)}")
         if self.chunk_tokens < 1:
             raise ValueError("EmulatorConfig.chunk_tokens must be at least 1")
+
+    def refused(self, name: str) -> bool:
+        """Whether the profile or `refuses` has this name out of `REFUSALS`."""
+        return name in self.refuses or name in PROFILES[self.profile]
 
     @staticmethod
     def changes(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,6 +142,8 @@ class EmulatorConfig:
         changes = dict(values)
         if is_array(changes.get("api_keys")):
             changes["api_keys"] = frozenset(changes["api_keys"])
+        if is_array(changes.get("refuses")):
+            changes["refuses"] = frozenset(changes["refuses"])
         if is_array(changes.get("blocked_terms")):
             changes["blocked_terms"] = tuple(changes["blocked_terms"])
         return changes
@@ -115,5 +153,6 @@ class EmulatorConfig:
         values["api_keys"] = None if self.api_keys is None else f"{len(self.api_keys)} keys"
         values["region_keys"] = f"{len(self.region_keys)} keys"
         values["blocked_terms"] = list(self.blocked_terms)
+        values["refuses"] = sorted(self.refuses)
         values["reasoning_tokens"] = dict(self.reasoning_tokens)
         return values

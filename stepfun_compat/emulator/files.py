@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from . import errors, extraction
+from . import contested, errors, extraction
 from .answers import Answer, json_body, text_body
 from .calls import Call, Endpoint
 from .errors import ApiError
@@ -67,6 +67,7 @@ def upload(call: Call) -> Answer:
     purpose = as_text(form.get("purpose"))
     if purpose not in _KINDS:
         raise errors.invalid_param("purpose", ", ".join(_KINDS))
+    contested.check_purpose(purpose, call.config)
     sent = call.request.files.get("file", [])
     url = as_text(form.get("url"))
     if sent:
@@ -77,7 +78,10 @@ def upload(call: Call) -> Answer:
     else:
         raise errors.invalid_param("file", "not empty")
     kinds, limit = _KINDS[purpose]
-    if file.filename.rpartition(".")[2].lower() not in kinds:
+    # where storage is the only purpose, it takes documents as well
+    if file.filename.rpartition(".")[2].lower() not in kinds | (
+        _DOCUMENTS if call.config.refused("purposes") else kinds
+    ):
         raise errors.invalid_param("file", f"for {purpose}: {', '.join(sorted(kinds))}")
     if len(file.content) > limit:
         raise errors.invalid(f"file is larger than {limit // _MEGABYTE} MB")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from . import errors, generation, tokens
+from . import contested, errors, generation, tokens
 from .answers import Answer, Event, Events, json_body
 from .brain import Call as FunctionCall
 from .brain import Conversation, Function, Reply, Turn
@@ -77,6 +77,7 @@ def read(body: Object, call: Call) -> ResponsesRequest:
     model = find_model(body.get("model"), call)
     if not model.responses:
         raise errors.invalid(f"model {model.id} is not enabled for the Responses API")
+    contested.check_responses(body, model, config)
     if config.strict:
         for name in body:
             if name not in DOCUMENTED:

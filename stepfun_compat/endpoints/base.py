@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..exchange import Exchange, Json, Refusal
+
+if TYPE_CHECKING:
+    from ..catalog.schema import ContestedFact
+    from .contested import WireError
 
 __all__ = ["Endpoint", "Exchange", "Json", "Refusal", "Reply", "Request", "Script", "StreamTransform", "replace"]
 
@@ -80,6 +84,15 @@ class Endpoint(Protocol):
         """
         ...
 
+    def alternative(self, request: Request, error: WireError, x: Exchange, host: str = "") -> Request | None:
+        """The request to send in place of `request`, StepFun's, which a server refused; None where the refusal is the
+        caller's. Only a 400 that speaks of a contested fact has one."""
+        ...
+
+    def safe_form(self, fact: ContestedFact, request: Request, x: Exchange) -> Request | None:
+        """StepFun's request with what is contested in its safe form; None where it has that already."""
+        ...
+
 
 class PlainEndpoint:
     """The endpoint that changes nothing; the others say only where they differ."""
@@ -99,3 +112,13 @@ class PlainEndpoint:
 
     def script(self, request: Request, x: Exchange) -> Script | None:  # noqa: ARG002
         return None
+
+    def alternative(self, request: Request, error: WireError, x: Exchange, host: str = "") -> Request | None:
+        from .contested import alternative
+
+        return alternative(self, request, error, x, host)
+
+    def safe_form(self, fact: ContestedFact, request: Request, x: Exchange) -> Request | None:
+        from .contested import rewrite
+
+        return rewrite(fact, request, x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, cast
 
 from typing_extensions import override
@@ -241,15 +241,20 @@ class ChatCompletions(PlainEndpoint):
 
     @override
     def script(self, request: Request, x: Exchange) -> Script | None:
-        """Only where an answer may have to be asked for again: a forced call, or a schema StepFun does not enforce."""
+        """Only where an answer may have to be asked for again: a forced call, or a schema, which a model may refuse to
+        enforce."""
         body = as_dict(request.json) or {}
-        if body.get("stream") or not _may_miss(body, x):
+        if body.get("stream") or not _may_miss(body):
             return None
         return self._asked_until_it_fits(request, x)
 
     def _asked_until_it_fits(self, request: Request, x: Exchange) -> Script:
         wire = self.transform_request(request, x)
         reply = yield wire
+        return (yield from self.until_it_fits(wire, reply, x))
+
+    def until_it_fits(self, wire: Request, reply: Reply, x: Exchange) -> Generator[Request, Reply, Reply]:
+        """StepFun's first answer to `wire` as OpenAI's, asked for again while it is not what was demanded."""
         data = transform_completion(reply.body, x)
         total = data.get("usage")
         for _ in range(x.settings.max_reasks):
@@ -289,18 +294,11 @@ def _append_line(wire: Dict, line: str) -> None:
     wire["messages"] = [*as_list(wire.get("messages")), {"role": "system", "content": line}]
 
 
-def _may_miss(body: Dict, x: Exchange) -> bool:
+def _may_miss(body: Dict) -> bool:
     choice = _choice(body)
     if choice is not None and choice not in ("auto", "none"):
         return True
-    if structured.schema_of(body.get("response_format")) is None:
-        return False
-    probe = Exchange(x.endpoint, x.settings, x.catalog)
-    try:
-        resolve_model(probe, str(body.get("model")))
-    except Refusal:
-        return False
-    return probe.model is not None and not probe.model.json_schema
+    return structured.schema_of(body.get("response_format")) is not None
 
 
 def _no_call(data: Dict, tools: Tools) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from typing_extensions import override
 
@@ -19,13 +19,17 @@ from .responses_native import chat_needed, native_fields, native_response
 from .responses_native_stream import NativeStream
 from .responses_past import recall, refers
 from .responses_replay import AsTold, replayed
-from .responses_request import Asked, chat_fields, new_id
+from .responses_request import Asked, chat_fields, new_id, response_format
 from .responses_response import built_in_calls, response_of
 from .responses_stream import ResponsesStream
 from .state import kept
 
+if TYPE_CHECKING:
+    from ..catalog.schema import ContestedFact
+
 _NOTE = "responses"
 _READY = "responses.ready"
+_CHAT_PATH = "/chat/completions"
 
 
 @contextmanager
@@ -65,7 +69,7 @@ class Responses(PlainEndpoint):
     # ------------------------------------------------------------ two routes
 
     def _chat_request(self, request: Request, asked: Asked, x: Exchange, why: str) -> Request:
-        chat = replace(request, path="/chat/completions", json=chat_fields(asked, x))
+        chat = replace(request, path=_CHAT_PATH, json=chat_fields(asked, x))
         x.change("route", "path", request.path, chat.path, why)
         return chat
 
@@ -101,6 +105,22 @@ class Responses(PlainEndpoint):
         return wire
 
     @override
+    def safe_form(self, fact: ContestedFact, request: Request, x: Exchange) -> Request | None:
+        """Chat in place of StepFun's own Responses, unless the settings insist on that."""
+        if fact.rewrite != "chat":
+            return super().safe_form(fact, request, x)
+        asked: Asked = x.notes[_NOTE]
+        if asked.route != "native" or x.settings.responses_route == "native":
+            return None
+        told = [*x.changes]
+        x.changes.clear()
+        with _in_our_words():
+            wire = CHAT.transform_request(self._chat_request(request, asked, x, f"StepFun refuses {fact.openai}"), x)
+        x.changes[:] = [*told, *(change for change in x.changes if change not in told)]
+        asked.route, asked.sent = "chat", cast("Dict", wire.json)
+        return wire
+
+    @override
     def transform_response(self, data: Json, x: Exchange) -> Json:
         asked: Asked = x.notes[_NOTE]
         if asked.route == "native":
@@ -126,7 +146,7 @@ class Responses(PlainEndpoint):
             return None
         asked = self.asked(request, x)
         way = self._way(request, asked, x)
-        if isinstance(way, Request):
+        if isinstance(way, Request) and not _has_schema(asked):
             x.notes[_READY] = way
             return None
         return self._whole(way, asked, x)
@@ -142,8 +162,13 @@ class Responses(PlainEndpoint):
 
     def _whole(self, way: Request | Script, asked: Asked, x: Exchange) -> Generator[Request, Reply, Reply]:
         """The whole answer, kept."""
+        native = isinstance(way, Request) and asked.route == "native"
         if isinstance(way, Request):
             reply = yield way
+            if native and asked.route != "native":  # refused there, so chat answered
+                asked.searches = built_in_calls(reply.body)
+                way = CHAT.until_it_fits(replace(way, path=_CHAT_PATH, json=asked.sent), reply, x)
+        if isinstance(way, Request):
             body = self.transform_response(reply.body, x)
         else:
             with _in_our_words():
@@ -164,6 +189,12 @@ def _made(response: Dict, asked: Asked, x: Exchange) -> Dict:
     return response
 
 
+def _has_schema(asked: Asked) -> bool:
+    """Whether a schema is asked for, which may have to be asked for again."""
+    form = response_format(asked.fields.get("text"))
+    return form is not None and form["type"] == "json_schema"
+
+
 _PREFIXES: Final = {
     "message": "msg",
     "function_call": "fc",
@@ -181,7 +212,10 @@ def _with_id(item: Dict) -> Dict:
 
 def _watched(script: Script, asked: Asked) -> Generator[Request, Reply, Reply]:
     """Chat's script, with a look at what goes out and what StepFun's own tools did."""
-    wire = next(script)
+    try:
+        wire = next(script)
+    except StopIteration as stop:  # it began with an answer, and that fits
+        return stop.value
     asked.sent = cast("Dict", wire.json)
     while True:
         reply = yield wire

@@ -144,11 +144,11 @@ def test_api_3_5_a_second_miss_is_told_by_policy() -> None:
     assert lost(x) == ["response_format"]
 
 
-def test_api_3_5_native_schema_needs_no_script() -> None:
-    request = Request(
-        "POST", "/chat/completions", json={"model": "gpt-4o", "messages": [USER], "response_format": FORMAT}
-    )
-    assert ENDPOINT.script(request, exchange(ENDPOINT)) is None
+def test_api_3_5_a_native_schema_is_asked_for_once_and_not_checked() -> None:
+    data, requests, x = asked("sorry", model="step-3.7-flash")
+    assert data["choices"][0]["message"]["content"] == "sorry"
+    assert [request["response_format"] for request in requests] == [FORMAT]
+    assert x.changes == []
 
 
 # ---------------------------------------------------------------- the SDK's own parsing on top

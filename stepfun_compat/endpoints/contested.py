@@ -1,0 +1,345 @@
+"""Contested facts: the safe form of a request, and which refusals ask for it (api 11, 13).
+
+Pure. Everything here works on the request as it goes over the wire, so that it serves every endpoint that ends up
+there, plain or streamed, alone or as a step of a script.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from .. import structured
+from ..catalog.files import PICTURES
+from ..exchange import Exchange, Refusal
+from .base import Endpoint, Request, replace
+
+if TYPE_CHECKING:
+    from ..catalog.schema import ContestedFact, Rewrite, SettledFact
+
+MOST: Final = 6
+"""How many facts one request may settle; each costs a request."""
+_ENDPOINTS: Final = {"/chat/completions": "chat.completions", "/responses": "responses", "/files": "files.create"}
+_REFUSED: Final = 400
+_DOCUMENTED: Final = frozenset({"role", "content", "tool_calls", "tool_call_id"})
+_ROLES: Final = {"developer": "system", "function": "tool"}
+_LISTED_ROLES: Final = frozenset({"system", "user", "assistant", "tool"})
+
+
+@dataclass(frozen=True)
+class WireError:
+    """An error answer as plain data: its HTTP status and the fields of its `error` object, None where it had none."""
+
+    status: int
+    message: str = ""
+    type: str | None = None
+    param: str | None = None
+
+    @classmethod
+    def of(cls, status: int, body: object) -> WireError:
+        """Read an error body, or the object inside it; any other body is the message."""
+        outer = cast("Mapping[str, Any]", body) if isinstance(body, Mapping) else None
+        inner: Any = outer.get("error", outer) if outer is not None else body
+        if not isinstance(inner, Mapping):
+            return cls(status, str(inner) if inner else "")
+        row = cast("Mapping[str, Any]", inner)
+        message, kind, param = (row.get(name) for name in ("message", "type", "param"))
+        return cls(
+            status,
+            "" if message is None else str(message),
+            None if kind is None else str(kind),
+            None if param is None else str(param),
+        )
+
+
+# ---------------------------------------------------------------- which fact an error speaks of
+
+
+@functools.lru_cache(maxsize=256)
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
+
+
+def speaks_of(fact: ContestedFact, error: WireError) -> bool:
+    """Whether an error answer is a refusal of this fact's OpenAI form."""
+    if error.status != _REFUSED:
+        return False
+    text = "\n".join((error.param or "", error.type or "", error.message)).lower()
+    return (
+        _any_of(fact.about).search(text) is not None
+        and _any_of(fact.refusal).search(text) is not None
+        and not (fact.unless and _any_of(fact.unless).search(text))
+    )
+
+
+def model_of(request: Request) -> str:
+    """The StepFun model a request on the wire names, empty where it names none."""
+    body: Any = request.json
+    model = cast("Mapping[str, Any]", body).get("model") if isinstance(body, Mapping) else None
+    return model if isinstance(model, str) else ""
+
+
+def facts_for(request: Request, x: Exchange) -> list[ContestedFact]:
+    """The rows that concern a request, in the order in which they are tried."""
+    endpoint = _ENDPOINTS.get(request.path) if request.method == "POST" else None
+    if endpoint is None:
+        return []
+    model = model_of(request)
+    return [
+        fact
+        for fact in x.catalog.contested
+        if fact.endpoint == endpoint and any(fnmatchcase(model, glob) for glob in fact.models)
+    ]
+
+
+def fixed(settled: Iterable[SettledFact], fact: str, model: str, host: str) -> SettledFact | None:
+    """The outcome that a row of the catalog fixes for a fact; the last that fits wins."""
+    found = None
+    for row in settled:
+        if row.fact == fact and fnmatchcase(model, row.model) and fnmatchcase(host, row.host):
+            found = row
+    return found
+
+
+def _resendable(files: Any) -> bool:
+    """Whether the files of a request can be read once more: an open file that cannot be rewound is used up."""
+    from .common import file_parts
+
+    for part in file_parts(files):
+        if not isinstance(part.content, str | bytes | bytearray | os.PathLike):
+            seekable = getattr(part.content, "seekable", None)
+            if not callable(seekable) or not seekable():
+                return False
+    return True
+
+
+# ---------------------------------------------------------------- the two questions
+
+
+def alternative(endpoint: Endpoint, request: Request, error: WireError, x: Exchange, host: str = "") -> Request | None:
+    """The request to send in place of one that was refused, None where the refusal is the caller's.
+
+    `request` is what went over the wire. The fact is noted in `x.safe_forms`, the new form as a change, and the
+    request it costs as another one.
+    """
+    if error.status != _REFUSED or len(x.safe_forms) >= MOST or not _resendable(request.files):
+        return None
+    for fact in facts_for(request, x):
+        if fact.fact in x.safe_forms or not speaks_of(fact, error):
+            continue
+        row = fixed(x.catalog.settled, fact.fact, model_of(request), host)
+        if row is not None and row.outcome == "openai":
+            continue
+        told = len(x.changes)
+        try:
+            safe = endpoint.safe_form(fact, request, x)
+        except Refusal:  # the policy lets nothing be lost, or the safe form cannot carry the request
+            del x.changes[told:]
+            return None
+        if safe is None:
+            continue
+        x.safe_forms.append(fact.fact)
+        x.change("cost", fact.parameter, fact.openai, "sent once more", "StepFun refused it with 400")
+        return safe
+    return None
+
+
+def settled_form(
+    endpoint: Endpoint, request: Request, x: Exchange, refused: Collection[str], host: str = ""
+) -> Request:
+    """The request with the safe form of every fact that is known to be refused: those in `refused`, and those a row of
+    the catalog fixes. Where the catalog fixes OpenAI's form, that is sent.
+
+    Raises:
+        Refusal: the safe form loses something, and the policy says error.
+    """
+    model = model_of(request)
+    rewritten: set[tuple[str, str]] = set()
+    for fact in facts_for(request, x):
+        row = fixed(x.catalog.settled, fact.fact, model, host)
+        safe = row.outcome == "safe" if row is not None else fact.fact in refused
+        if not safe or ((fact.parameter, fact.endpoint) in rewritten and fact.endpoint == "files.create"):
+            continue
+        new = endpoint.safe_form(fact, request, x)
+        if new is None:
+            continue
+        rewritten.add((fact.parameter, fact.endpoint))
+        request = new
+        if request.path not in _ENDPOINTS or _ENDPOINTS[request.path] != fact.endpoint:  # on another route now
+            return settled_form(endpoint, request, x, refused, host)
+    return request
+
+
+def hint_for(error: WireError, facts: Iterable[ContestedFact]) -> str | None:
+    """Advice for a refusal that no safe form cures, None for any other."""
+    return next((fact.hint for fact in facts if fact.hint and speaks_of(fact, error)), None)
+
+
+# ---------------------------------------------------------------- the safe forms
+
+
+def rewrite(fact: ContestedFact, request: Request, x: Exchange) -> Request | None:
+    """The request in the safe form, None where that is what it has already, or there is none."""
+    body: Any = request.json
+    make = _REWRITES.get(fact.rewrite)
+    if make is None or not isinstance(body, Mapping):
+        return None
+    new = make(fact, cast("Mapping[str, Any]", body), request, x)
+    return None if new is None else replace(request, json=new)
+
+
+_Body = Mapping[str, Any]
+_Made = dict[str, Any] | None
+
+
+def _why(fact: ContestedFact, x: Exchange) -> str:
+    return f"{x.model_id or 'StepFun'} refuses {fact.openai}"
+
+
+def _json_mode(fact: ContestedFact, body: _Body, _: Request, x: Exchange) -> _Made:
+    schema = structured.schema_of(body.get("response_format"))
+    if not schema:
+        return None
+    x.change(
+        "reshape",
+        "response_format",
+        "json_schema",
+        "json_object and the schema in the prompt",
+        f"{x.model_id} refuses it" if fact.remembered else f"{x.model_id} refuses this schema",
+    )
+    line = {"role": "system", "content": structured.instruction(schema)}
+    x.notes.update(structured=True, json_text=True, schema=schema, emulated_schema=True)
+    return {**body, "response_format": {"type": "json_object"}, "messages": [*_messages(body), line]}
+
+
+def _clamp(fact: ContestedFact, body: _Body, _: Request, x: Exchange) -> _Made:
+    value = body.get(fact.parameter)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    low, high = fact.low, fact.high
+    within = max(value, low) if low is not None else value
+    within = min(within, high) if high is not None else within
+    if within == value:
+        return None
+    x.change("clamp", fact.parameter, value, within, f"{_why(fact, x)}; it takes {fact.safe}", loses=fact.loses)
+    return {**body, fact.parameter: within}
+
+
+def _replace(fact: ContestedFact, body: _Body, _: Request, x: Exchange) -> _Made:
+    value = body.get(fact.parameter)
+    new = fact.values.get(value) if isinstance(value, str) else None
+    if new is None or new == value:
+        return None
+    x.change("clamp", fact.parameter, value, new, _why(fact, x), loses=fact.loses)
+    return {**body, fact.parameter: new}
+
+
+def _drop(fact: ContestedFact, body: _Body, _: Request, x: Exchange) -> _Made:
+    if fact.parameter not in body:
+        return None
+    x.change("drop", fact.parameter, body[fact.parameter], None, _why(fact, x), loses=fact.loses)
+    return {key: value for key, value in body.items() if key != fact.parameter}
+
+
+def _other_purpose(fact: ContestedFact, body: _Body, request: Request, x: Exchange) -> _Made:
+    from .common import file_parts
+
+    if body.get("purpose") != "storage":
+        return None
+    parts = [part for part in file_parts(request.files) if part.field == "file"]
+    picture = bool(parts) and parts[0].extension in PICTURES
+    new = "retrieval-image" if picture else "file-extract"
+    x.change("clamp", "purpose", "storage", new, _why(fact, x), loses=fact.loses)
+    return {**body, "purpose": new}
+
+
+# ---------------------------------------------------------------- messages
+
+
+def _messages(body: _Body) -> Sequence[Any]:
+    messages: Any = body.get("messages")
+    return cast("Sequence[Any]", messages) if isinstance(messages, list | tuple) else ()
+
+
+def _each_message(name: str, edit: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
+    """A rewrite that edits one message at a time; `edit` hands on the message itself where nothing is to do."""
+
+    def make(fact: ContestedFact, body: _Body, _: Request, x: Exchange) -> _Made:
+        out = [
+            edit(cast("Mapping[str, Any]", message)) if isinstance(message, Mapping) else message
+            for message in _messages(body)
+        ]
+        changed = sum(new is not old for new, old in zip(out, _messages(body), strict=True))
+        if not changed:
+            return None
+        x.change("reshape", "messages", f"{changed} messages with {name}", fact.safe, _why(fact, x), loses=fact.loses)
+        return {**body, "messages": out}
+
+    return make
+
+
+def _string(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**message, "content": ""} if message.get("content") is None else message
+
+
+def _joined(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The texts of a message that holds nothing else, as one string."""
+    content: Any = message.get("content")
+    if not isinstance(content, list | tuple):
+        return message
+    texts: list[str] = []
+    for part in cast("Sequence[Any]", content):
+        row = cast("Mapping[str, Any]", part) if isinstance(part, Mapping) else {}
+        if row.get("type") != "text" or not isinstance(row.get("text"), str):
+            return message
+        texts.append(row["text"])
+    return {**message, "content": "\n".join(texts)}
+
+
+def _listed_role(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    role = message.get("role")
+    if role in _LISTED_ROLES:
+        return message
+    return {**message, "role": _ROLES.get(str(role), "user")}
+
+
+def _documented(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    kept = {key: value for key, value in message.items() if key in _DOCUMENTED}
+    return kept if len(kept) != len(message) else message
+
+
+def _one_system(fact: ContestedFact, body: _Body, _: Request, x: Exchange) -> _Made:
+    messages = _messages(body)
+    system = [_joined(row) for row in messages if isinstance(row, Mapping) and _role(row) == "system"]
+    first = messages[0] if messages else None
+    if not system or (len(system) == 1 and isinstance(first, Mapping) and _role(first) == "system"):
+        return None
+    if not all(isinstance(row.get("content"), str) for row in system):
+        return None
+    text = "\n\n".join(row["content"] for row in system)
+    rest = [row for row in messages if not (isinstance(row, Mapping) and _role(row) == "system")]
+    x.change("reshape", "messages", f"{len(system)} system messages", fact.safe, _why(fact, x), loses=fact.loses)
+    return {**body, "messages": [{"role": "system", "content": text}, *rest]}
+
+
+def _role(message: Any) -> Any:
+    return cast("Mapping[str, Any]", message).get("role")
+
+
+_REWRITES: Final[Mapping[Rewrite, Callable[[ContestedFact, _Body, Request, Exchange], _Made]]] = {
+    "json_mode": _json_mode,
+    "clamp": _clamp,
+    "replace": _replace,
+    "drop": _drop,
+    "other_purpose": _other_purpose,
+    "string_content": _each_message("content null", _string),
+    "join_text": _each_message("text parts", _joined),
+    "roles": _each_message("another role", _listed_role),
+    "documented_keys": _each_message("other keys", _documented),
+    "one_system": _one_system,
+}
