@@ -22,7 +22,7 @@ import openai
 from openai._compat import cached_property
 from typing_extensions import Self, override
 
-from . import errors, stock
+from . import errors, http_objects, stock
 from . import settings as settings_module
 from .call import Call
 from .catalog import for_settings as catalog_for
@@ -650,6 +650,7 @@ class StepfunMixin:
     def _stepfun_refused(self, refusal: Refusal, request: Any) -> openai.APIStatusError:
         """A `Refusal` as the exception OpenAI code catches, with a response that never crossed a network."""
         body = {"message": refusal.message, "type": refusal.type, "param": refusal.param, "code": refusal.code}
+        request = http_objects.without_secrets(request)
         response = self._stepfun_family().Response(refusal.status, json={"error": body}, request=request)
         return errors.error_class(refusal.status, refusal.code)(refusal.message, response=response, body=body)
 
@@ -674,19 +675,7 @@ class StepfunMixin:
 
     def _stepfun_rebuild(self, response: Any, content: bytes, kind: str, status: int | None = None) -> Any:
         """The same response with another body; its class, status, headers and request are kept."""
-        dropped = ("content-length", "content-encoding", "transfer-encoding", "content-type")
-        headers = [(k, v) for k, v in response.headers.multi_items() if k.lower() not in dropped]
-        rebuilt = type(response)(
-            response.status_code if status is None else status,
-            headers=[*headers, ("content-type", kind)],
-            content=content,
-            request=response.request,
-            extensions=dict(response.extensions),
-            history=list(response.history),
-        )
-        with contextlib.suppress(RuntimeError):  # set once the original has been read
-            rebuilt.elapsed = response.elapsed
-        return rebuilt
+        return http_objects.rebuild(response, content, kind, status)
 
     def _stepfun_headers(self, response: Any) -> None:
         """StepFun's request id where the SDK looks for one (api 9.1)."""

@@ -23,12 +23,15 @@ Mapping and wording of StepFun's bodies: api 9.
 
 from __future__ import annotations
 
+import copyreg
+import json
 from collections.abc import Mapping
 from typing import Any, cast
 
 import openai
 
-from .catalog.failures import FAILURES
+from .catalog.failures import FAILURES, HINTS, MESSAGE_HINTS, PHRASES, WORDINGS
+from .http_objects import rebuild, without_secrets
 
 
 class SettingsError(openai.OpenAIError, ValueError):
@@ -67,17 +70,6 @@ class QuotaExceededError(openai.RateLimitError):
     """Balance or plan is used up (HTTP 402). Never retried."""
 
 
-_CONTEXT_WORDS = (
-    "context length",
-    "context window",
-    "maximum context",
-    "too many tokens",
-    "exceeds the max",
-    "prompt is too long",
-)
-_MODEL_WORDS = ("does not exist or you do not have access", "model not found", "model does not exist", "unknown model")
-
-
 def mapped_body(status: int, body: object) -> tuple[int, dict[str, Any]]:
     """StepFun's error body in OpenAI's terms: (status OpenAI would have used, `{message, type, param, code}`).
 
@@ -98,21 +90,26 @@ def mapped_body(status: int, body: object) -> tuple[int, dict[str, Any]]:
     message = message if isinstance(message, str) else ("" if message is None else str(message))
     kind = inner.get("type")
     kind = kind if isinstance(kind, str) else None
-    low = message.lower()
     sent: Any = inner.get("code")
     code: str | None = str(sent) if isinstance(sent, str | int) else None  # some gateways send a number
+    known = FAILURES.get(kind or "")
+    wording = next((row for row in WORDINGS if status in row.wire and row.pattern.search(message)), None)
+    own = code if code in PHRASES or code in _OWN_CLASSES else None
 
     if status == 402 or kind == "quota_exceeded":
         status, code, kind = 429, "insufficient_quota", "insufficient_quota"
-    elif status == 451 or kind in ("censorship_blocked", "risk_blocked", "risk"):
+    elif status == 451 or (known is not None and known.code == "content_filter"):
         status, code, kind = 400, "content_filter", "invalid_request_error"
-    elif status in (400, 403) and "step plan subscription" in low:
-        status, code, kind = 403, "no_active_subscription", "invalid_request_error"
-    elif status in (400, 404) and (code == "model_not_found" or any(words in low for words in _MODEL_WORDS)):
+    elif status in (400, 404) and "model_not_found" in (code, known and known.code):
         status, code, kind = 404, "model_not_found", "invalid_request_error"
         inner.setdefault("param", "model")
-    elif status in (400, 413) and (code == "context_length_exceeded" or any(words in low for words in _CONTEXT_WORDS)):
-        status, code, kind = 400, "context_length_exceeded", "invalid_request_error"
+    elif wording is not None and own in (None, wording.code):
+        status, code = wording.status, wording.code
+        kind = (kind or "rate_limited") if status == 429 else "invalid_request_error"
+        if wording.param is not None:
+            inner.setdefault("param", wording.param)
+    elif status in (400, 413) and code == "context_length_exceeded":
+        status, kind = 400, "invalid_request_error"
         inner.setdefault("param", "messages")
     elif code is not None:
         pass  # who sends one speaks OpenAI's language already
@@ -122,18 +119,25 @@ def mapped_body(status: int, body: object) -> tuple[int, dict[str, Any]]:
         code, kind = "rate_limit_exceeded", kind or "rate_limited"
     elif status == 400:
         code, kind = None if kind == "invalid_request_error" else kind, "invalid_request_error"
+    message = _in_openais_words(message, code)
     mapped: dict[str, Any] = {**inner, "message": message, "type": kind, "param": inner.get("param"), "code": code}
     if code == str(sent):
         mapped["code"] = sent
     return status, mapped
 
 
-_HINTS: Mapping[str, str] = {
-    "invalid_api_key": "StepFun's keys are bound to a region: a key made for api.stepfun.ai is refused by "
-    "api.stepfun.com and the reverse. Check STEPFUN_API_KEY and STEPFUN_REGION (global or cn).",
-    "no_active_subscription": "This URL bills a Step Plan. Use STEPFUN_PLAN=standard for pay as you go.",
-    "insufficient_quota": "The balance or plan behind this key is used up. A key with a Step Plan needs STEPFUN_PLAN=step_plan.",
-}
+def _in_openais_words(message: str, code: str | None) -> str:
+    """StepFun's message, after the words of OpenAI's that programs look for where it does not have them."""
+    words, start = PHRASES.get(code or "", ("", ""))
+    if words in message.lower():
+        return message
+    return f"{start}: {message}" if message else start
+
+
+def _hint(message: str, code: object) -> str | None:
+    """Our advice for an error, None where there is none."""
+    low = message.lower()
+    return next((advice for words, advice in MESSAGE_HINTS if words in low), HINTS.get(str(code)))
 
 
 _OWN_CLASSES: Mapping[str, type[openai.APIStatusError]] = {
@@ -178,21 +182,27 @@ def _no_such_path(response: Any) -> dict[str, Any]:
 def from_response(err_msg: str, *, body: object, response: Any) -> openai.APIStatusError:
     """The exception for an error answer of StepFun's, with `code`, `param`, `type` and `request_id` filled.
 
-    `status_code` is the one OpenAI code tests for (402 -> 429, 451 -> 400, api 9.2); `response` is what came over
-    the wire and keeps the original status; `hint` is our advice or None, and stands in the text.
+    `status_code` and `response` are those OpenAI would have answered with (402 -> 429, 451 -> 400, api 9.2), the
+    headers and the request those of the wire; `hint` is our advice or None, and stands in the text.
     """
+    given = body
     status, mapped = mapped_body(response.status_code, body)
-    if response.status_code == 404 and not isinstance(body, Mapping):  # api 1, 9.1
+    if response.status_code == 404 and not isinstance(body, Mapping) and mapped["code"] is None:  # api 1, 9.1
         body = mapped = {**mapped, **_no_such_path(response)}
-    text, hint = err_msg, _HINTS.get(str(mapped["code"]))
-    if isinstance(body, Mapping) and mapped["message"]:
-        told = {**mapped, "message": f"{mapped['message']} ({hint})" if hint else mapped["message"]}
+    message, hint = mapped["message"], _hint(mapped["message"], mapped["code"])
+    ours = bool(message) and (isinstance(body, Mapping) or status != response.status_code or mapped["code"] is not None)
+    text = err_msg
+    if ours:
+        told = {**mapped, "message": f"{message} ({hint})" if hint else message}
         # up to 3.0 the SDK's text is the whole body, and programs look for a code in it; later ones tell the message
-        whole = err_msg.endswith(f" - {cast('object', body)}")
+        whole = err_msg.endswith(f" - {given}")
         text = f"Error code: {status} - {{'error': {told}}}" if whole else f"Error code: {status} - {told['message']}"
+        response = _answer(response, status, mapped)
+    elif response.request.url.userinfo or response.request.url.query:
+        response.request = without_secrets(response.request)
     error: Any = error_class(status, mapped["code"])(text, response=response, body=mapped)
     error.hint = hint
-    if not mapped["message"] or (not isinstance(body, Mapping) and status == response.status_code):
+    if not ours:
         error.body = cast("Mapping[str, Any]", body).get("error", body) if isinstance(body, Mapping) else body
     error.status_code = status
     if error.request_id is None:
@@ -200,22 +210,65 @@ def from_response(err_msg: str, *, body: object, response: Any) -> openai.APISta
     return error
 
 
+def _answer(response: Any, status: int, mapped: Mapping[str, Any]) -> Any:
+    """The response OpenAI would have given for an error in its terms."""
+    content = json.dumps({"error": mapped}, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return rebuild(response, content, "application/json", status, without_secrets(response.request))
+
+
 def from_stream(body: Any, *, request: Any, response: Any) -> openai.APIError:
-    """The exception for an error object inside a stream: by its type, or a status it carries as its code (api 9.1),
-    the class a plain answer would have raised (api 9.2); a plain `openai.APIError`, as the stock client raises, where
-    neither says anything."""
+    """The exception for an error object inside a stream: by its type, its words, or a status it carries as its code
+    (api 9.1), the class a plain answer would have raised (api 9.2); a plain `openai.APIError`, as the stock client
+    raises, where none says anything."""
     inner: Mapping[str, Any] = cast("Mapping[str, Any]", body) if isinstance(body, Mapping) else {}
     told = str(inner.get("code") or "")
     known = FAILURES.get(str(inner.get("type")))
     status = known.wire if known is not None else None
     if status is None and told.isdecimal() and 400 <= int(told) < 600:
         status = int(told)
-    wire_status, mapped = mapped_body(status or 0, cast("object", body))
+    seen, mapped = mapped_body(status or 0, cast("object", body))
+    hint = _hint(mapped["message"], mapped["code"])
     message = mapped["message"] or "An error occurred during streaming"
-    cls = error_class(wire_status, mapped["code"])
+    text = f"{message} ({hint})" if hint else message
+    cls = error_class(seen, mapped["code"])
     if (status is None and mapped["code"] is None) or cls is openai.APIStatusError:
-        return openai.APIError(message, request=request, body=cast("object", body))
-    error = cls(message, response=response, body=mapped)
-    error.status_code = wire_status
+        return openai.APIError(text, request=without_secrets(request), body=cast("object", body))
+    error: Any = cls(text, response=_answer(response, seen, mapped), body=mapped)
+    error.hint = hint
     error.request_id = error.request_id or response.headers.get("x-trace-id")
     return error
+
+
+# ---------------------------------------------------------------- copies and pickles
+
+
+def _restored(cls: type[BaseException], args: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+def _reduced(error: BaseException) -> tuple[Any, ...]:
+    """What `copy` and `pickle` need, which go by the arguments of `__init__` otherwise and find some missing."""
+    state = dict(vars(error))
+    if (response := state.get("response")) is not None and hasattr(response, "__getstate__"):
+        state["response"] = _data_of(response)
+    return _restored, (type(error), error.args, state)
+
+
+def _data_of(response: Any) -> Any:
+    """A response less what cannot leave the process: its connection, and functions put on it."""
+    kept = {name: value for name, value in response.__getstate__().items() if not callable(value)}
+    kept.setdefault("default_encoding", "utf-8")
+    made: Any = object.__new__(type(response))
+    made.__setstate__(kept)
+    return made
+
+
+def _with_subclasses(cls: type[BaseException]) -> set[type[BaseException]]:
+    return {cls}.union(*(_with_subclasses(sub) for sub in cls.__subclasses__()))
+
+
+for _cls in _with_subclasses(openai.APIError):
+    copyreg.pickle(_cls, _reduced)

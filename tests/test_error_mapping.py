@@ -141,10 +141,14 @@ async def test_api_9_2_every_row(
         assert error.status_code == seen
         assert error.code == code
         assert error.request_id == "trace-9"
-        assert error.response.status_code == status
+        assert error.response.status_code == seen
+        assert error.response.headers["x-trace-id"] == "trace-9"
+        assert error.response.request.headers["authorization"]
         if isinstance(answer, dict):
             assert answer["error"]["message"] in error.message
-            assert error.body["message"] == answer["error"]["message"]
+            assert error.body["message"].endswith(answer["error"]["message"])
+            assert error.response.json() == {"error": error.body}
+            assert error.body.keys() >= {"message", "type", "param", "code"}
 
 
 @pytest.mark.parametrize("status", [402, 451])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -20,10 +21,12 @@ FAILURES: Final = MappingProxyType(
         "quota_exceeded": Failure(402, 429, "insufficient_quota"),
         "rate_limited": Failure(429, 429, "rate_limit_exceeded"),
         "censorship_blocked": Failure(451, 400, "content_filter"),
+        "censorship_block": Failure(451, 400, "content_filter"),
         "risk_blocked": Failure(451, 400, "content_filter"),
         "risk": Failure(451, 400, "content_filter"),
         "request_params_invalid": Failure(400, 400, "request_params_invalid"),
         "invalid_request_error": Failure(400, 400, None),
+        "model_invalid": Failure(404, 404, "model_not_found"),
         "model_incompatible": Failure(400, 400, "model_incompatible"),
         "unsupported_content_type": Failure(400, 400, "unsupported_content_type"),
         "server_error": Failure(500, 500, "server_error"),
@@ -31,3 +34,81 @@ FAILURES: Final = MappingProxyType(
     }
 )
 """By `type`, as documented and measured."""
+
+
+class Wording(NamedTuple):
+    """What a message says where the type says nothing or something else. `wire` are the statuses it is read under; 0 is
+    an error inside a stream, which has none."""
+
+    pattern: re.Pattern[str]
+    wire: frozenset[int]
+    status: int
+    code: str
+    param: str | None = None
+
+
+def _wording(pattern: str, wire: set[int], status: int, code: str, param: str | None = None) -> Wording:
+    return Wording(re.compile(pattern, re.IGNORECASE), frozenset(wire), status, code, param)
+
+
+WORDINGS: Final = (
+    _wording(r"step plan subscription", {0, 400, 403}, 403, "no_active_subscription"),
+    _wording(r"content (?:is |was )?blocked|内容.{0,12}(?:违规|审核|拦截)", {0, 400, 403}, 400, "content_filter"),
+    _wording(
+        r"does not exist or you do not have access"
+        r"|\bunknown model\b"
+        r"|\bmodel\b.{0,80}?(?:\b(?:does |do |is |was )?(?:not exist|not found|no permission)\b|模型不存在)"
+        r"|模型.{0,40}?(?:不存在|未找到|无权限|没有权限)",
+        {0, 400, 404},
+        404,
+        "model_not_found",
+        "model",
+    ),
+    _wording(
+        r"context (?:length|window)|maximum context|too many tokens|exceeds the max|prompt is too long|上下文.{0,12}(?:超|过长)",
+        {0, 400, 413},
+        400,
+        "context_length_exceeded",
+        "messages",
+    ),
+    _wording(r"concurrency reached|requests? limited", {0}, 429, "rate_limit_exceeded"),
+)
+"""In the order they are tried (api 9.1, 13.8, 13.17)."""
+
+PHRASES: Final = MappingProxyType(
+    {
+        "rate_limit_exceeded": ("rate limit reached", "Rate limit reached"),
+        "insufficient_quota": ("exceeded your current quota", "You exceeded your current quota"),
+        "context_length_exceeded": (
+            "maximum context length",
+            "This request exceeds the model's maximum context length",
+        ),
+    }
+)
+"""By code, the words of OpenAI's message that programs look for, and what is put before StepFun's where they are missing."""
+
+HINTS: Final = MappingProxyType(
+    {
+        "invalid_api_key": "StepFun's keys are bound to a region: a key made for api.stepfun.ai is refused by "
+        "api.stepfun.com and the reverse. Check STEPFUN_API_KEY and STEPFUN_REGION (global or cn).",
+        "no_active_subscription": "This URL bills a Step Plan. Use STEPFUN_PLAN=standard for pay as you go.",
+        "insufficient_quota": "The balance or plan behind this key is used up. A key with a Step Plan needs "
+        "STEPFUN_PLAN=step_plan.",
+        "model_not_found": "`stepfun-compat models --live` lists the models your key may use.",
+    }
+)
+"""Advice by code."""
+
+MESSAGE_HINTS: Final = (
+    (
+        "please use the messages api",
+        "StepFun serves this model on its Messages API (Anthropic's wire) only. Choose one that chat serves: "
+        "`stepfun-compat models` lists them.",
+    ),
+    (
+        "unrecognized chat message",
+        "A message has a key or a content part of a type StepFun does not know, such as `input_text`, or no `content`.",
+    ),
+    ("input images too many", "StepFun takes at most 60 images in one request. Send fewer, or split the conversation."),
+)
+"""Advice by words of the message, in lower case (api 13.5, 13.8)."""

@@ -1,0 +1,67 @@
+"""Requests and responses of the HTTP library, rebuilt with a part of them changed. httpx and httpx2 alike: neither is imported."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Final
+
+_OF_THE_BODY: Final = ("content-length", "content-encoding", "transfer-encoding", "content-type")
+_HARMLESS: Final = frozenset(
+    {"after", "api-version", "before", "include", "include[]", "limit", "model", "order", "purpose", "stream"}
+)
+"""Query parameters of OpenAI's API, whose values are no secret."""
+
+
+def rebuild(response: Any, content: bytes, kind: str, status: int | None = None, request: Any = None) -> Any:
+    """The same response with another body of media type `kind`; class, headers, extensions and history are kept, and so
+    are status and request unless given."""
+    headers = [(k, v) for k, v in response.headers.multi_items() if k.lower() not in _OF_THE_BODY]
+    rebuilt = type(response)(
+        response.status_code if status is None else status,
+        headers=[*headers, ("content-type", kind)],
+        content=content,
+        request=response.request if request is None else request,
+        extensions=dict(response.extensions),
+        history=list(response.history),
+    )
+    with contextlib.suppress(RuntimeError):  # set once the original has been read
+        rebuilt.elapsed = response.elapsed
+    return rebuilt
+
+
+def unread(response: Any, family: Any) -> Any:
+    """The same response as one whose body is still to be read, as `with_streaming_response` hands it out. `family` is the
+    HTTP library the response is of."""
+    headers = [(k, v) for k, v in response.headers.multi_items() if k.lower() not in _OF_THE_BODY[:3]]
+    made = type(response)(
+        response.status_code,
+        headers=headers,
+        stream=family.ByteStream(response.content),
+        request=response.request,
+        extensions=dict(response.extensions),
+        history=list(response.history),
+    )
+    with contextlib.suppress(RuntimeError):
+        made.elapsed = response.elapsed
+    return made
+
+
+def without_secrets(request: Any) -> Any:
+    """The request with neither user part nor query values in its URL, for an error that may be printed or stored; the
+    same object where its URL has neither."""
+    url = request.url
+    if not url.query and not url.userinfo:
+        return request
+    pairs = url.params.multi_items()
+    shown = [(name, value if name in _HARMLESS else "REDACTED") for name, value in pairs]
+    if not url.userinfo and shown == pairs:
+        return request
+    url = url.copy_with(userinfo=b"")
+    if pairs:
+        url = url.copy_with(params=shown)
+    made = type(request)(request.method, url, headers=request.headers, extensions=request.extensions)
+    content = getattr(request, "_content", None)
+    if content is not None:
+        made._content = content
+        made.stream = request.stream
+    return made
