@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class Call:
     """`wire` is the translated request; `bare` marks a step of a script, whose response is handed back untouched;
     `done` marks an answer that is already in OpenAI's shape. `reported` counts the changes already told,
-    `timeout` is how many seconds the caller waits for an answer, None for without end."""
+    `timeout` is how many seconds the caller waits for an answer, None for without end; `deadline` is when all requests
+    of the call must be done, as `time.monotonic` counts, None where the timeout is not one number."""
 
     x: Exchange
     endpoint: Endpoint
@@ -27,6 +28,7 @@ class Call:
     last_status: int = 0
     retries_taken: int = 0
     timeout: float | None = None
+    deadline: float | None = None
 
     @property
     def endpoint_reads_errors(self) -> bool:

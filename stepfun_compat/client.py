@@ -24,13 +24,14 @@ from typing_extensions import Self, override
 
 from . import errors, http_objects, stock
 from . import settings as settings_module
+from ._client import flow
+from ._client.flow import CALL, RAW
 from .call import Call
 from .catalog import for_settings as catalog_for
 from .endpoints import table
 from .endpoints.absent import fallback_name
-from .endpoints.base import PlainEndpoint, Reply, Request, Script
+from .endpoints.base import PLAIN, PlainEndpoint, Reply, Request
 from .endpoints.chat_response import UnexpectedBody
-from .endpoints.common import KEEP, STATE, WAIT
 from .endpoints.realtime import connection as realtime_connection
 from .exchange import Exchange, Refusal
 from .extras import Extras, Shared
@@ -46,14 +47,14 @@ from .streaming import EXTENSION, AsyncStepfunStream, StepfunStream
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .endpoints.base import Endpoint, StreamTransform
+    from .endpoints.base import StreamTransform
     from .options import AsyncCopyOptions, AsyncOptions, SyncCopyOptions, SyncOptions
 
-_CALL = "stepfun_call"
 _DATA = "stepfun_compat.data"
-_RAW = "X-Stainless-Raw-Response"
 _SHARED = "_stepfun_shared"
 _KEY_WITH_EACH_REQUEST = "stepfun-key-comes-with-each-request"  # for SDKs before 1.107, which take no callable
+_STREAMS: tuple[Any, Any] = (StepfunStream, openai.Stream)
+_ASYNC_STREAMS: tuple[Any, Any] = (AsyncStepfunStream, openai.AsyncStream)
 _MOST_URLS = 32
 _CUT_AFTER = 590.0  # seconds: StepFun cuts a request at ten minutes with 503 (api 9.1)
 
@@ -154,7 +155,15 @@ def _placeholder_set_aside() -> Generator[None, None, None]:
                 os.environ["OPENAI_API_KEY"] = PLACEHOLDER_KEY
 
 
-class StepfunMixin:
+if TYPE_CHECKING:
+    from openai._base_client import BaseClient
+
+    _SDKClient = BaseClient[Any, Any]
+else:
+    _SDKClient = object
+
+
+class StepfunMixin(_SDKClient):
     """Everything both clients do alike; it stands before openai's class in the order of bases."""
 
     if TYPE_CHECKING:
@@ -364,9 +373,10 @@ class StepfunMixin:
     # ------------------------------------------------------------ keys at the gate
 
     @property
+    @override
     def auth_headers(self) -> dict[str, str]:
         """openai's, less a key of OpenAI's: this is also what the WebSocket connections send."""
-        headers: dict[str, str] = cast("Any", super()).auth_headers
+        headers: dict[str, str] = super().auth_headers
         state = getattr(self, "_stepfun", None)
         if state is not None and state.ours(self._base_url):
             value = headers.get("Authorization")
@@ -375,9 +385,10 @@ class StepfunMixin:
         return headers
 
     @property
+    @override
     def default_headers(self) -> dict[str, Any]:
         """openai's, less what means something at OpenAI only (api 1), and less a key of OpenAI's."""
-        headers: dict[str, Any] = cast("Any", super()).default_headers
+        headers: dict[str, Any] = super().default_headers
         state = getattr(self, "_stepfun", None)
         if state is None or not state.ours(self._base_url):
             return headers
@@ -490,13 +501,15 @@ class StepfunMixin:
         state.gate.look(request, (state.settings.api_key, self.api_key if state.target.ours else None))
 
     @property
+    @override
     def custom_auth(self) -> Any:
         """Hook: what signs a request after the gate; an HTTP client's own `auth=` passes it as well."""
-        return cast("Any", super()).custom_auth or self._stepfun_auth()
+        return super().custom_auth or self._stepfun_auth()
 
+    @override
     def _custom_auth(self, security: Any) -> Any:
         """Hook: the same, in SDKs with several kinds of keys."""
-        return cast("Any", super())._custom_auth(security) or self._stepfun_auth()
+        return super()._custom_auth(security) or self._stepfun_auth()
 
     def _stepfun_auth(self) -> Any:
         auth: Any = getattr(self._client, "auth", None)
@@ -514,7 +527,7 @@ class StepfunMixin:
         if endpoint is None:
             if path is None:
                 return None
-            endpoint = _PLAIN
+            endpoint = PLAIN
         x = Exchange(endpoint.name or str(path), state.settings, catalog_for(self._stepfun.settings), stream=stream)
         self._stepfun_equip(x)
         return Call(
@@ -587,21 +600,22 @@ class StepfunMixin:
         call.reported = report(call.x)
         debug_body(call.x, call.wire.method, call.wire.path, call.wire.json)
 
+    @override
     def _build_request(self, options: Any, **kwargs: Any) -> Any:
         """Hook: called once per attempt, with a shallow copy of the options; `retries_taken` by keyword."""
-        call: Call | None = options.__dict__.get(_CALL)
+        call: Call | None = options.__dict__.get(CALL)
         if call is None:
             if not self._stepfun.ours(self._base_url):
-                return cast("Any", super())._build_request(options, **kwargs)
+                return super()._build_request(options, **kwargs)
             call = self._stepfun_begin(options, False)
             if call is None:
-                return cast("Any", super())._build_request(options, **kwargs)
+                return super()._build_request(options, **kwargs)
             try:
                 self._stepfun_translate(call, self._stepfun_request(options))
             except Refusal as refusal:
-                raise self._stepfun_refused(refusal, cast("Any", super())._build_request(options, **kwargs)) from None
+                raise self._stepfun_refused(refusal, super()._build_request(options, **kwargs)) from None
         wire = call.wire
-        if wire is not None and call.endpoint is not _PLAIN:
+        if wire is not None and call.endpoint is not PLAIN:
             options = options.model_copy()
             # the endpoint's headers are the whole truth: one that turns a form into JSON also changes Content-Type.
             # What the SDK marks as left out (Omit) is no text and is kept.
@@ -609,7 +623,7 @@ class StepfunMixin:
             sent = {**call.x.headers, **wire.headers}
             if call.bare:  # a step's answer is ours to read, whatever form the caller wants in the end
                 sent = {
-                    k: v for k, v in sent.items() if k.lower() not in (_RAW.lower(), "____stainless_override_cast_to")
+                    k: v for k, v in sent.items() if k.lower() not in (RAW.lower(), "____stainless_override_cast_to")
                 }
             cast("dict[str, Any]", vars(options)).update(
                 method=wire.method.lower(),
@@ -620,19 +634,20 @@ class StepfunMixin:
                 files=wire.files,
                 headers={**{k: v for k, v in own.items() if not isinstance(v, str)}, **sent},
             )
-        call.started = time.monotonic()
-        request: Any = cast("Any", super())._build_request(options, **kwargs)
+        call.started, call.retries_taken = time.monotonic(), kwargs.get("retries_taken", 0)
+        request: Any = super()._build_request(options, **kwargs)
         request.extensions[EXTENSION] = call
         return request
 
+    @override
     def _prepare_url(self, url: str) -> Any:
         """Hook: the URL of a request. The few paths that calls are made of are joined to the base URL once."""
         state = getattr(self, "_stepfun", None)
         if state is None or not state.ours(self._base_url):
-            return cast("Any", super())._prepare_url(url)
+            return super()._prepare_url(url)
         known = state.urls.get(url)
         if known is None:
-            known = cast("Any", super())._prepare_url(url)
+            known = super()._prepare_url(url)
             if len(state.urls) < _MOST_URLS and "?" not in url:
                 state.urls[url] = known
         return known
@@ -667,7 +682,7 @@ class StepfunMixin:
         if last is not None:
             return self._stepfun_rebuild(last, content, kind, status=reply.status)
         probe = options.model_copy()
-        probe.__dict__[_CALL] = Call(call.x, _PLAIN)
+        probe.__dict__[CALL] = Call(call.x, PLAIN)
         request: Any = self._build_request(probe)
         request.extensions[EXTENSION] = call
         headers = {**{k: v for k, v in reply.headers.items() if k.lower() != "content-type"}, "content-type": kind}
@@ -683,8 +698,8 @@ class StepfunMixin:
         if trace and "x-request-id" not in response.headers:
             response.headers["x-request-id"] = trace
 
-    def _stepfun_wants_body(self, call: Call, response: Any, cast_to: Any, stream: bool) -> bool:
-        if stream or call.done or call.bare:
+    def _stepfun_wants_body(self, call: Call, response: Any, cast_to: Any) -> bool:
+        if call.done or call.bare:
             return False
         if call.endpoint.answers_bytes:  # sound goes through as it comes; a page or an error object is looked at
             kind = _media_type(response)
@@ -698,7 +713,7 @@ class StepfunMixin:
         try:
             return self._stepfun_answer(call, response, body, cast_to), options
         except openai.APIResponseValidationError as error:
-            if not response.request.headers.get(_RAW):
+            if not response.request.headers.get(RAW):
                 raise
             wrong = error
 
@@ -760,7 +775,7 @@ class StepfunMixin:
             )
         if isinstance(data, str):
             return self._stepfun_rebuild(response, data.encode("utf-8"), "text/plain; charset=utf-8")
-        seen_by_caller = response.request.headers.get(_RAW) or not is_json or not wants_json
+        seen_by_caller = response.request.headers.get(RAW) or not is_json or not wants_json
         if seen_by_caller:
             return self._stepfun_rebuild(response, _dump(data), "application/json")
         response.extensions[_DATA] = data
@@ -768,14 +783,15 @@ class StepfunMixin:
 
     def _stepfun_raw_stream(self, call: Call, response: Any) -> Any:
         """The response a caller of raw streams gets: one of Responses has OpenAI's events for its bytes."""
-        if call.done or not call.endpoint.rewrites_raw or not response.request.headers.get(_RAW):
+        if call.done or not call.endpoint.rewrites_raw or not response.request.headers.get(RAW):
             return response
         from .raw_stream import translated
 
         return translated(self, response, self._stepfun_family(), later=isinstance(self, openai.AsyncOpenAI))
 
-    def _stepfun_stream_class(self, call: Call, stream_cls: Any, cast_to: Any, ours: Any, stock: Any) -> Any:
+    def _stepfun_stream_class(self, call: Call, stream_cls: Any, cast_to: Any) -> Any:
         """Our stream class in place of openai's; a caller's own subclass stays what it is."""
+        ours, stock = _ASYNC_STREAMS if isinstance(self, openai.AsyncOpenAI) else _STREAMS
         if stream_cls is None:
             stream_cls = stock[cast_to]
         origin = getattr(stream_cls, "__origin__", stream_cls)
@@ -808,17 +824,19 @@ class StepfunMixin:
         x.change("drop", "tool_choice", "forced", None, text, loses=True)
         call.reported = report(x, call.reported)
 
+    @override
     def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:
         """Hook: called for every parsed object and every chunk. Picks up what was translated from the whole body."""
         if data is not None:
             data = response.extensions.get(_DATA, data)
-        return cast("Any", super())._process_response_data(data=data, cast_to=cast_to, response=response)
+        return super()._process_response_data(data=data, cast_to=cast_to, response=response)
 
+    @override
     def _make_status_error(self, err_msg: str, *, body: object, response: Any) -> Any:
         """Hook: not used for errors inside a stream, which the stream raises itself."""
         call = _call_of(response)
         if call is None:
-            return cast("Any", super())._make_status_error(err_msg, body=body, response=response)
+            return super()._make_status_error(err_msg, body=body, response=response)
         self._stepfun_headers(response)
         if response.status_code == 503 and time.monotonic() - call.started >= _CUT_AFTER:
             return openai.APITimeoutError(request=response.request)
@@ -826,6 +844,7 @@ class StepfunMixin:
 
     # ------------------------------------------------------------ retries
 
+    @override
     def _should_retry(self, response: Any) -> bool:
         """Hook: a status error is about to be retried or raised."""
         call = _call_of(response)
@@ -835,65 +854,23 @@ class StepfunMixin:
                 return False
             if response.status_code == 503 and time.monotonic() - call.started >= _CUT_AFTER:
                 return False  # a request that ran into StepFun's ten minutes would run into them again
-        return cast("Any", super())._should_retry(response)
+        return super()._should_retry(response)
 
+    @override
     def _calculate_retry_timeout(self, remaining_retries: int, options: Any, *args: Any, **kwargs: Any) -> float:
         """Hook: seconds to wait before the next attempt."""
-        seconds: float = cast("Any", super())._calculate_retry_timeout(remaining_retries, options, *args, **kwargs)
-        call: Call | None = options.__dict__.get(_CALL)
+        seconds: float = super()._calculate_retry_timeout(remaining_retries, options, *args, **kwargs)
+        call: Call | None = options.__dict__.get(CALL)
         if call is not None and call.last_status == 429:
             return max(seconds, self._stepfun.settings.rate_limit_min_wait)
         return seconds
 
     # ------------------------------------------------------------ scripts
 
-    def _stepfun_step(
-        self, call: Call, options: Any, wire: Request, deadline: float | None, retries: int | None
-    ) -> Any:
-        """The SDK's options for one request of a script: the same deadline and retry budget for all of them.
-
-        Raises:
-            openai.APITimeoutError: the deadline has passed.
-        """
-        step = options.model_copy()
-        step.post_parser = openai.NOT_GIVEN
-        headers: Any = _given(options.headers)
-        if headers:
-            step.headers = {
-                k: v for k, v in headers.items() if k.lower() not in (_RAW.lower(), "____stainless_override_cast_to")
-            }
-        if deadline is not None:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise openai.APITimeoutError(request=self._stepfun_family().Request(wire.method, str(self._base_url)))
-            step.timeout = left
-        if retries is not None:
-            step.max_retries = max(retries - call.retries_taken, 0)
-        inner = Call(call.x, call.endpoint, wire=wire, bare=True)
-        step.__dict__[_CALL] = inner
-        return step
-
-    def _stepfun_pause(self, wire: Request, deadline: float | None) -> float:
-        """Seconds a script asks to wait.
-
-        Raises:
-            openai.APITimeoutError: the deadline would pass.
-        """
-        seconds = float(wire.json["seconds"])
-        if deadline is not None and time.monotonic() + seconds >= deadline:
-            raise openai.APITimeoutError(request=self._stepfun_family().Request("GET", str(self._base_url)))
-        return seconds
-
     def _stepfun_partial(self, call: Call, error: Any) -> Any:
         """An error of a call that takes several requests, with what is done and paid for."""
         error.partial = call.x.notes.get("partial")
         return error
-
-    def _stepfun_deadline(self, options: Any) -> float | None:
-        timeout = self.timeout if isinstance(options.timeout, openai.NotGiven) else options.timeout
-        return (
-            time.monotonic() + timeout if isinstance(timeout, int | float) and not isinstance(timeout, bool) else None
-        )
 
     def _stepfun_reply(self, call: Call, response: Any) -> Reply:
         """A script's reply out of a response that has been read.
@@ -1002,9 +979,6 @@ class StepfunMixin:
         return self._stepfun_family().Request(options.method.upper(), url)
 
 
-_PLAIN: Endpoint = PlainEndpoint()
-
-
 def _call_of(response: Any) -> Call | None:
     """The call behind a response; None for one that is not ours, or was made without a request."""
     request = getattr(response, "_request", None)
@@ -1092,84 +1066,13 @@ class OpenAI(_SyncBases, metaclass=Rebindable):
     @override
     def request(self, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
         """Hook: one call of a resource method. Sends once, answers locally, or sends several requests."""
-        call: Call | None = options.__dict__.get(_CALL)
-        if call is not None:
+        if CALL in options.__dict__:
             return cast("Any", super().request(cast_to, options, *args, **kwargs))
-        call = self._stepfun_begin(options, bool(kwargs.get("stream")))
-        if call is None or call.endpoint is _PLAIN:
-            return cast("Any", super().request(cast_to, options, *args, **kwargs))
-        options = options.model_copy()
-        elsewhere = self._stepfun_elsewhere(options)
-        if elsewhere is not None:
-            return elsewhere.request(cast_to, options, *args, **kwargs)
-        try:
-            given = self._stepfun_request(options)
-            script = call.endpoint.script(given, call.x)
-            if script is not None:
-                return self._stepfun_run(call, script, cast_to, options, **kwargs)
-            self._stepfun_translate(call, given)
-        except Refusal as refusal:
-            error = self._stepfun_refused(refusal, self._stepfun_bare_request(options))
-            raise self._stepfun_partial(call, error) from None
-        options.__dict__[_CALL] = call
-        return cast("Any", super().request(cast_to, options, *args, **kwargs))
-
-    def _stepfun_run(self, call: Call, script: Script, cast_to: Any, options: Any, **kwargs: Any) -> Any:
-        """Drive a script: send what it yields, hand it the replies, answer with what it returns."""
-        deadline, retries = self._stepfun_deadline(options), options.get_max_retries(self.max_retries)
-        response: Any = None
-        try:
-            wire = next(script)
-            while True:
-                call.reported = report(call.x, call.reported)
-                debug_body(call.x, wire.method, wire.path, wire.json)
-                if wire.method == STATE:
-                    wire = script.send(Reply(self._stepfun_keep(call, wire)))
-                    continue
-                if wire.method == WAIT:
-                    time.sleep(self._stepfun_pause(wire, deadline))
-                    wire = script.send(Reply(None))
-                    continue
-                step = self._stepfun_step(call, options, wire, deadline, retries)
-                response = super().request(self._stepfun_family().Response, step)
-                call.retries_taken += step.__dict__[_CALL].retries_taken
-                wire = script.send(self._stepfun_reply(call, response))
-        except StopIteration as stop:
-            if isinstance(stop.value, Request):  # what was needed for it is known now: it goes the ordinary way
-                call.wire = stop.value
-                call.reported = report(call.x, call.reported)
-                options.__dict__[_CALL] = call
-                return super().request(cast_to, options, **kwargs)
-            reply: Reply = stop.value
-        except openai.APIError as error:
-            self._stepfun_partial(call, error)
-            raise
-        except UnexpectedBody as error:
-            raise openai.APIResponseValidationError(
-                response=response, body=response.text, message=str(error)
-            ) from error
-        call.done = True
-        call.reported = report(call.x, call.reported)
-        self._stepfun.shared.record(call.x, reply.body)
-        answer = self._stepfun_local(call, options, reply, response)
-        answer.request.extensions[EXTENSION] = call
-        given: dict[str, Any] = _given(options.headers) or {}
-        raw = given.get(_RAW)
-        if raw:
-            answer.request.headers[_RAW] = raw
-        self._stepfun_forced(call, answer.request, reply.body)
-        return self._process_response(
-            cast_to=self._maybe_override_cast_to(cast_to, options),
-            options=options,
-            response=answer,
-            stream=bool(kwargs.get("stream")),
-            stream_cls=kwargs.get("stream_cls"),
-            retries_taken=call.retries_taken,
-        )
+        return flow.drive(flow.request(self, super().request, cast_to, options, args, kwargs))
 
     @override
     def _prepare_options(self, options: Any) -> Any:
-        """Hook: awaits only, once per attempt. A callable key for SDKs that take none."""
+        """Hook: once per attempt. A callable key for SDKs that take none."""
         provider = self._stepfun.key_provider
         if provider is not None and not hasattr(openai.OpenAI, "_refresh_api_key"):
             self.api_key = provider()
@@ -1183,29 +1086,12 @@ class OpenAI(_SyncBases, metaclass=Rebindable):
         self._stepfun_gate(request)
 
     @override
-    def _process_response(
-        self, *, cast_to: Any, options: Any, response: Any, stream: bool, stream_cls: Any, **kwargs: Any
-    ) -> Any:
+    def _process_response(self, *, response: Any, **kwargs: Any) -> Any:
         """Hook: sees options and response before raw and parsed part ways; may replace both response and stream class."""
-        call = _call_of(response)
-        if call is not None:
-            self._stepfun_headers(response)
-            call.retries_taken = kwargs.get("retries_taken", 0)
-            if stream:
-                call.wire = None  # it has been sent, and a stream may be open for long
-                response = self._stepfun_raw_stream(call, response)
-                stream_cls = self._stepfun_stream_class(call, stream_cls, cast_to, StepfunStream, openai.Stream)
-            elif self._stepfun_wants_body(call, response, cast_to, stream):
-                response, options = self._stepfun_answered(call, options, response, response.read(), cast_to)
-                keep: Request | None = call.x.notes.pop(KEEP, None)
-                if keep is not None:
-                    with self._stepfun_keeping(call, response):
-                        self._stepfun_keep(call, keep)
-            elif call.bare:
-                response.read()
-        return super()._process_response(
-            cast_to=cast_to, options=options, response=response, stream=stream, stream_cls=stream_cls, **kwargs
-        )
+        call, process = _call_of(response), super()._process_response
+        if call is None:
+            return process(response=response, **kwargs)
+        return flow.drive(flow.process_response(self, process, call, response=response, **kwargs))
 
 
 class AsyncOpenAI(_AsyncBases, metaclass=Rebindable):
@@ -1226,84 +1112,13 @@ class AsyncOpenAI(_AsyncBases, metaclass=Rebindable):
     @override
     async def request(self, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
         """Hook: one call of a resource method. Sends once, answers locally, or sends several requests."""
-        call: Call | None = options.__dict__.get(_CALL)
-        if call is not None:
+        if CALL in options.__dict__:
             return await super().request(cast_to, options, *args, **kwargs)
-        call = self._stepfun_begin(options, bool(kwargs.get("stream")))
-        if call is None or call.endpoint is _PLAIN:
-            return await super().request(cast_to, options, *args, **kwargs)
-        options = options.model_copy()
-        elsewhere = self._stepfun_elsewhere(options)
-        if elsewhere is not None:
-            return await elsewhere.request(cast_to, options, *args, **kwargs)
-        try:
-            given = self._stepfun_request(options)
-            script = call.endpoint.script(given, call.x)
-            if script is not None:
-                return await self._stepfun_run(call, script, cast_to, options, **kwargs)
-            self._stepfun_translate(call, given)
-        except Refusal as refusal:
-            error = self._stepfun_refused(refusal, self._stepfun_bare_request(options))
-            raise self._stepfun_partial(call, error) from None
-        options.__dict__[_CALL] = call
-        return await super().request(cast_to, options, *args, **kwargs)
-
-    async def _stepfun_run(self, call: Call, script: Script, cast_to: Any, options: Any, **kwargs: Any) -> Any:
-        """Drive a script: send what it yields, hand it the replies, answer with what it returns."""
-        deadline, retries = self._stepfun_deadline(options), options.get_max_retries(self.max_retries)
-        response: Any = None
-        try:
-            wire = next(script)
-            while True:
-                call.reported = report(call.x, call.reported)
-                debug_body(call.x, wire.method, wire.path, wire.json)
-                if wire.method == STATE:
-                    wire = script.send(Reply(await self._stepfun_keep_later(call, wire)))
-                    continue
-                if wire.method == WAIT:
-                    await anyio.sleep(self._stepfun_pause(wire, deadline))
-                    wire = script.send(Reply(None))
-                    continue
-                step = self._stepfun_step(call, options, wire, deadline, retries)
-                response = await super().request(self._stepfun_family().Response, step)
-                call.retries_taken += step.__dict__[_CALL].retries_taken
-                wire = script.send(self._stepfun_reply(call, response))
-        except StopIteration as stop:
-            if isinstance(stop.value, Request):  # what was needed for it is known now: it goes the ordinary way
-                call.wire = stop.value
-                call.reported = report(call.x, call.reported)
-                options.__dict__[_CALL] = call
-                return await super().request(cast_to, options, **kwargs)
-            reply: Reply = stop.value
-        except openai.APIError as error:
-            self._stepfun_partial(call, error)
-            raise
-        except UnexpectedBody as error:
-            raise openai.APIResponseValidationError(
-                response=response, body=response.text, message=str(error)
-            ) from error
-        call.done = True
-        call.reported = report(call.x, call.reported)
-        self._stepfun.shared.record(call.x, reply.body)
-        answer = self._stepfun_local(call, options, reply, response)
-        answer.request.extensions[EXTENSION] = call
-        given: dict[str, Any] = _given(options.headers) or {}
-        raw = given.get(_RAW)
-        if raw:
-            answer.request.headers[_RAW] = raw
-        self._stepfun_forced(call, answer.request, reply.body)
-        return await self._process_response(
-            cast_to=self._maybe_override_cast_to(cast_to, options),
-            options=options,
-            response=answer,
-            stream=bool(kwargs.get("stream")),
-            stream_cls=kwargs.get("stream_cls"),
-            retries_taken=call.retries_taken,
-        )
+        return await flow.drive_async(flow.request(self, super().request, cast_to, options, args, kwargs))
 
     @override
     async def _prepare_options(self, options: Any) -> Any:
-        """Hook: awaits only, once per attempt. A callable key for SDKs that take none."""
+        """Hook: once per attempt. A callable key for SDKs that take none."""
         provider = self._stepfun.key_provider
         if provider is not None and not hasattr(openai.AsyncOpenAI, "_refresh_api_key"):
             key = provider()
@@ -1318,31 +1133,12 @@ class AsyncOpenAI(_AsyncBases, metaclass=Rebindable):
         self._stepfun_gate(request)
 
     @override
-    async def _process_response(
-        self, *, cast_to: Any, options: Any, response: Any, stream: bool, stream_cls: Any, **kwargs: Any
-    ) -> Any:
+    async def _process_response(self, *, response: Any, **kwargs: Any) -> Any:
         """Hook: sees options and response before raw and parsed part ways; may replace both response and stream class."""
-        call = _call_of(response)
-        if call is not None:
-            self._stepfun_headers(response)
-            call.retries_taken = kwargs.get("retries_taken", 0)
-            if stream:
-                call.wire = None  # it has been sent, and a stream may be open for long
-                response = self._stepfun_raw_stream(call, response)
-                stream_cls = self._stepfun_stream_class(
-                    call, stream_cls, cast_to, AsyncStepfunStream, openai.AsyncStream
-                )
-            elif self._stepfun_wants_body(call, response, cast_to, stream):
-                response, options = self._stepfun_answered(call, options, response, await response.aread(), cast_to)
-                keep: Request | None = call.x.notes.pop(KEEP, None)
-                if keep is not None:
-                    with self._stepfun_keeping(call, response):
-                        await self._stepfun_keep_later(call, keep)
-            elif call.bare:
-                await response.aread()
-        return await super()._process_response(
-            cast_to=cast_to, options=options, response=response, stream=stream, stream_cls=stream_cls, **kwargs
-        )
+        call, process = _call_of(response), super()._process_response
+        if call is None:
+            return await process(response=response, **kwargs)
+        return await flow.drive_async(flow.process_response(self, process, call, response=response, **kwargs))
 
 
 for _ours, _stock in ((OpenAI, stock.OpenAI), (AsyncOpenAI, stock.AsyncOpenAI)):

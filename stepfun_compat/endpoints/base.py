@@ -122,3 +122,7 @@ class PlainEndpoint:
         from .contested import rewrite
 
         return rewrite(fact, request, x)
+
+
+PLAIN: Endpoint = PlainEndpoint()
+"""The one that stands for every path that no other endpoint translates."""
