@@ -16,7 +16,8 @@ class Call:
     """`wire` is the translated request; `bare` marks a step of a script, whose response is handed back untouched;
     `done` marks an answer that is already in OpenAI's shape. `reported` counts the changes already told,
     `timeout` is how many seconds the caller waits for an answer, None for without end; `deadline` is when all requests
-    of the call must be done, as `time.monotonic` counts, None where the timeout is not one number."""
+    of the call must be done, as `time.monotonic` counts, None where the timeout is not one number. `refused` is the
+    status and body of the last error answer, as StepFun sent it."""
 
     x: Exchange
     endpoint: Endpoint
@@ -29,6 +30,7 @@ class Call:
     retries_taken: int = 0
     timeout: float | None = None
     deadline: float | None = None
+    refused: tuple[int, object] | None = None
 
     @property
     def endpoint_reads_errors(self) -> bool:

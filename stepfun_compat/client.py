@@ -596,7 +596,7 @@ class StepfunMixin(_SDKClient):
         Raises:
             Refusal: the endpoint says no.
         """
-        call.wire = call.endpoint.transform_request(request, call.x)
+        call.wire = flow.in_safe_form(self, call, call.endpoint.transform_request(request, call.x))
         call.reported = report(call.x)
         debug_body(call.x, call.wire.method, call.wire.path, call.wire.json)
 
@@ -838,6 +838,7 @@ class StepfunMixin(_SDKClient):
         if call is None:
             return super()._make_status_error(err_msg, body=body, response=response)
         self._stepfun_headers(response)
+        call.refused = (response.status_code, body)
         if response.status_code == 503 and time.monotonic() - call.started >= _CUT_AFTER:
             return openai.APITimeoutError(request=response.request)
         return errors.from_response(err_msg, body=body, response=response)

@@ -19,6 +19,7 @@ from .endpoints.common import STATE
 from .exchange import Change, Exchange, Json, Refusal
 from .gate import within
 from .settings import Settings, looks_like_openai_key, resolve_target, without_secrets
+from .settled import in_safe_form
 
 ENDPOINTS: Final[Mapping[str, tuple[str, str]]] = {
     "chat.completions": ("POST", "/chat/completions"),
@@ -204,6 +205,7 @@ def explain_call(
                 script.close()
             else:
                 request = found.transform_request(request, x)
+            request = in_safe_form(found, request, x, url)
         except Refusal as error:
             refusal, requests = error.message, 0
         requests = int(x.notes.get("requests", requests))

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .exchange import Exchange, Json
     from .explanation import Explanation
     from .settings import Settings
+    from .settled import Refused
 
 
 class Shared:
@@ -63,6 +64,21 @@ class Extras:
     def prompt_cache(self) -> PromptCacheStats:
         """Prompt cache statistics, shared with this client's copies."""
         return self._client._stepfun.shared.prompt_cache
+
+    @property
+    def settled(self) -> tuple[Refused, ...]:
+        """The contested facts that this client's host has refused in this process, whose safe form is sent at once, and
+        what it cost to learn that."""
+        from .settled import SETTLED, host_of
+
+        host = host_of(str(self._client._base_url))
+        return tuple(row for row in SETTLED.rows() if row.host == host)
+
+    def forget_settled(self) -> None:
+        """Try OpenAI's form again with everything this client's host has refused."""
+        from .settled import SETTLED, host_of
+
+        SETTLED.forget(host_of(str(self._client._base_url)))
 
     def explain(self, endpoint: str = "chat.completions", **kwargs: Any) -> Explanation:
         """What a call would send, and what was changed about it, without sending anything."""

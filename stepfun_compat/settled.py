@@ -10,9 +10,13 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from .endpoints.base import Endpoint, Request
+    from .exchange import Exchange
 
 log = logging.getLogger("stepfun_compat")
 
@@ -93,16 +97,54 @@ def host_of(base_url: str) -> str:
     return urlsplit(base_url).netloc.rpartition("@")[2].lower()
 
 
-def remember(host: str, model: str, facts: Iterable[tuple[str, str, str]]) -> None:
-    """Remember facts that were refused and whose safe form was taken: (name, OpenAI's form, safe form) of each."""
-    for fact, openai, safe in facts:
-        if SETTLED.add(Refused(host, model, fact, openai, safe, time.time())):
+def in_safe_form(endpoint: Endpoint, wire: Request, x: Exchange, base_url: str) -> Request:
+    """StepFun's request with everything in its safe form that this host refused before, that was refused in this call,
+    or that a row of the catalog fixes.
+
+    Raises:
+        Refusal: the safe form loses something, and the policy says error.
+    """
+    if not SETTLED and not x.catalog.settled and not x.safe_forms:
+        return wire
+    from .endpoints.contested import model_of, settled_form
+
+    host = host_of(base_url)
+    refused = SETTLED.refused(host, model_of(wire)).union(x.safe_forms)
+    told = len(x.changes)
+    wire = settled_form(endpoint, wire, x, refused, host)
+    x.changes[told:] = [change for change in x.changes[told:] if change not in x.changes[:told]]  # at an earlier step
+    return wire
+
+
+def after_refusal(
+    endpoint: Endpoint, wire: Request, status: int, body: object, x: Exchange, base_url: str
+) -> Request | None:
+    """The request to send once more after an error answer, None where the error is the caller's."""
+    if status != 400:
+        return None
+    from .endpoints.contested import WireError
+
+    error = WireError.of(status, body)
+    found = endpoint.alternative(wire, error, x, host_of(base_url))
+    if found is None and x.safe_forms:
+        # something else was refused after all, or the safe form as well: nothing is learned from it
+        x.safe_forms.clear()
+    return found
+
+
+def after_success(x: Exchange, base_url: str) -> None:
+    """Remember what was refused in this call, now that the safe form of it was taken."""
+    host, model = host_of(base_url), x.model_id or ""
+    for fact in x.catalog.contested:
+        if fact.fact not in x.safe_forms or not fact.remembered:
+            continue
+        if SETTLED.add(Refused(host, model, fact.fact, fact.openai, fact.safe, time.time())):
             log.warning(
-                "%s on %s refuses %s, so the call went out once more: %s. From now on that is sent at once; "
-                "`stepfun-compat probe --write FILE` writes it down for good (%s)",
+                "%s on %s refuses %s, so the call went out once more: %s. From now on that is sent at once (%s; "
+                "`stepfun-compat probe --write FILE` writes it down for good)",
                 model or "StepFun",
                 host,
-                openai,
-                safe,
-                fact,
+                fact.openai,
+                fact.safe,
+                fact.fact,
             )

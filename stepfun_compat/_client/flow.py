@@ -15,6 +15,7 @@ from typing import Any, TypeAlias, cast
 import anyio
 import openai
 
+from .. import settled
 from ..call import Call
 from ..endpoints.base import PLAIN, Reply, Request, Script
 from ..endpoints.chat_response import UnexpectedBody
@@ -90,15 +91,61 @@ def request(client: Any, post: Post, cast_to: Any, options: Any, args: tuple[Any
     return (yield from _send(client, call, post, cast_to, options, *args, **kwargs))
 
 
-def _send(client: Any, call: Call, post: Post, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Flow:  # noqa: ARG001
+def _send(client: Any, call: Call, post: Post, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Flow:
     """Send one HTTP request, `call.wire`, and return what the SDK makes of the response.
 
     Every request to StepFun passes here: that of a simple call, each step of a script, and the one a script ends with;
-    streamed and raw ones too, before anything of their response reaches the caller. For another request in its place
-    use `_within_budget`.
+    streamed and raw ones too, before anything of their response reaches the caller. Where StepFun refuses a contested
+    form of it, the safe form goes out in its place.
     """
     options.__dict__[CALL] = call
-    return (yield partial(post, cast_to, options, *args, **kwargs))
+    spent = 0
+    while True:
+        call.refused = None
+        try:
+            answer: Any = yield partial(post, cast_to, options, *args, **kwargs)
+        except openai.APIStatusError:
+            again = _again(client, call, options)
+            if again is None:
+                call.retries_taken += spent
+                raise
+            options, spent = again, spent + call.retries_taken
+            continue
+        if call.x.safe_forms:
+            settled.after_success(call.x, client._stepfun.place)
+        call.retries_taken += spent
+        return answer
+
+
+def in_safe_form(client: Any, call: Call, wire: Request) -> Request:
+    """StepFun's request with what this host is known to refuse in its safe form.
+
+    Raises:
+        Refusal: the safe form loses something, and the policy says error.
+    """
+    if settled.SETTLED or call.x.catalog.settled or call.x.safe_forms:
+        return settled.in_safe_form(call.endpoint, wire, call.x, client._stepfun.place)
+    return wire
+
+
+def _again(client: Any, call: Call, options: Any) -> Any:
+    """The SDK's options to send a refused request once more in its safe form; None where the refusal is the caller's.
+
+    Raises:
+        openai.APITimeoutError: the deadline has passed.
+    """
+    if call.refused is None or call.wire is None:
+        return None
+    wire = settled.after_refusal(call.endpoint, call.wire, *call.refused, call.x, client._stepfun.place)
+    if wire is None:
+        return None
+    again = _within_budget(client, call, options)
+    call.wire = wire
+    if not call.bare:  # the driver of a script tells for its steps
+        call.reported = report(call.x, call.reported)
+    debug_body(call.x, wire.method, wire.path, wire.json)
+    again.__dict__[CALL] = call
+    return again
 
 
 def _run(
@@ -109,6 +156,7 @@ def _run(
     try:
         wire = next(script)
         while True:
+            wire = in_safe_form(client, call, wire)
             call.reported = report(call.x, call.reported)
             debug_body(call.x, wire.method, wire.path, wire.json)
             if wire.method == STATE:
@@ -132,9 +180,10 @@ def _run(
         raise
     except UnexpectedBody as error:
         raise openai.APIResponseValidationError(response=response, body=response.text, message=str(error)) from error
-    call.reported = report(call.x, call.reported)
     if isinstance(returned, Request):  # what was needed for it is known now: it goes the ordinary way
-        call.wire = returned
+        call.wire = in_safe_form(client, call, returned)
+    call.reported = report(call.x, call.reported)
+    if isinstance(returned, Request):
         return (yield from _send(client, call, post, cast_to, options, **kwargs))
     call.done = True
     client._stepfun.shared.record(call.x, returned.body)

@@ -190,8 +190,8 @@ class ContestedFact:
     and one of `refusal` are found in its lower-case text (`param`, `type` and `message`, one a line) and none of
     `unless`; all three are regular expressions. `rewrite` makes the safe form of `parameter`, with `low`, `high` and
     `values` as its arguments. `loses` marks a safe form that may give another answer. The outcome of one that is not
-    `remembered` hangs on the single request. `hint` is advice for an error that no safe form cures. `source` is for
-    OpenAI's form, `source_against` for the strict side, `as_of` the day both were read.
+    `remembered` hangs on the single request. `source` is for OpenAI's form, `source_against` for the strict side,
+    `as_of` the day both were read.
     """
 
     fact: str
@@ -212,7 +212,6 @@ class ContestedFact:
     values: Mapping[str, str] = field(default_factory=lambda: {})
     loses: bool = False
     remembered: bool = True
-    hint: str = ""
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class WireError:
     def of(cls, status: int, body: object) -> WireError:
         """Read an error body, or the object inside it; any other body is the message."""
         outer = cast("Mapping[str, Any]", body) if isinstance(body, Mapping) else None
-        inner: Any = outer.get("error", outer) if outer is not None else body
+        inner = cast("Any", outer.get("error", outer) if outer is not None else body)
         if not isinstance(inner, Mapping):
             return cls(status, str(inner) if inner else "")
         row = cast("Mapping[str, Any]", inner)
@@ -175,11 +175,6 @@ def settled_form(
     return request
 
 
-def hint_for(error: WireError, facts: Iterable[ContestedFact]) -> str | None:
-    """Advice for a refusal that no safe form cures, None for any other."""
-    return next((fact.hint for fact in facts if fact.hint and speaks_of(fact, error)), None)
-
-
 # ---------------------------------------------------------------- the safe forms
 
 
@@ -226,7 +221,7 @@ def _clamp(fact: ContestedFact, body: _Body, _: Request, x: Exchange) -> _Made:
     within = min(within, high) if high is not None else within
     if within == value:
         return None
-    x.change("clamp", fact.parameter, value, within, f"{_why(fact, x)}; it takes {fact.safe}", loses=fact.loses)
+    x.change("clamp", fact.parameter, value, within, _why(fact, x), loses=fact.loses)
     return {**body, fact.parameter: within}
 
 
@@ -294,7 +289,7 @@ def _joined(message: Mapping[str, Any]) -> Mapping[str, Any]:
         return message
     texts: list[str] = []
     for part in cast("Sequence[Any]", content):
-        row = cast("Mapping[str, Any]", part) if isinstance(part, Mapping) else {}
+        row = cast("dict[str, Any]", part if isinstance(part, Mapping) else {})
         if row.get("type") != "text" or not isinstance(row.get("text"), str):
             return message
         texts.append(row["text"])
@@ -315,20 +310,19 @@ def _documented(message: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _one_system(fact: ContestedFact, body: _Body, _: Request, x: Exchange) -> _Made:
     messages = _messages(body)
-    system = [_joined(row) for row in messages if isinstance(row, Mapping) and _role(row) == "system"]
-    first = messages[0] if messages else None
-    if not system or (len(system) == 1 and isinstance(first, Mapping) and _role(first) == "system"):
+    places = [place for place, row in enumerate(messages) if _is_system(row)]
+    if not places or places == [0]:
         return None
-    if not all(isinstance(row.get("content"), str) for row in system):
+    texts = [_joined(messages[place]).get("content") for place in places]
+    if not all(isinstance(text, str) for text in texts):
         return None
-    text = "\n\n".join(row["content"] for row in system)
-    rest = [row for row in messages if not (isinstance(row, Mapping) and _role(row) == "system")]
-    x.change("reshape", "messages", f"{len(system)} system messages", fact.safe, _why(fact, x), loses=fact.loses)
-    return {**body, "messages": [{"role": "system", "content": text}, *rest]}
+    first = {"role": "system", "content": "\n\n".join(cast("list[str]", texts))}
+    x.change("reshape", "messages", f"{len(places)} system messages", fact.safe, _why(fact, x), loses=fact.loses)
+    return {**body, "messages": [first, *(row for place, row in enumerate(messages) if place not in places)]}
 
 
-def _role(message: Any) -> Any:
-    return cast("Mapping[str, Any]", message).get("role")
+def _is_system(message: Any) -> bool:
+    return isinstance(message, Mapping) and cast("Mapping[str, Any]", message).get("role") == "system"
 
 
 _REWRITES: Final[Mapping[Rewrite, Callable[[ContestedFact, _Body, Request, Exchange], _Made]]] = {

@@ -155,29 +155,38 @@ class Responses(PlainEndpoint):
         asked = self.asked(request, x)
         yield from recall(asked, x)
         way = self._way(request, asked, x, several=not asked.fields.get("stream"))
-        if isinstance(way, Request) and not asked.fields.get("background"):
+        checked = _has_schema(asked) and not asked.fields.get("stream")
+        if isinstance(way, Request) and not asked.fields.get("background") and not checked:
             return way
         reply = yield from self._whole(way, asked, x)
         return replayed(cast("Dict", reply.body)) if given(request).get("stream") else reply
 
     def _whole(self, way: Request | Script, asked: Asked, x: Exchange) -> Generator[Request, Reply, Reply]:
         """The whole answer, kept."""
-        native = isinstance(way, Request) and asked.route == "native"
-        if isinstance(way, Request):
-            reply = yield way
-            if native and asked.route != "native":  # refused there, so chat answered
-                asked.searches = built_in_calls(reply.body)
-                way = CHAT.until_it_fits(replace(way, path=_CHAT_PATH, json=asked.sent), reply, x)
-        if isinstance(way, Request):
-            body = self.transform_response(reply.body, x)
-        else:
-            with _in_our_words():
-                reply = yield from _watched(way, asked)
-            body = _made(response_of(cast("Dict", reply.body), asked, x), asked, x)
+        reply, body = yield from self._answered(way, asked, x)
         keep: Request | None = x.notes.pop(KEEP, None)
         if keep is not None:
             yield keep
         return replace(reply, body=body)
+
+    def _answered(
+        self, way: Request | Script, asked: Asked, x: Exchange
+    ) -> Generator[Request, Reply, tuple[Reply, Dict]]:
+        """StepFun's last reply, and the Response made of it."""
+        if not isinstance(way, Request):
+            return (yield from self._over_chat(way, asked, x))
+        native = asked.route == "native"
+        reply = yield way
+        if native and asked.route != "native":  # refused there, so chat answered
+            asked.searches = built_in_calls(reply.body)
+            chat = replace(way, path=_CHAT_PATH, json=asked.sent)
+            return (yield from self._over_chat(CHAT.until_it_fits(chat, reply, x), asked, x))
+        return reply, self.transform_response(reply.body, x)
+
+    def _over_chat(self, script: Script, asked: Asked, x: Exchange) -> Generator[Request, Reply, tuple[Reply, Dict]]:
+        with _in_our_words():
+            reply = yield from _watched(script, asked)
+        return reply, _made(response_of(cast("Dict", reply.body), asked, x), asked, x)
 
 
 def _made(response: Dict, asked: Asked, x: Exchange) -> Dict:
