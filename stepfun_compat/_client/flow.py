@@ -99,7 +99,7 @@ def _send(client: Any, call: Call, post: Post, cast_to: Any, options: Any, *args
     form of it, the safe form goes out in its place.
     """
     options.__dict__[CALL] = call
-    spent = 0
+    spent, resent = 0, False
     while True:
         call.refused = None
         try:
@@ -109,9 +109,9 @@ def _send(client: Any, call: Call, post: Post, cast_to: Any, options: Any, *args
             if again is None:
                 call.retries_taken += spent
                 raise
-            options, spent = again, spent + call.retries_taken
+            options, spent, resent = again, spent + call.retries_taken, True
             continue
-        if call.x.safe_forms:
+        if resent:
             settled.after_success(call.x, client._stepfun.place)
         call.retries_taken += spent
         return answer
