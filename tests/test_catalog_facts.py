@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from stepfun_compat import catalog, explain
+from stepfun_compat.catalog.tiers import tier, tiers_for
 
 CATALOG = catalog.default()
 
@@ -158,3 +161,30 @@ def test_every_setting_a_probe_names_is_one():
 
     known = {"-", *(name for spec in SETTINGS.values() for name in spec.env)}
     assert {check.setting for check in probing.CHECKS} <= known
+
+
+def test_api_13_1_the_tiers_of_both_platforms() -> None:
+    chinese, world = tiers_for("cn"), tiers_for("global")
+    assert [row.name for row in chinese] == ["V0", "V1", "V2", "V3", "V4", "V5"]
+    assert [row.name for row in world] == ["V0", "V1", "V2", "V3", "V4"]
+    assert (chinese[0].concurrency, chinese[0].rpm, chinese[0].tpm) == (5, 10, 5_000_000)
+    assert (world[4].concurrency, world[4].rpm, world[4].tpm) == (130, 2_600, 13_000_000)
+    for rows in (chinese, world):
+        assert all(row.source and row.as_of for row in rows)
+        for one, next_ in pairwise(rows):
+            assert one.top_up < next_.top_up  # pyright: ignore[reportOptionalOperand]
+            assert one.concurrency < next_.concurrency
+    assert tier("global", "v2") is world[2]
+    assert tier("global", "V5") is None
+    assert [row.concurrency for row in tiers_for("cn", "step_plan")] == [10]
+
+
+def test_api_13_2_web_search_of_step_5_preview_is_unknown() -> None:
+    assert CATALOG.models["step-5-preview"].web_search is None
+    assert CATALOG.models["step-3.7-flash"].web_search is True
+
+
+def test_prices_of_what_is_not_counted_in_tokens() -> None:
+    assert CATALOG.models["step-tts-2"].usd_rate == catalog.Rate(0.4, "characters", 10_000)
+    assert CATALOG.models["step-image-edit-2"].cny_rate == catalog.Rate(0.02, "images")
+    assert CATALOG.models["step-1o-turbo-vision"].usd == catalog.Price(0.36, 0.07, 1.15)

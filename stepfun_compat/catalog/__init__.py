@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .base import Catalog, default
-from .schema import Alias, ContestedFact, Model, Parameter, Price, Retired, SettledFact
+from .schema import Alias, ContestedFact, Model, Parameter, Price, Rate, Retired, SettledFact, Tier
 
 if TYPE_CHECKING:
     import os
@@ -23,8 +23,10 @@ __all__ = [
     "Model",
     "Parameter",
     "Price",
+    "Rate",
     "Retired",
     "SettledFact",
+    "Tier",
     "default",
     "for_settings",
     "load_overlay",

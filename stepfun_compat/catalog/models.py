@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .schema import Model, Price, Retired
+from .schema import Model, Price, Rate, Retired
 
 _TEXT: Final = frozenset({"text"})
 _VISUAL: Final = frozenset({"text", "image", "video"})
@@ -94,14 +94,14 @@ MODELS: Final = (
         reasons=True,
         json_schema=True,
         tools=True,
-        web_search=True,
+        web_search=None,
         prompt_cache=True,
         image_detail="high",
         endpoints=_CHAT,
         plans=_BOTH_PLANS,
         cny=Price(7.0, 0.35, 20.0),
         usd=Price(1.00, 0.05, 2.70),
-        note="exact window and Responses support are unverified",
+        note="exact window, web search, maximum output (64k or 1M) and Responses support are unverified",
     ),
     Model(
         id="step-router-v1",
@@ -125,6 +125,7 @@ MODELS: Final = (
         prompt_cache=True,
         image_detail="low",
         cny=Price(2.5, 0.5, 8.0),
+        usd=Price(0.36, 0.07, 1.15),
     ),
     Model(
         id="stepaudio-3-chat-preview",
@@ -226,19 +227,16 @@ MODELS: Final = (
             output=frozenset({"audio"}),
             endpoints=frozenset({"audio.speech"}),
             plans=plans,
+            cny_rate=None if cny is None else Rate(cny, "characters", 10_000),
+            usd_rate=None if usd is None else Rate(usd, "characters", 10_000),
             note=note,
         )
-        for id, as_of, plans, note in (
-            ("stepaudio-3-tts", "2026-09-29", frozenset({"standard"}), "¥2.5 per 10,000 characters"),
-            (
-                "stepaudio-2.5-tts",
-                "2026-06-19",
-                _BOTH_PLANS,
-                "¥5.8 ($0.85) per 10,000 characters; takes an instruction",
-            ),
-            ("step-tts-2", "2026-06-19", _BOTH_PLANS, "¥2.8 ($0.40) per 10,000 characters"),
-            ("step-tts-mini", "2026-06-19", _BOTH_PLANS, "¥0.9 per 10,000 characters"),
-            ("step-tts-vivid", "2026-06-19", frozenset({"standard"}), "deprecated, still served"),
+        for id, as_of, plans, cny, usd, note in (
+            ("stepaudio-3-tts", "2026-09-29", frozenset({"standard"}), 2.5, None, ""),
+            ("stepaudio-2.5-tts", "2026-06-19", _BOTH_PLANS, 5.8, 0.85, "takes an instruction"),
+            ("step-tts-2", "2026-06-19", _BOTH_PLANS, 2.8, 0.40, ""),
+            ("step-tts-mini", "2026-06-19", _BOTH_PLANS, 0.9, None, ""),
+            ("step-tts-vivid", "2026-06-19", frozenset({"standard"}), None, None, "deprecated, still served"),
         )
     ),
     *(
@@ -250,20 +248,24 @@ MODELS: Final = (
             input=frozenset({"audio"}),
             endpoints=frozenset({endpoint}),
             plans=plans,
+            cny_rate=None if cny is None else Rate(cny, "hours"),
+            usd_rate=None if usd is None else Rate(usd, "hours"),
             note=note,
         )
-        for id, endpoint, plans, note in (
-            ("stepaudio-3-asr-max", "audio.asr.sse", frozenset({"standard"}), "price unstated"),
-            ("stepaudio-2.5-asr", "audio.asr.sse", _BOTH_PLANS, "¥0.15 ($0.022) per hour"),
-            ("stepaudio-2-asr-pro", "audio.asr.sse", _BOTH_PLANS, "¥2 per hour"),
+        for id, endpoint, plans, cny, usd, note in (
+            ("stepaudio-3-asr-max", "audio.asr.sse", frozenset({"standard"}), None, None, "price unstated"),
+            ("stepaudio-2.5-asr", "audio.asr.sse", _BOTH_PLANS, 0.15, 0.022, ""),
+            ("stepaudio-2-asr-pro", "audio.asr.sse", _BOTH_PLANS, 2.0, None, ""),
             (
                 "step-asr",
                 "audio.transcriptions",
                 frozenset({"standard"}),
-                "¥0.9 per hour; the endpoint is being phased out",
+                0.9,
+                None,
+                "the endpoint is being phased out",
             ),
-            ("step-asr-1.1", "audio.asr.file", frozenset({"standard"}), "¥2.2 per hour"),
-            ("step-asr-1.1-stream", "audio.asr.stream", frozenset({"standard"}), "¥2.6 per hour"),
+            ("step-asr-1.1", "audio.asr.file", frozenset({"standard"}), 2.2, None, ""),
+            ("step-asr-1.1-stream", "audio.asr.stream", frozenset({"standard"}), 2.6, None, ""),
         )
     ),
     Model(
@@ -275,7 +277,7 @@ MODELS: Final = (
         output=frozenset({"image"}),
         endpoints=frozenset({"images.generate", "images.edit"}),
         plans=_BOTH_PLANS,
-        note="¥0.02 per image",
+        cny_rate=Rate(0.02, "images"),
     ),
     Model(
         id="step-2x-large",
@@ -285,7 +287,7 @@ MODELS: Final = (
         input=frozenset({"text", "image"}),
         output=frozenset({"image"}),
         endpoints=frozenset({"images.generate", "images.image2image"}),
-        note="¥0.1 per image",
+        cny_rate=Rate(0.1, "images"),
     ),
 )
 

@@ -49,7 +49,7 @@ from dataclasses import MISSING, fields, replace
 from typing import Any, Final, NoReturn, cast, get_args, get_type_hints
 
 from .base import Catalog, default
-from .schema import Alias, ContestedFact, Model, Parameter, Price, Retired, SettledFact
+from .schema import Alias, ContestedFact, Model, Parameter, Price, Rate, Retired, SettledFact
 
 log = logging.getLogger("stepfun_compat")
 
@@ -143,6 +143,20 @@ def _price(value: Any, where: str) -> Price:
     return Price(**{name: float(item) for name, item in table.items()})
 
 
+def _rate(value: Any, where: str) -> Rate:
+    allowed = "a table with amount, unit (characters, hours or images) and per"
+    if not isinstance(value, dict):
+        _fail(where, value, allowed)
+    table = cast("dict[str, Any]", value)
+    amount, unit, per = table.get("amount"), table.get("unit"), table.get("per", 1)
+    numbers = [item for item in (amount, per) if isinstance(item, int | float) and not isinstance(item, bool)]
+    if not set(table) <= {"amount", "unit", "per"} or unit not in ("characters", "hours", "images"):
+        _fail(where, table, allowed)
+    if len(numbers) != 2 or not (0 <= numbers[0] < 1e9 and isinstance(per, int) and 0 < per < 1e9):
+        _fail(where, table, allowed)
+    return Rate(float(numbers[0]), unit, per)
+
+
 def _number(value: Any, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e9:
         _fail(where, value, "a number")
@@ -177,6 +191,8 @@ _BY_NAME: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "efforts": _efforts,
     "cny": _price,
     "usd": _price,
+    "cny_rate": _rate,
+    "usd_rate": _rate,
     "context": _count,
     "max_output": _count,
     "headroom": _count,

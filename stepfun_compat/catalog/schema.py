@@ -20,12 +20,40 @@ class Price:
 
 
 @dataclass(frozen=True)
+class Rate:
+    """Money for what is not counted in tokens: `amount` for `per` of `unit`."""
+
+    amount: float
+    unit: Literal["characters", "hours", "images"]
+    per: int = 1
+
+
+@dataclass(frozen=True)
+class Tier:
+    """The limits of one tier: requests at once, requests and tokens a minute (None where none is on record).
+
+    `top_up` is the cumulative payment it starts at, in USD for region `global` and in CNY for `cn`.
+    """
+
+    region: Literal["global", "cn"]
+    name: str
+    concurrency: int
+    rpm: int | None = None
+    tpm: int | None = None
+    top_up: float | None = None
+    source: str = ""
+    as_of: str = ""
+    plan: Literal["standard", "step_plan"] = "standard"
+
+
+@dataclass(frozen=True)
 class Model:
     """One StepFun model.
 
     `efforts` maps every effort OpenAI code may ask for to the one StepFun is sent; empty means the parameter is
     never sent. `context` and `max_output` are tokens, None where StepFun states none. `json_schema` says whether
-    the chat endpoint is trusted with a native `json_schema`. `source` names the pages of StepFun's documentation
+    the chat endpoint is trusted with a native `json_schema`, `web_search` whether the search tool is listed (None: sources
+    disagree). `cny` and `usd` are prices of tokens, `cny_rate` and `usd_rate` of what is billed otherwise. `source` names the pages of StepFun's documentation
     (or the measurement) behind the row, `as_of` the day they were read.
     """
 
@@ -41,13 +69,15 @@ class Model:
     reasons: bool = False
     json_schema: bool = False
     tools: bool = False
-    web_search: bool = False
+    web_search: bool | None = False
     prompt_cache: bool = False
     image_detail: str | None = None
     endpoints: frozenset[str] = frozenset({"chat.completions"})
     plans: frozenset[str] = frozenset({"standard"})
     cny: Price | None = None
     usd: Price | None = None
+    cny_rate: Rate | None = None
+    usd_rate: Rate | None = None
     released: str | None = None
     note: str = ""
 
