@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import typer
 
 from . import show
@@ -14,6 +16,9 @@ def register(app: typer.Typer) -> None:
         listed: bool = typer.Option(False, "--list", help="List the checks without sending anything."),
         model: str = typer.Option("step-3.7-flash", help="The model to ask."),
         as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+        write: str | None = typer.Option(
+            None, help="Settle contested facts instead, and add what is refused to this catalog file."
+        ),
     ) -> None:
         """Ask StepFun what the documentation leaves open. Each check sends small paid requests.
 
@@ -22,9 +27,14 @@ def register(app: typer.Typer) -> None:
             stepfun-compat probe --list
 
             stepfun-compat probe tool_choice stream_usage --json
+
+            stepfun-compat probe --write stepfun-catalog.toml
         """
         from .. import probing
 
+        if write is not None:
+            _settle(names or (), write, model, as_json)
+            return
         checks = [check for check in probing.CHECKS if listed or not check.dear]
         if names:
             known = {check.name: check for check in probing.CHECKS}
@@ -51,3 +61,35 @@ def register(app: typer.Typer) -> None:
             show.as_json([vars(result) for result in results])
         if all(result.failed for result in results):
             raise typer.Exit(1)
+
+
+def _settle(names: Sequence[str], path: str, model: str, as_json: bool) -> None:
+    """Settle contested facts and write the outcomes down."""
+    import datetime
+
+    from .. import probing
+    from ..catalog import for_settings
+    from ..errors import SettingsError
+    from ..probing import settling
+    from ..settings import Settings
+
+    catalog = for_settings(Settings())
+    try:
+        settling.check_file(path)
+        facts = settling.facts(catalog, names)
+    except (SettingsError, OSError, ValueError) as error:
+        raise typer.BadParameter(str(error)) from None
+    found: list[settling.Settlement] = []
+    with probing.client() as stock:
+        for fact in facts:
+            with show.working(fact.fact):
+                found.append(settling.settle(fact, stock, model, catalog))
+            if not as_json:
+                typer.echo(f"{fact.fact}: {found[-1].answer}")
+    if all(settlement.failed for settlement in found):
+        raise typer.Exit(1)
+    rows = settling.write(path, found, datetime.datetime.now(tz=datetime.timezone.utc).date())
+    if as_json:
+        show.as_json([{k: v for k, v in vars(s).items() if k != "row"} for s in found])
+    else:
+        typer.echo(f"{rows} of {len(found)} written to {path}; STEPFUN_CATALOG={path} puts them in force")

@@ -19,7 +19,7 @@ import openai
 from ..catalog import Catalog, load_overlay
 from ..catalog.schema import ContestedFact, SettledFact
 from ..endpoints import contested
-from ..endpoints.base import Request
+from ..endpoints.base import PLAIN, Request
 from ..exchange import Exchange
 from ..settings import Settings
 from ..settled import host_of
@@ -109,14 +109,16 @@ def settle(fact: ContestedFact, client: Any, model: str, catalog: Catalog) -> Se
         return Settlement(fact.fact, "open", f"could not be asked: {error}", failed=True)
     else:
         return Settlement(fact.fact, "openai", f"{fact.openai} is accepted")
+    x = Exchange("probe", Settings(on_unsupported="ignore"), catalog)
     if fact.rewrite == "chat":
         safe: Request | None = Request("POST", "/chat/completions", json={"model": model, "messages": ASK, **SHORT})
     else:
-        safe = contested.rewrite(fact, request, Exchange("probe", Settings(on_unsupported="ignore"), catalog))
+        safe = contested.rewrite(fact, request, x)
     if safe is None:
         return Settlement(fact.fact, "open", f"refused with {words}; there is no other form")
+    x.safe_forms.append(fact.fact)
     try:
-        _send(client, safe)
+        _send_settling(client, safe, x)
     except openai.OpenAIError as error:
         return Settlement(fact.fact, "open", f"refused with {words}; the safe form as well: {error}")
     scope = "*" if fact.endpoint == "files.create" else model
@@ -140,6 +142,19 @@ def _send(client: Any, request: Request) -> None:
         return
     row = client.files.create(file=request.files[0][1], purpose=request.json["purpose"])
     client.files.delete(row.id)
+
+
+def _send_settling(client: Any, request: Request, x: Exchange) -> None:
+    """Send a safe form, in which other facts may be contested."""
+    while True:
+        try:
+            return _send(client, request)
+        except openai.APIStatusError as error:
+            refusal = contested.WireError.of(error.status_code, error.body)
+            again = contested.alternative(PLAIN, request, refusal, x)
+            if again is None:
+                raise
+            request = again
 
 
 # ---------------------------------------------------------------- written down
