@@ -17,7 +17,9 @@ class Call:
     `done` marks an answer that is already in OpenAI's shape. `reported` counts the changes already told,
     `timeout` is how many seconds the caller waits for an answer, None for without end; `deadline` is when all requests
     of the call must be done, as `time.monotonic` counts, None where the timeout is not one number. `refused` is the
-    status and body of the last error answer, as StepFun sent it."""
+    status and body of the last error answer, as StepFun sent it. `credential` is the key the call's requests send, once
+    known: its stored records belong to it. `pinned` is the Authorization header every request of the call sends where a
+    callable key might change between them."""
 
     x: Exchange
     endpoint: Endpoint
@@ -31,6 +33,25 @@ class Call:
     timeout: float | None = None
     deadline: float | None = None
     refused: tuple[int, object] | None = None
+    credential: str | None = field(default=None, repr=False)
+    pinned: str | None = field(default=None, repr=False)
+
+    def step(self, wire: Request) -> Call:
+        """Return the call of one request of a script: same deadline, same credential."""
+        return Call(
+            self.x,
+            self.endpoint,
+            wire=wire,
+            bare=True,
+            deadline=self.deadline,
+            credential=self.credential,
+            pinned=self.pinned,
+        )
+
+    def follow(self, step: Call) -> None:
+        """Take over what a step of this call spent and which credential it sent."""
+        self.retries_taken += step.retries_taken
+        self.credential = self.credential or step.credential
 
     @property
     def endpoint_reads_errors(self) -> bool:

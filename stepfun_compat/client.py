@@ -499,6 +499,9 @@ class StepfunMixin(_SDKClient):
         """The last look before a request leaves: which key to which host, whatever set them."""
         state = self._stepfun
         state.gate.look(request, (state.settings.api_key, self.api_key if state.target.ours else None))
+        call: Call | None = request.extensions.get(EXTENSION)
+        if call is not None and call.credential is None:
+            call.credential = credential_of(request)
 
     @property
     @override
@@ -538,6 +541,8 @@ class StepfunMixin(_SDKClient):
         """Give a new exchange what this client knows beyond its settings."""
         state = self._stepfun
         x.notes["base_url"] = state.place if state.ours(self._base_url) else str(self._base_url)
+        if state.key_provider is not None:
+            x.notes["callable_key"] = True
         if self._stepfun.deployment:
             x.notes["deployment"] = self._stepfun.deployment
         self._stepfun.shared.equip(x)
@@ -637,6 +642,8 @@ class StepfunMixin(_SDKClient):
         call.started, call.retries_taken = time.monotonic(), kwargs.get("retries_taken", 0)
         request: Any = super()._build_request(options, **kwargs)
         request.extensions[EXTENSION] = call
+        if call.pinned is not None:  # the store was read under this key; a callable may give another by now
+            request.headers["authorization"] = call.pinned
         return request
 
     @override
@@ -900,12 +907,10 @@ class StepfunMixin(_SDKClient):
         Raises:
             Refusal: the store is down, or takes no record as large as this.
         """
-        if self._stepfun_key_to_come():
-            self._stepfun_key_comes()
         from . import state
 
         settings = self._stepfun.settings
-        space = state.namespace(settings.state_namespace, str(self.api_key), str(self._base_url))
+        space = state.namespace(settings.state_namespace, call.credential or str(self.api_key), str(self._base_url))
         wait = settings.state_timeout if call.timeout is None else min(settings.state_timeout, call.timeout)
         limits = state.Limits(settings.state_ttl, settings.state_max_bytes, settings.state_max_record_bytes, wait)
         try:
@@ -914,6 +919,13 @@ class StepfunMixin(_SDKClient):
             place = settings.state.partition("://")[0]
             if settings.state_on_error == "forget":
                 log.warning("the conversation store (%s) failed and is passed over: %s", place, error)
+                return None
+            if wire.json.get("optional"):
+                log.warning(
+                    "the answer is handed out and not kept, so that no later call can refer to it: %s (pass store=False "
+                    "to keep nothing, or store=True to have this fail)",
+                    error,
+                )
                 return None
             if isinstance(error, state.RecordTooLarge):
                 raise Refusal(
@@ -941,38 +953,24 @@ class StepfunMixin(_SDKClient):
     async def _stepfun_keep_later(self, call: Call, wire: Request) -> Any:
         """The same for the async client: what waits for a disk or a network does so in a thread, which a cancelled
         call does not wait for."""
-        if self._stepfun_key_to_come():
-            coming = self._stepfun_key_comes()
-            if inspect.isawaitable(coming):
-                await coming
         from .state import in_this_process
 
         if in_this_process(self._stepfun.settings.state):
             return self._stepfun_keep(call, wire)
         return await anyio.to_thread.run_sync(self._stepfun_keep, call, wire, **_abandoned_if_cancelled())
 
-    def _stepfun_key_to_come(self) -> bool:
-        """Whether the namespace hangs on a callable key that was not asked for yet."""
-        state = self._stepfun
-        return (
-            state.key_provider is not None
-            and state.settings.state_namespace is None
-            and self.api_key in ("", _KEY_WITH_EACH_REQUEST)
-        )
+    def _stepfun_needs_credential(self, call: Call) -> bool:
+        """Whether an operation on the store still has to find out which credential its request sends."""
+        return call.credential is None and self._stepfun.settings.state_namespace is None
 
-    def _stepfun_key_comes(self) -> Any:
-        """Ask the callable key as a request would; an awaitable where it is an async one."""
-        refresh: Any = getattr(self, "_refresh_api_key", None)
-        if refresh is not None:
-            return refresh()
-        key: Any = cast("Any", self._stepfun.key_provider)()
-        if inspect.isawaitable(key):
-            return self._stepfun_key_awaited(key)
-        self.api_key = key
-        return None
-
-    async def _stepfun_key_awaited(self, key: Any) -> None:
-        self.api_key = await key
+    def _stepfun_credential(self, call: Call, options: Any) -> None:
+        """Note the credential that a request with these prepared options sends: its records are found under it."""
+        probe = options.model_copy()
+        probe.__dict__[CALL] = Call(call.x, PLAIN)
+        request: Any = self._build_request(probe)
+        self._stepfun_gate(request)
+        call.credential = credential_of(request) or str(self.api_key)
+        call.pinned = request.headers.get("authorization") if self._stepfun.key_provider is not None else None
 
     def _stepfun_bare_request(self, options: Any) -> Any:
         """A request that is never sent, for an error that needs one: it asks for no key, not even OpenAI's admin key."""
@@ -984,6 +982,13 @@ def _call_of(response: Any) -> Call | None:
     """The call behind a response; None for one that is not ours, or was made without a request."""
     request = getattr(response, "_request", None)
     return None if request is None else request.extensions.get(EXTENSION)
+
+
+def credential_of(request: Any) -> str | None:
+    """The key a request sends, without its scheme; None for a request without one."""
+    value: str = request.headers.get("authorization") or request.headers.get("api-key") or ""
+    scheme, _, key = value.partition(" ")
+    return (key.strip() if scheme.lower() == "bearer" else value) or None
 
 
 def _patience(timeout: Any) -> float | None:

@@ -160,17 +160,19 @@ def _run(
             call.reported = report(call.x, call.reported)
             debug_body(call.x, wire.method, wire.path, wire.json)
             if wire.method == STATE:
+                if client._stepfun_needs_credential(call):
+                    client._stepfun_credential(call, (yield partial(client._prepare_options, options.model_copy())))
                 reply: Reply = Reply((yield _stored(client, call, wire)))
             elif wire.method == WAIT:
                 yield _slept(client, call, float(wire.json["seconds"]))
                 reply = Reply(None)
             else:
-                step = Call(call.x, call.endpoint, wire=wire, bare=True, deadline=call.deadline)
+                step = call.step(wire)
                 step_options = _step_options(client, call, options)
                 try:
                     response = yield from _send(client, step, post, client._stepfun_family().Response, step_options)
                 finally:
-                    call.retries_taken += step.retries_taken
+                    call.follow(step)
                 reply = client._stepfun_reply(call, response)
             wire = script.send(reply)
     except StopIteration as stop:

@@ -12,7 +12,7 @@ from ..exchange import Exchange
 from .base import PlainEndpoint, Reply, Request, Script
 from .common import Dict, as_list, given, segment
 from .responses_input import input_items
-from .responses_request import new_id
+from .responses_request import check_id, new_id
 from .state import item_key, listed, load, not_found, operation, records, shown, turns_of
 
 
@@ -36,7 +36,8 @@ def _added(items: Sequence[Dict]) -> tuple[str, dict[str, Dict]]:
 
 
 def _head(id: str, x: Exchange) -> Generator[Request, Reply, Dict]:
-    record = (records((yield load(id)).body) or {}).get(id) if id.startswith("conv_") else None
+    check_id(id, "conversation_id", "conv")
+    record = (records((yield load(id)).body) or {}).get(id)
     if record is None:
         raise not_found("Conversation", id, x, code="conversation_not_found", param="conversation_id")
     return record

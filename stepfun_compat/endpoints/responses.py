@@ -19,10 +19,10 @@ from .responses_native import chat_needed, native_fields, native_response
 from .responses_native_stream import NativeStream
 from .responses_past import recall, refers
 from .responses_replay import AsTold, replayed
-from .responses_request import Asked, chat_fields, new_id, response_format
+from .responses_request import Asked, chat_fields, check_references, new_id, response_format
 from .responses_response import built_in_calls, response_of
 from .responses_stream import ResponsesStream
-from .state import kept
+from .state import check_size, kept
 
 if TYPE_CHECKING:
     from ..catalog.schema import ContestedFact
@@ -59,9 +59,11 @@ class Responses(PlainEndpoint):
     def asked(self, request: Request, x: Exchange) -> Asked:
         """The request as it was asked, kept for the way back."""
         fields = given(request)
+        check_references(fields)
         if fields.get("background"):  # made whole first; what is streamed is told afterwards
             fields.pop("stream", None)
         asked = Asked(fields, items=[_with_id(item) for item in input_items(fields.get("input"))])
+        check_size(asked, x)
         x.notes[_NOTE] = asked
         x.stream = bool(fields.get("stream"))
         return asked

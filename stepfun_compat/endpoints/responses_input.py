@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, cast
 
 from ..exchange import Exchange, Json, Refusal
@@ -33,8 +33,16 @@ def row_of(value: Json) -> Mapping[str, Any]:
 
 
 def rows_of(value: Json) -> Sequence[Any]:
-    """The value as a list, empty for anything else."""
-    return cast("Sequence[Any]", value) if isinstance(value, list | tuple) else ()
+    """The value as a list, empty for anything that is no sequence or set of values."""
+    if isinstance(value, list | tuple):
+        return cast("Sequence[Any]", value)
+    return list(cast("Collection[Any]", value)) if is_sequence(value) else ()
+
+
+def is_sequence(value: Json) -> bool:
+    """Whether the value is as good as a list: a collection that is no text and no mapping. An iterator is none, since it
+    can be read only once."""
+    return isinstance(value, Collection) and not isinstance(value, str | bytes | bytearray | Mapping)
 
 
 def input_items(input: Json) -> list[Dict]:
@@ -47,11 +55,11 @@ def input_items(input: Json) -> list[Dict]:
         return [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": input}]}]
     if input is None:
         return []
-    if not isinstance(input, list | tuple):
+    if not is_sequence(input):
         raise Refusal("input takes a string or a list of items.", code="invalid_type", param="input")
     items: list[Dict] = []
-    for place, item in enumerate(cast("Sequence[Any]", input)):
-        row = row_of(item)
+    for place, item in enumerate(cast("Collection[Any]", input)):
+        row = row_of(plain_item(item))
         kind = row.get("type") or ("message" if "role" in row else "item_reference" if "id" in row else None)
         if not row or kind is None:
             raise Refusal(
@@ -59,6 +67,15 @@ def input_items(input: Json) -> list[Dict]:
             )
         items.append({**row, "type": kind})
     return items
+
+
+def plain_item(item: Any) -> Any:
+    """Return the JSON of an SDK object (an output item is sent back as it came); anything else as it is.
+
+    The SDK serialises objects only in the containers it knows (list, and iterables typed so).
+    """
+    dump = getattr(item, "to_dict", None)
+    return dump(mode="json") if callable(dump) and not isinstance(item, Mapping) else item
 
 
 def reasoning_text(item: Mapping[str, Any]) -> str:
@@ -236,7 +253,7 @@ class _Messages:
 
     def _output(self, item: Dict, where: str) -> None:
         output = item.get("output")
-        if output is not None and not isinstance(output, str | list | tuple):
+        if output is not None and not isinstance(output, str) and not is_sequence(output):
             output = json.dumps(output, ensure_ascii=False, default=str)
         text, others = _texts(output, where, self.x)
         if others:
@@ -258,7 +275,7 @@ def messages_of(items: Sequence[Dict], instructions: Json, x: Exchange) -> list[
     made = _Messages(x)
     if isinstance(instructions, str) and instructions:
         made.out.append({"role": "system", "content": instructions})
-    elif isinstance(instructions, list | tuple):
+    elif is_sequence(instructions):
         for i, item in enumerate(input_items(cast("Json", instructions))):
             made.add(item, f"instructions[{i}]")
     for i, item in enumerate(items):

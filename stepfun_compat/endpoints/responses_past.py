@@ -51,9 +51,9 @@ def _forgotten(parameter: str, before: str, x: Exchange) -> None:
 
 
 def _previous(id: str, asked: Asked, x: Exchange) -> Loading:
-    missing = not_found("Previous response", id, x, code="previous_response_not_found", param="previous_response_id")
-    if not id.startswith("resp_"):
-        raise missing
+    missing = not_found(
+        "Previous response", id, x, status=400, code="previous_response_not_found", param="previous_response_id"
+    )
     found = records((yield load(id)).body)
     if found is None:
         _forgotten("previous_response_id", id, x)
@@ -70,7 +70,7 @@ def _previous(id: str, asked: Asked, x: Exchange) -> Loading:
     gone = next((earlier for earlier in chain if turn_key(earlier) not in turns), None)
     if gone is not None:
         missing = not_found(
-            "Earlier response", gone, x, code="previous_response_not_found", param="previous_response_id"
+            "Earlier response", gone, x, status=400, code="previous_response_not_found", param="previous_response_id"
         )
     asked.history = turns_of([*parts, *map(turn_key, chain)], turns, missing)
     asked.chain = chain
@@ -84,7 +84,7 @@ def _conversation(id: str, asked: Asked, x: Exchange) -> Loading:
         _forgotten("conversation", id, x)
         return
     head = found.get(id)
-    if head is None or not id.startswith("conv_"):
+    if head is None:
         raise not_found("Conversation", id, x, code="conversation_not_found", param="conversation")
     parts: list[str] = as_list(head.get("parts"))
     turns = (records((yield load(*parts)).body) or {}) if parts else {}

@@ -69,7 +69,7 @@ def new_id(prefix: str) -> str:
 class Asked:
     """What the way back needs to know of a request. `items` are the input as it was given, ids filled in; `history`
     what came before it from the store, where `chain` are the responses and `parts` the turns of `conversation` it came
-    from. `sent` is the body as it was sent, for what StepFun was asked in the end."""
+    from. `too_large` marks input no store of this size takes. `sent` is the body as it was sent, for what StepFun was asked in the end."""
 
     fields: Dict
     id: str = field(default_factory=lambda: new_id("resp"))
@@ -82,6 +82,7 @@ class Asked:
     chain: list[str] = field(default_factory=lambda: [])
     parts: list[str] = field(default_factory=lambda: [])
     conversation: str | None = None
+    too_large: bool = False
 
     @property
     def stored(self) -> bool:
@@ -98,6 +99,45 @@ def reasons_aloud(asked: Asked, x: Exchange) -> bool:
 def is_search(kind: Json) -> bool:
     """Whether a tool's type is OpenAI's web search, in any of its spellings."""
     return isinstance(kind, str) and kind.startswith("web_search")
+
+
+def check_references(fields: Mapping[str, Any]) -> None:
+    """Check what a request says came before it, ahead of anything else.
+
+    Raises:
+        Refusal: it names two pasts, or an id that cannot be one.
+    """
+    previous, conversation = fields.get("previous_response_id"), fields.get("conversation")
+    if previous is not None and conversation is not None:
+        raise Refusal(
+            "Mutually exclusive parameters: ['conversation', 'previous_response_id']. Pass one of them.",
+            code="mutually_exclusive_parameters",
+            param="conversation",
+        )
+    if previous is not None:
+        check_id(previous, "previous_response_id", "resp")
+    if conversation is not None:
+        check_id(
+            row_of(conversation).get("id") if isinstance(conversation, Mapping) else conversation,
+            "conversation",
+            "conv",
+        )
+
+
+def check_id(id: Json, param: str, prefix: str) -> None:
+    """Check the form of an id.
+
+    Raises:
+        Refusal: it does not begin as ids of its kind do.
+    """
+    if not isinstance(id, str):
+        raise Refusal(
+            f"Invalid type for '{param}': expected an ID that begins with '{prefix}'.", code="invalid_type", param=param
+        )
+    if not id.startswith(f"{prefix}_"):
+        raise Refusal(
+            f"Invalid '{param}': {id!r}. Expected an ID that begins with '{prefix}'.", code="invalid_value", param=param
+        )
 
 
 def refuse_what_nobody_serves(fields: Mapping[str, Any]) -> None:
@@ -117,12 +157,6 @@ def refuse_what_nobody_serves(fields: Mapping[str, Any]) -> None:
             "prompt names a template kept at OpenAI, which StepFun cannot see. Put its text into instructions and input.",
             code="unsupported_parameter",
             param="prompt",
-        )
-    if fields.get("previous_response_id") is not None and fields.get("conversation") is not None:
-        raise Refusal(
-            "previous_response_id and conversation exclude one another: pass one of them.",
-            code="invalid_value",
-            param="conversation",
         )
 
 

@@ -44,8 +44,22 @@ def _tool(tool: Json) -> Json:
     return {"type": "function", "description": None, "parameters": None, "strict": True, **row}
 
 
+# Fields of OpenAI's newest Response that hold nothing for an answer of StepFun's. A program that reads the JSON finds them.
+_ABSENT: Final[Mapping[str, Any]] = {
+    "access_programs": None,
+    "conversation": None,
+    "image": None,
+    "input_transformations": None,
+    "moderation": None,
+    "prompt": None,
+    "prompt_cache_diagnostics": None,
+    "prompt_cache_options": None,
+    "tool_usage": None,
+}
+
+
 def frame(asked: Asked, x: Exchange, *, model: Json = None) -> Dict:
-    """The Response as it is before there is an answer: `in_progress`, with everything OpenAI repeats of the request."""
+    """Build the Response without an answer: `in_progress`, with everything OpenAI repeats of the request."""
     fields, sent = asked.fields, asked.sent
     text = row_of(fields.get("text"))
     reasoning = row_of(fields.get("reasoning"))
@@ -60,6 +74,7 @@ def frame(asked: Asked, x: Exchange, *, model: Json = None) -> Dict:
         "background": bool(fields.get("background")),
         "completed_at": None,
         "error": None,
+        "frequency_penalty": _number(sent.get("frequency_penalty")),
         "incomplete_details": None,
         "instructions": fields.get("instructions"),
         "max_output_tokens": fields.get("max_output_tokens"),
@@ -67,15 +82,17 @@ def frame(asked: Asked, x: Exchange, *, model: Json = None) -> Dict:
         "model": echo or model or x.model_id or "",
         "output": [],
         "parallel_tool_calls": fields.get("parallel_tool_calls", True),
+        "presence_penalty": _number(sent.get("presence_penalty")),
         "previous_response_id": fields.get("previous_response_id"),
         "prompt_cache_key": fields.get("prompt_cache_key"),
+        "prompt_cache_retention": fields.get("prompt_cache_retention"),
         "reasoning": {
             "effort": effort or row_of(sent.get("reasoning")).get("effort"),
             "summary": reasoning.get("summary") or reasoning.get("generate_summary"),
         },
         "safety_identifier": fields.get("safety_identifier"),
         "service_tier": "default",
-        "store": asked.stored,
+        "store": asked.stored and not asked.too_large,
         "temperature": sent.get("temperature", 1.0 if native else _CHAT_TEMPERATURE),
         "text": {"format": text.get("format") or {"type": "text"}, "verbosity": text.get("verbosity") or "medium"},
         "tool_choice": fields.get("tool_choice", "auto"),
@@ -86,11 +103,16 @@ def frame(asked: Asked, x: Exchange, *, model: Json = None) -> Dict:
         "usage": None,
         "user": fields.get("user"),
         "metadata": fields.get("metadata") or {},
+        **_ABSENT,
     }
     conversation = fields.get("conversation")
     if conversation is not None:
         response["conversation"] = {"id": row_of(conversation).get("id") or conversation}
     return response
+
+
+def _number(value: Json) -> Json:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
 
 
 def finished(response: Dict, output: Sequence[Dict], reason: str | None, usage: Dict | None) -> Dict:
@@ -116,16 +138,9 @@ def failed(response: Dict, output: Sequence[Dict], code: str, message: str, usag
 
 
 def reasoning_item(id: str, text: str, status: str = "completed") -> Dict:
-    """Reasoning, its text in `content`."""
+    """Build a reasoning item, its text in `content`."""
     content = [{"type": "reasoning_text", "text": text}] if text else []
-    return {
-        "id": id,
-        "type": "reasoning",
-        "summary": [],
-        "content": content,
-        "encrypted_content": None,
-        "status": status,
-    }
+    return {"id": id, "type": "reasoning", "summary": [], "content": content, "status": status}
 
 
 def text_part(text: str, annotations: Sequence[Dict] = ()) -> Dict:

@@ -10,6 +10,7 @@ from ..exchange import Exchange, Refusal
 from .base import PlainEndpoint, Reply, Request, Script, StreamTransform
 from .common import Dict, as_list, segment
 from .responses_replay import AsTold, replayed
+from .responses_request import check_id
 from .state import item_key, listed, load, not_found, operation, records, turn_key, turns_of
 
 Loading = Generator[Request, Reply, Dict]
@@ -21,9 +22,10 @@ def stored(id: str, x: Exchange) -> Loading:
     Raises:
         Refusal: it is not kept, or no longer.
     """
+    check_id(id, "response_id", "resp")
     found = records((yield load(id, turn_key(id))).body) or {}
     record, turn = found.get(id), found.get(turn_key(id))
-    if record is None or turn is None or not id.startswith("resp_"):
+    if record is None or turn is None:
         raise not_found("Response", id, x, param="response_id")
     return {**record, "items": turn["items"], "response": {**record["response"], "output": turn["output"]}}
 

@@ -12,7 +12,7 @@ conversation's fields and `parts`, the keys of `part_…` records, each with the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from ..exchange import Exchange, Json, Refusal
 from ..state import in_this_process
@@ -31,15 +31,22 @@ def load(*keys: str) -> Request:
     return operation(load=list(keys))
 
 
-def not_found(what: str, id: str, x: Exchange, *, code: str | None = None, param: str | None = None) -> Refusal:
-    """OpenAI's error for what is not stored, or no longer."""
+def not_found(
+    what: str, id: str, x: Exchange, *, status: int = 404, code: str | None = None, param: str | None = None
+) -> Refusal:
+    """Build OpenAI's error for what is not stored, or no longer (404; 400 for a previous response)."""
     text = f"{what} with id '{id}' not found."
     if in_this_process(x.settings.state):
         text += (
             f" Conversations live in this process only (STEPFUN_STATE={x.settings.state}): with several workers, or to keep them "
             "over a restart, set STEPFUN_STATE to sqlite:///path or redis://host:6379/0."
         )
-    return Refusal(text, status=404, code=code, param=param)
+    if x.notes.get("callable_key") and x.settings.state_namespace is None:
+        text += (
+            " Records belong to the key that made them, and api_key is a function: if it rotates keys of one owner, name "
+            "the owner's records with STEPFUN_STATE_NAMESPACE."
+        )
+    return Refusal(text, status=status, code=code, param=param)
 
 
 def records(body: Json) -> Mapping[str, Dict] | None:
@@ -68,8 +75,47 @@ def item_key(id: str) -> str:
     return f"item_{id}"
 
 
+def least_size(value: Json) -> int:
+    """Return a lower bound of the bytes a value has as JSON: the characters of its texts."""
+    size, left = 0, [value]
+    while left:
+        entry = left.pop()
+        if isinstance(entry, str):
+            size += len(entry)
+        elif isinstance(entry, Mapping):
+            left.extend(cast("Mapping[str, Any]", entry).values())
+        elif isinstance(entry, list | tuple):
+            left.extend(cast("Sequence[Any]", entry))
+    return size
+
+
+def check_size(asked: Asked, x: Exchange) -> None:
+    """Mark input that is known to be too large to keep before it is paid for.
+
+    Raises:
+        Refusal: the caller insists on having it kept.
+    """
+    settings = x.settings
+    most = min(settings.state_max_record_bytes, settings.state_max_bytes or settings.state_max_record_bytes)
+    if not asked.stored or least_size(asked.items) <= most:
+        return
+    asked.too_large = True
+    if asked.fields.get("store") is True and settings.state_on_error == "error":
+        raise Refusal(
+            f"store=True cannot be kept: the input alone is more than the {most:,} bytes a record may have, so nothing "
+            "was sent. Leave store out, pass store=False, or raise STEPFUN_STATE_MAX_RECORD_BYTES or "
+            "STEPFUN_STATE_MAX_BYTES.",
+            code="state_record_too_large",
+            param="store",
+        )
+
+
 def kept(asked: Asked, response: Dict) -> Request | None:
-    """The operation that keeps an answer, None if nothing is to be kept."""
+    """Build the operation that keeps an answer, None if nothing is to be kept.
+
+    It is `optional` unless the caller passed `store=True` or `background=True`: a store that fails then costs no answer.
+    """
+    optional = asked.fields.get("store") is not True and not asked.fields.get("background")
     rows: dict[str, Dict] = {}
     conversation = asked.conversation
     made: list[Dict] = as_list(response.get("output"))
@@ -85,10 +131,10 @@ def kept(asked: Asked, response: Dict) -> Request | None:
             if isinstance(item.get("id"), str):
                 rows[item_key(item["id"])] = {"in": turn}
     if conversation is None:
-        return operation(save=rows) if rows else None
+        return operation(save=rows, optional=optional) if rows else None
     part = new_id("part")
     rows[part] = {"items": [*asked.items, *made]}
-    return operation(save=rows, append=[conversation, "parts", part])
+    return operation(save=rows, append=[conversation, "parts", part], optional=optional)
 
 
 def listed(items: Sequence[Dict], query: Mapping[str, Any], default_order: str = "desc") -> Dict:

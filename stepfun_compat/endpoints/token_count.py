@@ -11,7 +11,7 @@ from .chat_response import UnexpectedBody
 from .common import Dict, as_dict, drop_by_table, given
 from .responses_input import input_items, messages_of
 from .responses_past import recall, refers
-from .responses_request import Asked
+from .responses_request import Asked, check_references
 
 
 class InputTokens(PlainEndpoint):
@@ -61,6 +61,7 @@ class InputTokens(PlainEndpoint):
 
 def _asked(request: Request) -> Asked:
     fields = given(request)
+    check_references(fields)
     return Asked(fields, items=input_items(fields.get("input")))
 
 

@@ -18,7 +18,7 @@ from .chat_support import b, fragment
 from .support import exchange
 
 WEATHER = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}
-# Every field of a Response that OpenAI's reference shows.
+# Every field of OpenAI's newest Response, and those of the OpenResponses schema the SDK's type lacks.
 FIELDS = [
     "id",
     "object",
@@ -36,6 +36,7 @@ FIELDS = [
     "parallel_tool_calls",
     "previous_response_id",
     "prompt_cache_key",
+    "prompt_cache_retention",
     "reasoning",
     "safety_identifier",
     "service_tier",
@@ -50,6 +51,17 @@ FIELDS = [
     "usage",
     "user",
     "metadata",
+    "access_programs",
+    "conversation",
+    "image",
+    "input_transformations",
+    "moderation",
+    "prompt",
+    "prompt_cache_diagnostics",
+    "prompt_cache_options",
+    "tool_usage",
+    "frequency_penalty",
+    "presence_penalty",
 ]
 
 

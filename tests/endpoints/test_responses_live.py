@@ -143,7 +143,7 @@ def test_turns_follow_one_another(server: Any, state: str, route: str):
 def test_what_is_not_kept(server: Any):
     with client(server) as c:
         answer = c.responses.create(model="step-3.7-flash", input="x", store=False)
-        with pytest.raises(openai.NotFoundError) as caught:
+        with pytest.raises(openai.BadRequestError) as caught:
             c.responses.create(model="step-3.7-flash", input="y", previous_response_id=answer.id)
         assert caught.value.code == "previous_response_not_found"
         assert "STEPFUN_STATE" in str(caught.value)
@@ -199,11 +199,11 @@ def test_a_store_that_is_down_is_said_or_forgotten(server: Any, tmp_path: Path):
     broken = f"sqlite:///{tmp_path}/file/s.db"
     with client(server, state=broken) as c:
         with pytest.raises(openai.InternalServerError, match="STEPFUN_STATE") as caught:
-            c.responses.create(model="step-3.7-flash", input="x")
+            c.responses.create(model="step-3.7-flash", input="x", store=True)
         assert caught.value.partial["status"] == "completed"
         with pytest.raises(openai.InternalServerError, match="STEPFUN_STATE"):
-            seen = [event.type for event in c.responses.create(model="step-3.7-flash", input="x", stream=True)]
-            assert "response.completed" not in seen
+            stream = c.responses.create(model="step-3.7-flash", input="x", stream=True, store=True)
+            assert "response.completed" not in [event.type for event in stream]
     with client(server, state=broken, state_on_error="forget") as c, pytest.warns(stepfun_compat.StepfunCompatWarning):
         assert c.responses.create(model="step-3.7-flash", input="x", previous_response_id="resp_1").output_text == "x"
 
