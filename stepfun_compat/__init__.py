@@ -161,6 +161,8 @@ __all__ = [
     "unload_ipython_extension",
     "unpatch",
 ]
+if not TYPE_CHECKING:  # `from stepfun_compat import *` gives what `from openai import *` does, and ours
+    __all__ = sorted({*__all__, *_openai.__all__})
 
 
 def _is_resource(name: str) -> bool:

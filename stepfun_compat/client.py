@@ -22,7 +22,7 @@ import openai
 from openai._compat import cached_property
 from typing_extensions import Self, override
 
-from . import errors, http_objects, stock
+from . import errors, http_objects, stock, stream_idle
 from . import settings as settings_module
 from ._client import flow
 from ._client.flow import CALL, RAW
@@ -644,6 +644,8 @@ class StepfunMixin(_SDKClient):
         request.extensions[EXTENSION] = call
         if call.pinned is not None:  # the store was read under this key; a callable may give another by now
             request.headers["authorization"] = call.pinned
+        if call.bare and self._stepfun.settings.stream_idle_timeout is not None:
+            stream_idle.limit_step(call.wire, request, self._stepfun.settings.stream_idle_timeout)
         return request
 
     @override
@@ -717,12 +719,16 @@ class StepfunMixin(_SDKClient):
     def _stepfun_answered(self, call: Call, options: Any, response: Any, body: bytes, cast_to: Any) -> tuple[Any, Any]:
         """The response and options to go on with. Whoever asked for a raw response gets it in any case; what is wrong
         with it is raised when it is parsed."""
+        streamed = response.request.headers.get(RAW) == "stream"
         try:
-            return self._stepfun_answer(call, response, body, cast_to), options
+            answer = self._stepfun_answer(call, response, body, cast_to)
+            return http_objects.unread(answer, self._stepfun_family()) if streamed else answer, options
         except openai.APIResponseValidationError as error:
             if not response.request.headers.get(RAW):
                 raise
             wrong = error
+        if streamed:
+            response = http_objects.unread(response, self._stepfun_family())
 
         def parse(*_: object, **__: object) -> Any:
             raise wrong

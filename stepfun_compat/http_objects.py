@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import AsyncIterator, Iterator
+from functools import lru_cache
 from typing import Any, Final
+
+from typing_extensions import override
 
 _OF_THE_BODY: Final = ("content-length", "content-encoding", "transfer-encoding", "content-type")
 _HARMLESS: Final = frozenset(
@@ -33,17 +37,42 @@ def unread(response: Any, family: Any) -> Any:
     """The same response as one whose body is still to be read, as `with_streaming_response` hands it out. `family` is the
     HTTP library the response is of."""
     headers = [(k, v) for k, v in response.headers.multi_items() if k.lower() not in _OF_THE_BODY[:3]]
+    body = _body_class(family)(response.content)
     made = type(response)(
         response.status_code,
         headers=headers,
-        stream=family.ByteStream(response.content),
+        stream=body,
         request=response.request,
         extensions=dict(response.extensions),
         history=list(response.history),
     )
+    body.response = made
     with contextlib.suppress(RuntimeError):
         made.elapsed = response.elapsed
     return made
+
+
+@lru_cache(maxsize=4)
+def _body_class(family: Any) -> Any:
+    class Body(family.ByteStream):
+        """A body in memory, which the response keeps once it was read in whatever way."""
+
+        def __init__(self, content: bytes) -> None:
+            super().__init__(content)
+            self.content = content
+            self.response: Any = None
+
+        @override
+        def __iter__(self) -> Iterator[bytes]:
+            yield self.content
+            self.response._content = self.content
+
+        @override
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield self.content
+            self.response._content = self.content
+
+    return Body
 
 
 def without_secrets(request: Any) -> Any:

@@ -139,6 +139,10 @@ def _some_seconds(value: Any, source: str) -> float:
     return number
 
 
+def _seconds_or_none(value: Any, source: str) -> float | None:
+    return None if value is None else _some_seconds(value, source)
+
+
 def _aliases(value: Any, source: str) -> Mapping[str, str]:
     if value is None or value == "":
         return MappingProxyType({})
@@ -348,6 +352,12 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         0.0,
         about="least seconds before a retry after 429; 6 suits the lowest tier",
     ),
+    "stream_idle_timeout": Spec(
+        ("STEPFUN_STREAM_IDLE_TIMEOUT",),
+        _seconds_or_none,
+        named_file_only=True,
+        about="seconds without a byte after which a stream ends with `APITimeoutError`; off unless set, 120 is advised",
+    ),
     "responses_route": Spec(
         ("STEPFUN_RESPONSES_ROUTE",),
         _choice("auto", "native", "chat"),
@@ -461,6 +471,8 @@ class Settings:
     rescue_tool_calls: bool = _UNSET
     rate_limit_min_wait: float = _UNSET
     """Least wait in seconds before a retry after HTTP 429."""
+    stream_idle_timeout: float | None = _UNSET
+    """Seconds without a byte after which a stream ends with `openai.APITimeoutError`; None never ends one."""
     responses_route: Literal["auto", "native", "chat"] = _UNSET
     image_size_order: Literal["height_first", "width_first"] = _UNSET
     """How step-image-edit-2 writes a size (api 11.16)."""

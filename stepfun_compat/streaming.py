@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import ssl
+import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
@@ -12,18 +14,15 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import anyio
 import openai
+from anyio.lowlevel import checkpoint
 from typing_extensions import override
 
 from . import errors
 from .endpoints.base import Request
 from .endpoints.chat_response import UnexpectedBody
+from .endpoints.events import error_in, error_named
 from .exchange import Refusal
 from .fast.frames import Frames
-
-try:
-    from openai._streaming_cleanup import drain_response_async as _drain  # what SDKs since 3.5x do after [DONE]
-except ImportError:
-    _drain: Any = None
 
 if TYPE_CHECKING:
     from .call import Call
@@ -35,7 +34,15 @@ _T = TypeVar("_T")
 EXTENSION = "stepfun_compat"
 """The key in a request's extensions under which the record of the call travels."""
 
-_DRAINS = int(openai.__version__.split(".")[0]) < 3  # what the SDK itself does after [DONE] to keep the connection
+_DRAINS = int(openai.__version__.split(".")[0]) < 3  # later SDKs close the connection of a sync stream
+_DRAIN = (
+    0.1  # seconds to wait for the end of a body whose last event was read, so that the connection can be used again
+)
+
+_FINAL = frozenset(
+    {"response.completed", "response.failed", "response.incomplete", "speech.audio.done", "transcript.text.done"}
+)
+"""The types of events after which a stream is over, whether or not `[DONE]` follows."""
 
 
 def transport_error(error: BaseException, response: Any) -> Exception | None:
@@ -103,6 +110,7 @@ class Reader:
         self.transform: StreamTransform = transform
         self.events = 0
         self.over = False
+        self.reads_chunks = bool(getattr(transform, "reads_chunks", False))
         self.frames = Frames()
         self.make: Callable[[Any], Any] = self.build
         self.short = self.call.x.settings.fast_path and self._shorten(stream)
@@ -148,15 +156,36 @@ class Reader:
                 made.reverse()
                 while made:
                     yield made.pop()
+                if self.over:
+                    return
 
-    def feed(self, text: str) -> Iterator[Any]:
-        """The data of one event in, the caller's objects out, and operations on the store that are to precede them.
+    def as_event(self, body: bytes) -> bytes:
+        """The whole body of a server that answered with one JSON object, an error mostly, as an event.
 
         Raises:
+            openai.APIResponseValidationError: it is none.
+        """
+        try:
+            return b"data: " + json.dumps(json.loads(body)).encode() + b"\n\n"
+        except (ValueError, RecursionError) as error:
+            shown = body.decode("utf-8", "replace")
+            message = f"Expected a stream of events but received {shown[:200]!r}"
+            raise openai.APIResponseValidationError(response=self.response, body=shown, message=message) from error
+
+    def feed(self, text: str, name: str | None = None) -> Iterator[Any]:
+        """The data and the name of one event in, the caller's objects out, and operations on the store that are to
+        precede them.
+
+        Raises:
+            openai.APIError: the event is called `error`.
             openai.APIResponseValidationError: the event is not JSON.
         """
         if text.startswith("[DONE]"):
             self.over = True
+            return
+        if name == "error" and self.reads_chunks:
+            for row in self.rows({"error": error_named(text)}):
+                yield row if type(row) is Request else self.make(row)
             return
         try:
             event: Any = json.loads(text)
@@ -177,17 +206,24 @@ class Reader:
             openai.APIResponseValidationError: it is not what the endpoint streams.
         """
         self.events += 1
-        error: Any = event.get("error") if isinstance(event, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        error: Any = None
+        if type(event) is dict:
+            error = event.get("error")
+            if not error and self.reads_chunks and not event.get("choices") and (error := error_in(event)):
+                event = {**event, "error": error}
         if error and not self.call.endpoint_reads_errors:
             raise errors.from_stream(error, request=self.response.request, response=self.response)
         try:
-            return self.transform.feed(event)
+            rows = self.transform.feed(event)
         except UnexpectedBody as problem:
             raise openai.APIResponseValidationError(
                 response=self.response, body=cast("object", event), message=str(problem)
             ) from problem
         except Refusal as refusal:
             raise self.client._stepfun_refused(refusal, self.response.request) from None
+        if not self.reads_chunks:
+            self.over = any(type(row) is dict and row.get("type") in _FINAL for row in cast("Iterable[Any]", rows))
+        return rows
 
     def close(self) -> Iterator[Any]:
         """The end of the body or `[DONE]`: what is still owed, and what must be said."""
@@ -264,22 +300,24 @@ class StepfunStream(openai.Stream[_T], Generic[_T]):
 
     def _steps(self, reader: Reader) -> Iterator[Iterator[Any]]:
         """The body, read by read or event by event, and its end; each step is to be used up before the next."""
-        body: Any = self.response.iter_bytes() if reader.short else ()
-        for data in body:
+        own = reader.short or _is_stock(self)
+        body: Any = self.response.iter_bytes() if own else self._iter_events()
+        if own:
+            first = next(body, b"")
+            body = chain((reader.as_event(b"".join((first, *body))) if _is_object(first) else first,), body)
+        for data in body if reader.short else ():
             yield reader.read(data)
             if reader.over or reader.frames.odd:
                 break
-        left: Any = body
         if not reader.over:
-            left = self._decoder.iter_bytes(chain((reader.frames.rest,), body)) if reader.short else self._iter_events()
-            for event in left:
-                yield reader.feed(event.data)
+            events: Any = self._decoder.iter_bytes(chain((reader.frames.rest,), body)) if own else body
+            for event in events:
+                yield reader.feed(event.data, event.event)
                 if reader.over:
                     break
         yield reader.close()
-        if _DRAINS:
-            for _ in left:
-                pass
+        if reader.over and _DRAINS:
+            _drain(self.response, body)
 
 
 class AsyncStepfunStream(openai.AsyncStream[_T], Generic[_T]):
@@ -311,30 +349,76 @@ class AsyncStepfunStream(openai.AsyncStream[_T], Generic[_T]):
 
     async def _steps(self, reader: Reader) -> AsyncIterator[Iterator[Any]]:
         """The body, read by read or event by event, and its end; each step is to be used up before the next."""
-        body: Any = self.response.aiter_bytes() if reader.short else _nothing()
-        async for data in body:
-            yield reader.read(data)
-            if reader.over or reader.frames.odd:
-                break
-        left: Any = body
+        own = reader.short or _is_stock(self)
+        body: Any = self.response.aiter_bytes() if own else self._iter_events()
+        first = await anext(body, b"") if own else b""
+        if _is_object(first):
+            first = reader.as_event(b"".join([first, *[data async for data in body]]))
+        if reader.short:
+            yield reader.read(first)
+            if not (reader.over or reader.frames.odd):
+                async for data in body:
+                    yield reader.read(data)
+                    if reader.over or reader.frames.odd:
+                        break
         if not reader.over:
             decoder: Any = self._decoder
-            left = decoder.aiter_bytes(_after(reader.frames.rest, body)) if reader.short else self._iter_events()
-            async for event in left:
-                yield reader.feed(event.data)
+            events = decoder.aiter_bytes(_after(reader.frames.rest if reader.short else first, body)) if own else body
+            async for event in events:
+                yield reader.feed(event.data, event.event)
                 if reader.over:
                     break
         yield reader.close()
-        if _drain is None:
-            async for _ in left:
-                pass  # read to the end, so that the connection can be used again
-        elif reader.over and self.response.http_version == "HTTP/1.1":
-            await _drain(self.response)
+        if reader.over:
+            await _drain_later(self.response, body)
 
 
-async def _nothing() -> AsyncIterator[bytes]:
-    return
-    yield
+def _is_object(first: bytes) -> bool:
+    """Whether a body that starts like this is one JSON object, which no stream of events is."""
+    return first.lstrip()[:1] == b"{"
+
+
+def _is_stock(stream: Any) -> bool:
+    """Whether the stream reads its events as the SDK wrote it: a method somebody has replaced keeps its part."""
+    code = getattr(type(stream)._iter_events, "__code__", None)
+    own = getattr(code, "co_filename", "") == sys.modules["openai._streaming"].__file__
+    return own and "_iter_events" not in vars(stream)
+
+
+def _drain(response: Any, body: Iterator[Any]) -> None:
+    """Read on to the end of a body whose last event was read, for a moment and whatever comes."""
+    connection: Any = response.extensions.get("network_stream")
+    if response.is_closed or connection is None or response.http_version != "HTTP/1.1":
+        return
+    deadline, read = time.monotonic() + _DRAIN, connection.read
+
+    def bounded(max_bytes: int, timeout: float | None = None) -> bytes:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return read(max_bytes, left if timeout is None else min(timeout, left))
+
+    try:
+        connection.read = bounded
+        for _ in body:
+            if time.monotonic() >= deadline:
+                break
+    except Exception as error:  # the answer is complete, and the connection is closed in any case
+        log.debug("the connection of a finished stream broke: %r", error)
+    finally:
+        vars(connection).pop("read", None)
+
+
+async def _drain_later(response: Any, body: AsyncIterator[Any]) -> None:
+    """The same for async streams."""
+    if response.is_closed or response.http_version != "HTTP/1.1":
+        return
+    try:
+        with anyio.move_on_after(_DRAIN):
+            async for _ in body:
+                await checkpoint()  # the deadline also holds for a body that is in memory
+    except Exception as error:
+        log.debug("the connection of a finished stream broke: %r", error)
 
 
 async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
 import stepfun_compat
 
@@ -57,3 +58,14 @@ with ThreadPoolExecutor(16) as pool:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
+
+
+def test_a_star_import_gives_what_openais_does_and_ours() -> None:
+    theirs: dict[str, Any] = {}
+    ours: dict[str, Any] = {}
+    exec("from openai import *", theirs)
+    exec("from stepfun_compat import *", ours)
+    assert theirs.keys() <= ours.keys()
+    assert ours["OpenAI"] is stepfun_compat.OpenAI
+    assert ours["RateLimitError"] is theirs["RateLimitError"]
+    assert {"Settings", "explain", "QuotaExceededError"} <= ours.keys()

@@ -22,6 +22,7 @@ from ..endpoints.chat_response import UnexpectedBody
 from ..endpoints.common import KEEP, STATE, WAIT
 from ..exchange import Refusal
 from ..report import debug_body, report
+from ..stream_idle import limit_silence
 from ..streaming import EXTENSION
 
 CALL = "stepfun_call"
@@ -223,6 +224,9 @@ def process_response(
     """What becomes of a call's response; `process` is the SDK's own `_process_response`."""
     client._stepfun_headers(response)
     call.retries_taken = kwargs.get("retries_taken", 0)
+    idle = client._stepfun.settings.stream_idle_timeout
+    if idle is not None and (stream or response.request.headers.get(RAW) == "stream"):
+        limit_silence(response, idle, client._stepfun_family(), later=_is_async(client))
     if stream:
         call.wire = None  # it has been sent, and a stream may be open for long
         response = client._stepfun_raw_stream(call, response)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+from typing_extensions import override
+
 from . import faults
 from .config import EmulatorConfig
 from .facts import TIERS
@@ -17,9 +19,10 @@ from .faults import Fault
 from .multipart import Upload
 from .plain import Object, as_object
 from .prefix_cache import PrefixCache
+from .redaction import redacted
 
 
-@dataclass
+@dataclass(repr=False)
 class RecordedRequest:
     """One request as it came in. Header names are lower case; `json` is None when the body was not JSON."""
 
@@ -34,9 +37,12 @@ class RecordedRequest:
     status: int | None = None
     """The status answered; None while no answer was started."""
 
+    @override
+    def __repr__(self) -> str:
+        return f"RecordedRequest({self.as_json()})"
+
     def as_json(self) -> Object:
-        """Without the key."""
-        headers = {name: ("***" if name == "authorization" else value) for name, value in self.headers.items()}
+        """Without keys."""
         files = {
             name: [{"filename": item.filename, "content_type": item.content_type, "bytes": len(item.content)}]
             for name, items in self.files.items()
@@ -45,8 +51,8 @@ class RecordedRequest:
         return {
             "method": self.method,
             "path": self.path,
-            "headers": headers,
-            "query": self.query,
+            "headers": redacted(self.headers),
+            "query": redacted(self.query),
             "json": self.json,
             "form": self.form,
             "files": files,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import threading
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from .app import EmulatorApp
 from .config import EmulatorConfig
 from .engine import Engine, RecordedRequest
 from .faults import Fault
+from .redaction import RedactQueries
 
 _START_SECONDS = 10.0
 _STOP_SECONDS = 10.0
@@ -246,18 +248,21 @@ def serve(
 
 
 def _uvicorn_server(config: EmulatorConfig | None, host: str, port: int, log_level: str) -> uvicorn.Server:
-    return uvicorn.Server(
-        uvicorn.Config(
-            EmulatorApp(Engine(config)),
-            host=host,
-            port=port,
-            log_level=log_level,
-            lifespan="off",
-            proxy_headers=False,
-            timeout_graceful_shutdown=2,
-            ws=_socket_protocol(),
-        )
+    made = uvicorn.Config(
+        EmulatorApp(Engine(config)),
+        host=host,
+        port=port,
+        log_level=log_level,
+        lifespan="off",
+        proxy_headers=False,
+        timeout_graceful_shutdown=2,
+        ws=_socket_protocol(),
     )
+    for name in ("uvicorn.access", "uvicorn.error"):  # the latter logs WebSocket connections
+        logger = logging.getLogger(name)
+        if not any(isinstance(each, RedactQueries) for each in logger.filters):
+            logger.addFilter(RedactQueries())
+    return uvicorn.Server(made)
 
 
 def _socket_protocol() -> Any:

@@ -65,6 +65,8 @@ class _Choice:
 class ChatStream:
     """One streamed answer (a `StreamTransform`)."""
 
+    reads_chunks = True
+
     def __init__(self, x: Exchange) -> None:
         self._x = x
         self._tools: Tools = x.notes.get("tools") or Tools()

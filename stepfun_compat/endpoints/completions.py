@@ -161,6 +161,8 @@ def _events(body: Dict, include_usage: bool) -> str:
 class CompletionStream:
     """A chat stream as a stream of text completions."""
 
+    reads_chunks = True
+
     def __init__(self, x: Exchange) -> None:
         self._chat = ChatStream(x)
         self._echo = str(x.notes.get("echo") or "")

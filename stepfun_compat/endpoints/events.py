@@ -52,3 +52,33 @@ def failure(event: Mapping[str, Any], otherwise: str) -> Refusal:
     if known is None:
         return Refusal(message, status=500, code="server_error", type="server_error")
     return Refusal(message, status=known.status, code=known.code)
+
+
+def error_in(event: Mapping[str, Any]) -> Dict | None:
+    """The error object of a chat event that has neither `choices` nor an `error` member, None where nothing says that
+    it is an error. StepFun's own form is not documented (api 4.5); gateways have theirs."""
+    status = as_dict(event.get("base_resp")) or {}
+    code = next((code for code in (event.get("code"), status.get("status_code")) if code not in (None, "")), None)
+    text = event.get("message") or event.get("msg") or event.get("detail") or status.get("status_msg")
+    if "error" not in (event.get("type"), event.get("object")):
+        says_so = bool(text) if code is None else str(code).lower() not in _NO_ERROR
+        if not says_so:
+            return None
+    message = text if isinstance(text, str) else json.dumps(text, ensure_ascii=False) if text else ""
+    kept = {key: value for key, value in event.items() if key != "object" and (key, value) != ("type", "error")}
+    return {**kept, "message": message or "The server ended the stream with an error.", "code": code}
+
+
+_NO_ERROR = frozenset({"0", "200", "ok", "success"})
+
+
+def error_named(text: str) -> Any:
+    """The error object of an event that is called `error`: its data need not be JSON."""
+    try:
+        event = json.loads(text)
+    except (ValueError, RecursionError):
+        return {"message": text}
+    row = as_dict(event)
+    if row is None:
+        return {"message": text}
+    return row.get("error") or error_in(row) or row

@@ -122,6 +122,8 @@ class _Call:
 class ResponsesStream:
     """One streamed Response over chat (a `StreamTransform`)."""
 
+    reads_chunks = True
+
     def __init__(self, asked: Asked, x: Exchange) -> None:
         self._chat = ChatStream(x)
         self._asked = asked

@@ -36,7 +36,8 @@ class Frames:
             name, line = b"", frame
             if frame.startswith(b"event:"):
                 name, _, line = frame.partition(b"\n")
-            if line.startswith(b"data:") and len(line) > 5 and b"\n" not in line and name.isascii():
+            plain = b"\n" not in line and name.isascii() and name[6:].strip() != b"error"
+            if line.startswith(b"data:") and len(line) > 5 and plain:
                 out.append(line[5:])
             elif not line.startswith(b":") or b"\n" in line or name or not line.isascii():
                 self.rest = b"\n\n".join([*frames[place:], self.rest])

@@ -1,0 +1,86 @@
+"""`stream_idle_timeout`: ends a stream whose server falls silent without closing the connection (api 13.10)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from functools import lru_cache
+from typing import Any
+
+import anyio
+import openai
+from typing_extensions import override
+
+from .endpoints.base import Request
+from .http_objects import without_secrets
+
+
+def limit_silence(response: Any, seconds: float, family: Any, *, later: bool) -> None:
+    """End the response's body with `openai.APITimeoutError` after this many seconds without a byte, however it is read.
+    `family` is the HTTP library the response is of; `later` says that it is read asynchronously."""
+    limit_reads(response.request, seconds)
+    response.stream = _streams(family)[later](response.stream, response.request, seconds)
+
+
+def limit_step(wire: Request | None, request: Any, seconds: float) -> None:
+    """The same for a stream of events that a script reads whole."""
+    if wire is not None and wire.path.endswith("/sse"):
+        limit_reads(request, seconds)
+
+
+def limit_reads(request: Any, seconds: float) -> None:
+    """Let no read of the answer to this request take longer. The transport looks it up when it starts to read the body."""
+    timeouts: dict[str, Any] = dict(request.extensions.get("timeout") or {})
+    given = timeouts.get("read")
+    timeouts["read"] = seconds if given is None else min(seconds, given)
+    request.extensions["timeout"] = timeouts
+
+
+def _is_timeout(error: Exception) -> bool:
+    return any(cls.__name__ == "TimeoutException" for cls in type(error).__mro__)
+
+
+@lru_cache(maxsize=4)
+def _streams(family: Any) -> tuple[Any, Any]:
+    """(a sync, an async) body, as the HTTP library wants them made."""
+
+    class Stream(family.SyncByteStream):
+        def __init__(self, inner: Any, request: Any, seconds: float) -> None:
+            self.inner, self.request, self.seconds = inner, request, seconds
+
+        @override
+        def __iter__(self) -> Iterator[bytes]:
+            try:
+                yield from self.inner
+            except Exception as error:
+                if not _is_timeout(error):
+                    raise
+                raise openai.APITimeoutError(request=without_secrets(self.request)) from error
+
+        @override
+        def close(self) -> None:
+            self.inner.close()
+
+    class AsyncStream(family.AsyncByteStream):
+        def __init__(self, inner: Any, request: Any, seconds: float) -> None:
+            self.inner, self.request, self.seconds = inner, request, seconds
+
+        @override
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            body = aiter(self.inner)
+            while True:
+                try:
+                    with anyio.fail_after(self.seconds):  # for transports that took their timeouts before
+                        data = await anext(body)
+                except StopAsyncIteration:
+                    return
+                except Exception as error:
+                    if not isinstance(error, TimeoutError) and not _is_timeout(error):
+                        raise
+                    raise openai.APITimeoutError(request=without_secrets(self.request)) from error
+                yield data
+
+        @override
+        async def aclose(self) -> None:
+            await self.inner.aclose()
+
+    return Stream, AsyncStream
