@@ -252,7 +252,8 @@ def _restored(cls: type[BaseException], args: tuple[Any, ...], state: dict[str, 
 def _reduced(error: BaseException) -> tuple[Any, ...]:
     """What `copy` and `pickle` need, which go by the arguments of `__init__` otherwise and find some missing."""
     state = dict(vars(error))
-    if (response := state.get("response")) is not None and hasattr(response, "__getstate__"):
+    response: Any = state.get("response")
+    if response is not None:
         state["response"] = _data_of(response)
     return _restored, (type(error), error.args, state)
 
@@ -261,7 +262,8 @@ def _data_of(response: Any) -> Any:
     """A response less what cannot leave the process: its connection, and functions put on it."""
     kept = {name: value for name, value in response.__getstate__().items() if not callable(value)}
     kept.setdefault("default_encoding", "utf-8")
-    made: Any = object.__new__(type(response))
+    cls: Any = type(response)
+    made: Any = cls.__new__(cls)
     made.__setstate__(kept)
     return made
 

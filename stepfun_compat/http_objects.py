@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from functools import lru_cache
 from typing import Any, Final
 
-from typing_extensions import override
-
 _OF_THE_BODY: Final = ("content-length", "content-encoding", "transfer-encoding", "content-type")
 _HARMLESS: Final = frozenset(
     {"after", "api-version", "before", "include", "include[]", "limit", "model", "order", "purpose", "stream"}
@@ -58,16 +56,14 @@ def _body_class(family: Any) -> Any:
         """A body in memory, which the response keeps once it was read in whatever way."""
 
         def __init__(self, content: bytes) -> None:
-            super().__init__(content)
+            family.ByteStream.__init__(self, content)
             self.content = content
             self.response: Any = None
 
-        @override
         def __iter__(self) -> Iterator[bytes]:
             yield self.content
             self.response._content = self.content
 
-        @override
         async def __aiter__(self) -> AsyncIterator[bytes]:
             yield self.content
             self.response._content = self.content

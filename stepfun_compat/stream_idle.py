@@ -8,7 +8,6 @@ from typing import Any
 
 import anyio
 import openai
-from typing_extensions import override
 
 from .endpoints.base import Request
 from .http_objects import without_secrets
@@ -47,7 +46,6 @@ def _streams(family: Any) -> tuple[Any, Any]:
         def __init__(self, inner: Any, request: Any, seconds: float) -> None:
             self.inner, self.request, self.seconds = inner, request, seconds
 
-        @override
         def __iter__(self) -> Iterator[bytes]:
             try:
                 yield from self.inner
@@ -56,7 +54,6 @@ def _streams(family: Any) -> tuple[Any, Any]:
                     raise
                 raise openai.APITimeoutError(request=without_secrets(self.request)) from error
 
-        @override
         def close(self) -> None:
             self.inner.close()
 
@@ -64,7 +61,6 @@ def _streams(family: Any) -> tuple[Any, Any]:
         def __init__(self, inner: Any, request: Any, seconds: float) -> None:
             self.inner, self.request, self.seconds = inner, request, seconds
 
-        @override
         async def __aiter__(self) -> AsyncIterator[bytes]:
             body = aiter(self.inner)
             while True:
@@ -79,7 +75,6 @@ def _streams(family: Any) -> tuple[Any, Any]:
                     raise openai.APITimeoutError(request=without_secrets(self.request)) from error
                 yield data
 
-        @override
         async def aclose(self) -> None:
             await self.inner.aclose()
 

@@ -39,6 +39,7 @@ _DRAIN = (
     0.1  # seconds to wait for the end of a body whose last event was read, so that the connection can be used again
 )
 
+_DICT: Any = dict
 _FINAL = frozenset(
     {"response.completed", "response.failed", "response.incomplete", "speech.audio.done", "transcript.text.done"}
 )
@@ -207,7 +208,7 @@ class Reader:
         """
         self.events += 1
         error: Any = None
-        if type(event) is dict:
+        if isinstance(event, _DICT):
             error = event.get("error")
             if not error and self.reads_chunks and not event.get("choices") and (error := error_in(event)):
                 event = {**event, "error": error}
@@ -222,7 +223,7 @@ class Reader:
         except Refusal as refusal:
             raise self.client._stepfun_refused(refusal, self.response.request) from None
         if not self.reads_chunks:
-            self.over = any(type(row) is dict and row.get("type") in _FINAL for row in cast("Iterable[Any]", rows))
+            self.over = any(isinstance(row, _DICT) and row.get("type") in _FINAL for row in cast("Iterable[Any]", rows))
         return rows
 
     def close(self) -> Iterator[Any]:
@@ -380,7 +381,7 @@ def _is_object(first: bytes) -> bool:
 
 def _is_stock(stream: Any) -> bool:
     """Whether the stream reads its events as the SDK wrote it: a method somebody has replaced keeps its part."""
-    code = getattr(type(stream)._iter_events, "__code__", None)
+    code: Any = getattr(cast("Any", type(stream))._iter_events, "__code__", None)
     own = getattr(code, "co_filename", "") == sys.modules["openai._streaming"].__file__
     return own and "_iter_events" not in vars(stream)
 
@@ -406,7 +407,7 @@ def _drain(response: Any, body: Iterator[Any]) -> None:
     except Exception as error:  # the answer is complete, and the connection is closed in any case
         log.debug("the connection of a finished stream broke: %r", error)
     finally:
-        vars(connection).pop("read", None)
+        cast("dict[str, Any]", vars(connection)).pop("read", None)
 
 
 async def _drain_later(response: Any, body: AsyncIterator[Any]) -> None:
