@@ -110,6 +110,8 @@ def in_safe_form(endpoint: Endpoint, wire: Request, x: Exchange, base_url: str) 
 
     host = host_of(base_url)
     refused = SETTLED.refused(host, model_of(wire)).union(x.safe_forms)
+    if not refused and not x.catalog.settled:
+        return wire
     told = len(x.changes)
     wire = settled_form(endpoint, wire, x, refused, host)
     x.changes[told:] = [change for change in x.changes[told:] if change not in x.changes[:told]]  # at an earlier step

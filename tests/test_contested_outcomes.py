@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import threading
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +15,7 @@ import openai
 import pytest
 
 from stepfun_compat import Settings, SettingsError
+from stepfun_compat.catalog import default
 from stepfun_compat.settled import SETTLED, Refused, SettledFacts, host_of
 
 from .contested_support import (
@@ -303,3 +306,21 @@ def test_responses_stay_where_the_settings_insist_on_them() -> None:
     with pytest.raises(openai.BadRequestError, match="Responses API"), wire.client(settings=settings) as client:
         client.responses.create(model="step-3.7-flash", input="Where?")
     assert len(wire.requests) == 1
+
+
+# ---------------------------------------------------------------- the rows
+
+
+def test_the_guide_lists_every_contested_fact() -> None:
+    guide = (Path(__file__).parent.parent / "migration_guide.md").read_text(encoding="utf-8")
+    for fact in default().contested:
+        safe = "none: the error is raised, with advice" if fact.rewrite == "none" else fact.safe
+        assert f"| `{fact.fact}` | {fact.openai} | {safe} |" in guide
+
+
+def test_every_contested_fact_has_a_source_on_both_sides_and_expressions_that_compile() -> None:
+    for fact in default().contested:
+        assert fact.source
+        assert fact.source_against
+        assert fact.as_of
+        assert all(re.compile(expression) for expression in (*fact.about, *fact.refusal, *fact.unless))

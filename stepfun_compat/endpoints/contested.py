@@ -26,6 +26,8 @@ MOST: Final = 6
 """How many facts one request may settle; each costs a request."""
 _ENDPOINTS: Final = {"/chat/completions": "chat.completions", "/responses": "responses", "/files": "files.create"}
 _REFUSED: Final = 400
+_TOLD: Final = frozenset({"reasoning_effort", "reasoning", "stream_options"})
+"""Parameters whose values are told where they are dropped: none of them can hold anything of a conversation."""
 _DOCUMENTED: Final = frozenset({"role", "content", "tool_calls", "tool_call_id"})
 _ROLES: Final = {"developer": "system", "function": "tool"}
 _LISTED_ROLES: Final = frozenset({"system", "user", "assistant", "tool"})
@@ -237,7 +239,8 @@ def _replace(fact: ContestedFact, body: _Body, _: Request, x: Exchange) -> _Made
 def _drop(fact: ContestedFact, body: _Body, _: Request, x: Exchange) -> _Made:
     if fact.parameter not in body:
         return None
-    x.change("drop", fact.parameter, body[fact.parameter], None, _why(fact, x), loses=fact.loses)
+    told = body[fact.parameter] if fact.parameter in _TOLD else "…"
+    x.change("drop", fact.parameter, told, None, _why(fact, x), loses=fact.loses)
     return {key: value for key, value in body.items() if key != fact.parameter}
 
 
