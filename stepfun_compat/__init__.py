@@ -8,12 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import openai as _openai
-from openai import DEFAULT_MAX_RETRIES as _MAX_RETRIES
-from openai import DEFAULT_TIMEOUT as _TIMEOUT
-
-from . import stock as stock
-
 if TYPE_CHECKING:
     # what openai has had under one name from 1.66 on, with its types; for the rest a type checker takes Any
     # isort: off
@@ -68,6 +62,7 @@ if TYPE_CHECKING:
     from openai._version import __version__ as __version__
     # isort: on
 
+    from . import stock as stock
     from .azure import AsyncAzureOpenAI, AzureOpenAI
     from .client import AsyncClient, AsyncOpenAI, Client, OpenAI
     from .errors import (
@@ -94,8 +89,8 @@ organization: str | None = None
 project: str | None = None
 webhook_secret: str | None = None
 base_url: Any = None
-timeout: Any = _TIMEOUT
-max_retries: int = _MAX_RETRIES
+timeout: Any  # these two have openai's defaults, which are looked up on first use
+max_retries: int
 default_headers: Any = None
 default_query: Any = None
 http_client: Any = None
@@ -105,8 +100,8 @@ azure_endpoint: str | None = None
 azure_ad_token: str | None = None
 azure_ad_token_provider: Any = None
 
-# Our names and the modules they come from, which are imported when a name is first used: a program that only
-# imports this module pays for `openai` alone.
+# Our names and the modules they come from, which are imported when a name is first used, openai with them: the pytest
+# plugin of this package is in everybody's test run.
 _LAZY = {
     "OpenAI": "client",
     "AsyncOpenAI": "client",
@@ -161,40 +156,57 @@ __all__ = [
     "unload_ipython_extension",
     "unpatch",
 ]
-if not TYPE_CHECKING:  # `from stepfun_compat import *` gives what `from openai import *` does, and ours
-    __all__ = sorted({*__all__, *_openai.__all__})
+_OURS = __all__
+if (
+    not TYPE_CHECKING
+):  # `from stepfun_compat import *` gives what `from openai import *` does, and ours: see __getattr__
+    del __all__
 
 
-def _is_resource(name: str) -> bool:
+_DEFAULTS = {"timeout": "DEFAULT_TIMEOUT", "max_retries": "DEFAULT_MAX_RETRIES"}
+
+
+def _from_openai(name: str) -> Any:
+    """openai's value of a name: a resource follows this module's client, a name of openai 0.x says what to do."""
+    import sys
+
+    import openai
     from openai._utils import LazyProxy
 
-    return issubclass(type(_openai.__dict__.get(name)), LazyProxy)  # the proxy's class, not what it stands for
+    value = vars(openai).get(name)  # not getattr: a lazy proxy is told by its class, without loading what it stands for
+    if type(value).__module__ == "openai.lib._old_api":
+        from .removed_names import RemovedName
+
+        return RemovedName(symbol=name)
+    if issubclass(type(value), LazyProxy):
+        from .module_client import proxy
+
+        return proxy(sys.modules[__name__], name)
+    if name in ("_load_client", "_reset_client") or not hasattr(openai, name):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(openai, _DEFAULTS.get(name, name))
 
 
 def __getattr__(name: str) -> Any:
-    import sys
     from importlib import import_module
 
     if name in _LAZY:
         value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
-    elif name in _LAZY.values():
+    elif name == "stock" or name in _LAZY.values():
         return import_module(f".{name}", __name__)
-    elif _is_resource(name):
-        from .module_client import proxy
+    elif name == "__all__":
+        import openai
 
-        value = proxy(sys.modules[__name__], name)
+        value = sorted({*_OURS, *openai.__all__})
     elif name.startswith("__") and name not in ("__version__", "__title__"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     else:
-        try:
-            value = getattr(_openai, name)
-        except AttributeError:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-        if name in ("_load_client", "_reset_client"):
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = _from_openai(name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *dir(_openai)})
+    import openai
+
+    return sorted({*globals(), *_LAZY, *_DEFAULTS, "stock", *dir(openai)})

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
+import openai
+import pytest
+
 import stepfun_compat
+
+ROOT = str(Path(__file__).parents[1])
 
 
 def added(statement: str) -> list[str]:
@@ -20,8 +27,40 @@ def added(statement: str) -> list[str]:
     return names
 
 
-def test_the_import_adds_two_modules_of_our_own_and_no_other() -> None:
-    assert added("import stepfun_compat") == ["stepfun_compat", "stepfun_compat.stock"]
+def test_the_import_adds_one_module_of_our_own_and_no_other() -> None:
+    assert added("import stepfun_compat") == ["stepfun_compat"]
+
+
+def test_the_import_does_not_import_openai_until_a_name_is_used() -> None:
+    code = (
+        "import sys, stepfun_compat; assert 'openai' not in sys.modules; "
+        "assert stepfun_compat.max_retries == 2 and stepfun_compat.timeout.read == 600; "
+        "assert stepfun_compat.stock.OpenAI is sys.modules['openai'].OpenAI"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_pytest_plugin_imports_nothing_heavy_until_a_fixture_is_used(tmp_path: Path) -> None:
+    (tmp_path / "test_theirs.py").write_text(
+        "import sys\n"
+        "def test_theirs():\n"
+        "    heavy = ('openai', 'pydantic', 'httpx', 'httpx2', 'starlette', 'uvicorn')\n"
+        "    assert [name for name in heavy if name in sys.modules] == []\n"
+        "    ours = sorted(name for name in sys.modules if name.startswith('stepfun_compat'))\n"
+        "    assert ours == ['stepfun_compat', 'stepfun_compat.emulator', 'stepfun_compat.emulator.pytest_plugin']\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "openai.py").write_text("raise RuntimeError('a broken openai')\n", encoding="utf-8")
+    plugins = ["-p", "stepfun_compat.emulator.pytest_plugin", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *plugins, str(tmp_path)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": os.pathsep.join([str(tmp_path), ROOT])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_clients_come_with_first_use_and_with_no_third_party_module() -> None:
@@ -69,3 +108,45 @@ def test_a_star_import_gives_what_openais_does_and_ours() -> None:
     assert ours["OpenAI"] is stepfun_compat.OpenAI
     assert ours["RateLimitError"] is theirs["RateLimitError"]
     assert {"Settings", "explain", "QuotaExceededError"} <= ours.keys()
+
+
+OLD_NAMES = (
+    "ChatCompletion",
+    "Completion",
+    "Edit",
+    "Embedding",
+    "Image",
+    "Audio",
+    "Moderation",
+    "File",
+    "FineTune",
+    "FineTuningJob",
+    "Model",
+    "Engine",
+    "Deployment",
+    "Customer",
+    "ErrorObject",
+)
+
+
+@pytest.mark.parametrize("name", OLD_NAMES)
+def test_a_name_of_openai_0_says_what_openai_says_with_two_ways_out(name: str) -> None:
+    with pytest.raises(openai.OpenAIError) as theirs:
+        getattr(openai, name).create(model="x")
+    with pytest.raises(type(theirs.value)) as ours:
+        getattr(stepfun_compat, name).create(model="x")
+    told = str(ours.value)
+    assert told.startswith(str(theirs.value))
+    assert "run --legacy" in told
+    assert "import stepfun_compat.legacy as openai" in told
+
+
+def test_a_name_of_openai_0_under_run_says_the_same() -> None:
+    program = (
+        "import openai\ntry:\n    openai.ChatCompletion.create()\nexcept openai.OpenAIError as error:\n    print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "stepfun_compat", "run", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert "You tried to access openai.ChatCompletion" in done.stdout
+    assert done.stdout.count("run --legacy") == 1

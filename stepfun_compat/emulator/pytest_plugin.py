@@ -5,7 +5,6 @@ Registered for every pytest run where this package is installed, so it imports n
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -61,6 +60,8 @@ def async_stepfun_client(stepfun_emulator: EmulatorServer) -> Iterator[AsyncOpen
     A plain fixture, because each async plugin wants async fixtures marked its own way. No connection outlives its
     answer, so closing the client needs no loop in particular.
     """
+    import asyncio
+
     import stepfun_compat
 
     options = _options(stepfun_emulator)

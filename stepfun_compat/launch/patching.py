@@ -86,6 +86,11 @@ def patch() -> None:
             module = sys.modules.get(name)
             if module is not None and "_load_client" in vars(module):
                 _rebind(module, "_load_client", loader)
+        removed = sys.modules.get("openai.lib._old_api")
+        if removed is not None and "INSTRUCTIONS" in vars(removed):
+            from ..removed_names import WAYS_OUT
+
+            _rebind(removed, "INSTRUCTIONS", vars(removed)["INSTRUCTIONS"] + WAYS_OUT)
         STANDS_FOR.update(_THEIRS)
         _watch.start()
 
