@@ -16,7 +16,7 @@ from typing_extensions import Self, override
 from . import stock
 from .client import AsyncOpenAI, OpenAI, copy_with_signature, signature_with_settings
 from .client import _given as given  # pyright: ignore[reportPrivateUsage]
-from .settings import Settings, deployment_in, host_kind, origin
+from .settings import Settings, deployment_in, host_kind, origin, settings_or_default
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -88,7 +88,7 @@ def _start(client: Any, init: Callable[..., None], kwargs: dict[str, Any], setti
     if base_url is None and endpoint is None:
         endpoint = os.environ.get("AZURE_OPENAI_ENDPOINT", "").strip() or None
     place = str(endpoint if base_url is None else base_url or "")
-    found = settings if settings is not None else Settings()
+    found = settings_or_default(settings)
     ours = _names_stepfun(place, found, settings is not None and base_url is not None)
     kwargs["base_url"] = place if ours else None  # Azure's, or a gateway in front of it: none of them serves StepFun
     owner: str | None = None

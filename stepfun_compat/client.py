@@ -11,7 +11,6 @@ import inspect
 import json
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -138,21 +137,17 @@ def _json_cast(cast_to: Any) -> bool:
     )
 
 
-_environment = threading.RLock()
-
-
-@contextlib.contextmanager
-def _placeholder_set_aside() -> Generator[None, None, None]:
-    """`OPENAI_API_KEY` as the program was given it: the placeholder of `run` is no credential of another vendor's."""
-    with _environment:
-        held = os.environ.get("OPENAI_API_KEY") == PLACEHOLDER_KEY
-        if held:
-            del os.environ["OPENAI_API_KEY"]
-        try:
-            yield
-        finally:
-            if held:
-                os.environ["OPENAI_API_KEY"] = PLACEHOLDER_KEY
+def _without_placeholder(kwargs: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """A client's arguments with the placeholder of `run` left out, and whether openai would read it from the environment
+    if it was not told otherwise: it is no credential of another vendor's. The environment itself stays as it is, since
+    other threads read it."""
+    if kwargs.get("api_key") == PLACEHOLDER_KEY:
+        kwargs = {**kwargs, "api_key": None}
+    others = (kwargs.get("workload_identity"), _given(kwargs.get("provider")))
+    if kwargs.get("api_key") is not None or any(other is not None for other in others):
+        return kwargs, False
+    held = os.environ.get("OPENAI_API_KEY") == PLACEHOLDER_KEY
+    return ({**kwargs, "api_key": ""} if held else kwargs), held
 
 
 if TYPE_CHECKING:
@@ -191,7 +186,7 @@ class StepfunMixin(_SDKClient):
     ) -> None:
         """Resolve key and host, start openai's client with both explicit, and drop what it took from `OPENAI_*`."""
         explicit = settings is not None
-        settings = settings if settings is not None else Settings()
+        settings = settings_module.settings_or_default(settings)
         base_url, given_key = _given(kwargs.get("base_url")), kwargs.get("api_key")
         if given_key == PLACEHOLDER_KEY:
             given_key = None
@@ -202,11 +197,19 @@ class StepfunMixin(_SDKClient):
             target = Target(str(base_url or ""), False, "provider argument")  # another vendor's credentials and host
         self._stepfun = _ClientState(settings, target, shared or Shared(settings), explicit)
         if not target.ours:
-            if kwargs.get("api_key") == PLACEHOLDER_KEY:
-                kwargs = {**kwargs, "api_key": None}
+            kwargs, keyless = _without_placeholder(kwargs)
             try:
-                with _placeholder_set_aside():
-                    self._stepfun_start(start, kwargs)
+                self._stepfun_start(start, kwargs)
+                if (
+                    keyless
+                    and kwargs.get("_enforce_credentials", True)
+                    and not self.api_key
+                    and getattr(self, "admin_api_key", None) is None
+                ):
+                    raise openai.OpenAIError(  # as SDKs say it that take an empty key for one
+                        "The api_key client option must be set either by passing api_key to the client or by setting "
+                        "the OPENAI_API_KEY environment variable"
+                    )
             except openai.OpenAIError as error:
                 if base_url is None or not settings.api_key or "api_key" not in str(error):
                     raise
@@ -299,7 +302,7 @@ class StepfunMixin(_SDKClient):
                     "Pass the api_key of that host as well, or make a client of its own for it."
                 )
         extra = dict(kwargs.pop("_extra_kwargs", None) or {})
-        keep = settings if settings is not None else state.settings
+        keep = settings_module.settings_or_default(settings) if settings is not None else state.settings
         stays = state.target.ours and (base_url is None or state.gate.trusts(str(base_url)))
         if settings is not None or stays:
             extra.setdefault("settings", keep)

@@ -18,7 +18,7 @@ from .endpoints.base import Reply, Request
 from .endpoints.common import STATE
 from .exchange import Change, Exchange, Json, Refusal
 from .gate import within
-from .settings import Settings, looks_like_openai_key, resolve_target, without_secrets
+from .settings import Settings, looks_like_openai_key, resolve_target, settings_or_default, without_secrets
 from .settled import in_safe_form
 
 ENDPOINTS: Final[Mapping[str, tuple[str, str]]] = {
@@ -230,7 +230,7 @@ def explain(endpoint: str = "chat.completions", *, settings: Settings | None = N
         ValueError: the endpoint is not known.
         SettingsError: a setting has a value that is not allowed.
     """
-    return explain_call(endpoint, kwargs, settings if settings is not None else Settings())
+    return explain_call(endpoint, kwargs, settings_or_default(settings))
 
 
 def token_count_body(messages: Any, model: str, settings: Settings) -> Json:

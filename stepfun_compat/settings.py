@@ -11,11 +11,9 @@ import json
 import logging
 import os
 import re
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, cast
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
@@ -23,6 +21,7 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 from typing_extensions import override
 
 from .errors import KeyRefusedError, SettingsError
+from .toml_files import NotTOMLError, read_toml
 
 log = logging.getLogger("stepfun_compat")
 
@@ -38,7 +37,12 @@ _FALSE = {"0", "false", "no", "off"}
 
 
 def _bad(source: str, value: object, allowed: str) -> SettingsError:
-    return SettingsError(f"{source}={value!r} is not allowed: it takes {allowed}.")
+    try:
+        shown = repr(value)
+    except Exception:  # whatever a program may have put there
+        shown = f"<{type(value).__name__}>"
+    shown = shown if len(shown) <= 200 else f"{shown[:200]}… ({len(shown):,} characters)"
+    return SettingsError(f"{source}={shown} is not allowed: it takes {allowed}.")
 
 
 def _text(value: Any, source: str) -> str | None:
@@ -103,44 +107,40 @@ def _flag(value: Any, source: str) -> bool:
     raise _bad(source, value, "true or false")
 
 
-def _count(value: Any, source: str) -> int | None:
-    if value is None:
-        return None
-    try:
-        number = int(value) if not isinstance(value, bool | float) else -1
-    except (TypeError, ValueError):
-        number = -1
-    if number < 0:
-        raise _bad(source, value, "a whole number, 0 or more")
-    return number
+def _whole(least: int, most: int) -> Callable[[Any, str], int | None]:
+    """A whole number within bounds, also as text; None stays None."""
+
+    def parse(value: Any, source: str) -> int | None:
+        if value is None:
+            return None
+        try:
+            number = int(value) if isinstance(value, int | str) and not isinstance(value, bool) else least - 1
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise _bad(source, value, f"a whole number from {least} to {most}")
+        return number
+
+    return parse
 
 
-def _seconds(value: Any, source: str) -> float:
-    try:
-        number = float(value) if not isinstance(value, bool) else -1.0
-    except (TypeError, ValueError):
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise _bad(source, value, "a number of seconds, 0 or more")
-    return number
+def _seconds(least: float, most: float) -> Callable[[Any, str], float]:
+    """A number of seconds within bounds, also as text; not a number is none."""
 
+    def parse(value: Any, source: str) -> float:
+        try:
+            number = float(value) if not isinstance(value, bool) else -1.0
+        except (TypeError, ValueError, OverflowError):
+            number = -1.0
+        if not least <= number <= most:
+            raise _bad(source, value, f"a number of seconds from {least:g} to {most:.10g}")
+        return number
 
-def _amount(value: Any, source: str) -> int | None:
-    number = _count(value, source)
-    if number == 0:
-        raise _bad(source, value, "a whole number above 0")
-    return number
-
-
-def _some_seconds(value: Any, source: str) -> float:
-    number = _seconds(value, source)
-    if number == 0:
-        raise _bad(source, value, "a number of seconds above 0")
-    return number
+    return parse
 
 
 def _seconds_or_none(value: Any, source: str) -> float | None:
-    return None if value is None else _some_seconds(value, source)
+    return None if value is None else _seconds(0.001, 86_400)(value, source)
 
 
 def _aliases(value: Any, source: str) -> Mapping[str, str]:
@@ -153,7 +153,7 @@ def _aliases(value: Any, source: str) -> Mapping[str, str]:
         if text.startswith("{"):
             try:
                 pairs = json.loads(text)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise _bad(source, value, allowed) from error
         else:
             split = [part.partition("=") for part in text.split(",") if part.strip()]
@@ -202,6 +202,8 @@ def _catalog_overlay(value: Any, source: str) -> str | None:
 
 
 def _fallback(value: Any, source: str) -> Mapping[str, Any]:
+    from difflib import get_close_matches
+
     from .catalog.absent import FALLBACK_NAMES
 
     if value is None:
@@ -211,18 +213,32 @@ def _fallback(value: Any, source: str) -> Mapping[str, Any]:
     given = cast("Mapping[str, Any]", value)
     for name, target in given.items():
         if name not in FALLBACK_NAMES:
-            raise _bad(f"{source}[{name!r}]", "…", f"one of the resources {', '.join(FALLBACK_NAMES)}")
+            close = get_close_matches(str(name).lower(), FALLBACK_NAMES, 1)
+            meant = f"Did you mean {_resource(source, close[0])}? " if close else ""
+            raise SettingsError(
+                f"{_resource(source, name)} is no resource that can be sent to another provider. {meant}"
+                f"There are {', '.join(FALLBACK_NAMES)}."
+            )
         if not isinstance(target, str):
             continue
         parts = _split(target)
         if parts is None or parts.scheme.lower() not in ("http", "https") or not parts.hostname:
-            raise _bad(f"{source}[{name!r}]", without_secrets(target), "a URL that starts with http:// or https://")
+            raise _bad(_resource(source, name), without_secrets(target), "a URL that starts with http:// or https://")
         if host_kind(target) == "stepfun":
-            raise _bad(f"{source}[{name!r}]", target, "the URL of another provider: StepFun has no such endpoint")
+            raise _bad(
+                _resource(source, name),
+                without_secrets(target),
+                "the URL of another provider: StepFun has no such endpoint",
+            )
     return MappingProxyType(dict(given))
 
 
 _FALLBACK: Final = "STEPFUN_FALLBACK_"
+
+
+def _resource(source: str, name: object) -> str:
+    """How a fallback is written where it was set: a variable of its own, or a key of the setting."""
+    return f"{_FALLBACK}{str(name).upper()}" if source == _FALLBACK.rstrip("_") else f"{source}[{name!r}]"
 
 
 def _fallback_from_environment() -> Mapping[str, str]:
@@ -313,7 +329,8 @@ SETTINGS: Final[Mapping[str, Spec]] = {
     ),
     "token_headroom": Spec(
         ("STEPFUN_TOKEN_HEADROOM",),
-        _count,
+        _whole(0, 1_000_000),
+        named_file_only=True,
         about="tokens added to a cap for models that did not reason; 0 is off, unset takes the number below",
     ),
     "openai_sampling_defaults": Spec(
@@ -333,8 +350,9 @@ SETTINGS: Final[Mapping[str, Spec]] = {
     ),
     "max_reasks": Spec(
         ("STEPFUN_MAX_REASKS",),
-        _count,
+        _whole(0, 10),
         1,
+        named_file_only=True,
         about="how often one call may be asked again for a missed tool call or schema; 0 is off",
     ),
     "web_search": Spec(
@@ -344,12 +362,17 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         about="`web_search_options` becomes StepFun's search tool, billed per call",
     ),
     "rescue_tool_calls": Spec(
-        ("STEPFUN_RESCUE_TOOL_CALLS",), _flag, False, about="read tool calls that arrive as XML text"
+        ("STEPFUN_RESCUE_TOOL_CALLS",),
+        _flag,
+        False,
+        named_file_only=True,
+        about="read tool calls that arrive as XML text",
     ),
     "rate_limit_min_wait": Spec(
         ("STEPFUN_RATE_LIMIT_MIN_WAIT",),
-        _seconds,
+        _seconds(0, 600),
         0.0,
+        named_file_only=True,
         about="least seconds before a retry after 429; 6 suits the lowest tier",
     ),
     "stream_idle_timeout": Spec(
@@ -393,27 +416,27 @@ SETTINGS: Final[Mapping[str, Spec]] = {
     ),
     "state_ttl": Spec(
         ("STEPFUN_STATE_TTL",),
-        _some_seconds,
+        _seconds(1, 3_153_600_000),
         2592000.0,
         named_file_only=True,
         about="seconds a stored response or conversation lives after it was last used",
     ),
     "state_max_bytes": Spec(
         ("STEPFUN_STATE_MAX_BYTES",),
-        _amount,
+        _whole(1, 10**15),
         named_file_only=True,
         about="bytes the store may hold, beyond which the least used goes; unset is 256 MB for `memory://`, 4 GB for `sqlite://`; Redis keeps to its `maxmemory`",
     ),
     "state_max_record_bytes": Spec(
         ("STEPFUN_STATE_MAX_RECORD_BYTES",),
-        _amount,
+        _whole(1, 10**12),
         32000000,
         named_file_only=True,
         about="bytes one stored response may have with its input; a larger one is an error",
     ),
     "state_timeout": Spec(
         ("STEPFUN_STATE_TIMEOUT",),
-        _some_seconds,
+        _seconds(0.001, 3600),
         5.0,
         named_file_only=True,
         about="seconds one look into the store may take, if the call's own timeout is not shorter",
@@ -543,6 +566,21 @@ class Settings:
         return (_restore, (values, dict(self.sources)))
 
 
+def settings_or_default(given: object) -> Settings:
+    """The settings a client was given, or those of the environment where it was given none.
+
+    Raises:
+        SettingsError: something else was given, such as a dict.
+    """
+    if given is None:
+        return Settings()
+    if not isinstance(given, Settings):
+        kind = type(given).__name__
+        advice = "; write settings=Settings(**…)" if isinstance(given, Mapping) else ""
+        raise SettingsError(f"settings= takes a stepfun_compat.Settings, not {kind}{advice}.")
+    return given
+
+
 def _restore(values: dict[str, Any], sources: dict[str, str]) -> Settings:
     settings = Settings(**values)
     object.__setattr__(settings, "sources", MappingProxyType(sources))
@@ -576,10 +614,10 @@ def _config_values() -> tuple[tuple[str, Mapping[str, Any]] | None, tuple[str, M
     """(the file the user named, the file found in the working directory), each as (path, values)."""
     named_path = os.environ.get("STEPFUN_CONFIG", "").strip()
     if named_path:
-        path = Path(named_path).expanduser()
+        path = os.path.expanduser(named_path)
         try:
-            stat = path.stat()
-            return (named_path, _read_file(str(path), stat.st_mtime_ns, stat.st_size, True)), None
+            stat = os.stat(path)
+            return (named_path, _read_file(path, stat.st_mtime_ns, stat.st_size, True)), None
         except OSError as error:
             raise SettingsError(
                 f"STEPFUN_CONFIG={named_path!r} cannot be read ({error.strerror}): it takes the path of a TOML file."
@@ -591,7 +629,7 @@ def _config_values() -> tuple[tuple[str, Mapping[str, Any]] | None, tuple[str, M
             continue
         try:
             values = _read_file(os.path.abspath(file), stat.st_mtime_ns, stat.st_size, False)
-        except _NotTOML:
+        except NotTOMLError:
             if file == "pyproject.toml":  # a broken pyproject.toml is some other tool's business
                 continue
             raise
@@ -604,20 +642,9 @@ def _config_values() -> tuple[tuple[str, Mapping[str, Any]] | None, tuple[str, M
     return None, None
 
 
-class _NotTOML(SettingsError):
-    """The file as a whole is broken, so that nothing in it can be ours."""
-
-
 @lru_cache(maxsize=16)
 def _read_file(path: str, mtime: int, size: int, named: bool) -> Mapping[str, Any]:  # noqa: ARG001 - part of the cache key
-    from importlib import import_module
-
-    toml: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    try:
-        with open(path, "rb") as file:
-            document = cast("dict[str, Any]", toml.load(file))
-    except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _NotTOML(f"{path} is not valid TOML: {error}.") from error
+    document = read_toml(path)
     table: Any = document
     if os.path.basename(path) == "pyproject.toml":
         tool: Any = document.get("tool")
@@ -627,7 +654,11 @@ def _read_file(path: str, mtime: int, size: int, named: bool) -> Mapping[str, An
     values = {key.replace("-", "_"): value for key, value in cast("dict[str, Any]", table).items()}
     unknown = sorted(set(values) - set(SETTINGS))
     if unknown:
-        raise SettingsError(f"{path}: {unknown[0]!r} is not a setting; known are {', '.join(SETTINGS)}.")
+        from difflib import get_close_matches
+
+        close = get_close_matches(unknown[0], SETTINGS, 1)
+        meant = f"did you mean {close[0]}? K" if close else "k"
+        raise SettingsError(f"{path}: {unknown[0]!r} is not a setting; {meant}nown are {', '.join(SETTINGS)}.")
     overlay = values.get("catalog_overlay")
     if isinstance(overlay, str) and overlay:  # a path in a file is meant from where that file is
         values["catalog_overlay"] = os.path.join(os.path.dirname(path), os.path.expanduser(overlay))

@@ -174,8 +174,8 @@ def test_broken_and_unknown_files_are_said(empty_folder: Path, monkeypatch: pyte
     file.write_text("colour = 'red'", encoding="utf-8")
     with pytest.raises(SettingsError, match="'colour' is not a setting"):
         Settings()
-    file.write_text("max_reasks = 'x'", encoding="utf-8")
-    with pytest.raises(SettingsError, match="max_reasks='x'"):
+    file.write_text("web_search = 'x'", encoding="utf-8")
+    with pytest.raises(SettingsError, match="web_search='x'"):
         Settings()
     monkeypatch.setenv("STEPFUN_CONFIG", str(empty_folder / "nothing.toml"))
     with pytest.raises(SettingsError, match="STEPFUN_CONFIG"):

@@ -888,3 +888,23 @@ def test_placeholder_of_run_is_no_credential_of_another_vendor(make: Any, given:
         make(base_url="http://localhost:11434/v1", api_key=given)
     assert os.environ["OPENAI_API_KEY"] == "stepfun-compat-placeholder"
     assert make(base_url="http://localhost:11434/v1", api_key="ollama").api_key == "ollama"
+
+
+@pytest.mark.parametrize("cls", [OpenAI, AsyncOpenAI])
+def test_a_client_of_another_vendor_leaves_the_environment_as_it_is(cls: Any, monkeypatch: Any) -> None:
+    touched: list[str] = []
+
+    class Watched(dict[str, str]):
+        def __delitem__(self, key: str) -> None:
+            touched.append(key)
+            super().__delitem__(key)
+
+        def __setitem__(self, key: str, value: str) -> None:
+            touched.append(key)
+            super().__setitem__(key, value)
+
+    monkeypatch.setattr(os, "environ", Watched({**os.environ, "OPENAI_API_KEY": "stepfun-compat-placeholder"}))
+    with pytest.raises(openai.OpenAIError, match="OPENAI_API_KEY"):
+        cls(base_url="https://other.example/v1")
+    assert cls(base_url="https://other.example/v1", api_key="theirs").api_key == "theirs"
+    assert touched == []

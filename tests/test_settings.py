@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import pickle
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import stepfun_compat
 from stepfun_compat import OpenAI, Settings, SettingsError, catalog, explain
 from stepfun_compat.settings import SETTINGS
 
@@ -135,10 +139,13 @@ def test_fallbacks_come_from_one_variable_each(monkeypatch: pytest.MonkeyPatch) 
     assert settings.source("fallback") == "STEPFUN_FALLBACK_*"
     assert Settings(fallback={}).fallback == {}
     monkeypatch.setenv("STEPFUN_FALLBACK_TELEPATHY", "https://mind.example/v1")
-    assert "telepathy" in refused()
+    assert "STEPFUN_FALLBACK_TELEPATHY" in refused()
     monkeypatch.delenv("STEPFUN_FALLBACK_TELEPATHY")
     monkeypatch.setenv("STEPFUN_FALLBACK_MODERATIONS", "https://api.stepfun.ai/v1")
-    assert "moderations" in refused()
+    assert "STEPFUN_FALLBACK_MODERATIONS" in refused()
+    monkeypatch.delenv("STEPFUN_FALLBACK_MODERATIONS")
+    monkeypatch.setenv("STEPFUN_FALLBACK_EMBEDDING", "https://embed.example/v1")
+    assert "Did you mean STEPFUN_FALLBACK_EMBEDDINGS?" in refused()
 
 
 # ---------------------------------------------------------------- files
@@ -365,8 +372,11 @@ def test_an_overlay_is_read_once_and_anew_when_it_changes(folder: Path, caplog: 
         ("[[modles]]\nid = 'x'", "'modles'"),
         ("models = 3", "[[models]]"),
         ("models = [3]", "[[models]]"),
-        ("[[models]]\nkind = 'chat'", "models[0]='id'"),
-        ("[[models]]\nid = 'new'", "models[0]='kind'"),
+        ("[[models]]\nkind = 'chat'", "models[0]: a row of [[models]] needs id"),
+        (
+            "[[models]]\nid = 'new'",
+            "models[0]: 'new' is not in the catalog, and a new row of [[models]] needs kind (kind is one of chat, ",
+        ),
         ("[[models]]\nid = 'new'\nkind = 'oracle'", "models[0].kind='oracle'"),
         ("[[models]]\nid = ''\nkind = 'chat'", "models[0].id=''"),
         ("[[models]]\nid = 'step-3.7-flash'\ncontext = -1", "models[0].context=-1"),
@@ -382,7 +392,7 @@ def test_an_overlay_is_read_once_and_anew_when_it_changes(folder: Path, caplog: 
         ("[[aliases]]\npattern = 'x'\nmodel = 'nowhere'", "aliases[0].model='nowhere'"),
         ("[[aliases]]\npattern = 'x'\nmodel = 'step-3.7-flash'\neffort = 'huge'", "aliases[0].effort='huge'"),
         ("[[retired]]\nid = 'x'\nreplacement = 'nowhere'\nsince = '2027-01-01'", "retired[0].replacement='nowhere'"),
-        ("[[retired]]\nid = 'x'\nreplacement = 'step-3.7-flash'", "retired[0]='since'"),
+        ("[[retired]]\nid = 'x'\nreplacement = 'step-3.7-flash'", "a new row of [[retired]] needs since."),
         (
             "[[retired]]\nid = 'n'\nreplacement = 'step-3.7-flash'\nsince = '2027-01-01'\n[[models]]\nid = 'n'\nkind = 'chat'",
             "retired='n'",
@@ -391,7 +401,10 @@ def test_an_overlay_is_read_once_and_anew_when_it_changes(folder: Path, caplog: 
             "[[parameters]]\nendpoint = 'chat.completions'\nname = 'seed'\nstate = 'maybe'",
             "parameters[0].state='maybe'",
         ),
-        ("[[parameters]]\nendpoint = 'chat.completions'\nname = 'x'\nstate = 'supports'", "parameters[0]='action'"),
+        (
+            "[[parameters]]\nendpoint = 'chat.completions'\nname = 'x'\nstate = 'supports'",
+            "a new row of [[parameters]] needs action.",
+        ),
     ],
 )
 def test_a_bad_overlay_names_file_row_field_and_what_is_allowed(
@@ -411,3 +424,106 @@ def test_a_missing_overlay_is_said_when_the_settings_are_made(monkeypatch: pytes
     monkeypatch.setenv("STEPFUN_CATALOG", "nothing.toml")
     with pytest.raises(SettingsError, match=r"STEPFUN_CATALOG: .*nothing\.toml cannot be read"):
         OpenAI(api_key="k")
+
+
+# ---------------------------------------------------------------- files that are no files, and values without a bound
+
+
+DEEP = {
+    "arrays": "model = " + "[" * 5000 + "]" * 5000,
+    "tables": "model = " + "{a = " * 3000 + "1" + "}" * 3000,
+    "dotted": ".".join("a" * 200_000) + " = 1",
+    "header": "[" + ".".join("a" * 200_000) + "]",
+    "thirty": "model = " + "[" * 30 + "]" * 30,
+}
+
+
+@pytest.mark.parametrize("variable", ["STEPFUN_CONFIG", "STEPFUN_CATALOG"])
+@pytest.mark.parametrize("shape", DEEP)
+def test_a_deeply_nested_file_is_a_clear_error(
+    variable: str, shape: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = folder / "deep.toml"
+    file.write_text(DEEP[shape], encoding="utf-8")
+    monkeypatch.setenv(variable, str(file))
+    assert "nested more than" in refused()
+
+
+@pytest.mark.parametrize("variable", ["STEPFUN_CONFIG", "STEPFUN_CATALOG"])
+def test_a_pipe_a_device_a_folder_and_a_huge_file_are_clear_errors(
+    variable: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(folder / "pipe")
+    (folder / "huge").write_bytes(b"# nothing\n" * 200_000)
+    (folder / "binary").write_bytes(b"\xff\xfe\x00")
+    for place, told in (
+        (folder / "pipe", "no regular file"),
+        ("/dev/zero", "no regular file"),
+        (folder, "cannot be read"),
+        (folder / "huge", "larger than"),
+        (folder / "binary", "not valid TOML"),
+        (folder / "missing", "cannot be read"),
+        ("~nobody-of-that-name/x", "cannot be read"),
+    ):
+        monkeypatch.setenv(variable, str(place))
+        assert told in refused()
+
+
+def test_a_pipe_in_the_working_directory_is_a_clear_error(folder: Path) -> None:
+    os.mkfifo(folder / "pyproject.toml")
+    assert Settings().model is None  # some other tool's business
+    os.mkfifo(folder / "stepfun.toml")
+    assert "no regular file" in refused()
+
+
+def test_a_strangers_file_sets_nothing_that_costs_or_acts(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (folder / "stepfun.toml").write_text(
+        "max_reasks = 9\nrescue_tool_calls = true\ntoken_headroom = 900000\nrate_limit_min_wait = 500\n",
+        encoding="utf-8",
+    )
+    settings = Settings()
+    assert settings == Settings(max_reasks=1, rescue_tool_calls=False, token_headroom=None, rate_limit_min_wait=0)
+    for name in ("max_reasks", "rescue_tool_calls", "token_headroom", "rate_limit_min_wait"):
+        assert f"'{name}' is ignored" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "token_headroom",
+        "max_reasks",
+        "rate_limit_min_wait",
+        "state_ttl",
+        "state_max_bytes",
+        "state_max_record_bytes",
+        "state_timeout",
+    ],
+)
+def test_a_number_has_bounds_and_its_message_says_them(name: str) -> None:
+    for value in (-1, 10**30, 1e300, float("nan"), float("inf"), "1e309", True, "abc", "9" * 5000, [[1]]):
+        with pytest.raises(SettingsError, match=r" from [\d.]+ to \d+") as told:
+            Settings(**{name: value})
+        assert len(str(told.value)) < 500
+    least = float(re.search(r" from ([\d.]+) to ", str(told.value))[1])  # type: ignore[index]
+    Settings(**{name: least if name in ("rate_limit_min_wait", "state_ttl", "state_timeout") else int(least)})
+    if least > 0:
+        with pytest.raises(SettingsError):
+            Settings(**{name: 0})
+
+
+@pytest.mark.parametrize("cls", [stepfun_compat.OpenAI, stepfun_compat.AsyncOpenAI, stepfun_compat.AzureOpenAI])
+def test_settings_given_as_a_dict_are_a_clear_error(cls: Any) -> None:
+    with pytest.raises(SettingsError, match=r"settings= takes a stepfun_compat.Settings, not dict; write settings=Set"):
+        cls(api_key="k", settings={"model": "step-3.7-flash"})
+    with pytest.raises(SettingsError, match="not str"):
+        stepfun_compat.explain(settings="x")  # type: ignore[arg-type]
+
+
+def test_a_redis_without_its_package_is_refused_at_construction(monkeypatch: pytest.MonkeyPatch) -> None:
+    for url in ("redis", "redis://", "sqlite", "memory"):
+        monkeypatch.setenv("STEPFUN_STATE", url)
+        assert "STEPFUN_STATE" in refused()
+    monkeypatch.delitem(sys.modules, "redis", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, package=None: None)
+    monkeypatch.setenv("STEPFUN_STATE", "redis://localhost:6379/0")
+    assert "pip install 'stepfun_compat[redis]'" in refused()

@@ -43,7 +43,6 @@ import datetime
 import logging
 import os
 import re
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, replace
 from typing import Any, Final, NoReturn, cast, get_args, get_type_hints
@@ -268,8 +267,22 @@ def _merged(kind: str, place: str, row: Any, known: Mapping[Any, Any], stamp: Ma
         n for n, c in columns.items() if n not in given and c.default is MISSING and c.default_factory is MISSING
     ]
     if missing:
-        _fail(place, missing[0], f"a value for {' and '.join(missing)}: there is no row to correct")
+        _incomplete(kind, place, given, missing)
     return cls(**given)
+
+
+def _incomplete(kind: str, place: str, given: Mapping[str, Any], missing: list[str]) -> NoReturn:
+    from ..errors import SettingsError
+
+    named = " ".join(repr(given[name]) for name in _KEYS[kind] if name in given)
+    new = f"{named} is not in the catalog, and a new row" if named else "a row"
+    options = [
+        f"{name} is one of {', '.join(get_args(get_type_hints(_ROWS[kind])[name]))}"
+        for name in missing
+        if name in ("kind", "state", "rewrite", "outcome")
+    ]
+    advice = f" ({'; '.join(options)})" if options else ""
+    raise SettingsError(f"{place}: {new} of [[{kind}]] needs {' and '.join(missing)}{advice}.")
 
 
 def _by_key(kind: str, rows: Any) -> dict[Any, Any]:
@@ -343,23 +356,18 @@ def _stamp(path: str) -> tuple[int, int]:
 
 def load(path: str | os.PathLike[str]) -> Catalog:
     """See `load_overlay` of the package."""
-    from importlib import import_module
-
     from ..errors import SettingsError
+    from ..toml_files import read_toml
 
     place: str = os.path.abspath(os.path.expanduser(os.fspath(path)))
-    toml: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
         stamp = _stamp(place)
         known = _known.get(place)
         if known is not None and known[0] == stamp:
             return known[1]
-        with open(place, "rb") as file:
-            document = cast("dict[str, Any]", toml.load(file))
+        document = read_toml(place)
     except OSError as error:
         raise SettingsError(f"{place} cannot be read ({error.strerror}): it takes the path of a TOML file.") from error
-    except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{place} is not valid TOML: {error}.") from error
     day = datetime.datetime.fromtimestamp(stamp[0] / 1e9, tz=datetime.timezone.utc).date().isoformat()
     made = overlaid(default(), document, place, day)
     if len(_known) >= _MAX_FILES:

@@ -26,12 +26,15 @@ from .util import ApiType
 
 TIMEOUT_SECS: Final = 600.0
 _MOST_CLIENTS: Final = 64
+_MOST_CONNECTIONS: Final = 16
+"""Sessions and proxies in use at once, by thread-safe clients or by one event loop; of more the least used goes."""
 
 _lock = threading.RLock()
 _clients: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
-_connections: dict[tuple[Any, ...], tuple[Any, Any]] = {}
-_per_loop: WeakKeyDictionary[Any, dict[tuple[Any, ...], tuple[Any, Any]]] = WeakKeyDictionary()
-_shared: dict[tuple[Any, ...], Any] = {}
+_Connections = OrderedDict[tuple[Any, ...], tuple[Any, Any]]
+_connections: _Connections = OrderedDict()
+_per_loop: WeakKeyDictionary[Any, _Connections] = WeakKeyDictionary()
+_shared: OrderedDict[tuple[Any, ...], tuple[Any, Any]] = OrderedDict()
 
 
 def client_for(
@@ -60,7 +63,7 @@ def client_for(
         "timeout": TIMEOUT_SECS,
         "http_client": connections,
         "settings": settings,
-        "_stepfun_shared": _shared.get(identity),
+        "_stepfun_shared": _shared.get(identity, (None,))[0],
     }
     if azure:
         from ..azure import AsyncAzureOpenAI, AzureOpenAI
@@ -82,10 +85,13 @@ def client_for(
             "that vendor's. If it is a gateway to StepFun, set STEPFUN_BASE_URL."
         )
     with _lock:
-        _shared.setdefault(identity, client._stepfun.shared)
-        _clients[key] = (client, settings)  # what an id in the key stands for must live as long as the key
-        while len(_clients) > _MOST_CLIENTS:
-            _clients.popitem(last=False)
+        # what an id in a key stands for must live as long as the key
+        _shared.setdefault(identity, (client._stepfun.shared, settings))
+        _shared.move_to_end(identity)
+        _clients[key] = (client, settings)
+        for store in (_clients, _shared):
+            while len(store) > _MOST_CLIENTS:
+                store.popitem(last=False)
     return client
 
 
@@ -125,10 +131,12 @@ def _http_client(asynchronous: bool, api_base: str, session: Any) -> Any:
     with _lock:
         store = _connections
         if asynchronous:
-            store = _per_loop.setdefault(asyncio.get_running_loop(), {})
+            store = _per_loop.setdefault(asyncio.get_running_loop(), OrderedDict())
         known = store.get(key)
         if known is not None:
+            store.move_to_end(key)
             return known[0]
+        _forget(store, [old for old, (_, given) in store.items() if getattr(given, "closed", False) is True])
         made: Any
         if session is not None:
             made = (
@@ -149,7 +157,16 @@ def _http_client(asynchronous: bool, api_base: str, session: Any) -> Any:
                 options["limits"] = limits(max_connections=1000, max_keepalive_connections=0)
             made = (openai.DefaultAsyncHttpxClient if asynchronous else openai.DefaultHttpxClient)(**options)
         store[key] = (made, session)
+        _forget(store, list(store)[: max(0, len(store) - _MOST_CONNECTIONS)])
         return made
+
+
+def _forget(store: _Connections, keys: list[tuple[Any, ...]]) -> None:
+    """Drop connections and the clients over them; a call that is using one keeps it until it ends."""
+    for key in keys:
+        gone = id(store.pop(key)[0])
+        for known in [known for known in _clients if known[0] == gone]:
+            del _clients[known]
 
 
 def proxy_for(proxy: Any, url: str, asynchronous: bool) -> str | None:

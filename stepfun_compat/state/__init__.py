@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -109,11 +110,18 @@ def check_url(url: str) -> None:
     Raises:
         StateError: it names no store, or holds what a setting of its own is for.
     """
-    scheme, _, rest = url.partition("://")
-    if scheme not in ("memory", "sqlite", "redis", "rediss", "unix"):
+    scheme, mark, rest = url.partition("://")
+    if not mark or scheme not in ("memory", "sqlite", "redis", "rediss", "unix"):
         raise StateError("no such store: use memory://, sqlite:///path or redis://host:6379/0.")
     if scheme == "sqlite" and not rest.removeprefix("/"):
         raise StateError("sqlite:/// needs a path: sqlite:///state.db, or sqlite:////var/lib/app/state.db.")
+    if scheme in ("redis", "rediss", "unix"):
+        if not rest:
+            raise StateError(f"{scheme}:// needs a place: redis://host:6379/0.")
+        from importlib.util import find_spec
+
+        if "redis" not in sys.modules and find_spec("redis") is None:  # not first after a paid answer
+            raise StateError(f"{scheme}:// needs the package redis: pip install 'stepfun_compat[redis]'.")
     if "ttl=" in rest.partition("?")[2] or (scheme in ("memory", "sqlite") and "?" in rest):
         raise StateError(
             f"a {scheme}:// URL takes no such query: set STEPFUN_STATE_TTL, STEPFUN_STATE_MAX_BYTES, "

@@ -141,6 +141,42 @@ def test_few_clients_are_kept(openai: Any, server: ReferenceServer) -> None:
     assert len(_clients._clients) == _clients._MOST_CLIENTS
 
 
+def test_what_a_key_shares_is_kept_for_few_keys(openai: Any, server: ReferenceServer) -> None:
+    openai.api_base = server.url
+    for number in range(_clients._MOST_CLIENTS + 5):
+        openai.api_key = f"k{number}"
+        openai.stepfun_client()
+    assert len(_clients._shared) == _clients._MOST_CLIENTS
+
+
+class Session:
+    """What is looked at of an aiohttp session before a request is sent."""
+
+    closed = False
+
+
+def test_few_sessions_are_kept_and_no_closed_one(openai: Any, server: ReferenceServer) -> None:
+    async def use(count: int, *, close: bool) -> int:
+        for _ in range(count):
+            session = Session()
+            token = openai.aiosession.set(session)
+            _clients.client_for(True, "k", server.url, _clients.ApiType.OPEN_AI, None)
+            openai.aiosession.reset(token)
+            session.closed = close
+        return len(_clients._per_loop[asyncio.get_running_loop()])
+
+    assert asyncio.run(use(40, close=False)) == _clients._MOST_CONNECTIONS
+    assert asyncio.run(use(40, close=True)) == 1
+    assert len(_clients._clients) <= 2 * _clients._MOST_CONNECTIONS
+
+
+def test_few_sync_sessions_are_kept(openai: Any, server: ReferenceServer) -> None:
+    for _ in range(40):
+        openai.requestssession = Session()
+        _clients.client_for(False, "k", server.url, _clients.ApiType.OPEN_AI, None)
+    assert len(_clients._connections) == _clients._MOST_CONNECTIONS
+
+
 def test_each_event_loop_has_its_own_connections(openai: Any, stepfun: ReferenceServer) -> None:
     async def ask() -> Any:
         return (await openai.ChatCompletion.acreate(model="gpt-4", messages=HELLO)).choices[0].finish_reason
