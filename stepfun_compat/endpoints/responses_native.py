@@ -13,18 +13,20 @@ from .chat_response import UnexpectedBody
 from .chat_tools import Tools
 from .common import Dict, as_dict, as_list
 from .models import on_step_plan
-from .responses_input import messages_of, row_of, rows_of
+from .responses_input import row_of, rows_of
+from .responses_messages import messages_of
 from .responses_request import (
     HANDLED,
     Asked,
-    chat_tools,
     new_id,
     reasons_aloud,
     refuse_what_nobody_serves,
     response_format,
     told,
+    unpacked,
 )
 from .responses_response import finished, frame, message_item, reasoning_item, refusal_part, text_part
+from .responses_tools import packed_native
 
 _SAMPLING: Final = ("temperature", "top_p")
 _ITEMS: Final = frozenset({"message", "function_call", "function_call_output", "reasoning"})
@@ -107,9 +109,12 @@ def _beyond_native(asked: Asked, x: Exchange) -> str | None:
     choice = fields.get("tool_choice")
     if choice not in (None, "auto", "none"):
         return "tool_choice is enforced"
-    tools, search = chat_tools(fields)
-    if search:
+    unpack = unpacked(asked)
+    tools = unpack.tools
+    if unpack.search:
         return "web search is a tool of chat"
+    if unpack.packing.packs:
+        return "tools holds one that packs a function"
     names = Tools()
     for tool in tools:
         function = row_of(tool.get("function"))
@@ -149,13 +154,15 @@ def native_fields(asked: Asked, x: Exchange) -> Dict:
     wire: Dict = {"model": resolve_model(x, name if isinstance(name, str) else None, input_kinds(items))}
     instructions = fields.get("instructions")
     text = instructions if isinstance(instructions, str) else None
-    wire["input"] = _input(messages_of(items, None if text is not None else instructions, x), x)
+    unpack = unpacked(asked)
+    unpack.record(x)
+    wire["input"] = _input(messages_of(items, None if text is not None else instructions, x, unpack.packing), x)
     if text:
         wire["instructions"] = text
     effort = effective_effort(x, row_of(fields.get("reasoning")).get("effort"))
     if effort is not None:
         wire["reasoning"] = {"effort": effort}
-    tools = [] if fields.get("tool_choice") == "none" else chat_tools(fields)[0]
+    tools = [] if fields.get("tool_choice") == "none" else unpack.tools
     if tools:
         wire["tools"] = [_tool(tool) for tool in tools]
     form = row_of(row_of(fields.get("text")).get("format"))
@@ -298,6 +305,8 @@ def native_item(item: Mapping[str, Any], x: Exchange, *, reasoning: str = "", st
             parts.append(text_part(text, [dict(row_of(a)) for a in rows_of(row_of(part).get("annotations"))]))
         return message_item(str(item.get("id") or new_id("msg")), parts, state)
     out = {key: value for key, value in item.items() if value is not None}
+    if kind == "function_call":
+        out = packed_native(out, _asked(x).packing)
     return {**out, "id": item.get("id") or new_id("fc"), "status": state}
 
 
@@ -316,8 +325,11 @@ def empty_answer() -> Dict:
 
 def wants_json(x: Exchange) -> bool:
     """Whether the answer is JSON, which StepFun may wrap in a fence (api 3.5)."""
-    asked: Asked = x.notes["responses"]
-    return response_format(asked.fields.get("text")) is not None
+    return response_format(_asked(x).fields.get("text")) is not None
+
+
+def _asked(x: Exchange) -> Asked:
+    return x.notes["responses"]
 
 
 def native_final(data: Json, output: Sequence[Dict], asked: Asked, x: Exchange) -> Dict:

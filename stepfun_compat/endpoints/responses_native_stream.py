@@ -188,7 +188,8 @@ class NativeStream:
             emit("response.function_call_arguments.delta", **at, delta=event.get("delta") or "")
         elif kind == "function_call_arguments.done":
             arguments = event.get("arguments") or item.text
-            emit("response.function_call_arguments.done", **at, name=event.get("name"), arguments=arguments)
+            name = self._asked.packing.behind(event.get("name") or item.row.get("name")).name
+            emit("response.function_call_arguments.done", **at, name=name, arguments=arguments)
         elif kind == "output_item.done":
             item.done = True
             row = row_of(event.get("item"))

@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from ..exchange import Exchange, Json, Refusal
 from .common import Dict, drop_by_table
-from .responses_input import messages_of, row_of, rows_of
+from .responses_input import row_of, rows_of
+from .responses_messages import messages_of
+from .responses_tools import Packing, Unpacked, unpack
 
 # Handled here, or only repeated in the answer; the rest goes by the table of parameters.
 HANDLED: Final = frozenset(
@@ -44,20 +46,6 @@ HANDLED: Final = frozenset(
 _INCLUDED_ANYWAY: Final = frozenset(
     {"reasoning.encrypted_content", "web_search_call.action.sources", "web_search_call.results"}
 )
-_INSTEAD: Final[Mapping[str, str]] = {
-    "file_search": "StepFun's own tool searches a vector store: {'type': 'retrieval', 'function': {'name': ..., "
-    "'description': ..., 'options': {'vector_store_id': ...}}}.",
-    "code_interpreter": "Run the code in a sandbox of your own and offer it as a function tool.",
-    "computer_use_preview": "Offer the actions as function tools and the screenshot as an input_image.",
-    "computer": "Offer the actions as function tools and the screenshot as an input_image.",
-    "image_generation": "Offer a function tool that calls client.images.generate.",
-    "mcp": "Connect to the MCP server in the program and offer its tools as function tools.",
-    "local_shell": "Offer the shell as a function tool.",
-    "shell": "Offer the shell as a function tool.",
-    "apply_patch": "Offer the patch as a function tool.",
-    "tool_search": "Send the functions themselves.",
-    "namespace": "Send the functions of the namespace themselves.",
-}
 
 
 def new_id(prefix: str) -> str:
@@ -69,7 +57,8 @@ def new_id(prefix: str) -> str:
 class Asked:
     """What the way back needs to know of a request. `items` are the input as it was given, ids filled in; `history`
     what came before it from the store, where `chain` are the responses and `parts` the turns of `conversation` it came
-    from. `too_large` marks input no store of this size takes. `sent` is the body as it was sent, for what StepFun was asked in the end."""
+    from. `too_large` marks input no store of this size takes,
+    `packing` packs its calls again. `sent` is the body as it was sent, for what StepFun was asked in the end."""
 
     fields: Dict
     id: str = field(default_factory=lambda: new_id("resp"))
@@ -83,6 +72,7 @@ class Asked:
     parts: list[str] = field(default_factory=lambda: [])
     conversation: str | None = None
     too_large: bool = False
+    packing: Packing = field(default_factory=Packing)
 
     @property
     def stored(self) -> bool:
@@ -94,11 +84,6 @@ def reasons_aloud(asked: Asked, x: Exchange) -> bool:
     """Whether reasoning is an item of the output. It is not under the name of a model that did not reason: programs
     written for one take the first item for the answer. There the text goes with the answer, as `reasoning_content`."""
     return x.alias is None or not x.alias.headroom or asked.fields.get("reasoning") is not None
-
-
-def is_search(kind: Json) -> bool:
-    """Whether a tool's type is OpenAI's web search, in any of its spellings."""
-    return isinstance(kind, str) and kind.startswith("web_search")
 
 
 def check_references(fields: Mapping[str, Any]) -> None:
@@ -160,58 +145,45 @@ def refuse_what_nobody_serves(fields: Mapping[str, Any]) -> None:
         )
 
 
-def chat_tools(fields: Mapping[str, Any]) -> tuple[list[Dict], bool]:
-    """(the tools in chat's shape, whether a web search is among them).
+def unpacked(asked: Asked) -> Unpacked:
+    """Unpack the tools of a request, and note on it what packs its calls again.
 
     Raises:
         Refusal: a tool of OpenAI's servers, which StepFun does not have.
     """
-    tools: list[Dict] = []
-    search = False
-    for place, tool in enumerate(rows_of(fields.get("tools"))):
-        row = row_of(tool)
-        kind = row.get("type", "function")
-        if "function" in row:  # chat's own shape, and StepFun's web_search and retrieval (api 3.4)
-            tools.append(dict(row))
-        elif kind == "function":
-            keys = ("name", "description", "parameters", "strict")
-            inner = {key: row[key] for key in keys if row.get(key) is not None}
-            tools.append({"type": "function", "function": inner})
-        elif kind == "custom":
-            inner = {key: row[key] for key in ("name", "description", "format") if row.get(key) is not None}
-            form = row_of(inner.get("format"))
-            if form.get("type") == "grammar" and "grammar" not in form:
-                inner["format"] = {"type": "grammar", "grammar": {k: v for k, v in form.items() if k != "type"}}
-            tools.append({"type": "custom", "custom": inner})
-        elif is_search(kind):
-            search = True
-        else:
-            instead = _INSTEAD.get(str(kind), "Offer what it does as a function tool.")
-            raise Refusal(
-                f"tools[{place}].type={kind!r} is a tool of OpenAI's servers, which StepFun does not have. {instead}",
-                code="unsupported_parameter",
-                param=f"tools[{place}]",
-            )
-    return tools, search
+    tools = unpack(asked.fields, [*asked.history, *asked.items])
+    asked.packing = tools.packing
+    return tools
 
 
-def chat_tool_choice(choice: Json, x: Exchange) -> Json:
+def chat_tool_choice(choice: Json, x: Exchange, packing: Packing) -> Json:
     """`tool_choice` in chat's shape; None where there is nothing to choose."""
     row = row_of(choice)
     kind = row.get("type")
     if not row:
         return choice
     if kind in ("function", "custom"):
-        return {"type": "function", "function": {"name": row.get("name") or row_of(row.get("function")).get("name")}}
+        name = row.get("name") or row_of(row.get("function")).get("name")
+        return {"type": "function", "function": {"name": packing.name_of(name, row.get("namespace"))}}
+    if (str(kind), None, str(kind)) in packing.sent:
+        return {"type": "function", "function": {"name": packing.name_of_kind(str(kind))}}
     if kind == "allowed_tools":
         named: list[Dict] = []
         for tool in rows_of(row.get("tools")):
-            name = row_of(tool).get("name")
-            if name is not None:
-                named.append({"type": "function", "function": {"name": name}})
+            named += [{"type": "function", "function": {"name": name}} for name in _allowed(row_of(tool), packing)]
         return {"type": "allowed_tools", "allowed_tools": {"mode": row.get("mode", "auto"), "tools": named}}
     x.change("drop", "tool_choice", kind, "auto", "StepFun decides by itself when its own tools run", loses=True)
     return None
+
+
+def _allowed(tool: Mapping[str, Any], packing: Packing) -> list[Json]:
+    """The names that are sent for one of `allowed_tools`: a namespace stands for all it holds."""
+    if tool.get("type") == "namespace":
+        return [sent for sent, own in packing.tools.items() if own.namespace == tool.get("name")]
+    name = tool.get("name")
+    if name is None and tool.get("type") in ("shell", "local_shell", "apply_patch", "tool_search"):
+        return [packing.name_of_kind(str(tool["type"]))]
+    return [] if name is None else [packing.name_of(name, tool.get("namespace"))]
 
 
 def response_format(text: Json) -> Json:
@@ -243,20 +215,22 @@ def chat_fields(asked: Asked, x: Exchange) -> Dict:
     refuse_what_nobody_serves(fields)
     chat: Dict = {"model": fields.get("model")}
     items: Sequence[Dict] = [*asked.history, *asked.items]
-    messages = messages_of(items, fields.get("instructions"), x)
+    tools = unpacked(asked)
+    messages = messages_of(items, fields.get("instructions"), x, tools.packing)
     if not items:
         raise Refusal(
             "input is missing: it takes a string or a list of items.", code="missing_parameter", param="input"
         )
     chat["messages"] = messages
     drop_by_table(fields, chat, x, "responses", HANDLED)
-    tools, search = chat_tools(fields)
-    if tools:
-        chat["tools"] = tools
+    tools.record(x)
+    search = tools.search
+    if tools.tools:
+        chat["tools"] = tools.tools
     if search:
         chat["web_search_options"] = {}
-    choice = chat_tool_choice(fields.get("tool_choice"), x)
-    if choice == "required" and not tools and search:
+    choice = chat_tool_choice(fields.get("tool_choice"), x, tools.packing)
+    if choice == "required" and not tools.tools and search:
         x.change("drop", "tool_choice", choice, "auto", "StepFun decides by itself when it searches", loses=True)
         choice = None
     if choice is not None:

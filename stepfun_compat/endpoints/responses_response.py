@@ -12,6 +12,7 @@ from .chat_response import fill_usage, is_built_in
 from .common import Dict, as_dict, as_list
 from .responses_input import row_of, rows_of
 from .responses_request import Asked, new_id, reasons_aloud
+from .responses_tools import PACKED_CALLS, call_item, item_prefix
 
 # What StepFun's chat samples with where the call says nothing (api 3.1).
 _CHAT_TEMPERATURE: Final = 0.5
@@ -158,29 +159,6 @@ def message_item(id: str, content: Sequence[Dict], status: str = "completed") ->
     return {"id": id, "type": "message", "role": "assistant", "status": status, "content": list(content)}
 
 
-def call_item(id: str, call: Mapping[str, Any], status: str = "completed") -> Dict:
-    """A call in chat's shape (`id`, `type`, `function` or `custom`) as an item."""
-    if call.get("type") == "custom":
-        custom = row_of(call.get("custom"))
-        return {
-            "id": id,
-            "type": "custom_tool_call",
-            "call_id": call.get("id"),
-            "name": custom.get("name"),
-            "input": custom.get("input") or "",
-            "status": status,
-        }
-    function = row_of(call.get("function"))
-    return {
-        "id": id,
-        "type": "function_call",
-        "call_id": call.get("id"),
-        "name": function.get("name"),
-        "arguments": function.get("arguments") or "",
-        "status": status,
-    }
-
-
 def search_item(id: str, call: Mapping[str, Any], asked: Asked, status: str = "completed") -> Dict:
     """A search StepFun ran, as OpenAI's `web_search_call`; the pages it found are there if `include` asks for them."""
     function = row_of(call.get("function"))
@@ -197,7 +175,7 @@ def search_item(id: str, call: Mapping[str, Any], asked: Asked, status: str = "c
     return {"id": id, "type": "web_search_call", "status": status, "action": action}
 
 
-_ANSWERS: Final = frozenset({"message", "function_call", "custom_tool_call"})
+_ANSWERS: Final = frozenset({"message", "function_call", "custom_tool_call", *PACKED_CALLS})
 
 
 def with_thought(items: Sequence[Dict], thought: Json) -> list[Dict]:
@@ -253,8 +231,8 @@ def response_of(chat: Dict, asked: Asked, x: Exchange) -> Dict:
     for position, entry in enumerate(calls):
         call = row_of(entry)
         last = cut and position == len(calls) - 1
-        prefix = "ctc" if call.get("type") == "custom" else "fc"
-        output.append(call_item(new_id(prefix), call, "incomplete" if last else "completed"))
+        id = new_id(item_prefix(call, asked.packing))
+        output.append(call_item(id, call, "incomplete" if last else "completed", asked.packing))
     if not aloud:
         output = with_thought(output, reasoning)
     return finished(frame(asked, x, model=chat.get("model")), output, reason, usage_of(chat.get("usage")))

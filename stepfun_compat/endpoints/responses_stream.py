@@ -15,7 +15,6 @@ from .responses_request import Asked, new_id, reasons_aloud
 from .responses_response import (
     annotations_of,
     built_in_calls,
-    call_item,
     failed,
     finished,
     frame,
@@ -27,6 +26,7 @@ from .responses_response import (
     usage_of,
     with_thought,
 )
+from .responses_tools import call_item, is_whole_only, item_prefix
 from .state import kept
 
 ERROR_CODES = {"rate_limited": "rate_limit_exceeded", "rate_limit_exceeded": "rate_limit_exceeded"}
@@ -315,14 +315,18 @@ class ResponsesStream:
                     self._close_call(earlier, "completed")
             kind = "custom" if entry.get("type") == "custom" else "function"
             call: Dict = {"id": entry.get("id"), "type": kind, kind: {"name": row_of(entry.get(kind)).get("name")}}
-            id = new_id("ctc" if kind == "custom" else "fc")
-            place = self._events.add(call_item(id, call, "in_progress"))
+            packing = self._asked.packing
+            id = new_id(item_prefix(call, packing))
+            hidden = is_whole_only(call, packing)
+            place = -1 if hidden else self._events.add(call_item(id, call, "in_progress", packing))
             state = self._calls[index if isinstance(index, int) else len(self._calls)] = _Call(id, place, call)
         text = (
             row_of(entry.get("custom")).get("input") if state.custom else row_of(entry.get("function")).get("arguments")
         )
         if isinstance(text, str) and text and not state.closed:
             state.said += text
+            if state.place < 0:
+                return
             name = "custom_tool_call_input" if state.custom else "function_call_arguments"
             self._events.emit(f"response.{name}.delta", output_index=state.place, item_id=state.id, delta=text)
 
@@ -330,15 +334,23 @@ class ResponsesStream:
         if state.closed:
             return
         state.closed = True
+        packing = self._asked.packing
+        if state.place < 0:
+            call: Dict = {**state.call, "function": {**state.call["function"], "arguments": state.said}}
+            item = call_item(state.id, call, status, packing)
+            state.place = self._events.add({**item, "status": "in_progress"})
+            self._events.done(state.place, item)
+            return
         at: Dict = {"output_index": state.place, "item_id": state.id}
         if state.custom:
             inner: Dict = {**state.call["custom"], "input": state.said}
             self._events.emit("response.custom_tool_call_input.done", **at, input=state.said)
         else:
             inner = {**state.call["function"], "arguments": state.said}
-            self._events.emit("response.function_call_arguments.done", **at, name=inner["name"], arguments=state.said)
+            name = packing.behind(inner["name"]).name
+            self._events.emit("response.function_call_arguments.done", **at, name=name, arguments=state.said)
         call = {**state.call, state.call["type"]: inner}
-        self._events.done(state.place, call_item(state.id, call, status))
+        self._events.done(state.place, call_item(state.id, call, status, packing))
 
     def _end(self, status: str) -> None:
         """Close what is open, in the order of the output; the last item has the status of the whole."""

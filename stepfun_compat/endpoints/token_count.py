@@ -9,9 +9,10 @@ from .base import PlainEndpoint, Request, Script, replace
 from .chat_completions import ENDPOINT as CHAT
 from .chat_response import UnexpectedBody
 from .common import Dict, as_dict, drop_by_table, given
-from .responses_input import input_items, messages_of
+from .responses_input import input_items
+from .responses_messages import messages_of
 from .responses_past import recall, refers
-from .responses_request import Asked, check_references
+from .responses_request import Asked, check_references, unpacked
 
 
 class InputTokens(PlainEndpoint):
@@ -43,7 +44,7 @@ class InputTokens(PlainEndpoint):
             raise Refusal(
                 "input is missing: it takes text or a list of items.", code="missing_parameter", param="input"
             )
-        messages = messages_of(items, fields.get("instructions"), x)
+        messages = messages_of(items, fields.get("instructions"), x, unpacked(asked).packing)
         chat = CHAT.transform_request(
             Request("POST", "/chat/completions", json={"model": fields.get("model"), "messages": messages}), x
         )
