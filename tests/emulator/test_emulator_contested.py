@@ -111,7 +111,7 @@ def test_programs_of_openais_run_on_the_strict_side(client: Any, server: Any) ->
     assert answer.choices[0].message.parsed == Place(city="Paris")
     with helper.stream(model="gpt-4o", messages=[USER], response_format=Place, frequency_penalty=1.5) as stream:
         assert stream.get_final_completion().choices[0].message.parsed == Place(city="Paris")
-    parsed = client.responses.parse(model="gpt-5", input="city: Paris", text_format=Place)
+    parsed = client.responses.parse(model="gpt-4o", input="city: Paris", text_format=Place)
     assert parsed.output_parsed == Place(city="Paris")
     tool = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}
     client.chat.completions.create(
