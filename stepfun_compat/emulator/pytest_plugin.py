@@ -5,6 +5,7 @@ Registered for every pytest run where this package is installed, so it imports n
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,8 @@ def stepfun_emulator(_stepfun_emulator_session: EmulatorServer) -> Iterator[Emul
     _stepfun_emulator_session.reset()
     yield _stepfun_emulator_session
     _stepfun_emulator_session.reset()
+    if (settled := sys.modules.get("stepfun_compat.settled")) is not None:
+        settled.reset_settled_facts()  # what it refused in this test, it may take in the next
 
 
 def _options(server: EmulatorServer) -> dict[str, Any]:

@@ -30,6 +30,16 @@ async def test_so_does_the_async_one(async_stepfun_client, stepfun_emulator):
     assert made.choices[0].message.content == "x"
 
 
+@pytest.mark.parametrize("profile", ["june", "open"])
+def test_what_it_refused_in_one_test_it_may_take_in_the_next(stepfun_client, stepfun_emulator, profile):
+    stepfun_emulator.configure(profile=profile)
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "title": "X"}}}
+    stepfun_client.chat.completions.create(
+        model="step-3.7-flash", messages=[{"role": "user", "content": "x"}], response_format=form
+    )
+    assert len(stepfun_client.stepfun.settled) == (profile == "june")
+
+
 @pytest.fixture(scope="session")
 def anyio_backend():
     return "asyncio"
@@ -87,7 +97,7 @@ def _entry_points() -> set[str]:
 def test_fixtures_work_in_another_suite(tmp_path: Path) -> None:
     pytest.importorskip("uvicorn", reason="the emulator needs uvicorn")
     output = run(tmp_path, SUITE)
-    assert "2 passed" in output
+    assert "4 passed" in output, output
 
 
 def test_without_the_extra_the_fixture_skips_with_the_remedy(tmp_path: Path) -> None:
