@@ -1,0 +1,15 @@
+"""The facts of one file: what it imports, binds, calls, reads and writes, with the span of each.
+
+    text = decode(data)                      # bytes -> SourceText, offsets into UTF-8
+    tree = parse(text.utf8)                  # ast, without warnings
+    facts = facts_of(tree, text.utf8.decode())
+    facts.imports[0].names[0].bound          # dataclasses of `model`
+
+Pure: no file system. `model` documents every record.
+"""
+
+from .model import FileFacts
+from .python import facts_of, parse
+from .source import SourceText, Undecodable, decode
+
+__all__ = ["FileFacts", "SourceText", "Undecodable", "decode", "facts_of", "parse"]

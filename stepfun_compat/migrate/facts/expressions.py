@@ -1,0 +1,527 @@
+"""Expressions: what is recorded of them, and what they bind."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterable
+from collections.abc import Sequence as Many
+from typing import Any, Final, Literal, cast
+
+from . import model as m
+from .vocabulary import LONGEST_TEXT, kind_of, names_host
+
+Conditional = Literal["type_checking", "try", "if", "function"] | None
+_TYPE_TEXT: Final = re.compile(r"[A-Za-z_][\w.\[\], |\"']*")
+_IMPORTERS: Final = frozenset({"import_module", "__import__"})
+
+
+class ExpressionWalker:
+    """Walks expressions; statements are the business of `python._Walker`."""
+
+    def __init__(self) -> None:
+        self.facts = m.FileFacts()
+        self.scope = 0
+        self.bindings: dict[str, list[m.Expr]] = {}
+        self.function: int | None = None
+        self.owner: int | None = None
+        self.conditional: Conditional = None
+        self.fixed: tuple[int, int, int, int] | None = None
+        """The place of a string annotation while what it says is walked."""
+
+    # Scopes and bindings
+
+    def enter(self, kind: Literal["module", "class", "function"], parent: int | None, owner: int | None) -> int:
+        scope = m.Scope(kind, parent, owner)
+        self.facts.scopes.append(scope)
+        self.scope = len(self.facts.scopes) - 1
+        self.bindings = scope.bindings
+        return self.scope
+
+    def back(self, scope: int) -> None:
+        self.scope = scope
+        self.bindings = self.facts.scopes[scope].bindings
+
+    def bind(self, name: str, value: m.Expr | None) -> None:
+        if value is None:
+            return
+        bindings = self.bindings
+        elsewhere = self.facts.scopes[self.scope].elsewhere
+        if elsewhere and name in elsewhere:
+            bindings = self.facts.scopes[elsewhere[name]].bindings
+        known = bindings.get(name)
+        if known is None:
+            bindings[name] = [value]
+        else:
+            known.append(value)
+
+    def place(self, node: Any) -> tuple[int, int, int, int]:
+        if self.fixed is not None:
+            return self.fixed
+        return (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
+
+    def self_class(self, name: str) -> int | None:
+        """The class whose instance (or self) a name is, as the first parameter of an enclosing method."""
+        scope: int | None = self.scope
+        scopes = self.facts.scopes
+        while scope is not None:
+            here = scopes[scope]
+            if here.kind == "function" and here.owner is not None:
+                function = self.facts.functions[here.owner]
+                if function.parameters and any(one.name == name for one in function.parameters):
+                    if function.owner is not None and function.parameters[0].name == name:
+                        return function.owner
+                    return None
+            scope = here.parent
+        return None
+
+    def assign(self, target: ast.expr, value: m.Expr | None, how: str = "=") -> None:
+        kind = type(target)
+        if kind is ast.Name:
+            self.bind(cast("ast.Name", target).id, value)
+        elif kind is ast.Attribute:
+            self.assign_attribute(cast("ast.Attribute", target), value, how)
+        elif kind is ast.Tuple or kind is ast.List:
+            self.assign_parts(cast("ast.Tuple", target), value)
+        elif kind is ast.Starred:
+            self.assign(cast("ast.Starred", target).value, None)
+        elif kind is ast.Subscript:
+            self.assign_item(cast("ast.Subscript", target), value)
+
+    def assign_attribute(self, node: ast.Attribute, value: m.Expr | None, how: str) -> None:
+        target = self.chain(node)
+        if not isinstance(target, m.Attribute):
+            return
+        base = target.base
+        if isinstance(base, m.Name):
+            owner = self.self_class(base.name)
+            if owner is not None:
+                if value is not None:
+                    self.facts.classes[owner].attributes.setdefault(target.attr, []).append(value)
+                return
+        self.facts.writes.append(m.AttributeWrite(target, value, how))
+
+    def assign_parts(self, target: ast.Tuple | ast.List, value: m.Expr | None) -> None:
+        for index, part in enumerate(target.elts):
+            if value is None:
+                self.assign(part, None)
+            elif isinstance(value, m.Sequence) and len(value.items) == len(target.elts):
+                self.assign(part, value.items[index])
+            else:
+                self.assign(part, m.Item(value.line, value.column, value.end_line, value.end_column, value, index))
+
+    def assign_item(self, target: ast.Subscript, value: m.Expr | None) -> None:
+        """`base[key] = value`: what the base holds grows by it."""
+        base = target.value
+        key = self.expr(target.slice)
+        if isinstance(base, ast.Name | ast.Attribute):
+            if value is None:
+                self.expr(base)
+                return
+            grown = m.Mapping(*self.place(target), (key,), (value,))
+            if isinstance(base, ast.Name):
+                self.bind(base.id, grown)
+            else:
+                self.assign_attribute(base, grown, "=")
+        else:
+            self.expr(base)
+
+    # Expressions
+
+    def expr(self, node: ast.expr) -> m.Expr | None:
+        handler = _EXPRESSIONS.get(type(node))
+        if handler is None:
+            self.generic(node)
+            return None
+        return handler(self, node)
+
+    def chain(self, node: ast.expr) -> m.Expr | None:
+        """A name or a chain of attributes, not recorded as a read."""
+        fixed = self.fixed
+        if type(node) is ast.Name:
+            place = fixed or (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
+            return m.Name(*place, node.id, self.scope)
+        if type(node) is ast.Attribute:
+            links: list[ast.Attribute] = [node]
+            inner = node.value
+            while type(inner) is ast.Attribute:
+                links.append(inner)
+                inner = inner.value
+            base = self.chain(inner) if type(inner) is ast.Name else self.expr(inner)
+            for link in reversed(links):
+                place = fixed or (link.lineno, link.col_offset, link.end_lineno or 0, link.end_col_offset or 0)
+                base = m.Attribute(*place, base, link.attr)
+            return base
+        return self.expr(node)
+
+    def on_read(self, node: ast.expr) -> m.Expr | None:
+        found = self.chain(node)
+        if found is not None:
+            self.facts.reads.append(found)
+        return found
+
+    def on_constant(self, node: ast.Constant) -> m.Expr | None:
+        value = node.value
+        if isinstance(value, str):
+            if len(value) > LONGEST_TEXT:
+                return m.Opaque(*self.place(node), "string")
+            place = self.place(node)
+            kind = kind_of(value)
+            if kind is not None:
+                self.facts.literals.append(m.Literal_(kind, value, True, "", *place))
+            return m.Text(*place, value)
+        what = "none" if value is None else "true" if value is True else "false" if value is False else "number"
+        return m.Opaque(*self.place(node), what)
+
+    def on_fstring(self, node: ast.JoinedStr) -> m.Expr | None:
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                self.expr(part.value)
+                if part.format_spec is not None:
+                    self.expr(part.format_spec)
+        texts = [one.value for one in node.values if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+        joined = "{}".join(texts)
+        if "openai" in joined and len(joined) < LONGEST_TEXT and " " not in joined and names_host(joined):
+            self.facts.literals.append(m.Literal_("host", joined, False, "", *self.place(node)))
+        return m.Opaque(*self.place(node), "fstring")
+
+    def on_call(self, node: ast.Call) -> m.Expr | None:
+        func = self.chain(node.func)
+        arguments: list[m.Argument] = []
+        place = self.place
+        for one in node.args:
+            if type(one) is ast.Starred:
+                arguments.append(m.Argument("*", self.expr(one.value), *place(one)))
+            else:
+                arguments.append(m.Argument(None, self.expr(one), *place(one)))
+        for keyword in node.keywords:
+            value = self.expr(keyword.value)
+            name = keyword.arg
+            if name is None:
+                arguments.append(m.Argument("**", value, *place(keyword)))
+            else:
+                arguments.append(m.Argument(name, value, *place(keyword)))
+                if name.isupper() and kind_of(name) == "env":
+                    self.facts.literals.append(m.Literal_("env", name, True, "key", *place(keyword)))
+        call = m.Call(*place(node), func, tuple(arguments), self.scope)
+        self.facts.calls.append(call)
+        if isinstance(func, m.Name):
+            if func.name == "dict" and arguments:
+                return self.mapping_of(call)
+            if func.name == "__import__":
+                self.imported_by_call(call)
+        elif isinstance(func, m.Attribute) and func.attr in _IMPORTERS:
+            self.imported_by_call(call)
+        if isinstance(func, m.Name) and func.name == "import_module":
+            self.imported_by_call(call)
+        return call
+
+    def mapping_of(self, call: m.Call) -> m.Mapping:
+        keys: list[m.Expr | None] = []
+        values: list[m.Expr | None] = []
+        for one in call.arguments:
+            named = one.name is not None and one.name not in ("*", "**")
+            keys.append(m.Text(one.line, one.column, one.end_line, one.end_column, one.name or "") if named else None)
+            values.append(one.value)
+        return m.Mapping(call.line, call.column, call.end_line, call.end_column, tuple(keys), tuple(values))
+
+    def imported_by_call(self, call: m.Call) -> None:
+        if not call.arguments or not isinstance(call.arguments[0].value, m.Text):
+            return
+        module = call.arguments[0].value
+        place = (call.line, call.column, call.end_line, call.end_column)
+        name = m.ImportName(module.value, None, None, module.line, module.column, module.end_line, module.end_column)
+        self.facts.imports.append(m.Import(None, 0, (name,), self.scope, self.conditional, call, *place))
+
+    def on_await(self, node: ast.Await) -> m.Expr | None:
+        return self.expr(node.value)
+
+    def on_yield(self, node: ast.Yield) -> m.Expr | None:
+        if node.value is not None:
+            value = self.expr(node.value)
+            if value is not None and self.function is not None:
+                self.facts.functions[self.function].yields.append(value)
+        return None
+
+    def on_yield_from(self, node: ast.YieldFrom) -> m.Expr | None:
+        value = self.expr(node.value)
+        if value is not None and self.function is not None:
+            element = m.Element(value.line, value.column, value.end_line, value.end_column, value)
+            self.facts.functions[self.function].yields.append(element)
+        return None
+
+    def on_walrus(self, node: ast.NamedExpr) -> m.Expr | None:
+        value = self.expr(node.value)
+        self.assign(node.target, value)
+        return value
+
+    def choice(self, node: ast.expr, parts: Many[ast.expr]) -> m.Expr | None:
+        options = tuple(one for one in map(self.expr, parts) if one is not None)
+        if not options:
+            return None
+        return options[0] if len(options) == 1 else m.Choice(*self.place(node), options)
+
+    def on_if_expression(self, node: ast.IfExp) -> m.Expr | None:
+        self.expr(node.test)
+        return self.choice(node, (node.body, node.orelse))
+
+    def on_boolean(self, node: ast.BoolOp) -> m.Expr | None:
+        return self.choice(node, node.values)
+
+    def on_binary(self, node: ast.BinOp) -> m.Expr | None:
+        left: ast.expr = node
+        while type(left) is ast.BinOp:  # long sums lean to the left: no recursion for them
+            self.expr(left.right)
+            left = left.left
+        self.expr(left)
+        return m.Opaque(*self.place(node), "other")
+
+    def on_subscript(self, node: ast.Subscript) -> m.Expr | None:
+        base = self.expr(node.value)
+        index = node.slice
+        key: str | int | None = None
+        if type(index) is ast.Constant and isinstance(index.value, str | int):
+            key = index.value
+        self.expr(index)
+        return m.Item(*self.place(node), base, key)
+
+    def on_mapping(self, node: ast.Dict) -> m.Expr | None:
+        keys: list[m.Expr | None] = []
+        values: list[m.Expr | None] = []
+        literals = self.facts.literals
+        for key, value in zip(node.keys, node.values, strict=True):
+            before = len(literals)
+            keys.append(None if key is None else self.expr(key))
+            for one in literals[before:]:
+                one.role = "key"
+            values.append(self.expr(value))
+        return m.Mapping(*self.place(node), tuple(keys), tuple(values))
+
+    def on_sequence(self, node: ast.List | ast.Tuple | ast.Set) -> m.Expr | None:
+        items = tuple([self.expr(one) for one in node.elts])
+        return m.Sequence(*self.place(node), items)
+
+    def on_starred(self, node: ast.Starred) -> m.Expr | None:
+        self.expr(node.value)
+        return None
+
+    def on_lambda(self, node: ast.Lambda) -> m.Expr | None:
+        index = self.define(node, "<lambda>", node.args, (), None)
+        scope, function, owner = self.scope, self.function, self.owner
+        self.function, self.owner = index, None
+        self.open_function(index)
+        value = self.expr(node.body)
+        if value is not None:
+            self.facts.functions[index].returns.append(value)
+        self.back(scope)
+        self.function, self.owner = function, owner
+        return m.FunctionValue(*self.place(node), index)
+
+    def on_comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> m.Expr | None:
+        self.generators(node.generators)
+        element = self.expr(node.elt)
+        return m.Sequence(*self.place(node), (element,))
+
+    def on_dict_comprehension(self, node: ast.DictComp) -> m.Expr | None:
+        self.generators(node.generators)
+        self.expr(node.key)
+        value = self.expr(node.value)
+        return m.Mapping(*self.place(node), (None,), (value,))
+
+    def generators(self, generators: Iterable[ast.comprehension]) -> None:
+        for one in generators:
+            self.iterate(one.target, one.iter)
+            for test in one.ifs:
+                self.expr(test)
+
+    # Functions, of statements and of lambdas
+
+    def define(
+        self,
+        node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda,
+        name: str,
+        arguments: ast.arguments,
+        decorators: tuple[m.Expr, ...],
+        result: ast.expr | None,
+    ) -> int:
+        """Add a function; its parameters are read in the scope around it."""
+        parameters: list[m.Parameter] = []
+        positional = [*arguments.posonlyargs, *arguments.args]
+        defaults: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults)) + list(
+            arguments.defaults
+        )
+        for one, default in zip(positional, defaults, strict=True):
+            parameters.append(self.parameter(one, "positional", default))
+        if arguments.vararg is not None:
+            parameters.append(self.parameter(arguments.vararg, "*", None))
+        for one, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+            parameters.append(self.parameter(one, "keyword", default))
+        if arguments.kwarg is not None:
+            parameters.append(self.parameter(arguments.kwarg, "**", None))
+        self.facts.functions.append(
+            m.Function(
+                name,
+                -1,
+                self.scope,
+                self.owner,
+                tuple(parameters),
+                decorators,
+                None if result is None else self.annotation(result),
+                isinstance(node, ast.AsyncFunctionDef),
+                node.lineno,
+            )
+        )
+        return len(self.facts.functions) - 1
+
+    def parameter(self, node: ast.arg, kind: str, default: ast.expr | None) -> m.Parameter:
+        return m.Parameter(
+            node.arg,
+            kind,
+            None if node.annotation is None else self.annotation(node.annotation),
+            None if default is None else self.expr(default),
+        )
+
+    def open_function(self, index: int) -> None:
+        function = self.facts.functions[index]
+        function.scope = self.enter("function", self.scope, index)
+        line = function.line
+        for one in function.parameters:
+            self.bindings[one.name] = [m.ParameterValue(line, 0, line, 0, index, one.name)]
+
+    def iterate(self, target: ast.expr, over: ast.expr) -> None:
+        value = self.expr(over)
+        element = None
+        if value is not None:
+            element = m.Element(value.line, value.column, value.end_line, value.end_column, value)
+        self.assign(target, element)
+
+    # Annotations
+
+    def annotation(self, node: ast.expr) -> m.Expr | None:
+        """What an annotation names, strings in it read as the types they spell; several types are a `Choice`, the
+        parts of a container a `Sequence`."""
+        kind = type(node)
+        if kind is ast.Name or kind is ast.Attribute:
+            return self.on_read(node)
+        if kind is ast.Constant:
+            return self.spelled(cast("ast.Constant", node))
+        if kind is ast.BinOp:
+            sides = cast("ast.BinOp", node)
+            return self.types(node, (sides.left, sides.right))
+        if kind is ast.Subscript:
+            return self.generic_type(cast("ast.Subscript", node))
+        self.expr(node)
+        return None
+
+    def spelled(self, node: ast.Constant) -> m.Expr | None:
+        text = node.value
+        if not isinstance(text, str) or len(text) > LONGEST_TEXT or not _TYPE_TEXT.fullmatch(text):
+            return None
+        try:
+            inner = ast.parse(text, mode="eval").body
+        except (SyntaxError, ValueError):
+            return None
+        outer = self.fixed
+        self.fixed = self.place(node)
+        found = self.annotation(inner)
+        self.fixed = outer
+        return found
+
+    def types(self, node: ast.expr, parts: Iterable[ast.expr]) -> m.Expr | None:
+        options = tuple(one for one in map(self.annotation, parts) if one is not None)
+        if not options:
+            return None
+        return options[0] if len(options) == 1 else m.Choice(*self.place(node), options)
+
+    def generic_type(self, node: ast.Subscript) -> m.Expr | None:
+        name = node.value.id if isinstance(node.value, ast.Name) else getattr(node.value, "attr", "")
+        if name == "Literal":
+            self.expr(node.slice)
+            return None
+        self.expr(node.value)
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if name == "Annotated":
+            first = self.annotation(parts[0])
+            for one in parts[1:]:
+                self.expr(one)
+            return first
+        found = self.types(node, parts)
+        if found is None or name in _TRANSPARENT:
+            return found
+        options = found.options if isinstance(found, m.Choice) else (found,)
+        return m.Sequence(*self.place(node), options)
+
+    # What neither table names
+
+    def body(self, statements: Iterable[ast.stmt]) -> None:
+        """Walk statements, which stand inside no expression of this Python."""
+        del statements
+
+    def generic(self, node: ast.AST) -> None:
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, ast.AST):
+                self.any(value)
+            elif isinstance(value, list):
+                for item in cast("list[object]", value):
+                    if isinstance(item, ast.AST):
+                        self.any(item)
+
+    def any(self, node: ast.AST) -> None:
+        if isinstance(node, ast.expr):
+            self.expr(node)
+        elif isinstance(node, ast.stmt):
+            self.body((node,))
+        else:
+            self.generic(node)
+
+
+_TRANSPARENT: Final = frozenset(
+    [
+        "Optional",
+        "Union",
+        "ClassVar",
+        "Final",
+        "Required",
+        "NotRequired",
+        "InitVar",
+        "Awaitable",
+        "Coroutine",
+        "Generator",
+        "AsyncGenerator",
+        "Iterator",
+        "AsyncIterator",
+        "Iterable",
+        "AsyncIterable",
+        "ContextManager",
+        "AsyncContextManager",
+        "AbstractContextManager",
+        "AbstractAsyncContextManager",
+    ]
+)
+
+_EXPRESSIONS: Final[dict[type[ast.AST], Callable[[ExpressionWalker, Any], m.Expr | None]]] = {
+    ast.Name: ExpressionWalker.on_read,
+    ast.Attribute: ExpressionWalker.on_read,
+    ast.Constant: ExpressionWalker.on_constant,
+    ast.JoinedStr: ExpressionWalker.on_fstring,
+    ast.Call: ExpressionWalker.on_call,
+    ast.Await: ExpressionWalker.on_await,
+    ast.Yield: ExpressionWalker.on_yield,
+    ast.YieldFrom: ExpressionWalker.on_yield_from,
+    ast.NamedExpr: ExpressionWalker.on_walrus,
+    ast.IfExp: ExpressionWalker.on_if_expression,
+    ast.BoolOp: ExpressionWalker.on_boolean,
+    ast.BinOp: ExpressionWalker.on_binary,
+    ast.Subscript: ExpressionWalker.on_subscript,
+    ast.Dict: ExpressionWalker.on_mapping,
+    ast.List: ExpressionWalker.on_sequence,
+    ast.Tuple: ExpressionWalker.on_sequence,
+    ast.Set: ExpressionWalker.on_sequence,
+    ast.Starred: ExpressionWalker.on_starred,
+    ast.Lambda: ExpressionWalker.on_lambda,
+    ast.ListComp: ExpressionWalker.on_comprehension,
+    ast.SetComp: ExpressionWalker.on_comprehension,
+    ast.GeneratorExp: ExpressionWalker.on_comprehension,
+    ast.DictComp: ExpressionWalker.on_dict_comprehension,
+}

@@ -1,0 +1,311 @@
+"""The facts of one file, as data.
+
+An expression that a name can be bound to is a small tree of `Expr`. What cannot matter (numbers, comparisons,
+arithmetic) is no tree: its parts are looked into, and its place is None.
+
+Places: lines count from 1, columns from 0 in UTF-8 bytes of the line, as in `ast`; `SourceText.offset` turns both into
+an offset into the UTF-8 text of the file. The span of an expression is that of its source without the parentheses
+around it.
+
+Identity is what makes two expressions equal: none of these classes defines `==`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+FORMAT = 1
+"""Raised when facts stored by an older version can no longer be used."""
+
+
+@dataclass(slots=True, eq=False)
+class Expr:
+    """An expression and its span."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(slots=True, eq=False)
+class Name(Expr):
+    """A name that is read, and the scope it is read in."""
+
+    name: str
+    scope: int
+
+
+@dataclass(slots=True, eq=False)
+class Attribute(Expr):
+    """`base.attr`. The attribute's own name ends where the span ends. `base` is None where nothing is known of it."""
+
+    base: Expr | None
+    attr: str
+
+
+@dataclass(slots=True, eq=False)
+class Argument:
+    """One argument of a call; `name` is None for a positional one, `*` and `**` for unpacked ones.
+
+    The span covers the keyword and its value: `base_url="…"`.
+    """
+
+    name: str | None
+    value: Expr | None
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(slots=True, eq=False)
+class Call(Expr):
+    """`func(arguments)`."""
+
+    func: Expr | None
+    arguments: tuple[Argument, ...]
+    scope: int
+
+
+@dataclass(slots=True, eq=False)
+class Text(Expr):
+    """A string literal, whole; adjacent literals are one. Longer ones than `LONGEST_TEXT` are `Opaque`."""
+
+    value: str
+
+
+@dataclass(slots=True, eq=False)
+class Opaque(Expr):
+    """An expression whose value is not known, where its place or its form matters: `what` is `fstring`, `number`,
+    `true`, `false`, `none`, `string` or `other`."""
+
+    what: str
+
+
+@dataclass(slots=True, eq=False)
+class Mapping(Expr):
+    """`{key: value}` or `dict(key=value)`; a key is None for `**rest`. `keys` has one entry for each value."""
+
+    keys: tuple[Expr | None, ...]
+    values: tuple[Expr | None, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Sequence(Expr):
+    """A list, tuple or set."""
+
+    items: tuple[Expr | None, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Item(Expr):
+    """`base[key]`; `key` is None where it is no literal string or number."""
+
+    base: Expr | None
+    key: str | int | None
+
+
+@dataclass(slots=True, eq=False)
+class Choice(Expr):
+    """One of several: `a if c else b`, `a or b`."""
+
+    options: tuple[Expr, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Element(Expr):
+    """What iterating over `of` yields."""
+
+    of: Expr
+
+
+@dataclass(slots=True, eq=False)
+class Entered(Expr):
+    """What `with of as name` binds."""
+
+    of: Expr
+
+
+@dataclass(slots=True, eq=False)
+class FunctionValue(Expr):
+    """A function of this file, by its index in `FileFacts.functions`; `def` and `lambda` alike."""
+
+    function: int
+
+
+@dataclass(slots=True, eq=False)
+class ClassValue(Expr):
+    """A class of this file, by its index in `FileFacts.classes`."""
+
+    cls: int
+
+
+@dataclass(slots=True, eq=False)
+class ParameterValue(Expr):
+    """A parameter of a function of this file."""
+
+    function: int
+    name: str
+
+
+@dataclass(slots=True, eq=False)
+class Imported(Expr):
+    """What an import statement binds: the module itself where `name` is None. `level` counts the leading dots."""
+
+    module: str
+    name: str | None
+    level: int
+
+
+@dataclass(slots=True, eq=False)
+class Annotated(Expr):
+    """An object of the type that an annotation names."""
+
+    type: Expr
+
+
+@dataclass(slots=True, eq=False)
+class ImportName:
+    """One name of an import statement: `module as alias`, with its span (which includes `as alias`).
+
+    In `from m import n as a`, `name` is `n`. `bound` is the name that comes to exist in the scope; None for `*`.
+    """
+
+    name: str
+    alias: str | None
+    bound: str | None
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(slots=True, eq=False)
+class Import:
+    """An import statement, whole: `module` is None for `import a, b`, whose modules are the names.
+
+    `importlib.import_module("m")` and `__import__("m")` with a literal are imports as well: `call` is the call, the
+    only name is the module, and nothing is bound by the statement itself.
+    `conditional` is `type_checking`, `try`, `if`, `function` or None for one that runs with the module.
+    """
+
+    module: str | None
+    level: int
+    names: tuple[ImportName, ...]
+    scope: int
+    conditional: Literal["type_checking", "try", "if", "function"] | None
+    call: Call | None
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(slots=True, eq=False)
+class AttributeWrite:
+    """`target = value` where the target is an attribute; `how` is `=`, `+=` or `del`."""
+
+    target: Attribute
+    value: Expr | None
+    how: str
+
+
+@dataclass(slots=True, eq=False)
+class Literal_:
+    """A string that names something of OpenAI's: `kind` is `model`, `env` or `host`.
+
+    `whole` is False for the part of an f-string. `role` says where it stands: `key` for the key of a dictionary and
+    the name of a keyword argument.
+    """
+
+    kind: Literal["model", "env", "host"]
+    value: str
+    whole: bool
+    role: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(slots=True, eq=False)
+class Parameter:
+    """A parameter of a function; `kind` is `positional`, `keyword`, `*` or `**`."""
+
+    name: str
+    kind: str
+    annotation: Expr | None
+    default: Expr | None
+
+
+@dataclass(slots=True, eq=False)
+class Function:
+    """A function or lambda: what it takes, what it returns (and yields), how it is decorated."""
+
+    name: str
+    scope: int
+    """The scope of its body."""
+    outer: int
+    """The scope it is defined in."""
+    owner: int | None
+    """The class it is a method of."""
+    parameters: tuple[Parameter, ...]
+    decorators: tuple[Expr, ...]
+    result: Expr | None
+    """The annotation of what it returns."""
+    is_async: bool
+    line: int
+    returns: list[Expr] = field(default_factory=lambda: [])
+    yields: list[Expr] = field(default_factory=lambda: [])
+
+
+@dataclass(slots=True, eq=False)
+class Class:
+    """A class: its bases, and what its attributes are bound to by its body and by `self.x = …` in its methods."""
+
+    name: str
+    scope: int
+    outer: int
+    bases: tuple[Expr, ...]
+    decorators: tuple[Expr, ...]
+    line: int
+    attributes: dict[str, list[Expr]] = field(default_factory=lambda: {})
+    annotations: dict[str, Expr] = field(default_factory=lambda: {})
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """The names bound in a module, class or function, each with everything it is bound to, in order.
+
+    Flow is not followed: a name that is bound twice can be either.
+    """
+
+    kind: Literal["module", "class", "function"]
+    parent: int | None
+    owner: int | None
+    """The index of the class or function it belongs to."""
+    bindings: dict[str, list[Expr]] = field(default_factory=lambda: {})
+    stars: list[Imported] = field(default_factory=lambda: [])
+    """Modules imported with `*`."""
+    elsewhere: dict[str, int] = field(default_factory=lambda: {})
+    """Names declared `global` or `nonlocal`, with the scope they belong to."""
+
+
+@dataclass(slots=True, eq=False)
+class FileFacts:
+    """All that one file says. Scope 0 is the module."""
+
+    scopes: list[Scope] = field(default_factory=lambda: [])
+    functions: list[Function] = field(default_factory=lambda: [])
+    classes: list[Class] = field(default_factory=lambda: [])
+    imports: list[Import] = field(default_factory=lambda: [])
+    calls: list[Call] = field(default_factory=lambda: [])
+    """Every call that may matter, inner ones before outer ones."""
+    reads: list[Expr] = field(default_factory=lambda: [])
+    """Names and chains of attributes, as long as they go, that are read and not called."""
+    writes: list[AttributeWrite] = field(default_factory=lambda: [])
+    literals: list[Literal_] = field(default_factory=lambda: [])
+    ignores: dict[int, tuple[str, ...]] = field(default_factory=lambda: {})
+    """Lines with `# stepfun: ignore[…]` and the ids; an empty tuple stands for all."""

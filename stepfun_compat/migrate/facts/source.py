@@ -1,0 +1,85 @@
+"""The bytes of a file as text, and the way back from places in the text to bytes."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+import tokenize
+from dataclasses import dataclass
+from functools import cached_property
+
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_BOM = codecs.BOM_UTF8
+
+
+class Undecodable(Exception):
+    """The bytes are not text in the encoding that the file declares."""
+
+
+@dataclass(eq=False)
+class SourceText:
+    """The text of a Python file.
+
+    `utf8` is the text in UTF-8 without the BOM, its line ends as they are: the offsets of `offset` point into it. For
+    a file in UTF-8, which most are, an offset into the file is `bom` more; for any other encoding `encode` makes the
+    bytes of the file from changed UTF-8.
+    """
+
+    utf8: bytes
+    encoding: str
+    bom: int
+
+    @cached_property
+    def line_starts(self) -> list[int]:
+        """Where each line starts in `utf8`. A form feed ends no line."""
+        return [0, *(found.end() for found in _LINE_END.finditer(self.utf8))]
+
+    def offset(self, line: int, column: int) -> int:
+        """Return the offset into `utf8` of a place as `ast` tells it: line from 1, column in UTF-8 bytes from 0."""
+        return self.line_starts[line - 1] + column
+
+    def slice(self, line: int, column: int, end_line: int, end_column: int) -> bytes:
+        """Return the source of a span."""
+        return self.utf8[self.offset(line, column) : self.offset(end_line, end_column)]
+
+    def encode(self, utf8: bytes) -> bytes:
+        """Return the bytes of the file for a changed text: its encoding and BOM are kept.
+
+        Raises:
+            UnicodeEncodeError: the file's encoding cannot express the text.
+        """
+        prefix = _BOM if self.bom else b""
+        if self.encoding in ("utf-8", "utf-8-sig"):
+            return prefix + utf8
+        return prefix + utf8.decode("utf-8").encode(self.encoding)
+
+
+def decode(data: bytes) -> SourceText:
+    """Decode a Python file as Python does: by its BOM, its coding line, else as UTF-8.
+
+    Raises:
+        Undecodable: with the reason in words.
+    """
+    bom = len(_BOM) if data.startswith(_BOM) else 0
+    head = data[bom:512]
+    if b"coding" not in head:
+        body = data[bom:] if bom else data
+        try:
+            body.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            raise Undecodable(f"not UTF-8 in line {line}, and no encoding is declared") from None
+        return SourceText(body, "utf-8", bom)
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except SyntaxError as error:
+        raise Undecodable(str(error.msg)) from None
+    try:
+        if encoding in ("utf-8", "utf-8-sig"):
+            body = data[bom:]
+            body.decode("utf-8")
+            return SourceText(body, "utf-8", bom)
+        return SourceText(data.decode(encoding).encode("utf-8"), encoding, bom)
+    except (UnicodeError, LookupError) as error:
+        raise Undecodable(f"not text in the declared encoding {encoding}: {error}") from None

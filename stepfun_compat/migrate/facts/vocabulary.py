@@ -1,0 +1,61 @@
+"""How OpenAI's names look: model ids, environment variables, hosts. Data and the patterns made of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+_MODELS: Final = (
+    r"gpt-3\.5-turbo(?:-[a-z0-9-]+)?",
+    r"gpt-35-turbo(?:-[a-z0-9-]+)?",
+    r"gpt-4(?:-(?:turbo|32k|vision|\d{4}|0314|0613|1106|0125)[a-z0-9-]*)?",
+    r"gpt-4o(?:-[a-z0-9-]+)?",
+    r"gpt-4\.\d(?:-[a-z0-9-]+)?",
+    r"gpt-[5-9](?:\.\d+)?(?:-[a-z0-9.-]+)?",
+    r"gpt-(?:audio|realtime|image|transcribe|oss|daybreak|rosalind)(?:-[a-z0-9.-]+)?",
+    r"chatgpt-(?:4o|image)[a-z0-9.-]*",
+    r"o[1-4](?:-(?:mini|preview|pro|deep-research)(?:-[a-z0-9-]+)?|-\d{4}-\d\d-\d\d)?",
+    r"(?:text|code)-(?:davinci|curie|babbage|ada|cushman)-(?:edit-)?\d{3}",
+    r"text-(?:similarity|search)-(?:davinci|curie|babbage|ada)-[a-z0-9-]+",
+    r"text-embedding-(?:ada-002|3-small|3-large|ada-002-v2)",
+    r"(?:davinci|babbage)-002",
+    r"davinci|curie|babbage|text-davinci",
+    r"(?:omni|text)-moderation-(?:latest|stable|\d{3}|\d{4}-\d\d-\d\d)",
+    r"whisper-1",
+    r"tts-1(?:-hd)?(?:-\d{4})?",
+    r"dall-e-[23]",
+    r"sora-2(?:-[a-z0-9-]+)?",
+    r"codex-(?:mini|cushman|davinci)[a-z0-9.-]*",
+    r"computer-use-preview(?:-[a-z0-9-]+)?",
+    r"ft:(?:gpt|o\d|davinci|babbage)[A-Za-z0-9.:_-]+",
+)
+_ENV: Final = r"(?:AZURE_)?OPENAI_[A-Z0-9_]+"
+_HOST: Final = (
+    r"(?:(?:https?|wss?)://)?(?:[^\s/@]+@)?(?:[A-Za-z0-9-]+\.)*(?:openai\.com|openai\.azure\.com|"
+    r"cognitiveservices\.azure\.com|services\.ai\.azure\.com)(?::\d+)?(?:/[^\s]*)?"
+)
+_API_HOST: Final = re.compile(
+    r"(?<![A-Za-z0-9-])(?:[A-Za-z0-9-]*\.)*(?:api\.openai\.com|openai\.azure\.com)(?![A-Za-z0-9.-]*[A-Za-z0-9-]@)"
+)
+
+WHOLE: Final = re.compile(f"(?:(?P<model>{'|'.join(_MODELS)})|(?P<env>{_ENV})|(?P<host>{_HOST}))")
+"""Matched against a whole string: which group matches says what the string names."""
+
+LONGEST_TEXT: Final = 300
+"""Longer strings are no names."""
+
+
+def kind_of(text: str) -> Literal["model", "env", "host"] | None:
+    """Return what a whole string names of OpenAI's, None for nothing."""
+    found = WHOLE.fullmatch(text)
+    if found is None:
+        return None
+    kind = found.lastgroup
+    if kind == "host":
+        return "host" if _API_HOST.search(text) else None
+    return "model" if kind == "model" else "env"
+
+
+def names_host(part: str) -> bool:
+    """Whether a part of a URL that is put together names the host of OpenAI's or Azure's API."""
+    return _API_HOST.search(part) is not None
