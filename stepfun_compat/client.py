@@ -29,10 +29,10 @@ from .call import Call
 from .catalog import for_settings as catalog_for
 from .endpoints import table
 from .endpoints.absent import fallback_name
-from .endpoints.base import PLAIN, PlainEndpoint, Reply, Request
+from .endpoints.base import PLAIN, PlainEndpoint, Reply, Request, StoreOperation
 from .endpoints.chat_response import UnexpectedBody
 from .endpoints.realtime import connection as realtime_connection
-from .exchange import Exchange, Refusal
+from .exchange import NO_CLIENT, ClientFacts, Exchange, Refusal
 from .extras import Extras, Shared
 from .fallback import clients as fallback_clients
 from .fast import messages
@@ -93,6 +93,15 @@ class _ClientState:
         self.gate = Gate(self.settings, target.ours, target.base_url, target.named)
         self._seen: Any = None
         self._ours = target.ours
+        self._facts = NO_CLIENT
+
+    def facts(self) -> ClientFacts:
+        """What a translation may know of this client."""
+        facts = self._facts
+        has_function = self.key_provider is not None
+        if (facts.base_url, facts.deployment, facts.callable_key) != (self.place, self.deployment, has_function):
+            facts = self._facts = ClientFacts(self.place, self.deployment, has_function, self.shared.reasoning)
+        return facts
 
     def ours(self, base_url: Any) -> bool:
         """Whether requests to this base URL are translated: it may have been assigned since construction."""
@@ -470,8 +479,7 @@ class StepfunMixin(_SDKClient):
             kwargs = {**kwargs, "extra_headers": headers}
         if not state.ours(self._base_url):
             return kwargs
-        x = Exchange("realtime", state.settings, catalog_for(state.settings))
-        x.notes["deployment"] = state.deployment
+        x = Exchange("realtime", state.settings, catalog_for(state.settings), client=state.facts())
         try:
             kwargs = realtime_connection(kwargs, x)
         except Refusal as refusal:
@@ -534,21 +542,11 @@ class StepfunMixin(_SDKClient):
             if path is None:
                 return None
             endpoint = PLAIN
-        x = Exchange(endpoint.name or str(path), state.settings, catalog_for(self._stepfun.settings), stream=stream)
-        self._stepfun_equip(x)
+        catalog, facts = catalog_for(state.settings), state.facts()
+        x = Exchange(endpoint.name or str(path), state.settings, catalog, stream=stream, client=facts)
         return Call(
             x, endpoint, timeout=_patience(self.timeout if _given(options.timeout) is None else options.timeout)
         )
-
-    def _stepfun_equip(self, x: Exchange) -> None:
-        """Give a new exchange what this client knows beyond its settings."""
-        state = self._stepfun
-        x.notes["base_url"] = state.place if state.ours(self._base_url) else str(self._base_url)
-        if state.key_provider is not None:
-            x.notes["callable_key"] = True
-        if self._stepfun.deployment:
-            x.notes["deployment"] = self._stepfun.deployment
-        self._stepfun.shared.equip(x)
 
     def _stepfun_elsewhere(self, options: Any) -> Any:
         """The other provider's client for a request StepFun cannot serve and the user routed; None for any other."""
@@ -886,7 +884,7 @@ class StepfunMixin(_SDKClient):
 
     def _stepfun_partial(self, call: Call, error: Any) -> Any:
         """An error of a call that takes several requests, with what is done and paid for."""
-        error.partial = call.x.notes.get("partial")
+        error.partial = call.x.partial
         return error
 
     def _stepfun_reply(self, call: Call, response: Any) -> Reply:
@@ -910,7 +908,7 @@ class StepfunMixin(_SDKClient):
 
     # ------------------------------------------------------------ what is kept
 
-    def _stepfun_keep(self, call: Call, wire: Request) -> Any:
+    def _stepfun_keep(self, call: Call, operation: StoreOperation) -> Any:
         """Carry out an operation on the store; None where it is down and that is to be forgotten.
 
         Raises:
@@ -923,13 +921,13 @@ class StepfunMixin(_SDKClient):
         wait = settings.state_timeout if call.timeout is None else min(settings.state_timeout, call.timeout)
         limits = state.Limits(settings.state_ttl, settings.state_max_bytes, settings.state_max_record_bytes, wait)
         try:
-            return state.perform(state.open_store(settings.state), space, wire.json, limits)
+            return state.execute(state.open_store(settings.state), space, operation, limits)
         except state.StateError as error:
             place = settings.state.partition("://")[0]
             if settings.state_on_error == "forget":
                 log.warning("the conversation store (%s) failed and is passed over: %s", place, error)
                 return None
-            if wire.json.get("optional"):
+            if operation.optional:
                 log.warning(
                     "the answer is handed out and not kept, so that no later call can refer to it: %s (pass store=False "
                     "to keep nothing, or store=True to have this fail)",
@@ -959,14 +957,14 @@ class StepfunMixin(_SDKClient):
         except Refusal as refusal:
             raise self._stepfun_partial(call, self._stepfun_refused(refusal, response.request)) from None
 
-    async def _stepfun_keep_later(self, call: Call, wire: Request) -> Any:
+    async def _stepfun_keep_later(self, call: Call, operation: StoreOperation) -> Any:
         """The same for the async client: what waits for a disk or a network does so in a thread, which a cancelled
         call does not wait for."""
         from .state import in_this_process
 
         if in_this_process(self._stepfun.settings.state):
-            return self._stepfun_keep(call, wire)
-        return await anyio.to_thread.run_sync(self._stepfun_keep, call, wire, **_abandoned_if_cancelled())
+            return self._stepfun_keep(call, operation)
+        return await anyio.to_thread.run_sync(self._stepfun_keep, call, operation, **_abandoned_if_cancelled())
 
     def _stepfun_needs_credential(self, call: Call) -> bool:
         """Whether an operation on the store still has to find out which credential its request sends."""

@@ -147,16 +147,17 @@ def _surroundings(settings: Settings) -> list[Finding]:
 
 def _store(settings: Settings) -> Finding:
     """Whether a record can be written to the conversation store and read back."""
-    from .state import Limits, StateError, open_store, perform
+    from .endpoints.base import StoreOperation
+    from .state import Limits, StateError, execute, open_store
 
     place = settings.state.partition("://")[0] + "://"
     record, probe = {"written": time.time()}, f"probe-{uuid4()}"
     started = time.monotonic()
     try:
         store, limits = open_store(settings.state), Limits(ttl=60, timeout=settings.state_timeout)
-        perform(store, "doctor", {"save": {probe: record}}, limits)
-        kept = perform(store, "doctor", {"load": [probe]}, limits).get(probe) == record
-        perform(store, "doctor", {"delete": [probe]}, limits)
+        execute(store, "doctor", StoreOperation(save={probe: record}), limits)
+        kept = execute(store, "doctor", StoreOperation(load=[probe]), limits).get(probe) == record
+        execute(store, "doctor", StoreOperation(delete=[probe]), limits)
     except StateError as error:
         return Finding("conversation store", "fail", f"{place} {error}", "check STEPFUN_STATE")
     milliseconds = (time.monotonic() - started) * 1000

@@ -9,6 +9,8 @@ from typing_extensions import override
 
 if TYPE_CHECKING:
     from .catalog import Alias, Catalog, Model
+    from .endpoints.base import StoreOperation
+    from .reasoning import ReasoningCache
     from .settings import Settings
 
 ChangeKind = Literal["alias", "rename", "reshape", "drop", "clamp", "inject", "route", "cost", "repair"]
@@ -69,6 +71,25 @@ def _brief(value: Json, limit: int = 80) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+@dataclass(frozen=True)
+class ClientFacts:
+    """What a translation may know of the client that makes the call."""
+
+    base_url: str = ""
+    """Where the client sends; empty where there is no client."""
+    deployment: str | bool = False
+    """The Azure deployment the client was made for, True where the calls name it, False for other clients."""
+    callable_key: bool = False
+    """Whether the API key is a function, which may give another key with each request."""
+    reasoning_cache: ReasoningCache | None = None
+    """The reasoning of earlier answers, where `Settings.replay_reasoning` asks for it."""
+    dry_run: bool = False
+    """Whether the call is only explained: nothing is sent and nothing is looked up."""
+
+
+NO_CLIENT = ClientFacts()
+
+
 @dataclass(slots=True)
 class Exchange:
     """Made for one request, filled by the endpoint's translation, read on the way back.
@@ -88,6 +109,15 @@ class Exchange:
     changes: list[Change] = field(default_factory=lambda: [])
     headers: dict[str, str] = field(default_factory=lambda: {})
     notes: dict[str, Any] = field(default_factory=lambda: {})
+    client: ClientFacts = NO_CLIENT
+    partial: Json = None
+    """What is done and paid for, for the error of a later request of the same call."""
+    request_count: int | None = None
+    """How many requests the call takes, where the translation knows it beforehand."""
+    save_operation: StoreOperation | None = None
+    """What keeps the translated response, to be carried out before the caller gets it."""
+    events_translated: bool = False
+    """Whether a stream's events are in OpenAI's shape already."""
     safe_forms: list[str] = field(default_factory=lambda: [])
     """The contested facts in whose safe form this call was sent once more."""
 

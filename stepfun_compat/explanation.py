@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from typing_extensions import override
 
 from .catalog import for_settings as catalog_for
 from .endpoints import table
-from .endpoints.base import Reply, Request
-from .endpoints.common import STATE
-from .exchange import Change, Exchange, Json, Refusal
+from .endpoints.base import Endpoint, Reply, Request, Script, Send
+from .endpoints.chat_response import UnexpectedBody
+from .exchange import Change, ClientFacts, Exchange, Json, Refusal
 from .gate import within
 from .settings import Settings, looks_like_openai_key, resolve_target, settings_or_default, without_secrets
 from .settled import in_safe_form
@@ -46,10 +47,35 @@ _LONG: Final = 4096  # characters after which a text is cut where it is printed:
 
 
 @dataclass(frozen=True)
+class PlannedRequest:
+    """One request of a call that takes several. A `poll` is repeated until StepFun is ready."""
+
+    method: str
+    url: str
+    query: Mapping[str, Any]
+    body: Json
+    poll: bool = False
+
+    @override
+    def __str__(self) -> str:
+        text = f"{self.method} {self.url}"
+        if self.query:
+            text += f"?{urlencode(self.query, doseq=True)}"
+        if self.poll:
+            text += " (repeated until StepFun is ready)"
+        if self.body is not None:
+            text += " " + json.dumps(_shortened(self.body), ensure_ascii=False, default=str)
+        return text
+
+
+@dataclass(frozen=True)
 class Explanation:
     """The request StepFun would be sent, and every change made to get there.
 
     `refusal` is the text of the error the call would raise before any connection, None for a call that is sent.
+    `requests` is how many requests the call takes, `steps` are those requests in order: what depends on an answer of
+    StepFun's, such as asking again, is left out. `method`, `url`, `headers` and `body` are those of the first that is
+    no poll.
     """
 
     endpoint: str
@@ -60,6 +86,7 @@ class Explanation:
     changes: tuple[Change, ...] = field(default_factory=tuple)
     refusal: str | None = None
     requests: int = 1
+    steps: tuple[PlannedRequest, ...] = ()
 
     @override
     def __str__(self) -> str:
@@ -71,6 +98,7 @@ class Explanation:
             lines += ["", json.dumps(_shortened(self.body), ensure_ascii=False, indent=2, default=str)]
         if self.requests != 1:
             lines += ["", f"requests: {self.requests}"]
+            lines += [f"{place}. {step}" for place, step in enumerate(self.steps, 1)]
         lines.append("")
         lines += [f"- {change}" for change in self.changes]
         if not self.changes and self.refusal is None:
@@ -88,6 +116,7 @@ class Explanation:
             "changes": [vars(change) for change in self.changes],
             "refusal": self.refusal,
             "requests": self.requests,
+            "steps": [vars(step) for step in self.steps],
         }
 
 
@@ -185,42 +214,78 @@ def explain_call(
         query, body = {**body, **query}, {}
     url = base_url or resolve_target(None, settings, explicit_settings=True, api_key=None).base_url
     found = table.find(method, path)
-    x = Exchange(endpoint, settings, catalog_for(settings), notes={"explained": True, "deployment": deployment})
+    client = ClientFacts(base_url or "", deployment, dry_run=True)
+    x = Exchange(endpoint, settings, catalog_for(settings), client=client)
     request = Request(method, path, query, extra_headers, body or None, files or None)
+    sends = [Send(request)]
     refusal: str | None = None
-    requests = 1
     if found is not None:
         x.endpoint = found.name or endpoint
+        sends.clear()
         try:
-            script = found.script(request, x)
-            if script is not None:
-                try:
-                    request = next(script)
-                    while request.method == STATE:  # nothing is looked up here: what came before is left out
-                        request = script.send(Reply(None))
-                except StopIteration as stop:
-                    requests = 0
-                    if isinstance(stop.value, Request):
-                        request, requests = stop.value, 1
-                script.close()
-            else:
-                request = found.transform_request(request, x)
-            request = in_safe_form(found, request, x, url)
+            _plan(found, request, x, url, sends)
         except Refusal as error:
-            refusal, requests = error.message, 0
-        requests = int(x.notes.get("requests", requests))
-    headers = {name: _shown(name, str(value), settings) for name, value in request.headers.items()}
+            refusal = error.message
+    shown = next((send.request for send in sends if not send.poll), request)
+    place = without_secrets(url).rstrip("/")
+    headers = {name: _shown(name, str(value), settings) for name, value in shown.headers.items()}
     headers.update(x.headers)
     return Explanation(
         endpoint=x.endpoint,
-        method=request.method,
-        url=without_secrets(url).rstrip("/") + request.path,
+        method=shown.method,
+        url=place + shown.path,
         headers=headers,
-        body=request.json,
+        body=shown.json,
         changes=tuple(x.changes),
         refusal=refusal,
-        requests=requests,
+        requests=0 if refusal is not None else max(len(sends), x.request_count or 0),
+        steps=tuple(
+            PlannedRequest(
+                send.request.method, place + send.request.path, send.request.query, send.request.json, send.poll
+            )
+            for send in sends
+        ),
     )
+
+
+def _plan(endpoint: Endpoint, request: Request, x: Exchange, url: str, sends: list[Send]) -> None:
+    """Append the requests a call would make to `sends`.
+
+    Raises:
+        Refusal: the call would be rejected before any connection.
+    """
+    script = endpoint.script(request, x)
+    last: Reply | Request
+    if script is None:
+        last = endpoint.transform_request(request, x)
+    else:
+        try:
+            last = _run(script, endpoint, x, url, sends)
+        except (Refusal, UnexpectedBody):
+            if not sends:
+                raise
+            return  # an example went in where StepFun's answer would have told more
+    if isinstance(last, Request):
+        sends.append(Send(in_safe_form(endpoint, last, x, url)))
+
+
+def _run(script: Script, endpoint: Endpoint, x: Exchange, url: str, sends: list[Send]) -> Reply | Request:
+    """Carry a script out without StepFun, the store or a clock: a poll and whatever has an example is answered with
+    that, and nothing is looked up. It ends where an answer of StepFun's decides what follows."""
+    reply = Reply(None)
+    try:
+        effect = next(script)
+        while True:
+            reply = Reply(None)
+            if isinstance(effect, Send):
+                sends.append(replace(effect, request=in_safe_form(endpoint, effect.request, x, url)))
+                if effect.example is None:
+                    script.close()
+                    return reply
+                reply = Reply(copy.deepcopy(effect.example))
+            effect = script.send(reply)
+    except StopIteration as stop:
+        return stop.value
 
 
 def explain(endpoint: str = "chat.completions", *, settings: Settings | None = None, **kwargs: Any) -> Explanation:

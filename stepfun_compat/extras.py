@@ -26,11 +26,6 @@ class Shared:
 
             self.reasoning = ReasoningCache()
 
-    def equip(self, x: Exchange) -> None:
-        """Give an exchange what it may look things up in."""
-        if self.reasoning is not None:
-            x.notes["reasoning_cache"] = self.reasoning
-
     def record(self, x: Exchange, data: Json) -> None:
         """Count what an answer reports of the prompt cache."""
         if x.endpoint not in ("chat.completions", "completions", "responses") or not isinstance(data, Mapping):

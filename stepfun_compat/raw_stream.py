@@ -15,7 +15,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from .endpoints.base import Request
+from .endpoints.base import StoreOperation
 from .streaming import Reader
 
 _OF_THE_OLD_BODY = ("content-length", "content-encoding", "transfer-encoding")
@@ -41,7 +41,7 @@ def translated(client: Any, response: Any, family: Any, *, later: bool) -> Any:
     """The same response with OpenAI's events as its body. `family` is the HTTP library the response is of; `later` says
     that it is read asynchronously."""
     reader = _Rows(SimpleNamespace(response=response, _client=client, _cast_to=object))
-    reader.call.x.notes["told"] = True  # who parses what is made here finds OpenAI's events already
+    reader.call.x.events_translated = True  # who parses what is made here finds OpenAI's events already
     body = _bodies(family)[later](reader)
     headers = [(k, v) for k, v in response.headers.multi_items() if k.lower() not in _OF_THE_OLD_BODY]
     made = type(response)(
@@ -76,7 +76,7 @@ def _bodies(family: Any) -> tuple[Any, Any]:
 
         def _rows(self, rows: Iterator[Any]) -> Iterator[bytes]:
             for row in rows:
-                if type(row) is Request:
+                if type(row) is StoreOperation:
                     self.reader.keep(row)
                 else:
                     yield _told(row)
@@ -104,7 +104,7 @@ def _bodies(family: Any) -> tuple[Any, Any]:
 
         async def _rows(self, rows: Iterator[Any]) -> AsyncIterator[bytes]:
             for row in rows:
-                if type(row) is Request:
+                if type(row) is StoreOperation:
                     await self.reader.keep_later(row)
                 else:
                     yield _told(row)

@@ -64,7 +64,7 @@ def resolve_model(
         x.model = _row(x, x.model_id) if x.model_id else None
         return x.model_id
     catalog, settings = x.catalog, x.settings
-    deployment = x.notes.get("deployment")
+    deployment = x.client.deployment
     if (
         isinstance(deployment, str)
         and x.endpoint.startswith(_BY_PATH)

@@ -18,7 +18,7 @@ from anyio.lowlevel import checkpoint
 from typing_extensions import override
 
 from . import errors
-from .endpoints.base import Request
+from .endpoints.base import StoreOperation
 from .endpoints.chat_response import UnexpectedBody
 from .endpoints.events import error_in, error_named
 from .exchange import Refusal
@@ -152,7 +152,7 @@ class Reader:
             else:
                 found = rows(event)
                 for row in found:
-                    made.append(row if type(row) is Request else self.make(row))
+                    made.append(row if type(row) is StoreOperation else self.make(row))
                 event = found = row = None  # nothing of it is kept while the caller works
                 made.reverse()
                 while made:
@@ -197,7 +197,7 @@ class Reader:
                 response=self.response, body=text, message=f"A stream event is not JSON: {text[:200]!r}"
             ) from error
         for row in self.rows(event):
-            yield row if type(row) is Request else self.make(row)
+            yield row if type(row) is StoreOperation else self.make(row)
 
     def rows(self, event: Any) -> Iterable[Any]:
         """One event of StepFun's as rows in OpenAI's shape.
@@ -238,9 +238,9 @@ class Reader:
             log.warning("%s stream ended without a finish reason", self.call.x.endpoint)
         self.client._stepfun_stream_done(self.call, self.transform)
         for row in out:
-            yield row if type(row) is Request else self.make(row)
+            yield row if type(row) is StoreOperation else self.make(row)
 
-    def keep(self, operation: Request) -> None:
+    def keep(self, operation: StoreOperation) -> None:
         """Carry out an operation on the store before the event that promises it.
 
         Raises:
@@ -252,7 +252,7 @@ class Reader:
             error = self.client._stepfun_refused(refusal, self.response.request)
             raise self.client._stepfun_partial(self.call, error) from None
 
-    async def keep_later(self, operation: Request) -> None:
+    async def keep_later(self, operation: StoreOperation) -> None:
         """The same for async streams."""
         try:
             await self.client._stepfun_keep_later(self.call, operation)
@@ -283,7 +283,7 @@ class StepfunStream(openai.Stream[_T], Generic[_T]):
         try:
             for items in self._steps(reader):
                 for item in items:
-                    if type(item) is Request:
+                    if type(item) is StoreOperation:
                         reader.keep(item)
                     else:
                         handed.append(item)
@@ -332,7 +332,7 @@ class AsyncStepfunStream(openai.AsyncStream[_T], Generic[_T]):
         try:
             async for items in self._steps(reader):
                 for item in items:
-                    if type(item) is Request:
+                    if type(item) is StoreOperation:
                         await reader.keep_later(item)
                     else:
                         handed.append(item)

@@ -32,7 +32,7 @@ import pydantic
 
 import stepfun_compat
 from stepfun_compat import stock, streaming
-from stepfun_compat.endpoints.base import Request
+from stepfun_compat.endpoints.base import StoreOperation
 from stepfun_compat.endpoints.chat_response import UnexpectedBody
 from stepfun_compat.endpoints.events import error_in, error_named
 from stepfun_compat.exchange import Refusal
@@ -526,7 +526,9 @@ class Runner:
                 self._rows(case, transform, call.endpoint_reads_errors, rows)
             except (UnexpectedBody, Refusal, ValueError, RecursionError, *_ERRORS):
                 pass
-        wire = b"".join(b"data: " + json.dumps(row).encode() + b"\n\n" for row in rows if not isinstance(row, Request))
+        wire = b"".join(
+            b"data: " + json.dumps(row).encode() + b"\n\n" for row in rows if not isinstance(row, StoreOperation)
+        )
         normal = Case(case.api, case.asked, {}, [wire + b"data: [DONE]\n\n"], None, case.take, "next", case.is_async)
         return self.outcome(normal, plain=True)
 

@@ -360,7 +360,7 @@ def test_a_page_or_an_error_in_place_of_sound_is_no_sound(call: Any, service: St
         ("audio.transcriptions.create", {"model": "whisper-1", "file": ("a.wav", wav(9))}, "POST /audio/asr/sse", 1),
         ("files.create", {"purpose": "assistants", "file": ("a.txt", b"x")}, "POST /files", 1),
         ("files.list", {"limit": 1}, "GET /files", 1),
-        ("vector_stores.create", {"name": "a b"}, "POST /vector_stores", 1),
+        ("vector_stores.create", {"name": "a b"}, "POST /vector_stores", 2),
         ("responses.input_tokens.count", {"model": "gpt-4o", "input": "x"}, "POST /token/count", 1),
         ("models.retrieve", {"model": "gpt-4o"}, "GET /models/step-3.7-flash", 1),
         ("audio.translations.create", {"model": "whisper-1", "file": b"x"}, "POST /audio/translations", 0),
@@ -381,3 +381,49 @@ def test_a_recording_is_named_by_its_length_and_read_from_its_path(tmp_path: Any
     assert told.body["audio"]["data"] == base64.b64encode(wav(9000)).decode()
     assert "characters)" in str(told)
     assert len(str(told)) < 2000
+
+
+STEPS = {
+    "vector_stores.create": (
+        {"name": "docs", "file_ids": ["file-1", "file-2", "file-3"]},
+        ["GET /files poll", "POST /vector_stores", "POST /vector_stores/VECTOR_STORE_ID/files", "GET /vector_stores/VECTOR_STORE_ID"],
+    ),
+    "POST /vector_stores/vs_1/files": (
+        {"file_id": "file-1"},
+        ["GET /files/file-1 poll", "POST /vector_stores/vs_1/files"],
+    ),
+    "GET /vector_stores/vs_1/files/file-1": ({}, ["GET /vector_stores/vs_1", "GET /vector_stores/vs_1/files"]),
+    "images.generate": ({"prompt": "a cat", "n": 3, "seed": 7}, ["POST /images/generations"] * 3),
+    "completions.create": ({"model": "gpt-4o", "prompt": ["a", "b"]}, ["POST /chat/completions"] * 2),
+    "audio.speech.create": ({"model": "tts-1", "voice": "nova", "input": "x" * 1500}, ["POST /audio/speech"]),
+    "responses.create": ({"model": "gpt-4o", "input": "x", "background": True}, ["POST /responses"]),
+    "GET /conversations/conv_1": ({}, []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("endpoint", STEPS)
+def test_every_request_of_a_call_is_explained_in_order(endpoint: str) -> None:
+    arguments, sent = STEPS[endpoint]
+    told = stepfun_compat.explain(endpoint, **arguments)
+    place = "https://api.stepfun.ai/v1"
+    assert [f"{s.method} {s.url.removeprefix(place)}{' poll' * s.poll}" for s in told.steps] == sent
+    assert told.to_dict()["steps"][:1] == [vars(told.steps[0])] if sent else told.steps == ()
+
+
+def test_the_requests_of_a_call_are_explained_as_they_are_sent(stepfun_emulator: Any) -> None:
+    settings = stepfun_compat.Settings(base_url=stepfun_emulator.base_url, api_key=stepfun_emulator.api_key)
+    with stepfun_compat.OpenAI(settings=settings) as client:
+        ids = [client.files.create(file=(f"{n}.txt", b"x"), purpose="assistants").id for n in range(3)]
+        told = client.stepfun.explain("vector_stores", name="docs", file_ids=ids)
+        before = len(stepfun_emulator.requests)
+        store = client.vector_stores.create(name="docs", file_ids=ids)
+        prefix = "/v1"
+        sent = [(r.method, r.path.removeprefix(prefix), r.json) for r in stepfun_emulator.requests[before:]]
+        while sent[:2] == [sent[0]] * 2:  # a poll, until the files are ready
+            del sent[0]
+        planned = [(s.method, s.url.removeprefix(str(client.base_url).rstrip("/")), s.body) for s in told.steps]
+        assert [(m, p.replace("VECTOR_STORE_ID", store.id), b) for m, p, b in planned] == sent
+        assert told.requests == 4
+        assert (told.method, told.body) == ("POST", {"name": "docs", "type": "text"})
+        assert "1. GET" in str(told)
+        assert "repeated until StepFun is ready" in str(told)

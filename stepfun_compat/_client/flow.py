@@ -17,9 +17,8 @@ import openai
 
 from .. import settled
 from ..call import Call
-from ..endpoints.base import PLAIN, Reply, Request, Script
+from ..endpoints.base import PLAIN, Reply, Request, Script, Send, StoreOperation
 from ..endpoints.chat_response import UnexpectedBody
-from ..endpoints.common import KEEP, STATE, WAIT
 from ..exchange import Refusal
 from ..report import debug_body, report
 from ..stream_idle import limit_silence
@@ -155,19 +154,12 @@ def _run(
     """Carry out a script: send what it yields, hand it the replies, answer with what it returns."""
     response: Any = None
     try:
-        wire = next(script)
+        effect = next(script)
         while True:
-            wire = in_safe_form(client, call, wire)
-            call.reported = report(call.x, call.reported)
-            debug_body(call.x, wire.method, wire.path, wire.json)
-            if wire.method == STATE:
-                if client._stepfun_needs_credential(call):
-                    client._stepfun_credential(call, (yield partial(client._prepare_options, options.model_copy())))
-                reply: Reply = Reply((yield _stored(client, call, wire)))
-            elif wire.method == WAIT:
-                yield _slept(client, call, float(wire.json["seconds"]))
-                reply = Reply(None)
-            else:
+            if isinstance(effect, Send):
+                wire = in_safe_form(client, call, effect.request)
+                call.reported = report(call.x, call.reported)
+                debug_body(call.x, wire.method, wire.path, wire.json)
                 step = call.step(wire)
                 step_options = _step_options(client, call, options)
                 try:
@@ -175,7 +167,14 @@ def _run(
                 finally:
                     call.follow(step)
                 reply = client._stepfun_reply(call, response)
-            wire = script.send(reply)
+            elif isinstance(effect, StoreOperation):
+                if client._stepfun_needs_credential(call):
+                    client._stepfun_credential(call, (yield partial(client._prepare_options, options.model_copy())))
+                reply = Reply((yield _stored(client, call, effect)))
+            else:
+                yield _slept(client, call, effect.seconds)
+                reply = Reply(None)
+            effect = script.send(reply)
     except StopIteration as stop:
         returned: Reply | Request = stop.value
     except openai.APIError as error:
@@ -234,7 +233,7 @@ def process_response(
     elif client._stepfun_wants_body(call, response, cast_to):
         body: bytes = yield _read(client, response)
         response, options = client._stepfun_answered(call, options, response, body, cast_to)
-        keep: Request | None = call.x.notes.pop(KEEP, None)
+        keep, call.x.save_operation = call.x.save_operation, None
         if keep is not None:
             with client._stepfun_keeping(call, response):
                 yield _stored(client, call, keep)
@@ -264,7 +263,7 @@ def _read(client: Any, response: Any) -> Callable[[], Any]:
     return response.aread if _is_async(client) else response.read
 
 
-def _stored(client: Any, call: Call, operation: Request) -> Callable[[], Any]:
+def _stored(client: Any, call: Call, operation: StoreOperation) -> Callable[[], Any]:
     """An operation on the conversation store."""
     return partial(client._stepfun_keep_later if _is_async(client) else client._stepfun_keep, call, operation)
 

@@ -12,7 +12,24 @@ if TYPE_CHECKING:
     from ..catalog.schema import ContestedFact
     from .contested import WireError
 
-__all__ = ["Endpoint", "Exchange", "Json", "Refusal", "Reply", "Request", "Script", "StreamTransform", "replace"]
+__all__ = [
+    "PLAIN",
+    "Effect",
+    "Endpoint",
+    "Exchange",
+    "Json",
+    "PlainEndpoint",
+    "Refusal",
+    "Reply",
+    "Request",
+    "Script",
+    "Send",
+    "Sleep",
+    "Steps",
+    "StoreOperation",
+    "StreamTransform",
+    "replace",
+]
 
 
 @dataclass(frozen=True)
@@ -37,11 +54,55 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=lambda: {})
 
 
-Script = Generator[Request, Reply, "Reply | Request"]
-"""Several requests, or none, for one call. Yields StepFun's requests one after another, is sent StepFun's replies
-(an error status never comes back here: it is raised to the caller), and returns the one answer in OpenAI's shape, or
-the one request that is to be sent in the ordinary way, which streams are.
+@dataclass(frozen=True)
+class Send:
+    """A request to StepFun, whose `Reply` comes back. An error status never does: it is raised to the caller.
+
+    A `poll` asks whether something is ready and may be repeated. `example` is the body of a reply as far as the script
+    reads it: `explain` goes on with it in place of StepFun. Without one, what follows depends on StepFun's answer.
+    """
+
+    request: Request
+    poll: bool = False
+    example: Json = None
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """A pause, within the call's deadline. An empty `Reply` comes back."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StoreOperation:
+    """An operation on the client's store of conversations. The body of its `Reply` is the records that were loaded, by
+    key, or None where the store is down and `Settings.state_on_error` lets calls go on without it.
+
+    `append` is (key, field, value): to a list in a record that is there. `remove` is (key, field, id): from a list of
+    items. `merge` is (key, fields). Several may stand together: what is loaded is loaded first, the rest is done at
+    once, all of it or nothing. An `optional` operation that fails costs no answer.
+    """
+
+    load: Sequence[str] = ()
+    save: Mapping[str, dict[str, Any]] = field(default_factory=lambda: {})
+    delete: Sequence[str] = ()
+    append: tuple[str, str, Any] | None = None
+    remove: tuple[str, str, str] | None = None
+    merge: tuple[str, Mapping[str, Any]] | None = None
+    optional: bool = False
+
+
+Effect = Send | Sleep | StoreOperation
+"""What a script yields: it does no I/O and knows no clock, the client carries it out."""
+
+Script = Generator[Effect, Reply, "Reply | Request"]
+"""Several requests, or none, for one call. Yields effects one after another, is sent their replies, and returns the one
+answer in OpenAI's shape, or the one request that is to be sent in the ordinary way, which streams are.
 The client drives it, so the same generator serves the sync and the async client."""
+
+Steps = Generator[Effect, Reply, Any]
+"""A part of a script."""
 
 
 class StreamTransform(Protocol):

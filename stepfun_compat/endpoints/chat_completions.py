@@ -12,7 +12,7 @@ from .. import structured
 from ..catalog import chat_audio
 from ..exchange import Exchange, Json, Refusal
 from ..resolve import effective_effort, headroom, resolve_model
-from .base import PlainEndpoint, Reply, Request, Script, replace
+from .base import Effect, PlainEndpoint, Reply, Request, Script, Send, replace
 from .chat_messages import call_key, input_kinds, translate_messages
 from .chat_response import Dict, add_usage, as_dict, as_list, transform_completion
 from .chat_stream import ChatStream
@@ -250,10 +250,10 @@ class ChatCompletions(PlainEndpoint):
 
     def _asked_until_it_fits(self, request: Request, x: Exchange) -> Script:
         wire = self.transform_request(request, x)
-        reply = yield wire
+        reply = yield Send(wire)
         return (yield from self.until_it_fits(wire, reply, x))
 
-    def until_it_fits(self, wire: Request, reply: Reply, x: Exchange) -> Generator[Request, Reply, Reply]:
+    def until_it_fits(self, wire: Request, reply: Reply, x: Exchange) -> Generator[Effect, Reply, Reply]:
         """StepFun's first answer to `wire` as OpenAI's, asked for again while it is not what was demanded."""
         data = transform_completion(reply.body, x)
         total = data.get("usage")
@@ -262,7 +262,7 @@ class ChatCompletions(PlainEndpoint):
             if miss is None:
                 break
             x.change("cost", "messages", None, "asked again", miss)
-            reply = yield _asked_again(wire, data, miss, x)
+            reply = yield Send(_asked_again(wire, data, miss, x))
             data = transform_completion(reply.body, x)
             total = add_usage(total, data.get("usage"))
         if total is not None:

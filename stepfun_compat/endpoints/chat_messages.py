@@ -307,8 +307,8 @@ def _assistant(
     if isinstance(reasoning, str) and message.get("reasoning_content") != reasoning:
         # both spellings hold the same text; sent twice it would be billed twice (api 4.1)
         edits["reasoning_content"] = reasoning
-    elif not reasoning and message.get("tool_calls") and x.notes.get("reasoning_cache") is not None:
-        found = _remembered(message, x.notes["reasoning_cache"])
+    elif not reasoning and message.get("tool_calls") and (cache := x.client.reasoning_cache) is not None:
+        found = _remembered(message, cache)
         if found is not None:
             edits["reasoning_content"] = found
             x.change("inject", f"{where}.reasoning_content", None, "remembered", "Settings.replay_reasoning is cache")

@@ -14,7 +14,7 @@ from .chat_messages import audio_id, call_key, same_arguments
 from .chat_tools import Tools
 
 if TYPE_CHECKING:
-    from ..reasoning import ReasoningCache
+    pass
 
 Dict = dict[str, Any]
 
@@ -231,7 +231,7 @@ def transform_message(message: Dict, x: Exchange, tools: Tools) -> tuple[Dict, b
 def remember_reasoning(x: Exchange, calls: Sequence[tuple[str, str, str]], reasoning: str) -> None:
     """Keep the reasoning behind an answer's calls, (id, name, arguments) as the caller was given them, for a caller
     that drops it from its history (opt-in; whether StepFun needs it back is unverified, api 11.20)."""
-    cache: ReasoningCache | None = x.notes.get("reasoning_cache")
+    cache = x.client.reasoning_cache
     if cache is None or not reasoning:
         return
     for id, name, arguments in calls:

@@ -14,9 +14,6 @@ from .base import Request
 from .chat_response import Dict, as_dict, as_list
 
 __all__ = [
-    "KEEP",
-    "STATE",
-    "WAIT",
     "Dict",
     "Part",
     "as_dict",
@@ -28,7 +25,6 @@ __all__ = [
     "kind_of_model",
     "not_available",
     "segment",
-    "wait",
 ]
 
 
@@ -183,23 +179,3 @@ def file_parts(files: Any) -> list[Part]:
         filename = os.path.basename(name) if isinstance(name, str) and name else "upload"
         parts.append(Part(str(field), filename, content, mime))
     return parts
-
-
-# ---------------------------------------------------------------- waiting
-
-WAIT = "WAIT"
-"""The method of a script's request that is no request: the driver sleeps `json["seconds"]`, within the call's deadline,
-and sends back an empty reply. Scripts themselves know no clock."""
-
-
-def wait(seconds: float) -> Request:
-    """What a script yields to pause."""
-    return Request(WAIT, "/", json={"seconds": seconds})
-
-
-STATE = "STATE"
-"""The method of a request to the client's own store of conversations: `json` is what `state.perform` carries out, and
-the reply's body the records it found. A script yields it; a stream has it among its events."""
-
-KEEP = "keep"
-"""The note in which a translated answer leaves the operation that is to keep it before the caller gets it."""

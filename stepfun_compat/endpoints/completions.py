@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 from typing_extensions import override
 
 from ..exchange import Exchange, Json, Refusal
-from .base import PlainEndpoint, Reply, Request, Script, StreamTransform, replace
+from .base import PlainEndpoint, Reply, Request, Script, Send, StreamTransform, replace
 from .chat_completions import ENDPOINT as CHAT
 from .chat_response import add_usage, transform_completion
 from .chat_stream import ChatStream
@@ -104,12 +104,13 @@ class Completions(PlainEndpoint):
         fields = given(request)
         stream = bool(fields.get("stream"))
         plain = {key: value for key, value in fields.items() if key not in ("stream", "stream_options")}
-        x.notes["requests"] = len(prompts)
+        x.request_count = len(prompts)
         x.change("cost", "prompt", f"{len(prompts)} prompts", f"{len(prompts)} requests", "chat takes one at a time")
         done: Dict = {}
         reply = Reply(None)
         for i, prompt in enumerate(prompts):
-            reply = yield self._wire(replace(request, json=plain), x, prompt, told=i == 0)
+            wire = self._wire(replace(request, json=plain), x, prompt, told=i == 0)
+            reply = yield Send(wire, example={"choices": [{"message": {"role": "assistant", "content": ""}}]})
             body = cast("Dict", self.transform_response(reply.body, x))
             n = len(body["choices"])
             for position, choice in enumerate(body["choices"]):
@@ -121,7 +122,7 @@ class Completions(PlainEndpoint):
                     "usage": add_usage(done.get("usage"), body.get("usage")),
                 }
             done = body
-            x.notes["partial"] = done
+            x.partial = done
         if not stream:
             return Reply(done, reply.status, reply.headers)
         x.notes["whole_stream"] = True

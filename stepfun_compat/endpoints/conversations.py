@@ -9,11 +9,11 @@ from typing import Any
 from typing_extensions import override
 
 from ..exchange import Exchange
-from .base import PlainEndpoint, Reply, Request, Script
+from .base import Effect, PlainEndpoint, Reply, Request, Script, StoreOperation
 from .common import Dict, as_list, given, segment
 from .responses_input import input_items
 from .responses_request import check_id, new_id
-from .state import item_key, listed, load, not_found, operation, records, shown, turns_of
+from .state import item_key, listed, load, not_found, records, shown, turns_of
 
 
 def _with_ids(value: Any) -> list[Dict]:
@@ -35,7 +35,7 @@ def _added(items: Sequence[Dict]) -> tuple[str, dict[str, Dict]]:
     return part, {part: {"items": list(items)}, **{item_key(str(item["id"])): {"in": part} for item in items}}
 
 
-def _head(id: str, x: Exchange) -> Generator[Request, Reply, Dict]:
+def _head(id: str, x: Exchange) -> Generator[Effect, Reply, Dict]:
     check_id(id, "conversation_id", "conv")
     record = (records((yield load(id)).body) or {}).get(id)
     if record is None:
@@ -43,7 +43,7 @@ def _head(id: str, x: Exchange) -> Generator[Request, Reply, Dict]:
     return record
 
 
-def _parts(id: str, record: Dict, x: Exchange) -> Generator[Request, Reply, dict[str, list[Dict]]]:
+def _parts(id: str, record: Dict, x: Exchange) -> Generator[Effect, Reply, dict[str, list[Dict]]]:
     keys: list[str] = as_list(record.get("parts"))
     found = (records((yield load(*keys)).body) or {}) if keys else {}
     turns_of(keys, found, not_found("Turns of conversation", id, x, param="conversation_id"))
@@ -69,7 +69,7 @@ class Create(PlainEndpoint):
         if items:
             part, rows = _added(items)
             record["parts"] = [part]
-        yield operation(save={**rows, id: record})
+        yield StoreOperation(save={**rows, id: record})
         return Reply(_conversation(id, record))
 
 
@@ -95,7 +95,7 @@ class Update(PlainEndpoint):
         id = segment(request, 1)
         record = yield from _head(id, x)
         metadata: Dict = given(request).get("metadata") or {}
-        yield operation(merge=[id, {"metadata": metadata}])
+        yield StoreOperation(merge=(id, {"metadata": metadata}))
         return Reply(_conversation(id, {**record, "metadata": metadata}))
 
 
@@ -108,7 +108,7 @@ class Delete(PlainEndpoint):
     def script(self, request: Request, x: Exchange) -> Script:
         id = segment(request, 1)
         yield from _head(id, x)
-        yield operation(delete=[id])
+        yield StoreOperation(delete=[id])
         return Reply({"id": id, "object": "conversation.deleted", "deleted": True})
 
 
@@ -123,7 +123,7 @@ class AddItems(PlainEndpoint):
         yield from _head(id, x)
         items = _with_ids(given(request).get("items"))
         part, rows = _added(items)
-        yield operation(save=rows, append=[id, "parts", part])
+        yield StoreOperation(save=rows, append=(id, "parts", part))
         return Reply({**listed(items, {"limit": 100, "order": "asc"}), "has_more": False})
 
 
@@ -168,7 +168,7 @@ class DeleteItem(PlainEndpoint):
         parts = yield from _parts(id, record, x)
         for part, items in parts.items():
             if any(item.get("id") == wanted for item in items):
-                yield operation(remove=[part, "items", wanted], delete=[item_key(wanted)])
+                yield StoreOperation(remove=(part, "items", wanted), delete=[item_key(wanted)])
                 return Reply(_conversation(id, record))
         raise not_found("Item", wanted, x, param="item_id")
 

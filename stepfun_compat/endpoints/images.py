@@ -20,7 +20,7 @@ from ..catalog.images import (
     VARIATION_WEIGHT,
 )
 from ..exchange import Exchange, Json, Refusal
-from .base import PlainEndpoint, Reply, Request, Script, replace
+from .base import PlainEndpoint, Reply, Request, Script, Send, replace
 from .chat_response import UnexpectedBody
 from .common import Dict, Part, as_dict, as_list, drop_by_table, file_parts, given, headers_for, kind_of_model
 
@@ -149,7 +149,7 @@ class _Images(PlainEndpoint):
     def _one_by_one(self, request: Request, x: Exchange) -> Script:
         stream = bool(given(request).get("stream"))
         wire, count = self._wire(request, x)
-        x.notes["requests"] = count
+        x.request_count = count
         if count > 1:
             x.change("cost", "n", count, f"{count} requests", "StepFun makes one image a request")
         done: Dict = {"created": 0, "data": []}
@@ -159,11 +159,11 @@ class _Images(PlainEndpoint):
             step = wire
             if isinstance(seed, int) and i:  # the same seed would give the same image again
                 step = replace(wire, json={**wire.json, "seed": (seed + i) % (_SEED_LIMIT + 1)})
-            reply = yield step
+            reply = yield Send(step, example={"data": [{"url": ""}]})
             body = self.transform_response(reply.body, x)
             done = {**body, "created": done["created"] or body["created"], "data": [*done["data"], *body["data"]]}
             # what is paid for is not lost when a later request fails: the client puts it on the error
-            x.notes["partial"] = done
+            x.partial = done
         if stream:
             return Reply(
                 _events(done, self.event, x.notes.get("size")), reply.status, {"content-type": "text/event-stream"}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import quote
 
 from typing_extensions import override
 
 from ..exchange import Exchange, Json, Refusal
 from ..resolve import resolve_model
-from .base import PlainEndpoint, Reply, Request, Script, replace
+from .base import PlainEndpoint, Reply, Request, Script, Send, replace
 from .chat_response import UnexpectedBody
 from .common import Dict, as_dict, as_list, segment
 
@@ -73,7 +72,7 @@ class RetrieveModel(PlainEndpoint):
         name = segment(request, 1)
         id = resolve_model(x, name) or name
         x.change("route", "path", request.path, "/models", "Step Plan serves the list and no single model")
-        reply = yield replace(request, path="/models")
+        reply = yield Send(replace(request, path="/models"), example={"data": [{"id": id}]})
         found = next((row for row in _listed(reply.body) if row["id"] == id), None)
         if found is None:
             raise Refusal(
@@ -86,8 +85,8 @@ class RetrieveModel(PlainEndpoint):
 
 
 def on_step_plan(x: Exchange) -> bool:
-    """Whether requests go to a Step Plan URL: the client notes its base URL, else the settings say."""
-    base: Any = x.notes.get("base_url") or x.settings.base_url
+    """Whether requests go to a Step Plan URL: the client's base URL says so, else the settings do."""
+    base = x.client.base_url or x.settings.base_url
     return "/step_plan" in str(base) if base else x.settings.plan == "step_plan"
 
 

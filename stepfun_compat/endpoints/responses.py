@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final, cast
 from typing_extensions import override
 
 from ..exchange import Exchange, Json, Refusal
-from .base import PlainEndpoint, Reply, Request, Script, StreamTransform, replace
+from .base import Effect, PlainEndpoint, Reply, Request, Script, Send, StreamTransform, replace
 from .chat_completions import ENDPOINT as CHAT
 from .chat_completions import carry_cache_key
 from .chat_response import transform_completion
-from .common import KEEP, Dict, given
+from .common import Dict, given
 from .responses_input import input_items
 from .responses_native import chat_needed, native_fields, native_response
 from .responses_native_stream import NativeStream
@@ -133,7 +133,7 @@ class Responses(PlainEndpoint):
     @override
     def transform_stream(self, x: Exchange) -> StreamTransform:
         asked: Asked = x.notes[_NOTE]
-        if asked.fields.get("background") or x.notes.get("told"):
+        if asked.fields.get("background") or x.events_translated:
             return AsTold()
         return NativeStream(asked, x) if asked.route == "native" else ResponsesStream(asked, x)
 
@@ -163,29 +163,29 @@ class Responses(PlainEndpoint):
         reply = yield from self._whole(way, asked, x)
         return replayed(cast("Dict", reply.body)) if given(request).get("stream") else reply
 
-    def _whole(self, way: Request | Script, asked: Asked, x: Exchange) -> Generator[Request, Reply, Reply]:
+    def _whole(self, way: Request | Script, asked: Asked, x: Exchange) -> Generator[Effect, Reply, Reply]:
         """The whole answer, kept."""
         reply, body = yield from self._answered(way, asked, x)
-        keep: Request | None = x.notes.pop(KEEP, None)
+        keep, x.save_operation = x.save_operation, None
         if keep is not None:
             yield keep
         return replace(reply, body=body)
 
     def _answered(
         self, way: Request | Script, asked: Asked, x: Exchange
-    ) -> Generator[Request, Reply, tuple[Reply, Dict]]:
+    ) -> Generator[Effect, Reply, tuple[Reply, Dict]]:
         """StepFun's last reply, and the Response made of it."""
         if not isinstance(way, Request):
             return (yield from self._over_chat(way, asked, x))
         native = asked.route == "native"
-        reply = yield way
+        reply = yield Send(way)
         if native and asked.route != "native":  # refused there, so chat answered
             asked.searches = built_in_calls(reply.body)
             chat = replace(way, path=_CHAT_PATH, json=asked.sent)
             return (yield from self._over_chat(CHAT.until_it_fits(chat, reply, x), asked, x))
         return reply, self.transform_response(reply.body, x)
 
-    def _over_chat(self, script: Script, asked: Asked, x: Exchange) -> Generator[Request, Reply, tuple[Reply, Dict]]:
+    def _over_chat(self, script: Script, asked: Asked, x: Exchange) -> Generator[Effect, Reply, tuple[Reply, Dict]]:
         with _in_our_words():
             reply = yield from _watched(script, asked)
         return reply, _made(response_of(cast("Dict", reply.body), asked, x), asked, x)
@@ -195,8 +195,8 @@ def _made(response: Dict, asked: Asked, x: Exchange) -> Dict:
     """A whole Response, with the operation that is to keep it before the caller gets it."""
     keep = kept(asked, response)
     if keep is not None:
-        x.notes["partial"] = response  # should the store be down, the error holds what was paid for
-        x.notes[KEEP] = keep
+        x.partial = response  # should the store be down, the error holds what was paid for
+        x.save_operation = keep
     return response
 
 
@@ -228,18 +228,19 @@ def _with_id(item: Dict) -> Dict:
     return item if item.get("id") else {**item, "id": new_id(_PREFIXES.get(item["type"], "item"))}
 
 
-def _watched(script: Script, asked: Asked) -> Generator[Request, Reply, Reply]:
+def _watched(script: Script, asked: Asked) -> Generator[Effect, Reply, Reply]:
     """Chat's script, with a look at what goes out and what StepFun's own tools did."""
     try:
-        wire = next(script)
+        effect = next(script)
     except StopIteration as stop:  # it began with an answer, and that fits
         return stop.value
-    asked.sent = cast("Dict", wire.json)
+    if isinstance(effect, Send):
+        asked.sent = cast("Dict", effect.request.json)
     while True:
-        reply = yield wire
+        reply = yield effect
         asked.searches = built_in_calls(reply.body)
         try:
-            wire = script.send(reply)
+            effect = script.send(reply)
         except StopIteration as stop:
             return stop.value
 

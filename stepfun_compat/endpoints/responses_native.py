@@ -125,7 +125,7 @@ def _beyond_native(asked: Asked, x: Exchange) -> str | None:
             return f"the function name {name!r} does not fit StepFun's pattern"
     if tools and fields.get("parallel_tool_calls") is False:
         return "parallel_tool_calls=False is enforced"
-    if x.notes.get("reasoning_cache") is not None:
+    if x.client.reasoning_cache is not None:
         return "remembered reasoning is replayed"
     table = x.catalog.parameters("responses")
     extra = [name for name in fields if name not in HANDLED and name not in table]

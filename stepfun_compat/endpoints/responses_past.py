@@ -6,13 +6,13 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from ..exchange import Exchange
-from .base import Reply, Request
+from .base import Effect, Reply
 from .common import Dict, as_list
 from .responses_input import row_of, rows_of
 from .responses_request import Asked
 from .state import item_key, load, not_found, records, turn_key, turns_of
 
-Loading = Generator[Request, Reply, None]
+Loading = Generator[Effect, Reply, None]
 
 
 def refers(fields: Mapping[str, Any]) -> bool:
@@ -44,7 +44,7 @@ def recall(asked: Asked, x: Exchange) -> Loading:
 
 
 def _forgotten(parameter: str, before: str, x: Exchange) -> None:
-    if x.notes.get("explained"):
+    if x.client.dry_run:
         x.change("reshape", parameter, before, "the items before it", "looked up when the call is made")
         return
     x.change("drop", parameter, before, None, "the store is down, and Settings.state_on_error is forget", loses=True)

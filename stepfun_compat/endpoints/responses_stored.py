@@ -7,13 +7,13 @@ from collections.abc import Generator
 from typing_extensions import override
 
 from ..exchange import Exchange, Refusal
-from .base import PlainEndpoint, Reply, Request, Script, StreamTransform
+from .base import Effect, PlainEndpoint, Reply, Request, Script, StoreOperation, StreamTransform
 from .common import Dict, as_list, segment
 from .responses_replay import AsTold, replayed
 from .responses_request import check_id
-from .state import item_key, listed, load, not_found, operation, records, turn_key, turns_of
+from .state import item_key, listed, load, not_found, records, turn_key, turns_of
 
-Loading = Generator[Request, Reply, Dict]
+Loading = Generator[Effect, Reply, Dict]
 
 
 def stored(id: str, x: Exchange) -> Loading:
@@ -57,7 +57,7 @@ class Delete(PlainEndpoint):
         id = segment(request, 1)
         record = yield from stored(id, x)
         items = [*as_list(record.get("items")), *as_list(record["response"].get("output"))]
-        yield operation(delete=[id, turn_key(id), *(item_key(str(item.get("id"))) for item in items)])
+        yield StoreOperation(delete=[id, turn_key(id), *(item_key(str(item.get("id"))) for item in items)])
         return Reply({"id": id, "object": "response", "deleted": True})
 
 

@@ -90,7 +90,7 @@ class Events:
         """Tell the whole Response, once it is kept."""
         keep = kept(self.asked, response)
         if keep is not None:
-            self.x.notes["partial"] = response  # should the store be down, the error holds what was paid for
+            self.x.partial = response  # should the store be down, the error holds what was paid for
             self.out.append(keep)
         self.emit(f"response.{response['status']}", response=response)
 

@@ -14,7 +14,7 @@ from ..catalog import voices
 from ..exchange import Exchange, Json, Refusal
 from . import sound
 from .absent import ENDPOINT as ABSENT
-from .base import PlainEndpoint, Reply, Request, Script, replace
+from .base import PlainEndpoint, Reply, Request, Script, Send, replace
 from .chat_response import UnexpectedBody
 from .common import Dict, as_dict, drop_by_table, given, kind_of_model
 from .events import failure, server_sent
@@ -154,7 +154,7 @@ class Speech(PlainEndpoint):
             )
         events = body.get("stream_format") == "sse"
         pieces = split_text(str(body["input"]), voices.INPUT_LIMIT)
-        x.notes["requests"] = len(pieces)
+        x.request_count = len(pieces)
         x.change(
             "cost",
             "input",
@@ -169,9 +169,9 @@ class Speech(PlainEndpoint):
         parts: list[bytes] = []
         reply = Reply(b"")
         for piece in pieces:
-            reply = yield replace(wire, json={**asked, "input": piece})
+            reply = yield Send(replace(wire, json={**asked, "input": piece}))
             parts.append(_events_sound(reply.body) if events else _sound(reply.body))
-            x.notes["partial"] = list(parts)  # each a file of its own, for the error of a later request
+            x.partial = list(parts)  # each a file of its own, for the error of a later request
         try:
             joined = sound.join(parts, format)
         except sound.SoundError as error:

@@ -1,8 +1,6 @@
 """What endpoints keep: responses, their items and conversations, as operations on the client's store.
 
-An operation is a `Request` of the method `STATE`; `json` is what `state.perform` carries out. The answer's body is the
-records that were loaded, or None where the store is down and `Settings.state_on_error` is `forget`. A script yields
-it; a stream's transform puts it among its events, before the event that promises it.
+A script yields a `StoreOperation`; a stream's transform puts it among its events, before the event that promises it.
 
 Records: `resp_…` holds the `response` without its output and `chain`, the ids before it; `turn_resp_…` its `items` (the
 input) and `output`, which is all that later turns need of it; `item_…` says where an item is; `conv_…` holds the
@@ -16,19 +14,14 @@ from typing import Any, cast
 
 from ..exchange import Exchange, Json, Refusal
 from ..state import in_this_process
-from .base import Request
-from .common import STATE, Dict, as_dict, as_list
+from .base import StoreOperation
+from .common import Dict, as_dict, as_list
 from .responses_request import Asked, new_id
 
 
-def operation(**what: Any) -> Request:
-    """One operation on the store."""
-    return Request(STATE, "/", json=what)
-
-
-def load(*keys: str) -> Request:
+def load(*keys: str) -> StoreOperation:
     """Look records up."""
-    return operation(load=list(keys))
+    return StoreOperation(load=keys)
 
 
 def not_found(
@@ -41,7 +34,7 @@ def not_found(
             f" Conversations live in this process only (STEPFUN_STATE={x.settings.state}): with several workers, or to keep them "
             "over a restart, set STEPFUN_STATE to sqlite:///path or redis://host:6379/0."
         )
-    if x.notes.get("callable_key") and x.settings.state_namespace is None:
+    if x.client.callable_key and x.settings.state_namespace is None:
         text += (
             " Records belong to the key that made them, and api_key is a function: if it rotates keys of one owner, name "
             "the owner's records with STEPFUN_STATE_NAMESPACE."
@@ -110,7 +103,7 @@ def check_size(asked: Asked, x: Exchange) -> None:
         )
 
 
-def kept(asked: Asked, response: Dict) -> Request | None:
+def kept(asked: Asked, response: Dict) -> StoreOperation | None:
     """Build the operation that keeps an answer, None if nothing is to be kept.
 
     It is `optional` unless the caller passed `store=True` or `background=True`: a store that fails then costs no answer.
@@ -131,10 +124,10 @@ def kept(asked: Asked, response: Dict) -> Request | None:
             if isinstance(item.get("id"), str):
                 rows[item_key(item["id"])] = {"in": turn}
     if conversation is None:
-        return operation(save=rows, optional=optional) if rows else None
+        return StoreOperation(save=rows, optional=optional) if rows else None
     part = new_id("part")
     rows[part] = {"items": [*asked.items, *made]}
-    return operation(save=rows, append=[conversation, "parts", part], optional=optional)
+    return StoreOperation(save=rows, append=(conversation, "parts", part), optional=optional)
 
 
 def listed(items: Sequence[Dict], query: Mapping[str, Any], default_order: str = "desc") -> Dict:

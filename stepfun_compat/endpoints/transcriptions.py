@@ -13,7 +13,7 @@ from typing_extensions import override
 from ..catalog import voices
 from ..exchange import Exchange, Json, Refusal
 from . import sound
-from .base import PlainEndpoint, Reply, Request, Script, StreamTransform, replace
+from .base import PlainEndpoint, Reply, Request, Script, Send, StreamTransform, replace
 from .chat_response import UnexpectedBody
 from .common import Dict, Part, as_dict, drop_by_table, file_parts, given, headers_for, kind_of_model
 from .events import failure, server_sent
@@ -141,7 +141,7 @@ class Transcription(PlainEndpoint):
         return self._whole(request, x)
 
     def _whole(self, request: Request, x: Exchange) -> Script:
-        reply = yield self.transform_request(request, x)
+        reply = yield Send(self.transform_request(request, x))
         body = answer(server_sent(reply.body), x)
         kind = "text/plain; charset=utf-8" if isinstance(body, str) else "application/json"
         return Reply(body, reply.status, {**reply.headers, "content-type": kind})

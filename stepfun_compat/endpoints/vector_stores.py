@@ -14,16 +14,16 @@ import re
 import time
 import uuid
 import zlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 from urllib.parse import quote
 
 from typing_extensions import override
 
 from ..exchange import Exchange, Json, Refusal
-from .base import PlainEndpoint, Reply, Request, Script, replace
+from .base import PlainEndpoint, Reply, Request, Script, Send, Sleep, Steps, replace
 from .chat_response import UnexpectedBody
-from .common import Dict, as_dict, as_list, drop_by_table, given, segment, wait
+from .common import Dict, as_dict, as_list, drop_by_table, given, segment
 from .files import page
 
 _BATCH: Final = "vsfb_"
@@ -34,8 +34,6 @@ _PARSING: Final = "processed"  # StepFun's word for "still parsing" (api 8.1)
 _RETRIEVAL: Final = ("retrieval-text", "retrieval-image")
 _WAITS: Final = (0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, *(5.0,) * 60)  # seconds; the call's deadline ends it sooner
 _MANY: Final = 3  # from here on one look at the whole list is less than one at each file
-
-Steps = Generator[Request, Reply, Any]
 
 
 # ---------------------------------------------------------------- objects
@@ -116,7 +114,7 @@ def _get(request: Request, path: str, query: Mapping[str, Any] | None = None) ->
 
 
 def _read_store(request: Request, store_id: str) -> Steps:
-    reply = yield _get(request, _path(store_id))
+    reply = yield Send(_get(request, _path(store_id)), example={"id": store_id})
     return store_object(reply.body)
 
 
@@ -126,7 +124,7 @@ def _all_files(request: Request, store_id: str) -> Steps:
     seen: set[str] = set()
     query: Dict = {"limit": _PAGE}
     while True:
-        reply = yield _get(request, _path(store_id, "/files"), query)
+        reply = yield Send(_get(request, _path(store_id, "/files"), query), example={"data": []})
         fresh = [row for row in _rows(reply.body) if str(row.get("id")) not in seen]
         rows += fresh
         seen.update(str(row.get("id")) for row in fresh)
@@ -144,12 +142,12 @@ def _until_ready(request: Request, ids: Sequence[str], x: Exchange) -> Steps:
     waiting = list(dict.fromkeys(ids))
     for seconds in (*_WAITS, None):
         if len(waiting) >= _MANY:
-            reply = yield _get(request, "/files")
+            reply = yield Send(_get(request, "/files"), poll=True, example={"data": []})
             found = {str(row.get("id")): row for row in _rows(reply.body) if row.get("id") in waiting}
         else:
             found: dict[str, Dict] = {}
             for id in waiting:
-                reply = yield _get(request, f"/files/{quote(id, safe='')}")
+                reply = yield Send(_get(request, f"/files/{quote(id, safe='')}"), poll=True, example={})
                 found[id] = as_dict(reply.body) or {}
         for id, row in found.items():
             purpose = row.get("purpose")
@@ -164,7 +162,7 @@ def _until_ready(request: Request, ids: Sequence[str], x: Exchange) -> Steps:
         waiting = [id for id in waiting if found.get(id, {}).get("status") == _PARSING]
         if not waiting or seconds is None:
             break
-        yield wait(seconds)
+        yield Sleep(seconds)
     if waiting:
         raise Refusal(
             f"StepFun is still parsing {', '.join(waiting)}. Try again later; client.files.wait_for_processing(id) waits.",
@@ -201,9 +199,8 @@ def _entry(file: Mapping[str, Any], x: Exchange) -> Dict:
 def _add(request: Request, store_id: str, entries: Sequence[Dict], x: Exchange) -> Steps:
     yield from _until_ready(request, [row["file_id"] for row in entries], x)
     x.change("reshape", "files", f"{len(entries)} files", "files list", "StepFun takes a list")
-    return (
-        yield replace(request, method="POST", path=_path(store_id, "/files"), query={}, json={"files": list(entries)})
-    )
+    wire = replace(request, method="POST", path=_path(store_id, "/files"), query={}, json={"files": list(entries)})
+    return (yield Send(wire, example={}))
 
 
 # ---------------------------------------------------------------- stores
@@ -240,11 +237,10 @@ class CreateStore(PlainEndpoint):
         entries = [_entry({"file_id": id}, x) for id in as_list(fields.get("file_ids"))]
         if entries:
             yield from _until_ready(request, [row["file_id"] for row in entries], x)
-        reply = yield replace(request, json=wire)
-        created = store_object(reply.body)
-        x.notes["partial"] = created
+        reply = yield Send(replace(request, json=wire), example={"id": "VECTOR_STORE_ID"})
+        x.partial = created = store_object(reply.body)
         if entries:
-            yield replace(request, path=_path(created["id"], "/files"), json={"files": entries})
+            yield Send(replace(request, path=_path(created["id"], "/files"), json={"files": entries}), example={})
         store = yield from _read_store(request, created["id"])
         return Reply(store, reply.status, reply.headers)
 
@@ -330,7 +326,7 @@ class ListFiles(PlainEndpoint):
     def _list(self, request: Request) -> Script:
         store_id = segment(request, 1)
         query = {key: value for key, value in request.query.items() if key != "filter"}
-        reply = yield replace(request, query=query)
+        reply = yield Send(replace(request, query=query), example={"data": []})
         given = _rows(reply.body)
         store = yield from _read_store(request, store_id)
         status = file_status(store)

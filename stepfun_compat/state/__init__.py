@@ -1,7 +1,7 @@
 """Where conversations live, since StepFun keeps none: `memory://`, `sqlite:///path` or `redis://…` (`Settings.state`).
 
 A store holds JSON records by key, below a namespace, for a limited time. Endpoints never see one: they say in plain
-data what to load and save (`operation`), and the client carries it out (`perform`).
+data what to load and save (`StoreOperation`), and the client carries it out (`execute`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    from ..endpoints.base import StoreOperation
 
 TTL: Final = 30 * 24 * 3600
 """Seconds a record lives after it was last used: thirty days, as OpenAI keeps responses."""
@@ -155,12 +158,8 @@ def namespace(name: str | None, key: str, base_url: str) -> str:
     return hashlib.sha256(f"{key}\n{base_url.rstrip('/')}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def perform(store: Store, space: str, operation: Mapping[str, Any], limits: Limits = DEFAULT) -> dict[str, Record]:
-    """Carry out what an endpoint asks of the store; answers with the records that were loaded.
-
-    `{"load": [key]}`, `{"save": {key: record}}`, `{"delete": [key]}`, `{"append": [key, field, value]}` (to a list in a
-    record that is there), `{"remove": [key, field, id]}` (from a list of items), `{"merge": [key, {field: value}]}`.
-    Several may stand together: what is loaded is loaded first, the rest is done at once, all of it or nothing.
+def execute(store: Store, space: str, operation: StoreOperation, limits: Limits = DEFAULT) -> dict[str, Record]:
+    """Carry out an operation on a store, below a namespace. Returns the records that were loaded.
 
     Raises:
         RecordTooLarge: a record is more than `limits.record` bytes.
@@ -172,14 +171,13 @@ def perform(store: Store, space: str, operation: Mapping[str, Any], limits: Limi
 
     found: dict[str, Record] = {}
     try:
-        if operation.get("load"):
-            keys: list[str] = list(operation["load"])
+        if operation.load:
+            keys = list(operation.load)
             rows = store.get([at(key) for key in keys], limits)
             found = {key: json.loads(rows[at(key)]) for key in keys if at(key) in rows}
         changes = {at(key): _checked(change, limits) for key, change in _changes(operation)}
-        kept: Mapping[str, Record] = operation.get("save") or {}
-        save = {at(key): _fitting(_dump(record), limits) for key, record in kept.items()}
-        gone = [at(key) for key in operation.get("delete") or ()]
+        save = {at(key): _fitting(_dump(record), limits) for key, record in operation.save.items()}
+        gone = [at(key) for key in operation.delete]
         if (changes or save or gone) and not store.write(save, gone, changes, limits):
             raise StateError(f"{' and '.join(key for key, _ in _changes(operation))} was deleted meanwhile")
     except StateError:
@@ -189,17 +187,17 @@ def perform(store: Store, space: str, operation: Mapping[str, Any], limits: Limi
     return found
 
 
-def _changes(operation: Mapping[str, Any]) -> list[tuple[str, Change]]:
+def _changes(operation: StoreOperation) -> list[tuple[str, Change]]:
     """The changes of single records an operation holds, as (key, change of its text)."""
     made: list[tuple[str, Change]] = []
-    if operation.get("append"):
-        key, field, value = operation["append"]
+    if operation.append is not None:
+        key, field, value = operation.append
         made.append((key, lambda text: _appended(text, field, value)))
-    if operation.get("remove"):
-        owner, items, id = operation["remove"]
+    if operation.remove is not None:
+        owner, items, id = operation.remove
         made.append((owner, lambda text: _removed(text, items, id)))
-    if operation.get("merge"):
-        target, fields = operation["merge"]
+    if operation.merge is not None:
+        target, fields = operation.merge
         made.append((target, lambda text: _dump({**json.loads(text), **fields})))
     return made
 

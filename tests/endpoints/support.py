@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from stepfun_compat.catalog import default
-from stepfun_compat.endpoints.base import Endpoint, Reply, Request
+from stepfun_compat.endpoints.base import Endpoint, Reply, Request, Send
 from stepfun_compat.exchange import Exchange
 from stepfun_compat.settings import Settings
 
@@ -18,20 +18,21 @@ def exchange(endpoint: Endpoint, **settings: Any) -> Exchange:
 
 def drive(
     endpoint: Endpoint, request: Request, answer: Callable[[Request], Any] | Sequence[Any], x: Exchange | None = None
-) -> tuple[Reply, list[Request]]:
-    """Run an endpoint's script; `answer` gives the body (or a Reply) for each request. Returns the reply and what was
-    sent."""
+) -> tuple[Reply, list[Any]]:
+    """Run an endpoint's script; `answer` gives the body (or a Reply) for each request, and for any other effect. Returns
+    the reply and what was sent."""
     x = x or exchange(endpoint)
     before = copy.deepcopy(request.json)
     script = endpoint.script(request, x)
     assert script is not None
-    sent: list[Request] = []
+    sent: list[Any] = []
     try:
-        wire = next(script)
+        effect = next(script)
         while True:
+            wire = effect.request if isinstance(effect, Send) else effect
             sent.append(wire)
             body = answer(wire) if callable(answer) else answer[len(sent) - 1]
-            wire = script.send(body if isinstance(body, Reply) else Reply(copy.deepcopy(body)))
+            effect = script.send(body if isinstance(body, Reply) else Reply(copy.deepcopy(body)))
     except StopIteration as stop:
         assert request.json == before
         if not callable(answer):

@@ -12,7 +12,7 @@ import pytest
 from stepfun_compat.catalog import default
 from stepfun_compat.endpoints.chat_completions import ENDPOINT
 from stepfun_compat.endpoints.chat_messages import audio_id, repair_arguments, transcript_of
-from stepfun_compat.exchange import Refusal
+from stepfun_compat.exchange import ClientFacts, Refusal
 from stepfun_compat.reasoning import ReasoningCache
 
 from .chat_support import USER, changes, function, out, sent
@@ -571,7 +571,7 @@ def test_api_3_5_text_and_json_object_pass() -> None:
 def remembered(*calls: Any, cache: ReasoningCache | None = None, **row: Any) -> Any:
     x = exchange(ENDPOINT)
     if cache is not None:
-        x.notes["reasoning_cache"] = cache
+        x.client = ClientFacts(reasoning_cache=cache)
     return out(x, messages=[{"role": "assistant", "content": None, "tool_calls": list(calls), **row}])[0]["messages"][0]
 
 
@@ -580,7 +580,7 @@ def test_api_11_20_reasoning_is_remembered_only_for_the_same_calls() -> None:
 
     cache = ReasoningCache()
     x = out(tools=[function()])[1]
-    x.notes["reasoning_cache"] = cache
+    x.client = ClientFacts(reasoning_cache=cache)
     answer = {
         "role": "assistant",
         "content": "",

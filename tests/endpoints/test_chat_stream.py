@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from stepfun_compat.endpoints.chat_response import UnexpectedBody
+from stepfun_compat.exchange import ClientFacts
 from stepfun_compat.reasoning import ReasoningCache
 
 from .chat_support import USER, a, b, c, deltas, fragment, function, gather, out, reasons, sent, stream, text
@@ -607,10 +608,11 @@ def test_api_3_2_another_function_than_the_forced_one_is_a_miss() -> None:
 
 def test_api_11_20_reasoning_of_streamed_calls_is_remembered_when_asked() -> None:
     x = asked(tools=[function()])
-    cache = x.notes["reasoning_cache"] = ReasoningCache()
+    cache = ReasoningCache()
+    x.client = ClientFacts(reasoning_cache=cache)
     stream([b({"reasoning": "I should "}), b({"reasoning": "look"}), *VARIANTS["missing index, two calls"][0]], x)
     wire, y = out(x, messages=[USER, {"role": "assistant", "tool_calls": [
         {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}} for id, name, arguments in TWO
     ]}])  # fmt: skip
-    assert y.notes["reasoning_cache"] is cache
+    assert y.client.reasoning_cache is cache
     assert wire["messages"][1]["reasoning_content"] == "I should look"

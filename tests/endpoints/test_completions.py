@@ -100,7 +100,7 @@ def test_several_prompts_are_several_requests():
     reply, sent = drive(ENDPOINT, request, [answer("1", "2"), answer("3", "4")], x)
     assert [step.json["messages"][0]["content"] for step in sent] == ["a", "b"]
     assert [(c["index"], c["text"]) for c in reply.body["choices"]] == [(0, "a1"), (1, "a2"), (2, "b3"), (3, "b4")]
-    assert (reply.body["usage"]["total_tokens"], x.notes["requests"]) == (14, 2)
+    assert (reply.body["usage"]["total_tokens"], x.request_count) == (14, 2)
     assert lost(x) == ["seed"]  # told once, not once a prompt
 
 

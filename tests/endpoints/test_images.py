@@ -139,7 +139,7 @@ def test_several_images_are_several_requests():
     assert reply.body["created"] == 100
     assert [request.json["seed"] for request in sent] == [5, 6, 7]
     assert all("n" not in request.json for request in sent)
-    assert x.notes["requests"] == 3
+    assert x.request_count == 3
     assert any(change.kind == "cost" for change in x.changes)
 
 
@@ -149,7 +149,7 @@ def test_what_is_done_is_kept_when_a_later_one_is_blocked():
     with pytest.raises(Refusal) as refused:
         drive(images.GENERATE, generate(n=3), [image(0), blocked, image(2)], x)
     assert (refused.value.status, refused.value.code) == (400, "content_policy_violation")
-    assert [row["url"] for row in x.notes["partial"]["data"]] == ["https://x/0.png"]
+    assert [row["url"] for row in x.partial["data"]] == ["https://x/0.png"]
 
 
 def test_a_blocked_image_is_openais_error():

@@ -7,7 +7,7 @@ import pytest
 from stepfun_compat.endpoints import models
 from stepfun_compat.endpoints.base import Request
 from stepfun_compat.endpoints.chat_response import UnexpectedBody
-from stepfun_compat.exchange import Refusal
+from stepfun_compat.exchange import ClientFacts, Refusal
 
 from .support import drive, exchange
 
@@ -71,7 +71,7 @@ def test_step_plan_is_asked_by_its_list():
 
 def test_a_base_url_of_the_plan_counts_as_the_plan():
     x = exchange(models.RETRIEVE)
-    x.notes["base_url"] = "https://api.stepfun.com/step_plan/v1/"
+    x.client = ClientFacts("https://api.stepfun.com/step_plan/v1/")
     reply, _ = drive(models.RETRIEVE, Request("GET", "/models/step-tts-2"), [LIVE], x)
     assert reply.body["id"] == "step-tts-2"
 

@@ -8,7 +8,7 @@ import pytest
 
 from stepfun_compat.catalog import default
 from stepfun_compat.endpoints.chat_completions import ENDPOINT
-from stepfun_compat.exchange import Exchange, Refusal
+from stepfun_compat.exchange import ClientFacts, Exchange, Refusal
 from stepfun_compat.resolve import headroom, resolve_model, user_alias
 
 from .chat_support import out
@@ -210,7 +210,7 @@ def test_no_name_is_the_settings_model_or_none() -> None:
 def test_an_azure_deployments_name_says_nothing() -> None:
     for settings, target in (({}, "step-3.7-flash"), ({"model": "step-5-preview"}, "step-5-preview")):
         x = exchange(ENDPOINT, **settings)
-        x.notes["deployment"] = "my-deployment"
+        x.client = ClientFacts(deployment="my-deployment")
         assert resolve_model(x, "my-deployment") == target
 
 

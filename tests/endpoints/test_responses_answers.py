@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat.endpoints.base import Request
+from stepfun_compat.endpoints.base import Request, StoreOperation
 from stepfun_compat.endpoints.chat_response import UnexpectedBody
-from stepfun_compat.endpoints.common import STATE
 from stepfun_compat.endpoints.responses import ENDPOINT
 from stepfun_compat.exchange import Exchange
 
@@ -88,8 +87,8 @@ def events(x: Exchange, chunks: Sequence[Any]) -> list[Any]:
     transform = ENDPOINT.transform_stream(x)
     told: list[Any] = [row for chunk in chunks for row in transform.feed(copy.deepcopy(chunk))]
     told += transform.close()
-    assert [isinstance(row, Request) and row.method == STATE for row in told].index(True) == len(told) - 2
-    out = [row for row in told if not isinstance(row, Request)]
+    assert [isinstance(row, StoreOperation) for row in told].index(True) == len(told) - 2
+    out = [row for row in told if not isinstance(row, StoreOperation)]
     assert [row["sequence_number"] for row in out] == list(range(len(out)))
     assert [row["type"] for row in out[:2]] == ["response.created", "response.in_progress"]
     assert len({row["response"]["id"] for row in out if "response" in row}) == 1

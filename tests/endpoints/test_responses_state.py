@@ -22,6 +22,7 @@ from openai.resources.responses import Responses
 
 import stepfun_compat
 from stepfun_compat import Settings, state
+from stepfun_compat.endpoints.base import StoreOperation
 from tests.redis_server import SERVER, redis_server
 
 pytest.importorskip("starlette")
@@ -366,8 +367,8 @@ def test_history_that_is_partly_gone_is_an_error_never_a_shorter_history(server:
         assert ("STEPFUN_STATE" in caught.value.message) == url.startswith("memory:")
         head: Any = c.post("/conversations", body={"items": [{"role": "user", "content": "zero"}]}, cast_to=object)
         space = state.namespace(None, server.api_key, server.base_url)
-        part = state.perform(state.open_store(url), space, {"load": [head["id"]]})[head["id"]]["parts"][0]
-        state.perform(state.open_store(url), space, {"delete": [part]})
+        part = state.execute(state.open_store(url), space, StoreOperation(load=[head["id"]]))[head["id"]]["parts"][0]
+        state.execute(state.open_store(url), space, StoreOperation(delete=[part]))
         for call in (
             lambda: c.responses.create(model=MODEL, input="x", extra_body={"conversation": head["id"]}),
             lambda: c.get(f"/conversations/{head['id']}/items", cast_to=object),

@@ -160,8 +160,8 @@ def test_a_long_text_is_several_requests_and_one_mp3():
     assert " ".join(step.json["input"] for step in sent) == request.json["input"].strip()
     assert reply.body.endswith(mp3_frame(1) + mp3_frame(2) + mp3_frame(3))
     assert reply.headers["content-type"] == "audio/mpeg"
-    assert x.notes["requests"] == 3
-    assert x.notes["partial"] == [mp3_frame(1), mp3_frame(2), mp3_frame(3)]
+    assert x.request_count == 3
+    assert x.partial == [mp3_frame(1), mp3_frame(2), mp3_frame(3)]
 
 
 def test_a_long_text_as_flac_is_asked_for_as_wav():

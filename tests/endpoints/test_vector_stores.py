@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from stepfun_compat.endpoints import vector_stores as vs
-from stepfun_compat.endpoints.base import Request
+from stepfun_compat.endpoints.base import Request, Sleep
 from stepfun_compat.endpoints.chat_response import UnexpectedBody
-from stepfun_compat.endpoints.common import WAIT
 from stepfun_compat.exchange import Refusal
 
 from .support import drive, exchange, lost
@@ -25,10 +24,11 @@ class Service:
         self.files: list[str] = []
         self.sent: list[tuple[str, str]] = []
 
-    def __call__(self, request: Request) -> Any:
-        self.sent.append((request.method, request.path))
-        if request.method == WAIT:
+    def __call__(self, request: Request | Sleep) -> Any:
+        if isinstance(request, Sleep):
+            self.sent.append(("sleep", str(request.seconds)))
             return None
+        self.sent.append((request.method, request.path))
         if request.path.startswith("/files"):
             status = "processed" if self.looks > 0 else "success"
             self.looks -= 1
@@ -105,9 +105,9 @@ def test_a_store_is_made_with_its_files_once_they_are_parsed():
     drive(vs.CREATE, request, service)
     assert service.sent == [
         ("GET", "/files/file-1"),
-        (WAIT, "/"),
+        ("sleep", "0.2"),
         ("GET", "/files/file-1"),
-        (WAIT, "/"),
+        ("sleep", "0.5"),
         ("GET", "/files/file-1"),
         ("POST", "/vector_stores"),
         ("POST", "/vector_stores/1679/files"),

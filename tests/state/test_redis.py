@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from stepfun_compat import state
-from stepfun_compat.state import Limits, StateError, perform
+from stepfun_compat.endpoints.base import StoreOperation
+from stepfun_compat.state import Limits, StateError, execute
 from tests.redis_server import free_port, redis_server
 
 pytest.importorskip("redis")
@@ -30,49 +31,53 @@ def test_records_live_as_long_as_they_are_told(redis_url: str):
 
     store = RedisStore(redis_url)
     db = store._client(5.0)
-    perform(store, "ttl", {"save": {"a": {}}}, Limits(ttl=50))
+    execute(store, "ttl", StoreOperation(save={"a": {}}), Limits(ttl=50))
     assert 0 < db.ttl("stepfun_compat:ttl:a") <= 50
-    perform(store, "ttl", {"load": ["a"]}, Limits(ttl=500))
+    execute(store, "ttl", StoreOperation(load=["a"]), Limits(ttl=500))
     assert 50 < db.ttl("stepfun_compat:ttl:a") <= 500
-    perform(store, "ttl", {"merge": ["a", {"m": 1}]}, Limits(ttl=5000))
+    execute(store, "ttl", StoreOperation(merge=("a", {"m": 1})), Limits(ttl=5000))
     assert 500 < db.ttl("stepfun_compat:ttl:a") <= 5000
 
 
 def test_a_server_that_is_not_there_is_said():
     store = state.open_store(f"redis://127.0.0.1:{free_port()}/0")
     with pytest.raises(StateError, match="ConnectionError"):
-        perform(store, "s", {"load": ["a"]})
+        execute(store, "s", StoreOperation(load=["a"]))
 
 
 def test_a_server_that_hangs_is_said_within_the_timeout(hanging: str):
     store = state.open_store(hanging)
-    for operation in ({"load": ["a"]}, {"save": {"a": {}}}, {"append": ["a", "parts", "p"]}):
+    for operation in (
+        StoreOperation(load=["a"]),
+        StoreOperation(save={"a": {}}),
+        StoreOperation(append=("a", "parts", "p")),
+    ):
         started = time.monotonic()
         with pytest.raises(StateError, match="Timeout"):
-            perform(store, "s", operation, Limits(timeout=0.2))
+            execute(store, "s", operation, Limits(timeout=0.2))
         assert time.monotonic() - started < 5  # redis-py by itself would try four times, for seconds each
 
 
 def test_a_server_that_comes_back_is_used_again(tmp_path: Path):
     with redis_server(tmp_path) as (url, _):
         store = state.open_store(url)
-        perform(store, "s", {"save": {"a": {}}})
+        execute(store, "s", StoreOperation(save={"a": {}}))
     with pytest.raises(StateError):
-        perform(store, "s", {"load": ["a"]})
+        execute(store, "s", StoreOperation(load=["a"]))
     with redis_server(tmp_path, port=int(url.rsplit(":", 1)[1].partition("/")[0])):
-        perform(store, "s", {"save": {"a": {"n": 1}}})
-        assert perform(store, "s", {"load": ["a"]}) == {"a": {"n": 1}}
+        execute(store, "s", StoreOperation(save={"a": {"n": 1}}))
+        assert execute(store, "s", StoreOperation(load=["a"])) == {"a": {"n": 1}}
 
 
 def test_a_connection_the_server_cut_is_made_anew(redis_url: str):
     from stepfun_compat.state.redis import RedisStore
 
     store = RedisStore(redis_url)
-    perform(store, "cut", {"save": {"talk": {"parts": []}}})
+    execute(store, "cut", StoreOperation(save={"talk": {"parts": []}}))
     other = RedisStore(redis_url)._client(5.0)
     other.client_kill_filter(_type="normal", skipme=True)
-    perform(store, "cut", {"append": ["talk", "parts", "p1"]})
-    assert perform(store, "cut", {"load": ["talk"]}) == {"talk": {"parts": ["p1"]}}
+    execute(store, "cut", StoreOperation(append=("talk", "parts", "p1")))
+    assert execute(store, "cut", StoreOperation(load=["talk"])) == {"talk": {"parts": ["p1"]}}
 
 
 def test_a_killed_server_keeps_what_its_own_log_holds(tmp_path: Path):
@@ -81,9 +86,9 @@ def test_a_killed_server_keeps_what_its_own_log_holds(tmp_path: Path):
     with redis_server(tmp_path, *durable) as (url, process):
         store = state.open_store(url)
         for number in range(20):
-            perform(store, "s", {"save": {f"k{number}": {"n": number}}})
+            execute(store, "s", StoreOperation(save={f"k{number}": {"n": number}}))
         process.kill()
         process.wait(timeout=30)
     with redis_server(tmp_path, *durable) as (url, _):
-        found = perform(state.open_store(url), "s", {"load": [f"k{number}" for number in range(20)]})
+        found = execute(state.open_store(url), "s", StoreOperation(load=[f"k{number}" for number in range(20)]))
     assert found == {f"k{number}": {"n": number} for number in range(20)}

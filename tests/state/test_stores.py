@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from stepfun_compat import state
-from stepfun_compat.state import Limits, RecordTooLarge, StateError, Store, perform
+from stepfun_compat.endpoints.base import StoreOperation
+from stepfun_compat.state import Limits, RecordTooLarge, StateError, Store, execute
 from stepfun_compat.state.memory import MemoryStore
 from stepfun_compat.state.sqlite import SQLiteStore
 
@@ -45,69 +46,72 @@ def space() -> str:
 
 def test_records_come_back_as_they_were(store: Store, space: str):
     record = {"text": "äöü \ud800 😀", "n": [1, None, {"a": 0.5}]}
-    assert perform(store, space, {"save": {"a": record, "b": {}}}) == {}
-    assert perform(store, space, {"load": ["a", "b", "c"]}) == {"a": record, "b": {}}
-    assert perform(store, f"{space}2", {"load": ["a"]}) == {}
-    perform(store, space, {"delete": ["a", "c"]})
-    assert perform(store, space, {"load": ["a"]}) == {}
-    assert perform(store, space, {"load": []}) == {}
+    assert execute(store, space, StoreOperation(save={"a": record, "b": {}})) == {}
+    assert execute(store, space, StoreOperation(load=["a", "b", "c"])) == {"a": record, "b": {}}
+    assert execute(store, f"{space}2", StoreOperation(load=["a"])) == {}
+    execute(store, space, StoreOperation(delete=["a", "c"]))
+    assert execute(store, space, StoreOperation(load=["a"])) == {}
+    assert execute(store, space, StoreOperation(load=[])) == {}
     many = {f"k{i}": {"i": i} for i in range(1200)}
-    perform(store, space, {"save": many})
-    assert perform(store, space, {"load": list(many)}) == many
+    execute(store, space, StoreOperation(save=many))
+    assert execute(store, space, StoreOperation(load=list(many))) == many
 
 
 def test_what_is_handed_out_is_not_what_is_kept(store: Store, space: str):
     record: dict[str, Any] = {"list": [1]}
-    perform(store, space, {"save": {"a": record}})
+    execute(store, space, StoreOperation(save={"a": record}))
     record["list"].append(2)
-    perform(store, space, {"load": ["a"]})["a"]["list"].append(3)
-    assert perform(store, space, {"load": ["a"]}) == {"a": {"list": [1]}}
+    execute(store, space, StoreOperation(load=["a"]))["a"]["list"].append(3)
+    assert execute(store, space, StoreOperation(load=["a"])) == {"a": {"list": [1]}}
 
 
 def test_records_are_changed_in_place(store: Store, space: str):
-    perform(store, space, {"save": {"a": {"parts": []}}})
-    perform(store, space, {"append": ["a", "parts", "p1"]})
-    perform(store, space, {"append": ["a", "parts", "p1"]})  # done again after a broken connection
-    perform(store, space, {"append": ["a", "parts", "p2"]})
-    perform(store, space, {"merge": ["a", {"m": 1}]})
-    assert perform(store, space, {"load": ["a"]}) == {"a": {"parts": ["p1", "p2"], "m": 1}}
-    perform(store, space, {"save": {"b": {"items": [{"id": "1"}, {"id": "2"}]}}})
-    perform(store, space, {"remove": ["b", "items", "1"]})
-    assert perform(store, space, {"load": ["b"]}) == {"b": {"items": [{"id": "2"}]}}
+    execute(store, space, StoreOperation(save={"a": {"parts": []}}))
+    execute(store, space, StoreOperation(append=("a", "parts", "p1")))
+    execute(store, space, StoreOperation(append=("a", "parts", "p1")))  # done again after a broken connection
+    execute(store, space, StoreOperation(append=("a", "parts", "p2")))
+    execute(store, space, StoreOperation(merge=("a", {"m": 1})))
+    assert execute(store, space, StoreOperation(load=["a"])) == {"a": {"parts": ["p1", "p2"], "m": 1}}
+    execute(store, space, StoreOperation(save={"b": {"items": [{"id": "1"}, {"id": "2"}]}}))
+    execute(store, space, StoreOperation(remove=("b", "items", "1")))
+    assert execute(store, space, StoreOperation(load=["b"])) == {"b": {"items": [{"id": "2"}]}}
 
 
 def test_an_operation_is_done_whole_or_not_at_all(store: Store, space: str):
-    perform(store, space, {"save": {"old": {}}})
-    whole = {"save": {"new": {"text": "x"}}, "delete": ["old"], "append": ["gone", "parts", "p"]}
+    execute(store, space, StoreOperation(save={"old": {}}))
+    whole = StoreOperation(save={"new": {"text": "x"}}, delete=["old"], append=("gone", "parts", "p"))
     with pytest.raises(StateError, match="gone"):
-        perform(store, space, whole)
-    assert perform(store, space, {"load": ["new", "old"]}) == {"old": {}}
-    perform(store, space, {"save": {"gone": {"parts": []}}})
-    perform(store, space, whole)
-    assert perform(store, space, {"load": ["new", "old", "gone"]}) == {"new": {"text": "x"}, "gone": {"parts": ["p"]}}
+        execute(store, space, whole)
+    assert execute(store, space, StoreOperation(load=["new", "old"])) == {"old": {}}
+    execute(store, space, StoreOperation(save={"gone": {"parts": []}}))
+    execute(store, space, whole)
+    assert execute(store, space, StoreOperation(load=["new", "old", "gone"])) == {
+        "new": {"text": "x"},
+        "gone": {"parts": ["p"]},
+    }
 
 
 def test_a_record_has_a_limit(store: Store, space: str):
     limits = Limits(record=100)
-    perform(store, space, {"save": {"small": {"parts": []}}}, limits)
+    execute(store, space, StoreOperation(save={"small": {"parts": []}}), limits)
     with pytest.raises(RecordTooLarge, match="100"):
-        perform(store, space, {"save": {"fits": {}, "large": {"text": "x" * 100}}}, limits)
+        execute(store, space, StoreOperation(save={"fits": {}, "large": {"text": "x" * 100}}), limits)
     with pytest.raises(RecordTooLarge):
-        perform(store, space, {"append": ["small", "parts", "x" * 100]}, limits)
-    assert perform(store, space, {"load": ["small", "fits", "large"]}) == {"small": {"parts": []}}
+        execute(store, space, StoreOperation(append=("small", "parts", "x" * 100)), limits)
+    assert execute(store, space, StoreOperation(load=["small", "fits", "large"])) == {"small": {"parts": []}}
 
 
 def test_threads_lose_nothing(store: Store, space: str):
-    perform(store, space, {"save": {"a": {"parts": []}}})
+    execute(store, space, StoreOperation(save={"a": {"parts": []}}))
 
     def work(name: int) -> None:
         for turn in range(15):
-            perform(store, space, {"save": {f"{name}-{turn}": {}}, "append": ["a", "parts", f"{name}-{turn}"]})
+            execute(store, space, StoreOperation(save={f"{name}-{turn}": {}}, append=("a", "parts", f"{name}-{turn}")))
 
     together(work, range(8))
-    parts = perform(store, space, {"load": ["a"]})["a"]["parts"]
+    parts = execute(store, space, StoreOperation(load=["a"]))["a"]["parts"]
     assert len(set(parts)) == len(parts) == 120
-    assert len(perform(store, space, {"load": parts})) == 120
+    assert len(execute(store, space, StoreOperation(load=parts))) == 120
 
 
 def together(work: Callable[[int], None], names: range) -> None:
@@ -119,9 +123,11 @@ def together(work: Callable[[int], None], names: range) -> None:
 
 
 def test_items_removed_at_once_stay_removed(store: Store, space: str):
-    perform(store, space, {"save": {"part": {"items": [{"id": str(n)} for n in range(20)]}}})
-    together(lambda name: perform(store, space, {"remove": ["part", "items", str(name)]}) and None, range(19))
-    assert perform(store, space, {"load": ["part"]}) == {"part": {"items": [{"id": "19"}]}}
+    execute(store, space, StoreOperation(save={"part": {"items": [{"id": str(n)} for n in range(20)]}}))
+    together(
+        lambda name: execute(store, space, StoreOperation(remove=("part", "items", str(name)))) and None, range(19)
+    )
+    assert execute(store, space, StoreOperation(load=["part"])) == {"part": {"items": [{"id": "19"}]}}
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
@@ -188,23 +194,25 @@ def test_the_file_is_its_users_alone(tmp_path: Path):
 
 def test_a_busy_file_is_said_within_the_timeout(tmp_path: Path):
     store = SQLiteStore(f"{tmp_path}/s.db")
-    perform(store, "s", {"save": {"a": {}}})
+    execute(store, "s", StoreOperation(save={"a": {}}))
     other = sqlite3.connect(tmp_path / "s.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StateError, match="locked"):
-        perform(store, "s", {"save": {"b": {}}}, Limits(timeout=0.1))
-    assert perform(store, "s", {"load": ["a", "b"]}, Limits(ttl=10**9, timeout=0.1)) == {"a": {}}  # readers go on
+        execute(store, "s", StoreOperation(save={"b": {}}), Limits(timeout=0.1))
+    assert execute(store, "s", StoreOperation(load=["a", "b"]), Limits(ttl=10**9, timeout=0.1)) == {
+        "a": {}
+    }  # readers go on
     other.execute("ROLLBACK")
     other.close()
-    perform(store, "s", {"save": {"b": {}}}, Limits(timeout=0.1))
+    execute(store, "s", StoreOperation(save={"b": {}}), Limits(timeout=0.1))
     with store._lock, pytest.raises(StateError, match="threads"):
-        perform(store, "s", {"load": ["a"]}, Limits(timeout=0.05))
+        execute(store, "s", StoreOperation(load=["a"]), Limits(timeout=0.05))
 
 
 def test_a_file_that_is_no_store_is_said(tmp_path: Path):
     (tmp_path / "s.db").write_bytes(b"something else entirely" * 100)
     with pytest.raises(StateError, match="not a database"):
-        perform(SQLiteStore(f"{tmp_path}/s.db"), "s", {"load": ["a"]})
+        execute(SQLiteStore(f"{tmp_path}/s.db"), "s", StoreOperation(load=["a"]))
     assert (tmp_path / "s.db").read_bytes().startswith(b"something else")
 
 
@@ -213,13 +221,14 @@ _STORES = """
 import os, sys, types
 package = sys.modules["stepfun_compat"] = types.ModuleType("stepfun_compat")
 package.__path__ = [sys.argv[1]]
-from stepfun_compat.state import open_store, perform
+from stepfun_compat.endpoints.base import StoreOperation
+from stepfun_compat.state import execute, open_store
 """
 _WRITER = """
 store, space, name = open_store(sys.argv[2]), sys.argv[3], sys.argv[4]
 for turn in range(int(sys.argv[5])):
     key = f"{name}-{turn}"
-    perform(store, space, {"save": {key: {"text": "x" * 2000}}, "append": ["talk", "parts", key]})
+    execute(store, space, StoreOperation(save={key: {"text": "x" * 2000}}, append=("talk", "parts", key)))
     print(key, flush=True)
 """
 _FORKER = """
@@ -228,18 +237,18 @@ warnings.simplefilter("ignore", DeprecationWarning)
 space, urls = sys.argv[2], sys.argv[3:]
 stores = [open_store(url) for url in urls]
 for store in stores:
-    perform(store, space, {"save": {"a": {"from": "parent"}}})
+    execute(store, space, StoreOperation(save={"a": {"from": "parent"}}))
     store._lock.acquire()
 child = os.fork()
 if child == 0:
     for store in stores:
-        perform(store, space, {"save": {"b": {"from": "child"}}})
-        assert len(perform(store, space, {"load": ["a", "b"]})) == 2
+        execute(store, space, StoreOperation(save={"b": {"from": "child"}}))
+        assert len(execute(store, space, StoreOperation(load=["a", "b"]))) == 2
     os._exit(0)
 code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 for store, url in zip(stores, urls):
     store._lock.release()
-    assert len(perform(store, space, {"load": ["a", "b"]})) == 1 + (not url.startswith("memory:"))
+    assert len(execute(store, space, StoreOperation(load=["a", "b"]))) == 1 + (not url.startswith("memory:"))
 sys.exit(code)
 """
 
@@ -259,12 +268,12 @@ def writer(url: str, space: str, name: str, turns: int) -> subprocess.Popen[str]
 def test_two_processes_write_one_conversation(kind: str, space: str, request: pytest.FixtureRequest, tmp_path: Path):
     url = url_of(kind, request, tmp_path)
     store = state.open_store(url)
-    perform(store, space, {"save": {"talk": {"parts": []}}})
+    execute(store, space, StoreOperation(save={"talk": {"parts": []}}))
     running = [writer(url, space, name, 40) for name in ("one", "two")]
     for one in running:
         one.communicate(timeout=60)
         assert one.returncode == 0
-    parts = perform(store, space, {"load": ["talk"]})["talk"]["parts"]
+    parts = execute(store, space, StoreOperation(load=["talk"]))["talk"]["parts"]
     assert sorted(parts) == sorted(f"{name}-{turn}" for name in ("one", "two") for turn in range(40))
 
 
@@ -273,19 +282,19 @@ def test_a_killed_process_loses_nothing_it_was_told_is_safe(
     kind: str, space: str, request: pytest.FixtureRequest, tmp_path: Path
 ):
     url = url_of(kind, request, tmp_path)
-    perform(state.open_store(url), space, {"save": {"talk": {"parts": []}}})
+    execute(state.open_store(url), space, StoreOperation(save={"talk": {"parts": []}}))
     running = writer(url, space, "w", 1_000_000)
     assert running.stdout is not None
     told = [running.stdout.readline().strip() for _ in range(25)]
     running.send_signal(signal.SIGKILL)
     told += running.communicate(timeout=60)[0].split()
     store = state._make(url)
-    found = perform(store, space, {"load": ["talk", *told]})
+    found = execute(store, space, StoreOperation(load=["talk", *told]))
     assert [key for key in told if key not in found] == []
     assert set(told) <= set(found["talk"]["parts"])
     # and what was not acknowledged is there whole or not at all: never a turn without its record
-    assert perform(store, space, {"load": found["talk"]["parts"]}).keys() == set(found["talk"]["parts"])
-    perform(store, space, {"save": {"after": {}}})
+    assert execute(store, space, StoreOperation(load=found["talk"]["parts"])).keys() == set(found["talk"]["parts"])
+    execute(store, space, StoreOperation(save={"after": {}}))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
