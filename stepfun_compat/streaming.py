@@ -186,7 +186,7 @@ class Reader:
             return
         if name == "error" and self.reads_chunks:
             for row in self.rows({"error": error_named(text)}):
-                yield row if type(row) is Request else self.make(row)
+                yield row if type(row) is StoreOperation else self.make(row)
             return
         try:
             event: Any = json.loads(text)
