@@ -10,7 +10,6 @@ import functools
 import inspect
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -36,8 +35,9 @@ from .exchange import NO_CLIENT, ClientFacts, Exchange, Refusal
 from .extras import Extras, Shared
 from .fallback import clients as fallback_clients
 from .fast import messages
-from .gate import Gate, watched, within
+from .gate import Gate, within
 from .rebound import Rebindable
+from .redirects import GuardsRedirects
 from .report import debug_body, log, report
 from .settings import PLACEHOLDER_KEY, Settings, Target
 from .sockets import guard, guard_beta, refuse
@@ -159,15 +159,7 @@ def _without_placeholder(kwargs: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     return ({**kwargs, "api_key": ""} if held else kwargs), held
 
 
-if TYPE_CHECKING:
-    from openai._base_client import BaseClient
-
-    _SDKClient = BaseClient[Any, Any]
-else:
-    _SDKClient = object
-
-
-class StepfunMixin(_SDKClient):
+class StepfunMixin(GuardsRedirects):
     """Everything both clients do alike; it stands before openai's class in the order of bases."""
 
     if TYPE_CHECKING:
@@ -514,20 +506,20 @@ class StepfunMixin(_SDKClient):
         if call is not None and call.credential is None:
             call.credential = credential_of(request)
 
-    @property
     @override
-    def custom_auth(self) -> Any:
-        """Hook: what signs a request after the gate; an HTTP client's own `auth=` passes it as well."""
-        return super().custom_auth or self._stepfun_auth()
+    def _stepfun_look(self, request: Any, came_from: Any = None) -> None:
+        """The last look at a request that is sent after the SDK's hooks: signed by the HTTP client, or redirected."""
+        if came_from is None:
+            self._stepfun_gate(request)
+            return
+        state = self._stepfun
+        ours = (state.settings.api_key, self.api_key if state.target.ours else None)
+        theirs = () if state.target.ours else (self.api_key,)
+        state.gate.look_at_hop(request, came_from, ours, theirs)
 
     @override
-    def _custom_auth(self, security: Any) -> Any:
-        """Hook: the same, in SDKs with several kinds of keys."""
-        return super()._custom_auth(security) or self._stepfun_auth()
-
-    def _stepfun_auth(self) -> Any:
-        auth: Any = getattr(self._client, "auth", None)
-        return None if auth is None else watched(auth, self._stepfun_family(), self._stepfun_gate)
+    def _stepfun_http_module(self) -> Any:
+        return self._stepfun_family()
 
     # ------------------------------------------------------------ the request
 
@@ -556,9 +548,7 @@ class StepfunMixin(_SDKClient):
         client = fallback.get(name) if name is not None else None
         if client is None:
             return None
-        log.info(
-            "%s %s goes to %s, as Settings.fallback says", options.method.upper(), options.url, client.base_url.host
-        )
+        log.info("%s %s goes to %s, as Settings.fallback says", options.method.upper(), path, client.base_url.host)
         options.url = path  # an absolute URL would take the other provider's key to StepFun
         own = [str(key) for key in (self._stepfun.settings.api_key, self.api_key) if key]
         headers: Any = _given(options.headers)
@@ -666,11 +656,7 @@ class StepfunMixin(_SDKClient):
 
     def _stepfun_family(self) -> Any:
         """The HTTP library behind this client, httpx or httpx2: the SDK's choice, or that of an injected client."""
-        for cls in type(self._client).__mro__:
-            name = cls.__module__.partition(".")[0]
-            if name in ("httpx", "httpx2"):
-                return sys.modules[name]
-        return sys.modules.get("httpx2") or sys.modules["httpx"]
+        return http_objects.http_module(self._client)
 
     def _stepfun_refused(self, refusal: Refusal, request: Any) -> openai.APIStatusError:
         """A `Refusal` as the exception OpenAI code catches, with a response that never crossed a network."""

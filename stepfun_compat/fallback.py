@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import openai
 
 from . import stock
 from .errors import SettingsError
+from .gate import take_out
+from .redirects import look_at_hops
 from .settings import Settings, Target, host_kind, looks_like_openai_key, normalise_base_url, origin, without_secrets
 
 
@@ -32,7 +34,7 @@ def clients(
     for name, value in settings.fallback.items():
         where = f"fallback[{name!r}]"
         if isinstance(value, str):
-            client = known.get((name, value)) or _made(name, value, asynchronous)
+            client = known.get((name, value)) or _made(name, value, asynchronous, own)
             known[name, value] = client
         else:
             client = _checked(where, value, asynchronous)
@@ -41,8 +43,32 @@ def clients(
     return made
 
 
-def _made(name: str, url: str, asynchronous: bool) -> Any:
-    """A stock client for a fallback given as a URL, whose key has a variable of its own."""
+def _guard(made: Any, own: Collection[str], asynchronous: bool) -> None:
+    """Let a stock client take its key nowhere but to its host, and the StepFun keys `own` nowhere, wherever it is
+    redirected."""
+    original: Any = made._prepare_request
+
+    def look(request: Any, _: Any) -> None:
+        away = origin(str(request.url)) != origin(str(made.base_url))
+        # a gateway in front of both may know the user by one key
+        take_out(request, [key for key in own if away or key != made.api_key], "the StepFun key")
+        if away:
+            take_out(request, (made.api_key,), "the fallback's key")
+
+    def prepare(request: Any) -> None:
+        original(request)
+        look_at_hops(request, made._client, look)
+
+    async def prepare_later(request: Any) -> None:
+        await original(request)
+        look_at_hops(request, made._client, look)
+
+    made._prepare_request = prepare_later if asynchronous else prepare
+
+
+def _made(name: str, url: str, asynchronous: bool, own: Collection[str]) -> Any:
+    """A stock client for a fallback given as a URL, whose key has a variable of its own. `own` are the
+    StepFun keys."""
     key = os.environ.get(key_variable(name), "").strip()
     theirs = host_kind(url) in ("openai", "azure")
     if not key and theirs:
@@ -52,6 +78,7 @@ def _made(name: str, url: str, asynchronous: bool) -> Any:
             f"fallback[{name!r}] has no key: set {key_variable(name)} to the key of {without_secrets(url)}."
         )
     made: Any = (stock.AsyncOpenAI if asynchronous else stock.OpenAI)(api_key=key, base_url=url)
+    _guard(made, own, asynchronous)
     if not theirs:  # what OPENAI_* says is meant for OpenAI
         made.organization = made.project = None
         made._custom_headers = {}

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 import re
-from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -22,7 +22,7 @@ from .settings import Settings, host_kind, is_openai_key, looks_like_openai_key,
 log = logging.getLogger("stepfun_compat")
 
 _AUTHORIZATION = "authorization"
-_SUSPICIOUS = re.compile(rb"sk-(?:proj|svcacct|admin)-|T3BlbkFJ|basic |%", re.IGNORECASE)
+_SUSPICIOUS = re.compile(rb"sk-(?:proj|svcacct|admin)-|T3BlbkFJ|basic\s|%", re.IGNORECASE)
 _TELLING = 12  # characters from which on a key is looked for inside of other text
 # Credentials and places that only mean something at OpenAI (api 1) and at Azure; a gateway of the user's own in front of
 # StepFun may ask for the latter.
@@ -96,8 +96,14 @@ class Gate:
             if b"api-version" in request.url.query:
                 request.url = request.url.copy_remove_param("api-version")  # Azure's
         if not trusted:
-            keys = [str(key) for key in own if key]
-            _take_out(request, lambda text: within(keys, text), "the StepFun key")
+            take_out(request, own, "the StepFun key")
+
+    def look_at_hop(self, request: Any, came_from: Any, own: Collection[object], theirs: Collection[object]) -> None:
+        """The same for a request that another one was redirected to. `theirs` are the keys of another vendor's client,
+        which stay at the host they are for."""
+        if theirs and origin(str(request.url)) != origin(str(came_from.url)):
+            take_out(request, theirs, "this client's key")
+        self.look(request, own)
 
     def _answer_for(self, request: Any, own: Collection[object]) -> None:
         values: list[str] = request.headers.get_list(_AUTHORIZATION)
@@ -128,11 +134,22 @@ def _readable(value: str) -> str:
     """A header's or a query's text with what is encoded in it: a key is one in base64 and with %2D as well."""
     if "%" in value:
         value = f"{value} {unquote(value)}"
-    scheme, _, rest = value.partition(" ")
-    if scheme.lower() == "basic":
+    for encoded in _BASIC.findall(value):
+        whole = encoded.translate(_URL_SAFE).rstrip("=")
         with contextlib.suppress(binascii.Error, ValueError):
-            value += " " + base64.b64decode(rest.strip()).decode("utf-8", "replace").replace(":", " ")
+            decoded = base64.b64decode(whole + "=" * (-len(whole) % 4)).decode("utf-8", "replace")
+            value += " " + decoded.replace(":", " ")
     return value
+
+
+_BASIC = re.compile(r"\bbasic\s+([\w+/=-]+)", re.IGNORECASE | re.ASCII)
+_URL_SAFE = str.maketrans("-_", "+/")
+
+
+def take_out(request: Any, own: Collection[object], what: str) -> None:
+    """Remove these keys from a request, wherever they stand; `what` says in the log whose they are."""
+    keys = [str(key) for key in own if key]
+    _take_out(request, lambda text: within(keys, text), what)
 
 
 def _take_out(request: Any, found: Callable[[str], bool], what: str) -> None:
@@ -153,37 +170,3 @@ def _take_out(request: Any, found: Callable[[str], bool], what: str) -> None:
     if taken:
         request.url = url
         log.warning("%s was taken out of a request to %s (%s)", what, url.host, ", ".join(taken))
-
-
-def watched(auth: Any, family: Any, look: Callable[[Any], None]) -> Any:
-    """The `auth=` of a caller's own HTTP client, whose requests are looked at as well: it comes after the SDK's hooks."""
-
-    class Watched(family.Auth):
-        requires_request_body = auth.requires_request_body
-        requires_response_body = auth.requires_response_body
-
-        def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
-            flow = auth.sync_auth_flow(request)
-            try:
-                sent = next(flow)
-                while True:
-                    look(sent)
-                    sent = flow.send((yield sent))
-            except StopIteration:
-                return
-            finally:
-                flow.close()
-
-        async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
-            flow = auth.async_auth_flow(request)
-            try:
-                sent = await flow.__anext__()
-                while True:
-                    look(sent)
-                    sent = await flow.asend((yield sent))
-            except StopAsyncIteration:
-                return
-            finally:
-                await flow.aclose()
-
-    return Watched()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import AsyncIterator, Iterator
 from functools import lru_cache
 from typing import Any, Final
@@ -12,6 +13,15 @@ _HARMLESS: Final = frozenset(
     {"after", "api-version", "before", "include", "include[]", "limit", "model", "order", "purpose", "stream"}
 )
 """Query parameters of OpenAI's API, whose values are no secret."""
+
+
+def http_module(http_client: Any) -> Any:
+    """The HTTP library a client is of, httpx or httpx2: the SDK's choice, or that of an injected client."""
+    for cls in type(http_client).__mro__:
+        name = cls.__module__.partition(".")[0]
+        if name in ("httpx", "httpx2"):
+            return sys.modules[name]
+    return sys.modules.get("httpx2") or sys.modules["httpx"]
 
 
 def rebuild(response: Any, content: bytes, kind: str, status: int | None = None, request: Any = None) -> Any:

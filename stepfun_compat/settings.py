@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
@@ -713,11 +714,21 @@ def _split(url: str) -> SplitResult | None:
     return parts
 
 
+def _plain_host(host: str) -> str:
+    """A host as it is looked up: in lower case, and ASCII whatever letters and dots it was written with."""
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode("ascii")
+        except UnicodeError:
+            host = unicodedata.normalize("NFKC", host).replace("\u3002", ".")
+    return host.lower().rstrip(".")
+
+
 @lru_cache(maxsize=256)
 def host_kind(url: str) -> HostKind:
     """Whose host a URL names."""
     parts = _split(url)
-    host = (parts.hostname or "" if parts is not None else "").lower().rstrip(".")
+    host = _plain_host(parts.hostname or "" if parts is not None else "")
     for kind, domains in _HOSTS:
         if any(host == domain or host.endswith("." + domain) for domain in domains):
             return kind
@@ -738,7 +749,7 @@ def origin(url: str) -> str:
         return url
     scheme = {"wss": "https", "ws": "http"}.get(parts.scheme.lower(), parts.scheme.lower())
     port = parts.port or {"https": 443, "http": 80}.get(scheme, 0)
-    return f"{scheme}://{(parts.hostname or '').lower().rstrip('.')}:{port}"
+    return f"{scheme}://{_plain_host(parts.hostname or '')}:{port}"
 
 
 _USERINFO = re.compile(r"^([^/?#]*//)?[^/?#]*@")

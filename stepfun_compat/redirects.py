@@ -1,0 +1,159 @@
+"""Redirects: every hop is a request of its own, and is looked at as one.
+
+The HTTP library follows redirects below the SDK's hooks and takes every header but `Authorization` along to another
+host. Its `auth` stands above that: told not to follow, it hands each redirect back together with the request it would
+send next, which is looked at and sent from here. Nothing of the caller's own HTTP client is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Generator
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from openai._models import FinalRequestOptions
+
+if TYPE_CHECKING:
+    from openai._base_client import BaseClient
+
+    _Base = BaseClient[Any, Any]
+else:
+    _Base = object
+
+_FOLLOW = "stepfun_compat.follow_redirects"
+_LOOK = "stepfun_compat.look"
+_HOLDS = "follow_redirects" in FinalRequestOptions.model_fields
+"""Whether the SDK can be told not to follow redirects; where it cannot, an event hook looks at each hop instead."""
+
+
+class GuardsRedirects(_Base):
+    """A base of clients, before openai's class in the order of bases."""
+
+    def _stepfun_look(self, request: Any, came_from: Any = None) -> None:
+        """Take out of a request what must not go where it goes; `came_from` is the request that was redirected to it."""
+        raise NotImplementedError
+
+    def _stepfun_http_module(self) -> Any:
+        """The HTTP library behind this client."""
+        raise NotImplementedError
+
+    def _prepare_options(self, options: Any) -> Any:
+        """Hook: the SDK's own copy of the options, once per attempt; an awaitable of the async client."""
+        if _HOLDS and _FOLLOW not in options.__dict__:
+            options.__dict__[_FOLLOW] = options.follow_redirects
+            options.__dict__["follow_redirects"] = False
+        return super()._prepare_options(options)
+
+    def _build_request(self, options: Any, **kwargs: Any) -> Any:
+        """Hook: puts on the request what its auth needs to know."""
+        request: Any = super()._build_request(options, **kwargs)
+        if _HOLDS:
+            request.extensions[_FOLLOW] = options.__dict__.get(_FOLLOW)
+        else:
+            look_at_hops(request, self._client, self._stepfun_look)
+        return request
+
+    @property
+    def custom_auth(self) -> Any:
+        """Hook: what signs a request after the SDK's hooks, and follows its redirects."""
+        return _auth_class(self._stepfun_http_module())(self, super().custom_auth)
+
+    def _custom_auth(self, security: Any) -> Any:
+        """Hook: the same, in SDKs with several kinds of keys."""
+        inner: Any = super()
+        return _auth_class(self._stepfun_http_module())(self, inner._custom_auth(security))
+
+
+@lru_cache(maxsize=4)
+def _auth_class(family: Any) -> Any:
+    class Redirecting(family.Auth):
+        def __init__(self, client: Any, inner: Any) -> None:
+            self.client = client
+            self.given = inner
+
+        def inner(self, request: Any) -> Any:
+            """What signs the request: the SDK's own, the HTTP client's, or user and password of the URL."""
+            found = self.given or getattr(self.client._client, "auth", None)
+            if found is None and request.url.userinfo:
+                return family.BasicAuth(request.url.username, request.url.password)
+            return found
+
+        def hop(self, response: Any, follow: bool | None) -> Any:
+            """The request to send next, None for the last response."""
+            if not response.has_redirect_location:
+                return None
+            http_client: Any = self.client._client
+            if not (http_client.follow_redirects if follow is None else follow):
+                return None
+            sent = response.request
+            request = response.next_request
+            if request is None:  # a place that is none: the HTTP library says what is wrong with it
+                request = http_client._build_redirect_request(sent, response)
+            self.client._stepfun_look(request, sent)
+            return request
+
+        def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
+            inner, follow = self.inner(request), request.extensions.get(_FOLLOW)
+            flow = None if inner is None else inner.sync_auth_flow(request)
+            try:
+                sent = request if flow is None else next(flow)
+                while True:
+                    if flow is not None:
+                        self.client._stepfun_look(sent)
+                    response = yield sent
+                    while (hop := self.hop(response, follow)) is not None:
+                        response = yield hop
+                    if flow is None:
+                        return
+                    sent = flow.send(response)
+            except StopIteration:
+                return
+            finally:
+                if flow is not None:
+                    flow.close()
+
+        async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
+            inner, follow = self.inner(request), request.extensions.get(_FOLLOW)
+            flow = None if inner is None else inner.async_auth_flow(request)
+            try:
+                sent = request if flow is None else await flow.__anext__()
+                while True:
+                    if flow is not None:
+                        self.client._stepfun_look(sent)
+                    response = yield sent
+                    while (hop := self.hop(response, follow)) is not None:
+                        response = yield hop
+                    if flow is None:
+                        return
+                    sent = await flow.asend(response)
+            except StopAsyncIteration:
+                return
+            finally:
+                if flow is not None:
+                    await flow.aclose()
+
+    return Redirecting
+
+
+# ---------------------------------------------------------------- by an event hook
+
+
+def look_at_hops(request: Any, http_client: Any, look: Callable[[Any, Any], None]) -> None:
+    """Let `look` see this request, and each one it is redirected to together with it, by a hook of the HTTP client that
+    is to send it. Other requests pass that hook untouched."""
+    request.extensions[_LOOK] = look, SimpleNamespace(url=request.url)
+    hooks: Any = http_client._event_hooks["request"]
+    hook = _look_later if hasattr(http_client, "aclose") else _look
+    if hook not in hooks:
+        hooks.append(hook)
+
+
+def _look(request: Any) -> None:
+    look, first = request.extensions.get(_LOOK, (None, None))
+    if look is not None:
+        look(request, None if request.url == first.url else first)
+
+
+async def _look_later(request: Any) -> None:
+    _look(request)
