@@ -7,24 +7,161 @@ The resources stay openai's own classes' instances; only these methods are looke
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 from openai._compat import cached_property
+from openai._types import Omit
 
+from .errors import KeyRefusedError
 from .fast.messages import shorten_chat, shorten_responses
+from .gate import within
+from .settings import without_secrets
 
 
 def guard(resource: Any, client: Any) -> Any:
-    """Let `connect` of a resource pass through the client's gate."""
+    """Let what `connect` of a resource opens pass through the client's gate, when it is asked for and whenever a
+    connection is opened: base URLs and headers may change in between, and a reconnect may bring others."""
     original = resource.connect
 
     @functools.wraps(original)
     def connect(*args: Any, **kwargs: Any) -> Any:
-        return original(*args, **client._stepfun_socket(kwargs))
+        return _watched(original(*args, **client._stepfun_socket(kwargs)), client)
 
     resource.connect = connect
     return resource
+
+
+def _watched(manager: Any, client: Any) -> Any:
+    """A connection manager that looks at what it is about to send."""
+    if hasattr(type(manager), "__enter__") or hasattr(type(manager), "__aenter__"):
+        manager.__class__ = _watching(type(manager))
+        manager._stepfun_client = client
+        options = f"_{_owner(manager)}__websocket_connection_options"
+        given: Any = vars(manager).get(options)
+        if isinstance(given, Mapping):
+            setattr(manager, options, _with_last_look(cast("Mapping[str, Any]", given), manager, client))
+    return manager
+
+
+def _owner(manager: Any) -> str:
+    """The name of the SDK's class, which its private attributes begin with."""
+    return next(cls.__name__.lstrip("_") for cls in type(manager).__mro__ if not hasattr(cls, "_stepfun_watching"))
+
+
+@functools.lru_cache(maxsize=16)
+def _watching(cls: type) -> type:
+    """The class of a connection manager whose connections and reconnections are looked at before they are opened."""
+
+    def connect_ws(self: Any, extra_query: Any, extra_headers: Any, **more: Any) -> Any:
+        query, headers = checked(self._stepfun_client, extra_query, extra_headers)
+        return cast("Any", cls)._connect_ws(self, query, headers, **more)
+
+    def enter(self: Any, name: str) -> Any:
+        prefix = f"_{_owner(self)}__extra_"
+        kept = {key: vars(self)[prefix + key] for key in ("query", "headers") if prefix + key in vars(self)}
+        query, headers = checked(self._stepfun_client, kept.get("query"), kept.get("headers"))
+        for key, value in (("query", query), ("headers", headers)):
+            if key in kept:
+                setattr(self, prefix + key, value)
+        return getattr(cast("Any", cls), name)(self)
+
+    own: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "_stepfun_watching": True}
+    if hasattr(cls, "_connect_ws"):
+        own["_connect_ws"] = connect_ws
+    else:
+        name = "__aenter__" if hasattr(cls, "__aenter__") else "__enter__"
+        own[name] = own["enter"] = lambda self: enter(self, name)
+    return type(cls.__name__, (cls,), own)
+
+
+def checked(client: Any, extra_query: Any, extra_headers: Any) -> tuple[Any, Any]:
+    """The query and headers to open a connection with, such that with what the SDK adds from the client no key goes
+    where it must not.
+
+    Raises:
+        KeyRefusedError: a key stands where it cannot be left out, or the connection would take the StepFun key away.
+    """
+    state = client._stepfun
+    given: dict[str, Any] = dict(extra_headers or {})
+    place = str(getattr(client, "websocket_base_url", None) or client._base_url)
+    texts: dict[str, tuple[str, str]] = {}
+    for headers in (client.auth_headers, client.default_headers, given):
+        texts.update({str(k).lower(): (str(k), v) for k, v in dict(headers).items() if isinstance(v, str)})
+    query = {str(k): str(v) for k, v in {**dict(client.default_query), **dict(extra_query or {})}.items()}
+    sent: Any = client._stepfun_family().Request("GET", place, headers=list(texts.values()))
+    sent.url = sent.url.copy_merge_params(query) if query else sent.url
+    before: Any = sent.url
+    client._stepfun_gate(sent)
+    own = any(str(name).lower() == "authorization" for name in given)
+    leaves = state.target.ours and not own and not state.gate.trusts(place)
+    lost = "authorization" in texts and "authorization" not in sent.headers
+    gone = [name for name in dict(before.params) if name not in sent.url.params]
+    hidden = before.userinfo != sent.url.userinfo or any(_is_key(client, name) for name in gone)
+    if leaves or lost or hidden:
+        raise KeyRefusedError(
+            f"A connection to {without_secrets(place)} would take a key to a host it is not for. Pass that host's "
+            "Authorization in extra_headers, or leave websocket_base_url and keys in URLs out."
+        )
+    kept = {k: v for k, v in given.items() if not isinstance(v, str) or str(k).lower() in sent.headers}
+    for low, (name, _) in texts.items():
+        if low not in sent.headers:
+            kept[name] = Omit()
+    authorization = sent.headers.get("authorization")
+    if authorization is not None and authorization != texts.get("authorization", ("", None))[1]:
+        kept = {k: v for k, v in kept.items() if str(k).lower() != "authorization"}
+        kept["Authorization"] = authorization
+    return ({**dict(extra_query or {}), **dict.fromkeys(gone, "")} if gone else extra_query), (
+        kept if kept != given else extra_headers
+    )
+
+
+def _is_key(client: Any, text: str) -> bool:
+    state = client._stepfun
+    own = [str(key) for key in (state.settings.api_key, client.api_key) if key]
+    return within(own, text) or state.gate.is_openais(text)
+
+
+def _with_last_look(options: Mapping[str, Any], manager: Any, client: Any) -> Mapping[str, Any]:
+    """The options of `websockets` with a connection that looks at the handshake it sends, redirected or not."""
+    base: Any = options.get("create_connection")
+    if base is None:
+        module = "websockets.asyncio.client" if hasattr(type(manager), "__aenter__") else "websockets.sync.client"
+        try:
+            base = importlib.import_module(module).ClientConnection
+        except ImportError:  # the SDK says what is missing
+            return options
+    return {**options, "create_connection": _looking(base, client)} if isinstance(base, type) else options
+
+
+def _looking(base: Any, client: Any) -> Any:
+    class Connection(base):
+        def handshake(self, additional_headers: Any = None, *args: Any, **kwargs: Any) -> Any:
+            return super().handshake(_last_look(client, self.protocol.uri, additional_headers), *args, **kwargs)
+
+    return Connection
+
+
+def _last_look(client: Any, uri: Any, headers: Any) -> Any:
+    """The headers of a handshake, less what must not go to the host it is sent to.
+
+    Raises:
+        KeyRefusedError: a key stands in the URL.
+    """
+    pairs: list[tuple[str, str]] = list(headers.items() if isinstance(headers, Mapping) else headers or ())
+    host = f"[{uri.host}]" if ":" in uri.host else uri.host
+    place = f"{'wss' if uri.secure else 'ws'}://{host}:{uri.port}{uri.resource_name}"
+    user = ":".join(uri.user_info) if uri.user_info else ""
+    sent: Any = client._stepfun_family().Request("GET", place, headers=pairs)
+    before = str(sent.url)
+    client._stepfun_gate(sent)
+    trusted = client._stepfun.gate.trusts(place)
+    if str(sent.url) != before or (user and not trusted and _is_key(client, user.replace(":", " "))):
+        raise KeyRefusedError(f"A connection to {without_secrets(place)} would take a key to a host it is not for.")
+    kept = [(k, v) for k, v in pairs if k.lower() in sent.headers and k.lower() != "authorization"]
+    kept += [("Authorization", value) for value in sent.headers.get_list("authorization")]
+    return kept
 
 
 def refuse(resource: Any, client: Any, name: str, method: str = "connect") -> Any:
@@ -35,7 +172,8 @@ def refuse(resource: Any, client: Any, name: str, method: str = "connect") -> An
         @functools.wraps(original)
         def refused(*args: Any, **kwargs: Any) -> Any:
             client._stepfun_not_served(f"{name}.{method}")
-            return original(*args, **kwargs)
+            made = original(*args, **kwargs)
+            return _watched(made, client) if method == "connect" else made
 
         setattr(resource, method, refused)
     return resource
