@@ -7,38 +7,30 @@ import ssl
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from importlib import metadata
-from typing import Any, Literal, cast
+from typing import Any, cast
 from uuid import uuid4
 
 import openai
 
+from . import environment, stock
 from . import settings as settings_module
-from . import stock
-from .errors import KeyRefusedError, SettingsError
+from .diagnosis_finding import Finding as Finding
+from .errors import KeyRefusedError, SettingsError, without_keys
 from .settings import SETTINGS, Settings, resolve_target, stepfun_key
 from .state import in_this_process
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One check: what was found, and the remedy where it is not well."""
-
-    check: str
-    state: Literal["ok", "warn", "fail", "skip"]
-    found: str
-    remedy: str = ""
-
-
-def examine(*, offline: bool = False) -> list[Finding]:
-    """Every check, in order; those that need the network are skipped when `offline`."""
+def examine(*, offline: bool = False, call: bool = False) -> list[Finding]:
+    """Every check, in order; those that need the network are skipped when `offline`; `call` makes one
+    tiny paid call as well."""
     findings = [*_versions()]
     try:
         settings = Settings()
     except SettingsError as error:
-        return [*findings, Finding("settings", "fail", str(error), "correct the value")]
+        return [*findings, Finding("settings", "fail", str(error), "correct the value"), *environment.findings()]
+    findings += environment.findings()
     findings += _configured(settings)
     target = resolve_target(None, settings, explicit_settings=True, api_key=None)
     findings.append(Finding("base URL", "ok", f"{_shown(target.base_url)} (from {target.source})"))
@@ -47,7 +39,30 @@ def examine(*, offline: bool = False) -> list[Finding]:
     key_state = next(finding.state for finding in findings if finding.check == "key")
     if offline:
         return [*findings, Finding("server", "skip", "not asked")]
-    return findings + (_server(settings) if key_state == "ok" else _reach(target.base_url))
+    try:
+        findings += _server(settings) if key_state == "ok" else _reach(target.base_url)
+        if call and key_state == "ok":
+            findings.append(_tiny_call(settings))
+    except Exception as error:  # what an HTTP library says of a proxy or a certificate it cannot use
+        text = f"no client can be made here: {type(error).__name__}: {without_keys(str(error))}"
+        findings.append(Finding("server", "fail", text, "see proxy and CA store above"))
+    return findings
+
+
+def _tiny_call(settings: Settings) -> Finding:
+    from .client import OpenAI
+
+    with OpenAI(settings=settings, timeout=60, max_retries=0) as client:
+        model, started = settings.model or "step-3.7-flash", time.monotonic()
+        try:
+            made = client.chat.completions.create(
+                model=model, messages=[{"role": "user", "content": "Say ok."}], max_tokens=16
+            )
+        except openai.OpenAIError as error:
+            return Finding("call", "fail", without_keys(str(error)), "see the message; stepfun-compat models --live")
+    used = made.usage.total_tokens if made.usage else "unknown"
+    seconds = time.monotonic() - started
+    return Finding("call", "ok", f"{model} answered in {seconds:.1f} s, {used} tokens")
 
 
 def _configured(settings: Settings) -> list[Finding]:
@@ -95,7 +110,14 @@ def _keys(settings: Settings, base_url: str) -> list[Finding]:
         found.append(Finding("key", "ok", f"present, from {source}, {len(key)} characters"))
     theirs = os.environ.get("OPENAI_API_KEY")
     if theirs and theirs not in (key, settings_module.PLACEHOLDER_KEY):
-        found.append(Finding("OPENAI_API_KEY", "ok", "set, and never sent to StepFun"))
+        found.append(
+            Finding(
+                "OPENAI_API_KEY",
+                "warn" if key is None else "ok",
+                "passed over: it is not known to be a StepFun key, and is never sent to StepFun",
+                "if it is your StepFun key, set it as STEPFUN_API_KEY",
+            )
+        )
     if key is not None and not os.environ.get("OPENAI_AGENTS_DISABLE_TRACING") and _installed("agents"):
         found.append(
             Finding(

@@ -274,3 +274,14 @@ def _with_subclasses(cls: type[BaseException]) -> set[type[BaseException]]:
 
 for _cls in _with_subclasses(openai.APIError):
     copyreg.pickle(_cls, _reduced)
+
+
+def without_keys(text: str) -> str:
+    """A text with the keys of this process's environment left out, for what another library words."""
+    import os
+
+    for name in ("STEPFUN_API_KEY", "STEP_API_KEY", "OPENAI_API_KEY", "AZURE_OPENAI_API_KEY"):
+        key = os.environ.get(name, "").strip()
+        if len(key) >= 6:
+            text = text.replace(key, "***")
+    return text

@@ -105,6 +105,9 @@ class Explanation:
             lines.append("- nothing is changed")
         return "\n".join(lines)
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # what a notebook asks for
+        printer.text("Explanation(...)" if cycle else str(self))
+
     def to_dict(self) -> dict[str, Any]:
         """The same as plain data, for `--json` and tests."""
         return {

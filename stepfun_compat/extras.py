@@ -10,6 +10,7 @@ from .prompt_cache import PromptCacheStats
 if TYPE_CHECKING:
     from .exchange import Exchange, Json
     from .explanation import Explanation
+    from .prices import ModelPrice
     from .settings import Settings
     from .settled import Refused
 
@@ -82,6 +83,18 @@ class Extras:
         client = self._client
         deployment = client._stepfun.deployment
         return explain_call(endpoint, kwargs, self.settings, base_url=str(client._base_url), deployment=deployment)
+
+    def price(self, model: str) -> ModelPrice:
+        """The list price of the model a name runs on, in USD for region `global` and in CNY for `cn`."""
+        from .prices import price_of
+
+        return price_of(model, self.settings)
+
+    def cost(self, answer: Any) -> float | None:
+        """What an answer cost by list prices, in the currency of `price`; None where that is not known."""
+        from .prices import cost_of
+
+        return cost_of(answer, self.settings)
 
     def count_tokens(self, messages: Any, *, model: str = "step-3.7-flash") -> Any:
         """Tokens of a conversation as StepFun counts them (`POST /token/count`, api 7): an int, or an awaitable of one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ app = typer.Typer(
     name="stepfun-compat",
     add_completion=False,
     rich_markup_mode=None,
+    pretty_exceptions_enable=False,  # older typers print the values of variables, keys among them
 )
 
 
@@ -49,30 +51,36 @@ for module in (run, demo, doctor, models, explain, emulate, probe, speak, upload
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command; returns its exit code."""
-    import openai
-
-    from ..errors import SettingsError
-
+    """Run one command; returns its exit code. Whatever happens is one line, without a key in it."""
     try:
         code = app(list(argv) or ["--help"], standalone_mode=False, prog_name="stepfun-compat")
-    except SettingsError as error:
-        typer.echo(f"stepfun-compat: {error}", err=True)
-        return 2
-    except openai.OpenAIError as error:
-        typer.echo(f"stepfun-compat: {error}", err=True)
-        return 1
     except typer.Exit as end:
         return end.exit_code
-    except typer.BadParameter as error:
-        typer.echo(f"stepfun-compat: {error.format_message()}", err=True)
-        return error.exit_code
-    except Exception as error:
-        told: Any = getattr(error, "format_message", None)  # click's usage errors, whichever click typer brings
-        if told is None:
-            raise
-        typer.echo(f"stepfun-compat: {told()}", err=True)
-        return int(getattr(error, "exit_code", 2))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return 130
+    except BrokenPipeError:  # `stepfun-compat models | head`
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - the interpreter flushes it at its end
+        return 1
+    except Exception as error:
+        if sys.flags.dev_mode:  # python -X dev -m stepfun_compat …
+            raise
+        return failed(error)
     return code if isinstance(code, int) else 0
+
+
+def failed(error: Exception) -> int:
+    """Tell of an error on standard error; returns the exit code."""
+    from ..errors import SettingsError, without_keys
+
+    told: Any = getattr(error, "format_message", None)  # click's usage errors, whichever click typer brings
+    text = str(told()) if told is not None else str(error) or type(error).__name__
+    own = told is not None or isinstance(error, SettingsError) or type(error).__module__.partition(".")[0] == "openai"
+    if not own and not isinstance(error, OSError):
+        text = f"{type(error).__name__}: {text}"
+    cause = error.__cause__
+    if type(error).__name__ == "APIConnectionError" and cause is not None and str(cause):
+        text = f"{text} ({cause})"
+    if isinstance(error, UnicodeEncodeError):
+        text = f"this terminal cannot show the text ({error.encoding}): set PYTHONIOENCODING=utf-8"
+    typer.echo(f"stepfun-compat: {without_keys(text)}", err=True)
+    return int(getattr(error, "exit_code", 2 if isinstance(error, SettingsError) else 1))

@@ -13,6 +13,7 @@ def register(app: typer.Typer) -> None:
     @app.command("doctor")
     def doctor(  # pyright: ignore[reportUnusedFunction]
         offline: bool = typer.Option(False, "--offline", help="Skip what needs the network."),
+        call: bool = typer.Option(False, "--call", help="Make one tiny paid call as well."),
         as_json: bool = typer.Option(False, "--json", help="Print JSON."),
     ) -> None:
         """Check configuration, key, region, reachability, models, clock, proxy and versions.
@@ -28,7 +29,7 @@ def register(app: typer.Typer) -> None:
         from ..diagnosis import examine
 
         with show.working("examining"):
-            findings = examine(offline=offline)
+            findings = examine(offline=offline, call=call)
         failed = [finding for finding in findings if finding.state == "fail"]
         if as_json:
             show.as_json({"ok": not failed, "checks": [vars(finding) for finding in findings]})

@@ -33,16 +33,18 @@ def register(app: typer.Typer) -> None:
             text = sys.stdin.read() if request == "-" else Path(request).read_text(encoding="utf-8")
         except OSError as error:
             raise typer.BadParameter(f"{request} cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise typer.BadParameter(f"{request} is not text in UTF-8") from None
         try:
             arguments: Any = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise typer.BadParameter(f"{request} is not JSON: {error}") from None
         if not isinstance(arguments, dict):
             raise typer.BadParameter("the request is not a JSON object")
         given = cast("dict[str, Any]", arguments)
         try:
             answer = told(endpoint, **given)
-        except ValueError as error:
+        except (ValueError, TypeError, OSError) as error:
             raise typer.BadParameter(str(error)) from None
         if as_json:
             show.as_json(answer.to_dict())

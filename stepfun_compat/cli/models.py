@@ -13,6 +13,13 @@ def _price(price: Any) -> str:
     return "-" if price is None else f"{price.input:g}/{price.cached:g}/{price.output:g}"
 
 
+def _prices(price: Any, rate: Any) -> dict[str, Any] | None:
+    """Prices as JSON: of one million tokens, or of what else is billed."""
+    if price is not None:
+        return {"per": 1_000_000, "unit": "tokens", **vars(price)}
+    return None if rate is None else {"per": rate.per, "unit": rate.unit, "amount": rate.amount}
+
+
 def register(app: typer.Typer) -> None:
     @app.command("models")
     def models(  # pyright: ignore[reportUnusedFunction]
@@ -49,6 +56,7 @@ def register(app: typer.Typer) -> None:
                         "efforts": dict(row.efforts),
                         "endpoints": sorted(row.endpoints),
                         "plans": sorted(row.plans),
+                        "prices": {"USD": _prices(row.usd, row.usd_rate), "CNY": _prices(row.cny, row.cny_rate)},
                         "source": row.source,
                         "as_of": row.as_of,
                         **({} if seen is None else {"listed": row.id in seen}),

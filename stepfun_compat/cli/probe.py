@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
         listed: bool = typer.Option(False, "--list", help="List the checks without sending anything."),
         model: str = typer.Option("step-3.7-flash", help="The model to ask."),
         as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+        yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask before sending many requests."),
         write: str | None = typer.Option(
             None, help="Settle contested facts instead, and add what is refused to this catalog file."
         ),
@@ -28,12 +29,12 @@ def register(app: typer.Typer) -> None:
 
             stepfun-compat probe tool_choice stream_usage --json
 
-            stepfun-compat probe --write stepfun-catalog.toml
+            stepfun-compat probe --yes --write stepfun-catalog.toml
         """
         from .. import probing
 
         if write is not None:
-            _settle(names or (), write, model, as_json)
+            _settle(names or (), write, model, as_json, yes=yes)
             return
         checks = [check for check in probing.CHECKS if listed or not check.dear]
         if names:
@@ -49,6 +50,10 @@ def register(app: typer.Typer) -> None:
             )
             show.table(["not to be asked", "api"], [[text, fact] for fact, text in probing.LEFT_OPEN])
             return
+        if not names:
+            count = sum(check.requests for check in checks)
+            typer.echo(", ".join(check.name for check in checks), err=True)
+            show.confirmed(f"These {len(checks)} checks send about {count} small paid requests to {model}.", yes=yes)
         results: list[probing.Result] = []
         with probing.client() as stock:
             for check in checks:
@@ -63,7 +68,7 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(1)
 
 
-def _settle(names: Sequence[str], path: str, model: str, as_json: bool) -> None:
+def _settle(names: Sequence[str], path: str, model: str, as_json: bool, *, yes: bool) -> None:
     """Settle contested facts and write the outcomes down."""
     import datetime
 
@@ -79,6 +84,9 @@ def _settle(names: Sequence[str], path: str, model: str, as_json: bool) -> None:
         facts = settling.facts(catalog, names)
     except (SettingsError, OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
+    if not names:
+        typer.echo(", ".join(fact.fact for fact in facts), err=True)
+        show.confirmed(f"Settling {len(facts)} facts sends one or two small paid requests for each.", yes=yes)
     found: list[settling.Settlement] = []
     with probing.client() as stock:
         for fact in facts:

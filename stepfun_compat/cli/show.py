@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import wrap
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -18,18 +21,53 @@ def console() -> Console:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows as a table on a terminal that is wide enough, as aligned plain text elsewhere: no cell is ever cut."""
+    """Rows as a table where the lines fit, else a block a row with its columns named: no cell is cut."""
     widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
-    if sys.stdout.isatty() and sum(widths) + 3 * len(widths) + 1 <= console().width:
+    width = shutil.get_terminal_size((80, 24)).columns
+    if sys.stdout.isatty() and sum(widths) + 3 * len(widths) + 1 <= width:
         drawn = Table(*head)
         for row in rows:
             drawn.add_row(*row)
         console().print(drawn)
         return
-    for row in [head, *rows]:
-        sys.stdout.write(
-            "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"
-        )
+    if sum(widths) + 2 * (len(widths) - 1) <= width:
+        for row in [head, *rows]:
+            line = "  ".join(str(cell).ljust(room) for cell, room in zip(row, widths, strict=True))
+            sys.stdout.write(line.rstrip() + "\n")
+        return
+    for row in rows:
+        cells = [f"{name}: {cell}" for name, cell in zip(head[1:], row[1:], strict=True) if str(cell) not in ("", "-")]
+        sys.stdout.write("\n".join([*wrap(row[0], width, break_long_words=False), *_lines(cells, width)]) + "\n")
+
+
+def _lines(cells: Sequence[str], width: int) -> Iterator[str]:
+    """Named cells, as many on a line as fit; a longer one is folded between words."""
+    line = ""
+    for cell in cells:
+        if line and len(line) + 3 + len(cell) <= width:
+            line += f" | {cell}"
+            continue
+        if line:
+            yield line
+        *full, line = wrap(cell, width, initial_indent="  ", subsequent_indent="    ", break_long_words=False)
+        yield from full
+    if line:
+        yield line
+
+
+def confirmed(question: str, *, yes: bool) -> None:
+    """Ask before money is spent, unless `yes`; without a terminal to ask on, say how to go on.
+
+    Raises:
+        typer.Exit: the answer is no, or there is nobody to ask.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        typer.echo(f"{question} Add --yes to go on.", err=True)
+        raise typer.Exit(2)
+    if not typer.confirm(f"{question} Go on?", err=True):
+        raise typer.Exit(1)
 
 
 def as_json(value: Any) -> None:

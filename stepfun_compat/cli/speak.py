@@ -11,6 +11,18 @@ import typer
 from . import show
 
 
+def _writable(output: Path) -> None:
+    """Whether the sound can be written, found out before it is paid for. What is there stays as it is."""
+    there = output.exists()
+    try:
+        with output.open("ab"):
+            pass
+    except OSError as error:
+        raise typer.BadParameter(f"{output} cannot be written: {error.strerror}") from None
+    if not there:
+        output.unlink(missing_ok=True)
+
+
 def register(app: typer.Typer) -> None:
     @app.command("speak")
     def speak(  # pyright: ignore[reportUnusedFunction]
@@ -37,6 +49,8 @@ def register(app: typer.Typer) -> None:
             words = sys.stdin.read() if text == "-" else Path(text).read_text(encoding="utf-8")
         except OSError as error:
             raise typer.BadParameter(f"{text} cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise typer.BadParameter(f"{text} is not text in UTF-8") from None
         format = output.suffix.lstrip(".").lower() or "mp3"
         asked: Any = "wav" if format == "flac" else format  # flac is written here, from the samples
         if format not in ("mp3", "wav", "opus", "pcm", "flac"):
@@ -44,6 +58,7 @@ def register(app: typer.Typer) -> None:
         pieces = split_text(words, 1000)
         if not pieces:
             raise typer.BadParameter("there is no text to speak")
+        _writable(output)
         parts: list[bytes] = []
 
         def write() -> None:

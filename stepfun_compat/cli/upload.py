@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from io import BufferedReader, FileIO
 from pathlib import Path
+from stat import S_ISREG
 
 import typer
 from typing_extensions import override
@@ -44,9 +45,15 @@ def register(app: typer.Typer) -> None:
         from ..client import OpenAI
 
         try:
-            size = file.stat().st_size
+            status = file.stat()
+            if not S_ISREG(status.st_mode):
+                raise typer.BadParameter(f"{file} is no regular file")
+            with file.open("rb"):
+                size = status.st_size
         except OSError as error:
             raise typer.BadParameter(f"{file} cannot be read: {error.strerror}") from None
+        if size == 0:
+            raise typer.BadParameter(f"{file} is empty")
         with OpenAI() as client:
             with show.progress("uploading", size) as advance, _Counted(file, advance) as body:
                 made = client.files.create(file=(file.name, body), purpose=purpose)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]

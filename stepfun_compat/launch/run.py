@@ -4,6 +4,7 @@ the program finds an interpreter as clean as plain python's."""
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import NoReturn
 
 USAGE = """\
 usage: stepfun-compat run [options] program.py [arguments...]
+       stepfun-compat run [options] command [arguments...]  a Python command: uvicorn, pytest, python
        stepfun-compat run [options] -m module [arguments...]
        stepfun-compat run [options] -c code [arguments...]
        stepfun-compat run [options] - [arguments...]        the program comes from standard input
@@ -30,6 +32,7 @@ options:
 examples:
   stepfun-compat run --emulate examples/chat.py
   STEPFUN_API_KEY=... stepfun-compat run -m my_package.agent --verbose
+  stepfun-compat run uvicorn main:app
   stepfun-compat run -c "import openai; print(openai.OpenAI().base_url)"
 """
 
@@ -112,6 +115,49 @@ def parse(argv: Sequence[str]) -> Options:
     raise UsageError("there is no program to run")
 
 
+def _position(argv: Sequence[str]) -> int | None:
+    """Where the program stands in the arguments, None where it is a module, code or standard input, or none is given."""
+    position = 0
+    while position < len(argv):
+        word = argv[position]
+        if word in ("-m", "-c", "-", "-h", "--help"):
+            return None
+        if not word.startswith("-"):
+            return position
+        position += 2 if word in ("--model", "-W", "-X") else 1
+    return None
+
+
+def named_program(argv: Sequence[str]) -> list[str]:
+    """The arguments with a command's name in place of a file resolved: `python app.py` is `app.py`, and `uvicorn` the
+    console script of this environment, or of the path, that has the name. A file of the name comes first."""
+    position = _position(argv)
+    if position is None:
+        return list(argv)
+    word = argv[position]
+    if os.path.exists(word) or os.path.basename(word) != word:
+        return list(argv)
+    if re.fullmatch(r"python[\d.]*(?:\.exe)?", word):
+        return [*argv[:position], *argv[position + 1 :]]
+    script = _console_script(word)
+    return [*argv[:position], script, *argv[position + 1 :]] if script is not None else list(argv)
+
+
+def _console_script(name: str) -> str | None:
+    """The path of a command that is a Python program, None where there is none."""
+    from shutil import which
+
+    for found in (which(name, path=os.path.dirname(sys.executable)), which(name)):
+        try:
+            with open(found or "", "rb") as file:
+                start = file.read(256)
+        except OSError:
+            continue
+        if found is not None and start.startswith(b"#!") and b"python" in start:
+            return found
+    return None
+
+
 def prepare(options: Options) -> None:
     """Everything the program and its children find: settings, a placeholder key, rebound names."""
     from ..settings import PLACEHOLDER_KEY
@@ -175,7 +221,7 @@ def _start_anew(own: Sequence[str], argv: Sequence[str]) -> NoReturn:
 
 def main(argv: Sequence[str]) -> int:
     """`stepfun-compat run …`; ends the process as the program does."""
-    own, argv = interpreter_options(argv)
+    own, argv = interpreter_options(named_program(argv))
     try:
         options = parse(argv)
     except UsageError as error:

@@ -34,6 +34,31 @@ class Check:
     ask: Callable[[Any, str], str]
     dear: bool = False
 
+    @property
+    def requests(self) -> int:
+        """How many requests it sends where all of them are answered."""
+        return _SEVERAL.get(self.name, 1)
+
+
+_SEVERAL: Final = {
+    "tool_choice": 2,
+    "default_effort": 4,
+    "message_shapes": 6,
+    "schema_subset": 3,
+    "overflow": 2,
+    "cache": 3,
+    "cache_header": 3,
+    "responses_tool_choice": 3,
+    "responses_reasoning": 2,
+    "reasoning_replay": 3,
+    "several_choices": 3,
+    "many_images": 3,
+    "speech": 5,
+    "files": 4,
+    "vector_stores": 2,
+}
+"""The checks that send more than one request."""
+
 
 @dataclass(frozen=True)
 class Result:

@@ -47,8 +47,9 @@ def test_models_lists_the_catalog(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_models_live_compares(server: EmulatorServer, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "--live"]) == 0
-    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("step-3.7-flash "))
-    assert line.endswith("yes")
+    lines = capsys.readouterr().out.splitlines()
+    block = lines[lines.index("step-3.7-flash") : lines.index("step-3.5-flash")]
+    assert block[-1].endswith("live: yes")
 
 
 def test_explain_from_file_and_refusal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -198,7 +199,7 @@ def test_a_probe_survives_an_answer_it_does_not_know(server: EmulatorServer) -> 
 
 
 def test_every_probe_gets_an_answer(server: EmulatorServer, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["probe", "--json"]) == 0
+    assert main(["probe", "--json", "--yes"]) == 0
     results: list[Any] = json.loads(capsys.readouterr().out)
     assert [result["name"] for result in results] == [check.name for check in probing.CHECKS if not check.dear]
     assert not any(result["failed"] for result in results)

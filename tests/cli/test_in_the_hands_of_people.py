@@ -1,0 +1,224 @@
+"""Commands given odd input in odd surroundings: one clear line, no traceback, no key, and no money spent first."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("typer")
+pytest.importorskip("rich")
+pytest.importorskip("uvicorn")
+pytest.importorskip("starlette")
+
+from stepfun_compat import OpenAI, Settings, explain, probing
+from stepfun_compat.__main__ import main
+from stepfun_compat.cli import app
+from stepfun_compat.emulator import EmulatorConfig, EmulatorServer
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatorServer]:
+    with EmulatorServer(EmulatorConfig()) as running:
+        monkeypatch.setenv("STEPFUN_BASE_URL", running.base_url)
+        monkeypatch.setenv("STEPFUN_API_KEY", running.api_key)
+        yield running
+
+
+def test_tracebacks_of_typer_are_off() -> None:
+    assert app.pretty_exceptions_enable is False
+
+
+BROKEN = {
+    "socks": {"ALL_PROXY": "socks5://127.0.0.1:1"},
+    "proxy": {"HTTPS_PROXY": "what://is:this", "ALL_PROXY": "no proxy"},
+    "certificates": {"SSL_CERT_FILE": "/nonexistent/ca.pem"},
+    "setting": {"STEPFUN_PLAN": "gold"},
+    "model": {"STEPFUN_CATALOG": "/nonexistent.toml"},
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize(
+    "command", [["doctor"], ["models", "--live"], ["probe", "seed"], ["speak", "-"], ["upload", "file.txt"]]
+)
+def test_a_broken_environment_ends_in_a_line_without_the_key(
+    broken: str, command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file.txt").write_text("hello", encoding="utf-8")
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(read=lambda: "Hello.", isatty=lambda: False))
+    monkeypatch.setenv("STEPFUN_API_KEY", "the-very-secret-key")
+    monkeypatch.setenv("STEPFUN_BASE_URL", "https://127.0.0.1:9/v1")
+    for name, value in BROKEN[broken].items():
+        monkeypatch.setenv(name, value)
+    assert main(command) in (1, 2)
+    out, err = capfd.readouterr()
+    assert "Traceback" not in out + err
+    assert "very-secret" not in out + err
+    assert out + err
+
+
+@pytest.mark.parametrize("output", ["/nonexistent/x.mp3", ".", "/proc/x.mp3"])
+def test_speak_checks_where_it_writes_before_it_pays(output: str, server: EmulatorServer, tmp_path: Path) -> None:
+    text = tmp_path / "t.txt"
+    text.write_text("Hello there. " * 500, encoding="utf-8")
+    assert main(["speak", str(text), "-o", output]) == 2
+    assert server.requests == []
+
+
+def test_speak_leaves_no_empty_file_and_no_changed_one(server: EmulatorServer, tmp_path: Path) -> None:
+    server.fault(401, times=None)
+    text, new, old = tmp_path / "t.txt", tmp_path / "new.mp3", tmp_path / "old.mp3"
+    text.write_text("Hello.", encoding="utf-8")
+    old.write_bytes(b"before")
+    assert main(["speak", str(text), "-o", str(new)]) == 1
+    assert main(["speak", str(text), "-o", str(old)]) == 1
+    assert not new.exists()
+    assert old.read_bytes() == b"before"
+
+
+def test_what_cannot_be_uploaded_is_refused_before_it_is_sent(server: EmulatorServer, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    for what in (str(tmp_path), "/dev/null", str(tmp_path / "empty"), str(tmp_path / "missing")):
+        assert main(["upload", what]) == 2
+    assert server.requests == []
+
+
+def test_input_that_is_not_text_is_a_line(server: EmulatorServer, tmp_path: Path) -> None:
+    file = tmp_path / "binary"
+    file.write_bytes(b"\xff\xfe")
+    deep = tmp_path / "deep.json"
+    deep.write_text("[" * 100_000, encoding="utf-8")
+    for command in (["speak", str(file)], ["explain", str(file)], ["explain", str(deep)], ["explain", str(tmp_path)]):
+        assert main(command) == 2
+
+
+def test_a_bare_probe_asks_before_it_pays(server: EmulatorServer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["probe"]) == 2
+    err = capsys.readouterr().err
+    assert "paid requests" in err
+    assert "--yes" in err
+    assert main(["probe", "--write", "x.toml"]) == 2
+    assert server.requests == []
+
+
+def test_the_estimate_of_a_probe_is_what_it_sends(server: EmulatorServer) -> None:
+    with probing.client() as client:
+        for check in probing.CHECKS:
+            server.reset()
+            probing.run(check, client, "step-3.7-flash")
+            assert len(server.requests) == check.requests, check.name
+
+
+def test_tables_fit_eighty_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for command in (["models"], ["probe", "--list"]):
+        assert main(command) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert max(map(len, lines)) <= 80
+        assert len(lines) > 20
+
+
+def test_models_as_json_have_prices(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "--json"]) == 0
+    rows = {row["id"]: row["prices"] for row in json.loads(capsys.readouterr().out)}
+    flash = {"per": 1_000_000, "unit": "tokens", "input": 0.2, "cached": 0.04, "output": 1.15}
+    assert rows["step-3.7-flash"]["USD"] == flash
+    assert rows["step-tts-2"]["CNY"] == {"per": 10_000, "unit": "characters", "amount": 2.8}
+
+
+def test_price_and_cost_by_openais_names(server: EmulatorServer) -> None:
+    with OpenAI() as client:
+        price = client.stepfun.price("gpt-4o")
+        assert (price.model, price.currency) == ("step-3.7-flash", "USD")
+        assert price.tokens is not None
+        assert price.tokens.output == 1.15
+        answer = client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "Hello"}])
+        assert answer.usage is not None
+        made, entered = answer.usage.completion_tokens, answer.usage.prompt_tokens
+        assert client.stepfun.cost(answer) == pytest.approx((entered * 0.2 + made * 1.15) / 1e6)
+        counted = {"prompt_tokens": 100, "completion_tokens": 10, "prompt_tokens_details": {"cached_tokens": 60}}
+        assert client.stepfun.cost({"model": "step-3.7-flash", "usage": counted}) == pytest.approx(
+            (40 * 0.2 + 60 * 0.04 + 10 * 1.15) / 1e6
+        )
+        assert client.stepfun.cost({"model": "step-3.7-flash"}) is None
+        assert client.stepfun.price("nobody-knows").tokens is None
+    with OpenAI(settings=Settings(region="cn")) as client:
+        assert client.stepfun.price("step-3.7-flash").currency == "CNY"
+
+
+def test_an_explanation_is_readable_as_a_notebooks_last_line() -> None:
+    told = explain(model="gpt-4o", messages=[])
+    printed: list[str] = []
+    told._repr_pretty_(SimpleNamespace(text=printed.append), False)
+    assert printed == [str(told)]
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "STEPFUN_API_KEY": "k", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "stepfun_compat", "run", *arguments]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_run_takes_the_name_of_an_interpreter_or_a_console_script(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("import openai, sys; print(openai.OpenAI.__module__, sys.argv)", encoding="utf-8")
+    for name in ("python", "python3", "python3.11"):
+        done = run(name, "app.py", "-x", cwd=tmp_path)
+        assert done.stdout.split(" ", 1) == ["stepfun_compat.client", "['app.py', '-x']\n"], done.stderr
+    (tmp_path / "test_it.py").write_text(
+        "import openai\ndef test_it():\n    assert openai.OpenAI.__module__ == 'stepfun_compat.client'\n",
+        encoding="utf-8",
+    )
+    done = run("pytest", "-q", "-p", "no:cacheprovider", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
+    done = run("uvicorn", "--version", cwd=tmp_path)
+    assert "uvicorn" in done.stdout, done.stderr
+
+
+def test_a_file_comes_before_a_command_of_its_name(tmp_path: Path) -> None:
+    (tmp_path / "pytest").write_text("print('mine')", encoding="utf-8")
+    assert run("pytest", cwd=tmp_path).stdout == "mine\n"
+    assert "can't open file" in run("no-such-command", cwd=tmp_path).stderr
+
+
+FINDINGS = {
+    "socks": ({"ALL_PROXY": "socks5://127.0.0.1:1"}, "pip install socksio"),
+    "odd proxy": ({"HTTPS_PROXY": "what://is:this"}, "is no proxy URL"),
+    "certificates": ({"SSL_CERT_FILE": "/nonexistent/ca.pem"}, "/nonexistent/ca.pem does not exist"),
+    "quoted key": ({"STEPFUN_API_KEY": "'the-very-secret-key'"}, "without quotes"),
+    "bearer": ({"STEPFUN_API_KEY": "Bearer the-very-secret-key"}, "starts with `Bearer`"),
+    "misspelt": ({"STEPFUN_REGON": "cn"}, "did you mean STEPFUN_REGION?"),
+    "openai model": ({"STEPFUN_MODEL": "gpt-4o"}, "set STEPFUN_MODEL=step-3.7-flash"),
+    "passed over": ({"STEPFUN_API_KEY": "", "OPENAI_API_KEY": "sk-very-secret-key"}, "set it as STEPFUN_API_KEY"),
+}
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+def test_doctor_finds_what_is_broken_and_says_the_fix(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment, told = FINDINGS[name]
+    monkeypatch.setenv("STEPFUN_API_KEY", "a-key")
+    monkeypatch.setattr("stepfun_compat.environment.find_spec", lambda name: None)
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    main(["doctor", "--offline"])
+    out = capsys.readouterr().out
+    assert told in out
+    assert "very-secret" not in out
+
+
+def test_doctor_makes_one_tiny_call(server: EmulatorServer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--call"]) == 0
+    assert "ok    call: step-3.7-flash answered" in capsys.readouterr().out
+    assert sum(request.path.endswith("/chat/completions") for request in server.requests) == 1
