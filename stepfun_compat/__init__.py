@@ -190,6 +190,7 @@ def _from_openai(name: str) -> Any:
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
+    value: Any
     if name in _LAZY:
         value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
     elif name == "stock" or name in _LAZY.values():
@@ -197,7 +198,8 @@ def __getattr__(name: str) -> Any:
     elif name == "__all__":
         import openai
 
-        value = sorted({*_OURS, *openai.__all__})
+        theirs: Any = vars(openai)["__all__"]
+        value = sorted({*_OURS, *theirs})
     elif name.startswith("__") and name not in ("__version__", "__title__"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     else:
