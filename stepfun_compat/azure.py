@@ -14,14 +14,16 @@ import openai
 from typing_extensions import Self, override
 
 from . import stock
-from .client import AsyncOpenAI, OpenAI, copy_with_signature, signature_with_settings
-from .client import _given as given  # pyright: ignore[reportPrivateUsage]
+from ._client.construction import construct
+from ._client.context import context_of, given
+from ._client.signatures import copy_with_signature, signature_with_settings
+from .client import AsyncOpenAI, OpenAI
 from .settings import Settings, deployment_in, host_kind, origin, settings_or_default
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .options import AsyncAzureCopyOptions, AsyncAzureOptions, SyncAzureCopyOptions, SyncAzureOptions
+    from ._client.argument_types import AsyncAzureCopyOptions, AsyncAzureOptions, SyncAzureCopyOptions, SyncAzureOptions
 
 _AZURE_ONLY = ("azure_endpoint", "azure_deployment", "api_version", "azure_ad_token", "azure_ad_token_provider")
 _AZURE_QUERY = ("api-version", "deployment")
@@ -54,7 +56,7 @@ class _Plain:
     def _prepare_request(self, request: Any) -> Any:
         return self._stock._prepare_request(self, request)
 
-    def _stepfun_realtime(self, model: str, extra_query: Any, api_key: Any) -> tuple[Any, dict[str, str]]:
+    def _realtime_connection(self, model: str, extra_query: Any, api_key: Any) -> tuple[Any, dict[str, str]]:
         """The URL and the key of a WebSocket connection, which openai asks Azure's clients for."""
         client: Any = self
         place: Any = client.websocket_base_url or client._base_url
@@ -67,7 +69,7 @@ class _Plain:
         ).copy_merge_params({"model": model, **query})
         headers: dict[str, str] = client.auth_headers
         if isinstance(api_key, str) and api_key:  # fresh from what provides it
-            headers = {"Authorization": client._stepfun.gate.authorization(f"Bearer {api_key}")}
+            headers = {"Authorization": context_of(client).guard.authorization(f"Bearer {api_key}")}
         return url, headers
 
     def copy(self, **kwargs: Any) -> Any:
@@ -94,11 +96,10 @@ def _start(client: Any, init: Callable[..., None], kwargs: dict[str, Any], setti
     owner: str | None = None
     if not ours and shared is None and kwargs.get("api_key") != found.api_key:
         kwargs["api_key"], owner = None, "Azure"  # its key, or what provides one: it must not leave for StepFun
-    client._stepfun_init(init, kwargs, settings, shared, owner)
-    state = client._stepfun
+    context = construct(client, init, kwargs, settings, shared, owner)
     deployment = azure["azure_deployment"] or deployment_in(place)
-    state.azure_key = None if ours and shared is None else client.api_key
-    state.deployment = deployment or True
+    context.azure_key = None if ours and shared is None else client.api_key
+    context.deployment = deployment or True
     client._api_version = azure["api_version"] or os.environ.get("OPENAI_API_VERSION") or ""
     client._azure_ad_token = None
     client._azure_ad_token_provider = None
@@ -129,7 +130,7 @@ class AzureOpenAI(OpenAI, _Plain, stock.AzureOpenAI):  # pyright: ignore[reportI
 
     @override
     def _configure_realtime(self, model: str, extra_query: Any, *, api_key: Any = None) -> Any:
-        return self._stepfun_realtime(model, extra_query, api_key)
+        return self._realtime_connection(model, extra_query, api_key)
 
     @override
     def copy(self, **kwargs: Unpack[SyncAzureCopyOptions]) -> Self:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -152,7 +153,7 @@ class AsyncAzureOpenAI(AsyncOpenAI, _Plain, stock.AsyncAzureOpenAI):  # pyright:
 
     @override
     async def _configure_realtime(self, model: str, extra_query: Any, *, api_key: Any = None) -> Any:
-        return self._stepfun_realtime(model, extra_query, api_key)
+        return self._realtime_connection(model, extra_query, api_key)
 
     @override
     def copy(self, **kwargs: Unpack[AsyncAzureCopyOptions]) -> Self:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -177,7 +178,7 @@ def _copy(client: Any, base: Callable[..., Any], kwargs: dict[str, Any]) -> Any:
     extra.setdefault("azure_deployment", client._azure_deployment)
     extra.setdefault("api_version", client._api_version or None)
     copied = base(_extra_kwargs=extra, **kwargs)
-    copied._stepfun.deployment = copied._azure_deployment or True
+    context_of(copied).deployment = copied._azure_deployment or True
     copied._azure_endpoint = type(client._base_url)(str(endpoint)) if endpoint else None
     return copied
 

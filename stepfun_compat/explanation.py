@@ -244,7 +244,11 @@ def explain_call(
         requests=0 if refusal is not None else max(len(sends), x.request_count or 0),
         steps=tuple(
             PlannedRequest(
-                send.request.method, place + send.request.path, send.request.query, send.request.json, send.poll
+                send.request.method,
+                place + send.request.path,
+                {name: _shown(name, str(value), settings) for name, value in send.request.query.items()},
+                send.request.json,
+                send.poll,
             )
             for send in sends
         ),

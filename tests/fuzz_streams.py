@@ -31,14 +31,16 @@ import openai
 import pydantic
 
 import stepfun_compat
-from stepfun_compat import stock, streaming
+from stepfun_compat import stock
+from stepfun_compat._client import streaming
+from stepfun_compat._client.context import EXTENSION
+from stepfun_compat._client.streaming import _GUESSES
 from stepfun_compat.endpoints.base import StoreOperation
 from stepfun_compat.endpoints.chat_response import UnexpectedBody
 from stepfun_compat.endpoints.events import error_in, error_named
 from stepfun_compat.exchange import Refusal
 from stepfun_compat.fast import entry
 from stepfun_compat.fast.mould import same
-from stepfun_compat.streaming import _GUESSES, EXTENSION
 
 URL = "http://stepfun.test/v1"
 

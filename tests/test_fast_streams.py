@@ -55,13 +55,13 @@ def streamed(client: Any, **more: Any) -> Any:
 def built(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the SDK builds itself while the test runs."""
     seen: list[Any] = []
-    original = stepfun_compat.streaming.Reader.build
+    original = stepfun_compat._client.streaming.Reader.build
 
     def build(self: Any, row: Any) -> Any:
         seen.append(row)
         return original(self, row)
 
-    monkeypatch.setattr(stepfun_compat.streaming.Reader, "build", build)
+    monkeypatch.setattr(stepfun_compat._client.streaming.Reader, "build", build)
     return seen
 
 
@@ -332,7 +332,7 @@ def test_every_event_compared_has_a_mould(fresh: casting.Moulds) -> None:
     from openai.types.responses import ResponseStreamEvent
 
     ours = client(b"")
-    members = stepfun_compat.streaming._members(ResponseStreamEvent)
+    members = stepfun_compat._client.streaming._members(ResponseStreamEvent)
     response = httpx.Response(200, request=httpx.Request("POST", URL))
     cast = casting.Events(
         fresh,

@@ -783,7 +783,7 @@ def test_objects_of_ours_do_not_show_keys(monkeypatch: pytest.MonkeyPatch) -> No
         client.stepfun.settings,
         own,
         client._stepfun,
-        client._stepfun.gate,
+        client._stepfun.guard,
         client._stepfun.target,
     ]
     for each in shown:

@@ -1,4 +1,4 @@
-"""One flow for the sync and the async client.
+"""One flow for the sync and the async context.client.
 
 A flow is a generator that does everything a call needs and yields whatever has to be waited for, as a function without
 arguments. `drive` calls each function and `drive_async` awaits what it returns; both hand the result, or the error,
@@ -16,18 +16,17 @@ import anyio
 import openai
 
 from .. import settled
-from ..call import Call
 from ..endpoints.base import PLAIN, Reply, Request, Script, Send, StoreOperation
 from ..endpoints.chat_response import UnexpectedBody
 from ..exchange import Refusal
 from ..report import debug_body, report
-from ..stream_idle import limit_silence
-from ..streaming import EXTENSION
+from . import conversation_store, requests, responses
+from .context import CALL, CAST, EXTENSION, RAW, CallState, ClientContext
+from .stream_idle import limit_silence
+from .streaming import AsyncStepfunStream, StepfunStream
 
-CALL = "stepfun_call"
-"""The key in the SDK's options under which the record of the call travels."""
-RAW = "X-Stainless-Raw-Response"
-_CAST = "____stainless_override_cast_to"
+_STREAMS: tuple[Any, Any] = (StepfunStream, openai.Stream)
+_ASYNC_STREAMS: tuple[Any, Any] = (AsyncStepfunStream, openai.AsyncStream)
 
 Flow: TypeAlias = Generator[Callable[[], Any], Any, Any]
 """Yields functions without arguments, is sent what they return, and returns what the caller gets."""
@@ -65,33 +64,37 @@ async def drive_async(flow: Flow) -> Any:
         return stop.value
 
 
-def request(client: Any, post: Post, cast_to: Any, options: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Flow:
+def request(
+    context: ClientContext, post: Post, cast_to: Any, options: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Flow:
     """One call of a resource's method: sent once, answered without a request, or carried out in several.
 
     Raises:
         openai.APIStatusError: the endpoint rejects the call.
     """
-    call: Call | None = client._stepfun_begin(options, bool(kwargs.get("stream")))
+    call: CallState | None = requests.begin(context, options, bool(kwargs.get("stream")))
     if call is None or call.endpoint is PLAIN:
         return (yield partial(post, cast_to, options, *args, **kwargs))
     options = options.model_copy()
-    other = client._stepfun_elsewhere(options)
+    other = requests.fallback_client(context, options)
     if other is not None:
         return (yield partial(other.request, cast_to, options, *args, **kwargs))
-    call.deadline = _deadline(client, options)
+    call.deadline = _deadline(context, options)
     try:
-        given = client._stepfun_request(options)
+        given = requests.plain_request(context, options)
         script = call.endpoint.script(given, call.x)
         if script is not None:
-            return (yield from _run(client, call, script, post, cast_to, options, kwargs))
-        client._stepfun_translate(call, given)
+            return (yield from _run(context, call, script, post, cast_to, options, kwargs))
+        requests.translate(context, call, given)
     except Refusal as refusal:
-        error = client._stepfun_refused(refusal, client._stepfun_bare_request(options))
-        raise client._stepfun_partial(call, error) from None
-    return (yield from _send(client, call, post, cast_to, options, *args, **kwargs))
+        error = responses.rejection(context, refusal, responses.unsent_request(context, options))
+        raise responses.with_partial(call, error) from None
+    return (yield from _send(context, call, post, cast_to, options, *args, **kwargs))
 
 
-def _send(client: Any, call: Call, post: Post, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Flow:
+def _send(
+    context: ClientContext, call: CallState, post: Post, cast_to: Any, options: Any, *args: Any, **kwargs: Any
+) -> Flow:
     """Send one HTTP request, `call.wire`, and return what the SDK makes of the response.
 
     Every request to StepFun passes here: that of a simple call, each step of a script, and the one a script ends with;
@@ -105,30 +108,19 @@ def _send(client: Any, call: Call, post: Post, cast_to: Any, options: Any, *args
         try:
             answer: Any = yield partial(post, cast_to, options, *args, **kwargs)
         except openai.APIStatusError:
-            again = _again(client, call, options)
+            again = _again(context, call, options)
             if again is None:
                 call.retries_taken += spent
                 raise
             options, spent, resent = again, spent + call.retries_taken, True
             continue
         if resent:
-            settled.after_success(call.x, client._stepfun.place)
+            settled.after_success(call.x, context.base_url)
         call.retries_taken += spent
         return answer
 
 
-def in_safe_form(client: Any, call: Call, wire: Request) -> Request:
-    """StepFun's request with what this host is known to refuse in its safe form.
-
-    Raises:
-        Refusal: the safe form loses something, and the policy says error.
-    """
-    if settled.SETTLED or call.x.catalog.settled or call.x.safe_forms:
-        return settled.in_safe_form(call.endpoint, wire, call.x, client._stepfun.place)
-    return wire
-
-
-def _again(client: Any, call: Call, options: Any) -> Any:
+def _again(context: ClientContext, call: CallState, options: Any) -> Any:
     """The SDK's options to send a refused request once more in its safe form; None where the refusal is the caller's.
 
     Raises:
@@ -136,10 +128,10 @@ def _again(client: Any, call: Call, options: Any) -> Any:
     """
     if call.refused is None or call.wire is None:
         return None
-    wire = settled.after_refusal(call.endpoint, call.wire, *call.refused, call.x, client._stepfun.place)
+    wire = settled.after_refusal(call.endpoint, call.wire, *call.refused, call.x, context.base_url)
     if wire is None:
         return None
-    again = _within_budget(client, call, options)
+    again = _within_budget(context, call, options)
     call.wire = wire
     if not call.bare:  # the driver of a script tells for its steps
         call.reported = report(call.x, call.reported)
@@ -149,7 +141,13 @@ def _again(client: Any, call: Call, options: Any) -> Any:
 
 
 def _run(
-    client: Any, call: Call, script: Script, post: Post, cast_to: Any, options: Any, kwargs: Mapping[str, Any]
+    context: ClientContext,
+    call: CallState,
+    script: Script,
+    post: Post,
+    cast_to: Any,
+    options: Any,
+    kwargs: Mapping[str, Any],
 ) -> Flow:
     """Carry out a script: send what it yields, hand it the replies, answer with what it returns."""
     response: Any = None
@@ -157,48 +155,50 @@ def _run(
         effect = next(script)
         while True:
             if isinstance(effect, Send):
-                wire = in_safe_form(client, call, effect.request)
+                wire = requests.in_safe_form(context, call, effect.request)
                 call.reported = report(call.x, call.reported)
                 debug_body(call.x, wire.method, wire.path, wire.json)
                 step = call.step(wire)
-                step_options = _step_options(client, call, options)
+                step_options = _step_options(context, call, options)
                 try:
-                    response = yield from _send(client, step, post, client._stepfun_family().Response, step_options)
+                    response = yield from _send(context, step, post, context.http_module().Response, step_options)
                 finally:
                     call.follow(step)
-                reply = client._stepfun_reply(call, response)
+                reply = responses.reply_of(call, response)
             elif isinstance(effect, StoreOperation):
-                if client._stepfun_needs_credential(call):
-                    client._stepfun_credential(call, (yield partial(client._prepare_options, options.model_copy())))
-                reply = Reply((yield _stored(client, call, effect)))
+                if conversation_store.needs_credential(context, call):
+                    conversation_store.note_credential(
+                        context, call, (yield partial(context.client._prepare_options, options.model_copy()))
+                    )
+                reply = Reply((yield _stored(context, call, effect)))
             else:
-                yield _slept(client, call, effect.seconds)
+                yield _slept(context, call, effect.seconds)
                 reply = Reply(None)
             effect = script.send(reply)
     except StopIteration as stop:
         returned: Reply | Request = stop.value
     except openai.APIError as error:
-        client._stepfun_partial(call, error)
+        responses.with_partial(call, error)
         raise
     except UnexpectedBody as error:
         raise openai.APIResponseValidationError(response=response, body=response.text, message=str(error)) from error
     if isinstance(returned, Request):  # what was needed for it is known now: it goes the ordinary way
-        call.wire = in_safe_form(client, call, returned)
+        call.wire = requests.in_safe_form(context, call, returned)
     call.reported = report(call.x, call.reported)
     if isinstance(returned, Request):
-        return (yield from _send(client, call, post, cast_to, options, **kwargs))
+        return (yield from _send(context, call, post, cast_to, options, **kwargs))
     call.done = True
-    client._stepfun.shared.record(call.x, returned.body)
-    answer = client._stepfun_local(call, options, returned, response)
+    context.family.record(call.x, returned.body)
+    answer = responses.local_response(context, call, options, returned, response)
     answer.request.extensions[EXTENSION] = call
     raw = cast("Mapping[str, Any]", options.headers or {}).get(RAW)
     if raw:
         answer.request.headers[RAW] = raw
-    client._stepfun_forced(call, answer.request, returned.body)
+    responses.check_forced_tool_call(context, call, answer.request, returned.body)
     return (
         yield partial(
-            client._process_response,
-            cast_to=client._maybe_override_cast_to(cast_to, options),
+            context.client._process_response,
+            cast_to=context.client._maybe_override_cast_to(cast_to, options),
             options=options,
             response=answer,
             stream=bool(kwargs.get("stream")),
@@ -209,9 +209,9 @@ def _run(
 
 
 def process_response(
-    client: Any,
+    context: ClientContext,
     process: Callable[..., Any],
-    call: Call,
+    call: CallState,
     *,
     cast_to: Any,
     options: Any,
@@ -221,24 +221,24 @@ def process_response(
     **kwargs: Any,
 ) -> Flow:
     """What becomes of a call's response; `process` is the SDK's own `_process_response`."""
-    client._stepfun_headers(response)
+    responses.set_request_id(response)
     call.retries_taken = kwargs.get("retries_taken", 0)
-    idle = client._stepfun.settings.stream_idle_timeout
+    idle = context.settings.stream_idle_timeout
     if idle is not None and (stream or response.request.headers.get(RAW) == "stream"):
-        limit_silence(response, idle, client._stepfun_family(), later=_is_async(client))
+        limit_silence(response, idle, context.http_module(), later=context.is_async)
     if stream:
         call.wire = None  # it has been sent, and a stream may be open for long
-        response = client._stepfun_raw_stream(call, response)
-        stream_cls = client._stepfun_stream_class(call, stream_cls, cast_to)
-    elif client._stepfun_wants_body(call, response, cast_to):
-        body: bytes = yield _read(client, response)
-        response, options = client._stepfun_answered(call, options, response, body, cast_to)
+        response = _raw_stream(context, call, response)
+        stream_cls = _stream_class(context, call, stream_cls, cast_to)
+    elif responses.wants_body(call, response, cast_to):
+        body: bytes = yield _read(context, response)
+        response, options = responses.translated(context, call, options, response, body, cast_to)
         keep, call.x.save_operation = call.x.save_operation, None
         if keep is not None:
-            with client._stepfun_keeping(call, response):
-                yield _stored(client, call, keep)
+            with conversation_store.store_errors(context, call, response):
+                yield _stored(context, call, keep)
     elif call.bare:
-        yield _read(client, response)
+        yield _read(context, response)
     return (
         yield partial(
             process,
@@ -255,44 +255,43 @@ def process_response(
 # ---------------------------------------------------------------- waits, in the client's own way
 
 
-def _is_async(client: Any) -> bool:
-    return isinstance(client, openai.AsyncOpenAI)
+def _read(context: ClientContext, response: Any) -> Callable[[], Any]:
+    return response.aread if context.is_async else response.read
 
 
-def _read(client: Any, response: Any) -> Callable[[], Any]:
-    return response.aread if _is_async(client) else response.read
-
-
-def _stored(client: Any, call: Call, operation: StoreOperation) -> Callable[[], Any]:
+def _stored(context: ClientContext, call: CallState, operation: StoreOperation) -> Callable[[], Any]:
     """An operation on the conversation store."""
-    return partial(client._stepfun_keep_later if _is_async(client) else client._stepfun_keep, call, operation)
+    run: Callable[..., Any] = conversation_store.run_store_operation
+    if context.is_async:
+        run = conversation_store.run_store_operation_async
+    return partial(run, context, call, operation)
 
 
-def _slept(client: Any, call: Call, seconds: float) -> Callable[[], Any]:
+def _slept(context: ClientContext, call: CallState, seconds: float) -> Callable[[], Any]:
     """A pause of a script.
 
     Raises:
         openai.APITimeoutError: the deadline would pass.
     """
     if call.deadline is not None and time.monotonic() + seconds >= call.deadline:
-        raise _timed_out(client, "GET")
-    return partial(anyio.sleep if _is_async(client) else time.sleep, seconds)
+        raise _timed_out(context, "GET")
+    return partial(anyio.sleep if context.is_async else time.sleep, seconds)
 
 
 # ---------------------------------------------------------------- one deadline and one retry budget for a call
 
 
-def _deadline(client: Any, options: Any) -> float | None:
+def _deadline(context: ClientContext, options: Any) -> float | None:
     """When the caller stops waiting, as `time.monotonic` counts; None for a timeout that is not one number."""
-    timeout = client.timeout if isinstance(options.timeout, openai.NotGiven) else options.timeout
+    timeout = context.client.timeout if isinstance(options.timeout, openai.NotGiven) else options.timeout
     return time.monotonic() + timeout if isinstance(timeout, int | float) and not isinstance(timeout, bool) else None
 
 
-def _timed_out(client: Any, method: str) -> openai.APITimeoutError:
-    return openai.APITimeoutError(request=client._stepfun_family().Request(method, str(client._base_url)))
+def _timed_out(context: ClientContext, method: str) -> openai.APITimeoutError:
+    return openai.APITimeoutError(request=context.http_module().Request(method, str(context.client._base_url)))
 
 
-def _within_budget(client: Any, call: Call, options: Any) -> Any:
+def _within_budget(context: ClientContext, call: CallState, options: Any) -> Any:
     """A copy of the SDK's options for one more request of a call, with what is left of its time and retries.
 
     Raises:
@@ -302,19 +301,43 @@ def _within_budget(client: Any, call: Call, options: Any) -> Any:
     if call.deadline is not None:
         left = call.deadline - time.monotonic()
         if left <= 0:
-            raise _timed_out(client, options.method.upper())
+            raise _timed_out(context, options.method.upper())
         more.timeout = left
-    retries = options.get_max_retries(client.max_retries)
+    retries = options.get_max_retries(context.client.max_retries)
     if retries is not None:
         more.max_retries = max(retries - call.retries_taken, 0)
     return more
 
 
-def _step_options(client: Any, call: Call, options: Any) -> Any:
+def _step_options(context: ClientContext, call: CallState, options: Any) -> Any:
     """The SDK's options for one step of a script, whose response is ours to read whatever the caller wants in the end."""
-    step = _within_budget(client, call, options)
+    step = _within_budget(context, call, options)
     step.post_parser = openai.NOT_GIVEN
     headers: Any = options.headers
     if headers and not isinstance(headers, openai.NotGiven):
-        step.headers = {k: v for k, v in headers.items() if k.lower() not in (RAW.lower(), _CAST)}
+        step.headers = {k: v for k, v in headers.items() if k.lower() not in (RAW.lower(), CAST)}
     return step
+
+
+# ---------------------------------------------------------------- streams
+
+
+def _raw_stream(context: ClientContext, call: CallState, response: Any) -> Any:
+    """The response a caller of raw streams gets: one of Responses has OpenAI's events for its bytes."""
+    if call.done or not call.endpoint.rewrites_raw or not response.request.headers.get(RAW):
+        return response
+    from .raw_stream import translated
+
+    return translated(context.client, response, context.http_module(), later=context.is_async)
+
+
+def _stream_class(context: ClientContext, call: CallState, stream_cls: Any, cast_to: Any) -> Any:
+    """Our stream class in place of openai's; a caller's own subclass stays what it is."""
+    ours, stock = _ASYNC_STREAMS if context.is_async else _STREAMS
+    if stream_cls is None:
+        stream_cls = stock[cast_to]
+    origin = getattr(stream_cls, "__origin__", stream_cls)
+    if origin is not stock or call.endpoint.transform_stream(call.x) is None:
+        return stream_cls
+    arguments = getattr(stream_cls, "__args__", None)
+    return ours[arguments[0]] if arguments else ours

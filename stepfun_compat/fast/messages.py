@@ -21,6 +21,7 @@ from typing import Any, cast
 
 import openai
 
+from .._client.context import context_of
 from ..report import log
 
 _PLAIN = frozenset(
@@ -176,7 +177,7 @@ class _Method:
     def __call__(self, resource: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         post: Any = resource.__dict__.get("_post")
         client = resource._client
-        if args or type(post) is not _Post or not client._stepfun.ours(client._base_url):
+        if args or type(post) is not _Post or not context_of(client).targets_stepfun():
             return self.method(resource, *args, **kwargs)
         try:
             plain = _plain_values(self.names, kwargs)

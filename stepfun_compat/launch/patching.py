@@ -11,9 +11,9 @@ from typing import Any, Final, cast
 import openai
 
 from .. import stock
+from .._client.class_checks import STANDS_FOR
 from ..azure import AsyncAzureOpenAI, AzureOpenAI
 from ..client import AsyncOpenAI, OpenAI
-from ..rebound import STANDS_FOR
 from .detours import Watch
 
 OURS: Final[dict[type, type]] = {

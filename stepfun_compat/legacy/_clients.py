@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 import openai
 
+from .._client.context import context_of
 from ..client import AsyncOpenAI, OpenAI
 from ..errors import KeyRefusedError, SettingsError
 from ..settings import PLACEHOLDER_KEY, without_secrets
@@ -86,7 +87,7 @@ def client_for(
         )
     with _lock:
         # what an id in a key stands for must live as long as the key
-        _shared.setdefault(identity, (client._stepfun.shared, settings))
+        _shared.setdefault(identity, (context_of(client).family, settings))
         _shared.move_to_end(identity)
         _clients[key] = (client, settings)
         for store in (_clients, _shared):

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import openai
 
-from ..streaming import transport_error
+from .._client.streaming import transport_error
 from . import error, util
 from ._headers import Headers
 

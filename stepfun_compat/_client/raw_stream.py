@@ -15,7 +15,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from .endpoints.base import StoreOperation
+from ..endpoints.base import StoreOperation
 from .streaming import Reader
 
 _OF_THE_OLD_BODY = ("content-length", "content-encoding", "transfer-encoding")

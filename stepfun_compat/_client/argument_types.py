@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypedDict
 
 from openai import NotGiven, Timeout
 
-from .settings import Settings
+from ..settings import Settings
 
 
 class URL(Protocol):

@@ -8,18 +8,14 @@ send next, which is looked at and sent from here. Nothing of the caller's own HT
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from openai._models import FinalRequestOptions
 
-if TYPE_CHECKING:
-    from openai._base_client import BaseClient
-
-    _Base = BaseClient[Any, Any]
-else:
-    _Base = object
+from .context import ClientContext
+from .credentials import look_at_hop
 
 _FOLLOW = "stepfun_compat.follow_redirects"
 _LOOK = "stepfun_compat.look"
@@ -27,54 +23,36 @@ _HOLDS = "follow_redirects" in FinalRequestOptions.model_fields
 """Whether the SDK can be told not to follow redirects; where it cannot, an event hook looks at each hop instead."""
 
 
-class GuardsRedirects(_Base):
-    """A base of clients, before openai's class in the order of bases."""
+def hold_back(options: Any) -> None:
+    """Let the HTTP library hand back redirects for the SDK's own copy of the options, once per attempt."""
+    if _HOLDS and _FOLLOW not in options.__dict__:
+        options.__dict__[_FOLLOW] = options.follow_redirects
+        options.__dict__["follow_redirects"] = False
 
-    def _stepfun_look(self, request: Any, came_from: Any = None) -> None:
-        """Take out of a request what must not go where it goes; `came_from` is the request that was redirected to it."""
-        raise NotImplementedError
 
-    def _stepfun_http_module(self) -> Any:
-        """The HTTP library behind this client."""
-        raise NotImplementedError
+def mark(context: ClientContext, request: Any, options: Any) -> None:
+    """Put on a request what its auth needs to know."""
+    if _HOLDS:
+        request.extensions[_FOLLOW] = options.__dict__.get(_FOLLOW)
+    else:
+        look_at_hops(request, context.client._client, partial(look_at_hop, context))
 
-    def _prepare_options(self, options: Any) -> Any:
-        """Hook: the SDK's own copy of the options, once per attempt; an awaitable of the async client."""
-        if _HOLDS and _FOLLOW not in options.__dict__:
-            options.__dict__[_FOLLOW] = options.follow_redirects
-            options.__dict__["follow_redirects"] = False
-        return super()._prepare_options(options)
 
-    def _build_request(self, options: Any, **kwargs: Any) -> Any:
-        """Hook: puts on the request what its auth needs to know."""
-        request: Any = super()._build_request(options, **kwargs)
-        if _HOLDS:
-            request.extensions[_FOLLOW] = options.__dict__.get(_FOLLOW)
-        else:
-            look_at_hops(request, self._client, self._stepfun_look)
-        return request
-
-    @property
-    def custom_auth(self) -> Any:
-        """Hook: what signs a request after the SDK's hooks, and follows its redirects."""
-        return _auth_class(self._stepfun_http_module())(self, super().custom_auth)
-
-    def _custom_auth(self, security: Any) -> Any:
-        """Hook: the same, in SDKs with several kinds of keys."""
-        inner: Any = super()
-        return _auth_class(self._stepfun_http_module())(self, inner._custom_auth(security))
+def auth(context: ClientContext, inner: Any) -> Any:
+    """What signs a request after the SDK's hooks, and follows its redirects; `inner` is the SDK's own."""
+    return _auth_class(context.http_module())(context, inner)
 
 
 @lru_cache(maxsize=4)
 def _auth_class(family: Any) -> Any:
     class Redirecting(family.Auth):
-        def __init__(self, client: Any, inner: Any) -> None:
-            self.client = client
+        def __init__(self, context: ClientContext, inner: Any) -> None:
+            self.context = context
             self.given = inner
 
         def inner(self, request: Any) -> Any:
             """What signs the request: the SDK's own, the HTTP client's, or user and password of the URL."""
-            found = self.given or getattr(self.client._client, "auth", None)
+            found = self.given or getattr(self.context.client._client, "auth", None)
             if found is None and request.url.userinfo:
                 return family.BasicAuth(request.url.username, request.url.password)
             return found
@@ -83,14 +61,14 @@ def _auth_class(family: Any) -> Any:
             """The request to send next, None for the last response."""
             if not response.has_redirect_location:
                 return None
-            http_client: Any = self.client._client
+            http_client: Any = self.context.client._client
             if not (http_client.follow_redirects if follow is None else follow):
                 return None
             sent = response.request
             request = response.next_request
             if request is None:  # a place that is none: the HTTP library says what is wrong with it
                 request = http_client._build_redirect_request(sent, response)
-            self.client._stepfun_look(request, sent)
+            look_at_hop(self.context, request, sent)
             return request
 
         def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
@@ -100,7 +78,7 @@ def _auth_class(family: Any) -> Any:
                 sent = request if flow is None else next(flow)
                 while True:
                     if flow is not None:
-                        self.client._stepfun_look(sent)
+                        look_at_hop(self.context, sent)
                     response = yield sent
                     while (hop := self.hop(response, follow)) is not None:
                         response = yield hop
@@ -120,7 +98,7 @@ def _auth_class(family: Any) -> Any:
                 sent = request if flow is None else await flow.__anext__()
                 while True:
                     if flow is not None:
-                        self.client._stepfun_look(sent)
+                        look_at_hop(self.context, sent)
                     response = yield sent
                     while (hop := self.hop(response, follow)) is not None:
                         response = yield hop

@@ -17,22 +17,22 @@ import openai
 from anyio.lowlevel import checkpoint
 from typing_extensions import override
 
-from . import errors
-from .endpoints.base import StoreOperation
-from .endpoints.chat_response import UnexpectedBody
-from .endpoints.events import error_in, error_named
-from .exchange import Refusal
-from .fast.frames import Frames
+from .. import errors
+from ..endpoints.base import StoreOperation
+from ..endpoints.chat_response import UnexpectedBody
+from ..endpoints.events import error_in, error_named
+from ..exchange import Refusal
+from ..fast.frames import Frames
+from . import conversation_store, responses
+from .context import EXTENSION, context_of
 
 if TYPE_CHECKING:
-    from .call import Call
-    from .endpoints.base import StreamTransform
+    from ..endpoints.base import StreamTransform
+    from .context import CallState
 
 log = logging.getLogger("stepfun_compat")
 _T = TypeVar("_T")
 
-EXTENSION = "stepfun_compat"
-"""The key in a request's extensions under which the record of the call travels."""
 
 _DRAINS = int(openai.__version__.split(".")[0]) < 3  # later SDKs close the connection of a sync stream
 _DRAIN = (
@@ -105,7 +105,8 @@ class Reader:
         self.response: Any = stream.response
         self.client: Any = stream._client
         self.cast_to: Any = stream._cast_to
-        self.call: Call = self.response.request.extensions[EXTENSION]
+        self.context = context_of(stream._client)
+        self.call: CallState = self.response.request.extensions[EXTENSION]
         transform = self.call.endpoint.transform_stream(self.call.x)
         assert transform is not None
         self.transform: StreamTransform = transform
@@ -118,7 +119,7 @@ class Reader:
 
     def _shorten(self, stream: Any) -> bool:
         """Take the short way where it leads to the same objects; False for a stream that goes the SDK's own."""
-        from .fast import entry
+        from ..fast import entry
 
         cast = entry.casting(stream, self.call.endpoint.name, self.build, self._class_of)
         if cast is None:
@@ -221,7 +222,7 @@ class Reader:
                 response=self.response, body=cast("object", event), message=str(problem)
             ) from problem
         except Refusal as refusal:
-            raise self.client._stepfun_refused(refusal, self.response.request) from None
+            raise responses.rejection(self.context, refusal, self.response.request) from None
         if not self.reads_chunks:
             self.over = any(isinstance(row, _DICT) and row.get("type") in _FINAL for row in cast("Iterable[Any]", rows))
         return rows
@@ -233,10 +234,10 @@ class Reader:
         try:
             out = self.transform.close()
         except Refusal as refusal:
-            raise self.client._stepfun_refused(refusal, self.response.request) from None
+            raise responses.rejection(self.context, refusal, self.response.request) from None
         if getattr(self.transform, "truncated", False):
             log.warning("%s stream ended without a finish reason", self.call.x.endpoint)
-        self.client._stepfun_stream_done(self.call, self.transform)
+        responses.stream_done(self.context, self.call, self.transform)
         for row in out:
             yield row if type(row) is StoreOperation else self.make(row)
 
@@ -247,18 +248,18 @@ class Reader:
             openai.InternalServerError: the store is down.
         """
         try:
-            self.client._stepfun_keep(self.call, operation)
+            conversation_store.run_store_operation(self.context, self.call, operation)
         except Refusal as refusal:
-            error = self.client._stepfun_refused(refusal, self.response.request)
-            raise self.client._stepfun_partial(self.call, error) from None
+            error = responses.rejection(self.context, refusal, self.response.request)
+            raise responses.with_partial(self.call, error) from None
 
     async def keep_later(self, operation: StoreOperation) -> None:
         """The same for async streams."""
         try:
-            await self.client._stepfun_keep_later(self.call, operation)
+            await conversation_store.run_store_operation_async(self.context, self.call, operation)
         except Refusal as refusal:
-            error = self.client._stepfun_refused(refusal, self.response.request)
-            raise self.client._stepfun_partial(self.call, error) from None
+            error = responses.rejection(self.context, refusal, self.response.request)
+            raise responses.with_partial(self.call, error) from None
 
     def _nothing_came(self) -> None:
         """A 200 whose body is no event stream at all, such as an HTML page or a bare error object."""

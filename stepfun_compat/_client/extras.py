@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from .prompt_cache import PromptCacheStats
+from ..prompt_cache import PromptCacheStats
+from . import responses
 
 if TYPE_CHECKING:
-    from .exchange import Exchange, Json
-    from .explanation import Explanation
-    from .prices import ModelPrice
-    from .settings import Settings
-    from .settled import Refused
+    from ..exchange import Exchange, Json
+    from ..explanation import Explanation
+    from ..prices import ModelPrice
+    from ..settings import Settings
+    from ..settled import Refused
+    from .context import ClientContext
 
 
-class Shared:
+class ClientFamily:
     """One per family of copies: statistics, remembered reasoning, other providers' clients."""
 
     def __init__(self, settings: Settings) -> None:
@@ -23,7 +25,7 @@ class Shared:
         self.fallbacks: dict[tuple[str, str], Any] = {}
         self.reasoning = None
         if settings.replay_reasoning == "cache":
-            from .reasoning import ReasoningCache
+            from ..reasoning import ReasoningCache
 
             self.reasoning = ReasoningCache()
 
@@ -33,7 +35,7 @@ class Shared:
             return
         usage: Any = cast("Mapping[str, Any]", data).get("usage")
         if isinstance(usage, Mapping) and "input_tokens" in usage:
-            from .endpoints.responses_native import chat_usage
+            from ..endpoints.responses_native import chat_usage
 
             usage = chat_usage(cast("dict[str, Any]", usage))
         if isinstance(usage, Mapping) and x.model_id:
@@ -43,56 +45,57 @@ class Shared:
 class Extras:
     """`client.stepfun`: everything a client has beyond openai's, under one name."""
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    def __init__(self, context: ClientContext) -> None:
+        self._context = context
+        self._client = context.client
 
     @property
     def settings(self) -> Settings:
         """The settings this client was made with."""
-        return self._client._stepfun.settings
+        return self._context.settings
 
     @property
     def active(self) -> bool:
         """Whether requests are translated; False for a client of another vendor's host, which is stock."""
-        return self._client._stepfun.ours(self._client._base_url)
+        return self._context.targets_stepfun()
 
     @property
     def prompt_cache(self) -> PromptCacheStats:
         """Prompt cache statistics, shared with this client's copies."""
-        return self._client._stepfun.shared.prompt_cache
+        return self._context.family.prompt_cache
 
     @property
     def settled(self) -> tuple[Refused, ...]:
         """The contested facts that this client's host has refused in this process, whose safe form is sent at once, and
         what it cost to learn that."""
-        from .settled import SETTLED, host_of
+        from ..settled import SETTLED, host_of
 
         host = host_of(str(self._client._base_url))
         return tuple(row for row in SETTLED.rows() if row.host == host)
 
     def forget_settled(self) -> None:
         """Try OpenAI's form again with everything this client's host has refused."""
-        from .settled import SETTLED, host_of
+        from ..settled import SETTLED, host_of
 
         SETTLED.forget(host_of(str(self._client._base_url)))
 
     def explain(self, endpoint: str = "chat.completions", **kwargs: Any) -> Explanation:
         """What a call would send, and what was changed about it, without sending anything."""
-        from .explanation import explain_call
+        from ..explanation import explain_call
 
         client = self._client
-        deployment = client._stepfun.deployment
+        deployment = self._context.deployment
         return explain_call(endpoint, kwargs, self.settings, base_url=str(client._base_url), deployment=deployment)
 
     def price(self, model: str) -> ModelPrice:
         """The list price of the model a name runs on, in USD for region `global` and in CNY for `cn`."""
-        from .prices import price_of
+        from ..prices import price_of
 
         return price_of(model, self.settings)
 
     def cost(self, answer: Any) -> float | None:
         """What an answer cost by list prices, in the currency of `price`; None where that is not known."""
-        from .prices import cost_of
+        from ..prices import cost_of
 
         return cost_of(answer, self.settings)
 
@@ -104,14 +107,14 @@ class Extras:
         Raises:
             openai.BadRequestError: the messages are such that chat would refuse them, too.
         """
-        from .exchange import Refusal
-        from .explanation import token_count_body
+        from ..exchange import Refusal
+        from ..explanation import token_count_body
 
         try:
             body = token_count_body(messages, model, self.settings)
         except ValueError as error:
-            request: Any = self._client._stepfun_family().Request("POST", str(self._client._base_url))
-            raise self._client._stepfun_refused(Refusal(str(error)), request) from None
+            request: Any = self._context.http_module().Request("POST", str(self._client._base_url))
+            raise responses.rejection(self._context, Refusal(str(error)), request) from None
         answer = self._client.post("/token/count", body=body, cast_to=object)
         if hasattr(answer, "__await__"):
             return _counted_later(answer)

@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+import openai
 from openai._compat import cached_property
 from openai._types import Omit
 
-from .errors import KeyRefusedError
-from .fast.messages import shorten_chat, shorten_responses
-from .gate import within
-from .settings import without_secrets
+from ..catalog import for_settings as catalog_for
+from ..endpoints.realtime import connection as realtime_connection
+from ..errors import KeyRefusedError
+from ..exchange import Exchange, Refusal
+from ..fast.messages import shorten_chat, shorten_responses
+from ..gate import within
+from ..report import report
+from ..settings import without_secrets
+from . import credentials, responses
+from .context import ClientContext, context_of, given
 
 
 def guard(resource: Any, client: Any) -> Any:
@@ -27,7 +35,7 @@ def guard(resource: Any, client: Any) -> Any:
 
     @functools.wraps(original)
     def connect(*args: Any, **kwargs: Any) -> Any:
-        return _watched(original(*args, **client._stepfun_socket(kwargs)), client)
+        return _watched(original(*args, **connection_arguments(context_of(client), kwargs)), client)
 
     resource.connect = connect
     return resource
@@ -37,17 +45,17 @@ def _watched(manager: Any, client: Any) -> Any:
     """A connection manager that looks at what it is about to send."""
     if hasattr(type(manager), "__enter__") or hasattr(type(manager), "__aenter__"):
         manager.__class__ = _watching(type(manager))
-        manager._stepfun_client = client
+        manager._watched_client = client
         options = f"_{_owner(manager)}__websocket_connection_options"
-        given: Any = vars(manager).get(options)
-        if isinstance(given, Mapping):
-            setattr(manager, options, _with_last_look(cast("Mapping[str, Any]", given), manager, client))
+        passed: Any = vars(manager).get(options)
+        if isinstance(passed, Mapping):
+            setattr(manager, options, _with_last_look(cast("Mapping[str, Any]", passed), manager, client))
     return manager
 
 
 def _owner(manager: Any) -> str:
     """The name of the SDK's class, which its private attributes begin with."""
-    return next(cls.__name__.lstrip("_") for cls in type(manager).__mro__ if not hasattr(cls, "_stepfun_watching"))
+    return next(cls.__name__.lstrip("_") for cls in type(manager).__mro__ if not hasattr(cls, "_is_watching"))
 
 
 @functools.lru_cache(maxsize=16)
@@ -55,19 +63,19 @@ def _watching(cls: type) -> type:
     """The class of a connection manager whose connections and reconnections are looked at before they are opened."""
 
     def connect_ws(self: Any, extra_query: Any, extra_headers: Any, **more: Any) -> Any:
-        query, headers = checked(self._stepfun_client, extra_query, extra_headers)
+        query, headers = checked(self._watched_client, extra_query, extra_headers)
         return cast("Any", cls)._connect_ws(self, query, headers, **more)
 
     def enter(self: Any, name: str) -> Any:
         prefix = f"_{_owner(self)}__extra_"
         kept = {key: vars(self)[prefix + key] for key in ("query", "headers") if prefix + key in vars(self)}
-        query, headers = checked(self._stepfun_client, kept.get("query"), kept.get("headers"))
+        query, headers = checked(self._watched_client, kept.get("query"), kept.get("headers"))
         for key, value in (("query", query), ("headers", headers)):
             if key in kept:
                 setattr(self, prefix + key, value)
         return getattr(cast("Any", cls), name)(self)
 
-    own: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "_stepfun_watching": True}
+    own: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "_is_watching": True}
     if hasattr(cls, "_connect_ws"):
         own["_connect_ws"] = connect_ws
     else:
@@ -83,19 +91,19 @@ def checked(client: Any, extra_query: Any, extra_headers: Any) -> tuple[Any, Any
     Raises:
         KeyRefusedError: a key stands where it cannot be left out, or the connection would take the StepFun key away.
     """
-    state = client._stepfun
-    given: dict[str, Any] = dict(extra_headers or {})
+    context = context_of(client)
+    passed: dict[str, Any] = dict(extra_headers or {})
     place = str(getattr(client, "websocket_base_url", None) or client._base_url)
     texts: dict[str, tuple[str, str]] = {}
-    for headers in (client.auth_headers, client.default_headers, given):
+    for headers in (client.auth_headers, client.default_headers, passed):
         texts.update({str(k).lower(): (str(k), v) for k, v in dict(headers).items() if isinstance(v, str)})
     query = {str(k): str(v) for k, v in {**dict(client.default_query), **dict(extra_query or {})}.items()}
-    sent: Any = client._stepfun_family().Request("GET", place, headers=list(texts.values()))
+    sent: Any = context_of(client).http_module().Request("GET", place, headers=list(texts.values()))
     sent.url = sent.url.copy_merge_params(query) if query else sent.url
     before: Any = sent.url
-    client._stepfun_gate(sent)
-    own = any(str(name).lower() == "authorization" for name in given)
-    leaves = state.target.ours and not own and not state.gate.trusts(place)
+    credentials.sanitize_request(context_of(client), sent)
+    own = any(str(name).lower() == "authorization" for name in passed)
+    leaves = context.target.ours and not own and not context.guard.trusts(place)
     lost = "authorization" in texts and "authorization" not in sent.headers
     gone = [name for name in dict(before.params) if name not in sent.url.params]
     hidden = before.userinfo != sent.url.userinfo or any(_is_key(client, name) for name in gone)
@@ -104,7 +112,7 @@ def checked(client: Any, extra_query: Any, extra_headers: Any) -> tuple[Any, Any
             f"A connection to {without_secrets(place)} would take a key to a host it is not for. Pass that host's "
             "Authorization in extra_headers, or leave websocket_base_url and keys in URLs out."
         )
-    kept = {k: v for k, v in given.items() if not isinstance(v, str) or str(k).lower() in sent.headers}
+    kept = {k: v for k, v in passed.items() if not isinstance(v, str) or str(k).lower() in sent.headers}
     for low, (name, _) in texts.items():
         if low not in sent.headers:
             kept[name] = Omit()
@@ -113,14 +121,14 @@ def checked(client: Any, extra_query: Any, extra_headers: Any) -> tuple[Any, Any
         kept = {k: v for k, v in kept.items() if str(k).lower() != "authorization"}
         kept["Authorization"] = authorization
     return ({**dict(extra_query or {}), **dict.fromkeys(gone, "")} if gone else extra_query), (
-        kept if kept != given else extra_headers
+        kept if kept != passed else extra_headers
     )
 
 
 def _is_key(client: Any, text: str) -> bool:
-    state = client._stepfun
-    own = [str(key) for key in (state.settings.api_key, client.api_key) if key]
-    return within(own, text) or state.gate.is_openais(text)
+    context = context_of(client)
+    own = [str(key) for key in (context.settings.api_key, client.api_key) if key]
+    return within(own, text) or context.guard.is_openais(text)
 
 
 def _with_last_look(options: Mapping[str, Any], manager: Any, client: Any) -> Mapping[str, Any]:
@@ -153,10 +161,10 @@ def _last_look(client: Any, uri: Any, headers: Any) -> Any:
     host = f"[{uri.host}]" if ":" in uri.host else uri.host
     place = f"{'wss' if uri.secure else 'ws'}://{host}:{uri.port}{uri.resource_name}"
     user = ":".join(uri.user_info) if uri.user_info else ""
-    sent: Any = client._stepfun_family().Request("GET", place, headers=pairs)
+    sent: Any = context_of(client).http_module().Request("GET", place, headers=pairs)
     before = str(sent.url)
-    client._stepfun_gate(sent)
-    trusted = client._stepfun.gate.trusts(place)
+    credentials.sanitize_request(context_of(client), sent)
+    trusted = context_of(client).guard.trusts(place)
     if str(sent.url) != before or (user and not trusted and _is_key(client, user.replace(":", " "))):
         raise KeyRefusedError(f"A connection to {without_secrets(place)} would take a key to a host it is not for.")
     kept = [(k, v) for k, v in pairs if k.lower() in sent.headers and k.lower() != "authorization"]
@@ -171,7 +179,7 @@ def refuse(resource: Any, client: Any, name: str, method: str = "connect") -> An
 
         @functools.wraps(original)
         def refused(*args: Any, **kwargs: Any) -> Any:
-            client._stepfun_not_served(f"{name}.{method}")
+            reject_unserved(context_of(client), f"{name}.{method}")
             made = original(*args, **kwargs)
             return _watched(made, client) if method == "connect" else made
 
@@ -220,3 +228,77 @@ def guard_beta(beta: Any, fast: bool) -> Any:
     without importing either before it is used."""
     beta.__class__ = _guarded_beta(beta.__class__, fast)
     return beta
+
+
+def connection_arguments(context: ClientContext, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a WebSocket connection: StepFun's model, and a key only for a host that may have it.
+
+    Raises:
+        KeyRefusedError: the connection would take this client's key to another host.
+        openai.BadRequestError: StepFun's socket serves no such model.
+    """
+    place = str(getattr(context.client, "websocket_base_url", None) or context.client._base_url)
+    extra: dict[str, Any] = dict(given(kwargs.get("extra_headers")) or {})
+    provider = context.key_provider
+    if provider is not None and not hasattr(openai.OpenAI, "_refresh_api_key"):
+        if inspect.iscoroutinefunction(provider):
+            raise KeyRefusedError(
+                "Before openai 1.107 a WebSocket connection cannot wait for an async api_key function: "
+                "pass the key as a string, or upgrade openai."
+            )
+        context.client.api_key = provider()
+    sent: Any = context.http_module().Request(
+        "GET",
+        place,
+        headers={k: v for k, v in {**context.client.auth_headers, **extra}.items() if isinstance(v, str)},
+        params=given(kwargs.get("extra_query")) or None,
+    )
+    before: dict[str, str] = dict(sent.headers)
+    query: Any = dict(sent.url.params)
+    credentials.sanitize_request(context, sent)
+    own = any(name.lower() == "authorization" for name in extra)
+    leaves = context.target.ours and not own and not context.guard.trusts(place)
+    if leaves or ("authorization" in before and "authorization" not in sent.headers):
+        raise KeyRefusedError(
+            f"{without_secrets(place)} is another host, to which this connection would take the StepFun "
+            "key. Pass that host's Authorization in extra_headers, or leave websocket_base_url out."
+        )
+    headers = {k: v for k, v in extra.items() if not isinstance(v, str) or k.lower() in sent.headers}
+    if sent.headers.get("authorization") != before.get("authorization"):
+        headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+        headers["Authorization"] = sent.headers["authorization"]
+    if given(kwargs.get("extra_query")) and dict(sent.url.params) != query:
+        kwargs = {**kwargs, "extra_query": dict(sent.url.params)}
+    if headers != extra:
+        kwargs = {**kwargs, "extra_headers": headers}
+    if not context.targets_stepfun():
+        return kwargs
+    x = Exchange("realtime", context.settings, catalog_for(context.settings), client=context.facts())
+    try:
+        kwargs = realtime_connection(kwargs, x)
+    except Refusal as refusal:
+        raise responses.rejection(
+            context, refusal, context.http_module().Request("GET", str(context.client._base_url))
+        ) from None
+    report(x)
+    return kwargs
+
+
+def reject_unserved(context: ClientContext, name: str) -> None:
+    """Refuse what StepFun does not offer and no request would tell; a client of another vendor's host goes on as stock.
+
+    Raises:
+        EndpointNotAvailableError: the client is ours.
+    """
+    if not context.targets_stepfun():
+        return
+    from ..catalog.endpoints import outcome_of
+
+    outcome = outcome_of(name)
+    refusal = Refusal(
+        f"{name} is not available on StepFun: {outcome.note if outcome else 'use a request instead'}.",
+        status=404,
+        code="endpoint_not_available",
+    )
+    request = context.http_module().Request("GET", str(context.client._base_url))
+    raise responses.rejection(context, refusal, request)

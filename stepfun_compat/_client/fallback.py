@@ -8,11 +8,11 @@ from typing import Any
 
 import openai
 
-from . import stock
-from .errors import SettingsError
-from .gate import take_out
+from .. import stock
+from ..errors import SettingsError
+from ..gate import take_out
+from ..settings import Settings, Target, host_kind, looks_like_openai_key, normalise_base_url, origin, without_secrets
 from .redirects import look_at_hops
-from .settings import Settings, Target, host_kind, looks_like_openai_key, normalise_base_url, origin, without_secrets
 
 
 def key_variable(name: str) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 import anyio
 import openai
 
-from .endpoints.base import Request
-from .http_objects import without_secrets
+from ..endpoints.base import Request
+from ..http_objects import without_secrets
 
 
 def limit_silence(response: Any, seconds: float, family: Any, *, later: bool) -> None:

@@ -1,0 +1,192 @@
+"""Making a client: key and host at construction, and in `copy`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, Final
+
+import openai
+
+from .. import errors
+from .. import settings as settings_module
+from ..fast import messages
+from ..report import log
+from ..settings import PLACEHOLDER_KEY, Settings, Target
+from .context import ClientContext, context_of, given
+from .extras import ClientFamily
+from .fallback import clients as fallback_clients
+from .websockets import guard_beta
+
+FAMILY: Final = "_stepfun_shared"
+"""The constructor's argument by which a copy is given what it shares with its original."""
+_KEY_WITH_EACH_REQUEST: Final = "stepfun-key-comes-with-each-request"  # for SDKs before 1.107, which take no callable
+_OPENAI_ONLY: Final = ("admin_api_key", "workload_identity", "data_residency")
+"""Credentials and places that only mean something at OpenAI; never read from the environment for a client of ours."""
+
+
+def construct(
+    client: Any,
+    start: Callable[..., None],
+    kwargs: dict[str, Any],
+    settings: Settings | None,
+    family: ClientFamily | None,
+    owner: str | None = None,
+) -> ClientContext:
+    """Resolve key and host, start openai's client with both explicit, and drop what it took from `OPENAI_*`.
+
+    `start` is the constructor of openai's class. `owner` is whose the caller's key was where it has been set aside.
+
+    Raises:
+        KeyRefusedError: a key would go to a host it is not for.
+        openai.OpenAIError: there is no key.
+    """
+    explicit = settings is not None
+    settings = settings_module.settings_or_default(settings)
+    base_url, given_key = given(kwargs.get("base_url")), kwargs.get("api_key")
+    if given_key == PLACEHOLDER_KEY:
+        given_key = None
+    target = settings_module.resolve_target(
+        None if base_url is None else str(base_url), settings, explicit_settings=explicit, api_key=given_key
+    )
+    if kwargs.get("provider") is not None and not isinstance(kwargs.get("provider"), openai.NotGiven):
+        target = Target(str(base_url or ""), False, "provider argument")  # another vendor's credentials and host
+    context = ClientContext(client, settings, target, family or ClientFamily(settings), explicit)
+    if not target.ours:
+        kwargs, keyless = _without_placeholder(kwargs)
+        try:
+            _start(context, start, kwargs)
+            if (
+                keyless
+                and kwargs.get("_enforce_credentials", True)
+                and not client.api_key
+                and getattr(client, "admin_api_key", None) is None
+            ):
+                raise openai.OpenAIError(  # as SDKs say it that take an empty key for one
+                    "The api_key client option must be set either by passing api_key to the client or by setting "
+                    "the OPENAI_API_KEY environment variable"
+                )
+        except openai.OpenAIError as error:
+            if base_url is None or not settings.api_key or "api_key" not in str(error):
+                raise
+            raise errors.KeyRefusedError(
+                f"{error} ({settings_module.without_secrets(str(base_url))!r} is another vendor's host, which never "
+                "gets the StepFun key. If it is a gateway to StepFun, set STEPFUN_BASE_URL or pass "
+                "settings=Settings().)"
+            ) from error
+        return context
+    kwargs = dict(kwargs)
+    kwargs["base_url"] = target.base_url
+    for name in _OPENAI_ONLY:
+        if kwargs.pop(name, None) is not None:
+            log.info("%s is OpenAI's and is not used for StepFun", name)
+    socket = kwargs.get("websocket_base_url")
+    if socket is not None and settings_module.host_kind(str(socket)) in ("openai", "azure"):
+        kwargs["websocket_base_url"] = None
+    place = str(base_url or os.environ.get("OPENAI_BASE_URL", ""))
+    azure = settings_module.host_kind(place) == "azure"
+    if azure and given_key is not None and given_key != settings.api_key:
+        given_key, owner = None, "Azure"
+    kwargs["api_key"] = key = _starting_key(context, given_key, target, owner)
+    if azure:
+        context.azure_key = kwargs["api_key"]
+        context.deployment = settings_module.deployment_in(place) or True
+    if settings.fallback:
+        context.fallback = fallback_clients(settings, context.is_async, target, key, context.family.fallbacks)
+    _start(context, start, kwargs)
+    if kwargs.get("organization") is None:
+        client.organization = None
+    if kwargs.get("project") is None:
+        client.project = None
+    if hasattr(client, "admin_api_key"):
+        client.admin_api_key = None
+    headers = kwargs.get("default_headers")
+    client._custom_headers = headers if headers is not None else {}
+    return context
+
+
+def _start(context: ClientContext, start: Callable[..., None], kwargs: dict[str, Any]) -> None:
+    start(**kwargs)
+    if "beta" in context.client.__dict__:  # SDKs that make their resources at once
+        made: dict[str, Any] = context.client.__dict__
+        fast = context.target.ours and context.settings.fast_path
+        guard_beta(made["beta"], fast)
+        if fast:
+            messages.shorten_chat(made["chat"])
+            messages.shorten_responses(made["responses"])
+
+
+def _starting_key(context: ClientContext, given: Any, target: Target, owner: str | None = None) -> Any:
+    """The key to start with: what the caller gave unless it is OpenAI's, else what is configured. `owner` is whose
+    the caller's key was where it has been set aside already."""
+    if callable(given):
+        context.key_provider = given
+        if not hasattr(openai.OpenAI, "_refresh_api_key"):
+            return _KEY_WITH_EACH_REQUEST
+        return given
+    given = given or None
+    refused = given is not None and settings_module.is_openai_key(str(given), context.settings, target.named)
+    if given is not None and not refused:
+        return given
+    key = settings_module.stepfun_key(context.settings, target.named)
+    if key is None:
+        raise settings_module.missing_key("OpenAI" if refused else owner)
+    if refused:
+        log.info("the key that was given is OpenAI's; the StepFun key is used instead")
+    return key
+
+
+def _without_placeholder(kwargs: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """A client's arguments with the placeholder of `run` left out, and whether openai would read it from the environment
+    if it was not told otherwise: it is no credential of another vendor's. The environment itself stays as it is, since
+    other threads read it."""
+    if kwargs.get("api_key") == PLACEHOLDER_KEY:
+        kwargs = {**kwargs, "api_key": None}
+    others = (kwargs.get("workload_identity"), given(kwargs.get("provider")))
+    if kwargs.get("api_key") is not None or any(other is not None for other in others):
+        return kwargs, False
+    held = os.environ.get("OPENAI_API_KEY") == PLACEHOLDER_KEY
+    return ({**kwargs, "api_key": ""} if held else kwargs), held
+
+
+def copied(context: ClientContext, copy: Callable[..., Any], settings: Settings | None, kwargs: dict[str, Any]) -> Any:
+    """A copy of the client that keeps its settings and shares statistics, stores and the HTTP client. `copy` is openai's.
+
+    Raises:
+        KeyRefusedError: `base_url` names another host and no key for it was given.
+    """
+    base_url, key = given(kwargs.get("base_url")), kwargs.get("api_key")
+    if context.azure_key is not None and base_url is None:
+        key = kwargs["api_key"] = None  # Azure's, as at construction
+    if base_url is not None and key is None:
+        url = str(base_url)
+        kind = settings_module.host_kind(url)
+        leaves = (
+            not context.guard.trusts(url)
+            if context.target.ours
+            else (
+                settings_module.origin(url) != settings_module.origin(str(context.client._base_url))
+                and kind == "stepfun"
+            )
+        )
+        if leaves:
+            raise errors.KeyRefusedError(
+                f"with_options(base_url={settings_module.without_secrets(url)!r}) would send this client's key to another host. "
+                "Pass the api_key of that host as well, or make a client of its own for it."
+            )
+    extra = dict(kwargs.pop("_extra_kwargs", None) or {})
+    keep = settings_module.settings_or_default(settings) if settings is not None else context.settings
+    stays = context.target.ours and (base_url is None or context.guard.trusts(str(base_url)))
+    if settings is not None or stays:
+        extra.setdefault("settings", keep)
+    extra.setdefault(FAMILY, context.family)
+    copied = copy(_extra_kwargs=extra, **kwargs)
+    made = context_of(copied)
+    if stays and base_url is None:
+        made.set_target(context.target)  # the SDK hands the URL on as if the caller had written it
+        made.azure_key = context.azure_key
+        made.deployment = context.deployment
+    made.explicit_settings = context.explicit_settings or settings is not None
+    if context.key_provider is not None and key is None and made.target.ours:
+        made.key_provider = context.key_provider
+    return copied

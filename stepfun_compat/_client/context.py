@@ -1,0 +1,163 @@
+"""What the hooks share: the context of a client, and the state of one call through it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import openai
+
+from ..exchange import NO_CLIENT, ClientFacts
+from ..gate import Gate
+from ..http_objects import http_module
+
+if TYPE_CHECKING:
+    from ..endpoints.base import Endpoint, Request
+    from ..exchange import Exchange
+    from ..settings import Settings, Target
+    from .extras import ClientFamily
+
+CALL: Final = "stepfun_call"
+"""The key in the SDK's options under which the state of a call travels."""
+EXTENSION: Final = "stepfun_compat"
+"""The same in an HTTP request's extensions."""
+DATA: Final = "stepfun_compat.data"
+"""The key in a response's extensions under which its translated body travels to where the SDK builds the object."""
+RAW: Final = "X-Stainless-Raw-Response"
+"""The header by which the SDK marks `with_raw_response` (`true`) and `with_streaming_response` (`stream`)."""
+CAST: Final = "____stainless_override_cast_to"
+"""The header by which the SDK marks a cast that overrides the method's own."""
+
+
+def given(value: Any) -> Any:
+    """None for what openai calls not given."""
+    return None if isinstance(value, openai.NotGiven) else value
+
+
+class ClientContext:
+    """What one client knows beyond openai's own attributes, and all that the functions of this package take of it."""
+
+    def __init__(
+        self, client: Any, settings: Settings, target: Target, family: ClientFamily, explicit_settings: bool
+    ) -> None:
+        self.client = client
+        self.is_async = isinstance(client, openai.AsyncOpenAI)
+        self.settings = settings
+        self.family = family
+        self.explicit_settings = explicit_settings
+        self.key_provider: Callable[[], Any] | None = None
+        self.deployment: str | bool = False
+        """The Azure deployment the client was made for, True where the calls name it, False for other clients."""
+        self.fallback: Mapping[str, Any] = {}
+        self.base_url = ""
+        """The client's base URL as text, as of the last look."""
+        self.urls: dict[str, Any] = {}
+        """Paths joined to that base URL."""
+        self.set_target(target)
+        client._stepfun = self
+
+    @property
+    def azure_key(self) -> str | None:
+        """The one key a client configured for Azure sends: any other that turns up is Azure's. None for other clients."""
+        return self.guard.only
+
+    @azure_key.setter
+    def azure_key(self, key: str | None) -> None:
+        self.guard.only = key
+
+    def set_target(self, target: Target) -> None:
+        """Say where this client sends."""
+        self.target = target
+        self.guard = Gate(self.settings, target.ours, target.base_url, target.named)
+        self._seen: Any = None
+        self._targets_stepfun = target.ours
+        self._facts = NO_CLIENT
+
+    def facts(self) -> ClientFacts:
+        """What a translation may know of this client."""
+        facts = self._facts
+        has_function = self.key_provider is not None
+        if (facts.base_url, facts.deployment, facts.callable_key) != (self.base_url, self.deployment, has_function):
+            facts = self._facts = ClientFacts(self.base_url, self.deployment, has_function, self.family.reasoning)
+        return facts
+
+    def targets_stepfun(self) -> bool:
+        """Whether requests are translated: the base URL may have been assigned since construction."""
+        base_url = self.client._base_url
+        if base_url is not self._seen:
+            self.base_url = str(base_url)
+            self.urls = {}
+            self._targets_stepfun = self.target.ours and self.guard.trusts(self.base_url)
+            self._seen = base_url
+        return self._targets_stepfun
+
+    def http_module(self) -> Any:
+        """The HTTP library behind the client, httpx or httpx2: the SDK's choice, or that of an injected client."""
+        return http_module(self.client._client)
+
+
+def context_of(client: Any) -> ClientContext:
+    """The context of one of our clients."""
+    return client._stepfun
+
+
+def context_if_any(client: Any) -> ClientContext | None:
+    """The same, None while openai's constructor has not been reached, or where a test has replaced it."""
+    attributes: dict[str, Any] = client.__dict__
+    return attributes.get("_stepfun")
+
+
+@dataclass(slots=True)
+class CallState:
+    """`wire` is the translated request; `bare` marks a step of a script, whose response is handed back untouched;
+    `done` marks an answer that is already in OpenAI's shape. `reported` counts the changes already told,
+    `timeout` is how many seconds the caller waits for an answer, None for without end; `deadline` is when all requests
+    of the call must be done, as `time.monotonic` counts, None where the timeout is not one number. `refused` is the
+    status and body of the last error answer, as StepFun sent it. `credential` is the key the call's requests send, once
+    known: its stored records belong to it. `pinned` is the Authorization header every request of the call sends where a
+    callable key might change between them."""
+
+    x: Exchange
+    endpoint: Endpoint
+    wire: Request | None = None
+    bare: bool = False
+    done: bool = False
+    reported: int = 0
+    started: float = field(default_factory=time.monotonic)
+    last_status: int = 0
+    retries_taken: int = 0
+    timeout: float | None = None
+    deadline: float | None = None
+    refused: tuple[int, object] | None = None
+    credential: str | None = field(default=None, repr=False)
+    pinned: str | None = field(default=None, repr=False)
+
+    def step(self, wire: Request) -> CallState:
+        """Return the call of one request of a script: same deadline, same credential."""
+        return CallState(
+            self.x,
+            self.endpoint,
+            wire=wire,
+            bare=True,
+            deadline=self.deadline,
+            credential=self.credential,
+            pinned=self.pinned,
+        )
+
+    def follow(self, step: CallState) -> None:
+        """Take over what a step of this call spent and which credential it sent."""
+        self.retries_taken += step.retries_taken
+        self.credential = self.credential or step.credential
+
+    @property
+    def endpoint_reads_errors(self) -> bool:
+        """Whether the endpoint's own stream translation deals with error members (Responses carries `error: null`)."""
+        return bool(getattr(self.endpoint, "reads_errors", False))
+
+
+def call_of(response: Any) -> CallState | None:
+    """The call behind a response; None for one that is not ours, or was made without a request."""
+    request = getattr(response, "_request", None)
+    return None if request is None else request.extensions.get(EXTENSION)

@@ -1,0 +1,102 @@
+"""Operations on the store of conversations, under the credential whose records they are."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Generator, Mapping
+from typing import Any
+
+import anyio
+
+from ..endpoints.base import PLAIN, StoreOperation
+from ..exchange import Refusal
+from ..report import log
+from . import credentials, responses
+from .context import CALL, CallState, ClientContext
+
+
+def run_store_operation(context: ClientContext, call: CallState, operation: StoreOperation) -> Any:
+    """Carry out an operation on the store; None where it is down and that is to be forgotten.
+
+    Raises:
+        Refusal: the store is down, or takes no record as large as this.
+    """
+    from .. import state
+
+    settings = context.settings
+    space = state.namespace(
+        settings.state_namespace, call.credential or str(context.client.api_key), str(context.client._base_url)
+    )
+    wait = settings.state_timeout if call.timeout is None else min(settings.state_timeout, call.timeout)
+    limits = state.Limits(settings.state_ttl, settings.state_max_bytes, settings.state_max_record_bytes, wait)
+    try:
+        return state.execute(state.open_store(settings.state), space, operation, limits)
+    except state.StateError as error:
+        place = settings.state.partition("://")[0]
+        if settings.state_on_error == "forget":
+            log.warning("the conversation store (%s) failed and is passed over: %s", place, error)
+            return None
+        if operation.optional:
+            log.warning(
+                "the answer is handed out and not kept, so that no later call can refer to it: %s (pass store=False "
+                "to keep nothing, or store=True to have this fail)",
+                error,
+            )
+            return None
+        if isinstance(error, state.RecordTooLarge):
+            raise Refusal(
+                f"The answer is not kept: {error}. Pass store=False, raise STEPFUN_STATE_MAX_RECORD_BYTES or "
+                "STEPFUN_STATE_MAX_BYTES, or set STEPFUN_STATE_ON_ERROR=forget.",
+                code="state_record_too_large",
+                param="store",
+            ) from error
+        raise Refusal(
+            f"The conversation store ({place}) failed: {error}. Check STEPFUN_STATE, or set "
+            "STEPFUN_STATE_ON_ERROR=forget to go on without what it keeps.",
+            status=503,
+            code="state_unavailable",
+            type="server_error",
+        ) from error
+
+
+async def run_store_operation_async(context: ClientContext, call: CallState, operation: StoreOperation) -> Any:
+    """The same for the async client: what waits for a disk or a network does so in a thread, which a cancelled
+    call does not wait for."""
+    from ..state import in_this_process
+
+    if in_this_process(context.settings.state):
+        return run_store_operation(context, call, operation)
+    return await anyio.to_thread.run_sync(run_store_operation, context, call, operation, **_abandoned_if_cancelled())
+
+
+@contextlib.contextmanager
+def store_errors(context: ClientContext, call: CallState, response: Any) -> Generator[None, None, None]:
+    """What keeping an answer may be refused for, as the error of its call."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise responses.with_partial(call, responses.rejection(context, refusal, response.request)) from None
+
+
+def needs_credential(context: ClientContext, call: CallState) -> bool:
+    """Whether an operation on the store still has to find out which credential its request sends."""
+    return call.credential is None and context.settings.state_namespace is None
+
+
+def note_credential(context: ClientContext, call: CallState, options: Any) -> None:
+    """Note the credential that a request with these prepared options sends: its records are found under it."""
+    probe = options.model_copy()
+    probe.__dict__[CALL] = CallState(call.x, PLAIN)
+    request: Any = context.client._build_request(probe)
+    credentials.sanitize_request(context, request)
+    call.credential = credentials.credential_of(request) or str(context.client.api_key)
+    call.pinned = request.headers.get("authorization") if context.key_provider is not None else None
+
+
+@functools.cache
+def _abandoned_if_cancelled() -> Mapping[str, Any]:
+    """What tells anyio to leave a thread alone when its caller is cancelled; the word changed with anyio 4.1."""
+    known = inspect.signature(anyio.to_thread.run_sync).parameters
+    return {"abandon_on_cancel" if "abandon_on_cancel" in known else "cancellable": True}

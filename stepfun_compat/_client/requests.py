@@ -1,0 +1,142 @@
+"""The way in: the SDK's options as a plain request, translated, and as options again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+from urllib.parse import parse_qs
+
+from .. import settled
+from ..catalog import for_settings as catalog_for
+from ..endpoints import table
+from ..endpoints.absent import fallback_name
+from ..endpoints.base import PLAIN, Request
+from ..exchange import Exchange
+from ..gate import within
+from ..report import debug_body, log, report
+from .context import CAST, RAW, CallState, ClientContext, given
+
+
+def begin(context: ClientContext, options: Any, stream: bool) -> CallState | None:
+    """The call for a request that is ours to translate, None for any other."""
+    if not context.targets_stepfun():
+        return None
+    path = path_of(context, options.url)
+    endpoint = table.find(options.method, path) if path is not None else None
+    if endpoint is None:
+        if path is None:
+            return None
+        endpoint = PLAIN
+    catalog, facts = catalog_for(context.settings), context.facts()
+    x = Exchange(endpoint.name or str(path), context.settings, catalog, stream=stream, client=facts)
+    return CallState(
+        x, endpoint, timeout=_patience(context.client.timeout if given(options.timeout) is None else options.timeout)
+    )
+
+
+def fallback_client(context: ClientContext, options: Any) -> Any:
+    """The other provider's client for a request StepFun cannot serve and the user routed; None for any other."""
+    fallback = context.fallback
+    path = path_of(context, options.url) if fallback else None
+    name = fallback_name(options.method, path) if path is not None else None
+    client = fallback.get(name) if name is not None else None
+    if client is None:
+        return None
+    log.info("%s %s goes to %s, as Settings.fallback says", options.method.upper(), path, client.base_url.host)
+    options.url = path  # an absolute URL would take the other provider's key to StepFun
+    own = [str(key) for key in (context.settings.api_key, context.client.api_key) if key]
+    headers: Any = given(options.headers)
+    if headers:
+        options.headers = {k: v for k, v in headers.items() if not within(own, v)}
+    if options.params:
+        options.params = {k: v for k, v in options.params.items() if not within(own, v)}
+    return client
+
+
+def path_of(context: ClientContext, url: str) -> str | None:
+    """The path below the base URL; None for an absolute URL that lies elsewhere."""
+    if "://" in url:
+        base = str(context.client._base_url).rstrip("/")
+        if not url.startswith(base + "/"):
+            return None
+        url = url[len(base) :]
+    return "/" + url.partition("?")[0].strip("/")
+
+
+def plain_request(context: ClientContext, options: Any) -> Request:
+    """The request as plain data; `extra_body` is merged as the SDK merges it."""
+    body: Any = options.json_data
+    extra = options.extra_json
+    if extra is not None:
+        if body is None:
+            body = extra
+        elif isinstance(body, Mapping):
+            body = {**cast("Mapping[str, Any]", body), **extra}
+    headers: Any = given(options.headers) or {}
+    return Request(
+        method=options.method.upper(),
+        path=path_of(context, options.url) or options.url,
+        query={**_query_of(options.url), **cast("Mapping[str, Any]", options.params or {})},
+        headers={k: v for k, v in headers.items() if isinstance(v, str)},
+        json=body,
+        files=options.files,
+    )
+
+
+def in_safe_form(context: ClientContext, call: CallState, wire: Request) -> Request:
+    """StepFun's request with what this host is known to refuse in its safe form.
+
+    Raises:
+        Refusal: the safe form loses something, and the policy says error.
+    """
+    if settled.SETTLED or call.x.catalog.settled or call.x.safe_forms:
+        return settled.in_safe_form(call.endpoint, wire, call.x, context.base_url)
+    return wire
+
+
+def translate(context: ClientContext, call: CallState, request: Request) -> None:
+    """Fill `call.wire` from OpenAI's request and tell what was changed.
+
+    Raises:
+        Refusal: the endpoint says no.
+    """
+    call.wire = in_safe_form(context, call, call.endpoint.transform_request(request, call.x))
+    call.reported = report(call.x)
+    debug_body(call.x, call.wire.method, call.wire.path, call.wire.json)
+
+
+def sent_options(call: CallState, options: Any) -> Any:
+    """The SDK's options for the request that StepFun gets."""
+    wire = call.wire
+    if wire is None or call.endpoint is PLAIN:
+        return options
+    options = options.model_copy()
+    # the endpoint's headers are the whole truth: one that turns a form into JSON also changes Content-Type.
+    # What the SDK marks as left out (Omit) is no text and is kept.
+    own: Any = given(options.headers) or {}
+    sent = {**call.x.headers, **wire.headers}
+    if call.bare:  # a step's answer is ours to read, whatever form the caller wants in the end
+        sent = {k: v for k, v in sent.items() if k.lower() not in (RAW.lower(), CAST)}
+    cast("dict[str, Any]", vars(options)).update(
+        method=wire.method.lower(),
+        url=wire.path,
+        params=wire.query,
+        json_data=wire.json,
+        extra_json=None,
+        files=wire.files,
+        headers={**{k: v for k, v in own.items() if not isinstance(v, str)}, **sent},
+    )
+    return options
+
+
+def _patience(timeout: Any) -> float | None:
+    """Seconds a caller waits for an answer, None for one who waits without end."""
+    seconds = getattr(timeout, "read", timeout)
+    return float(seconds) if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None
+
+
+def _query_of(url: str) -> dict[str, Any]:
+    """The parameters written into a URL, those written several times as lists."""
+    text = url.partition("?")[2].partition("#")[0]
+    found = parse_qs(text, keep_blank_values=True) if text else {}
+    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}

@@ -1,0 +1,245 @@
+"""The way back: reading, checking and translating a response, and the errors of a call."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import openai
+
+from .. import errors, http_objects
+from ..endpoints.base import PLAIN, PlainEndpoint, Reply
+from ..endpoints.chat_response import UnexpectedBody
+from ..exchange import Refusal
+from ..report import report
+from .context import CALL, DATA, EXTENSION, RAW, CallState, ClientContext
+
+if TYPE_CHECKING:
+    from ..endpoints.base import StreamTransform
+
+_CUT_AFTER = 590.0  # seconds: StepFun cuts a request at ten minutes with 503 (api 9.1)
+
+
+def rejection(context: ClientContext, refusal: Refusal, request: Any) -> openai.APIStatusError:
+    """A `Refusal` as the exception OpenAI code catches, with a response that never crossed a network."""
+    body = {"message": refusal.message, "type": refusal.type, "param": refusal.param, "code": refusal.code}
+    request = http_objects.without_secrets(request)
+    response = context.http_module().Response(refusal.status, json={"error": body}, request=request)
+    return errors.error_class(refusal.status, refusal.code)(refusal.message, response=response, body=body)
+
+
+def with_partial(call: CallState, error: Any) -> Any:
+    """An error of a call that takes several requests, with what is done and paid for."""
+    error.partial = call.x.partial
+    return error
+
+
+def unsent_request(context: ClientContext, options: Any) -> Any:
+    """A request that is never sent, for an error that needs one: it asks for no key, not even OpenAI's admin key."""
+    url = str(context.client._prepare_url(options.url))
+    return context.http_module().Request(options.method.upper(), url)
+
+
+def set_request_id(response: Any) -> None:
+    """StepFun's request id where the SDK looks for one (api 9.1)."""
+    trace = response.headers.get("x-trace-id")
+    if trace and "x-request-id" not in response.headers:
+        response.headers["x-request-id"] = trace
+
+
+def wants_body(call: CallState, response: Any, cast_to: Any) -> bool:
+    """Whether the whole body is to be read and translated before the SDK parses it."""
+    if call.done or call.bare:
+        return False
+    if call.endpoint.answers_bytes:  # sound goes through as it comes; a page or an error object is looked at
+        kind = _media_type(response)
+        return kind == "text/html" or kind.endswith("json")
+    changes = type(call.endpoint).transform_response is not PlainEndpoint.transform_response
+    return changes or _expects_json(cast_to)
+
+
+def translated(
+    context: ClientContext, call: CallState, options: Any, response: Any, body: bytes, cast_to: Any
+) -> tuple[Any, Any]:
+    """The response and options to go on with. Whoever asked for a raw response gets it in any case; what is wrong
+    with it is raised when it is parsed."""
+    streamed = response.request.headers.get(RAW) == "stream"
+    try:
+        answer = _translated_body(context, call, response, body, cast_to)
+        return http_objects.unread(answer, context.http_module()) if streamed else answer, options
+    except openai.APIResponseValidationError as error:
+        if not response.request.headers.get(RAW):
+            raise
+        wrong = error
+    if streamed:
+        response = http_objects.unread(response, context.http_module())
+
+    def parse(*_: object, **__: object) -> Any:
+        raise wrong
+
+    if not isinstance(wrong.__cause__, UnexpectedBody):
+        response.json = parse
+    options = options.model_copy()
+    options.post_parser = parse
+    return response, options
+
+
+def _translated_body(context: ClientContext, call: CallState, response: Any, body: bytes, cast_to: Any) -> Any:
+    """Check and translate a whole answer; returns the response to go on with.
+
+    Raises:
+        openai.APIResponseValidationError: the body is not what the endpoint answers with.
+    """
+    kind = _media_type(response)
+    is_json = kind.endswith("json")
+    wants_json = _expects_json(cast_to)
+    data: Any = body
+    if is_json or wants_json:
+        if not body.strip() and cast_to is type(None):
+            return response
+        try:
+            data = json.loads(body)
+        except ValueError as error:
+            shown = body.decode("utf-8", "replace")
+            raise openai.APIResponseValidationError(
+                response=response,
+                body=shown,
+                message=f"Expected JSON but received {kind or 'a body without content type'}: {shown[:200]!r}",
+            ) from error
+    elif kind.startswith("text/"):
+        data = response.text
+    changes = type(call.endpoint).transform_response is not PlainEndpoint.transform_response
+    if changes:
+        bare = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
+        if isinstance(bare.get("error"), Mapping) and len(bare) == 1:
+            raise errors.from_stream(bare["error"], request=response.request, response=response)
+        try:
+            data = call.endpoint.transform_response(data, call.x)
+        except UnexpectedBody as error:
+            if not wants_json and not call.endpoint.answers_bytes:  # the caller reads the answer by its own means
+                return response
+            raise openai.APIResponseValidationError(
+                response=response, body=cast("object", data), message=str(error)
+            ) from error
+        except Refusal as refusal:
+            raise rejection(context, refusal, response.request) from None
+        call.reported = report(call.x, call.reported)
+        context.family.record(call.x, data)
+    elif is_json or not wants_json:
+        return response
+    if isinstance(data, bytes):
+        return response if data == body else http_objects.rebuild(response, data, kind or "application/octet-stream")
+    if isinstance(data, str):
+        return http_objects.rebuild(response, data.encode("utf-8"), "text/plain; charset=utf-8")
+    seen_by_caller = response.request.headers.get(RAW) or not is_json or not wants_json
+    if seen_by_caller:
+        return http_objects.rebuild(response, _dump(data), "application/json")
+    response.extensions[DATA] = data
+    return response
+
+
+def local_response(context: ClientContext, call: CallState, options: Any, reply: Reply, last: Any) -> Any:
+    """The response for a script's answer: the last real one rebuilt, or one made without a network."""
+    body = reply.body
+    if isinstance(body, bytes):
+        content, kind = body, "application/octet-stream"
+    elif isinstance(body, str):
+        content, kind = body.encode("utf-8"), "text/plain; charset=utf-8"
+    else:
+        content, kind = _dump(body), "application/json"
+    kind = next((v for k, v in reply.headers.items() if k.lower() == "content-type"), kind)
+    if last is not None:
+        return http_objects.rebuild(last, content, kind, status=reply.status)
+    probe = options.model_copy()
+    probe.__dict__[CALL] = CallState(call.x, PLAIN)
+    request: Any = context.client._build_request(probe)
+    request.extensions[EXTENSION] = call
+    headers = {**{k: v for k, v in reply.headers.items() if k.lower() != "content-type"}, "content-type": kind}
+    return context.http_module().Response(reply.status, headers=headers, content=content, request=request)
+
+
+def reply_of(call: CallState, response: Any) -> Reply:
+    """A script's reply out of a response that has been read.
+
+    Raises:
+        openai.APIResponseValidationError: it says JSON and is not.
+    """
+    kind = _media_type(response)
+    body: Any = response.content
+    if kind.endswith("json") or (not kind.startswith(("audio/", "image/", "text/")) and body[:1] in (b"{", b"[")):
+        try:
+            body = json.loads(body)
+        except ValueError as error:
+            raise openai.APIResponseValidationError(response=response, body=response.text) from error
+    elif kind.startswith("text/"):
+        if call.endpoint.name == "chat.completions":
+            raise openai.APIResponseValidationError(response=response, body=response.text)
+        body = response.text
+    return Reply(body, response.status_code, dict(response.headers))
+
+
+def stream_done(context: ClientContext, call: CallState, transform: StreamTransform) -> None:
+    """The end of a stream: statistics, and what the policy says of a forced call that did not come."""
+    usage = getattr(transform, "usage", None)
+    if usage:
+        context.family.record(call.x, {"usage": usage})
+    call.reported = report(call.x, call.reported)
+    check_forced_tool_call(context, call, None)
+
+
+def check_forced_tool_call(context: ClientContext, call: CallState, request: Any, body: Any = None) -> None:
+    """A forced tool call that the model did not make: an error or a warning, by the policy."""
+    x = call.x
+    if not x.notes.pop("forced_missed", False):
+        return
+    text = f"{x.model_id} did not make the tool call that tool_choice demanded"
+    if x.settings.on_unsupported == "error":
+        refusal = Refusal(text + ".", code="tool_choice_not_honoured", param="tool_choice")
+        request = request or context.http_module().Request("POST", str(context.client._base_url))
+        error = rejection(context, refusal, request)
+        if body is not None:
+            error.body = body
+        raise error
+    x.change("drop", "tool_choice", "forced", None, text, loses=True)
+    call.reported = report(x, call.reported)
+
+
+def cut_by_stepfun(call: CallState, response: Any) -> bool:
+    """Whether StepFun cut the request at its ten minutes (api 9.1)."""
+    return response.status_code == 503 and time.monotonic() - call.started >= _CUT_AFTER
+
+
+def _media_type(response: Any) -> str:
+    """The content type without its parameters."""
+    return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+
+def _expects_json(cast_to: Any) -> bool:
+    """Whether the SDK will parse the body as JSON for this cast."""
+    try:
+        return _json_cast(cast_to)
+    except TypeError:  # a type that cannot be hashed
+        return _json_cast.__wrapped__(cast_to)
+
+
+@functools.lru_cache(maxsize=256)
+def _json_cast(cast_to: Any) -> bool:
+    origin = getattr(cast_to, "__origin__", None) or cast_to
+    if not inspect.isclass(origin):
+        return True
+    if issubclass(origin, str | bytes | int | float | bool | type(None)):
+        return False
+    module = origin.__module__.partition(".")[0]
+    return not (
+        module in ("httpx", "httpx2")
+        or origin.__name__ == "HttpxBinaryResponseContent"
+        or any(base.__name__ in ("BaseAPIResponse", "LegacyAPIResponse") for base in origin.__mro__)
+    )
+
+
+def _dump(data: Any) -> bytes:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
