@@ -173,7 +173,7 @@ async def test_the_handshake_itself_is_looked_at() -> None:
     """Whatever led to it: a redirect that websockets follows, or an SDK that adds what no one knows yet."""
     from types import SimpleNamespace
 
-    from stepfun_compat.sockets import _last_look
+    from stepfun_compat._client.websockets import _last_look
 
     client = OpenAI(api_key=KEY)
     away = SimpleNamespace(secure=True, host="elsewhere.example", port=443, resource_name="/v1", user_info=None)
