@@ -262,7 +262,7 @@ def _data_of(response: Any) -> Any:
     """A response less what cannot leave the process: its connection, and functions put on it."""
     kept = {name: value for name, value in response.__getstate__().items() if not callable(value)}
     kept.setdefault("default_encoding", "utf-8")
-    cls: Any = type(response)
+    cls = cast("Any", type(response))
     made: Any = cls.__new__(cls)
     made.__setstate__(kept)
     return made

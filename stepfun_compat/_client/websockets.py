@@ -43,8 +43,9 @@ def guard(resource: Any, client: Any) -> Any:
 
 def _watched(manager: Any, client: Any) -> Any:
     """A connection manager that looks at what it is about to send."""
-    if hasattr(type(manager), "__enter__") or hasattr(type(manager), "__aenter__"):
-        manager.__class__ = _watching(type(manager))
+    cls = cast("Any", type(manager))
+    if hasattr(cls, "__enter__") or hasattr(cls, "__aenter__"):
+        manager.__class__ = _watching(cls)
         manager._watched_client = client
         options = f"_{_owner(manager)}__websocket_connection_options"
         passed: Any = vars(manager).get(options)
@@ -68,7 +69,8 @@ def _watching(cls: type) -> type:
 
     def enter(self: Any, name: str) -> Any:
         prefix = f"_{_owner(self)}__extra_"
-        kept = {key: vars(self)[prefix + key] for key in ("query", "headers") if prefix + key in vars(self)}
+        held = cast("dict[str, Any]", vars(self))
+        kept = {key: held[prefix + key] for key in ("query", "headers") if prefix + key in held}
         query, headers = checked(self._watched_client, kept.get("query"), kept.get("headers"))
         for key, value in (("query", query), ("headers", headers)):
             if key in kept:
@@ -80,7 +82,11 @@ def _watching(cls: type) -> type:
         own["_connect_ws"] = connect_ws
     else:
         name = "__aenter__" if hasattr(cls, "__aenter__") else "__enter__"
-        own[name] = own["enter"] = lambda self: enter(self, name)
+
+        def entered(self: Any) -> Any:
+            return enter(self, name)
+
+        own[name] = own["enter"] = entered
     return type(cls.__name__, (cls,), own)
 
 
@@ -135,7 +141,7 @@ def _with_last_look(options: Mapping[str, Any], manager: Any, client: Any) -> Ma
     """The options of `websockets` with a connection that looks at the handshake it sends, redirected or not."""
     base: Any = options.get("create_connection")
     if base is None:
-        module = "websockets.asyncio.client" if hasattr(type(manager), "__aenter__") else "websockets.sync.client"
+        module = "websockets.asyncio.client" if hasattr(manager, "__aenter__") else "websockets.sync.client"
         try:
             base = importlib.import_module(module).ClientConnection
         except ImportError:  # the SDK says what is missing
@@ -146,7 +152,8 @@ def _with_last_look(options: Mapping[str, Any], manager: Any, client: Any) -> Ma
 def _looking(base: Any, client: Any) -> Any:
     class Connection(base):
         def handshake(self, additional_headers: Any = None, *args: Any, **kwargs: Any) -> Any:
-            return super().handshake(_last_look(client, self.protocol.uri, additional_headers), *args, **kwargs)
+            made: Any = super()
+            return made.handshake(_last_look(client, self.protocol.uri, additional_headers), *args, **kwargs)
 
     return Connection
 
@@ -157,7 +164,8 @@ def _last_look(client: Any, uri: Any, headers: Any) -> Any:
     Raises:
         KeyRefusedError: a key stands in the URL.
     """
-    pairs: list[tuple[str, str]] = list(headers.items() if isinstance(headers, Mapping) else headers or ())
+    given: Any = headers or ()
+    pairs: list[tuple[str, str]] = list(given.items() if hasattr(given, "items") else given)
     host = f"[{uri.host}]" if ":" in uri.host else uri.host
     place = f"{'wss' if uri.secure else 'ws'}://{host}:{uri.port}{uri.resource_name}"
     user = ":".join(uri.user_info) if uri.user_info else ""
