@@ -48,7 +48,7 @@ def _watched(manager: Any, client: Any) -> Any:
         manager.__class__ = _watching(cls)
         manager._watched_client = client
         options = f"_{_owner(manager)}__websocket_connection_options"
-        passed: Any = vars(manager).get(options)
+        passed: Any = getattr(manager, options, None)
         if isinstance(passed, Mapping):
             setattr(manager, options, _with_last_look(cast("Mapping[str, Any]", passed), manager, client))
     return manager
