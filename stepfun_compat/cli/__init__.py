@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from . import demo, doctor, emulate, explain, models, probe, run, speak, upload
+from . import demo, doctor, emulate, explain, models, probe, run, scan, speak, upload
 
 app = typer.Typer(
     name="stepfun-compat",
@@ -46,7 +46,7 @@ def options(
     del version
 
 
-for module in (run, demo, doctor, models, explain, emulate, probe, speak, upload):
+for module in (run, demo, doctor, models, explain, scan, emulate, probe, speak, upload):
     module.register(app)
 
 

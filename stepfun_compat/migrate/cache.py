@@ -1,0 +1,148 @@
+"""What earlier scans found out, by content: in one SQLite file of the user's cache directory.
+
+Nothing depends on it: a cache that cannot be read or written is done without. Only classes of this package are loaded
+from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import pickle
+import sqlite3
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from typing_extensions import override
+
+from .facts.model import FORMAT
+
+_LARGEST: Final = 400_000_000
+"""Bytes of facts that are kept; beyond it the cache starts anew."""
+_SAFE_MODULES: Final = ("stepfun_compat.migrate.",)
+
+
+class _Loader(pickle.Unpickler):
+    @override
+    def find_class(self, module_name: str, global_name: str, /) -> Any:
+        if module_name.startswith(_SAFE_MODULES):
+            found = super().find_class(module_name, global_name)
+            if isinstance(found, type):
+                return found
+        raise pickle.UnpicklingError(f"{module_name}.{global_name} has no place in a cache")
+
+
+def dumps(value: object) -> bytes:
+    """Return facts as bytes."""
+    return pickle.dumps(value, protocol=5)
+
+
+def loads(data: bytes) -> Any:
+    """Return the facts in bytes.
+
+    Raises:
+        pickle.UnpicklingError: they name anything but classes of this package.
+    """
+    return _Loader(io.BytesIO(data)).load()
+
+
+def default_directory() -> Path:
+    """Where the cache lives: below the user's own cache directory."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "stepfun-compat"
+
+
+def _edition() -> str:
+    """What else the facts depend on: this package's own code, and the Python that parses."""
+    from .. import __stepfun_version__
+
+    here = Path(__file__).parent
+    parts = [__stepfun_version__, str(FORMAT), sys.version]
+    for file in sorted((*here.rglob("*.py"), *here.parent.glob("catalog/*.py"))):
+        status = file.stat()
+        parts.append(f"{file.name}:{status.st_size}:{status.st_mtime_ns}")
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+
+
+class Cache:
+    """Bytes by key. `Cache(None)` keeps nothing."""
+
+    def __init__(self, directory: Path | None) -> None:
+        self._connection: sqlite3.Connection | None = None
+        self._edition = ""
+        if directory is None:
+            return
+        with suppress(OSError, sqlite3.Error):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._edition = _edition()
+            self._connection = self._open(directory / "scan.sqlite")
+
+    def _open(self, path: Path) -> sqlite3.Connection:
+        for attempt in (1, 2):
+            connection = sqlite3.connect(path, timeout=5, isolation_level=None)
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=OFF")
+                connection.execute("CREATE TABLE IF NOT EXISTS kept (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
+                if path.stat().st_size > _LARGEST:
+                    connection.execute("DELETE FROM kept")
+                    connection.execute("VACUUM")
+                return connection
+            except sqlite3.DatabaseError:  # no database, or a broken one
+                connection.close()
+                if attempt == 2:
+                    raise
+                path.unlink()
+        raise AssertionError
+
+    def key(self, *parts: str | bytes) -> bytes:
+        """Return the key of what depends on the given parts."""
+        digest = hashlib.blake2b(self._edition.encode(), digest_size=20)
+        for part in parts:
+            data = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
+            digest.update(len(data).to_bytes(8, "big"))
+            digest.update(data)
+        return digest.digest()
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return what is kept, None for nothing."""
+        if self._connection is None:
+            return None
+        with suppress(sqlite3.Error):
+            row = self._connection.execute("SELECT value FROM kept WHERE key = ?", (key,)).fetchone()
+            return None if row is None else bytes(row[0])
+        return None
+
+    def get_many(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Return what is kept under any of the keys."""
+        found: dict[bytes, bytes] = {}
+        if self._connection is None:
+            return found
+        with suppress(sqlite3.Error):
+            for start in range(0, len(keys), 500):
+                part = list(keys[start : start + 500])
+                marks = ",".join("?" * len(part))
+                found.update(self._connection.execute(f"SELECT key, value FROM kept WHERE key IN ({marks})", part))
+        return found
+
+    def put(self, entries: Iterable[tuple[bytes, bytes]]) -> None:
+        """Keep entries."""
+        if self._connection is None:
+            return
+        with suppress(sqlite3.Error):
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", entries)
+            self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()

@@ -1,0 +1,106 @@
+"""The scan command without its command line: options in, output written, exit code out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Final, TextIO
+
+from .cache import default_directory
+from .findings import ScanResult
+from .reasons import VERDICTS, Verdict
+from .scan import Progress, scan
+from .sources.discovery import NoSuchPath
+
+_RENDERERS: Final = {
+    "json": ("as_json", "as_json"),
+    "sarif": ("sarif", "as_sarif"),
+    "html": ("html", "as_html"),
+    "markdown": ("markdown", "as_markdown"),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says."""
+
+    paths: tuple[str, ...]
+    format: str = "text"
+    verbose: bool = False
+    fail_on: str | None = None
+    jobs: int | None = None
+    output: Path | None = None
+    cache_directory: Path | None = None
+    cached: bool = True
+
+
+def run(options: Options, out: TextIO, err: TextIO) -> int:
+    """Scan and write the report; return 0, 1 for a finding at the level of `fail_on`, 2 if it could not be done."""
+    problem = _problem(options)
+    if problem is not None:
+        err.write(f"stepfun-compat scan: {problem}\n")
+        return 2
+    directory = (options.cache_directory or default_directory()) if options.cached else None
+    try:
+        result = scan(options.paths, jobs=options.jobs, cache=directory, progress=_progress(err))
+        text = render(result, options.format, options.verbose)
+        if options.output is not None:
+            options.output.write_text(text, encoding="utf-8", newline="\n")
+        else:
+            _write(out, text)
+    except (NoSuchPath, OSError) as error:
+        err.write(f"stepfun-compat scan: {error}\n")
+        return 2
+    return 1 if options.fail_on is not None and _reached(result, _verdict(options.fail_on)) else 0
+
+
+def render(result: ScanResult, format_: str, verbose: bool = False) -> str:
+    """Return a result in one of the formats."""
+    if format_ == "text":
+        from .report.terminal import as_text
+
+        return as_text(result, verbose)
+    module, function = _RENDERERS[format_]
+    made: Callable[[ScanResult], str] = getattr(import_module(f".report.{module}", __package__), function)
+    return made(result)
+
+
+def _problem(options: Options) -> str | None:
+    if options.format != "text" and options.format not in _RENDERERS:
+        return f"--format {options.format!r} is none of text, {', '.join(_RENDERERS)}"
+    if options.fail_on is not None and _verdict(options.fail_on) is None:
+        return f"--fail-on {options.fail_on!r} is none of {', '.join(map(repr, VERDICTS))}"
+    return None
+
+
+def _verdict(text: str) -> Verdict | None:
+    wanted = text.lower().replace("-", " ").replace("_", " ").strip()
+    return next((verdict for verdict in VERDICTS if verdict == wanted), None)
+
+
+def _reached(result: ScanResult, level: Verdict | None) -> bool:
+    worst = result.worst()
+    return level is not None and worst is not None and VERDICTS.index(worst) >= VERDICTS.index(level)
+
+
+def _write(out: TextIO, text: str) -> None:
+    """Write to a stream whose encoding may lack a character."""
+    encoding = out.encoding or "utf-8"
+    out.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    out.flush()
+
+
+def _progress(err: TextIO) -> Progress | None:
+    """Progress on a terminal, silence in a pipe."""
+    if not err.isatty() or os.environ.get("TERM") == "dumb":
+        return None
+
+    def show(done: int, all_: int) -> None:
+        end = "\r\x1b[K" if done == all_ else ""
+        err.write(f"\rreading {done:,} of {all_:,} files{end}")
+        err.flush()
+
+    return show

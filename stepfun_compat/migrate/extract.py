@@ -1,0 +1,88 @@
+"""From the bytes of one file to everything that is kept of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .facts import FileFacts, Undecodable, decode, facts_of, parse
+from .sources.kinds import FileKind, speaks_of_openai
+from .sources.marks import Mark, Unread
+from .sources.notebooks import NotANotebook, Notebook, read_notebook
+from .sources.texts import read_text_file
+
+
+@dataclass(slots=True, eq=False)
+class Extract:
+    """What is kept of a file: the facts of its Python, the marks in other text, and what was not read.
+
+    `cells` are the code cells of a notebook: number, and first line in the joined text the facts count in.
+    """
+
+    facts: FileFacts | None = None
+    cells: list[tuple[int, int]] | None = None
+    marks: list[Mark] = field(default_factory=lambda: [])
+    unread: list[Unread] = field(default_factory=lambda: [])
+
+
+def extract(path: str, kind: FileKind, data: bytes) -> Extract:
+    """Return what a file says; never raises for what is in it."""
+    if kind == "python":
+        found = _python(data)
+        if path.rpartition("/")[2] == "setup.py" and found.facts is not None:
+            from .sources.setup_py import requirements
+
+            found.marks += requirements(data)
+        return found
+    if kind == "notebook":
+        return _notebook(data)
+    text = read_text_file(kind, data)
+    for one in text.unread:
+        one.speaks = one.speaks or speaks_of_openai(data)
+    return Extract(marks=text.marks, unread=text.unread)
+
+
+def _python(data: bytes) -> Extract:
+    speaks = speaks_of_openai(data)
+    if b"\0" in data:
+        return Extract(unread=[Unread("has NUL bytes", speaks)])
+    try:
+        text = decode(data)
+    except Undecodable as error:
+        return Extract(unread=[Unread(str(error), speaks)])
+    try:
+        return Extract(facts=_facts(text.utf8))
+    except SyntaxError as error:
+        return Extract(unread=[Unread(_syntax(error), speaks)])
+    except (RecursionError, MemoryError):
+        return Extract(unread=[Unread("nested too deeply for this Python", speaks)])
+    except ValueError as error:
+        return Extract(unread=[Unread(f"cannot be parsed: {error}", speaks)])
+
+
+def _facts(utf8: bytes) -> FileFacts:
+    text = utf8.decode("utf-8") if b"stepfun:" in utf8 or b"coding" in utf8[:400] else None
+    return facts_of(parse(utf8 if text is None else text), text)  # a text is parsed whatever its coding line says
+
+
+def _syntax(error: SyntaxError) -> str:
+    import sys
+
+    version = ".".join(map(str, sys.version_info[:2]))
+    where = f" in line {error.lineno}" if error.lineno else ""
+    return f"Python {version} cannot parse it: {error.msg}{where}"
+
+
+def _notebook(data: bytes) -> Extract:
+    speaks = speaks_of_openai(data)
+    try:
+        notebook: Notebook = read_notebook(data)
+    except NotANotebook as error:
+        return Extract(unread=[Unread(str(error), speaks)])
+    found = Extract(
+        cells=[(cell.number, cell.first_line) for cell in notebook.cells], marks=notebook.marks, unread=notebook.unread
+    )
+    try:
+        found.facts = facts_of(parse(notebook.text), notebook.text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        found.unread.append(Unread(f"its cells cannot be parsed together: {error}", speaks))
+    return found

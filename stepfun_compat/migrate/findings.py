@@ -1,0 +1,191 @@
+"""Findings: what `scan` reports, in its fixed form and order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from .extract import Extract
+from .facts import FileFacts
+from .reasons import VERDICTS, Verdict, anchor
+from .uses import Use, uses_of
+from .verdicts import Judgement, judge, judge_mark
+
+_SECRET: Final = re.compile(
+    r"\b(?:sk|pk|rk|gsk|xai|hf|ghp|AKIA)[-_A-Za-z0-9]{12,}|\b[0-9a-fA-F]{32,}\b|(?<=//)[^/@\s\"']+@|"
+    r"\b[A-Za-z0-9_-]{24,}\.[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{10,}"
+)
+_LONGEST: Final = 300
+
+
+@dataclass(slots=True)
+class Finding:
+    """One finding. Lines and columns count from 1, columns in characters; in notebooks lines count inside `cell`."""
+
+    file: str
+    line: int
+    end_line: int
+    column: int
+    cell: int | None
+    kind: str
+    target: str
+    generation: str | None
+    known: str
+    verdict: Verdict
+    parameters: tuple[str, ...]
+    why: str
+    do: str
+    doc: str
+    rule: str | None
+    reason: str
+    """The id of the reason that decides; no part of the JSON."""
+    excerpt: str = ""
+    """The source line, without what looks like a secret; no part of the JSON."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the finding as the JSON output has it."""
+        fields = asdict(self)
+        del fields["reason"], fields["excerpt"]
+        fields["parameters"] = list(self.parameters)
+        return fields
+
+
+@dataclass(slots=True)
+class NotRead:
+    """A file, or a part of one, that was not read; `verdict` is set where it names openai."""
+
+    file: str
+    why: str
+    verdict: Verdict | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry as the JSON output has it."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class ScanResult:
+    """All that a scan says."""
+
+    root: str
+    files: int
+    """How many files were looked at."""
+    findings: list[Finding] = field(default_factory=lambda: [])
+    not_read: list[NotRead] = field(default_factory=lambda: [])
+
+    def count(self, verdict: Verdict) -> int:
+        """How many findings and unread files have a verdict."""
+        return sum(one.verdict == verdict for one in (*self.findings, *self.not_read))
+
+    def totals(self) -> dict[str, Any]:
+        """Return the counts of the JSON output."""
+        kinds: dict[str, int] = {}
+        for one in self.findings:
+            kinds[one.kind] = kinds.get(one.kind, 0) + 1
+        return {
+            "files": self.files,
+            "files_with_findings": len({one.file for one in self.findings}),
+            "findings": len(self.findings),
+            "not_read": len(self.not_read),
+            "verdicts": {verdict: self.count(verdict) for verdict in VERDICTS},
+            "kinds": dict(sorted(kinds.items())),
+        }
+
+    def worst(self) -> Verdict | None:
+        """The verdict with most to do, None without findings."""
+        return next((verdict for verdict in reversed(VERDICTS) if self.count(verdict)), None)
+
+
+def redact(text: str) -> str:
+    """Return a line without what looks like a key or a password."""
+    return _SECRET.sub("…", text)
+
+
+def findings_of(
+    paths: Sequence[str], extracts: Sequence[Extract], lines: Callable[[str], list[str]]
+) -> tuple[list[Finding], list[NotRead]]:
+    """Return the findings in files whose facts are known, and what was not read, in their fixed order. Pure.
+
+    `lines` gives the lines of a file by its path (the joined text for a notebook), for columns and excerpts.
+    """
+    linked = [(path, one) for path, one in zip(paths, extracts, strict=True) if one.facts is not None]
+    facts = [one.facts for _, one in linked if one.facts is not None]
+    uses = uses_of([path for path, _ in linked], facts)
+    old = {use.file for use in uses if use.generation == "0.x"}
+    new = {use.file for use in uses if use.generation == "1+" and use.kind in ("client_construction", "import")}
+    findings: list[Finding] = []
+    for use in uses:
+        path, extract = linked[use.file]
+        judgement = judge(use, facts[use.file], use.file in old and use.file not in new)
+        if _ignored(facts[use.file], use, judgement.rule):
+            continue
+        findings.append(_finding(path, extract, use, judgement, lines(path)))
+    for path, extract in zip(paths, extracts, strict=True):
+        for mark in extract.marks:
+            judgement = judge_mark(mark)
+            text = _line(lines(path), mark.line) if mark.cell is None else ""
+            shown = f"{mark.target}=…" if mark.kind == "env_var" else text
+            findings.append(
+                _made(path, mark.line, mark.line, _column(text, mark.column), mark.cell, mark.kind, mark.target,
+                      None, "resolved", judgement, shown)
+            )  # fmt: skip
+    findings.sort(
+        key=lambda one: (one.file, -1 if one.cell is None else one.cell, one.line, one.column, one.kind, one.target)
+    )
+    unread = [
+        NotRead(path, one.why, "needs a decision" if one.speaks else None)
+        for path, extract in zip(paths, extracts, strict=True)
+        for one in extract.unread
+    ]
+    return findings, unread
+
+
+def _ignored(facts: FileFacts, use: Use, rule: str | None) -> bool:
+    """Whether a comment on the first or last line says to leave the use alone: `# stepfun: ignore[SFC001]`."""
+    for line in (use.line, use.end_line):
+        ids = facts.ignores.get(line)
+        if ids is not None and (not ids or rule in ids):
+            return True
+    return False
+
+
+def _line(lines: list[str], number: int) -> str:
+    return lines[number - 1] if 0 < number <= len(lines) else ""
+
+
+def _column(text: str, column: int) -> int:
+    if text.isascii():
+        return column + 1
+    return len(text.encode("utf-8", "replace")[:column].decode("utf-8", "ignore")) + 1
+
+
+def _finding(path: str, extract: Extract, use: Use, judgement: Judgement, lines: list[str]) -> Finding:
+    line, end_line, cell = use.line, use.end_line, None
+    text = _line(lines, line)
+    if extract.cells:
+        cell, offset = _cell(extract.cells, line)
+        line, end_line = line - offset, end_line - offset
+    return _made(path, line, end_line, _column(text, use.column), cell, use.kind, use.target, use.generation,
+                 use.known, judgement, text)  # fmt: skip
+
+
+def _cell(cells: list[tuple[int, int]], line: int) -> tuple[int, int]:
+    number, first = cells[0]
+    for one, start in cells:
+        if start > line:
+            break
+        number, first = one, start
+    return number, first - 1
+
+
+def _made(path: str, line: int, end_line: int, column: int, cell: int | None, kind: str, target: str,
+          generation: str | None, known: str, judgement: Judgement, text: str) -> Finding:  # fmt: skip
+    decisive, detail = judgement.reasons[0]
+    why = "; ".join(reason.why.format(detail=part) for reason, part in judgement.reasons)
+    rule_do = decisive.do.format(detail=detail)
+    excerpt = redact(text.strip())[:_LONGEST]
+    return Finding(path, line, end_line, column, cell, kind, redact(target), generation, known, judgement.verdict,
+                   judgement.parameters, redact(why), rule_do, anchor(decisive.id), judgement.rule, decisive.id,
+                   excerpt)  # fmt: skip

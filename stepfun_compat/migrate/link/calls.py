@@ -1,0 +1,316 @@
+"""What calls give, and what parameters are given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, Literal
+
+from ..facts import model as m
+from . import objects
+from .values import ANSWER, NOTHING, Result, Value, union
+
+if TYPE_CHECKING:
+    from .linker import Linker
+
+_FIRST_ARGUMENT: Final = frozenset(
+    [
+        "partial",
+        "partialmethod",
+        "cast",
+        "copy",
+        "deepcopy",
+        "lru_cache",
+        "cache",
+        "cached",
+        "nullcontext",
+        "closing",
+        "proxy",
+        "ref",
+        "enter_context",
+        "enter_async_context",
+        "run",
+        "run_until_complete",
+        "wait_for",
+        "shield",
+        "next",
+        "iter",
+        "aiter",
+        "anext",
+        "reversed",
+        "sorted",
+        "list",
+        "tuple",
+        "cache_resource",
+        "singleton",
+        "memoize",
+        "lazy",
+        "Lazy",
+        "SimpleLazyObject",
+        "contextmanager",
+        "asynccontextmanager",
+        "staticmethod",
+        "classmethod",
+        "property",
+        "cached_property",
+        "from_openai",
+        "patch",
+        "apatch",
+        "wrap_openai",
+        "track_openai",
+        "from_provider",
+        "Depends",
+        "Provide",
+        "Singleton",
+        "Factory",
+        "Resource",
+        "field",
+        "Field",
+        "default_factory",
+        "factory",
+    ]
+)
+"""Functions of other distributions that give (a view of) what they are given."""
+_CALLED: Final = frozenset(
+    ["Depends", "Provide", "Singleton", "Factory", "Resource", "Lazy", "lazy", "SimpleLazyObject"]
+)
+"""Of these, the ones that call what they are given."""
+_WRAPPER: Final = re.compile(r"openai|instrument|wrap|patch|trace|track|observe|monitor", re.IGNORECASE)
+_IMPORTER: Final = re.compile(r"import|lazy", re.IGNORECASE)
+
+
+def call(linker: Linker, file: int, expr: m.Call) -> Result:
+    """What a call gives."""
+    special = _special(linker, file, expr)
+    if special is not None:
+        return special
+    callee = linker.values(file, expr.func)
+    results: list[Result] = []
+    for value in callee.values:
+        results.append(_called(linker, file, expr, value))
+    if not callee.values and isinstance(expr.func, m.Attribute):
+        results += _of_container(linker, file, expr, expr.func)
+    if all(value.kind == "foreign" for one in results for value in one.values):
+        lazy = _lazy_import(linker, file, expr)
+        if lazy is not None:
+            return lazy
+    found = union(results)
+    return Result(found.values, found.linked or callee.linked)
+
+
+def _special(linker: Linker, file: int, expr: m.Call) -> Result | None:
+    func = expr.func
+    name = func.name if isinstance(func, m.Name) else func.attr if isinstance(func, m.Attribute) else ""
+    first = expr.arguments[0].value if expr.arguments else None
+    if name == "super" and isinstance(func, m.Name):
+        owner = _class_around(linker, file, expr.scope)
+        return None if owner is None else Result(frozenset((Value("super", file=file, number=owner),)))
+    if name == "getattr" and len(expr.arguments) > 1:
+        attribute = expr.arguments[1].value
+        if isinstance(attribute, m.Text):
+            found = [linker.attribute(linker.values(file, first), attribute.value)]
+            if len(expr.arguments) > 2:
+                found.append(linker.values(file, expr.arguments[2].value))
+            return union(found)
+        return NOTHING
+    if name in ("import_module", "__import__") and isinstance(first, m.Text):
+        return linker.module(file, first.value, 0)
+    if name == "type" and isinstance(func, m.Name) and len(expr.arguments) == 1:
+        return _types(linker.values(file, first))
+    if name == "cast" and len(expr.arguments) == 2:
+        inner = linker.values(file, expr.arguments[1].value)
+        named = linker.instances(linker.values(file, first))
+        return named if named.values else inner
+    return None
+
+
+def _types(objects_: Result) -> Result:
+    found = [
+        Value("class", one.name) if one.kind == "client" else one._replace(kind="project_class")
+        for one in objects_.values
+        if one.kind in ("client", "object")
+    ]
+    return Result(frozenset(found), objects_.linked)
+
+
+def _class_around(linker: Linker, file: int, scope: int) -> int | None:
+    """The class whose method an expression stands in."""
+    facts = linker.facts[file]
+    here: int | None = scope
+    while here is not None:
+        current = facts.scopes[here]
+        if current.kind == "function" and current.owner is not None:
+            owner = facts.functions[current.owner].owner
+            if owner is not None:
+                return owner
+        elif current.kind == "class":
+            return current.owner
+        here = current.parent
+    return None
+
+
+def _called(linker: Linker, file: int, expr: m.Call, value: Value) -> Result:
+    kind = value.kind
+    if kind == "class":
+        return Result(frozenset((Value("client", value.name),)))
+    if kind == "copy":
+        return Result(frozenset((Value("client", value.name),)))
+    if kind in ("method", "error", "answer", "type"):
+        return Result(frozenset((ANSWER,)))
+    if kind == "resource":
+        return Result(frozenset((value,)))
+    if kind == "project_class":
+        return Result(frozenset((value._replace(kind="object"),)))
+    if kind in ("function", "bound"):
+        found = returned(linker, value)
+        return Result(found.values, True)
+    if kind == "object":
+        caller = objects.attribute(linker, value, "__call__")
+        return union([returned(linker, one) for one in caller.values if one.kind == "bound"])
+    if kind == "foreign":
+        return _foreign(linker, file, expr, value)
+    return NOTHING
+
+
+def _foreign(linker: Linker, file: int, expr: m.Call, value: Value) -> Result:
+    from .linker import last_name
+
+    name = last_name(expr.func)
+    given = [one.value for one in expr.arguments if one.value is not None]
+    if given and (name in _FIRST_ARGUMENT or value.detail in _FIRST_ARGUMENT or _WRAPPER.search(name)):
+        inner = union([linker.values(file, one) for one in given[:3]])
+        if name in _CALLED or value.detail in _CALLED:
+            inner = union([_called(linker, file, expr, one) for one in inner.values if one.kind != "foreign"])
+        matter = frozenset(one for one in inner.values if one.kind not in ("foreign", "answer"))
+        if matter:
+            return Result(matter, True)
+    return Result(frozenset((value,)))
+
+
+def _lazy_import(linker: Linker, file: int, expr: m.Call) -> Result | None:
+    """`lazy_import("openai")`, `LazyLoader("openai", globals(), "openai")`."""
+    from .linker import last_name
+
+    if not _IMPORTER.search(last_name(expr.func)):
+        return None
+    for argument in expr.arguments:
+        text = argument.value
+        if isinstance(text, m.Text) and (text.value == "openai" or text.value.startswith("openai.")):
+            found = linker.module(file, text.value, 0)
+            return Result(found.values, True)
+    return None
+
+
+def _of_container(linker: Linker, file: int, expr: m.Call, func: m.Attribute) -> list[Result]:
+    return [
+        objects.container_method(linker, value, func.attr, expr)
+        for value in linker.values(file, func.base).values
+        if value.kind == "box"
+    ]
+
+
+def returned(linker: Linker, function: Value) -> Result:
+    """What a function of the project returns or yields: by its annotation and by its body."""
+    facts = linker.facts[function.file].functions[function.number]
+    results = [linker.values(function.file, one) for one in (*facts.returns, *facts.yields)]
+    if facts.result is not None:
+        results.append(linker.instances(linker.values(function.file, facts.result)))
+    return Result(union(results).values, True)
+
+
+# Parameters
+
+
+def parameter(linker: Linker, file: int, expr: m.ParameterValue) -> Result:
+    """What a parameter is: `self`, what its annotation says, its default, and what the calls in the project give it."""
+    facts = linker.facts[file]
+    function = facts.functions[expr.function]
+    index, declared = next((number, one) for number, one in enumerate(function.parameters) if one.name == expr.name)
+    if function.owner is not None and index == 0 and declared.kind == "positional":
+        kind = _first_parameter(function)
+        if kind is not None:
+            return Result(frozenset((Value(kind, file=file, number=function.owner),)))
+    results: list[Result] = []
+    if declared.annotation is not None:
+        results.append(linker.instances(linker.values(file, declared.annotation)))
+    if declared.default is not None:
+        results.append(linker.values(file, declared.default))
+    if declared.kind in ("positional", "keyword"):
+        results += [linker.values(where, value) for where, value in _given(linker, file, expr.function, index)]
+    return Result(union(results).values, True)
+
+
+def _first_parameter(function: m.Function) -> Literal["object", "project_class"] | None:
+    names = {one.name if isinstance(one, m.Name) else getattr(one, "attr", "") for one in function.decorators}
+    if "staticmethod" in names:
+        return None
+    if "classmethod" in names or function.name in ("__new__", "__init_subclass__", "__class_getitem__"):
+        return "project_class"
+    return "object"
+
+
+def _given(linker: Linker, file: int, index: int, position: int) -> Iterator[tuple[int, m.Expr]]:
+    """The expressions that calls in the project give to a parameter."""
+    from .linker import MOST_SITES, last_name
+
+    function = linker.facts[file].functions[index]
+    name = function.parameters[position].name
+    constructor = function.owner is not None and function.name in ("__init__", "__new__")
+    names = [function.name]
+    if constructor and function.owner is not None:
+        cls = linker.facts[file].classes[function.owner]
+        names += [cls.name, *(linker.facts[f].classes[c].name for f, c in linker.subclasses.get(cls.name, ())[:20])]
+    offset = 1 if function.owner is not None and _first_parameter(function) is not None else 0
+    for one in names:
+        for where, call in linker.sites.get(one, ())[:MOST_SITES]:
+            value = _argument(call, name, position - offset)
+            if value is None or isinstance(value, m.Text | m.Opaque):
+                continue
+            if last_name(call.func) == "cls" or _calls(linker, where, call, file, index, constructor):
+                yield where, value
+    if constructor:
+        for where, call in linker.sites.get("cls", ())[:MOST_SITES]:
+            if where == file:
+                value = _argument(call, name, position - offset)
+                if value is not None:
+                    yield where, value
+
+
+def _argument(call: m.Call, name: str, position: int) -> m.Expr | None:
+    seen = 0
+    for one in call.arguments:
+        if one.name == name:
+            return one.value
+        if one.name is None:
+            if seen == position:
+                return one.value
+            seen += 1
+        elif one.name == "*":
+            return None
+    return None
+
+
+def _calls(linker: Linker, where: int, call: m.Call, file: int, index: int, constructor: bool) -> bool:
+    """Whether a call is one of a function of the project."""
+    for value in linker.values(where, call.func).values:
+        if value.kind in ("function", "bound") and (value.file, value.number) == (file, index):
+            return True
+        if constructor and value.kind == "project_class" and _constructs(linker, value, file, index, 0):
+            return True
+    return False
+
+
+def _constructs(linker: Linker, cls: Value, file: int, index: int, depth: int) -> bool:
+    """Whether a class takes its constructor from the given function."""
+    facts = linker.facts[cls.file].classes[cls.number]
+    if cls.file == file and linker.facts[file].functions[index].owner == cls.number:
+        return True
+    own = linker.facts[cls.file].scopes[facts.scope].bindings
+    if "__init__" in own or depth > 8:
+        return False
+    return any(
+        _constructs(linker, one, file, index, depth + 1)
+        for base in facts.bases
+        for one in linker.values(cls.file, base).values
+        if one.kind == "project_class"
+    )

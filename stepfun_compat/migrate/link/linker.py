@@ -1,0 +1,349 @@
+"""Work out what expressions are, over all files of a project.
+
+`Linker.values` evaluates one expression. Names lead to their bindings, parameters to the arguments of the calls found,
+attributes of objects to what the class, its bases and other files set. What leads back to itself is answered with what
+the previous round found; `settle` repeats rounds until nothing changes, at most `ROUNDS` times.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from ..facts import FileFacts
+from ..facts import model as m
+from ..surface import DROP_INS
+from . import calls, objects, openai_names
+from .modules import Modules
+from .values import ANSWER, NOTHING, Result, Value, union
+
+ROUNDS: Final = 5
+DEEPEST: Final = 60
+"""How many expressions are followed one from another."""
+MOST_SITES: Final = 300
+"""How many calls of one name are looked at for what a parameter is given."""
+
+_TYPING: Final = frozenset(
+    {"typing", "typing_extensions", "collections", "abc", "types", "__future__", "dataclasses", "enum"}
+)
+"""Modules whose names say nothing about what an object is."""
+
+
+class Linker:
+    """The facts of all files and what is known of them."""
+
+    def __init__(self, paths: Sequence[str], facts: Sequence[FileFacts]) -> None:
+        self.paths = paths
+        self.facts = facts
+        self.modules = Modules(paths, facts)
+        self.boxes: list[m.Mapping | m.Sequence] = []
+        self._box_numbers: dict[int, int] = {}
+        self._memo: dict[int, Result] = {}
+        self._names: dict[tuple[int, int, str], Result] = {}
+        self._previous: dict[int, Result] = {}
+        self._previous_names: dict[tuple[int, int, str], Result] = {}
+        self._busy: set[object] = set()
+        self._depth = 0
+        self.cut = False
+        """Whether something led back to itself, so that another round may find more."""
+        self.sites: dict[str, list[tuple[int, m.Call]]] = {}
+        self.writes: dict[str, list[tuple[int, m.AttributeWrite]]] = {}
+        self.subclasses: dict[str, list[tuple[int, int]]] = {}
+        """Classes by the last part of the names of their bases."""
+        self._shadowed: dict[int, bool] = {}
+        self._index()
+
+    def _index(self) -> None:
+        for file, facts in enumerate(self.facts):
+            for call in facts.calls:
+                if call.arguments:
+                    name = last_name(call.func)
+                    if name:
+                        self.sites.setdefault(name, []).append((file, call))
+            for write in facts.writes:
+                self.writes.setdefault(write.target.attr, []).append((file, write))
+            for number, cls in enumerate(facts.classes):
+                for base in cls.bases:
+                    name = last_name(base)
+                    if name:
+                        self.subclasses.setdefault(name, []).append((file, number))
+
+    def next_round(self) -> None:
+        """Forget what was found, but for answering what leads back to itself."""
+        self._previous, self._memo = self._memo, {}
+        self._previous_names, self._names = self._names, {}
+        self.cut = False
+
+    def values(self, file: int, expr: m.Expr | None) -> Result:
+        """Everything an expression of a file can be."""
+        if expr is None:
+            return NOTHING
+        if isinstance(expr, m.Text | m.Opaque):
+            return NOTHING
+        if isinstance(expr, m.Name):
+            return self.name(file, expr.scope, expr.name)
+        key = id(expr)
+        known = self._memo.get(key)
+        if known is not None:
+            return known
+        if key in self._busy or self._depth > DEEPEST:
+            self.cut = True
+            return self._previous.get(key, NOTHING)
+        self._busy.add(key)
+        self._depth += 1
+        try:
+            found = self._evaluate(file, expr)
+        finally:
+            self._depth -= 1
+            self._busy.discard(key)
+        self._memo[key] = found
+        return found
+
+    def _evaluate(self, file: int, expr: m.Expr) -> Result:
+        if isinstance(expr, m.Attribute):
+            if expr.attr == "modules":
+                return NOTHING
+            return self.attribute(self.values(file, expr.base), expr.attr)
+        if isinstance(expr, m.Call):
+            return calls.call(self, file, expr)
+        if isinstance(expr, m.FunctionValue):
+            return self.function(file, expr.function)
+        if isinstance(expr, m.ClassValue):
+            return _one(Value("project_class", file=file, number=expr.cls))
+        if isinstance(expr, m.ParameterValue):
+            return calls.parameter(self, file, expr)
+        if isinstance(expr, m.Imported):
+            return self.imported(file, expr)
+        if isinstance(expr, m.Annotated):
+            return self.instances(self.values(file, expr.type))
+        if isinstance(expr, m.Choice):
+            return union([self.values(file, one) for one in expr.options])
+        if isinstance(expr, m.Mapping | m.Sequence):
+            return self.box(file, expr)
+        if isinstance(expr, m.Item):
+            return objects.item(self, file, expr)
+        if isinstance(expr, m.Element):
+            return objects.elements(self, self.values(file, expr.of))
+        if isinstance(expr, m.Entered):
+            return objects.entered(self, self.values(file, expr.of))
+        return NOTHING
+
+    def function(self, file: int, index: int) -> Result:
+        """A function of the project where it is named: what its decorators make of it is taken to be the same."""
+        return _one(Value("function", file=file, number=index))
+
+    def box(self, file: int, expr: m.Mapping | m.Sequence) -> Result:
+        """A dictionary or list of the project, if anything in it may matter."""
+        parts = expr.values if isinstance(expr, m.Mapping) else expr.items
+        if not any(part is not None and not isinstance(part, m.Text | m.Opaque) for part in parts):
+            return NOTHING
+        number = self._box_numbers.get(id(expr))
+        if number is None:
+            number = self._box_numbers[id(expr)] = len(self.boxes)
+            self.boxes.append(expr)
+        return _one(Value("box", file=file, number=number))
+
+    # Names
+
+    def name(self, file: int, scope: int, name: str) -> Result:
+        """What a name is where it is read."""
+        scopes = self.facts[file].scopes
+        here: int | None = scope
+        while here is not None:
+            current = scopes[here]
+            if name in current.bindings and (current.kind != "class" or here == scope):
+                return self._bound(file, here, name)
+            here = current.parent
+        for star in scopes[0].stars:
+            found = self._from_module(file, star, name)
+            if found.values:
+                return found
+        return NOTHING
+
+    def _bound(self, file: int, scope: int, name: str) -> Result:
+        key = (file, scope, name)
+        known = self._names.get(key)
+        if known is not None:
+            return known
+        if key in self._busy or self._depth > DEEPEST:
+            self.cut = True
+            return self._previous_names.get(key, NOTHING)
+        self._busy.add(key)
+        self._depth += 1
+        try:
+            found = union([self.values(file, one) for one in self.facts[file].scopes[scope].bindings[name]])
+        finally:
+            self._depth -= 1
+            self._busy.discard(key)
+        self._names[key] = found
+        return found
+
+    def exported(self, file: int, name: str) -> Result:
+        """What a name of a module of the project is, seen from outside."""
+        scope = self.facts[file].scopes[0]
+        results: list[Result] = []
+        if name in scope.bindings:
+            results.append(self._bound(file, 0, name))
+        else:
+            results += [self._from_module(file, star, name) for star in scope.stars]
+        results += self._written(name, Value("file", file=file))
+        found = union(results)
+        if not found.values and self.paths[file].rpartition("/")[2].startswith("__init__."):
+            below = self.modules.file_at(f"{self.paths[file].rpartition('/')[0]}/{name}".lstrip("/"))
+            if below is not None and below != file:
+                return _one(Value("file", file=below), True)
+        return Result(found.values, bool(found.values))
+
+    def _written(self, attribute: str, owner: Value) -> list[Result]:
+        """What other code sets an attribute of a module or object to: `config.client = …`."""
+        results: list[Result] = []
+        for file, write in self.writes.get(attribute, ())[:MOST_SITES]:
+            if write.value is None or isinstance(write.value, m.Text | m.Opaque):
+                continue
+            if owner in self.values(file, write.target.base).values:
+                results.append(self.values(file, write.value))
+        return results
+
+    # Imports
+
+    def openai_here(self, file: int) -> bool:
+        """Whether `openai` in a file is the SDK and no module of the project."""
+        known = self._shadowed.get(file)
+        if known is None:
+            known = self._shadowed[file] = self.modules.shadows_openai(file)
+        return not known
+
+    def imported(self, file: int, expr: m.Imported) -> Result:
+        """What an import binds."""
+        if expr.name is None:
+            return self.module(file, expr.module, expr.level)
+        return self._from_module(file, expr, expr.name)
+
+    def module(self, file: int, module: str, level: int) -> Result:
+        """A module by its name."""
+        if level:
+            base = self.modules.relative(file, module, level)
+            found = None if base is None else self.modules.file_at(base)
+            return NOTHING if found is None else _one(Value("file", file=found), True)
+        top = module.partition(".")[0]
+        if top == "openai" and self.openai_here(file):
+            return _one(Value("module", module))
+        if module in DROP_INS:
+            return _one(Value("module", DROP_INS[module]), True)
+        found = self.modules.absolute(file, module)
+        if found is not None and found != file:
+            return _one(Value("file", file=found), True)
+        return _one(Value("foreign", top, ""))
+
+    def _from_module(self, file: int, source: m.Imported, name: str) -> Result:
+        module, level = source.module, source.level
+        top = module.partition(".")[0]
+        if level == 0:
+            if top == "openai" and self.openai_here(file):
+                return openai_names.attribute_of_module(module, name)
+            if module in DROP_INS:
+                found = openai_names.attribute_of_module(DROP_INS[module], name)
+                return Result(found.values, True)
+            if f"{module}.{name}" in DROP_INS:
+                return _one(Value("module", DROP_INS[f"{module}.{name}"]), True)
+            target = self.modules.absolute(file, module)
+            if target is None:
+                below = self.modules.absolute(file, f"{module}.{name}")
+                if below is not None:
+                    return _one(Value("file", file=below), True)
+                if top in _TYPING or (top in self.modules.tops and top not in sys.stdlib_module_names):
+                    return NOTHING  # no type, or a part of the project that was not read
+                return _one(Value("foreign", top, name))
+        else:
+            base = self.modules.relative(file, module, level)
+            target = None if base is None else self.modules.file_at(base)
+            if target is None:
+                below = None if base is None else self.modules.file_at(f"{base}/{name}".lstrip("/"))
+                return NOTHING if below is None else _one(Value("file", file=below), True)
+        if target == file:
+            below = self.modules.file_at(f"{self.paths[file].rpartition('/')[0]}/{name}".lstrip("/"))
+            return NOTHING if below is None or below == file else _one(Value("file", file=below), True)
+        key = (target, -1, name)
+        if key in self._busy:
+            self.cut = True
+            return NOTHING
+        self._busy.add(key)
+        try:
+            return self.exported(target, name)
+        finally:
+            self._busy.discard(key)
+
+    # Attributes
+
+    def attribute(self, base: Result, name: str) -> Result:
+        """What an attribute of anything is."""
+        if not base.values:
+            return NOTHING
+        results = [self.attribute_of(value, name) for value in base.values]
+        found = union(results)
+        return Result(found.values, found.linked or base.linked)
+
+    def attribute_of(self, value: Value, name: str) -> Result:
+        """What an attribute of one thing is."""
+        kind = value.kind
+        if kind == "foreign":
+            return _one(value)
+        if kind == "file":
+            return self.exported(value.file, name)
+        if kind in ("object", "project_class", "super"):
+            return objects.attribute(self, value, name)
+        if kind in ("box", "bound", "function"):
+            return NOTHING
+        return openai_names.attribute(value, name)
+
+    def instances(self, types: Result) -> Result:
+        """Objects of the given types, as an annotation means them."""
+        results: list[Result] = []
+        for value in types.values:
+            kind = value.kind
+            if kind == "class":
+                results.append(_one(Value("client", value.name)))
+            elif kind == "project_class":
+                results.append(_one(value._replace(kind="object")))
+            elif kind == "resource":
+                results.append(_one(value))
+            elif kind == "foreign":
+                if value.name not in _TYPING:
+                    results.append(_one(value))
+            elif kind == "box":
+                results.append(_one(value._replace(name="types")))
+            elif kind in ("error", "type"):
+                results.append(_one(ANSWER))
+        return Result(union(results).values, types.linked)
+
+
+def last_name(expr: m.Expr | None) -> str:
+    """The last part of a name or chain; empty for anything else."""
+    if isinstance(expr, m.Attribute):
+        return expr.attr
+    if isinstance(expr, m.Name):
+        return expr.name
+    if isinstance(expr, m.Item):
+        return last_name(expr.base)
+    if isinstance(expr, m.Call) and last_name(expr.func) == "super":
+        return "super"
+    return ""
+
+
+def _one(value: Value, linked: bool = False) -> Result:
+    return Result(frozenset((value,)), linked)
+
+
+def settle(linker: Linker, wanted: Iterable[tuple[int, m.Expr]]) -> int:
+    """Evaluate expressions until nothing changes; returns the number of rounds."""
+    pairs = list(wanted)
+    before: list[Result] | None = None
+    for number in range(1, ROUNDS + 1):
+        now = [linker.values(file, expr) for file, expr in pairs]
+        if not linker.cut or now == before:
+            return number
+        before = now
+        if number < ROUNDS:
+            linker.next_round()
+    return ROUNDS

@@ -1,0 +1,148 @@
+"""Which file of the project an import names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from posixpath import dirname
+
+from ..facts import FileFacts
+
+
+class Modules:
+    """The files of a project as modules. Paths are relative, with `/`."""
+
+    def __init__(self, paths: Sequence[str], facts: Sequence[FileFacts]) -> None:
+        self.paths = paths
+        self._facts = facts
+        self._by_path = {path: number for number, path in enumerate(paths)}
+        self._found: dict[tuple[str, str], int | None] = {}
+
+    @cached_property
+    def _by_tail(self) -> dict[str, list[int]]:
+        """Files by the last part of their module's name."""
+        found: dict[str, list[int]] = {}
+        for number, path in enumerate(self.paths):
+            found.setdefault(_last_part(path), []).append(number)
+        return found
+
+    @cached_property
+    def tops(self) -> frozenset[str]:
+        """The names that a directory or file of the project could be imported by."""
+        names: set[str] = set()
+        for path in self.paths:
+            names.update(_without_suffix(path).split("/"))
+        return frozenset(names)
+
+    def file_at(self, base: str) -> int | None:
+        """The file of the module at a path without suffix."""
+        for candidate in (f"{base}.py", f"{base}/__init__.py", f"{base}.pyi", f"{base}/__init__.pyi"):
+            found = self._by_path.get(candidate)
+            if found is not None:
+                return found
+        return None
+
+    def has_directory(self, base: str) -> bool:
+        """Whether there is a directory with modules at a path."""
+        return base in self._directories
+
+    @cached_property
+    def _directories(self) -> frozenset[str]:
+        found: set[str] = set()
+        for path in self.paths:
+            above = dirname(path)
+            while above and above not in found:
+                found.add(above)
+                above = dirname(above)
+        return frozenset(found)
+
+    def relative(self, file: int, module: str, level: int) -> str | None:
+        """The path without suffix of a relative import; None above the root."""
+        base: str = dirname(self.paths[file])
+        for _ in range(level - 1):
+            if not base:
+                return None
+            base = dirname(base)
+        tail = module.replace(".", "/")
+        return f"{base}/{tail}".strip("/") if tail else base
+
+    def absolute(self, file: int, module: str) -> int | None:
+        """The file that `import module` means in a file, None for one outside the project."""
+        key = (dirname(self.paths[file]), module)
+        if key in self._found:
+            return self._found[key]
+        found = self._absolute(key[0], module)
+        self._found[key] = found
+        return found
+
+    def _absolute(self, directory: str, module: str) -> int | None:
+        top = module.partition(".")[0]
+        if top not in self.tops:
+            return None
+        tail = module.replace(".", "/")
+        here: str = directory
+        while True:
+            if self.file_at(f"{here}/__init__".strip("/")) is None:  # a directory of a package is no place to search
+                found = self.file_at(f"{here}/{tail}".strip("/"))
+                if found is not None:
+                    return found
+            if not here:
+                break
+            here = dirname(here)
+        return self._by_suffix(tail)
+
+    def _by_suffix(self, tail: str) -> int | None:
+        """A file elsewhere in the project whose path ends with the module's: under `src/`, beside the tests."""
+        matches = [
+            number
+            for number in self._by_tail.get(tail.rpartition("/")[2], ())
+            if ("/" + _without_suffix(self.paths[number])).endswith("/" + tail) and self._is_top(number, tail)
+        ]
+        return min(matches, key=lambda number: (self.paths[number].count("/"), self.paths[number]), default=None)
+
+    def _is_top(self, number: int, tail: str) -> bool:
+        """Whether the directory that a module is found in is no package itself."""
+        above = _without_suffix(self.paths[number])[: -len(tail)].rstrip("/")
+        return self.file_at(f"{above}/__init__".strip("/")) is None
+
+    def shadows_openai(self, file: int) -> bool:
+        """Whether `import openai` in a file means a module of the project by that name."""
+        found = self.absolute(file, "openai")
+        if found is None or found == file:
+            return False
+        path = self.paths[found]
+        if path.endswith("__init__.py") and self._is_sdk(dirname(path)):
+            return False
+        return not imports_openai(self._facts[found])
+
+    def _is_sdk(self, directory: str) -> bool:
+        """Whether a directory is a copy of the SDK itself."""
+        return (
+            self.file_at(f"{directory}/_client") is not None or self.file_at(f"{directory}/api_requestor") is not None
+        )
+
+
+def imports_openai(facts: FileFacts) -> bool:
+    """Whether a file imports `openai` by that name."""
+    return any(
+        (statement.level == 0 and _is_openai(statement.module))
+        or (statement.module is None and _any_openai(one.name for one in statement.names))
+        for statement in facts.imports
+    )
+
+
+def _any_openai(names: Iterable[str]) -> bool:
+    return any(_is_openai(name) for name in names)
+
+
+def _is_openai(module: str | None) -> bool:
+    return module is not None and (module == "openai" or module.startswith("openai."))
+
+
+def _without_suffix(path: str) -> str:
+    base = path.rpartition(".")[0] or path
+    return base.removesuffix("/__init__")
+
+
+def _last_part(path: str) -> str:
+    return _without_suffix(path).rpartition("/")[2]

@@ -1,0 +1,212 @@
+"""Objects and classes of the project, and what dictionaries and lists hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ..facts import model as m
+from .values import NOTHING, Result, Value, union
+
+if TYPE_CHECKING:
+    from .linker import Linker
+
+_PROPERTIES: Final = frozenset({"property", "cached_property", "classproperty", "lazy_property", "abstractproperty"})
+_CONTAINER_METHODS: Final = frozenset({"get", "pop", "setdefault", "values", "items", "copy"})
+_DEEPEST_BASE: Final = 12
+
+
+def attribute(linker: Linker, value: Value, name: str) -> Result:
+    """What an attribute of an object or class of the project is; of `super()` what its bases say."""
+    seen: set[tuple[int, int]] = set()
+    if value.kind == "super":
+        return _of_bases(linker, value, name, seen)
+    found = _of_class(linker, value, name, seen)
+    if found.values:
+        return Result(found.values, True)
+    found = _of_subclasses(linker, value, name, seen)
+    return Result(found.values, True)
+
+
+def _of_class(linker: Linker, value: Value, name: str, seen: set[tuple[int, int]]) -> Result:
+    key = (value.file, value.number)
+    if key in seen or len(seen) > _DEEPEST_BASE:
+        return NOTHING
+    seen.add(key)
+    facts = linker.facts[value.file]
+    cls = facts.classes[value.number]
+    results: list[Result] = []
+    for one in cls.attributes.get(name, ()):
+        results.append(linker.values(value.file, one))
+    for one in facts.scopes[cls.scope].bindings.get(name, ()):
+        if isinstance(one, m.FunctionValue):
+            results.append(_method(linker, value, one.function))
+        else:
+            results.append(linker.values(value.file, one))
+    annotation = cls.annotations.get(name)
+    if annotation is not None:
+        results.append(linker.instances(linker.values(value.file, annotation)))
+        results += _constructor_arguments(linker, value, cls, name)
+    results += linker._written(name, value)
+    found = union(results)
+    return found if found.values else _of_bases(linker, value, name, seen)
+
+
+def _method(linker: Linker, value: Value, function: int) -> Result:
+    """A method seen through an object: called already where it is a property."""
+    facts = linker.facts[value.file].functions[function]
+    bound = Value("bound", file=value.file, number=function)
+    for decorator in facts.decorators:
+        name = decorator.attr if isinstance(decorator, m.Attribute) else getattr(decorator, "name", "")
+        if name in _PROPERTIES or name.endswith("property"):
+            from .calls import returned
+
+            return returned(linker, bound)
+    return Result(frozenset((bound,)), True)
+
+
+def _constructor_arguments(linker: Linker, value: Value, cls: m.Class, name: str) -> list[Result]:
+    """What the fields of a class without a constructor of its own are given: `Settings(client=…)`."""
+    from .linker import MOST_SITES
+
+    results: list[Result] = []
+    for file, call in linker.sites.get(cls.name, ())[:MOST_SITES]:
+        for argument in call.arguments:
+            if argument.name == name and argument.value is not None:
+                results.append(linker.values(file, argument.value))
+    del value
+    return results
+
+
+def _of_bases(linker: Linker, value: Value, name: str, seen: set[tuple[int, int]]) -> Result:
+    cls = linker.facts[value.file].classes[value.number]
+    results: list[Result] = []
+    for base in cls.bases:
+        for one in linker.values(value.file, base).values:
+            if one.kind == "project_class":
+                results.append(_of_class(linker, one._replace(kind="object"), name, seen))
+            elif one.kind == "class":
+                results.append(linker.attribute_of(Value("client", one.name), name))
+            elif one.kind == "resource":
+                results.append(linker.attribute_of(one, name))
+    return Result(union(results).values, True)
+
+
+def _of_subclasses(linker: Linker, value: Value, name: str, seen: set[tuple[int, int]]) -> Result:
+    """What a class without the attribute has it from: the classes made of it set it."""
+    cls = linker.facts[value.file].classes[value.number]
+    results: list[Result] = []
+    for file, index in linker.subclasses.get(cls.name, ())[:50]:
+        if (file, index) in seen:
+            continue
+        facts = linker.facts[file].classes[index]
+        if any(
+            one.kind == "project_class" and (one.file, one.number) == (value.file, value.number)
+            for base in facts.bases
+            for one in linker.values(file, base).values
+        ):
+            below = Value("object", file=file, number=index)
+            results.append(_of_class(linker, below, name, seen))
+            if len(seen) < _DEEPEST_BASE:
+                results.append(_of_subclasses(linker, below, name, seen))
+    return union(results)
+
+
+def openai_base(linker: Linker, value: Value, depth: int = 0) -> Value | None:
+    """The client class or resource that a class of the project is made of, over any number of steps."""
+    if depth > _DEEPEST_BASE:
+        return None
+    for base in linker.facts[value.file].classes[value.number].bases:
+        for one in linker.values(value.file, base).values:
+            if one.kind in ("class", "resource"):
+                return one
+            if one.kind == "project_class":
+                found = openai_base(linker, one, depth + 1)
+                if found is not None:
+                    return found
+    return None
+
+
+def item(linker: Linker, file: int, expr: m.Item) -> Result:
+    """What a subscript gives."""
+    base = expr.base
+    if isinstance(base, m.Attribute) and base.attr == "modules" and isinstance(expr.key, str):
+        return linker.module(file, expr.key, 0) if expr.key.partition(".")[0] == "openai" else NOTHING
+    holder = linker.values(file, base)
+    results: list[Result] = []
+    for value in holder.values:
+        if value.kind == "box":
+            results.append(_held(linker, value, expr.key))
+        elif value.kind == "object":
+            getter = attribute(linker, value, "__getitem__")
+            from .calls import returned
+
+            results += [returned(linker, one) for one in getter.values if one.kind == "bound"]
+        elif value.kind in ("foreign", "answer", "class", "project_class", "resource", "type"):
+            results.append(Result(frozenset((value,))))
+        elif value.kind == "client" or value.kind == "method":
+            results.append(Result(frozenset((value,))))  # a part of a tuple that was not taken apart
+    found = union(results)
+    return Result(found.values, found.linked or holder.linked)
+
+
+def _held(linker: Linker, box: Value, key: str | int | None) -> Result:
+    expr = linker.boxes[box.number]
+    results: list[Result] = []
+    if isinstance(expr, m.Sequence):
+        items = expr.items
+        if isinstance(key, int) and -len(items) <= key < len(items) and len(items) > 1:
+            results.append(linker.values(box.file, items[key]))
+        else:
+            results += [linker.values(box.file, one) for one in items]
+    else:
+        exact = [
+            value
+            for one, value in zip(expr.keys, expr.values, strict=True)
+            if isinstance(one, m.Text) and one.value == key and key is not None
+        ]
+        results += [linker.values(box.file, one) for one in (exact or expr.values)]
+    found = union(results)
+    return linker.instances(found) if box.name == "types" else found
+
+
+def elements(linker: Linker, holder: Result) -> Result:
+    """What iterating gives."""
+    results: list[Result] = []
+    for value in holder.values:
+        if value.kind == "box":
+            results.append(_held(linker, value, None))
+        elif value.kind != "file":
+            results.append(Result(frozenset((value,))))
+    found = union(results)
+    return Result(found.values, found.linked or holder.linked)
+
+
+def entered(linker: Linker, managers: Result) -> Result:
+    """What `with` binds: the object itself, or what `__enter__` of a class of the project returns."""
+    from .calls import returned
+
+    results: list[Result] = []
+    for value in managers.values:
+        if value.kind == "object":
+            for name in ("__enter__", "__aenter__"):
+                for one in attribute(linker, value, name).values:
+                    if one.kind == "bound":
+                        results.append(returned(linker, one))
+            if not any(result.values for result in results):
+                results.append(Result(frozenset((value,))))
+        else:
+            results.append(Result(frozenset((value,))))
+    found = union(results)
+    return Result(found.values, found.linked or managers.linked)
+
+
+def container_method(linker: Linker, box: Value, name: str, call: m.Call) -> Result:
+    """What `box.get(key)` and its like give."""
+    if name not in _CONTAINER_METHODS:
+        return NOTHING
+    key = None
+    if call.arguments and isinstance(call.arguments[0].value, m.Text):
+        key = call.arguments[0].value.value
+    if name == "copy":
+        return Result(frozenset((box,)))
+    return _held(linker, box, key)

@@ -1,0 +1,126 @@
+"""Calls that look like those of openai's client where nothing says what the object is.
+
+`client.chat.completions.create` on an object that nobody knows is taken for openai's unless the surroundings speak
+against it: a name that says another vendor, a file or a project that uses other vendors and never openai.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from .. import surface
+from ..facts import model as m
+
+_STRONG: Final = (
+    "chat.completions",
+    "beta.chat.completions",
+    "embeddings.create",
+    "images.generate",
+    "images.create_variation",
+    "audio.speech",
+    "audio.transcriptions",
+    "audio.translations",
+    "moderations.create",
+    "beta.threads",
+    "beta.assistants",
+    "fine_tuning.jobs",
+    "responses.create",
+    "responses.parse",
+    "responses.stream",
+    "responses.input_items",
+    "responses.input_tokens",
+    "vector_stores.file_batches",
+    "beta.vector_stores",
+    "beta.realtime",
+    "realtime.client_secrets",
+)
+"""How a target starts that says enough by itself."""
+_MAIN_METHODS: Final = frozenset({"create", "parse", "stream", "connect"})
+_LEGACY_STRONG: Final = frozenset({"ChatCompletion"})
+_OURS: Final = re.compile(r"open_?ai|(?:^|_)oai(?:_|$)|(?:^|_)gpt", re.IGNORECASE)
+_OTHERS: Final = re.compile(
+    r"groq|together|anthropic|claude|mistral|zhipu|glm|cohere|cerebras|litellm|fireworks|replicate|ai21|dashscope|qwen|"
+    r"qianfan|gemini|vertex|ollama|hugging|watson|portkey|reka|sambanova|deepseek|moonshot|kimi|minimax|stepfun|"
+    r"xai|perplexity|huggingface|hf_client|inference_?client|\bark\b|volc|hunyuan|llama|(?:^|_)zai",
+    re.IGNORECASE,
+)
+
+
+class Shape(NamedTuple):
+    """A chain that looks like a method of a client."""
+
+    target: str
+    generation: str
+    strong: bool
+    root: str
+    """What the chain starts with, in words: `self.client`."""
+
+
+def parts_of(expr: m.Expr | None) -> tuple[list[str], m.Expr | None]:
+    """The attributes of a chain, first to last, and what it starts with."""
+    parts: list[str] = []
+    while isinstance(expr, m.Attribute):
+        parts.append(expr.attr)
+        expr = expr.base
+    parts.reverse()
+    return parts, expr
+
+
+def _words(parts: list[str], root: m.Expr | None) -> str:
+    if isinstance(root, m.Name):
+        return ".".join([root.name, *parts])
+    if isinstance(root, m.Call):
+        inner, below = parts_of(root.func)
+        return ".".join([_words(inner, below) + "()", *parts])
+    if isinstance(root, m.Item):
+        inner, below = parts_of(root.base)
+        return ".".join([_words(inner, below) + "[]", *parts])
+    return ".".join(["?", *parts])
+
+
+def shape_of(expr: m.Expr | None) -> Shape | None:
+    """Return what a chain looks like; None if it looks like nothing of openai's."""
+    parts, root = parts_of(expr)
+    if len(parts) < 2:
+        return None
+    plain = [part for part in parts if part not in surface.WRAPPED]
+    wrapped = len(plain) != len(parts)
+    for start in range(len(plain) - 1):
+        tail = plain[start:]
+        if start == 0 and isinstance(root, m.Name) and root.name in ("self", "cls") and len(tail) < 3:
+            pass  # self.completions.create: a class made of a client, or one with such a part
+        path, method = ".".join(tail[:-1]), tail[-1]
+        if path in surface.METHODS and method in surface.METHODS[path]:
+            target = f"{path}.{method}"
+            strong = wrapped or any(target.startswith(one) for one in _STRONG)
+            if target.startswith(("chat.completions", "beta.chat.completions")):
+                strong = strong and method in _MAIN_METHODS
+            return Shape(target, "1+", strong, _words(parts[: parts.index(tail[0])], root))
+    name, method = plain[-2], plain[-1]
+    target = surface.legacy_method(name, method)
+    if target is not None:
+        strong = name in _LEGACY_STRONG or method in ("acreate", "create_edit", "atranscribe")
+        return Shape(target, "0.x", strong, _words(plain[:-2], root))
+    return None
+
+
+def named_ours(root: str) -> bool:
+    """Whether what a chain starts with is called after OpenAI."""
+    return _OURS.search(root) is not None and _OTHERS.search(root) is None
+
+
+def named_others(root: str) -> bool:
+    """Whether what a chain starts with is called after another vendor."""
+    return _OTHERS.search(root) is not None
+
+
+def vendors_of(facts: m.FileFacts) -> frozenset[str]:
+    """The other vendors' packages that a file imports."""
+    found: set[str] = set()
+    for statement in facts.imports:
+        if statement.level:
+            continue
+        names = [statement.module] if statement.module is not None else [one.name for one in statement.names]
+        found.update(name.partition(".")[0] for name in names)
+    return frozenset(found & surface.VENDORS)

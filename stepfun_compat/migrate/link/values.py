@@ -1,0 +1,60 @@
+"""What an expression can be, as far as it matters here."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+Kind = Literal[
+    "module",  # openai or a submodule: name is the dotted path
+    "class",  # a client class of openai: name
+    "client",  # an object of one: name is the class
+    "resource",  # a resource of a client, or its class: name is the path, generation in `detail`
+    "method",  # a method that sends a request: name is the target, generation in `detail`
+    "copy",  # a method of a client that returns another client
+    "error",  # an exception class of openai: generation in `detail`
+    "setting",  # a module setting of openai
+    "type",  # any other name of openai: dotted path
+    "foreign",  # something of another distribution: name is its top-level module, `detail` the name taken from it
+    "file",  # a module of the project: `file`
+    "project_class",  # a class of the project: `file`, `number`
+    "object",  # an object of one
+    "super",  # what super() gives: the bases of the class
+    "function",  # a function of the project: `file`, `number`
+    "bound",  # a method of the project with its object or class
+    "box",  # a dictionary or list of the project: `file`, `number` into the linker's boxes
+    "answer",  # what a request returned, or another object of openai that is no client
+]
+
+
+class Value(NamedTuple):
+    """One thing an expression can be."""
+
+    kind: Kind
+    name: str = ""
+    detail: str = ""
+    file: int = -1
+    number: int = -1
+
+
+class Result(NamedTuple):
+    """Everything an expression can be; empty for nothing known. `linked` says that more than the names of one scope
+    were followed to find out."""
+
+    values: frozenset[Value]
+    linked: bool = False
+
+
+NOTHING: Final = Result(frozenset())
+ANSWER: Final = Value("answer")
+
+OPENAI_KINDS: Final = frozenset({"module", "class", "client", "resource", "method", "copy", "error", "setting", "type"})
+
+
+def union(results: list[Result]) -> Result:
+    """Everything that any of the results can be."""
+    if not results:
+        return NOTHING
+    if len(results) == 1:
+        return results[0]
+    values = frozenset(value for one in results for value in one.values)
+    return Result(values, any(one.linked and one.values for one in results))

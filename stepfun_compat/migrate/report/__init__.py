@@ -1,0 +1,1 @@
+"""The outputs of the scanner: text from a `ScanResult`, nothing else."""

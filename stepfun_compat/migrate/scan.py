@@ -1,0 +1,328 @@
+"""Scan files: find them, read them, link them. The only part of the scanner that touches the file system."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import stat
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+from .cache import Cache, dumps, loads
+from .extract import Extract, extract
+from .facts import FileFacts
+from .facts import model as m
+from .findings import Finding, NotRead, ScanResult, findings_of
+from .link.modules import Modules
+from .sources.discovery import Found, discover
+from .sources.kinds import LARGEST, FileKind, of_interest, speaks_of_openai
+from .sources.marks import Unread
+from .sources.notebooks import NotANotebook, read_notebook
+
+T = TypeVar("T")
+Progress = Callable[[int, int], None]
+"""Called with the number of files done and the number of all."""
+
+_STACK: Final = 256 * 1024 * 1024
+_RECURSION: Final = 6000
+_CHUNK: Final = 24
+_WORTH_A_PROCESS: Final = 60
+"""Files to parse for each further process to pay off."""
+
+
+@dataclass(slots=True)
+class _Read:
+    """A file after the look at its bytes."""
+
+    path: str
+    kind: FileKind
+    key: bytes
+    interesting: bool
+
+
+def scan(
+    paths: Sequence[str], *, jobs: int | None = None, cache: Path | None = None, progress: Progress | None = None
+) -> ScanResult:
+    """Scan files and directories; `cache` is a directory for what earlier scans found out, None for none.
+
+    Raises:
+        NoSuchPath: a path does not exist.
+    """
+    return _on_a_deep_stack(lambda: _scan(paths, jobs or _cores(), cache, progress))
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _scan(paths: Sequence[str], jobs: int, directory: Path | None, progress: Progress | None) -> ScanResult:
+    cache = Cache(directory)
+    found = discover(paths)
+    result = ScanResult(_shown_root(found.root), len(found.files) + len(found.unread))
+    result.not_read += [
+        NotRead(path, why, "needs a decision" if speaks else None) for path, why, speaks in found.unread
+    ]
+    reads = list(_look(found, cache, result.not_read))
+    whole = cache.key("result", *(part for one in reads for part in (one.path, one.key)))
+    kept = cache.get(whole)
+    if kept is None or not _restore(kept, result):
+        entries, unread = _link(found.root, reads, jobs, cache, progress)
+        result.findings += entries
+        result.not_read += unread
+        cache.put([(whole, _store(entries, unread))])
+    cache.close()
+    result.not_read.sort(key=lambda one: (one.file, one.why))
+    return result
+
+
+def _shown_root(root: str) -> str:
+    """The root as the report has it: relative to the working directory where it is below it, with `/`."""
+    relative = os.path.relpath(root)
+    return (root if relative.startswith("..") else relative).replace(os.sep, "/")
+
+
+# Reading
+
+
+def _look(found: Found, cache: Cache, not_read: list[NotRead]) -> Iterator[_Read]:
+    for path, kind in found.files:
+        data, why = _bytes_of(os.path.join(found.root, path))
+        if data is None:
+            not_read.append(NotRead(path, why))
+        elif why:
+            not_read.append(NotRead(path, why, "needs a decision" if speaks_of_openai(data) else None))
+        else:
+            yield _Read(path, kind, cache.key(path.rpartition("/")[2], data), of_interest(kind, data))
+
+
+def _bytes_of(path: str) -> tuple[bytes | None, str]:
+    """The bytes of a file and an empty text; or why they are not to be read, with the bytes if there are any."""
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            return None, "no regular file"
+        with open(path, "rb") as stream:
+            data = stream.read()
+    except OSError as error:
+        import errno
+
+        if error.errno == errno.ELOOP:
+            return None, "a link in a circle"
+        if error.errno == errno.ENOENT and os.path.islink(path):
+            return None, "a link that leads nowhere"
+        return None, f"cannot be read: {error.strerror or error}"
+    if len(data) > LARGEST:
+        return data, f"larger than {LARGEST // 1_000_000} MB: taken to be generated"
+    return data, ""
+
+
+def _packed(root: str, path: str, kind: FileKind) -> bytes:
+    """The facts of one file as bytes."""
+    data, why = _bytes_of(os.path.join(root, path))
+    if data is None or why:
+        return dumps(Extract(unread=[Unread(why or "cannot be read")]))
+    try:
+        return dumps(extract(path, kind, data))
+    except RecursionError:
+        return dumps(Extract(unread=[Unread("nested too deeply for this Python", speaks_of_openai(data))]))
+
+
+def _extracts(root: str, reads: Sequence[_Read], jobs: int, cache: Cache, progress: Progress | None) -> list[Extract]:
+    kept = cache.get_many([one.key for one in reads])
+    found: dict[str, Extract] = {}
+    missing: list[_Read] = []
+    for one in reads:
+        try:
+            found[one.path] = loads(kept.pop(one.key))
+        except Exception:  # not kept, or not by this package
+            missing.append(one)
+    done = len(found)
+    processes = min(jobs, 1 + len(missing) // _WORTH_A_PROCESS)
+    for chunk in _in_processes(root, missing, processes) if processes > 1 else _here(root, missing):
+        cache.put([(one.key, packed) for one, packed in chunk])
+        for one, packed in chunk:
+            found[one.path] = loads(packed)
+        done += len(chunk)
+        if progress is not None:
+            progress(done, len(reads))
+    return [found[one.path] for one in reads]
+
+
+_Chunk = list[tuple[_Read, bytes]]
+
+
+def _chunks(reads: Sequence[_Read]) -> list[Sequence[_Read]]:
+    return [reads[start : start + _CHUNK] for start in range(0, len(reads), _CHUNK)]
+
+
+def _here(root: str, reads: Sequence[_Read]) -> Iterator[_Chunk]:
+    for chunk in _chunks(reads):
+        yield [(one, _packed(root, one.path, one.kind)) for one in chunk]
+
+
+def _in_processes(root: str, reads: Sequence[_Read], processes: int) -> Iterator[_Chunk]:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    chunks = _chunks(reads)
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        waiting = [pool.submit(_work, root, [(one.path, one.kind) for one in chunk]) for chunk in chunks]
+        for chunk, future in zip(chunks, waiting, strict=True):
+            yield list(zip(chunk, future.result(), strict=True))
+
+
+def _work(root: str, files: list[tuple[str, FileKind]]) -> list[bytes]:
+    """What a process of its own does: the same as `_here`, on as deep a stack."""
+    return _on_a_deep_stack(lambda: [_packed(root, path, kind) for path, kind in files])
+
+
+def _on_a_deep_stack(job: Callable[[], T]) -> T:
+    """Run something in a thread of its own with a deep stack: how deeply files may be nested must not depend on the
+    caller. The garbage collector rests meanwhile: facts hold no cycles and would only be walked over and over."""
+    collecting, limit = gc.isenabled(), sys.getrecursionlimit()
+    outcome: list[T] = []
+    problem: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            outcome.append(job())
+        except BaseException as error:
+            problem.append(error)
+
+    size = threading.stack_size(_STACK)
+    gc.disable()
+    sys.setrecursionlimit(max(limit, _RECURSION))
+    try:
+        thread = threading.Thread(target=body, name="stepfun-compat-scan", daemon=True)
+        thread.start()
+        thread.join()
+    finally:
+        sys.setrecursionlimit(limit)
+        threading.stack_size(size)
+        if collecting:
+            gc.enable()
+    if problem:
+        raise problem[0]
+    return outcome[0]
+
+
+# Linking
+
+
+def _link(
+    root: str, reads: Sequence[_Read], jobs: int, cache: Cache, progress: Progress | None
+) -> tuple[list[Finding], list[NotRead]]:
+    wanted = [one for one in reads if one.interesting]
+    extracts = {
+        one.path: found for one, found in zip(wanted, _extracts(root, wanted, jobs, cache, progress), strict=True)
+    }
+    python = [one for one in reads if one.kind in ("python", "notebook")]
+    for _ in range(3):
+        more = _packages_in_between(python, extracts)
+        if not more:
+            break
+        for one, found in zip(more, _extracts(root, more, jobs, cache, None), strict=True):
+            found.unread.clear()
+            extracts[one.path] = found
+    listed = [one for one in reads if one.path in extracts or one.kind == "python"]
+    known = [extracts.get(one.path) or _silent() for one in listed]
+    paths = [one.path for one in listed]
+    if any(_matters(one) for one in extracts.values()):
+        return findings_of(paths, known, _Lines(root, {one.path: one.kind for one in listed}))
+    return [], [NotRead(path, one.why, None) for path, found in extracts.items() for one in found.unread]
+
+
+def _matters(found: Extract) -> bool:
+    return bool(found.facts or found.marks or any(one.speaks for one in found.unread))
+
+
+def _silent() -> Extract:
+    """A file whose bytes say nothing of openai."""
+    return Extract(facts=FileFacts(scopes=[m.Scope("module", None, None)]))
+
+
+def _packages_in_between(python: Sequence[_Read], extracts: dict[str, Extract]) -> list[_Read]:
+    """The `__init__.py` that files with findings import from: they may hand on what another file has."""
+    paths = [one.path for one in python]
+    modules = Modules(paths, [])
+    by_path = {one.path: one for one in python}
+    more: dict[str, _Read] = {}
+    for number, path in enumerate(paths):
+        facts = extracts[path].facts if path in extracts else None
+        for statement in facts.imports if facts is not None else ():
+            if statement.module is None:
+                continue
+            if statement.level:
+                base = modules.relative(number, statement.module, statement.level)
+                target = None if base is None else modules.file_at(base)
+            else:
+                target = modules.absolute(number, statement.module)
+            if target is not None and paths[target] not in extracts and "__init__.py" in paths[target]:
+                more[paths[target]] = by_path[paths[target]]
+    return list(more.values())
+
+
+class _Lines:
+    """The lines of files as they are wanted, for columns and excerpts; one file after another, one at a time."""
+
+    def __init__(self, root: str, kinds: dict[str, FileKind]) -> None:
+        self._root = root
+        self._kinds = kinds
+        self._last: tuple[str, list[str]] = ("", [])
+
+    def __call__(self, path: str) -> list[str]:
+        if self._last[0] != path:
+            self._last = (path, self._lines(path))
+        return self._last[1]
+
+    def _lines(self, path: str) -> list[str]:
+        import re
+
+        data, why = _bytes_of(os.path.join(self._root, path))
+        if data is None or why:
+            return []
+        if self._kinds[path] == "notebook":
+            try:
+                text = read_notebook(data).text
+            except NotANotebook:
+                return []
+        elif self._kinds[path] == "python":
+            from .facts import Undecodable, decode
+
+            try:
+                text = decode(data).utf8.decode("utf-8")
+            except Undecodable:
+                return []
+        else:
+            text = data.decode("utf-8-sig", "replace")
+        return re.split(r"\r\n|\r|\n", text)
+
+
+# The result as a whole
+
+
+def _store(findings: Sequence[Finding], unread: Sequence[NotRead]) -> bytes:
+    kept = {"findings": [asdict(one) for one in findings], "not_read": [asdict(one) for one in unread]}
+    return json.dumps(kept).encode()
+
+
+def _restore(kept: bytes, result: ScanResult) -> bool:
+    try:
+        loaded: Any = json.loads(kept)
+        findings: list[Finding] = []
+        for one in cast("list[dict[str, Any]]", loaded["findings"]):
+            one["parameters"] = tuple(one["parameters"])
+            findings.append(Finding(**one))
+        unread = [NotRead(**one) for one in cast("list[dict[str, Any]]", loaded["not_read"])]
+    except (ValueError, KeyError, TypeError):
+        return False
+    result.findings += findings
+    result.not_read += unread
+    return True

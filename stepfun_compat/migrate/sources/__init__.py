@@ -1,0 +1,1 @@
+"""Finding files and reading what is no Python: notebooks, dependency files, settings."""

@@ -1,0 +1,199 @@
+"""Which files there are: what git does not ignore, else all but virtual environments and version control."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from .kinds import FileKind, kind_of_file
+
+_SKIPPED: Final = frozenset(
+    {".git", ".hg", ".svn", "__pycache__", "node_modules", ".tox", ".nox", ".mypy_cache", ".venv"}
+)
+_GIT_SECONDS: Final = 60
+
+
+class NoSuchPath(Exception):
+    """A path named on the command line does not exist."""
+
+
+@dataclass(slots=True, eq=False)
+class Found:
+    """Files to read, by path relative to the root with `/`, and those that cannot be."""
+
+    root: str
+    files: list[tuple[str, FileKind]] = field(default_factory=lambda: [])
+    unread: list[tuple[str, str, bool]] = field(default_factory=lambda: [])
+    """Path, why, and whether the bytes name openai."""
+
+
+def discover(paths: Sequence[str]) -> Found:
+    """Return the files below the paths, each once, in the order of their names.
+
+    Raises:
+        NoSuchPath: a path does not exist.
+    """
+    given = [os.path.abspath(path) for path in paths]
+    for path, original in zip(given, paths, strict=True):
+        if not os.path.lexists(path):
+            raise NoSuchPath(f"{original} does not exist")
+    root = _root(given)
+    found = Found(root)
+    seen: set[str] = set()
+    for path in given:
+        if os.path.isdir(path):
+            for file in _below(path, found, set()):
+                _add(found, file, seen, named=False)
+        else:
+            _add(found, path, seen, named=True)
+    found.files.sort()
+    found.unread.sort()
+    return found
+
+
+def _root(paths: Sequence[str]) -> str:
+    directories = [path if os.path.isdir(path) else os.path.dirname(path) for path in paths]
+    try:
+        return os.path.commonpath(directories)
+    except ValueError:  # different drives
+        return directories[0]
+
+
+def relative(root: str, path: str) -> str:
+    """Return a path below the root with `/`."""
+    return os.path.relpath(path, root).replace(os.sep, "/")
+
+
+def shown(path: str) -> str:
+    """Return a path as valid Unicode: bytes that are no UTF-8 as `\\xNN`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _add(found: Found, path: str, seen: set[str], named: bool) -> None:
+    name = relative(found.root, path)
+    kind = kind_of_file(name)
+    if kind is None and named:
+        kind = "python"
+    if kind is None or name in seen:
+        return
+    seen.add(name)
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        found.unread.append((shown(name), "its name is not UTF-8", _speaks(path)))
+        return
+    found.files.append((name, kind))
+
+
+def _speaks(path: str) -> bool:
+    from .kinds import LARGEST, speaks_of_openai
+
+    try:
+        with open(path, "rb") as stream:
+            return speaks_of_openai(stream.read(LARGEST))
+    except OSError:
+        return False
+
+
+def _below(directory: str, found: Found, above: set[tuple[int, int]]) -> Iterator[str]:
+    """The files below a directory; a repository inside it by its own rules."""
+    listed = _git_files(directory)
+    if listed is None:
+        yield from _walk(directory, found)
+        return
+    key = _identity(directory)
+    if key is None or key in above:
+        return
+    environments: dict[str, bool] = {}
+    for name in listed:
+        path = os.path.join(directory, name)
+        if _in_environment(directory, name, environments):
+            continue
+        if os.path.islink(path) and os.path.isdir(path):
+            _linked(path, found)
+        elif os.path.isdir(path):  # a repository inside this one
+            yield from _below(path.rstrip("/"), found, above | {key})
+        elif os.path.lexists(path):
+            yield path
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino)
+
+
+def _in_environment(directory: str, name: str, known: dict[str, bool]) -> bool:
+    """Whether a file stands in a virtual environment that git was not told to ignore."""
+    parts = name.split("/")[:-1]
+    if any(part in _SKIPPED for part in parts):
+        return True
+    above = directory
+    for part in parts:
+        above = os.path.join(above, part)
+        inside = known.get(above)
+        if inside is None:
+            inside = known[above] = os.path.isfile(os.path.join(above, "pyvenv.cfg"))
+        if inside:
+            return True
+    return False
+
+
+def _linked(path: str, found: Found) -> None:
+    """A link to a directory is not followed; one that leaves the root or closes a circle is said to be unread."""
+    target = os.path.realpath(path)
+    name = shown(relative(found.root, path))
+    root = os.path.realpath(found.root)
+    if os.path.realpath(os.path.dirname(path)).startswith(target):
+        found.unread.append((name, "a link in a circle: it leads to a directory above itself", False))
+    elif not (target + os.sep).startswith(root + os.sep):
+        found.unread.append((name, "a link to a directory outside", False))
+
+
+def _walk(directory: str, found: Found) -> Iterator[str]:
+    for here, directories, files in os.walk(directory, onerror=lambda error: _not_listed(found, error)):
+        kept: list[str] = []
+        for name in sorted(directories):
+            path = os.path.join(here, name)
+            if os.path.islink(path):
+                _linked(path, found)
+            elif name not in _SKIPPED and not os.path.isfile(os.path.join(path, "pyvenv.cfg")):
+                kept.append(name)
+        directories[:] = kept
+        for name in sorted(files):
+            yield os.path.join(here, name)
+
+
+def _not_listed(found: Found, error: OSError) -> None:
+    path = str(error.filename)
+    found.unread.append((shown(relative(found.root, path)), f"cannot be listed: {error.strerror}", False))
+
+
+def _git_files(directory: str) -> list[str] | None:
+    """What git knows of and does not ignore below a directory; None without git, outside a repository, and for a
+    directory that is itself ignored."""
+    if _git(directory, "check-ignore", "-q", ".") != (1, b""):
+        return None
+    answer = _git(directory, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+    if answer is None or answer[0] != 0:
+        answer = _git(directory, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    if answer is None or answer[0] != 0:
+        return None
+    return sorted({os.fsdecode(part) for part in answer[1].split(b"\0") if part})
+
+
+def _git(directory: str, *arguments: str) -> tuple[int, bytes] | None:
+    """Run git without anything that the repository's own configuration could start."""
+    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C", directory, *arguments]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    environment["GIT_OPTIONAL_LOCKS"] = "0"
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=_GIT_SECONDS, env=environment, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.returncode, done.stdout

@@ -1,0 +1,184 @@
+"""Notebooks as Python: the code cells as one module, with the way back to cells and lines."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from .marks import Mark, Unread
+from .texts import shell_marks
+
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
+_PYTHON_MAGICS: Final = frozenset({"time", "timeit", "capture", "prun", "python", "python3", "memit", "mprun"})
+_ASSIGNED_MAGIC: Final = re.compile(r"(\s*)([\w, ]+?)\s*=\s*[!%](.*)")
+_MAGIC_PYTHON: Final = re.compile(r"(\s*)%(?:time|timeit|prun|memit)\s+(?:-\S+\s+)*(.*)")
+_HELP: Final = re.compile(r"\s*\??\??[\w.*\[\]'\"]+\?{1,2}\s*|\s*\?{1,2}[\w.*]+\s*")
+
+
+class NotANotebook(Exception):
+    """The file is no notebook; the message says why."""
+
+
+@dataclass(slots=True, eq=False)
+class Cell:
+    """One code cell: its number among all cells, and the line of the joined text that its first line is."""
+
+    number: int
+    first_line: int
+    source: str
+
+
+@dataclass(slots=True, eq=False)
+class Notebook:
+    """The code of a notebook as one text. Lines that are no Python are replaced by `pass`."""
+
+    text: str
+    cells: list[Cell]
+    marks: list[Mark] = field(default_factory=lambda: [])
+    unread: list[Unread] = field(default_factory=lambda: [])
+
+    def place(self, line: int) -> tuple[int, int]:
+        """Return the cell of a line of the joined text, and the line inside the cell, from 1."""
+        starts = [cell.first_line for cell in self.cells]
+        cell = self.cells[max(0, bisect_right(starts, line) - 1)]
+        return cell.number, line - cell.first_line + 1
+
+
+def read_notebook(data: bytes) -> Notebook:
+    """Return the code of a notebook of format 3 or 4; a cell that is no Python is listed as unread.
+
+    Raises:
+        NotANotebook: the JSON is broken, or is not that of a notebook.
+    """
+    cells = _cells(data)
+    joined: list[str] = []
+    notebook = Notebook("", [])
+    line = 1
+    for number, cell in enumerate(cells):
+        if cell.get("cell_type", "code") != "code":
+            continue
+        source = _source(cell)
+        if source is None:
+            notebook.unread.append(Unread(f"cell {number}: its source is no text"))
+            continue
+        python = _python(notebook, number, source)
+        notebook.cells.append(Cell(number, line, source))
+        joined.append(python)
+        line += len(_LINE_END.findall(python)) + 1
+    notebook.text = "\n".join(joined)
+    return notebook
+
+
+def _cells(data: bytes) -> list[dict[str, Any]]:
+    try:
+        loaded: Any = json.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise NotANotebook(f"not UTF-8 at byte {error.start}") from None
+    except RecursionError:
+        raise NotANotebook("JSON nested too deeply") from None
+    except ValueError as error:
+        raise NotANotebook(f"no valid JSON: {error}") from None
+    if not isinstance(loaded, dict):
+        raise NotANotebook("no notebook: the JSON is no object")
+    top = cast("dict[str, Any]", loaded)
+    found: Any = top.get("cells")
+    if found is None and isinstance(top.get("worksheets"), list):  # format 3
+        found = []
+        for sheet in cast("list[Any]", top["worksheets"]):
+            if isinstance(sheet, dict):
+                found += cast("dict[str, Any]", sheet).get("cells") or []
+    if not isinstance(found, list):
+        raise NotANotebook("no notebook: it has no cells")
+    cells = cast("list[Any]", found)
+    return [cast("dict[str, Any]", cell) if isinstance(cell, dict) else {"cell_type": "unknown"} for cell in cells]
+
+
+def _source(cell: dict[str, Any]) -> str | None:
+    source: Any = cell.get("source", cell.get("input", ""))
+    if isinstance(source, str):
+        return source
+    if isinstance(source, list) and all(isinstance(part, str) for part in cast("list[Any]", source)):
+        return "".join(cast("list[str]", source))
+    return None
+
+
+def _python(notebook: Notebook, number: int, source: str) -> str:
+    """The Python of a cell, on the same lines; what is none of it goes to `unread`."""
+    lines = _LINE_END.split(source)
+    first = next((index for index, line in enumerate(lines) if line.strip()), None)
+    if first is not None and lines[first].lstrip().startswith("%%"):
+        magic = lines[first].lstrip()[2:].split()
+        name = magic[0] if magic else ""
+        if name not in _PYTHON_MAGICS:
+            for index, line in enumerate(lines[first + 1 :], first + 2):
+                _keep(notebook, number, index, line)
+            speaks = "openai" in source.lower() and not any(mark.cell == number for mark in notebook.marks)
+            notebook.unread.append(Unread(f"cell {number}: %%{name} is not Python", speaks))
+            return "\n" * (len(lines) - 1)
+        lines[first] = ""
+    replaced, skipped = _replace_lines(notebook, number, lines)
+    text = "\n".join(replaced)
+    if skipped:
+        notebook.unread.append(Unread(f"cell {number}: {', '.join(skipped)} is not Python"))
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = getattr(error, "msg", None) or str(error) or type(error).__name__
+        line = getattr(error, "lineno", None)
+        where = f" in line {line}" if line else ""
+        notebook.unread.append(Unread(f"cell {number}: {reason}{where}", "openai" in source.lower()))
+        return "\n" * (len(lines) - 1)
+    return text
+
+
+def _replace_lines(notebook: Notebook, number: int, lines: list[str]) -> tuple[list[str], list[str]]:
+    """Replace the lines for the shell and for IPython, where they are no part of a Python expression."""
+    try:
+        ast.parse("\n".join(lines))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        pass
+    else:
+        return lines, []
+    replaced: list[str] = []
+    skipped: list[str] = []
+    continued = False
+    for index, line in enumerate(lines, 1):
+        stripped = line.lstrip()
+        indent = line[: len(line) - len(stripped)]
+        python = _MAGIC_PYTHON.fullmatch(line)
+        assigned = _ASSIGNED_MAGIC.fullmatch(line)
+        if continued:
+            replaced.append("")
+        elif python is not None and python.group(2):
+            replaced.append(python.group(1) + python.group(2))
+            continue
+        elif assigned is not None:
+            replaced.append(f"{assigned.group(1)}{assigned.group(2)} = None")
+        elif stripped[:1] in ("!", "%") or _HELP.fullmatch(line):
+            replaced.append(f"{indent}pass")
+        else:
+            replaced.append(line)
+            continue
+        _keep(notebook, number, index, line)
+        if not continued:
+            skipped.append(_name_of(stripped))
+        continued = line.rstrip().endswith("\\")
+    return replaced, list(dict.fromkeys(skipped))
+
+
+def _name_of(line: str) -> str:
+    if line.startswith(("!", "%")):
+        return line.split()[0][:24]
+    return "obj?" if line.rstrip().endswith("?") or line.startswith("?") else "a line for the shell"
+
+
+def _keep(notebook: Notebook, number: int, index: int, line: str) -> None:
+    """What a line that is no Python names: requirements that pip installs, variables it sets."""
+    text = re.sub(r"^(\s*)[!%]+", lambda found: found.group(1) + " " * (len(found.group()) - len(found.group(1))), line)
+    for mark in shell_marks(index, text):
+        mark.cell = number
+        notebook.marks.append(mark)

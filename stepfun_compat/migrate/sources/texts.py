@@ -1,0 +1,298 @@
+"""Settings and dependency files: names of keys, hosts and models, and requirements on openai.
+
+Values are looked at and never kept: a mark carries the name of a variable, a model id, a host or a requirement.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+from ..facts.vocabulary import kind_of
+from .kinds import FileKind
+from .marks import Mark, TextFacts, Unread
+
+_LINES: Final = re.compile(r"\r\n|\r|\n")
+_REQUIREMENT: Final = re.compile(
+    r"openai(?![\w.-])\s*(?:\[[^\]]*\])?\s*(?:\(?\s*(?:[<>=!~^]=?=?|@)[^#;]*)?(?:;[^#]*)?", re.IGNORECASE
+)
+_LINE_REQUIREMENT: Final = re.compile(rf"\s*(?P<what>{_REQUIREMENT.pattern})\s*(?:\\|--hash.*|#.*)?", re.IGNORECASE)
+_QUOTED: Final = re.compile(r"\"((?:[^\"\\\n]|\\.)*)\"|'([^'\n]*)'")
+_ASSIGNED: Final = re.compile(
+    r"(?:^|[\s;&\"'-])(?:export\s+|ENV\s+|ARG\s+|set\s+)?((?:AZURE_)?OPENAI_[A-Z0-9_]+)\s*(?==)"
+)
+_REFERENCE: Final = re.compile(r"\$\{?((?:AZURE_)?OPENAI_[A-Z0-9_]+)")
+_ENV_LINE: Final = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*[=:]\s*(.*?)\s*$")
+_YAML_KEY: Final = re.compile(r"([\"']?)([\w./-]+)\1\s*:(?=\s|$)\s*")
+_PIP: Final = re.compile(r"\bpip3?\s+install\b(.*)")
+_PIP_WORD: Final = re.compile(r"(?<![\w/.-])[\"']?(openai(?:\[[^\]]*\])?(?:[=<>!~]=?[^\s\"';&|]*)?)[\"']?(?=[\s;&|]|$)")
+_KINDS: Final = {"model": "model_literal", "env": "env_var", "host": "base_url"}
+
+
+def read_text_file(kind: FileKind, data: bytes) -> TextFacts:
+    """Return what a file that is no Python says; what cannot be read of it is said as well."""
+    facts = TextFacts()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        facts.unread.append(Unread(f"not UTF-8 at byte {error.start}"))
+        return facts
+    if "\0" in text:
+        facts.unread.append(Unread("has NUL bytes"))
+        return facts
+    problem = _broken(kind, text)
+    if problem is not None:
+        facts.unread.append(Unread(problem))
+        return facts
+    facts.marks += sorted(_MARKS[kind](_LINES.split(text)), key=lambda mark: (mark.line, mark.column))
+    return facts
+
+
+def _broken(kind: FileKind, text: str) -> str | None:
+    try:
+        if kind == "json":
+            json.loads(_without_comments(text))
+        elif kind in ("toml", "pyproject", "pipfile"):
+            _toml_loads(text)
+    except RecursionError:
+        return "nested too deeply"
+    except ValueError as error:
+        return f"no valid {'JSON' if kind == 'json' else 'TOML'}: {error}"
+    return None
+
+
+def _toml_loads(text: str) -> None:
+    from importlib import import_module
+
+    import_module("tomllib" if sys.version_info >= (3, 11) else "tomli").loads(text)
+
+
+def _without_comments(text: str) -> str:
+    """JSON as editors and compilers take it: with comments and trailing commas."""
+    if "//" not in text and "/*" not in text and not re.search(r",\s*[\]}]", text):
+        return text
+    text = re.sub(
+        r"(\"(?:[^\"\\\n]|\\.)*\")|//[^\n\r]*|/\*.*?\*/", lambda found: found.group(1) or "", text, flags=re.S
+    )
+    return re.sub(r"(\"(?:[^\"\\\n]|\\.)*\")|,(?=\s*[\]}])", lambda found: found.group(1) or "", text)
+
+
+def _mark(kind: str, target: str, number: int, line: str, start: int, end: int, role: str = "") -> Mark:
+    column = len(line[:start].encode("utf-8", "replace"))
+    return Mark(kind, target, number, column, column + len(line[start:end].encode("utf-8", "replace")), role)  # pyright: ignore[reportArgumentType]
+
+
+def _whole(text: str, number: int, line: str, start: int, role: str = "") -> Iterator[Mark]:
+    kind = kind_of(text) if len(text) < 300 else None
+    if kind is not None:
+        yield _mark(_KINDS[kind], text, number, line, start, start + len(text), role)
+
+
+def _quoted(lines: list[str]) -> Iterator[Mark]:
+    """JSON and TOML: every string, a key if a colon or equals sign follows; bare keys of TOML."""
+    for number, line in enumerate(lines, 1):
+        if line.lstrip().startswith("#"):
+            continue
+        for found in _QUOTED.finditer(line):
+            text = found.group(1) if found.group(1) is not None else found.group(2)
+            key = re.match(r"\s*[:=]", line[found.end() :]) is not None
+            yield from _whole(text, number, line, found.start() + 1, "key" if key else "")
+        bare = re.match(r"\s*([\w.-]+)\s*=", line)
+        if bare is not None:
+            yield from _whole(bare.group(1), number, line, bare.start(1), "key")
+
+
+def _env(lines: list[str]) -> Iterator[Mark]:
+    for number, line in enumerate(lines, 1):
+        found = _ENV_LINE.match(line)
+        if found is None or line.lstrip().startswith("#"):
+            continue
+        yield from _whole(found.group(1), number, line, found.start(1), "key")
+        yield from _value(found.group(2), number, line, found.start(2))
+
+
+def _value(value: str, number: int, line: str, start: int) -> Iterator[Mark]:
+    """A scalar, quoted or not, perhaps with a comment behind it."""
+    quoted = _QUOTED.match(value)
+    if quoted is not None:
+        inner = quoted.group(1) if quoted.group(1) is not None else quoted.group(2)
+        yield from _whole(inner, number, line, start + 1)
+        value = inner
+        start += 1
+    else:
+        plain = re.split(r"\s+#", value, maxsplit=1)[0].rstrip()
+        yield from _whole(plain, number, line, start)
+        value = plain
+    for found in _REFERENCE.finditer(value):
+        yield _mark("env_var", found.group(1), number, line, start + found.start(1), start + found.end(1), "reference")
+
+
+def _yaml(lines: list[str]) -> Iterator[Mark]:
+    block: int | None = None
+    for number, line in enumerate(lines, 1):
+        stripped = line.lstrip()
+        indent = len(line) - len(stripped)
+        if block is not None:
+            if not stripped or indent > block:
+                yield from _shell(number, line)
+                continue
+            block = None
+        if not stripped or stripped.startswith("#"):
+            continue
+        position = indent
+        while line[position : position + 2] == "- ":
+            position += 2
+            position += len(line[position:]) - len(line[position:].lstrip())
+        key = _YAML_KEY.match(line, position)
+        if key is not None:
+            yield from _whole(key.group(2), number, line, key.start(2), "key")
+            position = key.end()
+        rest = line[position:]
+        if re.match(r"[|>][-+0-9]*\s*(?:#.*)?$", rest):
+            block = indent
+        elif rest[:1] in ("[", "{"):
+            yield from _flow(rest, number, line, position)
+        elif rest:
+            assigned = _ASSIGNED.match(rest)
+            if key is None and assigned is not None:
+                start = position + assigned.start(1)
+                yield _mark("env_var", assigned.group(1), number, line, start, start + len(assigned.group(1)), "key")
+            yield from _value(rest, number, line, position)
+
+
+def _flow(text: str, number: int, line: str, start: int) -> Iterator[Mark]:
+    for found in re.finditer(r"\"([^\"]*)\"|'([^']*)'|[^\s,\[\]{}\"'#]+", text):
+        quoted = found.lastindex is not None
+        word = found.group(found.lastindex or 0)
+        bare = word if quoted else word.rstrip(":")
+        place = start + found.start(found.lastindex or 0)
+        yield from _whole(bare, number, line, place, "key" if bare != word else "")
+
+
+def _shell(number: int, line: str) -> Iterator[Mark]:
+    """A line for a shell: variables set and read, hosts, what pip installs."""
+    if line.lstrip().startswith("#"):
+        return
+    for found in _ASSIGNED.finditer(line):
+        yield _mark("env_var", found.group(1), number, line, found.start(1), found.end(1), "key")
+    for found in _REFERENCE.finditer(line):
+        yield _mark("env_var", found.group(1), number, line, found.start(1), found.end(1), "reference")
+    for found in re.finditer(r"(?:https?|wss?)://[^\s\"'\\]+", line):
+        if kind_of(found.group()) == "host":
+            yield _mark("base_url", found.group(), number, line, found.start(), found.end())
+    yield from _installed(number, line)
+
+
+def _installed(number: int, line: str) -> Iterator[Mark]:
+    command = _PIP.search(line)
+    if command is not None:
+        for found in _PIP_WORD.finditer(command.group(1)):
+            start = command.start(1) + found.start(1)
+            yield _mark("dependency", found.group(1), number, line, start, start + len(found.group(1)))
+
+
+def _docker(lines: list[str]) -> Iterator[Mark]:
+    for number, line in enumerate(lines, 1):
+        yield from _shell(number, line)
+        found = re.match(r"\s*(?:ENV|ARG)\s+([A-Za-z_]\w*)(?:[\s=]+(.*))?$", line, re.IGNORECASE)
+        if found is None:
+            continue
+        if not _ASSIGNED.search(line):
+            yield from _whole(found.group(1), number, line, found.start(1), "key")
+        value = found.group(2)
+        if value:
+            yield from (mark for mark in _value(value, number, line, found.start(2)) if mark.role != "reference")
+
+
+def _requirements(lines: list[str]) -> Iterator[Mark]:
+    for number, line in enumerate(lines, 1):
+        found = _LINE_REQUIREMENT.fullmatch(line)
+        if found is not None:
+            yield _requirement(found.group("what"), number, line, found.start("what"))
+
+
+def _requirement(text: str, number: int, line: str, start: int) -> Mark:
+    text = text.rstrip(" \t\\,")
+    return _mark("dependency", text, number, line, start, start + len(text))
+
+
+_DEPENDENCY_SECTION: Final = re.compile(r"dependenc|requires|packages|extras", re.IGNORECASE)
+
+
+def _toml_dependencies(lines: list[str]) -> Iterator[Mark]:
+    section, key = "", ""
+    depth = 0
+    for number, line in enumerate(lines, 1):
+        header = re.match(r"\s*\[+([^\]\"']+)\]+\s*(?:#.*)?$", line)
+        if header is not None and depth == 0:
+            section, key = header.group(1).strip(), ""
+            continue
+        if line.lstrip().startswith("#"):
+            continue
+        if depth == 0:
+            named = re.match(r"\s*([\"']?)([\w.-]+)\1\s*=", line)
+            if named is not None:
+                key = named.group(2)
+                if key.lower() == "openai" and _DEPENDENCY_SECTION.search(section):
+                    yield _requirement(line.strip(), number, line, len(line) - len(line.lstrip()))
+                    continue
+        if _DEPENDENCY_SECTION.search(section) or _DEPENDENCY_SECTION.search(key):
+            for found in _QUOTED.finditer(line):
+                text = found.group(1) if found.group(1) is not None else found.group(2)
+                if _REQUIREMENT.fullmatch(text.strip()):
+                    yield _requirement(text, number, line, found.start() + 1)
+        plain = _QUOTED.sub("", line).partition("#")[0]
+        depth = max(0, depth + plain.count("[") + plain.count("{") - plain.count("]") - plain.count("}"))
+    yield from _quoted(lines)
+
+
+def _setup_cfg(lines: list[str]) -> Iterator[Mark]:
+    section, key = "", ""
+    for number, line in enumerate(lines, 1):
+        header = re.match(r"\[([^\]]+)\]", line)
+        if header is not None:
+            section, key = header.group(1), ""
+            continue
+        named = re.match(r"([\w.-]+)\s*=\s*", line)
+        rest, start = line, 0
+        if named is not None:
+            key, rest, start = named.group(1), line[named.end() :], named.end()
+        if section.startswith("options") and (key.endswith(("requires", "require")) or "extras" in section):
+            found = _LINE_REQUIREMENT.fullmatch(rest)
+            if found is not None:
+                yield _requirement(found.group("what"), number, line, start + found.start("what"))
+
+
+def _conda(lines: list[str]) -> Iterator[Mark]:
+    for number, line in enumerate(lines, 1):
+        found = re.match(r"\s*-\s*[\"']?(?:[\w-]+::)?(openai(?![\w.-])[^#\"']*)", line)
+        if found is not None:
+            yield _requirement(found.group(1), number, line, found.start(1))
+    yield from _yaml(lines)
+
+
+_MARKS: Final = {
+    "requirements": _requirements,
+    "pyproject": _toml_dependencies,
+    "setup_cfg": _setup_cfg,
+    "pipfile": _toml_dependencies,
+    "conda": _conda,
+    "env": _env,
+    "yaml": _yaml,
+    "toml": _quoted,
+    "json": _quoted,
+    "docker": _docker,
+}
+
+
+def requirement_in(text: str) -> bool:
+    """Whether a string is, as a whole, a requirement on openai."""
+    return _REQUIREMENT.fullmatch(text.strip()) is not None
+
+
+def shell_marks(number: int, line: str) -> list[Mark]:
+    """Return what a line for a shell names."""
+    return list(_shell(number, line))

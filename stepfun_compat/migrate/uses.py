@@ -1,0 +1,313 @@
+"""What a project uses of openai: one record for each place, before anybody judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from . import surface
+from .facts import FileFacts
+from .facts import model as m
+from .link.linker import Linker, settle
+from .link.modules import imports_openai
+from .link.shape import Shape, named_others, named_ours, shape_of, vendors_of
+from .link.values import OPENAI_KINDS, Result, Value
+
+UseKind = Literal[
+    "import",
+    "client_construction",
+    "api_call",
+    "module_config",
+    "error_class",
+    "model_literal",
+    "base_url",
+    "env_var",
+    "dependency",
+    "type_use",
+]
+Known = Literal["resolved", "inferred", "shape"]
+
+_ORDER: Final = ("method", "class", "setting", "error", "type", "module")
+"""Which value decides where a place can be several things."""
+
+
+@dataclass(slots=True, eq=False)
+class Use:
+    """One place that uses something of OpenAI's.
+
+    `file` is an index into the project's files. The span is that of the expression, for a call that of its callee;
+    columns are in UTF-8 bytes. `call` is the call it is the callee of, `value` the expression that was given or
+    assigned; `how` says `call`, `value`, `write`, `argument` or `literal`.
+    """
+
+    file: int
+    kind: UseKind
+    target: str
+    generation: str | None
+    known: Known
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    how: str
+    call: m.Call | None = None
+    value: m.Expr | None = None
+    statement: m.Import | None = None
+
+
+def uses_of(paths: Sequence[str], facts: Sequence[FileFacts], linker: Linker | None = None) -> list[Use]:
+    """Return every use in a project, by file and place. Pure: paths are relative, with `/`.
+
+    Files whose bytes say nothing of OpenAI may be left out by the caller.
+    """
+    linker = linker or Linker(paths, facts)
+    _settle(linker)
+    found = [_FileUses(linker, file).collect() for file in range(len(facts))]
+    _shapes(linker, found)
+    return [use for uses in found for use in sorted(uses.uses, key=_place)]
+
+
+def _settle(linker: Linker) -> None:
+    wanted: list[tuple[int, m.Expr]] = []
+    for file, facts in enumerate(linker.facts):
+        wanted += [(file, one.func) for one in facts.calls if isinstance(one.func, m.Attribute | m.Name | m.Item)]
+        wanted += [(file, one) for one in facts.reads if isinstance(one, m.Attribute)]
+    settle(linker, wanted)
+
+
+def _place(use: Use) -> tuple[int, int, int, int, str]:
+    return (use.line, use.column, use.end_line, use.end_column, use.kind)
+
+
+class _FileUses:
+    """Collects the uses of one file."""
+
+    def __init__(self, linker: Linker, file: int) -> None:
+        self.linker = linker
+        self.file = file
+        self.facts = linker.facts[file]
+        self.uses: list[Use] = []
+        self.shapes: list[tuple[Shape, m.Expr, m.Call | None, str]] = []
+        """Chains that nothing is known of and that look like a client's."""
+        self.seen: set[tuple[int, int, int, int, str]] = set()
+
+    def collect(self) -> _FileUses:
+        self.imports()
+        for call in self.facts.calls:
+            self.call(call)
+        for read in self.facts.reads:
+            self.chain(read, None, "value", None)
+        for write in self.facts.writes:
+            self.chain(write.target, None, "write", write.value)
+        self.literals()
+        return self
+
+    def add(self, kind: UseKind, target: str, span: m.Expr | m.Argument | m.Literal_ | m.Import, how: str,
+            known: Known = "resolved", generation: str | None = None, call: m.Call | None = None,
+            value: m.Expr | None = None, statement: m.Import | None = None) -> None:  # fmt: skip
+        key = (span.line, span.column, span.end_line, span.end_column, kind)
+        if key in self.seen:
+            return
+        self.seen.add(key)
+        self.uses.append(
+            Use(self.file, kind, target, generation, known, span.line, span.column, span.end_line, span.end_column,
+                how, call, value, statement)
+        )  # fmt: skip
+
+    # Imports
+
+    def imports(self) -> None:
+        for statement in self.facts.imports:
+            if statement.level:
+                continue
+            if statement.module is not None:
+                modules = [statement.module] if _is_openai(statement.module) else []
+            else:
+                modules = [one.name for one in statement.names if _is_openai(one.name)]
+            if modules and self.linker.openai_here(self.file):
+                old = any(one.split(".")[1:2] and one.split(".")[1] in surface.LEGACY_MODULES for one in modules)
+                old = old or any(one.name in surface.LEGACY and statement.module == "openai" for one in statement.names)
+                generation = "0.x" if old else "1+" if _needs_one(statement) else None
+                self.add("import", modules[0], statement, "call" if statement.call else "statement",
+                         generation=generation, statement=statement)  # fmt: skip
+
+    # Chains and calls
+
+    def call(self, call: m.Call) -> None:
+        func = call.func
+        if func is not None:
+            self.chain(func, call, "call", None)
+        for argument in call.arguments:
+            if argument.name == "api_base" and argument.value is not None and self.is_request(call):
+                self.add("base_url", _text(argument.value), argument.value, "argument", value=argument.value)
+        if isinstance(func, m.Name) and func.name in ("setattr", "getattr", "delattr", "hasattr"):
+            self.by_name(call, func.name)
+
+    def is_request(self, call: m.Call) -> bool:
+        return any(one.kind in ("method", "class") for one in self.linker.values(self.file, call.func).values)
+
+    def by_name(self, call: m.Call, how: str) -> None:
+        """`setattr(openai, "api_key", …)`."""
+        if len(call.arguments) < 2 or not isinstance(call.arguments[1].value, m.Text):
+            return
+        base = self.linker.values(self.file, call.arguments[0].value)
+        found = self.linker.attribute(base, call.arguments[1].value.value)
+        value = _best(found)
+        if value is not None and value.kind == "setting":
+            module = call.arguments[0].value
+            if module is not None:  # named for its setting: no use of its own
+                self.seen.add((module.line, module.column, module.end_line, module.end_column, "type_use"))
+            given = call.arguments[2].value if len(call.arguments) > 2 else None
+            self.add("module_config", f"openai.{value.name}", call, "write" if how == "setattr" else "value",
+                     _known(found), value.detail or None, value=given)  # fmt: skip
+
+    def chain(self, expr: m.Expr, call: m.Call | None, how: str, given: m.Expr | None) -> None:
+        """A chain as long as it goes; what counts is its longest part that is something of openai's."""
+        here: m.Expr | None = expr
+        while isinstance(here, m.Attribute | m.Name | m.Item):
+            found = self.linker.values(self.file, here)
+            value = _best(found)
+            if value is not None:
+                whole = here is expr
+                self.found(value, found, here, call if whole else None, how if whole else "value", given)
+                return
+            if here is expr and not found.values and isinstance(here, m.Attribute):
+                shape = shape_of(here)
+                if shape is not None and not self.disproved(here, shape):
+                    self.shapes.append((shape, here, call, how))
+                    return
+            here = here.base if isinstance(here, m.Attribute | m.Item) else None
+
+    def disproved(self, expr: m.Attribute, shape: Shape) -> bool:
+        """Whether anything that the chain goes through is known to be something else."""
+        base: m.Expr | None = expr.base
+        steps = shape.target.count(".")
+        while base is not None and steps >= 0:
+            values = self.linker.values(self.file, base).values
+            if values and all(one.kind in ("foreign", "answer", "box", "function", "bound") for one in values):
+                return True
+            base = base.base if isinstance(base, m.Attribute) else None
+            steps -= 1
+        return False
+
+    def found(
+        self, value: Value, result: Result, expr: m.Expr, call: m.Call | None, how: str, given: m.Expr | None
+    ) -> None:
+        known = _known(result)
+        if value.kind == "method":
+            named = isinstance(expr, m.Attribute) or call is not None
+            if named and value.name not in surface.NO_REQUEST:
+                generation = "1+" if value.detail == "module" else value.detail
+                self.add("api_call", value.name, expr, how, known, generation or None, call, given)
+        elif value.kind == "class":
+            if call is not None:
+                self.construction(value, expr, call, known)
+            elif self.imported_root(expr):
+                self.add("type_use", f"openai.{value.name}", expr, how, known, "1+")
+        elif value.kind == "setting":
+            self.add("module_config", f"openai.{value.name}", expr, how, known, value.detail or None, value=given)
+            if how == "write" and value.name in ("api_base", "base_url", "azure_endpoint") and given is not None:
+                self.add("base_url", _text(given), given, "argument", known, value.detail or None, value=given)
+        elif value.kind == "error":
+            if self.imported_root(expr):
+                self.add("error_class", f"openai.{value.name}", expr, how, known, value.detail or None, call)
+        elif value.kind in ("type", "module", "resource") and self.imported_root(expr):
+            if value.kind == "resource" and value.detail == "module":
+                return
+            target = value.name if value.name.startswith("openai") else f"openai.{value.name}"
+            self.add("type_use", target, expr, how, known, "0.x" if value.detail == "0.x" else None, call)
+
+    def imported_root(self, expr: m.Expr) -> bool:
+        """Whether a chain starts with a name that an import binds."""
+        while isinstance(expr, m.Attribute | m.Item) and expr.base is not None:
+            expr = expr.base
+        if not isinstance(expr, m.Name):
+            return False
+        scopes = self.facts.scopes
+        here: int | None = expr.scope
+        while here is not None:
+            bound = scopes[here].bindings.get(expr.name)
+            if bound is not None:
+                return any(isinstance(one, m.Imported) for one in bound)
+            here = scopes[here].parent
+        return bool(scopes[0].stars)
+
+    def construction(self, value: Value, expr: m.Expr, call: m.Call, known: Known) -> None:
+        self.add("client_construction", f"openai.{value.name}", expr, "call", known, "1+", call)
+        for argument in call.arguments:
+            given = argument.value
+            if argument.name not in surface.BASE_URL_ARGUMENTS or given is None:
+                continue
+            if not (isinstance(given, m.Opaque) and given.what == "none"):
+                self.add("base_url", _text(given), given, "argument", known, "1+", value=given)
+
+    # Literals
+
+    def literals(self) -> None:
+        kinds: dict[str, UseKind] = {"model": "model_literal", "env": "env_var", "host": "base_url"}
+        for one in self.facts.literals:
+            if one.kind == "model" and one.value in _BARE and not self.speaks_of_openai():
+                continue
+            self.add(kinds[one.kind], one.value, one, "literal")
+
+    def speaks_of_openai(self) -> bool:
+        return any(use.kind in ("import", "api_call", "client_construction", "module_config") for use in self.uses)
+
+
+_BARE: Final = frozenset({"davinci", "curie", "babbage", "ada"})
+"""Model ids that are words as well: they count where openai is used."""
+
+
+def _shapes(linker: Linker, found: list[_FileUses]) -> None:
+    """Decide which of the chains that look like a client's are taken for one."""
+    uses_openai = any(imports_openai(facts) for facts in linker.facts)
+    vendors = any(vendors_of(facts) for facts in linker.facts)
+    for uses in found:
+        here = imports_openai(uses.facts)
+        others = bool(vendors_of(uses.facts))
+        roots = {shape.root for shape, _, _, _ in uses.shapes if shape.strong}
+        for shape, expr, call, how in uses.shapes:
+            if _accepted(shape, roots, here, others, uses_openai, vendors):
+                uses.add("api_call", shape.target, expr, how, "shape", shape.generation, call)
+
+
+def _accepted(shape: Shape, roots: Iterable[str], here: bool, others: bool, project: bool, vendors: bool) -> bool:
+    if named_others(shape.root):
+        return False
+    if named_ours(shape.root):
+        return True
+    if others and not here:
+        return False
+    if not project and vendors:
+        return False
+    return shape.strong or (shape.root in roots and shape.root != "")
+
+
+def _is_openai(module: str) -> bool:
+    return module == "openai" or module.startswith("openai.")
+
+
+def _needs_one(statement: m.Import) -> bool:
+    """Whether an import names something that only openai>=1 has."""
+    if statement.module is not None and statement.module.startswith(("openai.types", "openai.resources", "openai.lib")):
+        return True
+    return statement.module == "openai" and any(one.name in surface.CLIENT_CLASSES for one in statement.names)
+
+
+def _best(found: Result) -> Value | None:
+    ours = [one for one in found.values if one.kind in OPENAI_KINDS]
+    for kind in _ORDER:
+        matching = sorted(one for one in ours if one.kind == kind)
+        if matching:
+            return matching[0]
+    resources = sorted(one for one in ours if one.kind == "resource" and one.detail != "1+")
+    return resources[0] if resources else None
+
+
+def _known(found: Result) -> Known:
+    return "inferred" if found.linked else "resolved"
+
+
+def _text(expr: m.Expr) -> str:
+    return expr.value if isinstance(expr, m.Text) else ""

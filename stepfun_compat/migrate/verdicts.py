@@ -1,0 +1,348 @@
+"""What becomes of each use on StepFun: the catalog's rows applied to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ..catalog import default as catalog
+from ..catalog.endpoints import outcome_of
+from ..catalog.schema import Alias, EndpointOutcome
+from .facts import FileFacts
+from .facts import model as m
+from .reasons import REASONS, Reason, Verdict, worse
+from .sources.marks import Mark
+from .uses import Use
+
+_ALWAYS: Final = frozenset(
+    {"model", "messages", "input", "prompt", "file", "stream", "n", "size", "max_tokens", "voice"}
+)
+"""Parameters of every call whose translation the endpoint's own row tells."""
+_KEPT: Final = frozenset({"previous_response_id", "conversation"})
+_KEYS: Final = frozenset({"OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_KEY", "OPENAI_KEY"})
+_USERINFO: Final = re.compile(r"(?<=//)[^/@\s]+@")
+_VERSION: Final = re.compile(r"(==|<=|>=|~=|<|>|\^|~|=)\s*[\"']?v?(\d+)(?:\.(\d+|\*))?")
+
+
+@dataclass(slots=True)
+class Judgement:
+    """The verdict on one use: the reasons behind it, the worst first, and the parameters seen."""
+
+    reasons: list[tuple[Reason, str]]
+    parameters: tuple[str, ...] = ()
+    rule: str | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        found: Verdict = "unchanged"
+        for reason, _ in self.reasons:
+            found = worse(found, reason.verdict)
+        return found
+
+
+def _because(reason: str, detail: str = "") -> tuple[Reason, str]:
+    return REASONS[reason], detail
+
+
+def judge(use: Use, facts: FileFacts, legacy: bool) -> Judgement:
+    """Return the verdict on a use in a Python file or notebook; `legacy` says that the file is written for 0.x."""
+    judgement = _JUDGES[use.kind](use, facts, legacy)
+    order = sorted(judgement.reasons, key=lambda one: -_rank(one[0].verdict))
+    judgement.reasons = order
+    return judgement
+
+
+def judge_mark(mark: Mark) -> Judgement:
+    """Return the verdict on a mark in another file."""
+    if mark.kind == "dependency":
+        return _dependency(mark.target)
+    if mark.kind == "env_var":
+        found = _variable(mark.target)
+        return Judgement(found.reasons, rule="SFC005")
+    if mark.kind == "model_literal":
+        return _model(mark.target)
+    return _url_named(mark.target)
+
+
+def _rank(verdict: Verdict) -> int:
+    from .reasons import VERDICTS
+
+    return VERDICTS.index(verdict)
+
+
+def _import(use: Use, facts: FileFacts, legacy: bool) -> Judgement:
+    del facts
+    if use.generation == "0.x" or (legacy and use.target == "openai" and use.generation is None):
+        return Judgement([_because("legacy", use.target)], rule="SFC002")
+    if use.target.count(".") and use.target != "openai.lib.azure":
+        return Judgement([_because("part", use.target)])
+    return Judgement([_because("import")], rule="SFC001")
+
+
+def _construction(use: Use, facts: FileFacts, legacy: bool) -> Judgement:
+    del facts, legacy
+    name = use.target.rpartition(".")[2]
+    if "Bedrock" in name:
+        return Judgement([_because("bedrock", name)])
+    reasons = [_because("azure", name)] if "Azure" in name else [_because("client")]
+    given = use.call.arguments if use.call is not None else ()
+    if any(one.name == "**" for one in given):
+        reasons.append(_because("unseen", "**"))
+    names = tuple(one.name or "" for one in given if one.name)
+    return Judgement(reasons, names, "SFC001")
+
+
+def _call(use: Use, facts: FileFacts, legacy: bool) -> Judgement:
+    del legacy
+    reasons = [_endpoint(use.target)]
+    if use.generation == "0.x":
+        reasons.append(_because("legacy", "the call"))
+    names: tuple[str, ...] = ()
+    if use.call is not None and use.how == "call":
+        seen = _Parameters(use.call, facts)
+        reasons += _parameters(use.target, seen)
+        names = (*sorted(seen.given), *seen.unseen)
+    return Judgement(reasons, names, "SFC002" if use.generation == "0.x" else None)
+
+
+def _endpoint(target: str) -> tuple[Reason, str]:
+    if "." not in target:
+        return _because("raw-request", f"client.{target}")
+    row: EndpointOutcome | None = outcome_of(target)
+    if row is None and target.startswith("beta.vector_stores"):
+        row = outcome_of(target.removeprefix("beta."))
+    if row is None and target.startswith(("fine_tunes.", "edits.", "deployments.")):
+        return _because("absent", "put examples into the prompt" if "tune" in target else "use chat.completions.create")
+    if row is None:
+        return _because("unknown-method", target)
+    if row.outcome == "limits":
+        return _because("limits", row.note)
+    if row.outcome == "absent":
+        fallback = "fallback" in row.note
+        return _because("fallback" if fallback else "absent", row.note or "do it with another provider")
+    note = "" if "above" in row.note else row.note  # some speak of README's other tables
+    return _because("endpoint", f": {note}" if note else "")
+
+
+def _table_of(target: str) -> str:
+    """The name of the parameter table of a method."""
+    target = target.removeprefix("beta.")
+    tables = catalog().parameters
+    for name in (target, target.rpartition(".")[0]):
+        if tables(name):
+            return name
+    return ""
+
+
+class _Parameters:
+    """The keyword parameters of a call: those given, those looked up in dictionaries, those that cannot be seen."""
+
+    def __init__(self, call: m.Call, facts: FileFacts) -> None:
+        self.given: dict[str, m.Expr | None] = {}
+        self.unseen: list[str] = []
+        self._facts = facts
+        for one in call.arguments:
+            if one.name == "**":
+                self._unpacked(one.value)
+            elif one.name is not None and one.name != "*":
+                self.given[one.name] = one.value
+
+    def _unpacked(self, value: m.Expr | None) -> None:
+        if isinstance(value, m.Mapping):
+            self._mapping(value)
+            return
+        if not isinstance(value, m.Name):
+            self.unseen.append(f"**{_words(value)}")
+            return
+        scope = self._facts.scopes[value.scope]
+        bound = scope.bindings.get(value.name, [])
+        if scope.kind == "class" or not bound:
+            self.unseen.append(f"**{value.name}")
+            return
+        whole = True
+        for one in bound:
+            if isinstance(one, m.Mapping):
+                whole = self._mapping(one) and whole
+            else:
+                whole = False
+        if not whole:
+            self.unseen.append(f"**{value.name}")
+
+    def _mapping(self, value: m.Mapping) -> bool:
+        whole = True
+        for key, item in zip(value.keys, value.values, strict=True):
+            if isinstance(key, m.Text):
+                self.given[key.value] = item
+            elif key is None and isinstance(item, m.Mapping):
+                whole = self._mapping(item) and whole
+            else:
+                whole = False
+        return whole
+
+
+def _words(expr: m.Expr | None) -> str:
+    if isinstance(expr, m.Name):
+        return expr.name
+    if isinstance(expr, m.Attribute):
+        return f"{_words(expr.base)}.{expr.attr}"
+    if isinstance(expr, m.Call):
+        return f"{_words(expr.func)}()"
+    if isinstance(expr, m.Item):
+        return f"{_words(expr.base)}[…]"
+    return "…"
+
+
+def _unset(value: m.Expr | None) -> bool:
+    """Whether a parameter is given a value that says nothing."""
+    if isinstance(value, m.Opaque):
+        return value.what in ("none", "false")
+    return isinstance(value, m.Name | m.Attribute) and _words(value).rpartition(".")[2] in ("NOT_GIVEN", "omit")
+
+
+def _parameters(target: str, seen: _Parameters) -> Iterator[tuple[Reason, str]]:
+    table = catalog().parameters(_table_of(target))
+    dropped: list[str] = []
+    translated: list[str] = []
+    for name, value in seen.given.items():
+        row = table.get(name)
+        if row is None or _unset(value):
+            continue
+        if row.action == "drop" and row.meaning:
+            dropped.append(name)
+        elif row.action == "translate" and row.state != "supports" and name not in _ALWAYS and name not in _KEPT:
+            translated.append(name)
+    if dropped:
+        yield _because("dropped", ", ".join(sorted(dropped)))
+    kept = sorted(_KEPT & seen.given.keys()) if target.startswith(("responses", "beta.responses")) else []
+    if kept:
+        yield _because("store", ", ".join(kept))
+    if translated and target.partition(".")[0] in ("chat", "beta"):
+        yield _because("parameters", ", ".join(sorted(translated)))
+    if seen.unseen:
+        yield _because("unseen", ", ".join(dict.fromkeys(seen.unseen)))
+    named = seen.given.get("model") or seen.given.get("engine") or seen.given.get("deployment_id")
+    if _built(named):
+        yield _because("built-model")
+
+
+def _built(value: m.Expr | None) -> bool:
+    if isinstance(value, m.Opaque):
+        return value.what in ("fstring", "other")
+    return isinstance(value, m.Call) and isinstance(value.func, m.Attribute) and value.func.attr in ("format", "join")
+
+
+def _setting(use: Use, facts: FileFacts, legacy: bool) -> Judgement:
+    del facts
+    name = use.target.rpartition(".")[2]
+    if use.generation == "0.x" or legacy:
+        return Judgement([_because("legacy", use.target)], rule="SFC002")
+    if name in ("api_key", "admin_api_key"):
+        return Judgement([_because("key", use.target)], rule="SFC001")
+    return Judgement([_because("setting", name)], rule="SFC001")
+
+
+def _error(use: Use, facts: FileFacts, legacy: bool) -> Judgement:
+    del facts
+    if use.generation == "0.x":
+        return Judgement([_because("legacy", use.target)], rule="SFC002")
+    return Judgement([_because("error")], rule="SFC002" if legacy else None)
+
+
+def _type(use: Use, facts: FileFacts, legacy: bool) -> Judgement:
+    del facts, legacy
+    if use.generation == "0.x":
+        return Judgement([_because("legacy", use.target)], rule="SFC002")
+    return Judgement([_because("type", use.target)])
+
+
+def _model_literal(use: Use, facts: FileFacts, legacy: bool) -> Judgement:
+    del facts, legacy
+    return _model(use.target)
+
+
+def _model(name: str) -> Judgement:
+    row: Alias | None = catalog().alias(name)
+    if row is None:
+        return Judgement([_because("no-model", name)])
+    effort = f" at effort {row.effort}" if row.effort else ""
+    return Judgement([_because("model", f"{name} stands for {row.model}{effort}")])
+
+
+def _env(use: Use, facts: FileFacts, legacy: bool) -> Judgement:
+    del facts, legacy
+    return _variable(use.target)
+
+
+def _variable(name: str) -> Judgement:
+    if name in _KEYS:
+        return Judgement([_because("key", name)], rule="SFC004")
+    return Judgement([_because("variable", name)])
+
+
+def _base_url(use: Use, facts: FileFacts, legacy: bool) -> Judgement:
+    del legacy
+    if use.target:
+        return _url_named(use.target)
+    value = use.value
+    if isinstance(value, m.Name):
+        bound = facts.scopes[value.scope].bindings.get(value.name) or facts.scopes[0].bindings.get(value.name, [])
+        texts = [one.value for one in bound if isinstance(one, m.Text)]
+        if len(texts) == 1 and len(bound) == 1:
+            return _url_named(texts[0])
+    return Judgement([_because("built-url", "an expression" if value is None else _described(value))], rule="SFC003")
+
+
+def _described(value: m.Expr) -> str:
+    words = _words(value)
+    return "an expression" if "…" in words else words
+
+
+def _url_named(url: str) -> Judgement:
+    from ..settings import host_kind
+
+    shown = _USERINFO.sub("", url)
+    full = url if "//" in url else f"https://{url}"
+    if host_kind(full) in ("openai", "azure") or re.search(r"openai\.com|azure\.com", url):
+        return Judgement([_because("openai-url", shown)], rule="SFC003")
+    return Judgement([_because("other-url", shown)])
+
+
+def _dependency(requirement: str) -> Judgement:
+    if _excludes_ours(requirement):
+        return Judgement([_because("pin", requirement)], rule="SFC006")
+    return Judgement([_because("dependency")], rule="SFC006")
+
+
+def _excludes_ours(requirement: str) -> bool:
+    """Whether no version in openai>=1.66,<4 satisfies a requirement, as far as its bounds tell."""
+    for operator, major_text, minor_text in _VERSION.findall(requirement):
+        major = int(major_text)
+        minor = int(minor_text) if minor_text.isdigit() else None
+        old = major < 1 or (major == 1 and minor is not None and minor < 66)
+        if operator in ("==", "="):
+            if (old and not (major == 1 and minor is None)) or major >= 4:
+                return True
+        elif operator in ("<", "<="):
+            if major < 1 or (major == 1 and (minor or 0) <= 66 and not (operator == "<=" and minor == 66)):
+                return True
+        elif operator in ("^", "~", "~="):
+            if major < 1 or (operator == "~" and old) or (operator == "~=" and old and requirement.count(".") > 1):
+                return True
+        elif major >= 4:
+            return True
+    return False
+
+
+_JUDGES: Final[Mapping[str, Callable[[Use, FileFacts, bool], Judgement]]] = {
+    "import": _import,
+    "client_construction": _construction,
+    "api_call": _call,
+    "module_config": _setting,
+    "error_class": _error,
+    "model_literal": _model_literal,
+    "base_url": _base_url,
+    "env_var": _env,
+    "type_use": _type,
+}
