@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from typing_extensions import override
 
@@ -56,7 +57,25 @@ class Change:
 
     @override
     def __str__(self) -> str:
-        return f"{self.parameter}: {_brief(self.before)} -> {_brief(self.after)} ({self.kind}: {self.why})"
+        return self._text(_brief(self.before), _brief(self.after))
+
+    def for_log(self) -> str:
+        """The text without anything the caller wrote: only numbers, and values that are names of OpenAI's or ours."""
+        return self._text(self._public(self.before), self._public(self.after))
+
+    def _public(self, value: Json) -> str:
+        plain = value is None or isinstance(value, bool | int | float)
+        return _brief(value) if plain or (isinstance(value, str) and _ENUMERATED.search(self.parameter)) else "…"
+
+    def _text(self, before: str, after: str) -> str:
+        return f"{self.parameter}: {before} -> {after} ({self.kind}: {self.why})"
+
+
+_ENUMERATED: Final = re.compile(
+    r"(?:^|\.)(model|reasoning_effort|effort|role|detail|format|size|quality|voice|purpose|path|type|modalities|speed"
+    r"|response_format|max_tokens|max_completion_tokens|max_output_tokens|n|stream|service_tier)$"
+)
+"""Parameters whose values are names out of a list, not content."""
 
 
 def _brief(value: Json, limit: int = 80) -> str:

@@ -1,32 +1,66 @@
-"""Reasoning remembered for callers that drop it from their history (opt-in: `Settings.replay_reasoning="cache"`).
+"""Reasoning remembered for callers that drop it from their history, or that are not shown it.
 
-Whether StepFun needs its reasoning back on later turns is unverified (api 11.20), so nothing is remembered unasked.
+Whether StepFun needs its reasoning back on later turns is unverified (api 11.20).
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Hashable
+
+MAX_ENTRIES = 1024
+MAX_CHARACTERS = 4_000_000
+
+
+class _Bounded:
+    """Texts by key; the oldest go when there are too many entries or characters."""
+
+    def __init__(self, most: int, characters: int) -> None:
+        self._most = most
+        self._characters = characters
+        self._size = 0
+        self._rows: OrderedDict[Hashable, str] = OrderedDict()
+
+    def put(self, key: Hashable, text: str) -> None:
+        self._size -= len(self._rows.pop(key, ""))
+        self._rows[key] = text
+        self._size += len(text)
+        while len(self._rows) > self._most or (self._size > self._characters and len(self._rows) > 1):
+            self._size -= len(self._rows.popitem(last=False)[1])
+
+    def get(self, key: Hashable) -> str | None:
+        return self._rows.get(key)
 
 
 class ReasoningCache:
-    """Reasoning by tool call, bounded, shared by threads. The key is the call's id, name and arguments together, so
-    that an id used twice cannot bring back another turn's reasoning."""
+    """Reasoning by tool call and by answer, bounded, shared by threads.
 
-    def __init__(self, most: int = 1024) -> None:
-        self._most = most
-        self._rows: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+    The key of a call is its id, name and arguments together, so that an id used twice cannot bring back another
+    turn's reasoning.
+    """
+
+    def __init__(self, most: int = MAX_ENTRIES, characters: int = MAX_CHARACTERS) -> None:
+        self._calls = _Bounded(most, characters)
+        self._answers = _Bounded(min(most, 256), characters)
         self._lock = threading.Lock()
 
     def put(self, id: str, name: str, arguments: str, reasoning: str) -> None:
-        """Remember the reasoning behind a call; the oldest goes when there are too many."""
+        """Remember the reasoning behind a call."""
         with self._lock:
-            self._rows[id, name, arguments] = reasoning
-            self._rows.move_to_end((id, name, arguments))
-            while len(self._rows) > self._most:
-                self._rows.popitem(last=False)
+            self._calls.put((id, name, arguments), reasoning)
 
     def get(self, id: str, name: str, arguments: str) -> str | None:
-        """The reasoning behind a call, None if it is not known."""
+        """Return the reasoning behind a call, None if it is not known."""
         with self._lock:
-            return self._rows.get((id, name, arguments))
+            return self._calls.get((id, name, arguments))
+
+    def put_answer(self, id: str, reasoning: str) -> None:
+        """Remember the reasoning of an answer that was handed out without it."""
+        with self._lock:
+            self._answers.put(id, reasoning)
+
+    def answer(self, id: str) -> str | None:
+        """Return the reasoning of an answer, None if it is not known or not any more."""
+        with self._lock:
+            return self._answers.get(id)

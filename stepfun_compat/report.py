@@ -1,4 +1,5 @@
-"""How alterations are made visible: one warning per kind and parameter where meaning may be lost, one log line a request."""
+"""How alterations are made visible: one line or warning per kind and parameter where meaning may be lost, and one INFO
+line a request. Neither shows what the caller wrote, only names, numbers and values of ours; DEBUG shows the body."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _lock = threading.Lock()
 
 
 class StepfunCompatWarning(UserWarning):
-    """Something the caller asked for may not be in the answer. Given once per kind and parameter and process."""
+    """Something the caller asked for may not be in the answer. Given once per kind and parameter and process, if
+    `Settings.on_unsupported` is `warn`."""
 
 
 def reset_warnings() -> None:
@@ -44,13 +46,19 @@ def _stack_level() -> int:
     return level
 
 
-def warn_once(kind: str, parameter: str, text: str) -> None:
-    """A `StepfunCompatWarning`, unless one for this kind and parameter was given before."""
+def tell_once(kind: str, parameter: str, text: str, *, as_warning: bool) -> None:
+    """Log `text` at WARNING, or give it as a `StepfunCompatWarning`, unless one for this kind and parameter was given.
+
+    The log line is visible without any set-up, and no `-W error` turns it into an exception.
+    """
     key = (kind, _INDEX.sub("[]", parameter))
     with _lock:
         if key in _seen:
             return
         _seen.add(key)
+    if not as_warning:
+        log.warning("%s", text)
+        return
     warnings.warn(text, StepfunCompatWarning, stacklevel=_stack_level())
 
 
@@ -62,7 +70,7 @@ def report(x: Exchange, start: int = 0) -> int:
     changes = x.changes
     if log.isEnabledFor(logging.INFO):
         effort = next((str(c.after) for c in changes if c.parameter == "reasoning_effort"), "-")
-        told = "; ".join(str(change) for change in changes[start:])
+        told = "; ".join(change.for_log() for change in changes[start:])
         if start == 0:
             log.info(
                 "%s %s -> %s effort=%s%s",
@@ -74,10 +82,11 @@ def report(x: Exchange, start: int = 0) -> int:
             )
         elif told:
             log.info("%s %s | %s", x.endpoint, x.model_id, told)
-    if x.settings.on_unsupported == "warn":
+    if x.settings.on_unsupported in ("log", "warn"):
         for change in changes[start:]:
             if change.loses:
-                warn_once(change.kind, change.parameter, f"{x.model_id or x.endpoint}: {change}")
+                text = f"{x.model_id or x.endpoint}: {change.for_log()}"
+                tell_once(change.kind, change.parameter, text, as_warning=x.settings.on_unsupported == "warn")
     return len(changes)
 
 

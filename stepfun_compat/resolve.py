@@ -162,6 +162,23 @@ def effective_effort(x: Exchange, asked: str | None) -> str | None:
     return sent
 
 
+def shows_reasoning(x: Exchange) -> bool:
+    """Whether the caller of chat sees reasoning fields: by the setting, or, if it is `auto`, unless the model was asked
+    for under a name of OpenAI's or an Azure deployment, whose programs do not know such fields."""
+    setting = x.settings.show_reasoning
+    if setting != "auto" or x.endpoint not in ("chat.completions", "completions"):
+        return setting != "never" or x.endpoint not in ("chat.completions", "completions")
+    name = x.requested_model
+    if name is None or name in x.catalog.models or name in x.catalog.retired:
+        return True
+    return x.catalog.alias(name) is None and not x.client.deployment
+
+
+def replays_reasoning(x: Exchange) -> bool:
+    """Whether reasoning is remembered beside its tool calls and replayed: if asked for, or if the caller never sees it."""
+    return x.settings.replay_reasoning == "cache" or not shows_reasoning(x)
+
+
 def headroom(x: Exchange) -> int:
     """Tokens to add to the caller's cap, for names of models that did not reason before they answered (api 4.6)."""
     if x.alias is None or not x.alias.headroom or (x.model is not None and not x.model.reasons):

@@ -313,9 +313,9 @@ SETTINGS: Final[Mapping[str, Spec]] = {
     "reasoning_effort": Spec(("STEPFUN_REASONING_EFFORT",), _choice(*EFFORTS), about="effort for calls that set none"),
     "on_unsupported": Spec(
         ("STEPFUN_ON_UNSUPPORTED",),
-        _choice("warn", "error", "ignore"),
-        "warn",
-        about="`warn`, `error` or `ignore` what cannot be carried over",
+        _choice("log", "warn", "error", "ignore"),
+        "log",
+        about="`log` (at WARNING, once a kind and parameter), `warn` (a `StepfunCompatWarning`), `error` or `ignore` what cannot be carried over",
     ),
     "prompt_cache_key": Spec(
         ("STEPFUN_PROMPT_CACHE_KEY",), _text, named_file_only=True, about="key for calls that set none"
@@ -342,6 +342,18 @@ SETTINGS: Final[Mapping[str, Spec]] = {
     ),
     "echo_requested_model": Spec(
         ("STEPFUN_ECHO_REQUESTED_MODEL",), _flag, False, about="`response.model` is the name you asked for"
+    ),
+    "show_reasoning": Spec(
+        ("STEPFUN_SHOW_REASONING",),
+        _choice("auto", "always", "never"),
+        "auto",
+        about="`always` or `never` show reasoning fields in chat; `auto` hides them under OpenAI's model names, whose programs do not know them",
+    ),
+    "raw": Spec(
+        ("STEPFUN_RAW",),
+        _choice("openai", "wire"),
+        "openai",
+        about="raw responses and the bytes of raw streams: in OpenAI's shape, or as StepFun sent them (`wire`)",
     ),
     "replay_reasoning": Spec(
         ("STEPFUN_REPLAY_REASONING",),
@@ -480,7 +492,7 @@ class Settings:
     catalog_overlay: str | None = _UNSET
     """Absolute path of a TOML file whose rows stand on top of the catalog; see `stepfun_compat.catalog.overlay`."""
     reasoning_effort: str | None = _UNSET
-    on_unsupported: Literal["warn", "error", "ignore"] = _UNSET
+    on_unsupported: Literal["log", "warn", "error", "ignore"] = _UNSET
     prompt_cache_key: str | None = _UNSET
     prompt_cache_header: str | None = _UNSET
     token_headroom: int | None = _UNSET
@@ -488,6 +500,8 @@ class Settings:
     openai_sampling_defaults: bool = _UNSET
     echo_requested_model: bool = _UNSET
     """Put the caller's model name into `response.model` instead of StepFun's id."""
+    show_reasoning: Literal["auto", "always", "never"] = _UNSET
+    raw: Literal["openai", "wire"] = _UNSET
     replay_reasoning: Literal["caller", "cache"] = _UNSET
     max_reasks: int = _UNSET
     web_search: bool = _UNSET

@@ -373,7 +373,7 @@ def test_a_forced_call_that_never_comes_is_said_by_the_policy() -> None:
     arguments: Any = {"model": "gpt-4o", "messages": MESSAGES, "tools": [TOOL], "tool_choice": "required"}
     stepfun_compat.reset_warnings()
     with pytest.warns(stepfun_compat.StepfunCompatWarning, match="tool_choice"):
-        Wire(completion("prose")).client().chat.completions.create(**arguments)
+        Wire(completion("prose")).client(settings=Settings(on_unsupported="warn")).chat.completions.create(**arguments)
     wire = Wire(completion("prose"))
     with pytest.raises(stepfun_compat.ToolChoiceNotHonouredError) as caught:
         wire.client(settings=Settings(on_unsupported="error")).chat.completions.create(**arguments)
@@ -399,7 +399,7 @@ def test_a_stream_is_never_asked_again() -> None:
     wire = Wire(text_stream("prose"))
     with pytest.warns(stepfun_compat.StepfunCompatWarning, match="tool_choice"):
         list(
-            wire.client().chat.completions.create(
+            wire.client(settings=Settings(on_unsupported="warn")).chat.completions.create(
                 model="gpt-4o", messages=MESSAGES, tools=[TOOL], tool_choice="required", stream=True
             )
         )
@@ -411,12 +411,46 @@ def test_a_stream_is_never_asked_again() -> None:
 
 def test_warning_once_per_kind_and_parameter() -> None:
     stepfun_compat.reset_warnings()
-    client = Wire().client()
+    client = Wire().client(settings=Settings(on_unsupported="warn"))
     with pytest.warns(stepfun_compat.StepfunCompatWarning, match="seed") as caught:
         client.chat.completions.create(model="gpt-4o", messages=MESSAGES, seed=1)
         client.chat.completions.create(model="gpt-4o", messages=MESSAGES, seed=2)
     assert len(caught) == 1
     assert caught[0].filename == __file__
+
+
+def test_by_default_what_may_alter_an_answer_is_logged_once_and_never_raised(caplog: pytest.LogCaptureFixture) -> None:
+    stepfun_compat.reset_warnings()
+    client = Wire().client()
+    client.chat.completions.create(model="gpt-4o", messages=MESSAGES, seed=1, logit_bias={"50256": -100})
+    client.chat.completions.create(model="gpt-4o", messages=MESSAGES, seed=2)
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [text for text in told if "seed" in text] == [text for text in told if "logit_bias" not in text]
+    assert len(told) == 2
+    assert "50256" not in caplog.text
+
+
+def test_log_lines_hold_nothing_the_caller_wrote(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="stepfun_compat")
+    stepfun_compat.reset_warnings()
+    secret = "s3cret"
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": f"{{broken {secret}"}}
+    Wire().client().chat.completions.create(
+        model="gpt-4o",
+        messages=[
+            {"role": "user", "content": secret, "name": secret},
+            {"role": "assistant", "tool_calls": [call]},  # type: ignore[list-item]
+            {"role": "tool", "tool_call_id": "c", "content": secret},
+        ],
+        user=secret,
+        safety_identifier=secret,
+        metadata={"a": secret},
+        prediction={"type": "content", "content": secret},
+        logit_bias={secret: 1},
+    )
+    assert "user" in caplog.text
+    assert "prediction" in caplog.text
+    assert secret not in caplog.text
 
 
 def test_policy_error_refuses_before_the_network() -> None:
@@ -461,8 +495,7 @@ def test_explain_is_the_request_that_is_sent() -> None:
         "seed": 3,
     }
     stepfun_compat.reset_warnings()
-    with pytest.warns(stepfun_compat.StepfunCompatWarning):
-        wire.client().chat.completions.create(**arguments)
+    wire.client().chat.completions.create(**arguments)
     told = stepfun_compat.explain("chat.completions", **arguments)
     assert told.body == wire.body
     assert {change.parameter for change in told.changes} >= {"model", "seed", "max_tokens", "messages[0].role"}

@@ -110,10 +110,12 @@ def test_the_reasoning_a_framework_drops_is_remembered_when_asked() -> None:
     for replay, kept in (("caller", None), ("cache", "why")):
         wire = Wire(first, completion())
         client = wire.client(settings=Settings(replay_reasoning=replay))
-        made = client.chat.completions.create(model="gpt-4o", messages=MESSAGES, tools=[TOOL]).choices[0].message
+        made = (
+            client.chat.completions.create(model="step-3.7-flash", messages=MESSAGES, tools=[TOOL]).choices[0].message
+        )
         bare: Any = {"role": "assistant", "tool_calls": [c.model_dump() for c in made.tool_calls or []]}
         messages: Any = [*MESSAGES, bare, {"role": "tool", "tool_call_id": "call_1", "content": "ok"}]
-        client.chat.completions.create(model="gpt-4o", messages=messages, tools=[TOOL])
+        client.chat.completions.create(model="step-3.7-flash", messages=messages, tools=[TOOL])
         assert wire.body["messages"][1].get("reasoning_content") == kept
 
 

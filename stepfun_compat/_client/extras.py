@@ -24,7 +24,7 @@ class ClientFamily:
         self.prompt_cache = PromptCacheStats(settings.region)
         self.fallbacks: dict[tuple[str, str], Any] = {}
         self.reasoning = None
-        if settings.replay_reasoning == "cache":
+        if settings.replay_reasoning == "cache" or settings.show_reasoning != "always":
             from ..reasoning import ReasoningCache
 
             self.reasoning = ReasoningCache()
@@ -78,6 +78,23 @@ class Extras:
         from ..settled import SETTLED, host_of
 
         SETTLED.forget(host_of(str(self._client._base_url)))
+
+    def reasoning(self, answer: Any) -> str | None:
+        """Return the reasoning behind a chat answer: an object, a dict or an id; None if there was none.
+
+        An answer asked for under OpenAI's names does not carry it (`Settings.show_reasoning`); that of the last 256
+        such answers of this client and its copies is kept.
+        """
+        id: Any = answer
+        if not isinstance(answer, str):
+            values: dict[str, Any] = dict(cast("Any", answer if isinstance(answer, Mapping) else answer.to_dict()))
+            id = values.get("id")
+            messages: list[Any] = [choice.get("message") or {} for choice in cast("Any", values.get("choices") or ())]
+            shown = "".join(str(message.get("reasoning_content") or "") for message in messages)
+            if shown:
+                return shown
+        cache = self._context.family.reasoning
+        return None if cache is None else cache.answer(str(id))
 
     def explain(self, endpoint: str = "chat.completions", **kwargs: Any) -> Explanation:
         """What a call would send, and what was changed about it, without sending anything."""

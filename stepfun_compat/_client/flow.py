@@ -326,6 +326,8 @@ def _raw_stream(context: ClientContext, call: CallState, response: Any) -> Any:
     """The response a caller of raw streams gets: one of Responses has OpenAI's events for its bytes."""
     if call.done or not call.endpoint.rewrites_raw or not response.request.headers.get(RAW):
         return response
+    if responses.hands_out_wire(context, call):
+        return response
     from .raw_stream import translated
 
     return translated(context.client, response, context.http_module(), later=context.is_async)

@@ -1,18 +1,19 @@
-"""Raw streams of Responses: the bytes a caller reads by himself are OpenAI's events, translated and kept like any other.
+"""Raw streams: the bytes that a caller reads without the SDK's parser are OpenAI's events.
 
-Chat's raw bytes stay as on the wire. Those of Responses may have travelled over chat, and an answer whose end was read
-must be in the store; so the body is translated before it is known whether bytes, lines or events are read from it.
+Programs relay them to browsers as they are. `Settings.raw="wire"` leaves those of chat as StepFun sent them; events of
+Responses are always translated, since they may have travelled over chat, and a complete answer must be stored.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
+import openai
 from typing_extensions import override
 
 from ..endpoints.base import StoreOperation
@@ -32,9 +33,32 @@ class _Rows(Reader):
     def build(self, row: Any) -> Any:
         return row
 
+    @override
+    def rows(self, event: Any) -> Iterable[Any]:
+        if self.names_events:
+            return super().rows(event)
+        try:
+            return super().rows(event)
+        except openai.APIResponseValidationError:
+            raise
+        except openai.APIError as error:  # relayed as OpenAI sends it; who parses the stream raises it
+            return ({"error": error.body},)
 
-def _told(row: Any) -> bytes:
-    return f"event: {row['type']}\ndata: {json.dumps(row)}\n\n".encode()
+    @property
+    def names_events(self) -> bool:
+        """Whether each event has an `event:` line, as those of Responses do and chunks of chat do not."""
+        return self.call.endpoint.name.startswith("responses")
+
+    def frame(self, row: Any) -> bytes:
+        """Encode one row as a server-sent event."""
+        name = f"event: {row['type']}\n" if self.names_events else ""
+        return f"{name}data: {json.dumps(row, ensure_ascii=False, separators=(',', ':'))}\n\n".encode(
+            "utf-8", "surrogatepass"
+        )
+
+    def end(self) -> bytes:
+        """Encode the end of the stream, where StepFun said that it is one."""
+        return b"data: [DONE]\n\n" if self.over and not self.names_events else b""
 
 
 def translated(client: Any, response: Any, family: Any, *, later: bool) -> Any:
@@ -69,17 +93,19 @@ def _bodies(family: Any) -> tuple[Any, Any]:
             reader = self.reader
             decoder: Any = reader.client._make_sse_decoder()
             for event in decoder.iter_bytes(reader.response.iter_bytes()):
-                yield from self._rows(reader.feed(event.data))
+                yield from self._rows(reader.feed(event.data, event.event))
                 if reader.over:
                     break
             yield from self._rows(reader.close())
+            if end := reader.end():
+                yield end
 
         def _rows(self, rows: Iterator[Any]) -> Iterator[bytes]:
             for row in rows:
                 if type(row) is StoreOperation:
                     self.reader.keep(row)
                 else:
-                    yield _told(row)
+                    yield self.reader.frame(row)
 
         def close(self) -> None:
             self.reader.response.close()
@@ -95,19 +121,21 @@ def _bodies(family: Any) -> tuple[Any, Any]:
             reader = self.reader
             decoder: Any = reader.client._make_sse_decoder()
             async for event in decoder.aiter_bytes(reader.response.aiter_bytes()):
-                async for data in self._rows(reader.feed(event.data)):
+                async for data in self._rows(reader.feed(event.data, event.event)):
                     yield data
                 if reader.over:
                     break
             async for data in self._rows(reader.close()):
                 yield data
+            if end := reader.end():
+                yield end
 
         async def _rows(self, rows: Iterator[Any]) -> AsyncIterator[bytes]:
             for row in rows:
                 if type(row) is StoreOperation:
                     await self.reader.keep_later(row)
                 else:
-                    yield _told(row)
+                    yield self.reader.frame(row)
 
         async def aclose(self) -> None:
             await self.reader.response.aclose()

@@ -51,6 +51,11 @@ def set_request_id(response: Any) -> None:
         response.headers["x-request-id"] = trace
 
 
+def hands_out_wire(context: ClientContext, call: CallState) -> bool:
+    """Whether raw responses stay as StepFun sent them. Those of Responses never do: they may have travelled over chat."""
+    return context.settings.raw == "wire" and not call.endpoint.name.startswith("responses")
+
+
 def wants_body(call: CallState, response: Any, cast_to: Any) -> bool:
     """Whether the whole body is to be read and translated before the SDK parses it."""
     if call.done or call.bare:
@@ -135,7 +140,8 @@ def _translated_body(context: ClientContext, call: CallState, response: Any, bod
         return response if data == body else http_objects.rebuild(response, data, kind or "application/octet-stream")
     if isinstance(data, str):
         return http_objects.rebuild(response, data.encode("utf-8"), "text/plain; charset=utf-8")
-    seen_by_caller = response.request.headers.get(RAW) or not is_json or not wants_json
+    raw = response.request.headers.get(RAW) and not hands_out_wire(context, call)
+    seen_by_caller = raw or not is_json or not wants_json
     if seen_by_caller:
         return http_objects.rebuild(response, _dump(data), "application/json")
     response.extensions[DATA] = data

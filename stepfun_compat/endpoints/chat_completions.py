@@ -12,7 +12,7 @@ from .. import structured
 from ..catalog import chat_audio
 from ..exchange import Exchange, Json, Refusal
 from ..resolve import effective_effort, headroom, resolve_model
-from .base import Effect, PlainEndpoint, Reply, Request, Script, Send, replace
+from .base import Effect, PlainEndpoint, Reply, Request, Script, Send, StreamTransform, replace
 from .chat_messages import call_key, input_kinds, translate_messages
 from .chat_response import Dict, add_usage, as_dict, as_list, transform_completion
 from .chat_stream import ChatStream
@@ -50,6 +50,7 @@ class ChatCompletions(PlainEndpoint):
     """Chat, plain and streamed."""
 
     name = "chat.completions"
+    rewrites_raw = True
 
     # ------------------------------------------------------------ request
 
@@ -95,8 +96,10 @@ class ChatCompletions(PlainEndpoint):
             inert = not row.meaning or value in _INERT_VALUES.get(name, ())
             x.change("drop", name, value, None, f"not documented by StepFun ({row.state})", loses=not inert)
         self._sampling(given, wire, x)
-        if x.notes.get("structured") or given.get("n", 1) != 1:
-            x.notes.pop("cap", None)  # JSON cut in half is no JSON; and usage says nothing of a single choice
+        if x.notes.get("structured"):
+            x.notes.pop("cap", None)  # JSON cut in half is no JSON
+        if given.get("stop"):
+            x.notes["stop"] = given["stop"]
         x.notes["tools"] = tools
         return replace(request, json=wire, headers={**request.headers, **x.headers})
 
@@ -110,6 +113,8 @@ class ChatCompletions(PlainEndpoint):
             x.change("rename", name, cap, "max_tokens", "the only cap StepFun heeds")
         extra = headroom(x) if isinstance(cap, int) and not isinstance(cap, bool) and cap > 0 else 0
         wire["max_tokens"] = cap + extra if extra else cap
+        if isinstance(cap, int) and not isinstance(cap, bool) and cap > 0:
+            x.notes["sent_cap"] = cap + extra
         if extra:
             x.notes["cap"] = cap
             x.change("cost", "max_tokens", cap, cap + extra, "headroom for reasoning, which StepFun takes from the cap")
@@ -142,6 +147,11 @@ class ChatCompletions(PlainEndpoint):
             if schema is not None or format.get("type") == "json_object":
                 # a fence is never JSON: JSON mode that wraps its answer in one is unwrapped (api 3.5)
                 x.notes.update(structured=True, json_text=True)
+            if format.get("type") == "json_object" and not _speaks_of_json(wire.get("messages")):
+                _append_line(wire, JSON_LINE)
+                x.change(
+                    "inject", "messages", None, "a line that asks for JSON", "StepFun wants it in a system message"
+                )
             return {"response_format"}
         x.change(
             "reshape",
@@ -168,12 +178,17 @@ class ChatCompletions(PlainEndpoint):
                     code="model_incompatible",
                     param="modalities",
                 )
+        elif modalities is None and x.model is not None and x.model.kind == "audio_chat":
+            wire["modalities"] = ["text"]
+            x.change("inject", "modalities", None, "text", "OpenAI's default, which StepFun's audio models want said")
         elif modalities == ["text"] and (x.model is None or x.model.kind == "chat"):
             x.change("drop", "modalities", modalities, None, "text is what a chat model answers in")
             return {"modalities", "audio"}
+        if modalities is not None:
+            wire["modalities"] = modalities
         audio = as_dict(given.get("audio"))
         if audio is None:
-            return set()
+            return {"modalities"}
         wanted = chat_audio.STREAM_FORMAT if given.get("stream") else chat_audio.FORMAT
         voice = audio.get("voice")
         sent = dict(audio)
@@ -187,7 +202,7 @@ class ChatCompletions(PlainEndpoint):
             sent["format"] = wanted
             x.change("clamp", "audio.format", format, wanted, "the only format StepFun answers in here", loses=not same)
         wire["audio"] = sent
-        return {"audio"}
+        return {"modalities", "audio"}
 
     def _stream(self, given: Dict, wire: Dict, x: Exchange) -> set[str]:
         x.stream = bool(given.get("stream"))
@@ -234,15 +249,15 @@ class ChatCompletions(PlainEndpoint):
         return transform_completion(data, x)
 
     @override
-    def transform_stream(self, x: Exchange) -> ChatStream:
-        return ChatStream(x)
+    def transform_stream(self, x: Exchange) -> StreamTransform | None:
+        return None if x.notes.get("told") else ChatStream(x)
 
     # ------------------------------------------------------------ asking again
 
     @override
     def script(self, request: Request, x: Exchange) -> Script | None:
-        """Only where an answer may have to be asked for again: a forced call, or a schema, which a model may refuse to
-        enforce."""
+        """Only where an answer may have to be asked for again: a forced call, a schema, which a model may refuse to
+        enforce, or a stop sequence that may have ended the reasoning."""
         body = as_dict(request.json) or {}
         if body.get("stream") or not _may_miss(body):
             return None
@@ -261,9 +276,11 @@ class ChatCompletions(PlainEndpoint):
             miss = _miss(data, x)
             if miss is None:
                 break
-            x.change("cost", "messages", None, "asked again", miss)
+            x.change("cost", "messages", None, "asked again", _public(miss))
             reply = yield Send(_asked_again(wire, data, miss, x))
             data = transform_completion(reply.body, x)
+            if miss == STOPPED:
+                _cut_at_stop(data, x.notes.pop("stop"))
             total = add_usage(total, data.get("usage"))
         if total is not None:
             data["usage"] = total
@@ -271,8 +288,10 @@ class ChatCompletions(PlainEndpoint):
         tools = cast("Tools", x.notes["tools"])
         if miss is not None and tools.forced is not None and _no_call(data, tools):
             x.notes["forced_missed"] = True
+        elif miss == STOPPED:
+            x.change("drop", "stop", None, None, STOPPED, loses=True)
         elif miss is not None:
-            x.change("drop", "response_format", "json_schema", None, f"the answer does not fit: {miss}", loses=True)
+            x.change("drop", "response_format", "json_schema", None, "the answer does not fit the schema", loses=True)
         return Reply(data, reply.status, reply.headers)
 
 
@@ -289,6 +308,18 @@ def _choice(given: Dict) -> Json:
     return choice
 
 
+JSON_LINE = "Answer with one JSON object and nothing else."
+
+
+def _speaks_of_json(messages: Json) -> bool:
+    """Whether a system message speaks of JSON, which StepFun asks for with `json_object` (api 3.5, 13)."""
+    for message in as_list(messages):
+        row: Mapping[str, Any] = cast("Mapping[str, Any]", message) if isinstance(message, Mapping) else {}
+        if row.get("role") == "system" and "json" in str(row.get("content")).lower():
+            return True
+    return False
+
+
 def _append_line(wire: Dict, line: str) -> None:
     """A system line after the last message, so that the cached prefix survives."""
     wire["messages"] = [*as_list(wire.get("messages")), {"role": "system", "content": line}]
@@ -296,7 +327,7 @@ def _append_line(wire: Dict, line: str) -> None:
 
 def _may_miss(body: Dict) -> bool:
     choice = _choice(body)
-    if choice is not None and choice not in ("auto", "none"):
+    if body.get("stop") or (choice is not None and choice not in ("auto", "none")):
         return True
     return structured.schema_of(body.get("response_format")) is not None
 
@@ -317,10 +348,12 @@ def _miss(data: Dict, x: Exchange) -> str | None:
     """Why the answer is not what was asked for, None if it is."""
     tools: Tools = x.notes["tools"]
     choices = [as_dict(choice) or {} for choice in as_list(data.get("choices"))]
+    if x.notes.get("stop") and _stopped_while_reasoning(choices, x):
+        return STOPPED
     if any(choice.get("finish_reason") in ("length", "content_filter") for choice in choices):
         return None  # cut off: asking again with the same cap would be cut off again
     if tools.forced is not None:
-        return "the demanded tool was not called" if _no_call(data, tools) else None
+        return NOT_CALLED if _no_call(data, tools) else None
     if x.notes.get("emulated_schema"):
         for choice in choices:
             message = as_dict(choice.get("message")) or {}
@@ -332,9 +365,41 @@ def _miss(data: Dict, x: Exchange) -> str | None:
     return None
 
 
+NOT_CALLED = "the demanded tool was not called"
+STOPPED = "stop seems to have ended the reasoning: no text came"
+
+
+def _stopped_while_reasoning(choices: Sequence[Dict], x: Exchange) -> bool:
+    """Whether every choice ended before its text (api 11: whether StepFun stops inside the reasoning is unverified)."""
+    messages = [as_dict(choice.get("message")) or {} for choice in choices]
+    silent = not any(m.get("content") or m.get("tool_calls") or m.get("function_call") for m in messages)
+    return silent and x.notes.get("reasoned", False) and all(c.get("finish_reason") == "stop" for c in choices)
+
+
+def _cut_at_stop(data: Dict, stop: Json) -> None:
+    """Cut each text before the first stop sequence, for an answer that was asked for without them."""
+    sequences = [stop] if isinstance(stop, str) else [text for text in as_list(stop) if isinstance(text, str)]
+    for choice in as_list(data.get("choices")):
+        message = as_dict((as_dict(choice) or {}).get("message")) or {}
+        content = message.get("content")
+        if isinstance(content, str):
+            places = [place for text in sequences if text and (place := content.find(text)) >= 0]
+            if places:
+                message["content"] = content[: min(places)]
+                choice["finish_reason"] = "stop"
+
+
+def _public(miss: str) -> str:
+    """What was wrong with an answer, without its content."""
+    return miss if miss in (NOT_CALLED, STOPPED) else "the answer does not fit the schema"
+
+
 def _asked_again(wire: Request, data: Dict, miss: str, x: Exchange) -> Request:
     """The request once more, with the answer that missed and what was wrong with it after the last message."""
     body = dict(cast("Dict", wire.json))
+    if miss == STOPPED:
+        body.pop("stop", None)
+        return replace(wire, json=body)
     message = as_dict((as_dict((as_list(data.get("choices")) or [{}])[0]) or {}).get("message")) or {}
     tools: Tools = x.notes["tools"]
     if tools.forced is not None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from ..exchange import Exchange, Json, Refusal
+from ..resolve import replays_reasoning, shows_reasoning
 
 if TYPE_CHECKING:
     from ..reasoning import ReasoningCache
@@ -159,6 +160,8 @@ def _translate_message(
         if not edits.get("tool_calls", message.get("tool_calls", True)):
             drops.add("tool_calls")  # none were left, or there was only a null
             edits.pop("tool_calls", None)
+        if new is None:
+            new = ""  # what StepFun itself sends beside calls; null and a missing key were refused (api 13.5)
         if message.get("reasoning_content", True) is None and "reasoning_content" not in edits:
             drops.add("reasoning_content")
     elif role == "tool" and new is None:
@@ -308,10 +311,11 @@ def _assistant(
         # both spellings hold the same text; sent twice it would be billed twice (api 4.1)
         edits["reasoning_content"] = reasoning
     elif not reasoning and message.get("tool_calls") and (cache := x.client.reasoning_cache) is not None:
-        found = _remembered(message, cache)
+        found = _remembered(message, cache) if replays_reasoning(x) else None
         if found is not None:
             edits["reasoning_content"] = found
-            x.change("inject", f"{where}.reasoning_content", None, "remembered", "Settings.replay_reasoning is cache")
+            why = "Settings.replay_reasoning is cache" if shows_reasoning(x) else "the caller is not shown it"
+            x.change("inject", f"{where}.reasoning_content", None, "remembered", why)
     legacy = _mapping(message.get("function_call"))
     calls = _parts(message.get("tool_calls"))
     if calls:

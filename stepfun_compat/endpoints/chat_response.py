@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from ..exchange import Exchange, Json
+from ..resolve import replays_reasoning, shows_reasoning
 from ..structured import strip_fences
 from .chat_messages import audio_id, call_key, same_arguments
 from .chat_tools import Tools
@@ -71,24 +72,44 @@ def unify_reasoning(message: Dict, x: Exchange) -> None:
         message["reasoning"] = message["reasoning_content"] = text
 
 
-def fill_usage(usage: Json) -> Dict | None:
-    """Usage with OpenAI's nested details. `cached_tokens` is 0 where StepFun reports none, because OpenAI code adds it
-    up without looking; `reasoning_tokens` stays None rather than invented (api 4.4)."""
+def whole_number(value: Json) -> int | None:
+    """A count as an int: gateways send some as strings or floats. None for anything that is no count."""
+    if type(value) is int:
+        return value
+    if isinstance(value, bool):
+        return None
+    try:
+        return int(float(value)) if isinstance(value, float | str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def fill_usage(usage: Json, text: int = 0, reasoning: int = 0) -> Dict | None:
+    """Fill usage with OpenAI's nested details, always ints, since programs add them up without looking (api 4.4).
+
+    `cached_tokens` is 0 where StepFun reports none. Where it does not split off the reasoning, `reasoning_tokens` is
+    an estimate: the share of `reasoning` characters in those and the `text` characters, rounded.
+    """
     given = as_dict(usage)
     if given is None:
         return None
     out = dict(given)
-    for name in ("prompt_tokens", "completion_tokens"):
-        if not isinstance(out.get(name), int):
-            out[name] = 0
-    if not isinstance(out.get("total_tokens"), int):
-        out["total_tokens"] = out["prompt_tokens"] + out["completion_tokens"]
+    for name in ("prompt_tokens", "completion_tokens", "total_tokens"):
+        if type(out.get(name)) is not int:
+            total = out.get("prompt_tokens", 0) + out.get("completion_tokens", 0) if name == "total_tokens" else 0
+            out[name] = whole_number(out.get(name)) or total
     prompt = dict(as_dict(out.get("prompt_tokens_details")) or {})
-    if not isinstance(prompt.get("cached_tokens"), int):
-        flat = out.get("cached_tokens")
-        prompt["cached_tokens"] = flat if isinstance(flat, int) else 0
+    if type(prompt.get("cached_tokens")) is not int:
+        cached = whole_number(prompt.get("cached_tokens"))
+        prompt["cached_tokens"] = cached if cached is not None else whole_number(out.get("cached_tokens")) or 0
     out["prompt_tokens_details"] = prompt
-    out["completion_tokens_details"] = dict(as_dict(out.get("completion_tokens_details")) or {})
+    completion = dict(as_dict(out.get("completion_tokens_details")) or {})
+    if type(completion.get("reasoning_tokens")) is not int:
+        split = whole_number(completion.get("reasoning_tokens"))
+        if split is None:
+            split = round(out["completion_tokens"] * reasoning / (text + reasoning)) if reasoning > 0 else 0
+        completion["reasoning_tokens"] = split
+    out["completion_tokens_details"] = completion
     return out
 
 
@@ -109,15 +130,27 @@ def add_usage(first: Json, second: Json) -> Json:
     return out
 
 
+def characters_of(message: Mapping[str, Any]) -> tuple[int, int]:
+    """(characters of what the caller reads, characters of the reasoning) of one answer message in OpenAI's shape."""
+    text = len(str(message.get("content") or ""))
+    legacy = message.get("function_call")
+    for call in (*as_list(message.get("tool_calls")), {"function": legacy} if legacy else None):
+        if call is None:
+            continue
+        _, name, arguments = call_key(as_dict(call) or {})
+        text += len(name) + len(arguments)
+    return text, len(str(message.get("reasoning_content") or ""))
+
+
 def visible_tokens(usage: Mapping[str, Any] | None, text: str, reasoning: str) -> int | None:
     """How many completion tokens were the visible text: the reported total less the reported reasoning, or, where
     StepFun does not split it, the text's share by length. None without a report."""
-    if usage is None or not isinstance(usage.get("completion_tokens"), int):
+    total = whole_number(usage.get("completion_tokens")) if usage is not None else None
+    if usage is None or total is None:
         return None
-    total: int = usage["completion_tokens"]
     details = as_dict(usage.get("completion_tokens_details")) or {}
-    reported = details.get("reasoning_tokens")
-    if isinstance(reported, int):
+    reported = whole_number(details.get("reasoning_tokens"))
+    if reported is not None:
         return max(total - reported, 0)
     characters = len(text) + len(reasoning)
     share = round(total * len(text) / characters) if characters else 0
@@ -154,8 +187,8 @@ def caller_call(call: Dict, position: int, tools: Tools) -> Dict:
         return call  # a gateway that has them
     function = as_dict(call.get("function")) or {}
     arguments = function.get("arguments")
-    if arguments is None:
-        arguments = ""
+    if arguments is None or (isinstance(arguments, str) and not arguments.strip()):
+        arguments = "{}"  # as OpenAI sends a call without arguments
     elif not isinstance(arguments, str):
         arguments = json.dumps(arguments, ensure_ascii=False)
     name = tools.caller_name(str(function.get("name") or ""))
@@ -175,12 +208,16 @@ def custom_input(arguments: str) -> str:
     return value if isinstance(value, str) else arguments
 
 
-def finish_reason(reason: Json, called: bool, legacy: bool) -> str:
-    """The reason OpenAI would give, on the evidence of the calls (api 4.3)."""
+def finish_reason(reason: Json, called: bool, tools: Tools) -> str:
+    """The reason OpenAI would give, on the evidence of the calls (api 4.3).
+
+    A named function that was forced ends in `stop`, as OpenAI's does: loops go on for as long as the model itself
+    wants tools.
+    """
     if reason in ("length", "content_filter"):
         return cast("str", reason)
     if called:
-        return "function_call" if legacy else "tool_calls"
+        return "stop" if tools.forced else "function_call" if tools.legacy else "tool_calls"
     if reason in ("tool_calls", "function_call", "", None):
         return "stop"
     return str(reason)
@@ -213,11 +250,12 @@ def transform_message(message: Dict, x: Exchange, tools: Tools) -> tuple[Dict, b
         else:
             message["tool_calls"] = functions
             reasoning = message.get("reasoning_content")
-            remember_reasoning(
-                x, [call_key(call) for call in functions], reasoning if isinstance(reasoning, str) else ""
-            )
+            if isinstance(reasoning, str):
+                remember_reasoning(x, [call_key(call) for call in functions], reasoning)
     message.setdefault("content", None)
     message.setdefault("refusal", None)
+    if not isinstance(message.get("annotations"), list):
+        message["annotations"] = []
     audio = as_dict(message.get("audio"))
     if audio is not None:
         audio.setdefault("id", audio_id(str(audio.get("transcript") or "")))
@@ -230,9 +268,9 @@ def transform_message(message: Dict, x: Exchange, tools: Tools) -> tuple[Dict, b
 
 def remember_reasoning(x: Exchange, calls: Sequence[tuple[str, str, str]], reasoning: str) -> None:
     """Keep the reasoning behind an answer's calls, (id, name, arguments) as the caller was given them, for a caller
-    that drops it from its history (opt-in; whether StepFun needs it back is unverified, api 11.20)."""
+    that drops it from its history, or never saw it (whether StepFun needs it back is unverified, api 11.20)."""
     cache = x.client.reasoning_cache
-    if cache is None or not reasoning:
+    if cache is None or not replays_reasoning(x):
         return
     for id, name, arguments in calls:
         cache.put(id, name, same_arguments(arguments), reasoning)
@@ -253,29 +291,88 @@ def transform_completion(data: Json, x: Exchange) -> Dict:
     if body is None or not isinstance(body.get("choices"), list):
         raise UnexpectedBody("the answer has no list of choices")
     tools: Tools = x.notes.get("tools") or Tools()
-    usage = fill_usage(body.get("usage"))
+    messages: list[Dict] = []
     for position, entry in enumerate(cast("list[Any]", body["choices"])):
         choice = as_dict(entry)
         if choice is None:
             raise UnexpectedBody("a choice is not an object")
         message, called = transform_message(as_dict(choice.get("message")) or {}, x, tools)
+        messages.append(message)
         choice["message"] = message
         choice.setdefault("index", position)
         if called or not message.get("function_call"):  # a gateway may speak of function_call itself
-            choice["finish_reason"] = finish_reason(choice.get("finish_reason"), called, tools.legacy)
-        choice.setdefault("logprobs", None)
-        cap = x.notes.get("cap")
-        content = message.get("content")
-        if cap is not None and not called and isinstance(content, str) and len(as_list(body["choices"])) == 1:
-            tokens = visible_tokens(usage, content, str(message.get("reasoning_content") or ""))
-            if tokens is not None and tokens > cap:
-                message["content"] = cut(content, tokens, cap)
+            choice["finish_reason"] = finish_reason(choice.get("finish_reason"), called, tools)
+            if called and cut_off(body.get("usage"), message, x):
                 choice["finish_reason"] = "length"
+        choice.setdefault("logprobs", None)
+    text = reasoning = 0
+    for message in messages:
+        visible, thought = characters_of(message)
+        text, reasoning = text + visible, reasoning + thought
+    x.notes["reasoned"] = bool(reasoning)
+    usage = fill_usage(body.get("usage"), text, reasoning)
+    if x.notes.get("cap") is not None:
+        _apply_cap(body, messages, x)
     if usage is not None:
         body["usage"] = usage
     body["object"] = "chat.completion"
     finish_envelope(body, x)
+    hide_reasoning(str(body["id"]), messages, x)
     return body
+
+
+def cut_off(usage: Json, message: Mapping[str, Any], x: Exchange) -> bool:
+    """Whether StepFun's cap ended the answer inside the arguments of a call."""
+    sent: int | None = x.notes.get("sent_cap")
+    used = whole_number((as_dict(usage) or {}).get("completion_tokens"))
+    if sent is None or used is None or used < sent:
+        return False
+    calls = [*as_list(message.get("tool_calls")), {"function": message.get("function_call")}]
+    return any(arguments and not is_whole_json(arguments) for _, _, arguments in (call_key(call) for call in calls))
+
+
+def is_whole_json(text: str) -> bool:
+    """Whether a text is one JSON value."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _apply_cap(body: Dict, messages: Sequence[Dict], x: Exchange) -> None:
+    """Cut each choice's text at the caller's cap, by its share of the tokens StepFun reported for all of them."""
+    cap: int = x.notes["cap"]
+    usage = as_dict(body.get("usage"))
+    texts = [str(message.get("content") or "") for message in messages]
+    thoughts = [str(message.get("reasoning_content") or "") for message in messages]
+    total = visible_tokens(usage, "".join(texts), "".join(thoughts))
+    characters = sum(map(len, texts))
+    if not total or not characters:
+        return
+    for choice, message, text in zip(as_list(body["choices"]), messages, texts, strict=True):
+        tokens = round(total * len(text) / characters)
+        if text and tokens > cap and not message.get("tool_calls") and not message.get("function_call"):
+            message["content"] = cut(text, tokens, cap)
+            choice["finish_reason"] = "length"
+
+
+def hide_reasoning(id: str, messages: Sequence[Dict], x: Exchange) -> None:
+    """Take the reasoning out of an answer whose caller does not know of it; `client.stepfun.reasoning` still has it."""
+    if (not x.notes["reasoned"] and not any("reasoning" in message for message in messages)) or shows_reasoning(x):
+        return
+    thoughts = [str(message.get("reasoning_content") or "") for message in messages]
+    keep_answer_reasoning(x, id, "".join(thoughts))
+    for message in messages:
+        message.pop("reasoning", None)
+        message.pop("reasoning_content", None)
+
+
+def keep_answer_reasoning(x: Exchange, id: str, reasoning: str) -> None:
+    """Remember the reasoning of an answer by its id, for `client.stepfun.reasoning`."""
+    cache = x.client.reasoning_cache
+    if cache is not None and reasoning:
+        cache.put_answer(id, reasoning)
 
 
 def finish_envelope(body: Dict, x: Exchange) -> None:

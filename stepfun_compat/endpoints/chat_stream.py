@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..exchange import Exchange, Json
+from ..resolve import shows_reasoning
 from ..structured import FenceFilter
 from .chat_messages import audio_id
 from .chat_response import (
@@ -19,10 +21,17 @@ from .chat_response import (
     fill_usage,
     finish_reason,
     is_built_in,
+    is_whole_json,
+    keep_answer_reasoning,
     new_call_id,
     remember_reasoning,
+    whole_number,
 )
 from .chat_tools import Tools
+
+log = logging.getLogger("stepfun_compat")
+
+STOPPED_WHILE_REASONING = "the answer has reasoning but no text; `stop` seems to have ended the reasoning. Call without stop, or without stream"
 
 
 @dataclass
@@ -36,6 +45,7 @@ class _Call:
     id: str
     wire_id: str = ""
     wire_name: str = ""
+    wire_index: int | None = None
     arguments: str = ""
     told: bool = False
 
@@ -49,6 +59,7 @@ class _Choice:
     calls: list[_Call] = field(default_factory=lambda: [])
     by_id: dict[str, _Call] = field(default_factory=lambda: {})
     by_wire_index: dict[int, _Call] = field(default_factory=lambda: {})
+    pending_ids: dict[int | None, str] = field(default_factory=lambda: {})
     built_in: list[Dict] = field(default_factory=lambda: [])
     built_in_ids: dict[str, None] = field(default_factory=lambda: {})
     in_built_in: bool = False
@@ -77,6 +88,7 @@ class ChatStream:
         self._include_usage = bool(x.notes.get("include_usage"))
         self._cap: int | None = x.notes.get("cap")
         self._json_text = bool(x.notes.get("json_text"))
+        self._shows_reasoning = shows_reasoning(x)
         self._echo = x.requested_model if x.settings.echo_requested_model else None
         self._head: Dict | None = None
         self._tail: Dict = {}
@@ -98,7 +110,9 @@ class ChatStream:
         self._grown = 0
         if usage is not None:
             tokens = usage.get("completion_tokens")
-            if isinstance(tokens, int):
+            if type(tokens) is not int:
+                tokens = whole_number(tokens)
+            if tokens is not None:
                 self._tokens, self._grown = tokens, max(tokens - self._tokens, 0)
             if tokens or any(usage.values()):  # the first chunk may carry zeros (api 4.5, A)
                 self._usage = usage
@@ -142,13 +156,17 @@ class ChatStream:
         if not self.truncated:
             self._check_forced()
         if self._include_usage and self._usage is not None and self._head is not None:
-            out.append({**self._head, **self._tail, "choices": [], "usage": fill_usage(self._usage)})
+            out.append({**self._head, **self._tail, "choices": [], "usage": self.usage})
         return out
 
     @property
     def usage(self) -> Json:
         """The last usage StepFun reported, in OpenAI's shape; None if it reported none."""
-        return fill_usage(self._usage)
+        states = self._choices.values()
+        text = sum(
+            state.length + sum(len(call.wire_name) + len(call.arguments) for call in state.calls) for state in states
+        )
+        return fill_usage(self._usage, text, sum(len(piece) for state in states for piece in state.reasoning))
 
     def _common(self, body: Dict) -> Sequence[Json] | None:
         """What nearly every chunk comes to: one more piece of one choice's text or reasoning, or of a call's arguments.
@@ -176,7 +194,9 @@ class ChatStream:
             if content or fragments or type(reasoning) is not str:
                 return None
             state.reasoning.append(reasoning)
-            delta = {"content": None, "reasoning": reasoning, "reasoning_content": reasoning}
+            if not self._shows_reasoning:
+                return ()
+            delta = {"reasoning": reasoning, "reasoning_content": reasoning}
         elif fragments:
             entry = None if content else self._more_arguments(state, fragments)
             if entry is None:
@@ -211,7 +231,7 @@ class ChatStream:
             return None
         if state.in_built_in or is_built_in(fragment) or self._tools.legacy:
             return None
-        if not self._shown(call) or self._custom(call):
+        if not self._shown(call) or self._custom(call) or not call.arguments or arguments == call.arguments:
             return None
         call.arguments += arguments
         return {"index": call.index, "function": {"arguments": arguments}}
@@ -273,12 +293,12 @@ class ChatStream:
             content = self._text(state, content, reasoning if isinstance(reasoning, str) else "")
         if isinstance(content, str) and content:
             delta["content"] = content
-        elif "role" in delta and isinstance(content, str) and not reasoning:
+        elif "role" in delta and not given.get("tool_calls"):
             delta["content"] = ""
         if reasoning:
-            delta.setdefault("content", None)
-            delta["reasoning"] = delta["reasoning_content"] = reasoning
             state.reasoning.append(str(reasoning))
+            if self._shows_reasoning:
+                delta["reasoning"] = delta["reasoning_content"] = reasoning
         for key, value in given.items():
             if key not in _KNOWN and value is not None:
                 delta[key] = value
@@ -301,17 +321,43 @@ class ChatStream:
     def _finish(
         self, state: _Choice, reason: str, index: int, delta: Dict, head: Dict, out: list[Dict], logprobs: Dict | None
     ) -> None:
+        if reason != "length" and not self._cut_off(state):
+            self._close_arguments(state, delta)
         self._owed(state, delta)
         if delta or logprobs:
             self._emit(out, head, index, delta, logprobs=logprobs)
-        final = finish_reason(reason, bool(state.calls), self._tools.legacy or state.called)
+        final = finish_reason(reason, bool(state.calls), self._tools)
         if state.called and not state.calls:
             final = reason  # a gateway that speaks of function_call itself
-        if state.cut and final == "stop":
+        if self._cut_off(state) or (state.cut and final == "stop"):
             final = "length"
+        if final == "stop" and self._stopped_while_reasoning(state):
+            log.warning("%s: %s", self._x.endpoint, STOPPED_WHILE_REASONING)
         state.finished = final
         self._emit(out, head, index, {}, final)
         self._remember(state)
+        if state.reasoning and not self._shows_reasoning:
+            keep_answer_reasoning(self._x, head["id"], "".join(state.reasoning))
+
+    def _close_arguments(self, state: _Choice, delta: Dict) -> None:
+        """Give calls without arguments the empty object that OpenAI sends."""
+        for call in state.calls:
+            if call.arguments.strip() or self._custom(call):
+                continue
+            entries = [] if call.told else self._start(call)
+            call.arguments = "{}"
+            if self._shown(call):
+                self._tell(delta, [*entries, {"index": call.index, "function": {"arguments": "{}"}}])
+
+    def _cut_off(self, state: _Choice) -> bool:
+        """Whether StepFun's cap ended the answer inside the arguments of a call."""
+        sent: int | None = self._x.notes.get("sent_cap")
+        if sent is None or not state.calls or self._tokens < sent:
+            return False
+        return any(call.arguments and not is_whole_json(call.arguments) for call in state.calls)
+
+    def _stopped_while_reasoning(self, state: _Choice) -> bool:
+        return bool(state.reasoning) and not state.length and not state.calls and bool(self._x.notes.get("stop"))
 
     def _owed(self, state: _Choice, delta: Dict) -> None:
         """Put into the last delta of a choice what could not be told before."""
@@ -432,9 +478,14 @@ class ChatStream:
             arguments = json.dumps(arguments, ensure_ascii=False)
         out: list[Dict] = []
         call = self._slot(state, fragment, function, arguments)
+        if call is None:
+            return []
+        repeated = arguments == call.arguments and arguments.lstrip().startswith("{") and is_whole_json(arguments)
+        if repeated or not (call.arguments or arguments.strip()):
+            arguments = ""
         call.arguments += arguments
         if not call.told:
-            if call.wire_name:
+            if call.wire_name and (call.arguments or not self._may_continue(call.wire_name)):
                 for earlier in state.calls[: call.index + 1]:  # in order, or the caller's list would be
                     out += self._start(earlier)
         elif arguments and self._shown(call) and not self._custom(call):
@@ -455,25 +506,48 @@ class ChatStream:
         state.in_built_in = False
         return False
 
-    def _slot(self, state: _Choice, fragment: Dict, function: Dict, arguments: str) -> _Call:
-        """The call a fragment belongs to. By id, else by index, else by position: an id decides, since indexes may be
-        missing or all zero (api 4.5)."""
+    def _may_continue(self, name: str) -> bool:
+        """Whether a name may be the first part of a tool's name, whose rest comes in the next fragment."""
+        return any(other != name and other.startswith(name) for other in self._tools.originals)
+
+    def _slot(self, state: _Choice, fragment: Dict, function: Dict, arguments: str) -> _Call | None:
+        """Find or make the call a fragment belongs to; None for a fragment that holds nothing but an id.
+
+        By id, else by index, else by position: an id decides, since indexes may be missing or all zero (api 4.5). One
+        id with two indexes, or with two names, is two calls.
+        """
         wire_id = _text_of(fragment.get("id"))
         wire_name = _text_of(function.get("name"))
         wire_index = fragment.get("index")
         wire_index = wire_index if isinstance(wire_index, int) else None
+        if wire_name and not wire_id:
+            wire_id = state.pending_ids.pop(wire_index, "")
         call = state.by_id.get(wire_id) if wire_id else None
+        if call is not None and self._is_another(call, wire_index, wire_name):
+            known = state.by_wire_index.get(wire_index) if wire_index is not None else None
+            call = known if known is not None and known.wire_name == wire_name else None
+            if call is None:
+                wire_id = ""  # it names the first of the two
+                return self._new_call(state, wire_id, wire_name, wire_index)
         if call is None:
             known = state.by_wire_index.get(wire_index) if wire_index is not None else None
             if known is None and wire_index is None and state.calls:
                 known = state.calls[-1]
-            if known is not None and not _starts_anew(known, wire_id, wire_name, arguments):
+            if known is not None and known.wire_id and wire_id and not wire_name and not arguments.strip():
+                state.pending_ids[wire_index] = wire_id  # an id alone makes no call; a name may follow
+                return None
+            if known is not None and not self._starts_anew(known, wire_id, wire_name, wire_index, arguments):
                 call = known
         if call is None:
-            made = wire_id or new_call_id(len(state.calls), self._head and self._head["id"])
-            call = _Call(index=len(state.calls), id=made)
-            state.calls.append(call)
-        call.wire_name = call.wire_name or wire_name
+            if not wire_name and not arguments.strip():
+                if wire_id:
+                    state.pending_ids[wire_index] = wire_id
+                return None
+            return self._new_call(state, wire_id, wire_name, wire_index)
+        if not call.wire_name:
+            call.wire_name = wire_name
+        elif wire_name and wire_name != call.wire_name and self._continues(call, wire_name):
+            call.wire_name += wire_name
         if wire_id:
             if not call.wire_id and not call.told:
                 call.id = wire_id
@@ -482,6 +556,44 @@ class ChatStream:
         if wire_index is not None:
             state.by_wire_index[wire_index] = call
         return call
+
+    def _new_call(self, state: _Choice, wire_id: str, wire_name: str, wire_index: int | None) -> _Call:
+        made = wire_id or new_call_id(len(state.calls), self._head and self._head["id"])
+        call = _Call(len(state.calls), made, wire_id, wire_name, wire_index)
+        state.calls.append(call)
+        if wire_id:
+            state.by_id[wire_id] = call
+        if wire_index is not None:
+            state.by_wire_index[wire_index] = call
+        return call
+
+    def _is_another(self, known: _Call, wire_index: int | None, wire_name: str) -> bool:
+        """Whether a fragment with a known call's id is another call's first, because of its index or its name."""
+        if not wire_name or not known.wire_name:
+            return False
+        if wire_name != known.wire_name:
+            return not self._continues(known, wire_name)
+        return wire_index is not None and known.wire_index is not None and wire_index != known.wire_index
+
+    def _continues(self, known: _Call, wire_name: str) -> bool:
+        """Whether a name is the rest of a known call's name. The names of the tools that were sent decide."""
+        if known.told or known.arguments:
+            return False
+        names = self._tools.originals
+        return known.wire_name + wire_name in names or not names
+
+    def _starts_anew(self, known: _Call, wire_id: str, wire_name: str, wire_index: int | None, arguments: str) -> bool:
+        """Whether a fragment at a known call's place is another call's first: it brings its own id and name, or another
+        name, or more arguments where the known ones are whole."""
+        if wire_id and known.wire_id:
+            return bool(wire_name) or (bool(arguments.strip()) and is_whole_json(known.arguments))
+        if not wire_name or not known.wire_name:
+            return False
+        if wire_name != known.wire_name:
+            return not self._continues(known, wire_name)
+        if not arguments.strip() or not is_whole_json(known.arguments):
+            return False
+        return wire_index is None or wire_index != known.wire_index or arguments != known.arguments
 
     def _check_forced(self) -> None:
         """A stream is never asked again: a forced call that did not come is said by the policy."""
@@ -524,21 +636,3 @@ def _joined(pieces: Sequence[Dict | None]) -> Dict:
         for key, value in (piece or {}).items():
             out[key] = out[key] + value if key in ("arguments", "input") and key in out else out.get(key, value)
     return out
-
-
-def _starts_anew(known: _Call, wire_id: str, wire_name: str, arguments: str) -> bool:
-    """Whether a fragment at a known call's place is another call's first: it brings its own id and name, or another
-    name, or more arguments where the known ones are whole."""
-    if wire_id and known.wire_id:
-        return bool(wire_name) or _complete(known.arguments)
-    if not wire_name or not known.wire_name:
-        return False
-    return wire_name != known.wire_name or (bool(arguments.strip()) and _complete(known.arguments))
-
-
-def _complete(arguments: str) -> bool:
-    try:
-        json.loads(arguments)
-    except (ValueError, RecursionError):
-        return False
-    return True

@@ -54,6 +54,7 @@ class Completions(PlainEndpoint):
     """Text completion. A prompt is a user's message; `suffix` asks for the text between."""
 
     name = "completions"
+    rewrites_raw = True
 
     @override
     def transform_request(self, request: Request, x: Exchange) -> Request:
@@ -90,7 +91,7 @@ class Completions(PlainEndpoint):
 
     @override
     def transform_stream(self, x: Exchange) -> StreamTransform | None:
-        return None if x.notes.get("whole_stream") else CompletionStream(x)
+        return None if x.notes.get("whole_stream") or x.notes.get("told") else CompletionStream(x)
 
     # ------------------------------------------------------------ several prompts
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..exchange import Exchange, Json, Refusal
-from ..resolve import effective_effort, headroom, resolve_model
+from ..resolve import effective_effort, headroom, replays_reasoning, resolve_model
 from ..structured import strip_fences
 from .chat_messages import repair_arguments
 from .chat_response import UnexpectedBody
@@ -125,7 +125,7 @@ def _beyond_native(asked: Asked, x: Exchange) -> str | None:
             return f"the function name {name!r} does not fit StepFun's pattern"
     if tools and fields.get("parallel_tool_calls") is False:
         return "parallel_tool_calls=False is enforced"
-    if x.client.reasoning_cache is not None:
+    if x.client.reasoning_cache is not None and replays_reasoning(x):
         return "remembered reasoning is replayed"
     table = x.catalog.parameters("responses")
     extra = [name for name in fields if name not in HANDLED and name not in table]

@@ -265,7 +265,7 @@ def test_api_4_1_a_dumped_answer_is_replayed_with_its_reasoning() -> None:
         "parsed": None,
     }
     assert messages(dumped) == [
-        {"role": "assistant", "content": None, "tool_calls": [call()], "reasoning_content": "why"}
+        {"role": "assistant", "content": "", "tool_calls": [call()], "reasoning_content": "why"}
     ]
     assert messages({"role": "assistant", "content": "x", "reasoning": "why"})[0]["reasoning_content"] == "why"
     assert messages({"role": "assistant", "content": "x", "reasoning_content": None}) == [
@@ -289,7 +289,7 @@ def test_api_3_4_a_search_in_history_is_left_out() -> None:
     )
     assert rows == [
         {"role": "assistant", "content": "Sunny"},
-        {"role": "assistant", "content": None, "tool_calls": [call()]},
+        {"role": "assistant", "content": "", "tool_calls": [call()]},
         {"role": "assistant", "content": ""},
     ]
 
@@ -569,7 +569,7 @@ def test_api_3_5_text_and_json_object_pass() -> None:
 
 
 def remembered(*calls: Any, cache: ReasoningCache | None = None, **row: Any) -> Any:
-    x = exchange(ENDPOINT)
+    x = exchange(ENDPOINT, replay_reasoning="cache")
     if cache is not None:
         x.client = ClientFacts(reasoning_cache=cache)
     return out(x, messages=[{"role": "assistant", "content": None, "tool_calls": list(calls), **row}])[0]["messages"][0]
@@ -579,7 +579,7 @@ def test_api_11_20_reasoning_is_remembered_only_for_the_same_calls() -> None:
     from .chat_support import back
 
     cache = ReasoningCache()
-    x = out(tools=[function()])[1]
+    x = out(tools=[function()], settings={"replay_reasoning": "cache"})[1]
     x.client = ClientFacts(reasoning_cache=cache)
     answer = {
         "role": "assistant",

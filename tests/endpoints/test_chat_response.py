@@ -154,7 +154,7 @@ def test_calls_without_id_or_with_an_object_are_mended() -> None:
     bare = {"type": "", "function": {"name": "f", "arguments": {"a": 1}}}
     first, second = message(said(tool_calls=[bare, {"function": {"name": "f"}}]))["tool_calls"]
     assert first["function"] == {"name": "f", "arguments": '{"a": 1}'}
-    assert second["function"] == {"name": "f", "arguments": ""}
+    assert second["function"] == {"name": "f", "arguments": "{}"}
     assert first["type"] == second["type"] == "function"
     assert first["id"].startswith("call_")
     assert first["id"] != second["id"]
@@ -184,8 +184,8 @@ def test_api_3_4_a_search_beside_a_call() -> None:
 @pytest.mark.parametrize(
     ("given", "cached", "reasoning"),
     [
-        ({"prompt_tokens": 591, "completion_tokens": 120, "total_tokens": 711}, 0, None),
-        ({"cached_tokens": 512, "prompt_tokens": 591, "completion_tokens": 120, "total_tokens": 711}, 512, None),
+        ({"prompt_tokens": 591, "completion_tokens": 120, "total_tokens": 711}, 0, 0),
+        ({"cached_tokens": 512, "prompt_tokens": 591, "completion_tokens": 120, "total_tokens": 711}, 512, 0),
         (
             {
                 "prompt_tokens": 4431,
@@ -197,16 +197,17 @@ def test_api_3_4_a_search_beside_a_call() -> None:
             4224,
             5,
         ),
-        ({"prompt_tokens": 1, "completion_tokens": 2, "prompt_tokens_details": None, "cached_tokens": None}, 0, None),
+        ({"prompt_tokens": 1, "completion_tokens": 2, "prompt_tokens_details": None, "cached_tokens": None}, 0, 0),
+        ({"prompt_tokens": "1", "completion_tokens": 2.0, "total_tokens": "3", "cached_tokens": "1"}, 1, 0),
     ],
 )
 def test_api_4_4_cached_tokens_are_where_openai_code_reads_them(given: Any, cached: int, reasoning: Any) -> None:
     usage = fill_usage(given)
     assert usage is not None
     assert usage["prompt_tokens_details"]["cached_tokens"] == cached
-    assert usage["completion_tokens_details"].get("reasoning_tokens") == reasoning  # never an invented 0
-    assert usage["prompt_tokens"] == given["prompt_tokens"]  # which includes the cached ones
-    assert usage["total_tokens"] == given["prompt_tokens"] + given["completion_tokens"]
+    assert usage["completion_tokens_details"]["reasoning_tokens"] == reasoning
+    assert usage["prompt_tokens"] == int(given["prompt_tokens"])  # which includes the cached ones
+    assert usage["total_tokens"] == int(given["prompt_tokens"]) + given["completion_tokens"]
 
 
 def test_usage_that_is_missing_is_not_invented() -> None:

@@ -148,7 +148,7 @@ def test_a_whole_answer():
         "input_tokens": 9,
         "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 0},
         "output_tokens": 5,
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": 1},
         "total_tokens": 14,
     }
     assert (body["instructions"], body["metadata"], body["user"], body["store"]) == ("i", {"a": "b"}, "u", False)

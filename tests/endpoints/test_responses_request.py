@@ -116,7 +116,7 @@ def test_every_kind_of_input_item():
         {"role": "tool", "tool_call_id": "c2", "content": "two"},
         {
             "role": "assistant",
-            "content": None,
+            "content": "",
             "tool_calls": [
                 {"id": "c3", "type": "function", "function": {"name": "g", "arguments": '{"input": "raw"}'}}
             ],

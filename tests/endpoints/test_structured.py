@@ -287,10 +287,10 @@ def test_stream_with_usage() -> None:
 def test_stream_keeps_the_reasoning_for_the_next_turn() -> None:
     wire = Wire(as_events(in_shape("B", ["Hel", "lo"])), completion("bye"))
     client = wire.client()
-    with stream_manager(client, model="gpt-4o", messages=[USER]) as events:
+    with stream_manager(client, model="step-3.7-flash", messages=[USER]) as events:
         said = events.get_final_completion().choices[0].message
     assert said.reasoning_content == "hmhm"
-    client.chat.completions.create(model="gpt-4o", messages=[USER, said, USER])
+    client.chat.completions.create(model="step-3.7-flash", messages=[USER, said, USER])
     assert wire.body["messages"][1] == {"role": "assistant", "content": "Hello", "reasoning_content": "hmhm"}
 
 
@@ -402,11 +402,13 @@ def test_api_11_20_a_client_remembers_reasoning_for_its_copies_when_asked(stream
     for replay in ("cache", "caller"):
         wire = Wire(as_events(chunks) if streamed else completion("", reasoning="why", tool_calls=[made]), completion())
         client = wire.client(settings=stepfun_compat.Settings(replay_reasoning=replay))
-        said = client.chat.completions.create(model="gpt-4o", messages=[USER], stream=streamed)
+        said = client.chat.completions.create(model="step-3.7-flash", messages=[USER], stream=streamed)
         if streamed:
             list(said)
-        forgetful = {"role": "assistant", "content": None, "tool_calls": [made]}
+        forgetful = {"role": "assistant", "content": "", "tool_calls": [made]}
         result = {"role": "tool", "tool_call_id": "call_1", "content": "sunny"}
-        client.with_options(timeout=5).chat.completions.create(model="gpt-4o", messages=[USER, forgetful, result])
+        client.with_options(timeout=5).chat.completions.create(
+            model="step-3.7-flash", messages=[USER, forgetful, result]
+        )
         expected = {**forgetful, "reasoning_content": "why"} if replay == "cache" else forgetful
         assert wire.body["messages"][1] == expected
