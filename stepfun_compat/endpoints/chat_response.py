@@ -100,12 +100,14 @@ def fill_usage(usage: Json, text: int = 0, reasoning: int = 0) -> Dict | None:
             out[name] = whole_number(out.get(name)) or total
     prompt = dict(as_dict(out.get("prompt_tokens_details")) or {})
     if type(prompt.get("cached_tokens")) is not int:
-        cached = whole_number(prompt.get("cached_tokens"))
-        prompt["cached_tokens"] = cached if cached is not None else whole_number(out.get("cached_tokens")) or 0
+        cached = prompt.get("cached_tokens")
+        cached = out.get("cached_tokens") if cached is None else cached
+        prompt["cached_tokens"] = 0 if cached is None else whole_number(cached) or 0
     out["prompt_tokens_details"] = prompt
     completion = dict(as_dict(out.get("completion_tokens_details")) or {})
     if type(completion.get("reasoning_tokens")) is not int:
-        split = whole_number(completion.get("reasoning_tokens"))
+        split = completion.get("reasoning_tokens")
+        split = None if split is None else whole_number(split)
         if split is None:
             split = round(out["completion_tokens"] * reasoning / (text + reasoning)) if reasoning > 0 else 0
         completion["reasoning_tokens"] = split
@@ -230,9 +232,14 @@ def transform_message(message: Dict, x: Exchange, tools: Tools) -> tuple[Dict, b
     unify_reasoning(message, x)
     if x.settings.rescue_tool_calls:
         rescue_tool_calls(message)
-    calls = [row for call in as_list(message.get("tool_calls")) if (row := as_dict(call)) is not None]
-    built_in = [call for call in calls if is_built_in(call)]
-    functions = [caller_call(c, i, tools) for i, c in enumerate(c for c in calls if not is_built_in(c))]
+    built_in: list[Dict] = []
+    functions: list[Dict] = []
+    for row in as_list(message.get("tool_calls")):
+        call = as_dict(row)
+        if call is not None and is_built_in(call):
+            built_in.append(call)
+        elif call is not None:
+            functions.append(caller_call(call, len(functions), tools))
     if tools.one_call and len(functions) > 1:
         functions = functions[:1]
     content = message.get("content")
