@@ -149,7 +149,7 @@ def test_probe_writes_down_what_is_refused_and_the_client_heeds_it(
 ) -> None:
     place.configure(profile="june", refuses=["user_parts", "message_keys", "system_messages", "responses"])
     path = tmp_path / "catalog.toml"
-    assert main(["probe", "--write", str(path)]) == 0
+    assert main(["probe", "--yes", "--write", str(path)]) == 0
     out = capsys.readouterr().out
     assert "chat.json_schema: refused with 400" in out
     assert f"STEPFUN_CATALOG={path}" in out
