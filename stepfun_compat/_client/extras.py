@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+import openai
+
 from ..prompt_cache import PromptCacheStats
 from . import responses
 
@@ -142,9 +144,7 @@ def _counted(answer: Any) -> int:
     try:
         return int(answer["data"]["total_tokens"])
     except (KeyError, TypeError, ValueError):
-        from openai import OpenAIError
-
-        raise OpenAIError(f"The answer has no count of tokens: {str(answer)[:200]}") from None
+        raise openai.OpenAIError(f"The answer has no count of tokens: {str(answer)[:200]}") from None
 
 
 async def _counted_later(answer: Any) -> int:
