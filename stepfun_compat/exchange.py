@@ -125,9 +125,9 @@ class Exchange:
     model: Model | None = None
     alias: Alias | None = None
     stream: bool = False
-    changes: list[Change] = field(default_factory=lambda: [])
-    headers: dict[str, str] = field(default_factory=lambda: {})
-    notes: dict[str, Any] = field(default_factory=lambda: {})
+    changes: list[Change] = field(default_factory=list[Change])
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    notes: dict[str, Any] = field(default_factory=dict[str, Any])
     client: ClientFacts = NO_CLIENT
     partial: Json = None
     """What is done and paid for, for the error of a later request of the same call."""
@@ -137,7 +137,7 @@ class Exchange:
     """What keeps the translated response, to be carried out before the caller gets it."""
     events_translated: bool = False
     """Whether a stream's events are in OpenAI's shape already."""
-    safe_forms: list[str] = field(default_factory=lambda: [])
+    safe_forms: list[str] = field(default_factory=list[str])
     """The contested facts in whose safe form this call was sent once more."""
 
     def change(

@@ -55,6 +55,8 @@ class ClientContext:
         """The client's base URL as text, as of the last look."""
         self.urls: dict[str, Any] = {}
         """Paths joined to that base URL."""
+        self._http_client: Any = None
+        self._http_module: Any = None
         self.set_target(target)
         client._stepfun = self
 
@@ -95,7 +97,10 @@ class ClientContext:
 
     def http_module(self) -> Any:
         """The HTTP library behind the client, httpx or httpx2: the SDK's choice, or that of an injected client."""
-        return http_module(self.client._client)
+        http_client = self.client._client
+        if http_client is not self._http_client:
+            self._http_client, self._http_module = http_client, http_module(http_client)
+        return self._http_module
 
 
 def context_of(client: Any) -> ClientContext:

@@ -76,7 +76,7 @@ def request(
     if call is None or call.endpoint is PLAIN:
         return (yield partial(post, cast_to, options, *args, **kwargs))
     options = options.model_copy()
-    other = requests.fallback_client(context, options)
+    other = requests.fallback_client(context, options) if context.fallback else None
     if other is not None:
         return (yield partial(other.request, cast_to, options, *args, **kwargs))
     call.deadline = _deadline(context, options)

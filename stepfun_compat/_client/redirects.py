@@ -35,7 +35,13 @@ def mark(context: ClientContext, request: Any, options: Any) -> None:
     if _HOLDS:
         request.extensions[_FOLLOW] = options.__dict__.get(_FOLLOW)
     else:
-        look_at_hops(request, context.client._client, partial(look_at_hop, context))
+        look_at_hops(request, context.client._client, partial(_look_at_hop_only, context))
+
+
+def _look_at_hop_only(context: ClientContext, request: Any, came_from: Any) -> None:
+    """Look at a redirect's request; the SDK's hooks looked at the first."""
+    if came_from is not None:
+        look_at_hop(context, request, came_from)
 
 
 def auth(context: ClientContext, inner: Any) -> Any:

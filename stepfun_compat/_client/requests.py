@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import parse_qs
 
+import openai
+
 from .. import settled
 from ..catalog import for_settings as catalog_for
 from ..endpoints import table
@@ -29,17 +31,15 @@ def begin(context: ClientContext, options: Any, stream: bool) -> CallState | Non
         endpoint = PLAIN
     catalog, facts = catalog_for(context.settings), context.facts()
     x = Exchange(endpoint.name or str(path), context.settings, catalog, stream=stream, client=facts)
-    return CallState(
-        x, endpoint, timeout=_patience(context.client.timeout if given(options.timeout) is None else options.timeout)
-    )
+    timeout = context.client.timeout if isinstance(options.timeout, openai.NotGiven) else options.timeout
+    return CallState(x, endpoint, timeout=_patience(timeout))
 
 
 def fallback_client(context: ClientContext, options: Any) -> Any:
     """The other provider's client for a request StepFun cannot serve and the user routed; None for any other."""
-    fallback = context.fallback
-    path = path_of(context, options.url) if fallback else None
+    path = path_of(context, options.url)
     name = fallback_name(options.method, path) if path is not None else None
-    client = fallback.get(name) if name is not None else None
+    client = context.fallback.get(name) if name is not None else None
     if client is None:
         return None
     log.info("%s %s goes to %s, as Settings.fallback says", options.method.upper(), path, client.base_url.host)

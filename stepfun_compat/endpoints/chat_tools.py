@@ -22,9 +22,9 @@ class Tools:
     when the caller spoke `functions`; `forced` is None, or the names of which one call must be made (empty: any).
     """
 
-    originals: dict[str, str] = field(default_factory=lambda: {})
-    renamed: dict[str, str] = field(default_factory=lambda: {})
-    custom: set[str] = field(default_factory=lambda: set())
+    originals: dict[str, str] = field(default_factory=dict[str, str])
+    renamed: dict[str, str] = field(default_factory=dict[str, str])
+    custom: set[str] = field(default_factory=set[str])
     legacy: bool = False
     one_call: bool = False
     forced: tuple[str, ...] | None = None
