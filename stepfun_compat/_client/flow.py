@@ -79,7 +79,6 @@ def request(
     other = requests.fallback_client(context, options) if context.fallback else None
     if other is not None:
         return (yield partial(other.request, cast_to, options, *args, **kwargs))
-    call.deadline = _deadline(context, options)
     try:
         given = requests.plain_request(context, options)
         script = call.endpoint.script(given, call.x)
@@ -279,12 +278,6 @@ def _slept(context: ClientContext, call: CallState, seconds: float) -> Callable[
 
 
 # ---------------------------------------------------------------- one deadline and one retry budget for a call
-
-
-def _deadline(context: ClientContext, options: Any) -> float | None:
-    """When the caller stops waiting, as `time.monotonic` counts; None for a timeout that is not one number."""
-    timeout = context.client.timeout if isinstance(options.timeout, openai.NotGiven) else options.timeout
-    return time.monotonic() + timeout if isinstance(timeout, int | float) and not isinstance(timeout, bool) else None
 
 
 def _timed_out(context: ClientContext, method: str) -> openai.APITimeoutError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import parse_qs
@@ -32,7 +33,9 @@ def begin(context: ClientContext, options: Any, stream: bool) -> CallState | Non
     catalog, facts = catalog_for(context.settings), context.facts()
     x = Exchange(endpoint.name or str(path), context.settings, catalog, stream=stream, client=facts)
     timeout = context.client.timeout if isinstance(options.timeout, openai.NotGiven) else options.timeout
-    return CallState(x, endpoint, timeout=_patience(timeout))
+    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    deadline = time.monotonic() + timeout if is_number else None
+    return CallState(x, endpoint, timeout=_patience(timeout), deadline=deadline)
 
 
 def fallback_client(context: ClientContext, options: Any) -> Any:
@@ -72,7 +75,7 @@ def plain_request(context: ClientContext, options: Any) -> Request:
             body = extra
         elif isinstance(body, Mapping):
             body = {**cast("Mapping[str, Any]", body), **extra}
-    headers: Any = given(options.headers) or {}
+    headers: Any = options.headers or {}  # what is not given is false
     return Request(
         method=options.method.upper(),
         path=path_of(context, options.url) or options.url,
@@ -113,7 +116,7 @@ def sent_options(call: CallState, options: Any) -> Any:
     options = options.model_copy()
     # the endpoint's headers are the whole truth: one that turns a form into JSON also changes Content-Type.
     # What the SDK marks as left out (Omit) is no text and is kept.
-    own: Any = given(options.headers) or {}
+    own: Any = options.headers or {}
     sent = {**call.x.headers, **wire.headers}
     if call.bare:  # a step's answer is ours to read, whatever form the caller wants in the end
         sent = {k: v for k, v in sent.items() if k.lower() not in (RAW.lower(), CAST)}
