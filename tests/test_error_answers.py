@@ -182,7 +182,10 @@ def made(cls: type[Exception]) -> Exception:
     return cls(**given) if given else cls("m")
 
 
-@pytest.mark.parametrize("cls", [*OURS, *STOCK, *OLD], ids=lambda cls: f"{cls.__module__}.{cls.__name__}")
+EVERY = sorted({*OURS, *STOCK, *OLD}, key=lambda cls: (cls.__module__, cls.__name__, repr(cls.__mro__)))
+
+
+@pytest.mark.parametrize("cls", EVERY, ids=lambda cls: f"{cls.__module__}.{cls.__name__}")
 def test_an_error_can_be_copied_and_pickled(cls: type[Exception]) -> None:
     error: Any = made(cls)
     own_state = not (cls.__module__ == legacy_error.__name__ and "__reduce__" in vars(cls))  # as 0.28 wrote them
