@@ -1,0 +1,56 @@
+"""The Markdown output, for the text of a pull request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from ..findings import Finding, ScanResult
+from ..reasons import VERDICTS
+from .text import plain
+
+_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@-])")
+_MOST: Final = 200
+"""Rows of the table; a pull request takes no more than 65,536 characters."""
+
+
+def as_markdown(result: ScanResult) -> str:
+    """Return the counts, and a table of all that has something to do, the worst first."""
+    return "\n".join(_lines(result)) + "\n"
+
+
+def _lines(result: ScanResult) -> Iterator[str]:
+    yield "## openai in this code base, on StepFun"
+    yield ""
+    yield "| Verdict | Findings |"
+    yield "|---|---:|"
+    for verdict in VERDICTS:
+        yield f"| {verdict} | {result.count(verdict)} |"
+    wanted = [one for one in result.findings if one.verdict != "unchanged"]
+    wanted.sort(key=lambda one: -VERDICTS.index(one.verdict))
+    if wanted:
+        yield ""
+        yield "| Where | Verdict | What | Why | What to do |"
+        yield "|---|---|---|---|---|"
+        for one in wanted[:_MOST]:
+            yield _row(one)
+        if len(wanted) > _MOST:
+            yield ""
+            yield f"{len(wanted) - _MOST} more are in the other formats."
+    if result.not_read:
+        yield ""
+        yield f"Not read: {len(result.not_read)}"
+        yield ""
+        for unread in result.not_read[:_MOST]:
+            yield f"- {_text(unread.file)}: {_text(unread.why)}"
+
+
+def _row(one: Finding) -> str:
+    where = f"{one.file}:{one.line}" if one.cell is None else f"{one.file}, cell {one.cell}:{one.line}"
+    return f"| {_text(where)} | {one.verdict} | {_text(one.target)} | {_text(one.why)} | {_text(one.do)} |"
+
+
+def _text(text: str) -> str:
+    """Text from scanned files that Markdown takes for nothing but text."""
+    return _SPECIAL.sub(r"\\\1", plain(text))
