@@ -355,6 +355,12 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         "openai",
         about="raw responses and the bytes of raw streams: in OpenAI's shape, or as StepFun sent them (`wire`)",
     ),
+    "list_openai_models": Spec(
+        ("STEPFUN_LIST_OPENAI_MODELS",),
+        _flag,
+        True,
+        about="`models.list()` names OpenAI's models that calls may ask for, after StepFun's",
+    ),
     "replay_reasoning": Spec(
         ("STEPFUN_REPLAY_REASONING",),
         _choice("caller", "cache"),
@@ -502,6 +508,8 @@ class Settings:
     """Put the caller's model name into `response.model` instead of StepFun's id."""
     show_reasoning: Literal["auto", "always", "never"] = _UNSET
     raw: Literal["openai", "wire"] = _UNSET
+    list_openai_models: bool = _UNSET
+    """Let `models.list()` and `models.retrieve()` show the OpenAI names that calls may ask for."""
     replay_reasoning: Literal["caller", "cache"] = _UNSET
     max_reasks: int = _UNSET
     web_search: bool = _UNSET

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from typing_extensions import override
 
+from ..catalog.aliases import LISTED
 from ..exchange import Exchange, Json, Refusal
 from ..resolve import resolve_model
 from .base import PlainEndpoint, Reply, Request, Script, Send, replace
@@ -38,6 +40,18 @@ def _listed(data: Json) -> list[Dict]:
     return [model_object(entry) for entry in as_list(body["data"]) if as_dict(entry) is not None]
 
 
+def _openai_names(live: Sequence[Dict], x: Exchange) -> list[Dict]:
+    """Build rows for the OpenAI names whose StepFun model the account has: what the model says, under the name."""
+    by_id = {row["id"]: row for row in live}
+    rows: list[Dict] = []
+    for name in LISTED:
+        probe = Exchange(x.endpoint, x.settings, x.catalog)
+        target = resolve_model(probe, name)
+        if name not in by_id and target in by_id:
+            rows.append({**by_id[target], "id": name})
+    return rows
+
+
 class ListModels(PlainEndpoint):
     """The account's models. A listed id may still be refused for the account (api 7)."""
 
@@ -46,7 +60,16 @@ class ListModels(PlainEndpoint):
     @override
     def transform_response(self, data: Json, x: Exchange) -> Json:
         rows = _listed(data)
+        if x.settings.list_openai_models:
+            rows += _openai_names(rows, x)
         return {**(as_dict(data) or {}), "object": "list", "data": rows}
+
+
+def _under_its_name(row: Dict, x: Exchange) -> Dict:
+    """The row under the OpenAI name that was asked for, as the list shows it."""
+    name = x.requested_model
+    known = x.settings.list_openai_models and x.alias is not None and isinstance(name, str)
+    return {**row, "id": name} if known else row
 
 
 class RetrieveModel(PlainEndpoint):
@@ -61,7 +84,7 @@ class RetrieveModel(PlainEndpoint):
 
     @override
     def transform_response(self, data: Json, x: Exchange) -> Json:
-        return model_object(data, x.model_id)
+        return _under_its_name(model_object(data, x.model_id), x)
 
     @override
     def script(self, request: Request, x: Exchange) -> Script | None:
@@ -81,7 +104,7 @@ class RetrieveModel(PlainEndpoint):
                 code="model_not_found",
                 param="model",
             )
-        return Reply(found, reply.status, reply.headers)
+        return Reply(_under_its_name(found, x), reply.status, reply.headers)
 
 
 def on_step_plan(x: Exchange) -> bool:
