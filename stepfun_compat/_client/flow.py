@@ -17,7 +17,7 @@ import openai
 
 from .. import settled
 from ..endpoints.base import PLAIN, Reply, Request, Script, Send, StoreOperation
-from ..endpoints.chat_response import UnexpectedBody
+from ..endpoints.chat_response import BrokenOff, UnexpectedBody
 from ..exchange import Refusal
 from ..report import debug_body, report
 from . import conversation_store, requests, responses
@@ -179,6 +179,11 @@ def _run(
     except openai.APIError as error:
         responses.with_partial(call, error)
         raise
+    except BrokenOff as error:
+        request = client._stepfun_family().Request("POST", str(client._base_url))
+        broken: Any = openai.APIConnectionError(message=str(error), request=request)
+        broken.partial = error.partial
+        raise broken from None
     except UnexpectedBody as error:
         raise openai.APIResponseValidationError(response=response, body=response.text, message=str(error)) from error
     if isinstance(returned, Request):  # what was needed for it is known now: it goes the ordinary way

@@ -74,9 +74,27 @@ ALIASES: Final = (
 )
 
 LISTED: Final = (
-    *("gpt-5.1", "gpt-5", "gpt-5-mini", "gpt-5-nano", "gpt-4.1", "gpt-4.1-mini", "gpt-4.1-nano", "gpt-4o", "gpt-4o-mini"),
+    *(
+        "gpt-5.1",
+        "gpt-5",
+        "gpt-5-mini",
+        "gpt-5-nano",
+        "gpt-4.1",
+        "gpt-4.1-mini",
+        "gpt-4.1-nano",
+        "gpt-4o",
+        "gpt-4o-mini",
+    ),
     *("gpt-4-turbo", "gpt-4", "gpt-3.5-turbo", "o4-mini", "o3", "o3-mini", "o1", "gpt-4o-audio-preview", "gpt-audio"),
-    *("gpt-realtime", "gpt-4o-mini-tts", "tts-1", "tts-1-hd", "whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe"),
+    *(
+        "gpt-realtime",
+        "gpt-4o-mini-tts",
+        "tts-1",
+        "tts-1-hd",
+        "whisper-1",
+        "gpt-4o-transcribe",
+        "gpt-4o-mini-transcribe",
+    ),
     *("gpt-image-1", "dall-e-3", "dall-e-2"),
 )
 """Names programs look for in the list of models, where a row above matches them."""

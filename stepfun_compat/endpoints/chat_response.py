@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 Dict = dict[str, Any]
 
 
+class BrokenOff(Exception):
+    """An answer that ended before its end; the client raises `APIConnectionError` with `partial`."""
+
+    def __init__(self, message: str, partial: Json) -> None:
+        super().__init__(message)
+        self.partial = partial
+
+
 class UnexpectedBody(Exception):
     """The body is JSON, but not an answer of this endpoint; the client raises `APIResponseValidationError`."""
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..catalog.failures import FAILURES
+from ..catalog.failures import FAILURES, WORDINGS
 from ..exchange import Refusal
 from .chat_response import Dict, UnexpectedBody, as_dict
 
@@ -46,7 +46,11 @@ def failure(event: Mapping[str, Any], otherwise: str) -> Refusal:
     """An event that tells of an error, as the error a plain answer would have been; `otherwise` where it says nothing."""
     inner = as_dict(event.get("error")) or event
     message = str(inner.get("message") or otherwise)
-    known = FAILURES.get(str(inner.get("type")))
+    known = FAILURES.get(str(inner.get("type"))) or FAILURES.get(str(inner.get("code")))
+    if known is None:
+        words = next((row for row in WORDINGS if 0 in row.wire and row.pattern.search(message)), None)
+        if words is not None:
+            return Refusal(message, status=words.status, code=words.code)
     if known is None and "no speech found" in message.lower():  # told of silence (api 9.1)
         known = FAILURES["request_params_invalid"]
     if known is None:

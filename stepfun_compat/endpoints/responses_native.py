@@ -25,7 +25,7 @@ from .responses_request import (
     told,
     unpacked,
 )
-from .responses_response import finished, frame, message_item, reasoning_item, refusal_part, text_part
+from .responses_response import FAILED_REASONS, finished, frame, message_item, reasoning_item, refusal_part, text_part
 from .responses_tools import packed_native
 
 _SAMPLING: Final = ("temperature", "top_p")
@@ -338,6 +338,9 @@ def native_final(data: Json, output: Sequence[Dict], asked: Asked, x: Exchange) 
     response = frame(asked, x, model=body.get("model"))
     incomplete = row_of(body.get("incomplete_details"))
     reason = "length" if body.get("status") == "incomplete" else None
+    if incomplete.get("reason") in FAILED_REASONS or body.get("status") in FAILED_REASONS:
+        reason = str(incomplete.get("reason") or body.get("status"))
+        incomplete = {}
     final = finished(response, output, reason, native_usage(body.get("usage")))
     if reason and incomplete.get("reason"):
         final["incomplete_details"] = {"reason": incomplete["reason"]}

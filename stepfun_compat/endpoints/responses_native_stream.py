@@ -14,10 +14,10 @@ from .responses_native import (
     empty_answer,
     native_final,
     native_item,
-    native_items,
     native_usage,
     wants_json,
 )
+from .responses_replay import item_events
 from .responses_request import Asked, reasons_aloud
 from .responses_response import refusal_part, text_part
 from .responses_stream import ERROR_CODES, Events
@@ -36,6 +36,7 @@ class _Item:
     part: bool = False
     refusal: bool = False
     parts: list[Dict] = field(default_factory=lambda: [])
+    told: bool = False
     done: bool = False
 
 
@@ -105,14 +106,12 @@ class NativeStream:
     def _finish(self, kind: str, response: Dict) -> None:
         self._over = True
         self._close_open()
+        self._rest(response)
         output = self._events.output()
         status = kind.removeprefix("response.")
         if not output and self._events.thought and status == "incomplete":
             self._say_nothing()
             output = self._events.output()
-        elif not output and status != "failed":  # nothing was told of items; the whole says them
-            rows = [row for entry in as_list(response.get("output")) if (row := as_dict(entry)) is not None]
-            output = native_items(rows, self._asked, self._x) if rows else []
         self._usage = chat_usage(native_usage(response.get("usage")))
         self._events.end(native_final({**response, "status": status}, output, self._asked, self._x))
 
@@ -123,9 +122,7 @@ class NativeStream:
                 continue
             at: Dict = {}
             if item.part:
-                name = "reasoning_text" if item.kind == "reasoning" else "refusal" if item.refusal else "output_text"
-                self._of_item(f"{name}.done", at, item)
-                self._of_item("content_part.done", at, item)
+                self._of_item("content_part.done", {}, item)
             row = {**item.row, "status": "incomplete"}
             if item.kind == "message":
                 row["content"] = item.parts
@@ -133,6 +130,24 @@ class NativeStream:
                 self._of_item("function_call_arguments.done", {"name": row.get("name")}, item)
                 row["arguments"] = item.text
             self._of_item("output_item.done", {**at, "item": row}, item)
+
+    def _open_part(self, item: _Item, part_at: Dict, refusal: bool) -> None:
+        item.part, item.refusal, item.text, item.told = True, refusal, "", False
+        self._events.emit("response.content_part.added", **part_at, part=_whole(item))
+
+    def _rest(self, response: Dict) -> None:
+        """Tell the items that only the whole Response holds."""
+        for index, entry in enumerate(as_list(response.get("output"))):
+            row = as_dict(entry)
+            if row is None or index in self._items:
+                continue
+            if row.get("type") == "reasoning" and not reasons_aloud(self._asked, self._x):
+                continue
+            item = native_item(row, self._x)
+            place = len(self._events.items)
+            self._events.items.append(item)
+            for kind, fields in item_events(place, item):
+                self._events.emit(kind, **fields)
 
     # ------------------------------------------------------------ items
 
@@ -158,23 +173,31 @@ class NativeStream:
         at: Dict = {"item_id": item.id, "output_index": item.place}
         part_at: Dict = {**at, "content_index": event.get("content_index") or 0}
         emit = self._events.emit
+        if kind in _TEXTS and not item.part:  # its beginning was not told, or is told again
+            self._open_part(item, part_at, kind.startswith("refusal"))
         if kind in ("reasoning_part.added", "content_part.added"):
-            item.part = True
-            item.refusal = row_of(event.get("part")).get("type") == "refusal"
-            item.text = ""
-            emit("response.content_part.added", **part_at, part=_whole(item))
+            if not item.part:
+                self._open_part(item, part_at, row_of(event.get("part")).get("type") == "refusal")
         elif kind in ("reasoning_part.done", "content_part.done"):
-            item.parts.append(_whole(item))
-            emit("response.content_part.done", **part_at, part=item.parts[-1])
+            if item.part:
+                if not item.told:
+                    self._of_item(f"{_text_of(item)}.done", {"content_index": event.get("content_index")}, item)
+                item.part = False
+                item.parts.append(_whole(item))
+                emit("response.content_part.done", **part_at, part=item.parts[-1])
         elif kind == "reasoning_text.delta":
             item.text += str(event.get("delta") or "")
             emit("response.reasoning_text.delta", **part_at, delta=event.get("delta") or "")
         elif kind == "reasoning_text.done":
+            item.told = True
             emit("response.reasoning_text.done", **part_at, text=item.text)
         elif kind == "output_text.delta":
             delta = str(event.get("delta") or "")
             self._say(item, part_at, item.fences.feed(delta) if item.fences is not None else delta)
         elif kind == "output_text.done":
+            item.told = True
+            if not item.text and item.fences is None:
+                self._say(item, part_at, str(event.get("text") or ""))
             if item.fences is not None:
                 self._say(item, part_at, item.fences.close())
             emit("response.output_text.done", **part_at, text=item.text, logprobs=[])
@@ -182,6 +205,7 @@ class NativeStream:
             item.text += str(event.get("delta") or "")
             emit("response.refusal.delta", **part_at, delta=event.get("delta") or "")
         elif kind == "refusal.done":
+            item.told = True
             emit("response.refusal.done", **part_at, refusal=item.text)
         elif kind == "function_call_arguments.delta":
             item.text += str(event.get("delta") or "")
@@ -191,6 +215,8 @@ class NativeStream:
             name = self._asked.packing.behind(event.get("name") or item.row.get("name")).name
             emit("response.function_call_arguments.done", **at, name=name, arguments=arguments)
         elif kind == "output_item.done":
+            if item.part:
+                self._of_item("content_part.done", {}, item)
             item.done = True
             row = row_of(event.get("item"))
             thought = "".join(part["text"] for part in item.parts) if item.kind == "reasoning" else ""
@@ -221,6 +247,13 @@ class NativeStream:
         if text:
             item.text += text
             self._events.emit("response.output_text.delta", **at, delta=text, logprobs=[])
+
+
+_TEXTS = frozenset({"reasoning_text.delta", "output_text.delta", "output_text.done", "refusal.delta"})
+
+
+def _text_of(item: _Item) -> str:
+    return "reasoning_text" if item.kind == "reasoning" else "refusal" if item.refusal else "output_text"
 
 
 def _whole(item: _Item) -> Dict:

@@ -62,12 +62,13 @@ def events_of(response: Dict) -> list[Dict]:
         ("response.in_progress", {"response": begun}),
     ]
     for place, entry in enumerate(as_list(response.get("output"))):
-        told += _item(place, dict(row_of(entry)))
+        told += item_events(place, dict(row_of(entry)))
     told.append((f"response.{response['status']}", {"response": response}))
     return [{"type": kind, "sequence_number": number, **fields} for number, (kind, fields) in enumerate(told)]
 
 
-def _item(place: int, item: Dict) -> Iterator[tuple[str, Dict]]:
+def item_events(place: int, item: Dict) -> Iterator[tuple[str, Dict]]:
+    """The events by which OpenAI tells an item of the output."""
     at: Dict = {"item_id": item.get("id"), "output_index": place}
     empty: Dict = {**item, "status": "in_progress"}
     if item.get("type") in ("message", "reasoning"):

@@ -116,8 +116,14 @@ def _number(value: Json) -> Json:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
 
 
+FAILED_REASONS: Final = frozenset({"error", "network_error"})
+"""Finish reasons of an answer that broke off."""
+
+
 def finished(response: Dict, output: Sequence[Dict], reason: str | None, usage: Dict | None) -> Dict:
-    """The frame with its answer. `reason` is chat's finish reason."""
+    """Complete the frame with its answer. `reason` is chat's finish reason."""
+    if reason in FAILED_REASONS:
+        return failed(response, output, "server_error", f"StepFun ended the answer with {reason!r}.", usage)
     why = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(reason or "")
     return {
         **response,
@@ -212,7 +218,7 @@ def response_of(chat: Dict, asked: Asked, x: Exchange) -> Dict:
     choice = as_dict((as_list(chat.get("choices")) or [{}])[0]) or {}
     message = as_dict(choice.get("message")) or {}
     reason = choice.get("finish_reason")
-    cut = reason in ("length", "content_filter")
+    cut = reason in ("length", "content_filter") or reason in FAILED_REASONS
     if isinstance(chat.get("created"), int) and chat["created"]:
         asked.created = chat["created"]
     output = [search_item(new_id("ws"), call, asked) for call in asked.searches]  # StepFun searches first (api 3.4)

@@ -10,9 +10,11 @@ from typing import Any
 from ..exchange import Exchange, Json
 from .chat_stream import ChatStream
 from .common import Dict, as_dict, as_list
+from .events import error_in
 from .responses_input import row_of
 from .responses_request import Asked, new_id, reasons_aloud
 from .responses_response import (
+    FAILED_REASONS,
     annotations_of,
     built_in_calls,
     failed,
@@ -151,7 +153,7 @@ class ResponsesStream:
         body = as_dict(chunk) or {}
         if self._over:
             return ()
-        error = body.get("error")
+        error = body.get("error") or (error_in(body) if body and "choices" not in body else None)
         if error:
             self._error(error)
             return self._events.take()
@@ -178,7 +180,7 @@ class ResponsesStream:
             self._end("incomplete")
             self._events.fail("server_error", "StepFun's stream ended before the answer was complete.", usage)
         else:
-            cut = self._reason in ("length", "content_filter")
+            cut = self._reason in ("length", "content_filter") or self._reason in FAILED_REASONS
             if not self._events.items and not (cut and self._aloud):
                 self._open_message()
             self._end("incomplete" if cut else "completed")

@@ -14,7 +14,7 @@ from ..catalog import voices
 from ..exchange import Exchange, Json, Refusal
 from . import sound
 from .base import PlainEndpoint, Reply, Request, Script, Send, StreamTransform, replace
-from .chat_response import UnexpectedBody
+from .chat_response import BrokenOff, UnexpectedBody
 from .common import Dict, Part, as_dict, drop_by_table, file_parts, given, headers_for, kind_of_model
 from .events import failure, server_sent
 
@@ -240,6 +240,7 @@ def answer(events: Any, x: Exchange) -> Dict | str:
     Raises:
         Refusal: the stream ended in an error.
         UnexpectedBody: there is no text in it.
+        BrokenOff: it ended without `transcript.text.done`.
     """
     pieces: list[str] = []
     timed: list[Segment] = []
@@ -260,6 +261,8 @@ def answer(events: Any, x: Exchange) -> Dict | str:
             usage = usage_of(event)
     if text is None and not pieces:
         raise UnexpectedBody("the answer has no transcript")
+    if text is None:
+        raise BrokenOff("StepFun's answer ended before the transcript was complete.", "".join(pieces))
     text = text or "".join(pieces)
     format = x.notes.get("format", "json")
     if format == "json":

@@ -21,7 +21,7 @@ LIVE = {
 
 
 def test_the_list_is_openais_and_keeps_the_live_fields():
-    data = models.LIST.transform_response(LIVE, exchange(models.LIST))
+    data = models.LIST.transform_response(LIVE, exchange(models.LIST, list_openai_models=False))
     assert [row["id"] for row in data["data"]] == ["step-3.7-flash", "step-tts-2"]
     assert data["data"][0]["max_input_tokens"] == 262144
     assert data["data"][1] == {
@@ -65,7 +65,7 @@ def test_step_plan_is_asked_by_its_list():
     x = exchange(models.RETRIEVE, plan="step_plan")
     reply, sent = drive(models.RETRIEVE, Request("GET", "/models/gpt-4o"), [LIVE], x)
     assert [request.path for request in sent] == ["/models"]
-    assert reply.body["id"] == "step-3.7-flash"
+    assert reply.body["id"] == "gpt-4o"
     assert x.model_id == "step-3.7-flash"
 
 
@@ -80,3 +80,23 @@ def test_a_model_the_plan_lacks_is_not_found():
     with pytest.raises(Refusal) as refused:
         drive(models.RETRIEVE, Request("GET", "/models/nope"), [LIVE], exchange(models.RETRIEVE, plan="step_plan"))
     assert (refused.value.status, refused.value.code) == (404, "model_not_found")
+
+
+def test_the_list_names_the_openai_models_that_can_be_asked_for_after_stepfuns():
+    rows = models.LIST.transform_response(LIVE, exchange(models.LIST))["data"]
+    names = [row["id"] for row in rows]
+    assert names[:2] == ["step-3.7-flash", "step-tts-2"]
+    assert {"gpt-4o", "gpt-4o-mini", "gpt-5", "o3"} <= set(names)
+    assert not {"whisper-1", "dall-e-3"} & set(names)  # this account has no model for them
+    assert len(names) == len(set(names))
+    by_id = {row["id"]: row for row in rows}
+    for name in names[2:]:
+        x = exchange(models.RETRIEVE)
+        models.RETRIEVE.transform_request(Request("GET", f"/models/{name}"), x)
+        assert models.RETRIEVE.transform_response(dict(LIVE["data"][0]), x) == by_id[name]
+
+
+def test_a_setting_turns_openais_names_off():
+    x = exchange(models.RETRIEVE, list_openai_models=False)
+    models.RETRIEVE.transform_request(Request("GET", "/models/gpt-4o"), x)
+    assert models.RETRIEVE.transform_response({"id": "step-3.7-flash"}, x)["id"] == "step-3.7-flash"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
 from typing import Any
 
+import httpx
+import openai
 import pytest
 
+import stepfun_compat
+from stepfun_compat import Settings
 from stepfun_compat.endpoints import transcriptions
 from stepfun_compat.endpoints.base import Request
 from stepfun_compat.endpoints.chat_response import UnexpectedBody
@@ -127,7 +132,7 @@ def test_losses_are_told():
 
 def test_json():
     assert transcribe() == {"text": "Hello there. How are you?", "usage": USAGE}
-    assert transcribe(stream(delta("a"), delta("b"))) == {"text": "ab"}
+    assert transcribe(stream(delta("a"), delta("b"), {"type": "transcript.text.done"})) == {"text": "ab"}
 
 
 def test_text():
@@ -150,7 +155,7 @@ def test_times_are_asked_for_where_they_are_needed():
 
 
 def test_without_times_a_caption_lasts_as_long_as_the_recording():
-    text = transcribe(stream(delta("Hello\n\n--> you")), response_format="srt")
+    text = transcribe(stream(delta("Hello\n\n--> you"), {"type": "transcript.text.done"}), response_format="srt")
     assert text == "1\n00:00:00,000 --> 00:00:02,000\nHello → you\n\n"
 
 
@@ -268,3 +273,44 @@ def test_events_in_every_framing():
     assert list(server_sent(b"data: {}\n\ndata: [DONE]\n\ndata: {}\n\n")) == [{}]
     with pytest.raises(UnexpectedBody):
         list(server_sent(None))
+
+
+def transcribed(events: str, later: bool) -> Any:
+    """What the client makes of a body."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, text=events)
+
+    common: Any = {"api_key": "k", "base_url": "https://api.stepfun.ai/v1", "settings": Settings(), "max_retries": 0}
+    asked: Any = {"model": "whisper-1", "file": ("talk.wav", SPEECH)}
+    transport = httpx.MockTransport(answer)
+    if not later:
+        with stepfun_compat.OpenAI(**common, http_client=httpx.Client(transport=transport)) as c:
+            return c.audio.transcriptions.create(**asked)
+
+    async def main() -> Any:
+        async with stepfun_compat.AsyncOpenAI(**common, http_client=httpx.AsyncClient(transport=transport)) as c:
+            return await c.audio.transcriptions.create(**asked)
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_transcript_that_breaks_off_is_a_connection_error_that_holds_it(later: bool):
+    with pytest.raises(openai.APIConnectionError) as caught:
+        transcribed(stream(delta("Hello"), delta(" there")), later)
+    assert caught.value.partial == "Hello there"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "error", "message": "content blocked by policy"},
+        {"type": "error", "error": {"type": "censorship_block", "message": "no"}},
+        {"type": "error", "error": {"code": "censorship_blocked", "message": "no"}},
+    ],
+)
+def test_a_blocked_recording_is_a_content_filter_error_nobody_retries(event: Any, later: bool):
+    with pytest.raises(stepfun_compat.ContentFilteredError):
+        transcribed(stream(delta("Hello"), event), later)
