@@ -180,8 +180,7 @@ def _run(
         responses.with_partial(call, error)
         raise
     except BrokenOff as error:
-        request = client._stepfun_family().Request("POST", str(client._base_url))
-        broken: Any = openai.APIConnectionError(message=str(error), request=request)
+        broken: Any = openai.APIConnectionError(message=str(error), request=response.request)
         broken.partial = error.partial
         raise broken from None
     except UnexpectedBody as error:
