@@ -199,7 +199,8 @@ def test_a_key_assigned_or_sent_later_stays_here() -> None:
 def test_data_sources_carry_keys_of_azures() -> None:
     wire = Wire()
     sources = [{"type": "azure_search", "parameters": {"authentication": {"type": "api_key", "key": "search-LEAK"}}}]
-    client = made(wire, azure_endpoint=ENDPOINT, api_key="azure-LEAK", api_version="v")
+    settings = Settings(on_unsupported="warn")
+    client = made(wire, azure_endpoint=ENDPOINT, api_key="azure-LEAK", api_version="v", settings=settings)
     with pytest.warns(stepfun_compat.StepfunCompatWarning, match="data_sources"):
         client.chat.completions.create(model="deployed", messages=MESSAGES, extra_body={"data_sources": sources})
     checked(wire)

@@ -200,7 +200,8 @@ def test_a_forced_named_function_ends_in_stop(choice: Any, reason: str, stream: 
 
 
 def test_annotations_are_a_list() -> None:
-    assert ask(Wire(completion("hi"))).choices[0].message.annotations == []
+    answer = ask(Wire(completion("hi")), model="gpt-4o-search-preview", web_search_options={})
+    assert answer.choices[0].message.annotations == []
 
 
 def test_with_several_choices_a_cap_cuts_each() -> None:

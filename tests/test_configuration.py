@@ -25,6 +25,8 @@ GOOD: dict[str, tuple[str, Any]] = {
     ),
     "STEPFUN_REASONING_EFFORT": ("high", "high"),
     "STEPFUN_ON_UNSUPPORTED": ("error", "error"),
+    "STEPFUN_SHOW_REASONING": ("never", "never"),
+    "STEPFUN_RAW": ("wire", "wire"),
     "STEPFUN_PROMPT_CACHE_KEY": ("team", "team"),
     "STEPFUN_PROMPT_CACHE_HEADER": ("", ""),
     "STEPFUN_TOKEN_HEADROOM": ("0", 0),
@@ -54,6 +56,8 @@ BAD = {
     "STEPFUN_MODEL_ALIASES": "gpt-4o",
     "STEPFUN_REASONING_EFFORT": "huge",
     "STEPFUN_ON_UNSUPPORTED": "shout",
+    "STEPFUN_SHOW_REASONING": "sometimes",
+    "STEPFUN_RAW": "cooked",
     "STEPFUN_PROMPT_CACHE_HEADER": "no spaces",
     "STEPFUN_TOKEN_HEADROOM": "-1",
     "STEPFUN_OPENAI_SAMPLING_DEFAULTS": "maybe",
@@ -115,7 +119,7 @@ def test_empty_variables_are_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_keyword_beats_environment_beats_file_beats_default(
     empty_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert Settings().on_unsupported == "warn"
+    assert Settings().on_unsupported == "log"
     (empty_folder / "stepfun.toml").write_text('on_unsupported = "ignore"\nmodel = "from-file"\n', encoding="utf-8")
     assert Settings().on_unsupported == "ignore"
     assert Settings().source("on_unsupported") == "stepfun.toml"

@@ -816,7 +816,12 @@ def test_logs_and_warnings_show_no_key(caplog: pytest.LogCaptureFixture, monkeyp
         warnings.simplefilter("always")
         stepfun_compat.reset_warnings()
         for place in ("lower case", "another header"):
-            ask(wire.client(api_key=THEIRS), seed=1, logit_bias={"1": 1}, **PLACES[place](THEIRS))
+            ask(
+                wire.client(api_key=THEIRS, settings=stepfun_compat.Settings(on_unsupported="warn")),
+                seed=1,
+                logit_bias={"1": 1},
+                **PLACES[place](THEIRS),
+            )
         wire.client().get("https://elsewhere.example/x", cast_to=object)
     assert caught
     said = caplog.text + "".join(str(w.message) for w in caught)

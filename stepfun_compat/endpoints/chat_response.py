@@ -269,8 +269,8 @@ def transform_message(message: Dict, x: Exchange, tools: Tools) -> tuple[Dict, b
                 remember_reasoning(x, [call_key(call) for call in functions], reasoning)
     message.setdefault("content", None)
     message.setdefault("refusal", None)
-    if not isinstance(message.get("annotations"), list):
-        message["annotations"] = []
+    if x.notes.get("searches") and not isinstance(message.get("annotations"), list):
+        message["annotations"] = []  # OpenAI's search models have a list, also without hits
     audio = as_dict(message.get("audio"))
     if audio is not None:
         audio.setdefault("id", audio_id(str(audio.get("transcript") or "")))

@@ -293,7 +293,7 @@ class ChatStream:
             content = self._text(state, content, reasoning if isinstance(reasoning, str) else "")
         if isinstance(content, str) and content:
             delta["content"] = content
-        elif "role" in delta and not given.get("tool_calls"):
+        elif "role" in delta and (isinstance(content, str) or reasoning) and not given.get("tool_calls"):
             delta["content"] = ""
         if reasoning:
             state.reasoning.append(str(reasoning))

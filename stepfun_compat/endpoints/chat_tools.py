@@ -81,6 +81,9 @@ def translate_tools(body: Mapping[str, Any], x: Exchange, tools: Tools) -> list[
             tools.originals.setdefault(name, name)
     sent = [_translate_tool(tool, f"tools[{i}]", x, tools) for i, tool in enumerate(given)]
     options = body.get("web_search_options")
+    name = str(body.get("model") or "")
+    if options is not None or "-search" in name or any(_mapping(tool).get("type") == "web_search" for tool in sent):
+        x.notes["searches"] = True
     if options is not None:
         if x.settings.web_search and (x.model is None or x.model.web_search):
             sent.append({"type": "web_search", "function": {"description": "Search the web for current information."}})
