@@ -198,7 +198,7 @@ class ChatCompletions(PlainEndpoint):
             x.change("alias", "audio.voice", voice, mapped, "OpenAI's voices are not StepFun's")
         format = audio.get("format")
         if format != wanted:
-            same = {format, wanted} == {"pcm16", "pcm"}
+            same = format in ("pcm16", "pcm") and wanted in ("pcm16", "pcm")
             sent["format"] = wanted
             x.change("clamp", "audio.format", format, wanted, "the only format StepFun answers in here", loses=not same)
         wire["audio"] = sent

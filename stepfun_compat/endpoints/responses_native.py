@@ -178,8 +178,9 @@ def native_fields(asked: Asked, x: Exchange) -> Dict:
             wire[name] = 1
             x.change("inject", name, None, 1, "Settings.openai_sampling_defaults")
     if fields.get("max_output_tokens") is not None:
-        extra = headroom(x)
-        wire["max_output_tokens"] = fields["max_output_tokens"] + extra
+        cap = fields["max_output_tokens"]
+        extra = headroom(x) if isinstance(cap, int | float) and not isinstance(cap, bool) else 0
+        wire["max_output_tokens"] = cap + extra if extra else cap  # StepFun says what is wrong with any other
         if extra:
             x.change(
                 "cost",

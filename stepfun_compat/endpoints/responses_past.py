@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from ..exchange import Exchange
 from .base import Effect, Reply
@@ -41,6 +41,17 @@ def recall(asked: Asked, x: Exchange) -> Loading:
     if conversation is not None:
         yield from _conversation(str(row_of(conversation).get("id") or conversation), asked, x)
     yield from _references(asked, x)
+    if asked.history:
+        asked.history = _sendable(asked.history)
+
+
+def _sendable(value: Any) -> Any:
+    """Replace lone surrogates in what an answer held: they can be kept and not be sent, which is no fault of the caller."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, Mapping):
+        return {key: _sendable(entry) for key, entry in cast("Mapping[str, Any]", value).items()}
+    return [_sendable(entry) for entry in as_list(value)] if isinstance(value, list) else value
 
 
 def _forgotten(parameter: str, before: str, x: Exchange) -> None:

@@ -265,7 +265,7 @@ def chat_fields(asked: Asked, x: Exchange) -> Dict:
 def told(fields: Mapping[str, Any], x: Exchange) -> None:
     """What is carried out here, or by nobody, and leaves no trace in the request."""
     for name in rows_of(fields.get("include")):
-        if name not in _INCLUDED_ANYWAY:
+        if str(name) not in _INCLUDED_ANYWAY:
             lost = str(name).endswith("logprobs")
             x.change("drop", "include", name, None, "StepFun's answers hold no such part", loses=lost)
     if fields.get("background"):

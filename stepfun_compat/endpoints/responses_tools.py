@@ -197,6 +197,8 @@ def _chat_name(tool: Dict) -> str | None:
 
 def _unpacked(row: Mapping[str, Any], where: str, out: Unpacked) -> list[Dict]:
     kind = row.get("type", "function")
+    if not isinstance(kind, str):
+        raise Refusal(f"{where}.type takes a string.", code="invalid_type", param=where)
     if "function" in row:  # chat's own shape, and StepFun's web_search and retrieval (stepfun-api 3.4)
         return [dict(row)]
     if kind in _PLAIN:
@@ -216,9 +218,9 @@ def _unpacked(row: Mapping[str, Any], where: str, out: Unpacked) -> list[Dict]:
         return [_function(name, about, row.get("parameters") or _schema(["query"], query={"type": "string"}))]
     local = row_of(row.get("environment")).get("type", "local") == "local"
     if kind in _MACHINE and local:
-        out.reshaped.append((where, str(kind)))
-        return [_function(out.packing.add(Tool(str(kind), str(kind)), str(kind)), *_MACHINE[str(kind)])]
-    instead = _INSTEAD.get(str(kind), "Offer what it does as a function tool.")
+        out.reshaped.append((where, kind))
+        return [_function(out.packing.add(Tool(kind, kind), kind), *_MACHINE[kind])]
+    instead = _INSTEAD.get(kind, "Offer what it does as a function tool.")
     raise Refusal(
         f"{where}.type={kind!r} is a tool of OpenAI's servers, which StepFun does not have. {instead}",
         code="unsupported_parameter",

@@ -43,8 +43,56 @@ def not_found(
 
 
 def records(body: Json) -> Mapping[str, Dict] | None:
-    """What was loaded, None where the store was down and is to be forgotten."""
-    return as_dict(body)
+    """Return what was loaded, None where the store was down and is to be forgotten.
+
+    Raises:
+        Refusal: a record is not of the form this package writes: another program has the namespace, too.
+    """
+    found = as_dict(body)
+    for key, record in (found or {}).items():
+        if not _is_ours(key, record):
+            raise Refusal(
+                f"The record {key} of the conversation store is not of the form that is kept here. Does another program "
+                "write to it? Name other records with STEPFUN_STATE_NAMESPACE.",
+                status=500,
+                code="state_record_invalid",
+                type="server_error",
+            )
+    return found
+
+
+def _is_ours(key: str, record: Json) -> bool:
+    """Whether a record has the form of its kind (see the top of this module)."""
+    row = as_dict(record)
+    if row is None:
+        return False
+    kind = key.partition("_")[0]
+    if kind == "resp":
+        response = as_dict(row.get("response")) or {}
+        return (
+            isinstance(response.get("id"), str)
+            and isinstance(response.get("status"), str)
+            and _are_texts(row.get("chain"))
+            and _are_texts(row.get("before", []))
+        )
+    if kind == "turn":
+        return _are_items(row.get("items")) and _are_items(row.get("output"))
+    if kind == "part":
+        return _are_items(row.get("items"))
+    if kind == "conv":
+        return _are_texts(row.get("parts", [])) and isinstance(row.get("metadata", {}), Mapping)
+    return kind != "item" or isinstance(row.get("in"), str)
+
+
+def _are_texts(value: Json) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in as_list(value))
+
+
+def _are_items(value: Json) -> bool:
+    return isinstance(value, list) and all(
+        (row := as_dict(entry)) is not None and isinstance(row.get("type"), str) and isinstance(row.get("id"), str)
+        for entry in as_list(value)
+    )
 
 
 def turns_of(keys: Sequence[str], found: Mapping[str, Dict], missing: Refusal) -> list[Dict]:
