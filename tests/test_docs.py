@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from .document_outputs import key, masked, recorded, run_block
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ("README.md", "migration_guide.md")
@@ -18,15 +22,17 @@ SETUP = "python3 -m venv"
 """Blocks that begin so make an environment from a registry; `.ci/run` runs them as they stand."""
 
 
-def blocks(language: str) -> list[object]:
-    found: list[object] = []
+def code_blocks(language: str) -> Iterator[tuple[str, int, str]]:
+    """Every block in a language: (document, line, code)."""
     for document in DOCUMENTS:
         text = (ROOT / document).read_text(encoding="utf-8")
         for match in _BLOCK.finditer(text):
             if match.group(1) == language:
-                line = text.count("\n", 0, match.start()) + 2
-                found.append(pytest.param(match.group(2), id=f"{document}:{line}"))
-    return found
+                yield document, text.count("\n", 0, match.start()) + 2, match.group(2)
+
+
+def blocks(language: str) -> list[object]:
+    return [pytest.param(code, id=f"{document}:{line}") for document, line, code in code_blocks(language)]
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +40,12 @@ def stepfun() -> Iterator[dict[str, str]]:
     """An environment in which a program talks to the emulator."""
     pytest.importorskip("uvicorn")
     pytest.importorskip("starlette")
+    with emulated() as environment:
+        yield environment
+
+
+@contextlib.contextmanager
+def emulated() -> Iterator[dict[str, str]]:
     from stepfun_compat.emulator import EmulatorServer
 
     with EmulatorServer() as server:
@@ -59,20 +71,15 @@ def on_a_redis_of_ours(code: str, request: pytest.FixtureRequest) -> str:
 
 @pytest.mark.parametrize("code", blocks("python"))
 def test_python_block_runs(code: str, stepfun: dict[str, str], tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    named = key(code)
     code = on_a_redis_of_ours(code, request)
-    program = tmp_path / "block.py"
-    program.write_text(code, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, str(program)],
-        env=stepfun,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_block(code, stepfun, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip(), "a block shows something"
+    if named in recorded():  # what a store of the reader's own answers is not
+        assert masked(done.stdout) == recorded()[named], (
+            "run: python -m tests.document_outputs, and read the difference"
+        )
 
 
 @pytest.mark.parametrize("command", blocks("sh"))
@@ -81,7 +88,7 @@ def test_shell_block_runs(command: str, stepfun: dict[str, str], request: pytest
     if command.startswith(SETUP):
         script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
         word = command.rpartition("/")[2].split()[1 if command.rstrip().endswith("demo") else 2]
-        assert f"$(readme_command {word})" in script, "run by .ci/run"
+        assert f"closing ordinary {word}" in script, "run by .ci/run"
         found = subprocess.run(
             ["bash", "-euc", f'root="{ROOT}"; . .ci/lib.sh; readme_command {word}'],
             cwd=ROOT,
@@ -92,11 +99,17 @@ def test_shell_block_runs(command: str, stepfun: dict[str, str], request: pytest
         assert found.stdout == command
         return
     pytest.importorskip("typer")
-    line = command.replace("stepfun-compat ", f"{sys.executable} -m stepfun_compat ")
+    line = command.replace("stepfun-compat ", f"{shlex.quote(sys.executable)} -m stepfun_compat ")
     done = subprocess.run(
         ["bash", "-euc", line], env=stepfun, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_block_is_on_record() -> None:
+    wanted = {key(code) for _, _, code in code_blocks("python") if REDIS not in code}
+    assert wanted == set(recorded()), "run: python -m tests.document_outputs"
+    assert not [text for text in recorded().values() if "NoneNone" in text]
 
 
 def test_every_block_has_a_language_that_is_run() -> None:

@@ -835,7 +835,7 @@ def test_run_gives_a_program_no_key_it_did_not_have(emulate: bool) -> None:
     """The placeholder for frameworks goes nowhere, and the user's own key does not go to the emulator."""
     pytest.importorskip("uvicorn")
     code = (
-        "import os, subprocess, sys; print(os.environ['OPENAI_API_KEY']); print(os.environ['STEPFUN_API_KEY']); "
+        "import os, subprocess, sys; print(os.environ['OPENAI_API_KEY']); print(os.environ['STEPFUN_API_KEY'], flush=True); "
         "subprocess.run([sys.executable, '-c', 'import os; print(os.environ[\"STEPFUN_API_KEY\"])'])"
     )
     ran = subprocess.run(
