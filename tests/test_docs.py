@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import doctest
 import os
 import re
 import shlex
@@ -110,6 +111,20 @@ def test_every_block_is_on_record() -> None:
     wanted = {key(code) for _, _, code in code_blocks("python") if REDIS not in code}
     assert wanted == set(recorded()), "run: python -m tests.document_outputs"
     assert not [text for text in recorded().values() if "NoneNone" in text]
+
+
+EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_prints_what_its_document_says(name: str, stepfun: dict[str, str]) -> None:
+    text = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    stated = re.search(rf"^## {re.escape(name)}\n.*?^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert stated is not None
+    command = [sys.executable, "-m", "stepfun_compat", "run", f"examples/{name}"]
+    done = subprocess.run(command, env=stepfun, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert doctest.OutputChecker().check_output(stated.group(1), done.stdout, doctest.ELLIPSIS), done.stdout
 
 
 def test_every_block_has_a_language_that_is_run() -> None:

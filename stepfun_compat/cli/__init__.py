@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from inspect import getdoc
 from typing import Any
 
 import typer
@@ -48,6 +49,19 @@ def options(
 
 for module in (run, demo, doctor, models, explain, scan, emulate, probe, speak, upload):
     module.register(app)
+
+
+def _unfolded(text: str) -> str:
+    """A help text whose examples stay on their lines: they are meant to be copied."""
+    head, mark, tail = text.partition("Examples:\n")
+    if not mark:
+        return text
+    return "\n".join([f"{head}\b\nExamples:", *(f"  {line.strip()}" for line in tail.splitlines() if line.strip())])
+
+
+for _info in (*app.registered_commands, app.registered_callback):
+    if _info is not None and _info.callback is not None and not isinstance(_info.help, str):
+        _info.help = _unfolded(getdoc(_info.callback) or "")
 
 
 def main(argv: Sequence[str]) -> int:

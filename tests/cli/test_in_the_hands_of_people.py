@@ -222,3 +222,19 @@ def test_doctor_makes_one_tiny_call(server: EmulatorServer, capsys: pytest.Captu
     assert main(["doctor", "--call"]) == 0
     assert "ok    call: step-3.7-flash answered" in capsys.readouterr().out
     assert sum(request.path.endswith("/chat/completions") for request in server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "command", ["run", "demo", "doctor", "models", "explain", "emulate", "probe", "speak", "upload"]
+)
+def test_help_breaks_no_example(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert main([command, "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.strip().lower() == "examples:") + 1
+    length = next((i for i, line in enumerate(lines[start:]) if not line.strip()), len(lines) - start)
+    examples = lines[start : start + length]
+    assert examples
+    assert all("stepfun-compat" in line for line in examples)
