@@ -1,0 +1,157 @@
+"""How fast requests may go out: concurrency, requests and tokens a minute, and what a 429 teaches.
+
+`Rate` is what the account allows (`catalog.tiers`), `Window` the pure arithmetic with the time passed in. One window
+serves a key and a host; `SharedWindow` keeps it in a file that all processes of a machine use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Generator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+FIRST_CONCURRENCY: Final = 5
+"""Where an account without a stated tier begins: the concurrency of StepFun's lowest tier."""
+
+MOST_CONCURRENCY: Final = 64
+"""Where the window of an account without a stated tier stops growing."""
+
+_COOL_FIRST: Final = 1.0
+_COOL_MOST: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What an account allows: requests in flight, requests a minute, tokens a minute. None: no limit is known."""
+
+    concurrency: int | None = None
+    rpm: int | None = None
+    tpm: int | None = None
+
+
+@dataclass
+class Window:
+    """The state of one account. `size` is how many requests may be in flight now; all times are in seconds."""
+
+    rate: Rate
+    size: float = 0.0
+    cool_until: float = 0.0
+    cooling: float = 0.0
+    """Seconds the last pause took; doubled by the next 429 that comes after it."""
+    request_at: float = 0.0
+    """When the next request may start by the requests a minute (generic cell rate algorithm)."""
+    token_at: float = 0.0
+    flights: dict[str, list[float]] = field(default_factory=lambda: {})
+    """Worker -> [requests in flight, until when they count]."""
+
+    def __post_init__(self) -> None:
+        if not self.size:
+            self.size = float(self.rate.concurrency or FIRST_CONCURRENCY)
+
+    @property
+    def most(self) -> int:
+        return self.rate.concurrency or MOST_CONCURRENCY
+
+    def in_flight(self, now: float) -> int:
+        """Requests in flight of all workers that said they are alive."""
+        return int(sum(count for count, until in self.flights.values() if until > now))
+
+    def take(self, worker: str, wanted: int, tokens: int, now: float, alive: float = 60.0) -> tuple[int, float]:
+        """Ask for `wanted` requests of about `tokens` tokens each.
+
+        Returns how many may start now, and, if none, the seconds after which to ask again.
+        """
+        if now < self.cool_until:
+            return 0, self.cool_until - now
+        free = int(self.size) - self.in_flight(now)
+        if free <= 0:
+            return 0, 0.05
+        allowed = min(wanted, free)
+        wait = 0.0
+        if self.rate.rpm:
+            allowed, wait, self.request_at = _paced(allowed, 60.0 / self.rate.rpm, self.request_at, now)
+        if allowed and self.rate.tpm and tokens:
+            allowed, wait, self.token_at = _paced(allowed, 60.0 * tokens / self.rate.tpm, self.token_at, now)
+        if allowed:
+            count = self.flights.get(worker, [0.0, 0.0])[0] if self.flights.get(worker, [0.0, 0.0])[1] > now else 0.0
+            self.flights[worker] = [count + allowed, now + alive]
+        return allowed, wait
+
+    def done(
+        self, worker: str, count: int, now: float, *, limited: bool = False, retry_after: float | None = None
+    ) -> None:
+        """Say that requests have ended; `limited` if the answer was a 429, which halves the window and pauses everyone."""
+        flight = self.flights.get(worker)
+        if flight is not None:
+            flight[0] = max(flight[0] - count, 0.0)
+        if not limited:
+            self.size = min(self.size + count / max(self.size, 1.0), float(self.most))
+            return
+        if now < self.cool_until:
+            return  # the same burst: halving again for each of its answers would close the window
+        self.size = max(self.size / 2, 1.0)
+        again = now - self.cool_until < self.cooling + _COOL_FIRST
+        self.cooling = min(self.cooling * 2 if again and self.cooling else _COOL_FIRST, _COOL_MOST)
+        self.cool_until = now + max(self.cooling, retry_after or 0.0)
+
+
+def _paced(wanted: int, interval: float, at: float, now: float, burst: float = 1.0) -> tuple[int, float, float]:
+    """Of `wanted` steps that may come every `interval` seconds, how many may come now: (count, wait, next time).
+
+    Up to `burst` seconds' worth come at once, so that a slow start is made up without a flood.
+    """
+    at = max(at, now - burst)
+    count = min(wanted, int((now - at) / interval) + 1 if at <= now else 0)
+    return (count, 0.0, at + count * interval) if count else (0, at - now, at)
+
+
+class SharedWindow:
+    """A window that all processes of a machine share, in `folder/rates.db`; one row a key and host."""
+
+    def __init__(self, folder: Path, name: str, rate: Rate) -> None:
+        self._path = folder / "rates.db"
+        self._name = name
+        self._rate = rate
+        self._lock = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+        self._process = 0
+
+    @contextlib.contextmanager
+    def open(self) -> Generator[Window, None, None]:
+        """The window, with nobody else at it until the block ends."""
+        with self._lock:
+            if self._db is None or self._process != os.getpid():
+                os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+                self._db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = OFF")  # a lost row only makes the next requests careful
+                self._db.execute("CREATE TABLE IF NOT EXISTS rate (name TEXT PRIMARY KEY, state TEXT NOT NULL)")
+                self._process = os.getpid()
+            db = self._db
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                row = db.execute("SELECT state FROM rate WHERE name = ?", (self._name,)).fetchone()
+                window = self._load(row[0]) if row else Window(self._rate)
+                yield window
+                state = asdict(window)
+                del state["rate"]
+                db.execute("INSERT OR REPLACE INTO rate (name, state) VALUES (?, ?)", (self._name, json.dumps(state)))
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+
+    def _load(self, text: str) -> Window:
+        try:
+            values: dict[str, Any] = json.loads(text)
+            window = Window(self._rate, **values)
+        except (ValueError, TypeError):
+            return Window(self._rate)
+        window.size = min(window.size, float(window.most))
+        return window

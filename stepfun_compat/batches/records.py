@@ -1,0 +1,206 @@
+"""The plain data of batches: what the journal keeps of one, and OpenAI's object for it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from typing_extensions import override
+
+Status = Literal["validating", "failed", "in_progress", "finalizing", "completed", "expired", "cancelling", "cancelled"]
+
+OPEN: Final[frozenset[Status]] = frozenset({"validating", "in_progress", "finalizing", "cancelling"})
+"""States a batch does not stay in."""
+
+MAX_LINES: Final = 50_000
+MAX_BYTES: Final = 200 * 1024 * 1024
+"""OpenAI's limits for one input file."""
+
+ENDPOINTS: Final = ("/v1/chat/completions", "/v1/responses", "/v1/completions", "/v1/embeddings", "/v1/moderations")
+"""Endpoints a batch may name. Those StepFun does not serve need an entry in `Settings.fallback`."""
+
+WINDOW_SECONDS: Final[Mapping[str, int]] = {"24h": 24 * 3600}
+"""Completion windows OpenAI takes; `parse_window` takes any number of minutes, hours or days besides."""
+
+
+def new_id(prefix: str) -> str:
+    """An id in OpenAI's form, such as `batch_…`."""
+    return f"{prefix}{uuid.uuid4().hex}"
+
+
+@dataclass(frozen=True)
+class LineError:
+    """Why an input file was refused: one entry of `batch.errors.data`. `line` counts from 1."""
+
+    code: str
+    message: str
+    line: int | None = None
+    param: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"code": self.code, "line": self.line, "message": self.message, "param": self.param}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many lines of a batch are where: `total = completed + failed + pending` always holds."""
+
+    total: int = 0
+    completed: int = 0
+    failed: int = 0
+
+    @property
+    def pending(self) -> int:
+        return self.total - self.completed - self.failed
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Usage added up over the answered lines, in tokens."""
+
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+    reasoning: int = 0
+
+    def __add__(self, other: Tokens) -> Tokens:
+        return Tokens(
+            self.input + other.input,
+            self.cached + other.cached,
+            self.output + other.output,
+            self.reasoning + other.reasoning,
+        )
+
+
+def tokens_of(body: Any) -> Tokens:
+    """The usage of one answer in OpenAI's shape: chat and completions, Responses, or embeddings."""
+    usage: Any = body.get("usage") if isinstance(body, dict) else None
+    if not isinstance(usage, dict):
+        return Tokens()
+    values: dict[str, Any] = dict(usage)  # pyright: ignore[reportUnknownArgumentType]
+
+    def number(*path: str) -> int:
+        found: Any = values
+        for name in path:
+            found = found.get(name) if isinstance(found, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        return int(found) if isinstance(found, int | float) else 0
+
+    return Tokens(
+        input=number("prompt_tokens") or number("input_tokens"),
+        cached=number("prompt_tokens_details", "cached_tokens") or number("input_tokens_details", "cached_tokens"),
+        output=number("completion_tokens") or number("output_tokens"),
+        reasoning=number("completion_tokens_details", "reasoning_tokens")
+        or number("output_tokens_details", "reasoning_tokens"),
+    )
+
+
+@dataclass
+class BatchRecord:
+    """One batch as the journal keeps it. Times are Unix seconds, None for what has not happened."""
+
+    id: str
+    endpoint: str
+    input_file_id: str
+    completion_window: str
+    created_at: int
+    expires_at: int
+    status: Status = "validating"
+    metadata: Mapping[str, str] | None = None
+    errors: list[LineError] = field(default_factory=lambda: [])
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    model: str | None = None
+    in_progress_at: int | None = None
+    finalizing_at: int | None = None
+    completed_at: int | None = None
+    failed_at: int | None = None
+    expired_at: int | None = None
+    cancelling_at: int | None = None
+    cancelled_at: int | None = None
+    stopped: str | None = None
+    """Why no line is sent although some are pending: a bad key, an empty account or the cost limit. `resume` clears it."""
+    max_cost: float | None = None
+    cost: float = 0.0
+    tokens: Tokens = field(default_factory=Tokens)
+    counts: Counts = field(default_factory=Counts)
+
+    def to_openai(self) -> dict[str, Any]:
+        """OpenAI's `batch` object."""
+        tokens = self.tokens
+        return {
+            "id": self.id,
+            "object": "batch",
+            "endpoint": self.endpoint,
+            "model": self.model,
+            "errors": {"object": "list", "data": [error.to_json() for error in self.errors]} if self.errors else None,
+            "input_file_id": self.input_file_id,
+            "completion_window": self.completion_window,
+            "status": self.status,
+            "output_file_id": self.output_file_id,
+            "error_file_id": self.error_file_id,
+            "created_at": self.created_at,
+            "in_progress_at": self.in_progress_at,
+            "expires_at": self.expires_at,
+            "finalizing_at": self.finalizing_at,
+            "completed_at": self.completed_at,
+            "failed_at": self.failed_at,
+            "expired_at": self.expired_at,
+            "cancelling_at": self.cancelling_at,
+            "cancelled_at": self.cancelled_at,
+            "request_counts": {
+                "total": self.counts.total,
+                "completed": self.counts.completed,
+                "failed": self.counts.failed,
+            },
+            "usage": {
+                "input_tokens": tokens.input,
+                "input_tokens_details": {"cached_tokens": tokens.cached},
+                "output_tokens": tokens.output,
+                "output_tokens_details": {"reasoning_tokens": tokens.reasoning},
+                "total_tokens": tokens.input + tokens.output,
+            },
+            "metadata": dict(self.metadata) if self.metadata is not None else None,
+        }
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One file of a batch, kept beside the journal: an input, or an output or error file of ours."""
+
+    id: str
+    filename: str
+    purpose: Literal["batch", "batch_output"]
+    size: int
+    created_at: int
+    path: str
+
+    def to_openai(self) -> dict[str, Any]:
+        """OpenAI's `file` object."""
+        return {
+            "id": self.id,
+            "object": "file",
+            "bytes": self.size,
+            "created_at": self.created_at,
+            "expires_at": None,
+            "filename": self.filename,
+            "purpose": self.purpose,
+            "status": "processed",
+            "status_details": None,
+        }
+
+
+class BatchError(Exception):
+    """An operation on batches that cannot be carried out, in plain data: the client raises openai's exception for it."""
+
+    def __init__(self, message: str, *, status: int = 400, code: str | None = None, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.code = code
+        self.param = param
+
+    @override
+    def __str__(self) -> str:
+        return self.message
