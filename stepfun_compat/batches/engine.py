@@ -24,7 +24,7 @@ import openai
 from .files import InputReader, write_results
 from .journal import LEASE_SECONDS, Answer, Journal, Lease
 from .limiter import SharedWindow
-from .records import BatchRecord, Tokens, new_id, tokens_of
+from .records import BatchRecord, LineError, Tokens, new_id, tokens_of
 from .validation import Validation
 
 MAX_ATTEMPTS: Final = 8
@@ -68,6 +68,7 @@ class Worker:
         *,
         price: Pricing | None = None,
         on_change: Callable[[str], None] | None = None,
+        space: str | None = None,
         only: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -77,6 +78,7 @@ class Worker:
         self._window = window
         self._price: Pricing = price or (lambda model, tokens: 0.0)  # noqa: ARG005
         self._on_change = on_change or (lambda _: None)
+        self._space = space
         self._only = only
         self._clock = clock
         self._tasks: dict[asyncio.Task[None], tuple[str, int]] = {}
@@ -88,7 +90,8 @@ class Worker:
     async def run(self, *, serve: bool = False) -> None:
         """Work. Returns when no batch is open, unless `serve`; a cancelled worker ends its leases first."""
         started = process_start(os.getpid()) or ""
-        await self._call(self._journal.add_worker, self.id, socket.gethostname(), os.getpid(), started)
+        standing = self._space if serve else None
+        await self._call(self._journal.add_worker, self.id, socket.gethostname(), os.getpid(), started, standing)
         writer, heart = asyncio.ensure_future(self._write()), asyncio.ensure_future(self._beat())
         try:
             while not self._closing:
@@ -118,7 +121,7 @@ class Worker:
     # ------------------------------------------------------------ batches
 
     def _open(self) -> list[BatchRecord]:
-        records = self._journal.open_batches()
+        records = self._journal.open_batches(self._space)
         return [record for record in records if self._only in (None, record.id) and not record.stopped]
 
     async def _round(self) -> bool:
@@ -180,12 +183,12 @@ class Worker:
         validation = Validation(record.endpoint)
         now = int(self._clock())
         if file is None:
-            errors = [*validation.errors]
+            errors = [LineError("file_not_found", f"The input file {record.input_file_id} is not there any more.")]
         else:
             with open(self._journal.folder / file.path, "rb") as raw:
                 self._journal.add_lines(record.id, validation.lines(raw))
             errors = validation.errors
-        if errors or file is None:
+        if errors:
             self._journal.drop_lines(record.id)
             self._journal.update(record.id, ("validating",), status="failed", failed_at=now, errors=errors)
         else:
@@ -269,7 +272,7 @@ class Worker:
                 options={"headers": {"X-Stainless-Raw-Response": "true"}},
             )
         except openai.APIStatusError as error:
-            return self._refused(record, lease, error)
+            return self._refused(lease, error)
         except (openai.APIConnectionError, openai.APIResponseValidationError) as error:
             if lease.attempts + 1 < MAX_ATTEMPTS:
                 return Outcome(retry_after=backoff(lease.attempts))
@@ -278,7 +281,7 @@ class Worker:
         answer = json.loads(raw.text)
         return Outcome(self._answered(lease, raw.status_code, raw.headers.get("x-request-id"), answer))
 
-    def _refused(self, record: BatchRecord, lease: Lease, error: openai.APIStatusError) -> Outcome:
+    def _refused(self, lease: Lease, error: openai.APIStatusError) -> Outcome:
         status = error.status_code
         quota = getattr(error, "code", None) == "insufficient_quota"
         if status == 401 or quota:

@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..endpoints.batches import FILE_PREFIX
 from .journal import Journal
 from .records import BatchRecord, StoredFile, new_id
 
@@ -42,7 +43,7 @@ def write_results(journal: Journal, record: BatchRecord, now: int) -> Results:
     space = journal.space_of(record.id)
     made: list[str | None] = []
     for failed, name in ((False, "output"), (True, "error")):
-        id = new_id("file-")
+        id = new_id(FILE_PREFIX)
         path = journal.folder / "files" / f"{id}.jsonl"
         temporary = path.with_suffix(".part")
         rows = 0

@@ -7,6 +7,7 @@ when another process finds it dead, or at the latest when they expire, and only 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import sqlite3
@@ -50,7 +51,7 @@ CREATE TABLE IF NOT EXISTS file (
   id TEXT PRIMARY KEY, space TEXT NOT NULL, sequence INTEGER NOT NULL, filename TEXT NOT NULL, purpose TEXT NOT NULL,
   size INTEGER NOT NULL, created_at INTEGER NOT NULL, path TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS worker (id TEXT PRIMARY KEY, host TEXT NOT NULL, pid INTEGER NOT NULL, started TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS worker (id TEXT PRIMARY KEY, host TEXT NOT NULL, pid INTEGER NOT NULL, started TEXT NOT NULL, standing TEXT) WITHOUT ROWID;
 """
 
 
@@ -92,7 +93,7 @@ class Journal:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._process = 0
-        with self._errors():
+        with self.guarded():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             (folder / "files").mkdir(mode=0o700, exist_ok=True)
             with self._open():
@@ -140,12 +141,13 @@ class Journal:
             ).fetchall()
         return [_load(row) for row in rows]
 
-    def open_batches(self) -> list[BatchRecord]:
+    def open_batches(self, space: str | None = None) -> list[BatchRecord]:
         """Batches that are not in a final state, oldest first."""
         marks = ",".join("?" * len(OPEN))
         with self._open() as db:
             rows = db.execute(
-                f"SELECT {_COLUMNS} FROM batch WHERE status IN ({marks}) ORDER BY sequence", tuple(OPEN)
+                f"SELECT {_COLUMNS} FROM batch WHERE status IN ({marks}) AND (? IS NULL OR space = ?) ORDER BY sequence",
+                (*OPEN, space, space),
             ).fetchall()
         return [_load(row) for row in rows]
 
@@ -331,12 +333,21 @@ class Journal:
 
     # ------------------------------------------------------------ workers
 
-    def add_worker(self, id: str, host: str, pid: int, started: str) -> None:
-        """Say who a worker is, so that its leases can be taken over at once when its process is gone."""
+    def add_worker(self, id: str, host: str, pid: int, started: str, standing: str | None = None) -> None:
+        """Say who a worker is, so that its leases can be taken over at once when its process is gone.
+
+        `standing` is the namespace of a worker that stays when there is nothing to do.
+        """
         with self._write() as db:
             db.execute(
-                "INSERT OR REPLACE INTO worker (id, host, pid, started) VALUES (?, ?, ?, ?)", (id, host, pid, started)
+                "INSERT OR REPLACE INTO worker (id, host, pid, started, standing) VALUES (?, ?, ?, ?, ?)",
+                (id, host, pid, started, standing),
             )
+
+    def has_standing_worker(self, space: str) -> bool:
+        """Whether a worker that stays is registered for a namespace."""
+        with self._open() as db:
+            return db.execute("SELECT 1 FROM worker WHERE standing = ?", (space,)).fetchone() is not None
 
     def workers(self) -> list[tuple[str, str, int, str]]:
         """Every worker that did not say goodbye: (id, host, process id, start of the process)."""
@@ -355,18 +366,14 @@ class Journal:
     # ------------------------------------------------------------ the file
 
     @contextlib.contextmanager
-    def _errors(self) -> Generator[None, None, None]:
+    def guarded(self) -> Generator[None, None, None]:
+        """What the disk refuses in this block, as `BatchError` with the fix."""
         try:
             yield
         except sqlite3.OperationalError as error:
             text = str(error)
             if "full" in text:
-                raise BatchError(
-                    f"The disk of {self.folder} is full. Nothing that counted is lost: free some space and run "
-                    "`stepfun-compat batch resume`.",
-                    status=507,
-                    code="disk_full",
-                ) from error
+                raise self._full() from error
             if "readonly" in text or "unable to open" in text:
                 raise BatchError(
                     f"{self.folder} cannot be written. Set STEPFUN_BATCH_DIR to a folder that can.",
@@ -384,16 +391,26 @@ class Journal:
                 code="journal_damaged",
             ) from error
         except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise self._full() from error
             raise BatchError(
                 f"{self.folder} cannot be used: {error.strerror or error}. Set STEPFUN_BATCH_DIR to a folder that can be written.",
                 status=500,
                 code="batch_dir_not_writable",
             ) from error
 
+    def _full(self) -> BatchError:
+        return BatchError(
+            f"The disk of {self.folder} is full. No kept answer is lost: free some space and run "
+            "`stepfun-compat batch resume`.",
+            status=507,
+            code="disk_full",
+        )
+
     @contextlib.contextmanager
     def _open(self) -> Generator[sqlite3.Connection, None, None]:
         """This process's connection, one thread at a time; a forked child opens its own."""
-        with self._lock, self._errors():
+        with self._lock, self.guarded():
             if self._connection is None or self._process != os.getpid():
                 self._connection, self._process = self._connect(), os.getpid()
             yield self._connection

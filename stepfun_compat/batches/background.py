@@ -1,0 +1,84 @@
+"""Work on batches in a thread of the process that created them, until none of its namespace is open."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from .engine import Worker
+from .journal import Journal
+from .limiter import SharedWindow
+
+if TYPE_CHECKING:
+    import openai
+
+_LEAVE_SECONDS = 5.0
+"""How long a process that ends waits for the lines in flight."""
+
+
+class Background:
+    """One thread for a journal, a namespace and a key. `start` is cheap and may be called before each use."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        space: str,
+        window: SharedWindow,
+        make_client: Callable[[], openai.AsyncOpenAI],
+        make_worker: Callable[..., Worker] = Worker,
+    ) -> None:
+        self._journal = journal
+        self._space = space
+        self._window = window
+        self._make_client = make_client
+        self._make_worker = make_worker
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._process = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._worker: Worker | None = None
+        self.error: BaseException | None = None
+        """What ended the thread, if it did not end by itself."""
+
+    def start(self) -> None:
+        """Make sure that somebody works: this thread, or a `stepfun-compat batch work` that is running."""
+        with self._lock:
+            if self._process != os.getpid():  # a forked child has the object, but not the thread
+                self._thread, self._process = None, os.getpid()
+            if self._thread is not None and self._thread.is_alive():
+                return
+            if not self._journal.open_batches(self._space) or self._journal.has_standing_worker(self._space):
+                return
+            self._thread = threading.Thread(target=self._run, name="stepfun-batches", daemon=True)
+            self._thread.start()
+            atexit.register(self.stop)
+
+    def stop(self, seconds: float = _LEAVE_SECONDS) -> None:
+        """Send no further line and wait for those in flight."""
+        thread, loop, worker = self._thread, self._loop, self._worker
+        if thread is None or self._process != os.getpid() or not thread.is_alive():
+            return
+        if loop is not None and worker is not None:
+            with suppress(RuntimeError):  # the loop has just ended
+                loop.call_soon_threadsafe(worker.close)
+        thread.join(seconds)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except BaseException as error:
+            self.error = error
+            import logging
+
+            logging.getLogger("stepfun_compat").error("work on batches ended: %s", error)
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        async with self._make_client() as client:
+            self._worker = self._make_worker(self._journal, client, self._window, space=self._space)
+            await self._worker.run()
