@@ -202,6 +202,14 @@ def _catalog_overlay(value: Any, source: str) -> str | None:
     return path
 
 
+def _folder(value: Any, source: str) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str | os.PathLike):
+        raise _bad(source, type(value).__name__, "the path of a folder")
+    return os.path.abspath(os.path.expanduser(os.fspath(cast("str", value)).strip()))
+
+
 def _fallback(value: Any, source: str) -> Mapping[str, Any]:
     from difflib import get_close_matches
 
@@ -460,6 +468,22 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         named_file_only=True,
         about="seconds one look into the store may take, if the call's own timeout is not shorter",
     ),
+    "batch_dir": Spec(
+        ("STEPFUN_BATCH_DIR",),
+        _folder,
+        named_file_only=True,
+        about="folder of batches, their journal and files; unset is `batches` beside the SQLite file of `STEPFUN_STATE`, else `$XDG_DATA_HOME/stepfun_compat/batches`",
+    ),
+    "batch_concurrency": Spec(
+        ("STEPFUN_BATCH_CONCURRENCY",),
+        _whole(1, 10_000),
+        about="most requests of batches in flight; unset is the tier's, or adapts from 5 to 64",
+    ),
+    "tier": Spec(
+        ("STEPFUN_TIER",),
+        _choice("v0", "v1", "v2", "v3", "v4", "v5"),
+        about="the account's tier, `V0` to `V5`, whose limits batches keep to",
+    ),
     "fast_path": Spec(
         ("STEPFUN_FAST_PATH",),
         _flag,
@@ -532,6 +556,11 @@ class Settings:
     state_max_record_bytes: int = _UNSET
     state_timeout: float = _UNSET
     """Seconds one operation on the store may take."""
+    batch_dir: str | None = _UNSET
+    """Absolute path of the folder that holds batches and their files; see `stepfun_compat.batches.workspace`."""
+    batch_concurrency: int | None = _UNSET
+    tier: str | None = _UNSET
+    """The account's tier in lower case, `v0` to `v5`."""
     fast_path: bool = _UNSET
     """Whether plain messages skip the SDK's transform and streamed events its construction; the results are the same."""
     fallback: Mapping[str, Any] = _UNSET

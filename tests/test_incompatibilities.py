@@ -291,14 +291,13 @@ def test_row_24_speech_and_transcription_fit() -> None:
     assert wire.body["model"].startswith("step")
 
 
-@pytest.mark.parametrize("what", ["embeddings", "moderations", "batches"])
+@pytest.mark.parametrize("what", ["embeddings", "moderations"])
 def test_row_25_what_is_absent_is_said_before_a_connection(what: str) -> None:
     wire = Wire()
     client: Any = wire.client()
     arguments = {
         "embeddings": {"model": "text-embedding-3-small", "input": "x"},
         "moderations": {"input": "x"},
-        "batches": {"input_file_id": "f", "endpoint": "/v1/chat/completions", "completion_window": "24h"},
     }
     with pytest.raises(openai.NotFoundError, match="StepFun"):
         getattr(client, what).create(**arguments[what])

@@ -115,8 +115,8 @@ def test_files(call: Any, service: StepFun) -> None:
     assert first.has_next_page()
     assert "limit" not in str(service.seen[-1].url)
     assert call(lambda c: c.files.content("file-1")).text == "the text"
-    with pytest.raises(openai.BadRequestError, match="one by one"):
-        call(lambda c: c.files.create(file=("a.jsonl", b"{}"), purpose="batch"))
+    with pytest.raises(openai.BadRequestError, match="fine-tuning"):
+        call(lambda c: c.files.create(file=("a.jsonl", b"{}"), purpose="fine-tune"))
 
 
 def test_the_list_of_files_ends(service: StepFun) -> None:

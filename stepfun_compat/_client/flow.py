@@ -16,11 +16,11 @@ import anyio
 import openai
 
 from .. import settled
-from ..endpoints.base import PLAIN, Reply, Request, Script, Send, StoreOperation
+from ..endpoints.base import PLAIN, BatchOperation, Reply, Request, Script, Send, StoreOperation
 from ..endpoints.chat_response import BrokenOff, UnexpectedBody
 from ..exchange import Refusal
 from ..report import debug_body, report
-from . import conversation_store, requests, responses
+from . import batch_operations, conversation_store, requests, responses
 from .context import CALL, CAST, EXTENSION, RAW, CallState, ClientContext
 from .stream_idle import limit_silence
 from .streaming import AsyncStepfunStream, StepfunStream
@@ -164,12 +164,13 @@ def _run(
                 finally:
                     call.follow(step)
                 reply = responses.reply_of(call, response)
-            elif isinstance(effect, StoreOperation):
+            elif isinstance(effect, StoreOperation | BatchOperation):
                 if conversation_store.needs_credential(context, call):
                     conversation_store.note_credential(
                         context, call, (yield partial(context.client._prepare_options, options.model_copy()))
                     )
-                reply = Reply((yield _stored(context, call, effect)))
+                perform = _performed if isinstance(effect, BatchOperation) else _stored
+                reply = Reply((yield perform(context, call, cast("Any", effect))))
             else:
                 yield _slept(context, call, effect.seconds)
                 reply = Reply(None)
@@ -267,6 +268,14 @@ def _stored(context: ClientContext, call: CallState, operation: StoreOperation) 
     run: Callable[..., Any] = conversation_store.run_store_operation
     if context.is_async:
         run = conversation_store.run_store_operation_async
+    return partial(run, context, call, operation)
+
+
+def _performed(context: ClientContext, call: CallState, operation: BatchOperation) -> Callable[[], Any]:
+    """An operation on batches."""
+    run: Callable[..., Any] = batch_operations.run_batch_operation
+    if context.is_async:
+        run = batch_operations.run_batch_operation_async
     return partial(run, context, call, operation)
 
 

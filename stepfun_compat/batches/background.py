@@ -10,7 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from .engine import Worker
+from ..report import log
+from .engine import Pricing, Worker
 from .journal import Journal
 from .limiter import SharedWindow
 
@@ -30,13 +31,14 @@ class Background:
         space: str,
         window: SharedWindow,
         make_client: Callable[[], openai.AsyncOpenAI],
-        make_worker: Callable[..., Worker] = Worker,
+        *,
+        price: Pricing | None = None,
     ) -> None:
-        self._journal = journal
+        self.journal = journal
+        self._price = price
         self._space = space
         self._window = window
         self._make_client = make_client
-        self._make_worker = make_worker
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._process = 0
@@ -52,7 +54,7 @@ class Background:
                 self._thread, self._process = None, os.getpid()
             if self._thread is not None and self._thread.is_alive():
                 return
-            if not self._journal.open_batches(self._space) or self._journal.has_standing_worker(self._space):
+            if not self.journal.open_batches(self._space) or self.journal.has_standing_worker(self._space):
                 return
             self._thread = threading.Thread(target=self._run, name="stepfun-batches", daemon=True)
             self._thread.start()
@@ -73,12 +75,10 @@ class Background:
             asyncio.run(self._main())
         except BaseException as error:
             self.error = error
-            import logging
-
-            logging.getLogger("stepfun_compat").error("work on batches ended: %s", error)
+            log.error("work on batches ended: %s", error)
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
         async with self._make_client() as client:
-            self._worker = self._make_worker(self._journal, client, self._window, space=self._space)
+            self._worker = Worker(self.journal, client, self._window, price=self._price, space=self._space)
             await self._worker.run()

@@ -13,14 +13,17 @@ import json
 import os
 import random
 import socket
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, TypeAlias, cast
 
 import openai
 
+from ..endpoints.chat_response import as_dict
+from ..report import log
 from .files import InputReader, write_results
 from .journal import LEASE_SECONDS, Answer, Journal, Lease
 from .limiter import SharedWindow
@@ -37,10 +40,8 @@ _COMMIT_AFTER: Final = 0.05  # seconds an answer may wait for others to be commi
 _COMMIT_MOST: Final = 64
 
 
-class Pricing(Protocol):
-    """What an answered line costs."""
-
-    def __call__(self, model: str | None, tokens: Tokens) -> float: ...
+Pricing: TypeAlias = Callable[[str | None, Tokens], float]
+"""What an answered line costs, given its model and tokens."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,14 @@ class Worker:
         self._client = client.with_options(max_retries=0)
         self._window = window
         self._price: Pricing = price or (lambda model, tokens: 0.0)  # noqa: ARG005
-        self._on_change = on_change or (lambda _: None)
+        self._on_change: Callable[[str], None] = on_change or (lambda batch: None)  # noqa: ARG005
         self._space = space
         self._only = only
         self._clock = clock
         self._tasks: dict[asyncio.Task[None], tuple[str, int]] = {}
         self._answers: asyncio.Queue[Answer] = asyncio.Queue()
         self._readers: dict[str, InputReader] = {}
+        self._reading = threading.Lock()
         self._mean_tokens = 1000.0
         self._closing = False
 
@@ -149,7 +151,7 @@ class Worker:
             self._journal.update(record.id, ("in_progress",), status="finalizing", finalizing_at=int(self._clock()))
             return True
         if record.max_cost is not None and record.cost >= record.max_cost:
-            self._journal.update(record.id, stopped=f"The cost limit of {record.max_cost:g} is reached.")
+            self._stop(record, f"The cost limit of {record.max_cost:g} is reached.")
             return False
         with self._window.open() as window:
             allowed, wait = window.take(self.id, 16, int(self._mean_tokens), self._clock(), LEASE_SECONDS)
@@ -167,6 +169,15 @@ class Worker:
         if not leases:
             await self._wait(0.1)
         return True
+
+    def _stop(self, record: BatchRecord, why: str) -> None:
+        """Send no further line of a batch until it is resumed, and say so once."""
+        current = self._journal.batch(record.id)
+        if current is None or current.stopped:
+            return
+        self._journal.update(record.id, ("in_progress",), stopped=why)
+        log.warning("%s is stopped. %s %s", record.id, why, record.way_on)
+        self._on_change(record.id)
 
     def _in_flight(self, batch: str) -> int:
         return sum(1 for owner, _ in self._tasks.values() if owner == batch)
@@ -243,19 +254,19 @@ class Worker:
                 at = 0.0 if outcome.retry_after is None else self._clock() + outcome.retry_after
                 self._journal.give_back([(record.id, lease.number)], self.id, at)
         if outcome.stop:
-            self._journal.update(record.id, ("in_progress",), stopped=outcome.stop)
-            self._on_change(record.id)
+            self._stop(record, outcome.stop)
         if outcome.answer is not None:
             tokens = outcome.answer.tokens
             self._mean_tokens += ((tokens.input + tokens.output) - self._mean_tokens) * 0.05
             await self._answers.put(outcome.answer)
 
     def _read(self, record: BatchRecord, lease: Lease) -> dict[str, Any]:
-        reader = self._readers.get(record.id)
-        if reader is None:
-            file = self._journal.file(record.input_file_id)
-            path = self._journal.folder / (file.path if file else "missing")
-            reader = self._readers[record.id] = InputReader(path)
+        with self._reading:  # lines are read in several threads
+            reader = self._readers.get(record.id)
+            if reader is None:
+                file = self._journal.file(record.input_file_id)
+                path = self._journal.folder / (file.path if file else "missing")
+                reader = self._readers[record.id] = InputReader(path)
         return json.loads(reader.read(lease.start, lease.length).decode("utf-8-sig"))
 
     async def _send(self, record: BatchRecord, lease: Lease, request: Mapping[str, Any]) -> Outcome:
@@ -285,19 +296,19 @@ class Worker:
         status = error.status_code
         quota = getattr(error, "code", None) == "insufficient_quota"
         if status == 401 or quota:
-            why = "the account has no balance left" if quota else "the key was refused"
+            why = "The account has no balance left" if quota else "The key was refused"
             return Outcome(stop=f"{why}: {error.message}")
         if (status == 429 or status >= 500 or status in (408, 409)) and lease.attempts + 1 < MAX_ATTEMPTS:
             after = seconds_of(error.response.headers.get("retry-after")) or backoff(lease.attempts)
             return Outcome(retry_after=after, limited=status == 429)
-        body: Any = {"error": error.body} if isinstance(error.body, dict) else {"error": {"message": error.message}}
+        body: Any = {"error": as_dict(error.body) or {"message": error.message}}
         return Outcome(self._answered(lease, status, error.request_id, body, failed=True), limited=status == 429)
 
     def _answered(
         self, lease: Lease, status: int, request_id: str | None, body: Any, *, failed: bool = False
     ) -> Answer:
         tokens = tokens_of(body)
-        model = body.get("model") if isinstance(body, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        model: Any = (as_dict(body) or {}).get("model")
         line = {
             "id": new_id("batch_req_"),
             "custom_id": lease.custom_id,
@@ -305,7 +316,7 @@ class Worker:
             "error": None,
         }
         text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
-        return Answer(lease.batch, lease.number, failed, text, tokens, self._price(cast("Any", model), tokens))
+        return Answer(lease.batch, lease.number, failed, text, tokens, self._price(model, tokens))
 
     # ------------------------------------------------------------ the books
 

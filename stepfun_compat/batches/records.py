@@ -9,6 +9,8 @@ from typing import Any, Final, Literal
 
 from typing_extensions import override
 
+from ..endpoints.chat_response import as_dict
+
 Status = Literal["validating", "failed", "in_progress", "finalizing", "completed", "expired", "cancelling", "cancelled"]
 
 OPEN: Final[frozenset[Status]] = frozenset({"validating", "in_progress", "finalizing", "cancelling"})
@@ -76,15 +78,14 @@ class Tokens:
 
 def tokens_of(body: Any) -> Tokens:
     """The usage of one answer in OpenAI's shape: chat and completions, Responses, or embeddings."""
-    usage: Any = body.get("usage") if isinstance(body, dict) else None
-    if not isinstance(usage, dict):
+    usage = as_dict((as_dict(body) or {}).get("usage"))
+    if usage is None:
         return Tokens()
-    values: dict[str, Any] = dict(usage)  # pyright: ignore[reportUnknownArgumentType]
 
     def number(*path: str) -> int:
-        found: Any = values
+        found: Any = usage
         for name in path:
-            found = found.get(name) if isinstance(found, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+            found = (as_dict(found) or {}).get(name)
         return int(found) if isinstance(found, int | float) else 0
 
     return Tokens(
@@ -126,15 +127,23 @@ class BatchRecord:
     tokens: Tokens = field(default_factory=Tokens)
     counts: Counts = field(default_factory=Counts)
 
+    @property
+    def way_on(self) -> str:
+        """How a stopped batch goes on."""
+        return f"What is done is kept; go on with `stepfun-compat batch resume {self.id}`."
+
     def to_openai(self) -> dict[str, Any]:
         """OpenAI's `batch` object."""
         tokens = self.tokens
+        errors = [error.to_json() for error in self.errors]
+        if self.stopped and self.status in OPEN:
+            errors.append(LineError("batch_stopped", f"{self.stopped} {self.way_on}").to_json())
         return {
             "id": self.id,
             "object": "batch",
             "endpoint": self.endpoint,
             "model": self.model,
-            "errors": {"object": "list", "data": [error.to_json() for error in self.errors]} if self.errors else None,
+            "errors": {"object": "list", "data": errors} if errors else None,
             "input_file_id": self.input_file_id,
             "completion_window": self.completion_window,
             "status": self.status,

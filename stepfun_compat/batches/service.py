@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ..endpoints.batches import FILE_PREFIX
 from .journal import Journal
@@ -47,7 +47,7 @@ def checked_metadata(value: Any) -> Mapping[str, str] | None:
     """
     if value is None:
         return None
-    pairs: dict[Any, Any] = dict(value) if isinstance(value, Mapping) else {"": None}
+    pairs: dict[Any, Any] = dict(cast("Mapping[Any, Any]", value)) if isinstance(value, Mapping) else {"": None}
     for key, text in pairs.items():
         if not isinstance(key, str) or not isinstance(text, str) or len(key) > 64 or len(text) > 512 or len(pairs) > 16:
             raise BatchError(

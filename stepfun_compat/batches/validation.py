@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ..endpoints.chat_response import as_dict
 from .records import MAX_BYTES, MAX_LINES, LineError
 
 _MAX_ERRORS = 1000
@@ -84,10 +85,10 @@ class Validation:
         except (ValueError, RecursionError):
             self._fail("invalid_json_line", "This line is not parseable as valid JSON.", number)
             return None
-        if not isinstance(value, dict):
+        request = as_dict(value)
+        if request is None:
             self._fail("invalid_json_line", "This line is not a JSON object.", number)
             return None
-        request: dict[str, Any] = value
         custom_id = request.get("custom_id")
         for name, kind in (("custom_id", str), ("method", str), ("url", str), ("body", dict)):
             if name not in request or request[name] is None:

@@ -18,7 +18,7 @@ _REALTIME: Final = "Connect to StepFun's socket from the server with client.real
 ABSENT: Final = (
     Absent("*", "/embeddings", "embeddings", "Use an embedding model of another provider or a local one."),
     Absent("*", "/moderations", "moderations", "StepFun reviews content by itself; a block is a BadRequestError."),
-    Absent("*", "/batches/**", "batches", "Send the requests one by one, several at a time, with AsyncOpenAI."),
+    Absent("*", "/batches/**", "batches", "This library runs batches itself: client.batches.create, retrieve, list and cancel."),
     Absent("*", "/fine_tuning/**", "fine_tuning", "Put examples into the prompt, which the prefix cache makes cheap."),
     Absent("DELETE", "/models/*", "models", "Only fine-tuned models can be deleted, and StepFun has none.", routable=False),
     Absent("*", "/evals/**", "evals", "Run the test cases through client.chat.completions.create and grade them there."),

@@ -48,8 +48,8 @@ PICTURES: Final = frozenset(["jpg", "jpeg", "png", "webp", "gif"])
 
 REFUSED_PURPOSES: Final = MappingProxyType(
     {
-        "batch": "StepFun has no batches: send the requests one by one, several at a time",
-        "batch_output": "StepFun has no batches",
+        "batch": "a batch's input is kept on this machine: upload it with files.create(file=..., purpose='batch')",
+        "batch_output": "only a batch makes such files",
         "fine-tune": "StepFun has no fine-tuning: put examples into the prompt, which the prefix cache makes cheap",
         "fine-tune-results": "StepFun has no fine-tuning",
         "evals": "StepFun has no evals",

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..exchange import Exchange, Json, Refusal
 
 if TYPE_CHECKING:
     from ..catalog.schema import ContestedFact
+    from .common import Part
     from .contested import WireError
 
 __all__ = [
     "PLAIN",
+    "BatchOperation",
     "Effect",
     "Endpoint",
     "Exchange",
@@ -93,7 +95,23 @@ class StoreOperation:
     optional: bool = False
 
 
-Effect = Send | Sleep | StoreOperation
+BatchOperationName = Literal[
+    "create", "retrieve", "list", "cancel", "create_file", "retrieve_file", "list_files", "delete_file", "read_file"
+]
+
+
+@dataclass(frozen=True)
+class BatchOperation:
+    """A call on the batches of the client's namespace, or on their files. The body of its `Reply` is OpenAI's object,
+    a list of objects for `list_files`, and bytes for `read_file`. `part` is the file of an upload."""
+
+    name: BatchOperationName
+    id: str = ""
+    fields: Mapping[str, Any] = field(default_factory=lambda: {})
+    part: Part | None = None
+
+
+Effect = Send | Sleep | StoreOperation | BatchOperation
 """What a script yields: it does no I/O and knows no clock, the client carries it out."""
 
 Script = Generator[Effect, Reply, "Reply | Request"]

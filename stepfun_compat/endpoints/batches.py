@@ -5,35 +5,21 @@ Endpoints say what to do with a `BatchOperation`; the client hands it to `stepfu
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, cast
+from typing import Final
 
 from typing_extensions import override
 
 from ..exchange import Exchange
-from .base import PlainEndpoint, Reply, Request, Script
-from .common import Dict, Part, given, segment
+from .base import BatchOperation, BatchOperationName, PlainEndpoint, Reply, Request, Script
+from .common import Dict, given, segment
 
 FILE_PREFIX: Final = "file-batch_"
 """Ids of files that are kept beside the client begin with this, so that no request is needed to know whose a file is."""
 
-OperationName = Literal[
-    "create", "retrieve", "list", "cancel", "create_file", "retrieve_file", "list_files", "delete_file", "read_file"
-]
+_PARAMETERS: Final = frozenset({"input_file_id", "endpoint", "completion_window", "metadata", "after", "limit"})
 
 
-@dataclass(frozen=True)
-class BatchOperation:
-    """One call on the batches of the client's namespace; `part` is the file of an upload."""
-
-    name: OperationName
-    id: str = ""
-    fields: Mapping[str, Any] = field(default_factory=lambda: {})
-    part: Part | None = None
-
-
-def local(operation: BatchOperation) -> Generator[Any, Reply, Reply]:
+def local(operation: BatchOperation) -> Script:
     """Carry out one operation and answer with what it gives."""
     reply = yield operation
     return Reply(reply.body, headers=reply.headers)
@@ -47,19 +33,17 @@ def is_local_file(id: str) -> bool:
 class BatchCall(PlainEndpoint):
     """One call on batches."""
 
-    def __init__(self, name: OperationName) -> None:
+    def __init__(self, name: BatchOperationName) -> None:
         self.name = f"batches.{name}"
-        self._operation: OperationName = name
+        self._operation: BatchOperationName = name
 
     @override
     def script(self, request: Request, x: Exchange) -> Script:
         fields: Dict = dict(request.query) if self._operation == "list" else given(request)
-        for name in sorted(
-            set(fields) - {"input_file_id", "endpoint", "completion_window", "metadata", "after", "limit"}
-        ):
+        for name in sorted(fields.keys() - _PARAMETERS):
             x.change("drop", name, fields.pop(name), None, "batches run on this machine; it has no meaning here")
         id = segment(request, 1) if self._operation in ("retrieve", "cancel") else ""
-        return cast("Script", local(BatchOperation(self._operation, id, fields)))
+        return local(BatchOperation(self._operation, id, fields))
 
 
 CREATE = BatchCall("create")

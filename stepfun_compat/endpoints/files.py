@@ -12,9 +12,10 @@ from typing_extensions import override
 
 from ..catalog.files import DOCUMENTS, MEDIA, OPENAI_PURPOSES, PICTURES, PURPOSE_OF, PURPOSES, REFUSED_PURPOSES, STATUS
 from ..exchange import Exchange, Json, Refusal
-from .base import PlainEndpoint, Request, replace
+from .base import BatchOperation, BatchOperationName, PlainEndpoint, Request, Script, replace
+from .batches import is_local_file, local
 from .chat_response import UnexpectedBody
-from .common import Dict, Part, as_dict, as_list, drop_by_table, file_parts, given
+from .common import Dict, Part, as_dict, as_list, drop_by_table, file_parts, given, segment
 from .sound import sound_format
 
 _OPENAI_PAGE = 10_000
@@ -125,10 +126,37 @@ def named(part: Part, x: Exchange) -> Part:
     return dataclasses.replace(part, filename=name)
 
 
+def _of_local_file(name: BatchOperationName, request: Request) -> Script | None:
+    """The script of a call on a file of a batch; None for StepFun's own files."""
+    id = segment(request, 1)
+    return local(BatchOperation(name, id)) if is_local_file(id) else None
+
+
 class CreateFile(PlainEndpoint):
     """An upload."""
 
     name = "files.create"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        fields = given(request)
+        if fields.get("purpose") != "batch":
+            return None
+        if "batches" in x.settings.fallback:
+            raise Refusal(
+                "purpose='batch' is not available: Settings.fallback sends batches to another provider, which has to have "
+                "the file. Upload it with that provider's client.",
+                code="invalid_value",
+                param="purpose",
+            )
+        for name in sorted(fields.keys() - {"purpose"}):
+            x.change(
+                "drop", name, fields[name], None, "files of batches are kept on this machine until they are deleted"
+            )
+        parts = [part for part in file_parts(request.files) if part.field == "file"]
+        if not parts:
+            raise Refusal("Missing required parameter: 'file'.", code="missing_required_parameter", param="file")
+        return local(BatchOperation("create_file", part=parts[0]))
 
     @override
     def transform_request(self, request: Request, x: Exchange) -> Request:
@@ -160,6 +188,10 @@ class RetrieveFile(PlainEndpoint):
     name = "files.retrieve"
 
     @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        return _of_local_file("retrieve_file", request)
+
+    @override
     def transform_response(self, data: Json, x: Exchange) -> Json:
         return file_object(data)
 
@@ -168,6 +200,10 @@ class DeleteFile(PlainEndpoint):
     """A deletion."""
 
     name = "files.delete"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        return _of_local_file("delete_file", request)
 
     @override
     def transform_response(self, data: Json, x: Exchange) -> Json:
@@ -184,12 +220,27 @@ class FileContent(PlainEndpoint):
 
     name = "files.content"
 
+    @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        return _of_local_file("read_file", request)
+
 
 class ListFiles(PlainEndpoint):
     """All files. StepFun documents no parameters and no `has_more`, without which the SDK asks for ever (api 8.1):
     limit, order, after and purpose are applied here."""
 
     name = "files.list"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        purpose = request.query.get("purpose")
+        return self._merged(request, x) if purpose in (None, "batch", "batch_output") else None
+
+    def _merged(self, request: Request, x: Exchange) -> Script:
+        """StepFun's files and those of batches, which are not at StepFun."""
+        rows = as_list((yield BatchOperation("list_files")).body)
+        x.notes["local_files"] = [row for row in map(as_dict, rows) if row is not None]
+        return self.transform_request(request, x)
 
     @override
     def transform_request(self, request: Request, x: Exchange) -> Request:
@@ -202,7 +253,7 @@ class ListFiles(PlainEndpoint):
         body = as_dict(data)
         if body is None or not isinstance(body.get("data"), list):
             raise UnexpectedBody("the answer has no list of files")
-        rows = [file_object(row) for row in as_list(body["data"])]
+        rows = [*(file_object(row) for row in as_list(body["data"])), *x.notes.get("local_files", ())]
         query: Dict = x.notes.get("query", {})
         purpose = query.get("purpose")
         if isinstance(purpose, str):

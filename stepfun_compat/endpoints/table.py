@@ -57,6 +57,10 @@ ROUTES: Final = (
     ("POST", "/vector_stores/*/file_batches", "vector_stores:ADD_BATCH"),
     ("GET", "/vector_stores/*/file_batches/*", "vector_stores:RETRIEVE_BATCH"),
     ("GET", "/vector_stores/*/file_batches/*/files", "vector_stores:LIST_BATCH_FILES"),
+    ("POST", "/batches", "batches:CREATE"),
+    ("GET", "/batches", "batches:LIST"),
+    ("GET", "/batches/*", "batches:RETRIEVE"),
+    ("POST", "/batches/*/cancel", "batches:CANCEL"),
     *((row.method, row.pattern, "absent:ENDPOINT") for row in ABSENT),
 )
 

@@ -44,7 +44,6 @@ def test_purposes_are_mapped_by_kind_of_file(name: str, purpose: str, sent: str)
 @pytest.mark.parametrize(
     ("name", "purpose", "param", "words"),
     [
-        ("a.jsonl", "batch", "purpose", "one by one"),
         ("a.jsonl", "fine-tune", "purpose", "no fine-tuning"),
         ("a.jsonl", "evals", "purpose", "no evals"),
         ("a.zip", "user_data", "file", "pdf"),

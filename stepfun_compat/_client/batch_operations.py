@@ -1,0 +1,107 @@
+"""Operations on batches and their files, under the credential whose they are; the work itself is `stepfun_compat.batches`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from ..endpoints.base import BatchOperation
+from ..exchange import Refusal
+from .context import CallState, ClientContext
+
+if TYPE_CHECKING:
+    from ..batches.service import BatchService
+    from ..endpoints.common import Part
+
+_CHUNK = 1 << 20  # bytes of an upload read at once
+
+
+def run_batch_operation(context: ClientContext, call: CallState, operation: BatchOperation) -> Any:
+    """Carry out an operation: OpenAI's object, a list of them, or bytes. Starts the work on open batches.
+
+    Raises:
+        Refusal: it cannot be carried out.
+    """
+    from .. import state
+    from ..batches import workspace
+    from ..batches.records import BatchError
+    from ..batches.service import BatchService
+
+    settings, client = context.settings, context.client
+    folder, base_url = workspace.folder_of(settings), str(client._base_url)
+    key = call.credential or str(client.api_key)
+    space = state.namespace(settings.state_namespace, key, base_url)
+    if operation.name == "list_files" and not workspace.has_journal(folder):
+        return []
+    try:
+        if operation.name not in ("create_file", "create") and not workspace.has_journal(folder):
+            return _without_journal(operation)
+        service = BatchService(workspace.journal_of(folder), space, served=workspace.serves(settings))
+        answer = _carried_out(service, operation)
+        if operation.name in ("create", "retrieve", "list", "cancel"):
+            provider, timeout, headers = context.key_provider, client.timeout, dict(client._custom_headers)
+            workspace.work_in_background(
+                folder,
+                space,
+                settings,
+                base_url,
+                lambda: workspace.async_client(
+                    settings, provider or key, base_url, timeout=timeout, default_headers=headers
+                ),
+            )
+    except BatchError as error:
+        kind = "server_error" if error.status >= 500 else "invalid_request_error"
+        raise Refusal(error.message, status=error.status, code=error.code, param=error.param, type=kind) from error
+    return answer
+
+
+async def run_batch_operation_async(context: ClientContext, call: CallState, operation: BatchOperation) -> Any:
+    """The same for the async client: in a thread, since it waits for a disk."""
+    return await anyio.to_thread.run_sync(run_batch_operation, context, call, operation)
+
+
+def _carried_out(service: BatchService, operation: BatchOperation) -> Any:
+    name, id, fields = operation.name, operation.id, operation.fields
+    if name == "create_file":
+        part = operation.part
+        return service.create_file(part.filename if part else "upload", _chunks(part) if part else ())
+    if name == "read_file":
+        return service.file_path(id).read_bytes()
+    if name == "list_files":
+        return service.list_files()
+    if name == "create":
+        return service.create(fields)
+    if name == "list":
+        return service.list(after=fields.get("after"), limit=fields.get("limit"))
+    by_id = {
+        "retrieve": service.retrieve,
+        "cancel": service.cancel,
+        "retrieve_file": service.retrieve_file,
+        "delete_file": service.delete_file,
+    }
+    return by_id[name](id)
+
+
+def _without_journal(operation: BatchOperation) -> Any:
+    """The answer where no batch was ever made: nothing is created for a question."""
+    from ..batches.records import BatchError
+
+    if operation.name == "list":
+        return {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
+    what = "batch" if operation.name in ("retrieve", "cancel") else "file"
+    raise BatchError(f"No {what} found with id '{operation.id}'.", status=404, code="not_found", param=f"{what}_id")
+
+
+def _chunks(part: Part) -> Iterator[bytes]:
+    """The content of an upload in pieces, from its beginning where it can be read from there."""
+    content = part.content
+    if isinstance(content, str | bytes | bytearray) or not hasattr(content, "read"):
+        yield part.read()
+        return
+    seekable = getattr(content, "seekable", None)
+    if callable(seekable) and seekable():
+        content.seek(0)
+    while chunk := content.read(_CHUNK):
+        yield chunk.encode() if isinstance(chunk, str) else chunk

@@ -1,0 +1,152 @@
+"""What a client's batches need: the folder, its journal, the account's rate, prices, and the work in the background."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..catalog.tiers import tier, tiers_for
+from ..settings import Settings
+from .journal import Journal
+from .limiter import Rate, SharedWindow
+from .records import Tokens
+
+if TYPE_CHECKING:
+    import openai
+
+    from .background import Background
+
+FALLBACKS: Final = {"/v1/embeddings": "embeddings", "/v1/moderations": "moderations"}
+"""Endpoints of batches that StepFun does not serve -> the resource another provider may take over."""
+
+_journals: dict[str, Journal] = {}
+_workers: dict[tuple[str, str, str], Background] = {}
+_lock = threading.Lock()
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+    _workers.clear()
+    _journals.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def folder_of(settings: Settings) -> Path:
+    """The folder of the journal: `batch_dir`, else beside the SQLite file of the state, else the user's data folder."""
+    if settings.batch_dir:
+        return Path(settings.batch_dir)
+    scheme, _, rest = settings.state.partition("://")
+    path = rest.removeprefix("/")
+    if scheme == "sqlite" and path and path != ":memory:":
+        return Path(os.path.abspath(path)).parent / "batches"
+    data = os.environ.get("XDG_DATA_HOME", "").strip()
+    return (Path(data) if data else Path.home() / ".local" / "share") / "stepfun_compat" / "batches"
+
+
+def has_journal(folder: Path) -> bool:
+    """Whether anything was ever kept in a folder."""
+    return (folder / "journal.db").exists()
+
+
+def journal_of(folder: Path) -> Journal:
+    """The journal of a folder: one for all clients and threads of this process.
+
+    Raises:
+        BatchError: the folder cannot be written, or the file is no journal or damaged.
+    """
+    with _lock:
+        journal = _journals.get(str(folder))
+        if journal is None or not has_journal(folder):
+            journal = _journals[str(folder)] = Journal(folder)
+        return journal
+
+
+def rate_of(settings: Settings, base_url: str) -> Rate:
+    """What the account allows, by `Settings.tier` and the catalog's tables; `batch_concurrency` stands above them."""
+    region = "cn" if "stepfun.com" in base_url else "global" if "stepfun.ai" in base_url else settings.region
+    row = tier(region, settings.tier) if settings.tier else None
+    if row is None and (settings.plan == "step_plan" or "/step_plan" in base_url):
+        row = next(iter(tiers_for(region, "step_plan")), None)
+    rate = Rate() if row is None else Rate(row.concurrency, row.rpm, row.tpm)
+    if settings.batch_concurrency is not None:
+        rate = Rate(settings.batch_concurrency, rate.rpm, rate.tpm)
+    return rate
+
+
+def window_of(settings: Settings, folder: Path, space: str, base_url: str) -> SharedWindow:
+    """The one limiter of a key and host on this machine."""
+    return SharedWindow(folder, space, rate_of(settings, base_url))
+
+
+def pricing(settings: Settings) -> Callable[[str | None, Tokens], float]:
+    """What tokens of a model cost by list prices; 0 for a model without one."""
+
+    @lru_cache(maxsize=64)
+    def price(model: str) -> Any:
+        from ..prices import price_of
+
+        return price_of(model, settings).tokens
+
+    def cost(model: str | None, tokens: Tokens) -> float:
+        row = price(model) if model else None
+        if row is None:
+            return 0.0
+        cached = min(tokens.cached, tokens.input)
+        return ((tokens.input - cached) * row.input + cached * row.cached + tokens.output * row.output) / 1_000_000
+
+    return cost
+
+
+def serves(settings: Settings) -> Callable[[str], bool]:
+    """Whether an endpoint of batches is served, by StepFun or by another provider."""
+    return lambda endpoint: endpoint not in FALLBACKS or FALLBACKS[endpoint] in settings.fallback
+
+
+def async_client(settings: Settings, key: Any, base_url: str, **options: Any) -> openai.AsyncOpenAI:
+    """The client batches are sent with: ours, async, without the SDK's blind retries."""
+    from .. import stock
+    from ..client import AsyncOpenAI
+
+    fallback: dict[str, Any] = {}
+    for name, given in settings.fallback.items():
+        if isinstance(given, stock.OpenAI):
+            given = stock.AsyncOpenAI(
+                api_key=given.api_key, base_url=str(given.base_url), default_headers=dict(given._custom_headers)
+            )
+        fallback[name] = given
+    if fallback:
+        settings = settings.replace(fallback=fallback)
+
+    async def provided() -> str:
+        value = key()
+        return await value if inspect.isawaitable(value) else value
+
+    return AsyncOpenAI(
+        api_key=provided if callable(key) else key, base_url=base_url, settings=settings, max_retries=0, **options
+    )
+
+
+def work_in_background(
+    folder: Path, space: str, settings: Settings, base_url: str, make_client: Callable[[], openai.AsyncOpenAI]
+) -> None:
+    """Make sure that somebody works on the open batches of a namespace."""
+    from .background import Background
+
+    journal = journal_of(folder)
+    with _lock:
+        worker = _workers.get((str(folder), space, base_url))
+        if worker is None or worker.journal is not journal:
+            worker = Background(
+                journal, space, window_of(settings, folder, space, base_url), make_client, price=pricing(settings)
+            )
+            _workers[str(folder), space, base_url] = worker
+    worker.start()

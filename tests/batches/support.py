@@ -1,0 +1,42 @@
+"""What the tests of batches share: input files, and waiting for a state with a bound."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+ENDED = ("completed", "failed", "expired", "cancelled")
+
+
+def line(number: int, **changes: Any) -> dict[str, Any]:
+    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": f"Say {number}"}]}
+    row = {"custom_id": f"line-{number}", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    return {**row, **changes}
+
+
+def jsonl(rows: Iterable[Any]) -> bytes:
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+def rows_of(text: str) -> list[dict[str, Any]]:
+    return [json.loads(row) for row in text.splitlines()]
+
+
+def settled(client: Any, id: str, states: Iterable[str] = ENDED, seconds: float = 30) -> Any:
+    """The batch once it is in one of these states."""
+    pause, left = threading.Event(), seconds
+    while left > 0:
+        batch = client.batches.retrieve(id)
+        if batch.status in states:
+            return batch
+        pause.wait(0.02)
+        left -= 0.02
+    raise AssertionError(f"{id} is still {batch.status} ({batch.request_counts})")
+
+
+def create(client: Any, content: bytes, **changes: Any) -> Any:
+    file = client.files.create(file=("input.jsonl", content), purpose="batch")
+    fields = {"endpoint": "/v1/chat/completions", "completion_window": "24h", **changes}
+    return client.batches.create(input_file_id=file.id, **fields)
