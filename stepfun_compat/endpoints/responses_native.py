@@ -337,7 +337,7 @@ def native_final(data: Json, output: Sequence[Dict], asked: Asked, x: Exchange) 
     """StepFun's Response with everything OpenAI's holds."""
     body = as_dict(data) or {}
     response = frame(asked, x, model=body.get("model"))
-    incomplete = row_of(body.get("incomplete_details"))
+    incomplete: Dict = dict(row_of(body.get("incomplete_details")))
     reason = "length" if body.get("status") == "incomplete" else None
     if incomplete.get("reason") in FAILED_REASONS or body.get("status") in FAILED_REASONS:
         reason = str(incomplete.get("reason") or body.get("status"))
