@@ -196,7 +196,7 @@ class _FileUses:
     ) -> None:
         known = _known(result)
         if value.kind == "method":
-            named = isinstance(expr, m.Attribute) or call is not None
+            named = isinstance(expr, m.Attribute) or (call is not None and not self.is_parameter(expr))
             if named and value.name not in surface.NO_REQUEST:
                 generation = "1+" if value.detail == "module" else value.detail
                 self.add("api_call", value.name, expr, how, known, generation or None, call, given)
@@ -206,6 +206,8 @@ class _FileUses:
             elif self.imported_root(expr):
                 self.add("type_use", f"openai.{value.name}", expr, how, known, "1+")
         elif value.kind == "setting":
+            if not (isinstance(expr, m.Attribute) or self.imported_root(expr)):
+                return  # a name that holds what was read elsewhere
             self.add("module_config", f"openai.{value.name}", expr, how, known, value.detail or None, value=given)
             if how == "write" and value.name in ("api_base", "base_url", "azure_endpoint") and given is not None:
                 self.add("base_url", _text(given), given, "argument", known, value.detail or None, value=given)
@@ -217,6 +219,12 @@ class _FileUses:
                 return
             target = value.name if value.name.startswith("openai") else f"openai.{value.name}"
             self.add("type_use", target, expr, how, known, "0.x" if value.detail == "0.x" else None, call)
+
+    def is_parameter(self, expr: m.Expr) -> bool:
+        """Whether a name is a parameter: the method that it stands for counts where it is taken."""
+        return isinstance(expr, m.Name) and any(
+            isinstance(one, m.ParameterValue) for one in self.facts.scopes[expr.scope].bindings.get(expr.name, ())
+        )
 
     def imported_root(self, expr: m.Expr) -> bool:
         """Whether a chain starts with a name that an import binds."""

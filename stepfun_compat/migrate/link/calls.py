@@ -117,6 +117,10 @@ def _special(linker: Linker, file: int, expr: m.Call) -> Result | None:
         return linker.module(file, first.value, 0)
     if name == "type" and isinstance(func, m.Name) and len(expr.arguments) == 1:
         return _types(linker.values(file, first))
+    if name in ("Field", "field", "PrivateAttr", "attrib", "ib") and not any(
+        one.name in ("default", "default_factory", "factory") or one.name is None for one in expr.arguments
+    ):
+        return NOTHING  # a field without a default says nothing
     if name == "cast" and len(expr.arguments) == 2:
         inner = linker.values(file, expr.arguments[1].value)
         named = linker.instances(linker.values(file, first))

@@ -13,7 +13,7 @@ from typing import Final
 
 from ..facts import FileFacts
 from ..facts import model as m
-from ..surface import DROP_INS
+from ..surface import DROP_INS, VENDORS
 from . import calls, objects, openai_names
 from .modules import Modules
 from .values import ANSWER, NOTHING, Result, Value, union
@@ -28,6 +28,9 @@ _TYPING: Final = frozenset(
     {"typing", "typing_extensions", "collections", "abc", "types", "__future__", "dataclasses", "enum"}
 )
 """Modules whose names say nothing about what an object is."""
+
+
+_NOT_OURS: Final = frozenset(sys.stdlib_module_names) | VENDORS
 
 
 class Linker:
@@ -252,7 +255,7 @@ class Linker:
                 below = self.modules.absolute(file, f"{module}.{name}")
                 if below is not None:
                     return _one(Value("file", file=below), True)
-                if top in _TYPING or (top in self.modules.tops and top not in sys.stdlib_module_names):
+                if top in _TYPING or (top in self.modules.tops and top not in _NOT_OURS):
                     return NOTHING  # no type, or a part of the project that was not read
                 return _one(Value("foreign", top, name))
         else:
@@ -282,6 +285,8 @@ class Linker:
             return NOTHING
         results = [self.attribute_of(value, name) for value in base.values]
         found = union(results)
+        if any(not one.values for one in results):  # one of several is not known: the others prove nothing
+            found = Result(frozenset(one for one in found.values if one.kind != "foreign"), found.linked)
         return Result(found.values, found.linked or base.linked)
 
     def attribute_of(self, value: Value, name: str) -> Result:

@@ -28,10 +28,15 @@ class Modules:
 
     @cached_property
     def tops(self) -> frozenset[str]:
-        """The names that a directory or file of the project could be imported by."""
+        """The names that a directory or file of the project could be imported by: those in no package."""
         names: set[str] = set()
         for path in self.paths:
-            names.update(_without_suffix(path).split("/"))
+            above = ""
+            for part in _without_suffix(path).split("/"):
+                names.add(part)
+                above = f"{above}/{part}".lstrip("/")
+                if f"{above}/__init__.py" in self._by_path:
+                    break
         return frozenset(names)
 
     def file_at(self, base: str) -> int | None:
@@ -111,9 +116,16 @@ class Modules:
         if found is None or found == file:
             return False
         path = self.paths[found]
-        if path.endswith("__init__.py") and self._is_sdk(dirname(path)):
+        if not path.rpartition("/")[2].startswith("__init__."):
+            return not imports_openai(self._facts[found])
+        directory = dirname(path)
+        if self._is_sdk(directory) or self.paths[file].startswith(directory + "/"):
             return False
-        return not imports_openai(self._facts[found])
+        return not any(  # a package that imports openai itself means the SDK
+            imports_openai(facts)
+            for other, facts in zip(self.paths, self._facts, strict=True)
+            if other.startswith(directory + "/")
+        )
 
     def _is_sdk(self, directory: str) -> bool:
         """Whether a directory is a copy of the SDK itself."""

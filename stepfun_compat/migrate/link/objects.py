@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from ..facts import model as m
@@ -47,8 +48,59 @@ def _of_class(linker: Linker, value: Value, name: str, seen: set[tuple[int, int]
         results.append(linker.instances(linker.values(value.file, annotation)))
         results += _constructor_arguments(linker, value, cls, name)
     results += linker._written(name, value)
+    results += _set_by_validators(linker, value, name)
     found = union(results)
-    return found if found.values else _of_bases(linker, value, name, seen)
+    if found.values:
+        return found
+    found = _of_bases(linker, value, name, seen)
+    return found if found.values else _delegated(linker, value, name)
+
+
+def _set_by_validators(linker: Linker, value: Value, name: str) -> list[Result]:
+    """What validators of pydantic put under the name of a field: `values["client"] = …`."""
+    facts = linker.facts[value.file]
+    results: list[Result] = []
+    for one in _functions(facts, value.number):
+        if not any("validator" in _last(decorator) for decorator in one.decorators):
+            continue
+        for parameter in one.parameters[:2]:
+            for bound in facts.scopes[one.scope].bindings.get(parameter.name, ()):
+                if isinstance(bound, m.Mapping):
+                    results += [
+                        linker.values(value.file, held)
+                        for key, held in zip(bound.keys, bound.values, strict=True)
+                        if isinstance(key, m.Text) and key.value == name
+                    ]
+    return results
+
+
+def _delegated(linker: Linker, value: Value, name: str) -> Result:
+    """What `__getattr__` of a class finds: the same attribute of a client that the object holds."""
+    facts = linker.facts[value.file]
+    cls = facts.classes[value.number]
+    if not any(one in facts.scopes[cls.scope].bindings for one in ("__getattr__", "__getattribute__")):
+        return NOTHING
+    if name in cls.attributes or name in cls.annotations:
+        return NOTHING
+    results: list[Result] = []
+    for held in (*cls.attributes, *cls.annotations):
+        for one in _of_class(linker, value, held, set()).values:
+            if one.kind in ("client", "module", "resource"):
+                results.append(linker.attribute_of(one, name))
+    return union(results)
+
+
+def _functions(facts: m.FileFacts, cls: int) -> Iterator[m.Function]:
+    for bound in facts.scopes[facts.classes[cls].scope].bindings.values():
+        for one in bound:
+            if isinstance(one, m.FunctionValue):
+                yield facts.functions[one.function]
+
+
+def _last(expr: m.Expr) -> str:
+    from .linker import last_name
+
+    return last_name(expr.func if isinstance(expr, m.Call) else expr)
 
 
 def _method(linker: Linker, value: Value, function: int) -> Result:
