@@ -123,15 +123,18 @@ def _bytes_of(path: str) -> tuple[bytes | None, str]:
     return data, ""
 
 
-def _packed(root: str, path: str, kind: FileKind) -> bytes:
-    """The facts of one file as bytes."""
+def _facts_of(root: str, path: str, kind: FileKind) -> tuple[bytes, Extract]:
+    """The facts of one file, as bytes too."""
     data, why = _bytes_of(os.path.join(root, path))
     if data is None or why:
-        return dumps(Extract(unread=[Unread(why or "cannot be read")]))
-    try:
-        return dumps(extract(path, kind, data))
-    except RecursionError:
-        return dumps(Extract(unread=[Unread("nested too deeply for this Python", speaks_of_openai(data))]))
+        found = Extract(unread=[Unread(why or "cannot be read")])
+    else:
+        try:
+            found = extract(path, kind, data)
+            return dumps(found), found
+        except RecursionError:
+            found = Extract(unread=[Unread("nested too deeply for this Python", speaks_of_openai(data))])
+    return dumps(found), found
 
 
 def _extracts(root: str, reads: Sequence[_Read], jobs: int, cache: Cache, progress: Progress | None) -> list[Extract]:
@@ -146,16 +149,17 @@ def _extracts(root: str, reads: Sequence[_Read], jobs: int, cache: Cache, progre
     done = len(found)
     processes = min(jobs, 1 + len(missing) // _WORTH_A_PROCESS)
     for chunk in _in_processes(root, missing, processes) if processes > 1 else _here(root, missing):
-        cache.put([(one.key, packed) for one, packed in chunk])
-        for one, packed in chunk:
-            found[one.path] = loads(packed)
+        cache.put([(one.key, packed) for one, packed, _ in chunk])
+        for one, packed, extracted in chunk:
+            found[one.path] = extracted or loads(packed)
         done += len(chunk)
         if progress is not None:
             progress(done, len(reads))
     return [found[one.path] for one in reads]
 
 
-_Chunk = list[tuple[_Read, bytes]]
+_Chunk = list[tuple[_Read, bytes, Extract | None]]
+"""Files with their facts as bytes, and as they are where they come from this process."""
 
 
 def _chunks(reads: Sequence[_Read]) -> list[Sequence[_Read]]:
@@ -164,7 +168,7 @@ def _chunks(reads: Sequence[_Read]) -> list[Sequence[_Read]]:
 
 def _here(root: str, reads: Sequence[_Read]) -> Iterator[_Chunk]:
     for chunk in _chunks(reads):
-        yield [(one, _packed(root, one.path, one.kind)) for one in chunk]
+        yield [(one, *_facts_of(root, one.path, one.kind)) for one in chunk]
 
 
 def _in_processes(root: str, reads: Sequence[_Read], processes: int) -> Iterator[_Chunk]:
@@ -175,12 +179,12 @@ def _in_processes(root: str, reads: Sequence[_Read], processes: int) -> Iterator
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
         waiting = [pool.submit(_work, root, [(one.path, one.kind) for one in chunk]) for chunk in chunks]
         for chunk, future in zip(chunks, waiting, strict=True):
-            yield list(zip(chunk, future.result(), strict=True))
+            yield [(one, packed, None) for one, packed in zip(chunk, future.result(), strict=True)]
 
 
 def _work(root: str, files: list[tuple[str, FileKind]]) -> list[bytes]:
     """What a process of its own does: the same as `_here`, on as deep a stack."""
-    return _on_a_deep_stack(lambda: [_packed(root, path, kind) for path, kind in files])
+    return _on_a_deep_stack(lambda: [_facts_of(root, path, kind)[0] for path, kind in files])
 
 
 def _on_a_deep_stack(job: Callable[[], T]) -> T:

@@ -62,18 +62,27 @@ def uses_of(paths: Sequence[str], facts: Sequence[FileFacts], linker: Linker | N
     Files whose bytes say nothing of OpenAI may be left out by the caller.
     """
     linker = linker or Linker(paths, facts)
-    _settle(linker)
-    found = [_FileUses(linker, file).collect() for file in range(len(facts))]
+    matter = _settle(linker)
+    found = [_FileUses(linker, file, matter).collect() for file in range(len(facts))]
     _shapes(linker, found)
     return [use for uses in found for use in sorted(uses.uses, key=_place)]
 
 
-def _settle(linker: Linker) -> None:
+def _settle(linker: Linker) -> set[int]:
+    """Work out every chain that may matter; returns their identities."""
     wanted: list[tuple[int, m.Expr]] = []
     for file, facts in enumerate(linker.facts):
-        wanted += [(file, one.func) for one in facts.calls if isinstance(one.func, m.Attribute | m.Name | m.Item)]
-        wanted += [(file, one) for one in facts.reads if isinstance(one, m.Attribute)]
+        chains = [one.func for one in facts.calls if one.func is not None]
+        chains += facts.reads
+        chains += [one.target for one in facts.writes]
+        wanted += [(file, one) for one in chains if _may_matter(linker, file, one)]
     settle(linker, wanted)
+    return {id(expr) for _, expr in wanted}
+
+
+def _may_matter(linker: Linker, file: int, expr: m.Expr) -> bool:
+    """Whether a chain can be something of openai's, or looks like it."""
+    return linker.heat.touches(file, expr) or shape_of(expr) is not None
 
 
 def _place(use: Use) -> tuple[int, int, int, int, str]:
@@ -83,7 +92,8 @@ def _place(use: Use) -> tuple[int, int, int, int, str]:
 class _FileUses:
     """Collects the uses of one file."""
 
-    def __init__(self, linker: Linker, file: int) -> None:
+    def __init__(self, linker: Linker, file: int, matter: set[int]) -> None:
+        self.matter = matter
         self.linker = linker
         self.file = file
         self.facts = linker.facts[file]
@@ -94,12 +104,15 @@ class _FileUses:
 
     def collect(self) -> _FileUses:
         self.imports()
+        matter = self.matter
         for call in self.facts.calls:
-            self.call(call)
+            self.call(call, id(call.func) in matter)
         for read in self.facts.reads:
-            self.chain(read, None, "value", None)
+            if id(read) in matter:
+                self.chain(read, None, "value", None)
         for write in self.facts.writes:
-            self.chain(write.target, None, "write", write.value)
+            if id(write.target) in matter:
+                self.chain(write.target, None, "write", write.value)
         self.literals()
         return self
 
@@ -134,11 +147,11 @@ class _FileUses:
 
     # Chains and calls
 
-    def call(self, call: m.Call) -> None:
+    def call(self, call: m.Call, matters: bool) -> None:
         func = call.func
-        if func is not None:
+        if func is not None and matters:
             self.chain(func, call, "call", None)
-        for argument in call.arguments:
+        for argument in call.arguments if matters else ():
             if argument.name == "api_base" and argument.value is not None and self.is_request(call):
                 self.add("base_url", _text(argument.value), argument.value, "argument", value=argument.value)
         if isinstance(func, m.Name) and func.name in ("setattr", "getattr", "delattr", "hasattr"):
@@ -304,7 +317,11 @@ def _needs_one(statement: m.Import) -> bool:
 
 
 def _best(found: Result) -> Value | None:
+    if not found.values:
+        return None
     ours = [one for one in found.values if one.kind in OPENAI_KINDS]
+    if not ours:
+        return None
     for kind in _ORDER:
         matching = sorted(one for one in ours if one.kind == kind)
         if matching:

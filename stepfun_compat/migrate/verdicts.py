@@ -23,6 +23,9 @@ _ALWAYS: Final = frozenset(
 _KEPT: Final = frozenset({"previous_response_id", "conversation"})
 _KEYS: Final = frozenset({"OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_KEY", "OPENAI_KEY"})
 _USERINFO: Final = re.compile(r"(?<=//)[^/@\s]+@")
+_OPENAI_HOST: Final = re.compile(
+    r"(?<![\w-])(?:[\w-]+\.)*(?:openai\.com|azure\.com)(?![\w.-]*@)(?=[:/?#]|$)", re.IGNORECASE
+)
 _VERSION: Final = re.compile(r"(==|<=|>=|~=|<|>|\^|~|=)\s*[\"']?v?(\d+)(?:\.(\d+|\*))?")
 
 
@@ -300,11 +303,8 @@ def _described(value: m.Expr) -> str:
 
 
 def _url_named(url: str) -> Judgement:
-    from ..settings import host_kind
-
     shown = _USERINFO.sub("", url)
-    full = url if "//" in url else f"https://{url}"
-    if host_kind(full) in ("openai", "azure") or re.search(r"openai\.com|azure\.com", url):
+    if _OPENAI_HOST.search(url):
         return Judgement([_because("openai-url", shown)], rule="SFC003")
     return Judgement([_because("other-url", shown)])
 

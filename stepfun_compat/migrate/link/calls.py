@@ -9,73 +9,11 @@ from typing import TYPE_CHECKING, Final, Literal
 from ..facts import model as m
 from . import objects
 from .values import ANSWER, NOTHING, Result, Value, union
+from .vocabulary import CALLED, FIRST_ARGUMENT, WRAPPER
 
 if TYPE_CHECKING:
     from .linker import Linker
 
-_FIRST_ARGUMENT: Final = frozenset(
-    [
-        "partial",
-        "partialmethod",
-        "cast",
-        "copy",
-        "deepcopy",
-        "lru_cache",
-        "cache",
-        "cached",
-        "nullcontext",
-        "closing",
-        "proxy",
-        "ref",
-        "enter_context",
-        "enter_async_context",
-        "run",
-        "run_until_complete",
-        "wait_for",
-        "shield",
-        "next",
-        "iter",
-        "aiter",
-        "anext",
-        "reversed",
-        "sorted",
-        "list",
-        "tuple",
-        "cache_resource",
-        "singleton",
-        "memoize",
-        "lazy",
-        "Lazy",
-        "SimpleLazyObject",
-        "contextmanager",
-        "asynccontextmanager",
-        "staticmethod",
-        "classmethod",
-        "property",
-        "cached_property",
-        "from_openai",
-        "patch",
-        "apatch",
-        "wrap_openai",
-        "track_openai",
-        "from_provider",
-        "Depends",
-        "Provide",
-        "Singleton",
-        "Factory",
-        "Resource",
-        "field",
-        "Field",
-        "default_factory",
-        "factory",
-    ]
-)
-"""Functions of other distributions that give (a view of) what they are given."""
-_CALLED: Final = frozenset(
-    ["Depends", "Provide", "Singleton", "Factory", "Resource", "Lazy", "lazy", "SimpleLazyObject"]
-)
-"""Of these, the ones that call what they are given."""
-_WRAPPER: Final = re.compile(r"openai|instrument|wrap|patch|trace|track|observe|monitor", re.IGNORECASE)
 _IMPORTER: Final = re.compile(r"import|lazy", re.IGNORECASE)
 
 
@@ -181,9 +119,9 @@ def _foreign(linker: Linker, file: int, expr: m.Call, value: Value) -> Result:
 
     name = last_name(expr.func)
     given = [one.value for one in expr.arguments if one.value is not None]
-    if given and (name in _FIRST_ARGUMENT or value.detail in _FIRST_ARGUMENT or _WRAPPER.search(name)):
+    if given and (name in FIRST_ARGUMENT or value.detail in FIRST_ARGUMENT or WRAPPER.search(name)):
         inner = union([linker.values(file, one) for one in given[:3]])
-        if name in _CALLED or value.detail in _CALLED:
+        if name in CALLED or value.detail in CALLED:
             inner = union([_called(linker, file, expr, one) for one in inner.values if one.kind != "foreign"])
         matter = frozenset(one for one in inner.values if one.kind not in ("foreign", "answer"))
         if matter:
@@ -268,7 +206,7 @@ def _given(linker: Linker, file: int, index: int, position: int) -> Iterator[tup
     for one in names:
         for where, call in linker.sites.get(one, ())[:MOST_SITES]:
             value = _argument(call, name, position - offset)
-            if value is None or isinstance(value, m.Text | m.Opaque):
+            if value is None or not linker.heat.touches(where, value):
                 continue
             if last_name(call.func) == "cls" or _calls(linker, where, call, file, index, constructor):
                 yield where, value
@@ -276,7 +214,7 @@ def _given(linker: Linker, file: int, index: int, position: int) -> Iterator[tup
         for where, call in linker.sites.get("cls", ())[:MOST_SITES]:
             if where == file:
                 value = _argument(call, name, position - offset)
-                if value is not None:
+                if value is not None and linker.heat.touches(where, value):
                     yield where, value
 
 

@@ -15,6 +15,7 @@ from ..facts import FileFacts
 from ..facts import model as m
 from ..surface import DROP_INS, VENDORS
 from . import calls, objects, openai_names
+from .flow import heat_of
 from .modules import Modules
 from .values import ANSWER, NOTHING, Result, Value, union
 
@@ -40,6 +41,8 @@ class Linker:
         self.paths = paths
         self.facts = facts
         self.modules = Modules(paths, facts)
+        self.heat = heat_of(facts)
+        self.validators: dict[tuple[int, int], list[m.Function]] = {}
         self.boxes: list[m.Mapping | m.Sequence] = []
         self._box_numbers: dict[int, int] = {}
         self._memo: dict[int, Result] = {}
@@ -48,8 +51,11 @@ class Linker:
         self._previous_names: dict[tuple[int, int, str], Result] = {}
         self._busy: set[object] = set()
         self._depth = 0
-        self.cut = False
-        """Whether something led back to itself, so that another round may find more."""
+        self.cuts = 0
+        """How often something led back to itself: what was found on the way may be more in another round."""
+        self._open: set[int] = set()
+        self._open_names: set[tuple[int, int, str]] = set()
+        """What was found on such a way."""
         self.sites: dict[str, list[tuple[int, m.Call]]] = {}
         self.writes: dict[str, list[tuple[int, m.AttributeWrite]]] = {}
         self.subclasses: dict[str, list[tuple[int, int]]] = {}
@@ -60,10 +66,9 @@ class Linker:
     def _index(self) -> None:
         for file, facts in enumerate(self.facts):
             for call in facts.calls:
-                if call.arguments:
-                    name = last_name(call.func)
-                    if name:
-                        self.sites.setdefault(name, []).append((file, call))
+                name = last_name(call.func) if call.arguments else ""
+                if name and any(self.heat.touches(file, one.value) for one in call.arguments):
+                    self.sites.setdefault(name, []).append((file, call))
             for write in facts.writes:
                 self.writes.setdefault(write.target.attr, []).append((file, write))
             for number, cls in enumerate(facts.classes):
@@ -74,25 +79,27 @@ class Linker:
 
     def next_round(self) -> None:
         """Forget what was found, but for answering what leads back to itself."""
-        self._previous, self._memo = self._memo, {}
-        self._previous_names, self._names = self._names, {}
-        self.cut = False
+        self._previous = {key: self._memo.pop(key) for key in self._open}
+        self._previous_names = {key: self._names.pop(key) for key in self._open_names}
+        self._open.clear()
+        self._open_names.clear()
+        self.cuts = 0
 
     def values(self, file: int, expr: m.Expr | None) -> Result:
         """Everything an expression of a file can be."""
-        if expr is None:
+        if expr is None or type(expr) is m.Text or type(expr) is m.Opaque:
             return NOTHING
-        if isinstance(expr, m.Text | m.Opaque):
-            return NOTHING
-        if isinstance(expr, m.Name):
-            return self.name(file, expr.scope, expr.name)
+        if type(expr) is m.Name:
+            known = self._names.get((file, expr.scope, expr.name))
+            return self.name(file, expr.scope, expr.name) if known is None else known
         key = id(expr)
         known = self._memo.get(key)
         if known is not None:
             return known
         if key in self._busy or self._depth > DEEPEST:
-            self.cut = True
+            self.cuts += 1
             return self._previous.get(key, NOTHING)
+        before = self.cuts
         self._busy.add(key)
         self._depth += 1
         try:
@@ -101,6 +108,8 @@ class Linker:
             self._depth -= 1
             self._busy.discard(key)
         self._memo[key] = found
+        if self.cuts != before:
+            self._open.add(key)
         return found
 
     def _evaluate(self, file: int, expr: m.Expr) -> Result:
@@ -170,8 +179,9 @@ class Linker:
         if known is not None:
             return known
         if key in self._busy or self._depth > DEEPEST:
-            self.cut = True
+            self.cuts += 1
             return self._previous_names.get(key, NOTHING)
+        before = self.cuts
         self._busy.add(key)
         self._depth += 1
         try:
@@ -180,6 +190,8 @@ class Linker:
             self._depth -= 1
             self._busy.discard(key)
         self._names[key] = found
+        if self.cuts != before:
+            self._open_names.add(key)
         return found
 
     def exported(self, file: int, name: str) -> Result:
@@ -269,7 +281,7 @@ class Linker:
             return NOTHING if below is None or below == file else _one(Value("file", file=below), True)
         key = (target, -1, name)
         if key in self._busy:
-            self.cut = True
+            self.cuts += 1
             return NOTHING
         self._busy.add(key)
         try:
@@ -346,7 +358,7 @@ def settle(linker: Linker, wanted: Iterable[tuple[int, m.Expr]]) -> int:
     before: list[Result] | None = None
     for number in range(1, ROUNDS + 1):
         now = [linker.values(file, expr) for file, expr in pairs]
-        if not linker.cut or now == before:
+        if not linker.cuts or now == before:
             return number
         before = now
         if number < ROUNDS:

@@ -60,9 +60,15 @@ def _set_by_validators(linker: Linker, value: Value, name: str) -> list[Result]:
     """What validators of pydantic put under the name of a field: `values["client"] = …`."""
     facts = linker.facts[value.file]
     results: list[Result] = []
-    for one in _functions(facts, value.number):
-        if not any("validator" in _last(decorator) for decorator in one.decorators):
-            continue
+    key = (value.file, value.number)
+    validators = linker.validators.get(key)
+    if validators is None:
+        validators = linker.validators[key] = [
+            one
+            for one in _functions(facts, value.number)
+            if any("validator" in _last(decorator) for decorator in one.decorators)
+        ]
+    for one in validators:
         for parameter in one.parameters[:2]:
             for bound in facts.scopes[one.scope].bindings.get(parameter.name, ()):
                 if isinstance(bound, m.Mapping):

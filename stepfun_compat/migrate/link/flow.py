@@ -1,0 +1,286 @@
+"""Which names anything of openai's, or of another vendor's, can come to stand under, over all files.
+
+A rough look before the exact one: variables are taken as one for each name and file, attributes and functions as one
+for each name. What leads through none of the names found is nothing of openai's, and needs no evaluation. Every way
+that the linker follows is an edge here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from .. import surface
+from ..facts import FileFacts
+from ..facts import model as m
+from .shape import shape_of
+from .vocabulary import FIRST_ARGUMENT, WRAPPER
+
+Node = str | tuple[int, str]
+"""An attribute, function or class by its name; a variable by its file and name."""
+
+_IMPORTER: Final = re.compile(r"import|lazy", re.IGNORECASE)
+_OPENAI_ATTRIBUTES: Final = (
+    frozenset(
+        [
+            "chat",
+            "completions",
+            "beta",
+            "embeddings",
+            "moderations",
+            "audio",
+            "speech",
+            "transcriptions",
+            "translations",
+            "responses",
+            "assistants",
+            "threads",
+            "runs",
+            "vector_stores",
+            "fine_tuning",
+            "realtime",
+            "conversations",
+            "batches",
+            "uploads",
+        ]
+    )
+    | surface.WRAPPED
+    | set(surface.LEGACY)
+    | surface.CLIENT_CLASSES
+)
+"""Attributes that lead from a client or the module to something of openai's."""
+_HANDED_ON: Final = frozenset({"get", "pop", "setdefault", "values", "items", "copy", "with_options"})
+_SPREADING: Final = re.compile(
+    r"openai|client|^groq|^together|^anthropic|^zhipu|^mistral|^cerebras|^cohere|^fireworks|^litellm|^ark$|^ai$|"
+    r"^chat$|complet|^embedding|^image|^audio|^moderation|^file$|^model$|^engine$|^fine",
+    re.IGNORECASE,
+)
+"""Names of openai's and other vendors' packages whose objects are handed around; types and errors are not."""
+
+
+@dataclass(slots=True)
+class Heat:
+    """What may hold something of openai's: attributes by name, variables by file."""
+
+    attributes: frozenset[str]
+    variables: list[set[str]]
+
+    def touches(self, file: int, expr: m.Expr | None) -> bool:
+        """Whether a chain in a file leads through anything that may be openai's."""
+        while isinstance(expr, m.Attribute):
+            if expr.attr in self.attributes:
+                return True
+            expr = expr.base
+        if isinstance(expr, m.Name):
+            return expr.name in self.variables[file]
+        if isinstance(expr, m.Call) and isinstance(expr.func, m.Name) and expr.func.name == "super":
+            return True
+        return any(
+            (node in self.attributes) if isinstance(node, str) else (node[1] in self.variables[file])
+            for node in _nodes(file, expr)
+        )
+
+
+def heat_of(files: Sequence[FileFacts]) -> Heat:
+    """Return where something of openai's or of another vendor's may be found."""
+    graph = _Graph()
+    for number, facts in enumerate(files):
+        graph.add(number, facts)
+    for number, facts in enumerate(files):
+        for call in facts.calls:
+            if call.arguments:
+                graph.arguments(number, call)
+    return graph.spread(len(files))
+
+
+def _nodes(file: int, expr: m.Expr | None) -> Iterator[Node]:
+    """What the value of an expression may be known under: an attribute or a call by its own name, and by the rest of
+    the chain where openai's client or a container gives it."""
+    while isinstance(expr, m.Attribute):
+        yield expr.attr
+        if expr.attr not in _OPENAI_ATTRIBUTES and shape_of(expr) is None:
+            return
+        expr = expr.base
+    if isinstance(expr, m.Name):
+        yield (file, expr.name)
+    elif isinstance(expr, m.Call):
+        yield from _nodes_of_call(file, expr)
+    elif isinstance(expr, m.Item):
+        if isinstance(expr.key, str):
+            yield expr.key
+        yield from _nodes(file, expr.base)
+    elif isinstance(expr, m.Choice):
+        for one in expr.options:
+            yield from _nodes(file, one)
+    elif isinstance(expr, m.Mapping):
+        for one in expr.values:
+            yield from _nodes(file, one)
+    elif isinstance(expr, m.Sequence):
+        for one in expr.items:
+            yield from _nodes(file, one)
+    elif isinstance(expr, m.Element | m.Entered):
+        yield from _nodes(file, expr.of)
+    elif isinstance(expr, m.Annotated):
+        yield from _nodes(file, expr.type)
+
+
+def _nodes_of_call(file: int, expr: m.Call) -> Iterator[Node]:
+    name = _last(expr.func)
+    if shape_of(expr.func) is not None:
+        return  # an answer
+    yield from _nodes(file, expr.func)
+    if name in _HANDED_ON and isinstance(expr.func, m.Attribute):
+        yield from _nodes(file, expr.func.base)
+    if name in FIRST_ARGUMENT or WRAPPER.search(name) or name == "getattr":
+        for argument in expr.arguments[:3]:
+            yield from _nodes(file, argument.value)
+            if isinstance(argument.value, m.Text):
+                yield argument.value.value
+    elif _IMPORTER.search(name):
+        for argument in expr.arguments:
+            if isinstance(argument.value, m.Text) and argument.value.value.partition(".")[0] == "openai":
+                yield "openai"
+
+
+def _last(expr: m.Expr | None) -> str:
+    if isinstance(expr, m.Attribute):
+        return expr.attr
+    return expr.name if isinstance(expr, m.Name) else ""
+
+
+class _Graph:
+    def __init__(self) -> None:
+        self.seeds: set[Node] = {"openai"}
+        self.still: set[Node] = set()
+        """Names that spread by imports alone: types, errors."""
+        self.edges: dict[Node, set[Node]] = {}
+        self.imports: dict[Node, set[Node]] = {}
+        self.functions: dict[str, list[tuple[int, m.Function, int]]] = {}
+        """By the name they are called by, with their file and the number of parameters that a call does not give."""
+        self.fields: dict[str, set[str]] = {}
+        """The annotated attributes of classes, which their constructors may take."""
+        self.bases: dict[str, list[str]] = {}
+
+    def link(self, sources: Iterable[Node], target: Node) -> None:
+        for source in sources:
+            if source != target:
+                self.edges.setdefault(source, set()).add(target)
+
+    def add(self, file: int, facts: FileFacts) -> None:
+        for scope in facts.scopes:
+            for name, values in scope.bindings.items():
+                for value in values:
+                    self.bind(file, (file, name), value)
+                if scope.kind != "function":
+                    self.link(((file, name),), name)  # seen from outside as an attribute
+                    self.imports.setdefault((file, name), set()).add(name)
+        for function in facts.functions:
+            self.function(file, facts, function)
+        for cls in facts.classes:
+            self.cls(file, cls)
+        for write in facts.writes:
+            self.link(_nodes(file, write.value), write.target.attr)
+
+    def bind(self, file: int, target: Node, value: m.Expr) -> None:
+        if isinstance(value, m.Imported):
+            self.imported(target, value)
+            return
+        if isinstance(value, m.FunctionValue | m.ClassValue):
+            self.link((target[1],) if isinstance(target, tuple) else (), target)
+            return
+        if isinstance(value, m.Mapping):
+            for key, held in zip(value.keys, value.values, strict=True):
+                if isinstance(key, m.Text):
+                    self.link(_nodes(file, held), key.value)
+        self.link(_nodes(file, value), target)
+
+    def imported(self, target: Node, value: m.Imported) -> None:
+        top = value.module.partition(".")[0]
+        ours = top == "openai" or value.module in surface.DROP_INS
+        if value.level == 0 and (ours or top in surface.VENDORS):
+            typing = value.module.startswith("openai.types")
+            spreads = not typing and _SPREADING.search(value.name or value.module) is not None
+            (self.seeds if spreads else self.still).add(target)
+        elif value.name is not None:
+            self.link((value.name,), target)
+            self.imports.setdefault(value.name, set()).add(target)
+
+    def function(self, file: int, facts: FileFacts, function: m.Function) -> None:
+        name = function.name
+        if function.owner is not None and name in ("__init__", "__new__"):
+            self.functions.setdefault(facts.classes[function.owner].name, []).append((file, function, 1))
+        if function.owner is not None and name in ("__call__", "__enter__", "__aenter__", "__getitem__"):
+            name = facts.classes[function.owner].name
+        offset = 0 if function.owner is None else 1
+        self.functions.setdefault(function.name, []).append((file, function, offset))
+        for value in (*function.returns, *function.yields):
+            self.link(_nodes(file, value), name)
+        self.link(_nodes(file, function.result), name)
+        for parameter in function.parameters:
+            self.link(_nodes(file, parameter.annotation), (file, parameter.name))
+            self.link(_nodes(file, parameter.default), (file, parameter.name))
+
+    def cls(self, file: int, cls: m.Class) -> None:
+        for base in cls.bases:
+            self.link(_nodes(file, base), cls.name)
+            self.bases.setdefault(cls.name, []).append(_last(base))
+        for name, values in cls.attributes.items():
+            for value in values:
+                self.bind(file, name, value)
+        for name, type_ in cls.annotations.items():
+            self.link(_nodes(file, type_), name)
+        self.fields.setdefault(cls.name, set()).update(cls.annotations)
+
+    def called(self, name: str, depth: int = 0) -> Iterator[tuple[int, m.Function, int]]:
+        """The functions that a call of a name may reach: of that name, or the constructors of its bases."""
+        found = self.functions.get(name)
+        if found is not None:
+            yield from found
+        elif depth < 6:
+            for base in self.bases.get(name, ()):
+                yield from self.called(base, depth + 1)
+
+    def arguments(self, file: int, call: m.Call) -> None:
+        name = _last(call.func) or ("__init__" if isinstance(call.func, m.Attribute) else "")
+        for position, argument in enumerate(call.arguments):
+            value = argument.value
+            if value is None or isinstance(value, m.Text | m.Opaque):
+                continue
+            nodes = list(_nodes(file, value))
+            if not nodes:
+                continue
+            if argument.name is None:
+                for where, function, offset in self.called(name):
+                    for at in {position, position + offset}:
+                        if at < len(function.parameters):
+                            self.link(nodes, (where, function.parameters[at].name))
+            elif argument.name not in ("*", "**"):
+                self.keyword(nodes, name, argument.name)
+
+    def keyword(self, nodes: list[Node], called: str, name: str) -> None:
+        for where, function, _ in self.called(called):
+            if any(one.name == name for one in function.parameters):
+                self.link(nodes, (where, name))
+        if name in self.fields.get(called, ()):
+            self.link(nodes, name)
+
+    def spread(self, files: int) -> Heat:
+        hot = _reach(self.seeds, self.edges) | _reach(self.still, self.imports)
+        variables: list[set[str]] = [set() for _ in range(files)]
+        for node in hot:
+            if isinstance(node, tuple):
+                variables[node[0]].add(node[1])
+        return Heat(frozenset(node for node in hot if isinstance(node, str)), variables)
+
+
+def _reach(seeds: set[Node], graph: dict[Node, set[Node]]) -> set[Node]:
+    found = set(seeds)
+    waiting = list(found)
+    while waiting:
+        for target in graph.get(waiting.pop(), ()):
+            if target not in found:
+                found.add(target)
+                waiting.append(target)
+    return found
