@@ -97,7 +97,7 @@ class Worker:
         writer, heart = asyncio.ensure_future(self._write()), asyncio.ensure_future(self._beat())
         try:
             while not self._closing:
-                await self._call(release_dead_workers, self._journal)
+                await self._call(self._release_dead)
                 busy = await self._round()
                 if busy:
                     continue
@@ -119,6 +119,14 @@ class Worker:
     def close(self) -> None:
         """Take no further line; `run` returns when those in flight are answered."""
         self._closing = True
+
+    def _release_dead(self) -> None:
+        """Take back what dead workers of this machine held: their lines, and their requests in the window."""
+        dead = release_dead_workers(self._journal)
+        if dead:
+            with self._window.open() as window:
+                for id in dead:
+                    window.flights.pop(id, None)
 
     # ------------------------------------------------------------ batches
 
@@ -380,8 +388,10 @@ def process_start(pid: int) -> str | None:
         return None
 
 
-def release_dead_workers(journal: Journal) -> None:
-    """End the leases of workers of this machine whose process is gone; those of other machines expire."""
+def release_dead_workers(journal: Journal) -> list[str]:
+    """End the leases of workers of this machine whose process is gone, and return their ids; those of other machines
+    expire."""
+    dead: list[str] = []
     here = socket.gethostname()
     for id, host, pid, started in journal.workers():
         if host != here or pid == os.getpid():
@@ -395,3 +405,5 @@ def release_dead_workers(journal: Journal) -> None:
             alive = True
         if not alive:
             journal.remove_worker(id)
+            dead.append(id)
+    return dead
