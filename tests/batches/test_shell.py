@@ -1,11 +1,7 @@
-"""`stepfun-compat batch`, and what a killed worker leaves."""
+"""`stepfun-compat batch`, over the emulator."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,30 +35,6 @@ def test_run_writes_answers_and_failed_lines(
     assert [row["custom_id"] for row in rows_of((tmp_path / "out.errors.jsonl").read_text())] == ["line-2"]
     assert cli.main(["batch", "list"]) == 0
     assert "completed" in capsys.readouterr().out
-
-
-def test_a_killed_worker_loses_nothing_and_no_finished_line_is_sent_again(
-    server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    source = tmp_path / "in.jsonl"
-    source.write_bytes(jsonl(line(i) for i in range(120)))
-    assert cli.main(["batch", "create", str(source)]) == 0
-    id = capsys.readouterr().out.strip()
-    for wanted in (10, 40, 70):
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "stepfun_compat", "batch", "resume", id],
-            stdout=subprocess.DEVNULL,
-            env={**os.environ},
-        )
-        assert server.wait_for_requests(wanted, timeout=30)
-        worker.send_signal(signal.SIGKILL)
-        worker.wait()
-    assert cli.main(["batch", "resume", id]) == 0
-    assert "120 answered, 0 failed, 0 open" in capsys.readouterr().out
-    assert cli.main(["batch", "tail", id, "-n", "1000"]) == 0
-    answered = [row["custom_id"] for row in rows_of(capsys.readouterr().out)]
-    assert answered == [f"line-{i}" for i in range(120)]
-    assert len(server.requests) <= 120 + 3 * 64  # what was in flight when a worker died
 
 
 def test_an_empty_account_stops_and_resume_goes_on(
