@@ -1,0 +1,82 @@
+"""`serve`: OpenAI's wire and Anthropic's in front of StepFun."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import typer
+
+_MEGABYTE = 1024 * 1024
+
+
+def register(app: typer.Typer) -> None:
+    @app.command("serve")
+    def serve(  # pyright: ignore[reportUnusedFunction]
+        host: str = typer.Option("127.0.0.1", help="Address to listen on; another than loopback needs a token."),
+        port: int = typer.Option(8317, min=0, max=65535, help="Port to listen on; 0 picks a free one."),
+        emulate: bool = typer.Option(False, "--emulate", help="Put the emulator behind it: no key needed."),
+        no_token: bool = typer.Option(False, "--no-token", help="Let anyone on this machine call."),
+        allow_origin: list[str] = typer.Option([], help="Origin whose pages may call; may be repeated."),
+        allow_host: list[str] = typer.Option([], help="Name this server has beside localhost; may be repeated."),
+        max_body: float = typer.Option(64, min=0.001, help="Largest request body, in MB."),
+        request_timeout: float = typer.Option(900, min=1, help="Seconds a request may take, its stream included."),
+        max_concurrency: int | None = typer.Option(
+            None, min=1, help="Requests at StepFun at once; no limit by default."
+        ),
+        tier: str | None = typer.Option(None, help="Take that limit from a rate tier: V0 to V5, or step_plan."),
+        max_queue: int = typer.Option(128, min=0, help="Requests that may wait for their turn."),
+        grace: float = typer.Option(30, min=0, help="Seconds that open streams have when the server stops."),
+        workers: int = typer.Option(
+            1, min=1, help="Processes; more than one needs STEPFUN_STATE=sqlite:// or redis://."
+        ),
+        metrics: bool = typer.Option(False, "--metrics", help="Answer /metrics with Prometheus text."),
+        log_level: str = typer.Option("info", help="debug, info, warning or error."),
+        print_config: str | None = typer.Option(None, help="Print the lines a tool needs, and exit."),
+    ) -> None:
+        """Serve OpenAI's and Anthropic's API in front of StepFun, for programs in any language.
+
+        Examples:
+
+            stepfun-compat serve --emulate
+
+            stepfun-compat serve --print-config codex
+
+            STEPFUN_SERVE_TOKEN=... stepfun-compat serve --host 0.0.0.0 --tier V1
+        """
+        if print_config is not None:
+            _print(print_config, host, port)
+            return
+        try:
+            from ..serve.launch import Launch, LaunchError, run
+            from ..serve.options import ServeOptions
+        except ImportError as error:
+            typer.echo(f"stepfun-compat: serve needs {error.name}: pip install 'stepfun-compat[serve]'", err=True)
+            raise typer.Exit(2) from None
+        if log_level.lower() not in ("debug", "info", "warning", "error"):
+            raise typer.BadParameter("--log-level takes debug, info, warning or error")
+        try:
+            options = replace(
+                ServeOptions.from_environment(),
+                allowed_hosts=tuple(allow_host),
+                allowed_origins=tuple(allow_origin),
+                max_body=int(max_body * _MEGABYTE),
+                request_timeout=request_timeout,
+                max_concurrency=max_concurrency,
+                max_queue=max_queue,
+                metrics=metrics,
+            )
+            run(Launch(host, port, workers, grace, no_token, tier, emulate, log_level, options), typer.echo)
+        except (LaunchError, ValueError) as error:
+            typer.echo(f"stepfun-compat: {error}", err=True)
+            raise typer.Exit(2) from None
+        except ImportError as error:
+            typer.echo(f"stepfun-compat: serve needs {error.name}: pip install 'stepfun-compat[serve]'", err=True)
+            raise typer.Exit(2) from None
+
+
+def _print(tool: str, host: str, port: int) -> None:
+    from ..serve.tools_config import TOOLS, lines_for
+
+    if tool not in TOOLS:
+        raise typer.BadParameter(f"--print-config takes one of {', '.join(TOOLS)}")
+    typer.echo(lines_for(tool, host, port), nl=False)

@@ -1,0 +1,209 @@
+"""The ASGI app: reads a request, checks who sends it, waits for its turn, and hands it to the wire it speaks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+import anyio
+import openai
+
+from ..catalog import for_settings as catalog_for
+from ..settings import Settings
+from . import openai_wire, upstream
+from .access import Access, Caller
+from .clients import Clients
+from .inbound import Disconnected, Inbound, Receive, Scope, Send, read_body, read_head
+from .metering import Metrics, Sample, log_line
+from .options import ServeOptions
+from .outbound import Outbound
+from .queueing import FairQueue
+from .rejections import Rejected, anthropic_error, encode
+
+log = logging.getLogger("stepfun_compat.serve")
+
+_READ_ONLY: Final = ("GET", "HEAD")
+
+
+class ServeApp:
+    """An ASGI app for one event loop. `draining` refuses what is new while what is under way is finished."""
+
+    def __init__(self, settings: Settings, options: ServeOptions) -> None:
+        self.settings = settings
+        self.options = options
+        self.draining = False
+        self.metrics = Metrics()
+        self.clients = Clients(settings)
+        self.queue = FairQueue(options.max_concurrency, options.max_queue)
+        self._access = Access(options)
+        self._catalog = catalog_for(settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            with suppress(Exception):
+                await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": "No WebSocket is served here."})
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self.clients.aclose()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sample = Sample()
+        sample.begin()
+        out = Outbound(send, sample, head_only=scope["method"].upper() == "HEAD")
+        inbound: Inbound | None = None
+        self.metrics.active += 1
+        try:
+            inbound = read_head(scope, self.options.max_header_bytes, self.options.max_headers)
+            out.of(inbound)
+            await self._answer(inbound, receive, out, sample)
+        except Rejected as error:
+            await _suppressing_gone(out.rejection(error))
+        except Disconnected:
+            sample.status = 499
+        finally:
+            self.metrics.active -= 1
+            if inbound is not None:
+                if sample.status not in (400, 401, 403, 404, 405, 421):
+                    sample.route = inbound.shown
+                log_line(inbound, sample)
+            self.metrics.count(sample)
+
+    # ------------------------------------------------------------ before the wire
+
+    async def _answer(self, inbound: Inbound, receive: Receive, out: Outbound, sample: Sample) -> None:
+        """Answer what needs no token, then check who calls.
+
+        Raises:
+            Rejected: the request is not taken.
+            Disconnected: the caller hung up.
+        """
+        self._access.check_host(inbound)
+        if len(inbound.segments) <= 1 and inbound.method in _READ_ONLY and await self._own_page(inbound, out):
+            return
+        out.headers.update(self._access.cors(inbound))
+        if inbound.method == "OPTIONS":
+            if "origin" not in inbound.headers:
+                raise Rejected(405, "OPTIONS is not allowed here.", headers={"allow": "GET, POST, DELETE"})
+            await out.whole(204, b"", self._access.preflight(inbound))
+            return
+        caller = self._access.caller(inbound)
+        if self.draining:
+            raise Rejected(503, "The server is stopping.", headers={"retry-after": "1"}, close=True)
+        if self.options.metrics and inbound.segments == ("metrics",) and inbound.method in _READ_ONLY:
+            await out.whole(
+                200,
+                self.metrics.text(self.queue).encode(),
+                {"content-type": "text/plain; version=0.0.4; charset=utf-8"},
+            )
+            return
+        length = inbound.headers.get("content-length")
+        body = await read_body(receive, self.options.max_body, self.options.body_timeout, length)
+        await self._watched(receive, lambda: self._limited(inbound, caller, body, out, sample), out, sample)
+
+    async def _own_page(self, inbound: Inbound, out: Outbound) -> bool:
+        """The server's own state, which anyone may ask for."""
+        name = inbound.segments[0] if inbound.segments else ""
+        if name in ("", "healthz"):
+            await out.whole(200, encode({"status": "ok"}))
+        elif name == "readyz":
+            await out.whole(
+                *((503, encode({"status": "stopping"})) if self.draining else (200, encode({"status": "ok"})))
+            )
+        else:
+            return False
+        return True
+
+    async def _watched(
+        self, receive: Receive, work: Callable[[], Awaitable[None]], out: Outbound, sample: Sample
+    ) -> None:
+        """Do the work while the caller is there: hanging up cancels it, and with it the request to StepFun."""
+        gone = late = False
+        rejected: list[Rejected] = []
+        async with anyio.create_task_group() as group:
+
+            async def watch() -> None:
+                nonlocal gone
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                gone = True
+                group.cancel_scope.cancel()
+
+            group.start_soon(watch)
+            with anyio.move_on_after(self.options.request_timeout) as limit:
+                try:
+                    await work()
+                except Rejected as error:
+                    rejected.append(error)
+            late = limit.cancelled_caught
+            group.cancel_scope.cancel()
+        if gone and not out.finished:
+            sample.status = 499
+        elif rejected:
+            raise rejected[0]
+        elif late and not out.started:
+            raise Rejected(504, f"The request took longer than {self.options.request_timeout:g} seconds.", close=True)
+
+    async def _limited(self, inbound: Inbound, caller: Caller, body: bytes, out: Outbound, sample: Sample) -> None:
+        """Wait for the caller's turn, where the request takes a model's time."""
+        metered = inbound.method == "POST" and inbound.segments[:1] and inbound.segments[0] in openai_wire.METERED
+        if not metered:
+            await self._carried_out(inbound, caller, body, out, sample)
+            return
+        async with self.queue.turn(caller.name or inbound.client):
+            await self._carried_out(inbound, caller, body, out, sample)
+
+    # ------------------------------------------------------------ the wires
+
+    async def _carried_out(self, inbound: Inbound, caller: Caller, body: bytes, out: Outbound, sample: Sample) -> None:
+        """Hand the request to its wire; an exception of the client becomes the answer its API would have given."""
+        try:
+            await self._routed(inbound, caller, body, out, sample)
+        except Rejected:
+            raise
+        except Exception as error:
+            if not isinstance(error, openai.OpenAIError):
+                log.error("%s: %s in %s", inbound.id, type(error).__name__, inbound.shown, exc_info=error)
+            if out.started:
+                raise
+            failure = upstream.failure(error, self.clients.secrets)
+            content = failure.content
+            if out.anthropic:
+                content = encode(anthropic_error(failure.status, failure.message, inbound.id))
+            await out.whole(failure.status, content, failure.headers)
+
+    async def _routed(self, inbound: Inbound, caller: Caller, body: bytes, out: Outbound, sample: Sample) -> None:
+        client = self.clients.of(caller, "openai")
+        request = await openai_wire.read(inbound, body)
+        sample.streamed = request.form == "stream"
+        self._name_model(request.body, sample)
+        if inbound.segments == ("models",) and inbound.method in _READ_ONLY:
+            await openai_wire.models(client, inbound, self._catalog, out)
+            return
+        await openai_wire.relay(client, request, out, self.clients.secrets)
+
+    def _name_model(self, body: dict[str, object] | None, sample: Sample) -> None:
+        """The catalog's model for the name in a request, for the metrics; nothing for a name it does not know."""
+        name = body.get("model") if body else None
+        if isinstance(name, str):
+            alias = self._catalog.alias(name)
+            sample.model = name if name in self._catalog.models else alias.model if alias is not None else ""
+
+
+async def _suppressing_gone(sending: Awaitable[None]) -> None:
+    """Send to a caller who may have hung up."""
+    with suppress(OSError):
+        await sending

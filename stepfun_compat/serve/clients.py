@@ -1,0 +1,65 @@
+"""The clients behind the server: one for each caller and dialect, over one pool of connections."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Any, Final, Literal
+
+import openai
+
+from ..client import AsyncOpenAI
+from ..settings import SETTINGS, Settings
+from .access import Caller
+from .metering import MeteredShared
+
+Dialect = Literal["openai", "anthropic"]
+
+_MOST_CLIENTS: Final = 512
+
+
+class Clients:
+    """Makes a caller's client when he comes first. What a client remembers (stored responses, conversations, reasoning)
+    is kept apart by caller; the connections to StepFun are shared.
+
+    Raises:
+        KeyRefusedError: no StepFun key is configured.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        limits = type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=None, max_keepalive_connections=256)
+        self._http: Any = openai.DefaultAsyncHttpxClient(limits=limits)
+        self._made: OrderedDict[tuple[str, Dialect], AsyncOpenAI] = OrderedDict()
+        first = self.of(Caller(""), "openai")
+        self.secrets: tuple[str, ...] = tuple({key for key in (settings.api_key, first.api_key) if key})
+
+    def of(self, caller: Caller, dialect: Dialect) -> AsyncOpenAI:
+        """The client for a caller's requests in a dialect."""
+        known = self._made.get((caller.name, dialect))
+        if known is not None:
+            self._made.move_to_end((caller.name, dialect))
+            return known
+        settings = replace(self.settings, **self._values(caller, dialect))
+        made = AsyncOpenAI(settings=settings, http_client=self._http, _stepfun_shared=MeteredShared(settings))
+        self._made[caller.name, dialect] = made
+        if len(self._made) > _MOST_CLIENTS:
+            self._made.popitem(last=False)
+        return made
+
+    def _values(self, caller: Caller, dialect: Dialect) -> dict[str, Any]:
+        """The settings in which a caller's client differs."""
+        settings = self.settings
+        space = f"{settings.state_namespace or settings.api_key}\n{caller.name}"
+        values: dict[str, Any] = {
+            name: getattr(settings, name) for name in SETTINGS if settings.source(name) != "default"
+        }
+        values["state_namespace"] = hashlib.sha256(space.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        if dialect == "anthropic" and "show_reasoning" in SETTINGS:
+            values["show_reasoning"] = "always"
+        return values
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()

@@ -1,0 +1,198 @@
+"""One request as it arrived: its path in segments, its headers, its body within limits."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias, cast
+from urllib.parse import parse_qsl, quote, unquote_to_bytes
+
+import anyio
+
+from .rejections import Rejected
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+_SINGLE: Final = (b"host", b"authorization", b"x-api-key", b"api-key", b"content-type", b"content-length", b"origin")
+_BAD_SEGMENT: Final = re.compile(r"[\x00-\x1f\x7f\\]")
+
+
+class Disconnected(Exception):
+    """The caller hung up before the request was whole."""
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """`segments` is the path below the mount point and without a leading `v1`, decoded; `headers` has lower-case names."""
+
+    method: str
+    segments: tuple[str, ...]
+    query: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    client: str
+    id: str = field(default_factory=lambda: f"req_{secrets.token_hex(16)}")
+
+    @property
+    def path(self) -> str:
+        """The path for the client: every segment quoted."""
+        return "/" + "/".join(quote(segment, safe="") for segment in self.segments)
+
+    @property
+    def shown(self) -> str:
+        """The path for a log line: names of resources, no ids."""
+        return "/" + "/".join(segment if _is_word(segment) else "*" for segment in self.segments[:6])
+
+    @property
+    def is_anthropic(self) -> bool:
+        """Whether the caller speaks Anthropic's API, and is to be answered in its shapes."""
+        return self.segments[:1] == ("messages",) or "anthropic-version" in self.headers
+
+
+_WORDS: Final = frozenset(
+    [
+        "audio",
+        "batches",
+        "cancel",
+        "chat",
+        "complete",
+        "completions",
+        "content",
+        "conversations",
+        "count_tokens",
+        "edits",
+        "embeddings",
+        "file_batches",
+        "files",
+        "generations",
+        "healthz",
+        "images",
+        "input_items",
+        "input_tokens",
+        "items",
+        "messages",
+        "metrics",
+        "models",
+        "moderations",
+        "parts",
+        "readyz",
+        "responses",
+        "search",
+        "speech",
+        "transcriptions",
+        "translations",
+        "uploads",
+        "variations",
+        "vector_stores",
+        "voices",
+    ]
+)
+
+
+def _is_word(segment: str) -> bool:
+    return segment in _WORDS
+
+
+def read_head(scope: Scope, max_header_bytes: int, max_headers: int) -> Inbound:
+    """Read a request's first line and headers.
+
+    Raises:
+        Rejected: they are too large, ambiguous, or name a path no route can have.
+    """
+    raw: list[tuple[bytes, bytes]] = scope["headers"]
+    if len(raw) > max_headers or sum(len(name) + len(value) for name, value in raw) > max_header_bytes:
+        raise Rejected(431, "The request's headers are too large.")
+    names = [name.lower() for name, _ in raw]
+    if any(names.count(name) > 1 for name in _SINGLE):
+        raise Rejected(400, "A header that may stand once stands twice.")
+    if b"transfer-encoding" in names and b"content-length" in names:
+        raise Rejected(400, "Content-Length and Transfer-Encoding exclude each other.")
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, (_, value) in zip(names, raw, strict=True)}
+    query = parse_qsl(cast("bytes", scope.get("query_string", b"")).decode("latin-1"), keep_blank_values=True)
+    client = scope.get("client") or ("", 0)
+    return Inbound(str(scope["method"]).upper(), _segments(scope), tuple(query), headers, str(client[0]))
+
+
+def _segments(scope: Scope) -> tuple[str, ...]:
+    """The path in segments. It is cut before it is decoded, so that no `%2F` or `%2e%2e` makes another path of it."""
+    raw = scope.get("raw_path")
+    path = cast("bytes", raw) if raw else quote(str(scope["path"])).encode()
+    path = path.partition(b"?")[0]
+    root = quote(str(scope.get("root_path", "")).rstrip("/")).encode()
+    if root and (path == root or path.startswith(root + b"/")):
+        path = path[len(root) :]
+    parts = path.strip(b"/").split(b"/") if path.strip(b"/") else []
+    try:
+        segments = tuple(unquote_to_bytes(part).decode() for part in parts)
+    except UnicodeDecodeError:
+        raise Rejected(400, "The path is not valid UTF-8.") from None
+    if any(segment in ("", ".", "..") or _BAD_SEGMENT.search(segment) for segment in segments):
+        raise Rejected(400, "The path is not valid: it has an empty, relative or unprintable segment.")
+    return segments[1:] if segments[:1] == ("v1",) else segments
+
+
+async def read_body(receive: Receive, limit: int, timeout: float, declared: str | None) -> bytes:
+    """The whole body.
+
+    Raises:
+        Rejected: it is larger than `limit`, or takes longer than `timeout` to arrive.
+        Disconnected: the caller hung up.
+    """
+    if declared is not None and declared.isdecimal() and int(declared) > limit:
+        raise too_large(limit)
+    parts: list[bytes] = []
+    size = 0
+    with anyio.move_on_after(timeout):
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            part: bytes = message.get("body", b"")
+            size += len(part)
+            if size > limit:
+                raise too_large(limit)
+            parts.append(part)
+            if not message.get("more_body", False):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+    raise Rejected(408, f"The request's body did not arrive within {timeout:g} seconds.", close=True)
+
+
+def too_large(limit: int) -> Rejected:
+    """The error for a body above the limit."""
+    return Rejected(
+        413, f"The request's body is larger than the {limit:,} bytes this server takes (--max-body).", close=True
+    )
+
+
+def _constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+_HALF_PAIR: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def parse_json(body: bytes) -> dict[str, Any] | None:
+    """The body's JSON object, None for an empty body.
+
+    Raises:
+        Rejected: it is no JSON object.
+    """
+    if not body.strip():
+        return None
+    try:
+        data: Any = json.loads(body.decode(), parse_constant=_constant)
+        if _HALF_PAIR.search(body):
+            json.dumps(data, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):  # UnicodeError is a ValueError
+        raise Rejected(
+            400,
+            "We could not parse the JSON body of your request. It must be one JSON object in UTF-8.",
+        ) from None
+    if not isinstance(data, dict):
+        raise Rejected(400, "The body of a request is one JSON object.")
+    return cast("dict[str, Any]", data)

@@ -1,0 +1,173 @@
+"""`stepfun-compat serve`: checks what was asked for, then serves in one process or in several."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from ..catalog.tiers import tier as tier_row
+from ..catalog.tiers import tiers_for
+from ..settings import Settings
+from ..state import in_this_process
+from .access import is_loopback
+from .options import TOKEN_VARIABLE, ServeOptions
+
+DEFAULT_PORT: Final = 8317
+
+
+class LaunchError(Exception):
+    """The server is not started. The text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What the command line was told."""
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    workers: int = 1
+    grace: float = 30.0
+    no_token: bool = False
+    tier: str | None = None
+    emulate: bool = False
+    log_level: str = "info"
+    options: ServeOptions = field(default_factory=ServeOptions.from_environment)
+
+
+def run(launch: Launch, announce: Callable[[str], None]) -> None:
+    """Serve until a signal says to stop. `announce` gets the lines for the terminal.
+
+    Raises:
+        LaunchError: what was asked for is not safe, or cannot be.
+        SettingsError: a setting has a value that is not allowed.
+        KeyRefusedError: no StepFun key is configured.
+    """
+    start_logging(launch.log_level)
+    with _emulated(launch.emulate):
+        settings = Settings()
+        options = _options(launch, settings, announce)
+        _check_workers(launch, settings)
+        with _listener(launch.host, launch.port) as listener:
+            announce(
+                f"listening on {_url(launch.host, listener.getsockname()[1])} (OpenAI: /v1, Anthropic: /v1/messages)"
+            )
+            if launch.workers > 1:
+                from .workers import run_workers
+
+                run_workers(launch, options, listener)
+            else:
+                run_one(launch, options, settings, listener)
+
+
+def start_logging(level: str) -> None:
+    """Log to the terminal: one line a request, which is the server's own."""
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for name in ("httpx", "httpx2", "openai._base_client"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _options(launch: Launch, settings: Settings, announce: Callable[[str], None]) -> ServeOptions:
+    """The options with a token and a limit, or the reason why there are none."""
+    options = launch.options
+    if launch.no_token:
+        if not is_loopback(launch.host):
+            raise LaunchError(
+                f"--no-token with --host {launch.host} would let anyone who reaches it spend your StepFun credit: "
+                f"set {TOKEN_VARIABLE}, or listen on 127.0.0.1."
+            )
+        options = replace(options, tokens=())
+    elif not options.tokens:
+        if not is_loopback(launch.host):
+            raise LaunchError(
+                f"--host {launch.host} needs a token: set {TOKEN_VARIABLE} to one of 8 or more characters."
+            )
+        token = secrets.token_urlsafe(24)
+        options = replace(options, tokens=(token,))
+        announce(f"token for this run: {token}  (set {TOKEN_VARIABLE} to choose one, --no-token to need none)")
+    if launch.tier is not None and options.max_concurrency is None:
+        options = replace(options, max_concurrency=_concurrency(launch.tier, settings))
+    if launch.host not in ("0.0.0.0", "::") and not is_loopback(launch.host):
+        options = replace(options, allowed_hosts=(*options.allowed_hosts, launch.host))
+    return options
+
+
+def _concurrency(name: str, settings: Settings) -> int | None:
+    row = tier_row(settings.region, name)
+    if row is None:
+        known = [row.name for plan in ("standard", "step_plan") for row in tiers_for(settings.region, plan)]
+        raise LaunchError(f"--tier {name} is not a tier of {settings.region}: it takes one of {', '.join(known)}.")
+    return row.concurrency
+
+
+def _check_workers(launch: Launch, settings: Settings) -> None:
+    if launch.workers < 1:
+        raise LaunchError("--workers takes 1 or more.")
+    if launch.workers > 1 and in_this_process(settings.state):
+        raise LaunchError(
+            f"--workers {launch.workers} needs a store they share: with STEPFUN_STATE={settings.state} a stored response "
+            "would be known to the worker that made it alone. Set STEPFUN_STATE to sqlite:///path or redis://host:6379/0."
+        )
+
+
+def run_one(launch: Launch, options: ServeOptions, settings: Settings, listener: socket.socket) -> None:
+    """Serve in this process until a signal says to stop."""
+    from . import app
+    from .protocol import Server, config
+
+    served = app(settings, options)
+    made = config(served, launch.host, launch.port, launch.grace, log_level="warning")
+    with suppress(KeyboardInterrupt):
+        Server(made, served).run(sockets=[listener])
+
+
+@contextmanager
+def _emulated(wanted: bool) -> Iterator[None]:
+    """An emulated StepFun for as long as the server runs, of which this process and its workers know by the environment."""
+    if not wanted:
+        yield
+        return
+    from ..emulator import EmulatorServer
+
+    with EmulatorServer() as emulator:
+        own = {"STEPFUN_BASE_URL": emulator.base_url, "STEPFUN_API_KEY": emulator.api_key}
+        before = {name: os.environ.get(name) for name in own}
+        os.environ.update(own)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+@contextmanager
+def _listener(host: str, port: int) -> Iterator[socket.socket]:
+    """A listening socket that says it is TCP: asyncio turns Nagle's delay off only then.
+
+    Raises:
+        LaunchError: the address cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host.strip("[]"), port))
+        listener.listen(2048)
+        listener.set_inheritable(True)
+        yield listener
+    except OSError as error:
+        raise LaunchError(f"cannot listen on {host} port {port}: {error.strerror or error}.") from None
+    finally:
+        listener.close()
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,150 @@
+"""OpenAI's wire: what the client answers, as bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from ..catalog import Catalog
+from ..client import AsyncOpenAI
+from . import listing, upstream
+from .forms import is_form, parse_form
+from .inbound import Inbound, parse_json
+from .outbound import Outbound
+from .rejections import Rejected, encode
+from .upstream import Answer, Failure
+
+FAMILIES: Final = frozenset(
+    [
+        "chat",
+        "completions",
+        "responses",
+        "conversations",
+        "models",
+        "files",
+        "uploads",
+        "vector_stores",
+        "images",
+        "audio",
+        "batches",
+        "embeddings",
+        "moderations",
+        "fine_tuning",
+        "evals",
+        "assistants",
+        "threads",
+        "agents",
+        "vaults",
+        "chatkit",
+        "videos",
+        "containers",
+        "skills",
+        "realtime",
+        "live",
+        "organization",
+        "projects",
+        "webhook_endpoints",
+        "webhook_event_types",
+        "safety",
+        "content_provenance_checks",
+        "decisions",
+        "token",
+    ]
+)
+"""The first segments of the paths that go on to the client: OpenAI's own, of which it knows what StepFun lacks."""
+METERED: Final = frozenset(["chat", "completions", "responses", "images", "audio", "messages", "embeddings"])
+"""The resources that take a model's time: their POST requests count against the concurrency limit."""
+
+
+async def read(inbound: Inbound, body: bytes) -> upstream.Outgoing:
+    """The client's request for a caller's.
+
+    Raises:
+        Rejected: the path is none of OpenAI's, or the body cannot be read.
+    """
+    if not inbound.segments or inbound.segments[0] not in FAMILIES:
+        raise unknown(inbound)
+    if inbound.method not in ("GET", "HEAD", "POST", "DELETE"):
+        raise Rejected(405, f"{inbound.method} is not allowed here.", headers={"allow": "GET, POST, DELETE"})
+    kind = inbound.headers.get("content-type", "")
+    if is_form(kind):
+        fields, files = await parse_form(body, kind)
+        return upstream.outgoing(inbound, fields, files)
+    return upstream.outgoing(inbound, parse_json(body))
+
+
+def unknown(inbound: Inbound) -> Rejected:
+    """The error for a path no route has, in OpenAI's words, with what to do instead."""
+    return Rejected(
+        404,
+        f"Invalid URL ({inbound.method if inbound.method.isalpha() else '?'} {inbound.path}): this server speaks OpenAI's API "
+        "below /v1 (chat/completions, responses, models, files, images, audio, …) and Anthropic's at /v1/messages. Check the base URL.",
+        code="unknown_url",
+    )
+
+
+async def relay(client: AsyncOpenAI, request: upstream.Outgoing, out: Outbound, secrets: tuple[str, ...]) -> None:
+    """Carry a request out and send back what the client answers.
+
+    Raises:
+        openai.OpenAIError: as the client raises it, before anything was sent back.
+    """
+    answer = await upstream.send(client, request)
+    try:
+        await send_back(answer, out, request, secrets)
+    finally:
+        await answer.aclose()
+
+
+async def send_back(answer: Answer, out: Outbound, request: upstream.Outgoing, secrets: tuple[str, ...]) -> None:
+    """Send an answer; a stream that breaks ends with the error OpenAI's API would put into it."""
+    if answer.content is not None:
+        await out.whole(answer.status, answer.content, answer.headers)
+        return
+    assert answer.pieces is not None
+    headers = dict(answer.headers)
+    events = headers.get("content-type", "").startswith("text/event-stream")
+    if events:
+        headers.setdefault("cache-control", "no-cache")
+        headers["x-accel-buffering"] = "no"
+    await out.start(answer.status, headers)
+    sent = 0
+    try:
+        async for piece in answer.pieces:
+            if piece:
+                await out.piece(piece)
+                sent += 1
+    except Exception as error:
+        if not events:
+            raise  # the connection ends without the body's end, which is how HTTP says that it broke
+        await out.piece(error_event(upstream.failure(error, secrets), request.path, sent))
+    await out.end()
+
+
+def error_event(failure: Failure, path: str, sequence: int) -> bytes:
+    """An error inside a stream: an event of its own on Responses, an object in place of a chunk elsewhere."""
+    if not path.startswith("/responses"):
+        return b"data: " + failure.content + b"\n\n"
+    error = failure.body["error"]
+    event = {
+        "type": "error",
+        "code": error.get("code"),
+        "message": error.get("message"),
+        "param": error.get("param"),
+        "sequence_number": sequence,
+    }
+    return b"event: error\ndata: " + encode(event) + b"\n\n"
+
+
+async def models(client: AsyncOpenAI, inbound: Inbound, catalog: Catalog, out: Outbound) -> None:
+    """The list of models, in the shape of the caller's API.
+
+    Raises:
+        openai.OpenAIError: as the client raises it.
+    """
+    answer = await upstream.send(client, upstream.outgoing(inbound, None))
+    body = cast("dict[str, Any]", json.loads(answer.content or b"{}"))
+    rows = listing.with_aliases(body["data"], catalog)
+    shown: Mapping[str, Any] = listing.anthropic_list(rows) if inbound.is_anthropic else {**body, "data": rows}
+    await out.whole(answer.status, encode(shown), answer.headers)

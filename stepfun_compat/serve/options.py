@@ -1,0 +1,62 @@
+"""What a server is told: who may call it, and how much of everything it takes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Final
+
+TOKEN_VARIABLE: Final = "STEPFUN_SERVE_TOKEN"
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """Limits and rights of one server. Sizes are bytes, times are seconds.
+
+    Raises:
+        ValueError: a value is not allowed.
+    """
+
+    tokens: tuple[str, ...] = field(default=(), repr=False)
+    """The tokens that may call. Empty: anyone who reaches the server may."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names the `Host` header may have beside `localhost` and IP addresses. `*` allows any."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins whose pages may call, such as `https://app.example`. `*` allows any. Empty: no page of another origin may."""
+    max_body: int = 64 * 1024 * 1024
+    max_header_bytes: int = 64 * 1024
+    max_headers: int = 128
+    body_timeout: float = 60.0
+    """How long a request's body may take to arrive."""
+    request_timeout: float = 900.0
+    """How long a request may take from its first byte to the last byte of its answer."""
+    max_concurrency: int | None = None
+    """Requests that may be at StepFun at once. None: no limit."""
+    max_queue: int = 128
+    """Requests that may wait for their turn; one more is answered with 429."""
+    metrics: bool = False
+    """Whether `/metrics` answers with Prometheus text."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_body", "max_header_bytes", "max_headers", "body_timeout", "request_timeout"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name}={getattr(self, name)!r} is not allowed: it takes a number above 0.")
+        if self.max_concurrency is not None and self.max_concurrency < 1:
+            raise ValueError(f"max_concurrency={self.max_concurrency} is not allowed: it takes 1 or more, or None.")
+        if self.max_queue < 0:
+            raise ValueError(f"max_queue={self.max_queue} is not allowed: it takes 0 or more.")
+        for token in self.tokens:
+            if len(token) < 8 or not all("!" <= sign <= "~" for sign in token):
+                raise ValueError(
+                    f"A token of {TOKEN_VARIABLE} is not allowed: it takes 8 or more letters, digits and signs without blanks."
+                )
+
+    @classmethod
+    def from_environment(cls) -> ServeOptions:
+        """The defaults, with the tokens of `STEPFUN_SERVE_TOKEN`, several separated by commas."""
+        return cls(tokens=tokens_from(os.environ.get(TOKEN_VARIABLE, "")))
+
+
+def tokens_from(text: str) -> tuple[str, ...]:
+    """The tokens in a comma-separated text."""
+    return tuple(token for token in (part.strip() for part in text.split(",")) if token)

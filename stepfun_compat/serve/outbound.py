@@ -1,0 +1,73 @@
+"""What is sent back: one head, then the body, whole or piece by piece."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from .inbound import Inbound, Send
+from .metering import Sample
+from .rejections import Rejected, anthropic_error, encode, openai_error
+
+
+class Outbound:
+    """The answer to one request. Every answer has `x-request-id`; `headers` are added to each as well."""
+
+    def __init__(self, send: Send, sample: Sample, head_only: bool = False) -> None:
+        self._send = send
+        self._sample = sample
+        self._head_only = head_only
+        self.headers: dict[str, str] = {}
+        self.request_id = ""
+        self.anthropic = False
+        self.started = False
+        self.finished = False
+
+    async def start(self, status: int, headers: Mapping[str, str], length: int | None = None) -> None:
+        """Send the head. `length` None: the body comes piece by piece."""
+        rows = {**headers, **self.headers}
+        rows.setdefault("x-request-id", self.request_id)
+        if self.anthropic:
+            rows.setdefault("request-id", rows["x-request-id"])
+        if length is not None:
+            rows["content-length"] = str(length)
+        self.started = True
+        self._sample.status = status
+        raw = [(name.encode("latin-1"), _line(value)) for name, value in rows.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+    async def piece(self, data: bytes) -> None:
+        """Send a piece of the body."""
+        if self._sample.first_byte is None:
+            self._sample.first_byte = time.monotonic()
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def end(self) -> None:
+        """Say that the body is complete."""
+        self.finished = True
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def whole(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Send an answer at once."""
+        rows = {"content-type": "application/json", **(headers or {})}
+        await self.start(status, rows, len(body))
+        self.finished = True
+        await self._send({"type": "http.response.body", "body": b"" if self._head_only else body})
+
+    async def rejection(self, error: Rejected) -> None:
+        """Send an error of this server's in the caller's dialect."""
+        if self.anthropic:
+            body = anthropic_error(error.status, error.message, self.request_id)
+        else:
+            body = openai_error(error.status, error.message, error.code, error.param)
+        await self.whole(error.status, encode(body), error.headers)
+
+    def of(self, inbound: Inbound) -> None:
+        """Say whose request this answers."""
+        self.request_id = inbound.id
+        self.anthropic = inbound.is_anthropic
+
+
+def _line(value: str) -> bytes:
+    """A header's value, which cannot end its line."""
+    return value.replace("\r", " ").replace("\n", " ").encode("latin-1", "replace")

@@ -1,0 +1,73 @@
+"""How many requests are at StepFun at once, and who is next: callers take turns, however many each of them has waiting."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import anyio
+
+from .rejections import Rejected
+
+
+class FairQueue:
+    """A limit with a bounded queue. For one event loop: it takes no locks. `limit` None lets everyone through."""
+
+    def __init__(self, limit: int | None, most_waiting: int) -> None:
+        self.limit = limit
+        self.most_waiting = most_waiting
+        self.active = 0
+        self.waiting = 0
+        self._callers: OrderedDict[str, deque[anyio.Event]] = OrderedDict()
+
+    @asynccontextmanager
+    async def turn(self, caller: str) -> AsyncGenerator[None, None]:
+        """Wait for this caller's turn and hold it.
+
+        Raises:
+            Rejected: so many wait already that one more may not.
+        """
+        await self._enter(caller)
+        try:
+            yield
+        finally:
+            self._leave()
+
+    async def _enter(self, caller: str) -> None:
+        if self.limit is None or (self.active < self.limit and not self.waiting):
+            self.active += 1
+            return
+        if self.waiting >= self.most_waiting:
+            raise Rejected(
+                429,
+                f"{self.active} requests are under way and {self.waiting} wait, which is as many as this server lets wait.",
+                code="rate_limit_exceeded",
+                headers={"retry-after": "1"},
+            )
+        granted = anyio.Event()
+        line = self._callers.setdefault(caller, deque())
+        line.append(granted)
+        self.waiting += 1
+        try:
+            await granted.wait()
+        except BaseException:  # cancelled: by the caller's hanging up, or by the time limit
+            if granted.is_set():
+                self._leave()
+            else:
+                self.waiting -= 1
+                line.remove(granted)
+                if not line and self._callers.get(caller) is line:
+                    del self._callers[caller]
+            raise
+
+    def _leave(self) -> None:
+        self.active -= 1
+        while self._callers and self.limit is not None and self.active < self.limit:
+            caller, line = self._callers.popitem(last=False)
+            granted = line.popleft()
+            if line:
+                self._callers[caller] = line  # at the end: the others come first
+            self.waiting -= 1
+            self.active += 1
+            granted.set()

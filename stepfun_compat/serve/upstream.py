@@ -1,0 +1,191 @@
+"""The way through the client: one request in OpenAI's shape in, what the client answers out, as bytes.
+
+The client is asked for raw responses, whose bodies it has rebuilt in OpenAI's shape; nothing is translated here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, cast
+
+import anyio
+import openai
+
+from .inbound import Inbound
+from .rejections import encode, openai_error
+
+RAW: Final = "X-Stainless-Raw-Response"
+_RELAYED: Final = (
+    "content-type",
+    "content-disposition",
+    "retry-after",
+    "retry-after-ms",
+    "x-request-id",
+    "openai-processing-ms",
+)
+_RELAYED_PREFIX: Final = "x-ratelimit-"
+_TEXT_FORMATS: Final = ("text", "srt", "vtt")
+
+Form = Literal["json", "text", "bytes", "stream"]
+
+
+@dataclass
+class Answer:
+    """What goes back: whole (`content`), or piece by piece (`pieces`). `close` gives the connection to StepFun back."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes | None = None
+    pieces: AsyncIterator[bytes] | None = None
+    close: Callable[[], Any] | None = None
+
+    async def aclose(self) -> None:
+        """Let go of the connection to StepFun, cancelled or not."""
+        if self.close is not None:
+            with anyio.move_on_after(1.0, shield=True), suppress(Exception):
+                await self.close()
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One request for the client. `body` is JSON, or the fields of a form whose `files` go beside it."""
+
+    method: str
+    path: str
+    query: Mapping[str, Any] = field(default_factory=lambda: {})
+    body: dict[str, Any] | None = None
+    files: list[tuple[str, Any]] | None = None
+
+    @property
+    def form(self) -> Form:
+        """How the answer is read, as the SDK's own methods read it."""
+        body = self.body or {}
+        if self.path == "/audio/speech" or (self.path.startswith("/files/") and self.path.endswith("/content")):
+            return "bytes"
+        if body.get("stream") is True or (self.method == "GET" and self.query.get("stream") == "true"):
+            return "stream"
+        if (
+            self.path in ("/audio/transcriptions", "/audio/translations")
+            and body.get("response_format") in _TEXT_FORMATS
+        ):
+            return "text"
+        return "json"
+
+
+def outgoing(inbound: Inbound, body: dict[str, Any] | None, files: list[tuple[str, Any]] | None = None) -> Outgoing:
+    """The client's request for a caller's: of its headers nothing goes on, of its query nothing that names a key."""
+    query: dict[str, Any] = {}
+    for name, value in inbound.query:
+        if name.lower() in ("api-version", "api_key", "api-key", "key", "token", "access_token"):
+            continue
+        known = query.get(name)
+        query[name] = (
+            value if known is None else [*(cast("list[str]", known) if isinstance(known, list) else [known]), value]
+        )
+    return Outgoing(inbound.method, inbound.path, query, body, files)
+
+
+async def send(client: openai.AsyncOpenAI, request: Outgoing) -> Answer:
+    """Let the client carry a request out.
+
+    Raises:
+        openai.OpenAIError: as the client raises it for a Python program.
+    """
+    form = request.form
+    headers = {RAW: "true" if form in ("json", "text") else "stream"}
+    if request.files is not None:
+        headers["Content-Type"] = "multipart/form-data"
+    if form == "bytes":
+        headers["Accept"] = "application/octet-stream"
+    options: dict[str, Any] = {"headers": headers}
+    if request.query:
+        options["params"] = dict(request.query)
+    arguments: dict[str, Any] = {"cast_to": _CASTS[form], "options": options}
+    if request.method in ("POST", "PUT", "PATCH"):
+        arguments.update(body=request.body, files=request.files)
+    elif request.method == "DELETE" and request.body is not None:
+        arguments["body"] = request.body
+    if form == "stream":
+        arguments.update(stream=True, stream_cls=openai.AsyncStream[object])
+    raw: Any = await getattr(client, request.method.lower())(request.path, **arguments)
+    response: Any = raw.http_response
+    if form in ("json", "text"):
+        raw.parse()  # raises what a Python program would have been raised for a body that is none
+        return Answer(response.status_code, _headers(response), content=response.content)
+    return Answer(response.status_code, _headers(response), pieces=response.aiter_bytes(), close=response.aclose)
+
+
+_CASTS: Final[Mapping[Form, Any]] = {
+    "json": object,
+    "text": str,
+    "bytes": openai.HttpxBinaryResponseContent,
+    "stream": object,
+}
+
+
+def _headers(response: Any) -> dict[str, str]:
+    return {
+        name: value for name, value in response.headers.items() if name in _RELAYED or name.startswith(_RELAYED_PREFIX)
+    }
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An exception of the client as an answer. `body` is OpenAI's error body."""
+
+    status: int
+    body: dict[str, Any]
+    headers: Mapping[str, str] = field(default_factory=lambda: {})
+
+    @property
+    def message(self) -> str:
+        """The error's text."""
+        return str(self.body["error"].get("message") or "")
+
+    @property
+    def content(self) -> bytes:
+        """The body as bytes."""
+        return encode(self.body)
+
+
+def failure(error: Exception, secrets: tuple[str, ...] = ()) -> Failure:
+    """What to answer for an exception. `secrets` are taken out of the text."""
+    made = _failure(error)
+    text = json.dumps(made.body, ensure_ascii=False)
+    if any(secret in text for secret in secrets):
+        for secret in secrets:
+            text = text.replace(json.dumps(secret, ensure_ascii=False)[1:-1], "[redacted]")
+        made = Failure(made.status, json.loads(text), made.headers)
+    return made
+
+
+def _failure(error: Exception) -> Failure:
+    if isinstance(error, openai.APIStatusError):
+        response: Any = error.response
+        headers = {k: v for k, v in _headers(response).items() if k != "content-type"}
+        body: Any = None
+        with suppress(Exception):
+            body = response.json()
+        if not (isinstance(body, dict) and isinstance(cast("dict[str, Any]", body).get("error"), dict)):
+            body = openai_error(error.status_code, error.message, error.code, error.param)
+            if isinstance(error.body, dict):
+                body["error"].update(cast("dict[str, Any]", error.body))
+        return Failure(error.status_code, cast("dict[str, Any]", body), headers)
+    if isinstance(error, openai.APITimeoutError):
+        return Failure(504, openai_error(504, "StepFun did not answer in time.", "upstream_timeout"))
+    if isinstance(error, openai.APIConnectionError):
+        return Failure(502, openai_error(502, "StepFun could not be reached.", "upstream_unreachable"))
+    if isinstance(error, openai.APIResponseValidationError):
+        return Failure(502, openai_error(502, f"StepFun's answer is not usable: {error.message}", "upstream_invalid"))
+    if isinstance(error, openai.APIError):
+        told: Any = error.body
+        made = openai_error(500, error.message, error.code, error.param)
+        if isinstance(told, dict):
+            made["error"].update(cast("dict[str, Any]", told))
+        return Failure(500, made)
+    if isinstance(error, openai.OpenAIError):
+        return Failure(500, openai_error(500, str(error)))
+    return Failure(500, openai_error(500, "The server had an error while processing your request.", "internal_error"))

@@ -1,0 +1,59 @@
+"""Several processes on one socket. Each is started from nothing; one that ends is replaced until the parent is to stop."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import socket
+import threading
+import time
+from dataclasses import replace
+from types import FrameType
+from typing import Any
+
+from ..settings import Settings
+from .launch import Launch, run_one, start_logging
+from .options import ServeOptions
+
+
+def run_workers(launch: Launch, options: ServeOptions, listener: socket.socket) -> None:
+    """Run `launch.workers` processes until a signal, then let each finish what is under way."""
+    limit = options.max_concurrency
+    if limit is not None:  # the account's, of which each worker gets its share
+        options = replace(options, max_concurrency=max(1, limit // launch.workers))
+    context = multiprocessing.get_context("spawn")
+    stopping = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def start() -> Any:
+        process = context.Process(target=_work, args=(launch, options, listener))
+        process.start()
+        return process
+
+    processes = [start() for _ in range(launch.workers)]
+    try:
+        while not stopping.wait(0.5):
+            for place, process in enumerate(processes):
+                if process.exitcode is not None:
+                    processes[place] = start()
+        for process in processes:
+            process.terminate()
+        deadline = time.monotonic() + launch.grace + 5
+        for process in processes:
+            process.join(max(0.0, deadline - time.monotonic()))
+    finally:
+        for process in processes:
+            if process.exitcode is None:
+                process.kill()
+                process.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _work(launch: Launch, options: ServeOptions, listener: socket.socket) -> None:
+    start_logging(launch.log_level)
+    run_one(launch, options, Settings(), listener)

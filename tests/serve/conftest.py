@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("uvicorn")
+pytest.importorskip("starlette")
+
+from stepfun_compat.emulator import EmulatorConfig, EmulatorServer
+
+from .support import STEPFUN_KEY, Served, serving
+
+
+@pytest.fixture(scope="session")
+def _served() -> Iterator[Served]:
+    patch = pytest.MonkeyPatch()
+    import os
+
+    for name in list(os.environ):
+        if name.startswith(("OPENAI_", "STEPFUN_", "STEP_")) or name.lower().endswith("_proxy"):
+            patch.delenv(name)
+    with (
+        patch.context(),
+        EmulatorServer(EmulatorConfig(api_keys=frozenset({STEPFUN_KEY}))) as emulator,
+        serving(emulator, metrics=True) as served,
+    ):
+        yield served
+    patch.undo()
+
+
+@pytest.fixture
+def served(_served: Served) -> Iterator[Served]:
+    """A server that runs for the whole session, in front of an emulator as new for each test."""
+    _served.emulator.reset()
+    yield _served
+    _served.emulator.reset()

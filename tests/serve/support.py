@@ -1,0 +1,118 @@
+"""A server on loopback in front of an emulated StepFun, and the plainest way to call it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from stepfun_compat import Settings
+from stepfun_compat.emulator import EmulatorConfig, EmulatorServer
+from stepfun_compat.serve import app
+from stepfun_compat.serve.app import ServeApp
+from stepfun_compat.serve.protocol import Server, config
+
+TOKEN = "test-token-0001"
+OTHER_TOKEN = "test-token-0002"
+STEPFUN_KEY = "stepfun-key-that-nobody-may-see"
+
+
+@dataclass
+class Served:
+    """A running server. `base_url` is for OpenAI's SDKs, `origin` for Anthropic's."""
+
+    app: ServeApp
+    server: Server
+    emulator: EmulatorServer
+    port: int
+    token: str = TOKEN
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.origin}/v1"
+
+    def raw(self, data: bytes, timeout: float = 20.0) -> bytes:
+        """Send bytes, read until the server closes the connection."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as connection:
+            connection.sendall(data)
+            parts: list[bytes] = []
+            while True:
+                part = connection.recv(65536)
+                if not part:
+                    return b"".join(parts)
+                parts.append(part)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: Mapping[str, str | None] | None = None,
+    ) -> tuple[int, dict[str, str], bytes]:
+        """One request on a connection of its own: (status, headers, body). A header of None is left out."""
+        content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        rows: dict[str, str | None] = {
+            "host": f"127.0.0.1:{self.port}",
+            "authorization": f"Bearer {self.token}",
+            "connection": "close",
+            "content-length": str(len(content)),
+            **(headers or {}),
+        }
+        head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in rows.items() if v is not None)
+        answer = self.raw(head.encode("latin-1") + b"\r\n" + content)
+        first, _, rest = answer.partition(b"\r\n")
+        top, _, payload = rest.partition(b"\r\n\r\n")
+        found = {
+            k.strip().lower(): v.strip() for k, _, v in (x.partition(":") for x in top.decode("latin-1").split("\r\n"))
+        }
+        if found.get("transfer-encoding") == "chunked":
+            payload = _unchunked(payload)
+        return int(first.split()[1]), found, payload
+
+
+def _unchunked(data: bytes) -> bytes:
+    out = b""
+    while data:
+        size, _, data = data.partition(b"\r\n")
+        length = int(size, 16)
+        out, data = out + data[:length], data[length + 2 :]
+        if not length:
+            break
+    return out
+
+
+@contextmanager
+def serving(
+    emulator: EmulatorServer | None = None, settings: Mapping[str, Any] | None = None, **options: Any
+) -> Iterator[Served]:
+    """A server for the time of a test. `options` are those of `ServeOptions`."""
+    own = emulator is None
+    emulator = emulator or EmulatorServer(EmulatorConfig(api_keys=frozenset({STEPFUN_KEY}))).start()
+    made = app(
+        Settings(**{"api_key": emulator.api_key, "base_url": emulator.base_url, **(settings or {})}),
+        **{"tokens": (TOKEN, OTHER_TOKEN), **options},
+    )
+    server = Server(config(made, "127.0.0.1", 0, 1.0, log_level="critical"), made)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started and thread.is_alive() and time.monotonic() < deadline:
+        thread.join(0.01)
+    assert server.started
+    try:
+        yield Served(made, server, emulator, server.servers[0].sockets[0].getsockname()[1])
+    finally:
+        emulator.release()
+        server.should_exit = True
+        thread.join(20)
+        if own:
+            emulator.stop()
