@@ -68,6 +68,10 @@ ALIASES: Final = (
         "codex-*",
         "computer-use-preview*",
     ),
+    # Anthropic's names, in their own spellings, those of Bedrock and Vertex, and the short ones of tools; thinking is asked
+    # for by the call, so that without it these answer at once
+    *_answers_at_once("claude-*", "anthropic/claude-*", "anthropic.claude-*", "*.anthropic.claude-*"),
+    *_answers_at_once("opus", "sonnet", "haiku", "opusplan"),
     # fine-tunes carry the name of what they were made from
     *_answers_at_once("ft:gpt-4*", "ft:gpt-3.5*", "ft:davinci-002*", "ft:babbage-002*"),
     *_reasons("ft:gpt-5*", "ft:o4*"),

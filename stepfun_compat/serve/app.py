@@ -14,8 +14,10 @@ from ..catalog import for_settings as catalog_for
 from ..settings import Settings
 from . import openai_wire, upstream
 from .access import Access, Caller
+from .anthropic import wire as anthropic
+from .anthropic.thinking import shows_thinking
 from .clients import Clients
-from .inbound import Disconnected, Inbound, Receive, Scope, Send, read_body, read_head
+from .inbound import Disconnected, Inbound, Receive, Scope, Send, parse_json, read_body, read_head
 from .metering import Metrics, Sample, log_line
 from .options import ServeOptions
 from .outbound import Outbound
@@ -186,6 +188,9 @@ class ServeApp:
             await out.whole(failure.status, content, failure.headers)
 
     async def _routed(self, inbound: Inbound, caller: Caller, body: bytes, out: Outbound, sample: Sample) -> None:
+        if inbound.segments[:1] == ("messages",):
+            await self._messages(inbound, caller, body, out, sample)
+            return
         client = self.clients.of(caller, "openai")
         request = await openai_wire.read(inbound, body)
         sample.streamed = request.form == "stream"
@@ -194,6 +199,27 @@ class ServeApp:
             await openai_wire.models(client, inbound, self._catalog, out)
             return
         await openai_wire.relay(client, request, out, self.clients.secrets)
+
+    async def _messages(self, inbound: Inbound, caller: Caller, body: bytes, out: Outbound, sample: Sample) -> None:
+        """Anthropic's wire."""
+        counts = inbound.segments == ("messages", "count_tokens")
+        if not (counts or inbound.segments == ("messages",)):
+            raise Rejected(
+                404,
+                f"{inbound.method} {inbound.path} is not served: of Anthropic's API, messages and count_tokens are.",
+            )
+        if inbound.method != "POST":
+            raise Rejected(405, f"{inbound.method} is not allowed here.", headers={"allow": "POST"})
+        told = parse_json(body)
+        request = anthropic.chat_request(told, counts=counts)
+        self._name_model(request.body, sample)
+        sample.streamed = request.form == "stream"
+        shown = told is not None and shows_thinking(told)
+        client = self.clients.of(caller, "anthropic thinking" if shown else "anthropic")
+        if counts:
+            await anthropic.count(client, request, out)
+        else:
+            await anthropic.relay(client, told or {}, request, out, self.clients.secrets)
 
     def _name_model(self, body: dict[str, object] | None, sample: Sample) -> None:
         """The catalog's model for the name in a request, for the metrics; nothing for a name it does not know."""

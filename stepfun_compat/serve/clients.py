@@ -14,7 +14,7 @@ from ..settings import SETTINGS, Settings
 from .access import Caller
 from .metering import MeteredShared
 
-Dialect = Literal["openai", "anthropic"]
+Dialect = Literal["openai", "anthropic", "anthropic thinking"]
 
 _MOST_CLIENTS: Final = 512
 
@@ -56,8 +56,8 @@ class Clients:
             name: getattr(settings, name) for name in SETTINGS if settings.source(name) != "default"
         }
         values["state_namespace"] = hashlib.sha256(space.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        if dialect == "anthropic" and "show_reasoning" in SETTINGS:
-            values["show_reasoning"] = "always"
+        if dialect != "openai" and "show_reasoning" in SETTINGS:  # what is not shown as thinking is remembered beside its calls
+            values["show_reasoning"] = "always" if dialect == "anthropic thinking" else "never"
         return values
 
     async def aclose(self) -> None:

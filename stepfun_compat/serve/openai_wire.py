@@ -6,8 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+import openai
+
 from ..catalog import Catalog
 from ..client import AsyncOpenAI
+from ..streaming import transport_error
 from . import listing, upstream
 from .forms import is_form, parse_form
 from .inbound import Inbound, parse_json
@@ -116,9 +119,10 @@ async def send_back(answer: Answer, out: Outbound, request: upstream.Outgoing, s
                 await out.piece(piece)
                 sent += 1
     except Exception as error:
-        if not events:
+        if not events or isinstance(error, OSError):
             raise  # the connection ends without the body's end, which is how HTTP says that it broke
-        await out.piece(error_event(upstream.failure(error, secrets), request.path, sent))
+        known = error if isinstance(error, openai.OpenAIError) else transport_error(error, answer.response) or error
+        await out.piece(error_event(upstream.failure(known, secrets), request.path, sent))
     await out.end()
 
 

@@ -40,6 +40,7 @@ class Answer:
     headers: dict[str, str]
     content: bytes | None = None
     pieces: AsyncIterator[bytes] | None = None
+    response: Any = None
     close: Callable[[], Any] | None = None
 
     async def aclose(self) -> None:
@@ -115,7 +116,13 @@ async def send(client: openai.AsyncOpenAI, request: Outgoing) -> Answer:
     if form in ("json", "text"):
         raw.parse()  # raises what a Python program would have been raised for a body that is none
         return Answer(response.status_code, _headers(response), content=response.content)
-    return Answer(response.status_code, _headers(response), pieces=response.aiter_bytes(), close=response.aclose)
+    return Answer(
+        response.status_code,
+        _headers(response),
+        pieces=response.aiter_bytes(),
+        response=response,
+        close=response.aclose,
+    )
 
 
 _CASTS: Final[Mapping[Form, Any]] = {
@@ -175,9 +182,9 @@ def _failure(error: Exception) -> Failure:
                 body["error"].update(cast("dict[str, Any]", error.body))
         return Failure(error.status_code, cast("dict[str, Any]", body), headers)
     if isinstance(error, openai.APITimeoutError):
-        return Failure(504, openai_error(504, "StepFun did not answer in time.", "upstream_timeout"))
+        return Failure(504, openai_error(504, "The model's provider did not answer in time.", "upstream_timeout"))
     if isinstance(error, openai.APIConnectionError):
-        return Failure(502, openai_error(502, "StepFun could not be reached.", "upstream_unreachable"))
+        return Failure(502, openai_error(502, "The connection to the model's provider failed.", "upstream_unreachable"))
     if isinstance(error, openai.APIResponseValidationError):
         return Failure(502, openai_error(502, f"StepFun's answer is not usable: {error.message}", "upstream_invalid"))
     if isinstance(error, openai.APIError):

@@ -34,4 +34,5 @@ def served(_served: Served) -> Iterator[Served]:
     """A server that runs for the whole session, in front of an emulator as new for each test."""
     _served.emulator.reset()
     yield _served
+    _served.close()
     _served.emulator.reset()

@@ -8,10 +8,10 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from stepfun_compat import Settings
+from stepfun_compat import OpenAI, Settings, stock
 from stepfun_compat.emulator import EmulatorConfig, EmulatorServer
 from stepfun_compat.serve import app
 from stepfun_compat.serve.app import ServeApp
@@ -31,6 +31,25 @@ class Served:
     emulator: EmulatorServer
     port: int
     token: str = TOKEN
+    opened: list[Any] = field(default_factory=list)
+
+    def client(self, token: str = TOKEN) -> Any:
+        """A stock `openai.OpenAI` that calls this server, closed at the end of the test."""
+        return self._kept(stock.OpenAI(api_key=token, base_url=self.base_url, max_retries=0))
+
+    def in_process(self) -> Any:
+        """Our own client, straight to the emulator."""
+        settings = Settings(api_key=self.emulator.api_key, base_url=self.emulator.base_url)
+        return self._kept(OpenAI(settings=settings, max_retries=0))
+
+    def _kept(self, client: Any) -> Any:
+        self.opened.append(client)
+        return client
+
+    def close(self) -> None:
+        """Close what a test has opened."""
+        while self.opened:
+            self.opened.pop().close()
 
     @property
     def origin(self) -> str:
@@ -108,9 +127,11 @@ def serving(
     while not server.started and thread.is_alive() and time.monotonic() < deadline:
         thread.join(0.01)
     assert server.started
+    served = Served(made, server, emulator, server.servers[0].sockets[0].getsockname()[1])
     try:
-        yield Served(made, server, emulator, server.servers[0].sockets[0].getsockname()[1])
+        yield served
     finally:
+        served.close()
         emulator.release()
         server.should_exit = True
         thread.join(20)

@@ -11,10 +11,9 @@ from typing import Any
 import openai
 import pytest
 
-import stepfun_compat
 from stepfun_compat import stock
 
-from .support import OTHER_TOKEN, STEPFUN_KEY, TOKEN, Served, serving
+from .support import OTHER_TOKEN, TOKEN, Served, serving
 
 HELLO: Any = [{"role": "user", "content": "Say hello"}]
 WEATHER: Any = {
@@ -27,14 +26,12 @@ WEATHER: Any = {
 }
 
 
-def client_of(served: Served, token: str = TOKEN, **kwargs: Any) -> openai.OpenAI:
-    return stock.OpenAI(api_key=token, base_url=served.base_url, max_retries=0, **kwargs)
+def client_of(served: Served, token: str = TOKEN) -> openai.OpenAI:
+    return served.client(token)
 
 
 def in_process(served: Served) -> openai.OpenAI:
-    return stepfun_compat.OpenAI(
-        api_key=STEPFUN_KEY, base_url=served.emulator.base_url, settings=stepfun_compat.Settings(), max_retries=0
-    )
+    return served.in_process()
 
 
 _IDS = re.compile(r"(resp|msg|rs|fc|call|chatcmpl|ws|item)_?-?[0-9a-zA-Z]{8,}|[0-9a-f]{32}\.[0-9a-f]{32}|[0-9a-f]{32,}")

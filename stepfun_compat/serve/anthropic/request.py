@@ -1,0 +1,267 @@
+"""`POST /v1/messages` as a body of chat completions. Pure: nothing is sent, and nothing of the caller's is changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from .blocks import Dict, blocks_of, part_of, text_of
+from .client_tools import function_of
+from .invalid import Invalid
+from .thinking import effort_of, is_signed
+
+_SAMPLING: Final = ("temperature", "top_p")
+
+
+@dataclass
+class ChatRequest:
+    """The body for chat, and what of the request was left out."""
+
+    body: Dict
+    left_out: list[str] = field(default_factory=lambda: [])
+
+
+def to_chat(body: Mapping[str, Any], *, needs_max_tokens: bool = True) -> ChatRequest:
+    """OpenAI's chat request for one of Anthropic's.
+
+    Raises:
+        Invalid: Anthropic's API would refuse it, or only Anthropic's servers could carry it out.
+    """
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise Invalid("model: Field required")
+    made = ChatRequest({"model": model})
+    chat = made.body
+    most = body.get("max_tokens")
+    if most is None and needs_max_tokens:
+        raise Invalid("max_tokens: Field required")
+    if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
+        raise Invalid("max_tokens: it takes a whole number of at least 1.")
+    chat["messages"] = [*_system(body.get("system")), *_messages(body.get("messages"), made.left_out)]
+    if most is not None:
+        chat["max_tokens"] = most
+    _tools(body, made)
+    effort = effort_of(body)
+    if effort is not None:
+        chat["reasoning_effort"] = effort
+    for name in _SAMPLING:
+        if body.get(name) is not None:
+            chat[name] = body[name]
+    if body.get("top_k") is not None:
+        made.left_out.append("top_k: StepFun has no such parameter")
+    _stop_and_format(body, chat)
+    _identity(body, chat)
+    _only_at_anthropic(body, made.left_out)
+    if body.get("stream") is True:
+        chat["stream"] = True
+        chat["stream_options"] = {"include_usage": True}
+    elif body.get("stream") not in (None, False):
+        raise Invalid("stream: it takes true or false.")
+    return made
+
+
+# ---------------------------------------------------------------- messages
+
+
+def _system(system: Any) -> list[Dict]:
+    if system is None:
+        return []
+    texts = [text_of(block, f"system.{place}") for place, block in enumerate(blocks_of(system, "system"))]
+    text = "\n\n".join(text for text in texts if text)
+    return [{"role": "system", "content": text}] if text else []
+
+
+def _messages(messages: Any, left_out: list[str]) -> list[Dict]:
+    if not isinstance(messages, list) or not messages:
+        raise Invalid("messages: it takes a list of at least one message.")
+    rows: list[Dict] = []
+    for place, message in enumerate(cast("list[Any]", messages)):
+        where = f"messages.{place}"
+        if not isinstance(message, Mapping):
+            raise Invalid(f"{where}: it takes an object.")
+        told = cast("Mapping[str, Any]", message)
+        blocks = blocks_of(told.get("content"), f"{where}.content")
+        role = told.get("role")
+        if role == "user":
+            rows += _user(blocks, f"{where}.content")
+        elif role == "assistant":
+            rows += _assistant(blocks, f"{where}.content", left_out)
+        elif role == "system":
+            rows += _system(told.get("content"))
+        else:
+            raise Invalid(f"{where}.role: it takes user or assistant.")
+    return rows
+
+
+def _user(blocks: list[Mapping[str, Any]], where: str) -> list[Dict]:
+    """A user's turn: tool results are messages of their own and come first; what they show beside text follows them."""
+    rows: list[Dict] = []
+    parts: list[Dict] = []
+    for place, block in enumerate(blocks):
+        at = f"{where}.{place}"
+        if block["type"] == "tool_result":
+            row, shown = _tool_result(block, at)
+            rows.append(row)
+            parts += shown
+        else:
+            parts += part_of(block, at)
+    if parts:
+        only_text = all(part["type"] == "text" for part in parts)
+        content: Any = "\n\n".join(part["text"] for part in parts) if only_text else parts
+        rows.append({"role": "user", "content": content})
+    return rows or [{"role": "user", "content": ""}]
+
+
+def _tool_result(block: Mapping[str, Any], where: str) -> tuple[Dict, list[Dict]]:
+    """(the tool's message, parts of its result that are not text)."""
+    id = block.get("tool_use_id")
+    if not isinstance(id, str) or not id:
+        raise Invalid(f"{where}.tool_use_id: Field required")
+    content = block.get("content")
+    blocks = [] if content is None else blocks_of(content, f"{where}.content")
+    texts: list[str] = []
+    shown: list[Dict] = []
+    for place, row in enumerate(blocks):
+        if row["type"] == "tool_reference":
+            texts.append(f"Tool {row.get('tool_name')} is available.")
+            continue
+        for part in part_of(row, f"{where}.content.{place}"):
+            if part["type"] == "text":
+                texts.append(part["text"])
+            else:
+                shown.append(part)
+    text = "\n".join(texts)
+    if block.get("is_error") is True:
+        text = f"Error: {text}" if text else "Error"
+    if shown:
+        note = f"The result of tool call {id} has {len(shown)} attachment(s), which follow{'s' if len(shown) == 1 else ''} in the next user message."
+        text = f"{text}\n{note}" if text else note
+        shown = [{"type": "text", "text": f"Attachment of the result of tool call {id}:"}, *shown]
+    return {"role": "tool", "tool_call_id": id, "content": text}, shown
+
+
+def _assistant(blocks: list[Mapping[str, Any]], where: str, left_out: list[str]) -> list[Dict]:
+    texts: list[str] = []
+    reasoning: list[str] = []
+    calls: list[Dict] = []
+    for place, block in enumerate(blocks):
+        at, kind = f"{where}.{place}", block["type"]
+        if kind == "text":
+            texts.append(text_of(block, at))
+        elif kind == "thinking":
+            thinking = block.get("thinking")
+            if isinstance(thinking, str) and is_signed(thinking, block.get("signature")):
+                reasoning.append(thinking)
+            else:
+                left_out.append("a thinking block that was not made here")
+        elif kind == "redacted_thinking":
+            left_out.append("a redacted thinking block, which only Anthropic can read")
+        elif kind == "tool_use":
+            calls.append(_call(block, at))
+        else:
+            raise Invalid(
+                f"{at}: a block of type {kind!r} comes from a tool on Anthropic's servers and cannot be carried over."
+            )
+    row: Dict = {"role": "assistant", "content": "".join(texts)}
+    if reasoning:
+        row["reasoning_content"] = "\n".join(reasoning)
+    if calls:
+        row["tool_calls"] = calls
+        row["content"] = row["content"] or None
+    elif not row["content"] and not reasoning:
+        return []
+    return [row]
+
+
+def _call(block: Mapping[str, Any], where: str) -> Dict:
+    id, name, given = block.get("id"), block.get("name"), block.get("input")
+    if not isinstance(id, str) or not isinstance(name, str):
+        raise Invalid(f"{where}: a tool_use has an id and a name.")
+    if not isinstance(given, Mapping):
+        raise Invalid(f"{where}.input: it takes an object.")
+    arguments = json.dumps(given, ensure_ascii=False, separators=(",", ":"))
+    return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+# ---------------------------------------------------------------- tools
+
+
+def _tools(body: Mapping[str, Any], made: ChatRequest) -> None:
+    tools = body.get("tools")
+    if tools is not None and not isinstance(tools, list):
+        raise Invalid("tools: it takes a list.")
+    functions: list[Dict] = []
+    for place, tool in enumerate(cast("list[Any]", tools or [])):
+        if not isinstance(tool, Mapping):
+            raise Invalid(f"tools.{place}: it takes an object.")
+        function = function_of(cast("Mapping[str, Any]", tool), f"tools.{place}")
+        if function is not None:
+            functions.append(function)
+    if functions:
+        made.body["tools"] = functions
+    choice = body.get("tool_choice")
+    if choice is None:
+        return
+    if not isinstance(choice, Mapping):
+        raise Invalid("tool_choice: it takes an object with a type.")
+    told = cast("Mapping[str, Any]", choice)
+    kind = told.get("type")
+    if kind in ("any", "tool") and not functions:
+        raise Invalid("tool_choice: it may only be given with tools.")
+    if kind == "tool":
+        name = told.get("name")
+        if name not in [row["function"]["name"] for row in functions]:
+            raise Invalid(f"tool_choice: tool {name!r} is not among tools.")
+        made.body["tool_choice"] = {"type": "function", "function": {"name": name}}
+    elif kind in ("auto", "any", "none"):
+        if functions:
+            made.body["tool_choice"] = {"auto": "auto", "any": "required", "none": "none"}[cast("str", kind)]
+    else:
+        raise Invalid("tool_choice.type: it takes auto, any, tool or none.")
+    if told.get("disable_parallel_tool_use") is True and functions:
+        made.body["parallel_tool_calls"] = False
+
+
+# ---------------------------------------------------------------- the rest
+
+
+def _stop_and_format(body: Mapping[str, Any], chat: Dict) -> None:
+    stops = body.get("stop_sequences")
+    if stops is not None:
+        if not isinstance(stops, list) or not all(isinstance(text, str) and text for text in cast("list[Any]", stops)):
+            raise Invalid("stop_sequences: it takes a list of strings that are not empty.")
+        if stops:
+            chat["stop"] = list(cast("list[str]", stops))
+    output: Any = body.get("output_config")
+    wanted: Any = cast("Mapping[str, Any]", output).get("format") if isinstance(output, Mapping) else None
+    wanted = wanted if wanted is not None else body.get("output_format")
+    if wanted is None:
+        return
+    told = cast("Mapping[str, Any]", wanted) if isinstance(wanted, Mapping) else {}
+    if told.get("type") != "json_schema" or not isinstance(told.get("schema"), Mapping):
+        raise Invalid("output_config.format: it takes a json_schema with its schema.")
+    chat["response_format"] = {
+        "type": "json_schema",
+        "json_schema": {"name": "output", "schema": told["schema"], "strict": True},
+    }
+
+
+def _identity(body: Mapping[str, Any], chat: Dict) -> None:
+    """Who asks, as a key for the prompt cache: tools put their session into it."""
+    metadata = body.get("metadata")
+    user = cast("Mapping[str, Any]", metadata).get("user_id") if isinstance(metadata, Mapping) else None
+    if isinstance(user, str) and user:
+        chat["prompt_cache_key"] = user
+
+
+def _only_at_anthropic(body: Mapping[str, Any], left_out: list[str]) -> None:
+    if body.get("mcp_servers"):
+        raise Invalid(
+            "mcp_servers: only Anthropic's servers connect to them. Connect from your program and pass tools."
+        )
+    if body.get("container"):
+        raise Invalid("container: only Anthropic's servers have one.")
+    if body.get("context_management"):
+        left_out.append("context_management: the whole conversation is sent")

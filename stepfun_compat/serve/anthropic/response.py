@@ -1,0 +1,122 @@
+"""A chat completion as a message of Anthropic's. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from .blocks import Dict
+from .thinking import sign
+
+_STOPS: Final[Mapping[str, str]] = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool_calls": "tool_use",
+    "function_call": "tool_use",
+    "content_filter": "refusal",
+}
+_NOT_OF_AN_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
+
+
+def to_message(completion: Mapping[str, Any], *, shows_thinking: bool) -> Dict:
+    """Anthropic's message for a chat completion."""
+    choices = cast("list[Dict]", completion.get("choices") or [{}])
+    choice = choices[0]
+    message = cast("Dict", choice.get("message") or {})
+    content: list[Dict] = []
+    reasoning = message.get("reasoning_content") or message.get("reasoning")
+    if shows_thinking and isinstance(reasoning, str) and reasoning:
+        content.append({"type": "thinking", "thinking": reasoning, "signature": sign(reasoning)})
+    text = message.get("content") or message.get("refusal")
+    if isinstance(text, str) and text:
+        content.append(text_block(text))
+    calls = cast("list[Dict]", message.get("tool_calls") or [])
+    for call in calls:
+        function = cast("Dict", call.get("function") or {})
+        content.append(tool_block(call.get("id"), function.get("name"), input_of(function.get("arguments"))))
+    stop = stop_reason(choice.get("finish_reason"), bool(calls))
+    return {
+        **head(completion.get("model")),
+        "content": content,
+        "stop_reason": stop,
+        "usage": usage_of(completion.get("usage")),
+    }
+
+
+def head(model: Any, id: str | None = None) -> Dict:
+    """A message without content, as it begins."""
+    return {
+        "id": id or f"msg_{secrets.token_hex(12)}",
+        "type": "message",
+        "role": "assistant",
+        "model": model if isinstance(model, str) else "",
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "stop_details": None,
+        "container": None,
+        "usage": usage_of(None),
+    }
+
+
+def text_block(text: str) -> Dict:
+    """A block of text."""
+    return {"type": "text", "text": text, "citations": None}
+
+
+def tool_block(id: Any, name: Any, given: Mapping[str, Any]) -> Dict:
+    """A block that calls a tool; an id with signs that Anthropic's have not gets others for them."""
+    clean = _NOT_OF_AN_ID.sub("_", str(id)) if id else f"toolu_{secrets.token_hex(12)}"
+    return {
+        "type": "tool_use",
+        "id": clean,
+        "name": str(name or ""),
+        "input": dict(given),
+        "caller": {"type": "direct"},
+    }
+
+
+def input_of(arguments: Any) -> Mapping[str, Any]:
+    """A call's arguments as the object Anthropic's blocks hold; what is none is kept as text."""
+    if not isinstance(arguments, str) or not arguments.strip():
+        return {}
+    try:
+        given: Any = json.loads(arguments)
+    except (ValueError, RecursionError):
+        return {"arguments": arguments}
+    return cast("Mapping[str, Any]", given) if isinstance(given, dict) else {"arguments": given}
+
+
+def stop_reason(finish: Any, has_calls: bool) -> str:
+    """Anthropic's word for the end of an answer."""
+    if has_calls and finish in (None, "stop"):
+        return "tool_use"
+    return _STOPS.get(str(finish), "end_turn")
+
+
+def usage_of(usage: Any) -> Dict:
+    """Anthropic's usage, which counts what came from the cache apart from the other input."""
+    told = cast("Mapping[str, Any]", usage) if isinstance(usage, Mapping) else {}
+    details: Any = told.get("prompt_tokens_details")
+    cached = _count(cast("Mapping[str, Any]", details).get("cached_tokens")) if isinstance(details, Mapping) else 0
+    spent: Any = told.get("completion_tokens_details")
+    thought = _count(cast("Mapping[str, Any]", spent).get("reasoning_tokens")) if isinstance(spent, Mapping) else 0
+    prompt = _count(told.get("prompt_tokens"))
+    return {
+        "input_tokens": max(0, prompt - cached),
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": min(cached, prompt),
+        "cache_creation": None,
+        "output_tokens": _count(told.get("completion_tokens")),
+        "output_tokens_details": {"thinking_tokens": thought},
+        "server_tool_use": None,
+        "service_tier": "standard",
+        "inference_geo": None,
+    }
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

@@ -1,0 +1,66 @@
+"""Thinking: budgets as efforts, and signatures by which thinking that is played back is known to be StepFun's. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from .invalid import Invalid
+
+_PREFIX: Final = "stepfun-compat-1."
+LEAST_BUDGET: Final = 1024
+_EFFORTS: Final = ((4096, "low"), (16384, "medium"))
+"""Budgets below a number of tokens, as efforts; from the last on it is high. A choice: StepFun has levels and no budgets."""
+_OUTPUT_EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
+
+
+def sign(thinking: str) -> str:
+    """The signature of a thinking block: it says whose the text is, not that nobody else wrote it."""
+    return _PREFIX + hashlib.sha256(thinking.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def is_signed(thinking: str, signature: object) -> bool:
+    """Whether a block that is played back was made here and is unchanged."""
+    return isinstance(signature, str) and signature == sign(thinking)
+
+
+def shows_thinking(body: Mapping[str, Any]) -> bool:
+    """Whether the caller is to see thinking blocks."""
+    config = body.get("thinking")
+    if not isinstance(config, Mapping):
+        return False
+    told = cast("Mapping[str, Any]", config)
+    return told.get("type") in ("enabled", "adaptive") and told.get("display") != "omitted"
+
+
+def effort_of(body: Mapping[str, Any]) -> str | None:
+    """The effort a request is to be made with; None leaves it to the model's name.
+
+    Raises:
+        Invalid: `thinking` or `output_config.effort` has a value Anthropic's API does not take.
+    """
+    output: Any = body.get("output_config")
+    effort: Any = cast("Mapping[str, Any]", output).get("effort") if isinstance(output, Mapping) else None
+    if effort is not None and effort not in _OUTPUT_EFFORTS:
+        raise Invalid(f"output_config.effort: it takes one of {', '.join(_OUTPUT_EFFORTS)}.")
+    config = body.get("thinking")
+    if config is None:
+        return effort
+    if not isinstance(config, Mapping):
+        raise Invalid("thinking: it takes an object.")
+    told = cast("Mapping[str, Any]", config)
+    kind = told.get("type")
+    if kind == "disabled":
+        return effort or "low"
+    if kind == "adaptive":
+        return effort or "medium"
+    if kind != "enabled":
+        raise Invalid("thinking.type: it takes enabled, adaptive or disabled.")
+    budget = told.get("budget_tokens")
+    if not isinstance(budget, int) or isinstance(budget, bool) or budget < LEAST_BUDGET:
+        raise Invalid(f"thinking.enabled.budget_tokens: it takes a whole number of at least {LEAST_BUDGET}.")
+    most = body.get("max_tokens")
+    if isinstance(most, int) and budget >= most:
+        raise Invalid("max_tokens: it must be greater than thinking.budget_tokens.")
+    return effort or next((level for edge, level in _EFFORTS if budget < edge), "high")

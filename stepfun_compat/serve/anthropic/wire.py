@@ -1,0 +1,121 @@
+"""Anthropic's wire: `/v1/messages` and `/v1/messages/count_tokens`, over the client's chat completions."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator
+from typing import Any, Final, cast
+
+import openai
+
+from ...client import AsyncOpenAI
+from ...streaming import transport_error
+from .. import upstream
+from ..outbound import Outbound
+from ..rejections import Rejected, anthropic_error, encode
+from ..upstream import Outgoing
+from .invalid import Invalid
+from .request import to_chat
+from .response import to_message
+from .stream import MessageStream
+from .thinking import shows_thinking
+
+log = logging.getLogger("stepfun_compat.serve")
+
+_CHARACTERS_PER_TOKEN: Final = 4
+
+
+def chat_request(body: dict[str, Any] | None, *, counts: bool = False) -> Outgoing:
+    """The client's chat request for one of Anthropic's. `counts` is one whose tokens are counted.
+
+    Raises:
+        Rejected: Anthropic's API would refuse it, or only Anthropic's servers could carry it out.
+    """
+    if body is None:
+        raise Rejected(400, "The request has no body: send a JSON object with model, max_tokens and messages.")
+    try:
+        made = to_chat(body, needs_max_tokens=not counts)
+    except Invalid as error:
+        raise Rejected(400, str(error)) from None
+    for what in dict.fromkeys(made.left_out):
+        log.info("left out of a message: %s", what)
+    return Outgoing("POST", "/chat/completions", body=made.body)
+
+
+async def relay(
+    client: AsyncOpenAI, body: dict[str, Any], request: Outgoing, out: Outbound, secrets: tuple[str, ...]
+) -> None:
+    """Carry a message out and send back what comes.
+
+    Raises:
+        openai.OpenAIError: as the client raises it, before anything was sent back.
+    """
+    answer = await upstream.send(client, request)
+    try:
+        headers = {k: v for k, v in answer.headers.items() if k not in ("content-type", "content-disposition")}
+        if answer.content is not None:
+            message = to_message(json.loads(answer.content), shows_thinking=shows_thinking(body))
+            await out.whole(answer.status, encode(message), headers)
+            return
+        assert answer.pieces is not None
+        events = {
+            "content-type": "text/event-stream; charset=utf-8",
+            "cache-control": "no-cache",
+            "x-accel-buffering": "no",
+        }
+        await out.start(answer.status, {**headers, **events})
+        await _events(answer, MessageStream(shows_thinking=shows_thinking(body)), out, secrets)
+        await out.end()
+    finally:
+        await answer.aclose()
+
+
+async def _events(answer: upstream.Answer, stream: MessageStream, out: Outbound, secrets: tuple[str, ...]) -> None:
+    assert answer.pieces is not None
+    try:
+        async for chunk in chunks(answer.pieces):
+            made = stream.feed(chunk)
+            if made:
+                await out.piece(b"".join(frame(event) for event in made))
+        await out.piece(b"".join(frame(event) for event in stream.close()))
+    except Exception as error:
+        if isinstance(error, OSError):
+            raise
+        known = error if isinstance(error, openai.OpenAIError) else transport_error(error, answer.response) or error
+        failure = upstream.failure(known, secrets)
+        await out.piece(frame(anthropic_error(failure.status, failure.message, out.request_id)))
+
+
+def frame(event: dict[str, Any]) -> bytes:
+    """One event as Anthropic frames it."""
+    return b"event: " + str(event["type"]).encode() + b"\ndata: " + encode(event) + b"\n\n"
+
+
+async def chunks(pieces: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
+    """The chunks in the bytes of a chat stream as the client writes it: one `data:` line each, up to `[DONE]`."""
+    rest = b""
+    async for piece in pieces:
+        rest += piece
+        *frames, rest = rest.split(b"\n\n")
+        for data in frames:
+            text = data.removeprefix(b"data:").strip()
+            if text == b"[DONE]":
+                return
+            if text:
+                yield cast("dict[str, Any]", json.loads(text))
+
+
+async def count(client: AsyncOpenAI, request: Outgoing, out: Outbound) -> None:
+    """Answer with the number of tokens of a message's input: StepFun's own count, and an estimate for tools, which StepFun
+    does not count.
+
+    Raises:
+        openai.OpenAIError: as the client raises it.
+    """
+    body = request.body or {}
+    number: int = await client.stepfun.count_tokens(body["messages"], model=body["model"])
+    tools = body.get("tools")
+    if tools:
+        number += len(json.dumps(tools, ensure_ascii=False)) // _CHARACTERS_PER_TOKEN
+    await out.whole(200, encode({"input_tokens": number}))
