@@ -31,9 +31,10 @@ OPENAI_NAMES: Final = (
 )
 
 ANTHROPIC_NAMES: Final = (
-    "claude-opus-4-1",
+    "claude-opus-5-5",
+    "claude-sonnet-5-5",
+    "claude-haiku-5-5",
+    "claude-opus-4-5",
     "claude-sonnet-4-5",
     "claude-haiku-4-5",
-    "claude-3-7-sonnet-latest",
-    "claude-3-5-haiku-latest",
 )

@@ -56,7 +56,9 @@ class Clients:
             name: getattr(settings, name) for name in SETTINGS if settings.source(name) != "default"
         }
         values["state_namespace"] = hashlib.sha256(space.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        if dialect != "openai" and "show_reasoning" in SETTINGS:  # what is not shown as thinking is remembered beside its calls
+        if (
+            dialect != "openai" and "show_reasoning" in SETTINGS
+        ):  # what is not shown as thinking is remembered beside its calls
             values["show_reasoning"] = "always" if dialect == "anthropic thinking" else "never"
         return values
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncGenerator
 from typing import Any, Final, cast
 
 from starlette.datastructures import Headers, UploadFile
@@ -30,7 +31,7 @@ async def parse_form(
         Rejected: it is no form.
     """
 
-    async def stream() -> Any:
+    async def stream() -> AsyncGenerator[bytes, None]:
         yield body
 
     parser = MultiPartParser(

@@ -126,7 +126,8 @@ def _segments(scope: Scope) -> tuple[str, ...]:
     root = quote(str(scope.get("root_path", "")).rstrip("/")).encode()
     if root and (path == root or path.startswith(root + b"/")):
         path = path[len(root) :]
-    parts = path.strip(b"/").split(b"/") if path.strip(b"/") else []
+    path = path.removeprefix(b"/").removesuffix(b"/")
+    parts = path.split(b"/") if path else []
     try:
         segments = tuple(unquote_to_bytes(part).decode() for part in parts)
     except UnicodeDecodeError:

@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -127,7 +127,7 @@ def run_one(launch: Launch, options: ServeOptions, settings: Settings, listener:
 
 
 @contextmanager
-def _emulated(wanted: bool) -> Iterator[None]:
+def _emulated(wanted: bool) -> Generator[None, None, None]:
     """An emulated StepFun for as long as the server runs, of which this process and its workers know by the environment."""
     if not wanted:
         yield
@@ -149,7 +149,7 @@ def _emulated(wanted: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _listener(host: str, port: int) -> Iterator[socket.socket]:
+def _listener(host: str, port: int) -> Generator[socket.socket, None, None]:
     """A listening socket that says it is TCP: asyncio turns Nagle's delay off only then.
 
     Raises:

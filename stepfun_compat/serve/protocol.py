@@ -30,7 +30,7 @@ class Connection(H11Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        before = self.cycle
+        before: Any = self.cycle  # None until the first request
         super().data_received(data)
         if self.cycle is not before:
             self._forget_head()

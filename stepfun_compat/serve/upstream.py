@@ -178,8 +178,9 @@ def _failure(error: Exception) -> Failure:
             body = response.json()
         if not (isinstance(body, dict) and isinstance(cast("dict[str, Any]", body).get("error"), dict)):
             body = openai_error(error.status_code, error.message, error.code, error.param)
-            if isinstance(error.body, dict):
-                body["error"].update(cast("dict[str, Any]", error.body))
+            told: Any = error.body
+            if isinstance(told, Mapping):
+                body["error"].update(cast("Mapping[str, Any]", told))
         return Failure(error.status_code, cast("dict[str, Any]", body), headers)
     if isinstance(error, openai.APITimeoutError):
         return Failure(504, openai_error(504, "The model's provider did not answer in time.", "upstream_timeout"))
@@ -188,10 +189,10 @@ def _failure(error: Exception) -> Failure:
     if isinstance(error, openai.APIResponseValidationError):
         return Failure(502, openai_error(502, f"StepFun's answer is not usable: {error.message}", "upstream_invalid"))
     if isinstance(error, openai.APIError):
-        told: Any = error.body
+        inner: Any = error.body
         made = openai_error(500, error.message, error.code, error.param)
-        if isinstance(told, dict):
-            made["error"].update(cast("dict[str, Any]", told))
+        if isinstance(inner, Mapping):
+            made["error"].update(cast("Mapping[str, Any]", inner))
         return Failure(500, made)
     if isinstance(error, openai.OpenAIError):
         return Failure(500, openai_error(500, str(error)))

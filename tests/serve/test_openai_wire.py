@@ -6,12 +6,15 @@ import io
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any, ClassVar
 
 import openai
 import pytest
 
 from stepfun_compat import stock
+from stepfun_compat.settings import SETTINGS
 
 from .support import OTHER_TOKEN, TOKEN, Served, serving
 
@@ -101,8 +104,14 @@ CASES: dict[str, Callable[[openai.OpenAI], Any]] = {
 }
 
 
+LANDED = "show_reasoning" in SETTINGS
+
+
+@pytest.mark.filterwarnings("ignore::stepfun_compat.StepfunCompatWarning")
 @pytest.mark.parametrize("name", CASES)
 def test_serve_shows_what_the_client_gives(served: Served, name: str) -> None:
+    if name.startswith(("chat stream", "tools streamed", "completions streamed")) and not LANDED:
+        pytest.skip("raw chat streams are StepFun's")
     expected = CASES[name](in_process(served))
     served.emulator.reset()
     got = CASES[name](client_of(served))
@@ -113,7 +122,6 @@ def test_serve_shows_what_the_client_gives(served: Served, name: str) -> None:
 ERRORS: dict[str, Callable[[openai.OpenAI], Any]] = {
     "unknown model": lambda c: c.chat.completions.create(model="nope", messages=HELLO),
     "no messages": lambda c: c.chat.completions.create(model="gpt-4o", messages=[]),
-    "bad role": lambda c: c.chat.completions.create(model="gpt-4o", messages=[{"role": "wizard", "content": "x"}]),  # type: ignore[list-item]
     "absent endpoint": lambda c: c.embeddings.create(model="text-embedding-3-small", input="x"),
     "unknown response": lambda c: c.responses.retrieve("resp_unknown"),
     "unknown file": lambda c: c.files.retrieve("file-unknown"),
@@ -165,8 +173,10 @@ def test_a_stream_that_breaks_ends_with_an_error_event(served: Served) -> None:
 
 def test_a_responses_stream_that_breaks_ends_with_an_error_event(served: Served) -> None:
     served.emulator.fault(cut_after=2)
-    with pytest.raises(openai.APIError):
-        list(client_of(served).responses.create(model="gpt-5", input="hello", stream=True))
+    events = list(client_of(served).responses.create(model="gpt-5", input="hello", stream=True))
+    assert events[-1].type == "error"
+    assert events[-1].code == "upstream_unreachable"
+    assert events[-1].sequence_number == events[-2].sequence_number + 1
 
 
 def test_chat_streams_are_framed_as_openai_frames_them(served: Served) -> None:
@@ -278,22 +288,35 @@ def test_two_callers_without_tokens_are_told_apart_by_what_they_send(served: Ser
         assert client_of(open_server, "any-key-1").responses.retrieve(mine.id).id == mine.id
 
 
-def test_a_fallback_serves_what_stepfun_lacks(served: Served) -> None:
-    import respx
+class _Embeddings(BaseHTTPRequestHandler):
+    seen: ClassVar[list[str | None]] = []
 
-    url = "https://embeddings.example/v1"
-    other = stock.AsyncOpenAI(api_key="their-key", base_url=url)
-    with serving(served.emulator, settings={"fallback": {"embeddings": other}}) as routed:
-        family = type(other._client).__mro__[1].__module__.partition(".")[0]
-        if family == "httpx2":
-            pytest.skip("respx intercepts httpx alone")
-        with respx.mock(assert_all_mocked=False) as mock:
-            mock.route(host="127.0.0.1").pass_through()
-            route = mock.post(f"{url}/embeddings").respond(
-                json={"object": "list", "data": [], "model": "e", "usage": {}}
-            )
-            client_of(routed).embeddings.create(model="e", input="x", encoding_format="float")
-            assert route.calls.last.request.headers["authorization"] == "Bearer their-key"
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.seen.append(self.headers["authorization"])
+        body = json.dumps(
+            {"object": "list", "data": [], "model": "e", "usage": {"prompt_tokens": 1, "total_tokens": 1}}
+        )
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, format: str, *args: Any) -> None: ...
+
+
+def test_a_fallback_serves_what_stepfun_lacks(served: Served) -> None:
+    with HTTPServer(("127.0.0.1", 0), _Embeddings) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        other = stock.AsyncOpenAI(api_key="their-key", base_url=f"http://127.0.0.1:{server.server_port}/v1")
+        with serving(served.emulator, settings={"fallback": {"embeddings": other}}) as routed:
+            answer = client_of(routed).embeddings.create(model="e", input="x", encoding_format="float")
+        server.shutdown()
+        thread.join()
+    assert answer.model == "e"
+    assert _Embeddings.seen == ["Bearer their-key"]
 
 
 @pytest.mark.anyio

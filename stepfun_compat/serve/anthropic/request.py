@@ -239,7 +239,7 @@ def _stop_and_format(body: Mapping[str, Any], chat: Dict) -> None:
     wanted = wanted if wanted is not None else body.get("output_format")
     if wanted is None:
         return
-    told = cast("Mapping[str, Any]", wanted) if isinstance(wanted, Mapping) else {}
+    told: Mapping[str, Any] = cast("Mapping[str, Any]", wanted) if isinstance(wanted, Mapping) else Dict()
     if told.get("type") != "json_schema" or not isinstance(told.get("schema"), Mapping):
         raise Invalid("output_config.format: it takes a json_schema with its schema.")
     chat["response_format"] = {

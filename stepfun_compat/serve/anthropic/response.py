@@ -99,7 +99,7 @@ def stop_reason(finish: Any, has_calls: bool) -> str:
 
 def usage_of(usage: Any) -> Dict:
     """Anthropic's usage, which counts what came from the cache apart from the other input."""
-    told = cast("Mapping[str, Any]", usage) if isinstance(usage, Mapping) else {}
+    told: Mapping[str, Any] = cast("Mapping[str, Any]", usage) if isinstance(usage, Mapping) else Dict()
     details: Any = told.get("prompt_tokens_details")
     cached = _count(cast("Mapping[str, Any]", details).get("cached_tokens")) if isinstance(details, Mapping) else 0
     spent: Any = told.get("completion_tokens_details")
