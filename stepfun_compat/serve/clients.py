@@ -12,7 +12,7 @@ import openai
 from ..client import AsyncOpenAI
 from ..settings import SETTINGS, Settings
 from .access import Caller
-from .metering import MeteredShared
+from .metering import MeteredFamily
 
 Dialect = Literal["openai", "anthropic", "anthropic thinking"]
 
@@ -42,7 +42,7 @@ class Clients:
             self._made.move_to_end((caller.name, dialect))
             return known
         settings = replace(self.settings, **self._values(caller, dialect))
-        made = AsyncOpenAI(settings=settings, http_client=self._http, _stepfun_shared=MeteredShared(settings))
+        made = AsyncOpenAI(settings=settings, http_client=self._http, _stepfun_shared=MeteredFamily(settings))
         self._made[caller.name, dialect] = made
         if len(self._made) > _MOST_CLIENTS:
             self._made.popitem(last=False)

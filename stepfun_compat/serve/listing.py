@@ -1,4 +1,4 @@
-"""`GET /v1/models`: StepFun's models, and the names under which programs ask for them. Pure."""
+"""`GET /v1/models`: the client's list, and Anthropic's names. Pure."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..catalog import Catalog
-from ..catalog.listed import ANTHROPIC_NAMES, OPENAI_NAMES
+from ..catalog.listed import ANTHROPIC_NAMES
 
 OWNER = "stepfun-compat"
 
 
 def with_aliases(models: Sequence[dict[str, Any]], catalog: Catalog) -> list[dict[str, Any]]:
-    """The live models and then the names the catalog has a stand-in for; `root` is that stand-in's id."""
+    """The models the client lists and then Anthropic's names; `root` is the id of what stands in for one."""
     rows = [dict(row) for row in models]
     known = {row.get("id") for row in rows}
     created = max((row["created"] for row in rows if isinstance(row.get("created"), int)), default=0)
-    for name in (*OPENAI_NAMES, *ANTHROPIC_NAMES):
+    for name in ANTHROPIC_NAMES:
         alias = catalog.alias(name)
         if alias is not None and name not in known:
             rows.append({"id": name, "object": "model", "created": created, "owned_by": OWNER, "root": alias.model})

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from typing_extensions import override
 
-from ..extras import Shared
+from .._client.extras import ClientFamily
 
 if TYPE_CHECKING:
     from ..exchange import Exchange, Json
@@ -48,7 +48,7 @@ class Sample:
         _CURRENT.set(self)
 
 
-class MeteredShared(Shared):
+class MeteredFamily(ClientFamily):
     """What a client shares with its copies, which also tells the current request's sample what StepFun reported."""
 
     @override

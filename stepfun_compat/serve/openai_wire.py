@@ -8,9 +8,9 @@ from typing import Any, Final, cast
 
 import openai
 
+from .._client.streaming import transport_error
 from ..catalog import Catalog
 from ..client import AsyncOpenAI
-from ..streaming import transport_error
 from . import listing, upstream
 from .forms import is_form, parse_form
 from .inbound import Inbound, parse_json

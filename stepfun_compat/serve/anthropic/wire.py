@@ -9,8 +9,8 @@ from typing import Any, Final, cast
 
 import openai
 
+from ..._client.streaming import transport_error
 from ...client import AsyncOpenAI
-from ...streaming import transport_error
 from .. import upstream
 from ..outbound import Outbound
 from ..rejections import Rejected, anthropic_error, encode
