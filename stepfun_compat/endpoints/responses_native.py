@@ -337,14 +337,14 @@ def native_final(data: Json, output: Sequence[Dict], asked: Asked, x: Exchange) 
     """StepFun's Response with everything OpenAI's holds."""
     body = as_dict(data) or {}
     response = frame(asked, x, model=body.get("model"))
-    incomplete: Dict = dict(row_of(body.get("incomplete_details")))
+    told: Json = row_of(body.get("incomplete_details")).get("reason")
     reason = "length" if body.get("status") == "incomplete" else None
-    if incomplete.get("reason") in FAILED_REASONS or body.get("status") in FAILED_REASONS:
-        reason = str(incomplete.get("reason") or body.get("status"))
-        incomplete = {}
+    for said in (told, body.get("status")):
+        if isinstance(said, str) and said in FAILED_REASONS:
+            reason, told = said, None
     final = finished(response, output, reason, native_usage(body.get("usage")))
-    if reason and incomplete.get("reason"):
-        final["incomplete_details"] = {"reason": incomplete["reason"]}
+    if reason and told:
+        final["incomplete_details"] = {"reason": told}
     if body.get("status") == "failed":
         final.update(status="failed", error=body.get("error"), completed_at=None)
     return final
