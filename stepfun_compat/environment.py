@@ -41,7 +41,7 @@ def _names() -> Iterator[Finding]:
         if close:
             yield Finding(name, "warn", "is no setting", f"did you mean {close[0]}?")
         elif name.startswith("STEPFUN_"):
-            yield Finding(name, "warn", "is no setting", "remove it; the README lists the settings")
+            yield Finding(name, "warn", "is no setting", "remove it; docs/reference/settings.md lists the settings")
 
 
 def _model() -> Iterator[Finding]:

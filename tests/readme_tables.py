@@ -1,4 +1,4 @@
-"""The README's tables, generated from the catalog and the settings. `python tests/readme_tables.py` writes them."""
+"""The reference's tables, generated from the catalog and the settings. `python -m tests.readme_tables` writes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 from stepfun_compat import catalog
 from stepfun_compat.settings import SETTINGS
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs" / "reference").glob("*.md"))
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -107,7 +108,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
 
 
 def rendered(text: str) -> str:
-    """The README with every table as it should be."""
+    """A page with every table as it should be."""
 
     def fill(match: re.Match[str]) -> str:
         return f"<!-- table: {match.group(1)} -->\n{TABLES[match.group(1)]()}\n<!-- end -->"
@@ -116,4 +117,5 @@ def rendered(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(rendered(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(rendered(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Every code block of the README and the migration guide runs, and every generated table is up to date."""
+"""Every code block of the README, the guide and the reference runs, and every generated table is up to date."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ import pytest
 from .document_outputs import key, masked, recorded, run_block
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = ("README.md", "migration_guide.md")
+REFERENCE = tuple(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs" / "reference").glob("*.md")))
+DOCUMENTS = ("README.md", "migration_guide.md", "docs/index.md", "docs/how-it-works.md", *REFERENCE)
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SETUP = "python3 -m venv"
 """Blocks that begin so make an environment from a registry; `.ci/run` runs them as they stand."""
@@ -148,11 +149,44 @@ def test_toml_block_is_a_configuration_file(text: str, tmp_path: Path, monkeypat
     assert str(file) in Settings().sources.values()
 
 
-def test_readme_tables_are_those_of_the_catalog() -> None:
-    from tests.readme_tables import rendered
+def test_reference_tables_are_those_of_the_catalog() -> None:
+    from tests.readme_tables import TABLES, rendered
 
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert text == rendered(text), "run: python -m tests.readme_tables"
+    found: list[str] = []
+    for name in REFERENCE:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert text == rendered(text), "run: python -m tests.readme_tables"
+        found += re.findall(r"^<!-- table: (\w+) -->$", text, re.MULTILINE)
+    assert sorted(found) == sorted(TABLES), "each table stands on one page"
+
+
+def test_readme_has_at_most_900_words() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 900
+
+
+def test_both_readmes_have_the_same_headings_code_and_tables() -> None:
+    def shape(name: str) -> tuple[list[str], list[tuple[str, str]], list[int], list[str]]:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        prose = _BLOCK.sub("", text)
+        headings = [line.split()[0] for line in prose.splitlines() if line.startswith("#")]
+        tables = [line.count("|") for line in prose.splitlines() if line.startswith("|")]
+        targets = [link for link in re.findall(r"\]\(([^)]*)\)", prose) if not link.startswith("README")]
+        return headings, _BLOCK.findall(text), tables, targets
+
+    assert shape("README.md") == shape("README.zh-CN.md")
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_links_of_the_readmes_lead_to_files(name: str) -> None:
+    links = re.findall(r"\]\(([^)#]*)[^)]*\)", (ROOT / name).read_text(encoding="utf-8"))
+    assert links
+    assert [link for link in links if "://" not in link and not (ROOT / link).is_file()] == []
+
+
+def test_the_site_names_every_page() -> None:
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = [str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")]
+    assert [page for page in pages if f": {page}\n" not in nav] == []
 
 
 def test_the_frameworks_of_the_guide_are_those_on_record() -> None:

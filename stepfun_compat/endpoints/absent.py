@@ -48,7 +48,9 @@ class AbsentEndpoint(PlainEndpoint):
         """Why the request is not sent. The exchange's name becomes the resource's, for logs."""
         row = absent_row(request.method, request.path)
         if row is None:
-            return not_available(f"{request.method} {request.path}", "See the table of endpoints in the README.")
+            return not_available(
+                f"{request.method} {request.path}", "See docs/reference/endpoints.md for the endpoints."
+            )
         x.endpoint = row.resource
         return not_available(f"{request.method} {request.path}", row.instead, row.resource if row.routable else None)
 
