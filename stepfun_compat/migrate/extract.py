@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .facts import FileFacts, Undecodable, decode, facts_of, parse
+from .facts.trim import trim
 from .sources.kinds import FileKind, speaks_of_openai
 from .sources.marks import Mark, Unread
 from .sources.notebooks import NotANotebook, Notebook, read_notebook
@@ -61,7 +62,7 @@ def _python(data: bytes) -> Extract:
 
 def _facts(utf8: bytes) -> FileFacts:
     text = utf8.decode("utf-8") if b"stepfun:" in utf8 or b"coding" in utf8[:400] else None
-    return facts_of(parse(utf8 if text is None else text), text)  # a text is parsed whatever its coding line says
+    return trim(facts_of(parse(utf8 if text is None else text), text))  # a text is parsed whatever its coding line says
 
 
 def _syntax(error: SyntaxError) -> str:
@@ -82,7 +83,7 @@ def _notebook(data: bytes) -> Extract:
         cells=[(cell.number, cell.first_line) for cell in notebook.cells], marks=notebook.marks, unread=notebook.unread
     )
     try:
-        found.facts = facts_of(parse(notebook.text), notebook.text)
+        found.facts = trim(facts_of(parse(notebook.text), notebook.text))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         found.unread.append(Unread(f"its cells cannot be parsed together: {error}", speaks))
     return found

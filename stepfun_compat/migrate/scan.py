@@ -9,7 +9,8 @@ import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -30,6 +31,8 @@ Progress = Callable[[int, int], None]
 
 _STACK: Final = 256 * 1024 * 1024
 _RECURSION: Final = 6000
+_FINDING: Final = attrgetter(*(one.name for one in fields(Finding)))
+_ROOM: Final = 40_000_000
 _CHUNK: Final = 24
 _WORTH_A_PROCESS: Final = 60
 """Files to parse for each further process to pay off."""
@@ -37,12 +40,13 @@ _WORTH_A_PROCESS: Final = 60
 
 @dataclass(slots=True)
 class _Read:
-    """A file after the look at its bytes."""
+    """A file whose bytes were read."""
 
     path: str
     kind: FileKind
     key: bytes
-    interesting: bool
+    data: bytes | None
+    """Kept while there is room: files are small, and reading them again takes time."""
 
 
 def scan(
@@ -92,6 +96,7 @@ def _shown_root(root: str) -> str:
 
 
 def _look(found: Found, cache: Cache, not_read: list[NotRead]) -> Iterator[_Read]:
+    room = _ROOM
     for path, kind in found.files:
         data, why = _bytes_of(os.path.join(found.root, path))
         if data is None:
@@ -99,7 +104,8 @@ def _look(found: Found, cache: Cache, not_read: list[NotRead]) -> Iterator[_Read
         elif why:
             not_read.append(NotRead(path, why, "needs a decision" if speaks_of_openai(data) else None))
         else:
-            yield _Read(path, kind, cache.key(path.rpartition("/")[2], data), of_interest(kind, data))
+            room -= len(data)
+            yield _Read(path, kind, cache.key(path.rpartition("/")[2], data), data if room > 0 else None)
 
 
 def _bytes_of(path: str) -> tuple[bytes | None, str]:
@@ -123,9 +129,9 @@ def _bytes_of(path: str) -> tuple[bytes | None, str]:
     return data, ""
 
 
-def _facts_of(root: str, path: str, kind: FileKind) -> tuple[bytes, Extract]:
+def _facts_of(root: str, path: str, kind: FileKind, data: bytes | None = None) -> tuple[bytes, Extract]:
     """The facts of one file, as bytes too."""
-    data, why = _bytes_of(os.path.join(root, path))
+    data, why = _bytes_of(os.path.join(root, path)) if data is None else (data, "")
     if data is None or why:
         found = Extract(unread=[Unread(why or "cannot be read")])
     else:
@@ -168,7 +174,9 @@ def _chunks(reads: Sequence[_Read]) -> list[Sequence[_Read]]:
 
 def _here(root: str, reads: Sequence[_Read]) -> Iterator[_Chunk]:
     for chunk in _chunks(reads):
-        yield [(one, *_facts_of(root, one.path, one.kind)) for one in chunk]
+        yield [(one, *_facts_of(root, one.path, one.kind, one.data)) for one in chunk]
+        for one in chunk:
+            one.data = None
 
 
 def _in_processes(root: str, reads: Sequence[_Read], processes: int) -> Iterator[_Chunk]:
@@ -223,7 +231,7 @@ def _on_a_deep_stack(job: Callable[[], T]) -> T:
 def _link(
     root: str, reads: Sequence[_Read], jobs: int, cache: Cache, progress: Progress | None
 ) -> tuple[list[Finding], list[NotRead]]:
-    wanted = [one for one in reads if one.interesting]
+    wanted = [one for one in reads if _interesting(root, one)]
     extracts = {
         one.path: found for one, found in zip(wanted, _extracts(root, wanted, jobs, cache, progress), strict=True)
     }
@@ -241,6 +249,18 @@ def _link(
     if any(_matters(one) for one in extracts.values()):
         return findings_of(paths, known, _Lines(root, {one.path: one.kind for one in listed}))
     return [], [NotRead(path, one.why, None) for path, found in extracts.items() for one in found.unread]
+
+
+def _interesting(root: str, one: _Read) -> bool:
+    data = _data(root, one)
+    if data is None or of_interest(one.kind, data):
+        return True
+    one.data = None
+    return False
+
+
+def _data(root: str, one: _Read) -> bytes | None:
+    return _bytes_of(os.path.join(root, one.path))[0] if one.data is None else one.data
 
 
 def _matters(found: Extract) -> bool:
@@ -313,18 +333,20 @@ class _Lines:
 
 
 def _store(findings: Sequence[Finding], unread: Sequence[NotRead]) -> bytes:
-    kept = {"findings": [asdict(one) for one in findings], "not_read": [asdict(one) for one in unread]}
+    kept = {
+        "findings": [_FINDING(one) for one in findings],
+        "not_read": [(one.file, one.why, one.verdict) for one in unread],
+    }
     return json.dumps(kept).encode()
 
 
 def _restore(kept: bytes, result: ScanResult) -> bool:
     try:
         loaded: Any = json.loads(kept)
-        findings: list[Finding] = []
-        for one in cast("list[dict[str, Any]]", loaded["findings"]):
-            one["parameters"] = tuple(one["parameters"])
-            findings.append(Finding(**one))
-        unread = [NotRead(**one) for one in cast("list[dict[str, Any]]", loaded["not_read"])]
+        findings = [Finding(*one) for one in cast("list[list[Any]]", loaded["findings"])]
+        for one in findings:
+            one.parameters = tuple(one.parameters)
+        unread = [NotRead(*one) for one in cast("list[list[Any]]", loaded["not_read"])]
     except (ValueError, KeyError, TypeError):
         return False
     result.findings += findings

@@ -9,9 +9,10 @@ from typing import Final, Literal
 from . import surface
 from .facts import FileFacts
 from .facts import model as m
+from .link.against import from_elsewhere
 from .link.linker import Linker, settle
 from .link.modules import imports_openai
-from .link.shape import Shape, named_others, named_ours, shape_of, vendors_of
+from .link.shape import Shape, named_others, named_ours, root_of, shape_of, vendors_of
 from .link.values import OPENAI_KINDS, Result, Value
 
 UseKind = Literal[
@@ -202,7 +203,7 @@ class _FileUses:
                 return True
             base = base.base if isinstance(base, m.Attribute) else None
             steps -= 1
-        return False
+        return from_elsewhere(self.linker, self.file, root_of(expr, shape))
 
     def found(
         self, value: Value, result: Result, expr: m.Expr, call: m.Call | None, how: str, given: m.Expr | None

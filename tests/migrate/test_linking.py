@@ -237,3 +237,24 @@ def test_kinds() -> None:
         (13, "model_literal", "gpt-4o"),
         (13, "env_var", "OPENAI_API_KEY"),
     ]
+
+
+def test_an_argument_of_another_vendor_speaks_against() -> None:
+    source = """
+        import openai
+        from otherai import Client
+        def f(client):
+            client.chat.completions.create()
+        class A:
+            def __init__(self, client):
+                self.client = client
+            def g(self):
+                self.client.chat.completions.create()
+        f(Client())
+        A(client=Client())
+    """
+    assert calls(a=source) == []
+
+
+def test_wrapped_chains_that_are_too_short_are_none() -> None:
+    assert calls(a="import openai\nx.with_raw_response.with_raw_response()\ny.with_raw_response\n") == []

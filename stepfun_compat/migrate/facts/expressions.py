@@ -163,10 +163,10 @@ class ExpressionWalker:
     def on_constant(self, node: ast.Constant) -> m.Expr | None:
         value = node.value
         if isinstance(value, str):
+            place = self.fixed or (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
             if len(value) > LONGEST_TEXT:
-                return m.Opaque(*self.place(node), "string")
-            place = self.place(node)
-            kind = kind_of(value)
+                return m.Opaque(*place, "string")
+            kind = kind_of(value) if " " not in value else None
             if kind is not None:
                 self.facts.literals.append(m.Literal_(kind, value, True, "", *place))
             return m.Text(*place, value)

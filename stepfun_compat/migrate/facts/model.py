@@ -12,11 +12,23 @@ Identity is what makes two expressions equal: none of these classes defines `==`
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from typing import Any, Literal, TypeVar
 
 FORMAT = 1
 """Raised when facts stored by an older version can no longer be used."""
+
+
+T = TypeVar("T")
+
+
+def _packed(cls: type[T]) -> type[T]:
+    """Pickle objects of a data class by their values alone, which takes a third of the time."""
+    get: Callable[[Any], tuple[Any, ...]] = attrgetter(*(one.name for one in fields(cls)))  # type: ignore[arg-type]
+    cls.__reduce__ = lambda self: (cls, get(self))  # type: ignore[method-assign]
+    return cls
 
 
 @dataclass(slots=True, eq=False)
@@ -29,6 +41,7 @@ class Expr:
     end_column: int
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Name(Expr):
     """A name that is read, and the scope it is read in."""
@@ -37,6 +50,7 @@ class Name(Expr):
     scope: int
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Attribute(Expr):
     """`base.attr`. The attribute's own name ends where the span ends. `base` is None where nothing is known of it."""
@@ -45,6 +59,7 @@ class Attribute(Expr):
     attr: str
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Argument:
     """One argument of a call; `name` is None for a positional one, `*` and `**` for unpacked ones.
@@ -60,6 +75,7 @@ class Argument:
     end_column: int
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Call(Expr):
     """`func(arguments)`."""
@@ -69,6 +85,7 @@ class Call(Expr):
     scope: int
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Text(Expr):
     """A string literal, whole; adjacent literals are one. Longer ones than `LONGEST_TEXT` are `Opaque`."""
@@ -76,6 +93,7 @@ class Text(Expr):
     value: str
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Opaque(Expr):
     """An expression whose value is not known, where its place or its form matters: `what` is `fstring`, `number`,
@@ -84,6 +102,7 @@ class Opaque(Expr):
     what: str
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Mapping(Expr):
     """`{key: value}` or `dict(key=value)`; a key is None for `**rest`. `keys` has one entry for each value."""
@@ -92,6 +111,7 @@ class Mapping(Expr):
     values: tuple[Expr | None, ...]
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Sequence(Expr):
     """A list, tuple or set."""
@@ -99,6 +119,7 @@ class Sequence(Expr):
     items: tuple[Expr | None, ...]
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Item(Expr):
     """`base[key]`; `key` is None where it is no literal string or number."""
@@ -107,6 +128,7 @@ class Item(Expr):
     key: str | int | None
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Choice(Expr):
     """One of several: `a if c else b`, `a or b`."""
@@ -114,6 +136,7 @@ class Choice(Expr):
     options: tuple[Expr, ...]
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Element(Expr):
     """What iterating over `of` yields."""
@@ -121,6 +144,7 @@ class Element(Expr):
     of: Expr
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Entered(Expr):
     """What `with of as name` binds."""
@@ -128,6 +152,7 @@ class Entered(Expr):
     of: Expr
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class FunctionValue(Expr):
     """A function of this file, by its index in `FileFacts.functions`; `def` and `lambda` alike."""
@@ -135,6 +160,7 @@ class FunctionValue(Expr):
     function: int
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class ClassValue(Expr):
     """A class of this file, by its index in `FileFacts.classes`."""
@@ -142,6 +168,7 @@ class ClassValue(Expr):
     cls: int
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class ParameterValue(Expr):
     """A parameter of a function of this file."""
@@ -150,6 +177,7 @@ class ParameterValue(Expr):
     name: str
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Imported(Expr):
     """What an import statement binds: the module itself where `name` is None. `level` counts the leading dots."""
@@ -159,6 +187,7 @@ class Imported(Expr):
     level: int
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Annotated(Expr):
     """An object of the type that an annotation names."""
@@ -166,6 +195,7 @@ class Annotated(Expr):
     type: Expr
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class ImportName:
     """One name of an import statement: `module as alias`, with its span (which includes `as alias`).
@@ -182,6 +212,7 @@ class ImportName:
     end_column: int
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Import:
     """An import statement, whole: `module` is None for `import a, b`, whose modules are the names.
@@ -203,6 +234,7 @@ class Import:
     end_column: int
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class AttributeWrite:
     """`target = value` where the target is an attribute; `how` is `=`, `+=` or `del`."""
@@ -212,6 +244,7 @@ class AttributeWrite:
     how: str
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Literal_:
     """A string that names something of OpenAI's: `kind` is `model`, `env` or `host`.
@@ -230,6 +263,7 @@ class Literal_:
     end_column: int
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Parameter:
     """A parameter of a function; `kind` is `positional`, `keyword`, `*` or `**`."""
@@ -240,6 +274,7 @@ class Parameter:
     default: Expr | None
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Function:
     """A function or lambda: what it takes, what it returns (and yields), how it is decorated."""
@@ -261,6 +296,7 @@ class Function:
     yields: list[Expr] = field(default_factory=lambda: [])
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Class:
     """A class: its bases, and what its attributes are bound to by its body and by `self.x = …` in its methods."""
@@ -275,6 +311,7 @@ class Class:
     annotations: dict[str, Expr] = field(default_factory=lambda: {})
 
 
+@_packed
 @dataclass(slots=True, eq=False)
 class Scope:
     """The names bound in a module, class or function, each with everything it is bound to, in order.

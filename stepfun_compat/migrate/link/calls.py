@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from ..facts import model as m
 from . import objects
+from .callees import class_around, gives_self, last_name
 from .values import ANSWER, NOTHING, Result, Value, union
 from .vocabulary import CALLED, FIRST_ARGUMENT, WRAPPER
 
@@ -41,7 +42,7 @@ def _special(linker: Linker, file: int, expr: m.Call) -> Result | None:
     name = func.name if isinstance(func, m.Name) else func.attr if isinstance(func, m.Attribute) else ""
     first = expr.arguments[0].value if expr.arguments else None
     if name == "super" and isinstance(func, m.Name):
-        owner = _class_around(linker, file, expr.scope)
+        owner = class_around(linker.facts[file], expr.scope)
         return None if owner is None else Result(frozenset((Value("super", file=file, number=owner),)))
     if name == "getattr" and len(expr.arguments) > 1:
         attribute = expr.arguments[1].value
@@ -75,22 +76,6 @@ def _types(objects_: Result) -> Result:
     return Result(frozenset(found), objects_.linked)
 
 
-def _class_around(linker: Linker, file: int, scope: int) -> int | None:
-    """The class whose method an expression stands in."""
-    facts = linker.facts[file]
-    here: int | None = scope
-    while here is not None:
-        current = facts.scopes[here]
-        if current.kind == "function" and current.owner is not None:
-            owner = facts.functions[current.owner].owner
-            if owner is not None:
-                return owner
-        elif current.kind == "class":
-            return current.owner
-        here = current.parent
-    return None
-
-
 def _called(linker: Linker, file: int, expr: m.Call, value: Value) -> Result:
     kind = value.kind
     if kind == "class":
@@ -115,8 +100,6 @@ def _called(linker: Linker, file: int, expr: m.Call, value: Value) -> Result:
 
 
 def _foreign(linker: Linker, file: int, expr: m.Call, value: Value) -> Result:
-    from .linker import last_name
-
     name = last_name(expr.func)
     given = [one.value for one in expr.arguments if one.value is not None]
     if given and (name in FIRST_ARGUMENT or value.detail in FIRST_ARGUMENT or WRAPPER.search(name)):
@@ -131,8 +114,6 @@ def _foreign(linker: Linker, file: int, expr: m.Call, value: Value) -> Result:
 
 def _lazy_import(linker: Linker, file: int, expr: m.Call) -> Result | None:
     """`lazy_import("openai")`, `LazyLoader("openai", globals(), "openai")`."""
-    from .linker import last_name
-
     if not _IMPORTER.search(last_name(expr.func)):
         return None
     for argument in expr.arguments:
@@ -193,19 +174,19 @@ def _first_parameter(function: m.Function) -> Literal["object", "project_class"]
 
 def _given(linker: Linker, file: int, index: int, position: int) -> Iterator[tuple[int, m.Expr]]:
     """The expressions that calls in the project give to a parameter."""
-    from .linker import MOST_SITES, last_name
+    from .linker import MOST_SITES
 
     function = linker.facts[file].functions[index]
     name = function.parameters[position].name
     constructor = function.owner is not None and function.name in ("__init__", "__new__")
-    names = [function.name]
+    names = [] if constructor else [function.name]
     if constructor and function.owner is not None:
         cls = linker.facts[file].classes[function.owner]
         names += [cls.name, *(linker.facts[f].classes[c].name for f, c in linker.subclasses.get(cls.name, ())[:20])]
     offset = 1 if function.owner is not None and _first_parameter(function) is not None else 0
     for one in names:
         for where, call in linker.sites.get(one, ())[:MOST_SITES]:
-            value = _argument(call, name, position - offset)
+            value = _argument(call, name, position if gives_self(call) else position - offset)
             if value is None or not linker.heat.touches(where, value):
                 continue
             if last_name(call.func) == "cls" or _calls(linker, where, call, file, index, constructor):

@@ -1,4 +1,4 @@
-"""Which names anything of openai's, or of another vendor's, can come to stand under, over all files.
+"""Which names anything of openai's can come to stand under, over all files.
 
 A rough look before the exact one: variables are taken as one for each name and file, attributes and functions as one
 for each name. What leads through none of the names found is nothing of openai's, and needs no evaluation. Every way
@@ -15,6 +15,7 @@ from typing import Final
 from .. import surface
 from ..facts import FileFacts
 from ..facts import model as m
+from .callees import called_names, last_name
 from .shape import shape_of
 from .vocabulary import FIRST_ARGUMENT, WRAPPER
 
@@ -51,13 +52,13 @@ _OPENAI_ATTRIBUTES: Final = (
     | surface.CLIENT_CLASSES
 )
 """Attributes that lead from a client or the module to something of openai's."""
+_CALLABLE: Final = surface.CLIENT_CLASSES | set(surface.LEGACY)
 _HANDED_ON: Final = frozenset({"get", "pop", "setdefault", "values", "items", "copy", "with_options"})
 _SPREADING: Final = re.compile(
-    r"openai|client|^groq|^together|^anthropic|^zhipu|^mistral|^cerebras|^cohere|^fireworks|^litellm|^ark$|^ai$|"
-    r"^chat$|complet|^embedding|^image|^audio|^moderation|^file$|^model$|^engine$|^fine",
+    r"openai|client|^chat$|complet|^embedding|^image|^audio|^moderation|^file$|^model$|^engine$|^fine",
     re.IGNORECASE,
 )
-"""Names of openai's and other vendors' packages whose objects are handed around; types and errors are not."""
+"""Names of openai's whose objects are handed around; types and errors are not."""
 
 
 @dataclass(slots=True)
@@ -84,14 +85,14 @@ class Heat:
 
 
 def heat_of(files: Sequence[FileFacts]) -> Heat:
-    """Return where something of openai's or of another vendor's may be found."""
+    """Return where something of openai's may be found."""
     graph = _Graph()
     for number, facts in enumerate(files):
         graph.add(number, facts)
     for number, facts in enumerate(files):
         for call in facts.calls:
             if call.arguments:
-                graph.arguments(number, call)
+                graph.arguments(number, facts, call)
     return graph.spread(len(files))
 
 
@@ -127,27 +128,28 @@ def _nodes(file: int, expr: m.Expr | None) -> Iterator[Node]:
 
 
 def _nodes_of_call(file: int, expr: m.Call) -> Iterator[Node]:
-    name = _last(expr.func)
+    name = last_name(expr.func)
     if shape_of(expr.func) is not None:
         return  # an answer
-    yield from _nodes(file, expr.func)
-    if name in _HANDED_ON and isinstance(expr.func, m.Attribute):
-        yield from _nodes(file, expr.func.base)
-    if name in FIRST_ARGUMENT or WRAPPER.search(name) or name == "getattr":
-        for argument in expr.arguments[:3]:
-            yield from _nodes(file, argument.value)
+    if isinstance(expr.func, m.Attribute):
+        yield name
+        if name in _HANDED_ON or name in _CALLABLE:
+            yield from _nodes(file, expr.func.base)
+    else:
+        yield from _nodes(file, expr.func)
+    if name == "getattr":
+        for argument in expr.arguments:
             if isinstance(argument.value, m.Text):
                 yield argument.value.value
+            else:
+                yield from _nodes(file, argument.value)
+    elif name in FIRST_ARGUMENT or WRAPPER.search(name):
+        for argument in expr.arguments[:3]:
+            yield from _nodes(file, argument.value)
     elif _IMPORTER.search(name):
         for argument in expr.arguments:
             if isinstance(argument.value, m.Text) and argument.value.value.partition(".")[0] == "openai":
                 yield "openai"
-
-
-def _last(expr: m.Expr | None) -> str:
-    if isinstance(expr, m.Attribute):
-        return expr.attr
-    return expr.name if isinstance(expr, m.Name) else ""
 
 
 class _Graph:
@@ -198,8 +200,7 @@ class _Graph:
 
     def imported(self, target: Node, value: m.Imported) -> None:
         top = value.module.partition(".")[0]
-        ours = top == "openai" or value.module in surface.DROP_INS
-        if value.level == 0 and (ours or top in surface.VENDORS):
+        if value.level == 0 and (top == "openai" or value.module in surface.DROP_INS):
             typing = value.module.startswith("openai.types")
             spreads = not typing and _SPREADING.search(value.name or value.module) is not None
             (self.seeds if spreads else self.still).add(target)
@@ -214,7 +215,8 @@ class _Graph:
         if function.owner is not None and name in ("__call__", "__enter__", "__aenter__", "__getitem__"):
             name = facts.classes[function.owner].name
         offset = 0 if function.owner is None else 1
-        self.functions.setdefault(function.name, []).append((file, function, offset))
+        if name not in ("__init__", "__new__"):
+            self.functions.setdefault(function.name, []).append((file, function, offset))
         for value in (*function.returns, *function.yields):
             self.link(_nodes(file, value), name)
         self.link(_nodes(file, function.result), name)
@@ -225,7 +227,7 @@ class _Graph:
     def cls(self, file: int, cls: m.Class) -> None:
         for base in cls.bases:
             self.link(_nodes(file, base), cls.name)
-            self.bases.setdefault(cls.name, []).append(_last(base))
+            self.bases.setdefault(cls.name, []).append(last_name(base))
         for name, values in cls.attributes.items():
             for value in values:
                 self.bind(file, name, value)
@@ -242,8 +244,11 @@ class _Graph:
             for base in self.bases.get(name, ()):
                 yield from self.called(base, depth + 1)
 
-    def arguments(self, file: int, call: m.Call) -> None:
-        name = _last(call.func) or ("__init__" if isinstance(call.func, m.Attribute) else "")
+    def arguments(self, file: int, facts: FileFacts, call: m.Call) -> None:
+        for name in called_names(facts, call):
+            self.given(file, call, name)
+
+    def given(self, file: int, call: m.Call, name: str) -> None:
         for position, argument in enumerate(call.arguments):
             value = argument.value
             if value is None or isinstance(value, m.Text | m.Opaque):

@@ -15,6 +15,7 @@ from ..facts import FileFacts
 from ..facts import model as m
 from ..surface import DROP_INS, VENDORS
 from . import calls, objects, openai_names
+from .callees import called_names, last_name
 from .flow import heat_of
 from .modules import Modules
 from .values import ANSWER, NOTHING, Result, Value, union
@@ -57,6 +58,8 @@ class Linker:
         self._open_names: set[tuple[int, int, str]] = set()
         """What was found on such a way."""
         self.sites: dict[str, list[tuple[int, m.Call]]] = {}
+        self.other_sites: dict[str, list[tuple[int, m.Call]]] = {}
+        """Calls that are given nothing of openai's."""
         self.writes: dict[str, list[tuple[int, m.AttributeWrite]]] = {}
         self.subclasses: dict[str, list[tuple[int, int]]] = {}
         """Classes by the last part of the names of their bases."""
@@ -66,9 +69,14 @@ class Linker:
     def _index(self) -> None:
         for file, facts in enumerate(self.facts):
             for call in facts.calls:
-                name = last_name(call.func) if call.arguments else ""
-                if name and any(self.heat.touches(file, one.value) for one in call.arguments):
-                    self.sites.setdefault(name, []).append((file, call))
+                if not call.arguments:
+                    continue
+                names = called_names(facts, call)
+                if any(self.heat.touches(file, one.value) for one in call.arguments):
+                    for name in names:
+                        self.sites.setdefault(name, []).append((file, call))
+                elif names:
+                    self.other_sites.setdefault(names[0], []).append((file, call))
             for write in facts.writes:
                 self.writes.setdefault(write.target.attr, []).append((file, write))
             for number, cls in enumerate(facts.classes):
@@ -333,19 +341,6 @@ class Linker:
             elif kind in ("error", "type"):
                 results.append(_one(ANSWER))
         return Result(union(results).values, types.linked)
-
-
-def last_name(expr: m.Expr | None) -> str:
-    """The last part of a name or chain; empty for anything else."""
-    if isinstance(expr, m.Attribute):
-        return expr.attr
-    if isinstance(expr, m.Name):
-        return expr.name
-    if isinstance(expr, m.Item):
-        return last_name(expr.base)
-    if isinstance(expr, m.Call) and last_name(expr.func) == "super":
-        return "super"
-    return ""
 
 
 def _one(value: Value, linked: bool = False) -> Result:

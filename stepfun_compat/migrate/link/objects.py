@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from ..facts import model as m
+from .callees import last_name
 from .values import NOTHING, Result, Value, union
 
 if TYPE_CHECKING:
@@ -104,8 +105,6 @@ def _functions(facts: m.FileFacts, cls: int) -> Iterator[m.Function]:
 
 
 def _last(expr: m.Expr) -> str:
-    from .linker import last_name
-
     return last_name(expr.func if isinstance(expr, m.Call) else expr)
 
 

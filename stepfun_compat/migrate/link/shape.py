@@ -97,12 +97,24 @@ def shape_of(expr: m.Expr | None) -> Shape | None:
             if target.startswith(("chat.completions", "beta.chat.completions")):
                 strong = strong and method in _MAIN_METHODS
             return Shape(target, "1+", strong, _words(parts[: parts.index(tail[0])], root))
+    if len(plain) < 2:
+        return None
     name, method = plain[-2], plain[-1]
     target = surface.legacy_method(name, method)
     if target is not None:
         strong = name in _LEGACY_STRONG or method in ("acreate", "create_edit", "atranscribe")
         return Shape(target, "0.x", strong, _words(plain[:-2], root))
     return None
+
+
+def root_of(expr: m.Attribute, shape: Shape) -> m.Expr | None:
+    """Return what a chain starts with that looks like a method of a client: the client itself."""
+    here: m.Expr | None = expr
+    for _ in shape.target.split("."):
+        here = here.base if isinstance(here, m.Attribute) else here
+    while isinstance(here, m.Attribute) and here.attr in surface.WRAPPED:
+        here = here.base
+    return here
 
 
 def named_ours(root: str) -> bool:

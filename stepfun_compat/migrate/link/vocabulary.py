@@ -68,5 +68,5 @@ CALLED: Final = frozenset(
     ["Depends", "Provide", "Singleton", "Factory", "Resource", "Lazy", "lazy", "SimpleLazyObject"]
 )
 """Of these, the ones that call what they are given."""
-WRAPPER: Final = re.compile(r"openai|instrument|wrap|patch|trace|track|observe|monitor", re.IGNORECASE)
+WRAPPER: Final = re.compile(r"^(?:wrap|a?patch|instrument|trace|track|observe|monitor)(?:_|$)|_openai$", re.IGNORECASE)
 """Names of functions that put something around a client."""

@@ -47,14 +47,20 @@ def kind_of_file(path: str) -> FileKind | None:
     return "docker" if _DOCKER.fullmatch(name) else None
 
 
+_NEEDLES: Final = (
+    b"openai", b"open_ai", b"completion", b"gpt-", b"embeddings", b"moderations", b"images", b"audio.", b"responses",
+    b"davinci", b"text-", b"azure.com", b".threads", b".assistants", b"vector_stores", b"with_raw_response",
+    b"with_streaming_response", b"fine_tuning", b"conversations", b"client_secrets", b"realtime", b"curie", b"babbage",
+    b"whisper-1", b"tts-1", b"dall-e-", b"codex-", b"sora-2", b"computer-use", b"'o1", b'"o1', b"'o3", b'"o3', b"'o4",
+    b'"o4', b"'ada'", b'"ada"', b"'ft:", b'"ft:',
+)  # fmt: skip
+"""Looked for first: a search for plain bytes costs next to nothing."""
 _INTEREST: Final = re.compile(
-    rb"[oO][pP][eE][nN]_?[aA][iI]|ChatCompletion|completions\b|embeddings\s*\.|images\s*\.\s*(?:generate|create_var)|"
-    rb"audio\s*\.\s*(?:speech|tran)|moderations\s*\.|responses\s*\.\s*(?:create|parse|stream|input_|with_)|"
-    rb"beta\s*\.\s*(?:threads|assist|vector|realtime)|fine_tuning\s*\.\s*jobs|vector_stores\s*\.|with_raw_response|"
-    rb"with_streaming_response|conversations\s*\.|client_secrets|"
-    rb"gpt-|chatgpt-|davinci|[\"'](?:o[1-4][\"'-]|curie|babbage|ada[\"']|whisper-1|tts-1|dall-e-|codex-|sora-2|ft:)|"
-    rb"text-embedding-|text-moderation-|text-similarity-|text-search-|text-ada|text-babbage|text-curie|"
-    rb"computer-use-preview|azure\.com"
+    rb"openai|open_ai|chatcompletion|completions\b|gpt-|davinci|azure\.com|with_raw_response|with_streaming_response|"
+    rb"client_secrets|(?:embeddings|moderations|responses|conversations|images|audio|vector_stores|threads|assistants|"
+    rb"fine_tuning|realtime)\s*\.\s*[a-z]|"
+    rb"[\"'](?:o[134][\"'-]|curie|babbage|ada[\"']|whisper-1|tts-1|dall-e-|codex-|sora-2|ft:|computer-use)|"
+    rb"text-(?:embedding|moderation|similarity|search|ada|babbage|curie|davinci)"
 )
 _TEXT_INTEREST: Final = re.compile(
     rb"[oO][pP][eE][nN]_?[aA][iI]|gpt-|\bo[1-4]\b|davinci|curie|babbage|whisper-1|tts-1|dall-e-|codex-|sora-2|"
@@ -65,8 +71,12 @@ _SPEAKS: Final = re.compile(rb"openai", re.IGNORECASE)
 
 def of_interest(kind: FileKind, data: bytes) -> bool:
     """Whether the bytes of a file name anything that could be a finding."""
-    pattern = _INTEREST if kind in ("python", "notebook") else _TEXT_INTEREST
-    return pattern.search(data) is not None
+    if kind not in ("python", "notebook"):
+        return _TEXT_INTEREST.search(data) is not None
+    lower = data.lower()
+    if b"openai" in lower:
+        return True
+    return any(needle in lower for needle in _NEEDLES) and _INTEREST.search(lower) is not None
 
 
 def speaks_of_openai(data: bytes) -> bool:

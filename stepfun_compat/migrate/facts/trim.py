@@ -1,0 +1,80 @@
+"""Leave out of the facts of a file what no linking can make anything of: the scanner keeps and links less."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Final
+
+from . import model as m
+
+_KEPT_BUILTINS: Final = frozenset(
+    {"getattr", "setattr", "delattr", "hasattr", "super", "type", "__import__", "next", "iter"}
+)
+_BUILTINS: Final = frozenset(dir(builtins)) - _KEPT_BUILTINS
+_PLAIN_METHODS: Final = frozenset(
+    [
+        "append",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "split",
+        "rsplit",
+        "join",
+        "lower",
+        "upper",
+        "startswith",
+        "endswith",
+        "replace",
+        "extend",
+        "encode",
+        "decode",
+        "info",
+        "debug",
+        "warning",
+        "error",
+        "exception",
+        "isoformat",
+        "dumps",
+        "loads",
+        "add_argument",
+        "group",
+        "sub",
+        "match",
+        "exists",
+        "mkdir",
+        "group",
+        "groups",
+    ]
+)
+
+
+def trim(facts: m.FileFacts) -> m.FileFacts:
+    """Return the facts without names that are read alone and come from no import, and without calls of builtins and
+    of everyday methods. What is bound to something stays whole."""
+    imported = {
+        name
+        for scope in facts.scopes
+        for name, values in scope.bindings.items()
+        if any(type(one) is m.Imported for one in values)
+    }
+    stars = any(scope.stars for scope in facts.scopes)
+    bound = {name for scope in facts.scopes for name in scope.bindings}
+    facts.reads = [
+        one
+        for one in facts.reads
+        if type(one) is not m.Name or one.name in imported or (stars and one.name not in bound)
+    ]
+    facts.calls = [one for one in facts.calls if _kept(one, imported, bound)]
+    return facts
+
+
+def _kept(call: m.Call, imported: set[str], bound: set[str]) -> bool:
+    func = call.func
+    if type(func) is m.Name:
+        return func.name not in _BUILTINS or func.name in bound
+    if type(func) is m.Attribute and func.attr in _PLAIN_METHODS:
+        root: m.Expr | None = func
+        while isinstance(root, m.Attribute | m.Item):
+            root = root.base
+        return type(root) is m.Name and root.name in imported
+    return func is not None
