@@ -274,6 +274,7 @@ def _with_subclasses(cls: type[BaseException]) -> set[type[BaseException]]:
 
 for _cls in _with_subclasses(openai.APIError):
     copyreg.pickle(_cls, _reduced)
+del _cls
 
 
 def without_keys(text: str) -> str:

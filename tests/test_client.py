@@ -443,7 +443,7 @@ def test_log_lines_hold_nothing_the_caller_wrote(caplog: pytest.LogCaptureFixtur
             {"role": "tool", "tool_call_id": "c", "content": secret},
         ],
         user=secret,
-        safety_identifier=secret,
+        extra_body={"safety_identifier": secret},
         metadata={"a": secret},
         prediction={"type": "content", "content": secret},
         logit_bias={secret: 1},

@@ -91,7 +91,8 @@ class Extras:
         if not isinstance(answer, str):
             values: dict[str, Any] = dict(cast("Any", answer if isinstance(answer, Mapping) else answer.to_dict()))
             id = values.get("id")
-            messages: list[Any] = [choice.get("message") or {} for choice in cast("Any", values.get("choices") or ())]
+            choices: list[Any] = list(values.get("choices") or ())
+            messages: list[Any] = [choice.get("message") or {} for choice in choices]
             shown = "".join(str(message.get("reasoning_content") or "") for message in messages)
             if shown:
                 return shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import Any, cast
+from typing import Any
 
 
 def signature_with_settings(stock: Any) -> inspect.Signature:
@@ -21,8 +21,9 @@ def copy_with_signature(copy: Any, stock: Any) -> Any:
     def wrapped(self: Any, **kwargs: Any) -> Any:
         return copy(self, **kwargs)
 
-    cast("Any", wrapped).__signature__ = signature_with_settings(stock)
-    return wrapped
+    made: Any = wrapped
+    made.__signature__ = signature_with_settings(stock)
+    return made
 
 
 class Bases:
