@@ -47,6 +47,10 @@ GOOD: dict[str, tuple[str, Any]] = {
     "STEPFUN_STATE_MAX_BYTES": ("1000000", 1000000),
     "STEPFUN_STATE_MAX_RECORD_BYTES": ("1000", 1000),
     "STEPFUN_IMAGE_SIZE_ORDER": ("width_first", "width_first"),
+    "STEPFUN_LIST_OPENAI_MODELS": ("no", False),
+    "STEPFUN_BATCH_DIR": ("/srv/batches", "/srv/batches"),
+    "STEPFUN_BATCH_CONCURRENCY": ("12", 12),
+    "STEPFUN_TIER": ("V1", "v1"),
     "STEPFUN_FAST_PATH": ("0", False),
 }
 BAD = {
@@ -70,6 +74,9 @@ BAD = {
     "STEPFUN_STATE_TIMEOUT": "-1",
     "STEPFUN_STATE_MAX_BYTES": "much",
     "STEPFUN_IMAGE_SIZE_ORDER": "sideways",
+    "STEPFUN_LIST_OPENAI_MODELS": "some",
+    "STEPFUN_BATCH_CONCURRENCY": "0",
+    "STEPFUN_TIER": "V9",
     "STEPFUN_FAST_PATH": "quick",
 }
 
