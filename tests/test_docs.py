@@ -78,7 +78,9 @@ def test_python_block_runs(code: str, stepfun: dict[str, str], tmp_path: Path, r
     done = run_block(code, stepfun, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip(), "a block shows something"
-    if named in recorded():  # what a store of the reader's own answers is not
+    if done.stdout.startswith("this SDK has no "):  # the branch of a block for older SDKs; the record is of the newest
+        assert done.stdout.strip() in code
+    elif named in recorded():  # what a store of the reader's own answers is not
         assert masked(done.stdout) == recorded()[named], (
             "run: python -m tests.document_outputs, and read the difference"
         )

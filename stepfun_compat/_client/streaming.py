@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import anyio
 import openai
-from anyio.lowlevel import checkpoint
 from typing_extensions import override
 
 from .. import errors
@@ -418,7 +417,7 @@ async def _drain_later(response: Any, body: AsyncIterator[Any]) -> None:
     try:
         with anyio.move_on_after(_DRAIN):
             async for _ in body:
-                await checkpoint()  # the deadline also holds for a body that is in memory
+                await anyio.sleep(0)  # the deadline also holds for a body that is in memory
     except Exception as error:
         log.debug("the connection of a finished stream broke: %r", error)
 

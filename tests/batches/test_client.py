@@ -20,6 +20,11 @@ from ..wire import Wire
 from .support import create, jsonl, line, rows_of, settled
 
 
+def used(batch: Any) -> Any:
+    """The usage of a batch as plain data: older SDKs have no type for it."""
+    return batch.to_dict()["usage"]
+
+
 @pytest.fixture
 def server() -> Iterator[EmulatorServer]:
     with EmulatorServer() as server:
@@ -63,7 +68,7 @@ def test_openais_batch_example_runs_unchanged(client: OpenAI, tmp_path: Path) ->
         assert row["response"]["status_code"] == 200
         assert row["response"]["request_id"]
         assert row["response"]["body"]["choices"][0]["message"]["role"] == "assistant"
-    assert batch.usage.total_tokens == sum(row["response"]["body"]["usage"]["total_tokens"] for row in rows)
+    assert used(batch)["total_tokens"] == sum(row["response"]["body"]["usage"]["total_tokens"] for row in rows)
 
 
 @pytest.mark.anyio
@@ -92,7 +97,7 @@ def test_responses_and_completions(client: OpenAI) -> None:
         assert batch.status == "completed"
         (row,) = rows_of(client.files.content(batch.output_file_id).text)
         assert row["response"]["body"]["object"] in ("response", "text_completion")
-        assert batch.usage.input_tokens > 0
+        assert used(batch)["input_tokens"] > 0
 
 
 def test_embeddings_go_where_the_fallback_says(settings: Settings) -> None:
@@ -110,7 +115,7 @@ def test_embeddings_go_where_the_fallback_says(settings: Settings) -> None:
             batch = settled(client, create(client, jsonl([row]), endpoint="/v1/embeddings").id)
             assert batch.status == "completed"
             assert rows_of(client.files.content(batch.output_file_id).text)[0]["response"]["body"] == answer
-    assert batch.usage.input_tokens == 3
+    assert used(batch)["input_tokens"] == 3
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-import openai
 import pytest
 
 pytest.importorskip("uvicorn")
@@ -38,11 +36,3 @@ def served(_served: Served) -> Iterator[Served]:
     yield _served
     _served.close()
     _served.emulator.reset()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip this folder with openai before 2, with which it is not known to work."""
-    if int(openai.__version__.partition(".")[0]) < 2:
-        for item in items:
-            if Path(__file__).parent in item.path.parents:
-                item.add_marker(pytest.mark.skip(reason="not known to work with openai before 2"))

@@ -17,6 +17,7 @@ from stepfun_compat import stock
 
 from .support import OTHER_TOKEN, TOKEN, Served, serving
 
+OLD = openai.__version__ == "1.66.0"
 HELLO: Any = [{"role": "user", "content": "Say hello"}]
 WEATHER: Any = {
     "type": "function",
@@ -106,6 +107,8 @@ CASES: dict[str, Callable[[openai.OpenAI], Any]] = {
 @pytest.mark.filterwarnings("ignore::stepfun_compat.StepfunCompatWarning")
 @pytest.mark.parametrize("name", CASES)
 def test_serve_shows_what_the_client_gives(served: Served, name: str) -> None:
+    if OLD and name in ("responses streamed", "a transcript streamed"):
+        pytest.skip("this SDK has no type for reasoning text, and no streamed transcripts")
     expected = CASES[name](in_process(served))
     served.emulator.reset()
     got = CASES[name](client_of(served))
@@ -165,6 +168,7 @@ def test_a_stream_that_breaks_ends_with_an_error_event(served: Served) -> None:
     assert not isinstance(got.value, openai.APIConnectionError)
 
 
+@pytest.mark.skipif(OLD, reason="this SDK reads the error event as another type")
 def test_a_responses_stream_that_breaks_ends_with_an_error_event(served: Served) -> None:
     served.emulator.fault(cut_after=2)
     events = list(client_of(served).responses.create(model="gpt-5", input="hello", stream=True))
@@ -223,6 +227,8 @@ def test_models_lists_stepfuns_and_the_names_programs_look_for(served: Served) -
 
 def test_stored_responses_and_conversations_have_their_whole_family(served: Served) -> None:
     client = client_of(served)
+    if not hasattr(client, "conversations"):
+        pytest.skip("this SDK has no conversations")
     conversation = client.conversations.create(items=[{"type": "message", "role": "user", "content": "I am Ada"}])
     first = client.responses.create(model="gpt-5", input="hello", conversation=conversation.id)
     assert len(client.conversations.items.list(conversation.id).data) >= 2
