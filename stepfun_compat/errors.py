@@ -272,9 +272,13 @@ def _with_subclasses(cls: type[BaseException]) -> set[type[BaseException]]:
     return {cls}.union(*(_with_subclasses(sub) for sub in cls.__subclasses__()))
 
 
-for _cls in _with_subclasses(openai.APIError):
-    copyreg.pickle(_cls, _reduced)
-del _cls
+def _register_pickling() -> None:
+    """Let errors of openai and of ours be copied and pickled, without a change to openai's classes."""
+    for cls in _with_subclasses(openai.APIError):
+        copyreg.pickle(cls, _reduced)
+
+
+_register_pickling()
 
 
 def without_keys(text: str) -> str:

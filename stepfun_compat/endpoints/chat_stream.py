@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from ..exchange import Exchange, Json
 from ..resolve import shows_reasoning
@@ -27,50 +26,21 @@ from .chat_response import (
     remember_reasoning,
     whole_number,
 )
+from .chat_stream_state import (
+    CHUNK_FIELDS,
+    DELTA_FIELDS,
+    ChoiceState,
+    StreamedCall,
+    has_content,
+    join_pieces,
+    more_fields,
+    text_of,
+)
 from .chat_tools import Tools
 
 log = logging.getLogger("stepfun_compat")
 
 STOPPED_WHILE_REASONING = "the answer has reasoning but no text; `stop` seems to have ended the reasoning. Call without stop, or without stream"
-
-
-@dataclass
-class _Call:
-    """One tool call of a stream: its place in the caller's list, what has come of it and what has been told.
-
-    `wire_id` and `wire_name` are StepFun's; `id` is what the caller was or will be told, and stays.
-    """
-
-    index: int
-    id: str
-    wire_id: str = ""
-    wire_name: str = ""
-    wire_index: int | None = None
-    arguments: str = ""
-    told: bool = False
-
-
-@dataclass(slots=True)  # one for each open stream
-class _Choice:
-    """What has been seen of one choice."""
-
-    role_sent: bool = False
-    finished: str | None = None
-    calls: list[_Call] = field(default_factory=lambda: [])
-    by_id: dict[str, _Call] = field(default_factory=lambda: {})
-    by_wire_index: dict[int, _Call] = field(default_factory=lambda: {})
-    pending_ids: dict[int | None, str] = field(default_factory=lambda: {})
-    built_in: list[Dict] = field(default_factory=lambda: [])
-    built_in_ids: dict[str, None] = field(default_factory=lambda: {})
-    in_built_in: bool = False
-    length: int = 0
-    size: int = 0
-    text_tokens: int = 0
-    cut: bool = False
-    called: bool = False
-    reasoning: list[str] = field(default_factory=lambda: [])
-    transcript: str = ""
-    fences: FenceFilter | None = None
 
 
 class ChatStream:
@@ -81,7 +51,7 @@ class ChatStream:
     def __init__(self, x: Exchange) -> None:
         self._x = x
         self._tools: Tools = x.notes.get("tools") or Tools()
-        self._choices: dict[int, _Choice] = {}
+        self._choices: dict[int, ChoiceState] = {}
         self._usage: Dict | None = None
         self._tokens = 0
         self._grown = 0
@@ -119,7 +89,7 @@ class ChatStream:
         common = self._common(body)
         if common is not None:
             return common
-        more = _more(body)
+        more = more_fields(body)
         head = {**self._envelope(body), **more}
         if not body.get("choices"):
             self._tail = more  # around the usage, which is told at the end
@@ -135,7 +105,7 @@ class ChatStream:
             for early in held:
                 early["created"] = head["created"]
             out = held + out
-        elif head["created"] == 0 and not any(_tells(row) for row in out):
+        elif head["created"] == 0 and not any(has_content(row) for row in out):
             # the first chunk may say created:0; it waits for a chunk that knows (api 4.5)
             self._held = out
             return ()
@@ -187,7 +157,7 @@ class ChatStream:
             return None
         if type(index) is not int or state.finished is not None or choice.get("finish_reason"):
             return None
-        if given.get("audio") or choice.get("logprobs") is not None or not _KNOWN.issuperset(given):
+        if given.get("audio") or choice.get("logprobs") is not None or not DELTA_FIELDS.issuperset(given):
             return None
         delta: Dict
         if reasoning:
@@ -212,11 +182,11 @@ class ChatStream:
         row: Dict = {**head, "choices": [{"index": index, "delta": delta, "logprobs": None, "finish_reason": None}]}
         if self._include_usage:
             row["usage"] = None
-        if not _TAKEN.issuperset(body):
-            row |= _more(body)
+        if not CHUNK_FIELDS.issuperset(body):
+            row |= more_fields(body)
         return (row,)
 
-    def _more_arguments(self, state: _Choice, fragments: Json) -> Dict | None:
+    def _more_arguments(self, state: ChoiceState, fragments: Json) -> Dict | None:
         """The entry for one more piece of the arguments of a call that is being told; None for any other fragment."""
         try:
             (fragment,) = fragments
@@ -278,7 +248,7 @@ class ChatStream:
             index = 0
         state = self._choices.get(index)
         if state is None:
-            state = self._choices[index] = _Choice()
+            state = self._choices[index] = ChoiceState()
             if self._json_text:
                 state.fences = FenceFilter()
         given = as_dict(choice.get("delta")) or as_dict(choice.get("message")) or {}
@@ -300,7 +270,7 @@ class ChatStream:
             if self._shows_reasoning:
                 delta["reasoning"] = delta["reasoning_content"] = reasoning
         for key, value in given.items():
-            if key not in _KNOWN and value is not None:
+            if key not in DELTA_FIELDS and value is not None:
                 delta[key] = value
         audio = as_dict(given.get("audio"))
         if audio:
@@ -319,7 +289,14 @@ class ChatStream:
         self._finish(state, reason, index, delta, head, out, logprobs)
 
     def _finish(
-        self, state: _Choice, reason: str, index: int, delta: Dict, head: Dict, out: list[Dict], logprobs: Dict | None
+        self,
+        state: ChoiceState,
+        reason: str,
+        index: int,
+        delta: Dict,
+        head: Dict,
+        out: list[Dict],
+        logprobs: Dict | None,
     ) -> None:
         if reason != "length" and not self._cut_off(state):
             self._close_arguments(state, delta)
@@ -339,7 +316,7 @@ class ChatStream:
         if state.reasoning and not self._shows_reasoning:
             keep_answer_reasoning(self._x, head["id"], "".join(state.reasoning))
 
-    def _close_arguments(self, state: _Choice, delta: Dict) -> None:
+    def _close_arguments(self, state: ChoiceState, delta: Dict) -> None:
         """Give calls without arguments the empty object that OpenAI sends."""
         for call in state.calls:
             if call.arguments.strip() or self._custom(call):
@@ -349,17 +326,17 @@ class ChatStream:
             if self._shown(call):
                 self._tell(delta, [*entries, {"index": call.index, "function": {"arguments": "{}"}}])
 
-    def _cut_off(self, state: _Choice) -> bool:
+    def _cut_off(self, state: ChoiceState) -> bool:
         """Whether StepFun's cap ended the answer inside the arguments of a call."""
         sent: int | None = self._x.notes.get("sent_cap")
         if sent is None or not state.calls or self._tokens < sent:
             return False
         return any(call.arguments and not is_whole_json(call.arguments) for call in state.calls)
 
-    def _stopped_while_reasoning(self, state: _Choice) -> bool:
+    def _stopped_while_reasoning(self, state: ChoiceState) -> bool:
         return bool(state.reasoning) and not state.length and not state.calls and bool(self._x.notes.get("stop"))
 
-    def _owed(self, state: _Choice, delta: Dict) -> None:
+    def _owed(self, state: ChoiceState, delta: Dict) -> None:
         """Put into the last delta of a choice what could not be told before."""
         tail = state.fences.close() if state.fences is not None else ""
         if tail and not state.cut:
@@ -382,7 +359,7 @@ class ChatStream:
                 "expires_at": 4102444800,
             }
 
-    def _text(self, state: _Choice, text: str, reasoning: str) -> str:
+    def _text(self, state: ChoiceState, text: str, reasoning: str) -> str:
         """Visible text up to the caller's cap, without a code fence where JSON was asked for."""
         if state.cut:
             return ""
@@ -393,7 +370,7 @@ class ChatStream:
         state.length += len(text)
         return text
 
-    def _capped(self, state: _Choice, text: str, reasoning: str, cap: int) -> str:
+    def _capped(self, state: ChoiceState, text: str, reasoning: str, cap: int) -> str:
         """The part of a piece of text that fits the cap, by the tokens StepFun reported for it: its usage counts up to
         and including this chunk, and what chunks without text added was reasoning."""
         before = state.text_tokens
@@ -410,7 +387,7 @@ class ChatStream:
         fits = len(text) * max(cap - before, 0) // max(used - before, 1)
         return text[: fits if state.length else max(fits, 1)]
 
-    def _remember(self, state: _Choice) -> None:
+    def _remember(self, state: ChoiceState) -> None:
         if state.reasoning and not self._tools.legacy:
             calls = [
                 (call.id, self._name(call), custom_input(call.arguments) if self._custom(call) else call.arguments)
@@ -421,20 +398,20 @@ class ChatStream:
 
     # ------------------------------------------------------------ tool calls
 
-    def _name(self, call: _Call) -> str:
+    def _name(self, call: StreamedCall) -> str:
         return self._tools.caller_name(call.wire_name)
 
-    def _custom(self, call: _Call) -> bool:
+    def _custom(self, call: StreamedCall) -> bool:
         return self._name(call) in self._tools.custom and not self._tools.legacy
 
-    def _shown(self, call: _Call) -> bool:
+    def _shown(self, call: StreamedCall) -> bool:
         return call.index == 0 or not (self._tools.one_call or self._tools.legacy)
 
     def _tell(self, delta: Dict, entries: list[Dict]) -> None:
         """Add entries to a delta, one for a call: the SDK's accumulator takes the first list it meets as it is."""
         if self._tools.legacy:
             if entries:
-                delta["function_call"] = _joined(
+                delta["function_call"] = join_pieces(
                     [as_dict(delta.get("function_call")), *(e["function"] for e in entries)]
                 )
             return
@@ -446,11 +423,11 @@ class ChatStream:
                 continue
             for key in ("function", "custom"):
                 if key in entry:
-                    known[key] = _joined([as_dict(known.get(key)), entry[key]])
+                    known[key] = join_pieces([as_dict(known.get(key)), entry[key]])
         if merged:
             delta["tool_calls"] = [merged[index] for index in sorted(merged)]
 
-    def _start(self, call: _Call) -> list[Dict]:
+    def _start(self, call: StreamedCall) -> list[Dict]:
         """The first entry of a call, with what has come of its arguments; nothing if it was told or is not shown."""
         if call.told:
             return []
@@ -465,7 +442,7 @@ class ChatStream:
         function = {"name": name, "arguments": call.arguments}
         return [{"index": call.index, "id": call.id, "type": "function", "function": function}]
 
-    def _call(self, state: _Choice, fragment: Dict) -> list[Dict]:
+    def _call(self, state: ChoiceState, fragment: Dict) -> list[Dict]:
         """One fragment with an honest index; id, type and name only on the call's first, which waits for the name."""
         function = as_dict(fragment.get("function")) or {}
         if self._is_built_in(state, fragment, function):
@@ -492,7 +469,7 @@ class ChatStream:
             out.append({"index": call.index, "function": {"arguments": arguments}})
         return out
 
-    def _is_built_in(self, state: _Choice, fragment: Dict, function: Dict) -> bool:
+    def _is_built_in(self, state: ChoiceState, fragment: Dict, function: Dict) -> bool:
         """Whether a fragment is of a search StepFun ran itself; a later one may say no more than its id, or nothing."""
         id = fragment.get("id")
         named = bool(function.get("name")) or bool(id)
@@ -510,40 +487,36 @@ class ChatStream:
         """Whether a name may be the first part of a tool's name, whose rest comes in the next fragment."""
         return any(other != name and other.startswith(name) for other in self._tools.originals)
 
-    def _slot(self, state: _Choice, fragment: Dict, function: Dict, arguments: str) -> _Call | None:
+    def _slot(self, state: ChoiceState, fragment: Dict, function: Dict, arguments: str) -> StreamedCall | None:
         """Find or make the call a fragment belongs to; None for a fragment that holds nothing but an id.
 
         By id, else by index, else by position: an id decides, since indexes may be missing or all zero (api 4.5). One
         id with two indexes, or with two names, is two calls.
         """
-        wire_id = _text_of(fragment.get("id"))
-        wire_name = _text_of(function.get("name"))
-        wire_index = fragment.get("index")
-        wire_index = wire_index if isinstance(wire_index, int) else None
-        if wire_name and not wire_id:
-            wire_id = state.pending_ids.pop(wire_index, "")
+        wire_id, wire_name, wire_index = _place_of(state, fragment, function)
+        at_index = state.by_wire_index.get(wire_index) if wire_index is not None else None
         call = state.by_id.get(wire_id) if wire_id else None
         if call is not None and self._is_another(call, wire_index, wire_name):
-            known = state.by_wire_index.get(wire_index) if wire_index is not None else None
-            call = known if known is not None and known.wire_name == wire_name else None
-            if call is None:
-                wire_id = ""  # it names the first of the two
-                return self._new_call(state, wire_id, wire_name, wire_index)
+            if at_index is None or at_index.wire_name != wire_name:
+                return self._new_call(state, "", wire_name, wire_index)  # the id names the first of the two
+            call = at_index
+        blank = not wire_name and not arguments.strip()
         if call is None:
-            known = state.by_wire_index.get(wire_index) if wire_index is not None else None
-            if known is None and wire_index is None and state.calls:
-                known = state.calls[-1]
-            if known is not None and known.wire_id and wire_id and not wire_name and not arguments.strip():
-                state.pending_ids[wire_index] = wire_id  # an id alone makes no call; a name may follow
-                return None
-            if known is not None and not self._starts_anew(known, wire_id, wire_name, wire_index, arguments):
-                call = known
-        if call is None:
-            if not wire_name and not arguments.strip():
-                if wire_id:
+            place = at_index or (state.calls[-1] if wire_index is None and state.calls else None)
+            if blank and (place is None or (wire_id and place.wire_id)):
+                if wire_id:  # an id alone makes no call; a name may follow
                     state.pending_ids[wire_index] = wire_id
                 return None
-            return self._new_call(state, wire_id, wire_name, wire_index)
+            if place is None or self._starts_anew(place, wire_id, wire_name, wire_index, arguments):
+                return self._new_call(state, wire_id, wire_name, wire_index)
+            call = place
+        self._extend(state, call, wire_id, wire_name, wire_index)
+        return call
+
+    def _extend(
+        self, state: ChoiceState, call: StreamedCall, wire_id: str, wire_name: str, wire_index: int | None
+    ) -> None:
+        """Note what one more fragment says of a known call."""
         if not call.wire_name:
             call.wire_name = wire_name
         elif wire_name and wire_name != call.wire_name and self._continues(call, wire_name):
@@ -555,11 +528,10 @@ class ChatStream:
             state.by_id[wire_id] = call
         if wire_index is not None:
             state.by_wire_index[wire_index] = call
-        return call
 
-    def _new_call(self, state: _Choice, wire_id: str, wire_name: str, wire_index: int | None) -> _Call:
+    def _new_call(self, state: ChoiceState, wire_id: str, wire_name: str, wire_index: int | None) -> StreamedCall:
         made = wire_id or new_call_id(len(state.calls), self._head and self._head["id"])
-        call = _Call(len(state.calls), made, wire_id, wire_name, wire_index)
+        call = StreamedCall(len(state.calls), made, wire_id, wire_name, wire_index)
         state.calls.append(call)
         if wire_id:
             state.by_id[wire_id] = call
@@ -567,7 +539,7 @@ class ChatStream:
             state.by_wire_index[wire_index] = call
         return call
 
-    def _is_another(self, known: _Call, wire_index: int | None, wire_name: str) -> bool:
+    def _is_another(self, known: StreamedCall, wire_index: int | None, wire_name: str) -> bool:
         """Whether a fragment with a known call's id is another call's first, because of its index or its name."""
         if not wire_name or not known.wire_name:
             return False
@@ -575,14 +547,16 @@ class ChatStream:
             return not self._continues(known, wire_name)
         return wire_index is not None and known.wire_index is not None and wire_index != known.wire_index
 
-    def _continues(self, known: _Call, wire_name: str) -> bool:
+    def _continues(self, known: StreamedCall, wire_name: str) -> bool:
         """Whether a name is the rest of a known call's name. The names of the tools that were sent decide."""
         if known.told or known.arguments:
             return False
         names = self._tools.originals
         return known.wire_name + wire_name in names or not names
 
-    def _starts_anew(self, known: _Call, wire_id: str, wire_name: str, wire_index: int | None, arguments: str) -> bool:
+    def _starts_anew(
+        self, known: StreamedCall, wire_id: str, wire_name: str, wire_index: int | None, arguments: str
+    ) -> bool:
         """Whether a fragment at a known call's place is another call's first: it brings its own id and name, or another
         name, or more arguments where the known ones are whole."""
         if wire_id and known.wire_id:
@@ -606,33 +580,10 @@ class ChatStream:
         self._x.notes["forced_missed"] = True
 
 
-_KNOWN = frozenset({"role", "content", "reasoning", "reasoning_content", "tool_calls", "audio"})
-_TAKEN = frozenset({"id", "object", "created", "model", "choices", "usage", "agent"})  # `agent` is StepFun's (api 4.5)
-
-
-def _more(body: Dict) -> Dict:
-    """What else stands around the choices: `system_fingerprint`, `service_tier`, `obfuscation` and a gateway's own."""
-    return {key: value for key, value in body.items() if key not in _TAKEN}
-
-
-def _tells(row: Dict) -> bool:
-    """Whether a chunk has anything to show yet."""
-    delta = row["choices"][0]["delta"]
-    return (
-        bool(delta.keys() - {"role", "content"})
-        or bool(delta.get("content"))
-        or bool(row["choices"][0]["finish_reason"])
-    )
-
-
-def _text_of(value: Json) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _joined(pieces: Sequence[Dict | None]) -> Dict:
-    """Pieces of one function as one: its texts are put together."""
-    out: Dict = {}
-    for piece in pieces:
-        for key, value in (piece or {}).items():
-            out[key] = out[key] + value if key in ("arguments", "input") and key in out else out.get(key, value)
-    return out
+def _place_of(state: ChoiceState, fragment: Dict, function: Dict) -> tuple[str, str, int | None]:
+    """(id, name, index) of a fragment; a name without an id takes the one that came alone at its index."""
+    name = text_of(function.get("name"))
+    index = fragment.get("index")
+    place = index if isinstance(index, int) else None
+    id = text_of(fragment.get("id"))
+    return id or (state.pending_ids.pop(place, "") if name else ""), name, place
