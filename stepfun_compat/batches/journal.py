@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from ..process_connection import ProcessConnection
 from .records import OPEN, BatchError, BatchRecord, Counts, LineError, Status, StoredFile, Tokens
 from .validation import InputLine
 
@@ -91,8 +92,7 @@ class Journal:
         self.path = folder / "journal.db"
         self._timeout = timeout
         self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
-        self._process = 0
+        self._connection = ProcessConnection()
         with self.guarded():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             (folder / "files").mkdir(mode=0o700, exist_ok=True)
@@ -411,9 +411,7 @@ class Journal:
     def _open(self) -> Generator[sqlite3.Connection, None, None]:
         """This process's connection, one thread at a time; a forked child opens its own."""
         with self._lock, self.guarded():
-            if self._connection is None or self._process != os.getpid():
-                self._connection, self._process = self._connect(), os.getpid()
-            yield self._connection
+            yield self._connection.get(self._connect)
 
     @contextlib.contextmanager
     def _write(self) -> Generator[sqlite3.Connection, None, None]:

@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from ..process_connection import ProcessConnection
+
 FIRST_CONCURRENCY: Final = 5
 """Where an account without a stated tier begins: the concurrency of StepFun's lowest tier."""
 
@@ -119,21 +121,21 @@ class SharedWindow:
         self._name = name
         self._rate = rate
         self._lock = threading.Lock()
-        self._db: sqlite3.Connection | None = None
-        self._process = 0
+        self._connection = ProcessConnection()
+
+    def _connect(self) -> sqlite3.Connection:
+        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = OFF")  # a lost row only makes the next requests careful
+        db.execute("CREATE TABLE IF NOT EXISTS rate (name TEXT PRIMARY KEY, state TEXT NOT NULL)")
+        return db
 
     @contextlib.contextmanager
     def open(self) -> Generator[Window, None, None]:
         """The window, with nobody else at it until the block ends."""
         with self._lock:
-            if self._db is None or self._process != os.getpid():
-                os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-                self._db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = OFF")  # a lost row only makes the next requests careful
-                self._db.execute("CREATE TABLE IF NOT EXISTS rate (name TEXT PRIMARY KEY, state TEXT NOT NULL)")
-                self._process = os.getpid()
-            db = self._db
+            db = self._connection.get(self._connect)
             db.execute("BEGIN IMMEDIATE")
             try:
                 row = db.execute("SELECT state FROM rate WHERE name = ?", (self._name,)).fetchone()

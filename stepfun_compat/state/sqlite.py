@@ -8,10 +8,10 @@ import sqlite3
 import stat
 import threading
 import time
-import weakref
 from collections.abc import Generator, Mapping, Sequence
 from typing import Final
 
+from ..process_connection import ProcessConnection
 from . import DEFAULT, Change, Limits, StateError, renewed_after_fork
 
 SIZE: Final = 4_000_000_000
@@ -31,9 +31,7 @@ class SQLiteStore:
     def __init__(self, path: str) -> None:
         self._path = os.path.abspath(os.path.expanduser(path))
         self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-        self._owner = 0
-        self._inherited: list[sqlite3.Connection | None] = []
+        self._connection = ProcessConnection()
         self._writes = 0
         renewed_after_fork(self)
 
@@ -92,12 +90,9 @@ class SQLiteStore:
             raise StateError(f"other threads kept the file busy for {limits.timeout:g} seconds")
         try:
             left = max(limits.timeout - (time.monotonic() - started), 0.001)
-            if self._connection is None or self._owner != os.getpid():
-                self._inherited.append(self._connection)  # closing a parent's connection would break its locks
-                self._connection, self._owner = self._connect(left), os.getpid()
-                weakref.finalize(self, _shut, self._connection, self._owner)
-            self._connection.execute(f"PRAGMA busy_timeout = {int(left * 1000)}")
-            yield self._connection
+            connection = self._connection.get(lambda: self._connect(left))
+            connection.execute(f"PRAGMA busy_timeout = {int(left * 1000)}")
+            yield connection
         finally:
             self._lock.release()
 
@@ -149,12 +144,6 @@ def _make_room(db: sqlite3.Connection, most: int, new: Mapping[str, str]) -> Non
             doomed.append((key,))
             excess -= size
     db.executemany("DELETE FROM record WHERE key = ?", doomed)
-
-
-def _shut(connection: sqlite3.Connection, owner: int) -> None:
-    """Close a connection with its store or its program, but never one of a parent process."""
-    if owner == os.getpid():
-        connection.close()
 
 
 @contextlib.contextmanager

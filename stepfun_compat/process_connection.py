@@ -1,0 +1,31 @@
+"""A SQLite connection for one process: closed with its owner, never shared with a forked child."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import weakref
+from collections.abc import Callable
+
+
+class ProcessConnection:
+    """Keep one connection for this process; the owner guards it with a lock of its own."""
+
+    def __init__(self) -> None:
+        self._connection: sqlite3.Connection | None = None
+        self._process = 0
+        self._inherited: list[sqlite3.Connection | None] = []
+
+    def get(self, connect: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:
+        """Return this process's connection, made with `connect` at first use."""
+        if self._connection is None or self._process != os.getpid():
+            self._inherited.append(self._connection)  # closing a parent's connection would break its locks
+            self._connection, self._process = connect(), os.getpid()
+            weakref.finalize(self, _close, self._connection, self._process)
+        return self._connection
+
+
+def _close(connection: sqlite3.Connection, process: int) -> None:
+    """Close a connection with its owner or its program, but never one of a parent process."""
+    if process == os.getpid():
+        connection.close()
