@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from . import stock as stock
     from .azure import AsyncAzureOpenAI, AzureOpenAI
     from .client import AsyncClient, AsyncOpenAI, Client, OpenAI
+    from .diagnostics.explain import Explanation, explain
     from .errors import (
         ContentFilteredError,
         EndpointNotAvailableError,
@@ -76,7 +77,6 @@ if TYPE_CHECKING:
         ToolChoiceNotHonouredError,
         UnsupportedParameterError,
     )
-    from .explanation import Explanation, explain
     from .launch import load_ipython_extension, patch, unload_ipython_extension, unpatch
     from .report import StepfunCompatWarning, reset_warnings
     from .settings import Settings

@@ -19,8 +19,8 @@ from ._client.class_checks import Rebindable
 from ._client.context import CALL, DATA, EXTENSION, CallState, ClientContext, call_of, context_if_any
 from ._client.extras import ClientFamily, Extras
 from ._client.signatures import Bases, copy_with_signature, signature_with_settings
-from .exchange import Refusal
-from .fast import messages
+from .endpoints.context import Refusal
+from .fast_path import messages
 from .settings import Settings
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ class ModelPrice:
 
 def price_of(name: str, settings: Settings) -> ModelPrice:
     """The price of the model behind a name, OpenAI's or StepFun's, in the currency of `Settings.region`."""
-    from .explanation import explain_call
+    from .diagnostics.explain import explain_call
 
     catalog = for_settings(settings)
     row = catalog.models.get(name)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from .exchange import Exchange, Json
+    from .endpoints.context import Exchange, Json
 
 log = logging.getLogger("stepfun_compat")
 

@@ -21,8 +21,8 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from typing_extensions import override
 
+from .config.files import NotTOMLError, read_toml
 from .errors import KeyRefusedError, SettingsError
-from .toml_files import NotTOMLError, read_toml
 
 log = logging.getLogger("stepfun_compat")
 

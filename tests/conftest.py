@@ -38,8 +38,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 def nothing_settled() -> Iterator[None]:
     """No test knows what a host refused in another."""
     yield
-    if "stepfun_compat.settled" in sys.modules:
-        sys.modules["stepfun_compat.settled"].reset_settled_facts()
+    if "stepfun_compat.contested_memory" in sys.modules:
+        sys.modules["stepfun_compat.contested_memory"].reset_settled_facts()
 
 
 @pytest.fixture(scope="session")

@@ -36,11 +36,11 @@ from stepfun_compat._client import streaming
 from stepfun_compat._client.context import EXTENSION
 from stepfun_compat._client.streaming import _GUESSES
 from stepfun_compat.endpoints.base import StoreOperation
-from stepfun_compat.endpoints.chat_response import UnexpectedBody
-from stepfun_compat.endpoints.events import error_in, error_named
-from stepfun_compat.exchange import Refusal
-from stepfun_compat.fast import entry
-from stepfun_compat.fast.mould import same
+from stepfun_compat.endpoints.chat.response import UnexpectedBody
+from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.sse import error_in, error_named
+from stepfun_compat.fast_path import eligibility as entry
+from stepfun_compat.fast_path.object_templates import same
 
 URL = "http://stepfun.test/v1"
 

@@ -77,14 +77,14 @@ def endpoints_table() -> str:
 
 
 def probes_table() -> str:
-    from stepfun_compat import probing
+    from stepfun_compat.diagnostics import probes as probing
 
     rows = [(f"`{c.name}`", c.question, "" if c.setting == "-" else f"`{c.setting}`") for c in probing.CHECKS]
     return _table(("check", "question", "setting"), rows)
 
 
 def left_open_table() -> str:
-    from stepfun_compat import probing
+    from stepfun_compat.diagnostics import probes as probing
 
     return "\n".join(f"- {text[0].upper()}{text[1:]}." for _, text in probing.LEFT_OPEN)
 

@@ -147,7 +147,7 @@ def test_parameters_have_one_of_four_states() -> None:
 
 
 def test_every_open_question_of_the_facts_is_asked_or_said_to_be_left_open():
-    from stepfun_compat import probing
+    from stepfun_compat.diagnostics import probes as probing
 
     asked = {number.strip() for check in probing.CHECKS for number in check.fact.split(",")}
     left = {number for number, _ in probing.LEFT_OPEN}
@@ -156,7 +156,7 @@ def test_every_open_question_of_the_facts_is_asked_or_said_to_be_left_open():
 
 
 def test_every_setting_a_probe_names_is_one():
-    from stepfun_compat import probing
+    from stepfun_compat.diagnostics import probes as probing
     from stepfun_compat.settings import SETTINGS
 
     known = {"-", *(name for spec in SETTINGS.values() for name in spec.env)}

@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from stepfun_compat import Settings
-from stepfun_compat.settled import SETTLED
+from stepfun_compat.contested_memory import SETTLED
 
 from .contested_support import (
     ANSWER,

@@ -16,7 +16,7 @@ import pytest
 
 from stepfun_compat import Settings, SettingsError
 from stepfun_compat.catalog import default
-from stepfun_compat.settled import SETTLED, Refused, SettledFacts, host_of
+from stepfun_compat.contested_memory import SETTLED, Refused, SettledFacts, host_of
 
 from .contested_support import (
     ANSWER,

@@ -24,7 +24,7 @@ from openai.types.chat import ChatCompletionMessage, ChatCompletionMessageToolCa
 
 import stepfun_compat
 from stepfun_compat import Settings, stock
-from stepfun_compat.fast import messages as fast_messages
+from stepfun_compat.fast_path import messages as fast_messages
 
 from .wire import KEY, Wire, completion
 

@@ -16,11 +16,12 @@ import pytest
 
 import stepfun_compat
 from stepfun_compat import Settings, stock
-from stepfun_compat.endpoints.chat_completions import ENDPOINT
-from stepfun_compat.fast import casting, entry
-from stepfun_compat.fast.frames import Frames
-from stepfun_compat.fast.mould import NoMould, mould, same
-from stepfun_compat.fast.samples import BODY, CHUNKS, EVENTS
+from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
+from stepfun_compat.fast_path import eligibility as entry
+from stepfun_compat.fast_path import stream_objects as casting
+from stepfun_compat.fast_path.object_templates import NoMould, mould, same
+from stepfun_compat.fast_path.self_check import BODY, CHUNKS, EVENTS
+from stepfun_compat.fast_path.sse_frames import Frames
 from tests.endpoints.support import exchange
 from tests.fuzz_streams import URL, Body, Runner, make_case
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stepfun_compat.process_connection import ProcessConnection
+from stepfun_compat.state.process_connection import ProcessConnection
 
 
 def test_the_connection_is_closed_with_its_owner(tmp_path: Path) -> None:

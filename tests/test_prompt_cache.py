@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat.prompt_cache import _MOST_MODELS, OTHER_MODELS, Diagnosis, PromptCacheStats, diagnose, header_value
+from stepfun_compat.prompt_cache.stats import (
+    _MOST_MODELS,
+    OTHER_MODELS,
+    Diagnosis,
+    PromptCacheStats,
+    diagnose,
+    header_value,
+)
 
 
 def tool(name: str, **properties: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from ..endpoints.base import BatchOperation
-from ..exchange import Refusal
+from ..endpoints.context import Refusal
 from .context import CallState, ClientContext
 
 if TYPE_CHECKING:

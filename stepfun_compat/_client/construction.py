@@ -10,7 +10,7 @@ import openai
 
 from .. import errors
 from .. import settings as settings_module
-from ..fast import messages
+from ..fast_path import messages
 from ..report import log
 from ..settings import PLACEHOLDER_KEY, Settings, Target
 from .context import ClientContext, context_of, given

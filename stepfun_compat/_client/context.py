@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import openai
 
-from ..exchange import NO_CLIENT, ClientFacts
-from ..gate import Gate
+from ..credentials.guard import Gate
+from ..endpoints.context import NO_CLIENT, ClientFacts
 from ..http_objects import http_module
 
 if TYPE_CHECKING:
     from ..endpoints.base import Endpoint, Request
-    from ..exchange import Exchange
+    from ..endpoints.context import Exchange
     from ..settings import Settings, Target
     from .extras import ClientFamily
 

@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 
 from ..endpoints.base import PLAIN, StoreOperation
-from ..exchange import Refusal
+from ..endpoints.context import Refusal
 from ..report import log
 from . import credentials, responses
 from .context import CALL, CallState, ClientContext

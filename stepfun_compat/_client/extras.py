@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import openai
 
-from ..prompt_cache import PromptCacheStats
+from ..prompt_cache.stats import PromptCacheStats
 from . import responses
 
 if TYPE_CHECKING:
-    from ..exchange import Exchange, Json
-    from ..explanation import Explanation
+    from ..contested_memory import Refused
+    from ..diagnostics.explain import Explanation
+    from ..endpoints.context import Exchange, Json
     from ..prices import ModelPrice
     from ..settings import Settings
-    from ..settled import Refused
     from .context import ClientContext
 
 
@@ -27,7 +27,7 @@ class ClientFamily:
         self.fallbacks: dict[tuple[str, str], Any] = {}
         self.reasoning = None
         if settings.replay_reasoning == "cache" or settings.show_reasoning != "always":
-            from ..reasoning import ReasoningCache
+            from ..endpoints.chat.reasoning_cache import ReasoningCache
 
             self.reasoning = ReasoningCache()
 
@@ -37,7 +37,7 @@ class ClientFamily:
             return
         usage: Any = cast("Mapping[str, Any]", data).get("usage")
         if isinstance(usage, Mapping) and "input_tokens" in usage:
-            from ..endpoints.responses_native import chat_usage
+            from ..endpoints.responses.native import chat_usage
 
             usage = chat_usage(cast("dict[str, Any]", usage))
         if isinstance(usage, Mapping) and x.model_id:
@@ -70,14 +70,14 @@ class Extras:
     def settled(self) -> tuple[Refused, ...]:
         """The contested facts that this client's host has refused in this process, whose safe form is sent at once, and
         what it cost to learn that."""
-        from ..settled import SETTLED, host_of
+        from ..contested_memory import SETTLED, host_of
 
         host = host_of(str(self._client._base_url))
         return tuple(row for row in SETTLED.rows() if row.host == host)
 
     def forget_settled(self) -> None:
         """Try OpenAI's form again with everything this client's host has refused."""
-        from ..settled import SETTLED, host_of
+        from ..contested_memory import SETTLED, host_of
 
         SETTLED.forget(host_of(str(self._client._base_url)))
 
@@ -101,7 +101,7 @@ class Extras:
 
     def explain(self, endpoint: str = "chat.completions", **kwargs: Any) -> Explanation:
         """What a call would send, and what was changed about it, without sending anything."""
-        from ..explanation import explain_call
+        from ..diagnostics.explain import explain_call
 
         client = self._client
         deployment = self._context.deployment
@@ -127,8 +127,8 @@ class Extras:
         Raises:
             openai.BadRequestError: the messages are such that chat would refuse them, too.
         """
-        from ..exchange import Refusal
-        from ..explanation import token_count_body
+        from ..diagnostics.explain import token_count_body
+        from ..endpoints.context import Refusal
 
         try:
             body = token_count_body(messages, model, self.settings)

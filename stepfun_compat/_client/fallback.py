@@ -9,8 +9,8 @@ from typing import Any
 import openai
 
 from .. import stock
+from ..credentials.guard import take_out
 from ..errors import SettingsError
-from ..gate import take_out
 from ..settings import Settings, Target, host_kind, looks_like_openai_key, normalise_base_url, origin, without_secrets
 from .redirects import look_at_hops
 

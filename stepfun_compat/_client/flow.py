@@ -15,10 +15,10 @@ from typing import Any, TypeAlias, cast
 import anyio
 import openai
 
-from .. import settled
+from .. import contested_memory as settled
 from ..endpoints.base import PLAIN, BatchOperation, Reply, Request, Script, Send, StoreOperation
-from ..endpoints.chat_response import BrokenOff, UnexpectedBody
-from ..exchange import Refusal
+from ..endpoints.chat.response import BrokenOff, UnexpectedBody
+from ..endpoints.context import Refusal
 from ..report import debug_body, report
 from . import batch_operations, conversation_store, requests, responses
 from .context import CALL, CAST, EXTENSION, RAW, CallState, ClientContext

@@ -9,13 +9,13 @@ from urllib.parse import parse_qs
 
 import openai
 
-from .. import settled
+from .. import contested_memory as settled
 from ..catalog import for_settings as catalog_for
-from ..endpoints import table
-from ..endpoints.absent import fallback_name
+from ..credentials.guard import within
+from ..endpoints import routing as table
 from ..endpoints.base import PLAIN, Request
-from ..exchange import Exchange
-from ..gate import within
+from ..endpoints.context import Exchange
+from ..endpoints.unsupported import fallback_name
 from ..report import debug_body, log, report
 from .context import CAST, RAW, CallState, ClientContext, given
 

@@ -18,10 +18,10 @@ from typing_extensions import override
 
 from .. import errors
 from ..endpoints.base import StoreOperation
-from ..endpoints.chat_response import UnexpectedBody
-from ..endpoints.events import error_in, error_named
-from ..exchange import Refusal
-from ..fast.frames import Frames
+from ..endpoints.chat.response import UnexpectedBody
+from ..endpoints.context import Refusal
+from ..endpoints.sse import error_in, error_named
+from ..fast_path.sse_frames import Frames
 from . import conversation_store, responses
 from .context import EXTENSION, context_of
 
@@ -118,7 +118,7 @@ class Reader:
 
     def _shorten(self, stream: Any) -> bool:
         """Take the short way where it leads to the same objects; False for a stream that goes the SDK's own."""
-        from ..fast import entry
+        from ..fast_path import eligibility as entry
 
         cast = entry.casting(stream, self.call.endpoint.name, self.build, self._class_of)
         if cast is None:

@@ -17,11 +17,11 @@ from openai._compat import cached_property
 from openai._types import Omit
 
 from ..catalog import for_settings as catalog_for
-from ..endpoints.realtime import connection as realtime_connection
+from ..credentials.guard import within
+from ..endpoints.audio.realtime import connection as realtime_connection
+from ..endpoints.context import Exchange, Refusal
 from ..errors import KeyRefusedError
-from ..exchange import Exchange, Refusal
-from ..fast.messages import shorten_chat, shorten_responses
-from ..gate import within
+from ..fast_path.messages import shorten_chat, shorten_responses
 from ..report import report
 from ..settings import without_secrets
 from . import credentials, responses

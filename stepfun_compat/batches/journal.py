@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from ..process_connection import ProcessConnection
+from ..state.process_connection import ProcessConnection
 from .records import OPEN, BatchError, BatchRecord, Counts, LineError, Status, StoredFile, Tokens
 from .validation import InputLine
 

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ..process_connection import ProcessConnection
+from ..state.process_connection import ProcessConnection
 
 FIRST_CONCURRENCY: Final = 5
 """Where an account without a stated tier begins: the concurrency of StepFun's lowest tier."""

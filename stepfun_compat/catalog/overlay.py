@@ -356,8 +356,8 @@ def _stamp(path: str) -> tuple[int, int]:
 
 def load(path: str | os.PathLike[str]) -> Catalog:
     """See `load_overlay` of the package."""
+    from ..config.files import read_toml
     from ..errors import SettingsError
-    from ..toml_files import read_toml
 
     place: str = os.path.abspath(os.path.expanduser(os.fspath(path)))
     try:

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
             stepfun-compat doctor --json --offline
         """
-        from ..diagnosis import examine
+        from ..diagnostics.doctor import examine
 
         with show.working("examining"):
             findings = examine(offline=offline, call=call)

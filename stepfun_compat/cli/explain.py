@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
             stepfun-compat explain request.json --json
         """
-        from ..explanation import explain as told
+        from ..diagnostics.explain import explain as told
 
         try:
             text = sys.stdin.read() if request == "-" else Path(request).read_text(encoding="utf-8")

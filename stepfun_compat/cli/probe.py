@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
             stepfun-compat probe --yes --write stepfun-catalog.toml
         """
-        from .. import probing
+        from ..diagnostics import probes as probing
 
         if write is not None:
             _settle(names or (), write, model, as_json, yes=yes)
@@ -72,10 +72,10 @@ def _settle(names: Sequence[str], path: str, model: str, as_json: bool, *, yes: 
     """Settle contested facts and write the outcomes down."""
     import datetime
 
-    from .. import probing
     from ..catalog import for_settings
+    from ..diagnostics import probes as probing
+    from ..diagnostics.probes import settling
     from ..errors import SettingsError
-    from ..probing import settling
     from ..settings import Settings
 
     catalog = for_settings(Settings())

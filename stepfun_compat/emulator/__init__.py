@@ -86,21 +86,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .app import create_app
-    from .brain import Call, Reply
     from .config import EmulatorConfig
-    from .engine import RecordedRequest
     from .faults import Fault
+    from .model.rules import Call, Reply
     from .server import EmulatorServer, serve
+    from .state import RecordedRequest
 
 __all__ = ["Call", "EmulatorConfig", "EmulatorServer", "Fault", "RecordedRequest", "Reply", "create_app", "serve"]
 
 _HOMES = {
-    "Call": "brain",
+    "Call": "model.rules",
     "EmulatorConfig": "config",
     "EmulatorServer": "server",
     "Fault": "faults",
-    "RecordedRequest": "engine",
-    "Reply": "brain",
+    "RecordedRequest": "state",
+    "Reply": "model.rules",
     "create_app": "app",
     "serve": "server",
 }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import faults, images
-from .answers import Body, json_body
+from . import faults
+from .api import images
+from .api.answers import Body, json_body
 from .config import EmulatorConfig
-from .engine import Engine, RecordedRequest
-from .plain import as_list, as_object, is_array
+from .json_values import as_list, as_object, is_array
+from .state import Engine, RecordedRequest
 
 PREFIX = "/__emulator__/"
 

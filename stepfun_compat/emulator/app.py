@@ -17,13 +17,14 @@ from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from typing_extensions import override
 
-from . import admin, audio, chat, errors, faults, files, images, messages, multipart, platform, realtime, responses
-from .answers import Answer, Body, Event, Events, json_body, no_finish, text_body
-from .calls import Call, Channel, Endpoint
+from . import admin, faults
+from .api import audio, chat, errors, files, images, messages, multipart, platform, realtime, responses
+from .api.answers import Answer, Body, Event, Events, json_body, no_finish, text_body
+from .api.calls import Call, Channel, Endpoint
+from .api.errors import ApiError
 from .config import EmulatorConfig
-from .engine import Engine, RecordedRequest
-from .errors import ApiError
 from .faults import Fault
+from .state import Engine, RecordedRequest
 
 _log = logging.getLogger("stepfun_compat.emulator")
 _CALL = "stepfun_compat.call"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, cast
 
-from .plain import is_array
+from .json_values import is_array
 
 StreamShape = Literal["a", "b", "c"]
 ToolFinish = Literal["stop", "tool_calls"]

@@ -5,10 +5,10 @@ The wording of most of these refusals is not on record. Where one is (api 9.1, 1
 
 from __future__ import annotations
 
-from . import errors
+from .api import errors
+from .catalog import Model
 from .config import EmulatorConfig
-from .facts import Model
-from .plain import Object, as_list, as_object, is_array, is_number, is_object
+from .json_values import Object, as_list, as_object, is_array, is_number, is_object
 
 _SCHEMA_MODELS = ("step-3.5-flash", "step-3.5-flash-2603")
 _ROLES = ("system", "user", "assistant", "tool")

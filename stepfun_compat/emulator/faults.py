@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any, cast
 
-from .plain import Object, is_object
+from .json_values import Object, is_object
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def stepfun_emulator(_stepfun_emulator_session: EmulatorServer) -> Iterator[Emul
     _stepfun_emulator_session.reset()
     yield _stepfun_emulator_session
     _stepfun_emulator_session.reset()
-    if (settled := sys.modules.get("stepfun_compat.settled")) is not None:
+    if (settled := sys.modules.get("stepfun_compat.contested_memory")) is not None:
         settled.reset_settled_facts()  # what it refused in this test, it may take in the next
 
 

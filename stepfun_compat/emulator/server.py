@@ -18,9 +18,9 @@ from uvicorn.config import WS_PROTOCOLS
 from . import faults
 from .app import EmulatorApp
 from .config import EmulatorConfig
-from .engine import Engine, RecordedRequest
 from .faults import Fault
 from .redaction import RedactQueries
+from .state import Engine, RecordedRequest
 
 _START_SECONDS = 10.0
 _STOP_SECONDS = 10.0

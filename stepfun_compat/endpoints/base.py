@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from ..exchange import Exchange, Json, Refusal
+from .context import Exchange, Json, Refusal
 
 if TYPE_CHECKING:
     from ..catalog.schema import ContestedFact

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 from urllib.parse import unquote
 
-from ..exchange import Exchange, Refusal
-from ..resolve import resolve_model
 from .base import Request
-from .chat_response import Dict, as_dict, as_list
+from .chat.response import Dict, as_dict, as_list
+from .context import Exchange, Refusal
+from .model_resolution import resolve_model
 
 __all__ = [
     "Dict",

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from .. import structured
 from ..catalog.files import PICTURES
-from ..exchange import Exchange, Refusal
 from .base import Endpoint, Request, replace
+from .chat import structured_output as structured
+from .context import Exchange, Refusal
 
 if TYPE_CHECKING:
     from ..catalog.schema import ContestedFact, Rewrite, SettledFact

@@ -19,10 +19,10 @@ from ..catalog.images import (
     VARIATION_PROMPT,
     VARIATION_WEIGHT,
 )
-from ..exchange import Exchange, Json, Refusal
 from .base import PlainEndpoint, Reply, Request, Script, Send, replace
-from .chat_response import UnexpectedBody
+from .chat.response import UnexpectedBody
 from .common import Dict, Part, as_dict, as_list, drop_by_table, file_parts, given, headers_for, kind_of_model
+from .context import Exchange, Json, Refusal
 
 _GENERATE_DEFAULT = "step-image-edit-2"
 _SEED_LIMIT = 2_147_483_647

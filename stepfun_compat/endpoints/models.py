@@ -8,11 +8,11 @@ from urllib.parse import quote
 from typing_extensions import override
 
 from ..catalog.aliases import LISTED
-from ..exchange import Exchange, Json, Refusal
-from ..resolve import resolve_model
 from .base import PlainEndpoint, Reply, Request, Script, Send, replace
-from .chat_response import UnexpectedBody
+from .chat.response import UnexpectedBody
 from .common import Dict, as_dict, as_list, segment
+from .context import Exchange, Json, Refusal
+from .model_resolution import resolve_model
 
 
 def model_object(data: Json, id: str | None = None) -> Dict:

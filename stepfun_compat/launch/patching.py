@@ -14,7 +14,7 @@ from .. import stock
 from .._client.class_checks import STANDS_FOR
 from ..azure import AsyncAzureOpenAI, AzureOpenAI
 from ..client import AsyncOpenAI, OpenAI
-from .detours import Watch
+from .framework_hooks import Watch
 
 OURS: Final[dict[type, type]] = {
     stock.OpenAI: OpenAI,

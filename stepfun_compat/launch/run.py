@@ -165,13 +165,13 @@ def prepare(options: Options) -> None:
     if options.model:
         os.environ["STEPFUN_MODEL"] = options.model
     if options.emulate:
-        from .emulated import use_emulator
+        from .emulator_process import use_emulator
 
         use_emulator()
     # frameworks refuse to start without one; it is never sent anywhere
     os.environ.setdefault("OPENAI_API_KEY", PLACEHOLDER_KEY)
     if options.legacy:
-        from .early import install
+        from .legacy_module import install
 
         install()
     else:

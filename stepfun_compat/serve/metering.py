@@ -18,7 +18,7 @@ from typing_extensions import override
 from .._client.extras import ClientFamily
 
 if TYPE_CHECKING:
-    from ..exchange import Exchange, Json
+    from ..endpoints.context import Exchange, Json
     from .inbound import Inbound
     from .queueing import FairQueue
 

@@ -11,8 +11,8 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from typing import Final
 
-from ..process_connection import ProcessConnection
 from . import DEFAULT, Change, Limits, StateError, renewed_after_fork
+from .process_connection import ProcessConnection
 
 SIZE: Final = 4_000_000_000
 """Bytes kept in the file unless `Limits.size` says otherwise."""

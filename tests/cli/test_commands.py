@@ -20,8 +20,9 @@ pytest.importorskip("rich")
 pytest.importorskip("uvicorn")
 pytest.importorskip("starlette")
 
-from stepfun_compat import diagnosis, probing
 from stepfun_compat.__main__ import main
+from stepfun_compat.diagnostics import doctor as diagnosis
+from stepfun_compat.diagnostics import probes as probing
 from stepfun_compat.emulator import EmulatorConfig, EmulatorServer
 
 ROOT = Path(__file__).parents[2]
@@ -229,7 +230,7 @@ def test_a_dear_probe_is_put_only_by_its_name(server: EmulatorServer, capsys: py
     ],
 )
 def test_the_size_of_a_picture(data: bytes, size: str) -> None:
-    from stepfun_compat.probing.others import picture_size
+    from stepfun_compat.diagnostics.probes.others import picture_size
 
     assert picture_size(data) == size
 

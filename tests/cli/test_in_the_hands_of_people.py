@@ -17,9 +17,10 @@ pytest.importorskip("rich")
 pytest.importorskip("uvicorn")
 pytest.importorskip("starlette")
 
-from stepfun_compat import OpenAI, Settings, explain, probing
+from stepfun_compat import OpenAI, Settings, explain
 from stepfun_compat.__main__ import main
 from stepfun_compat.cli import app
+from stepfun_compat.diagnostics import probes as probing
 from stepfun_compat.emulator import EmulatorConfig, EmulatorServer
 
 ROOT = Path(__file__).parents[2]
@@ -209,7 +210,7 @@ def test_doctor_finds_what_is_broken_and_says_the_fix(
 ) -> None:
     environment, told = FINDINGS[name]
     monkeypatch.setenv("STEPFUN_API_KEY", "a-key")
-    monkeypatch.setattr("stepfun_compat.environment.find_spec", lambda name: None)
+    monkeypatch.setattr("stepfun_compat.diagnostics.environment.find_spec", lambda name: None)
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
     main(["doctor", "--offline"])

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat.emulator.brain import Call, Conversation, Function, Turn, answer
-from stepfun_compat.emulator.evidence import Evidence
-from stepfun_compat.emulator.schema_fill import fill, from_pattern
+from stepfun_compat.emulator.model.prompt_values import Evidence
+from stepfun_compat.emulator.model.rules import Call, Conversation, Function, Turn, answer
+from stepfun_compat.emulator.model.schema_values import fill, from_pattern
 
 
 def function(name: str, description: str = "", /, **properties: Any) -> Function:

@@ -139,7 +139,7 @@ def place(server: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_probe_has_a_request_for_every_contested_fact() -> None:
-    from stepfun_compat.probing.settling import SAMPLES
+    from stepfun_compat.diagnostics.probes.settling import SAMPLES
 
     assert set(SAMPLES) == {fact.fact for fact in default().contested}
 

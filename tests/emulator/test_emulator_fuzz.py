@@ -11,12 +11,12 @@ pytest.importorskip("hypothesis", reason="property tests need hypothesis")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepfun_compat.emulator import chat, responses
-from stepfun_compat.emulator.answers import Body, Event, Events
-from stepfun_compat.emulator.calls import Call
+from stepfun_compat.emulator.api import chat, responses
+from stepfun_compat.emulator.api.answers import Body, Event, Events
+from stepfun_compat.emulator.api.calls import Call
+from stepfun_compat.emulator.api.errors import ApiError
 from stepfun_compat.emulator.config import EmulatorConfig
-from stepfun_compat.emulator.engine import Engine, RecordedRequest
-from stepfun_compat.emulator.errors import ApiError
+from stepfun_compat.emulator.state import Engine, RecordedRequest
 
 SCALARS = st.none() | st.booleans() | st.integers(-5, 3000) | st.floats(-1, 3) | st.text(max_size=12)
 ANY = st.recursive(

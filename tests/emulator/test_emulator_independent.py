@@ -7,7 +7,7 @@ from pathlib import Path
 
 import stepfun_compat.emulator
 from stepfun_compat import catalog
-from stepfun_compat.emulator import facts
+from stepfun_compat.emulator import catalog as facts
 
 PACKAGE = Path(stepfun_compat.emulator.__file__).parent
 
@@ -19,7 +19,9 @@ def imported(file: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found.add("." * node.level + (node.module or ""))
+            depth = len(file.relative_to(PACKAGE).parts)  # how many dots stay inside the emulator
+            if node.level > depth or node.level == 0:
+                found.add("." * max(node.level, 2) * bool(node.level) + (node.module or ""))
     return {name for name in found if name.startswith(("stepfun_compat", "..")) and name != "stepfun_compat.emulator"}
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.chat_completions import ENDPOINT
-from stepfun_compat.exchange import Exchange
+from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
+from stepfun_compat.endpoints.context import Exchange
 
 from .support import exchange
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from stepfun_compat.catalog import default
 from stepfun_compat.endpoints.base import Endpoint, Reply, Request, Send
-from stepfun_compat.exchange import Exchange
+from stepfun_compat.endpoints.context import Exchange
 from stepfun_compat.settings import Settings
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from stepfun_compat.catalog.absent import ABSENT, FALLBACK_NAMES
-from stepfun_compat.endpoints import table
-from stepfun_compat.endpoints.absent import ENDPOINT, fallback_name
+from stepfun_compat.endpoints import routing as table
 from stepfun_compat.endpoints.base import Request
-from stepfun_compat.exchange import Refusal
+from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.unsupported import ENDPOINT, fallback_name
 
 from .support import exchange
 

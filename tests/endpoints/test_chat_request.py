@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from stepfun_compat.catalog import default
-from stepfun_compat.endpoints.chat_completions import ENDPOINT
-from stepfun_compat.endpoints.chat_messages import audio_id, repair_arguments, transcript_of
-from stepfun_compat.exchange import ClientFacts, Refusal
-from stepfun_compat.reasoning import ReasoningCache
+from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
+from stepfun_compat.endpoints.chat.messages import audio_id, repair_arguments, transcript_of
+from stepfun_compat.endpoints.chat.reasoning_cache import ReasoningCache
+from stepfun_compat.endpoints.context import ClientFacts, Refusal
 
 from .chat_support import USER, changes, function, out, sent
 from .support import exchange, lost
@@ -316,7 +316,7 @@ def test_api_4_2_a_spoken_turn_from_elsewhere_is_refused(id: str) -> None:
 def test_messages_may_be_any_mapping_and_sequence() -> None:
     frozen = MappingProxyType({"role": "developer", "content": (MappingProxyType({"type": "text", "text": "a"}),)})
     x = exchange(ENDPOINT)
-    from stepfun_compat.endpoints.chat_messages import translate_messages
+    from stepfun_compat.endpoints.chat.messages import translate_messages
 
     assert translate_messages((frozen,), x, str) == [{"role": "system", "content": "a"}]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat.endpoints.chat_messages import transcript_of
-from stepfun_compat.endpoints.chat_response import UnexpectedBody, add_usage, fill_usage
+from stepfun_compat.endpoints.chat.messages import transcript_of
+from stepfun_compat.endpoints.chat.response import UnexpectedBody, add_usage, fill_usage
 
 from .chat_support import USER, back, message, out, sent
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat.endpoints.chat_response import UnexpectedBody
-from stepfun_compat.exchange import ClientFacts
-from stepfun_compat.reasoning import ReasoningCache
+from stepfun_compat.endpoints.chat.reasoning_cache import ReasoningCache
+from stepfun_compat.endpoints.chat.response import UnexpectedBody
+from stepfun_compat.endpoints.context import ClientFacts
 
 from .chat_support import USER, a, b, c, deltas, fragment, function, gather, out, reasons, sent, stream, text
 
@@ -167,7 +167,7 @@ def test_api_4_5_a_stream_without_a_reason_ends_without_one() -> None:
 
 
 def test_an_empty_stream_is_empty_and_known_as_cut_off() -> None:
-    from stepfun_compat.endpoints.chat_completions import ENDPOINT
+    from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
 
     transform = ENDPOINT.transform_stream(asked())
     assert list(transform.close()) == []
@@ -566,7 +566,7 @@ def test_api_11_21_several_choices_are_kept_apart() -> None:
 
 
 def test_api_4_2_spoken_answers_keep_their_sound_and_get_an_id() -> None:
-    from stepfun_compat.endpoints.chat_messages import transcript_of
+    from stepfun_compat.endpoints.chat.messages import transcript_of
 
     x = asked(model="step-audio-2", modalities=["text", "audio"], audio={"voice": "wenrounansheng", "format": "pcm"})
     told = deltas(

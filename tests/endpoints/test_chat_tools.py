@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.chat_completions import ENDPOINT
-from stepfun_compat.endpoints.chat_tools import Tools
-from stepfun_compat.exchange import Refusal
+from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
+from stepfun_compat.endpoints.chat.tools import Tools
+from stepfun_compat.endpoints.context import Refusal
 
 from .chat_support import USAGE, USER, function, message, out, sent
 from .support import drive, exchange, lost

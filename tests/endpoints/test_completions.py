@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat.endpoints import completions
 from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.chat_response import UnexpectedBody
-from stepfun_compat.exchange import Refusal
+from stepfun_compat.endpoints.chat import text_completions as completions
+from stepfun_compat.endpoints.chat.response import UnexpectedBody
+from stepfun_compat.endpoints.context import Refusal
 
 from .support import drive, exchange, lost
 

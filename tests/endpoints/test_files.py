@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat.endpoints import files
 from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.chat_response import UnexpectedBody
+from stepfun_compat.endpoints.chat.response import UnexpectedBody
 from stepfun_compat.endpoints.common import file_parts
-from stepfun_compat.exchange import Refusal
+from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.files import files
 
 from .support import exchange, lost
 

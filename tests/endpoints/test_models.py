@@ -6,8 +6,8 @@ import pytest
 
 from stepfun_compat.endpoints import models
 from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.chat_response import UnexpectedBody
-from stepfun_compat.exchange import ClientFacts, Refusal
+from stepfun_compat.endpoints.chat.response import UnexpectedBody
+from stepfun_compat.endpoints.context import ClientFacts, Refusal
 
 from .support import drive, exchange
 

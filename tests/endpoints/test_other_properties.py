@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepfun_compat.catalog import default
-from stepfun_compat.endpoints import table
+from stepfun_compat.endpoints import routing as table
 from stepfun_compat.endpoints.base import Reply, Request
-from stepfun_compat.endpoints.chat_response import UnexpectedBody
-from stepfun_compat.endpoints.files import kind_of_content, page
-from stepfun_compat.exchange import Exchange, Refusal
+from stepfun_compat.endpoints.chat.response import UnexpectedBody
+from stepfun_compat.endpoints.context import Exchange, Refusal
+from stepfun_compat.endpoints.files.files import kind_of_content, page
 from stepfun_compat.settings import Settings
 
 ROWS = sorted({row.name for row in default().all_parameters if row.endpoint != "chat.completions"})

@@ -20,7 +20,7 @@ import pytest
 
 import stepfun_compat
 from stepfun_compat.catalog.endpoints import OUTCOMES, markdown_table, outcome_of
-from stepfun_compat.endpoints import table
+from stepfun_compat.endpoints import routing as table
 
 NEWEST = (3, 54)
 VERSION = tuple(int(part) for part in openai.__version__.split(".")[:2])

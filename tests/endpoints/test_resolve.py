@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from stepfun_compat.catalog import default
-from stepfun_compat.endpoints.chat_completions import ENDPOINT
-from stepfun_compat.exchange import ClientFacts, Exchange, Refusal
-from stepfun_compat.resolve import headroom, resolve_model, user_alias
+from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
+from stepfun_compat.endpoints.context import ClientFacts, Exchange, Refusal
+from stepfun_compat.endpoints.model_resolution import headroom, resolve_model, user_alias
 
 from .chat_support import out
 from .support import exchange, lost

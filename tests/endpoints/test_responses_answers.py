@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from stepfun_compat.endpoints.base import Request, StoreOperation
-from stepfun_compat.endpoints.chat_response import UnexpectedBody
-from stepfun_compat.endpoints.responses import ENDPOINT
-from stepfun_compat.exchange import Exchange
+from stepfun_compat.endpoints.chat.response import UnexpectedBody
+from stepfun_compat.endpoints.context import Exchange
+from stepfun_compat.endpoints.responses.endpoint import ENDPOINT
 
 from .chat_support import b, fragment
 from .support import exchange

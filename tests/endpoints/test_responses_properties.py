@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.chat_response import UnexpectedBody
-from stepfun_compat.endpoints.responses import ENDPOINT
-from stepfun_compat.endpoints.responses_replay import events_of
-from stepfun_compat.exchange import Exchange, Refusal
+from stepfun_compat.endpoints.chat.response import UnexpectedBody
+from stepfun_compat.endpoints.context import Exchange, Refusal
+from stepfun_compat.endpoints.responses.endpoint import ENDPOINT
+from stepfun_compat.endpoints.responses.replay import events_of
 
 from .chat_support import b, fragment
 from .support import exchange

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.responses import ENDPOINT
-from stepfun_compat.exchange import Exchange, Refusal
+from stepfun_compat.endpoints.context import Exchange, Refusal
+from stepfun_compat.endpoints.responses.endpoint import ENDPOINT
 
 from .support import exchange, lost
 

@@ -15,7 +15,7 @@ import pytest
 
 import stepfun_compat
 from stepfun_compat import Settings
-from stepfun_compat.endpoints.responses_tools import unpack
+from stepfun_compat.endpoints.responses.tools import unpack
 
 routes = pytest.mark.parametrize("route", ["native", "chat"])
 streams = pytest.mark.parametrize("stream", [False, True])

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from stepfun_compat.catalog import voices
-from stepfun_compat.endpoints import speech
+from stepfun_compat.endpoints.audio import speech
+from stepfun_compat.endpoints.audio.speech import split_text
 from stepfun_compat.endpoints.base import Reply, Request
-from stepfun_compat.endpoints.chat_response import UnexpectedBody
-from stepfun_compat.endpoints.speech import split_text
-from stepfun_compat.exchange import Refusal
+from stepfun_compat.endpoints.chat.response import UnexpectedBody
+from stepfun_compat.endpoints.context import Refusal
 
 from .support import drive, exchange, lost
 from .test_sound import mp3_frame, read_flac, samples, wav

@@ -9,9 +9,9 @@ from typing import Any, Literal, Optional, Union
 import pytest
 from pydantic import BaseModel, Field
 
-from stepfun_compat import structured
 from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.chat_completions import ENDPOINT
+from stepfun_compat.endpoints.chat import structured_output as structured
+from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
 
 from ..wire import Wire, completion
 from .chat_support import USER, a, b, c, fragment

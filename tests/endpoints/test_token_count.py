@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat.endpoints import token_count
 from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.chat_response import UnexpectedBody
-from stepfun_compat.exchange import Refusal
+from stepfun_compat.endpoints.chat.response import UnexpectedBody
+from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.responses import input_tokens as token_count
 
 from .support import exchange, lost
 

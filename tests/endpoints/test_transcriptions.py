@@ -14,12 +14,12 @@ import pytest
 
 import stepfun_compat
 from stepfun_compat import Settings
-from stepfun_compat.endpoints import transcriptions
+from stepfun_compat.endpoints.audio import transcriptions
+from stepfun_compat.endpoints.audio.transcriptions import Segment, TranscriptStream, captions
 from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.chat_response import UnexpectedBody
-from stepfun_compat.endpoints.events import server_sent
-from stepfun_compat.endpoints.transcriptions import Segment, TranscriptStream, captions
-from stepfun_compat.exchange import Refusal
+from stepfun_compat.endpoints.chat.response import UnexpectedBody
+from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.sse import server_sent
 
 from .support import drive, exchange, lost
 from .test_sound import mp3_frame, samples, wav

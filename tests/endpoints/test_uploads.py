@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat.endpoints import uploads
 from stepfun_compat.endpoints.base import Request
-from stepfun_compat.exchange import Refusal
+from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.files import uploads
 
 from .support import drive, exchange, lost
 

@@ -43,9 +43,9 @@ def _take_over() -> None:
             finally:
                 sys.path.remove(root)
         if os.environ.get("STEPFUN_COMPAT_LEGACY") == "1":
-            import stepfun_compat.launch.early
+            import stepfun_compat.launch.legacy_module
 
-            stepfun_compat.launch.early.install()
+            stepfun_compat.launch.legacy_module.install()
         else:
             import stepfun_compat.launch
 
@@ -55,7 +55,7 @@ def _take_over() -> None:
 
 
 class _PatchOnImport:
-    """Patches when `openai` has been loaded; loads it before a framework that can go past it (`launch.detours`).
+    """Patches when `openai` has been loaded; loads it before a framework that can go past it (`launch.framework_hooks`).
 
     Programs also ask for a module's spec without importing it, so it is the loading that counts, not the finding.
     """

@@ -1,0 +1,152 @@
+"""What a process has learned about contested facts: which of them a host refused, by model (api 11).
+
+One memory for all clients of a process, since they talk to the same StepFun. It is bounded, and empties with the process;
+`stepfun-compat probe --write` writes outcomes down for good.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from .endpoints.base import Endpoint, Request
+    from .endpoints.context import Exchange
+
+log = logging.getLogger("stepfun_compat")
+
+_MOST = 1024
+
+
+@dataclass(frozen=True)
+class Refused:
+    """One contested fact that a host refused, and whose safe form it took. `requests` is how many requests that cost,
+    `since` the time of the first, in seconds since the epoch."""
+
+    host: str
+    model: str
+    fact: str
+    openai: str
+    safe: str
+    since: float
+    requests: int = 1
+
+
+class SettledFacts:
+    """Refused facts by host, model and name. Thread-safe; the oldest make room."""
+
+    def __init__(self, most: int = _MOST) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._rows: OrderedDict[tuple[str, str, str], Refused] = OrderedDict()
+        self._by_place: dict[tuple[str, str], frozenset[str]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._rows)
+
+    def refused(self, host: str, model: str) -> frozenset[str]:
+        """The names of the facts a host refuses for a model."""
+        return self._by_place.get((host, model), frozenset())
+
+    def add(self, row: Refused) -> bool:
+        """Remember a refusal; whether it is the first of its kind."""
+        key = (row.host, row.model, row.fact)
+        with self._lock:
+            old = self._rows.pop(key, None)
+            if old is not None:
+                row = replace(old, requests=old.requests + row.requests)
+            self._rows[key] = row
+            gone = [self._rows.popitem(last=False)[0] for _ in range(len(self._rows) - self._most)]
+            for host, model in {(key[0], key[1]), *((k[0], k[1]) for k in gone)}:
+                facts = frozenset(k[2] for k in self._rows if k[:2] == (host, model))
+                if facts:
+                    self._by_place[host, model] = facts
+                else:
+                    self._by_place.pop((host, model), None)
+        return old is None
+
+    def rows(self) -> tuple[Refused, ...]:
+        """Everything remembered, oldest first."""
+        with self._lock:
+            return tuple(self._rows.values())
+
+    def forget(self, host: str | None = None) -> None:
+        """Forget everything, or what one host refused: OpenAI's form is tried again."""
+        with self._lock:
+            for key in [key for key in self._rows if host is None or key[0] == host]:
+                del self._rows[key]
+                self._by_place.pop((key[0], key[1]), None)
+
+
+SETTLED = SettledFacts()
+"""The memory of this process."""
+
+
+def reset_settled_facts() -> None:
+    """Forget which contested facts were refused; for tests, and after StepFun has changed."""
+    SETTLED.forget()
+
+
+def host_of(base_url: str) -> str:
+    """The host of a base URL, with the port where it names one."""
+    return urlsplit(base_url).netloc.rpartition("@")[2].lower()
+
+
+def in_safe_form(endpoint: Endpoint, wire: Request, x: Exchange, base_url: str) -> Request:
+    """StepFun's request with everything in its safe form that this host refused before, that was refused in this call,
+    or that a row of the catalog fixes.
+
+    Raises:
+        Refusal: the safe form loses something, and the policy says error.
+    """
+    if not SETTLED and not x.catalog.settled and not x.safe_forms:
+        return wire
+    from .endpoints.contested import model_of, settled_form
+
+    host = host_of(base_url)
+    refused = SETTLED.refused(host, model_of(wire)).union(x.safe_forms)
+    if not refused and not x.catalog.settled:
+        return wire
+    told = len(x.changes)
+    wire = settled_form(endpoint, wire, x, refused, host)
+    x.changes[told:] = [change for change in x.changes[told:] if change not in x.changes[:told]]  # at an earlier step
+    return wire
+
+
+def after_refusal(
+    endpoint: Endpoint, wire: Request, status: int, body: object, x: Exchange, base_url: str
+) -> Request | None:
+    """The request to send once more after an error answer, None where the error is the caller's."""
+    if status != 400:
+        return None
+    from .endpoints.contested import WireError
+
+    error = WireError.of(status, body)
+    found = endpoint.alternative(wire, error, x, host_of(base_url))
+    if found is None and x.safe_forms:
+        # something else was refused after all, or the safe form as well: nothing is learned from it
+        x.safe_forms.clear()
+    return found
+
+
+def after_success(x: Exchange, base_url: str) -> None:
+    """Remember what was refused in this call, now that the safe form of it was taken."""
+    host, model = host_of(base_url), x.model_id or ""
+    for fact in x.catalog.contested:
+        if fact.fact not in x.safe_forms or not fact.remembered:
+            continue
+        if SETTLED.add(Refused(host, model, fact.fact, fact.openai, fact.safe, time.time())):
+            log.warning(
+                "%s on %s refuses %s, so the call went out once more: %s. From now on that is sent at once (%s; "
+                "`stepfun-compat probe --write FILE` writes it down for good)",
+                model or "StepFun",
+                host,
+                fact.openai,
+                fact.safe,
+                fact.fact,
+            )

@@ -1,0 +1,172 @@
+"""The last look before a request leaves: which key goes to which host, whatever put it there.
+
+OpenAI's key never leaves for StepFun, in whatever header, query or user part of the URL it stands; a StepFun key leaves
+for nobody but StepFun and the one host the user configured. Requests of httpx and httpx2 are looked at alike.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import logging
+import os
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from ..settings import Settings, host_kind, is_openai_key, looks_like_openai_key, missing_key, origin, stepfun_key
+
+log = logging.getLogger("stepfun_compat")
+
+_AUTHORIZATION = "authorization"
+_SUSPICIOUS = re.compile(rb"sk-(?:proj|svcacct|admin)-|T3BlbkFJ|basic\s|%", re.IGNORECASE)
+_TELLING = 12  # characters from which on a key is looked for inside of other text
+# Credentials and places that only mean something at OpenAI (api 1) and at Azure; a gateway of the user's own in front of
+# StepFun may ask for the latter.
+_OPENAI_HEADERS = ("openai-organization", "openai-project")
+_AZURE_HEADERS = ("api-key", "ocp-apim-subscription-key")
+
+
+@dataclass
+class Gate:
+    """What one client may send where. `base_url` is the one it was made for, `named` the one the caller wrote, `ours` is
+    False for a client of another vendor's host, and `only` is the one key a client configured for Azure sends."""
+
+    settings: Settings
+    ours: bool
+    base_url: str = field(repr=False)
+    named: str = field(repr=False)
+    only: str | None = field(default=None, repr=False)
+
+    def trusts(self, url: str) -> bool:
+        """Whether the StepFun key may go to this URL: StepFun's hosts, encrypted, and the one host the user configured."""
+        place = origin(url)
+        if self.ours and place == origin(self.base_url):
+            return True
+        return host_kind(url) == "stepfun" and place.startswith("https:")
+
+    def foreign(self, url: str) -> tuple[str, ...]:
+        """The headers, in lower case, that say nothing to the StepFun behind this URL."""
+        azures = host_kind(url) == "stepfun" or self.only is not None
+        return _OPENAI_HEADERS + _AZURE_HEADERS if azures else _OPENAI_HEADERS
+
+    def is_openais(self, text: str) -> bool:
+        """Whether there is a key of OpenAI's in this text."""
+        if looks_like_openai_key(text):
+            return True
+        known = os.environ.get("OPENAI_API_KEY", "").strip()
+        return bool(known) and within([known], text) and is_openai_key(known, self.settings, self.named)
+
+    def authorization(self, value: str, own: Iterable[object] = ()) -> str:
+        """An Authorization value that may go to StepFun. Where OpenAI's key has to go, the configured StepFun key takes
+        its place, else one of the client's `own`.
+
+        Raises:
+            KeyRefusedError: it holds OpenAI's key and there is no StepFun key to put in its place.
+        """
+        if self.only is not None:
+            return value if value.split()[-1:] == [self.only] else f"Bearer {self.only}"
+        if not self.is_openais(_readable(value)):
+            return value
+        spare = (key for key in own if isinstance(key, str) and key and not self.is_openais(key))
+        key = stepfun_key(self.settings, self.named) or next(spare, None)
+        if key is None:
+            raise missing_key("OpenAI")
+        return f"Bearer {key}"
+
+    def look(self, request: Any, own: Collection[object]) -> None:
+        """Take out of a request what must not go where it goes. `own` are the StepFun keys this client knows.
+
+        Raises:
+            KeyRefusedError: it would take OpenAI's key to StepFun and there is no StepFun key to put in its place.
+        """
+        url = str(request.url)
+        trusted = self.trusts(url)
+        if trusted or host_kind(url) == "stepfun":
+            raw: list[tuple[bytes, bytes]] = request.headers.raw
+            names = [name.lower() for name, _ in raw]
+            for name in self.foreign(url):
+                if name.encode() in names:
+                    del request.headers[name]
+            if self.only is not None or names.count(b"authorization") > 1 or _suspicious(raw, request.url):
+                self._answer_for(request, own)
+            if b"api-version" in request.url.query:
+                request.url = request.url.copy_remove_param("api-version")  # Azure's
+        if not trusted:
+            take_out(request, own, "the StepFun key")
+
+    def look_at_hop(self, request: Any, came_from: Any, own: Collection[object], theirs: Collection[object]) -> None:
+        """The same for a request that another one was redirected to. `theirs` are the keys of another vendor's client,
+        which stay at the host they are for."""
+        if theirs and origin(str(request.url)) != origin(str(came_from.url)):
+            take_out(request, theirs, "this client's key")
+        self.look(request, own)
+
+    def _answer_for(self, request: Any, own: Collection[object]) -> None:
+        values: list[str] = request.headers.get_list(_AUTHORIZATION)
+        safe = [self.authorization(value, own) for value in values]
+        if safe != values or len(set(safe)) < len(safe):
+            request.headers[_AUTHORIZATION] = safe[-1]
+        _take_out(request, self.is_openais, "OpenAI's key")
+
+
+def _suspicious(headers: list[tuple[bytes, bytes]], url: Any) -> bool:
+    """A quick no for nearly every request: nothing in it can be OpenAI's key."""
+    texts = [text for _, text in headers]
+    whole = b"\n".join([*texts, url.query, url.userinfo])
+    known = os.environ.get("OPENAI_API_KEY", "").strip()
+    return _SUSPICIOUS.search(whole) is not None or (bool(known) and known.encode("utf-8", "surrogateescape") in whole)
+
+
+def within(keys: Iterable[str], text: object) -> bool:
+    """Whether one of these keys stands in a text: a short one, as in tests, only as a word of its own."""
+    if isinstance(text, bytes):
+        text = text.decode("latin-1")
+    if not isinstance(text, str):
+        return False
+    return any(key in text if len(key) >= _TELLING else key in text.split() for key in keys)
+
+
+def _readable(value: str) -> str:
+    """A header's or a query's text with what is encoded in it: a key is one in base64 and with %2D as well."""
+    if "%" in value:
+        value = f"{value} {unquote(value)}"
+    for encoded in _BASIC.findall(value):
+        whole = encoded.translate(_URL_SAFE).rstrip("=")
+        with contextlib.suppress(binascii.Error, ValueError):
+            decoded = base64.b64decode(whole + "=" * (-len(whole) % 4)).decode("utf-8", "replace")
+            value += " " + decoded.replace(":", " ")
+    return value
+
+
+_BASIC = re.compile(r"\bbasic\s+([\w+/=-]+)", re.IGNORECASE | re.ASCII)
+_URL_SAFE = str.maketrans("-_", "+/")
+
+
+def take_out(request: Any, own: Collection[object], what: str) -> None:
+    """Remove these keys from a request, wherever they stand; `what` says in the log whose they are."""
+    keys = [str(key) for key in own if key]
+    _take_out(request, lambda text: within(keys, text), what)
+
+
+def _take_out(request: Any, found: Callable[[str], bool], what: str) -> None:
+    """Remove every header, query parameter and user part in which there is a key."""
+    url = request.url
+    taken: list[str] = []
+    for name, value in request.headers.multi_items():
+        if found(_readable(value)) and name in request.headers:
+            del request.headers[name]
+            taken.append(name)
+    if url.query and found(_readable(url.query.decode("ascii", "replace"))):
+        kept = [(name, value) for name, value in url.params.multi_items() if not (found(value) or found(name))]
+        url = url.copy_with(params=kept)
+        taken.append("the query")
+    if url.userinfo and found(unquote(url.userinfo.decode("ascii", "replace")).replace(":", " ")):
+        url = url.copy_with(userinfo=b"")
+        taken.append("the URL")
+    if taken:
+        request.url = url
+        log.warning("%s was taken out of a request to %s (%s)", what, url.host, ", ".join(taken))

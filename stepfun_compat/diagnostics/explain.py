@@ -1,0 +1,314 @@
+"""What a call would send, told without sending it: the same translation, printed."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, cast
+from urllib.parse import quote, urlencode
+
+from typing_extensions import override
+
+from ..catalog import for_settings as catalog_for
+from ..contested_memory import in_safe_form
+from ..credentials.guard import within
+from ..endpoints import routing as table
+from ..endpoints.base import Endpoint, Reply, Request, Script, Send
+from ..endpoints.chat.response import UnexpectedBody
+from ..endpoints.context import Change, ClientFacts, Exchange, Json, Refusal
+from ..settings import Settings, looks_like_openai_key, resolve_target, settings_or_default, without_secrets
+
+ENDPOINTS: Final[Mapping[str, tuple[str, str]]] = {
+    "chat.completions": ("POST", "/chat/completions"),
+    "completions": ("POST", "/completions"),
+    "responses": ("POST", "/responses"),
+    "embeddings": ("POST", "/embeddings"),
+    "moderations": ("POST", "/moderations"),
+    "images.generate": ("POST", "/images/generations"),
+    "images.edit": ("POST", "/images/edits"),
+    "images.create_variation": ("POST", "/images/variations"),
+    "audio.speech": ("POST", "/audio/speech"),
+    "audio.transcriptions": ("POST", "/audio/transcriptions"),
+    "audio.translations": ("POST", "/audio/translations"),
+    "files": ("POST", "/files"),
+    "files.list": ("GET", "/files"),
+    "vector_stores": ("POST", "/vector_stores"),
+    "responses.input_tokens": ("POST", "/responses/input_tokens"),
+    "models.list": ("GET", "/models"),
+    "models.retrieve": ("GET", "/models/{model}"),
+}
+_VERBS: Final = (".create", ".parse", ".stream", ".count")
+_FILES: Final = ("file", "image", "mask", "data")
+_LONG: Final = 4096  # characters after which a text is cut where it is printed: a recording is megabytes
+
+
+@dataclass(frozen=True)
+class PlannedRequest:
+    """One request of a call that takes several. A `poll` is repeated until StepFun is ready."""
+
+    method: str
+    url: str
+    query: Mapping[str, Any]
+    body: Json
+    poll: bool = False
+
+    @override
+    def __str__(self) -> str:
+        text = f"{self.method} {self.url}"
+        if self.query:
+            text += f"?{urlencode(self.query, doseq=True)}"
+        if self.poll:
+            text += " (repeated until StepFun is ready)"
+        if self.body is not None:
+            text += " " + json.dumps(_shortened(self.body), ensure_ascii=False, default=str)
+        return text
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The request StepFun would be sent, and every change made to get there.
+
+    `refusal` is the text of the error the call would raise before any connection, None for a call that is sent.
+    `requests` is how many requests the call takes, `steps` are those requests in order: what depends on an answer of
+    StepFun's, such as asking again, is left out. `method`, `url`, `headers` and `body` are those of the first that is
+    no poll.
+    """
+
+    endpoint: str
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: Json
+    changes: tuple[Change, ...] = field(default_factory=tuple)
+    refusal: str | None = None
+    requests: int = 1
+    steps: tuple[PlannedRequest, ...] = ()
+
+    @override
+    def __str__(self) -> str:
+        lines = [f"{self.method} {self.url}"]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        if self.refusal is not None:
+            lines += ["", f"refused: {self.refusal}"]
+        else:
+            lines += ["", json.dumps(_shortened(self.body), ensure_ascii=False, indent=2, default=str)]
+        if self.requests != 1:
+            lines += ["", f"requests: {self.requests}"]
+            lines += [f"{place}. {step}" for place, step in enumerate(self.steps, 1)]
+        lines.append("")
+        lines += [f"- {change}" for change in self.changes]
+        if not self.changes and self.refusal is None:
+            lines.append("- nothing is changed")
+        return "\n".join(lines)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # what a notebook asks for
+        printer.text("Explanation(...)" if cycle else str(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain data, for `--json` and tests."""
+        return {
+            "endpoint": self.endpoint,
+            "method": self.method,
+            "url": self.url,
+            "headers": dict(self.headers),
+            "body": self.body,
+            "changes": [vars(change) for change in self.changes],
+            "refusal": self.refusal,
+            "requests": self.requests,
+            "steps": [vars(step) for step in self.steps],
+        }
+
+
+def _shortened(value: Json) -> Json:
+    if isinstance(value, str):
+        return value if len(value) <= _LONG else f"{value[:60]}… ({len(value):,} characters)"
+    if isinstance(value, Mapping):
+        return {key: _shortened(inner) for key, inner in cast("Mapping[str, Any]", value).items()}
+    return [_shortened(inner) for inner in cast("list[Any]", value)] if isinstance(value, list) else value
+
+
+def _upload(value: Any) -> Any:
+    """A file as the SDK hands it over: a path is read."""
+    if isinstance(value, os.PathLike):
+        path = Path(cast("os.PathLike[str]", value))
+        return (path.name, path.read_bytes())
+    return value
+
+
+def plain(value: Any) -> Json:
+    """Arguments of a call as the JSON the SDK would send: models and response types become plain data, not-given goes."""
+    import openai
+    import pydantic
+
+    if isinstance(value, Mapping):
+        items = cast("Mapping[str, Any]", value).items()
+        return {key: plain(inner) for key, inner in items if not isinstance(inner, openai.NotGiven | _omit())}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in cast("list[Any]", value)]
+    if isinstance(value, type) and issubclass(value, pydantic.BaseModel):
+        from openai.lib._parsing import type_to_response_format_param
+
+        return plain(cast("Any", type_to_response_format_param(value)))
+    if isinstance(value, pydantic.BaseModel):
+        return plain(value.model_dump(mode="json", exclude_unset=True))
+    if isinstance(value, str | int | float | bool) or value is None:
+        return value
+    several = cast("Any", value)
+    if hasattr(several, "__iter__"):
+        return [plain(inner) for inner in several]
+    return str(several)
+
+
+_CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "cookie"})
+
+
+def _shown(name: str, value: str, settings: Settings) -> str:
+    """A header fit to be printed: an explanation ends up in logs and tickets, where no key belongs."""
+    keys = [key for key in (settings.api_key, os.environ.get("OPENAI_API_KEY", "").strip()) if key]
+    hidden = name.lower() in _CREDENTIALS or looks_like_openai_key(value) or within(keys, value)
+    return "…" if hidden else value
+
+
+def _omit() -> type:
+    import openai
+
+    return getattr(openai, "Omit", openai.NotGiven)
+
+
+def explain_call(
+    endpoint: str,
+    kwargs: Mapping[str, Any],
+    settings: Settings,
+    *,
+    base_url: str | None = None,
+    deployment: str | bool = False,
+) -> Explanation:
+    """Translate a call's arguments and tell the result. `endpoint` is a resource's dotted name, or `METHOD /path`;
+    `deployment` is the Azure deployment of the client, True where the call names it.
+
+    Raises:
+        ValueError: the endpoint is not known.
+    """
+    name = endpoint if endpoint in ENDPOINTS else endpoint.rpartition(".")[0] if endpoint.endswith(_VERBS) else ""
+    place = ENDPOINTS.get(name)
+    if place is None and " /" in endpoint:
+        method, _, path = endpoint.partition(" ")
+        place = (method.upper(), path)
+    if place is None:
+        raise ValueError(
+            f"endpoint={endpoint!r} is not known: it takes one of {', '.join(ENDPOINTS)}, or 'POST /path'."
+        )
+    method, path = place
+    given = dict(kwargs)
+    files = [(name, _upload(given.pop(name))) for name in _FILES if method == "POST" and given.get(name) is not None]
+    body: dict[str, Any] = plain(given)
+    if "{model}" in path:
+        path = path.replace("{model}", quote(str(body.pop("model", "")), safe=""))
+    extra_headers: dict[str, Any] = body.pop("extra_headers", None) or {}
+    query: dict[str, Any] = body.pop("extra_query", None) or {}
+    extra_body: dict[str, Any] = body.pop("extra_body", None) or {}
+    body = {**body, **extra_body}
+    body.pop("timeout", None)
+    if method == "GET":
+        query, body = {**body, **query}, {}
+    url = base_url or resolve_target(None, settings, explicit_settings=True, api_key=None).base_url
+    found = table.find(method, path)
+    client = ClientFacts(base_url or "", deployment, dry_run=True)
+    x = Exchange(endpoint, settings, catalog_for(settings), client=client)
+    request = Request(method, path, query, extra_headers, body or None, files or None)
+    sends = [Send(request)]
+    refusal: str | None = None
+    if found is not None:
+        x.endpoint = found.name or endpoint
+        sends.clear()
+        try:
+            _plan(found, request, x, url, sends)
+        except Refusal as error:
+            refusal = error.message
+    shown = next((send.request for send in sends if not send.poll), request)
+    place = without_secrets(url).rstrip("/")
+    headers = {name: _shown(name, str(value), settings) for name, value in shown.headers.items()}
+    headers.update(x.headers)
+    return Explanation(
+        endpoint=x.endpoint,
+        method=shown.method,
+        url=place + shown.path,
+        headers=headers,
+        body=shown.json,
+        changes=tuple(x.changes),
+        refusal=refusal,
+        requests=0 if refusal is not None else max(len(sends), x.request_count or 0),
+        steps=tuple(
+            PlannedRequest(
+                send.request.method,
+                place + send.request.path,
+                {name: _shown(name, str(value), settings) for name, value in send.request.query.items()},
+                send.request.json,
+                send.poll,
+            )
+            for send in sends
+        ),
+    )
+
+
+def _plan(endpoint: Endpoint, request: Request, x: Exchange, url: str, sends: list[Send]) -> None:
+    """Append the requests a call would make to `sends`.
+
+    Raises:
+        Refusal: the call would be rejected before any connection.
+    """
+    script = endpoint.script(request, x)
+    last: Reply | Request
+    if script is None:
+        last = endpoint.transform_request(request, x)
+    else:
+        try:
+            last = _run(script, endpoint, x, url, sends)
+        except (Refusal, UnexpectedBody):
+            if not sends:
+                raise
+            return  # an example went in where StepFun's answer would have told more
+    if isinstance(last, Request):
+        sends.append(Send(in_safe_form(endpoint, last, x, url)))
+
+
+def _run(script: Script, endpoint: Endpoint, x: Exchange, url: str, sends: list[Send]) -> Reply | Request:
+    """Carry a script out without StepFun, the store or a clock: a poll and whatever has an example is answered with
+    that, and nothing is looked up. It ends where an answer of StepFun's decides what follows."""
+    reply = Reply(None)
+    try:
+        effect = next(script)
+        while True:
+            reply = Reply(None)
+            if isinstance(effect, Send):
+                sends.append(replace(effect, request=in_safe_form(endpoint, effect.request, x, url)))
+                if effect.example is None:
+                    script.close()
+                    return reply
+                reply = Reply(copy.deepcopy(effect.example))
+            effect = script.send(reply)
+    except StopIteration as stop:
+        return stop.value
+
+
+def explain(endpoint: str = "chat.completions", *, settings: Settings | None = None, **kwargs: Any) -> Explanation:
+    """What `client.<endpoint>.create(**kwargs)` would send, without a client, a key or a connection.
+
+    Raises:
+        ValueError: the endpoint is not known.
+        SettingsError: a setting has a value that is not allowed.
+    """
+    return explain_call(endpoint, kwargs, settings_or_default(settings))
+
+
+def token_count_body(messages: Any, model: str, settings: Settings) -> Json:
+    """The body of StepFun's token count for a conversation (api 7): the model resolved, the messages translated."""
+    told = explain_call("chat.completions", {"model": model, "messages": messages}, settings, base_url="")
+    if told.refusal is not None:
+        raise ValueError(told.refusal)
+    body: Any = told.body
+    return {"model": body["model"], "messages": body["messages"]}

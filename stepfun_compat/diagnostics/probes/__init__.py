@@ -1,0 +1,388 @@
+"""The open questions of StepFun's wire, each with a small request that answers it for a key (api 11).
+
+Nothing here changes a setting: the answers tell a user which setting fits the account today. The requests go out
+through openai's own client, untranslated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import openai
+
+from ... import stock
+from ...settings import Settings, missing_key, resolve_target, stepfun_key
+from . import chat, others
+from .wire import told
+
+
+@dataclass(frozen=True)
+class Check:
+    """One open question.
+
+    `fact` is its place in the facts, `decided` what is looked at, `setting` what to set if the answer is not the one
+    the default expects (`-`: nothing, both sides are accepted). One that is `dear` is put only by its name.
+    """
+
+    name: str
+    question: str
+    fact: str
+    decided: str
+    setting: str
+    ask: Callable[[Any, str], str]
+    dear: bool = False
+
+    @property
+    def requests(self) -> int:
+        """How many requests it sends where all of them are answered."""
+        return _SEVERAL.get(self.name, 1)
+
+
+_SEVERAL: Final = {
+    "tool_choice": 2,
+    "default_effort": 4,
+    "message_shapes": 6,
+    "schema_subset": 3,
+    "overflow": 2,
+    "cache": 3,
+    "cache_header": 3,
+    "responses_tool_choice": 3,
+    "responses_reasoning": 2,
+    "reasoning_replay": 3,
+    "several_choices": 3,
+    "many_images": 3,
+    "speech": 5,
+    "files": 4,
+    "vector_stores": 2,
+}
+"""The checks that send more than one request."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a check found. `failed` is True where the question could not be put (no key, no connection)."""
+
+    name: str
+    question: str
+    fact: str
+    setting: str
+    answer: str
+    failed: bool = False
+
+
+def client() -> Any:
+    """A stock client at the configured place, with the StepFun key and nothing else of `OPENAI_*`.
+
+    Raises:
+        KeyRefusedError: there is no StepFun key.
+    """
+    settings = Settings()
+    target = resolve_target(None, settings, explicit_settings=True, api_key=None)
+    key = stepfun_key(settings, target.named)
+    if key is None:
+        raise missing_key()
+    made: Any = stock.OpenAI(api_key=key, base_url=target.base_url, max_retries=1, timeout=120, default_headers={})
+    made.organization = made.project = None
+    made._custom_headers = {}  # OPENAI_CUSTOM_HEADERS are meant for OpenAI
+    if hasattr(made, "admin_api_key"):
+        made.admin_api_key = None
+    return made
+
+
+def run(check: Check, client: Any, model: str) -> Result:
+    """Put one question; an error of the server is an answer, a missing connection is not."""
+    failed = False
+    try:
+        answer = check.ask(client, model)
+    except openai.APIStatusError as error:
+        answer = f"refused with {told(error)}"
+    except openai.OpenAIError as error:
+        answer, failed = f"could not be asked: {error}", True
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        answer = f"answered in a shape that is not on record ({error!r})"
+    return Result(check.name, check.question, check.fact, check.setting, answer, failed)
+
+
+def _asked(
+    name: str,
+    question: str,
+    fact: str,
+    decided: str,
+    ask: Callable[[Any, str], str],
+    setting: str = "-",
+    *,
+    dear: bool = False,
+) -> Check:
+    return Check(name, question, fact, decided, setting, ask, dear)
+
+
+CHECKS: Final = (
+    _asked(
+        "tool_choice",
+        "Is tool_choice honoured?",
+        "11.5",
+        "one call with none where a tool fits, one with required where none does",
+        chat.tool_choice,
+        "STEPFUN_MAX_REASKS",
+    ),
+    _asked(
+        "stream_usage",
+        "What does stream_options.include_usage do?",
+        "11.2",
+        "chunks with usage, and chunks without choices",
+        chat.stream_usage,
+    ),
+    _asked(
+        "stream_shape",
+        "Which stream shape does the model send?",
+        "11.8",
+        "role and finish_reason of the chunks in the middle",
+        chat.stream_shape,
+    ),
+    _asked(
+        "stream_tools",
+        "What do streamed tool calls look like?",
+        "11.6",
+        "fragments with an index, fragments with an id",
+        chat.stream_tools,
+    ),
+    _asked(
+        "finish_reason", "Which finish reason stands beside tool calls?", "11.7", "finish_reason", chat.finish_reason
+    ),
+    _asked("developer", "Is the developer role accepted?", "11.10", "whether the model obeyed it", chat.developer),
+    _asked(
+        "effort_none",
+        "Is reasoning_effort none accepted?",
+        "11.3",
+        "the status, and how much reasoning came",
+        chat.effort("none"),
+        "STEPFUN_REASONING_EFFORT",
+    ),
+    _asked(
+        "effort_minimal",
+        "Is reasoning_effort minimal accepted?",
+        "11.3",
+        "the status, and how much reasoning came",
+        chat.effort("minimal"),
+        "STEPFUN_REASONING_EFFORT",
+    ),
+    _asked(
+        "effort_xhigh",
+        "Is reasoning_effort xhigh accepted?",
+        "11.3",
+        "the status, and how much reasoning came",
+        chat.effort("xhigh"),
+        "STEPFUN_REASONING_EFFORT",
+    ),
+    _asked(
+        "default_effort",
+        "Which effort does an unset one behave like?",
+        "11.4",
+        "reasoning and tokens unset, and with each effort",
+        chat.default_effort,
+        "STEPFUN_REASONING_EFFORT",
+    ),
+    _asked(
+        "message_shapes",
+        "Which shapes of messages are accepted?",
+        "11.10",
+        "a name, lists of text parts, two system messages, an assistant last: the status of each",
+        chat.message_shapes,
+    ),
+    _asked("json_schema", "Is json_schema native on this model?", "11.9", "whether the answer fits", chat.json_schema),
+    _asked(
+        "schema_subset",
+        "How much of JSON Schema is taken?",
+        "11.9",
+        "the status with $ref, anyOf and recursion",
+        chat.schema_subset,
+    ),
+    _asked(
+        "large_cap",
+        "Is an absurd max_tokens refused?",
+        "11.11",
+        "the status with ten million",
+        chat.large_cap,
+    ),
+    _asked(
+        "overflow",
+        "What does a prompt longer than the window end in?",
+        "11.11",
+        "the status and the text; a quarter of a million tokens, if it is accepted",
+        chat.overflow,
+        dear=True,
+    ),
+    _asked(
+        "cache", "Do equal prompts hit the cache?", "11.12", "cached tokens of three equal prompts", chat.cache(None)
+    ),
+    _asked(
+        "cache_header",
+        "Do they with the header?",
+        "11.12",
+        "as cache, with X-Session-Id; one answer proves little, the difference of many does",
+        chat.cache("X-Session-Id"),
+        "STEPFUN_PROMPT_CACHE_HEADER",
+    ),
+    _asked(
+        "responses",
+        "Is the Responses route served on this plan?",
+        "11.14",
+        "the status",
+        chat.responses,
+        "STEPFUN_RESPONSES_ROUTE",
+    ),
+    _asked(
+        "responses_tool_choice",
+        "Is tool_choice honoured on Responses?",
+        "11.5",
+        "the status and the calls with none, required and a name",
+        chat.responses_tool_choice,
+        "STEPFUN_RESPONSES_ROUTE",
+    ),
+    _asked(
+        "responses_reasoning",
+        "Does Responses take reasoning items back?",
+        "11.20",
+        "the status of a second turn that holds the whole output of the first",
+        chat.responses_reasoning,
+    ),
+    _asked(
+        "messages",
+        "Is the Messages route served for this model?",
+        "11.12, 11.13",
+        "the status, and which fields tell of the cache",
+        chat.messages_route,
+    ),
+    _asked(
+        "reasoning_replay",
+        "Must reasoning be replayed after a tool call?",
+        "11.20",
+        "the second turn without and with reasoning_content: status and prompt tokens",
+        chat.reasoning_replay,
+        "STEPFUN_REPLAY_REASONING",
+    ),
+    _asked(
+        "web_search",
+        "Is the built-in search served here? It is billed per search.",
+        "11.18",
+        "the status",
+        chat.web_search,
+        "STEPFUN_WEB_SEARCH",
+    ),
+    _asked(
+        "several_choices",
+        "Does n give several choices?",
+        "11.21",
+        "the number of choices: plain, with tools, streamed",
+        chat.several,
+    ),
+    _asked("image_detail", "Is detail auto accepted?", "11.15", "the status, with an image of 16 pixels", chat.detail),
+    _asked(
+        "many_images",
+        "How many images does a request take?",
+        "11.15",
+        "the status with 11, 51 and 61 of 16 pixels",
+        chat.many_images,
+    ),
+    _asked(
+        "limit_headers",
+        "Are rate limits told in headers?",
+        "11.17",
+        "names of the response headers",
+        chat.limit_headers,
+        "STEPFUN_RATE_LIMIT_MIN_WAIT",
+    ),
+    _asked(
+        "unknown_model", "Which status has an unknown model?", "11.17", "the status and the text", chat.unknown_model
+    ),
+    *(
+        _asked(
+            name,
+            f"Is {name} accepted on chat?",
+            "11.1",
+            "the status; an effect one call cannot show",
+            chat.accepts(name, value),
+            "STEPFUN_ON_UNSUPPORTED",
+        )
+        for name, value in (
+            ("seed", 7),
+            ("logprobs", True),
+            ("logit_bias", {"1": 1}),
+            ("presence_penalty", 0.5),
+            ("user", "probe"),
+            ("metadata", {"probe": "1"}),
+            ("store", False),
+            ("service_tier", "default"),
+            ("parallel_tool_calls", False),
+            ("prediction", {"type": "content", "content": "yes"}),
+            ("verbosity", "low"),
+            ("prompt_cache_key", "probe"),
+        )
+    ),
+    _asked(
+        "model_facts",
+        "What does the live list say of the model?",
+        "11.3, 11.13",
+        "window, efforts, and whether it is listed",
+        others.model_facts,
+        "STEPFUN_CATALOG",
+    ),
+    _asked(
+        "image_size",
+        "Are sizes of pictures height x width?",
+        "11.16, 11.18",
+        "the pixels of a picture asked for as 768x1360",
+        others.image_size,
+        "STEPFUN_IMAGE_SIZE_ORDER",
+    ),
+    _asked(
+        "audio_chat",
+        "Is audio chat served here?",
+        "11.18",
+        "the status",
+        others.audio_chat,
+    ),
+    _asked(
+        "speech",
+        "Which speech models are served here, and which take an instruction?",
+        "11.18, 11.23",
+        "the status of each",
+        others.speech,
+    ),
+    _asked(
+        "transcription",
+        "Is recognition served here?",
+        "11.18",
+        "the status, with a second of a tone",
+        others.transcription,
+    ),
+    _asked(
+        "files",
+        "Do files work on this plan, and with an unknown field?",
+        "11.19",
+        "the status and the object; what was uploaded is deleted",
+        others.files,
+    ),
+    _asked(
+        "vector_stores",
+        "Do vector stores work on this plan, and with the SDK's own header?",
+        "11.19",
+        "the status of a list with and without OpenAI-Beta",
+        others.vector_stores,
+    ),
+)
+
+LEFT_OPEN: Final = (
+    ("11.12", "how long a prefix stays cached: ask `cache` again after a while"),
+    ("11.14", "which engine the router picks: ask any check with `--model step-router-v1`"),
+    (
+        "11.17",
+        "429 for too many requests or tokens, an error inside a stream, a block in the middle of one: not to be provoked",
+    ),
+    ("11.18", "the rate tiers of the global platform: not told by the API"),
+    ("11.22", "prefix and expiry of keys: nothing here depends on either"),
+    ("11.23", "prices after a free period: not told by the API"),
+)
+"""What no request of a probe answers, by its place in the facts."""

@@ -1,0 +1,87 @@
+"""What an endpoint answers, before it is sent: data, so that faults can be worked into it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from ..json_values import dumps, is_array, is_object
+
+Headers = Mapping[str, str]
+
+
+def _none() -> dict[str, str]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Event:
+    """One server-sent event. `data` is JSON, or a string that is sent as it is."""
+
+    data: Any
+    name: str | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self.data == "[DONE]"
+
+    def encode(self) -> bytes:
+        text = self.data if isinstance(self.data, str) else dumps(self.data)
+        lines = "".join(f"data: {line}\n" for line in text.split("\n"))
+        head = f"event: {self.name}\n" if self.name else ""
+        return f"{head}{lines}\n".encode("utf-8", "surrogatepass")
+
+
+DONE = Event("[DONE]")
+
+
+@dataclass(frozen=True)
+class Body:
+    """An answer in one piece."""
+
+    content: bytes
+    status: int = 200
+    content_type: str = "application/json"
+    headers: Headers = field(default_factory=_none)
+
+
+@dataclass(frozen=True)
+class Events:
+    """An answer in pieces."""
+
+    events: Sequence[Event]
+    status: int = 200
+    content_type: str = "text/event-stream"
+    headers: Headers = field(default_factory=_none)
+
+
+Answer = Body | Events
+
+
+def json_body(value: object, status: int = 200, headers: Headers | None = None) -> Body:
+    return Body(dumps(value).encode("utf-8", "surrogatepass"), status, "application/json", headers or {})
+
+
+def text_body(text: str, status: int = 200) -> Body:
+    return Body(text.encode(), status, "text/plain; charset=utf-8")
+
+
+def no_finish(event: Event) -> Event | None:
+    """The event without its finish reason; None when it is nothing but an ending."""
+    if event.is_done:
+        return None
+    if event.name in ("response.completed", "response.incomplete", "response.failed"):
+        return None
+    if not is_object(event.data):
+        return event
+    data = event.data
+    if data.get("type") in ("speech.audio.done", "transcript.text.done"):
+        return None
+    choices = data.get("choices")
+    if not is_array(choices):
+        return event
+    kept = [
+        {k: v for k, v in choice.items() if k != "finish_reason"} for choice in cast("list[dict[str, Any]]", choices)
+    ]
+    return Event({**data, "choices": kept}, event.name)

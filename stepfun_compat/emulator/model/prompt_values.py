@@ -1,0 +1,294 @@
+"""What a prompt offers for filling a field: values named, values in JSON, quotes, numbers, names of things."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..json_values import Object, as_list, as_object, is_array, is_object
+
+_QUOTED = re.compile(
+    r"\"([^\"\n]{1,200})\"|“([^”\n]{1,200})”|`([^`\n]{1,200})`|(?<![A-Za-z])'([^'\n]{1,200})'(?![A-Za-z])"
+)
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])")
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_URL = re.compile(r"https?://[^\s\"'<>)\]]+")
+_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+_PROPER = re.compile(r"\b[A-Z][\w'’.-]*(?:[ \t]+(?:(?:of|de|la|the)[ \t]+)?[A-Z][\w'’-]*)*")
+_PLACE = re.compile(
+    r"\b(?:in|for|at|near|of|about|from|to|on)\s+(?:the\s+)?([\w' -]+?)"
+    r"(?=\s*(?:[?.!,;:\n]|$|\b(?:and|or|in|on|at|today|tomorrow|right|now|please|using|with|is|are|by)\b))",
+    re.IGNORECASE,
+)
+_HAN = re.compile(r"[\u4e00-\u9fff]{2,8}?(?=的|今天|明天|现在|天气|时间|[,，、和与?？。]|$)")
+_NOT_NAMES = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "answer",
+        "any",
+        "are",
+        "ask",
+        "assistant",
+        "be",
+        "book",
+        "by",
+        "call",
+        "can",
+        "compare",
+        "could",
+        "create",
+        "describe",
+        "did",
+        "do",
+        "does",
+        "explain",
+        "extract",
+        "fetch",
+        "find",
+        "finally",
+        "first",
+        "for",
+        "from",
+        "function",
+        "functions",
+        "generate",
+        "get",
+        "give",
+        "hello",
+        "help",
+        "hi",
+        "how",
+        "i",
+        "if",
+        "in",
+        "is",
+        "it",
+        "json",
+        "just",
+        "let",
+        "list",
+        "look",
+        "make",
+        "me",
+        "must",
+        "my",
+        "no",
+        "not",
+        "now",
+        "of",
+        "ok",
+        "one",
+        "only",
+        "or",
+        "parse",
+        "please",
+        "plan",
+        "reply",
+        "respond",
+        "return",
+        "run",
+        "say",
+        "search",
+        "send",
+        "show",
+        "solve",
+        "sum",
+        "summarize",
+        "tell",
+        "thanks",
+        "that",
+        "the",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "today",
+        "tool",
+        "tools",
+        "translate",
+        "two",
+        "use",
+        "using",
+        "user",
+        "using",
+        "was",
+        "we",
+        "what",
+        "what's",
+        "whats",
+        "when",
+        "where",
+        "where's",
+        "which",
+        "who",
+        "who's",
+        "why",
+        "will",
+        "with",
+        "write",
+        "yes",
+        "you",
+        "your",
+        "add",
+        "multiply",
+        "i'm",
+        "i'd",
+        "i've",
+        "let's",
+        "calculate",
+        "compute",
+        "check",
+        "describe",
+    ]
+)
+
+
+def json_objects(text: str) -> Iterator[Object]:
+    """Every JSON object standing in a text, outermost ones only."""
+    decoder = json.JSONDecoder()
+    position = text.find("{")
+    while position != -1:
+        try:
+            value, end = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            end = position + 1
+        else:
+            if is_object(value):
+                yield as_object(value)
+        position = text.find("{", end)
+
+
+def _without_json(text: str) -> str:
+    """The text with its JSON objects cut out."""
+    decoder = json.JSONDecoder()
+    kept: list[str] = []
+    start = 0
+    position = text.find("{")
+    while position != -1:
+        try:
+            _, end = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            end = position + 1
+        else:
+            kept.append(text[start:position])
+            start = end
+        position = text.find("{", end)
+    return " ".join([*kept, text[start:]])
+
+
+def looks_like_schema(value: Object) -> bool:
+    return is_object(value.get("properties")) or (
+        "$ref" in value and isinstance(value.get("$defs", value.get("definitions")), dict)
+    )
+
+
+def words_of(name: str) -> list[str]:
+    """`getWeather_by-city` as ["get", "weather", "by", "city"]."""
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
+
+
+class Evidence:
+    """One prompt to fill from. `texts` in order of trust: values are looked for in the first one first."""
+
+    def __init__(self, *texts: str, ignore: frozenset[str] = frozenset()) -> None:
+        self.ignore = ignore
+        self.texts = [text for text in texts if text.strip()]
+        self.text = "\n".join(self.texts)
+        self._objects = [item for text in self.texts for item in json_objects(text) if not looks_like_schema(item)]
+        self.spoken = [plain for plain in map(_without_json, self.texts) if plain.strip()]
+        """The texts without the JSON objects in them, whose keys and quotes are no values."""
+
+    def ignoring(self, words: frozenset[str]) -> Evidence:
+        """The same prompt, where these words (in lower case) are no names of things."""
+        return Evidence(*self.texts, ignore=words)
+
+    def named(self, name: str) -> Any:
+        """The value of `name` in a JSON object of the prompt, or None."""
+        for item in self._objects:
+            found = _dig(item, name, 4)
+            if found is not None:
+                return found
+        return None
+
+    def assigned(self, name: str) -> str | None:
+        """What the text says the field is: `a=2`, `city: Paris`, `the name is "Ann"`."""
+        spelled = r"[\s_-]*".join(re.escape(word) for word in words_of(name)) or re.escape(name)
+        match = re.search(
+            rf"(?<![\w]){spelled}\s*(?:=|:|\bis\b|\bset to\b)\s*"
+            r"(\"[^\"\n]*\"|'[^'\n]*'|`[^`\n]*`|-?\d+(?:\.\d+)?(?![\w-])|[^\s,;.()\n{}\[\]][^\s,;()\n{}\[\]]*)",
+            self.text,
+            re.IGNORECASE,
+        )
+        if match is None:
+            return None
+        value = match.group(1)
+        return value[1:-1] if value[:1] in "\"'`" and len(value) > 1 else value.rstrip(".?!")
+
+    def numbers(self) -> list[float]:
+        return [
+            float(item.replace(",", ""))
+            for item in _NUMBER.findall(_DATE.sub(" ", _URL.sub(" ", "\n".join(self.spoken))))
+        ]
+
+    def quoted(self) -> list[str]:
+        return [next(filter(None, item)) for item in _QUOTED.findall("\n".join(self.spoken))]
+
+    def emails(self) -> list[str]:
+        return _EMAIL.findall(self.text)
+
+    def urls(self) -> list[str]:
+        return [item.rstrip(".,") for item in _URL.findall(self.text)]
+
+    def dates(self) -> list[str]:
+        return _DATE.findall(self.text)
+
+    def names(self) -> list[str]:
+        """Names of things: capitalised words, else what follows a preposition, else leading Chinese words."""
+        found: list[str] = []
+        for text in self.spoken:
+            plain = _URL.sub(" ", text)
+            for match in _PROPER.finditer(plain):
+                words = match.group().split()
+                while words and words[0].lower().rstrip(".") in _NOT_NAMES:
+                    words.pop(0)
+                name = " ".join(words).rstrip(".")
+                name = re.sub(r"['’]s$", "", name)
+                if name and name.lower() not in self.ignore and not re.fullmatch(r"[A-Z]?", name):
+                    found.append(name)
+            if found:
+                break
+        if not found:
+            for text in self.spoken:
+                found += [match.group(1).strip() for match in _PLACE.finditer(text) if match.group(1).strip()]
+                if found:
+                    break
+        if not found:
+            for text in self.spoken:
+                found += _HAN.findall(text)
+                if found:
+                    break
+        return list(dict.fromkeys(found))
+
+
+def _dig(value: object, name: str, depth: int) -> Any:
+    if depth < 0:
+        return None
+    if is_object(value):
+        items = as_object(value)
+        if name in items:
+            return items[name]
+        for item in items.values():
+            found = _dig(item, name, depth - 1)
+            if found is not None:
+                return found
+    elif is_array(value):
+        for item in as_list(value):
+            found = _dig(item, name, depth - 1)
+            if found is not None:
+                return found
+    return None

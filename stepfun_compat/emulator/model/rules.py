@@ -1,0 +1,552 @@
+"""What the emulated model says. The rules are in the docstring of the package; every one is deterministic."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..json_values import Object, is_array, is_object, parse_object
+from .prompt_values import Evidence, json_objects, looks_like_schema, words_of
+from .schema_values import fill
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function call; `arguments` is JSON text."""
+
+    name: str
+    arguments: str
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message, whatever endpoint it came through. `call_id` is set on tool results."""
+
+    role: str
+    text: str
+    calls: tuple[Call, ...] = ()
+    call_id: str = ""
+
+
+@dataclass(frozen=True)
+class Function:
+    name: str
+    description: str
+    parameters: Object
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """All that decides an answer. `schema`: a JSON Schema to fill; `json_mode`: some JSON object is wanted."""
+
+    turns: tuple[Turn, ...]
+    functions: tuple[Function, ...] = ()
+    schema: Object | None = None
+    json_mode: bool = False
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer before it takes the shape of an endpoint. None means: as usual."""
+
+    content: str = ""
+    calls: tuple[Call, ...] = ()
+    reasoning: str | None = None
+    finish_reason: str | None = None
+    usage: Object | None = field(default=None)
+
+
+_STOP_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "am",
+        "do",
+        "does",
+        "did",
+        "have",
+        "has",
+        "had",
+        "i",
+        "you",
+        "he",
+        "she",
+        "it",
+        "we",
+        "they",
+        "me",
+        "him",
+        "her",
+        "us",
+        "them",
+        "my",
+        "your",
+        "his",
+        "its",
+        "our",
+        "their",
+        "this",
+        "that",
+        "these",
+        "those",
+        "what",
+        "which",
+        "who",
+        "whom",
+        "whose",
+        "when",
+        "where",
+        "why",
+        "how",
+        "and",
+        "or",
+        "but",
+        "if",
+        "then",
+        "else",
+        "so",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "for",
+        "from",
+        "by",
+        "with",
+        "about",
+        "as",
+        "into",
+        "like",
+        "can",
+        "could",
+        "will",
+        "would",
+        "shall",
+        "should",
+        "may",
+        "might",
+        "must",
+        "please",
+        "tell",
+        "give",
+        "get",
+        "set",
+        "fetch",
+        "make",
+        "show",
+        "let",
+        "s",
+        "t",
+        "re",
+        "ve",
+        "ll",
+        "d",
+        "m",
+        "not",
+        "no",
+        "yes",
+        "there",
+        "here",
+        "now",
+        "just",
+        "also",
+        "any",
+        "some",
+        "one",
+        "all",
+        "use",
+        "call",
+        "tool",
+        "function",
+        "invoke",
+        "using",
+        "run",
+        "return",
+        "returns",
+        "given",
+        "user",
+        "assistant",
+        "answer",
+        "question",
+        "current",
+        "value",
+        "string",
+        "number",
+    ]
+)
+_FINAL_NAME = re.compile(r"final_?(result|answer|output|response)|^(submit|respond|final)(_|$)", re.IGNORECASE)
+_FINAL_TEXT = re.compile(r"\bfinal (result|answer|output|response)\b|ends this conversation", re.IGNORECASE)
+# Somebody tells the model to call something: "You must answer by calling one of the available tools."
+_ORDER = re.compile(
+    r"\b(?:call|calling|use|using|invoke|invoking|run|try)\b[^.\n]{0,60}\b(?:tool|function)s?\b"
+    r"|\b(?:must|have to|has to|need to|required to|shall|always)\b[^.\n]{0,60}\b(?:call|calling|use|using|invoke)\b"
+    r"|\b(?:function|tool) call\b|调用|使用工具",
+    re.IGNORECASE,
+)
+_ALWAYS = re.compile(r"\b(?:must|have to|has to|need to|required to|shall|always)\b", re.IGNORECASE)
+_REFUSED = re.compile(
+    r"\b(?:do not|don't|don’t|never|without|no need to)\b[^.\n]{0,40}\b(?:call|calling|use|using|invoke|invoking|tool|function)\b"
+    r"[^.\n]{0,30}\b(?:tool|function)s?\b|\bwithout (?:any )?tools\b|不要调用",
+    re.IGNORECASE,
+)
+# What else stands in a message that only gives such an order.
+_ABOUT_TEXT = re.compile(r"\b(?:text|prose|words|instead|now|please)\b", re.IGNORECASE)
+_ORDERED = re.compile(r"\b(?:then|afterwards|after that|one at a time|step by step)\b|然后|再", re.IGNORECASE)
+_TWO_OF = re.compile(r"\b(?:and|or|vs|versus|,)\b|[,、和与及]", re.IGNORECASE)
+
+
+def answer(talk: Conversation) -> Reply:
+    """The answer to a conversation."""
+    talk = replace(talk, turns=tuple(_read_as_calls(talk.turns)))
+    calls = choose_calls(talk)
+    if calls:
+        return Reply(calls=tuple(calls))
+    last = _last_user(talk.turns)
+    asked = _asked_text(talk.turns)
+    results = [turn.text for turn in talk.turns[last + 1 :] if turn.role == "tool"]
+    evidence = Evidence(*reversed(results), asked)
+    if talk.schema is not None:
+        return Reply(content=json.dumps(fill(talk.schema, evidence), ensure_ascii=False))
+    schema = _schema_in_prompt(talk.turns, last)
+    if talk.json_mode:
+        schema = schema or _sample_in_prompt(talk.turns, last)
+        value = fill(schema, evidence) if schema is not None else {"answer": results[-1] if results else asked}
+        return Reply(content=json.dumps(value if is_object(value) else {"value": value}, ensure_ascii=False))
+    if schema is not None:
+        # Without JSON mode the model likes to fence its JSON (api 3.5).
+        return Reply(content=f"```json\n{json.dumps(fill(schema, evidence), ensure_ascii=False, indent=2)}\n```")
+    if results:
+        return Reply(content="Here is what I found: " + "\n".join(results))
+    return Reply(content=_echo(talk.turns, last))
+
+
+_OBSERVED = re.compile(r"\s*Observation:\s*", re.IGNORECASE)
+_CALLED = re.compile(r"\s*Calling tools:\s*(\[.*\])\s*", re.DOTALL)
+
+
+def _read_as_calls(turns: Sequence[Turn]) -> Iterator[Turn]:
+    """The turns, with calls and results that a framework has written out as text (smolagents) read as what they are."""
+    called = False
+    for turn in turns:
+        match = _CALLED.fullmatch(turn.text) if turn.role == "assistant" and not turn.calls else None
+        observed = _OBSERVED.match(turn.text) if turn.role == "user" and called else None
+        if match is not None:
+            calls = tuple(_written_calls(match.group(1)))
+            called = called or bool(calls)
+            yield replace(turn, calls=calls)
+        elif observed is not None:
+            yield Turn("tool", turn.text[observed.end() :])
+        else:
+            yield turn
+
+
+def _written_calls(text: str) -> Iterator[Call]:
+    """The calls in a list of OpenAI's tool calls, written as Python or as JSON."""
+    import ast
+
+    try:
+        items: object = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        items = None
+    for item in items if is_array(items) else []:
+        function = item.get("function") if is_object(item) else None
+        if is_object(function) and isinstance(function.get("name"), str):
+            yield Call(function["name"], json.dumps(function.get("arguments"), ensure_ascii=False, default=str))
+
+
+def _echo(turns: Sequence[Turn], last: int) -> str:
+    if 0 <= last < len(turns) and turns[last].text:
+        return turns[last].text
+    return next((turn.text for turn in reversed(turns) if turn.text), "OK")
+
+
+def _sentences(text: str) -> list[str]:
+    return [part for part in re.split(r"(?<=[.!?;。！？；])\s*(?=\S)|\n+", text) if part.strip(" .;")]
+
+
+def _orders(text: str) -> list[str]:
+    """The sentences that tell the model to call a function."""
+    return [part for part in _sentences(text) if _ORDER.search(part) and not _REFUSED.search(part)]
+
+
+def _only_orders(text: str) -> bool:
+    """Whether a message is nothing but such an order, so that it is no question of its own."""
+    parts = _sentences(text)
+    return bool(_orders(text)) and all(_ORDER.search(part) or _ABOUT_TEXT.search(part) for part in parts)
+
+
+def _last_user(turns: Sequence[Turn]) -> int:
+    """The last real question: a later user message that only orders a call belongs to it."""
+    spoken = [place for place, turn in enumerate(turns) if turn.role == "user"]
+    for place in reversed(spoken[1:]):
+        if not _only_orders(turns[place].text):
+            return place
+    return spoken[0] if spoken else -1
+
+
+def _fresh(turns: Sequence[Turn], last: int) -> str:
+    """Orders that were put in after the question and after the last result."""
+    start = max([last, *(place for place, turn in enumerate(turns) if turn.role == "tool")])
+    return "\n".join(turn.text for turn in turns[start + 1 :] if turn.role not in ("assistant", "tool"))
+
+
+def _asked_text(turns: Sequence[Turn]) -> str:
+    last = _last_user(turns)
+    if last < 0:
+        return "\n".join(turn.text for turn in turns if turn.role not in ("assistant", "tool"))
+    return turns[last].text
+
+
+def _schema_in_prompt(turns: Sequence[Turn], last: int) -> Object | None:
+    """A JSON Schema somebody wrote into a system message or the current question."""
+    for place, turn in reversed(list(enumerate(turns))):
+        if turn.role in ("assistant", "tool") or (turn.role == "user" and place < last):
+            continue
+        if "json" not in turn.text.lower() and "schema" not in turn.text.lower():
+            continue
+        for item in json_objects(turn.text):
+            if looks_like_schema(item):
+                return item
+            wrapped = item.get("schema")
+            if is_object(wrapped) and looks_like_schema(wrapped):
+                return wrapped
+    return None
+
+
+_KEYS = re.compile(
+    r"\b(?:keys?|fields?|properties|attributes)\b[^\n:]{0,20}?:?\s*((?:[`\"']?\w+[`\"']?(?:\s*\([^)]*\))?(?:\s*,\s*(?:and\s+)?|\s+and\s+))*"
+    r"[`\"']?\w+[`\"']?)",
+    re.IGNORECASE,
+)
+
+
+def _sample_in_prompt(turns: Sequence[Turn], last: int) -> Object | None:
+    """A schema made of an example object in the prompt, or of keys it lists ("with the keys name and age")."""
+    for place, turn in reversed(list(enumerate(turns))):
+        if turn.role in ("assistant", "tool") or (turn.role == "user" and place < last):
+            continue
+        for item in json_objects(turn.text):
+            if item:
+                return _schema_of(item)
+        match = _KEYS.search(turn.text)
+        if match is not None:
+            keys = re.findall(r"\w+", re.sub(r"\([^)]*\)|\band\b", " ", match.group(1)))
+            return {"type": "object", "properties": {key: {"type": "string"} for key in keys}}
+    return None
+
+
+def _schema_of(value: object) -> Object:
+    if is_object(value):
+        return {"type": "object", "properties": {key: _schema_of(item) for key, item in value.items()}}
+    if is_array(value):
+        return {"type": "array", "items": _schema_of(value[0]) if value else {"type": "string"}}
+    if isinstance(value, bool):
+        return {"type": "boolean"}
+    if isinstance(value, int):
+        return {"type": "integer"}
+    return {"type": "number"} if isinstance(value, float) else {"type": "string"}
+
+
+# -- tools -------------------------------------------------------------------------------------------------------
+
+
+def choose_calls(talk: Conversation) -> list[Call]:
+    """The function calls this conversation asks for now; none when it should be answered in words."""
+    if not talk.functions:
+        return []
+    last = _last_user(talk.turns)
+    asked = _asked_text(talk.turns)
+    fresh = _fresh(talk.turns, last)
+    standing = "\n".join(
+        turn.text for turn in talk.turns[: max(0, last)] if turn.role not in ("user", "assistant", "tool")
+    )
+    ordered = bool(_orders(fresh))
+    if not ordered and (_REFUSED.search(asked) or _REFUSED.search(fresh)):
+        return []
+    done = [call for turn in talk.turns[last + 1 :] for call in turn.calls]
+    results = [turn.text for turn in talk.turns[last + 1 :] if turn.role == "tool"]
+    question = _question(asked)
+    before, after = Evidence(question, *reversed(results)), Evidence(*reversed(results), question)
+    finals = [item for item in talk.functions if _is_final(item)]
+    workers = [item for item in talk.functions if not _is_final(item)]
+
+    named = _named(talk.functions, "\n".join(_orders(fresh)))
+    if named:
+        return [call for item in named for call in _calls_of(item, before, question, len(named) == 1)]
+    wanted = _mentioned(workers, asked)
+    if not wanted:
+        wanted = _named(workers, "\n".join(part for part in _orders(standing) if _ALWAYS.search(part)))
+    if not wanted and not done:
+        wanted = _overlapping(workers, asked)
+        if workers and not wanted and (ordered or _orders(asked)):
+            wanted = workers[:1]
+    open_calls = [call for item in wanted for call in _open_calls(item, question, before, done, len(wanted) == 1)]
+    if open_calls:
+        return open_calls[:1] if len(wanted) > 1 and _ORDERED.search(asked) else open_calls
+
+    # Everything asked for is done.
+    if finals:
+        return [_call((_mentioned(finals, asked) or _overlapping(finals, asked) or finals)[0], after)]
+    if ordered:  # an order after the results still wants a call: of what was not called yet, if there is such a thing
+        called = {call.name for call in done}
+        rest = [item for item in talk.functions if item.name not in called] or list(talk.functions)
+        return [_call((_overlapping(rest, asked) or rest)[0], after)]
+    return []
+
+
+def _question(text: str) -> str:
+    """The question without sentences that only say what to call: they are no evidence for arguments."""
+    kept = " ".join(part for part in _sentences(text) if not (_ORDER.search(part) and _ALWAYS.search(part)))
+    return kept if kept.strip() else text
+
+
+def _named(functions: Sequence[Function], text: str) -> list[Function]:
+    """The functions that an order names as such: "the function x", "call x", `x`."""
+    found: list[tuple[int, Function]] = []
+    for item in functions:
+        name = re.escape(item.name)
+        match = re.search(
+            rf"\b(?:functions?|tools?|call|calling|use|using|invoke|invoking)\s+(?:the\s+)?[`\"']?{name}(?![\w-])"
+            rf"|[`\"']{name}[`\"']|(?<![\w-]){name}\s+(?:function|tool)\b",
+            text,
+        )
+        if match is not None:
+            found.append((match.start(), item))
+    return [item for _, item in sorted(found, key=lambda pair: pair[0])]
+
+
+def _is_final(item: Function) -> bool:
+    return _FINAL_NAME.search(item.name) is not None or _FINAL_TEXT.search(item.description) is not None
+
+
+def _mentioned(functions: Sequence[Function], text: str) -> list[Function]:
+    """The functions a text names, in the order it names them."""
+    found: list[tuple[int, Function]] = []
+    for item in functions:
+        words = words_of(item.name)
+        spelled = {re.escape(item.name)}
+        if len(words) > 1:
+            spelled.add(r"[\s_-]+".join(re.escape(word) for word in words))
+        match = re.search(rf"(?<![\w-])(?:{'|'.join(sorted(spelled))})(?![\w-])", text, re.IGNORECASE)
+        if match is not None:
+            found.append((match.start(), item))
+    return [item for _, item in sorted(found, key=lambda pair: pair[0])]
+
+
+def _stem(word: str) -> str:
+    for tail in ("ing", "ies", "es", "ed", "s"):
+        if word.endswith(tail) and len(word) - len(tail) >= 3:
+            return word[: -len(tail)] + ("y" if tail == "ies" else "")
+    return word[:-1] if word.endswith("e") and len(word) > 4 else word
+
+
+def _keywords(text: str) -> set[str]:
+    words = {_stem(word.lower()) for word in re.findall(r"[A-Za-z]{2,}", text) if word.lower() not in _STOP_WORDS}
+    han = re.findall(r"[\u4e00-\u9fff]+", text)
+    return words | {run[place : place + 2] for run in han for place in range(len(run) - 1)}
+
+
+def _overlapping(functions: Sequence[Function], text: str) -> list[Function]:
+    """The functions whose words the text shares. A further one only joins by a word of its name not yet spoken for."""
+    said = _keywords(text)
+    scored: list[tuple[float, int, Function, set[str]]] = []
+    for place, item in enumerate(functions):
+        name = {_stem(word) for word in words_of(item.name) if word not in _STOP_WORDS} & said
+        text_hits = (_keywords(item.description) & said) - name
+        fields = {_stem(word) for key in _properties(item) for word in words_of(key)}
+        choices = {_stem(word) for value in _choices(item.parameters) for word in words_of(value)}
+        fields_hit = (fields | choices) & said - name
+        score = 3.0 * len(name) + 2.0 * len(fields_hit) + 1.5 * len(text_hits)
+        if score >= 3:
+            scored.append((-score, place, item, name))
+    scored.sort(key=lambda row: (row[0], row[1]))
+    chosen: list[Function] = []
+    spoken_for: set[str] = set()
+    for _, _, item, name in scored:
+        if not chosen or name - spoken_for:
+            chosen.append(item)
+            spoken_for |= name
+    return chosen
+
+
+def _choices(schema: object) -> list[str]:
+    """The texts a schema offers to choose from, wherever it does."""
+    found: list[str] = []
+    waiting: list[object] = [schema]
+    while waiting:
+        part = waiting.pop()
+        if is_object(part):
+            own = part.get("enum")
+            found += [value for value in own if isinstance(value, str)] if is_array(own) else []
+            waiting += part.values()
+        elif is_array(part):
+            waiting += part
+    return found
+
+
+def _properties(item: Function) -> Object:
+    value = item.parameters.get("properties")
+    return value if is_object(value) else {}
+
+
+def _open_calls(item: Function, question: str, evidence: Evidence, done: Sequence[Call], alone: bool) -> list[Call]:
+    """The calls of one function still to be made. What was planned from the question alone is made once, so loops end."""
+    planned = _calls_of(item, Evidence(question), question, alone)
+    made = [call for call in done if call.name == item.name]
+    if not made:
+        return _calls_of(item, evidence, question, alone)
+    if len(made) >= len(planned):
+        return []
+    return [call for call in planned if not _is_done(call, made)]
+
+
+def _call(item: Function, evidence: Evidence) -> Call:
+    evidence = evidence.ignoring(frozenset({*words_of(item.name), item.name.lower()}))
+    value: Any = fill(item.parameters, evidence) if item.parameters else {}
+    return Call(item.name, json.dumps(value if is_object(value) else {}, ensure_ascii=False))
+
+
+def _calls_of(item: Function, evidence: Evidence, asked: str, alone: bool) -> list[Call]:
+    """One call, or one for each thing named when the function takes one thing and the question names several."""
+    properties = _properties(item)
+    required = item.parameters.get("required")
+    needed = required if is_array(required) else list(properties)
+    if alone and len(needed) == 1 and _TWO_OF.search(asked):
+        rule = properties.get(needed[0])
+        plain = is_object(rule) and rule.get("type") == "string" and not {"enum", "format", "pattern"} & set(rule)
+        own = frozenset({*words_of(item.name), item.name.lower()})
+        things = evidence.ignoring(own).names()
+        if plain and len(things) > 1 and not evidence.quoted():
+            first = parse_object(_call(item, evidence).arguments) or {}
+            return [
+                Call(item.name, json.dumps({**first, needed[0]: thing}, ensure_ascii=False)) for thing in things[:8]
+            ]
+    return [_call(item, evidence)]
+
+
+def _is_done(call: Call, done: Sequence[Call]) -> bool:
+    value = parse_object(call.arguments)
+    return any(item.name == call.name and (parse_object(item.arguments) == value) for item in done)
+
+
+def reasoning_text(talk: Conversation, reply: Reply) -> str:
+    """A plain thought to be repeated until the effort is spent."""
+    asked = " ".join(_asked_text(talk.turns).split())[:80]
+    if reply.calls:
+        names = ", ".join(call.name for call in reply.calls)
+        return f"The user asks: {asked}. I need the result of {names}, so I call it. "
+    if talk.schema is not None or talk.json_mode:
+        return f"The user asks: {asked}. The answer has to be JSON, so I fill in each field. "
+    return f"The user asks: {asked}. I can answer this at once. "

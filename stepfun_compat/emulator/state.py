@@ -1,0 +1,256 @@
+"""The state of one emulated StepFun: requests seen, scripts, faults, limits, cache, files. Shared between threads."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from typing_extensions import override
+
+from . import faults
+from .api.multipart import Upload
+from .catalog import TIERS
+from .config import EmulatorConfig
+from .faults import Fault
+from .json_values import Object, as_object
+from .model.prefix_cache import PrefixCache
+from .redaction import redacted
+
+
+@dataclass(repr=False)
+class RecordedRequest:
+    """One request as it came in. Header names are lower case; `json` is None when the body was not JSON."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    query: dict[str, str]
+    body: bytes
+    json: Any = None
+    form: dict[str, list[str]] = field(default_factory=lambda: cast("dict[str, list[str]]", {}))
+    files: dict[str, list[Upload]] = field(default_factory=lambda: cast("dict[str, list[Upload]]", {}))
+    status: int | None = None
+    """The status answered; None while no answer was started."""
+
+    @override
+    def __repr__(self) -> str:
+        return f"RecordedRequest({self.as_json()})"
+
+    def as_json(self) -> Object:
+        """Without keys."""
+        files = {
+            name: [{"filename": item.filename, "content_type": item.content_type, "bytes": len(item.content)}]
+            for name, items in self.files.items()
+            for item in items
+        }
+        return {
+            "method": self.method,
+            "path": self.path,
+            "headers": redacted(self.headers),
+            "query": redacted(self.query),
+            "json": self.json,
+            "form": self.form,
+            "files": files,
+            "status": self.status,
+        }
+
+
+@dataclass
+class _Holding:
+    loop: asyncio.AbstractEventLoop
+    event: asyncio.Event
+
+
+class Engine:
+    """Everything an app remembers. Methods may be called from any thread."""
+
+    def __init__(self, config: EmulatorConfig | None = None) -> None:
+        self._base = config or EmulatorConfig()
+        self._lock = threading.Condition()
+        self.config = self._base
+        self.cache = PrefixCache()
+        self._requests: list[RecordedRequest] = []
+        self._script: deque[Any] = deque()
+        self._faults: list[tuple[Fault, list[int]]] = []
+        self._header_counts: dict[str, int] = {}
+        self._active: dict[str, int] = {}
+        self._minute: deque[float] = deque()
+        self._holding: list[_Holding] = []
+        self._serial = 0
+        self.store: dict[str, Any] = {}
+        """Files, vector stores, voices and tasks, each endpoint under its own name."""
+
+    def reset(self) -> None:
+        """As new: configuration, requests, scripts, faults, cache, files. Held requests are let go."""
+        self.release()
+        with self._lock:
+            self.config = self._base
+            self.cache.clear()
+            self._requests.clear()
+            self._script.clear()
+            self._faults.clear()
+            self._header_counts.clear()
+            self._minute.clear()
+            self.store.clear()
+
+    def configure(self, changes: Mapping[str, Any]) -> EmulatorConfig:
+        with self._lock:
+            self.config = replace(self.config, **changes)
+            return self.config
+
+    @property
+    def lock(self) -> threading.Condition:
+        return self._lock
+
+    def now(self) -> int:
+        return int(self.config.clock())
+
+    def new_id(self, digits: int = 32) -> str:
+        """An id in hex, different each time and the same in each run."""
+        with self._lock:
+            self._serial += 1
+            serial = self._serial
+        return hashlib.sha256(f"emulator-{serial}".encode()).hexdigest()[:digits]
+
+    # -- requests ------------------------------------------------------------------------------------------------
+
+    def record(self, request: RecordedRequest) -> None:
+        with self._lock:
+            self._requests.append(request)
+            self._lock.notify_all()
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        with self._lock:
+            return list(self._requests)
+
+    def forget_requests(self) -> None:
+        with self._lock:
+            self._requests.clear()
+
+    # -- scripts and faults --------------------------------------------------------------------------------------
+
+    def script(self, *replies: Any) -> None:
+        with self._lock:
+            self._script.extend(replies)
+
+    def next_scripted(self) -> Any:
+        with self._lock:
+            return self._script.popleft() if self._script else None
+
+    @property
+    def scripted(self) -> int:
+        with self._lock:
+            return len(self._script)
+
+    def fault(self, item: Fault) -> None:
+        with self._lock:
+            self._faults.append((item, [0]))
+
+    def next_fault(self, method: str, path: str, headers: Mapping[str, str]) -> Fault | None:
+        """The fault for this request: the header's, else the oldest queued one that fits. Counts it."""
+        text = headers.get("x-emulator-fault")
+        if text:
+            item = faults.parse(text)
+            if item.matches(method, path):
+                with self._lock:
+                    retries = headers.get("x-stainless-retry-count", "")
+                    if retries.isdigit():
+                        # The SDK says which attempt this is, so the same header works for every call.
+                        used = int(retries)
+                    else:
+                        used = self._header_counts.get(text, 0)
+                        self._header_counts[text] = used + 1
+                if item.times is None or used < item.times:
+                    return item
+        with self._lock:
+            for place, (item, used_up) in enumerate(self._faults):
+                if not item.matches(method, path):
+                    continue
+                used_up[0] += 1
+                if item.times is not None and used_up[0] >= item.times:
+                    del self._faults[place]
+                return item
+        return None
+
+    # -- holding -------------------------------------------------------------------------------------------------
+
+    def hold(self) -> asyncio.Event:
+        """An event that `release()` sets. To be called in the server's loop."""
+        event = asyncio.Event()
+        with self._lock:
+            self._holding.append(_Holding(asyncio.get_running_loop(), event))
+            self._lock.notify_all()
+        return event
+
+    def release(self) -> int:
+        """Lets every held request go on; says how many there were."""
+        with self._lock:
+            held, self._holding = self._holding, []
+        for item in held:
+            if not item.loop.is_closed():
+                item.loop.call_soon_threadsafe(item.event.set)
+        return len(held)
+
+    def let_go(self, event: asyncio.Event) -> None:
+        with self._lock:
+            self._holding = [item for item in self._holding if item.event is not event]
+            self._lock.notify_all()
+
+    @property
+    def held(self) -> int:
+        with self._lock:
+            return len(self._holding)
+
+    # -- limits (api 9.3) ----------------------------------------------------------------------------------------
+
+    def enter(self, channel: str) -> tuple[str, int, int] | None:
+        """Counts a request in; or says which limit it breaks: ("concurrency" or "rpm", current, limit)."""
+        with self._lock:
+            config = self.config
+            concurrency: int | None = config.plan_concurrency if channel == "plan" else None
+            if channel == "standard" and config.tier is not None:
+                concurrency, rpm = TIERS[config.tier]
+                now = config.clock()
+                while self._minute and self._minute[0] <= now - 60:
+                    self._minute.popleft()
+                if len(self._minute) >= rpm:
+                    return ("rpm", len(self._minute) + 1, rpm)
+            active = self._active.get(channel, 0)
+            if concurrency is not None and active >= concurrency:
+                return ("concurrency", active + 1, concurrency)
+            if channel == "standard" and config.tier is not None:
+                self._minute.append(config.clock())
+            self._active[channel] = active + 1
+            return None
+
+    def leave(self, channel: str) -> None:
+        with self._lock:
+            self._active[channel] = max(0, self._active.get(channel, 0) - 1)
+            self._lock.notify_all()
+
+    @property
+    def active(self) -> int:
+        """Metered requests being answered now."""
+        with self._lock:
+            return sum(self._active.values())
+
+    def wait_for(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Waits, outside the server's loop, until something observable here has changed enough."""
+        with self._lock:
+            return self._lock.wait_for(condition, timeout)
+
+    # -- storage -------------------------------------------------------------------------------------------------
+
+    def table(self, name: str) -> dict[str, Any]:
+        """One table of the store, made on first use."""
+        with self._lock:
+            return cast("dict[str, Any]", self.store.setdefault(name, {}))
+
+    def describe(self) -> Object:
+        return as_object(self.config.as_json())

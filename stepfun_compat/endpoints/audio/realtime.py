@@ -1,0 +1,45 @@
+"""`realtime.connect`: which model a WebSocket connection names. Events pass as they are, with the beta's names (api 8.6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..common import Dict, as_dict, not_available
+from ..context import Exchange, Refusal
+from ..model_resolution import resolve_model
+
+NAME = "realtime"
+
+
+def connection(arguments: Dict, x: Exchange) -> Dict:
+    """The arguments of a connection, with StepFun's model: without one in the query StepFun answers with 400.
+
+    Raises:
+        Refusal: no model is named, or one that StepFun's socket does not serve, or a call to take over.
+    """
+    if isinstance(arguments.get("call_id"), str):
+        raise not_available(
+            "calls to connect to", "Open a session of your own with client.realtime.connect(model=...)."
+        )
+    query: Dict = as_dict(arguments.get("extra_query")) or {}
+    place: Dict = query if isinstance(query.get("model"), str) else arguments
+    model: Any = place.get("model")
+    if not isinstance(model, str) or not model:
+        raise Refusal(
+            f"model is missing: it takes one of {', '.join(_able(x))}, or an OpenAI name for a realtime model.",
+            code="missing_parameter",
+            param="model",
+        )
+    id = resolve_model(x, model, default=x.catalog.default_realtime) or model
+    if x.model is not None and NAME not in x.model.endpoints:
+        raise Refusal(
+            f"model={model!r} stands for {x.model.id}, which realtime does not take. Use one of {', '.join(_able(x))}, "
+            "or an OpenAI name for a realtime model.",
+            code="model_incompatible",
+            param="model",
+        )
+    return {**arguments, "extra_query": {**query, "model": id}} if place is query else {**arguments, "model": id}
+
+
+def _able(x: Exchange) -> list[str]:
+    return [row.id for row in x.catalog.models.values() if NAME in row.endpoints]

@@ -1,0 +1,237 @@
+"""`POST /audio/speech`: voices, instructions, speed; long texts in several requests and one file (api 8.4)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from typing import Any
+
+from typing_extensions import override
+
+from ...catalog import voices
+from ..base import PlainEndpoint, Reply, Request, Script, Send, replace
+from ..chat.response import UnexpectedBody
+from ..common import Dict, as_dict, drop_by_table, given, kind_of_model
+from ..context import Exchange, Json, Refusal
+from ..sse import failure, server_sent
+from ..unsupported import ENDPOINT as ABSENT
+from . import containers as sound
+
+_MEDIA = {"mp3": "audio/mpeg", "wav": "audio/wav", "flac": "audio/flac", "opus": "audio/ogg", "pcm": "audio/pcm"}
+_CHUNK = 24_576  # bytes of sound in one event of a joined stream
+
+# Where a long text may be cut, best first: paragraphs, sentences, clauses, words.
+_CUTS = (
+    re.compile(r"\n\s*\n"),
+    re.compile(r"""[.!?…]["'”’)\]]*\s+|[。！？…]["'”’）】」]*|\n"""),
+    re.compile(r"[,;:]\s+|[，；：、]|\s[–—-]\s"),
+    re.compile(r"\s+"),
+)
+
+
+def split_text(text: str, limit: int) -> list[str]:
+    """The text in pieces of at most `limit` characters, cut at the best place in the second half of each piece, or
+    where there is none, at the next best. Nothing but white space between pieces is lost."""
+    pieces: list[str] = []
+    rest = text.strip()
+    while len(rest) > limit:
+        at = _cut(rest[: limit + 1], limit)
+        piece, rest = rest[:at].rstrip(), rest[at:].lstrip()
+        if piece:
+            pieces.append(piece)
+    return [*pieces, rest] if rest else pieces
+
+
+def _cut(window: str, limit: int) -> int:
+    for floor in (limit // 2, 1):
+        for pattern in _CUTS:
+            # what the mark is followed by may lie beyond the window, but the piece itself may not
+            ends = [m.end() for m in pattern.finditer(window) if len(window[: m.end()].rstrip()) <= limit]
+            if ends and ends[-1] >= floor:
+                return ends[-1]
+    return limit
+
+
+class Speech(PlainEndpoint):
+    """Text to speech."""
+
+    name = "audio.speech"
+    answers_bytes = True
+
+    @override
+    def transform_response(self, data: Json, x: Exchange) -> Json:
+        """What came in place of sound: the object `return_url` asks for, or something that is no answer."""
+        row = as_dict(data)
+        if row is None:
+            raise UnexpectedBody("the answer is no sound")
+        return row
+
+    @override
+    def transform_request(self, request: Request, x: Exchange) -> Request:
+        fields = given(request)
+        model = kind_of_model(x, fields.get("model"), "tts", "stepaudio-2.5-tts")
+        wire: Dict = {"model": model}
+        drop_by_table(fields, wire, x, self.name, ("model", "input", "voice", "speed", "instructions"))
+        wire["input"] = self._text(fields.get("input"), model, x)
+        self._voice(fields.get("voice"), wire, x)
+        self._speed(fields.get("speed"), wire, x)
+        self._instructions(fields, wire, model, x)
+        format = fields.get("response_format", voices.DEFAULT_FORMAT)
+        if format not in voices.FORMATS:
+            raise Refusal(
+                f"response_format={format!r} is not available: StepFun has {', '.join(voices.FORMATS)}.",
+                code="invalid_value",
+                param="response_format",
+            )
+        return replace(request, json=wire, headers={**request.headers, **x.headers})
+
+    def _text(self, text: Json, model: str, x: Exchange) -> Json:
+        if not isinstance(text, str) or model not in voices.PARENTHESES_ARE_INSTRUCTIONS or x.requested_model == model:
+            return text
+        # who asked for an OpenAI model means parentheses to be read out (api 8.4)
+        spoken = re.sub(r"\s*[(（]\s*([^()（）]*?)\s*[)）]", r", \1,", text)
+        spoken = re.sub(r"[()（）]", ", ", re.sub(r",([,.;:!?])", r"\1", spoken))
+        if spoken != text:
+            x.change("reshape", "input", "parentheses", "commas", f"{model} takes text in parentheses for instructions")
+        return spoken
+
+    def _voice(self, voice: Json, wire: Dict, x: Exchange) -> None:
+        if voice is None:
+            raise Refusal(
+                "voice is missing: it takes one of OpenAI's voices, a system voice of StepFun's or a cloned one.",
+                code="missing_parameter",
+                param="voice",
+            )
+        row = as_dict(voice)
+        name = row.get("id") if row is not None else voice
+        alias = voices.OPENAI_VOICES.get(name) if isinstance(name, str) else None
+        wire["voice"] = alias.voice if alias is not None else name
+        if alias is not None:
+            x.change("alias", "voice", name, alias.voice, alias.why)
+
+    def _speed(self, speed: Json, wire: Dict, x: Exchange) -> None:
+        if not isinstance(speed, int | float) or isinstance(speed, bool):
+            if speed is not None:
+                wire["speed"] = speed
+            return
+        low, high = voices.SPEED
+        wire["speed"] = sent = min(max(speed, low), high)
+        if sent != speed:
+            x.change("clamp", "speed", speed, sent, f"StepFun's speed is {low} to {high}", loses=True)
+
+    def _instructions(self, fields: Dict, wire: Dict, model: str, x: Exchange) -> None:
+        text = fields.get("instructions")
+        if not isinstance(text, str) or not text:
+            return
+        if model not in voices.INSTRUCTION_MODELS:
+            able = ", ".join(sorted(voices.INSTRUCTION_MODELS))
+            x.change("drop", "instructions", text, None, f"only {able} takes them", loses=True)
+            return
+        wire["instruction"] = sent = text[: voices.INSTRUCTION_LIMIT]
+        x.change("rename", "instructions", "instructions", "instruction", "StepFun's name for it")
+        if sent != text:
+            x.change("clamp", "instructions", text, sent, "StepFun takes 200 characters", loses=True)
+
+    # ------------------------------------------------------------ long texts
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        text = given(request).get("input")
+        return self._in_pieces(request, x) if isinstance(text, str) and len(text) > voices.INPUT_LIMIT else None
+
+    def _in_pieces(self, request: Request, x: Exchange) -> Script:
+        wire = self.transform_request(request, x)
+        body: Dict = wire.json
+        format = str(body.get("response_format", voices.DEFAULT_FORMAT))
+        if body.get("return_url"):
+            raise Refusal(
+                f"return_url is not available for a text of more than {voices.INPUT_LIMIT} characters, which takes "
+                "several requests: leave it out, or shorten the text.",
+                code="invalid_value",
+                param="return_url",
+            )
+        events = body.get("stream_format") == "sse"
+        pieces = split_text(str(body["input"]), voices.INPUT_LIMIT)
+        x.request_count = len(pieces)
+        x.change(
+            "cost",
+            "input",
+            f"{len(str(body['input']))} characters",
+            f"{len(pieces)} requests",
+            f"StepFun speaks {voices.INPUT_LIMIT} characters a request",
+        )
+        asked = {**body}
+        if format == "flac":  # frames of several FLAC files cannot be put together; samples can
+            asked["response_format"] = "wav"
+            x.change("reshape", "response_format", "flac", "wav", "joined as samples and written as uncompressed FLAC")
+        parts: list[bytes] = []
+        reply = Reply(b"")
+        for piece in pieces:
+            reply = yield Send(replace(wire, json={**asked, "input": piece}))
+            parts.append(_events_sound(reply.body) if events else _sound(reply.body))
+            x.partial = list(parts)  # each a file of its own, for the error of a later request
+        try:
+            joined = sound.join(parts, format)
+        except sound.SoundError as error:
+            raise UnexpectedBody(
+                f"the parts of the speech cannot be joined as {format} ({error}): ask for wav or mp3"
+            ) from error
+        if events:
+            return Reply(speech_events(joined), reply.status, {"content-type": "text/event-stream"})
+        return Reply(joined, reply.status, {**reply.headers, "content-type": _MEDIA.get(format, "audio/mpeg")})
+
+
+def _sound(body: Any) -> bytes:
+    if isinstance(body, bytes) and body:
+        return body
+    raise UnexpectedBody("the answer is no sound")
+
+
+def _events_sound(body: Any) -> bytes:
+    """The sound in a stream of speech events.
+
+    Raises:
+        Refusal: the stream ended in an error.
+        UnexpectedBody: there is no sound in it.
+    """
+    out: list[bytes] = []
+    for event in server_sent(body):
+        kind = event.get("type")
+        if kind == "speech.audio.error":
+            raise failure(event, "StepFun stopped speaking.")
+        if kind == "speech.audio.delta" and isinstance(event.get("audio"), str):
+            try:
+                out.append(base64.b64decode(event["audio"]))
+            except binascii.Error as error:
+                raise UnexpectedBody("an event's sound is not base64") from error
+    if not out:
+        raise UnexpectedBody("the answer has no sound")
+    return b"".join(out)
+
+
+def speech_events(data: bytes) -> str:
+    """A sound file as the events StepFun would have sent."""
+    events: list[Dict] = [
+        {"type": "speech.audio.delta", "audio": base64.b64encode(data[at : at + _CHUNK]).decode("ascii")}
+        for at in range(0, len(data), _CHUNK)
+    ]
+    events.append({"type": "speech.audio.done", "audio": ""})
+    return "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+
+
+class Voice(PlainEndpoint):
+    """`POST /audio/voices`: StepFun's cloning, by a file's id, goes through; OpenAI's, by a recording, does not exist."""
+
+    name = "audio.voices"
+
+    @override
+    def transform_request(self, request: Request, x: Exchange) -> Request:
+        if request.files or "file_id" not in given(request):
+            raise ABSENT.refusal(request, x)
+        return request
+
+
+ENDPOINT = Speech()
+VOICE = Voice()

@@ -1,0 +1,385 @@
+"""`POST /audio/transcriptions`: on the recommended recognition route, with every form but diarisation (api 8.5)."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from typing_extensions import override
+
+from ...catalog import voices
+from ..base import PlainEndpoint, Reply, Request, Script, Send, StreamTransform, replace
+from ..chat.response import BrokenOff, UnexpectedBody
+from ..common import Dict, Part, as_dict, drop_by_table, file_parts, given, headers_for, kind_of_model
+from ..context import Exchange, Json, Refusal
+from ..sse import failure, server_sent
+from . import containers as sound
+
+_ROUTE = "/audio/asr/sse"
+_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
+_TIMED = ("srt", "verbose_json", "vtt")
+_OLD_FORMATS = ("json", "text")
+_HANDLED = frozenset(
+    [
+        "model",
+        "file",
+        "response_format",
+        "stream",
+        "timestamp_granularities",
+        "timestamp_granularities[]",
+        "language",
+        "hotwords",
+        "enable_itn",
+        "enable_timestamp",
+    ]
+)
+_CUE = 80  # characters after which a caption ends even within a sentence
+_CUE_SECONDS = 8.0
+_SENTENCE_END = re.compile(r"[.!?。！？；…][\"'”’)）]*\s*\Z|\n\Z")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of speech; times in seconds."""
+
+    start: float
+    end: float
+    text: str
+
+
+class Transcription(PlainEndpoint):
+    """Speech to text."""
+
+    name = "audio.transcriptions"
+
+    @override
+    def transform_request(self, request: Request, x: Exchange) -> Request:
+        fields = given(request)
+        model = kind_of_model(x, fields.get("model"), "asr", "stepaudio-2.5-asr")
+        endpoints = x.model.endpoints if x.model is not None else frozenset({"audio.asr.sse"})
+        if "audio.asr.sse" in endpoints:
+            return self._recommended(request, fields, model, x)
+        if "audio.transcriptions" in endpoints:
+            return self._old(request, fields, model, x)
+        raise Refusal(
+            f"model={model!r} is not served by this call. Use {', '.join(_able(x))}, or an OpenAI name.",
+            code="model_incompatible",
+            param="model",
+        )
+
+    def _recommended(self, request: Request, fields: Dict, model: str, x: Exchange) -> Request:
+        format = _format(fields, _FORMATS)
+        parts = [part for part in file_parts(request.files) if part.field == "file"]
+        if not parts:
+            raise Refusal("file is missing: it takes a recording.", code="missing_parameter", param="file")
+        data = parts[0].read()
+        kind = _kind(parts[0], data)
+        transcription: Dict = {"model": model}
+        for name in ("language", "hotwords", "enable_itn", "enable_timestamp"):
+            if name in fields:
+                transcription[name] = fields[name]
+        if format in _TIMED:
+            transcription["enable_timestamp"] = True
+        _granularities(fields, x)
+        extra: Dict = {}
+        drop_by_table(fields, extra, x, self.name, _HANDLED)
+        transcription.update(extra)
+        x.notes.update(format=format, seconds=sound.duration(data, kind, rate=voices.ASR_PCM_RATE))
+        x.notes["language"] = fields.get("language")
+        x.change("route", "path", request.path, _ROUTE, "the old route is being phased out and knows fewer forms")
+        body = {
+            "audio": {
+                "data": base64.b64encode(data).decode("ascii"),
+                "input": {"transcription": transcription, "format": _format_fields(kind, data)},
+            }
+        }
+        return replace(
+            request,
+            path=_ROUTE,
+            json=body,
+            files=None,
+            headers=headers_for(request, content_type="application/json", accept="text/event-stream"),
+        )
+
+    def _old(self, request: Request, fields: Dict, model: str, x: Exchange) -> Request:
+        """`step-asr` on the old route: StepFun insists on `response_format`, which the SDK leaves out (api 8.5)."""
+        format = _format(fields, _OLD_FORMATS, model, _able(x))
+        wire: Dict = {"model": model, "response_format": format}
+        for name in ("language", "stream", "timestamp_granularities", "timestamp_granularities[]"):
+            if fields.get(name):
+                x.change("drop", name, fields[name], None, f"{model} knows no {name}", loses=True)
+        drop_by_table(fields, wire, x, self.name, _HANDLED - {"hotwords"})
+        x.notes["format"] = format
+        return replace(request, json=wire, headers={**request.headers, **x.headers})
+
+    @override
+    def transform_response(self, data: Json, x: Exchange) -> Json:
+        if isinstance(data, str | bytes):
+            return data
+        row = as_dict(data)
+        if row is None or not isinstance(row.get("text"), str):
+            raise UnexpectedBody("the answer has no text")
+        return row
+
+    @override
+    def transform_stream(self, x: Exchange) -> StreamTransform:
+        return TranscriptStream()
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        """The recommended route always answers in events; without `stream` they are put together here."""
+        fields = given(request)
+        if fields.get("stream"):
+            return None
+        probe = Exchange(x.endpoint, x.settings, x.catalog)
+        kind_of_model(probe, fields.get("model"), "asr", "stepaudio-2.5-asr")
+        if probe.model is not None and "audio.asr.sse" not in probe.model.endpoints:
+            return None
+        return self._whole(request, x)
+
+    def _whole(self, request: Request, x: Exchange) -> Script:
+        reply = yield Send(self.transform_request(request, x))
+        body = answer(server_sent(reply.body), x)
+        kind = "text/plain; charset=utf-8" if isinstance(body, str) else "application/json"
+        return Reply(body, reply.status, {**reply.headers, "content-type": kind})
+
+
+def _able(x: Exchange) -> list[str]:
+    return [row.id for row in x.catalog.models.values() if "audio.asr.sse" in row.endpoints]
+
+
+def _format(fields: Dict, known: Sequence[str], model: str = "", others: Sequence[str] = ()) -> str:
+    format = fields.get("response_format", "json")
+    if format in known:
+        return str(format)
+    advice = f"; {', '.join(others)} know {', '.join(_FORMATS)}" if others else ""
+    if format == "diarized_json":
+        advice = "; StepFun documents no diarisation"
+    raise Refusal(
+        f"response_format={format!r} is not available{' with ' + model if model else ''}: it takes "
+        f"{', '.join(known)}{advice}.",
+        code="invalid_value",
+        param="response_format",
+    )
+
+
+def _kind(part: Part, data: bytes) -> str:
+    kind = sound.sound_format(data, part.extension)
+    if kind not in voices.ASR_FORMATS:
+        raise Refusal(
+            f"{part.filename!r} is {kind or 'of no known kind'}; StepFun recognises {', '.join(voices.ASR_FORMATS)}. "
+            "Convert it, for instance with: ffmpeg -i input -ar 16000 -ac 1 output.wav",
+            code="invalid_value",
+            param="file",
+        )
+    return kind
+
+
+def _format_fields(kind: str, data: bytes) -> Dict:
+    """What StepFun is told of the recording: rate and width only where they are known."""
+    if kind == "pcm":
+        return {"type": "pcm", "codec": "pcm_s16le", "rate": voices.ASR_PCM_RATE, "bits": 16, "channel": 1}
+    if kind == "wav":
+        try:
+            wav = sound.parse_wav(data)
+        except sound.SoundError as error:
+            raise Refusal(f"file is not a whole wav file: {error}.", code="invalid_value", param="file") from error
+        if wav.tag == 1 and wav.bits == 16:
+            return {"type": "wav", "codec": "pcm_s16le", "rate": wav.rate, "bits": 16, "channel": wav.channels}
+    return {"type": kind}
+
+
+def _granularities(fields: Dict, x: Exchange) -> None:
+    asked = fields.get("timestamp_granularities") or fields.get("timestamp_granularities[]")
+    if isinstance(asked, list | tuple) and "word" in asked:
+        x.change(
+            "drop",
+            "timestamp_granularities",
+            asked,
+            ["segment"],
+            "StepFun times stretches of speech and documents no words",
+            loses=True,
+        )
+
+
+# ---------------------------------------------------------------- the answer
+
+
+def usage_of(event: Mapping[str, Any]) -> Dict | None:
+    """The usage of a transcription in OpenAI's shape, None if there is none."""
+    usage = as_dict(event.get("usage"))
+    if usage is None:
+        return None
+    out: Dict = {"type": "tokens", **{key: value for key, value in usage.items() if value is not None}}
+    for name in ("input_tokens", "output_tokens"):
+        if not isinstance(out.get(name), int):
+            out[name] = 0
+    out.setdefault("total_tokens", out["input_tokens"] + out["output_tokens"])
+    return out
+
+
+def _seconds(value: Json) -> float | None:
+    """Milliseconds as seconds."""
+    try:
+        return float(value) / 1000 if value is not None and not isinstance(value, bool) else None
+    except (TypeError, ValueError):
+        return None
+
+
+def failed(event: Mapping[str, Any]) -> Refusal:
+    """An `error` event as the error OpenAI code catches."""
+    return failure(event, "StepFun could not transcribe the recording.")
+
+
+def answer(events: Any, x: Exchange) -> Dict | str:
+    """One answer out of all events, in the form that was asked for.
+
+    Raises:
+        Refusal: the stream ended in an error.
+        UnexpectedBody: there is no text in it.
+        BrokenOff: it ended without `transcript.text.done`.
+    """
+    pieces: list[str] = []
+    timed: list[Segment] = []
+    text: str | None = None
+    usage: Dict | None = None
+    for event in events:
+        kind = event.get("type")
+        if kind == "error" or (kind is None and event.get("error")):
+            raise failed(event)
+        if kind == "transcript.text.delta":
+            delta = str(event.get("delta") or "")
+            pieces.append(delta)
+            start, end = _seconds(event.get("start_time")), _seconds(event.get("end_time"))
+            if start is not None and end is not None and delta:
+                timed.append(Segment(start, max(end, start), delta))
+        elif kind == "transcript.text.done" or (kind is None and isinstance(event.get("text"), str)):
+            text = str(event.get("text") or "")
+            usage = usage_of(event)
+    if text is None and not pieces:
+        raise UnexpectedBody("the answer has no transcript")
+    if text is None:
+        raise BrokenOff("StepFun's answer ended before the transcript was complete.", "".join(pieces))
+    text = text or "".join(pieces)
+    format = x.notes.get("format", "json")
+    if format == "json":
+        return {"text": text} if usage is None else {"text": text, "usage": usage}
+    if format == "text":
+        return text + "\n"
+    known: float | None = x.notes.get("seconds")
+    seconds = known if known is not None else (timed[-1].end if timed else 0.0)
+    segments = captions(timed) or ([Segment(0.0, seconds, text)] if text.strip() else [])
+    if format == "srt":
+        return to_srt(segments)
+    if format == "vtt":
+        return to_vtt(segments)
+    return {
+        "task": "transcribe",
+        "language": x.notes.get("language") or "",
+        "duration": seconds,
+        "text": text,
+        # StepFun reports no likelihoods; OpenAI code compares them without looking, so they are 0 and not None
+        "segments": [
+            {
+                "id": i,
+                "seek": 0,
+                "start": row.start,
+                "end": row.end,
+                "text": row.text,
+                "tokens": [],
+                "temperature": 0.0,
+                "avg_logprob": 0.0,
+                "compression_ratio": 0.0,
+                "no_speech_prob": 0.0,
+            }
+            for i, row in enumerate(segments)
+        ],
+        "usage": {"type": "duration", "seconds": round(seconds)},
+    }
+
+
+def captions(pieces: Sequence[Segment]) -> list[Segment]:
+    """Timed pieces put together to sentences, or to what fits on a screen."""
+    out: list[Segment] = []
+    start, end, text = 0.0, 0.0, ""
+    for piece in pieces:
+        if not text:
+            start = piece.start
+        text, end = text + piece.text, piece.end
+        if _SENTENCE_END.search(text) or len(text) >= _CUE or end - start >= _CUE_SECONDS:
+            out.append(Segment(start, end, text))
+            text = ""
+    if text.strip():
+        out.append(Segment(start, end, text))
+    return [row for row in out if row.text.strip()]
+
+
+def _clock(seconds: float, mark: str) -> str:
+    total = round(seconds * 1000)
+    return f"{total // 3_600_000:02}:{total // 60_000 % 60:02}:{total // 1000 % 60:02}{mark}{total % 1000:03}"
+
+
+def to_srt(segments: Sequence[Segment]) -> str:
+    """SubRip captions."""
+    return "".join(
+        f"{i}\n{_clock(row.start, ',')} --> {_clock(row.end, ',')}\n{_line(row.text)}\n\n"
+        for i, row in enumerate(segments, 1)
+    )
+
+
+def to_vtt(segments: Sequence[Segment]) -> str:
+    """WebVTT captions."""
+    return "WEBVTT\n\n" + "".join(
+        f"{_clock(row.start, '.')} --> {_clock(row.end, '.')}\n{_line(row.text)}\n\n" for row in segments
+    )
+
+
+def _line(text: str) -> str:
+    """A caption's text: an empty line would end it, an arrow would start another."""
+    return re.sub(r"\s*\n\s*", " ", text.strip()).replace("-->", "→")
+
+
+class TranscriptStream:
+    """StepFun's events, which are nearly OpenAI's."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._done = False
+        self.truncated = False
+
+    def feed(self, chunk: Json) -> Sequence[Json]:
+        """One event in, one or none out.
+
+        Raises:
+            Refusal: the event is an error.
+            UnexpectedBody: it is not an object.
+        """
+        event = as_dict(chunk)
+        if event is None:
+            raise UnexpectedBody("an event is not an object")
+        kind = event.get("type")
+        if kind == "error":
+            raise failed(event)
+        if kind == "transcript.text.delta":
+            event["delta"] = str(event.get("delta") or "")
+            self._text += event["delta"]
+            return (event,)
+        if kind == "transcript.text.done":
+            self._done = True
+            event["text"] = str(event.get("text") or self._text)
+            usage = usage_of(event)
+            if usage is not None:
+                event["usage"] = usage
+            return (event,)
+        return (event,) if kind else ()
+
+    def close(self) -> Sequence[Json]:
+        """Nothing is owed; whether the stream was whole is noted."""
+        self.truncated = not self._done
+        return ()
+
+
+ENDPOINT = Transcription()

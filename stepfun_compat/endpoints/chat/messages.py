@@ -1,0 +1,430 @@
+"""OpenAI's chat messages as StepFun takes them (api 3.1, 3.3). A message that needs no change is handed on as it is."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from ..context import Exchange, Json, Refusal
+from ..model_resolution import replays_reasoning, shows_reasoning
+
+if TYPE_CHECKING:
+    from .reasoning_cache import ReasoningCache
+
+# What an assistant message may be replayed with (api 4.1); the rest of a dumped ChatCompletionMessage stays here.
+_REPLAYED = frozenset({"role", "content", "tool_calls", "reasoning_content"})
+_SAME = ("system", "user", "assistant")  # roles that are StepFun's as well
+_AUDIO_FORMATS = {"wav": "audio/wav", "mp3": "audio/mpeg"}
+_INPUT_OF_PART = {"image_url": "image", "video_url": "video", "input_audio": "audio"}
+AUDIO_ID = "audio_"
+
+
+def _mapping(value: Json) -> Mapping[str, Any] | None:
+    if type(value) is dict or isinstance(value, Mapping):
+        return cast("Mapping[str, Any]", value)
+    return None
+
+
+def _parts(content: Json) -> Sequence[Any] | None:
+    if type(content) is str or isinstance(content, str | bytes) or not isinstance(content, Sequence):
+        return None
+    return cast("Sequence[Any]", content)
+
+
+def input_kinds(messages: Iterable[Json]) -> frozenset[str]:
+    """The kinds of input beyond text that the messages hold: `image`, `video`, `audio`."""
+    kinds: set[str] = set()
+    for message in messages:
+        row = _mapping(message)
+        if row is not None and type(row.get("content")) is str:
+            continue
+        for part in (_parts(row.get("content")) or ()) if row is not None else ():
+            kind = _INPUT_OF_PART.get(str((_mapping(part) or {}).get("type")))
+            if kind:
+                kinds.add(kind)
+    return frozenset(kinds)
+
+
+def audio_id(transcript: str) -> str:
+    """An id for a spoken answer from which its transcript can be read back: StepFun sends no audio id, and an audio
+    turn is replayed by its transcript (api 4.2)."""
+    packed = base64.urlsafe_b64encode(zlib.compress(transcript.encode("utf-8", "surrogatepass"), 9))
+    return AUDIO_ID + packed.decode("ascii").rstrip("=")
+
+
+def transcript_of(id: str) -> str | None:
+    """The transcript behind an id made by `audio_id`, None for any other."""
+    if not id.startswith(AUDIO_ID):
+        return None
+    packed = id[len(AUDIO_ID) :]
+    try:
+        raw = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))
+        return zlib.decompress(raw).decode("utf-8", "surrogatepass")
+    except (binascii.Error, zlib.error, ValueError):
+        return None
+
+
+def translate_messages(messages: Json, x: Exchange, rename: Callable[[str], str]) -> Json:
+    """The list of messages for StepFun. `rename` gives the name a tool has on the wire.
+
+    Raises:
+        Refusal: a part StepFun has no place for (`file`, images in a tool result).
+    """
+    rows = _parts(messages)
+    if rows is None:
+        return messages
+    speakers = {
+        row.get("name")
+        for m in rows
+        if (row := _mapping(m)) is not None
+        and "name" in row
+        and row.get("role") == "user"
+        and isinstance(row.get("name"), str)
+        and row["name"]
+    }
+    call_ids: list[str] = []
+    out: list[Any] = []
+    changed = False
+    for position, message in enumerate(rows):
+        row = _mapping(message)
+        if row is not None and len(row) == 2 and row.get("role") in _SAME and type(row.get("content")) is str:
+            out.append(message)  # the bulk of every long history: nothing to look at
+            continue
+        if row is None:
+            out.append(message)
+            continue
+        new = _translate_message(row, position, x, rename, len(speakers) > 1, call_ids)
+        changed = changed or new is not row
+        out.append(new)
+    return out if changed or not isinstance(messages, list) else cast("Json", messages)
+
+
+def _translate_message(
+    message: Mapping[str, Any],
+    position: int,
+    x: Exchange,
+    rename: Callable[[str], str],
+    several_speakers: bool,
+    call_ids: list[str],
+) -> Mapping[str, Any]:
+    role = message.get("role")
+    where = f"messages[{position}]"
+    edits: dict[str, Any] = {}
+    drops: set[str] = set()
+    if role == "developer":
+        # StepFun lists system, user, assistant and tool; an unknown role is dropped or refused (api 3.1)
+        edits["role"] = "system"
+        x.change("rename", f"{where}.role", "developer", "system", "StepFun has no developer role")
+        role = "system"
+    elif role == "function":
+        edits["role"] = "tool"
+        if not message.get("tool_call_id"):
+            edits["tool_call_id"] = call_ids[-1] if call_ids else _call_id(where, message.get("name"))
+        x.change("rename", f"{where}.role", "function", "tool", "StepFun has no function role")
+        role = "tool"
+
+    content = message.get("content")
+    if role == "user":
+        new = _user_content(content, where, x)
+    else:
+        new = _flat_content(content, where, str(role), x)
+    name = message.get("name")
+    if "name" in message:
+        drops.add("name")
+        if role == "user" and several_speakers and isinstance(name, str) and name:
+            new = _spoken_by(name, new)
+            x.change("reshape", f"{where}.name", name, None, "StepFun lists no name; it is put before the text")
+        elif name is not None and role != "tool":
+            x.change("drop", f"{where}.name", name, None, "StepFun lists no name on messages")
+
+    if role == "assistant":
+        drops |= {key for key in message if key not in _REPLAYED and key != "name"}
+        _assistant(message, where, x, rename, edits, call_ids)
+        if new is None and not edits.get("tool_calls", message.get("tool_calls")):
+            audio = _mapping(message.get("audio"))
+            transcript = transcript_of(str(audio.get("id"))) if audio else None
+            if audio and transcript is None:
+                raise Refusal(
+                    f"{where}.audio names {audio.get('id')!r}, but StepFun keeps no audio: "
+                    "put the transcript of that answer into content.",
+                    code="invalid_value",
+                    param="messages",
+                )
+            refusal = message.get("refusal")
+            new = transcript if transcript is not None else (refusal if isinstance(refusal, str) else "")
+        drops -= edits.keys()
+        if not edits.get("tool_calls", message.get("tool_calls", True)):
+            drops.add("tool_calls")  # none were left, or there was only a null
+            edits.pop("tool_calls", None)
+        if new is None:
+            new = ""  # what StepFun itself sends beside calls; null and a missing key were refused (api 13.5)
+        if message.get("reasoning_content", True) is None and "reasoning_content" not in edits:
+            drops.add("reasoning_content")
+    elif role == "tool" and new is None:
+        new = ""
+    if new is not content or "content" not in message:
+        edits["content"] = new
+    if not edits and not drops:
+        return message
+    return {**{key: value for key, value in message.items() if key not in drops}, **edits}
+
+
+def _spoken_by(name: str, content: Json) -> Json:
+    if isinstance(content, str):
+        return f"{name}: {content}"
+    parts = list(_parts(content) or ())
+    for position, part in enumerate(parts):
+        row = _mapping(part)
+        if row is not None and row.get("type") == "text":
+            parts[position] = {**row, "text": f"{name}: {row.get('text', '')}"}
+            return parts
+    return [{"type": "text", "text": f"{name}:"}, *parts]
+
+
+# ---------------------------------------------------------------- content
+
+
+def _flat_content(content: Json, where: str, role: str, x: Exchange) -> Json:
+    """System, tool and assistant content is documented as a string only (api 3.1)."""
+    parts = _parts(content)
+    if parts is None:
+        return content
+    texts: list[str] = []
+    for part in parts:
+        row = _mapping(part)
+        kind = row.get("type") if row is not None else None
+        if isinstance(part, str):
+            texts.append(part)
+        elif row is not None and kind in ("text", "input_text", "output_text"):
+            texts.append(str(row.get("text") or ""))
+        elif row is not None and kind == "refusal":
+            texts.append(str(row.get("refusal") or ""))
+        else:
+            raise Refusal(
+                f"{where}.content has a part of type {kind!r}, but StepFun takes only text in a {role} message. "
+                "Put it into a user message.",
+                code="unsupported_content_type",
+                param="messages",
+            )
+    x.change(
+        "reshape", f"{where}.content", f"{len(parts)} text parts", "string", f"{role} content is a string at StepFun"
+    )
+    return "\n".join(texts)
+
+
+def _user_content(content: Json, where: str, x: Exchange) -> Json:
+    parts = _parts(content)
+    if parts is None:
+        return content
+    out = [_user_part(part, f"{where}.content[{i}]", x) for i, part in enumerate(parts)]
+    return out if any(new is not old for new, old in zip(out, parts, strict=True)) else content
+
+
+def _user_part(part: Json, where: str, x: Exchange) -> Json:
+    row = _mapping(part)
+    if row is None:
+        return {"type": "text", "text": part} if isinstance(part, str) else part
+    kind = row.get("type")
+    if kind == "image_url":
+        return _image_part(row, where, x)
+    if kind == "input_audio":
+        return _audio_part(row, where, x)
+    if kind == "refusal":
+        return {"type": "text", "text": str(row.get("refusal", ""))}
+    if kind in ("file", "input_file"):
+        raise Refusal(
+            f"{where} is a file part, which StepFun's chat does not take. Upload the file with "
+            "client.files.create(file=..., purpose='user_data'), wait until it is processed, and put the text of "
+            "client.files.content(id) into the message. A page shown as an image goes in as an image_url part.",
+            code="unsupported_content_type",
+            param="messages",
+        )
+    return part
+
+
+def _image_part(row: Mapping[str, Any], where: str, x: Exchange) -> Json:
+    image = row.get("image_url")
+    if isinstance(image, str):
+        x.change("reshape", f"{where}.image_url", "string", "object", "StepFun takes an object with a url")
+        return {**row, "image_url": {"url": image}}
+    inner = _mapping(image)
+    if inner is None or "detail" not in inner or inner["detail"] in ("low", "high"):
+        return row
+    # `auto` is OpenAI's default and no value of StepFun's; the model's own default serves (api 3.3)
+    detail = inner["detail"]
+    x.change(
+        "drop", f"{where}.image_url.detail", detail, None, "StepFun's values are low and high; its default is used"
+    )
+    return {**row, "image_url": {key: value for key, value in inner.items() if key != "detail"}}
+
+
+def _audio_part(row: Mapping[str, Any], where: str, x: Exchange) -> Json:
+    audio = _mapping(row.get("input_audio"))
+    if audio is None:
+        return row
+    data = audio.get("data")
+    if not isinstance(data, str) or data.startswith(("data:", "http://", "https://", "stepfile://")):
+        if "format" not in audio:
+            return row
+        kept = {key: value for key, value in audio.items() if key != "format"}
+        x.change("drop", f"{where}.input_audio.format", audio["format"], None, "the URL says the format")
+        return {**row, "input_audio": kept}
+    format = str(audio.get("format") or "wav")
+    mime = _AUDIO_FORMATS.get(format)
+    if mime is None:
+        raise Refusal(
+            f"{where}.input_audio.format={format!r} is not taken by StepFun, which documents "
+            f"{' and '.join(_AUDIO_FORMATS)}. Convert the clip.",
+            code="invalid_value",
+            param="messages",
+        )
+    kept = {key: value for key, value in audio.items() if key not in ("data", "format")}
+    x.change("reshape", f"{where}.input_audio", f"base64 {format}", "data URL", "StepFun takes audio as a data URL")
+    return {**row, "input_audio": {"data": f"data:{mime};base64,{data}", **kept}}
+
+
+# ---------------------------------------------------------------- the assistant's own turns
+
+
+def _call_id(*seed: object) -> str:
+    import hashlib
+
+    return "call_" + hashlib.sha256(repr(seed).encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def _assistant(
+    message: Mapping[str, Any],
+    where: str,
+    x: Exchange,
+    rename: Callable[[str], str],
+    edits: dict[str, Any],
+    call_ids: list[str],
+) -> None:
+    reasoning = message.get("reasoning_content")
+    if not isinstance(reasoning, str):
+        reasoning = message.get("reasoning")
+    if isinstance(reasoning, str) and message.get("reasoning_content") != reasoning:
+        # both spellings hold the same text; sent twice it would be billed twice (api 4.1)
+        edits["reasoning_content"] = reasoning
+    elif not reasoning and message.get("tool_calls") and (cache := x.client.reasoning_cache) is not None:
+        found = _remembered(message, cache) if replays_reasoning(x) else None
+        if found is not None:
+            edits["reasoning_content"] = found
+            why = "Settings.replay_reasoning is cache" if shows_reasoning(x) else "the caller is not shown it"
+            x.change("inject", f"{where}.reasoning_content", None, "remembered", why)
+    legacy = _mapping(message.get("function_call"))
+    calls = _parts(message.get("tool_calls"))
+    if calls:
+        new = [_tool_call(call, f"{where}.tool_calls[{i}]", x, rename) for i, call in enumerate(calls)]
+        new = [call for call in new if call is not None]
+        if len(new) != len(calls) or any(a is not b for a, b in zip(new, calls, strict=False)):
+            edits["tool_calls"] = new
+        call_ids.extend(str(row.get("id")) for call in new if (row := _mapping(call)) is not None)
+    elif legacy is not None:
+        id = _call_id(where, legacy)
+        call_ids.append(id)
+        call = {"id": id, "type": "function", "function": dict(legacy)}
+        edits["tool_calls"] = [_tool_call(call, f"{where}.function_call", x, rename)]
+        x.change("rename", f"{where}.function_call", legacy.get("name"), "tool_calls", "StepFun has no function_call")
+
+
+def _tool_call(call: Json, where: str, x: Exchange, rename: Callable[[str], str]) -> Json | None:
+    row = _mapping(call)
+    if row is None:
+        return call
+    if row.get("type") not in (None, "", "function", "custom"):
+        return None  # StepFun's own search, which it reports but does not take back (api 3.4)
+    custom = _mapping(row.get("custom"))
+    if custom is not None:
+        function: Mapping[str, Any] = {
+            "name": custom.get("name"),
+            "arguments": json.dumps({"input": custom.get("input", "")}, ensure_ascii=False),
+        }
+    else:
+        function = _mapping(row.get("function")) or {}
+    name = function.get("name")
+    sent_name = rename(name) if isinstance(name, str) and name else "unknown_function"
+    if not name:
+        # an empty name is refused: "tool_calls.function.name is required" (api 3.3)
+        x.change("repair", f"{where}.function.name", name, sent_name, "StepFun refuses an empty name")
+    arguments = repair_arguments(function.get("arguments"), f"{where}.function.arguments", x)
+    clean = (
+        row.keys() <= {"id", "type", "function"}
+        and row.get("type") == "function"
+        and function.keys() <= {"name", "arguments"}
+        and sent_name == name
+        and arguments is function.get("arguments")
+        and row.get("id")
+    )
+    if clean:
+        return row
+    return {
+        "id": row.get("id") or _call_id(where, name),
+        "type": "function",
+        "function": {"name": sent_name, "arguments": arguments},
+    }
+
+
+def same_arguments(arguments: str) -> str:
+    """Arguments in one spelling, so that a caller who parsed and wrote them again is still known."""
+    try:
+        return json.dumps(json.loads(arguments), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return arguments
+
+
+def call_key(call: Mapping[str, Any]) -> tuple[str, str, str]:
+    """(id, name, arguments) of a tool call in OpenAI's shape; a custom tool's input stands for its arguments."""
+    custom = _mapping(call.get("custom"))
+    function = custom if custom is not None else (_mapping(call.get("function")) or {})
+    arguments = function.get("input" if custom is not None else "arguments")
+    if not isinstance(arguments, str):
+        arguments = "" if arguments is None else json.dumps(arguments, ensure_ascii=False, default=str)
+    return str(call.get("id") or ""), str(function.get("name") or ""), arguments
+
+
+def _remembered(message: Mapping[str, Any], cache: ReasoningCache) -> str | None:
+    """The reasoning behind an assistant's calls, if every one of them is known and they were made in one answer."""
+    found: set[str | None] = set()
+    for call in _parts(message.get("tool_calls")) or ():
+        row = _mapping(call)
+        if row is None:
+            return None
+        id, name, arguments = call_key(row)
+        found.add(cache.get(id, name, same_arguments(arguments)))
+    return found.pop() if len(found) == 1 else None
+
+
+def repair_arguments(arguments: Json, where: str, x: Exchange) -> str:
+    """Arguments as the JSON object in a string that StepFun insists on ("No filter named 'fromjson' found", api 3.3)."""
+    if isinstance(arguments, Mapping):
+        fixed = json.dumps(cast("Json", arguments), ensure_ascii=False, default=str)
+        x.change("repair", where, "object", fixed, "arguments are a string")
+        return fixed
+    if arguments is None or (isinstance(arguments, str) and not arguments.strip()):
+        x.change("repair", where, arguments, "{}", "StepFun takes only a JSON object")
+        return "{}"
+    if not isinstance(arguments, str):
+        fixed = json.dumps({"value": arguments}, ensure_ascii=False, default=str)
+        x.change("repair", where, arguments, fixed, "StepFun takes only a JSON object")
+        return fixed
+    try:
+        value: Json = json.loads(arguments)
+        encoded_twice = isinstance(value, str)
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            value = json.loads(value)
+    except (ValueError, RecursionError):
+        x.change("repair", where, arguments, "{}", "the arguments are broken JSON, which StepFun refuses", loses=True)
+        return "{}"
+    if isinstance(value, dict):
+        if not encoded_twice:
+            return arguments
+        fixed = json.dumps(value, ensure_ascii=False)
+    else:
+        fixed = json.dumps({"value": value}, ensure_ascii=False)
+    x.change("repair", where, arguments, fixed, "StepFun takes only a JSON object")
+    return fixed

@@ -1,0 +1,210 @@
+"""`POST /completions`, the legacy one, over chat: StepFun has no text completion (api 10)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+from typing_extensions import override
+
+from ..base import PlainEndpoint, Reply, Request, Script, Send, StreamTransform, replace
+from ..common import Dict, as_dict, as_list, drop_by_table, given
+from ..context import Exchange, Json, Refusal
+from .endpoint import ENDPOINT as CHAT
+from .response import add_usage, transform_completion
+from .stream import ChatStream
+
+_INSERT: Final = (
+    "Write the text that stands between the two parts the user gives. Answer with that text alone: no quotes, no "
+    "explanation, and nothing of the two parts."
+)
+_HANDLED: Final = ("model", "prompt", "suffix", "echo", "n", "best_of", "logprobs", "stream", "stream_options")
+
+
+def _prompts(fields: Dict) -> list[str]:
+    """The prompts as texts.
+
+    Raises:
+        Refusal: there is none, or they are OpenAI's token numbers.
+    """
+    prompt = fields.get("prompt")
+    listed = cast("Sequence[Any]", prompt) if isinstance(prompt, list | tuple) else (prompt,)
+    texts = [entry for entry in listed if isinstance(entry, str)]
+    if texts and len(texts) == len(listed):
+        return texts
+    if prompt is None or not listed:
+        raise Refusal("prompt is missing: it takes text or a list of texts.", code="missing_parameter", param="prompt")
+    raise Refusal(
+        "prompt holds token numbers, which mean something to OpenAI's models only. Pass the text they stand for, for "
+        "instance tiktoken.get_encoding(...).decode(prompt).",
+        code="invalid_value",
+        param="prompt",
+    )
+
+
+def _messages(prompt: str, suffix: Json) -> list[Dict]:
+    if not isinstance(suffix, str) or not suffix:
+        return [{"role": "user", "content": prompt}]
+    text = f"<before>{prompt}</before>\n<after>{suffix}</after>"
+    return [{"role": "system", "content": _INSERT}, {"role": "user", "content": text}]
+
+
+class Completions(PlainEndpoint):
+    """Text completion. A prompt is a user's message; `suffix` asks for the text between."""
+
+    name = "completions"
+    rewrites_raw = True
+
+    @override
+    def transform_request(self, request: Request, x: Exchange) -> Request:
+        return self._wire(request, x, _prompts(given(request))[0], told=True)
+
+    def _wire(self, request: Request, x: Exchange, prompt: str, *, told: bool) -> Request:
+        """The chat request for one prompt; what is changed is told for the first only."""
+        fields = given(request)
+        chat: Dict = {"model": fields.get("model"), "messages": _messages(prompt, fields.get("suffix"))}
+        y = x if told else Exchange(x.endpoint, x.settings, x.catalog, notes=dict(x.notes))
+        drop_by_table(fields, chat, y, self.name, _HANDLED)
+        n, best_of = fields.get("n"), fields.get("best_of")
+        if n is not None:
+            chat["n"] = n
+        if isinstance(best_of, int) and best_of > (n if isinstance(n, int) else 1):
+            y.change("drop", "best_of", best_of, n or 1, "StepFun reports no likelihoods to choose by", loses=True)
+        logprobs = fields.get("logprobs")
+        if logprobs is not None:
+            y.change("drop", "logprobs", logprobs, None, "StepFun documents no likelihoods", loses=True)
+        for key in ("stream", "stream_options"):
+            if key in fields:
+                chat[key] = fields[key]
+        if told:
+            x.change("route", "path", request.path, "/chat/completions", "StepFun has no text completion")
+        wire = CHAT.transform_request(replace(request, path="/chat/completions", json=chat), y)
+        if not told:
+            x.notes.update(y.notes)
+        x.notes["echo"] = prompt if fields.get("echo") else ""
+        return wire
+
+    @override
+    def transform_response(self, data: Json, x: Exchange) -> Json:
+        return text_completion(transform_completion(data, x), str(x.notes.get("echo") or ""))
+
+    @override
+    def transform_stream(self, x: Exchange) -> StreamTransform | None:
+        return None if x.notes.get("whole_stream") or x.notes.get("told") else CompletionStream(x)
+
+    # ------------------------------------------------------------ several prompts
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        prompts = _prompts(given(request))
+        return self._one_by_one(request, x, prompts) if len(prompts) > 1 else None
+
+    def _one_by_one(self, request: Request, x: Exchange, prompts: Sequence[str]) -> Script:
+        """One request for each prompt. A stream is put together from whole answers: one chunk for each."""
+        fields = given(request)
+        stream = bool(fields.get("stream"))
+        plain = {key: value for key, value in fields.items() if key not in ("stream", "stream_options")}
+        x.request_count = len(prompts)
+        x.change("cost", "prompt", f"{len(prompts)} prompts", f"{len(prompts)} requests", "chat takes one at a time")
+        done: Dict = {}
+        reply = Reply(None)
+        for i, prompt in enumerate(prompts):
+            wire = self._wire(replace(request, json=plain), x, prompt, told=i == 0)
+            reply = yield Send(wire, example={"choices": [{"message": {"role": "assistant", "content": ""}}]})
+            body = cast("Dict", self.transform_response(reply.body, x))
+            n = len(body["choices"])
+            for position, choice in enumerate(body["choices"]):
+                choice["index"] = i * n + position
+            if done:
+                body = {
+                    **done,
+                    "choices": [*done["choices"], *body["choices"]],
+                    "usage": add_usage(done.get("usage"), body.get("usage")),
+                }
+            done = body
+            x.partial = done
+        if not stream:
+            return Reply(done, reply.status, reply.headers)
+        x.notes["whole_stream"] = True
+        options = as_dict(fields.get("stream_options")) or {}
+        return Reply(
+            _events(done, bool(options.get("include_usage"))), reply.status, {"content-type": "text/event-stream"}
+        )
+
+
+def text_completion(body: Dict, echo: str) -> Dict:
+    """A chat answer as a text completion."""
+    choices: list[Dict] = []
+    for entry in as_list(body.get("choices")):
+        choice = as_dict(entry) or {}
+        message = as_dict(choice.get("message")) or {}
+        reason = choice.get("finish_reason")
+        row: Dict = {
+            "text": echo + str(message.get("content") or ""),
+            "index": choice.get("index", len(choices)),
+            "logprobs": None,
+            "finish_reason": reason if reason in ("length", "content_filter") else "stop",
+        }
+        if message.get("reasoning_content"):
+            row["reasoning_content"] = message["reasoning_content"]
+        choices.append(row)
+    return {**body, "object": "text_completion", "choices": choices}
+
+
+def _events(body: Dict, include_usage: bool) -> str:
+    head = {key: body.get(key) for key in ("id", "object", "created", "model")}
+    chunks = [{**head, "choices": [choice]} for choice in body["choices"]]
+    if include_usage:
+        chunks.append({**head, "choices": [], "usage": body.get("usage")})
+    return "".join(f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+
+
+class CompletionStream:
+    """A chat stream as a stream of text completions."""
+
+    reads_chunks = True
+
+    def __init__(self, x: Exchange) -> None:
+        self._chat = ChatStream(x)
+        self._echo = str(x.notes.get("echo") or "")
+        self._echoed: set[int] = set()
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the stream ended without a finish reason."""
+        return self._chat.truncated
+
+    @property
+    def usage(self) -> Json:
+        """The last usage StepFun reported."""
+        return self._chat.usage
+
+    def feed(self, chunk: Json) -> Sequence[Json]:
+        """One chunk of chat in, text out; chunks that hold reasoning only are left out."""
+        return self._texts(self._chat.feed(chunk))
+
+    def close(self) -> Sequence[Json]:
+        """What chat still owes, as text."""
+        return self._texts(self._chat.close())
+
+    def _texts(self, chunks: Sequence[Json]) -> list[Json]:
+        out: list[Json] = []
+        for chunk in chunks:
+            choices: list[Dict] = []
+            for choice in chunk["choices"]:
+                text, index = choice["delta"].get("content") or "", choice["index"]
+                if index not in self._echoed and (text or choice["finish_reason"]):
+                    self._echoed.add(index)
+                    text = self._echo + text
+                if text or choice["finish_reason"]:
+                    reason = choice["finish_reason"]
+                    if reason not in (None, "length", "content_filter"):
+                        reason = "stop"
+                    choices.append({"text": text, "index": index, "logprobs": None, "finish_reason": reason})
+            if choices or not chunk["choices"]:
+                out.append({**chunk, "object": "text_completion", "choices": choices})
+        return out
+
+
+ENDPOINT = Completions()

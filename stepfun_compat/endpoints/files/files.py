@@ -1,0 +1,311 @@
+"""`/files`: purposes, limits before the upload, the status swap, and a list that ends (api 8.1)."""
+
+from __future__ import annotations
+
+import codecs
+import dataclasses
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from typing_extensions import override
+
+from ...catalog.files import (
+    DOCUMENTS,
+    MEDIA,
+    OPENAI_PURPOSES,
+    PICTURES,
+    PURPOSE_OF,
+    PURPOSES,
+    REFUSED_PURPOSES,
+    STATUS,
+)
+from ..audio.containers import sound_format
+from ..base import BatchOperation, BatchOperationName, PlainEndpoint, Request, Script, replace
+from ..batches import is_local_file, local
+from ..chat.response import UnexpectedBody
+from ..common import Dict, Part, as_dict, as_list, drop_by_table, file_parts, given, segment
+from ..context import Exchange, Json, Refusal
+
+_OPENAI_PAGE = 10_000
+
+
+def file_object(data: Json, asked: Json = None) -> Dict:
+    """One file in OpenAI's shape. `processed` means "still parsing" at StepFun and "ready" at OpenAI: it is swapped.
+    The purpose is OpenAI's, or the one the upload `asked` for; StepFun's own is `stepfun_purpose`.
+
+    Raises:
+        UnexpectedBody: it is not an object with an id.
+    """
+    row = as_dict(data)
+    if row is None or not isinstance(row.get("id"), str):
+        raise UnexpectedBody("the answer is not a file")
+    row["object"] = "file"
+    status = row.get("status")
+    row["status"] = STATUS.get(status, status) if isinstance(status, str) and status else "uploaded"
+    row.setdefault("bytes", 0)
+    row.setdefault("created_at", 0)
+    row.setdefault("filename", "")
+    purpose = row.get("purpose")
+    if isinstance(purpose, str):
+        row["stepfun_purpose"] = purpose
+        picture, other = PURPOSE_OF.get(purpose, (purpose, purpose))
+        row["purpose"] = picture if os.path.splitext(str(row["filename"]))[1].lower().lstrip(".") in PICTURES else other
+    if isinstance(asked, str) or purpose is None:
+        row["purpose"] = asked
+    return row
+
+
+def stepfun_purpose(purpose: str, part: Part, x: Exchange) -> str:
+    """StepFun's purpose for OpenAI's, by the kind of file.
+
+    Raises:
+        Refusal: StepFun has nothing for this purpose, does not take this type for it, or the file is too large.
+    """
+    if purpose in REFUSED_PURPOSES:
+        raise Refusal(
+            f"purpose={purpose!r} is not available: {REFUSED_PURPOSES[purpose]}.", code="invalid_value", param="purpose"
+        )
+    target = purpose
+    if purpose in OPENAI_PURPOSES:
+        document, media = OPENAI_PURPOSES[purpose]
+        target = media if part.extension in MEDIA else document
+        x.change("rename", "purpose", purpose, target, "StepFun's purpose for this kind of file")
+    row = PURPOSES.get(target)
+    if row is None:
+        return target  # a purpose we do not know: the caller wins
+    if part.extension and part.extension not in row.extensions:
+        others = [name for name, other in PURPOSES.items() if part.extension in other.extensions]
+        known = part.extension in DOCUMENTS | MEDIA
+        advice = f"use purpose={others[0]!r}" if others else f"StepFun takes {', '.join(sorted(DOCUMENTS | MEDIA))}"
+        raise Refusal(
+            f"{part.filename!r} cannot be uploaded with purpose={target!r}, which takes "
+            f"{', '.join(sorted(row.extensions))}: {advice if known else advice + '; convert or rename it'}.",
+            code="invalid_value",
+            param="file",
+        )
+    size = part.size
+    if size is not None and size > row.max_bytes:
+        raise Refusal(
+            f"{part.filename!r} has {size:,} bytes; StepFun takes up to {row.max_bytes:,} with purpose={target!r}.",
+            status=413,
+            code="file_too_large",
+            param="file",
+        )
+    return target
+
+
+_SIGNATURES = (
+    (b"%PDF", "pdf"),
+    (b"\x89PNG", "png"),
+    (b"\xff\xd8\xff", "jpg"),
+    (b"GIF8", "gif"),
+)
+_ZIPPED = ((b"word/", "docx"), (b"ppt/", "pptx"), (b"xl/", "xlsx"))
+
+
+def kind_of_content(head: bytes) -> str | None:
+    """The extension that fits the first bytes of a file; None where they do not tell."""
+    for signature, extension in _SIGNATURES:
+        if head.startswith(signature):
+            return extension
+    if head[8:12] == b"WEBP":
+        return "webp"
+    if head.startswith(b"PK"):
+        return next((extension for name, extension in _ZIPPED if name in head), None)
+    if (kind := sound_format(head)) is not None:
+        return kind
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # the last character may be cut
+    except UnicodeDecodeError:
+        return None
+    start = text.lstrip("\ufeff \t\r\n").lower()
+    if "\0" in text or not text:
+        return None
+    return "html" if start.startswith(("<!doctype html", "<html")) else "xml" if start.startswith("<?xml") else "txt"
+
+
+def named(part: Part, x: Exchange) -> Part:
+    """The part with an extension: the SDK calls bare bytes `upload`, and StepFun tells a file's kind by its name."""
+    kind = None if part.extension else kind_of_content(part.head())
+    if kind is None or kind not in DOCUMENTS | MEDIA:
+        return part
+    name = f"{part.filename}.{kind}"
+    x.change("repair", "file", part.filename, name, "StepFun tells a file's kind by its name")
+    return dataclasses.replace(part, filename=name)
+
+
+def _of_local_file(name: BatchOperationName, request: Request) -> Script | None:
+    """The script of a call on a file of a batch; None for StepFun's own files."""
+    id = segment(request, 1)
+    return local(BatchOperation(name, id)) if is_local_file(id) else None
+
+
+class CreateFile(PlainEndpoint):
+    """An upload."""
+
+    name = "files.create"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        fields = given(request)
+        if fields.get("purpose") != "batch":
+            return None
+        if "batches" in x.settings.fallback:
+            raise Refusal(
+                "purpose='batch' is not available: Settings.fallback sends batches to another provider, which has to have "
+                "the file. Upload it with that provider's client.",
+                code="invalid_value",
+                param="purpose",
+            )
+        for name in sorted(fields.keys() - {"purpose"}):
+            x.change(
+                "drop", name, fields[name], None, "files of batches are kept on this machine until they are deleted"
+            )
+        parts = [part for part in file_parts(request.files) if part.field == "file"]
+        if not parts:
+            raise Refusal("Missing required parameter: 'file'.", code="missing_required_parameter", param="file")
+        return local(BatchOperation("create_file", part=parts[0]))
+
+    @override
+    def transform_request(self, request: Request, x: Exchange) -> Request:
+        fields = given(request)
+        wire: Dict = {}
+        drop_by_table(fields, wire, x, self.name, ("purpose",))
+        purpose = fields.get("purpose")
+        parts = [part for part in file_parts(request.files) if part.field == "file"]
+        files = request.files
+        if parts and parts[0].size and (better := named(parts[0], x)) is not parts[0]:
+            parts[0] = better
+            files = [("file", better.as_upload())]
+        x.notes["purpose"] = purpose
+        if isinstance(purpose, str):
+            part = parts[0] if parts else Part("file", str(fields.get("url") or "").partition("?")[0], b"")
+            wire["purpose"] = stepfun_purpose(purpose, part, x)
+        if "url" in fields and parts and not parts[0].size:
+            files = None  # StepFun fetches the file itself; the SDK insists on a `file` argument
+        return replace(request, json=wire, files=files)
+
+    @override
+    def transform_response(self, data: Json, x: Exchange) -> Json:
+        return file_object(data, x.notes.get("purpose"))
+
+
+class RetrieveFile(PlainEndpoint):
+    """One file's record."""
+
+    name = "files.retrieve"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        return _of_local_file("retrieve_file", request)
+
+    @override
+    def transform_response(self, data: Json, x: Exchange) -> Json:
+        return file_object(data)
+
+
+class DeleteFile(PlainEndpoint):
+    """A deletion."""
+
+    name = "files.delete"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        return _of_local_file("delete_file", request)
+
+    @override
+    def transform_response(self, data: Json, x: Exchange) -> Json:
+        row = as_dict(data)
+        if row is None:
+            raise UnexpectedBody("the answer is not a deletion")
+        row["object"] = "file"
+        row.setdefault("deleted", True)
+        return row
+
+
+class FileContent(PlainEndpoint):
+    """The extracted text of a `file-extract` file; StepFun does not give the original back (api 8.1)."""
+
+    name = "files.content"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        return _of_local_file("read_file", request)
+
+
+class ListFiles(PlainEndpoint):
+    """All files. StepFun documents no parameters and no `has_more`, without which the SDK asks for ever (api 8.1):
+    limit, order, after and purpose are applied here."""
+
+    name = "files.list"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        purpose = request.query.get("purpose")
+        return self._merged(request, x) if purpose in (None, "batch", "batch_output") else None
+
+    def _merged(self, request: Request, x: Exchange) -> Script:
+        """StepFun's files and those of batches, which are not at StepFun."""
+        rows = as_list((yield BatchOperation("list_files")).body)
+        x.notes["local_files"] = [row for row in map(as_dict, rows) if row is not None]
+        return self.transform_request(request, x)
+
+    @override
+    def transform_request(self, request: Request, x: Exchange) -> Request:
+        ours = {key: request.query[key] for key in ("limit", "order", "after", "purpose") if key in request.query}
+        x.notes["query"] = ours
+        return replace(request, query={k: v for k, v in request.query.items() if k not in ours})
+
+    @override
+    def transform_response(self, data: Json, x: Exchange) -> Json:
+        body = as_dict(data)
+        if body is None or not isinstance(body.get("data"), list):
+            raise UnexpectedBody("the answer has no list of files")
+        rows = [*(file_object(row) for row in as_list(body["data"])), *x.notes.get("local_files", ())]
+        query: Dict = x.notes.get("query", {})
+        purpose = query.get("purpose")
+        if isinstance(purpose, str):
+            rows = [row for row in rows if purpose in (row["purpose"], row.get("stepfun_purpose"))]
+        return {**body, **page(rows, query, _OPENAI_PAGE)}
+
+
+def page(rows: Sequence[Dict], query: Dict, default_limit: int) -> Dict:
+    """One page of a whole list, as OpenAI cuts it: `order` by time, `after` and `before` an id, at most `limit` rows."""
+    newest_first = query.get("order", "desc") != "asc"
+    ordered = sorted(rows, key=_place, reverse=newest_first)
+    ids = [row["id"] for row in ordered]
+    after, before = query.get("after"), query.get("before")
+    start = ids.index(after) + 1 if after in ids else len(ids) if after else 0
+    end = ids.index(before) if before in ids else len(ids)
+    ordered = ordered[start:end]
+    limit = _limit(query.get("limit"), default_limit)
+    cut = ordered[:limit]
+    return {
+        "object": "list",
+        "data": cut,
+        "has_more": len(ordered) > len(cut),
+        "first_id": cut[0]["id"] if cut else None,
+        "last_id": cut[-1]["id"] if cut else None,
+    }
+
+
+def _place(row: Dict) -> tuple[float, str]:
+    """By time, and within one second by id, so that pages cut from several answers fit together."""
+    created = row.get("created_at")
+    return (created if isinstance(created, int | float) else 0), str(row["id"])
+
+
+def _limit(value: Any, default: int) -> int:
+    try:
+        limit = int(value)
+    except (TypeError, ValueError):
+        return default
+    return limit if limit > 0 else default
+
+
+CREATE = CreateFile()
+LIST = ListFiles()
+RETRIEVE = RetrieveFile()
+DELETE = DeleteFile()
+CONTENT = FileContent()

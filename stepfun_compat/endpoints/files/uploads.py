@@ -1,0 +1,231 @@
+"""`/uploads`: StepFun takes a file whole, so the parts are kept in this process and sent as one file at the end (api 8.1)."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from typing_extensions import override
+
+from ...catalog.files import PURPOSES
+from ..base import PlainEndpoint, Reply, Request, Script, Send, Sleep, replace
+from ..common import Dict, Part, as_list, file_parts, given, headers_for, segment
+from ..context import Exchange, Refusal
+from .files import file_object, named, stepfun_purpose
+
+_MOST_UPLOADS: Final = 16
+_LIFETIME: Final = 3600  # seconds, as at OpenAI
+
+
+@dataclass
+class _Pending:
+    """One upload that is not yet complete."""
+
+    id: str
+    filename: str
+    mime: str | None
+    purpose: str
+    bytes: int
+    created_at: int
+    parts: dict[str, bytes] = field(default_factory=lambda: {})
+
+    def record(self, status: str, file: Dict | None = None) -> Dict:
+        """The upload in OpenAI's shape."""
+        return {
+            "id": self.id,
+            "object": "upload",
+            "bytes": self.bytes,
+            "created_at": self.created_at,
+            "expires_at": self.created_at + _LIFETIME,
+            "filename": self.filename,
+            "purpose": self.purpose,
+            "status": status,
+            "file": file,
+        }
+
+
+class PendingUploads:
+    """The uploads of this process: at most sixteen at a time, an hour each. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows: OrderedDict[str, _Pending] = OrderedDict()
+
+    def add(self, row: _Pending) -> None:
+        """Keep an upload; the oldest make room."""
+        with self._lock:
+            now = time.time()
+            for id in [id for id, old in self._rows.items() if now > old.created_at + _LIFETIME]:
+                del self._rows[id]
+            while len(self._rows) >= _MOST_UPLOADS:
+                self._rows.popitem(last=False)
+            self._rows[row.id] = row
+
+    def get(self, id: str) -> _Pending:
+        """An upload that is under way.
+
+        Raises:
+            Refusal: there is none with this id.
+        """
+        with self._lock:
+            row = self._rows.get(id)
+        if row is None:
+            raise Refusal(
+                f"No upload {id!r} is under way in this process: it is complete, cancelled or over an hour old.",
+                status=404,
+                code="not_found",
+                param="upload_id",
+            )
+        return row
+
+    def put_part(self, id: str, data: bytes) -> str:
+        """Keep a part and name it.
+
+        Raises:
+            Refusal: there is no such upload, or the parts are more than it announced.
+        """
+        row = self.get(id)
+        with self._lock:
+            if sum(map(len, row.parts.values())) + len(data) > row.bytes:
+                raise Refusal(
+                    f"The parts have more bytes than the {row.bytes:,} this upload announced.",
+                    code="invalid_value",
+                    param="data",
+                )
+            name = f"part_{uuid.uuid4().hex}"
+            row.parts[name] = data
+            return name
+
+    def remove(self, id: str) -> None:
+        """Forget an upload."""
+        with self._lock:
+            self._rows.pop(id, None)
+
+
+PENDING: Final = PendingUploads()
+
+
+class CreateUpload(PlainEndpoint):
+    """The announcement of an upload; nothing is sent."""
+
+    name = "uploads.create"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        fields = given(request)
+        size, filename, purpose = fields.get("bytes"), str(fields.get("filename") or "upload"), fields.get("purpose")
+        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+            raise Refusal(f"bytes={size!r} is not a number of bytes.", code="invalid_value", param="bytes")
+        target = stepfun_purpose(str(purpose), Part("file", filename, b""), x)
+        row = PURPOSES.get(target)
+        if row is not None and size > row.max_bytes:
+            raise Refusal(
+                f"bytes={size:,} is too much: StepFun takes a file whole, up to {row.max_bytes:,} bytes with "
+                f"purpose={target!r}. Split the file.",
+                status=413,
+                code="file_too_large",
+                param="bytes",
+            )
+        if "expires_after" in fields:
+            x.change("drop", "expires_after", fields["expires_after"], None, "not documented by StepFun", loses=True)
+        mime = fields.get("mime_type")
+        pending = _Pending(
+            id=f"upload_{uuid.uuid4().hex}",
+            filename=filename,
+            mime=mime if isinstance(mime, str) else None,
+            purpose=str(purpose),
+            bytes=size,
+            created_at=int(time.time()),
+        )
+        PENDING.add(pending)
+        return _answered(pending.record("pending"))
+
+
+def _answered(body: Dict) -> Script:
+    """A script that sends nothing."""
+    return Reply(body)
+    yield Sleep(0)  # pragma: no cover - makes this a generator
+
+
+class AddPart(PlainEndpoint):
+    """A part, kept in memory."""
+
+    name = "uploads.parts.create"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        id = segment(request, 1)
+        parts = [part for part in file_parts(request.files) if part.field == "data"]
+        if not parts:
+            raise Refusal("data is missing: it takes the bytes of the part.", code="missing_parameter", param="data")
+        name = PENDING.put_part(id, parts[0].read())
+        body = {"id": name, "object": "upload.part", "created_at": int(time.time()), "upload_id": id}
+        return _answered(body)
+
+
+class CompleteUpload(PlainEndpoint):
+    """The end of an upload: its parts as one file."""
+
+    name = "uploads.complete"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        return self._send(request, x)
+
+    def _send(self, request: Request, x: Exchange) -> Script:
+        fields = given(request)
+        pending = PENDING.get(segment(request, 1))
+        names: list[Any] = as_list(fields.get("part_ids"))
+        missing = [name for name in names if name not in pending.parts]
+        if missing or not names:
+            raise Refusal(
+                f"part_ids names parts this upload does not have: {', '.join(map(str, missing)) or 'none were given'}.",
+                code="invalid_value",
+                param="part_ids",
+            )
+        content = b"".join(pending.parts[name] for name in names)
+        if len(content) != pending.bytes:
+            raise Refusal(
+                f"The parts have {len(content):,} bytes, but the upload announced {pending.bytes:,}.",
+                code="invalid_value",
+                param="part_ids",
+            )
+        md5 = fields.get("md5")
+        if isinstance(md5, str) and hashlib.md5(content, usedforsecurity=False).hexdigest() != md5.lower():
+            raise Refusal("md5 is not that of the parts.", code="invalid_value", param="md5")
+        part = named(Part("file", pending.filename, content, pending.mime), x)
+        x.change("route", "path", request.path, "/files", "StepFun takes a file whole")
+        reply = yield Send(
+            replace(
+                request,
+                path="/files",
+                json={"purpose": stepfun_purpose(pending.purpose, part, x)},
+                files=[("file", part.as_upload())],
+                headers=headers_for(request, content_type="multipart/form-data"),
+            )
+        )
+        PENDING.remove(pending.id)
+        return Reply(pending.record("completed", file_object(reply.body, pending.purpose)), reply.status, reply.headers)
+
+
+class CancelUpload(PlainEndpoint):
+    """The parts are forgotten; nothing is sent."""
+
+    name = "uploads.cancel"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        pending = PENDING.get(segment(request, 1))
+        PENDING.remove(pending.id)
+        return _answered(pending.record("cancelled"))
+
+
+CREATE = CreateUpload()
+PART = AddPart()
+COMPLETE = CompleteUpload()
+CANCEL = CancelUpload()

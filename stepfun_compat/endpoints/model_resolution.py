@@ -1,0 +1,187 @@
+"""Which StepFun model a request goes to, and what the old name brings with it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from ..catalog.base import glob_pattern
+from .context import Exchange, Refusal
+
+if TYPE_CHECKING:
+    import re
+
+    from ..catalog import Model
+
+
+# Azure serves these under the deployment in the URL, whatever the call names; other endpoints go by the call
+_BY_PATH = ("chat.", "completions", "embeddings", "audio.", "images.")
+
+
+@lru_cache(maxsize=32)
+def _compiled(aliases: tuple[tuple[str, str], ...]) -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple((glob_pattern(name), target) for name, target in aliases)
+
+
+def user_alias(name: str, aliases: Mapping[str, str]) -> str | None:
+    """The target of a name in the user's own aliases: an exact name first, else the first glob that matches."""
+    if not aliases:
+        return None
+    if name in aliases:
+        return aliases[name]
+    return next((target for pattern, target in _compiled(tuple(aliases.items())) if pattern.match(name)), None)
+
+
+def _row(x: Exchange, model_id: str) -> Model | None:
+    return x.catalog.model(model_id)
+
+
+def _says_something(x: Exchange, name: str) -> bool:
+    """Whether a name stands for a model by itself: to the user, to StepFun, or as a name of OpenAI's."""
+    known = name in x.catalog.models or name in x.catalog.retired or x.catalog.alias(name) is not None
+    return known or user_alias(name, x.settings.model_aliases) is not None
+
+
+def resolve_model(
+    x: Exchange, name: str | None, needs: frozenset[str] = frozenset(), *, default: str | None = None
+) -> str | None:
+    """Fill `x.model_id`, `x.model` and `x.alias` for the model the caller named, and return the id to send.
+
+    Order: the user's aliases, a StepFun id as it stands, a retired id's replacement, `Settings.model` for OpenAI's
+    chat names, the catalog's alias, untouched. `needs` holds the input kinds the request carries beyond text; a name
+    that is only an alias moves to a model that takes them, a StepFun model the user named does not.
+
+    On Azure the deployment decides, where its name says something; one that says nothing is `default`, else the chat
+    model of the settings or the catalog.
+
+    Raises:
+        Refusal: the StepFun model the user named cannot take the input.
+    """
+    x.requested_model = name
+    if name is None:
+        x.model_id = x.settings.model
+        x.model = _row(x, x.model_id) if x.model_id else None
+        return x.model_id
+    catalog, settings = x.catalog, x.settings
+    deployment = x.client.deployment
+    if (
+        isinstance(deployment, str)
+        and x.endpoint.startswith(_BY_PATH)
+        and name not in catalog.models
+        and user_alias(name, settings.model_aliases) is None
+        and _says_something(x, deployment)
+    ):
+        name = deployment
+    x.alias = catalog.alias(name) if name not in catalog.models else None
+    target, why, chosen_by_name = name, "", False
+    own = user_alias(name, settings.model_aliases)
+    if own is not None:
+        target, why = own, f"alias from {settings.source('model_aliases')}"
+    elif name in catalog.models:
+        chosen_by_name = True
+    elif name in catalog.retired:
+        pass
+    elif x.alias is not None:
+        row = _row(x, x.alias.model)
+        if settings.model is not None and row is not None and row.kind == "chat":
+            target, why = settings.model, f"model from {settings.source('model')}"
+        else:
+            target, why = x.alias.model, x.alias.why or "catalog alias"
+    elif deployment and default is not None:
+        target, why = default, "an Azure deployment"
+    elif deployment:
+        x.alias = catalog.deployment
+        target, why = settings.model or catalog.deployment.model, catalog.deployment.why
+    retired = catalog.retired.get(target)  # whoever named it: the caller, an alias or the settings
+    if retired is not None:
+        x.model_id = retired.replacement
+        x.change(
+            "alias",
+            "model",
+            target,
+            retired.replacement,
+            f"StepFun retired {retired.id} on {retired.since} and names {retired.replacement} as its replacement",
+            loses=True,
+        )
+        target, why = retired.replacement, ""
+    x.model_id, x.model = target, _row(x, target)
+    missing = needs - x.model.input if x.model is not None else frozenset[str]()
+    if missing and x.model is not None:
+        better = next((row for row in catalog.preferred_chat if needs <= row.input), None)
+        kinds = " and ".join(sorted(missing))
+        if chosen_by_name or better is None:
+            able = ", ".join(
+                row.id for row in catalog.models.values() if "chat.completions" in row.endpoints and needs <= row.input
+            )
+            raise Refusal(
+                f"{x.model.id} takes {' and '.join(sorted(x.model.input))}, but messages hold {kinds} input. "
+                f"Use a model that takes it: {able or 'StepFun has none'}.",
+                code="model_incompatible",
+                param="messages",
+            )
+        target, why = better.id, f"{x.model.id} takes no {kinds} input"
+        x.model_id, x.model = better.id, better
+    if target != name and (retired is None or why):
+        x.change("alias", "model", name, target, why)
+    return target
+
+
+def effective_effort(x: Exchange, asked: str | None) -> str | None:
+    """The reasoning effort to send: the call's, else the settings', else the alias's, in the model's own levels (api 3.6).
+
+    Raises:
+        Refusal: the value is none of OpenAI's efforts.
+    """
+    settings = x.settings
+    effort = asked or settings.reasoning_effort or (x.alias.effort if x.alias is not None else None)
+    if effort is None:
+        return None
+    if x.model is None:  # a model the catalog does not know: what the caller asked, less the off switch
+        sent = "low" if effort in ("none", "minimal") else "high" if effort in ("xhigh", "max") else effort
+    elif not x.model.efforts:
+        if asked is not None:
+            x.change("drop", "reasoning_effort", asked, None, f"{x.model_id} documents no reasoning effort", loses=True)
+        return None
+    else:
+        found = x.model.efforts.get(effort)
+        if found is None:
+            raise Refusal(
+                f"reasoning_effort={effort!r} is not an effort; {x.model_id} is asked with one of "
+                f"{', '.join(dict.fromkeys(x.model.efforts.values()))}, and OpenAI's other levels are mapped to these.",
+                code="invalid_value",
+                param="reasoning_effort",
+            )
+        sent = found
+    if asked is not None:
+        if sent != asked:
+            x.change("clamp", "reasoning_effort", asked, sent, f"the nearest level {x.model_id} documents")
+    else:
+        origin = settings.source("reasoning_effort") if settings.reasoning_effort else f"alias {x.requested_model}"
+        x.change("inject", "reasoning_effort", None, sent, f"from {origin}")
+    return sent
+
+
+def shows_reasoning(x: Exchange) -> bool:
+    """Whether the caller of chat sees reasoning fields: by the setting, or, if it is `auto`, unless the model was asked
+    for under a name of OpenAI's or an Azure deployment, whose programs do not know such fields."""
+    setting = x.settings.show_reasoning
+    if setting != "auto" or x.endpoint not in ("chat.completions", "completions"):
+        return setting != "never" or x.endpoint not in ("chat.completions", "completions")
+    name = x.requested_model
+    if name is None or name in x.catalog.models or name in x.catalog.retired:
+        return True
+    return x.catalog.alias(name) is None and not x.client.deployment
+
+
+def replays_reasoning(x: Exchange) -> bool:
+    """Whether reasoning is remembered beside its tool calls and replayed: if asked for, or if the caller never sees it."""
+    return x.settings.replay_reasoning == "cache" or not shows_reasoning(x)
+
+
+def headroom(x: Exchange) -> int:
+    """Tokens to add to the caller's cap, for names of models that did not reason before they answered (api 4.6)."""
+    if x.alias is None or not x.alias.headroom or (x.model is not None and not x.model.reasons):
+        return 0
+    chosen = x.settings.token_headroom
+    return x.alias.headroom if chosen is None else chosen

@@ -1,0 +1,69 @@
+"""Responses input items as chat messages, of every kind OpenAI documents (api 5.1 says how few StepFun takes itself)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, cast
+
+from ..common import Dict
+from ..context import Json, Refusal
+
+
+def row_of(value: Json) -> Mapping[str, Any]:
+    """The value as a mapping, empty for anything else."""
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+
+
+def rows_of(value: Json) -> Sequence[Any]:
+    """The value as a list, empty for anything that is no sequence or set of values."""
+    if isinstance(value, list | tuple):
+        return cast("Sequence[Any]", value)
+    return list(cast("Collection[Any]", value)) if is_sequence(value) else ()
+
+
+def is_sequence(value: Json) -> bool:
+    """Whether the value is as good as a list: a collection that is no text and no mapping. An iterator is none, since it
+    can be read only once."""
+    return isinstance(value, Collection) and not isinstance(value, str | bytes | bytearray | Mapping)
+
+
+def input_items(input: Json) -> list[Dict]:
+    """The input as a list of items, each a fresh dict with its `type`: a string is one message of the user.
+
+    Raises:
+        Refusal: there is no input, or it is of no documented form.
+    """
+    if isinstance(input, str):
+        return [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": input}]}]
+    if input is None:
+        return []
+    if not is_sequence(input):
+        raise Refusal("input takes a string or a list of items.", code="invalid_type", param="input")
+    items: list[Dict] = []
+    for place, item in enumerate(cast("Collection[Any]", input)):
+        row = row_of(plain_item(item))
+        kind = row.get("type") or ("message" if "role" in row else "item_reference" if "id" in row else None)
+        if not row or kind is None:
+            raise Refusal(
+                f"input[{place}] is not an item: it has neither type nor role.", code="invalid_type", param="input"
+            )
+        items.append({**row, "type": kind})
+    return items
+
+
+def plain_item(item: Any) -> Any:
+    """Return the JSON of an SDK object (an output item is sent back as it came); anything else as it is.
+
+    The SDK serialises objects only in the containers it knows (list, and iterables typed so).
+    """
+    dump: Any = None if isinstance(item, Mapping) else getattr(item, "to_dict", None)
+    return dump(mode="json") if callable(dump) else cast("Any", item)
+
+
+def reasoning_text(item: Mapping[str, Any]) -> str:
+    """The text of a reasoning item: its content, else its summary."""
+    for key in ("content", "summary"):
+        text = "\n".join(str(row_of(part).get("text") or "") for part in rows_of(item.get(key)))
+        if text:
+            return text
+    return ""

@@ -1,0 +1,69 @@
+"""`POST /responses/input_tokens`, by StepFun's token count, which takes a model and messages and no tools (api 7)."""
+
+from __future__ import annotations
+
+from typing_extensions import override
+
+from ..base import PlainEndpoint, Request, Script, replace
+from ..chat.endpoint import ENDPOINT as CHAT
+from ..chat.response import UnexpectedBody
+from ..common import Dict, as_dict, drop_by_table, given
+from ..context import Exchange, Json, Refusal
+from .history import recall, refers
+from .input import input_items
+from .messages import messages_of
+from .request import Asked, check_references, unpacked
+
+
+class InputTokens(PlainEndpoint):
+    """How many tokens an input has."""
+
+    name = "responses.input_tokens"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script | None:
+        return self._with_past(request, x) if refers(given(request)) else None
+
+    def _with_past(self, request: Request, x: Exchange) -> Script:
+        asked = _asked(request)
+        yield from recall(asked, x)
+        return self._count(request, asked, x)
+
+    @override
+    def transform_request(self, request: Request, x: Exchange) -> Request:
+        return self._count(request, _asked(request), x)
+
+    def _count(self, request: Request, asked: Asked, x: Exchange) -> Request:
+        fields, wire = asked.fields, Dict()
+        drop_by_table(
+            fields, wire, x, self.name, ("model", "input", "instructions", "previous_response_id", "conversation")
+        )
+        # reasoning is not counted as input: StepFun documents no such item (api 5.1)
+        items = [item for item in (*asked.history, *asked.items) if item["type"] != "reasoning"]
+        if not items:
+            raise Refusal(
+                "input is missing: it takes text or a list of items.", code="missing_parameter", param="input"
+            )
+        messages = messages_of(items, fields.get("instructions"), x, unpacked(asked).packing)
+        chat = CHAT.transform_request(
+            Request("POST", "/chat/completions", json={"model": fields.get("model"), "messages": messages}), x
+        )
+        model = chat.json.get("model") or x.catalog.default_chat
+        x.change("route", "path", request.path, "/token/count", "StepFun's own count")
+        return replace(request, path="/token/count", json={**wire, "model": model, "messages": chat.json["messages"]})
+
+    @override
+    def transform_response(self, data: Json, x: Exchange) -> Json:
+        total = (as_dict((as_dict(data) or {}).get("data")) or {}).get("total_tokens")
+        if not isinstance(total, int):
+            raise UnexpectedBody("the answer has no count of tokens")
+        return {"object": "response.input_tokens", "input_tokens": total}
+
+
+def _asked(request: Request) -> Asked:
+    fields = given(request)
+    check_references(fields)
+    return Asked(fields, items=input_items(fields.get("input")))
+
+
+ENDPOINT = InputTokens()

@@ -1,0 +1,243 @@
+"""Responses input items as chat messages, of every kind OpenAI documents (stepfun-api 5.1 says how few StepFun takes)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from ..common import Dict
+from ..context import Exchange, Json, Refusal
+from .input import input_items, is_sequence, reasoning_text, row_of, rows_of
+from .tools import PACKED_CALLS, PACKED_OUTPUTS, Packing, packed_call, packed_output
+
+# Calls OpenAI's servers ran themselves: a record of the past that a model can do without.
+_PAST_CALLS: Final = frozenset(
+    {
+        "web_search_call",
+        "file_search_call",
+        "code_interpreter_call",
+        "image_generation_call",
+        "mcp_call",
+        "mcp_list_tools",
+        "mcp_approval_request",
+        "mcp_approval_response",
+    }
+)
+_TEXTS: Final = ("input_text", "output_text", "text", "summary_text", "reasoning_text")
+
+
+def _unsupported(where: str, what: str, instead: str) -> Refusal:
+    return Refusal(f"{where} is {what}. {instead}", code="unsupported_content_type", param="input")
+
+
+def _part(part: Json, where: str, x: Exchange) -> Json:
+    """One content part as chat's."""
+    row = row_of(part)
+    kind = row.get("type")
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    if kind in _TEXTS:
+        return {"type": "text", "text": str(row.get("text") or "")}
+    if kind == "refusal":
+        return {"type": "text", "text": str(row.get("refusal") or "")}
+    if kind == "input_image":
+        return _image(row, where, x)
+    if kind == "input_video":
+        video = row.get("video_url")
+        return {"type": "video_url", "video_url": dict(row_of(video)) or {"url": video}}
+    if kind in ("input_file", "file"):
+        raise _unsupported(
+            where,
+            "a file, which StepFun's models do not take",
+            "Upload it with client.files.create(file=..., purpose='user_data'), wait until it is processed, and put "
+            "the text of client.files.content(id) into an input_text part. A page shown as a picture goes in as an "
+            "input_image part.",
+        )
+    if kind == "input_audio":
+        return {"type": "input_audio", "input_audio": row.get("input_audio")}
+    if kind in ("image_url", "video_url"):
+        return part
+    raise _unsupported(
+        where, f"a part of type {kind!r}, which StepFun's models do not take", "Say it in an input_text part."
+    )
+
+
+def _image(row: Mapping[str, Any], where: str, x: Exchange) -> Json:
+    image = row.get("image_url")
+    if image is None and isinstance(row.get("file_id"), str):
+        # a file uploaded with purpose `storage` is reachable by this address (api 3.3)
+        image = f"stepfile://{row['file_id']}"
+        x.change("reshape", f"{where}.file_id", row["file_id"], image, "StepFun takes stored pictures by this address")
+    if image is None:
+        raise _unsupported(
+            where, "an input_image without image_url or file_id", "Give an https URL, a data URL or a file_id."
+        )
+    inner: Dict = dict(row_of(image)) or {"url": image}
+    if row.get("detail") is not None:
+        inner.setdefault("detail", row["detail"])
+    return {"type": "image_url", "image_url": inner}
+
+
+def _texts(content: Json, where: str, x: Exchange) -> tuple[str, list[Json]]:
+    """(the text of the content, its parts that are no text)."""
+    if isinstance(content, str):
+        return content, []
+    texts: list[str] = []
+    others: list[Json] = []
+    for i, part in enumerate(rows_of(content)):
+        made = row_of(_part(part, f"{where}[{i}]", x))
+        if made.get("type") == "text":
+            texts.append(str(made.get("text") or ""))
+        else:
+            others.append(dict(made))
+    return "".join(texts), others
+
+
+class _Messages:
+    """Puts messages together: what belongs to one turn of the assistant becomes one message."""
+
+    def __init__(self, x: Exchange, packing: Packing) -> None:
+        self.x = x
+        self.packing = packing
+        self.calls: dict[str, Json] = {}
+        self.out: list[Dict] = []
+        self.reasoning = ""
+        self.pictures: list[Json] = []
+
+    def add(self, item: Dict, where: str) -> None:
+        kind = str(item["type"])
+        if kind not in ("function_call_output", "custom_tool_call_output") and kind not in PACKED_OUTPUTS:
+            self.flush()
+        if kind == "message":
+            self._message(item, where)
+        elif kind == "reasoning":
+            self._think(reasoning_text(item))
+        elif kind == "function_call":
+            name = self.packing.name_of(item.get("name"), item.get("namespace"))
+            self._call(item, {"type": "function", "function": {"name": name, "arguments": item.get("arguments")}})
+        elif kind == "custom_tool_call":
+            name = self.packing.name_of(item.get("name"), item.get("namespace"))
+            self._call(item, {"type": "custom", "custom": {"name": name, "input": item.get("input") or ""}})
+        elif kind in ("function_call_output", "custom_tool_call_output"):
+            self._output(item, item.get("output"), f"{where}.output")
+        elif kind in PACKED_CALLS or kind in PACKED_OUTPUTS:
+            self._packed(item, kind, where)
+        elif kind == "additional_tools":
+            self.x.change("reshape", where, kind, "tools", "its tools are sent with those of the request")
+        elif kind in _PAST_CALLS:
+            # of a search nothing but its words is lost: what it found is in the answer that followed
+            loses = kind != "web_search_call"
+            self.x.change("drop", where, kind, None, "StepFun takes back no calls its own tools made", loses=loses)
+        else:
+            raise _unsupported(
+                where,
+                f"an item of type {kind!r}, which no StepFun model takes",
+                "Messages, function_call, function_call_output, custom_tool_call, custom_tool_call_output, reasoning "
+                "and item_reference can be sent.",
+            )
+
+    def flush(self) -> None:
+        """Pictures a tool returned follow all results of the turn: a tool message holds text only (api 3.1)."""
+        if self.pictures:
+            self.out.append({"role": "user", "content": self.pictures})
+            self.pictures = []
+
+    def _think(self, text: Json) -> None:
+        if isinstance(text, str) and text:
+            self.reasoning = "\n".join(filter(None, (self.reasoning, text)))
+
+    def _take_reasoning(self, message: Dict) -> None:
+        if self.reasoning:
+            message["reasoning_content"] = self.reasoning
+            self.reasoning = ""
+
+    def _message(self, item: Dict, where: str) -> None:
+        role = item.get("role")
+        content = item.get("content")
+        if role == "assistant":
+            text, others = _texts(content, f"{where}.content", self.x)
+            self._think(item.get("reasoning_content"))
+            if others:
+                raise _unsupported(where, "an assistant message with pictures", "Put them into a user message.")
+            message: Dict = {"role": "assistant", "content": text}
+            self._take_reasoning(message)
+            self.out.append(message)
+            return
+        self.reasoning = ""  # reasoning without the turn it belonged to
+        if role == "developer":
+            # StepFun's own endpoint drops this role without a word, and the model runs without its prompt
+            self.x.change("rename", f"{where}.role", "developer", "system", "StepFun has no developer role")
+            role = "system"
+        if role not in ("user", "system"):
+            raise Refusal(
+                f"{where}.role={role!r} is no role: it takes user, assistant, system or developer.",
+                code="invalid_value",
+                param="input",
+            )
+        if role == "system":
+            content, others = _texts(content, f"{where}.content", self.x)
+            if others:
+                raise _unsupported(where, "a system message with pictures", "Put them into a user message.")
+        elif not isinstance(content, str):
+            parts = [_part(part, f"{where}.content[{i}]", self.x) for i, part in enumerate(rows_of(content))]
+            only = row_of(parts[0] if len(parts) == 1 else None)
+            content = only["text"] if only.get("type") == "text" else parts
+        self.out.append({"role": role, "content": content})
+
+    def _call(self, item: Dict, call: Dict) -> None:
+        call = {"id": item.get("call_id") or "", **call}
+        self._think(item.get("reasoning_content"))
+        last = self.out[-1] if self.out else None
+        # a call joins what the assistant said or called just before; a reasoning item in between starts a new turn
+        if last is not None and last["role"] == "assistant" and not self.reasoning:
+            last.setdefault("tool_calls", []).append(call)
+            return
+        message: Dict = {"role": "assistant", "content": None, "tool_calls": [call]}
+        self._take_reasoning(message)
+        self.out.append(message)
+
+    def _packed(self, item: Dict, kind: str, where: str) -> None:
+        """A call of a tool that packs a function, or what it returned."""
+        id = item.get("call_id") or self.calls.get(str(item.get("id"))) or item.get("id")
+        if kind in PACKED_CALLS:
+            call = packed_call(item, self.packing)
+            if call is not None:
+                self.calls[str(item.get("id"))] = id
+                self._call({**item, "call_id": id}, call)
+                return
+        elif kind != "tool_search_output" or (item.get("call_id") and item.get("execution") != "server"):
+            self._output({**item, "call_id": id}, packed_output(item), f"{where}.output")
+            return
+        self.x.change("drop", where, kind, None, "no search is needed: all functions are sent at once")
+
+    def _output(self, item: Dict, output: Json, where: str) -> None:
+        if output is not None and not isinstance(output, str) and not is_sequence(output):
+            output = json.dumps(output, ensure_ascii=False, default=str)
+        text, others = _texts(output, where, self.x)
+        if others:
+            self.x.change(
+                "reshape", where, f"{len(others)} pictures", "a user message", "tool results are text at StepFun"
+            )
+            note = {"type": "text", "text": f"Returned by the tool call {item.get('call_id')}:"}
+            self.pictures += [note, *others]
+            text = text or "The result follows in the next message."
+        self.out.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": text})
+
+
+def messages_of(items: Sequence[Dict], instructions: Json, x: Exchange, packing: Packing | None = None) -> list[Dict]:
+    """Items as chat messages, with the instructions before them.
+
+    Raises:
+        Refusal: an item or part StepFun has no place for.
+    """
+    made = _Messages(x, packing or Packing())
+    if isinstance(instructions, str) and instructions:
+        made.out.append({"role": "system", "content": instructions})
+    elif is_sequence(instructions):
+        for i, item in enumerate(input_items(instructions)):
+            made.add(item, f"instructions[{i}]")
+    for i, item in enumerate(items):
+        made.add(item, f"input[{i}]")
+    made.flush()
+    return made.out

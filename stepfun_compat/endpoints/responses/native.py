@@ -1,0 +1,359 @@
+"""StepFun's own `POST /responses`: when it can serve a request, what it is sent and what its answer becomes (api 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from ..chat.messages import repair_arguments
+from ..chat.response import UnexpectedBody
+from ..chat.structured_output import strip_fences
+from ..chat.tools import Tools
+from ..common import Dict, as_dict, as_list
+from ..context import Exchange, Json, Refusal
+from ..model_resolution import effective_effort, headroom, replays_reasoning, resolve_model
+from ..models import on_step_plan
+from .input import row_of, rows_of
+from .messages import messages_of
+from .request import HANDLED, Asked, new_id, reasons_aloud, refuse_what_nobody_serves, response_format, told, unpacked
+from .response import FAILED_REASONS, finished, frame, message_item, reasoning_item, refusal_part, text_part
+from .tools import packed_native
+
+_SAMPLING: Final = ("temperature", "top_p")
+_ITEMS: Final = frozenset({"message", "function_call", "function_call_output", "reasoning"})
+_PARTS: Final = frozenset({"input_text", "output_text", "input_image", "input_video", "refusal"})
+_KINDS: Final[Mapping[str, str]] = {"input_image": "image", "input_video": "video", "input_audio": "audio"}
+
+
+def input_kinds(items: Sequence[Dict]) -> frozenset[str]:
+    """The kinds of input beyond text that items hold."""
+    kinds: set[str] = set()
+    for item in items:
+        for part in (*rows_of(item.get("content")), *rows_of(item.get("output"))):
+            kind = _KINDS.get(str(row_of(part).get("type")))
+            if kind:
+                kinds.add(kind)
+    return frozenset(kinds)
+
+
+def _beyond(items: Sequence[Dict]) -> str | None:
+    """What in the input StepFun's Responses documents no place for."""
+    for item in items:
+        kind = item["type"]
+        if kind not in _ITEMS:
+            return f"input holds an item of type {kind}"
+        returned = rows_of(item.get("output")) if kind == "function_call_output" else ()
+        if any(row_of(part).get("type") != "input_text" for part in returned):
+            return "a tool returned more than text"
+        for part in rows_of(item.get("content")) if kind == "message" else ():
+            if isinstance(part, Mapping) and row_of(part).get("type") not in _PARTS:
+                return f"input holds a part of type {row_of(part).get('type')}"
+    return None
+
+
+def chat_needed(asked: Asked, x: Exchange) -> str | None:
+    """Why a request travels over chat, None if StepFun's own Responses carries it.
+
+    Raises:
+        Refusal: `responses_route` is `native`, which cannot carry it.
+    """
+    route = x.settings.responses_route
+    if route == "chat":
+        return "Settings.responses_route"
+    why = _beyond_native(asked, x)
+    if route == "native" and why is not None:
+        raise Refusal(
+            f"{why}, which StepFun's own Responses does not carry, and Settings.responses_route is native. "
+            "Set STEPFUN_RESPONSES_ROUTE=auto to have such requests answered over chat.",
+            code="unsupported_parameter",
+            param="input",
+        )
+    return why or (_not_served(asked, x) if route == "auto" else None)
+
+
+def _resolved(asked: Asked, x: Exchange) -> Exchange:
+    probe = Exchange(x.endpoint, x.settings, x.catalog, notes=dict(x.notes))
+    name = asked.fields.get("model")
+    resolve_model(probe, name if isinstance(name, str) else None, input_kinds([*asked.history, *asked.items]))
+    return probe
+
+
+def _not_served(asked: Asked, x: Exchange) -> str | None:
+    """Why the model or plan has no Responses, None where it has."""
+    if on_step_plan(x):
+        return "StepFun documents no Responses on Step Plan"
+    try:
+        probe = _resolved(asked, x)
+    except Refusal:
+        return "the model is refused"
+    if probe.model is None or "responses" not in probe.model.endpoints:
+        return f"{probe.model_id} is not listed for Responses"
+    if asked.fields.get("max_output_tokens") is not None and headroom(probe):
+        return "the cap gets headroom for reasoning, and the answer is cut to it"
+    if response_format(asked.fields.get("text")) is not None and not probe.model.json_schema:
+        return f"{probe.model_id} is not shown to keep to a schema"
+    return None
+
+
+def _beyond_native(asked: Asked, x: Exchange) -> str | None:
+    fields = asked.fields
+    choice = fields.get("tool_choice")
+    if choice not in (None, "auto", "none"):
+        return "tool_choice is enforced"
+    unpack = unpacked(asked)
+    tools = unpack.tools
+    if unpack.search:
+        return "web search is a tool of chat"
+    if unpack.packing.packs:
+        return "tools holds one that packs a function"
+    names = Tools()
+    for tool in tools:
+        function = row_of(tool.get("function"))
+        name = function.get("name")
+        if tool.get("type") != "function":
+            return f"tools holds one of type {tool.get('type')}"
+        if not isinstance(name, str) or names.wire_name(name) != name:
+            return f"the function name {name!r} does not fit StepFun's pattern"
+    if tools and fields.get("parallel_tool_calls") is False:
+        return "parallel_tool_calls=False is enforced"
+    if x.client.reasoning_cache is not None and replays_reasoning(x):
+        return "remembered reasoning is replayed"
+    table = x.catalog.parameters("responses")
+    extra = [name for name in fields if name not in HANDLED and name not in table]
+    if extra:
+        return f"{extra[0]} is no parameter of Responses"
+    return _beyond([*asked.history, *asked.items])
+
+
+# ---------------------------------------------------------------- request
+
+
+def native_fields(asked: Asked, x: Exchange) -> Dict:
+    """The body StepFun's Responses is sent: documented fields only (api 5.1).
+
+    Raises:
+        Refusal: something in it no StepFun model can be asked for.
+    """
+    fields = asked.fields
+    refuse_what_nobody_serves(fields)
+    items = [*asked.history, *asked.items]
+    if not items:
+        raise Refusal(
+            "input is missing: it takes a string or a list of items.", code="missing_parameter", param="input"
+        )
+    name = fields.get("model")
+    wire: Dict = {"model": resolve_model(x, name if isinstance(name, str) else None, input_kinds(items))}
+    instructions = fields.get("instructions")
+    text = instructions if isinstance(instructions, str) else None
+    unpack = unpacked(asked)
+    unpack.record(x)
+    wire["input"] = _input(messages_of(items, None if text is not None else instructions, x, unpack.packing), x)
+    if text:
+        wire["instructions"] = text
+    effort = effective_effort(x, row_of(fields.get("reasoning")).get("effort"))
+    if effort is not None:
+        wire["reasoning"] = {"effort": effort}
+    tools = [] if fields.get("tool_choice") == "none" else unpack.tools
+    if tools:
+        wire["tools"] = [_tool(tool) for tool in tools]
+    form = row_of(row_of(fields.get("text")).get("format"))
+    if form and form.get("type") != "text":
+        wire["text"] = {"format": {key: value for key, value in form.items() if value is not None}}
+    verbosity = row_of(fields.get("text")).get("verbosity")
+    if verbosity not in (None, "medium"):
+        x.change("drop", "text.verbosity", verbosity, None, "not documented by StepFun", loses=True)
+    for name in _SAMPLING:
+        if fields.get(name) is not None:
+            wire[name] = fields[name]
+        elif x.settings.openai_sampling_defaults:
+            wire[name] = 1
+            x.change("inject", name, None, 1, "Settings.openai_sampling_defaults")
+    if fields.get("max_output_tokens") is not None:
+        cap = fields["max_output_tokens"]
+        extra = headroom(x) if isinstance(cap, int | float) and not isinstance(cap, bool) else 0
+        wire["max_output_tokens"] = cap + extra if extra else cap  # StepFun says what is wrong with any other
+        if extra:
+            x.change(
+                "cost",
+                "max_output_tokens",
+                fields["max_output_tokens"],
+                wire["max_output_tokens"],
+                "headroom for reasoning",
+            )
+    if fields.get("stream"):
+        wire["stream"] = True
+    table = x.catalog.parameters("responses")
+    for name, value in fields.items():
+        row = table.get(name)
+        if name not in HANDLED and name not in _SAMPLING and row is not None and row.action == "drop":
+            x.change("drop", name, value, None, f"not documented by StepFun ({row.state})", loses=row.meaning)
+    told(fields, x)
+    return wire
+
+
+def _tool(tool: Dict) -> Dict:
+    function = row_of(tool.get("function"))
+    return {"type": "function", "parameters": {"type": "object", "properties": {}}, **function}
+
+
+def _input(messages: Sequence[Dict], x: Exchange) -> list[Dict]:
+    """Chat messages as the items StepFun documents. The assistant's text goes as a string, which is safe (api 5.1)."""
+    items: list[Dict] = []
+    for place, message in enumerate(messages):
+        role, content = message["role"], message.get("content")
+        if role == "tool":
+            items.append({"type": "function_call_output", "call_id": message.get("tool_call_id"), "output": content})
+            continue
+        if message.get("reasoning_content"):
+            x.change(
+                "drop", f"input[{place}]", "reasoning", None, "StepFun's Responses documents no reasoning as input"
+            )
+        if content is not None and (content or role != "assistant"):
+            parts = content if isinstance(content, str) else [_part(part) for part in as_list(content)]
+            items.append({"type": "message", "role": role, "content": parts})
+        for call in as_list(message.get("tool_calls")):
+            function = row_of(row_of(call).get("function"))
+            items.append(
+                {
+                    "type": "function_call",
+                    "id": f"fc_{row_of(call).get('id')}",  # the same at every turn, as the prefix cache wants it
+                    "call_id": row_of(call).get("id"),
+                    "name": function.get("name"),
+                    "arguments": repair_arguments(function.get("arguments"), f"input[{place}].arguments", x),
+                }
+            )
+    return items
+
+
+def _part(part: Json) -> Json:
+    row = row_of(part)
+    if row.get("type") == "text":
+        return {"type": "input_text", "text": row.get("text")}
+    if row.get("type") == "image_url":
+        image = row_of(row.get("image_url"))
+        detail = image.get("detail")
+        wanted = detail in ("low", "high")  # `auto` is no value of StepFun's (api 3.3)
+        return {
+            "type": "input_image",
+            "image_url": {"url": image.get("url"), "detail": detail} if wanted else image.get("url"),
+        }
+    if row.get("type") == "video_url":
+        return {"type": "input_video", "video_url": row_of(row.get("video_url")).get("url")}
+    return part
+
+
+# ---------------------------------------------------------------- answer
+
+
+def native_usage(usage: Json) -> Dict | None:
+    """Usage with OpenAI's details; what StepFun does not report is 0 (api 5.3)."""
+    given = as_dict(usage)
+    if given is None:
+        return None
+
+    def count(value: Json) -> int:
+        return value if isinstance(value, int) else 0
+
+    cached, reasoning = given.get("input_tokens_details"), given.get("output_tokens_details")
+    asked, said = count(given.get("input_tokens")), count(given.get("output_tokens"))
+    total = given.get("total_tokens")
+    return {
+        "input_tokens": asked,
+        "input_tokens_details": {"cached_tokens": count(row_of(cached).get("cached_tokens")), "cache_write_tokens": 0},
+        "output_tokens": said,
+        "output_tokens_details": {"reasoning_tokens": count(row_of(reasoning).get("reasoning_tokens"))},
+        "total_tokens": total if isinstance(total, int) else asked + said,
+    }
+
+
+def chat_usage(usage: Dict | None) -> Json:
+    """Usage in chat's words, for the statistics."""
+    if usage is None:
+        return None
+    return {
+        "prompt_tokens": usage["input_tokens"],
+        "completion_tokens": usage["output_tokens"],
+        "total_tokens": usage["total_tokens"],
+        "prompt_tokens_details": {"cached_tokens": usage["input_tokens_details"]["cached_tokens"]},
+    }
+
+
+def native_item(item: Mapping[str, Any], x: Exchange, *, reasoning: str = "", status: str | None = None) -> Dict:
+    """One output item as OpenAI's. `reasoning` is its text where only the stream told it (api 5.2)."""
+    kind = item.get("type")
+    state = status or item.get("status") or "completed"
+    if kind == "reasoning":
+        text = reasoning or "".join(str(row_of(part).get("text") or "") for part in rows_of(item.get("content")))
+        return reasoning_item(str(item.get("id") or new_id("rs")), text, state)
+    if kind == "message":
+        parts: list[Dict] = []
+        for part in rows_of(item.get("content")):
+            if row_of(part).get("type") == "refusal":
+                parts.append(refusal_part(str(row_of(part).get("refusal") or "")))
+                continue
+            text = str(row_of(part).get("text") or "")
+            if wants_json(x):
+                text = strip_fences(text)
+            parts.append(text_part(text, [dict(row_of(a)) for a in rows_of(row_of(part).get("annotations"))]))
+        return message_item(str(item.get("id") or new_id("msg")), parts, state)
+    out = {key: value for key, value in item.items() if value is not None}
+    if kind == "function_call":
+        out = packed_native(out, _asked(x).packing)
+    return {**out, "id": item.get("id") or new_id("fc"), "status": state}
+
+
+def native_items(rows: Sequence[Mapping[str, Any]], asked: Asked, x: Exchange) -> list[Dict]:
+    """Output items as OpenAI's, less reasoning where it is none of them."""
+    if reasons_aloud(asked, x):
+        return [native_item(row, x) for row in rows]
+    items = [native_item(row, x) for row in rows if row.get("type") != "reasoning"]
+    return items or [empty_answer()]
+
+
+def empty_answer() -> Dict:
+    """A message that was cut before its first word."""
+    return message_item(new_id("msg"), [text_part("")], "incomplete")
+
+
+def wants_json(x: Exchange) -> bool:
+    """Whether the answer is JSON, which StepFun may wrap in a fence (api 3.5)."""
+    return response_format(_asked(x).fields.get("text")) is not None
+
+
+def _asked(x: Exchange) -> Asked:
+    return x.notes["responses"]
+
+
+def native_final(data: Json, output: Sequence[Dict], asked: Asked, x: Exchange) -> Dict:
+    """StepFun's Response with everything OpenAI's holds."""
+    body = as_dict(data) or {}
+    response = frame(asked, x, model=body.get("model"))
+    told: Json = row_of(body.get("incomplete_details")).get("reason")
+    reason = "length" if body.get("status") == "incomplete" else None
+    for said in (told, body.get("status")):
+        if isinstance(said, str) and said in FAILED_REASONS:
+            reason, told = said, None
+    final = finished(response, output, reason, native_usage(body.get("usage")))
+    if reason and told:
+        final["incomplete_details"] = {"reason": told}
+    if body.get("status") == "failed":
+        final.update(status="failed", error=body.get("error"), completed_at=None)
+    return final
+
+
+def native_response(data: Json, asked: Asked, x: Exchange) -> Dict:
+    """A whole answer of StepFun's Responses in OpenAI's shape.
+
+    Raises:
+        UnexpectedBody: it is no Response.
+    """
+    body = as_dict(data)
+    if body is None or not isinstance(body.get("output"), list):
+        raise UnexpectedBody("the answer has no list of output items")
+    if isinstance(body.get("created_at"), int) and body["created_at"]:
+        asked.created = body["created_at"]
+    rows = [row for entry in as_list(body["output"]) if (row := as_dict(entry)) is not None]
+    if rows and body.get("status") == "incomplete" and not rows[-1].get("status"):
+        rows[-1]["status"] = "incomplete"  # StepFun's reasoning has no status (api 5.2)
+    output = native_items(rows, asked, x)
+    return native_final(body, output, asked, x)

@@ -1,0 +1,218 @@
+"""What endpoints keep: responses, their items and conversations, as operations on the client's store.
+
+A script yields a `StoreOperation`; a stream's transform puts it among its events, before the event that promises it.
+
+Records: `resp_…` holds the `response` without its output and `chain`, the ids before it; `turn_resp_…` its `items` (the
+input) and `output`, which is all that later turns need of it; `item_…` says where an item is; `conv_…` holds the
+conversation's fields and `parts`, the keys of `part_…` records, each with the `items` of one turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from ...state import in_this_process
+from ..base import StoreOperation
+from ..common import Dict, as_dict, as_list
+from ..context import Exchange, Json, Refusal
+from .request import Asked, new_id
+
+
+def load(*keys: str) -> StoreOperation:
+    """Look records up."""
+    return StoreOperation(load=keys)
+
+
+def not_found(
+    what: str, id: str, x: Exchange, *, status: int = 404, code: str | None = None, param: str | None = None
+) -> Refusal:
+    """Build OpenAI's error for what is not stored, or no longer (404; 400 for a previous response)."""
+    text = f"{what} with id '{id}' not found."
+    if in_this_process(x.settings.state):
+        text += (
+            f" Conversations live in this process only (STEPFUN_STATE={x.settings.state}): with several workers, or to keep them "
+            "over a restart, set STEPFUN_STATE to sqlite:///path or redis://host:6379/0."
+        )
+    if x.client.callable_key and x.settings.state_namespace is None:
+        text += (
+            " Records belong to the key that made them, and api_key is a function: if it rotates keys of one owner, name "
+            "the owner's records with STEPFUN_STATE_NAMESPACE."
+        )
+    return Refusal(text, status=status, code=code, param=param)
+
+
+def records(body: Json) -> Mapping[str, Dict] | None:
+    """Return what was loaded, None where the store was down and is to be forgotten.
+
+    Raises:
+        Refusal: a record is not of the form this package writes: another program has the namespace, too.
+    """
+    found = as_dict(body)
+    for key, record in (found or {}).items():
+        if not _is_ours(key, record):
+            raise Refusal(
+                f"The record {key} of the conversation store is not of the form that is kept here. Does another program "
+                "write to it? Name other records with STEPFUN_STATE_NAMESPACE.",
+                status=500,
+                code="state_record_invalid",
+                type="server_error",
+            )
+    return found
+
+
+def _is_ours(key: str, record: Json) -> bool:
+    """Whether a record has the form of its kind (see the top of this module)."""
+    row = as_dict(record)
+    if row is None:
+        return False
+    kind = key.partition("_")[0]
+    if kind == "resp":
+        response = as_dict(row.get("response")) or {}
+        return (
+            isinstance(response.get("id"), str)
+            and isinstance(response.get("status"), str)
+            and _are_texts(row.get("chain"))
+            and _are_texts(row.get("before", []))
+        )
+    if kind == "turn":
+        return _are_items(row.get("items")) and _are_items(row.get("output"))
+    if kind == "part":
+        return _are_items(row.get("items"))
+    if kind == "conv":
+        return _are_texts(row.get("parts", [])) and isinstance(row.get("metadata", {}), Mapping)
+    return kind != "item" or isinstance(row.get("in"), str)
+
+
+def _are_texts(value: Json) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in as_list(value))
+
+
+def _are_items(value: Json) -> bool:
+    return isinstance(value, list) and all(
+        (row := as_dict(entry)) is not None and isinstance(row.get("type"), str) and isinstance(row.get("id"), str)
+        for entry in as_list(value)
+    )
+
+
+def turns_of(keys: Sequence[str], found: Mapping[str, Dict], missing: Refusal) -> list[Dict]:
+    """The items of turns, what was sent and what was answered.
+
+    Raises:
+        Refusal: `missing`, since one of them is no longer kept; a conversation never loses a turn silently.
+    """
+    if any(key not in found for key in keys):
+        raise missing
+    return [item for key in keys for field in ("items", "output") for item in as_list(found[key].get(field))]
+
+
+def turn_key(id: str) -> str:
+    """The key of the record that holds what a response was asked and answered."""
+    return f"turn_{id}"
+
+
+def item_key(id: str) -> str:
+    """The key of the record that says where an item is."""
+    return f"item_{id}"
+
+
+def least_size(value: Json) -> int:
+    """Return a lower bound of the bytes a value has as JSON: the characters of its texts."""
+    size, left = 0, [value]
+    while left:
+        entry = left.pop()
+        if isinstance(entry, str):
+            size += len(entry)
+        elif isinstance(entry, Mapping):
+            left.extend(cast("Mapping[str, Any]", entry).values())
+        elif isinstance(entry, list | tuple):
+            left.extend(cast("Sequence[Any]", entry))
+    return size
+
+
+def check_size(asked: Asked, x: Exchange) -> None:
+    """Mark input that is known to be too large to keep before it is paid for.
+
+    Raises:
+        Refusal: the caller insists on having it kept.
+    """
+    settings = x.settings
+    most = min(settings.state_max_record_bytes, settings.state_max_bytes or settings.state_max_record_bytes)
+    if not asked.stored or least_size(asked.items) <= most:
+        return
+    asked.too_large = True
+    if asked.fields.get("store") is True and settings.state_on_error == "error":
+        raise Refusal(
+            f"store=True cannot be kept: the input alone is more than the {most:,} bytes a record may have, so nothing "
+            "was sent. Leave store out, pass store=False, or raise STEPFUN_STATE_MAX_RECORD_BYTES or "
+            "STEPFUN_STATE_MAX_BYTES.",
+            code="state_record_too_large",
+            param="store",
+        )
+
+
+def kept(asked: Asked, response: Dict) -> StoreOperation | None:
+    """Build the operation that keeps an answer, None if nothing is to be kept.
+
+    It is `optional` unless the caller passed `store=True` or `background=True`: a store that fails then costs no answer.
+    """
+    optional = asked.fields.get("store") is not True and not asked.fields.get("background")
+    rows: dict[str, Dict] = {}
+    conversation = asked.conversation
+    made: list[Dict] = as_list(response.get("output"))
+    if asked.stored:
+        turn = turn_key(asked.id)
+        rows[asked.id] = {"response": {**response, "output": []}, "chain": asked.chain}
+        rows[turn] = {"items": asked.items, "output": made}
+        if conversation is not None:
+            rows[asked.id]["conversation"] = conversation
+        if asked.parts:
+            rows[asked.id]["before"] = asked.parts
+        for item in (*asked.items, *made):
+            if isinstance(item.get("id"), str):
+                rows[item_key(item["id"])] = {"in": turn}
+    if conversation is None:
+        return StoreOperation(save=rows, optional=optional) if rows else None
+    part = new_id("part")
+    rows[part] = {"items": [*asked.items, *made]}
+    return StoreOperation(save=rows, append=(conversation, "parts", part), optional=optional)
+
+
+def listed(items: Sequence[Dict], query: Mapping[str, Any], default_order: str = "desc") -> Dict:
+    """One page of a list of items, as OpenAI pages: `limit` 1 to 100 (20), `order`, `after` an item's id."""
+    rows = [shown(item) for item in items]
+    if query.get("order", default_order) != "asc":
+        rows.reverse()
+    after = query.get("after")
+    if after is not None:
+        places = [i for i, row in enumerate(rows) if row.get("id") == after]
+        if not places:
+            raise Refusal(f"after={after!r} is no item of this list.", code="invalid_value", param="after")
+        rows = rows[places[0] + 1 :]
+    wanted = query.get("limit")
+    try:
+        limit = 20 if wanted is None else int(wanted)
+    except (TypeError, ValueError):
+        limit = 0
+    if not 1 <= limit <= 100:
+        raise Refusal(f"limit={wanted!r} is out of range: it takes 1 to 100.", code="invalid_value", param="limit")
+    page = rows[:limit]
+    return {
+        "object": "list",
+        "data": page,
+        "first_id": page[0]["id"] if page else None,
+        "last_id": page[-1]["id"] if page else None,
+        "has_more": len(rows) > limit,
+    }
+
+
+def shown(item: Dict) -> Dict:
+    """A stored item as lists show it: a message's text is a part, and everything has a status."""
+    if item.get("type") == "reasoning":
+        return item
+    content = item.get("content")
+    if isinstance(content, str):
+        kind = "output_text" if item.get("role") == "assistant" else "input_text"
+        part: Dict = {"type": kind, "text": content}
+        item = {**item, "content": [{**part, "annotations": [], "logprobs": []} if kind == "output_text" else part]}
+    return {"status": "completed", **item}

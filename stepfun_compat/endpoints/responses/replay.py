@@ -1,0 +1,122 @@
+"""A whole Response told as OpenAI's events: for what was made in the background, and for what is streamed again.
+
+The same Response gives the same events with the same numbers, so that `starting_after` goes on where a reader left off.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from ..base import Reply
+from ..common import Dict, as_list
+from ..context import Json, Refusal
+from .input import row_of, rows_of
+
+_PIECE: Final = 64  # characters of text in one delta
+
+
+class AsTold:
+    """A stream of events that are OpenAI's already (a `StreamTransform`)."""
+
+    def feed(self, chunk: Json) -> Sequence[Json]:
+        """One event in, the same out."""
+        return (chunk,)
+
+    def close(self) -> Sequence[Json]:
+        """Nothing is owed."""
+        return ()
+
+
+def replayed(response: Dict, starting_after: Json = None) -> Reply:
+    """The events of a Response as a body of server-sent events, from the one after a number.
+
+    Raises:
+        Refusal: `starting_after` is no number.
+    """
+    try:
+        after = -1 if starting_after is None else int(starting_after)
+    except (TypeError, ValueError):
+        raise Refusal(
+            f"starting_after={starting_after!r} is no sequence number.", code="invalid_value", param="starting_after"
+        ) from None
+    rows = [row for row in events_of(response) if row["sequence_number"] > after]
+    text = "".join(f"event: {row['type']}\ndata: {json.dumps(row)}\n\n" for row in rows)
+    return Reply(text, headers={"content-type": "text/event-stream; charset=utf-8"})
+
+
+def events_of(response: Dict) -> list[Dict]:
+    """The events by which OpenAI tells a Response, in order and numbered."""
+    begun: Dict = {
+        **response,
+        "status": "in_progress",
+        "output": [],
+        "completed_at": None,
+        "error": None,
+        "incomplete_details": None,
+        "usage": None,
+    }
+    told: list[tuple[str, Dict]] = [
+        ("response.created", {"response": begun}),
+        ("response.in_progress", {"response": begun}),
+    ]
+    for place, entry in enumerate(as_list(response.get("output"))):
+        told += item_events(place, dict(row_of(entry)))
+    told.append((f"response.{response['status']}", {"response": response}))
+    return [{"type": kind, "sequence_number": number, **fields} for number, (kind, fields) in enumerate(told)]
+
+
+def item_events(place: int, item: Dict) -> Iterator[tuple[str, Dict]]:
+    """The events by which OpenAI tells an item of the output."""
+    at: Dict = {"item_id": item.get("id"), "output_index": place}
+    empty: Dict = {**item, "status": "in_progress"}
+    if item.get("type") in ("message", "reasoning"):
+        empty["content"] = []
+    for field in ("arguments", "input"):
+        if field in item:
+            empty[field] = ""
+    yield "response.output_item.added", {"output_index": place, "item": empty}
+    if item.get("type") in ("message", "reasoning"):
+        for index, part in enumerate(rows_of(item.get("content"))):
+            yield from _part({**at, "content_index": index}, dict(row_of(part)))
+    elif item.get("type") == "function_call":
+        arguments = str(item.get("arguments") or "")
+        for piece in _pieces(arguments):
+            yield "response.function_call_arguments.delta", {**at, "delta": piece}
+        yield "response.function_call_arguments.done", {**at, "name": item.get("name"), "arguments": arguments}
+    elif item.get("type") == "custom_tool_call":
+        text = str(item.get("input") or "")
+        for piece in _pieces(text):
+            yield "response.custom_tool_call_input.delta", {**at, "delta": piece}
+        yield "response.custom_tool_call_input.done", {**at, "input": text}
+    elif item.get("type") == "web_search_call":
+        for state in ("in_progress", "searching", "completed"):
+            yield f"response.web_search_call.{state}", at
+    yield "response.output_item.done", {"output_index": place, "item": item}
+
+
+def _part(at: Dict, part: Dict) -> Iterator[tuple[str, Dict]]:
+    kind = part.get("type")
+    field = "refusal" if kind == "refusal" else "text"
+    text = str(part.get(field) or "")
+    more: Dict = {"logprobs": []} if kind == "output_text" else {}
+    name = {"output_text": "output_text", "reasoning_text": "reasoning_text", "refusal": "refusal"}.get(str(kind))
+    begun: Dict = {**part, field: ""}
+    if "annotations" in part:
+        begun["annotations"] = []
+    yield "response.content_part.added", {**at, "part": begun}
+    if name is not None:
+        for piece in _pieces(text):
+            yield f"response.{name}.delta", {**at, "delta": piece, **more}
+        for number, annotation in enumerate(rows_of(part.get("annotations"))):
+            yield (
+                "response.output_text.annotation.added",
+                {**at, "annotation_index": number, "annotation": annotation},
+            )
+        yield f"response.{name}.done", {**at, field: text, **more}
+    yield "response.content_part.done", {**at, "part": part}
+
+
+def _pieces(text: str) -> list[Any]:
+    return [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]

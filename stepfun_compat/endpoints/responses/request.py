@@ -1,0 +1,289 @@
+"""A Responses request as one of chat completions, and what of it the answer repeats (api 5.1)."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ..common import Dict, drop_by_table
+from ..context import Exchange, Json, Refusal
+from .input import row_of, rows_of
+from .messages import messages_of
+from .tools import Packing, Unpacked, unpack
+
+# Handled here, or only repeated in the answer; the rest goes by the table of parameters.
+HANDLED: Final = frozenset(
+    [
+        "model",
+        "input",
+        "instructions",
+        "tools",
+        "tool_choice",
+        "text",
+        "reasoning",
+        "max_output_tokens",
+        "stream",
+        "stream_options",
+        "parallel_tool_calls",
+        "max_tool_calls",
+        "include",
+        "truncation",
+        "background",
+        "previous_response_id",
+        "conversation",
+        "prompt",
+        "prompt_cache_key",
+        "store",
+        "metadata",
+        "user",
+        "safety_identifier",
+        "service_tier",
+    ]
+)
+_INCLUDED_ANYWAY: Final = frozenset(
+    {"reasoning.encrypted_content", "web_search_call.action.sources", "web_search_call.results"}
+)
+
+
+def new_id(prefix: str) -> str:
+    """An id nobody can guess."""
+    return f"{prefix}_{secrets.token_hex(24)}"
+
+
+@dataclass
+class Asked:
+    """What the way back needs to know of a request. `items` are the input as it was given, ids filled in; `history`
+    what came before it from the store, where `chain` are the responses and `parts` the turns of `conversation` it came
+    from. `too_large` marks input no store of this size takes,
+    `packing` packs its calls again. `sent` is the body as it was sent, for what StepFun was asked in the end."""
+
+    fields: Dict
+    id: str = field(default_factory=lambda: new_id("resp"))
+    created: int = field(default_factory=lambda: int(time.time()))
+    items: list[Dict] = field(default_factory=lambda: [])
+    history: list[Dict] = field(default_factory=lambda: [])
+    sent: Dict = field(default_factory=lambda: {})
+    route: str = "chat"
+    searches: list[Dict] = field(default_factory=lambda: [])
+    chain: list[str] = field(default_factory=lambda: [])
+    parts: list[str] = field(default_factory=lambda: [])
+    conversation: str | None = None
+    too_large: bool = False
+    packing: Packing = field(default_factory=Packing)
+
+    @property
+    def stored(self) -> bool:
+        """Whether the answer is kept: it is, unless the caller says otherwise."""
+        return self.fields.get("store") is not False
+
+
+def reasons_aloud(asked: Asked, x: Exchange) -> bool:
+    """Whether reasoning is an item of the output. It is not under the name of a model that did not reason: programs
+    written for one take the first item for the answer. There the text goes with the answer, as `reasoning_content`."""
+    return x.alias is None or not x.alias.headroom or asked.fields.get("reasoning") is not None
+
+
+def check_references(fields: Mapping[str, Any]) -> None:
+    """Check what a request says came before it, ahead of anything else.
+
+    Raises:
+        Refusal: it names two pasts, or an id that cannot be one.
+    """
+    previous, conversation = fields.get("previous_response_id"), fields.get("conversation")
+    if previous is not None and conversation is not None:
+        raise Refusal(
+            "Mutually exclusive parameters: ['conversation', 'previous_response_id']. Pass one of them.",
+            code="mutually_exclusive_parameters",
+            param="conversation",
+        )
+    if previous is not None:
+        check_id(previous, "previous_response_id", "resp")
+    if conversation is not None:
+        check_id(
+            row_of(conversation).get("id") if isinstance(conversation, Mapping) else conversation,
+            "conversation",
+            "conv",
+        )
+
+
+def check_id(id: Json, param: str, prefix: str) -> None:
+    """Check the form of an id.
+
+    Raises:
+        Refusal: it does not begin as ids of its kind do.
+    """
+    if not isinstance(id, str):
+        raise Refusal(
+            f"Invalid type for '{param}': expected an ID that begins with '{prefix}'.", code="invalid_type", param=param
+        )
+    if not id.startswith(f"{prefix}_"):
+        raise Refusal(
+            f"Invalid '{param}': {id!r}. Expected an ID that begins with '{prefix}'.", code="invalid_value", param=param
+        )
+
+
+def refuse_what_nobody_serves(fields: Mapping[str, Any]) -> None:
+    """What no route carries.
+
+    Raises:
+        Refusal: the request asks for a prompt kept at OpenAI, or contradicts itself.
+    """
+    if fields.get("background") and fields.get("store") is False:
+        raise Refusal(
+            "background=True needs store: an answer that is not kept cannot be asked for later. Leave one of them out.",
+            code="invalid_value",
+            param="background",
+        )
+    if fields.get("prompt") is not None:
+        raise Refusal(
+            "prompt names a template kept at OpenAI, which StepFun cannot see. Put its text into instructions and input.",
+            code="unsupported_parameter",
+            param="prompt",
+        )
+
+
+def unpacked(asked: Asked) -> Unpacked:
+    """Unpack the tools of a request, and note on it what packs its calls again.
+
+    Raises:
+        Refusal: a tool of OpenAI's servers, which StepFun does not have.
+    """
+    tools = unpack(asked.fields, [*asked.history, *asked.items])
+    asked.packing = tools.packing
+    return tools
+
+
+def chat_tool_choice(choice: Json, x: Exchange, packing: Packing) -> Json:
+    """`tool_choice` in chat's shape; None where there is nothing to choose."""
+    row = row_of(choice)
+    kind = row.get("type")
+    if not row:
+        return choice
+    if kind in ("function", "custom"):
+        name = row.get("name") or row_of(row.get("function")).get("name")
+        return {"type": "function", "function": {"name": packing.name_of(name, row.get("namespace"))}}
+    if (str(kind), None, str(kind)) in packing.sent:
+        return {"type": "function", "function": {"name": packing.name_of_kind(str(kind))}}
+    if kind == "allowed_tools":
+        named: list[Dict] = []
+        for tool in rows_of(row.get("tools")):
+            named += [{"type": "function", "function": {"name": name}} for name in _allowed(row_of(tool), packing)]
+        return {"type": "allowed_tools", "allowed_tools": {"mode": row.get("mode", "auto"), "tools": named}}
+    x.change("drop", "tool_choice", kind, "auto", "StepFun decides by itself when its own tools run", loses=True)
+    return None
+
+
+def _allowed(tool: Mapping[str, Any], packing: Packing) -> list[Json]:
+    """The names that are sent for one of `allowed_tools`: a namespace stands for all it holds."""
+    if tool.get("type") == "namespace":
+        return [sent for sent, own in packing.tools.items() if own.namespace == tool.get("name")]
+    name = tool.get("name")
+    if name is None and tool.get("type") in ("shell", "local_shell", "apply_patch", "tool_search"):
+        return [packing.name_of_kind(str(tool["type"]))]
+    return [] if name is None else [packing.name_of(name, tool.get("namespace"))]
+
+
+def response_format(text: Json) -> Json:
+    """`text.format` as chat's `response_format`, None for plain text."""
+    form = row_of(row_of(text).get("format"))
+    kind = form.get("type")
+    if kind == "json_object":
+        return {"type": "json_object"}
+    if kind == "json_schema":
+        if not isinstance(form.get("schema"), Mapping):
+            raise Refusal(
+                "text.format needs type, name and schema, side by side.", code="invalid_value", param="text.format"
+            )
+        keys = ("name", "description", "strict", "schema")
+        return {
+            "type": "json_schema",
+            "json_schema": {"name": "response", **{k: form[k] for k in keys if form.get(k) is not None}},
+        }
+    return None
+
+
+def chat_fields(asked: Asked, x: Exchange) -> Dict:
+    """The body of the chat request, in OpenAI's words; chat's own translation follows.
+
+    Raises:
+        Refusal: something in it no StepFun model can be asked for.
+    """
+    fields = asked.fields
+    refuse_what_nobody_serves(fields)
+    chat: Dict = {"model": fields.get("model")}
+    items: Sequence[Dict] = [*asked.history, *asked.items]
+    tools = unpacked(asked)
+    messages = messages_of(items, fields.get("instructions"), x, tools.packing)
+    if not items:
+        raise Refusal(
+            "input is missing: it takes a string or a list of items.", code="missing_parameter", param="input"
+        )
+    chat["messages"] = messages
+    drop_by_table(fields, chat, x, "responses", HANDLED)
+    tools.record(x)
+    search = tools.search
+    if tools.tools:
+        chat["tools"] = tools.tools
+    if search:
+        chat["web_search_options"] = {}
+    choice = chat_tool_choice(fields.get("tool_choice"), x, tools.packing)
+    if choice == "required" and not tools.tools and search:
+        x.change("drop", "tool_choice", choice, "auto", "StepFun decides by itself when it searches", loses=True)
+        choice = None
+    if choice is not None:
+        chat["tool_choice"] = choice
+    if search and choice == "none":
+        chat.pop("web_search_options")
+    if "parallel_tool_calls" in fields:
+        chat["parallel_tool_calls"] = fields["parallel_tool_calls"]
+    form = response_format(fields.get("text"))
+    if form is not None:
+        chat["response_format"] = form
+    verbosity = row_of(fields.get("text")).get("verbosity")
+    if verbosity is not None:
+        row = x.catalog.parameters("chat.completions").get("verbosity")
+        if row is None or row.action != "drop":
+            chat["verbosity"] = verbosity
+        elif verbosity != "medium":
+            x.change("drop", "text.verbosity", verbosity, None, "not documented by StepFun", loses=True)
+    reasoning = row_of(fields.get("reasoning"))
+    if reasoning.get("effort") is not None:
+        chat["reasoning_effort"] = reasoning["effort"]
+    if "max_output_tokens" in fields:
+        chat["max_tokens"] = fields["max_output_tokens"]
+    if "prompt_cache_key" in fields:
+        chat["prompt_cache_key"] = fields["prompt_cache_key"]
+    if fields.get("stream"):
+        chat["stream"] = True
+    told(fields, x)
+    return chat
+
+
+def told(fields: Mapping[str, Any], x: Exchange) -> None:
+    """What is carried out here, or by nobody, and leaves no trace in the request."""
+    for name in rows_of(fields.get("include")):
+        if str(name) not in _INCLUDED_ANYWAY:
+            lost = str(name).endswith("logprobs")
+            x.change("drop", "include", name, None, "StepFun's answers hold no such part", loses=lost)
+    if fields.get("background"):
+        x.change("reshape", "background", True, None, "the answer is made while the call waits, and kept for later")
+    for name in ("metadata", "user", "safety_identifier"):
+        if fields.get(name):
+            x.change("drop", name, fields[name], None, "the answer repeats it; StepFun documents no such field")
+    reasoning = row_of(fields.get("reasoning"))
+    summary = reasoning.get("summary") or reasoning.get("generate_summary")
+    if summary:
+        x.change("drop", "reasoning.summary", summary, None, "the reasoning itself is in the answer")
+    if fields.get("truncation") == "auto":
+        x.change("drop", "truncation", "auto", None, "StepFun shortens no input: one that is too long is refused")
+    if fields.get("max_tool_calls") is not None:
+        x.change("drop", "max_tool_calls", fields["max_tool_calls"], None, "it limits OpenAI's own tools only")
+    if fields.get("service_tier") not in (None, "auto", "default"):
+        x.change("drop", "service_tier", fields["service_tier"], "default", "StepFun has one tier")
+    if fields.get("stream_options") is not None:
+        x.change(
+            "drop", "stream_options", fields["stream_options"], None, "it pads events, and changes nothing in them"
+        )

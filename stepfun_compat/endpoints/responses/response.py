@@ -1,0 +1,244 @@
+"""The Response object: every field OpenAI's holds, from chat's answer and from what was asked (api 5.2)."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from ..chat.response import fill_usage, is_built_in
+from ..common import Dict, as_dict, as_list
+from ..context import Exchange, Json
+from .input import row_of, rows_of
+from .request import Asked, new_id, reasons_aloud
+from .tools import PACKED_CALLS, call_item, item_prefix
+
+# What StepFun's chat samples with where the call says nothing (api 3.1).
+_CHAT_TEMPERATURE: Final = 0.5
+_CHAT_TOP_P: Final = 0.9
+
+
+def usage_of(chat_usage: Json) -> Dict | None:
+    """Chat's usage in the words of Responses; None if StepFun reported none. A detail StepFun does not report is 0,
+    since the SDK's types have no other way to say it."""
+    usage = fill_usage(chat_usage)
+    if usage is None:
+        return None
+    reasoning = usage["completion_tokens_details"].get("reasoning_tokens")
+    return {
+        "input_tokens": usage["prompt_tokens"],
+        "input_tokens_details": {
+            "cached_tokens": usage["prompt_tokens_details"]["cached_tokens"],
+            "cache_write_tokens": 0,
+        },
+        "output_tokens": usage["completion_tokens"],
+        "output_tokens_details": {"reasoning_tokens": reasoning if isinstance(reasoning, int) else 0},
+        "total_tokens": usage["total_tokens"],
+    }
+
+
+def _tool(tool: Json) -> Json:
+    row = row_of(tool)
+    if row.get("type", "function") != "function" or "function" in row:
+        return tool
+    return {"type": "function", "description": None, "parameters": None, "strict": True, **row}
+
+
+# Fields of OpenAI's newest Response that hold nothing for an answer of StepFun's. A program that reads the JSON finds them.
+_ABSENT: Final[Mapping[str, Any]] = {
+    "access_programs": None,
+    "conversation": None,
+    "image": None,
+    "input_transformations": None,
+    "moderation": None,
+    "prompt": None,
+    "prompt_cache_diagnostics": None,
+    "prompt_cache_options": None,
+    "tool_usage": None,
+}
+
+
+def frame(asked: Asked, x: Exchange, *, model: Json = None) -> Dict:
+    """Build the Response without an answer: `in_progress`, with everything OpenAI repeats of the request."""
+    fields, sent = asked.fields, asked.sent
+    text = row_of(fields.get("text"))
+    reasoning = row_of(fields.get("reasoning"))
+    effort: Json = reasoning.get("effort") or sent.get("reasoning_effort")
+    echo = x.requested_model if x.settings.echo_requested_model else None
+    native = asked.route == "native"
+    response: Dict = {
+        "id": asked.id,
+        "object": "response",
+        "created_at": asked.created,
+        "status": "in_progress",
+        "background": bool(fields.get("background")),
+        "completed_at": None,
+        "error": None,
+        "frequency_penalty": _number(sent.get("frequency_penalty")),
+        "incomplete_details": None,
+        "instructions": fields.get("instructions"),
+        "max_output_tokens": fields.get("max_output_tokens"),
+        "max_tool_calls": fields.get("max_tool_calls"),
+        "model": echo or model or x.model_id or "",
+        "output": [],
+        "parallel_tool_calls": fields.get("parallel_tool_calls", True),
+        "presence_penalty": _number(sent.get("presence_penalty")),
+        "previous_response_id": fields.get("previous_response_id"),
+        "prompt_cache_key": fields.get("prompt_cache_key"),
+        "prompt_cache_retention": fields.get("prompt_cache_retention"),
+        "reasoning": {
+            "effort": effort or row_of(sent.get("reasoning")).get("effort"),
+            "summary": reasoning.get("summary") or reasoning.get("generate_summary"),
+        },
+        "safety_identifier": fields.get("safety_identifier"),
+        "service_tier": "default",
+        "store": asked.stored and not asked.too_large,
+        "temperature": sent.get("temperature", 1.0 if native else _CHAT_TEMPERATURE),
+        "text": {"format": text.get("format") or {"type": "text"}, "verbosity": text.get("verbosity") or "medium"},
+        "tool_choice": fields.get("tool_choice", "auto"),
+        "tools": [_tool(tool) for tool in rows_of(fields.get("tools"))],
+        "top_logprobs": 0,
+        "top_p": sent.get("top_p", 1.0 if native else _CHAT_TOP_P),
+        "truncation": fields.get("truncation") or "disabled",
+        "usage": None,
+        "user": fields.get("user"),
+        "metadata": fields.get("metadata") or {},
+        **_ABSENT,
+    }
+    conversation = fields.get("conversation")
+    if conversation is not None:
+        response["conversation"] = {"id": row_of(conversation).get("id") or conversation}
+    return response
+
+
+def _number(value: Json) -> Json:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+
+
+FAILED_REASONS: Final = frozenset({"error", "network_error"})
+"""Finish reasons of an answer that broke off."""
+
+
+def finished(response: Dict, output: Sequence[Dict], reason: str | None, usage: Dict | None) -> Dict:
+    """Complete the frame with its answer. `reason` is chat's finish reason."""
+    if reason in FAILED_REASONS:
+        return failed(response, output, "server_error", f"StepFun ended the answer with {reason!r}.", usage)
+    why = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(reason or "")
+    return {
+        **response,
+        "status": "incomplete" if why else "completed",
+        "completed_at": None if why else max(int(time.time()), int(response["created_at"])),
+        "incomplete_details": {"reason": why} if why else None,
+        "output": list(output),
+        "usage": usage,
+    }
+
+
+def failed(response: Dict, output: Sequence[Dict], code: str, message: str, usage: Dict | None = None) -> Dict:
+    """The frame of a response that broke off."""
+    error = {"code": code, "message": message}
+    return {**response, "status": "failed", "error": error, "output": list(output), "usage": usage}
+
+
+# ---------------------------------------------------------------- items
+
+
+def reasoning_item(id: str, text: str, status: str = "completed") -> Dict:
+    """Build a reasoning item, its text in `content`."""
+    content = [{"type": "reasoning_text", "text": text}] if text else []
+    return {"id": id, "type": "reasoning", "summary": [], "content": content, "status": status}
+
+
+def text_part(text: str, annotations: Sequence[Dict] = ()) -> Dict:
+    """One part of an answer's text."""
+    return {"type": "output_text", "text": text, "annotations": list(annotations), "logprobs": []}
+
+
+def refusal_part(text: str) -> Dict:
+    """An answer's refusal to answer."""
+    return {"type": "refusal", "refusal": text}
+
+
+def message_item(id: str, content: Sequence[Dict], status: str = "completed") -> Dict:
+    """What the model says."""
+    return {"id": id, "type": "message", "role": "assistant", "status": status, "content": list(content)}
+
+
+def search_item(id: str, call: Mapping[str, Any], asked: Asked, status: str = "completed") -> Dict:
+    """A search StepFun ran, as OpenAI's `web_search_call`; the pages it found are there if `include` asks for them."""
+    function = row_of(call.get("function"))
+    try:
+        said: Json = json.loads(str(function.get("arguments") or "{}"))
+    except ValueError:
+        said = None
+    arguments = row_of(said)
+    query = next((str(arguments[key]) for key in ("keyword", "query", "q") if arguments.get(key)), "")
+    action: Dict = {"type": "search", "query": query, "queries": [query] if query else []}
+    if "web_search_call.action.sources" in rows_of(asked.fields.get("include")):
+        urls = [row_of(hit).get("url") for hit in rows_of(function.get("results"))]
+        action["sources"] = [{"type": "url", "url": url} for url in urls if isinstance(url, str)]
+    return {"id": id, "type": "web_search_call", "status": status, "action": action}
+
+
+_ANSWERS: Final = frozenset({"message", "function_call", "custom_tool_call", *PACKED_CALLS})
+
+
+def with_thought(items: Sequence[Dict], thought: Json) -> list[Dict]:
+    """Items with the reasoning behind them in the first that holds a piece of the answer."""
+    out = list(items)
+    first = next((place for place, item in enumerate(out) if item["type"] in _ANSWERS), None)
+    if first is not None and isinstance(thought, str) and thought:
+        out[first] = {**out[first], "reasoning_content": thought}
+    return out
+
+
+def annotations_of(citations: Json) -> list[Dict]:
+    """Chat's citations, which Responses has without the inner object."""
+    out: list[Dict] = []
+    for entry in rows_of(citations):
+        row = row_of(entry)
+        out.append({"type": row.get("type"), **row_of(row.get("url_citation"))} if "url_citation" in row else dict(row))
+    return out
+
+
+def built_in_calls(body: Json) -> list[Dict]:
+    """The searches StepFun ran itself, out of a whole chat answer or a chunk as it came over the wire (api 3.4)."""
+    found: list[Dict] = []
+    for choice in as_list((as_dict(body) or {}).get("choices")):
+        row = as_dict(choice) or {}
+        message = as_dict(row.get("message")) or as_dict(row.get("delta")) or {}
+        calls = [entry for call in as_list(message.get("tool_calls")) if (entry := as_dict(call)) is not None]
+        found += [dict(call) for call in calls if is_built_in(call)]
+    return found
+
+
+def response_of(chat: Dict, asked: Asked, x: Exchange) -> Dict:
+    """A chat answer in OpenAI's shape as a whole Response."""
+    choice = as_dict((as_list(chat.get("choices")) or [{}])[0]) or {}
+    message = as_dict(choice.get("message")) or {}
+    reason = choice.get("finish_reason")
+    cut = reason in ("length", "content_filter") or reason in FAILED_REASONS
+    if isinstance(chat.get("created"), int) and chat["created"]:
+        asked.created = chat["created"]
+    output = [search_item(new_id("ws"), call, asked) for call in asked.searches]  # StepFun searches first (api 3.4)
+    calls = as_list(message.get("tool_calls"))
+    content = message.get("content")
+    reasoning = message.get("reasoning_content")
+    aloud = reasons_aloud(asked, x)
+    silent = not (content or calls or message.get("refusal"))
+    if aloud and isinstance(reasoning, str) and reasoning:
+        output.append(reasoning_item(new_id("rs"), reasoning, "incomplete" if cut and silent else "completed"))
+    if content or (silent and not (cut and aloud)):
+        part = text_part(content if isinstance(content, str) else "", annotations_of(message.get("annotations")))
+        output.append(message_item(new_id("msg"), [part], "incomplete" if cut and not calls else "completed"))
+    elif message.get("refusal"):
+        output.append(message_item(new_id("msg"), [refusal_part(str(message["refusal"]))]))
+    for position, entry in enumerate(calls):
+        call = row_of(entry)
+        last = cut and position == len(calls) - 1
+        id = new_id(item_prefix(call, asked.packing))
+        output.append(call_item(id, call, "incomplete" if last else "completed", asked.packing))
+    if not aloud:
+        output = with_thought(output, reasoning)
+    return finished(frame(asked, x, model=chat.get("model")), output, reason, usage_of(chat.get("usage")))

@@ -1,0 +1,103 @@
+"""Responses that are kept: retrieve, delete, cancel and the items of their input. Served from the store alone."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from typing_extensions import override
+
+from ..base import Effect, PlainEndpoint, Reply, Request, Script, StoreOperation, StreamTransform
+from ..common import Dict, as_list, segment
+from ..context import Exchange, Refusal
+from .records import item_key, listed, load, not_found, records, turn_key, turns_of
+from .replay import AsTold, replayed
+from .request import check_id
+
+Loading = Generator[Effect, Reply, Dict]
+
+
+def stored(id: str, x: Exchange) -> Loading:
+    """The record of a response, with its output and the items of its input.
+
+    Raises:
+        Refusal: it is not kept, or no longer.
+    """
+    check_id(id, "response_id", "resp")
+    found = records((yield load(id, turn_key(id))).body) or {}
+    record, turn = found.get(id), found.get(turn_key(id))
+    if record is None or turn is None:
+        raise not_found("Response", id, x, param="response_id")
+    return {**record, "items": turn["items"], "response": {**record["response"], "output": turn["output"]}}
+
+
+class Retrieve(PlainEndpoint):
+    """`GET /responses/{id}`."""
+
+    name = "responses.retrieve"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script:
+        record = yield from stored(segment(request, 1), x)
+        if str(request.query.get("stream", "")).lower() == "true":
+            return replayed(record["response"], request.query.get("starting_after"))
+        return Reply(record["response"])
+
+    @override
+    def transform_stream(self, x: Exchange) -> StreamTransform:
+        return AsTold()
+
+
+class Delete(PlainEndpoint):
+    """`DELETE /responses/{id}`."""
+
+    name = "responses.delete"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script:
+        id = segment(request, 1)
+        record = yield from stored(id, x)
+        items = [*as_list(record.get("items")), *as_list(record["response"].get("output"))]
+        yield StoreOperation(delete=[id, turn_key(id), *(item_key(str(item.get("id"))) for item in items)])
+        return Reply({"id": id, "object": "response", "deleted": True})
+
+
+class Cancel(PlainEndpoint):
+    """`POST /responses/{id}/cancel`: what is kept is finished. Cancelling that changes nothing where it was made in the
+    background, and is an error elsewhere, as at OpenAI."""
+
+    name = "responses.cancel"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script:
+        id = segment(request, 1)
+        record = yield from stored(id, x)
+        if record["response"].get("background"):
+            return Reply(record["response"])
+        raise Refusal(
+            f"Cannot cancel {id}: it was not made with background=True, and it is finished. To stop one that is being "
+            "made, close its stream.",
+            code="invalid_request",
+            param="response_id",
+        )
+
+
+class InputItems(PlainEndpoint):
+    """`GET /responses/{id}/input_items`: everything the model was given, earlier turns included."""
+
+    name = "responses.input_items.list"
+
+    @override
+    def script(self, request: Request, x: Exchange) -> Script:
+        id = segment(request, 1)
+        record = yield from stored(id, x)
+        chain, parts = as_list(record.get("chain")), as_list(record.get("before"))
+        turns = [*parts, *map(turn_key, chain)]
+        past = (records((yield load(*turns)).body) or {}) if turns else {}
+        before = turns_of(turns, past, not_found("Earlier input of response", id, x, param="response_id"))
+        return Reply(listed([*before, *as_list(record.get("items"))], request.query))
+
+
+RETRIEVE = Retrieve()
+DELETE = Delete()
+CANCEL = Cancel()
+INPUT_ITEMS = InputItems()

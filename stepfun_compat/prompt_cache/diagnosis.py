@@ -1,0 +1,524 @@
+"""Compares two requests from their beginning and names the first difference; `prompt_cache.diagnose` is its door."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+from .stats import BreakKind, Diagnosis
+
+_Row = dict[str, Any]
+_MEDIA: Final[Mapping[str, BreakKind]] = {
+    "image_url": "image",
+    "input_image": "image",
+    "video_url": "video",
+    "input_video": "video",
+    "input_audio": "audio",
+}
+_MONTH: Final = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_VOLATILE: Final[tuple[tuple[BreakKind, str, re.Pattern[str]], ...]] = (
+    ("uuid", "a UUID", re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.I)),
+    (
+        "timestamp",
+        "a date or time",
+        re.compile(
+            r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?(?:Z|[+-]\d{2}:?\d{2})?"
+            r"|\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[ap]m\b)?"
+            rf"|\d{{1,2}}\.? {_MONTH}\.?,? \d{{4}}|{_MONTH}\.? \d{{1,2}},? \d{{4}}"
+            r"|\d{4}年\d{1,2}月\d{1,2}日|\b1[5-9]\d{8}(?:\d{3})?\b",
+            re.I,
+        ),
+    ),
+    ("id", "an id", re.compile(r"\b(?=[A-Za-z_-]*\d)[A-Za-z]+[-_][A-Za-z0-9]{6,}\b|\b(?=[a-f]*\d)[0-9a-f]{12,}\b")),
+    ("number", "a number", re.compile(r"\d+(?:[.,]\d+)*")),
+)
+
+
+def _row(value: Any) -> tuple[_Row, bool]:
+    """A message, part or tool as a new dict without its None fields, and whether the order of its keys is the caller's."""
+    if isinstance(value, Mapping):
+        given = cast("Mapping[Any, Any]", value)
+        return {str(key): inner for key, inner in given.items() if inner is not None}, True
+    dump = getattr(value, "model_dump", None)
+    if callable(dump):
+        try:
+            dumped = dump(exclude_none=True, warnings=False)
+        except TypeError:
+            dumped = dump()
+        if isinstance(dumped, Mapping):
+            return _row(dumped)[0], False
+    return {"content": value}, False
+
+
+def _rows(value: Any) -> list[tuple[_Row, bool]]:
+    if isinstance(value, str):
+        return [({"role": "user", "content": value}, True)]
+    if isinstance(value, list | tuple):
+        return [_row(item) for item in cast("Sequence[Any]", value)]
+    return []  # absent, or an iterator, which looking at would use up
+
+
+def _plain(value: Any) -> Any:
+    """Nested SDK objects as dicts; plain data as it is."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in cast("Mapping[Any, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in cast("Sequence[Any]", value)]
+    return _plain(_row(value)[0]) if hasattr(value, "model_dump") else value
+
+
+def _text(value: Any) -> str:
+    """One fixed text for any value, with the order of its keys."""
+    return value if isinstance(value, str) else json.dumps(_plain(value), ensure_ascii=False, default=str)
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Equal in content, whatever the order of keys; 1 and True differ, as they do in JSON."""
+    if a is b:
+        return True
+    if isinstance(a, str) or isinstance(b, str):
+        return bool(a == b)
+    return _sorted(a) == _sorted(b)
+
+
+def _sorted(value: Any) -> str:
+    return json.dumps(_plain(value), ensure_ascii=False, default=str, sort_keys=True)
+
+
+# ---------------------------------------------------------------- snippets
+
+
+def _common(a: str, b: str) -> int:
+    """The length of the common beginning, by halving: comparing slices is far faster than walking characters."""
+    low, high = 0, min(len(a), len(b))
+    if a[:high] == b[:high]:
+        return high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _snippet(text: str, at: int, until: int | None = None) -> str:
+    start, end = max(at - 24, 0), min(max(until or at, at) + 40, len(text), at + 120)
+    return ("…" if start else "") + text[start:end].replace("\n", "\\n") + ("…" if end < len(text) else "")
+
+
+def _shown(value: Any) -> str:
+    """A value short enough to read; a data URL by its kind, size and digest."""
+    text = _text(value)
+    match = re.search(r"data:([\w/+.-]*)[;,]", text)
+    if match is not None and len(text) > 160:
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        return f"{match.group(1) or 'data'}, {len(text)} characters, sha256 {digest}…"
+    return _snippet(text, 0, 80)
+
+
+def _break(kind: BreakKind, where: str, why: str, before: str = "", after: str = "") -> Diagnosis:
+    return Diagnosis(True, kind, where, why, 0, before, after)
+
+
+def _text_break(a: str, b: str, where: str, what: str) -> Diagnosis:
+    """Two texts that differ: what kind of thing changed in them, and the snippet."""
+    at = _common(a, b)
+    if at == len(a):
+        return _break("text_added", where, f"{what} goes on where it ended before", _snippet(a, at), _snippet(b, at))
+    window = slice(max(at - 80, 0), at + 160)
+    for kind, name, pattern in _VOLATILE:
+        old = _covering(pattern, a[window], at - window.start)
+        new = _covering(pattern, b[window], at - window.start)
+        if old is None or new is None or old.start() != new.start() or old.group() == new.group():
+            continue
+        end_a, end_b = window.start + old.end(), window.start + new.end()
+        alone = a[end_a:] == b[end_b:]
+        start = window.start + old.start()
+        why = f"{name} in {what} changed from {old.group()} to {new.group()}"
+        why += "; nothing else in it did" if alone else ", and so did text after it"
+        return _break(
+            kind,
+            where,
+            f"{why}. Move what changes behind what stays",
+            _snippet(a, start, end_a),
+            _snippet(b, start, end_b),
+        )
+    return _break("text", where, f"{what} was edited at character {at}", _snippet(a, at), _snippet(b, at))
+
+
+def _covering(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str] | None:
+    return next((m for m in pattern.finditer(text) if m.start() <= at <= m.end()), None)
+
+
+# ---------------------------------------------------------------- tools
+
+
+def _name(tool: _Row) -> str:
+    inner = tool.get(str(tool.get("type"))) or tool.get("function") or tool
+    row = _row(inner)[0] if not isinstance(inner, str) else {}
+    return str(row.get("name") or tool.get("name") or tool.get("type") or "")
+
+
+def _tools(request: Mapping[str, Any]) -> list[tuple[_Row, bool]]:
+    if request.get("functions"):
+        return [({"type": "function", "function": row}, kept) for row, kept in _rows(request["functions"])]
+    tools = request.get("tools")
+    return [] if isinstance(tools, str) else _rows(tools)
+
+
+def _sent_tools(request: Mapping[str, Any]) -> list[tuple[_Row, bool]]:
+    """The tools that reach StepFun: it ignores tool_choice, so a choice is carried out by sending fewer (api 3.2)."""
+    tools = _tools(request)
+    choice = request.get("tool_choice", request.get("function_call"))
+    if choice == "none":
+        return []
+    if choice is None or isinstance(choice, str):
+        return tools
+    row = _row(choice)[0]
+    if row.get("type") == "allowed_tools":
+        inner = _row(row.get("allowed_tools") or row)[0]
+        names = {_name(tool) for tool, _ in _rows(inner.get("tools"))}
+    else:
+        names = {_name(row)}
+    return [tool for tool in tools if _name(tool[0]) in names]
+
+
+def _tools_break(previous: Mapping[str, Any], request: Mapping[str, Any]) -> Diagnosis | None:
+    old, new = _sent_tools(previous), _sent_tools(request)
+    key = "functions" if request.get("functions") else "tools"
+    old_names, new_names = [_name(tool) for tool, _ in old], [_name(tool) for tool, _ in new]
+    by_choice = not _same(previous.get("tool_choice"), request.get("tool_choice")) or not _same(
+        previous.get("function_call"), request.get("function_call")
+    )
+    if old_names != new_names and by_choice:
+        declared = [_name(t) for t, _ in _tools(previous)], [_name(t) for t, _ in _tools(request)]
+        if declared[0] == declared[1]:
+            return _break(
+                "tool_choice",
+                "tool_choice",
+                "StepFun ignores tool_choice, so it is carried out by sending other tools, and tools stand in the prefix",
+                ", ".join(old_names) or "no tools",
+                ", ".join(new_names) or "no tools",
+            )
+    if sorted(old_names) == sorted(new_names) and old_names != new_names:
+        i = next(i for i, (a, b) in enumerate(zip(old_names, new_names, strict=True)) if a != b)
+        why = "the same tools in another order. Keep their order fixed, for instance sorted by name"
+        return _break("tools_reordered", f"{key}[{i}]", why, ", ".join(old_names), ", ".join(new_names))
+    for i in range(max(len(old), len(new))):
+        where = f"{key}[{i}]"
+        if i >= len(new) or (i < len(old) and old_names[i] not in new_names):
+            return _break("tool_removed", where, f"the tool {old_names[i]} is gone", old_names[i], "")
+        if i >= len(old) or new_names[i] not in old_names:
+            return _break("tool_added", where, f"the tool {new_names[i]} is new", "", new_names[i])
+        if old_names[i] != new_names[i]:
+            return _break("tools_reordered", where, "tools changed places", old_names[i], new_names[i])
+        found = _value_break(old[i], new[i], where, "tool_changed", f"the tool {new_names[i]}")
+        if found is not None:
+            return found
+    return None
+
+
+def _value_break(
+    old: tuple[Any, bool], new: tuple[Any, bool], where: str, kind: BreakKind, what: str
+) -> Diagnosis | None:
+    """The first difference of two nested values; the order of keys counts where both are the caller's own."""
+    a, b = _plain(old[0]), _plain(new[0])
+    if _same(a, b):
+        if old[1] and new[1] and _text(a) != _text(b):
+            return _key_order(where, a, b)
+        return None
+    path, x, y = _deepest(a, b, where)
+    if isinstance(x, str) and isinstance(y, str):
+        at = _common(x, y)
+        return _break(kind, path, f"{what} changed", _snippet(x, at), _snippet(y, at))
+    return _break(kind, path, f"{what} changed", _shown(x), _shown(y))
+
+
+def _deepest(a: Any, b: Any, path: str) -> tuple[str, Any, Any]:
+    """The first place where two values differ, as far down as both have it."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        x, y = cast("_Row", a), cast("_Row", b)
+        for key in [*y, *(key for key in x if key not in y)]:
+            if key not in x or key not in y:
+                return f"{path}.{key}", x.get(key, "(absent)"), y.get(key, "(absent)")
+            if not _same(x[key], y[key]):
+                return _deepest(x[key], y[key], f"{path}.{key}")
+    if isinstance(a, list) and isinstance(b, list):
+        p, q = cast("list[Any]", a), cast("list[Any]", b)
+        for i in range(min(len(p), len(q))):
+            if not _same(p[i], q[i]):
+                return _deepest(p[i], q[i], f"{path}[{i}]")
+    return path, cast("Any", a), cast("Any", b)
+
+
+def _key_order(where: str, a: Any, b: Any) -> Diagnosis:
+    x, y = _text(a), _text(b)
+    at = _common(x, y)
+    why = "same content, other bytes: its keys are in another order. Build it the same way each time"
+    return _break("key_order", where, why, _snippet(x, at), _snippet(y, at))
+
+
+# ---------------------------------------------------------------- messages
+
+
+def _role(row: _Row) -> str:
+    return str(row.get("role") or row.get("type") or "")
+
+
+def _speaker(row: _Row) -> str:
+    """The role a message has in the prompt: developer and system are one there (api 3.1)."""
+    role = _role(row)
+    return {"developer": "system", "function": "tool"}.get(role, role)
+
+
+def _parts(content: Any) -> list[tuple[_Row, bool]]:
+    if isinstance(content, list | tuple):
+        return [
+            ({"type": "text", "text": item}, True) if isinstance(item, str) else _row(item)
+            for item in cast("Sequence[Any]", content)
+        ]
+    return []
+
+
+def _part_text(part: _Row) -> str | None:
+    text = part.get("text")
+    return text if isinstance(text, str) else None
+
+
+def _message_break(old: tuple[_Row, bool], new: tuple[_Row, bool], where: str) -> Diagnosis | None:
+    a, b = old[0], new[0]
+    if _speaker(a) != _speaker(b):
+        return _break("role", f"{where}.role", "the role changed", _role(a), _role(b))
+    what = f"the {_role(b) or 'message'} text"
+    found = _content_break(a.get("content"), b.get("content"), f"{where}.content", what)
+    if found is not None:
+        return found
+    found = _calls_break(a.get("tool_calls"), b.get("tool_calls"), f"{where}.tool_calls")
+    if found is not None:
+        return found
+    for name in ("arguments", "output"):  # a function call of Responses, and its result
+        if a.get(name) != b.get(name):
+            if isinstance(a.get(name), str) and isinstance(b.get(name), str):
+                return _argument_break(a[name], b[name], f"{where}.{name}", f"the {name}")
+            found = _value_break(
+                (a.get(name), True), (b.get(name), True), f"{where}.{name}", "tool_call", f"the {name}"
+            )
+            if found is not None:
+                return found
+    reasoning = [str(row.get("reasoning_content") or row.get("reasoning") or "") for row in (a, b)]
+    if reasoning[0] != reasoning[1]:
+        why = "the reasoning of an earlier turn changed" if all(reasoning) else "the reasoning of an earlier turn is "
+        why += "" if all(reasoning) else "passed back now" if reasoning[1] else "no longer passed back"
+        at = _common(*reasoning)
+        return _break("reasoning", f"{where}.reasoning_content", why, *(_snippet(text, at) for text in reasoning))
+    for name in ("tool_call_id", "call_id"):
+        if a.get(name) != b.get(name):
+            why = "the id of a tool call changed. Keep the ids of earlier turns"
+            return _break("tool_call_id", f"{where}.{name}", why, _text(a.get(name)), _text(b.get(name)))
+    for name in [*b, *(key for key in a if key not in b)]:
+        # ids and states of replayed items are the server's bookkeeping, not prompt
+        if name not in _NOT_PROMPT and not _same(a.get(name), b.get(name)):
+            return _break("field", f"{where}.{name}", f"{name} changed", _shown(a.get(name)), _shown(b.get(name)))
+    if old[1] and new[1] and list(a) != list(b) and sorted(a) == sorted(b):
+        return _key_order(where, a, b)
+    return None
+
+
+_NOT_PROMPT: Final = frozenset(
+    [
+        "role",
+        "content",
+        "tool_calls",
+        "arguments",
+        "output",
+        "reasoning",
+        "reasoning_content",
+        "tool_call_id",
+        "call_id",
+        "id",
+        "status",
+        "type",
+        "refusal",
+        "annotations",
+        "audio",
+        "parsed",
+    ]
+)
+
+
+def _content_break(a: Any, b: Any, where: str, what: str) -> Diagnosis | None:
+    old_parts, new_parts = _parts(a), _parts(b)
+    if isinstance(a, str) and isinstance(b, str):
+        return None if a == b else _text_break(a, b, where, what)
+    if isinstance(a, str) and new_parts:
+        old_parts = [({"type": "text", "text": a}, False)]
+    elif isinstance(b, str) and old_parts:
+        new_parts = [({"type": "text", "text": b}, False)]
+    elif not old_parts and not new_parts:
+        return None if not a and not b else _value_break((a, True), (b, True), where, "text", what)
+    for i, (old, new) in enumerate(zip(old_parts, new_parts, strict=False)):
+        found = _part_break(old, new, f"{where}[{i}]" if isinstance(b, list | tuple) else where, what)
+        if found is not None:
+            return found
+    shared = min(len(old_parts), len(new_parts))
+    if len(new_parts) > shared:
+        return _break("part_added", f"{where}[{shared}]", "a content part is new", "", _shown(new_parts[shared][0]))
+    if len(old_parts) > shared:
+        return _break("part_removed", f"{where}[{shared}]", "a content part is gone", _shown(old_parts[shared][0]), "")
+    return None
+
+
+def _part_break(old: tuple[_Row, bool], new: tuple[_Row, bool], where: str, what: str) -> Diagnosis | None:
+    a, b = old[0], new[0]
+    texts = _part_text(a), _part_text(b)
+    if texts[0] is not None and texts[1] is not None:
+        return None if texts[0] == texts[1] else _text_break(texts[0], texts[1], where, what)
+    if _same(a, b):
+        return _key_order(where, a, b) if old[1] and new[1] and _text(a) != _text(b) else None
+    media = _MEDIA.get(str(a.get("type"))), _MEDIA.get(str(b.get("type")))
+    if media[0] is not None and media[0] == media[1]:
+        kind = media[0]
+        path, x, y = _deepest(_plain(a), _plain(b), where)
+        return _break(kind, path, f"the {kind} changed; it must be identical to be cached", _shown(x), _shown(y))
+    return _break("part_changed", where, "a content part changed", _shown(a), _shown(b))
+
+
+def _calls_break(a: Any, b: Any, where: str) -> Diagnosis | None:
+    old, new = [] if isinstance(a, str) else _rows(a), [] if isinstance(b, str) else _rows(b)
+    for i, (x, y) in enumerate(zip(old, new, strict=False)):
+        f, g = _row(x[0].get("function") or {})[0], _row(y[0].get("function") or {})[0]
+        at = f"{where}[{i}]"
+        if f.get("name") != g.get("name"):
+            return _break(
+                "tool_call",
+                f"{at}.function.name",
+                "another function is called",
+                _text(f.get("name")),
+                _text(g.get("name")),
+            )
+        if f.get("arguments") != g.get("arguments"):
+            return _argument_break(f.get("arguments"), g.get("arguments"), f"{at}.function.arguments", "the arguments")
+        if x[0].get("id") != y[0].get("id"):
+            why = "the id of a tool call changed. Keep the ids of earlier turns"
+            return _break("tool_call_id", f"{at}.id", why, _text(x[0].get("id")), _text(y[0].get("id")))
+        if not _same(x[0], y[0]):
+            return _value_break(x, y, at, "tool_call", "the tool call")
+    if len(old) != len(new):
+        i = min(len(old), len(new))
+        why = "a tool call is gone" if len(old) > len(new) else "a tool call is new"
+        return _break(
+            "tool_call", f"{where}[{i}]", why, *(_shown(rows[i][0]) if len(rows) > i else "" for rows in (old, new))
+        )
+    return None
+
+
+def _argument_break(a: Any, b: Any, where: str, what: str) -> Diagnosis:
+    x, y = _text(a), _text(b)
+    at = _common(x, y)
+    try:
+        same = _same(json.loads(x), json.loads(y))
+    except (ValueError, RecursionError):
+        same = False
+    if same:
+        why = "same content, other bytes: parsed and written anew. Pass the text on as it came"
+        return _break("key_order", where, why, _snippet(x, at), _snippet(y, at))
+    return _break("tool_call", where, f"{what} changed", _snippet(x, at), _snippet(y, at))
+
+
+def _equal(a: tuple[_Row, bool], b: tuple[_Row, bool]) -> bool:
+    return _message_break(a, b, "") is None
+
+
+def _moved(old: list[tuple[_Row, bool]], new: list[tuple[_Row, bool]], i: int, key: str) -> Diagnosis | None:
+    """Whether messages were put in, taken out or swapped at the place where two histories part."""
+    ahead = next((k for k in range(1, len(new) - i) if _equal(old[i], new[i + k])), 0)
+    behind = next((k for k in range(1, len(old) - i) if _equal(old[i + k], new[i])), 0)
+    where = f"{key}[{i}]"
+    snippets = _message_shown(old[i][0]), _message_shown(new[i][0])
+    if ahead and behind:
+        return _break("messages_reordered", where, "the same messages in another order", *snippets)
+    if behind:
+        count = "a message was" if behind == 1 else f"{behind} messages were"
+        return _break("message_removed", where, f"{count} taken out before this one", *snippets)
+    if ahead:
+        count = "a message was" if ahead == 1 else f"{ahead} messages were"
+        return _break("message_inserted", where, f"{count} put in here", *snippets)
+    return None
+
+
+def _message_shown(row: _Row) -> str:
+    return f"{_role(row)}: {_shown(row.get('content') or row.get('tool_calls') or row)}"
+
+
+# ---------------------------------------------------------------- whole requests
+
+
+def _model(request: Mapping[str, Any]) -> str:
+    """The model a name stands for by the catalog, so that two names of one model are one."""
+    from ..catalog import default
+
+    name = str(request.get("model") or "")
+    catalog = default()
+    alias = catalog.alias(name) if name and name not in catalog.models else None
+    return alias.model if alias is not None else name
+
+
+def _schema(request: Mapping[str, Any]) -> Any:
+    """The JSON Schema an answer must fit: the only part of a response format that may stand in the prompt."""
+    format = request.get("response_format")
+    if format is None and request.get("text") is not None:
+        format = _row(request["text"])[0].get("format")
+    if format is None:
+        return None
+    if isinstance(format, type):
+        return f"class {format.__qualname__}"
+    row = _row(format)[0]
+    return _plain(row) if row.get("type") == "json_schema" else None
+
+
+def compare(previous: Mapping[str, Any], request: Mapping[str, Any]) -> Diagnosis:
+    """The first break between two requests, in the order of the prompt."""
+    if _model(previous) != _model(request):
+        return _break(
+            "model", "model", "each model has its own cache", str(previous.get("model")), str(request.get("model"))
+        )
+    found = _tools_break(previous, request)
+    if found is not None:
+        return found
+    instructions = previous.get("instructions"), request.get("instructions")
+    if instructions[0] != instructions[1]:
+        first, second = (str(text or "") for text in instructions)
+        if first and second:
+            return _text_break(first, second, "instructions", "the instructions")
+        why = "instructions are new" if second else "the instructions are gone"
+        return _break("instructions", "instructions", why, _snippet(first, 0), _snippet(second, 0))
+    key = "messages" if "messages" in request or "messages" in previous else "input"
+    old, new = _rows(previous.get(key)), _rows(request.get(key))
+    if request.get("previous_response_id") or request.get("conversation"):
+        return Diagnosis(False, "none", "", "the input goes on from a stored conversation", 0)
+    for i, (a, b) in enumerate(zip(old, new, strict=False)):
+        found = _message_break(a, b, f"{key}[{i}]")
+        if found is None:
+            continue
+        if found.kind != "key_order":
+            found = _moved(old, new, i, key) or found
+        return Diagnosis(True, found.kind, found.where, found.why, i, found.before, found.after)
+    shared = min(len(old), len(new))
+    schemas = _schema(previous), _schema(request)
+    if not _same(*schemas):
+        found = _value_break(
+            (schemas[0], False), (schemas[1], False), "response_format", "response_format", "the schema"
+        )
+        before, after = (found.before, found.after) if found else ("", "")
+        why = "the JSON Schema changed, which may stand in the prompt (StepFun does not say)"
+        return Diagnosis(
+            True, "response_format", found.where if found else "response_format", why, shared, before, after
+        )
+    if len(new) < len(old):
+        return Diagnosis(False, "none", "", "the request is a beginning of the previous one", shared)
+    why = "the request goes on from the previous one" if len(new) > len(old) else "both requests have the same prompt"
+    return Diagnosis(False, "none", "", why, shared)

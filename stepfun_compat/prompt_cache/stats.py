@@ -1,0 +1,251 @@
+"""StepFun's prefix cache from the caller's side: the affinity header, hit statistics, and why a prefix broke (api 6).
+
+StepFun caches prefixes by itself and documents no field, header or key for it. What is here only keeps count, names
+a session in a header whose effect is unverified, and compares two requests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from ..catalog import Catalog
+
+__all__ = ["Currency", "Diagnosis", "ModelStats", "PromptCacheStats", "Stats", "diagnose", "header_value"]
+
+Currency = Literal["USD", "CNY"]
+
+_MOST_MODELS: Final = 256
+OTHER_MODELS: Final = "(other models)"
+"""Where calls are counted once more models were seen than are kept apart: names are the caller's, memory is ours."""
+
+
+def header_value(key: str) -> str:
+    """What stands for a `prompt_cache_key` in the affinity header: 32 hex digits, so that the key itself, which may
+    name a user, does not travel."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+# ---------------------------------------------------------------- statistics
+
+
+@dataclass(frozen=True)
+class ModelStats:
+    """What the cache did for one model. `saved` is money, None where the catalog has no price for the model."""
+
+    calls: int = 0
+    hits: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    saved: float | None = None
+
+    @property
+    def hit_ratio(self) -> float:
+        """Cached prompt tokens as a share of all prompt tokens, 0.0 to 1.0."""
+        return self.cached_tokens / self.prompt_tokens if self.prompt_tokens else 0.0
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What the cache did, over all calls that reported usage.
+
+    `prompt_tokens` includes `cached_tokens` (api 4.4). `hits` counts the calls with any cached token. `saved` is the
+    list-price difference between input and cached input, in `currency`, over the models whose price is known.
+    """
+
+    calls: int = 0
+    hits: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    saved: float = 0.0
+    currency: Currency = "USD"
+    by_model: Mapping[str, ModelStats] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def hit_ratio(self) -> float:
+        """Cached prompt tokens as a share of all prompt tokens, 0.0 to 1.0."""
+        return self.cached_tokens / self.prompt_tokens if self.prompt_tokens else 0.0
+
+    @override
+    def __str__(self) -> str:
+        rows = [("all models", self), *sorted(self.by_model.items())]
+        width = max(len(name) for name, _ in rows)
+        sign = "$" if self.currency == "USD" else "¥"
+        lines: list[str] = []
+        for name, row in rows:
+            saved = "price unknown" if row.saved is None else f"saved {sign}{row.saved:.6f}"
+            lines.append(
+                f"{name:<{width}}  {row.calls} calls, {row.cached_tokens} of {row.prompt_tokens} prompt tokens "
+                f"cached ({row.hit_ratio:.1%}), {saved}"
+            )
+        return "\n".join(lines)
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _tokens(usage: Mapping[str, Any]) -> tuple[int, int]:
+    """(prompt tokens, cached tokens) from a usage of chat or of Responses, nested or flat."""
+    prompt = _count(usage.get("prompt_tokens")) or _count(usage.get("input_tokens"))
+    details = usage.get("prompt_tokens_details")
+    if details is None:
+        details = usage.get("input_tokens_details")
+    cached = _count(cast("Mapping[str, Any]", details).get("cached_tokens")) if isinstance(details, Mapping) else 0
+    return prompt, min(cached or _count(usage.get("cached_tokens")), prompt)
+
+
+class PromptCacheStats:
+    """Counts cache hits, tokens and money saved for one client and its copies. Thread-safe; constant time per call.
+
+    Prices are the catalog's list prices: in USD for region `global`, in CNY for region `cn`.
+    """
+
+    def __init__(self, region: Literal["global", "cn"] = "global", catalog: Catalog | None = None) -> None:
+        self._currency: Currency = "CNY" if region == "cn" else "USD"
+        self._catalog = catalog
+        self._lock = threading.Lock()
+        self._rows: dict[str, list[int]] = {}
+
+    def record(self, model_id: str, usage: Mapping[str, Any]) -> None:
+        """Count one answer. `usage` is the answer's own, in OpenAI's shape; one without prompt tokens is not counted."""
+        prompt, cached = _tokens(usage)
+        if not prompt:
+            return
+        with self._lock:
+            row = self._rows.get(model_id)
+            if row is None:
+                if len(self._rows) >= _MOST_MODELS:
+                    model_id = OTHER_MODELS
+                row = self._rows.setdefault(model_id, [0, 0, 0, 0])
+            row[0] += 1
+            row[1] += cached > 0
+            row[2] += prompt
+            row[3] += cached
+
+    def stats(self) -> Stats:
+        """The counts so far."""
+        with self._lock:
+            rows = {name: tuple(row) for name, row in self._rows.items()}
+        by_model = {
+            name: ModelStats(calls, hits, prompt, cached, self._saved(name, cached))
+            for name, (calls, hits, prompt, cached) in rows.items()
+        }
+        every = by_model.values()
+        return Stats(
+            calls=sum(row.calls for row in every),
+            hits=sum(row.hits for row in every),
+            prompt_tokens=sum(row.prompt_tokens for row in every),
+            cached_tokens=sum(row.cached_tokens for row in every),
+            saved=sum(row.saved or 0.0 for row in every),
+            currency=self._currency,
+            by_model=MappingProxyType(by_model),
+        )
+
+    def reset(self) -> None:
+        """Start counting anew."""
+        with self._lock:
+            self._rows.clear()
+
+    def _saved(self, model_id: str, cached: int) -> float | None:
+        if self._catalog is None:
+            from ..catalog import default
+
+            self._catalog = default()
+        row = self._catalog.model(model_id)
+        price = None if row is None else row.cny if self._currency == "CNY" else row.usd
+        return None if price is None else cached * (price.input - price.cached) / 1_000_000
+
+    @override
+    def __str__(self) -> str:
+        return str(self.stats())
+
+    @override
+    def __repr__(self) -> str:
+        return f"<PromptCacheStats {self.stats()!r}>"
+
+
+# ---------------------------------------------------------------- diagnosis
+
+BreakKind = Literal[
+    "none",
+    "model",
+    "tool_choice",
+    "tools_reordered",
+    "tool_added",
+    "tool_removed",
+    "tool_changed",
+    "instructions",
+    "role",
+    "text",
+    "timestamp",
+    "uuid",
+    "id",
+    "number",
+    "text_added",
+    "part_added",
+    "part_removed",
+    "part_changed",
+    "image",
+    "video",
+    "audio",
+    "tool_call",
+    "tool_call_id",
+    "reasoning",
+    "field",
+    "message_inserted",
+    "message_removed",
+    "messages_reordered",
+    "response_format",
+    "key_order",
+]
+"""What broke a prefix. `key_order`: the same content in other bytes."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Where the prefix two requests share ends, and why.
+
+    `broken` is False where the second request goes on from the first (or is a beginning of it). `where` names the
+    place in the second request, in the caller's own terms. `shared_messages` counts the whole messages, from the
+    first, that both requests have in common and that come before the break. `before` and `after` are the differing
+    snippets.
+    """
+
+    broken: bool
+    kind: BreakKind
+    where: str
+    why: str
+    shared_messages: int
+    before: str = ""
+    after: str = ""
+
+    @override
+    def __str__(self) -> str:
+        shared = f"{self.shared_messages} message{'' if self.shared_messages == 1 else 's'} shared"
+        if not self.broken:
+            return f"The prefix holds: {self.why} ({shared})."
+        lines = [f"The prefix breaks at {self.where}: {self.why} ({shared})."]
+        if self.before or self.after:
+            lines += [f"  before: {self.before}", f"  after:  {self.after}"]
+        return "\n".join(lines)
+
+
+def diagnose(previous_request: Mapping[str, Any], request: Mapping[str, Any]) -> Diagnosis:
+    """Name the first message, part or tool where the prefix of `request` leaves that of `previous_request`.
+
+    Both are the keyword arguments of `chat.completions.create` or `responses.create`; messages may be dicts or the
+    SDK's own objects. Nothing is sent and nothing is changed. Tools and instructions are taken to stand before the
+    messages in the prompt; StepFun documents that the whole message array is cached and not how the prompt is laid
+    out (api 6).
+    """
+    from .diagnosis import compare
+
+    return compare(previous_request, request)
