@@ -232,7 +232,7 @@ def _guarded_beta(cls: type, fast: bool) -> type:
 
 
 def guard_beta(beta: Any, fast: bool) -> Any:
-    """Let `beta.realtime.connect` pass through the gate, and with `fast` let plain messages skip the SDK's transform,
+    """Let `beta.realtime.connect` pass through the credential guard, and with the fast path let plain messages skip the SDK's transform,
     without importing either before it is used."""
     beta.__class__ = _guarded_beta(beta.__class__, fast)
     return beta

@@ -69,7 +69,7 @@ _watch: Final = Watch(_rebind)
 def patch() -> None:
     """Rebind `openai.OpenAI`, `AsyncOpenAI`, `Client`, `AsyncClient`, `AzureOpenAI`, `AsyncAzureOpenAI` and the
     module-level client to ours, in `openai` and in every loaded module that has imported them. Frameworks that could
-    go past the openai package are led through it (`detours`). Doing it twice is doing it once.
+    go past the openai package are led through it (`framework_hooks`). Doing it twice is doing it once.
     """
     with _lock:
         if _changes:
