@@ -18,7 +18,8 @@ from ._client.construction import construct
 from ._client.context import context_of, given
 from ._client.signatures import copy_with_signature, signature_with_settings
 from .client import AsyncOpenAI, OpenAI
-from .settings import Settings, deployment_in, host_kind, origin, settings_or_default
+from .credentials.urls import deployment_in, host_kind, origin
+from .settings import Settings, settings_or_default
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -19,7 +19,7 @@ from typing_extensions import override
 from . import stock
 from .azure import AzureOpenAI
 from .client import OpenAI
-from .settings import PLACEHOLDER_KEY
+from .credentials.keys import PLACEHOLDER_KEY
 
 ATTRIBUTES: Final = (
     "api_key",

@@ -36,8 +36,8 @@ from stepfun_compat._client import streaming
 from stepfun_compat._client.context import EXTENSION
 from stepfun_compat._client.streaming import _GUESSES
 from stepfun_compat.endpoints.base import StoreOperation
-from stepfun_compat.endpoints.chat.response import UnexpectedBody
 from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.json_values import UnexpectedBody
 from stepfun_compat.endpoints.sse import error_in, error_named
 from stepfun_compat.fast_path import eligibility as entry
 from stepfun_compat.fast_path.object_templates import same

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from stepfun_compat import OpenAI, Settings, SettingsError
-from stepfun_compat.settings import SETTINGS, normalise_base_url
+from stepfun_compat.credentials.urls import normalise_base_url
+from stepfun_compat.settings import SETTINGS
 
 GOOD: dict[str, tuple[str, Any]] = {
     "STEPFUN_API_KEY": ("a-key", "a-key"),

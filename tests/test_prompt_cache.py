@@ -10,14 +10,8 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat.prompt_cache.stats import (
-    _MOST_MODELS,
-    OTHER_MODELS,
-    Diagnosis,
-    PromptCacheStats,
-    diagnose,
-    header_value,
-)
+from stepfun_compat.prompt_cache.diagnosis import Diagnosis, diagnose
+from stepfun_compat.prompt_cache.stats import _MOST_MODELS, OTHER_MODELS, PromptCacheStats, header_value
 
 
 def tool(name: str, **properties: Any) -> dict[str, Any]:

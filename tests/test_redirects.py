@@ -199,7 +199,7 @@ def test_redirects_without_end_are_an_error_as_before() -> None:
 
 @pytest.mark.parametrize("host", ["api。stepfun。ai", "api．stepfun．ai", "ａｐｉ.stepfun.ai", "API.StepFun.AI."])
 def test_a_host_counts_however_it_is_written(host: str) -> None:
-    from stepfun_compat.settings import host_kind, origin
+    from stepfun_compat.credentials.urls import host_kind, origin
 
     assert host_kind(f"https://{host}/v1") == "stepfun"
     assert origin(f"https://{host}/v1") == "https://api.stepfun.ai:443"

@@ -13,7 +13,7 @@ from .context import CallState, ClientContext
 
 if TYPE_CHECKING:
     from ..batches.service import BatchService
-    from ..endpoints.common import Part
+    from ..endpoints.forms import Part
 
 _CHUNK = 1 << 20  # bytes of an upload read at once
 

@@ -9,10 +9,12 @@ from typing import Any, Final
 import openai
 
 from .. import errors
-from .. import settings as settings_module
+from ..credentials.keys import PLACEHOLDER_KEY, is_openai_key, missing_key, stepfun_key
+from ..credentials.target import Target, resolve_target
+from ..credentials.urls import deployment_in, host_kind, origin, without_secrets
 from ..fast_path import messages
 from ..report import log
-from ..settings import PLACEHOLDER_KEY, Settings, Target
+from ..settings import Settings, settings_or_default
 from .context import ClientContext, context_of, given
 from .extras import ClientFamily
 from .fallback import clients as fallback_clients
@@ -42,11 +44,11 @@ def construct(
         openai.OpenAIError: there is no key.
     """
     explicit = settings is not None
-    settings = settings_module.settings_or_default(settings)
+    settings = settings_or_default(settings)
     base_url, given_key = given(kwargs.get("base_url")), kwargs.get("api_key")
     if given_key == PLACEHOLDER_KEY:
         given_key = None
-    target = settings_module.resolve_target(
+    target = resolve_target(
         None if base_url is None else str(base_url), settings, explicit_settings=explicit, api_key=given_key
     )
     if kwargs.get("provider") is not None and not isinstance(kwargs.get("provider"), openai.NotGiven):
@@ -70,7 +72,7 @@ def construct(
             if base_url is None or not settings.api_key or "api_key" not in str(error):
                 raise
             raise errors.KeyRefusedError(
-                f"{error} ({settings_module.without_secrets(str(base_url))!r} is another vendor's host, which never "
+                f"{error} ({without_secrets(str(base_url))!r} is another vendor's host, which never "
                 "gets the StepFun key. If it is a gateway to StepFun, set STEPFUN_BASE_URL or pass "
                 "settings=Settings().)"
             ) from error
@@ -81,16 +83,16 @@ def construct(
         if kwargs.pop(name, None) is not None:
             log.info("%s is OpenAI's and is not used for StepFun", name)
     socket = kwargs.get("websocket_base_url")
-    if socket is not None and settings_module.host_kind(str(socket)) in ("openai", "azure"):
+    if socket is not None and host_kind(str(socket)) in ("openai", "azure"):
         kwargs["websocket_base_url"] = None
     place = str(base_url or os.environ.get("OPENAI_BASE_URL", ""))
-    azure = settings_module.host_kind(place) == "azure"
+    azure = host_kind(place) == "azure"
     if azure and given_key is not None and given_key != settings.api_key:
         given_key, owner = None, "Azure"
     kwargs["api_key"] = key = _starting_key(context, given_key, target, owner)
     if azure:
         context.azure_key = kwargs["api_key"]
-        context.deployment = settings_module.deployment_in(place) or True
+        context.deployment = deployment_in(place) or True
     if settings.fallback:
         context.fallback = fallback_clients(settings, context.is_async, target, key, context.family.fallbacks)
     _start(context, start, kwargs)
@@ -125,12 +127,12 @@ def _starting_key(context: ClientContext, given: Any, target: Target, owner: str
             return _KEY_WITH_EACH_REQUEST
         return given
     given = given or None
-    refused = given is not None and settings_module.is_openai_key(str(given), context.settings, target.named)
+    refused = given is not None and is_openai_key(str(given), context.settings, target.named)
     if given is not None and not refused:
         return given
-    key = settings_module.stepfun_key(context.settings, target.named)
+    key = stepfun_key(context.settings, target.named)
     if key is None:
-        raise settings_module.missing_key("OpenAI" if refused else owner)
+        raise missing_key("OpenAI" if refused else owner)
     if refused:
         log.info("the key that was given is OpenAI's; the StepFun key is used instead")
     return key
@@ -160,22 +162,19 @@ def copied(context: ClientContext, copy: Callable[..., Any], settings: Settings 
         key = kwargs["api_key"] = None  # Azure's, as at construction
     if base_url is not None and key is None:
         url = str(base_url)
-        kind = settings_module.host_kind(url)
+        kind = host_kind(url)
         leaves = (
             not context.guard.trusts(url)
             if context.target.ours
-            else (
-                settings_module.origin(url) != settings_module.origin(str(context.client._base_url))
-                and kind == "stepfun"
-            )
+            else (origin(url) != origin(str(context.client._base_url)) and kind == "stepfun")
         )
         if leaves:
             raise errors.KeyRefusedError(
-                f"with_options(base_url={settings_module.without_secrets(url)!r}) would send this client's key to another host. "
+                f"with_options(base_url={without_secrets(url)!r}) would send this client's key to another host. "
                 "Pass the api_key of that host as well, or make a client of its own for it."
             )
     extra = dict(kwargs.pop("_extra_kwargs", None) or {})
-    keep = settings_module.settings_or_default(settings) if settings is not None else context.settings
+    keep = settings_or_default(settings) if settings is not None else context.settings
     stays = context.target.ours and (base_url is None or context.guard.trusts(str(base_url)))
     if settings is not None or stays:
         extra.setdefault("settings", keep)

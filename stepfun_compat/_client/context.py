@@ -14,9 +14,10 @@ from ..endpoints.context import NO_CLIENT, ClientFacts
 from ..http_objects import http_module
 
 if TYPE_CHECKING:
+    from ..credentials.target import Target
     from ..endpoints.base import Endpoint, Request
     from ..endpoints.context import Exchange
-    from ..settings import Settings, Target
+    from ..settings import Settings
     from .extras import ClientFamily
 
 CALL: Final = "stepfun_call"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..settings import looks_like_openai_key
+from ..credentials.keys import looks_like_openai_key
 from .context import EXTENSION, CallState, ClientContext, given
 
 

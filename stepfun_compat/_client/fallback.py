@@ -10,8 +10,11 @@ import openai
 
 from .. import stock
 from ..credentials.guard import take_out
+from ..credentials.keys import looks_like_openai_key
+from ..credentials.target import Target
+from ..credentials.urls import host_kind, normalise_base_url, origin, without_secrets
 from ..errors import SettingsError
-from ..settings import Settings, Target, host_kind, looks_like_openai_key, normalise_base_url, origin, without_secrets
+from ..settings import Settings
 from .redirects import look_at_hops
 
 

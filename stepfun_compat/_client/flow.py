@@ -17,8 +17,9 @@ import openai
 
 from .. import contested_memory as settled
 from ..endpoints.base import PLAIN, BatchOperation, Reply, Request, Script, Send, StoreOperation
-from ..endpoints.chat.response import BrokenOff, UnexpectedBody
+from ..endpoints.chat.response import BrokenOff
 from ..endpoints.context import Refusal
+from ..endpoints.json_values import UnexpectedBody
 from ..report import debug_body, report
 from . import batch_operations, conversation_store, requests, responses
 from .context import CALL, CAST, EXTENSION, RAW, CallState, ClientContext

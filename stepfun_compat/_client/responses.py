@@ -13,8 +13,8 @@ import openai
 
 from .. import errors, http_objects
 from ..endpoints.base import PLAIN, PlainEndpoint, Reply
-from ..endpoints.chat.response import UnexpectedBody
 from ..endpoints.context import Refusal
+from ..endpoints.json_values import UnexpectedBody
 from ..report import report
 from .context import CALL, DATA, EXTENSION, RAW, CallState, ClientContext
 

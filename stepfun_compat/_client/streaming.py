@@ -18,8 +18,8 @@ from typing_extensions import override
 
 from .. import errors
 from ..endpoints.base import StoreOperation
-from ..endpoints.chat.response import UnexpectedBody
 from ..endpoints.context import Refusal
+from ..endpoints.json_values import UnexpectedBody
 from ..endpoints.sse import error_in, error_named
 from ..fast_path.sse_frames import Frames
 from . import conversation_store, responses

@@ -18,12 +18,12 @@ from openai._types import Omit
 
 from ..catalog import for_settings as catalog_for
 from ..credentials.guard import within
+from ..credentials.urls import without_secrets
 from ..endpoints.audio.realtime import connection as realtime_connection
 from ..endpoints.context import Exchange, Refusal
 from ..errors import KeyRefusedError
 from ..fast_path.messages import shorten_chat, shorten_responses
 from ..report import report
-from ..settings import without_secrets
 from . import credentials, responses
 from .context import ClientContext, context_of, given
 

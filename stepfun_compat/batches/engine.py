@@ -22,7 +22,7 @@ from typing import Any, Final, TypeAlias, cast
 
 import openai
 
-from ..endpoints.chat.response import as_dict
+from ..endpoints.json_values import as_dict
 from ..report import log
 from .files import InputReader, write_results
 from .journal import LEASE_SECONDS, Answer, Journal, Lease

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..endpoints.chat.response import as_dict
+from ..endpoints.json_values import as_dict
 from .records import LineError, Tokens
 from .validation import Validation
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from typing_extensions import override
 
-from ..endpoints.chat.response import as_dict
+from ..endpoints.json_values import as_dict
 
 Status = Literal["validating", "failed", "in_progress", "finalizing", "completed", "expired", "cancelling", "cancelled"]
 

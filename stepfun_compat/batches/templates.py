@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..endpoints.chat.response import as_dict
+from ..endpoints.json_values import as_dict
 from .records import BatchError
 
 _FIELD = re.compile(r"\{(\w+)\}")

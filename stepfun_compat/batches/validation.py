@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..endpoints.chat.response import as_dict
+from ..endpoints.json_values import as_dict
 from .records import MAX_BYTES, MAX_LINES, LineError
 
 _MAX_ERRORS = 1000

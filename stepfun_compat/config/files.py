@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import stat
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any, Final, cast
 
 from ..errors import SettingsError
+
+log = logging.getLogger("stepfun_compat")
 
 MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 24
@@ -77,3 +84,83 @@ def _shallow(document: dict[str, Any]) -> bool:
         if not level:
             return True
     return False
+
+
+@dataclass(frozen=True)
+class FileRules:
+    """The settings a file may hold, and those among them that only a file the user named may set."""
+
+    known: tuple[str, ...]
+    named_file_only: frozenset[str]
+
+
+Place = tuple[str, Mapping[str, Any]]
+"""A configuration file: its path as it is shown, and the values of its settings."""
+
+
+def config_files(rules: FileRules) -> tuple[Place | None, Place | None]:
+    """Return the file the user named in `STEPFUN_CONFIG` and the one found in the working directory.
+
+    Raises:
+        SettingsError: a file cannot be read, is no TOML or holds an unknown setting.
+    """
+    named_path = os.environ.get("STEPFUN_CONFIG", "").strip()
+    if named_path:
+        path = os.path.expanduser(named_path)
+        try:
+            stat = os.stat(path)
+            return (named_path, _read_file(path, stat.st_mtime_ns, stat.st_size, True, rules)), None
+        except OSError as error:
+            raise SettingsError(
+                f"STEPFUN_CONFIG={named_path!r} cannot be read ({error.strerror}): it takes the path of a TOML file."
+            ) from error
+    for file in ("stepfun.toml", "pyproject.toml"):
+        try:
+            stat = os.stat(file)
+        except OSError:
+            continue
+        try:
+            values = _read_file(os.path.abspath(file), stat.st_mtime_ns, stat.st_size, False, rules)
+        except NotTOMLError:
+            if file == "pyproject.toml":  # a broken pyproject.toml is some other tool's business
+                continue
+            raise
+        except OSError as error:
+            if file == "pyproject.toml":
+                continue
+            raise SettingsError(f"{file} cannot be read ({error.strerror}): make it readable or remove it.") from error
+        if values or file == "stepfun.toml":
+            return None, (file, values)
+    return None, None
+
+
+@lru_cache(maxsize=16)
+def _read_file(path: str, mtime: int, size: int, named: bool, rules: FileRules) -> Mapping[str, Any]:  # noqa: ARG001 - part of the cache key
+    document = read_toml(path)
+    table: Any = document
+    if os.path.basename(path) == "pyproject.toml":
+        tool: Any = document.get("tool")
+        table = cast("dict[str, Any]", tool).get("stepfun-compat", {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        raise SettingsError(f"{path}: [tool.stepfun-compat] takes a table of settings.")
+    values = {key.replace("-", "_"): value for key, value in cast("dict[str, Any]", table).items()}
+    unknown = sorted(set(values) - set(rules.known))
+    if unknown:
+        from difflib import get_close_matches
+
+        close = get_close_matches(unknown[0], rules.known, 1)
+        meant = f"did you mean {close[0]}? K" if close else "k"
+        raise SettingsError(f"{path}: {unknown[0]!r} is not a setting; {meant}nown are {', '.join(rules.known)}.")
+    overlay = values.get("catalog_overlay")
+    if isinstance(overlay, str) and overlay:  # a path in a file is meant from where that file is
+        values["catalog_overlay"] = os.path.join(os.path.dirname(path), os.path.expanduser(overlay))
+    if not named:
+        for name in [n for n in values if n in rules.named_file_only]:
+            del values[name]
+            log.warning(
+                "%s: %r is ignored: a file found in the working directory may not set it. "
+                "Name the file in STEPFUN_CONFIG to trust it.",
+                path,
+                name,
+            )
+    return MappingProxyType(values)

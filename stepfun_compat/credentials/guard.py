@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from ..settings import Settings, host_kind, is_openai_key, looks_like_openai_key, missing_key, origin, stepfun_key
+from ..settings import Settings
+from .keys import is_openai_key, looks_like_openai_key, missing_key, stepfun_key
+from .urls import host_kind, origin
 
 log = logging.getLogger("stepfun_compat")
 

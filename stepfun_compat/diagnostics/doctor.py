@@ -14,10 +14,12 @@ from uuid import uuid4
 
 import openai
 
-from .. import settings as settings_module
 from .. import stock
+from ..credentials.keys import PLACEHOLDER_KEY, stepfun_key
+from ..credentials.target import resolve_target
+from ..credentials.urls import without_secrets
 from ..errors import KeyRefusedError, SettingsError, without_keys
-from ..settings import SETTINGS, Settings, resolve_target, stepfun_key
+from ..settings import SETTINGS, Settings
 from ..state import in_this_process
 from . import environment
 from .finding import Finding as Finding
@@ -79,7 +81,7 @@ def _configured(settings: Settings) -> list[Finding]:
 
 
 def _shown(url: Any) -> str:
-    return settings_module.without_secrets(str(url))
+    return without_secrets(str(url))
 
 
 def _versions() -> list[Finding]:
@@ -110,7 +112,7 @@ def _keys(settings: Settings, base_url: str) -> list[Finding]:
         source = settings.source("api_key") if settings.api_key else "OPENAI_API_KEY"
         found.append(Finding("key", "ok", f"present, from {source}, {len(key)} characters"))
     theirs = os.environ.get("OPENAI_API_KEY")
-    if theirs and theirs not in (key, settings_module.PLACEHOLDER_KEY):
+    if theirs and theirs not in (key, PLACEHOLDER_KEY):
         found.append(
             Finding(
                 "OPENAI_API_KEY",

@@ -8,7 +8,8 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-from ..settings import SETTINGS, without_secrets
+from ..credentials.urls import without_secrets
+from ..settings import SETTINGS
 from .finding import Finding
 
 _KEYS = ("STEPFUN_API_KEY", "STEP_API_KEY")

@@ -16,11 +16,14 @@ from typing_extensions import override
 from ..catalog import for_settings as catalog_for
 from ..contested_memory import in_safe_form
 from ..credentials.guard import within
+from ..credentials.keys import looks_like_openai_key
+from ..credentials.target import resolve_target
+from ..credentials.urls import without_secrets
 from ..endpoints import routing as table
 from ..endpoints.base import Endpoint, Reply, Request, Script, Send
-from ..endpoints.chat.response import UnexpectedBody
 from ..endpoints.context import Change, ClientFacts, Exchange, Json, Refusal
-from ..settings import Settings, looks_like_openai_key, resolve_target, settings_or_default, without_secrets
+from ..endpoints.json_values import UnexpectedBody
+from ..settings import Settings, settings_or_default
 
 ENDPOINTS: Final[Mapping[str, tuple[str, str]]] = {
     "chat.completions": ("POST", "/chat/completions"),

@@ -10,8 +10,8 @@ from .context import Exchange, Json, Refusal
 
 if TYPE_CHECKING:
     from ..catalog.schema import ContestedFact
-    from .common import Part
     from .contested import WireError
+    from .forms import Part
 
 __all__ = [
     "PLAIN",

@@ -10,8 +10,9 @@ from typing import Final
 from typing_extensions import override
 
 from .base import BatchOperation, BatchOperationName, PlainEndpoint, Reply, Request, Script
-from .common import Dict, given, segment
 from .context import Exchange
+from .json_values import Dict
+from .parameters import given, segment
 
 FILE_PREFIX: Final = "file-batch_"
 """Ids of files that are kept beside the client begin with this, so that no request is needed to know whose a file is."""

@@ -110,7 +110,7 @@ def fixed(settled: Iterable[SettledFact], fact: str, model: str, host: str) -> S
 
 def _resendable(files: Any) -> bool:
     """Whether the files of a request can be read once more: an open file that cannot be rewound is used up."""
-    from .common import file_parts
+    from .forms import file_parts
 
     for part in file_parts(files):
         if not isinstance(part.content, str | bytes | bytearray | os.PathLike):
@@ -245,7 +245,7 @@ def _drop(fact: ContestedFact, body: _Body, _: Request, x: Exchange) -> _Made:
 
 
 def _other_purpose(fact: ContestedFact, body: _Body, request: Request, x: Exchange) -> _Made:
-    from .common import file_parts
+    from .forms import file_parts
 
     if body.get("purpose") != "storage":
         return None

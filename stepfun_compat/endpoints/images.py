@@ -20,9 +20,10 @@ from ..catalog.images import (
     VARIATION_WEIGHT,
 )
 from .base import PlainEndpoint, Reply, Request, Script, Send, replace
-from .chat.response import UnexpectedBody
-from .common import Dict, Part, as_dict, as_list, drop_by_table, file_parts, given, headers_for, kind_of_model
 from .context import Exchange, Json, Refusal
+from .forms import Part, file_parts
+from .json_values import Dict, UnexpectedBody, as_dict, as_list
+from .parameters import drop_by_table, given, headers_for, kind_of_model
 
 _GENERATE_DEFAULT = "step-image-edit-2"
 _SEED_LIMIT = 2_147_483_647

@@ -9,10 +9,10 @@ from typing_extensions import override
 
 from ..catalog.aliases import LISTED
 from .base import PlainEndpoint, Reply, Request, Script, Send, replace
-from .chat.response import UnexpectedBody
-from .common import Dict, as_dict, as_list, segment
 from .context import Exchange, Json, Refusal
+from .json_values import Dict, UnexpectedBody, as_dict, as_list
 from .model_resolution import resolve_model
+from .parameters import segment
 
 
 def model_object(data: Json, id: str | None = None) -> Dict:

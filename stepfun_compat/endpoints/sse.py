@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..catalog.failures import FAILURES, WORDINGS
-from .chat.response import Dict, UnexpectedBody, as_dict
 from .context import Refusal
+from .json_values import Dict, UnexpectedBody, as_dict
 
 
 def server_sent(body: Any) -> Iterator[Dict]:

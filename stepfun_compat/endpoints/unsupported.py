@@ -9,8 +9,8 @@ from typing_extensions import override
 
 from ..catalog.absent import ABSENT
 from .base import PlainEndpoint, Request, Script
-from .common import not_available
 from .context import Exchange, Refusal
+from .parameters import not_available
 from .routing import matches
 
 if TYPE_CHECKING:

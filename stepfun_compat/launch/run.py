@@ -160,7 +160,7 @@ def _console_script(name: str) -> str | None:
 
 def prepare(options: Options) -> None:
     """Everything the program and its children find: settings, a placeholder key, rebound names."""
-    from ..settings import PLACEHOLDER_KEY
+    from ..credentials.keys import PLACEHOLDER_KEY
 
     if options.model:
         os.environ["STEPFUN_MODEL"] = options.model

@@ -19,7 +19,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from ..settings import PLACEHOLDER_KEY as _PLACEHOLDER_KEY
+from ..credentials.keys import PLACEHOLDER_KEY as _PLACEHOLDER_KEY
 from .version import VERSION
 
 if TYPE_CHECKING:

@@ -18,8 +18,9 @@ import openai
 
 from .._client.context import context_of
 from ..client import AsyncOpenAI, OpenAI
+from ..credentials.keys import PLACEHOLDER_KEY
+from ..credentials.urls import without_secrets
 from ..errors import KeyRefusedError, SettingsError
-from ..settings import PLACEHOLDER_KEY, without_secrets
 from . import error
 from ._config import config
 from ._transports import AioSessionTransport, SessionTransport

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from enum import Enum
 from typing import Any, cast
 
+from ..credentials.keys import PLACEHOLDER_KEY
 from ..errors import KeyRefusedError, SettingsError
-from ..settings import PLACEHOLDER_KEY, Settings
+from ..settings import Settings
 from . import error
 from ._config import config
 from .openai_response import OpenAIResponse

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from typing_extensions import override
 
+from .diagnosis import Diagnosis, diagnose
+
 if TYPE_CHECKING:
     from ..catalog import Catalog
 
@@ -173,79 +175,3 @@ class PromptCacheStats:
 
 
 # ---------------------------------------------------------------- diagnosis
-
-BreakKind = Literal[
-    "none",
-    "model",
-    "tool_choice",
-    "tools_reordered",
-    "tool_added",
-    "tool_removed",
-    "tool_changed",
-    "instructions",
-    "role",
-    "text",
-    "timestamp",
-    "uuid",
-    "id",
-    "number",
-    "text_added",
-    "part_added",
-    "part_removed",
-    "part_changed",
-    "image",
-    "video",
-    "audio",
-    "tool_call",
-    "tool_call_id",
-    "reasoning",
-    "field",
-    "message_inserted",
-    "message_removed",
-    "messages_reordered",
-    "response_format",
-    "key_order",
-]
-"""What broke a prefix. `key_order`: the same content in other bytes."""
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """Where the prefix two requests share ends, and why.
-
-    `broken` is False where the second request goes on from the first (or is a beginning of it). `where` names the
-    place in the second request, in the caller's own terms. `shared_messages` counts the whole messages, from the
-    first, that both requests have in common and that come before the break. `before` and `after` are the differing
-    snippets.
-    """
-
-    broken: bool
-    kind: BreakKind
-    where: str
-    why: str
-    shared_messages: int
-    before: str = ""
-    after: str = ""
-
-    @override
-    def __str__(self) -> str:
-        shared = f"{self.shared_messages} message{'' if self.shared_messages == 1 else 's'} shared"
-        if not self.broken:
-            return f"The prefix holds: {self.why} ({shared})."
-        lines = [f"The prefix breaks at {self.where}: {self.why} ({shared})."]
-        if self.before or self.after:
-            lines += [f"  before: {self.before}", f"  after:  {self.after}"]
-        return "\n".join(lines)
-
-
-def diagnose(previous_request: Mapping[str, Any], request: Mapping[str, Any]) -> Diagnosis:
-    """Name the first message, part or tool where the prefix of `request` leaves that of `previous_request`.
-
-    Both are the keyword arguments of `chat.completions.create` or `responses.create`; messages may be dicts or the
-    SDK's own objects. Nothing is sent and nothing is changed. Tools and instructions are taken to stand before the
-    messages in the prompt; StepFun documents that the whole message array is cached and not how the prompt is laid
-    out (api 6).
-    """
-    from .diagnosis import compare
-
-    return compare(previous_request, request)

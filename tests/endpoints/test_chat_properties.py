@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from stepfun_compat.catalog import default
 from stepfun_compat.endpoints.base import Request
 from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
-from stepfun_compat.endpoints.chat.response import UnexpectedBody
 from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.json_values import UnexpectedBody
 
 from .chat_support import USER, a, b, back, c, function, gather, out, reasons, stream, text
 from .support import exchange

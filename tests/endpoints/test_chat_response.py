@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from stepfun_compat.endpoints.chat.messages import transcript_of
-from stepfun_compat.endpoints.chat.response import UnexpectedBody, add_usage, fill_usage
+from stepfun_compat.endpoints.chat.usage import add_usage, fill_usage
+from stepfun_compat.endpoints.json_values import UnexpectedBody
 
 from .chat_support import USER, back, message, out, sent
 

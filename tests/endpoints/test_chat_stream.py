@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from stepfun_compat.endpoints.chat.reasoning_cache import ReasoningCache
-from stepfun_compat.endpoints.chat.response import UnexpectedBody
 from stepfun_compat.endpoints.context import ClientFacts
+from stepfun_compat.endpoints.json_values import UnexpectedBody
 
 from .chat_support import USER, a, b, c, deltas, fragment, function, gather, out, reasons, sent, stream, text
 

@@ -9,8 +9,8 @@ import pytest
 
 from stepfun_compat.endpoints.base import Request
 from stepfun_compat.endpoints.chat import text_completions as completions
-from stepfun_compat.endpoints.chat.response import UnexpectedBody
 from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.json_values import UnexpectedBody
 
 from .support import drive, exchange, lost
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.chat.response import UnexpectedBody
-from stepfun_compat.endpoints.common import file_parts
 from stepfun_compat.endpoints.context import Refusal
 from stepfun_compat.endpoints.files import files
+from stepfun_compat.endpoints.forms import file_parts
+from stepfun_compat.endpoints.json_values import UnexpectedBody
 
 from .support import exchange, lost
 

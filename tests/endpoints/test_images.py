@@ -11,8 +11,8 @@ import pytest
 
 from stepfun_compat.endpoints import images
 from stepfun_compat.endpoints.base import Reply, Request
-from stepfun_compat.endpoints.chat.response import UnexpectedBody
 from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.json_values import UnexpectedBody
 
 from .support import drive, exchange, lost
 

@@ -6,8 +6,8 @@ import pytest
 
 from stepfun_compat.endpoints import models
 from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.chat.response import UnexpectedBody
 from stepfun_compat.endpoints.context import ClientFacts, Refusal
+from stepfun_compat.endpoints.json_values import UnexpectedBody
 
 from .support import drive, exchange
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from stepfun_compat.catalog import default
 from stepfun_compat.endpoints import routing as table
 from stepfun_compat.endpoints.base import Reply, Request
-from stepfun_compat.endpoints.chat.response import UnexpectedBody
 from stepfun_compat.endpoints.context import Exchange, Refusal
 from stepfun_compat.endpoints.files.files import kind_of_content, page
+from stepfun_compat.endpoints.json_values import UnexpectedBody
 from stepfun_compat.settings import Settings
 
 ROWS = sorted({row.name for row in default().all_parameters if row.endpoint != "chat.completions"})

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from stepfun_compat.endpoints.base import Request, StoreOperation
-from stepfun_compat.endpoints.chat.response import UnexpectedBody
 from stepfun_compat.endpoints.context import Exchange
+from stepfun_compat.endpoints.json_values import UnexpectedBody
 from stepfun_compat.endpoints.responses.endpoint import ENDPOINT
 
 from .chat_support import b, fragment

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.chat.response import UnexpectedBody
 from stepfun_compat.endpoints.context import Exchange, Refusal
+from stepfun_compat.endpoints.json_values import UnexpectedBody
 from stepfun_compat.endpoints.responses.endpoint import ENDPOINT
 from stepfun_compat.endpoints.responses.replay import events_of
 

@@ -12,8 +12,8 @@ from stepfun_compat.catalog import voices
 from stepfun_compat.endpoints.audio import speech
 from stepfun_compat.endpoints.audio.speech import split_text
 from stepfun_compat.endpoints.base import Reply, Request
-from stepfun_compat.endpoints.chat.response import UnexpectedBody
 from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.json_values import UnexpectedBody
 
 from .support import drive, exchange, lost
 from .test_sound import mp3_frame, read_flac, samples, wav

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.chat.response import UnexpectedBody
 from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.json_values import UnexpectedBody
 from stepfun_compat.endpoints.responses import input_tokens as token_count
 
 from .support import exchange, lost

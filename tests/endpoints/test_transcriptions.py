@@ -17,8 +17,8 @@ from stepfun_compat import Settings
 from stepfun_compat.endpoints.audio import transcriptions
 from stepfun_compat.endpoints.audio.transcriptions import Segment, TranscriptStream, captions
 from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.chat.response import UnexpectedBody
 from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.json_values import UnexpectedBody
 from stepfun_compat.endpoints.sse import server_sent
 
 from .support import drive, exchange, lost

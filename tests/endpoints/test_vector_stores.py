@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from stepfun_compat.endpoints.base import Request, Sleep
-from stepfun_compat.endpoints.chat.response import UnexpectedBody
 from stepfun_compat.endpoints.context import Refusal
 from stepfun_compat.endpoints.files import vector_stores as vs
+from stepfun_compat.endpoints.json_values import UnexpectedBody
 
 from .support import drive, exchange, lost
 

@@ -13,7 +13,9 @@ from typing import Any, Final
 import openai
 
 from ... import stock
-from ...settings import Settings, missing_key, resolve_target, stepfun_key
+from ...credentials.keys import missing_key, stepfun_key
+from ...credentials.target import resolve_target
+from ...settings import Settings
 from . import chat, others
 from .wire import told
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..common import Dict, as_dict, not_available
 from ..context import Exchange, Refusal
+from ..json_values import Dict, as_dict
 from ..model_resolution import resolve_model
+from ..parameters import not_available
 
 NAME = "realtime"
 

@@ -12,9 +12,9 @@ from typing_extensions import override
 
 from ...catalog import voices
 from ..base import PlainEndpoint, Reply, Request, Script, Send, replace
-from ..chat.response import UnexpectedBody
-from ..common import Dict, as_dict, drop_by_table, given, kind_of_model
 from ..context import Exchange, Json, Refusal
+from ..json_values import Dict, UnexpectedBody, as_dict
+from ..parameters import drop_by_table, given, kind_of_model
 from ..sse import failure, server_sent
 from ..unsupported import ENDPOINT as ABSENT
 from . import containers as sound

@@ -12,9 +12,11 @@ from typing_extensions import override
 
 from ...catalog import voices
 from ..base import PlainEndpoint, Reply, Request, Script, Send, StreamTransform, replace
-from ..chat.response import BrokenOff, UnexpectedBody
-from ..common import Dict, Part, as_dict, drop_by_table, file_parts, given, headers_for, kind_of_model
+from ..chat.response import BrokenOff
 from ..context import Exchange, Json, Refusal
+from ..forms import Part, file_parts
+from ..json_values import Dict, UnexpectedBody, as_dict
+from ..parameters import drop_by_table, given, headers_for, kind_of_model
 from ..sse import failure, server_sent
 from . import containers as sound
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any, cast
 
@@ -11,12 +10,16 @@ from typing_extensions import override
 from ...catalog import chat_audio
 from ..base import Effect, PlainEndpoint, Reply, Request, Script, Send, StreamTransform, replace
 from ..context import Exchange, Json, Refusal
+from ..json_values import Dict, as_dict, as_list
 from ..model_resolution import effective_effort, headroom, resolve_model
+from ..parameters import carry_cache_key
 from . import structured_output as structured
-from .messages import call_key, input_kinds, translate_messages
-from .response import Dict, add_usage, as_dict, as_list, transform_completion
+from .corrections import STOPPED, _no_call, corrected_request, cut_at_stop, find_miss, needs_check, public_reason
+from .messages import input_kinds, translate_messages
+from .response import transform_completion
 from .stream import ChatStream
-from .tools import Tools, apply_tool_choice, translate_tools
+from .tools import Tools, apply_tool_choice, translate_tool_choice, translate_tools
+from .usage import add_usage
 
 _CAPS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 # Values that ask for what happens anyway: their absence changes nothing.
@@ -29,21 +32,6 @@ _INERT_VALUES: Mapping[str, tuple[Any, ...]] = {
     "moderation": ({},),
     "thinking": ({},),
 }
-
-
-def carry_cache_key(given: Mapping[str, Any], x: Exchange, headers: Mapping[str, str]) -> None:
-    """The cache key as a header, hashed. That StepFun heeds any is unverified (api 6, 11.12)."""
-    per_call = given.get("prompt_cache_key")
-    key = per_call or x.settings.prompt_cache_key
-    name = x.settings.prompt_cache_header
-    if not isinstance(key, str) or not key:
-        return
-    if not name:
-        if per_call:
-            x.change("drop", "prompt_cache_key", "…", None, "no header is configured for it")
-    elif not any(given_name.lower() == name.lower() for given_name in headers):
-        x.headers[name] = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        x.change("reshape", "prompt_cache_key", "…", f"header {name}", "StepFun documents no cache key in the body")
 
 
 class ChatCompletions(PlainEndpoint):
@@ -69,7 +57,7 @@ class ChatCompletions(PlainEndpoint):
         wire: Dict = {}
         if model is not None:
             wire["model"] = model
-        sent_tools, line = apply_tool_choice(_choice(given), translate_tools(given, x, tools), x, tools)
+        sent_tools, line = apply_tool_choice(translate_tool_choice(given), translate_tools(given, x, tools), x, tools)
         if messages is not None:
             wire["messages"] = translate_messages(messages, x, tools.wire_name)
         handled = {"model", "messages", "tools", "tool_choice", "functions", "function_call", "web_search_options"}
@@ -259,7 +247,7 @@ class ChatCompletions(PlainEndpoint):
         """Only where an answer may have to be asked for again: a forced call, a schema, which a model may refuse to
         enforce, or a stop sequence that may have ended the reasoning."""
         body = as_dict(request.json) or {}
-        if body.get("stream") or not _may_miss(body):
+        if body.get("stream") or not needs_check(body):
             return None
         return self._asked_until_it_fits(request, x)
 
@@ -273,18 +261,18 @@ class ChatCompletions(PlainEndpoint):
         data = transform_completion(reply.body, x)
         total = data.get("usage")
         for _ in range(x.settings.max_reasks):
-            miss = _miss(data, x)
+            miss = find_miss(data, x)
             if miss is None:
                 break
-            x.change("cost", "messages", None, "asked again", _public(miss))
-            reply = yield Send(_asked_again(wire, data, miss, x))
+            x.change("cost", "messages", None, "asked again", public_reason(miss))
+            reply = yield Send(corrected_request(wire, data, miss, x))
             data = transform_completion(reply.body, x)
             if miss == STOPPED:
-                _cut_at_stop(data, x.notes.pop("stop"))
+                cut_at_stop(data, x.notes.pop("stop"))
             total = add_usage(total, data.get("usage"))
         if total is not None:
             data["usage"] = total
-        miss = _miss(data, x)
+        miss = find_miss(data, x)
         tools = cast("Tools", x.notes["tools"])
         if miss is not None and tools.forced is not None and _no_call(data, tools):
             x.notes["forced_missed"] = True
@@ -296,16 +284,6 @@ class ChatCompletions(PlainEndpoint):
 
 
 ENDPOINT = ChatCompletions()
-
-
-def _choice(given: Dict) -> Json:
-    """`tool_choice`, or `function_call` in its words."""
-    choice = given.get("tool_choice")
-    if choice is None and "function_call" in given:
-        choice = given["function_call"]
-        if isinstance(choice, Mapping):
-            return {"type": "function", "function": dict(cast("Mapping[str, Any]", choice))}
-    return choice
 
 
 JSON_LINE = "Answer with one JSON object and nothing else."
@@ -323,90 +301,3 @@ def _speaks_of_json(messages: Json) -> bool:
 def _append_line(wire: Dict, line: str) -> None:
     """A system line after the last message, so that the cached prefix survives."""
     wire["messages"] = [*as_list(wire.get("messages")), {"role": "system", "content": line}]
-
-
-def _may_miss(body: Dict) -> bool:
-    choice = _choice(body)
-    if body.get("stop") or (choice is not None and choice not in ("auto", "none")):
-        return True
-    return structured.schema_of(body.get("response_format")) is not None
-
-
-def _no_call(data: Dict, tools: Tools) -> bool:
-    """Whether no choice makes the call that was demanded: one of the named functions, or any where none is named."""
-    wanted = {tools.caller_name(name) for name in tools.forced or ()}
-    for choice in as_list(data.get("choices")):
-        message = as_dict((as_dict(choice) or {}).get("message")) or {}
-        calls = [*as_list(message.get("tool_calls")), {"function": message.get("function_call")}]
-        names = {call_key(as_dict(call) or {})[1] for call in calls} - {""}
-        if names & wanted if wanted else names:
-            return False
-    return True
-
-
-def _miss(data: Dict, x: Exchange) -> str | None:
-    """Why the answer is not what was asked for, None if it is."""
-    tools: Tools = x.notes["tools"]
-    choices = [as_dict(choice) or {} for choice in as_list(data.get("choices"))]
-    if x.notes.get("stop") and _stopped_while_reasoning(choices, x):
-        return STOPPED
-    if any(choice.get("finish_reason") in ("length", "content_filter") for choice in choices):
-        return None  # cut off: asking again with the same cap would be cut off again
-    if tools.forced is not None:
-        return NOT_CALLED if _no_call(data, tools) else None
-    if x.notes.get("emulated_schema"):
-        for choice in choices:
-            message = as_dict(choice.get("message")) or {}
-            if message.get("tool_calls"):
-                continue
-            found = structured.problem(message.get("content"), x.notes["schema"])
-            if found is not None:
-                return found
-    return None
-
-
-NOT_CALLED = "the demanded tool was not called"
-STOPPED = "stop seems to have ended the reasoning: no text came"
-
-
-def _stopped_while_reasoning(choices: Sequence[Dict], x: Exchange) -> bool:
-    """Whether every choice ended before its text (api 11: whether StepFun stops inside the reasoning is unverified)."""
-    messages = [as_dict(choice.get("message")) or {} for choice in choices]
-    silent = not any(m.get("content") or m.get("tool_calls") or m.get("function_call") for m in messages)
-    return silent and x.notes.get("reasoned", False) and all(c.get("finish_reason") == "stop" for c in choices)
-
-
-def _cut_at_stop(data: Dict, stop: Json) -> None:
-    """Cut each text before the first stop sequence, for an answer that was asked for without them."""
-    sequences = [stop] if isinstance(stop, str) else [text for text in as_list(stop) if isinstance(text, str)]
-    for choice in as_list(data.get("choices")):
-        message = as_dict((as_dict(choice) or {}).get("message")) or {}
-        content = message.get("content")
-        if isinstance(content, str):
-            places = [place for text in sequences if text and (place := content.find(text)) >= 0]
-            if places:
-                message["content"] = content[: min(places)]
-                choice["finish_reason"] = "stop"
-
-
-def _public(miss: str) -> str:
-    """What was wrong with an answer, without its content."""
-    return miss if miss in (NOT_CALLED, STOPPED) else "the answer does not fit the schema"
-
-
-def _asked_again(wire: Request, data: Dict, miss: str, x: Exchange) -> Request:
-    """The request once more, with the answer that missed and what was wrong with it after the last message."""
-    body = dict(cast("Dict", wire.json))
-    if miss == STOPPED:
-        body.pop("stop", None)
-        return replace(wire, json=body)
-    message = as_dict((as_dict((as_list(data.get("choices")) or [{}])[0]) or {}).get("message")) or {}
-    tools: Tools = x.notes["tools"]
-    if tools.forced is not None:
-        which = f"the function {tools.forced[0]}" if tools.forced else "one of the available tools"
-        line = f"That was text. Call {which} now; do not answer in text."
-    else:
-        line = f"That answer is not valid: {miss}. Answer again with only the JSON object."
-    said = {"role": "assistant", "content": message.get("content") or ""}
-    body["messages"] = [*as_list(body.get("messages")), said, {"role": "user", "content": line}]
-    return replace(wire, json=body)

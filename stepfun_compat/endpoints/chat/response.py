@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from ..context import Exchange, Json
+from ..json_values import Dict, UnexpectedBody, as_dict, as_list
 from ..model_resolution import replays_reasoning, shows_reasoning
 from .messages import audio_id, call_key, same_arguments
 from .structured_output import strip_fences
 from .tools import Tools
+from .usage import characters_of, cut, cut_off, fill_usage, visible_tokens
 
 if TYPE_CHECKING:
     pass
-
-Dict = dict[str, Any]
 
 
 class BrokenOff(Exception):
@@ -26,20 +26,6 @@ class BrokenOff(Exception):
     def __init__(self, message: str, partial: Json) -> None:
         super().__init__(message)
         self.partial = partial
-
-
-class UnexpectedBody(Exception):
-    """The body is JSON, but not an answer of this endpoint; the client raises `APIResponseValidationError`."""
-
-
-def as_dict(value: Json) -> Dict | None:
-    """The value as a dict, None for anything else."""
-    return value if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType]
-
-
-def as_list(value: Json) -> list[Any]:
-    """The value as a list, empty for anything else."""
-    return value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType]
 
 
 def new_call_id(*seed: object) -> str:
@@ -78,93 +64,6 @@ def unify_reasoning(message: Dict, x: Exchange) -> None:
         text = message.get("reasoning", text)
     if text is not None or "reasoning_content" in message or "reasoning" in message:
         message["reasoning"] = message["reasoning_content"] = text
-
-
-def whole_number(value: Json) -> int | None:
-    """A count as an int: gateways send some as strings or floats. None for anything that is no count."""
-    if type(value) is int:
-        return value
-    if isinstance(value, bool):
-        return None
-    try:
-        return int(float(value)) if isinstance(value, float | str) else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def fill_usage(usage: Json, text: int = 0, reasoning: int = 0) -> Dict | None:
-    """Fill usage with OpenAI's nested details, always ints, since programs add them up without looking (api 4.4).
-
-    `cached_tokens` is 0 where StepFun reports none. Where it does not split off the reasoning, `reasoning_tokens` is
-    an estimate: the share of `reasoning` characters in those and the `text` characters, rounded.
-    """
-    given = as_dict(usage)
-    if given is None:
-        return None
-    out = dict(given)
-    for name in ("prompt_tokens", "completion_tokens", "total_tokens"):
-        if type(out.get(name)) is not int:
-            total = out.get("prompt_tokens", 0) + out.get("completion_tokens", 0) if name == "total_tokens" else 0
-            out[name] = whole_number(out.get(name)) or total
-    prompt = dict(as_dict(out.get("prompt_tokens_details")) or {})
-    if type(prompt.get("cached_tokens")) is not int:
-        cached = prompt.get("cached_tokens")
-        cached = out.get("cached_tokens") if cached is None else cached
-        prompt["cached_tokens"] = 0 if cached is None else whole_number(cached) or 0
-    out["prompt_tokens_details"] = prompt
-    completion = dict(as_dict(out.get("completion_tokens_details")) or {})
-    if type(completion.get("reasoning_tokens")) is not int:
-        split = completion.get("reasoning_tokens")
-        split = None if split is None else whole_number(split)
-        if split is None:
-            split = round(out["completion_tokens"] * reasoning / (text + reasoning)) if reasoning > 0 else 0
-        completion["reasoning_tokens"] = split
-    out["completion_tokens_details"] = completion
-    return out
-
-
-def add_usage(first: Json, second: Json) -> Json:
-    """The sum of two usages, for a call that was asked again."""
-    a, b = as_dict(first), as_dict(second)
-    if a is None or b is None:
-        return a or b
-    out = dict(a)
-    for key, value in b.items():
-        if isinstance(value, dict):
-            out[key] = add_usage(a.get(key) or {}, value)
-        elif isinstance(value, int):
-            old = a.get(key)
-            out[key] = (old if isinstance(old, int) else 0) + value
-        else:
-            out.setdefault(key, value)
-    return out
-
-
-def characters_of(message: Mapping[str, Any]) -> tuple[int, int]:
-    """(characters of what the caller reads, characters of the reasoning) of one answer message in OpenAI's shape."""
-    text = len(str(message.get("content") or ""))
-    legacy = message.get("function_call")
-    for call in (*as_list(message.get("tool_calls")), {"function": legacy} if legacy else None):
-        if call is None:
-            continue
-        _, name, arguments = call_key(as_dict(call) or {})
-        text += len(name) + len(arguments)
-    return text, len(str(message.get("reasoning_content") or ""))
-
-
-def visible_tokens(usage: Mapping[str, Any] | None, text: str, reasoning: str) -> int | None:
-    """How many completion tokens were the visible text: the reported total less the reported reasoning, or, where
-    StepFun does not split it, the text's share by length. None without a report."""
-    total = whole_number(usage.get("completion_tokens")) if usage is not None else None
-    if usage is None or total is None:
-        return None
-    details = as_dict(usage.get("completion_tokens_details")) or {}
-    reported = whole_number(details.get("reasoning_tokens"))
-    if reported is not None:
-        return max(total - reported, 0)
-    characters = len(text) + len(reasoning)
-    share = round(total * len(text) / characters) if characters else 0
-    return min(share, len(text.encode("utf-8", "surrogatepass")))  # a token is at least a byte of text
 
 
 _XML_CALL = re.compile(r"<tool_call>\s*<function=([^>\s]+)>\s*(.*?)\s*</function>\s*</tool_call>", re.DOTALL)
@@ -291,11 +190,6 @@ def remember_reasoning(x: Exchange, calls: Sequence[tuple[str, str, str]], reaso
         cache.put(id, name, same_arguments(arguments), reasoning)
 
 
-def cut(text: str, tokens: int, cap: int) -> str:
-    """The text up to the caller's cap, by its share of the tokens StepFun reported for it."""
-    return text[: max(len(text) * cap // max(tokens, 1), 1)]
-
-
 def transform_completion(data: Json, x: Exchange) -> Dict:
     """A whole answer in OpenAI's shape, changed in place.
 
@@ -334,25 +228,6 @@ def transform_completion(data: Json, x: Exchange) -> Dict:
     finish_envelope(body, x)
     hide_reasoning(str(body["id"]), messages, x)
     return body
-
-
-def cut_off(usage: Json, message: Mapping[str, Any], x: Exchange) -> bool:
-    """Whether StepFun's cap ended the answer inside the arguments of a call."""
-    sent: int | None = x.notes.get("sent_cap")
-    used = whole_number((as_dict(usage) or {}).get("completion_tokens"))
-    if sent is None or used is None or used < sent:
-        return False
-    calls = [*as_list(message.get("tool_calls")), {"function": message.get("function_call")}]
-    return any(arguments and not is_whole_json(arguments) for _, _, arguments in (call_key(call) for call in calls))
-
-
-def is_whole_json(text: str) -> bool:
-    """Whether a text is one JSON value."""
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _apply_cap(body: Dict, messages: Sequence[Dict], x: Exchange) -> None:

@@ -7,23 +7,17 @@ import logging
 from collections.abc import Sequence
 
 from ..context import Exchange, Json
+from ..json_values import Dict, UnexpectedBody, as_dict, as_list, is_whole_json, whole_number
 from ..model_resolution import shows_reasoning
 from .messages import audio_id
 from .response import (
-    Dict,
-    UnexpectedBody,
-    as_dict,
-    as_list,
     citations,
     custom_input,
-    fill_usage,
     finish_reason,
     is_built_in,
-    is_whole_json,
     keep_answer_reasoning,
     new_call_id,
     remember_reasoning,
-    whole_number,
 )
 from .stream_state import (
     CHUNK_FIELDS,
@@ -37,6 +31,7 @@ from .stream_state import (
 )
 from .structured_output import FenceFilter
 from .tools import Tools
+from .usage import fill_usage
 
 log = logging.getLogger("stepfun_compat")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..context import Json
-from .response import Dict
+from ..json_values import Dict
 from .structured_output import FenceFilter
 
 

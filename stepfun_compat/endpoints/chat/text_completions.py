@@ -9,11 +9,13 @@ from typing import Any, Final, cast
 from typing_extensions import override
 
 from ..base import PlainEndpoint, Reply, Request, Script, Send, StreamTransform, replace
-from ..common import Dict, as_dict, as_list, drop_by_table, given
 from ..context import Exchange, Json, Refusal
+from ..json_values import Dict, as_dict, as_list
+from ..parameters import drop_by_table, given
 from .endpoint import ENDPOINT as CHAT
-from .response import add_usage, transform_completion
+from .response import transform_completion
 from .stream import ChatStream
+from .usage import add_usage
 
 _INSERT: Final = (
     "Write the text that stands between the two parts the user gives. Answer with that text alone: no quotes, no "

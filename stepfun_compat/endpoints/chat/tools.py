@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from ..context import Exchange, Json, Refusal
+from ..json_values import Dict
 
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]{0,63}\Z")
 _OWN_TOOLS = ("web_search", "retrieval")  # StepFun's built-in tools, which travel as they are (api 3.4)
@@ -215,3 +216,13 @@ def apply_tool_choice(choice: Json, sent: list[Any], x: Exchange, tools: Tools) 
     tools.forced = (wire,)
     x.change("inject", "tool_choice", name, "that tool alone and an instruction", "StepFun ignores tool_choice")
     return only, f"You must answer by calling the function {wire}. Do not answer in text."
+
+
+def translate_tool_choice(given: Dict) -> Json:
+    """`tool_choice`, or `function_call` in its words."""
+    choice = given.get("tool_choice")
+    if choice is None and "function_call" in given:
+        choice = given["function_call"]
+        if isinstance(choice, Mapping):
+            return {"type": "function", "function": dict(cast("Mapping[str, Any]", choice))}
+    return choice

@@ -23,9 +23,10 @@ from ...catalog.files import (
 from ..audio.containers import sound_format
 from ..base import BatchOperation, BatchOperationName, PlainEndpoint, Request, Script, replace
 from ..batches import is_local_file, local
-from ..chat.response import UnexpectedBody
-from ..common import Dict, Part, as_dict, as_list, drop_by_table, file_parts, given, segment
 from ..context import Exchange, Json, Refusal
+from ..forms import Part, file_parts
+from ..json_values import Dict, UnexpectedBody, as_dict, as_list
+from ..parameters import drop_by_table, given, segment
 
 _OPENAI_PAGE = 10_000
 

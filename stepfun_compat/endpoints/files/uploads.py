@@ -14,8 +14,10 @@ from typing_extensions import override
 
 from ...catalog.files import PURPOSES
 from ..base import PlainEndpoint, Reply, Request, Script, Send, Sleep, replace
-from ..common import Dict, Part, as_list, file_parts, given, headers_for, segment
 from ..context import Exchange, Refusal
+from ..forms import Part, file_parts
+from ..json_values import Dict, as_list
+from ..parameters import given, headers_for, segment
 from .files import file_object, named, stepfun_purpose
 
 _MOST_UPLOADS: Final = 16

@@ -21,9 +21,9 @@ from urllib.parse import quote
 from typing_extensions import override
 
 from ..base import PlainEndpoint, Reply, Request, Script, Send, Sleep, Steps, replace
-from ..chat.response import UnexpectedBody
-from ..common import Dict, as_dict, as_list, drop_by_table, given, segment
 from ..context import Exchange, Json, Refusal
+from ..json_values import Dict, UnexpectedBody, as_dict, as_list
+from ..parameters import drop_by_table, given, segment
 from .files import page
 
 _BATCH: Final = "vsfb_"

@@ -9,8 +9,9 @@ from typing import Any
 from typing_extensions import override
 
 from ..base import Effect, PlainEndpoint, Reply, Request, Script, StoreOperation
-from ..common import Dict, as_list, given, segment
 from ..context import Exchange
+from ..json_values import Dict, as_list
+from ..parameters import given, segment
 from .input import input_items
 from .records import item_key, listed, load, not_found, records, shown, turns_of
 from .request import check_id, new_id

@@ -10,10 +10,10 @@ from typing_extensions import override
 
 from ..base import Effect, PlainEndpoint, Reply, Request, Script, Send, StreamTransform, replace
 from ..chat.endpoint import ENDPOINT as CHAT
-from ..chat.endpoint import carry_cache_key
 from ..chat.response import transform_completion
-from ..common import Dict, given
 from ..context import Exchange, Json, Refusal
+from ..json_values import Dict
+from ..parameters import carry_cache_key, given
 from .history import recall, refers
 from .input import input_items
 from .native import chat_needed, native_fields, native_response

@@ -6,9 +6,8 @@ from collections.abc import Generator, Mapping
 from typing import Any, cast
 
 from ..base import Effect, Reply
-from ..common import Dict, as_list
 from ..context import Exchange
-from .input import row_of, rows_of
+from ..json_values import Dict, as_list, row_of, rows_of
 from .records import item_key, load, not_found, records, turn_key, turns_of
 from .request import Asked
 

@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
-from ..common import Dict
 from ..context import Json, Refusal
-
-
-def row_of(value: Json) -> Mapping[str, Any]:
-    """The value as a mapping, empty for anything else."""
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
-
-
-def rows_of(value: Json) -> Sequence[Any]:
-    """The value as a list, empty for anything that is no sequence or set of values."""
-    if isinstance(value, list | tuple):
-        return cast("Sequence[Any]", value)
-    return list(cast("Collection[Any]", value)) if is_sequence(value) else ()
-
-
-def is_sequence(value: Json) -> bool:
-    """Whether the value is as good as a list: a collection that is no text and no mapping. An iterator is none, since it
-    can be read only once."""
-    return isinstance(value, Collection) and not isinstance(value, str | bytes | bytearray | Mapping)
+from ..json_values import Dict, is_sequence, row_of, rows_of
 
 
 def input_items(input: Json) -> list[Dict]:

@@ -6,9 +6,9 @@ from typing_extensions import override
 
 from ..base import PlainEndpoint, Request, Script, replace
 from ..chat.endpoint import ENDPOINT as CHAT
-from ..chat.response import UnexpectedBody
-from ..common import Dict, as_dict, drop_by_table, given
 from ..context import Exchange, Json, Refusal
+from ..json_values import Dict, UnexpectedBody, as_dict
+from ..parameters import drop_by_table, given
 from .history import recall, refers
 from .input import input_items
 from .messages import messages_of

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ..common import Dict
 from ..context import Exchange, Json, Refusal
-from .input import input_items, is_sequence, reasoning_text, row_of, rows_of
+from ..json_values import Dict, is_sequence, row_of, rows_of
+from .input import input_items, reasoning_text
 from .tools import PACKED_CALLS, PACKED_OUTPUTS, Packing, packed_call, packed_output
 
 # Calls OpenAI's servers ran themselves: a record of the past that a model can do without.

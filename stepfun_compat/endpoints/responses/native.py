@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..chat.messages import repair_arguments
-from ..chat.response import UnexpectedBody
 from ..chat.structured_output import strip_fences
 from ..chat.tools import Tools
-from ..common import Dict, as_dict, as_list
 from ..context import Exchange, Json, Refusal
+from ..json_values import Dict, UnexpectedBody, as_dict, as_list, row_of, rows_of
 from ..model_resolution import effective_effort, headroom, replays_reasoning, resolve_model
 from ..models import on_step_plan
-from .input import row_of, rows_of
 from .messages import messages_of
 from .request import HANDLED, Asked, new_id, reasons_aloud, refuse_what_nobody_serves, response_format, told, unpacked
 from .response import FAILED_REASONS, finished, frame, message_item, reasoning_item, refusal_part, text_part

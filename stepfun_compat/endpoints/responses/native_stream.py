@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..chat.structured_output import FenceFilter
-from ..common import Dict, as_dict, as_list
 from ..context import Exchange, Json
-from .input import row_of
+from ..json_values import Dict, as_dict, as_list, row_of
 from .native import chat_usage, empty_answer, native_final, native_item, native_usage, wants_json
 from .replay import item_events
 from .request import Asked, reasons_aloud

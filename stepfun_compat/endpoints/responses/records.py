@@ -14,8 +14,8 @@ from typing import Any, cast
 
 from ...state import in_this_process
 from ..base import StoreOperation
-from ..common import Dict, as_dict, as_list
 from ..context import Exchange, Json, Refusal
+from ..json_values import Dict, as_dict, as_list
 from .request import Asked, new_id
 
 

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from ..base import Reply
-from ..common import Dict, as_list
 from ..context import Json, Refusal
-from .input import row_of, rows_of
+from ..json_values import Dict, as_list, row_of, rows_of
 
 _PIECE: Final = 64  # characters of text in one delta
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..common import Dict, drop_by_table
 from ..context import Exchange, Json, Refusal
-from .input import row_of, rows_of
+from ..json_values import Dict, row_of, rows_of
+from ..parameters import drop_by_table
 from .messages import messages_of
 from .tools import Packing, Unpacked, unpack
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ..chat.response import fill_usage, is_built_in
-from ..common import Dict, as_dict, as_list
+from ..chat.response import is_built_in
+from ..chat.usage import fill_usage
 from ..context import Exchange, Json
-from .input import row_of, rows_of
+from ..json_values import Dict, as_dict, as_list, row_of, rows_of
 from .request import Asked, new_id, reasons_aloud
 from .tools import PACKED_CALLS, call_item, item_prefix
 

@@ -7,8 +7,9 @@ from collections.abc import Generator
 from typing_extensions import override
 
 from ..base import Effect, PlainEndpoint, Reply, Request, Script, StoreOperation, StreamTransform
-from ..common import Dict, as_list, segment
 from ..context import Exchange, Refusal
+from ..json_values import Dict, as_list
+from ..parameters import segment
 from .records import item_key, listed, load, not_found, records, turn_key, turns_of
 from .replay import AsTold, replayed
 from .request import check_id

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..chat.stream import ChatStream
-from ..common import Dict, as_dict, as_list
 from ..context import Exchange, Json
+from ..json_values import Dict, as_dict, as_list, row_of
 from ..sse import error_in
-from .input import row_of
 from .records import kept
 from .request import Asked, new_id, reasons_aloud
 from .response import (

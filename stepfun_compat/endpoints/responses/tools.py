@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..common import Dict
 from ..context import Exchange, Json, Refusal
-from .input import row_of, rows_of
+from ..json_values import Dict, row_of, rows_of
 
 _INSTEAD: Final[Mapping[str, str]] = {
     "file_search": "StepFun's own tool searches a vector store: {'type': 'retrieval', 'function': {'name': ..., "

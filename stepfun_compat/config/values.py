@@ -1,0 +1,244 @@
+"""Parsers of setting values: each takes a value and the name of where it came from, and raises SettingsError."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, cast
+
+from ..credentials.urls import host_kind, normalise_base_url, split_url, with_scheme, without_secrets
+from ..errors import SettingsError
+
+_TRUE = {"1", "true", "yes", "on"}
+
+
+_FALSE = {"0", "false", "no", "off"}
+
+
+def bad_value(source: str, value: object, allowed: str) -> SettingsError:
+    try:
+        shown = repr(value)
+    except Exception:  # whatever a program may have put there
+        shown = f"<{type(value).__name__}>"
+    shown = shown if len(shown) <= 200 else f"{shown[:200]}… ({len(shown):,} characters)"
+    return SettingsError(f"{source}={shown} is not allowed: it takes {allowed}.")
+
+
+def text(value: Any, source: str) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise bad_value(source, value, "a string")
+    return value.strip() or None
+
+
+def key(value: Any, source: str) -> str | None:
+    """A key is never repeated in an error: not by its value, nor by the HTTP library that could not send it."""
+    if value is None:
+        return None
+    text = value.strip() if isinstance(value, str) else None
+    if text is None or not all("!" <= sign <= "~" for sign in text):
+        what = type(cast("object", value)).__name__ if text is None else "a text with blanks or letters no key has"
+        raise SettingsError(f"{source} is {what}: it takes a key, plain letters, digits and signs without blanks.")
+    return text or None
+
+
+def store_url(value: Any, source: str) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise SettingsError(f"{source} is {type(value).__name__}: it takes a URL such as sqlite:///path.")
+    url = text(value, source)
+    if url is not None:
+        from ..state import StateError, check_url
+
+        try:
+            check_url(url)
+        except StateError as error:  # which repeats nothing of the URL: it may hold a password
+            raise SettingsError(f"{source}: {error}") from None
+    return url
+
+
+def header_name(value: Any, source: str) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]*", value.strip()):
+        raise bad_value(source, value, "a header name, or an empty string for none")
+    if value.strip().lower() in ("authorization", "host", "content-type", "content-length", "cookie"):
+        raise bad_value(source, value, "a header name that HTTP does not need itself")
+    return value.strip()
+
+
+def choice(*allowed: str) -> Callable[[Any, str], Any]:
+    def parse(value: Any, source: str) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, str) and value.strip().lower() in allowed:
+            return value.strip().lower()
+        raise bad_value(source, value, "one of " + ", ".join(allowed))
+
+    return parse
+
+
+def flag(value: Any, source: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in _TRUE | _FALSE:
+        return value.strip().lower() in _TRUE
+    raise bad_value(source, value, "true or false")
+
+
+def whole_number(least: int, most: int) -> Callable[[Any, str], int | None]:
+    """A whole number within bounds, also as text; None stays None."""
+
+    def parse(value: Any, source: str) -> int | None:
+        if value is None:
+            return None
+        try:
+            number = int(value) if isinstance(value, int | str) and not isinstance(value, bool) else least - 1
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise bad_value(source, value, f"a whole number from {least} to {most}")
+        return number
+
+    return parse
+
+
+def seconds(least: float, most: float) -> Callable[[Any, str], float]:
+    """A number of seconds within bounds, also as text; not a number is none."""
+
+    def parse(value: Any, source: str) -> float:
+        try:
+            number = float(value) if not isinstance(value, bool) else -1.0
+        except (TypeError, ValueError, OverflowError):
+            number = -1.0
+        if not least <= number <= most:
+            raise bad_value(source, value, f"a number of seconds from {least:g} to {most:.10g}")
+        return number
+
+    return parse
+
+
+def seconds_or_none(value: Any, source: str) -> float | None:
+    return None if value is None else seconds(0.001, 86_400)(value, source)
+
+
+def aliases(value: Any, source: str) -> Mapping[str, str]:
+    if value is None or value == "":
+        return MappingProxyType({})
+    allowed = 'JSON like {"gpt-4o": "step-3.7-flash"} or pairs like gpt-4o=step-3.7-flash,o3*=step-5-preview'
+    pairs: object = value
+    if isinstance(value, str):
+        text = value.strip()
+        if text.startswith("{"):
+            try:
+                pairs = json.loads(text)
+            except (ValueError, RecursionError) as error:
+                raise bad_value(source, value, allowed) from error
+        else:
+            split = [part.partition("=") for part in text.split(",") if part.strip()]
+            if any(not sep for _, sep, _ in split):
+                raise bad_value(source, value, allowed)
+            pairs = {name.strip(): target.strip() for name, _, target in split}
+    if not isinstance(pairs, Mapping):
+        raise bad_value(source, value, allowed)
+    items = cast("Mapping[object, object]", pairs)
+    clean: dict[str, str] = {}
+    for name, target in items.items():
+        if not (isinstance(name, str) and isinstance(target, str) and name and target):
+            raise bad_value(source, value, allowed)
+        clean[name] = target
+    return MappingProxyType(clean)
+
+
+def base_url(value: Any, source: str) -> str | None:
+    if value is None:
+        return None
+    text = str(value).strip()
+    if not text:
+        return None
+    text = with_scheme(text)
+    parts = split_url(text)
+    if parts is None or parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+        raise bad_value(source, without_secrets(text), "a URL that starts with http:// or https://")
+    if host_kind(text) == "openai":
+        raise bad_value(source, without_secrets(text), "the URL of StepFun or of a gateway to it, not one of OpenAI's")
+    return normalise_base_url(text)
+
+
+def overlay_path(value: Any, source: str) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str | os.PathLike):
+        raise bad_value(source, type(value).__name__, "the path of a TOML file")
+    from ..catalog import load_overlay
+
+    path = os.path.abspath(os.path.expanduser(os.fspath(cast("str", value)).strip()))
+    try:
+        load_overlay(path)
+    except SettingsError as error:
+        raise SettingsError(f"{source}: {error}") from error
+    return path
+
+
+def folder(value: Any, source: str) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str | os.PathLike):
+        raise bad_value(source, type(value).__name__, "the path of a folder")
+    return os.path.abspath(os.path.expanduser(os.fspath(cast("str", value)).strip()))
+
+
+def fallback(value: Any, source: str) -> Mapping[str, Any]:
+    from difflib import get_close_matches
+
+    from ..catalog.absent import FALLBACK_NAMES
+
+    if value is None:
+        return MappingProxyType({})
+    if not isinstance(value, Mapping):
+        raise bad_value(
+            source, type(value).__name__, "a mapping from a resource to a client or URL of another provider"
+        )
+    given = cast("Mapping[str, Any]", value)
+    for name, target in given.items():
+        if name not in FALLBACK_NAMES:
+            close = get_close_matches(str(name).lower(), FALLBACK_NAMES, 1)
+            meant = f"Did you mean {_resource(source, close[0])}? " if close else ""
+            raise SettingsError(
+                f"{_resource(source, name)} is no resource that can be sent to another provider. {meant}"
+                f"There are {', '.join(FALLBACK_NAMES)}."
+            )
+        if not isinstance(target, str):
+            continue
+        parts = split_url(target)
+        if parts is None or parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+            raise bad_value(
+                _resource(source, name), without_secrets(target), "a URL that starts with http:// or https://"
+            )
+        if host_kind(target) == "stepfun":
+            raise bad_value(
+                _resource(source, name),
+                without_secrets(target),
+                "the URL of another provider: StepFun has no such endpoint",
+            )
+    return MappingProxyType(dict(given))
+
+
+FALLBACK_PREFIX: Final = "STEPFUN_FALLBACK_"
+
+
+def _resource(source: str, name: object) -> str:
+    """How a fallback is written where it was set: a variable of its own, or a key of the setting."""
+    return f"{FALLBACK_PREFIX}{str(name).upper()}" if source == FALLBACK_PREFIX.rstrip("_") else f"{source}[{name!r}]"
+
+
+def fallback_from_environment() -> Mapping[str, str]:
+    """`STEPFUN_FALLBACK_EMBEDDINGS=https://…` and its like, by resource; their keys are read when a client is made."""
+    return {
+        name[len(FALLBACK_PREFIX) :].lower(): value.strip()
+        for name, value in os.environ.items()
+        if name.startswith(FALLBACK_PREFIX) and not name.endswith("_API_KEY") and value.strip()
+    }

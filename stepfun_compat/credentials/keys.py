@@ -1,0 +1,67 @@
+"""Tell whose key a key is, and find the StepFun key."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Final
+
+from ..errors import KeyRefusedError
+from ..settings import Settings
+from .urls import host_kind
+
+PLACEHOLDER_KEY: Final = "stepfun-compat-placeholder"
+"""Set as `OPENAI_API_KEY` by `stepfun-compat run` for frameworks that insist on one. Never sent anywhere."""
+
+
+_OPENAI_KEY: Final = re.compile(r"(?<![A-Za-z0-9])sk-(?:proj|svcacct|admin)-[A-Za-z0-9]|T3BlbkFJ")
+
+
+def looks_like_openai_key(key: str) -> bool:
+    """Whether a key, or a text with one in it, carries a mark only OpenAI's keys have. A plain `sk-…` proves nothing."""
+    return _OPENAI_KEY.search(key) is not None
+
+
+def is_openai_key(key: str, settings: Settings, base_url: str | None = None) -> bool:
+    """Whether a key must not go to StepFun: it carries OpenAI's marks, or it is the program's `OPENAI_API_KEY` while
+    nothing says that this variable holds a StepFun key."""
+    if looks_like_openai_key(key):
+        return True
+    key = key.strip()
+    if key == PLACEHOLDER_KEY:
+        return True
+    if not key or key != os.environ.get("OPENAI_API_KEY", "").strip() or key == settings.api_key:
+        return False
+    named = (base_url or "", os.environ.get("OPENAI_BASE_URL", ""))
+    return not any(host_kind(url) == "stepfun" for url in named)
+
+
+def stepfun_key(settings: Settings, base_url: str | None = None) -> str | None:
+    """The StepFun key as configured, None if there is none.
+
+    Raises:
+        KeyRefusedError: what is configured as the StepFun key is OpenAI's.
+    """
+    key = settings.api_key
+    if key is not None:
+        if looks_like_openai_key(key):
+            raise KeyRefusedError(
+                f"{settings.source('api_key')} holds a key of OpenAI's, which is never sent to StepFun. "
+                "Put your StepFun key there (platform.stepfun.ai or platform.stepfun.com, API keys)."
+            )
+        return key
+    fallback = os.environ.get("OPENAI_API_KEY", "").strip()
+    if fallback and not is_openai_key(fallback, settings, base_url):
+        return fallback
+    return None
+
+
+def missing_key(whose: str | None = None) -> KeyRefusedError:
+    """The error for a client without a key to send to StepFun; `whose` names the owner of the one that was given."""
+    why = (
+        f"The key that was given is {whose}'s and is never sent to StepFun, and there is no StepFun key to use instead."
+        if whose
+        else "The api_key client option must be set, either by passing api_key to the client "
+        "or by setting the STEPFUN_API_KEY environment variable."
+    )
+    return KeyRefusedError(f"{why} Set STEPFUN_API_KEY (or STEP_API_KEY) to your StepFun key.")

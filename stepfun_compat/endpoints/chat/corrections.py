@@ -1,0 +1,102 @@
+"""Decide whether a response has to be requested once more, and with which correction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from ..base import Request, replace
+from ..context import Exchange, Json
+from ..json_values import Dict, as_dict, as_list
+from . import structured_output as structured
+from .messages import call_key
+from .tools import Tools, translate_tool_choice
+
+
+def needs_check(body: Dict) -> bool:
+    choice = translate_tool_choice(body)
+    if body.get("stop") or (choice is not None and choice not in ("auto", "none")):
+        return True
+    return structured.schema_of(body.get("response_format")) is not None
+
+
+def _no_call(data: Dict, tools: Tools) -> bool:
+    """Whether no choice makes the call that was demanded: one of the named functions, or any where none is named."""
+    wanted = {tools.caller_name(name) for name in tools.forced or ()}
+    for choice in as_list(data.get("choices")):
+        message = as_dict((as_dict(choice) or {}).get("message")) or {}
+        calls = [*as_list(message.get("tool_calls")), {"function": message.get("function_call")}]
+        names = {call_key(as_dict(call) or {})[1] for call in calls} - {""}
+        if names & wanted if wanted else names:
+            return False
+    return True
+
+
+def find_miss(data: Dict, x: Exchange) -> str | None:
+    """Why the answer is not what was asked for, None if it is."""
+    tools: Tools = x.notes["tools"]
+    choices = [as_dict(choice) or {} for choice in as_list(data.get("choices"))]
+    if x.notes.get("stop") and _stopped_while_reasoning(choices, x):
+        return STOPPED
+    if any(choice.get("finish_reason") in ("length", "content_filter") for choice in choices):
+        return None  # cut off: asking again with the same cap would be cut off again
+    if tools.forced is not None:
+        return NOT_CALLED if _no_call(data, tools) else None
+    if x.notes.get("emulated_schema"):
+        for choice in choices:
+            message = as_dict(choice.get("message")) or {}
+            if message.get("tool_calls"):
+                continue
+            found = structured.problem(message.get("content"), x.notes["schema"])
+            if found is not None:
+                return found
+    return None
+
+
+NOT_CALLED = "the demanded tool was not called"
+
+
+STOPPED = "stop seems to have ended the reasoning: no text came"
+
+
+def _stopped_while_reasoning(choices: Sequence[Dict], x: Exchange) -> bool:
+    """Whether every choice ended before its text (api 11: whether StepFun stops inside the reasoning is unverified)."""
+    messages = [as_dict(choice.get("message")) or {} for choice in choices]
+    silent = not any(m.get("content") or m.get("tool_calls") or m.get("function_call") for m in messages)
+    return silent and x.notes.get("reasoned", False) and all(c.get("finish_reason") == "stop" for c in choices)
+
+
+def cut_at_stop(data: Dict, stop: Json) -> None:
+    """Cut each text before the first stop sequence, for an answer that was asked for without them."""
+    sequences = [stop] if isinstance(stop, str) else [text for text in as_list(stop) if isinstance(text, str)]
+    for choice in as_list(data.get("choices")):
+        message = as_dict((as_dict(choice) or {}).get("message")) or {}
+        content = message.get("content")
+        if isinstance(content, str):
+            places = [place for text in sequences if text and (place := content.find(text)) >= 0]
+            if places:
+                message["content"] = content[: min(places)]
+                choice["finish_reason"] = "stop"
+
+
+def public_reason(miss: str) -> str:
+    """What was wrong with an answer, without its content."""
+    return miss if miss in (NOT_CALLED, STOPPED) else "the answer does not fit the schema"
+
+
+def corrected_request(wire: Request, data: Dict, miss: str, x: Exchange) -> Request:
+    """The request once more, with the answer that missed and what was wrong with it after the last message."""
+    body = dict(cast("Dict", wire.json))
+    if miss == STOPPED:
+        body.pop("stop", None)
+        return replace(wire, json=body)
+    message = as_dict((as_dict((as_list(data.get("choices")) or [{}])[0]) or {}).get("message")) or {}
+    tools: Tools = x.notes["tools"]
+    if tools.forced is not None:
+        which = f"the function {tools.forced[0]}" if tools.forced else "one of the available tools"
+        line = f"That was text. Call {which} now; do not answer in text."
+    else:
+        line = f"That answer is not valid: {miss}. Answer again with only the JSON object."
+    said = {"role": "assistant", "content": message.get("content") or ""}
+    body["messages"] = [*as_list(body.get("messages")), said, {"role": "user", "content": line}]
+    return replace(wire, json=body)
