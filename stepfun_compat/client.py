@@ -19,7 +19,7 @@ from ._client.class_checks import Rebindable
 from ._client.context import CALL, DATA, EXTENSION, CallState, ClientContext, call_of, context_if_any
 from ._client.extras import ClientFamily, Extras
 from ._client.signatures import Bases, copy_with_signature, signature_with_settings
-from .endpoints.context import Refusal
+from .endpoints.context import RequestRejected
 from .fast_path import messages
 from .settings import Settings
 
@@ -161,7 +161,7 @@ class StepFunHooks(_SDKClient):
                 return request
             try:
                 requests.translate(context, call, requests.plain_request(context, options))
-            except Refusal as refusal:
+            except RequestRejected as refusal:
                 request = super()._build_request(options, **kwargs)
                 raise responses.rejection(context, refusal, request) from None
         sent = requests.sent_options(call, options)

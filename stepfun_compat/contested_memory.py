@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from .endpoints.base import Endpoint, Request
-    from .endpoints.context import Exchange
+    from .endpoints.base import Endpoint, WireRequest
+    from .endpoints.context import RequestContext
 
 log = logging.getLogger("stepfun_compat")
 
@@ -97,48 +97,50 @@ def host_of(base_url: str) -> str:
     return urlsplit(base_url).netloc.rpartition("@")[2].lower()
 
 
-def in_safe_form(endpoint: Endpoint, wire: Request, x: Exchange, base_url: str) -> Request:
+def in_safe_form(endpoint: Endpoint, wire: WireRequest, context: RequestContext, base_url: str) -> WireRequest:
     """StepFun's request with everything in its safe form that this host refused before, that was refused in this call,
     or that a row of the catalog fixes.
 
     Raises:
         Refusal: the safe form loses something, and the policy says error.
     """
-    if not SETTLED and not x.catalog.settled and not x.safe_forms:
+    if not SETTLED and not context.catalog.settled and not context.safe_forms:
         return wire
     from .endpoints.contested import model_of, settled_form
 
     host = host_of(base_url)
-    refused = SETTLED.refused(host, model_of(wire)).union(x.safe_forms)
-    if not refused and not x.catalog.settled:
+    refused = SETTLED.refused(host, model_of(wire)).union(context.safe_forms)
+    if not refused and not context.catalog.settled:
         return wire
-    told = len(x.changes)
-    wire = settled_form(endpoint, wire, x, refused, host)
-    x.changes[told:] = [change for change in x.changes[told:] if change not in x.changes[:told]]  # at an earlier step
+    told = len(context.changes)
+    wire = settled_form(endpoint, wire, context, refused, host)
+    context.changes[told:] = [
+        change for change in context.changes[told:] if change not in context.changes[:told]
+    ]  # at an earlier step
     return wire
 
 
 def after_refusal(
-    endpoint: Endpoint, wire: Request, status: int, body: object, x: Exchange, base_url: str
-) -> Request | None:
+    endpoint: Endpoint, wire: WireRequest, status: int, body: object, context: RequestContext, base_url: str
+) -> WireRequest | None:
     """The request to send once more after an error answer, None where the error is the caller's."""
     if status != 400:
         return None
     from .endpoints.contested import WireError
 
     error = WireError.of(status, body)
-    found = endpoint.alternative(wire, error, x, host_of(base_url))
-    if found is None and x.safe_forms:
+    found = endpoint.alternative(wire, error, context, host_of(base_url))
+    if found is None and context.safe_forms:
         # something else was refused after all, or the safe form as well: nothing is learned from it
-        x.safe_forms.clear()
+        context.safe_forms.clear()
     return found
 
 
-def after_success(x: Exchange, base_url: str) -> None:
+def after_success(context: RequestContext, base_url: str) -> None:
     """Remember what was refused in this call, now that the safe form of it was taken."""
-    host, model = host_of(base_url), x.model_id or ""
-    for fact in x.catalog.contested:
-        if fact.fact not in x.safe_forms or not fact.remembered:
+    host, model = host_of(base_url), context.model_id or ""
+    for fact in context.catalog.contested:
+        if fact.fact not in context.safe_forms or not fact.remembered:
             continue
         if SETTLED.add(Refused(host, model, fact.fact, fact.openai, fact.safe, time.time())):
             log.warning(

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from .endpoints.context import Exchange, Json
+    from .endpoints.context import Json, RequestContext
 
 log = logging.getLogger("stepfun_compat")
 
@@ -62,31 +62,31 @@ def tell_once(kind: str, parameter: str, text: str, *, as_warning: bool) -> None
     warnings.warn(text, StepfunCompatWarning, stacklevel=_stack_level())
 
 
-def report(x: Exchange, start: int = 0) -> int:
+def report(context: RequestContext, start: int = 0) -> int:
     """Tell what was changed since `start`; returns where to go on from.
 
     One INFO line for the request, and a warning for each change that may lose meaning while the policy is `warn`.
     """
-    changes = x.changes
+    changes = context.changes
     if log.isEnabledFor(logging.INFO):
         effort = next((str(c.after) for c in changes if c.parameter == "reasoning_effort"), "-")
         told = "; ".join(change.for_log() for change in changes[start:])
         if start == 0:
             log.info(
                 "%s %s -> %s effort=%s%s",
-                x.endpoint,
-                x.requested_model,
-                x.model_id,
+                context.endpoint,
+                context.requested_model,
+                context.model_id,
                 effort,
                 f" | {told}" if told else "",
             )
         elif told:
-            log.info("%s %s | %s", x.endpoint, x.model_id, told)
-    if x.settings.on_unsupported in ("log", "warn"):
+            log.info("%s %s | %s", context.endpoint, context.model_id, told)
+    if context.settings.on_unsupported in ("log", "warn"):
         for change in changes[start:]:
-            if change.loses:
-                text = f"{x.model_id or x.endpoint}: {change.for_log()}"
-                tell_once(change.kind, change.parameter, text, as_warning=x.settings.on_unsupported == "warn")
+            if change.lossy:
+                text = f"{context.model_id or context.endpoint}: {change.for_log()}"
+                tell_once(change.kind, change.parameter, text, as_warning=context.settings.on_unsupported == "warn")
     return len(changes)
 
 
@@ -106,7 +106,9 @@ def redacted(value: Json) -> Json:
     return value
 
 
-def debug_body(x: Exchange, method: str, path: str, body: Json) -> None:
+def debug_body(context: RequestContext, method: str, path: str, body: Json) -> None:
     """The translated body at DEBUG, redacted."""
     if log.isEnabledFor(logging.DEBUG):
-        log.debug("%s %s %s %s", x.endpoint, method, path, json.dumps(redacted(body), ensure_ascii=False, default=str))
+        log.debug(
+            "%s %s %s %s", context.endpoint, method, path, json.dumps(redacted(body), ensure_ascii=False, default=str)
+        )

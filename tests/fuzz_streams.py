@@ -36,7 +36,7 @@ from stepfun_compat._client import streaming
 from stepfun_compat._client.context import EXTENSION
 from stepfun_compat._client.streaming import _GUESSES
 from stepfun_compat.endpoints.base import StoreOperation
-from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 from stepfun_compat.endpoints.sse import error_in, error_named
 from stepfun_compat.fast_path import eligibility as entry
@@ -526,7 +526,7 @@ class Runner:
                 chat._common = lambda body: None
             try:
                 self._rows(case, transform, call.endpoint_reads_errors, rows)
-            except (UnexpectedBody, Refusal, ValueError, RecursionError, *_ERRORS):
+            except (UnexpectedBody, RequestRejected, ValueError, RecursionError, *_ERRORS):
                 pass
         wire = b"".join(
             b"data: " + json.dumps(row).encode() + b"\n\n" for row in rows if not isinstance(row, StoreOperation)

@@ -128,7 +128,7 @@ def test_api_6_cached_prices() -> None:
 def test_api_2_3_retired_ids_go_to_their_replacement_with_a_warning(old: str, new: str) -> None:
     told = explain(model=old, messages=[])
     assert told.body["model"] == new
-    assert [change.loses for change in told.changes if change.parameter == "model"] == [True]
+    assert [change.lossy for change in told.changes if change.parameter == "model"] == [True]
 
 
 def test_aliases_and_replacements_lead_to_models_that_exist() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from ..endpoints.base import BatchOperation
-from ..endpoints.context import Refusal
+from ..endpoints.context import RequestRejected
 from .context import CallState, ClientContext
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ def run_batch_operation(context: ClientContext, call: CallState, operation: Batc
             )
     except BatchError as error:
         kind = "server_error" if error.status >= 500 else "invalid_request_error"
-        raise Refusal(error.message, status=error.status, code=error.code, param=error.param, type=kind) from error
+        raise RequestRejected(
+            error.message, status=error.status, code=error.code, param=error.param, type=kind
+        ) from error
     return answer
 
 

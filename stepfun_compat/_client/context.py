@@ -15,8 +15,8 @@ from ..http_objects import http_module
 
 if TYPE_CHECKING:
     from ..credentials.target import Target
-    from ..endpoints.base import Endpoint, Request
-    from ..endpoints.context import Exchange
+    from ..endpoints.base import Endpoint, WireRequest
+    from ..endpoints.context import RequestContext
     from ..settings import Settings
     from .extras import ClientFamily
 
@@ -125,9 +125,9 @@ class CallState:
     known: its stored records belong to it. `pinned` is the Authorization header every request of the call sends where a
     callable key might change between them."""
 
-    x: Exchange
+    request_context: RequestContext
     endpoint: Endpoint
-    wire: Request | None = None
+    wire: WireRequest | None = None
     bare: bool = False
     done: bool = False
     reported: int = 0
@@ -140,10 +140,10 @@ class CallState:
     credential: str | None = field(default=None, repr=False)
     pinned: str | None = field(default=None, repr=False)
 
-    def step(self, wire: Request) -> CallState:
+    def step(self, wire: WireRequest) -> CallState:
         """Return the call of one request of a script: same deadline, same credential."""
         return CallState(
-            self.x,
+            self.request_context,
             self.endpoint,
             wire=wire,
             bare=True,

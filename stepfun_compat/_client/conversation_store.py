@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 
 from ..endpoints.base import PLAIN, StoreOperation
-from ..endpoints.context import Refusal
+from ..endpoints.context import RequestRejected
 from ..report import log
 from . import credentials, responses
 from .context import CALL, CallState, ClientContext
@@ -46,13 +46,13 @@ def run_store_operation(context: ClientContext, call: CallState, operation: Stor
             )
             return None
         if isinstance(error, state.RecordTooLarge):
-            raise Refusal(
+            raise RequestRejected(
                 f"The answer is not kept: {error}. Pass store=False, raise STEPFUN_STATE_MAX_RECORD_BYTES or "
                 "STEPFUN_STATE_MAX_BYTES, or set STEPFUN_STATE_ON_ERROR=forget.",
                 code="state_record_too_large",
                 param="store",
             ) from error
-        raise Refusal(
+        raise RequestRejected(
             f"The conversation store ({place}) failed: {error}. Check STEPFUN_STATE, or set "
             "STEPFUN_STATE_ON_ERROR=forget to go on without what it keeps.",
             status=503,
@@ -76,7 +76,7 @@ def store_errors(context: ClientContext, call: CallState, response: Any) -> Gene
     """What keeping an answer may be refused for, as the error of its call."""
     try:
         yield
-    except Refusal as refusal:
+    except RequestRejected as refusal:
         raise responses.with_partial(call, responses.rejection(context, refusal, response.request)) from None
 
 
@@ -88,7 +88,7 @@ def needs_credential(context: ClientContext, call: CallState) -> bool:
 def note_credential(context: ClientContext, call: CallState, options: Any) -> None:
     """Note the credential that a request with these prepared options sends: its records are found under it."""
     probe = options.model_copy()
-    probe.__dict__[CALL] = CallState(call.x, PLAIN)
+    probe.__dict__[CALL] = CallState(call.request_context, PLAIN)
     request: Any = context.client._build_request(probe)
     credentials.sanitize_request(context, request)
     call.credential = credentials.credential_of(request) or str(context.client.api_key)

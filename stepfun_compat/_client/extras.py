@@ -13,7 +13,7 @@ from . import responses
 if TYPE_CHECKING:
     from ..contested_memory import Refused
     from ..diagnostics.explain import Explanation
-    from ..endpoints.context import Exchange, Json
+    from ..endpoints.context import Json, RequestContext
     from ..prices import ModelPrice
     from ..settings import Settings
     from .context import ClientContext
@@ -31,17 +31,19 @@ class ClientFamily:
 
             self.reasoning = ReasoningCache()
 
-    def record(self, x: Exchange, data: Json) -> None:
+    def record(self, request_context: RequestContext, data: Json) -> None:
         """Count what an answer reports of the prompt cache."""
-        if x.endpoint not in ("chat.completions", "completions", "responses") or not isinstance(data, Mapping):
+        if request_context.endpoint not in ("chat.completions", "completions", "responses") or not isinstance(
+            data, Mapping
+        ):
             return
         usage: Any = cast("Mapping[str, Any]", data).get("usage")
         if isinstance(usage, Mapping) and "input_tokens" in usage:
             from ..endpoints.responses.native import chat_usage
 
             usage = chat_usage(cast("dict[str, Any]", usage))
-        if isinstance(usage, Mapping) and x.model_id:
-            self.prompt_cache.record(x.model_id, cast("Mapping[str, Any]", usage))
+        if isinstance(usage, Mapping) and request_context.model_id:
+            self.prompt_cache.record(request_context.model_id, cast("Mapping[str, Any]", usage))
 
 
 class Extras:
@@ -128,13 +130,13 @@ class Extras:
             openai.BadRequestError: the messages are such that chat would refuse them, too.
         """
         from ..diagnostics.explain import token_count_body
-        from ..endpoints.context import Refusal
+        from ..endpoints.context import RequestRejected
 
         try:
             body = token_count_body(messages, model, self.settings)
         except ValueError as error:
             request: Any = self._context.http_module().Request("POST", str(self._client._base_url))
-            raise responses.rejection(self._context, Refusal(str(error)), request) from None
+            raise responses.rejection(self._context, RequestRejected(str(error)), request) from None
         answer = self._client.post("/token/count", body=body, cast_to=object)
         if hasattr(answer, "__await__"):
             return _counted_later(answer)

@@ -16,9 +16,9 @@ import anyio
 import openai
 
 from .. import contested_memory as settled
-from ..endpoints.base import PLAIN, BatchOperation, Reply, Request, Script, Send, StoreOperation
+from ..endpoints.base import PLAIN, BatchOperation, Flow, Send, StoreOperation, WireRequest, WireResponse
 from ..endpoints.chat.response import BrokenOff
-from ..endpoints.context import Refusal
+from ..endpoints.context import RequestRejected
 from ..endpoints.json_values import UnexpectedBody
 from ..report import debug_body, report
 from . import batch_operations, conversation_store, requests, responses
@@ -29,13 +29,13 @@ from .streaming import AsyncStepfunStream, StepfunStream
 _STREAMS: tuple[Any, Any] = (StepfunStream, openai.Stream)
 _ASYNC_STREAMS: tuple[Any, Any] = (AsyncStepfunStream, openai.AsyncStream)
 
-Flow: TypeAlias = Generator[Callable[[], Any], Any, Any]
+ClientFlow: TypeAlias = Generator[Callable[[], Any], Any, Any]
 """Yields functions without arguments, is sent what they return, and returns what the caller gets."""
 Post: TypeAlias = Callable[..., Any]
 """The SDK's own `request`: the client's `super().request`."""
 
 
-def drive(flow: Flow) -> Any:
+def drive(flow: ClientFlow) -> Any:
     """Run a flow for the sync client: call what it yields."""
     try:
         step = next(flow)
@@ -50,7 +50,7 @@ def drive(flow: Flow) -> Any:
         return stop.value
 
 
-async def drive_async(flow: Flow) -> Any:
+async def drive_async(flow: ClientFlow) -> Any:
     """Run a flow for the async client: await what the functions it yields return."""
     try:
         step = next(flow)
@@ -67,7 +67,7 @@ async def drive_async(flow: Flow) -> Any:
 
 def request(
     context: ClientContext, post: Post, cast_to: Any, options: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Flow:
+) -> ClientFlow:
     """One call of a resource's method: sent once, answered without a request, or carried out in several.
 
     Raises:
@@ -82,11 +82,11 @@ def request(
         return (yield partial(other.request, cast_to, options, *args, **kwargs))
     try:
         given = requests.plain_request(context, options)
-        script = call.endpoint.script(given, call.x)
+        script = call.endpoint.script(given, call.request_context)
         if script is not None:
             return (yield from _run(context, call, script, post, cast_to, options, kwargs))
         requests.translate(context, call, given)
-    except Refusal as refusal:
+    except RequestRejected as refusal:
         error = responses.rejection(context, refusal, responses.unsent_request(context, options))
         raise responses.with_partial(call, error) from None
     return (yield from _send(context, call, post, cast_to, options, *args, **kwargs))
@@ -94,7 +94,7 @@ def request(
 
 def _send(
     context: ClientContext, call: CallState, post: Post, cast_to: Any, options: Any, *args: Any, **kwargs: Any
-) -> Flow:
+) -> ClientFlow:
     """Send one HTTP request, `call.wire`, and return what the SDK makes of the response.
 
     Every request to StepFun passes here: that of a simple call, each step of a script, and the one a script ends with;
@@ -115,7 +115,7 @@ def _send(
             options, spent, resent = again, spent + call.retries_taken, True
             continue
         if resent:
-            settled.after_success(call.x, context.base_url)
+            settled.after_success(call.request_context, context.base_url)
         call.retries_taken += spent
         return answer
 
@@ -128,14 +128,14 @@ def _again(context: ClientContext, call: CallState, options: Any) -> Any:
     """
     if call.refused is None or call.wire is None:
         return None
-    wire = settled.after_refusal(call.endpoint, call.wire, *call.refused, call.x, context.base_url)
+    wire = settled.after_refusal(call.endpoint, call.wire, *call.refused, call.request_context, context.base_url)
     if wire is None:
         return None
     again = _within_budget(context, call, options)
     call.wire = wire
     if not call.bare:  # the driver of a script tells for its steps
-        call.reported = report(call.x, call.reported)
-    debug_body(call.x, wire.method, wire.path, wire.json)
+        call.reported = report(call.request_context, call.reported)
+    debug_body(call.request_context, wire.method, wire.path, wire.json)
     again.__dict__[CALL] = call
     return again
 
@@ -143,12 +143,12 @@ def _again(context: ClientContext, call: CallState, options: Any) -> Any:
 def _run(
     context: ClientContext,
     call: CallState,
-    script: Script,
+    script: Flow,
     post: Post,
     cast_to: Any,
     options: Any,
     kwargs: Mapping[str, Any],
-) -> Flow:
+) -> ClientFlow:
     """Carry out a script: send what it yields, hand it the replies, answer with what it returns."""
     response: Any = None
     try:
@@ -156,8 +156,8 @@ def _run(
         while True:
             if isinstance(effect, Send):
                 wire = requests.in_safe_form(context, call, effect.request)
-                call.reported = report(call.x, call.reported)
-                debug_body(call.x, wire.method, wire.path, wire.json)
+                call.reported = report(call.request_context, call.reported)
+                debug_body(call.request_context, wire.method, wire.path, wire.json)
                 step = call.step(wire)
                 step_options = _step_options(context, call, options)
                 try:
@@ -171,13 +171,13 @@ def _run(
                         context, call, (yield partial(context.client._prepare_options, options.model_copy()))
                     )
                 perform = _performed if isinstance(effect, BatchOperation) else _stored
-                reply = Reply((yield perform(context, call, cast("Any", effect))))
+                reply = WireResponse((yield perform(context, call, cast("Any", effect))))
             else:
                 yield _slept(context, call, effect.seconds)
-                reply = Reply(None)
+                reply = WireResponse(None)
             effect = script.send(reply)
     except StopIteration as stop:
-        returned: Reply | Request = stop.value
+        returned: WireResponse | WireRequest = stop.value
     except openai.APIError as error:
         responses.with_partial(call, error)
         raise
@@ -187,13 +187,13 @@ def _run(
         raise broken from None
     except UnexpectedBody as error:
         raise openai.APIResponseValidationError(response=response, body=response.text, message=str(error)) from error
-    if isinstance(returned, Request):  # what was needed for it is known now: it goes the ordinary way
+    if isinstance(returned, WireRequest):  # what was needed for it is known now: it goes the ordinary way
         call.wire = requests.in_safe_form(context, call, returned)
-    call.reported = report(call.x, call.reported)
-    if isinstance(returned, Request):
+    call.reported = report(call.request_context, call.reported)
+    if isinstance(returned, WireRequest):
         return (yield from _send(context, call, post, cast_to, options, **kwargs))
     call.done = True
-    context.family.record(call.x, returned.body)
+    context.family.record(call.request_context, returned.body)
     answer = responses.local_response(context, call, options, returned, response)
     answer.request.extensions[EXTENSION] = call
     raw = cast("Mapping[str, Any]", options.headers or {}).get(RAW)
@@ -224,7 +224,7 @@ def process_response(
     stream: bool,
     stream_cls: Any,
     **kwargs: Any,
-) -> Flow:
+) -> ClientFlow:
     """What becomes of a call's response; `process` is the SDK's own `_process_response`."""
     responses.set_request_id(response)
     call.retries_taken = kwargs.get("retries_taken", 0)
@@ -238,7 +238,7 @@ def process_response(
     elif responses.wants_body(call, response, cast_to):
         body: bytes = yield _read(context, response)
         response, options = responses.translated(context, call, options, response, body, cast_to)
-        keep, call.x.save_operation = call.x.save_operation, None
+        keep, call.request_context.save_operation = call.request_context.save_operation, None
         if keep is not None:
             with conversation_store.store_errors(context, call, response):
                 yield _stored(context, call, keep)
@@ -346,7 +346,7 @@ def _stream_class(context: ClientContext, call: CallState, stream_cls: Any, cast
     if stream_cls is None:
         stream_cls = stock[cast_to]
     origin = getattr(stream_cls, "__origin__", stream_cls)
-    if origin is not stock or call.endpoint.transform_stream(call.x) is None:
+    if origin is not stock or call.endpoint.transform_stream(call.request_context) is None:
         return stream_cls
     arguments = getattr(stream_cls, "__args__", None)
     return ours[arguments[0]] if arguments else ours

@@ -65,7 +65,7 @@ def translated(client: Any, response: Any, family: Any, *, later: bool) -> Any:
     """The same response with OpenAI's events as its body. `family` is the HTTP library the response is of; `later` says
     that it is read asynchronously."""
     reader = _Rows(SimpleNamespace(response=response, _client=client, _cast_to=object))
-    reader.call.x.events_translated = True  # who parses what is made here finds OpenAI's events already
+    reader.call.request_context.events_translated = True  # who parses what is made here finds OpenAI's events already
     body = _bodies(family)[later](reader)
     headers = [(k, v) for k, v in response.headers.multi_items() if k.lower() not in _OF_THE_OLD_BODY]
     made = type(response)(

@@ -13,8 +13,8 @@ from .. import contested_memory as settled
 from ..catalog import for_settings as catalog_for
 from ..credentials.guard import within
 from ..endpoints import routing as table
-from ..endpoints.base import PLAIN, Request
-from ..endpoints.context import Exchange
+from ..endpoints.base import PLAIN, WireRequest
+from ..endpoints.context import RequestContext
 from ..endpoints.unsupported import fallback_name
 from ..report import debug_body, log, report
 from .context import CAST, RAW, CallState, ClientContext, given
@@ -31,11 +31,11 @@ def begin(context: ClientContext, options: Any, stream: bool) -> CallState | Non
             return None
         endpoint = PLAIN
     catalog, facts = catalog_for(context.settings), context.facts()
-    x = Exchange(endpoint.name or str(path), context.settings, catalog, stream=stream, client=facts)
+    request_context = RequestContext(endpoint.name or str(path), context.settings, catalog, stream=stream, client=facts)
     timeout = context.client.timeout if isinstance(options.timeout, openai.NotGiven) else options.timeout
     is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
     deadline = time.monotonic() + timeout if is_number else None
-    return CallState(x, endpoint, timeout=_patience(timeout), deadline=deadline)
+    return CallState(request_context, endpoint, timeout=_patience(timeout), deadline=deadline)
 
 
 def fallback_client(context: ClientContext, options: Any) -> Any:
@@ -66,7 +66,7 @@ def path_of(context: ClientContext, url: str) -> str | None:
     return "/" + url.partition("?")[0].strip("/")
 
 
-def plain_request(context: ClientContext, options: Any) -> Request:
+def plain_request(context: ClientContext, options: Any) -> WireRequest:
     """The request as plain data; `extra_body` is merged as the SDK merges it."""
     body: Any = options.json_data
     extra = options.extra_json
@@ -76,7 +76,7 @@ def plain_request(context: ClientContext, options: Any) -> Request:
         elif isinstance(body, Mapping):
             body = {**cast("Mapping[str, Any]", body), **extra}
     headers: Any = options.headers or {}  # what is not given is false
-    return Request(
+    return WireRequest(
         method=options.method.upper(),
         path=path_of(context, options.url) or options.url,
         query={**_query_of(options.url), **cast("Mapping[str, Any]", options.params or {})},
@@ -86,26 +86,26 @@ def plain_request(context: ClientContext, options: Any) -> Request:
     )
 
 
-def in_safe_form(context: ClientContext, call: CallState, wire: Request) -> Request:
+def in_safe_form(context: ClientContext, call: CallState, wire: WireRequest) -> WireRequest:
     """StepFun's request with what this host is known to refuse in its safe form.
 
     Raises:
         Refusal: the safe form loses something, and the policy says error.
     """
-    if settled.SETTLED or call.x.catalog.settled or call.x.safe_forms:
-        return settled.in_safe_form(call.endpoint, wire, call.x, context.base_url)
+    if settled.SETTLED or call.request_context.catalog.settled or call.request_context.safe_forms:
+        return settled.in_safe_form(call.endpoint, wire, call.request_context, context.base_url)
     return wire
 
 
-def translate(context: ClientContext, call: CallState, request: Request) -> None:
+def translate(context: ClientContext, call: CallState, request: WireRequest) -> None:
     """Fill `call.wire` from OpenAI's request and tell what was changed.
 
     Raises:
         Refusal: the endpoint says no.
     """
-    call.wire = in_safe_form(context, call, call.endpoint.transform_request(request, call.x))
-    call.reported = report(call.x)
-    debug_body(call.x, call.wire.method, call.wire.path, call.wire.json)
+    call.wire = in_safe_form(context, call, call.endpoint.transform_request(request, call.request_context))
+    call.reported = report(call.request_context)
+    debug_body(call.request_context, call.wire.method, call.wire.path, call.wire.json)
 
 
 def sent_options(call: CallState, options: Any) -> Any:
@@ -117,7 +117,7 @@ def sent_options(call: CallState, options: Any) -> Any:
     # the endpoint's headers are the whole truth: one that turns a form into JSON also changes Content-Type.
     # What the SDK marks as left out (Omit) is no text and is kept.
     own: Any = options.headers or {}
-    sent = {**call.x.headers, **wire.headers}
+    sent = {**call.request_context.headers, **wire.headers}
     if call.bare:  # a step's answer is ours to read, whatever form the caller wants in the end
         sent = {k: v for k, v in sent.items() if k.lower() not in (RAW.lower(), CAST)}
     cast("dict[str, Any]", vars(options)).update(

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 import openai
 
 from .. import errors, http_objects
-from ..endpoints.base import PLAIN, PlainEndpoint, Reply
-from ..endpoints.context import Refusal
+from ..endpoints.base import PLAIN, PassThroughEndpoint, WireResponse
+from ..endpoints.context import RequestRejected
 from ..endpoints.json_values import UnexpectedBody
 from ..report import report
 from .context import CALL, DATA, EXTENSION, RAW, CallState, ClientContext
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _CUT_AFTER = 590.0  # seconds: StepFun cuts a request at ten minutes with 503 (api 9.1)
 
 
-def rejection(context: ClientContext, refusal: Refusal, request: Any) -> openai.APIStatusError:
-    """A `Refusal` as the exception OpenAI code catches, with a response that never crossed a network."""
+def rejection(context: ClientContext, refusal: RequestRejected, request: Any) -> openai.APIStatusError:
+    """A `RequestRejected` as the exception OpenAI code catches, with a response that never crossed a network."""
     body = {"message": refusal.message, "type": refusal.type, "param": refusal.param, "code": refusal.code}
     request = http_objects.without_secrets(request)
     response = context.http_module().Response(refusal.status, json={"error": body}, request=request)
@@ -34,7 +34,7 @@ def rejection(context: ClientContext, refusal: Refusal, request: Any) -> openai.
 
 def with_partial(call: CallState, error: Any) -> Any:
     """An error of a call that takes several requests, with what is done and paid for."""
-    error.partial = call.x.partial
+    error.partial = call.request_context.partial
     return error
 
 
@@ -63,7 +63,7 @@ def wants_body(call: CallState, response: Any, cast_to: Any) -> bool:
     if call.endpoint.answers_bytes:  # sound goes through as it comes; a page or an error object is looked at
         kind = _media_type(response)
         return kind == "text/html" or kind.endswith("json")
-    changes = type(call.endpoint).transform_response is not PlainEndpoint.transform_response
+    changes = type(call.endpoint).transform_response is not PassThroughEndpoint.transform_response
     return changes or _expects_json(cast_to)
 
 
@@ -117,23 +117,23 @@ def _translated_body(context: ClientContext, call: CallState, response: Any, bod
             ) from error
     elif kind.startswith("text/"):
         data = response.text
-    changes = type(call.endpoint).transform_response is not PlainEndpoint.transform_response
+    changes = type(call.endpoint).transform_response is not PassThroughEndpoint.transform_response
     if changes:
         bare = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
         if isinstance(bare.get("error"), Mapping) and len(bare) == 1:
             raise errors.from_stream(bare["error"], request=response.request, response=response)
         try:
-            data = call.endpoint.transform_response(data, call.x)
+            data = call.endpoint.transform_response(data, call.request_context)
         except UnexpectedBody as error:
             if not wants_json and not call.endpoint.answers_bytes:  # the caller reads the answer by its own means
                 return response
             raise openai.APIResponseValidationError(
                 response=response, body=cast("object", data), message=str(error)
             ) from error
-        except Refusal as refusal:
+        except RequestRejected as refusal:
             raise rejection(context, refusal, response.request) from None
-        call.reported = report(call.x, call.reported)
-        context.family.record(call.x, data)
+        call.reported = report(call.request_context, call.reported)
+        context.family.record(call.request_context, data)
     elif is_json or not wants_json:
         return response
     if isinstance(data, bytes):
@@ -148,7 +148,7 @@ def _translated_body(context: ClientContext, call: CallState, response: Any, bod
     return response
 
 
-def local_response(context: ClientContext, call: CallState, options: Any, reply: Reply, last: Any) -> Any:
+def local_response(context: ClientContext, call: CallState, options: Any, reply: WireResponse, last: Any) -> Any:
     """The response for a script's answer: the last real one rebuilt, or one made without a network."""
     body = reply.body
     if isinstance(body, bytes):
@@ -161,14 +161,14 @@ def local_response(context: ClientContext, call: CallState, options: Any, reply:
     if last is not None:
         return http_objects.rebuild(last, content, kind, status=reply.status)
     probe = options.model_copy()
-    probe.__dict__[CALL] = CallState(call.x, PLAIN)
+    probe.__dict__[CALL] = CallState(call.request_context, PLAIN)
     request: Any = context.client._build_request(probe)
     request.extensions[EXTENSION] = call
     headers = {**{k: v for k, v in reply.headers.items() if k.lower() != "content-type"}, "content-type": kind}
     return context.http_module().Response(reply.status, headers=headers, content=content, request=request)
 
 
-def reply_of(call: CallState, response: Any) -> Reply:
+def reply_of(call: CallState, response: Any) -> WireResponse:
     """A script's reply out of a response that has been read.
 
     Raises:
@@ -185,33 +185,33 @@ def reply_of(call: CallState, response: Any) -> Reply:
         if call.endpoint.name == "chat.completions":
             raise openai.APIResponseValidationError(response=response, body=response.text)
         body = response.text
-    return Reply(body, response.status_code, dict(response.headers))
+    return WireResponse(body, response.status_code, dict(response.headers))
 
 
 def stream_done(context: ClientContext, call: CallState, transform: StreamTransform) -> None:
     """The end of a stream: statistics, and what the policy says of a forced call that did not come."""
     usage = getattr(transform, "usage", None)
     if usage:
-        context.family.record(call.x, {"usage": usage})
-    call.reported = report(call.x, call.reported)
+        context.family.record(call.request_context, {"usage": usage})
+    call.reported = report(call.request_context, call.reported)
     check_forced_tool_call(context, call, None)
 
 
 def check_forced_tool_call(context: ClientContext, call: CallState, request: Any, body: Any = None) -> None:
     """A forced tool call that the model did not make: an error or a warning, by the policy."""
-    x = call.x
-    if not x.notes.pop("forced_missed", False):
+    request_context = call.request_context
+    if not request_context.notes.pop("forced_missed", False):
         return
-    text = f"{x.model_id} did not make the tool call that tool_choice demanded"
-    if x.settings.on_unsupported == "error":
-        refusal = Refusal(text + ".", code="tool_choice_not_honoured", param="tool_choice")
+    text = f"{request_context.model_id} did not make the tool call that tool_choice demanded"
+    if request_context.settings.on_unsupported == "error":
+        refusal = RequestRejected(text + ".", code="tool_choice_not_honoured", param="tool_choice")
         request = request or context.http_module().Request("POST", str(context.client._base_url))
         error = rejection(context, refusal, request)
         if body is not None:
             error.body = body
         raise error
-    x.change("drop", "tool_choice", "forced", None, text, loses=True)
-    call.reported = report(x, call.reported)
+    request_context.record_change("drop", "tool_choice", "forced", None, text, lossy=True)
+    call.reported = report(request_context, call.reported)
 
 
 def cut_by_stepfun(call: CallState, response: Any) -> bool:

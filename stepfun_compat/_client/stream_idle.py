@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import openai
 
-from ..endpoints.base import Request
+from ..endpoints.base import WireRequest
 from ..http_objects import without_secrets
 
 
@@ -20,7 +20,7 @@ def limit_silence(response: Any, seconds: float, family: Any, *, later: bool) ->
     response.stream = _streams(family)[later](response.stream, response.request, seconds)
 
 
-def limit_step(wire: Request | None, request: Any, seconds: float) -> None:
+def limit_step(wire: WireRequest | None, request: Any, seconds: float) -> None:
     """The same for a stream of events that a script reads whole."""
     if wire is not None and wire.path.endswith("/sse"):
         limit_reads(request, seconds)

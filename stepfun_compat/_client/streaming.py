@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from .. import errors
 from ..endpoints.base import StoreOperation
-from ..endpoints.context import Refusal
+from ..endpoints.context import RequestRejected
 from ..endpoints.json_values import UnexpectedBody
 from ..endpoints.sse import error_in, error_named
 from ..fast_path.sse_frames import Frames
@@ -106,7 +106,7 @@ class Reader:
         self.cast_to: Any = stream._cast_to
         self.context = context_of(stream._client)
         self.call: CallState = self.response.request.extensions[EXTENSION]
-        transform = self.call.endpoint.transform_stream(self.call.x)
+        transform = self.call.endpoint.transform_stream(self.call.request_context)
         assert transform is not None
         self.transform: StreamTransform = transform
         self.events = 0
@@ -114,7 +114,7 @@ class Reader:
         self.reads_chunks = bool(getattr(transform, "reads_chunks", False))
         self.frames = Frames()
         self.make: Callable[[Any], Any] = self.build
-        self.short = self.call.x.settings.fast_path and self._shorten(stream)
+        self.short = self.call.request_context.settings.fast_path and self._shorten(stream)
 
     def _shorten(self, stream: Any) -> bool:
         """Take the short way where it leads to the same objects; False for a stream that goes the SDK's own."""
@@ -220,7 +220,7 @@ class Reader:
             raise openai.APIResponseValidationError(
                 response=self.response, body=cast("object", event), message=str(problem)
             ) from problem
-        except Refusal as refusal:
+        except RequestRejected as refusal:
             raise responses.rejection(self.context, refusal, self.response.request) from None
         if not self.reads_chunks:
             self.over = any(isinstance(row, _DICT) and row.get("type") in _FINAL for row in cast("Iterable[Any]", rows))
@@ -232,10 +232,10 @@ class Reader:
             self._nothing_came()
         try:
             out = self.transform.close()
-        except Refusal as refusal:
+        except RequestRejected as refusal:
             raise responses.rejection(self.context, refusal, self.response.request) from None
         if getattr(self.transform, "truncated", False):
-            log.warning("%s stream ended without a finish reason", self.call.x.endpoint)
+            log.warning("%s stream ended without a finish reason", self.call.request_context.endpoint)
         responses.stream_done(self.context, self.call, self.transform)
         for row in out:
             yield row if type(row) is StoreOperation else self.make(row)
@@ -248,7 +248,7 @@ class Reader:
         """
         try:
             conversation_store.run_store_operation(self.context, self.call, operation)
-        except Refusal as refusal:
+        except RequestRejected as refusal:
             error = responses.rejection(self.context, refusal, self.response.request)
             raise responses.with_partial(self.call, error) from None
 
@@ -256,7 +256,7 @@ class Reader:
         """The same for async streams."""
         try:
             await conversation_store.run_store_operation_async(self.context, self.call, operation)
-        except Refusal as refusal:
+        except RequestRejected as refusal:
             error = responses.rejection(self.context, refusal, self.response.request)
             raise responses.with_partial(self.call, error) from None
 

@@ -20,7 +20,7 @@ from ..catalog import for_settings as catalog_for
 from ..credentials.guard import within
 from ..credentials.urls import without_secrets
 from ..endpoints.audio.realtime import connection as realtime_connection
-from ..endpoints.context import Exchange, Refusal
+from ..endpoints.context import RequestContext, RequestRejected
 from ..errors import KeyRefusedError
 from ..fast_path.messages import shorten_chat, shorten_responses
 from ..report import report
@@ -281,14 +281,16 @@ def connection_arguments(context: ClientContext, kwargs: dict[str, Any]) -> dict
         kwargs = {**kwargs, "extra_headers": headers}
     if not context.targets_stepfun():
         return kwargs
-    x = Exchange("realtime", context.settings, catalog_for(context.settings), client=context.facts())
+    request_context = RequestContext(
+        "realtime", context.settings, catalog_for(context.settings), client=context.facts()
+    )
     try:
-        kwargs = realtime_connection(kwargs, x)
-    except Refusal as refusal:
+        kwargs = realtime_connection(kwargs, request_context)
+    except RequestRejected as refusal:
         raise responses.rejection(
             context, refusal, context.http_module().Request("GET", str(context.client._base_url))
         ) from None
-    report(x)
+    report(request_context)
     return kwargs
 
 
@@ -303,7 +305,7 @@ def reject_unserved(context: ClientContext, name: str) -> None:
     from ..catalog.endpoints import outcome_of
 
     outcome = outcome_of(name)
-    refusal = Refusal(
+    refusal = RequestRejected(
         f"{name} is not available on StepFun: {outcome.note if outcome else 'use a request instead'}.",
         status=404,
         code="endpoint_not_available",

@@ -87,7 +87,7 @@ CHAT: Final = (
         refusal=BAD_VALUE,
         source="chat/chat-completion-create (later copy)",
         source_against="chat/chat-completion-create of 2026-06-19",
-        loses=True,
+        lossy=True,
     ),
     _chat(
         "presence_penalty",
@@ -101,7 +101,7 @@ CHAT: Final = (
         refusal=BAD_VALUE,
         source="OpenAI's range; StepFun documents no such parameter",
         source_against="unverified",
-        loses=True,
+        lossy=True,
     ),
     _chat(
         "reasoning_effort_levels",
@@ -125,7 +125,7 @@ CHAT: Final = (
         refusal=BAD_VALUE,
         source="chat/chat-completion-create; StepFun's own client: any word is accepted and ignored, 2026-08",
         source_against="two adapters: refused with 400, 2026",
-        loses=True,
+        lossy=True,
     ),
     _chat(
         "null_content",
@@ -278,7 +278,7 @@ RESPONSES: Final = (
         source="responses/responses-create",
         source_against="as for chat",
         as_of=_READ,
-        loses=True,
+        lossy=True,
     ),
 )
 
@@ -297,7 +297,7 @@ FILES: Final = (
         source="files/create (Chinese page of 2026-06-19)",
         source_against="files/create (English page, 2026): storage only",
         as_of=_READ,
-        loses=True,
+        lossy=True,
     ),
     ContestedFact(
         fact="files.storage",
@@ -312,7 +312,7 @@ FILES: Final = (
         source="files/create",
         source_against="unverified",
         as_of=_READ,
-        loses=True,
+        lossy=True,
     ),
 )
 

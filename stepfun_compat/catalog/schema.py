@@ -240,7 +240,7 @@ class ContestedFact:
     low: float | None = None
     high: float | None = None
     values: Mapping[str, str] = field(default_factory=lambda: {})
-    loses: bool = False
+    lossy: bool = False
     remembered: bool = True
 
 

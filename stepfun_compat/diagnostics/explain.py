@@ -20,8 +20,8 @@ from ..credentials.keys import looks_like_openai_key
 from ..credentials.target import resolve_target
 from ..credentials.urls import without_secrets
 from ..endpoints import routing as table
-from ..endpoints.base import Endpoint, Reply, Request, Script, Send
-from ..endpoints.context import Change, ClientFacts, Exchange, Json, Refusal
+from ..endpoints.base import Endpoint, Flow, Send, WireRequest, WireResponse
+from ..endpoints.context import Change, ClientFacts, Json, RequestContext, RequestRejected
 from ..endpoints.json_values import UnexpectedBody
 from ..settings import Settings, settings_or_default
 
@@ -221,30 +221,30 @@ def explain_call(
     url = base_url or resolve_target(None, settings, explicit_settings=True, api_key=None).base_url
     found = table.find(method, path)
     client = ClientFacts(base_url or "", deployment, dry_run=True)
-    x = Exchange(endpoint, settings, catalog_for(settings), client=client)
-    request = Request(method, path, query, extra_headers, body or None, files or None)
+    context = RequestContext(endpoint, settings, catalog_for(settings), client=client)
+    request = WireRequest(method, path, query, extra_headers, body or None, files or None)
     sends = [Send(request)]
     refusal: str | None = None
     if found is not None:
-        x.endpoint = found.name or endpoint
+        context.endpoint = found.name or endpoint
         sends.clear()
         try:
-            _plan(found, request, x, url, sends)
-        except Refusal as error:
+            _plan(found, request, context, url, sends)
+        except RequestRejected as error:
             refusal = error.message
     shown = next((send.request for send in sends if not send.poll), request)
     place = without_secrets(url).rstrip("/")
     headers = {name: _shown(name, str(value), settings) for name, value in shown.headers.items()}
-    headers.update(x.headers)
+    headers.update(context.headers)
     return Explanation(
-        endpoint=x.endpoint,
+        endpoint=context.endpoint,
         method=shown.method,
         url=place + shown.path,
         headers=headers,
         body=shown.json,
-        changes=tuple(x.changes),
+        changes=tuple(context.changes),
         refusal=refusal,
-        requests=0 if refusal is not None else max(len(sends), x.request_count or 0),
+        requests=0 if refusal is not None else max(len(sends), context.request_count or 0),
         steps=tuple(
             PlannedRequest(
                 send.request.method,
@@ -258,41 +258,43 @@ def explain_call(
     )
 
 
-def _plan(endpoint: Endpoint, request: Request, x: Exchange, url: str, sends: list[Send]) -> None:
+def _plan(endpoint: Endpoint, request: WireRequest, context: RequestContext, url: str, sends: list[Send]) -> None:
     """Append the requests a call would make to `sends`.
 
     Raises:
         Refusal: the call would be rejected before any connection.
     """
-    script = endpoint.script(request, x)
-    last: Reply | Request
+    script = endpoint.script(request, context)
+    last: WireResponse | WireRequest
     if script is None:
-        last = endpoint.transform_request(request, x)
+        last = endpoint.transform_request(request, context)
     else:
         try:
-            last = _run(script, endpoint, x, url, sends)
-        except (Refusal, UnexpectedBody):
+            last = _run(script, endpoint, context, url, sends)
+        except (RequestRejected, UnexpectedBody):
             if not sends:
                 raise
             return  # an example went in where StepFun's answer would have told more
-    if isinstance(last, Request):
-        sends.append(Send(in_safe_form(endpoint, last, x, url)))
+    if isinstance(last, WireRequest):
+        sends.append(Send(in_safe_form(endpoint, last, context, url)))
 
 
-def _run(script: Script, endpoint: Endpoint, x: Exchange, url: str, sends: list[Send]) -> Reply | Request:
+def _run(
+    script: Flow, endpoint: Endpoint, context: RequestContext, url: str, sends: list[Send]
+) -> WireResponse | WireRequest:
     """Carry a script out without StepFun, the store or a clock: a poll and whatever has an example is answered with
     that, and nothing is looked up. It ends where an answer of StepFun's decides what follows."""
-    reply = Reply(None)
+    reply = WireResponse(None)
     try:
         effect = next(script)
         while True:
-            reply = Reply(None)
+            reply = WireResponse(None)
             if isinstance(effect, Send):
-                sends.append(replace(effect, request=in_safe_form(endpoint, effect.request, x, url)))
+                sends.append(replace(effect, request=in_safe_form(endpoint, effect.request, context, url)))
                 if effect.example is None:
                     script.close()
                     return reply
-                reply = Reply(copy.deepcopy(effect.example))
+                reply = WireResponse(copy.deepcopy(effect.example))
             effect = script.send(reply)
     except StopIteration as stop:
         return stop.value

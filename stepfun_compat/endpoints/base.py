@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from .context import Exchange, Json, Refusal
+from .context import Json, RequestContext, RequestRejected
 
 if TYPE_CHECKING:
     from ..catalog.schema import ContestedFact
@@ -18,24 +18,24 @@ __all__ = [
     "BatchOperation",
     "Effect",
     "Endpoint",
-    "Exchange",
+    "Flow",
     "Json",
-    "PlainEndpoint",
-    "Refusal",
-    "Reply",
-    "Request",
-    "Script",
+    "PassThroughEndpoint",
+    "RequestContext",
+    "RequestRejected",
     "Send",
     "Sleep",
     "Steps",
     "StoreOperation",
     "StreamTransform",
+    "WireRequest",
+    "WireResponse",
     "replace",
 ]
 
 
 @dataclass(frozen=True)
-class Request:
+class WireRequest:
     """One request as plain data. `path` is relative to the base URL and starts with a slash; `json` is the body of a
     JSON request, or the form fields of a multipart one, whose `files` are the SDK's own and travel untouched."""
 
@@ -48,7 +48,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Reply:
+class WireResponse:
     """One answer as plain data: parsed JSON where the body is JSON, else text or bytes."""
 
     body: Json | str | bytes
@@ -64,7 +64,7 @@ class Send:
     reads it: `explain` goes on with it in place of StepFun. Without one, what follows depends on StepFun's answer.
     """
 
-    request: Request
+    request: WireRequest
     poll: bool = False
     example: Json = None
 
@@ -114,12 +114,12 @@ class BatchOperation:
 Effect = Send | Sleep | StoreOperation | BatchOperation
 """What a script yields: it does no I/O and knows no clock, the client carries it out."""
 
-Script = Generator[Effect, Reply, "Reply | Request"]
+Flow = Generator[Effect, WireResponse, "WireResponse | WireRequest"]
 """Several requests, or none, for one call. Yields effects one after another, is sent their replies, and returns the one
 answer in OpenAI's shape, or the one request that is to be sent in the ordinary way, which streams are.
 The client drives it, so the same generator serves the sync and the async client."""
 
-Steps = Generator[Effect, Reply, Any]
+Steps = Generator[Effect, WireResponse, Any]
 """A part of a script."""
 
 
@@ -144,64 +144,68 @@ class Endpoint(Protocol):
     rewrites_raw: bool
     """Whether the bytes of a raw stream are translated, too; elsewhere they stay as on the wire."""
 
-    def transform_request(self, request: Request, x: Exchange) -> Request:
-        """OpenAI's request -> StepFun's. Never mutates; raises `Refusal` for what must not be sent."""
+    def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
+        """OpenAI's request -> StepFun's. Never mutates; raises `RequestRejected` for what must not be sent."""
         ...
 
-    def transform_response(self, data: Json, x: Exchange) -> Json:
+    def transform_response(self, data: Json, context: RequestContext) -> Json:
         """StepFun's answer -> OpenAI's. `data` is freshly parsed and may be changed in place."""
         ...
 
-    def transform_stream(self, x: Exchange) -> StreamTransform | None:
+    def transform_stream(self, context: RequestContext) -> StreamTransform | None:
         """A translator for one streamed answer; None hands the stream on as it is."""
         ...
 
-    def script(self, request: Request, x: Exchange) -> Script | None:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         """For a call that needs several requests, or none; `request` is OpenAI's. None: the one request suffices.
 
         A script does its own translating: `transform_request` and `transform_response` are not called around it.
         """
         ...
 
-    def alternative(self, request: Request, error: WireError, x: Exchange, host: str = "") -> Request | None:
+    def alternative(
+        self, request: WireRequest, error: WireError, context: RequestContext, host: str = ""
+    ) -> WireRequest | None:
         """The request to send in place of `request`, StepFun's, which a server refused; None where the refusal is the
         caller's. Only a 400 that speaks of a contested fact has one."""
         ...
 
-    def safe_form(self, fact: ContestedFact, request: Request, x: Exchange) -> Request | None:
+    def safe_form(self, fact: ContestedFact, request: WireRequest, context: RequestContext) -> WireRequest | None:
         """StepFun's request with what is contested in its safe form; None where it has that already."""
         ...
 
 
-class PlainEndpoint:
+class PassThroughEndpoint:
     """The endpoint that changes nothing; the others say only where they differ."""
 
     name = ""
     rewrites_raw = False
     answers_bytes = False
 
-    def transform_request(self, request: Request, x: Exchange) -> Request:  # noqa: ARG002 - the protocol's shape
+    def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:  # noqa: ARG002 - the protocol's shape
         return request
 
-    def transform_response(self, data: Json, x: Exchange) -> Json:  # noqa: ARG002
+    def transform_response(self, data: Json, context: RequestContext) -> Json:  # noqa: ARG002
         return data
 
-    def transform_stream(self, x: Exchange) -> StreamTransform | None:  # noqa: ARG002
+    def transform_stream(self, context: RequestContext) -> StreamTransform | None:  # noqa: ARG002
         return None
 
-    def script(self, request: Request, x: Exchange) -> Script | None:  # noqa: ARG002
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:  # noqa: ARG002
         return None
 
-    def alternative(self, request: Request, error: WireError, x: Exchange, host: str = "") -> Request | None:
+    def alternative(
+        self, request: WireRequest, error: WireError, context: RequestContext, host: str = ""
+    ) -> WireRequest | None:
         from .contested import alternative
 
-        return alternative(self, request, error, x, host)
+        return alternative(self, request, error, context, host)
 
-    def safe_form(self, fact: ContestedFact, request: Request, x: Exchange) -> Request | None:
+    def safe_form(self, fact: ContestedFact, request: WireRequest, context: RequestContext) -> WireRequest | None:
         from .contested import rewrite
 
-        return rewrite(fact, request, x)
+        return rewrite(fact, request, context)
 
 
-PLAIN: Endpoint = PlainEndpoint()
+PLAIN: Endpoint = PassThroughEndpoint()
 """The one that stands for every path that no other endpoint translates."""

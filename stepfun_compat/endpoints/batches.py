@@ -9,8 +9,8 @@ from typing import Final
 
 from typing_extensions import override
 
-from .base import BatchOperation, BatchOperationName, PlainEndpoint, Reply, Request, Script
-from .context import Exchange
+from .base import BatchOperation, BatchOperationName, Flow, PassThroughEndpoint, WireRequest, WireResponse
+from .context import RequestContext
 from .json_values import Dict
 from .parameters import given, segment
 
@@ -20,10 +20,10 @@ FILE_PREFIX: Final = "file-batch_"
 _PARAMETERS: Final = frozenset({"input_file_id", "endpoint", "completion_window", "metadata", "after", "limit"})
 
 
-def local(operation: BatchOperation) -> Script:
+def local(operation: BatchOperation) -> Flow:
     """Carry out one operation and answer with what it gives."""
     reply = yield operation
-    return Reply(reply.body, headers=reply.headers)
+    return WireResponse(reply.body, headers=reply.headers)
 
 
 def is_local_file(id: str) -> bool:
@@ -31,7 +31,7 @@ def is_local_file(id: str) -> bool:
     return id.startswith(FILE_PREFIX)
 
 
-class BatchCall(PlainEndpoint):
+class BatchCall(PassThroughEndpoint):
     """One call on batches."""
 
     def __init__(self, name: BatchOperationName) -> None:
@@ -39,10 +39,12 @@ class BatchCall(PlainEndpoint):
         self._operation: BatchOperationName = name
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow:
         fields: Dict = dict(request.query) if self._operation == "list" else given(request)
         for name in sorted(fields.keys() - _PARAMETERS):
-            x.change("drop", name, fields.pop(name), None, "batches run on this machine; it has no meaning here")
+            context.record_change(
+                "drop", name, fields.pop(name), None, "batches run on this machine; it has no meaning here"
+            )
         id = segment(request, 1) if self._operation in ("retrieve", "cancel") else ""
         return local(BatchOperation(self._operation, id, fields))
 

@@ -15,9 +15,9 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..catalog.files import PICTURES
-from .base import Endpoint, Request, replace
+from .base import Endpoint, WireRequest, replace
 from .chat import structured_output as structured
-from .context import Exchange, Refusal
+from .context import RequestContext, RequestRejected
 
 if TYPE_CHECKING:
     from ..catalog.schema import ContestedFact, Rewrite, SettledFact
@@ -79,14 +79,14 @@ def speaks_of(fact: ContestedFact, error: WireError) -> bool:
     )
 
 
-def model_of(request: Request) -> str:
+def model_of(request: WireRequest) -> str:
     """The StepFun model a request on the wire names, empty where it names none."""
     body: Any = request.json
     model = cast("Mapping[str, Any]", body).get("model") if isinstance(body, Mapping) else None
     return model if isinstance(model, str) else ""
 
 
-def facts_for(request: Request, x: Exchange) -> list[ContestedFact]:
+def facts_for(request: WireRequest, context: RequestContext) -> list[ContestedFact]:
     """The rows that concern a request, in the order in which they are tried."""
     endpoint = _ENDPOINTS.get(request.path) if request.method == "POST" else None
     if endpoint is None:
@@ -94,7 +94,7 @@ def facts_for(request: Request, x: Exchange) -> list[ContestedFact]:
     model = model_of(request)
     return [
         fact
-        for fact in x.catalog.contested
+        for fact in context.catalog.contested
         if fact.endpoint == endpoint and any(fnmatchcase(model, glob) for glob in fact.models)
     ]
 
@@ -123,37 +123,39 @@ def _resendable(files: Any) -> bool:
 # ---------------------------------------------------------------- the two questions
 
 
-def alternative(endpoint: Endpoint, request: Request, error: WireError, x: Exchange, host: str = "") -> Request | None:
+def alternative(
+    endpoint: Endpoint, request: WireRequest, error: WireError, context: RequestContext, host: str = ""
+) -> WireRequest | None:
     """The request to send in place of one that was refused, None where the refusal is the caller's.
 
     `request` is what went over the wire. The fact is noted in `x.safe_forms`, the new form as a change, and the
     request it costs as another one.
     """
-    if error.status != _REFUSED or len(x.safe_forms) >= MOST or not _resendable(request.files):
+    if error.status != _REFUSED or len(context.safe_forms) >= MOST or not _resendable(request.files):
         return None
-    for fact in facts_for(request, x):
-        if fact.fact in x.safe_forms or not speaks_of(fact, error):
+    for fact in facts_for(request, context):
+        if fact.fact in context.safe_forms or not speaks_of(fact, error):
             continue
-        row = fixed(x.catalog.settled, fact.fact, model_of(request), host)
+        row = fixed(context.catalog.settled, fact.fact, model_of(request), host)
         if row is not None and row.outcome == "openai":
             continue
-        told = len(x.changes)
+        told = len(context.changes)
         try:
-            safe = endpoint.safe_form(fact, request, x)
-        except Refusal:  # the policy lets nothing be lost, or the safe form cannot carry the request
-            del x.changes[told:]
+            safe = endpoint.safe_form(fact, request, context)
+        except RequestRejected:  # the policy lets nothing be lost, or the safe form cannot carry the request
+            del context.changes[told:]
             return None
         if safe is None:
             continue
-        x.safe_forms.append(fact.fact)
-        x.change("cost", fact.parameter, fact.openai, "sent once more", "StepFun refused it with 400")
+        context.safe_forms.append(fact.fact)
+        context.record_change("cost", fact.parameter, fact.openai, "sent once more", "StepFun refused it with 400")
         return safe
     return None
 
 
 def settled_form(
-    endpoint: Endpoint, request: Request, x: Exchange, refused: Collection[str], host: str = ""
-) -> Request:
+    endpoint: Endpoint, request: WireRequest, context: RequestContext, refused: Collection[str], host: str = ""
+) -> WireRequest:
     """The request with the safe form of every fact that is known to be refused: those in `refused`, and those a row of
     the catalog fixes. Where the catalog fixes OpenAI's form, that is sent.
 
@@ -162,31 +164,31 @@ def settled_form(
     """
     model = model_of(request)
     rewritten: set[tuple[str, str]] = set()
-    for fact in facts_for(request, x):
-        row = fixed(x.catalog.settled, fact.fact, model, host)
+    for fact in facts_for(request, context):
+        row = fixed(context.catalog.settled, fact.fact, model, host)
         safe = row.outcome == "safe" if row is not None else fact.fact in refused
         if not safe or ((fact.parameter, fact.endpoint) in rewritten and fact.endpoint == "files.create"):
             continue
-        new = endpoint.safe_form(fact, request, x)
+        new = endpoint.safe_form(fact, request, context)
         if new is None:
             continue
         rewritten.add((fact.parameter, fact.endpoint))
         request = new
         if request.path not in _ENDPOINTS or _ENDPOINTS[request.path] != fact.endpoint:  # on another route now
-            return settled_form(endpoint, request, x, refused, host)
+            return settled_form(endpoint, request, context, refused, host)
     return request
 
 
 # ---------------------------------------------------------------- the safe forms
 
 
-def rewrite(fact: ContestedFact, request: Request, x: Exchange) -> Request | None:
+def rewrite(fact: ContestedFact, request: WireRequest, context: RequestContext) -> WireRequest | None:
     """The request in the safe form, None where that is what it has already, or there is none."""
     body: Any = request.json
     make = _REWRITES.get(fact.rewrite)
     if make is None or not isinstance(body, Mapping):
         return None
-    new = make(fact, cast("Mapping[str, Any]", body), request, x)
+    new = make(fact, cast("Mapping[str, Any]", body), request, context)
     return None if new is None else replace(request, json=new)
 
 
@@ -194,27 +196,27 @@ _Body = Mapping[str, Any]
 _Made = dict[str, Any] | None
 
 
-def _why(fact: ContestedFact, x: Exchange) -> str:
-    return f"{x.model_id or 'StepFun'} refuses {fact.openai}"
+def _why(fact: ContestedFact, context: RequestContext) -> str:
+    return f"{context.model_id or 'StepFun'} refuses {fact.openai}"
 
 
-def _json_mode(fact: ContestedFact, body: _Body, _: Request, x: Exchange) -> _Made:
+def _json_mode(fact: ContestedFact, body: _Body, _: WireRequest, context: RequestContext) -> _Made:
     schema = structured.schema_of(body.get("response_format"))
     if not schema:
         return None
-    x.change(
+    context.record_change(
         "reshape",
         "response_format",
         "json_schema",
         "json_object and the schema in the prompt",
-        f"{x.model_id} refuses it" if fact.remembered else f"{x.model_id} refuses this schema",
+        f"{context.model_id} refuses it" if fact.remembered else f"{context.model_id} refuses this schema",
     )
     line = {"role": "system", "content": structured.instruction(schema)}
-    x.notes.update(structured=True, json_text=True, schema=schema, emulated_schema=True)
+    context.notes.update(structured=True, json_text=True, schema=schema, emulated_schema=True)
     return {**body, "response_format": {"type": "json_object"}, "messages": [*_messages(body), line]}
 
 
-def _clamp(fact: ContestedFact, body: _Body, _: Request, x: Exchange) -> _Made:
+def _clamp(fact: ContestedFact, body: _Body, _: WireRequest, context: RequestContext) -> _Made:
     value = body.get(fact.parameter)
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
@@ -223,28 +225,28 @@ def _clamp(fact: ContestedFact, body: _Body, _: Request, x: Exchange) -> _Made:
     within = min(within, high) if high is not None else within
     if within == value:
         return None
-    x.change("clamp", fact.parameter, value, within, _why(fact, x), loses=fact.loses)
+    context.record_change("clamp", fact.parameter, value, within, _why(fact, context), lossy=fact.lossy)
     return {**body, fact.parameter: within}
 
 
-def _replace(fact: ContestedFact, body: _Body, _: Request, x: Exchange) -> _Made:
+def _replace(fact: ContestedFact, body: _Body, _: WireRequest, context: RequestContext) -> _Made:
     value = body.get(fact.parameter)
     new = fact.values.get(value) if isinstance(value, str) else None
     if new is None or new == value:
         return None
-    x.change("clamp", fact.parameter, value, new, _why(fact, x), loses=fact.loses)
+    context.record_change("clamp", fact.parameter, value, new, _why(fact, context), lossy=fact.lossy)
     return {**body, fact.parameter: new}
 
 
-def _drop(fact: ContestedFact, body: _Body, _: Request, x: Exchange) -> _Made:
+def _drop(fact: ContestedFact, body: _Body, _: WireRequest, context: RequestContext) -> _Made:
     if fact.parameter not in body:
         return None
     told = body[fact.parameter] if fact.parameter in _TOLD else "…"
-    x.change("drop", fact.parameter, told, None, _why(fact, x), loses=fact.loses)
+    context.record_change("drop", fact.parameter, told, None, _why(fact, context), lossy=fact.lossy)
     return {key: value for key, value in body.items() if key != fact.parameter}
 
 
-def _other_purpose(fact: ContestedFact, body: _Body, request: Request, x: Exchange) -> _Made:
+def _other_purpose(fact: ContestedFact, body: _Body, request: WireRequest, context: RequestContext) -> _Made:
     from .forms import file_parts
 
     if body.get("purpose") != "storage":
@@ -252,7 +254,7 @@ def _other_purpose(fact: ContestedFact, body: _Body, request: Request, x: Exchan
     parts = [part for part in file_parts(request.files) if part.field == "file"]
     picture = bool(parts) and parts[0].extension in PICTURES
     new = "retrieval-image" if picture else "file-extract"
-    x.change("clamp", "purpose", "storage", new, _why(fact, x), loses=fact.loses)
+    context.record_change("clamp", "purpose", "storage", new, _why(fact, context), lossy=fact.lossy)
     return {**body, "purpose": new}
 
 
@@ -267,7 +269,7 @@ def _messages(body: _Body) -> Sequence[Any]:
 def _each_message(name: str, edit: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
     """A rewrite that edits one message at a time; `edit` hands on the message itself where nothing is to do."""
 
-    def make(fact: ContestedFact, body: _Body, _: Request, x: Exchange) -> _Made:
+    def make(fact: ContestedFact, body: _Body, _: WireRequest, context: RequestContext) -> _Made:
         out = [
             edit(cast("Mapping[str, Any]", message)) if isinstance(message, Mapping) else message
             for message in _messages(body)
@@ -275,7 +277,9 @@ def _each_message(name: str, edit: Callable[[Mapping[str, Any]], Mapping[str, An
         changed = sum(new is not old for new, old in zip(out, _messages(body), strict=True))
         if not changed:
             return None
-        x.change("reshape", "messages", f"{changed} messages with {name}", fact.safe, _why(fact, x), loses=fact.loses)
+        context.record_change(
+            "reshape", "messages", f"{changed} messages with {name}", fact.safe, _why(fact, context), lossy=fact.lossy
+        )
         return {**body, "messages": out}
 
     return make
@@ -311,7 +315,7 @@ def _documented(message: Mapping[str, Any]) -> Mapping[str, Any]:
     return kept if len(kept) != len(message) else message
 
 
-def _one_system(fact: ContestedFact, body: _Body, _: Request, x: Exchange) -> _Made:
+def _one_system(fact: ContestedFact, body: _Body, _: WireRequest, context: RequestContext) -> _Made:
     messages = _messages(body)
     places = [place for place, row in enumerate(messages) if _is_system(row)]
     if not places or places == [0]:
@@ -320,7 +324,9 @@ def _one_system(fact: ContestedFact, body: _Body, _: Request, x: Exchange) -> _M
     if not all(isinstance(text, str) for text in texts):
         return None
     first = {"role": "system", "content": "\n\n".join(cast("list[str]", texts))}
-    x.change("reshape", "messages", f"{len(places)} system messages", fact.safe, _why(fact, x), loses=fact.loses)
+    context.record_change(
+        "reshape", "messages", f"{len(places)} system messages", fact.safe, _why(fact, context), lossy=fact.lossy
+    )
     return {**body, "messages": [first, *(row for place, row in enumerate(messages) if place not in places)]}
 
 
@@ -328,7 +334,7 @@ def _is_system(message: Any) -> bool:
     return isinstance(message, Mapping) and cast("Mapping[str, Any]", message).get("role") == "system"
 
 
-_REWRITES: Final[Mapping[Rewrite, Callable[[ContestedFact, _Body, Request, Exchange], _Made]]] = {
+_REWRITES: Final[Mapping[Rewrite, Callable[[ContestedFact, _Body, WireRequest, RequestContext], _Made]]] = {
     "json_mode": _json_mode,
     "clamp": _clamp,
     "replace": _replace,

@@ -20,7 +20,7 @@ Json = Any
 """Plain JSON data: dict, list, str, int, float, bool, None."""
 
 
-class Refusal(Exception):
+class RequestRejected(Exception):
     """A request that must not be sent, said in plain data; the client turns it into the exception OpenAI code catches.
 
     `status` is the HTTP status OpenAI would have answered with; `code`, `param` and `type` are the fields of its
@@ -53,7 +53,7 @@ class Change:
     before: Json
     after: Json
     why: str
-    loses: bool = False
+    lossy: bool = False
 
     @override
     def __str__(self) -> str:
@@ -110,7 +110,7 @@ NO_CLIENT = ClientFacts()
 
 
 @dataclass(slots=True)
-class Exchange:
+class RequestContext:
     """Made for one request, filled by the endpoint's translation, read on the way back.
 
     `requested_model` is what the caller wrote, `model_id` what is sent, `model` its catalog row (None for an id the
@@ -140,19 +140,19 @@ class Exchange:
     safe_forms: list[str] = field(default_factory=list[str])
     """The contested facts in whose safe form this call was sent once more."""
 
-    def change(
-        self, kind: ChangeKind, parameter: str, before: Json, after: Json, why: str, *, loses: bool = False
+    def record_change(
+        self, kind: ChangeKind, parameter: str, before: Json, after: Json, why: str, *, lossy: bool = False
     ) -> None:
         """Record an alteration. One that loses meaning is refused here when the policy says `error`.
 
         Raises:
             Refusal: `loses` and `Settings.on_unsupported == "error"`.
         """
-        if loses and self.settings.on_unsupported == "error":
-            raise Refusal(
+        if lossy and self.settings.on_unsupported == "error":
+            raise RequestRejected(
                 f"{parameter}={_brief(before)} cannot be carried over to {self.model_id or 'StepFun'}: {why}. "
                 "Remove it, or set STEPFUN_ON_UNSUPPORTED=warn to go on without it.",
                 code="unsupported_parameter",
                 param=parameter,
             )
-        self.changes.append(Change(kind, parameter, before, after, why, loses))
+        self.changes.append(Change(kind, parameter, before, after, why, lossy))

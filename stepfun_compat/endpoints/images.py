@@ -19,8 +19,8 @@ from ..catalog.images import (
     VARIATION_PROMPT,
     VARIATION_WEIGHT,
 )
-from .base import PlainEndpoint, Reply, Request, Script, Send, replace
-from .context import Exchange, Json, Refusal
+from .base import Flow, PassThroughEndpoint, Send, WireRequest, WireResponse, replace
+from .context import Json, RequestContext, RequestRejected
 from .forms import Part, file_parts
 from .json_values import Dict, UnexpectedBody, as_dict, as_list
 from .parameters import drop_by_table, given, headers_for, kind_of_model
@@ -39,7 +39,7 @@ def nearest_size(asked: str, sizes: Mapping[tuple[int, int], str]) -> str:
         width, height = (int(side) for side in asked.lower().split("x"))
         shape, area = math.log(width / height), math.log(width * height)
     except (ValueError, ZeroDivisionError):
-        raise Refusal(
+        raise RequestRejected(
             f"size={asked!r} is not a size: it takes WIDTHxHEIGHT, and StepFun has {', '.join(sizes.values())}.",
             code="invalid_value",
             param="size",
@@ -51,26 +51,26 @@ def nearest_size(asked: str, sizes: Mapping[tuple[int, int], str]) -> str:
     return sizes[min(sizes, key=distance)]
 
 
-def _translate_size(fields: Dict, wire: Dict, model: str, x: Exchange) -> None:
+def _translate_size(fields: Dict, wire: Dict, model: str, context: RequestContext) -> None:
     asked = fields.get("size")
     if asked is None or asked == "auto":
         if asked is not None:
-            x.change("drop", "size", asked, None, "StepFun's default, 1024x1024, is used")
+            context.record_change("drop", "size", asked, None, "StepFun's default, 1024x1024, is used")
         return
     row = IMAGE_MODELS.get(model)
     if row is None or not isinstance(asked, str):
         wire["size"] = asked
         return
     sizes = row.sizes
-    if row.order_unverified and x.settings.image_size_order == "width_first":
+    if row.order_unverified and context.settings.image_size_order == "width_first":
         sizes = {(height, width): text for (width, height), text in sizes.items()}
     # who names StepFun's model writes its sizes, who names OpenAI's or none writes width x height
-    own = x.requested_model == model and asked in sizes.values()
+    own = context.requested_model == model and asked in sizes.values()
     wire["size"] = size = asked if own else nearest_size(asked, sizes)
-    x.notes["size"] = "{}x{}".format(*next(sides for sides, text in sizes.items() if text == size))
+    context.notes["size"] = "{}x{}".format(*next(sides for sides, text in sizes.items() if text == size))
     if size != asked:
         exact = tuple(int(side) for side in asked.lower().split("x")) in sizes
-        x.change("clamp", "size", asked, size, f"the nearest size {model} has", loses=not exact)
+        context.record_change("clamp", "size", asked, size, f"the nearest size {model} has", lossy=not exact)
 
 
 def _count(fields: Dict) -> int:
@@ -80,13 +80,15 @@ def _count(fields: Dict) -> int:
     except (TypeError, ValueError):
         count = 0
     if not 1 <= count <= OPENAI_MAX_IMAGES:
-        raise Refusal(f"n={n!r} is not allowed: it takes 1 to {OPENAI_MAX_IMAGES}.", code="invalid_value", param="n")
+        raise RequestRejected(
+            f"n={n!r} is not allowed: it takes 1 to {OPENAI_MAX_IMAGES}.", code="invalid_value", param="n"
+        )
     return count
 
 
 def _check_prompt(prompt: Json, limit: int) -> None:
     if isinstance(prompt, str) and len(prompt) > limit:
-        raise Refusal(
+        raise RequestRejected(
             f"prompt has {len(prompt)} characters; StepFun's images take {limit}. Shorten it, for instance with a "
             "chat completion.",
             code="string_above_max_length",
@@ -94,12 +96,14 @@ def _check_prompt(prompt: Json, limit: int) -> None:
         )
 
 
-def _response_format(fields: Dict, wire: Dict, x: Exchange) -> None:
+def _response_format(fields: Dict, wire: Dict, context: RequestContext) -> None:
     """gpt-image models always answered in base64; StepFun's default is a URL, as that of dall-e was."""
-    name = str(x.requested_model or "")
+    name = str(context.requested_model or "")
     if "response_format" not in fields and (name.startswith(("gpt-image", "chatgpt-image")) or fields.get("stream")):
         wire["response_format"] = "b64_json"
-        x.change("inject", "response_format", None, "b64_json", f"the form {name or 'a stream'} answers in")
+        context.record_change(
+            "inject", "response_format", None, "b64_json", f"the form {name or 'a stream'} answers in"
+        )
 
 
 def image_rows(data: Json) -> list[Dict]:
@@ -113,7 +117,7 @@ def image_rows(data: Json) -> list[Dict]:
     if not rows:
         raise UnexpectedBody("the answer has no list of images")
     if any(row.get("finish_reason") == "content_filtered" for row in rows):
-        raise Refusal(
+        raise RequestRejected(
             "StepFun's content review blocked the image. Change the prompt.",
             code="content_policy_violation",
             param="prompt",
@@ -122,19 +126,19 @@ def image_rows(data: Json) -> list[Dict]:
     return rows
 
 
-class _Images(PlainEndpoint):
+class _Images(PassThroughEndpoint):
     """What all three do alike: one request for each image, and one answer."""
 
-    def _wire(self, request: Request, x: Exchange) -> tuple[Request, int]:
+    def _wire(self, request: WireRequest, context: RequestContext) -> tuple[WireRequest, int]:
         """The request for one image, and how many images are wanted."""
         raise NotImplementedError
 
     @override
-    def transform_request(self, request: Request, x: Exchange) -> Request:
-        return self._wire(request, x)[0]
+    def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
+        return self._wire(request, context)[0]
 
     @override
-    def transform_response(self, data: Json, x: Exchange) -> Json:
+    def transform_response(self, data: Json, context: RequestContext) -> Json:
         rows = image_rows(data)
         body = as_dict(data) or {}
         body["data"] = rows
@@ -143,33 +147,35 @@ class _Images(PlainEndpoint):
         return body
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         fields = given(request)
-        return self._one_by_one(request, x) if _count(fields) > 1 or fields.get("stream") else None
+        return self._one_by_one(request, context) if _count(fields) > 1 or fields.get("stream") else None
 
-    def _one_by_one(self, request: Request, x: Exchange) -> Script:
+    def _one_by_one(self, request: WireRequest, context: RequestContext) -> Flow:
         stream = bool(given(request).get("stream"))
-        wire, count = self._wire(request, x)
-        x.request_count = count
+        wire, count = self._wire(request, context)
+        context.request_count = count
         if count > 1:
-            x.change("cost", "n", count, f"{count} requests", "StepFun makes one image a request")
+            context.record_change("cost", "n", count, f"{count} requests", "StepFun makes one image a request")
         done: Dict = {"created": 0, "data": []}
         seed = (as_dict(wire.json) or {}).get("seed")
-        reply = Reply(None)
+        reply = WireResponse(None)
         for i in range(count):
             step = wire
             if isinstance(seed, int) and i:  # the same seed would give the same image again
                 step = replace(wire, json={**wire.json, "seed": (seed + i) % (_SEED_LIMIT + 1)})
             reply = yield Send(step, example={"data": [{"url": ""}]})
-            body = self.transform_response(reply.body, x)
+            body = self.transform_response(reply.body, context)
             done = {**body, "created": done["created"] or body["created"], "data": [*done["data"], *body["data"]]}
             # what is paid for is not lost when a later request fails: the client puts it on the error
-            x.partial = done
+            context.partial = done
         if stream:
-            return Reply(
-                _events(done, self.event, x.notes.get("size")), reply.status, {"content-type": "text/event-stream"}
+            return WireResponse(
+                _events(done, self.event, context.notes.get("size")),
+                reply.status,
+                {"content-type": "text/event-stream"},
             )
-        return Reply(done, reply.status, reply.headers)
+        return WireResponse(done, reply.status, reply.headers)
 
     event = "image_generation.completed"
 
@@ -210,16 +216,16 @@ class Generate(_Images):
     name = "images.generate"
 
     @override
-    def _wire(self, request: Request, x: Exchange) -> tuple[Request, int]:
+    def _wire(self, request: WireRequest, context: RequestContext) -> tuple[WireRequest, int]:
         fields = given(request)
-        model = kind_of_model(x, fields.get("model"), "image", _GENERATE_DEFAULT, self.name)
+        model = kind_of_model(context, fields.get("model"), "image", _GENERATE_DEFAULT, self.name)
         row = IMAGE_MODELS.get(model)
         _check_prompt(fields.get("prompt"), row.prompt_limit if row else 512)
         wire: Dict = {"model": model}
-        drop_by_table(fields, wire, x, self.name, ("model", "size", "n", "stream"))
-        _translate_size(fields, wire, model, x)
-        _response_format(fields, wire, x)
-        return replace(request, json=wire, headers={**request.headers, **x.headers}), _count(fields)
+        drop_by_table(fields, wire, context, self.name, ("model", "size", "n", "stream"))
+        _translate_size(fields, wire, model, context)
+        _response_format(fields, wire, context)
+        return replace(request, json=wire, headers={**request.headers, **context.headers}), _count(fields)
 
 
 class Edit(_Images):
@@ -229,36 +235,36 @@ class Edit(_Images):
     event = "image_edit.completed"
 
     @override
-    def _wire(self, request: Request, x: Exchange) -> tuple[Request, int]:
+    def _wire(self, request: WireRequest, context: RequestContext) -> tuple[WireRequest, int]:
         fields = given(request)
-        model = kind_of_model(x, fields.get("model"), "image", EDIT_MODEL, self.name)
+        model = kind_of_model(context, fields.get("model"), "image", EDIT_MODEL, self.name)
         row = IMAGE_MODELS[EDIT_MODEL]
         _check_prompt(fields.get("prompt"), row.prompt_limit)
         count = _count(fields)
         images, others = _split(request, count > 1)
         if len(images) > 1:
-            raise Refusal(
+            raise RequestRejected(
                 f"image has {len(images)} pictures; StepFun edits one. Put them into one picture, or make one call each.",
                 code="invalid_value",
                 param="image",
             )
         if any(field == "mask" for field, _ in others) or "mask" in fields:
-            raise Refusal(
+            raise RequestRejected(
                 "mask is not available: StepFun edits the whole picture. Leave it out and say in the prompt what is to "
                 "change and what is to stay.",
                 code="unsupported_parameter",
                 param="mask",
             )
         wire: Dict = {"model": model}
-        drop_by_table(fields, wire, x, self.name, ("model", "n", "stream", "image"))
+        drop_by_table(fields, wire, context, self.name, ("model", "n", "stream", "image"))
         if not images and "image" in fields:
             wire["image"] = fields["image"]  # base64 by extra_body, which StepFun takes
-        _response_format(fields, wire, x)
+        _response_format(fields, wire, context)
         files = [*images, *others] or request.files
-        return replace(request, json=wire, files=files, headers={**request.headers, **x.headers}), count
+        return replace(request, json=wire, files=files, headers={**request.headers, **context.headers}), count
 
 
-def _split(request: Request, several_times: bool) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
+def _split(request: WireRequest, several_times: bool) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
     """(the pictures, the other files). Open files that are sent more than once are read into memory."""
     images: list[tuple[str, Any]] = []
     others: list[tuple[str, Any]] = []
@@ -282,25 +288,31 @@ class Variation(_Images):
     name = "images.create_variation"
 
     @override
-    def _wire(self, request: Request, x: Exchange) -> tuple[Request, int]:
+    def _wire(self, request: WireRequest, context: RequestContext) -> tuple[WireRequest, int]:
         fields = given(request)
         images = [part for part in file_parts(request.files) if part.field == "image"]
         if not images:
-            raise Refusal("image is missing: it takes a png or jpeg file.", code="missing_parameter", param="image")
-        x.requested_model = fields.get("model") if isinstance(fields.get("model"), str) else None
-        x.model_id, x.model = VARIATION_MODEL, x.catalog.model(VARIATION_MODEL)
-        if x.requested_model not in (None, VARIATION_MODEL):
-            x.change("alias", "model", x.requested_model, VARIATION_MODEL, "the only model behind image2image")
+            raise RequestRejected(
+                "image is missing: it takes a png or jpeg file.", code="missing_parameter", param="image"
+            )
+        context.requested_model = fields.get("model") if isinstance(fields.get("model"), str) else None
+        context.model_id, context.model = VARIATION_MODEL, context.catalog.model(VARIATION_MODEL)
+        if context.requested_model not in (None, VARIATION_MODEL):
+            context.record_change(
+                "alias", "model", context.requested_model, VARIATION_MODEL, "the only model behind image2image"
+            )
         wire: Dict = {
             "model": VARIATION_MODEL,
             "prompt": VARIATION_PROMPT,
             "source_url": _data_url(images[0]),
             "source_weight": VARIATION_WEIGHT,
         }
-        drop_by_table(fields, wire, x, self.name, ("model", "image", "n", "size"))
-        x.change("route", "path", request.path, "/images/image2image", "StepFun has no variations, but image2image")
-        x.change("inject", "prompt", None, wire["prompt"], "image2image wants a prompt and a weight")
-        _translate_size(fields, wire, VARIATION_MODEL, x)
+        drop_by_table(fields, wire, context, self.name, ("model", "image", "n", "size"))
+        context.record_change(
+            "route", "path", request.path, "/images/image2image", "StepFun has no variations, but image2image"
+        )
+        context.record_change("inject", "prompt", None, wire["prompt"], "image2image wants a prompt and a weight")
+        _translate_size(fields, wire, VARIATION_MODEL, context)
         sent = replace(
             request,
             path="/images/image2image",
@@ -320,7 +332,7 @@ _SIGNATURES: tuple[tuple[Callable[[bytes], bool], str], ...] = (
 def _data_url(part: Part) -> str:
     content = part.read()
     if len(content) > VARIATION_MAX_BYTES:
-        raise Refusal(
+        raise RequestRejected(
             f"image has {len(content):,} bytes; StepFun takes up to {VARIATION_MAX_BYTES:,}.",
             status=413,
             code="file_too_large",
@@ -328,7 +340,7 @@ def _data_url(part: Part) -> str:
         )
     mime = next((mime for fits, mime in _SIGNATURES if fits(content[:8])), None)
     if mime is None:
-        raise Refusal("image is neither png nor jpeg: convert it.", code="invalid_value", param="image")
+        raise RequestRejected("image is neither png nor jpeg: convert it.", code="invalid_value", param="image")
     return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..catalog.base import glob_pattern
-from .context import Exchange, Refusal
+from .context import RequestContext, RequestRejected
 
 if TYPE_CHECKING:
     import re
@@ -33,18 +33,18 @@ def user_alias(name: str, aliases: Mapping[str, str]) -> str | None:
     return next((target for pattern, target in _compiled(tuple(aliases.items())) if pattern.match(name)), None)
 
 
-def _row(x: Exchange, model_id: str) -> Model | None:
-    return x.catalog.model(model_id)
+def _row(context: RequestContext, model_id: str) -> Model | None:
+    return context.catalog.model(model_id)
 
 
-def _says_something(x: Exchange, name: str) -> bool:
+def _says_something(context: RequestContext, name: str) -> bool:
     """Whether a name stands for a model by itself: to the user, to StepFun, or as a name of OpenAI's."""
-    known = name in x.catalog.models or name in x.catalog.retired or x.catalog.alias(name) is not None
-    return known or user_alias(name, x.settings.model_aliases) is not None
+    known = name in context.catalog.models or name in context.catalog.retired or context.catalog.alias(name) is not None
+    return known or user_alias(name, context.settings.model_aliases) is not None
 
 
 def resolve_model(
-    x: Exchange, name: str | None, needs: frozenset[str] = frozenset(), *, default: str | None = None
+    context: RequestContext, name: str | None, needs: frozenset[str] = frozenset(), *, default: str | None = None
 ) -> str | None:
     """Fill `x.model_id`, `x.model` and `x.alias` for the model the caller named, and return the id to send.
 
@@ -58,22 +58,22 @@ def resolve_model(
     Raises:
         Refusal: the StepFun model the user named cannot take the input.
     """
-    x.requested_model = name
+    context.requested_model = name
     if name is None:
-        x.model_id = x.settings.model
-        x.model = _row(x, x.model_id) if x.model_id else None
-        return x.model_id
-    catalog, settings = x.catalog, x.settings
-    deployment = x.client.deployment
+        context.model_id = context.settings.model
+        context.model = _row(context, context.model_id) if context.model_id else None
+        return context.model_id
+    catalog, settings = context.catalog, context.settings
+    deployment = context.client.deployment
     if (
         isinstance(deployment, str)
-        and x.endpoint.startswith(_BY_PATH)
+        and context.endpoint.startswith(_BY_PATH)
         and name not in catalog.models
         and user_alias(name, settings.model_aliases) is None
-        and _says_something(x, deployment)
+        and _says_something(context, deployment)
     ):
         name = deployment
-    x.alias = catalog.alias(name) if name not in catalog.models else None
+    context.alias = catalog.alias(name) if name not in catalog.models else None
     target, why, chosen_by_name = name, "", False
     own = user_alias(name, settings.model_aliases)
     if own is not None:
@@ -82,106 +82,112 @@ def resolve_model(
         chosen_by_name = True
     elif name in catalog.retired:
         pass
-    elif x.alias is not None:
-        row = _row(x, x.alias.model)
+    elif context.alias is not None:
+        row = _row(context, context.alias.model)
         if settings.model is not None and row is not None and row.kind == "chat":
             target, why = settings.model, f"model from {settings.source('model')}"
         else:
-            target, why = x.alias.model, x.alias.why or "catalog alias"
+            target, why = context.alias.model, context.alias.why or "catalog alias"
     elif deployment and default is not None:
         target, why = default, "an Azure deployment"
     elif deployment:
-        x.alias = catalog.deployment
+        context.alias = catalog.deployment
         target, why = settings.model or catalog.deployment.model, catalog.deployment.why
     retired = catalog.retired.get(target)  # whoever named it: the caller, an alias or the settings
     if retired is not None:
-        x.model_id = retired.replacement
-        x.change(
+        context.model_id = retired.replacement
+        context.record_change(
             "alias",
             "model",
             target,
             retired.replacement,
             f"StepFun retired {retired.id} on {retired.since} and names {retired.replacement} as its replacement",
-            loses=True,
+            lossy=True,
         )
         target, why = retired.replacement, ""
-    x.model_id, x.model = target, _row(x, target)
-    missing = needs - x.model.input if x.model is not None else frozenset[str]()
-    if missing and x.model is not None:
+    context.model_id, context.model = target, _row(context, target)
+    missing = needs - context.model.input if context.model is not None else frozenset[str]()
+    if missing and context.model is not None:
         better = next((row for row in catalog.preferred_chat if needs <= row.input), None)
         kinds = " and ".join(sorted(missing))
         if chosen_by_name or better is None:
             able = ", ".join(
                 row.id for row in catalog.models.values() if "chat.completions" in row.endpoints and needs <= row.input
             )
-            raise Refusal(
-                f"{x.model.id} takes {' and '.join(sorted(x.model.input))}, but messages hold {kinds} input. "
+            raise RequestRejected(
+                f"{context.model.id} takes {' and '.join(sorted(context.model.input))}, but messages hold {kinds} input. "
                 f"Use a model that takes it: {able or 'StepFun has none'}.",
                 code="model_incompatible",
                 param="messages",
             )
-        target, why = better.id, f"{x.model.id} takes no {kinds} input"
-        x.model_id, x.model = better.id, better
+        target, why = better.id, f"{context.model.id} takes no {kinds} input"
+        context.model_id, context.model = better.id, better
     if target != name and (retired is None or why):
-        x.change("alias", "model", name, target, why)
+        context.record_change("alias", "model", name, target, why)
     return target
 
 
-def effective_effort(x: Exchange, asked: str | None) -> str | None:
+def effective_effort(context: RequestContext, asked: str | None) -> str | None:
     """The reasoning effort to send: the call's, else the settings', else the alias's, in the model's own levels (api 3.6).
 
     Raises:
         Refusal: the value is none of OpenAI's efforts.
     """
-    settings = x.settings
-    effort = asked or settings.reasoning_effort or (x.alias.effort if x.alias is not None else None)
+    settings = context.settings
+    effort = asked or settings.reasoning_effort or (context.alias.effort if context.alias is not None else None)
     if effort is None:
         return None
-    if x.model is None:  # a model the catalog does not know: what the caller asked, less the off switch
+    if context.model is None:  # a model the catalog does not know: what the caller asked, less the off switch
         sent = "low" if effort in ("none", "minimal") else "high" if effort in ("xhigh", "max") else effort
-    elif not x.model.efforts:
+    elif not context.model.efforts:
         if asked is not None:
-            x.change("drop", "reasoning_effort", asked, None, f"{x.model_id} documents no reasoning effort", loses=True)
+            context.record_change(
+                "drop", "reasoning_effort", asked, None, f"{context.model_id} documents no reasoning effort", lossy=True
+            )
         return None
     else:
-        found = x.model.efforts.get(effort)
+        found = context.model.efforts.get(effort)
         if found is None:
-            raise Refusal(
-                f"reasoning_effort={effort!r} is not an effort; {x.model_id} is asked with one of "
-                f"{', '.join(dict.fromkeys(x.model.efforts.values()))}, and OpenAI's other levels are mapped to these.",
+            raise RequestRejected(
+                f"reasoning_effort={effort!r} is not an effort; {context.model_id} is asked with one of "
+                f"{', '.join(dict.fromkeys(context.model.efforts.values()))}, and OpenAI's other levels are mapped to these.",
                 code="invalid_value",
                 param="reasoning_effort",
             )
         sent = found
     if asked is not None:
         if sent != asked:
-            x.change("clamp", "reasoning_effort", asked, sent, f"the nearest level {x.model_id} documents")
+            context.record_change(
+                "clamp", "reasoning_effort", asked, sent, f"the nearest level {context.model_id} documents"
+            )
     else:
-        origin = settings.source("reasoning_effort") if settings.reasoning_effort else f"alias {x.requested_model}"
-        x.change("inject", "reasoning_effort", None, sent, f"from {origin}")
+        origin = (
+            settings.source("reasoning_effort") if settings.reasoning_effort else f"alias {context.requested_model}"
+        )
+        context.record_change("inject", "reasoning_effort", None, sent, f"from {origin}")
     return sent
 
 
-def shows_reasoning(x: Exchange) -> bool:
+def shows_reasoning(context: RequestContext) -> bool:
     """Whether the caller of chat sees reasoning fields: by the setting, or, if it is `auto`, unless the model was asked
     for under a name of OpenAI's or an Azure deployment, whose programs do not know such fields."""
-    setting = x.settings.show_reasoning
-    if setting != "auto" or x.endpoint not in ("chat.completions", "completions"):
-        return setting != "never" or x.endpoint not in ("chat.completions", "completions")
-    name = x.requested_model
-    if name is None or name in x.catalog.models or name in x.catalog.retired:
+    setting = context.settings.show_reasoning
+    if setting != "auto" or context.endpoint not in ("chat.completions", "completions"):
+        return setting != "never" or context.endpoint not in ("chat.completions", "completions")
+    name = context.requested_model
+    if name is None or name in context.catalog.models or name in context.catalog.retired:
         return True
-    return x.catalog.alias(name) is None and not x.client.deployment
+    return context.catalog.alias(name) is None and not context.client.deployment
 
 
-def replays_reasoning(x: Exchange) -> bool:
+def replays_reasoning(context: RequestContext) -> bool:
     """Whether reasoning is remembered beside its tool calls and replayed: if asked for, or if the caller never sees it."""
-    return x.settings.replay_reasoning == "cache" or not shows_reasoning(x)
+    return context.settings.replay_reasoning == "cache" or not shows_reasoning(context)
 
 
-def headroom(x: Exchange) -> int:
+def headroom(context: RequestContext) -> int:
     """Tokens to add to the caller's cap, for names of models that did not reason before they answered (api 4.6)."""
-    if x.alias is None or not x.alias.headroom or (x.model is not None and not x.model.reasons):
+    if context.alias is None or not context.alias.headroom or (context.model is not None and not context.model.reasons):
         return 0
-    chosen = x.settings.token_headroom
-    return x.alias.headroom if chosen is None else chosen
+    chosen = context.settings.token_headroom
+    return context.alias.headroom if chosen is None else chosen

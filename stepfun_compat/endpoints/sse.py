@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..catalog.failures import FAILURES, WORDINGS
-from .context import Refusal
+from .context import RequestRejected
 from .json_values import Dict, UnexpectedBody, as_dict
 
 
@@ -42,7 +42,7 @@ def server_sent(body: Any) -> Iterator[Dict]:
             yield event
 
 
-def failure(event: Mapping[str, Any], otherwise: str) -> Refusal:
+def failure(event: Mapping[str, Any], otherwise: str) -> RequestRejected:
     """An event that tells of an error, as the error a plain answer would have been; `otherwise` where it says nothing."""
     inner = as_dict(event.get("error")) or event
     message = str(inner.get("message") or otherwise)
@@ -50,12 +50,12 @@ def failure(event: Mapping[str, Any], otherwise: str) -> Refusal:
     if known is None:
         words = next((row for row in WORDINGS if 0 in row.wire and row.pattern.search(message)), None)
         if words is not None:
-            return Refusal(message, status=words.status, code=words.code)
+            return RequestRejected(message, status=words.status, code=words.code)
     if known is None and "no speech found" in message.lower():  # told of silence (api 9.1)
         known = FAILURES["request_params_invalid"]
     if known is None:
-        return Refusal(message, status=500, code="server_error", type="server_error")
-    return Refusal(message, status=known.status, code=known.code)
+        return RequestRejected(message, status=500, code="server_error", type="server_error")
+    return RequestRejected(message, status=known.status, code=known.code)
 
 
 def error_in(event: Mapping[str, Any]) -> Dict | None:

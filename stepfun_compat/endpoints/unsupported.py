@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from ..catalog.absent import ABSENT
-from .base import PlainEndpoint, Request, Script
-from .context import Exchange, Refusal
+from .base import Flow, PassThroughEndpoint, WireRequest
+from .context import RequestContext, RequestRejected
 from .parameters import not_available
 from .routing import matches
 
@@ -31,27 +31,27 @@ def fallback_name(method: str, path: str) -> str | None:
     return row.resource if row is not None and row.routable else None
 
 
-class AbsentEndpoint(PlainEndpoint):
+class AbsentEndpoint(PassThroughEndpoint):
     """The endpoint that is not there."""
 
     name = "absent"
 
     @override
-    def transform_request(self, request: Request, x: Exchange) -> Request:
-        raise self.refusal(request, x)
+    def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
+        raise self.refusal(request, context)
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
-        raise self.refusal(request, x)
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
+        raise self.refusal(request, context)
 
-    def refusal(self, request: Request, x: Exchange) -> Refusal:
+    def refusal(self, request: WireRequest, context: RequestContext) -> RequestRejected:
         """Why the request is not sent. The exchange's name becomes the resource's, for logs."""
         row = absent_row(request.method, request.path)
         if row is None:
             return not_available(
                 f"{request.method} {request.path}", "See docs/reference/endpoints.md for the endpoints."
             )
-        x.endpoint = row.resource
+        context.endpoint = row.resource
         return not_available(f"{request.method} {request.path}", row.instead, row.resource if row.routable else None)
 
 

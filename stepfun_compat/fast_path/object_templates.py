@@ -90,9 +90,9 @@ def same(a: Any, b: Any) -> bool:
     if kind is not type(b):
         return False
     if kind is dict:
-        return list(a) == list(b) and all(same(x, y) for x, y in zip(a.values(), b.values(), strict=True))
+        return list(a) == list(b) and all(same(context, y) for context, y in zip(a.values(), b.values(), strict=True))
     if kind is list:
-        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+        return len(a) == len(b) and all(same(context, y) for context, y in zip(a, b, strict=True))
     if issubclass(kind, pydantic.BaseModel):
         return all(same(getattr(a, slot), getattr(b, slot)) for slot in _SLOTS)
     return a == b or (a != a and b != b)

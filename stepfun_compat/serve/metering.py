@@ -18,7 +18,7 @@ from typing_extensions import override
 from .._client.extras import ClientFamily
 
 if TYPE_CHECKING:
-    from ..endpoints.context import Exchange, Json
+    from ..endpoints.context import Json, RequestContext
     from .inbound import Inbound
     from .queueing import FairQueue
 
@@ -52,13 +52,13 @@ class MeteredFamily(ClientFamily):
     """What a client shares with its copies, which also tells the current request's sample what StepFun reported."""
 
     @override
-    def record(self, x: Exchange, data: Json) -> None:
-        super().record(x, data)
+    def record(self, request_context: RequestContext, data: Json) -> None:
+        super().record(request_context, data)
         sample = _CURRENT.get()
         if sample is None:
             return
-        if x.model is not None:
-            sample.model = x.model.id
+        if request_context.model is not None:
+            sample.model = request_context.model.id
         usage: Any = cast("Mapping[str, Any]", data).get("usage") if isinstance(data, Mapping) else None
         if isinstance(usage, Mapping):
             told = cast("Mapping[str, Any]", usage)

@@ -7,9 +7,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from stepfun_compat.endpoints.base import Request
+from stepfun_compat.endpoints.base import WireRequest
 from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
-from stepfun_compat.endpoints.context import Exchange
+from stepfun_compat.endpoints.context import RequestContext
 
 from .support import exchange
 
@@ -23,39 +23,41 @@ def function(name: str = "get_weather", **more: Any) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name, "parameters": parameters, **more}}
 
 
-def out(x: Exchange | None = None, /, settings: dict[str, Any] | None = None, **body: Any) -> tuple[Any, Exchange]:
+def out(
+    context: RequestContext | None = None, /, settings: dict[str, Any] | None = None, **body: Any
+) -> tuple[Any, RequestContext]:
     """The request's body as StepFun is sent it, and the record of the call. Shows that the caller's data is left alone
     and that what is sent is JSON."""
-    x = x or exchange(ENDPOINT, **(settings or {}))
+    context = context or exchange(ENDPOINT, **(settings or {}))
     body.setdefault("model", "step-3.7-flash")
     body.setdefault("messages", [USER])
     before = copy.deepcopy(body)
-    wire = ENDPOINT.transform_request(Request("POST", "/chat/completions", json=body), x)
+    wire = ENDPOINT.transform_request(WireRequest("POST", "/chat/completions", json=body), context)
     assert body == before
     json.dumps(wire.json)
-    return wire.json, x
+    return wire.json, context
 
 
 def sent(settings: dict[str, Any] | None = None, **body: Any) -> Any:
     return out(settings=settings, **body)[0]
 
 
-def changes(x: Exchange) -> list[tuple[str, str]]:
-    return [(change.kind, change.parameter) for change in x.changes]
+def changes(context: RequestContext) -> list[tuple[str, str]]:
+    return [(change.kind, change.parameter) for change in context.changes]
 
 
-def back(data: Any, x: Exchange | None = None) -> Any:
+def back(data: Any, context: RequestContext | None = None) -> Any:
     """An answer of StepFun's in OpenAI's shape."""
-    return ENDPOINT.transform_response(copy.deepcopy(data), x or out()[1])
+    return ENDPOINT.transform_response(copy.deepcopy(data), context or out()[1])
 
 
-def message(data: Any, x: Exchange | None = None) -> Any:
-    return back(data, x)["choices"][0]["message"]
+def message(data: Any, context: RequestContext | None = None) -> Any:
+    return back(data, context)["choices"][0]["message"]
 
 
-def stream(chunks: Sequence[Any], x: Exchange | None = None) -> list[Any]:
+def stream(chunks: Sequence[Any], context: RequestContext | None = None) -> list[Any]:
     """What the caller of a streamed call is handed."""
-    transform = ENDPOINT.transform_stream(x or out(stream=True)[1])
+    transform = ENDPOINT.transform_stream(context or out(stream=True)[1])
     told = [row for chunk in chunks for row in transform.feed(copy.deepcopy(chunk))]
     return [*told, *transform.close()]
 

@@ -7,23 +7,26 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from stepfun_compat.catalog import default
-from stepfun_compat.endpoints.base import Endpoint, Reply, Request, Send
-from stepfun_compat.endpoints.context import Exchange
+from stepfun_compat.endpoints.base import Endpoint, Send, WireRequest, WireResponse
+from stepfun_compat.endpoints.context import RequestContext
 from stepfun_compat.settings import Settings
 
 
-def exchange(endpoint: Endpoint, **settings: Any) -> Exchange:
-    return Exchange(endpoint.name, Settings(**settings), default())
+def exchange(endpoint: Endpoint, **settings: Any) -> RequestContext:
+    return RequestContext(endpoint.name, Settings(**settings), default())
 
 
 def drive(
-    endpoint: Endpoint, request: Request, answer: Callable[[Request], Any] | Sequence[Any], x: Exchange | None = None
-) -> tuple[Reply, list[Any]]:
+    endpoint: Endpoint,
+    request: WireRequest,
+    answer: Callable[[WireRequest], Any] | Sequence[Any],
+    context: RequestContext | None = None,
+) -> tuple[WireResponse, list[Any]]:
     """Run an endpoint's script; `answer` gives the body (or a Reply) for each request, and for any other effect. Returns
     the reply and what was sent."""
-    x = x or exchange(endpoint)
+    context = context or exchange(endpoint)
     before = copy.deepcopy(request.json)
-    script = endpoint.script(request, x)
+    script = endpoint.script(request, context)
     assert script is not None
     sent: list[Any] = []
     try:
@@ -32,7 +35,7 @@ def drive(
             wire = effect.request if isinstance(effect, Send) else effect
             sent.append(wire)
             body = answer(wire) if callable(answer) else answer[len(sent) - 1]
-            effect = script.send(body if isinstance(body, Reply) else Reply(copy.deepcopy(body)))
+            effect = script.send(body if isinstance(body, WireResponse) else WireResponse(copy.deepcopy(body)))
     except StopIteration as stop:
         assert request.json == before
         if not callable(answer):
@@ -40,5 +43,5 @@ def drive(
         return stop.value, sent
 
 
-def lost(x: Exchange) -> list[str]:
-    return [change.parameter for change in x.changes if change.loses]
+def lost(context: RequestContext) -> list[str]:
+    return [change.parameter for change in context.changes if change.lossy]

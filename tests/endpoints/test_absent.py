@@ -6,8 +6,8 @@ import pytest
 
 from stepfun_compat.catalog.absent import ABSENT, FALLBACK_NAMES
 from stepfun_compat.endpoints import routing as table
-from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.base import WireRequest
+from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.unsupported import ENDPOINT, fallback_name
 
 from .support import exchange
@@ -26,8 +26,8 @@ def test_each_is_refused_locally_with_what_to_do(row: object):
     path = example(row.pattern)
     endpoint = table.find(method, path)
     assert endpoint is not None
-    request = Request(method, path, json={"model": "x"}, files=[("file", b"1")])
-    with pytest.raises(Refusal) as refused:
+    request = WireRequest(method, path, json={"model": "x"}, files=[("file", b"1")])
+    with pytest.raises(RequestRejected) as refused:
         endpoint.script(request, exchange(endpoint)) or endpoint.transform_request(request, exchange(endpoint))
     error = refused.value
     assert (error.status, error.code) == (404, "endpoint_not_available")
@@ -59,7 +59,7 @@ def test_the_name_of_a_fallback(method: str, path: str, name: str | None):
 
 
 def test_an_unknown_path_is_refused_in_general_words():
-    refusal = ENDPOINT.refusal(Request("GET", "/nothing"), exchange(ENDPOINT))
+    refusal = ENDPOINT.refusal(WireRequest("GET", "/nothing"), exchange(ENDPOINT))
     assert "GET /nothing" in refusal.message
 
 

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepfun_compat.catalog import default
-from stepfun_compat.endpoints.base import Request
+from stepfun_compat.endpoints.base import WireRequest
 from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
-from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 
 from .chat_support import USER, a, b, back, c, function, gather, out, reasons, stream, text
@@ -131,8 +131,8 @@ sane = st.fixed_dictionaries(
 def translate(body: Any) -> Any:
     """The body sent, or the refusal; anything else raised is a crash."""
     try:
-        return ENDPOINT.transform_request(Request("POST", "/chat/completions", json=body), exchange(ENDPOINT)).json
-    except Refusal as refusal:
+        return ENDPOINT.transform_request(WireRequest("POST", "/chat/completions", json=body), exchange(ENDPOINT)).json
+    except RequestRejected as refusal:
         said = refusal
     assert said.message
     assert said.code
@@ -150,7 +150,7 @@ def test_a_request_never_crashes_and_is_never_changed(body: Any) -> None:
     wire = translate(body)
     assert body == before
     assert as_bytes(body) == as_bytes(before)  # nor the order of its keys
-    if not isinstance(wire, Refusal):
+    if not isinstance(wire, RequestRejected):
         as_bytes(wire)
 
 
@@ -158,8 +158,8 @@ def test_a_request_never_crashes_and_is_never_changed(body: Any) -> None:
 @given(body=bodies)
 def test_the_same_request_gives_the_same_bytes(body: Any) -> None:
     first, second = translate(body), translate(copy.deepcopy(body))
-    if isinstance(first, Refusal):
-        assert isinstance(second, Refusal)
+    if isinstance(first, RequestRejected):
+        assert isinstance(second, RequestRejected)
         assert first.message == second.message
     else:
         assert as_bytes(first) == as_bytes(second)
@@ -169,10 +169,10 @@ def test_the_same_request_gives_the_same_bytes(body: Any) -> None:
 @given(body=sane)
 def test_a_translated_request_needs_no_translation(body: Any) -> None:
     wire = translate(body)
-    if isinstance(wire, Refusal):
+    if isinstance(wire, RequestRejected):
         return
     again = translate(wire)
-    assert not isinstance(again, Refusal), again.message
+    assert not isinstance(again, RequestRejected), again.message
     assert as_bytes(again) == as_bytes(wire)
 
 
@@ -180,7 +180,7 @@ def test_a_translated_request_needs_no_translation(body: Any) -> None:
 @given(rows=st.lists(rows, max_size=4))
 def test_every_message_that_is_sent_is_one_stepfun_takes(rows: Any) -> None:
     wire = translate({"model": "step-3.7-flash", "messages": rows})
-    if isinstance(wire, Refusal):
+    if isinstance(wire, RequestRejected):
         return
     for given_row, row in zip(rows, wire["messages"], strict=True):
         if not isinstance(given_row, dict) or "role" not in given_row:
@@ -203,11 +203,11 @@ def test_every_message_that_is_sent_is_one_stepfun_takes(rows: Any) -> None:
 def test_tool_names_fit_and_come_back(listed: list[str]) -> None:
     from .test_chat_tools import PATTERN
 
-    wire, x = out(tools=[function(name) for name in listed])
+    wire, context = out(tools=[function(name) for name in listed])
     short = [tool["function"]["name"] for tool in wire.get("tools", ())]
     assert len(set(short)) == len(listed)
     assert all(PATTERN.fullmatch(name) for name in short)
-    assert [x.notes["tools"].caller_name(name) for name in short] == listed
+    assert [context.notes["tools"].caller_name(name) for name in short] == listed
 
 
 # ---------------------------------------------------------------- answers

@@ -13,7 +13,7 @@ from stepfun_compat.catalog import default
 from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
 from stepfun_compat.endpoints.chat.messages import audio_id, repair_arguments, transcript_of
 from stepfun_compat.endpoints.chat.reasoning_cache import ReasoningCache
-from stepfun_compat.endpoints.context import ClientFacts, Refusal
+from stepfun_compat.endpoints.context import ClientFacts, RequestRejected
 
 from .chat_support import USER, changes, function, out, sent
 from .support import exchange, lost
@@ -59,9 +59,9 @@ def test_a_request_stepfun_understands_is_sent_as_it_is() -> None:
         "reasoning_effort": "low",
         "reasoning_format": "deepseek-style",
     }
-    wire, x = out(**body)
+    wire, context = out(**body)
     assert wire == body
-    assert x.changes == []
+    assert context.changes == []
 
 
 def test_api_3_1_nothing_is_sent_that_the_caller_did_not_send() -> None:
@@ -72,9 +72,9 @@ def test_api_3_1_nothing_is_sent_that_the_caller_did_not_send() -> None:
 
 def test_none_leaves_a_parameter_out() -> None:
     nothing = {name: None for name in default().parameters("chat.completions") if name not in ("model", "messages")}
-    wire, x = out(**nothing)
+    wire, context = out(**nothing)
     assert wire == sent()
-    assert x.changes == []
+    assert context.changes == []
 
 
 def test_unknown_parameters_are_the_callers_to_send() -> None:
@@ -121,7 +121,7 @@ def test_api_3_1_text_parts_of_a_user_message_stay() -> None:
 
 @pytest.mark.parametrize("role", ["system", "tool", "assistant"])
 def test_api_3_1_an_image_outside_a_user_message_is_refused(role: str) -> None:
-    with pytest.raises(Refusal, match=rf"takes only text in a {role} message") as caught:
+    with pytest.raises(RequestRejected, match=rf"takes only text in a {role} message") as caught:
         messages({"role": role, "content": [{"type": "image_url", "image_url": {"url": PNG}}]})
     assert caught.value.param == "messages"
 
@@ -193,7 +193,7 @@ def test_api_3_3_audio_that_is_a_url_stays_and_loses_its_format() -> None:
 
 def test_api_3_3_other_audio_formats_are_refused() -> None:
     part = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "flac"}}
-    with pytest.raises(Refusal, match=r"flac.*wav and mp3"):
+    with pytest.raises(RequestRejected, match=r"flac.*wav and mp3"):
         messages({"role": "user", "content": [part]}, model="step-audio-2")
 
 
@@ -204,7 +204,7 @@ def test_api_3_3_video_passes() -> None:
 
 @pytest.mark.parametrize("kind", ["file", "input_file"])
 def test_api_3_2_file_parts_are_refused_with_the_remedy(kind: str) -> None:
-    with pytest.raises(Refusal, match=r"client\.files\.create.*client\.files\.content") as caught:
+    with pytest.raises(RequestRejected, match=r"client\.files\.create.*client\.files\.content") as caught:
         messages({"role": "user", "content": [{"type": kind, "file": {"file_id": "f"}}]})
     assert (caught.value.code, caught.value.param) == ("unsupported_content_type", "messages")
 
@@ -235,9 +235,9 @@ def test_api_3_3_arguments_that_are_no_object_are_repaired(given: Any, fixed: st
 
 def test_api_3_3_arguments_that_are_an_object_keep_their_bytes() -> None:
     for text in ('{"a":1}', '{ "a" :  1 }', "{}", '{"é": "\\u00e9"}'):
-        x = exchange(ENDPOINT)
-        assert repair_arguments(text, "here", x) is text
-        assert x.changes == []
+        context = exchange(ENDPOINT)
+        assert repair_arguments(text, "here", context) is text
+        assert context.changes == []
 
 
 def test_api_3_3_an_empty_name_is_given_one() -> None:
@@ -309,16 +309,16 @@ def test_api_4_2_a_spoken_turn_is_replayed_by_its_transcript(transcript: str) ->
 
 @pytest.mark.parametrize("id", ["audio_abc", "audio_", "other", "audio_!!!"])
 def test_api_4_2_a_spoken_turn_from_elsewhere_is_refused(id: str) -> None:
-    with pytest.raises(Refusal, match="put the transcript of that answer into content"):
+    with pytest.raises(RequestRejected, match="put the transcript of that answer into content"):
         messages({"role": "assistant", "audio": {"id": id}})
 
 
 def test_messages_may_be_any_mapping_and_sequence() -> None:
     frozen = MappingProxyType({"role": "developer", "content": (MappingProxyType({"type": "text", "text": "a"}),)})
-    x = exchange(ENDPOINT)
+    context = exchange(ENDPOINT)
     from stepfun_compat.endpoints.chat.messages import translate_messages
 
-    assert translate_messages((frozen,), x, str) == [{"role": "system", "content": "a"}]
+    assert translate_messages((frozen,), context, str) == [{"role": "system", "content": "a"}]
 
 
 def test_messages_that_need_nothing_are_handed_on_as_they_are() -> None:
@@ -337,18 +337,18 @@ def test_api_3_2_other_caps_become_max_tokens(name: str) -> None:
 
 
 def test_api_4_6_models_that_did_not_reason_get_headroom() -> None:
-    wire, x = out(model="gpt-4o", max_tokens=64)
+    wire, context = out(model="gpt-4o", max_tokens=64)
     assert wire["max_tokens"] == 64 + 1500
-    assert x.notes["cap"] == 64
-    assert ("cost", "max_tokens") in changes(x)
+    assert context.notes["cap"] == 64
+    assert ("cost", "max_tokens") in changes(context)
     assert out(model="gpt-4o", max_completion_tokens=64)[0]["max_tokens"] == 1564
 
 
 @pytest.mark.parametrize("model", ["step-3.7-flash", "o3", "gpt-5", "unknown-model"])
 def test_api_4_6_others_get_none(model: str) -> None:
-    wire, x = out(model=model, max_tokens=64)
+    wire, context = out(model=model, max_tokens=64)
     assert wire["max_tokens"] == 64
-    assert "cap" not in x.notes
+    assert "cap" not in context.notes
 
 
 def test_api_4_6_headroom_is_a_setting() -> None:
@@ -359,9 +359,9 @@ def test_api_4_6_headroom_is_a_setting() -> None:
 
 def test_api_4_6_json_is_not_cut_at_the_callers_cap() -> None:
     for format in ({"type": "json_object"}, {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}):
-        wire, x = out(model="gpt-4o", max_tokens=64, response_format=format)
+        wire, context = out(model="gpt-4o", max_tokens=64, response_format=format)
         assert wire["max_tokens"] == 1564
-        assert "cap" not in x.notes
+        assert "cap" not in context.notes
 
 
 # ---------------------------------------------------------------- effort (api 3.6)
@@ -412,14 +412,14 @@ def test_api_3_6_effort_in_the_words_of_responses() -> None:
 
 
 def test_api_3_6_a_wrong_effort_is_refused() -> None:
-    with pytest.raises(Refusal, match="'heavy' is not an effort") as caught:
+    with pytest.raises(RequestRejected, match="'heavy' is not an effort") as caught:
         sent(reasoning_effort="heavy")
     assert caught.value.param == "reasoning_effort"
 
 
 def test_api_3_6_an_effort_a_model_has_not_is_told() -> None:
     assert lost(out(model="step-3.5-flash", reasoning_effort="high")[1]) == ["reasoning_effort"]
-    with pytest.raises(Refusal):
+    with pytest.raises(RequestRejected):
         sent({"on_unsupported": "error"}, model="step-3.5-flash", reasoning_effort="high")
 
 
@@ -451,27 +451,27 @@ INERT = {
 
 @pytest.mark.parametrize(("name", "value"), MEANINGFUL.items(), ids=MEANINGFUL)
 def test_api_3_2_parameters_with_meaning_are_dropped_by_policy(name: str, value: Any) -> None:
-    wire, x = out(**{name: value})
+    wire, context = out(**{name: value})
     assert wire == sent()
-    assert lost(x) == [name]
-    with pytest.raises(Refusal) as caught:
+    assert lost(context) == [name]
+    with pytest.raises(RequestRejected) as caught:
         sent({"on_unsupported": "error"}, **{name: value})
     assert (caught.value.param, caught.value.code) == (name, "unsupported_parameter")
 
 
 @pytest.mark.parametrize(("name", "value"), INERT.items(), ids=[f"{k}={v}" for k, v in INERT.items()])
 def test_api_3_2_inert_parameters_are_dropped_without_a_warning(name: str, value: Any) -> None:
-    wire, x = out(settings={"on_unsupported": "error"}, **{name: value})
+    wire, context = out(settings={"on_unsupported": "error"}, **{name: value})
     assert wire == sent()
-    assert ("drop", name) in changes(x)
-    assert lost(x) == []
+    assert ("drop", name) in changes(context)
+    assert lost(context) == []
 
 
 def test_api_3_2_parallel_tool_calls_are_not_sent() -> None:
     for value in (True, False):
-        wire, x = out(settings={"on_unsupported": "error"}, tools=[function()], parallel_tool_calls=value)
+        wire, context = out(settings={"on_unsupported": "error"}, tools=[function()], parallel_tool_calls=value)
         assert "parallel_tool_calls" not in wire
-        assert x.notes["tools"].one_call is (value is False)
+        assert context.notes["tools"].one_call is (value is False)
 
 
 def test_api_3_2_thinking_is_for_the_router_alone() -> None:
@@ -486,9 +486,9 @@ def test_api_3_1_top_p_is_above_0() -> None:
 
 
 def test_the_prompt_cache_key_travels_in_a_header() -> None:
-    x = out(prompt_cache_key="user-7")[1]
-    assert x.headers == {"X-Session-Id": hashlib.sha256(b"user-7").hexdigest()[:32]}
-    assert out(settings={"prompt_cache_key": "user-7"})[1].headers == x.headers
+    context = out(prompt_cache_key="user-7")[1]
+    assert context.headers == {"X-Session-Id": hashlib.sha256(b"user-7").hexdigest()[:32]}
+    assert out(settings={"prompt_cache_key": "user-7"})[1].headers == context.headers
     assert out(settings={"prompt_cache_header": ""}, prompt_cache_key="user-7")[1].headers == {}
     assert "prompt_cache_key" not in sent(prompt_cache_key="user-7")
 
@@ -506,24 +506,24 @@ def test_every_chat_parameter_of_openai_has_a_row() -> None:
 
 def test_api_3_1_openais_voice_and_format_become_stepfuns() -> None:
     audio = {"voice": "alloy", "format": "mp3"}
-    wire, x = out(model="gpt-4o-audio-preview", modalities=["text", "audio"], audio=audio)
+    wire, context = out(model="gpt-4o-audio-preview", modalities=["text", "audio"], audio=audio)
     assert wire["model"] == "step-audio-2"
     assert wire["modalities"] == ["text", "audio"]
     assert wire["audio"]["format"] == "wav"
     assert wire["audio"]["voice"] != "alloy"
-    assert lost(x) == ["audio.format"]
+    assert lost(context) == ["audio.format"]
 
 
 def test_api_3_1_a_stream_has_pcm() -> None:
     audio = {"voice": "wenrounansheng", "format": "pcm16"}
-    wire, x = out(model="step-audio-2", modalities=["text", "audio"], audio=audio, stream=True)
+    wire, context = out(model="step-audio-2", modalities=["text", "audio"], audio=audio, stream=True)
     assert wire["audio"] == {"voice": "wenrounansheng", "format": "pcm"}
-    assert lost(x) == []
+    assert lost(context) == []
 
 
 @pytest.mark.parametrize("model", ["stepaudio-2.5-chat", "step-3.7-flash", "gpt-4o"])
 def test_api_2_2_sound_from_a_model_that_answers_in_text_is_refused(model: str) -> None:
-    with pytest.raises(Refusal, match="step-audio-2") as caught:
+    with pytest.raises(RequestRejected, match="step-audio-2") as caught:
         sent(model=model, modalities=["text", "audio"], audio={"voice": "alloy", "format": "wav"})
     assert (caught.value.code, caught.value.param) == ("model_incompatible", "modalities")
 
@@ -547,12 +547,12 @@ def test_api_3_5_json_schema_is_sent_where_it_works(model: str) -> None:
 
 @pytest.mark.parametrize("model", ["step-1o-turbo-vision", "step-router-v1", "stepaudio-2.5-chat"])
 def test_api_3_5_json_schema_goes_into_the_prompt_elsewhere(model: str) -> None:
-    wire, x = out(model=model, response_format=FORMAT)
+    wire, context = out(model=model, response_format=FORMAT)
     assert wire["response_format"] == {"type": "json_object"}
     assert wire["messages"][0] == USER  # the cached prefix survives
     assert wire["messages"][-1]["role"] == "system"
     assert json.dumps(SCHEMA, separators=(",", ":")) in wire["messages"][-1]["content"]
-    assert lost(x) == []
+    assert lost(context) == []
 
 
 def test_api_3_5_null_fields_of_a_format_are_left_out() -> None:
@@ -569,25 +569,27 @@ def test_api_3_5_text_and_json_object_pass() -> None:
 
 
 def remembered(*calls: Any, cache: ReasoningCache | None = None, **row: Any) -> Any:
-    x = exchange(ENDPOINT, replay_reasoning="cache")
+    context = exchange(ENDPOINT, replay_reasoning="cache")
     if cache is not None:
-        x.client = ClientFacts(reasoning_cache=cache)
-    return out(x, messages=[{"role": "assistant", "content": None, "tool_calls": list(calls), **row}])[0]["messages"][0]
+        context.client = ClientFacts(reasoning_cache=cache)
+    return out(context, messages=[{"role": "assistant", "content": None, "tool_calls": list(calls), **row}])[0][
+        "messages"
+    ][0]
 
 
 def test_api_11_20_reasoning_is_remembered_only_for_the_same_calls() -> None:
     from .chat_support import back
 
     cache = ReasoningCache()
-    x = out(tools=[function()], settings={"replay_reasoning": "cache"})[1]
-    x.client = ClientFacts(reasoning_cache=cache)
+    context = out(tools=[function()], settings={"replay_reasoning": "cache"})[1]
+    context.client = ClientFacts(reasoning_cache=cache)
     answer = {
         "role": "assistant",
         "content": "",
         "reasoning": "why",
         "tool_calls": [call(), call("f", "{}", "call_2")],
     }
-    back({"choices": [{"index": 0, "message": answer, "finish_reason": "stop"}]}, x)
+    back({"choices": [{"index": 0, "message": answer, "finish_reason": "stop"}]}, context)
     both = (call(), call("f", "{}", "call_2"))
     assert remembered(*both, cache=cache)["reasoning_content"] == "why"
     respelled = call(arguments='{"city":"Paris"}')

@@ -53,8 +53,8 @@ def said(finish: Any = "stop", usage: Any = None, **row: Any) -> dict[str, Any]:
     }
 
 
-def reason(data: Any, x: Any = None) -> Any:
-    return back(data, x)["choices"][0]["finish_reason"]
+def reason(data: Any, context: Any = None) -> Any:
+    return back(data, context)["choices"][0]["finish_reason"]
 
 
 def test_api_4_1_a_documented_answer_gains_what_openai_code_reads() -> None:
@@ -233,9 +233,9 @@ def test_usage_of_two_requests_is_added() -> None:
 
 
 def capped(content: str, tokens: int, cap: int = 10, *, finish: str = "stop", **more: Any) -> Any:
-    x = out(model="gpt-4o", max_tokens=cap, **more.pop("body", {}))[1]
+    context = out(model="gpt-4o", max_tokens=cap, **more.pop("body", {}))[1]
     usage = {"prompt_tokens": 1, "completion_tokens": tokens, **more.pop("usage", {})}
-    return back(said(finish, usage, content=content, **more), x)["choices"][0]
+    return back(said(finish, usage, content=content, **more), context)["choices"][0]
 
 
 def test_api_4_6_text_is_cut_at_the_callers_cap() -> None:
@@ -276,8 +276,8 @@ def test_missing_envelope_fields_are_filled() -> None:
 
 
 def test_the_requested_name_is_echoed_when_set() -> None:
-    x = out(settings={"echo_requested_model": True}, model="gpt-4o")[1]
-    assert back(DOCUMENTED, x)["model"] == "gpt-4o"
+    context = out(settings={"echo_requested_model": True}, model="gpt-4o")[1]
+    assert back(DOCUMENTED, context)["model"] == "gpt-4o"
     assert back(DOCUMENTED, out(model="gpt-4o")[1])["model"] == "step-3.7-flash"
 
 
@@ -292,8 +292,8 @@ def test_no_choices_are_no_choices() -> None:
 
 
 def test_api_3_5_fences_around_json_are_stripped() -> None:
-    x = out(response_format={"type": "json_object"})[1]
-    assert message(said(content='```json\n{"a": 1}\n```'), x)["content"] == '{"a": 1}'
+    context = out(response_format={"type": "json_object"})[1]
+    assert message(said(content='```json\n{"a": 1}\n```'), context)["content"] == '{"a": 1}'
     assert message(said(content='```json\n{"a": 1}\n```'))["content"] == '```json\n{"a": 1}\n```'
 
 
@@ -312,9 +312,9 @@ Paris
 
 def test_calls_in_text_are_rescued_only_when_asked() -> None:
     assert message(said(content=XML))["content"] == XML
-    x = out(settings={"rescue_tool_calls": True})[1]
-    row = message(said(content=XML), x)
+    context = out(settings={"rescue_tool_calls": True})[1]
+    row = message(said(content=XML), context)
     assert row["content"] == "I will look."
     assert row["tool_calls"][0]["function"] == {"name": "get_weather", "arguments": '{"city": "Paris", "days": 3}'}
-    assert reason(said(content=XML), x) == "tool_calls"
-    assert message(said(content="<tool_call> is a tag"), x)["content"] == "<tool_call> is a tag"
+    assert reason(said(content=XML), context) == "tool_calls"
+    assert message(said(content="<tool_call> is a tag"), context)["content"] == "<tool_call> is a tag"

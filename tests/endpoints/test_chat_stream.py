@@ -374,20 +374,20 @@ def test_api_4_3_other_reasons_stay(reason: str) -> None:
 
 
 def test_api_3_2_only_the_first_call_without_parallel_calls() -> None:
-    x = asked(tools=[function(), function("get_time")], parallel_tool_calls=False)
-    assert calls_of(stream(VARIANTS["all-zero index, distinct ids"][0], x)) == ONE
-    assert calls_of(stream(VARIANTS["interleaved by index"][0], x)) == ONE
+    context = asked(tools=[function(), function("get_time")], parallel_tool_calls=False)
+    assert calls_of(stream(VARIANTS["all-zero index, distinct ids"][0], context)) == ONE
+    assert calls_of(stream(VARIANTS["interleaved by index"][0], context)) == ONE
 
 
 def test_api_3_1_renamed_tools_come_back_by_their_own_names() -> None:
-    x = asked(tools=[function("2.weather")])
-    told = stream(tool_stream([fragment("_2_weather", PARIS, index=0, id="call_1")]), x)
+    context = asked(tools=[function("2.weather")])
+    told = stream(tool_stream([fragment("_2_weather", PARIS, index=0, id="call_1")]), context)
     assert calls_of(told) == [("call_1", "2.weather", PARIS)]
 
 
 def test_legacy_function_calls_stream_as_they_did() -> None:
-    x = asked(functions=[function()["function"]])
-    told = stream(VARIANTS["several fragments of one call in one chunk"][0], x)
+    context = asked(functions=[function()["function"]])
+    told = stream(VARIANTS["several fragments of one call in one chunk"][0], context)
     merged = {"name": "", "arguments": ""}
     for delta in deltas(told):
         assert "tool_calls" not in delta
@@ -398,14 +398,14 @@ def test_legacy_function_calls_stream_as_they_did() -> None:
 
 
 def test_custom_tools_stream_their_text() -> None:
-    x = asked(tools=[{"type": "custom", "custom": {"name": "shell"}}, function()])
+    context = asked(tools=[{"type": "custom", "custom": {"name": "shell"}}, function()])
     told = stream(
         tool_stream(
             [fragment("shell", '{"inp', index=0, id="call_1")],
             [fragment("get_weather", PARIS, index=1, id="call_2")],
             [fragment(None, 'ut": "ls"}', index=0)],
         ),
-        x,
+        context,
     )
     assert gather(told) == [
         {"id": "call_1", "type": "custom", "custom": {"name": "shell", "input": "ls"}},
@@ -414,9 +414,11 @@ def test_custom_tools_stream_their_text() -> None:
 
 
 def test_custom_tools_whole_at_once() -> None:
-    x = asked(tools=[{"type": "custom", "custom": {"name": "shell"}}])
+    context = asked(tools=[{"type": "custom", "custom": {"name": "shell"}}])
     last = b({"tool_calls": [fragment("shell", '{"input": "ls"}', id="call_1")]}, "stop")
-    assert gather(stream([last], x)) == [{"id": "call_1", "type": "custom", "custom": {"name": "shell", "input": "ls"}}]
+    assert gather(stream([last], context)) == [
+        {"id": "call_1", "type": "custom", "custom": {"name": "shell", "input": "ls"}}
+    ]
 
 
 def test_what_was_held_back_is_told_when_a_stream_breaks_off() -> None:
@@ -471,8 +473,8 @@ def test_api_3_4_a_search_beside_a_call() -> None:
 
 
 def capped(chunks: list[Any], cap: int, **body: Any) -> list[Any]:
-    x = asked(model="gpt-4o", max_tokens=cap, **body)
-    return stream(chunks, x)
+    context = asked(model="gpt-4o", max_tokens=cap, **body)
+    return stream(chunks, context)
 
 
 def counted(texts: list[str], start: int = 0) -> list[Any]:
@@ -534,9 +536,9 @@ def test_api_4_6_arguments_are_never_cut() -> None:
 
 
 def test_api_3_5_fences_around_json_are_stripped_from_a_stream() -> None:
-    x = asked(response_format={"type": "json_object"})
+    context = asked(response_format={"type": "json_object"})
     pieces = ["``", "`json", '\n{"a"', ": 1}\n", "``", "`"]
-    assert text(stream([*(b({"content": p}) for p in pieces), b({}, "stop")], x)) == '{"a": 1}'
+    assert text(stream([*(b({"content": p}) for p in pieces), b({}, "stop")], context)) == '{"a": 1}'
 
 
 def test_fences_in_plain_text_stay() -> None:
@@ -568,10 +570,13 @@ def test_api_11_21_several_choices_are_kept_apart() -> None:
 def test_api_4_2_spoken_answers_keep_their_sound_and_get_an_id() -> None:
     from stepfun_compat.endpoints.chat.messages import transcript_of
 
-    x = asked(model="step-audio-2", modalities=["text", "audio"], audio={"voice": "wenrounansheng", "format": "pcm"})
+    context = asked(
+        model="step-audio-2", modalities=["text", "audio"], audio={"voice": "wenrounansheng", "format": "pcm"}
+    )
     told = deltas(
         stream(
-            [b({"audio": {"transcript": "Hel"}}), b({"audio": {"data": "AA", "transcript": "lo"}}), b({}, "stop")], x
+            [b({"audio": {"transcript": "Hel"}}), b({"audio": {"data": "AA", "transcript": "lo"}}), b({}, "stop")],
+            context,
         )
     )
     sound = [delta["audio"] for delta in told if "audio" in delta]
@@ -580,8 +585,8 @@ def test_api_4_2_spoken_answers_keep_their_sound_and_get_an_id() -> None:
 
 
 def test_the_requested_name_is_echoed_when_set() -> None:
-    x = out(settings={"echo_requested_model": True}, model="gpt-4o", stream=True)[1]
-    assert {row["model"] for row in stream(SHAPE_B, x)} == {"gpt-4o"}
+    context = out(settings={"echo_requested_model": True}, model="gpt-4o", stream=True)[1]
+    assert {row["model"] for row in stream(SHAPE_B, context)} == {"gpt-4o"}
     assert {row["model"] for row in stream(SHAPE_B, asked(model="gpt-4o"))} == {"step-3.7-flash"}
 
 
@@ -590,28 +595,28 @@ def test_the_requested_name_is_echoed_when_set() -> None:
     [("required", True), ({"type": "function", "function": {"name": "get_weather"}}, True), ("auto", False)],
 )
 def test_api_3_2_a_forced_call_that_did_not_come_is_noted(choice: Any, missed: bool) -> None:
-    x = asked(tools=[function(), function("get_time")], tool_choice=choice)
-    stream(SHAPE_B, x)
-    assert bool(x.notes.get("forced_missed")) is missed
+    context = asked(tools=[function(), function("get_time")], tool_choice=choice)
+    stream(SHAPE_B, context)
+    assert bool(context.notes.get("forced_missed")) is missed
     met = asked(tools=[function(), function("get_time")], tool_choice=choice)
     stream(VARIANTS["OpenAI's own"][0], met)
     assert "forced_missed" not in met.notes
 
 
 def test_api_3_2_another_function_than_the_forced_one_is_a_miss() -> None:
-    x = asked(
+    context = asked(
         tools=[function(), function("get_time")], tool_choice={"type": "function", "function": {"name": "get_time"}}
     )
-    stream(VARIANTS["OpenAI's own"][0], x)
-    assert x.notes["forced_missed"]
+    stream(VARIANTS["OpenAI's own"][0], context)
+    assert context.notes["forced_missed"]
 
 
 def test_api_11_20_reasoning_of_streamed_calls_is_remembered_when_asked() -> None:
-    x = asked(tools=[function()], settings={"replay_reasoning": "cache"})
+    context = asked(tools=[function()], settings={"replay_reasoning": "cache"})
     cache = ReasoningCache()
-    x.client = ClientFacts(reasoning_cache=cache)
-    stream([b({"reasoning": "I should "}), b({"reasoning": "look"}), *VARIANTS["missing index, two calls"][0]], x)
-    wire, y = out(x, messages=[USER, {"role": "assistant", "tool_calls": [
+    context.client = ClientFacts(reasoning_cache=cache)
+    stream([b({"reasoning": "I should "}), b({"reasoning": "look"}), *VARIANTS["missing index, two calls"][0]], context)
+    wire, y = out(context, messages=[USER, {"role": "assistant", "tool_calls": [
         {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}} for id, name, arguments in TWO
     ]}])  # fmt: skip
     assert y.client.reasoning_cache is cache

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat.endpoints.base import Request
+from stepfun_compat.endpoints.base import WireRequest
 from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
 from stepfun_compat.endpoints.chat.tools import Tools
-from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.context import RequestRejected
 
 from .chat_support import USAGE, USER, function, message, out, sent
 from .support import drive, exchange, lost
@@ -43,26 +43,26 @@ def call(name: str = "get_weather", arguments: Any = "{}", id: str = "call_1") -
     ["2nd", "-dash", "a.b", "a b", "weather/get", "天气", "x" * 65, "", "a\nb", "get_weather\n", "🌦", "_" * 200],
 )
 def test_api_3_1_names_stepfun_refuses_are_bent_and_mapped_back(name: str) -> None:
-    wire, x = out(tools=[function(name)])
+    wire, context = out(tools=[function(name)])
     (short,) = names(wire)
     assert PATTERN.fullmatch(short)
-    assert message(answer(call(short)), x)["tool_calls"][0]["function"]["name"] == name
-    assert lost(x) == []
+    assert message(answer(call(short)), context)["tool_calls"][0]["function"]["name"] == name
+    assert lost(context) == []
 
 
 @pytest.mark.parametrize("name", ["f", "_f", "get_weather", "a-b", "A" * 64])
 def test_api_3_1_names_that_fit_stay(name: str) -> None:
-    wire, x = out(tools=[function(name)])
+    wire, context = out(tools=[function(name)])
     assert names(wire) == [name]
-    assert x.changes == []
+    assert context.changes == []
 
 
 def test_api_3_1_bent_names_never_collide() -> None:
     given = ["a.b", "a b", "a_b", "a/b", "天气", "天候", "x" * 70, "x" * 71]
-    wire, x = out(tools=[function(name) for name in given])
+    wire, context = out(tools=[function(name) for name in given])
     assert len(set(names(wire))) == len(given)
     assert names(wire)[2] == "a_b"  # the one that fits keeps its own
-    assert [x.notes["tools"].caller_name(name) for name in names(wire)] == given
+    assert [context.notes["tools"].caller_name(name) for name in names(wire)] == given
 
 
 def test_api_3_1_names_in_history_and_choice_are_bent_alike() -> None:
@@ -84,9 +84,9 @@ def test_the_same_names_are_bent_the_same_way_each_time() -> None:
 
 
 def test_api_3_1_strict_is_not_sent() -> None:
-    wire, x = out(tools=[function(strict=True), function("g", strict=None)])
+    wire, context = out(tools=[function(strict=True), function("g", strict=None)])
     assert wire["tools"] == [function(), function("g")]
-    assert lost(x) == []
+    assert lost(context) == []
 
 
 def test_a_function_without_parameters_gets_empty_ones() -> None:
@@ -95,10 +95,10 @@ def test_a_function_without_parameters_gets_empty_ones() -> None:
 
 
 def test_api_3_2_legacy_functions_become_tools_and_come_back() -> None:
-    wire, x = out(functions=[function()["function"]], function_call="auto")
+    wire, context = out(functions=[function()["function"]], function_call="auto")
     assert wire["tools"] == [function()]
     assert not {"functions", "function_call", "tool_choice"} & wire.keys()
-    row = message(answer(call(arguments='{"city": "x"}')), x)
+    row = message(answer(call(arguments='{"city": "x"}')), context)
     assert row["function_call"] == {"name": "get_weather", "arguments": '{"city": "x"}'}
     assert "tool_calls" not in row
     assert row["content"] is None
@@ -106,10 +106,10 @@ def test_api_3_2_legacy_functions_become_tools_and_come_back() -> None:
 
 def test_api_3_1_custom_tools_become_functions_and_come_back() -> None:
     tool = {"type": "custom", "custom": {"name": "shell", "description": "runs"}}
-    wire, x = out(tools=[tool])
+    wire, context = out(tools=[tool])
     assert wire["tools"][0]["type"] == "function"
     assert wire["tools"][0]["function"]["parameters"]["required"] == ["input"]
-    row = message(answer(call("shell", '{"input": "ls -l"}')), x)
+    row = message(answer(call("shell", '{"input": "ls -l"}')), context)
     assert row["tool_calls"] == [{"id": "call_1", "type": "custom", "custom": {"name": "shell", "input": "ls -l"}}]
     again = sent(tools=[tool], messages=[USER, {"role": "assistant", "tool_calls": row["tool_calls"]}])
     assert again["messages"][1]["tool_calls"] == [call("shell", '{"input": "ls -l"}')]
@@ -122,7 +122,7 @@ def test_a_custom_tools_grammar_is_told_as_lost() -> None:
 
 @pytest.mark.parametrize("tool", [{"type": "file_search"}, {"type": "mcp"}, {"type": "function"}, {}, "x"])
 def test_tools_stepfun_has_not_are_refused(tool: Any) -> None:
-    with pytest.raises(Refusal, match=r"tools\[1\]\.type") as caught:
+    with pytest.raises(RequestRejected, match=r"tools\[1\]\.type") as caught:
         sent(tools=[function(), tool])
     assert caught.value.param == "tools"
 
@@ -139,20 +139,20 @@ def test_api_3_4_stepfuns_own_tools_pass(tool: Any) -> None:
 
 
 def test_api_3_2_web_search_options_become_the_tool() -> None:
-    wire, x = out(model="gpt-4o-search-preview", web_search_options={})
+    wire, context = out(model="gpt-4o-search-preview", web_search_options={})
     assert "web_search_options" not in wire
     assert wire["tools"][0]["type"] == "web_search"
     assert wire["tools"][0]["function"]["description"]
-    assert ("cost", "web_search_options") in [(c.kind, c.parameter) for c in x.changes]
+    assert ("cost", "web_search_options") in [(c.kind, c.parameter) for c in context.changes]
 
 
 @pytest.mark.parametrize(
     ("settings", "model"), [({"web_search": False}, "step-3.7-flash"), ({"web_search": True}, "step-router-v1")]
 )
 def test_api_3_4_no_search_where_there_is_none(settings: Any, model: str) -> None:
-    wire, x = out(settings=settings, model=model, web_search_options={})
+    wire, context = out(settings=settings, model=model, web_search_options={})
     assert "tools" not in wire
-    assert lost(x) == ["web_search_options"]
+    assert lost(context) == ["web_search_options"]
 
 
 # ---------------------------------------------------------------- tool_choice (api 3.2)
@@ -167,9 +167,9 @@ def test_api_3_2_auto_is_left_out(choice: Any) -> None:
 
 @pytest.mark.parametrize("body", [{"tool_choice": "none"}, {"function_call": "none"}])
 def test_api_3_2_none_sends_no_tools(body: Any) -> None:
-    wire, x = out(tools=TWO, **body)
+    wire, context = out(tools=TWO, **body)
     assert wire == sent()
-    assert lost(x) == []
+    assert lost(context) == []
 
 
 def test_api_3_2_required_adds_one_instruction_after_the_last_message() -> None:
@@ -182,10 +182,10 @@ def test_api_3_2_required_adds_one_instruction_after_the_last_message() -> None:
 
 @pytest.mark.parametrize("body", [{"tool_choice": NAMED}, {"function_call": {"name": "get_weather"}}])
 def test_api_3_2_a_named_function_is_sent_alone(body: Any) -> None:
-    wire, x = out(tools=TWO, **body)
+    wire, context = out(tools=TWO, **body)
     assert names(wire) == ["get_weather"]
     assert "get_weather" in wire["messages"][-1]["content"]
-    assert x.notes["tools"].forced == ("get_weather",)
+    assert context.notes["tools"].forced == ("get_weather",)
 
 
 def test_api_3_2_a_named_custom_tool_is_sent_alone() -> None:
@@ -197,9 +197,9 @@ def test_api_3_2_a_named_custom_tool_is_sent_alone() -> None:
 @pytest.mark.parametrize("mode", ["auto", "required"])
 def test_api_3_2_allowed_tools_are_the_only_ones_sent(mode: str) -> None:
     choice = {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": [NAMED]}}
-    wire, x = out(tools=TWO, tool_choice=choice)
+    wire, context = out(tools=TWO, tool_choice=choice)
     assert names(wire) == ["get_weather"]
-    assert (x.notes["tools"].forced is not None) is (mode == "required")
+    assert (context.notes["tools"].forced is not None) is (mode == "required")
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_api_3_2_allowed_tools_are_the_only_ones_sent(mode: str) -> None:
     ],
 )
 def test_a_choice_that_cannot_be_met_is_refused(tools: Any, choice: Any) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RequestRejected) as caught:
         sent(tools=tools, tool_choice=choice)
     assert caught.value.param == "tool_choice"
     assert caught.value.status == 400
@@ -224,43 +224,45 @@ def test_a_choice_that_cannot_be_met_is_refused(tools: Any, choice: Any) -> None
 
 
 def asked(*answers: Any, settings: dict[str, Any] | None = None, **body: Any) -> tuple[Any, list[Any], Any]:
-    x = exchange(ENDPOINT, **(settings or {}))
-    request = Request("POST", "/chat/completions", json={"model": "step-3.7-flash", "messages": [USER], **body})
-    reply, requests = drive(ENDPOINT, request, list(answers), x)
-    return reply.body, [r.json for r in requests], x
+    context = exchange(ENDPOINT, **(settings or {}))
+    request = WireRequest("POST", "/chat/completions", json={"model": "step-3.7-flash", "messages": [USER], **body})
+    reply, requests = drive(ENDPOINT, request, list(answers), context)
+    return reply.body, [r.json for r in requests], context
 
 
 @pytest.mark.parametrize(
     "body", [{}, {"tool_choice": "auto"}, {"tool_choice": "none"}, {"tool_choice": NAMED, "stream": True}]
 )
 def test_most_calls_are_asked_once_without_a_script(body: Any) -> None:
-    request = Request("POST", "/chat/completions", json={"model": "gpt-4o", "messages": [USER], "tools": TWO, **body})
+    request = WireRequest(
+        "POST", "/chat/completions", json={"model": "gpt-4o", "messages": [USER], "tools": TWO, **body}
+    )
     assert ENDPOINT.script(request, exchange(ENDPOINT)) is None
 
 
 def test_api_3_2_a_forced_call_that_comes_is_asked_once() -> None:
-    data, requests, x = asked(answer(call()), tools=TWO, tool_choice="required")
+    data, requests, context = asked(answer(call()), tools=TWO, tool_choice="required")
     assert len(requests) == 1
     assert data["choices"][0]["finish_reason"] == "tool_calls"
-    assert "forced_missed" not in x.notes
+    assert "forced_missed" not in context.notes
 
 
 def test_api_3_2_a_miss_is_asked_again_once_and_usage_is_the_sum() -> None:
-    data, requests, x = asked(answer(content="Sunny."), answer(call()), tools=TWO, tool_choice="required")
+    data, requests, context = asked(answer(content="Sunny."), answer(call()), tools=TWO, tool_choice="required")
     assert data["choices"][0]["message"]["tool_calls"] == [call()]
     assert data["usage"]["total_tokens"] == 2 * USAGE["total_tokens"]
     first, second = requests
     assert second["messages"][: len(first["messages"])] == first["messages"]  # the cached prefix survives
     assert second["messages"][-2] == {"role": "assistant", "content": "Sunny."}
     assert second["tools"] == first["tools"]
-    assert "forced_missed" not in x.notes
-    assert [c.kind for c in x.changes].count("cost") == 1
+    assert "forced_missed" not in context.notes
+    assert [c.kind for c in context.changes].count("cost") == 1
 
 
 def test_api_3_2_a_second_miss_is_noted() -> None:
-    data, requests, x = asked(answer(content="a"), answer(content="b"), tools=TWO, tool_choice=NAMED)
+    data, requests, context = asked(answer(content="a"), answer(content="b"), tools=TWO, tool_choice=NAMED)
     assert len(requests) == 2
-    assert x.notes["forced_missed"]
+    assert context.notes["forced_missed"]
     assert data["choices"][0]["message"]["content"] == "b"
 
 
@@ -279,14 +281,14 @@ def test_api_3_2_legacy_and_renamed_and_custom_calls_count_as_made() -> None:
 
 
 def test_api_3_2_no_asking_again_when_it_is_off_or_cut_off() -> None:
-    _, requests, x = asked(answer(content="a"), settings={"max_reasks": 0}, tools=TWO, tool_choice="required")
+    _, requests, context = asked(answer(content="a"), settings={"max_reasks": 0}, tools=TWO, tool_choice="required")
     assert len(requests) == 1
-    assert x.notes["forced_missed"]
+    assert context.notes["forced_missed"]
     assert len(asked(answer(content="", finish="length"), tools=TWO, tool_choice="required")[1]) == 1
 
 
 def test_api_3_2_only_the_first_call_without_parallel_calls() -> None:
     two = answer(call(), call("get_time", id="call_2"))
-    x = out(tools=TWO, parallel_tool_calls=False)[1]
-    assert message(two, x)["tool_calls"] == [call()]
+    context = out(tools=TWO, parallel_tool_calls=False)[1]
+    assert message(two, context)["tool_calls"] == [call()]
     assert len(message(two, out(tools=TWO)[1])["tool_calls"]) == 2

@@ -9,7 +9,7 @@ import pytest
 
 from stepfun_compat.catalog import default
 from stepfun_compat.catalog.schema import ContestedFact
-from stepfun_compat.endpoints.base import PLAIN, Request
+from stepfun_compat.endpoints.base import PLAIN, WireRequest
 from stepfun_compat.endpoints.contested import WireError, alternative, facts_for, rewrite, settled_form, speaks_of
 
 from .support import exchange
@@ -22,8 +22,8 @@ def fact(name: str) -> ContestedFact:
     return next(row for row in default().contested if row.fact == name)
 
 
-def chat(**body: Any) -> Request:
-    return Request("POST", "/chat/completions", json={"model": "step-3.7-flash", "messages": [USER], **body})
+def chat(**body: Any) -> WireRequest:
+    return WireRequest("POST", "/chat/completions", json={"model": "step-3.7-flash", "messages": [USER], **body})
 
 
 CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
@@ -66,17 +66,17 @@ def test_the_safe_form(name: str) -> None:
     body, message, expected = CASES[name]
     request = chat(**body)
     before = copy.deepcopy(request)
-    x = exchange(PLAIN, on_unsupported="ignore")
-    safe = alternative(PLAIN, request, WireError(400, message), x)
+    context = exchange(PLAIN, on_unsupported="ignore")
+    safe = alternative(PLAIN, request, WireError(400, message), context)
     assert safe is not None
     assert safe == chat(**expected)
     assert request == before
-    assert x.safe_forms == [name]
-    assert [change.kind for change in x.changes][-1] == "cost"
+    assert context.safe_forms == [name]
+    assert [change.kind for change in context.changes][-1] == "cost"
     # it is not sent in the same form twice; an effort that is refused as well is left out
-    again = alternative(PLAIN, safe, WireError(400, message), x)
+    again = alternative(PLAIN, safe, WireError(400, message), context)
     assert again == (chat() if name == "chat.reasoning_effort_levels" else None)
-    assert rewrite(fact(name), safe, x) is None
+    assert rewrite(fact(name), safe, context) is None
     # and what is remembered gives the same request at once
     assert settled_form(PLAIN, request, exchange(PLAIN, on_unsupported="ignore"), {name}) == safe
 
@@ -84,12 +84,12 @@ def test_the_safe_form(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_another_status_or_an_endpoint_of_another_kind_has_no_alternative(name: str) -> None:
     body, message, _ = CASES[name]
-    x = exchange(PLAIN, on_unsupported="ignore")
-    assert alternative(PLAIN, chat(**body), WireError(422, message), x) is None
-    assert facts_for(Request("GET", "/files"), x) == []
-    other = Request("POST", "/audio/speech", json=chat(**body).json)
-    assert alternative(PLAIN, other, WireError(400, message), x) is None
-    assert x.changes == []
+    context = exchange(PLAIN, on_unsupported="ignore")
+    assert alternative(PLAIN, chat(**body), WireError(422, message), context) is None
+    assert facts_for(WireRequest("GET", "/files"), context) == []
+    other = WireRequest("POST", "/audio/speech", json=chat(**body).json)
+    assert alternative(PLAIN, other, WireError(400, message), context) is None
+    assert context.changes == []
 
 
 @pytest.mark.parametrize(
@@ -149,12 +149,12 @@ def test_an_error_body_of_any_shape_is_read(body: Any, expected: WireError) -> N
 
 
 def test_a_malformed_schema_is_the_callers() -> None:
-    x = exchange(PLAIN)
+    context = exchange(PLAIN)
     request = chat(response_format={"type": "json_schema", "json_schema": {"name": "x"}})
-    assert alternative(PLAIN, request, WireError(400, "json_schema is not supported"), x) is None
+    assert alternative(PLAIN, request, WireError(400, "json_schema is not supported"), context) is None
 
 
 def test_at_most_a_few_facts_are_settled_in_one_call() -> None:
-    x = exchange(PLAIN)
-    x.safe_forms.extend(f"fact {number}" for number in range(6))
-    assert alternative(PLAIN, chat(tool_choice="auto"), WireError(400, "tool_choice is not supported"), x) is None
+    context = exchange(PLAIN)
+    context.safe_forms.extend(f"fact {number}" for number in range(6))
+    assert alternative(PLAIN, chat(tool_choice="auto"), WireError(400, "tool_choice is not supported"), context) is None

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.base import WireRequest
+from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.files import files
 from stepfun_compat.endpoints.forms import file_parts
 from stepfun_compat.endpoints.json_values import UnexpectedBody
@@ -16,8 +16,8 @@ from stepfun_compat.endpoints.json_values import UnexpectedBody
 from .support import exchange, lost
 
 
-def upload(name: str, purpose: str, content: Any = b"x", **more: Any) -> Request:
-    return Request("POST", "/files", json={"purpose": purpose, **more}, files=[("file", (name, content))])
+def upload(name: str, purpose: str, content: Any = b"x", **more: Any) -> WireRequest:
+    return WireRequest("POST", "/files", json={"purpose": purpose, **more}, files=[("file", (name, content))])
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_purposes_are_mapped_by_kind_of_file(name: str, purpose: str, sent: str)
     ],
 )
 def test_what_stepfun_does_not_take_is_said_before_the_upload(name: str, purpose: str, param: str, words: str):
-    with pytest.raises(Refusal, match=words) as refused:
+    with pytest.raises(RequestRejected, match=words) as refused:
         files.CREATE.transform_request(upload(name, purpose), exchange(files.CREATE))
     assert refused.value.param == param
 
@@ -79,12 +79,12 @@ def test_what_stepfun_does_not_take_is_said_before_the_upload(name: str, purpose
 def test_a_file_without_a_name_gets_one_that_tells_its_kind(content: bytes, name: str, purpose: str, form: str):
     """The SDK calls bare bytes `upload`, and StepFun knows a file by the end of its name (api 8.1)."""
     given: Any = content if form == "bytes" else io.BytesIO(content)
-    request = Request("POST", "/files", json={"purpose": "user_data"}, files=[("file", given)])
-    x = exchange(files.CREATE)
-    wire = files.CREATE.transform_request(request, x)
+    request = WireRequest("POST", "/files", json={"purpose": "user_data"}, files=[("file", given)])
+    context = exchange(files.CREATE)
+    wire = files.CREATE.transform_request(request, context)
     assert (wire.files, wire.json) == ([("file", (name, given))], {"purpose": purpose})
     assert request.files == [("file", given)]
-    assert [(c.kind, c.after) for c in x.changes if c.parameter == "file"] == [("repair", name)]
+    assert [(c.kind, c.after) for c in context.changes if c.parameter == "file"] == [("repair", name)]
     if form == "open file":
         assert given.tell() == 0
 
@@ -116,20 +116,20 @@ class Sparse(io.RawIOBase):
 def test_sizes_are_checked_without_reading():
     limit = 64 * 1024 * 1024
     big = Sparse(limit + 1)
-    request = Request("POST", "/files", json={"purpose": "user_data"}, files=[("file", big)])
-    with pytest.raises(Refusal, match="67,108,864") as refused:
+    request = WireRequest("POST", "/files", json={"purpose": "user_data"}, files=[("file", big)])
+    with pytest.raises(RequestRejected, match="67,108,864") as refused:
         files.CREATE.transform_request(request, exchange(files.CREATE))
     assert (refused.value.status, refused.value.code) == (413, "file_too_large")
     assert big.at == 0
-    fits = Request("POST", "/files", json={"purpose": "user_data"}, files=[("file", Sparse(limit))])
+    fits = WireRequest("POST", "/files", json={"purpose": "user_data"}, files=[("file", Sparse(limit))])
     files.CREATE.transform_request(fits, exchange(files.CREATE))
 
 
 def test_expires_after_is_a_loss():
-    x = exchange(files.CREATE)
+    context = exchange(files.CREATE)
     request = upload("a.pdf", "user_data", expires_after={"anchor": "created_at", "seconds": 3600})
-    assert files.CREATE.transform_request(request, x).json == {"purpose": "file-extract"}
-    assert lost(x) == ["expires_after"]
+    assert files.CREATE.transform_request(request, context).json == {"purpose": "file-extract"}
+    assert lost(context) == ["expires_after"]
 
 
 def test_stepfun_fetches_a_url_itself():
@@ -162,10 +162,10 @@ def pages(query: dict[str, Any], count: int = 5) -> list[list[str]]:
     """What the SDK's paging does: ask with `after` while there is more."""
     out: list[list[str]] = []
     while True:
-        x = exchange(files.LIST)
-        wire = files.LIST.transform_request(Request("GET", "/files", query=query), x)
+        context = exchange(files.LIST)
+        wire = files.LIST.transform_request(WireRequest("GET", "/files", query=query), context)
         assert wire.query == {}
-        page = files.LIST.transform_response(listed(count), x)
+        page = files.LIST.transform_response(listed(count), context)
         out.append([row["id"] for row in page["data"]])
         if not page["has_more"]:
             return out
@@ -187,7 +187,7 @@ def test_limit_order_after_and_purpose_are_applied_here():
 
 
 def test_foreign_query_parameters_travel():
-    request = Request("GET", "/files", query={"limit": 1, "trace": "7"})
+    request = WireRequest("GET", "/files", query={"limit": 1, "trace": "7"})
     assert files.LIST.transform_request(request, exchange(files.LIST)).query == {"trace": "7"}
     assert request.query == {"limit": 1, "trace": "7"}
 
@@ -249,16 +249,16 @@ def test_a_program_finds_its_files_by_openais_purpose(name: str, theirs: str, ou
     made = files.file_object(dict(row))
     assert (made["purpose"], made["stepfun_purpose"]) == (ours, theirs)
     for wanted, found in ((ours, 1), (theirs, 1), ("batch", 0)):
-        x = exchange(files.LIST)
-        files.LIST.transform_request(Request("GET", "/files", query={"purpose": wanted}), x)
-        assert len(files.LIST.transform_response({"data": [dict(row)]}, x)["data"]) == found
+        context = exchange(files.LIST)
+        files.LIST.transform_request(WireRequest("GET", "/files", query={"purpose": wanted}), context)
+        assert len(files.LIST.transform_response({"data": [dict(row)]}, context)["data"]) == found
 
 
 @pytest.mark.parametrize("asked", ["assistants", "vision", "file-extract"])
 def test_an_upload_answers_with_the_purpose_it_was_given(asked: str):
-    x = exchange(files.CREATE)
-    sent = files.CREATE.transform_request(upload("a.png" if asked != "file-extract" else "a.txt", asked), x)
-    made = files.CREATE.transform_response({"id": "file-1", "purpose": sent.json["purpose"]}, x)
+    context = exchange(files.CREATE)
+    sent = files.CREATE.transform_request(upload("a.png" if asked != "file-extract" else "a.txt", asked), context)
+    made = files.CREATE.transform_response({"id": "file-1", "purpose": sent.json["purpose"]}, context)
     assert made["purpose"] == asked
     assert made["stepfun_purpose"] == sent.json["purpose"]
-    assert files.CREATE.transform_response({"id": "file-1"}, x)["purpose"] == asked
+    assert files.CREATE.transform_response({"id": "file-1"}, context)["purpose"] == asked

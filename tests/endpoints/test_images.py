@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from stepfun_compat.endpoints import images
-from stepfun_compat.endpoints.base import Reply, Request
-from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.base import WireRequest, WireResponse
+from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 
 from .support import drive, exchange, lost
@@ -19,15 +19,15 @@ from .support import drive, exchange, lost
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
 
 
-def generate(**fields: Any) -> Request:
-    return Request("POST", "/images/generations", json={"prompt": "a cat", **fields})
+def generate(**fields: Any) -> WireRequest:
+    return WireRequest("POST", "/images/generations", json={"prompt": "a cat", **fields})
 
 
-def edit(files: Any, **fields: Any) -> Request:
-    return Request("POST", "/images/edits", json={"prompt": "a hat", **fields}, files=files)
+def edit(files: Any, **fields: Any) -> WireRequest:
+    return WireRequest("POST", "/images/edits", json={"prompt": "a hat", **fields}, files=files)
 
 
-def wire(endpoint: Any, request: Request, **settings: Any) -> dict[str, Any]:
+def wire(endpoint: Any, request: WireRequest, **settings: Any) -> dict[str, Any]:
     return endpoint.transform_request(request, exchange(endpoint, **settings)).json
 
 
@@ -59,9 +59,9 @@ def test_sizes_of_the_other_model(asked: str, sent: str):
 
 
 def test_a_size_that_is_only_near_is_a_loss_and_auto_is_none():
-    x = exchange(images.GENERATE)
-    images.GENERATE.transform_request(generate(size="1536x1024"), x)
-    assert lost(x) == ["size"]
+    context = exchange(images.GENERATE)
+    images.GENERATE.transform_request(generate(size="1536x1024"), context)
+    assert lost(context) == ["size"]
     assert "size" not in wire(images.GENERATE, generate(size="auto"))
     assert "size" not in wire(images.GENERATE, generate())
 
@@ -69,22 +69,22 @@ def test_a_size_that_is_only_near_is_a_loss_and_auto_is_none():
 @pytest.mark.parametrize("order", ["height_first", "width_first"])
 def test_the_order_of_a_size_is_a_setting_because_it_is_unverified(order: Any):
     """api 11.16. Portrait stays portrait for who writes as OpenAI does; StepFun's own text stays for who names its model."""
-    x = exchange(images.GENERATE, image_size_order=order)
+    context = exchange(images.GENERATE, image_size_order=order)
     portrait, landscape = ("1360x768", "768x1360") if order == "height_first" else ("768x1360", "1360x768")
     for asked in ("1024x1792", "768x1360"):
-        sent = images.GENERATE.transform_request(generate(size=asked), x)
+        sent = images.GENERATE.transform_request(generate(size=asked), context)
         assert sent.json["size"] == portrait
-        assert x.notes["size"] == "768x1360"
-    assert images.GENERATE.transform_request(generate(size="1792x1024"), x).json["size"] == landscape
+        assert context.notes["size"] == "768x1360"
+    assert images.GENERATE.transform_request(generate(size="1792x1024"), context).json["size"] == landscape
     named = generate(size="768x1360", model="step-image-edit-2")
-    assert images.GENERATE.transform_request(named, x).json["size"] == "768x1360"
+    assert images.GENERATE.transform_request(named, context).json["size"] == "768x1360"
     other = generate(size="1280x800", model="step-2x-large")
-    assert images.GENERATE.transform_request(other, x).json["size"] == "1280x800"
+    assert images.GENERATE.transform_request(other, context).json["size"] == "1280x800"
 
 
 @pytest.mark.parametrize("size", ["big", "0x0", "1x2x3", "10x"])
 def test_what_is_no_size_is_refused(size: str):
-    with pytest.raises(Refusal, match="WIDTHxHEIGHT"):
+    with pytest.raises(RequestRejected, match="WIDTHxHEIGHT"):
         wire(images.GENERATE, generate(size=size))
 
 
@@ -106,22 +106,22 @@ def test_models_and_their_default_format(fields: dict[str, Any], model: str, for
 
 
 def test_a_model_that_makes_no_images_is_refused():
-    with pytest.raises(Refusal, match="step-image-edit-2, step-2x-large") as refused:
+    with pytest.raises(RequestRejected, match="step-image-edit-2, step-2x-large") as refused:
         wire(images.GENERATE, generate(model="gpt-4o"))
     assert refused.value.param == "model"
 
 
 def test_unknown_fields_pass_and_what_stepfun_lacks_is_told():
-    x = exchange(images.GENERATE)
+    context = exchange(images.GENERATE)
     request = generate(quality="hd", style="vivid", background="auto", user="u", seed=7, steps=9, new_thing=1)
-    sent = images.GENERATE.transform_request(request, x).json
+    sent = images.GENERATE.transform_request(request, context).json
     assert sent == {"model": "step-image-edit-2", "prompt": "a cat", "seed": 7, "steps": 9, "new_thing": 1}
-    assert lost(x) == ["quality", "style"]
+    assert lost(context) == ["quality", "style"]
 
 
 def test_a_prompt_too_long_is_refused_before_it_is_paid_for():
     wire(images.GENERATE, generate(prompt="x" * 512))
-    with pytest.raises(Refusal, match="513 characters") as refused:
+    with pytest.raises(RequestRejected, match="513 characters") as refused:
         wire(images.GENERATE, generate(prompt="x" * 513))
     assert refused.value.param == "prompt"
 
@@ -133,27 +133,27 @@ def test_one_image_is_one_request():
 
 
 def test_several_images_are_several_requests():
-    x = exchange(images.GENERATE)
-    reply, sent = drive(images.GENERATE, generate(n=3, seed=5), [image(0), image(1), image(2)], x)
+    context = exchange(images.GENERATE)
+    reply, sent = drive(images.GENERATE, generate(n=3, seed=5), [image(0), image(1), image(2)], context)
     assert [row["url"] for row in reply.body["data"]] == ["https://x/0.png", "https://x/1.png", "https://x/2.png"]
     assert reply.body["created"] == 100
     assert [request.json["seed"] for request in sent] == [5, 6, 7]
     assert all("n" not in request.json for request in sent)
-    assert x.request_count == 3
-    assert any(change.kind == "cost" for change in x.changes)
+    assert context.request_count == 3
+    assert any(change.kind == "cost" for change in context.changes)
 
 
 def test_what_is_done_is_kept_when_a_later_one_is_blocked():
-    x = exchange(images.GENERATE)
+    context = exchange(images.GENERATE)
     blocked = {"created": 1, "data": [{"finish_reason": "content_filtered"}]}
-    with pytest.raises(Refusal) as refused:
-        drive(images.GENERATE, generate(n=3), [image(0), blocked, image(2)], x)
+    with pytest.raises(RequestRejected) as refused:
+        drive(images.GENERATE, generate(n=3), [image(0), blocked, image(2)], context)
     assert (refused.value.status, refused.value.code) == (400, "content_policy_violation")
-    assert [row["url"] for row in x.partial["data"]] == ["https://x/0.png"]
+    assert [row["url"] for row in context.partial["data"]] == ["https://x/0.png"]
 
 
 def test_a_blocked_image_is_openais_error():
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(RequestRejected) as refused:
         images.GENERATE.transform_response(
             {"data": [{"url": "", "finish_reason": "content_filtered"}]}, exchange(images.GENERATE)
         )
@@ -162,14 +162,14 @@ def test_a_blocked_image_is_openais_error():
 
 @pytest.mark.parametrize("n", [0, 11, -1, True, "x", 1.5e300])
 def test_n_out_of_range_is_refused(n: Any):
-    with pytest.raises(Refusal):
+    with pytest.raises(RequestRejected):
         images.GENERATE.script(generate(n=n), exchange(images.GENERATE))
 
 
 def test_a_stream_holds_the_finished_images():
     request = generate(n=2, stream=True, partial_images=2)
-    x = exchange(images.GENERATE)
-    reply, sent = drive(images.GENERATE, request, [image(0, b64_json="QQ=="), image(1, b64_json="QUE=")], x)
+    context = exchange(images.GENERATE)
+    reply, sent = drive(images.GENERATE, request, [image(0, b64_json="QQ=="), image(1, b64_json="QUE=")], context)
     assert reply.headers["content-type"] == "text/event-stream"
     assert sent[0].json["response_format"] == "b64_json"
     assert "stream" not in sent[0].json
@@ -178,7 +178,7 @@ def test_a_stream_holds_the_finished_images():
         ("image_generation.completed", "QQ=="),
         ("image_generation.completed", "QUE="),
     ]
-    assert lost(x) == ["partial_images"]
+    assert lost(context) == ["partial_images"]
 
 
 @pytest.mark.parametrize(
@@ -203,11 +203,11 @@ def test_no_images_is_no_answer(body: Any):
 
 def test_an_edit_sends_the_one_picture():
     request = edit([("image[]", ("a.png", PNG))], model="gpt-image-1", size="1024x1024", n=1)
-    x = exchange(images.EDIT)
-    sent = images.EDIT.transform_request(request, x)
+    context = exchange(images.EDIT)
+    sent = images.EDIT.transform_request(request, context)
     assert sent.files == [("image", ("a.png", PNG))]
     assert sent.json == {"model": "step-image-edit-2", "prompt": "a hat", "response_format": "b64_json"}
-    assert lost(x) == ["size"]
+    assert lost(context) == ["size"]
 
 
 def test_an_open_file_is_sent_with_each_request():
@@ -225,13 +225,13 @@ def test_an_open_file_is_sent_with_each_request():
     ],
 )
 def test_what_an_edit_cannot_do_is_refused(files: Any, param: str):
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(RequestRejected) as refused:
         wire(images.EDIT, edit(files))
     assert refused.value.param == param
 
 
 def test_an_edit_needs_the_model_that_edits():
-    with pytest.raises(Refusal, match="step-image-edit-2"):
+    with pytest.raises(RequestRejected, match="step-image-edit-2"):
         wire(images.EDIT, edit([("image", PNG)], model="step-2x-large"))
 
 
@@ -243,15 +243,15 @@ def test_an_edit_takes_base64_in_the_body():
 
 
 def test_a_variation_is_an_image2image_request():
-    request = Request(
+    request = WireRequest(
         "POST",
         "/images/variations",
         headers={"Content-Type": "multipart/form-data", "X-Mine": "1"},
         json={"model": "dall-e-2", "size": "512x512", "response_format": "b64_json"},
         files=[("image", ("a.png", PNG))],
     )
-    x = exchange(images.VARIATION)
-    sent = images.VARIATION.transform_request(request, x)
+    context = exchange(images.VARIATION)
+    sent = images.VARIATION.transform_request(request, context)
     assert sent.path == "/images/image2image"
     assert sent.files is None
     assert sent.headers == {"X-Mine": "1", "Content-Type": "application/json"}
@@ -265,8 +265,8 @@ def test_a_variation_is_an_image2image_request():
     }
     reply, steps = drive(
         images.VARIATION,
-        Request("POST", "/images/variations", json={"n": 2}, files=request.files),
-        [image(0), Reply(image(1))],
+        WireRequest("POST", "/images/variations", json={"n": 2}, files=request.files),
+        [image(0), WireResponse(image(1))],
     )
     assert len(reply.body["data"]) == len(steps) == 2
 
@@ -275,10 +275,10 @@ def test_a_variation_is_an_image2image_request():
     ("content", "words"), [(b"GIF89a", "neither png nor jpeg"), (PNG + b"0" * (10 * 1024 * 1024), "10,485,760")]
 )
 def test_a_picture_stepfun_does_not_take(content: bytes, words: str):
-    with pytest.raises(Refusal, match=words):
-        wire(images.VARIATION, Request("POST", "/images/variations", json={}, files=[("image", content)]))
+    with pytest.raises(RequestRejected, match=words):
+        wire(images.VARIATION, WireRequest("POST", "/images/variations", json={}, files=[("image", content)]))
 
 
 def test_a_variation_without_a_picture():
-    with pytest.raises(Refusal, match="missing"):
-        wire(images.VARIATION, Request("POST", "/images/variations", json={}))
+    with pytest.raises(RequestRejected, match="missing"):
+        wire(images.VARIATION, WireRequest("POST", "/images/variations", json={}))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from stepfun_compat.endpoints import models
-from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.context import ClientFacts, Refusal
+from stepfun_compat.endpoints.base import WireRequest
+from stepfun_compat.endpoints.context import ClientFacts, RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 
 from .support import drive, exchange
@@ -50,10 +50,10 @@ def test_a_body_without_a_list_is_refused(body: object):
     ],
 )
 def test_a_name_describes_what_it_stands_for(path: str, sent: str):
-    x = exchange(models.RETRIEVE)
-    request = Request("GET", path)
-    assert models.RETRIEVE.script(request, x) is None
-    assert models.RETRIEVE.transform_request(request, x).path == sent
+    context = exchange(models.RETRIEVE)
+    request = WireRequest("GET", path)
+    assert models.RETRIEVE.script(request, context) is None
+    assert models.RETRIEVE.transform_request(request, context).path == sent
 
 
 def test_one_model_is_filled():
@@ -62,23 +62,23 @@ def test_one_model_is_filled():
 
 
 def test_step_plan_is_asked_by_its_list():
-    x = exchange(models.RETRIEVE, plan="step_plan")
-    reply, sent = drive(models.RETRIEVE, Request("GET", "/models/gpt-4o"), [LIVE], x)
+    context = exchange(models.RETRIEVE, plan="step_plan")
+    reply, sent = drive(models.RETRIEVE, WireRequest("GET", "/models/gpt-4o"), [LIVE], context)
     assert [request.path for request in sent] == ["/models"]
     assert reply.body["id"] == "gpt-4o"
-    assert x.model_id == "step-3.7-flash"
+    assert context.model_id == "step-3.7-flash"
 
 
 def test_a_base_url_of_the_plan_counts_as_the_plan():
-    x = exchange(models.RETRIEVE)
-    x.client = ClientFacts("https://api.stepfun.com/step_plan/v1/")
-    reply, _ = drive(models.RETRIEVE, Request("GET", "/models/step-tts-2"), [LIVE], x)
+    context = exchange(models.RETRIEVE)
+    context.client = ClientFacts("https://api.stepfun.com/step_plan/v1/")
+    reply, _ = drive(models.RETRIEVE, WireRequest("GET", "/models/step-tts-2"), [LIVE], context)
     assert reply.body["id"] == "step-tts-2"
 
 
 def test_a_model_the_plan_lacks_is_not_found():
-    with pytest.raises(Refusal) as refused:
-        drive(models.RETRIEVE, Request("GET", "/models/nope"), [LIVE], exchange(models.RETRIEVE, plan="step_plan"))
+    with pytest.raises(RequestRejected) as refused:
+        drive(models.RETRIEVE, WireRequest("GET", "/models/nope"), [LIVE], exchange(models.RETRIEVE, plan="step_plan"))
     assert (refused.value.status, refused.value.code) == (404, "model_not_found")
 
 
@@ -91,12 +91,12 @@ def test_the_list_names_the_openai_models_that_can_be_asked_for_after_stepfuns()
     assert len(names) == len(set(names))
     by_id = {row["id"]: row for row in rows}
     for name in names[2:]:
-        x = exchange(models.RETRIEVE)
-        models.RETRIEVE.transform_request(Request("GET", f"/models/{name}"), x)
-        assert models.RETRIEVE.transform_response(dict(LIVE["data"][0]), x) == by_id[name]
+        context = exchange(models.RETRIEVE)
+        models.RETRIEVE.transform_request(WireRequest("GET", f"/models/{name}"), context)
+        assert models.RETRIEVE.transform_response(dict(LIVE["data"][0]), context) == by_id[name]
 
 
 def test_a_setting_turns_openais_names_off():
-    x = exchange(models.RETRIEVE, list_openai_models=False)
-    models.RETRIEVE.transform_request(Request("GET", "/models/gpt-4o"), x)
-    assert models.RETRIEVE.transform_response({"id": "step-3.7-flash"}, x)["id"] == "step-3.7-flash"
+    context = exchange(models.RETRIEVE, list_openai_models=False)
+    models.RETRIEVE.transform_request(WireRequest("GET", "/models/gpt-4o"), context)
+    assert models.RETRIEVE.transform_response({"id": "step-3.7-flash"}, context)["id"] == "step-3.7-flash"

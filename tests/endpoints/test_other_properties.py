@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from stepfun_compat.catalog import default
 from stepfun_compat.endpoints import routing as table
-from stepfun_compat.endpoints.base import Reply, Request
-from stepfun_compat.endpoints.context import Exchange, Refusal
+from stepfun_compat.endpoints.base import WireRequest, WireResponse
+from stepfun_compat.endpoints.context import RequestContext, RequestRejected
 from stepfun_compat.endpoints.files.files import kind_of_content, page
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 from stepfun_compat.settings import Settings
@@ -100,19 +100,19 @@ def test_any_request_and_any_answer(
     method, path = place
     endpoint = table.find(method, path)
     assert endpoint is not None
-    request = Request(method, path, query=query, json=body if method == "POST" else None, files=files or None)
+    request = WireRequest(method, path, query=query, json=body if method == "POST" else None, files=files or None)
     before = copy.deepcopy(request)
-    x = Exchange(endpoint.name, Settings(on_unsupported="ignore"), default())
+    context = RequestContext(endpoint.name, Settings(on_unsupported="ignore"), default())
     try:
-        script = endpoint.script(request, x)
+        script = endpoint.script(request, context)
         if script is None:
-            endpoint.transform_request(request, x)
-            endpoint.transform_response(copy.deepcopy(answer), x)
+            endpoint.transform_request(request, context)
+            endpoint.transform_response(copy.deepcopy(answer), context)
         else:
             next(script)
             for _ in range(5):  # a script that waits for a file would go on for minutes
-                script.send(Reply(copy.deepcopy(answer)))
-    except (Refusal, UnexpectedBody, StopIteration):
+                script.send(WireResponse(copy.deepcopy(answer)))
+    except (RequestRejected, UnexpectedBody, StopIteration):
         pass
     assert request == before
 

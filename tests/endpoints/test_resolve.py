@@ -8,7 +8,7 @@ import pytest
 
 from stepfun_compat.catalog import default
 from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
-from stepfun_compat.endpoints.context import ClientFacts, Exchange, Refusal
+from stepfun_compat.endpoints.context import ClientFacts, RequestContext, RequestRejected
 from stepfun_compat.endpoints.model_resolution import headroom, resolve_model, user_alias
 
 from .chat_support import out
@@ -18,12 +18,12 @@ PICTURE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url
 SOUND = [{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "AA", "format": "wav"}}]}]
 
 
-def resolved(name: str | None, needs: Any = (), **settings: Any) -> Exchange:
-    x = exchange(ENDPOINT, **settings)
-    sent = resolve_model(x, name, frozenset(needs))
-    assert sent == x.model_id
-    assert x.model is default().model(sent or "")
-    return x
+def resolved(name: str | None, needs: Any = (), **settings: Any) -> RequestContext:
+    context = exchange(ENDPOINT, **settings)
+    sent = resolve_model(context, name, frozenset(needs))
+    assert sent == context.model_id
+    assert context.model is default().model(sent or "")
+    return context
 
 
 # ---------------------------------------------------------------- OpenAI's names
@@ -82,16 +82,16 @@ REASONED = [
 
 @pytest.mark.parametrize("name", AT_ONCE)
 def test_models_that_answered_at_once_get_low_effort_and_headroom(name: str) -> None:
-    wire, x = out(model=name, max_tokens=10)
+    wire, context = out(model=name, max_tokens=10)
     assert (wire["model"], wire["reasoning_effort"], wire["max_tokens"]) == ("step-3.7-flash", "low", 1510)
-    assert lost(x) == []
+    assert lost(context) == []
 
 
 @pytest.mark.parametrize("name", REASONED)
 def test_models_that_reasoned_get_medium_effort_and_no_headroom(name: str) -> None:
-    wire, x = out(model=name, max_completion_tokens=10)
+    wire, context = out(model=name, max_completion_tokens=10)
     assert (wire["model"], wire["reasoning_effort"], wire["max_tokens"]) == ("step-3.7-flash", "medium", 10)
-    assert lost(x) == []
+    assert lost(context) == []
 
 
 @pytest.mark.parametrize(
@@ -119,9 +119,9 @@ def test_sound_and_pictures_are_not_taken_for_chat(name: str, target: str) -> No
 
 @pytest.mark.parametrize("name", ["step-99-turbo", "deepseek-chat", "llama3", ""])
 def test_unknown_names_are_left_to_stepfun(name: str) -> None:
-    x = resolved(name)
-    assert x.model_id == name
-    assert x.changes == []
+    context = resolved(name)
+    assert context.model_id == name
+    assert context.changes == []
 
 
 def test_every_alias_stands_for_a_model_that_lives() -> None:
@@ -138,19 +138,19 @@ def test_every_alias_stands_for_a_model_that_lives() -> None:
 @pytest.mark.parametrize("name", sorted(default().models))
 def test_a_stepfun_id_is_sent_as_it_is(name: str) -> None:
     for settings in ({}, {"model": "step-5-preview"}):
-        x = resolved(name, **settings)
-        assert x.model_id == name
-        assert x.changes == []
-        assert headroom(x) == 0
+        context = resolved(name, **settings)
+        assert context.model_id == name
+        assert context.changes == []
+        assert headroom(context) == 0
 
 
 @pytest.mark.parametrize("name", sorted(default().retired))
 def test_api_2_3_retired_ids_go_to_their_replacement_and_say_so(name: str) -> None:
-    x = resolved(name)
-    assert x.model_id == default().retired[name].replacement
-    assert lost(x) == ["model"]
-    assert default().retired[name].since in x.changes[0].why
-    with pytest.raises(Refusal, match=name):
+    context = resolved(name)
+    assert context.model_id == default().retired[name].replacement
+    assert lost(context) == ["model"]
+    assert default().retired[name].since in context.changes[0].why
+    with pytest.raises(RequestRejected, match=name):
         resolved(name, on_unsupported="error")
 
 
@@ -163,9 +163,9 @@ def test_api_2_3_retired_ids_go_to_their_replacement_and_say_so(name: str) -> No
     ],
 )
 def test_api_2_3_retired_ids_from_settings_go_to_their_replacement_too(name: str, settings: Any) -> None:
-    x = resolved(name, **settings)
-    assert x.model_id == "step-3.7-flash"
-    assert lost(x) == ["model"]
+    context = resolved(name, **settings)
+    assert context.model_id == "step-3.7-flash"
+    assert lost(context) == ["model"]
 
 
 # ---------------------------------------------------------------- the user's own choice
@@ -209,9 +209,9 @@ def test_no_name_is_the_settings_model_or_none() -> None:
 
 def test_an_azure_deployments_name_says_nothing() -> None:
     for settings, target in (({}, "step-3.7-flash"), ({"model": "step-5-preview"}, "step-5-preview")):
-        x = exchange(ENDPOINT, **settings)
-        x.client = ClientFacts(deployment="my-deployment")
-        assert resolve_model(x, "my-deployment") == target
+        context = exchange(ENDPOINT, **settings)
+        context.client = ClientFacts(deployment="my-deployment")
+        assert resolve_model(context, "my-deployment") == target
 
 
 # ---------------------------------------------------------------- what the input needs (api 2.1)
@@ -228,10 +228,10 @@ def test_an_azure_deployments_name_says_nothing() -> None:
     ],
 )
 def test_api_2_1_a_picture_moves_an_alias_to_a_model_that_sees(name: str, settings: Any, target: str) -> None:
-    wire, x = out(settings=settings, model=name, messages=PICTURE)
+    wire, context = out(settings=settings, model=name, messages=PICTURE)
     assert wire["model"] == target
     if target != name:
-        assert ("alias", "model") in [(change.kind, change.parameter) for change in x.changes]
+        assert ("alias", "model") in [(change.kind, change.parameter) for change in context.changes]
 
 
 def test_api_2_1_sound_moves_an_alias_to_a_model_that_hears() -> None:
@@ -240,14 +240,14 @@ def test_api_2_1_sound_moves_an_alias_to_a_model_that_hears() -> None:
 
 @pytest.mark.parametrize("name", ["step-3.5-flash", "step-3.5-flash-2603", "step-router-v1", "stepaudio-2.5-chat"])
 def test_api_2_1_a_named_model_that_cannot_see_is_refused(name: str) -> None:
-    with pytest.raises(Refusal, match=r"step-3\.7-flash") as caught:
+    with pytest.raises(RequestRejected, match=r"step-3\.7-flash") as caught:
         out(model=name, messages=PICTURE)
     assert (caught.value.code, caught.value.param) == ("model_incompatible", "messages")
 
 
 def test_api_2_1_what_no_model_takes_is_refused() -> None:
     both = [{"role": "user", "content": [*PICTURE[0]["content"], *SOUND[0]["content"]]}]
-    with pytest.raises(Refusal, match="StepFun has none"):
+    with pytest.raises(RequestRejected, match="StepFun has none"):
         out(model="gpt-4o", messages=both)
 
 

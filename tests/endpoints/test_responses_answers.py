@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat.endpoints.base import Request, StoreOperation
-from stepfun_compat.endpoints.context import Exchange
+from stepfun_compat.endpoints.base import StoreOperation, WireRequest
+from stepfun_compat.endpoints.context import RequestContext
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 from stepfun_compat.endpoints.responses.endpoint import ENDPOINT
 
@@ -64,12 +64,12 @@ FIELDS = [
 ]
 
 
-def asked(route: str = "chat", **body: Any) -> Exchange:
-    x = exchange(ENDPOINT, responses_route=route)
+def asked(route: str = "chat", **body: Any) -> RequestContext:
+    context = exchange(ENDPOINT, responses_route=route)
     ENDPOINT.transform_request(
-        Request("POST", "/responses", json={"model": "step-3.7-flash", "input": "hi", **body}), x
+        WireRequest("POST", "/responses", json={"model": "step-3.7-flash", "input": "hi", **body}), context
     )
-    return x
+    return context
 
 
 def answer(message: dict[str, Any], finish: str = "stop") -> dict[str, Any]:
@@ -82,9 +82,9 @@ def answer(message: dict[str, Any], finish: str = "stop") -> dict[str, Any]:
     }
 
 
-def events(x: Exchange, chunks: Sequence[Any]) -> list[Any]:
+def events(context: RequestContext, chunks: Sequence[Any]) -> list[Any]:
     """A stream's events. Shows what holds of every stream: numbers, places, ids, one response id, kept before told."""
-    transform = ENDPOINT.transform_stream(x)
+    transform = ENDPOINT.transform_stream(context)
     told: list[Any] = [row for chunk in chunks for row in transform.feed(copy.deepcopy(chunk))]
     told += transform.close()
     assert [isinstance(row, StoreOperation) for row in told].index(True) == len(told) - 2
@@ -135,8 +135,10 @@ CALL = [
 
 
 def test_a_whole_answer():
-    x = asked(instructions="i", metadata={"a": "b"}, tools=[WEATHER], max_output_tokens=900, user="u", store=False)
-    body = ENDPOINT.transform_response(answer({"content": "hello", "reasoning": "hm"}), x)
+    context = asked(
+        instructions="i", metadata={"a": "b"}, tools=[WEATHER], max_output_tokens=900, user="u", store=False
+    )
+    body = ENDPOINT.transform_response(answer({"content": "hello", "reasoning": "hm"}), context)
     assert sorted(body) == sorted(FIELDS)
     assert body["id"].startswith("resp_")
     assert (body["object"], body["status"], body["created_at"]) == ("response", "completed", 1772624997)
@@ -155,7 +157,7 @@ def test_a_whole_answer():
     assert (body["temperature"], body["top_p"], body["max_output_tokens"]) == (0.5, 0.9, 900)
     assert body["tools"] == [{**WEATHER, "description": None, "strict": True}]
     with pytest.raises(UnexpectedBody):
-        ENDPOINT.transform_response({"detail": 1}, x)
+        ENDPOINT.transform_response({"detail": 1}, context)
 
 
 def test_calls_searches_and_endings():
@@ -174,8 +176,8 @@ def test_calls_searches_and_endings():
         "type": "web_search",
         "function": {"name": "step_websearch", "arguments": '{"keyword": "k"}', "results": [hit]},
     }
-    x = asked(tools=[{"type": "web_search"}], include=["web_search_call.action.sources"])
-    found = ENDPOINT.transform_response(answer({"content": "so", "tool_calls": [search]}), x)["output"]
+    context = asked(tools=[{"type": "web_search"}], include=["web_search_call.action.sources"])
+    found = ENDPOINT.transform_response(answer({"content": "so", "tool_calls": [search]}), context)["output"]
     assert found[0]["action"] == {
         "type": "search",
         "query": "k",
@@ -194,8 +196,8 @@ def test_calls_searches_and_endings():
 
 def test_a_custom_tool_is_called_with_its_text():
     call = {"id": "c1", "type": "function", "function": {"name": "g", "arguments": '{"input": "raw"}'}}
-    x = asked(tools=[{"type": "custom", "name": "g"}])
-    item = ENDPOINT.transform_response(answer({"content": "", "tool_calls": [call]}), x)["output"][0]
+    context = asked(tools=[{"type": "custom", "name": "g"}])
+    item = ENDPOINT.transform_response(answer({"content": "", "tool_calls": [call]}), context)["output"][0]
     assert (item["type"], item["name"], item["input"], item["call_id"]) == ("custom_tool_call", "g", "raw", "c1")
     chunks = [
         b({"tool_calls": [fragment("g", '{"input": "raw"}', index=0, id="c1", type="function")]}),

@@ -14,8 +14,8 @@ pytest.importorskip("hypothesis")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.context import Exchange, Refusal
+from stepfun_compat.endpoints.base import WireRequest
+from stepfun_compat.endpoints.context import RequestContext, RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 from stepfun_compat.endpoints.responses.endpoint import ENDPOINT
 from stepfun_compat.endpoints.responses.replay import events_of
@@ -81,24 +81,24 @@ requests = some(
 )  # fmt: skip
 
 
-def translated(body: Any, route: str) -> tuple[Any, Exchange] | None:
+def translated(body: Any, route: str) -> tuple[Any, RequestContext] | None:
     """The request as it is sent; None for one that is refused. Shows that the caller's data is left alone."""
-    x = exchange(ENDPOINT, responses_route=route, on_unsupported="ignore")
+    context = exchange(ENDPOINT, responses_route=route, on_unsupported="ignore")
     before = copy.deepcopy(body)
-    wire = carried_or_refused(body, x)
+    wire = carried_or_refused(body, context)
     assert body == before
-    if isinstance(wire, Refusal):
+    if isinstance(wire, RequestRejected):
         assert wire.message
         assert 400 <= wire.status < 500
         return None
     json.dumps(wire.json)
-    return wire, x
+    return wire, context
 
 
-def carried_or_refused(body: Any, x: Exchange) -> Any:
+def carried_or_refused(body: Any, context: RequestContext) -> Any:
     try:
-        return ENDPOINT.transform_request(Request("POST", "/responses", json=body), x)
-    except Refusal as refusal:
+        return ENDPOINT.transform_request(WireRequest("POST", "/responses", json=body), context)
+    except RequestRejected as refusal:
         return refusal
 
 
@@ -134,8 +134,8 @@ deltas = st.one_of(
 )
 def test_streams_tell_openais_events(told: list[Any], reason: str | None, model: str):
     chunks = [b(delta) for delta in told] + ([b({}, reason)] if reason else [])
-    x = asked_for(model=model, tools=[WEATHER])
-    out = events(x, chunks)  # which checks numbers, places and ids
+    context = asked_for(model=model, tools=[WEATHER])
+    out = events(context, chunks)  # which checks numbers, places and ids
     final = out[-1]["response"]
     done = [row["item"] for row in out if row["type"] == "response.output_item.done"]
     assert sorted(map(json.dumps, done)) == sorted(map(json.dumps, final["output"]))
@@ -198,10 +198,10 @@ def test_every_kind_of_item_is_carried_dropped_aloud_or_refused_by_name(kind: st
     item: dict[str, Any] = {"type": kind, "id": "x_1", "call_id": "c", "name": "f", "arguments": "{}", "output": "o"}
     if kind == "message":
         item.update(role="user", content="hi")
-    x = exchange(ENDPOINT, responses_route="chat", on_unsupported="ignore")
+    context = exchange(ENDPOINT, responses_route="chat", on_unsupported="ignore")
     body = {"model": "step-3.7-flash", "input": [{"role": "user", "content": "hi"}, item]}
-    wire = carried_or_refused(body, x)
-    if isinstance(wire, Refusal):
+    wire = carried_or_refused(body, context)
+    if isinstance(wire, RequestRejected):
         assert repr(kind) in wire.message
         assert wire.param == "input"
         return
@@ -210,16 +210,16 @@ def test_every_kind_of_item_is_carried_dropped_aloud_or_refused_by_name(kind: st
     carried |= {"tool_search_call", "tool_search_output"}
     assert (len(wire.json["messages"]) == 2) == (kind in carried)
     if kind not in carried and kind != "reasoning":
-        assert any(change.parameter == "input[1]" and change.before == kind for change in x.changes)
+        assert any(change.parameter == "input[1]" and change.before == kind for change in context.changes)
 
 
 @pytest.mark.parametrize("kind", tools_of_the_sdk())
 def test_every_kind_of_tool_is_carried_or_refused_by_name(kind: str):
-    x = exchange(ENDPOINT)
+    context = exchange(ENDPOINT)
     tool = {"type": kind, "name": "f", "parameters": {"type": "object", "properties": {}}}
     body = {"model": "step-3.7-flash", "input": "hi", "tools": [tool]}
-    wire = carried_or_refused(body, x)
-    if isinstance(wire, Refusal):
+    wire = carried_or_refused(body, context)
+    if isinstance(wire, RequestRejected):
         assert kind in wire.message
         assert wire.param == "tools[0]"
         return
@@ -249,12 +249,12 @@ SEVERAL = [WEATHER, {**WEATHER, "name": "g"}, {"type": "custom", "name": "h"}, {
     ],
 )
 def test_every_form_of_tool_choice(choice: Any, sent: list[str], lost: bool):
-    x = exchange(ENDPOINT)
+    context = exchange(ENDPOINT)
     body = {"model": "step-3.7-flash", "input": "hi", "tools": SEVERAL, "tool_choice": choice}
-    wire = ENDPOINT.transform_request(Request("POST", "/responses", json=body), x).json
+    wire = ENDPOINT.transform_request(WireRequest("POST", "/responses", json=body), context).json
     named = [
         tool["type"] if tool["type"] == "web_search" else tool["function"]["name"] for tool in wire.get("tools", ())
     ]
     assert sorted(named) == sorted(sent)
     assert "tool_choice" not in wire or wire["tool_choice"] == "auto"
-    assert any(change.loses and change.parameter == "tool_choice" for change in x.changes) == lost
+    assert any(change.lossy and change.parameter == "tool_choice" for change in context.changes) == lost

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.context import Exchange, Refusal
+from stepfun_compat.endpoints.base import WireRequest
+from stepfun_compat.endpoints.context import RequestContext, RequestRejected
 from stepfun_compat.endpoints.responses.endpoint import ENDPOINT
 
 from .support import exchange, lost
@@ -19,15 +19,15 @@ CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required"
 WEATHER = {"type": "function", "name": "get_weather", "description": "d", "parameters": CITY, "strict": True}
 
 
-def out(settings: dict[str, Any] | None = None, **body: Any) -> tuple[Any, Exchange]:
+def out(settings: dict[str, Any] | None = None, **body: Any) -> tuple[Any, RequestContext]:
     """The request as StepFun is sent it. Shows that the caller's data is left alone."""
-    x = exchange(ENDPOINT, **(settings or {}))
+    context = exchange(ENDPOINT, **(settings or {}))
     body = {"model": "step-3.7-flash", "input": "hi", **body}
     before = copy.deepcopy(body)
-    wire = ENDPOINT.transform_request(Request("POST", "/responses", json=body), x)
+    wire = ENDPOINT.transform_request(WireRequest("POST", "/responses", json=body), context)
     assert body == before
     json.dumps(wire.json)
-    return wire, x
+    return wire, context
 
 
 def chat(**body: Any) -> Any:
@@ -42,8 +42,8 @@ def native(**body: Any) -> Any:
     return wire.json
 
 
-def refused(**body: Any) -> Refusal:
-    with pytest.raises(Refusal) as caught:
+def refused(**body: Any) -> RequestRejected:
+    with pytest.raises(RequestRejected) as caught:
         out(**body)
     return caught.value
 
@@ -67,9 +67,9 @@ def refused(**body: Any) -> Refusal:
     ],
 )
 def test_the_route_is_chosen_by_what_a_request_needs(body: dict[str, Any], path: str):
-    wire, x = out(**body)
+    wire, context = out(**body)
     assert wire.path == path
-    route = [change for change in x.changes if change.kind == "route"]
+    route = [change for change in context.changes if change.kind == "route"]
     assert [change.after for change in route] == [path]
 
 
@@ -79,7 +79,7 @@ def test_step_plan_has_no_responses():
 
 
 def test_a_forced_route_that_cannot_carry_a_request_is_refused():
-    with pytest.raises(Refusal, match="web search"):
+    with pytest.raises(RequestRejected, match="web search"):
         out({"responses_route": "native"}, tools=[{"type": "web_search"}])
     wire, _ = out({"responses_route": "native"}, model="step-5-preview")
     assert wire.path == "/responses"  # the catalog may be behind StepFun
@@ -254,10 +254,10 @@ def test_parameters_of_responses():
 
 
 def test_losses_are_told():
-    _, x = out(top_logprobs=3, include=["message.output_text.logprobs"], text={"verbosity": "low"})
-    assert sorted(lost(x)) == ["include", "text.verbosity", "top_logprobs"]
-    _, x = out(store=True, metadata={"a": "b"}, prompt_cache_retention="24h", safety_identifier="s")
-    assert lost(x) == []
+    _, context = out(top_logprobs=3, include=["message.output_text.logprobs"], text={"verbosity": "low"})
+    assert sorted(lost(context)) == ["include", "text.verbosity", "top_logprobs"]
+    _, context = out(store=True, metadata={"a": "b"}, prompt_cache_retention="24h", safety_identifier="s")
+    assert lost(context) == []
 
 
 def test_tool_choices_keep_chats_enforcement():
@@ -269,8 +269,8 @@ def test_tool_choices_keep_chats_enforcement():
     assert "tools" not in chat(tools=[WEATHER], tool_choice="none")
     search = chat(tools=[{"type": "web_search_preview"}], tool_choice="required")
     assert [tool["type"] for tool in search["tools"]] == ["web_search"]
-    _, x = out(tools=[{"type": "web_search_preview"}], tool_choice={"type": "web_search_preview"})
-    assert lost(x) == ["tool_choice"]
+    _, context = out(tools=[{"type": "web_search_preview"}], tool_choice={"type": "web_search_preview"})
+    assert lost(context) == ["tool_choice"]
 
 
 def test_reasoning_that_came_with_an_answer_goes_back_with_it():
@@ -288,13 +288,13 @@ def test_reasoning_that_came_with_an_answer_goes_back_with_it():
 
 @pytest.mark.parametrize("route", ["native", "chat"])
 def test_the_cache_key_is_a_header_on_both_routes(route: str):
-    wire, x = out({"responses_route": route}, prompt_cache_key="k")
+    wire, context = out({"responses_route": route}, prompt_cache_key="k")
     assert "prompt_cache_key" not in wire.json
-    assert x.headers == {"X-Session-Id": hashlib.sha256(b"k").hexdigest()[:32]}
-    _, x = out({"responses_route": route, "prompt_cache_key": "mine"})
-    assert x.headers == {"X-Session-Id": hashlib.sha256(b"mine").hexdigest()[:32]}
-    _, x = out({"responses_route": route, "prompt_cache_header": ""}, prompt_cache_key="k")
-    assert (x.headers, [change.kind for change in x.changes if change.parameter == "prompt_cache_key"]) == (
+    assert context.headers == {"X-Session-Id": hashlib.sha256(b"k").hexdigest()[:32]}
+    _, context = out({"responses_route": route, "prompt_cache_key": "mine"})
+    assert context.headers == {"X-Session-Id": hashlib.sha256(b"mine").hexdigest()[:32]}
+    _, context = out({"responses_route": route, "prompt_cache_header": ""}, prompt_cache_key="k")
+    assert (context.headers, [change.kind for change in context.changes if change.parameter == "prompt_cache_key"]) == (
         {},
         ["drop"],
     )
@@ -315,8 +315,8 @@ def test_everything_that_is_not_sent_is_told_and_loses_nothing(route: str):
         "prompt_cache_key": "k",
         "prompt_cache_retention": "24h",
     }
-    wire, x = out({"responses_route": route}, **asked)
-    told = {change.parameter for change in x.changes} - {"path"}
+    wire, context = out({"responses_route": route}, **asked)
+    told = {change.parameter for change in context.changes} - {"path"}
     assert told >= {*asked.keys() - {"reasoning"}, "reasoning.summary"}
     assert not asked.keys() & wire.json.keys()
-    assert lost(x) == []
+    assert lost(context) == []

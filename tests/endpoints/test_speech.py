@@ -11,8 +11,8 @@ import pytest
 from stepfun_compat.catalog import voices
 from stepfun_compat.endpoints.audio import speech
 from stepfun_compat.endpoints.audio.speech import split_text
-from stepfun_compat.endpoints.base import Reply, Request
-from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.base import WireRequest, WireResponse
+from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 
 from .support import drive, exchange, lost
@@ -35,11 +35,11 @@ OPENAI_VOICES = [
 ]
 
 
-def say(text: str = "Hello.", **fields: Any) -> Request:
-    return Request("POST", "/audio/speech", json={"model": "tts-1", "voice": "alloy", "input": text, **fields})
+def say(text: str = "Hello.", **fields: Any) -> WireRequest:
+    return WireRequest("POST", "/audio/speech", json={"model": "tts-1", "voice": "alloy", "input": text, **fields})
 
 
-def wire(request: Request) -> dict[str, Any]:
+def wire(request: WireRequest) -> dict[str, Any]:
     return speech.ENDPOINT.transform_request(request, exchange(speech.ENDPOINT)).json
 
 
@@ -58,27 +58,29 @@ def test_other_voices_travel_as_they_are(voice: str):
 
 
 def test_a_voice_is_needed():
-    with pytest.raises(Refusal, match="voice is missing"):
-        wire(Request("POST", "/audio/speech", json={"model": "tts-1", "input": "x"}))
+    with pytest.raises(RequestRejected, match="voice is missing"):
+        wire(WireRequest("POST", "/audio/speech", json={"model": "tts-1", "input": "x"}))
 
 
 @pytest.mark.parametrize(("asked", "sent"), [(0.25, 0.5), (1, 1), (1.5, 1.5), (4.0, 2.0)])
 def test_speed_is_kept_within_stepfuns(asked: float, sent: float):
-    x = exchange(speech.ENDPOINT)
-    assert speech.ENDPOINT.transform_request(say(speed=asked), x).json["speed"] == sent
-    assert lost(x) == ([] if asked == sent else ["speed"])
+    context = exchange(speech.ENDPOINT)
+    assert speech.ENDPOINT.transform_request(say(speed=asked), context).json["speed"] == sent
+    assert lost(context) == ([] if asked == sent else ["speed"])
 
 
 def test_instructions_go_where_they_are_taken():
     sent = wire(say(model="gpt-4o-mini-tts", instructions="Whisper."))
     assert (sent["model"], sent["instruction"]) == ("stepaudio-2.5-tts", "Whisper.")
     assert "instructions" not in sent
-    x = exchange(speech.ENDPOINT)
-    assert "instruction" not in speech.ENDPOINT.transform_request(say(model="step-tts-2", instructions="Hi"), x).json
-    assert lost(x) == ["instructions"]
-    x = exchange(speech.ENDPOINT)
-    assert len(speech.ENDPOINT.transform_request(say(instructions="a" * 300), x).json["instruction"]) == 200
-    assert lost(x) == ["instructions"]
+    context = exchange(speech.ENDPOINT)
+    assert (
+        "instruction" not in speech.ENDPOINT.transform_request(say(model="step-tts-2", instructions="Hi"), context).json
+    )
+    assert lost(context) == ["instructions"]
+    context = exchange(speech.ENDPOINT)
+    assert len(speech.ENDPOINT.transform_request(say(instructions="a" * 300), context).json["instruction"]) == 200
+    assert lost(context) == ["instructions"]
 
 
 @pytest.mark.parametrize(
@@ -98,9 +100,9 @@ def test_parentheses_are_read_out(text: str, spoken: str):
 
 
 def test_what_is_no_format_or_no_model_is_refused():
-    with pytest.raises(Refusal, match="mp3, wav, flac, opus, pcm"):
+    with pytest.raises(RequestRejected, match="mp3, wav, flac, opus, pcm"):
         wire(say(response_format="aac"))
-    with pytest.raises(Refusal, match="step-tts-mini"):
+    with pytest.raises(RequestRejected, match="step-tts-mini"):
         wire(say(model="gpt-4o"))
 
 
@@ -148,32 +150,32 @@ def test_pieces_end_where_sentences_do():
     assert split_text("ab cd", 2) == ["ab", "cd"]
 
 
-def long(**fields: Any) -> Request:
+def long(**fields: Any) -> WireRequest:
     return say("This is a sentence of some length. " * 60, **fields)
 
 
 def test_a_long_text_is_several_requests_and_one_mp3():
-    x = exchange(speech.ENDPOINT)
+    context = exchange(speech.ENDPOINT)
     request = long()
-    reply, sent = drive(speech.ENDPOINT, request, [mp3_frame(1), mp3_frame(2), mp3_frame(3)], x)
+    reply, sent = drive(speech.ENDPOINT, request, [mp3_frame(1), mp3_frame(2), mp3_frame(3)], context)
     assert all(len(step.json["input"]) <= 1000 for step in sent)
     assert " ".join(step.json["input"] for step in sent) == request.json["input"].strip()
     assert reply.body.endswith(mp3_frame(1) + mp3_frame(2) + mp3_frame(3))
     assert reply.headers["content-type"] == "audio/mpeg"
-    assert x.request_count == 3
-    assert x.partial == [mp3_frame(1), mp3_frame(2), mp3_frame(3)]
+    assert context.request_count == 3
+    assert context.partial == [mp3_frame(1), mp3_frame(2), mp3_frame(3)]
 
 
 def test_a_long_text_as_flac_is_asked_for_as_wav():
     data = samples(5000)
-    reply, sent = drive(speech.ENDPOINT, long(response_format="flac"), lambda _: Reply(wav(data)))
+    reply, sent = drive(speech.ENDPOINT, long(response_format="flac"), lambda _: WireResponse(wav(data)))
     assert {step.json["response_format"] for step in sent} == {"wav"}
     assert read_flac(reply.body)[4] == data * 3
     assert reply.headers["content-type"] == "audio/flac"
 
 
 def test_a_long_text_as_events():
-    def answer(step: Request) -> str:
+    def answer(step: WireRequest) -> str:
         audio = base64.b64encode(step.json["input"][:4].encode()).decode()
         events = [{"type": "speech.audio.delta", "audio": audio}, {"type": "speech.audio.done", "audio": ""}]
         return "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
@@ -191,15 +193,15 @@ def test_what_cannot_be_joined_is_said():
         drive(speech.ENDPOINT, long(response_format="opus"), lambda _: b"not ogg")
     with pytest.raises(UnexpectedBody, match="no sound"):
         drive(speech.ENDPOINT, long(), lambda _: {"url": "https://x"})
-    with pytest.raises(Refusal, match="return_url"):
+    with pytest.raises(RequestRejected, match="return_url"):
         drive(speech.ENDPOINT, long(return_url=True), lambda _: b"")
 
 
 def test_an_error_among_the_events():
-    def answer(_: Request) -> str:
+    def answer(_: WireRequest) -> str:
         return 'data: {"type": "speech.audio.error", "error": {"message": "overloaded"}}\n\n'
 
-    with pytest.raises(Refusal, match="overloaded") as refused:
+    with pytest.raises(RequestRejected, match="overloaded") as refused:
         drive(speech.ENDPOINT, long(stream_format="sse"), answer)
     assert refused.value.status == 500
 
@@ -208,11 +210,11 @@ def test_an_error_among_the_events():
 
 
 def test_stepfuns_cloning_goes_through_and_openais_does_not():
-    request = Request("POST", "/audio/voices", json={"model": "step-tts-2", "file_id": "file-1"})
+    request = WireRequest("POST", "/audio/voices", json={"model": "step-tts-2", "file_id": "file-1"})
     assert speech.VOICE.transform_request(request, exchange(speech.VOICE)) is request
-    with pytest.raises(Refusal, match="purpose='storage'") as refused:
+    with pytest.raises(RequestRejected, match="purpose='storage'") as refused:
         speech.VOICE.transform_request(
-            Request("POST", "/audio/voices", json={"name": "x", "consent": "c"}, files=[("audio_sample", b"1")]),
+            WireRequest("POST", "/audio/voices", json={"name": "x", "consent": "c"}, files=[("audio_sample", b"1")]),
             exchange(speech.VOICE),
         )
     assert (refused.value.status, refused.value.code) == (404, "endpoint_not_available")

@@ -9,7 +9,7 @@ from typing import Any, Literal, Optional, Union
 import pytest
 from pydantic import BaseModel, Field
 
-from stepfun_compat.endpoints.base import Request
+from stepfun_compat.endpoints.base import WireRequest
 from stepfun_compat.endpoints.chat import structured_output as structured
 from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
 
@@ -114,41 +114,41 @@ def test_with_jsonschema_the_first_fault_is_named() -> None:
 
 
 def asked(*texts: str, settings: dict[str, Any] | None = None, **body: Any) -> tuple[Any, list[Any], Any]:
-    x = exchange(ENDPOINT, **(settings or {}))
+    context = exchange(ENDPOINT, **(settings or {}))
     json_body = {"model": "step-1o-turbo-vision", "messages": [USER], "response_format": FORMAT, **body}
-    request = Request("POST", "/chat/completions", json=json_body)
-    reply, requests = drive(ENDPOINT, request, [completion(text) for text in texts], x)
-    return reply.body, [r.json for r in requests], x
+    request = WireRequest("POST", "/chat/completions", json=json_body)
+    reply, requests = drive(ENDPOINT, request, [completion(text) for text in texts], context)
+    return reply.body, [r.json for r in requests], context
 
 
 def test_api_3_5_an_answer_that_fits_is_asked_once() -> None:
-    data, requests, x = asked('```json\n{"a": 1}\n```')
+    data, requests, context = asked('```json\n{"a": 1}\n```')
     assert data["choices"][0]["message"]["content"] == '{"a": 1}'
     assert len(requests) == 1
-    assert lost(x) == []
+    assert lost(context) == []
 
 
 def test_api_3_5_an_answer_that_does_not_fit_is_asked_for_again() -> None:
-    data, requests, x = asked("sorry", '{"a": 1}')
+    data, requests, context = asked("sorry", '{"a": 1}')
     assert data["choices"][0]["message"]["content"] == '{"a": 1}'
     assert data["usage"]["total_tokens"] == 2 * 711
     assert requests[1]["messages"][-2] == {"role": "assistant", "content": "sorry"}
     assert "not JSON" in requests[1]["messages"][-1]["content"]
-    assert lost(x) == []
+    assert lost(context) == []
 
 
 def test_api_3_5_a_second_miss_is_told_by_policy() -> None:
-    data, requests, x = asked("sorry", "still")
+    data, requests, context = asked("sorry", "still")
     assert len(requests) == 2
     assert data["choices"][0]["message"]["content"] == "still"
-    assert lost(x) == ["response_format"]
+    assert lost(context) == ["response_format"]
 
 
 def test_api_3_5_a_native_schema_is_asked_for_once_and_not_checked() -> None:
-    data, requests, x = asked("sorry", model="step-3.7-flash")
+    data, requests, context = asked("sorry", model="step-3.7-flash")
     assert data["choices"][0]["message"]["content"] == "sorry"
     assert [request["response_format"] for request in requests] == [FORMAT]
-    assert x.changes == []
+    assert context.changes == []
 
 
 # ---------------------------------------------------------------- the SDK's own parsing on top

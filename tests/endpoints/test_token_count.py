@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.base import WireRequest
+from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 from stepfun_compat.endpoints.responses import input_tokens as token_count
 
@@ -17,7 +17,7 @@ ENDPOINT = token_count.ENDPOINT
 
 
 def wire(**body: Any) -> Any:
-    request = Request("POST", "/responses/input_tokens", json=body)
+    request = WireRequest("POST", "/responses/input_tokens", json=body)
     return ENDPOINT.transform_request(request, exchange(ENDPOINT))
 
 
@@ -53,11 +53,11 @@ def test_items_become_messages():
 
 
 def test_what_is_not_counted_is_told():
-    x = exchange(ENDPOINT)
+    context = exchange(ENDPOINT)
     body = {"model": "gpt-4o", "input": [{"role": "user", "content": "a"}, {"type": "mcp_call", "id": "m"}], "tools": [{"type": "function"}], "truncation": "auto"}  # fmt: skip
-    sent = ENDPOINT.transform_request(Request("POST", "/responses/input_tokens", json=body), x)
+    sent = ENDPOINT.transform_request(WireRequest("POST", "/responses/input_tokens", json=body), context)
     assert sent.json == {"model": "step-3.7-flash", "messages": [{"role": "user", "content": "a"}]}
-    assert sorted(lost(x)) == ["input[1]", "tools"]
+    assert sorted(lost(context)) == ["input[1]", "tools"]
 
 
 @pytest.mark.parametrize(
@@ -70,16 +70,16 @@ def test_what_is_not_counted_is_told():
     ],
 )  # fmt: skip
 def test_what_cannot_be_counted_is_refused(body: dict[str, Any], words: str):
-    with pytest.raises(Refusal, match=words):
+    with pytest.raises(RequestRejected, match=words):
         wire(**body)
 
 
 def test_the_answer():
-    x = exchange(ENDPOINT)
-    assert ENDPOINT.transform_response({"data": {"total_tokens": 85}}, x) == {
+    context = exchange(ENDPOINT)
+    assert ENDPOINT.transform_response({"data": {"total_tokens": 85}}, context) == {
         "object": "response.input_tokens",
         "input_tokens": 85,
     }
     for body in ({}, {"data": {}}, None, {"data": {"total_tokens": "85"}}):
         with pytest.raises(UnexpectedBody):
-            ENDPOINT.transform_response(body, x)
+            ENDPOINT.transform_response(body, context)

@@ -16,8 +16,8 @@ import stepfun_compat
 from stepfun_compat import Settings
 from stepfun_compat.endpoints.audio import transcriptions
 from stepfun_compat.endpoints.audio.transcriptions import Segment, TranscriptStream, captions
-from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.base import WireRequest
+from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 from stepfun_compat.endpoints.sse import server_sent
 
@@ -35,10 +35,10 @@ USAGE = {
 }
 
 
-def ask(content: Any = SPEECH, name: str = "talk.wav", **fields: Any) -> Request:
+def ask(content: Any = SPEECH, name: str = "talk.wav", **fields: Any) -> WireRequest:
     body = {"model": "whisper-1", **fields}
     headers = {"Content-Type": "multipart/form-data", "Accept": "application/json"}
-    return Request("POST", "/audio/transcriptions", headers=headers, json=body, files=[("file", (name, content))])
+    return WireRequest("POST", "/audio/transcriptions", headers=headers, json=body, files=[("file", (name, content))])
 
 
 def stream(*events: dict[str, Any]) -> str:
@@ -63,8 +63,8 @@ def transcribe(answer: str = ANSWER, **fields: Any) -> Any:
 
 
 def test_the_request_is_on_the_recommended_route():
-    x = exchange(ENDPOINT)
-    sent = ENDPOINT.transform_request(ask(language="en", hotwords=["StepFun"]), x)
+    context = exchange(ENDPOINT)
+    sent = ENDPOINT.transform_request(ask(language="en", hotwords=["StepFun"]), context)
     assert (sent.method, sent.path, sent.files) == ("POST", "/audio/asr/sse", None)
     assert sent.headers == {"Content-Type": "application/json", "Accept": "text/event-stream"}
     audio = sent.json["audio"]
@@ -79,7 +79,7 @@ def test_an_open_file_is_read_from_its_beginning():
     file = io.BytesIO(SPEECH)
     file.name = "/tmp/talk.wav"
     file.read(10)
-    request = Request("POST", "/audio/transcriptions", json={"model": "whisper-1"}, files=[("file", file)])
+    request = WireRequest("POST", "/audio/transcriptions", json={"model": "whisper-1"}, files=[("file", file)])
     sent = ENDPOINT.transform_request(request, exchange(ENDPOINT))
     assert base64.b64decode(sent.json["audio"]["data"]) == SPEECH
 
@@ -108,17 +108,17 @@ def test_formats(content: bytes, name: str, format: dict[str, Any]):
         (ask(response_format="xml"), "response_format", "srt"),
         (ask(model="gpt-4o"), "model", "stepaudio-2.5-asr"),
         (ask(model="step-asr-1.1"), "model", "stepaudio-2.5-asr"),
-        (Request("POST", "/audio/transcriptions", json={"model": "whisper-1"}), "file", "missing"),
+        (WireRequest("POST", "/audio/transcriptions", json={"model": "whisper-1"}), "file", "missing"),
     ],
 )
-def test_what_cannot_be_done_is_said_before_the_network(request_: Request, param: str, words: str):
-    with pytest.raises(Refusal, match=words) as refused:
+def test_what_cannot_be_done_is_said_before_the_network(request_: WireRequest, param: str, words: str):
+    with pytest.raises(RequestRejected, match=words) as refused:
         ENDPOINT.transform_request(request_, exchange(ENDPOINT))
     assert refused.value.param == param
 
 
 def test_losses_are_told():
-    x = exchange(ENDPOINT)
+    context = exchange(ENDPOINT)
     request = ask(
         prompt="names",
         temperature=0.2,
@@ -126,8 +126,8 @@ def test_losses_are_told():
         chunking_strategy="auto",
         timestamp_granularities=["word"],
     )
-    ENDPOINT.transform_request(request, x)
-    assert sorted(lost(x)) == ["include", "prompt", "temperature", "timestamp_granularities"]
+    ENDPOINT.transform_request(request, context)
+    assert sorted(lost(context)) == ["include", "prompt", "temperature", "timestamp_granularities"]
 
 
 def test_json():
@@ -180,7 +180,7 @@ def test_captions_end_before_they_grow_too_long():
 def test_silence_and_errors():
     assert transcribe(stream({"type": "transcript.text.done", "text": ""})) == {"text": ""}
     assert transcribe(stream({"type": "transcript.text.done", "text": ""}), response_format="srt") == ""
-    with pytest.raises(Refusal, match="engine gone") as refused:
+    with pytest.raises(RequestRejected, match="engine gone") as refused:
         transcribe(stream(delta("a"), {"type": "error", "message": "engine gone"}))
     assert refused.value.status == 500
     for body in ("<html>", "data: nonsense\n\n", "data: [1]\n\n", ""):
@@ -201,29 +201,29 @@ def test_silence_and_errors():
 )
 def test_an_error_event_is_the_error_a_plain_answer_would_have_been(error: dict[str, str], status: int, code: str):
     for event in ({"type": "error", "error": error}, {"type": "error", "message": "x", "error": error}):
-        with pytest.raises(Refusal) as whole:
+        with pytest.raises(RequestRejected) as whole:
             transcribe(stream(event))
-        with pytest.raises(Refusal) as streamed:
+        with pytest.raises(RequestRejected) as streamed:
             TranscriptStream().feed({**event, "type": "error"})
         for refused in (whole.value, streamed.value):
             assert (refused.status, refused.code) == (status, code)
 
 
 def test_the_old_model_goes_the_old_route():
-    x = exchange(ENDPOINT)
+    context = exchange(ENDPOINT)
     request = ask(model="step-asr", language="zh", hotwords="[1]")
-    assert ENDPOINT.script(request, x) is None
-    sent = ENDPOINT.transform_request(request, x)
+    assert ENDPOINT.script(request, context) is None
+    sent = ENDPOINT.transform_request(request, context)
     assert sent.path == "/audio/transcriptions"
     assert sent.json == {"model": "step-asr", "response_format": "json", "hotwords": "[1]"}
     assert sent.files is request.files
-    assert lost(x) == ["language"]
-    assert ENDPOINT.transform_response({"text": "hi"}, x) == {"text": "hi"}
-    assert ENDPOINT.transform_response("hi", x) == "hi"
-    with pytest.raises(Refusal, match=r"stepaudio-2\.5-asr"):
+    assert lost(context) == ["language"]
+    assert ENDPOINT.transform_response({"text": "hi"}, context) == {"text": "hi"}
+    assert ENDPOINT.transform_response("hi", context) == "hi"
+    with pytest.raises(RequestRejected, match=r"stepaudio-2\.5-asr"):
         ENDPOINT.transform_request(ask(model="step-asr", response_format="srt"), exchange(ENDPOINT))
     with pytest.raises(UnexpectedBody):
-        ENDPOINT.transform_response({}, x)
+        ENDPOINT.transform_response({}, context)
 
 
 # ---------------------------------------------------------------- streams
@@ -231,10 +231,10 @@ def test_the_old_model_goes_the_old_route():
 
 def test_a_stream_is_one_request_whose_events_pass():
     request = ask(stream=True)
-    x = exchange(ENDPOINT)
-    assert ENDPOINT.script(request, x) is None
-    assert "stream" not in ENDPOINT.transform_request(request, x).json
-    transform = ENDPOINT.transform_stream(x)
+    context = exchange(ENDPOINT)
+    assert ENDPOINT.script(request, context) is None
+    assert "stream" not in ENDPOINT.transform_request(request, context).json
+    transform = ENDPOINT.transform_stream(context)
     out = [event for chunk in server_sent(ANSWER) for event in transform.feed(chunk)]
     assert [event["type"] for event in out] == ["transcript.text.delta"] * 3 + ["transcript.text.done"]
     assert out[-1]["usage"] == USAGE
@@ -255,7 +255,7 @@ def test_a_stream_fills_what_is_missing():
 
 def test_a_stream_that_fails_or_stops():
     transform = TranscriptStream()
-    with pytest.raises(Refusal, match="engine gone"):
+    with pytest.raises(RequestRejected, match="engine gone"):
         transform.feed({"type": "error", "message": "engine gone"})
     with pytest.raises(UnexpectedBody):
         transform.feed("text")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat.endpoints.base import Request
-from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.base import WireRequest
+from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.files import uploads
 
 from .support import drive, exchange, lost
@@ -17,11 +17,11 @@ from .support import drive, exchange, lost
 
 def create(size: int = 6, name: str = "a.pdf", **fields: Any) -> dict[str, Any]:
     body = {"bytes": size, "filename": name, "mime_type": "application/pdf", "purpose": "user_data", **fields}
-    return drive(uploads.CREATE, Request("POST", "/uploads", json=body), [])[0].body
+    return drive(uploads.CREATE, WireRequest("POST", "/uploads", json=body), [])[0].body
 
 
 def put(id: str, data: Any) -> str:
-    request = Request("POST", f"/uploads/{id}/parts", json={}, files=[("data", data)])
+    request = WireRequest("POST", f"/uploads/{id}/parts", json={}, files=[("data", data)])
     body = drive(uploads.PART, request, [])[0].body
     assert (body["object"], body["upload_id"]) == ("upload.part", id)
     return body["id"]
@@ -29,7 +29,7 @@ def put(id: str, data: Any) -> str:
 
 def complete(id: str, parts: list[str], **fields: Any) -> Any:
     headers = {"X-Mine": "1"}
-    request = Request("POST", f"/uploads/{id}/complete", headers=headers, json={"part_ids": parts, **fields})
+    request = WireRequest("POST", f"/uploads/{id}/complete", headers=headers, json={"part_ids": parts, **fields})
     answer = {"id": "file-1", "status": "processed", "bytes": 6, "filename": "a.pdf", "purpose": "file-extract"}
     return drive(uploads.COMPLETE, request, [answer])
 
@@ -46,7 +46,7 @@ def test_parts_become_one_file_in_the_order_asked():
     assert sent[0].headers == {"X-Mine": "1", "Content-Type": "multipart/form-data"}
     assert (reply.body["status"], reply.body["purpose"]) == ("completed", "user_data")
     assert reply.body["file"]["status"] == "uploaded"
-    with pytest.raises(Refusal, match="under way"):
+    with pytest.raises(RequestRejected, match="under way"):
         complete(upload["id"], [first])
 
 
@@ -54,7 +54,7 @@ def test_a_failed_end_can_be_tried_again():
     upload = create(3)
     part = put(upload["id"], b"abc")
     script = uploads.COMPLETE.script(
-        Request("POST", f"/uploads/{upload['id']}/complete", json={"part_ids": [part]}), exchange(uploads.COMPLETE)
+        WireRequest("POST", f"/uploads/{upload['id']}/complete", json={"part_ids": [part]}), exchange(uploads.COMPLETE)
     )
     assert script is not None
     next(script)
@@ -74,14 +74,14 @@ def test_a_failed_end_can_be_tried_again():
 def test_what_does_not_fit_is_refused_before_the_network(parts: list[bytes], fields: dict[str, Any], words: str):
     upload = create()
     ids = [put(upload["id"], part) for part in parts]
-    with pytest.raises(Refusal, match=words):
+    with pytest.raises(RequestRejected, match=words):
         complete(upload["id"], fields.pop("part_ids", ids), **fields)
 
 
 def test_more_than_announced_is_refused():
     upload = create(3)
     put(upload["id"], b"ab")
-    with pytest.raises(Refusal, match="announced"):
+    with pytest.raises(RequestRejected, match="announced"):
         put(upload["id"], b"cd")
 
 
@@ -95,16 +95,16 @@ def test_more_than_announced_is_refused():
     ],
 )
 def test_what_stepfun_cannot_hold_is_said_at_the_start(fields: dict[str, Any], param: str):
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(RequestRejected) as refused:
         create(**fields)
     assert refused.value.param == param
 
 
 def test_a_cancelled_upload_is_gone():
     upload = create()
-    body = drive(uploads.CANCEL, Request("POST", f"/uploads/{upload['id']}/cancel"), [])[0].body
+    body = drive(uploads.CANCEL, WireRequest("POST", f"/uploads/{upload['id']}/cancel"), [])[0].body
     assert body["status"] == "cancelled"
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(RequestRejected) as refused:
         put(upload["id"], b"x")
     assert (refused.value.status, refused.value.code) == (404, "not_found")
 
@@ -115,18 +115,18 @@ def test_memory_is_bounded():
     for row in made:
         rows.add(row)
     assert rows.get("u39") is made[39]
-    with pytest.raises(Refusal):
+    with pytest.raises(RequestRejected):
         rows.get("u0")
     rows.add(uploads._Pending("old", "a", None, "user_data", 1, 0))
     rows.add(uploads._Pending("new", "a", None, "user_data", 1, 2**31))
-    with pytest.raises(Refusal):
+    with pytest.raises(RequestRejected):
         rows.get("old")
 
 
 def test_expires_after_is_a_loss_and_a_part_needs_data():
-    x = exchange(uploads.CREATE)
+    context = exchange(uploads.CREATE)
     body = {"bytes": 1, "filename": "a.txt", "purpose": "user_data", "expires_after": {"seconds": 3600}}
-    uploads.CREATE.script(Request("POST", "/uploads", json=body), x)
-    assert lost(x) == ["expires_after"]
-    with pytest.raises(Refusal, match="data is missing"):
-        uploads.PART.script(Request("POST", "/uploads/u/parts", json={}), exchange(uploads.PART))
+    uploads.CREATE.script(WireRequest("POST", "/uploads", json=body), context)
+    assert lost(context) == ["expires_after"]
+    with pytest.raises(RequestRejected, match="data is missing"):
+        uploads.PART.script(WireRequest("POST", "/uploads/u/parts", json={}), exchange(uploads.PART))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat.endpoints.base import Request, Sleep
-from stepfun_compat.endpoints.context import Refusal
+from stepfun_compat.endpoints.base import Sleep, WireRequest
+from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.files import vector_stores as vs
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 
@@ -24,7 +24,7 @@ class Service:
         self.files: list[str] = []
         self.sent: list[tuple[str, str]] = []
 
-    def __call__(self, request: Request | Sleep) -> Any:
+    def __call__(self, request: WireRequest | Sleep) -> Any:
         if isinstance(request, Sleep):
             self.sent.append(("sleep", str(request.seconds)))
             return None
@@ -80,28 +80,28 @@ def counts(in_progress: int = 0, completed: int = 0, failed: int = 0) -> dict[st
 )
 def test_names_become_stepfuns(name: str | None, sent: str):
     body = {} if name is None else {"name": name}
-    _, steps = drive(vs.CREATE, Request("POST", "/vector_stores", json=body), Service())
+    _, steps = drive(vs.CREATE, WireRequest("POST", "/vector_stores", json=body), Service())
     assert re.fullmatch(sent, steps[0].json["name"])
     assert steps[0].json["type"] == "text"
 
 
 def test_a_created_store_is_read_again():
-    x = exchange(vs.CREATE)
-    request = Request(
+    context = exchange(vs.CREATE)
+    request = WireRequest(
         "POST", "/vector_stores", json={"name": "a", "metadata": {"k": "v"}, "expires_after": {"days": 1}}
     )
     service = Service()
-    reply, _ = drive(vs.CREATE, request, service, x)
+    reply, _ = drive(vs.CREATE, request, service, context)
     assert service.sent == [("POST", "/vector_stores"), ("GET", "/vector_stores/1679")]
     store = reply.body
     assert (store["id"], store["status"], store["file_counts"]["total"]) == ("1679", "completed", 2)
     assert (store["usage_bytes"], store["metadata"], store["last_active_at"]) == (0, {}, None)
-    assert lost(x) == ["expires_after"]
+    assert lost(context) == ["expires_after"]
 
 
 def test_a_store_is_made_with_its_files_once_they_are_parsed():
     service = Service(looks=2)
-    request = Request("POST", "/vector_stores", json={"name": "a", "file_ids": ["file-1"]})
+    request = WireRequest("POST", "/vector_stores", json={"name": "a", "file_ids": ["file-1"]})
     drive(vs.CREATE, request, service)
     assert service.sent == [
         ("GET", "/files/file-1"),
@@ -132,14 +132,14 @@ def test_the_list_is_openais():
 # ---------------------------------------------------------------- files
 
 
-def add(**body: Any) -> Request:
-    return Request("POST", "/vector_stores/1679/files", json={"file_id": "file-1", **body})
+def add(**body: Any) -> WireRequest:
+    return WireRequest("POST", "/vector_stores/1679/files", json={"file_id": "file-1", **body})
 
 
 def test_a_file_is_added_in_stepfuns_shape_and_answered_in_openais():
-    x = exchange(vs.ADD_FILE)
+    context = exchange(vs.ADD_FILE)
     request = add(attributes={"description": "d" * 300, "year": 2026}, chunking_strategy={"type": "static"})
-    reply, steps = drive(vs.ADD_FILE, request, Service(), x)
+    reply, steps = drive(vs.ADD_FILE, request, Service(), context)
     assert steps[-1].json == {"files": [{"file_id": "file-1", "description": "d" * 255}]}
     row = reply.body
     assert (row["id"], row["object"], row["vector_store_id"], row["status"]) == (
@@ -149,18 +149,18 @@ def test_a_file_is_added_in_stepfuns_shape_and_answered_in_openais():
         "in_progress",
     )
     assert row["created_at"] > 0
-    assert sorted(lost(x)) == ["attributes", "chunking_strategy", "description"]
+    assert sorted(lost(context)) == ["attributes", "chunking_strategy", "description"]
 
 
 def test_a_file_for_another_purpose_is_refused_with_the_remedy():
-    with pytest.raises(Refusal, match="purpose='assistants'") as refused:
+    with pytest.raises(RequestRejected, match="purpose='assistants'") as refused:
         drive(vs.ADD_FILE, add(), Service(purpose="file-extract"))
     assert refused.value.param == "file_id"
 
 
 def test_a_file_that_is_never_ready_ends_in_an_error():
     service = Service(looks=10_000)
-    with pytest.raises(Refusal, match="wait_for_processing") as refused:
+    with pytest.raises(RequestRejected, match="wait_for_processing") as refused:
         drive(vs.ADD_FILE, add(), service)
     assert refused.value.status == 409
     assert 60 < len(service.sent) < 200
@@ -172,7 +172,7 @@ def test_polling_ends():
     drive(vs.ADD_FILE, add(), service)
     statuses: list[str] = []
     for _ in range(3):
-        reply, _ = drive(vs.RETRIEVE_FILE, Request("GET", "/vector_stores/1679/files/file-1"), service)
+        reply, _ = drive(vs.RETRIEVE_FILE, WireRequest("GET", "/vector_stores/1679/files/file-1"), service)
         statuses.append(reply.body["status"])
     assert statuses == ["in_progress", "in_progress", "completed"]
 
@@ -180,41 +180,41 @@ def test_polling_ends():
 def test_a_store_whose_files_all_failed():
     service = Service(counts=[counts(failed=1)])
     drive(vs.ADD_FILE, add(), service)
-    reply, _ = drive(vs.RETRIEVE_FILE, Request("GET", "/vector_stores/1679/files/file-1"), service)
+    reply, _ = drive(vs.RETRIEVE_FILE, WireRequest("GET", "/vector_stores/1679/files/file-1"), service)
     assert reply.body["status"] == "failed"
     assert reply.body["last_error"]["code"] == "server_error"
 
 
 def test_a_file_that_is_not_there():
-    with pytest.raises(Refusal) as refused:
-        drive(vs.RETRIEVE_FILE, Request("GET", "/vector_stores/1679/files/file-7"), Service())
+    with pytest.raises(RequestRejected) as refused:
+        drive(vs.RETRIEVE_FILE, WireRequest("GET", "/vector_stores/1679/files/file-7"), Service())
     assert (refused.value.status, refused.value.param) == (404, "file_id")
 
 
 def test_a_file_is_found_on_a_later_page():
     service = Service()
     service.files = [f"file-{i}" for i in range(250)]
-    reply, _ = drive(vs.RETRIEVE_FILE, Request("GET", "/vector_stores/1679/files/file-240"), service)
+    reply, _ = drive(vs.RETRIEVE_FILE, WireRequest("GET", "/vector_stores/1679/files/file-240"), service)
     assert reply.body["id"] == "file-240"
     assert len(service.sent) == 4
 
 
 def test_a_list_that_never_moves_on_ends():
-    def stuck(request: Request) -> Any:
+    def stuck(request: WireRequest) -> Any:
         if request.path.endswith("/files"):
             return {"data": [{"id": "file-1"}], "has_more": True}
         return {"id": "1679", "file_counts": counts(completed=1)}
 
-    with pytest.raises(Refusal):
-        drive(vs.RETRIEVE_FILE, Request("GET", "/vector_stores/1679/files/nope"), stuck)
-    page, _ = drive(vs.LIST_FILES, Request("GET", "/vector_stores/1679/files", query={"after": "file-1"}), stuck)
+    with pytest.raises(RequestRejected):
+        drive(vs.RETRIEVE_FILE, WireRequest("GET", "/vector_stores/1679/files/nope"), stuck)
+    page, _ = drive(vs.LIST_FILES, WireRequest("GET", "/vector_stores/1679/files", query={"after": "file-1"}), stuck)
     assert page.body["has_more"] is False
 
 
 def test_the_files_of_a_store():
     service = Service()
     service.files = ["file-1", "file-2", "file-3"]
-    request = Request("GET", "/vector_stores/1679/files", query={"limit": 2, "filter": "completed"})
+    request = WireRequest("GET", "/vector_stores/1679/files", query={"limit": 2, "filter": "completed"})
     reply, steps = drive(vs.LIST_FILES, request, service)
     assert steps[0].query == {"limit": 2}
     assert [(row["id"], row["status"]) for row in reply.body["data"]] == [
@@ -222,7 +222,7 @@ def test_the_files_of_a_store():
         ("file-2", "completed"),
     ]
     assert (reply.body["has_more"], reply.body["last_id"]) == (True, "file-2")
-    none, _ = drive(vs.LIST_FILES, Request("GET", "/vector_stores/1679/files", query={"filter": "failed"}), service)
+    none, _ = drive(vs.LIST_FILES, WireRequest("GET", "/vector_stores/1679/files", query={"filter": "failed"}), service)
     assert none.body["data"] == []
 
 
@@ -232,9 +232,9 @@ def test_the_files_of_a_store():
 def test_a_batch_is_one_request_and_its_id_says_what_is_in_it():
     service = Service(counts=[counts(in_progress=4), counts(in_progress=1, completed=3), counts(completed=3, failed=1)])
     ids = [f"file-{i}" for i in range(4)]
-    x = exchange(vs.ADD_BATCH)
+    context = exchange(vs.ADD_BATCH)
     reply, steps = drive(
-        vs.ADD_BATCH, Request("POST", "/vector_stores/1679/file_batches", json={"file_ids": ids}), service, x
+        vs.ADD_BATCH, WireRequest("POST", "/vector_stores/1679/file_batches", json={"file_ids": ids}), service, context
     )
     assert [step.path for step in steps] == ["/files", "/vector_stores/1679/files", "/vector_stores/1679"]
     assert steps[1].json == {"files": [{"file_id": id} for id in ids]}
@@ -246,17 +246,19 @@ def test_a_batch_is_one_request_and_its_id_says_what_is_in_it():
         4,
     )
     path = f"/vector_stores/1679/file_batches/{batch['id']}"
-    second, _ = drive(vs.RETRIEVE_BATCH, Request("GET", path), service)
+    second, _ = drive(vs.RETRIEVE_BATCH, WireRequest("GET", path), service)
     assert second.body["file_counts"] == counts(in_progress=1, completed=3)
-    third, _ = drive(vs.RETRIEVE_BATCH, Request("GET", path), service)
+    third, _ = drive(vs.RETRIEVE_BATCH, WireRequest("GET", path), service)
     assert (third.body["status"], third.body["file_counts"]) == ("completed", counts(completed=3, failed=1))
-    listed, _ = drive(vs.LIST_BATCH_FILES, Request("GET", path + "/files", query={"limit": 3, "order": "asc"}), service)
+    listed, _ = drive(
+        vs.LIST_BATCH_FILES, WireRequest("GET", path + "/files", query={"limit": 3, "order": "asc"}), service
+    )
     assert [row["id"] for row in listed.body["data"]] == ids[:3]
     assert listed.body["has_more"] is True
 
 
 def test_a_batch_of_files_with_attributes():
-    request = Request(
+    request = WireRequest(
         "POST",
         "/vector_stores/1679/file_batches",
         json={"files": [{"file_id": "file-1", "attributes": {"description": "one"}}, {"file_id": "file-2"}]},
@@ -270,16 +272,16 @@ def test_a_batch_of_files_with_attributes():
 @pytest.mark.parametrize("id", ["vsfb_xyz", "nonsense", "vsfb_", "vsfb_eJw"])
 def test_an_unknown_batch_is_refused_before_the_network(id: str):
     for endpoint, tail in ((vs.RETRIEVE_BATCH, ""), (vs.LIST_BATCH_FILES, "/files")):
-        with pytest.raises(Refusal) as refused:
-            endpoint.script(Request("GET", f"/vector_stores/1/file_batches/{id}{tail}"), exchange(endpoint))
+        with pytest.raises(RequestRejected) as refused:
+            endpoint.script(WireRequest("GET", f"/vector_stores/1/file_batches/{id}{tail}"), exchange(endpoint))
         assert refused.value.status == 404
 
 
 def test_an_empty_batch_and_a_file_without_an_id():
-    with pytest.raises(Refusal, match="file_ids"):
-        drive(vs.ADD_BATCH, Request("POST", "/vector_stores/1/file_batches", json={"file_ids": []}), Service())
-    with pytest.raises(Refusal, match="file_id is missing"):
-        drive(vs.ADD_FILE, Request("POST", "/vector_stores/1/files", json={}), Service())
+    with pytest.raises(RequestRejected, match="file_ids"):
+        drive(vs.ADD_BATCH, WireRequest("POST", "/vector_stores/1/file_batches", json={"file_ids": []}), Service())
+    with pytest.raises(RequestRejected, match="file_id is missing"):
+        drive(vs.ADD_FILE, WireRequest("POST", "/vector_stores/1/files", json={}), Service())
 
 
 def test_what_is_no_store_is_refused():

@@ -20,8 +20,8 @@ from ...catalog import Catalog, load_overlay
 from ...catalog.schema import ContestedFact, SettledFact
 from ...contested_memory import host_of
 from ...endpoints import contested
-from ...endpoints.base import PLAIN, Request
-from ...endpoints.context import Exchange
+from ...endpoints.base import PLAIN, WireRequest
+from ...endpoints.context import RequestContext
 from ...settings import Settings
 from .wire import ASK, SHORT, TOOL, USE_TOOL, told
 
@@ -109,16 +109,18 @@ def settle(fact: ContestedFact, client: Any, model: str, catalog: Catalog) -> Se
         return Settlement(fact.fact, "open", f"could not be asked: {error}", failed=True)
     else:
         return Settlement(fact.fact, "openai", f"{fact.openai} is accepted")
-    x = Exchange("probe", Settings(on_unsupported="ignore"), catalog)
+    context = RequestContext("probe", Settings(on_unsupported="ignore"), catalog)
     if fact.rewrite == "chat":
-        safe: Request | None = Request("POST", "/chat/completions", json={"model": model, "messages": ASK, **SHORT})
+        safe: WireRequest | None = WireRequest(
+            "POST", "/chat/completions", json={"model": model, "messages": ASK, **SHORT}
+        )
     else:
-        safe = contested.rewrite(fact, request, x)
+        safe = contested.rewrite(fact, request, context)
     if safe is None:
         return Settlement(fact.fact, "open", f"refused with {words}; there is no other form")
-    x.safe_forms.append(fact.fact)
+    context.safe_forms.append(fact.fact)
     try:
-        _send_settling(client, safe, x)
+        _send_settling(client, safe, context)
     except openai.OpenAIError as error:
         return Settlement(fact.fact, "open", f"refused with {words}; the safe form as well: {error}")
     scope = "*" if fact.endpoint == "files.create" else model
@@ -126,17 +128,17 @@ def settle(fact: ContestedFact, client: Any, model: str, catalog: Catalog) -> Se
     return Settlement(fact.fact, "safe", f"refused with {words}; accepted: {fact.safe}", row)
 
 
-def _request(fact: ContestedFact, model: str) -> Request:
+def _request(fact: ContestedFact, model: str) -> WireRequest:
     sample = SAMPLES[fact.fact]
     if fact.endpoint == "files.create":
         name = "note.png" if sample["purpose"] == "storage" else "note.txt"
-        return Request("POST", "/files", json=dict(sample), files=[("file", (name, b"\x89PNG\r\n\x1a\n kettle"))])
+        return WireRequest("POST", "/files", json=dict(sample), files=[("file", (name, b"\x89PNG\r\n\x1a\n kettle"))])
     if fact.endpoint == "responses":
-        return Request("POST", "/responses", json={"model": model, "input": "Say yes.", **sample})
-    return Request("POST", "/chat/completions", json={"model": model, "messages": ASK, **SHORT, **sample})
+        return WireRequest("POST", "/responses", json={"model": model, "input": "Say yes.", **sample})
+    return WireRequest("POST", "/chat/completions", json={"model": model, "messages": ASK, **SHORT, **sample})
 
 
-def _send(client: Any, request: Request) -> None:
+def _send(client: Any, request: WireRequest) -> None:
     if request.path != "/files":
         client.post(request.path, body=request.json, cast_to=object)
         return
@@ -144,14 +146,14 @@ def _send(client: Any, request: Request) -> None:
     client.files.delete(row.id)
 
 
-def _send_settling(client: Any, request: Request, x: Exchange) -> None:
+def _send_settling(client: Any, request: WireRequest, context: RequestContext) -> None:
     """Send a safe form, in which other facts may be contested."""
     while True:
         try:
             return _send(client, request)
         except openai.APIStatusError as error:
             refusal = contested.WireError.of(error.status_code, error.body)
-            again = contested.alternative(PLAIN, request, refusal, x)
+            again = contested.alternative(PLAIN, request, refusal, context)
             if again is None:
                 raise
             request = again

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..context import Exchange, Refusal
+from ..context import RequestContext, RequestRejected
 from ..json_values import Dict, as_dict
 from ..model_resolution import resolve_model
 from ..parameters import not_available
@@ -12,7 +12,7 @@ from ..parameters import not_available
 NAME = "realtime"
 
 
-def connection(arguments: Dict, x: Exchange) -> Dict:
+def connection(arguments: Dict, context: RequestContext) -> Dict:
     """The arguments of a connection, with StepFun's model: without one in the query StepFun answers with 400.
 
     Raises:
@@ -26,15 +26,15 @@ def connection(arguments: Dict, x: Exchange) -> Dict:
     place: Dict = query if isinstance(query.get("model"), str) else arguments
     model: Any = place.get("model")
     if not isinstance(model, str) or not model:
-        raise Refusal(
-            f"model is missing: it takes one of {', '.join(_able(x))}, or an OpenAI name for a realtime model.",
+        raise RequestRejected(
+            f"model is missing: it takes one of {', '.join(_able(context))}, or an OpenAI name for a realtime model.",
             code="missing_parameter",
             param="model",
         )
-    id = resolve_model(x, model, default=x.catalog.default_realtime) or model
-    if x.model is not None and NAME not in x.model.endpoints:
-        raise Refusal(
-            f"model={model!r} stands for {x.model.id}, which realtime does not take. Use one of {', '.join(_able(x))}, "
+    id = resolve_model(context, model, default=context.catalog.default_realtime) or model
+    if context.model is not None and NAME not in context.model.endpoints:
+        raise RequestRejected(
+            f"model={model!r} stands for {context.model.id}, which realtime does not take. Use one of {', '.join(_able(context))}, "
             "or an OpenAI name for a realtime model.",
             code="model_incompatible",
             param="model",
@@ -42,5 +42,5 @@ def connection(arguments: Dict, x: Exchange) -> Dict:
     return {**arguments, "extra_query": {**query, "model": id}} if place is query else {**arguments, "model": id}
 
 
-def _able(x: Exchange) -> list[str]:
-    return [row.id for row in x.catalog.models.values() if NAME in row.endpoints]
+def _able(context: RequestContext) -> list[str]:
+    return [row.id for row in context.catalog.models.values() if NAME in row.endpoints]

@@ -11,8 +11,8 @@ from typing import Any
 from typing_extensions import override
 
 from ...catalog import voices
-from ..base import PlainEndpoint, Reply, Request, Script, Send, replace
-from ..context import Exchange, Json, Refusal
+from ..base import Flow, PassThroughEndpoint, Send, WireRequest, WireResponse, replace
+from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, UnexpectedBody, as_dict
 from ..parameters import drop_by_table, given, kind_of_model
 from ..sse import failure, server_sent
@@ -54,14 +54,14 @@ def _cut(window: str, limit: int) -> int:
     return limit
 
 
-class Speech(PlainEndpoint):
+class Speech(PassThroughEndpoint):
     """Text to speech."""
 
     name = "audio.speech"
     answers_bytes = True
 
     @override
-    def transform_response(self, data: Json, x: Exchange) -> Json:
+    def transform_response(self, data: Json, context: RequestContext) -> Json:
         """What came in place of sound: the object `return_url` asks for, or something that is no answer."""
         row = as_dict(data)
         if row is None:
@@ -69,37 +69,43 @@ class Speech(PlainEndpoint):
         return row
 
     @override
-    def transform_request(self, request: Request, x: Exchange) -> Request:
+    def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
         fields = given(request)
-        model = kind_of_model(x, fields.get("model"), "tts", "stepaudio-2.5-tts")
+        model = kind_of_model(context, fields.get("model"), "tts", "stepaudio-2.5-tts")
         wire: Dict = {"model": model}
-        drop_by_table(fields, wire, x, self.name, ("model", "input", "voice", "speed", "instructions"))
-        wire["input"] = self._text(fields.get("input"), model, x)
-        self._voice(fields.get("voice"), wire, x)
-        self._speed(fields.get("speed"), wire, x)
-        self._instructions(fields, wire, model, x)
+        drop_by_table(fields, wire, context, self.name, ("model", "input", "voice", "speed", "instructions"))
+        wire["input"] = self._text(fields.get("input"), model, context)
+        self._voice(fields.get("voice"), wire, context)
+        self._speed(fields.get("speed"), wire, context)
+        self._instructions(fields, wire, model, context)
         format = fields.get("response_format", voices.DEFAULT_FORMAT)
         if format not in voices.FORMATS:
-            raise Refusal(
+            raise RequestRejected(
                 f"response_format={format!r} is not available: StepFun has {', '.join(voices.FORMATS)}.",
                 code="invalid_value",
                 param="response_format",
             )
-        return replace(request, json=wire, headers={**request.headers, **x.headers})
+        return replace(request, json=wire, headers={**request.headers, **context.headers})
 
-    def _text(self, text: Json, model: str, x: Exchange) -> Json:
-        if not isinstance(text, str) or model not in voices.PARENTHESES_ARE_INSTRUCTIONS or x.requested_model == model:
+    def _text(self, text: Json, model: str, context: RequestContext) -> Json:
+        if (
+            not isinstance(text, str)
+            or model not in voices.PARENTHESES_ARE_INSTRUCTIONS
+            or context.requested_model == model
+        ):
             return text
         # who asked for an OpenAI model means parentheses to be read out (api 8.4)
         spoken = re.sub(r"\s*[(（]\s*([^()（）]*?)\s*[)）]", r", \1,", text)
         spoken = re.sub(r"[()（）]", ", ", re.sub(r",([,.;:!?])", r"\1", spoken))
         if spoken != text:
-            x.change("reshape", "input", "parentheses", "commas", f"{model} takes text in parentheses for instructions")
+            context.record_change(
+                "reshape", "input", "parentheses", "commas", f"{model} takes text in parentheses for instructions"
+            )
         return spoken
 
-    def _voice(self, voice: Json, wire: Dict, x: Exchange) -> None:
+    def _voice(self, voice: Json, wire: Dict, context: RequestContext) -> None:
         if voice is None:
-            raise Refusal(
+            raise RequestRejected(
                 "voice is missing: it takes one of OpenAI's voices, a system voice of StepFun's or a cloned one.",
                 code="missing_parameter",
                 param="voice",
@@ -109,9 +115,9 @@ class Speech(PlainEndpoint):
         alias = voices.OPENAI_VOICES.get(name) if isinstance(name, str) else None
         wire["voice"] = alias.voice if alias is not None else name
         if alias is not None:
-            x.change("alias", "voice", name, alias.voice, alias.why)
+            context.record_change("alias", "voice", name, alias.voice, alias.why)
 
-    def _speed(self, speed: Json, wire: Dict, x: Exchange) -> None:
+    def _speed(self, speed: Json, wire: Dict, context: RequestContext) -> None:
         if not isinstance(speed, int | float) or isinstance(speed, bool):
             if speed is not None:
                 wire["speed"] = speed
@@ -119,34 +125,34 @@ class Speech(PlainEndpoint):
         low, high = voices.SPEED
         wire["speed"] = sent = min(max(speed, low), high)
         if sent != speed:
-            x.change("clamp", "speed", speed, sent, f"StepFun's speed is {low} to {high}", loses=True)
+            context.record_change("clamp", "speed", speed, sent, f"StepFun's speed is {low} to {high}", lossy=True)
 
-    def _instructions(self, fields: Dict, wire: Dict, model: str, x: Exchange) -> None:
+    def _instructions(self, fields: Dict, wire: Dict, model: str, context: RequestContext) -> None:
         text = fields.get("instructions")
         if not isinstance(text, str) or not text:
             return
         if model not in voices.INSTRUCTION_MODELS:
             able = ", ".join(sorted(voices.INSTRUCTION_MODELS))
-            x.change("drop", "instructions", text, None, f"only {able} takes them", loses=True)
+            context.record_change("drop", "instructions", text, None, f"only {able} takes them", lossy=True)
             return
         wire["instruction"] = sent = text[: voices.INSTRUCTION_LIMIT]
-        x.change("rename", "instructions", "instructions", "instruction", "StepFun's name for it")
+        context.record_change("rename", "instructions", "instructions", "instruction", "StepFun's name for it")
         if sent != text:
-            x.change("clamp", "instructions", text, sent, "StepFun takes 200 characters", loses=True)
+            context.record_change("clamp", "instructions", text, sent, "StepFun takes 200 characters", lossy=True)
 
     # ------------------------------------------------------------ long texts
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         text = given(request).get("input")
-        return self._in_pieces(request, x) if isinstance(text, str) and len(text) > voices.INPUT_LIMIT else None
+        return self._in_pieces(request, context) if isinstance(text, str) and len(text) > voices.INPUT_LIMIT else None
 
-    def _in_pieces(self, request: Request, x: Exchange) -> Script:
-        wire = self.transform_request(request, x)
+    def _in_pieces(self, request: WireRequest, context: RequestContext) -> Flow:
+        wire = self.transform_request(request, context)
         body: Dict = wire.json
         format = str(body.get("response_format", voices.DEFAULT_FORMAT))
         if body.get("return_url"):
-            raise Refusal(
+            raise RequestRejected(
                 f"return_url is not available for a text of more than {voices.INPUT_LIMIT} characters, which takes "
                 "several requests: leave it out, or shorten the text.",
                 code="invalid_value",
@@ -154,8 +160,8 @@ class Speech(PlainEndpoint):
             )
         events = body.get("stream_format") == "sse"
         pieces = split_text(str(body["input"]), voices.INPUT_LIMIT)
-        x.request_count = len(pieces)
-        x.change(
+        context.request_count = len(pieces)
+        context.record_change(
             "cost",
             "input",
             f"{len(str(body['input']))} characters",
@@ -165,13 +171,15 @@ class Speech(PlainEndpoint):
         asked = {**body}
         if format == "flac":  # frames of several FLAC files cannot be put together; samples can
             asked["response_format"] = "wav"
-            x.change("reshape", "response_format", "flac", "wav", "joined as samples and written as uncompressed FLAC")
+            context.record_change(
+                "reshape", "response_format", "flac", "wav", "joined as samples and written as uncompressed FLAC"
+            )
         parts: list[bytes] = []
-        reply = Reply(b"")
+        reply = WireResponse(b"")
         for piece in pieces:
             reply = yield Send(replace(wire, json={**asked, "input": piece}))
             parts.append(_events_sound(reply.body) if events else _sound(reply.body))
-            x.partial = list(parts)  # each a file of its own, for the error of a later request
+            context.partial = list(parts)  # each a file of its own, for the error of a later request
         try:
             joined = sound.join(parts, format)
         except sound.SoundError as error:
@@ -179,8 +187,8 @@ class Speech(PlainEndpoint):
                 f"the parts of the speech cannot be joined as {format} ({error}): ask for wav or mp3"
             ) from error
         if events:
-            return Reply(speech_events(joined), reply.status, {"content-type": "text/event-stream"})
-        return Reply(joined, reply.status, {**reply.headers, "content-type": _MEDIA.get(format, "audio/mpeg")})
+            return WireResponse(speech_events(joined), reply.status, {"content-type": "text/event-stream"})
+        return WireResponse(joined, reply.status, {**reply.headers, "content-type": _MEDIA.get(format, "audio/mpeg")})
 
 
 def _sound(body: Any) -> bytes:
@@ -221,15 +229,15 @@ def speech_events(data: bytes) -> str:
     return "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
 
 
-class Voice(PlainEndpoint):
+class Voice(PassThroughEndpoint):
     """`POST /audio/voices`: StepFun's cloning, by a file's id, goes through; OpenAI's, by a recording, does not exist."""
 
     name = "audio.voices"
 
     @override
-    def transform_request(self, request: Request, x: Exchange) -> Request:
+    def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
         if request.files or "file_id" not in given(request):
-            raise ABSENT.refusal(request, x)
+            raise ABSENT.refusal(request, context)
         return request
 
 

@@ -11,9 +11,9 @@ from typing import Any
 from typing_extensions import override
 
 from ...catalog import voices
-from ..base import PlainEndpoint, Reply, Request, Script, Send, StreamTransform, replace
+from ..base import Flow, PassThroughEndpoint, Send, StreamTransform, WireRequest, WireResponse, replace
 from ..chat.response import BrokenOff
-from ..context import Exchange, Json, Refusal
+from ..context import Json, RequestContext, RequestRejected
 from ..forms import Part, file_parts
 from ..json_values import Dict, UnexpectedBody, as_dict
 from ..parameters import drop_by_table, given, headers_for, kind_of_model
@@ -52,31 +52,31 @@ class Segment:
     text: str
 
 
-class Transcription(PlainEndpoint):
+class Transcription(PassThroughEndpoint):
     """Speech to text."""
 
     name = "audio.transcriptions"
 
     @override
-    def transform_request(self, request: Request, x: Exchange) -> Request:
+    def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
         fields = given(request)
-        model = kind_of_model(x, fields.get("model"), "asr", "stepaudio-2.5-asr")
-        endpoints = x.model.endpoints if x.model is not None else frozenset({"audio.asr.sse"})
+        model = kind_of_model(context, fields.get("model"), "asr", "stepaudio-2.5-asr")
+        endpoints = context.model.endpoints if context.model is not None else frozenset({"audio.asr.sse"})
         if "audio.asr.sse" in endpoints:
-            return self._recommended(request, fields, model, x)
+            return self._recommended(request, fields, model, context)
         if "audio.transcriptions" in endpoints:
-            return self._old(request, fields, model, x)
-        raise Refusal(
-            f"model={model!r} is not served by this call. Use {', '.join(_able(x))}, or an OpenAI name.",
+            return self._old(request, fields, model, context)
+        raise RequestRejected(
+            f"model={model!r} is not served by this call. Use {', '.join(_able(context))}, or an OpenAI name.",
             code="model_incompatible",
             param="model",
         )
 
-    def _recommended(self, request: Request, fields: Dict, model: str, x: Exchange) -> Request:
+    def _recommended(self, request: WireRequest, fields: Dict, model: str, context: RequestContext) -> WireRequest:
         format = _format(fields, _FORMATS)
         parts = [part for part in file_parts(request.files) if part.field == "file"]
         if not parts:
-            raise Refusal("file is missing: it takes a recording.", code="missing_parameter", param="file")
+            raise RequestRejected("file is missing: it takes a recording.", code="missing_parameter", param="file")
         data = parts[0].read()
         kind = _kind(parts[0], data)
         transcription: Dict = {"model": model}
@@ -85,13 +85,15 @@ class Transcription(PlainEndpoint):
                 transcription[name] = fields[name]
         if format in _TIMED:
             transcription["enable_timestamp"] = True
-        _granularities(fields, x)
+        _granularities(fields, context)
         extra: Dict = {}
-        drop_by_table(fields, extra, x, self.name, _HANDLED)
+        drop_by_table(fields, extra, context, self.name, _HANDLED)
         transcription.update(extra)
-        x.notes.update(format=format, seconds=sound.duration(data, kind, rate=voices.ASR_PCM_RATE))
-        x.notes["language"] = fields.get("language")
-        x.change("route", "path", request.path, _ROUTE, "the old route is being phased out and knows fewer forms")
+        context.notes.update(format=format, seconds=sound.duration(data, kind, rate=voices.ASR_PCM_RATE))
+        context.notes["language"] = fields.get("language")
+        context.record_change(
+            "route", "path", request.path, _ROUTE, "the old route is being phased out and knows fewer forms"
+        )
         body = {
             "audio": {
                 "data": base64.b64encode(data).decode("ascii"),
@@ -106,19 +108,19 @@ class Transcription(PlainEndpoint):
             headers=headers_for(request, content_type="application/json", accept="text/event-stream"),
         )
 
-    def _old(self, request: Request, fields: Dict, model: str, x: Exchange) -> Request:
+    def _old(self, request: WireRequest, fields: Dict, model: str, context: RequestContext) -> WireRequest:
         """`step-asr` on the old route: StepFun insists on `response_format`, which the SDK leaves out (api 8.5)."""
-        format = _format(fields, _OLD_FORMATS, model, _able(x))
+        format = _format(fields, _OLD_FORMATS, model, _able(context))
         wire: Dict = {"model": model, "response_format": format}
         for name in ("language", "stream", "timestamp_granularities", "timestamp_granularities[]"):
             if fields.get(name):
-                x.change("drop", name, fields[name], None, f"{model} knows no {name}", loses=True)
-        drop_by_table(fields, wire, x, self.name, _HANDLED - {"hotwords"})
-        x.notes["format"] = format
-        return replace(request, json=wire, headers={**request.headers, **x.headers})
+                context.record_change("drop", name, fields[name], None, f"{model} knows no {name}", lossy=True)
+        drop_by_table(fields, wire, context, self.name, _HANDLED - {"hotwords"})
+        context.notes["format"] = format
+        return replace(request, json=wire, headers={**request.headers, **context.headers})
 
     @override
-    def transform_response(self, data: Json, x: Exchange) -> Json:
+    def transform_response(self, data: Json, context: RequestContext) -> Json:
         if isinstance(data, str | bytes):
             return data
         row = as_dict(data)
@@ -127,30 +129,30 @@ class Transcription(PlainEndpoint):
         return row
 
     @override
-    def transform_stream(self, x: Exchange) -> StreamTransform:
+    def transform_stream(self, context: RequestContext) -> StreamTransform:
         return TranscriptStream()
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         """The recommended route always answers in events; without `stream` they are put together here."""
         fields = given(request)
         if fields.get("stream"):
             return None
-        probe = Exchange(x.endpoint, x.settings, x.catalog)
+        probe = RequestContext(context.endpoint, context.settings, context.catalog)
         kind_of_model(probe, fields.get("model"), "asr", "stepaudio-2.5-asr")
         if probe.model is not None and "audio.asr.sse" not in probe.model.endpoints:
             return None
-        return self._whole(request, x)
+        return self._whole(request, context)
 
-    def _whole(self, request: Request, x: Exchange) -> Script:
-        reply = yield Send(self.transform_request(request, x))
-        body = answer(server_sent(reply.body), x)
+    def _whole(self, request: WireRequest, context: RequestContext) -> Flow:
+        reply = yield Send(self.transform_request(request, context))
+        body = answer(server_sent(reply.body), context)
         kind = "text/plain; charset=utf-8" if isinstance(body, str) else "application/json"
-        return Reply(body, reply.status, {**reply.headers, "content-type": kind})
+        return WireResponse(body, reply.status, {**reply.headers, "content-type": kind})
 
 
-def _able(x: Exchange) -> list[str]:
-    return [row.id for row in x.catalog.models.values() if "audio.asr.sse" in row.endpoints]
+def _able(context: RequestContext) -> list[str]:
+    return [row.id for row in context.catalog.models.values() if "audio.asr.sse" in row.endpoints]
 
 
 def _format(fields: Dict, known: Sequence[str], model: str = "", others: Sequence[str] = ()) -> str:
@@ -160,7 +162,7 @@ def _format(fields: Dict, known: Sequence[str], model: str = "", others: Sequenc
     advice = f"; {', '.join(others)} know {', '.join(_FORMATS)}" if others else ""
     if format == "diarized_json":
         advice = "; StepFun documents no diarisation"
-    raise Refusal(
+    raise RequestRejected(
         f"response_format={format!r} is not available{' with ' + model if model else ''}: it takes "
         f"{', '.join(known)}{advice}.",
         code="invalid_value",
@@ -171,7 +173,7 @@ def _format(fields: Dict, known: Sequence[str], model: str = "", others: Sequenc
 def _kind(part: Part, data: bytes) -> str:
     kind = sound.sound_format(data, part.extension)
     if kind not in voices.ASR_FORMATS:
-        raise Refusal(
+        raise RequestRejected(
             f"{part.filename!r} is {kind or 'of no known kind'}; StepFun recognises {', '.join(voices.ASR_FORMATS)}. "
             "Convert it, for instance with: ffmpeg -i input -ar 16000 -ac 1 output.wav",
             code="invalid_value",
@@ -188,22 +190,24 @@ def _format_fields(kind: str, data: bytes) -> Dict:
         try:
             wav = sound.parse_wav(data)
         except sound.SoundError as error:
-            raise Refusal(f"file is not a whole wav file: {error}.", code="invalid_value", param="file") from error
+            raise RequestRejected(
+                f"file is not a whole wav file: {error}.", code="invalid_value", param="file"
+            ) from error
         if wav.tag == 1 and wav.bits == 16:
             return {"type": "wav", "codec": "pcm_s16le", "rate": wav.rate, "bits": 16, "channel": wav.channels}
     return {"type": kind}
 
 
-def _granularities(fields: Dict, x: Exchange) -> None:
+def _granularities(fields: Dict, context: RequestContext) -> None:
     asked = fields.get("timestamp_granularities") or fields.get("timestamp_granularities[]")
     if isinstance(asked, list | tuple) and "word" in asked:
-        x.change(
+        context.record_change(
             "drop",
             "timestamp_granularities",
             asked,
             ["segment"],
             "StepFun times stretches of speech and documents no words",
-            loses=True,
+            lossy=True,
         )
 
 
@@ -231,12 +235,12 @@ def _seconds(value: Json) -> float | None:
         return None
 
 
-def failed(event: Mapping[str, Any]) -> Refusal:
+def failed(event: Mapping[str, Any]) -> RequestRejected:
     """An `error` event as the error OpenAI code catches."""
     return failure(event, "StepFun could not transcribe the recording.")
 
 
-def answer(events: Any, x: Exchange) -> Dict | str:
+def answer(events: Any, context: RequestContext) -> Dict | str:
     """One answer out of all events, in the form that was asked for.
 
     Raises:
@@ -266,12 +270,12 @@ def answer(events: Any, x: Exchange) -> Dict | str:
     if text is None:
         raise BrokenOff("StepFun's answer ended before the transcript was complete.", "".join(pieces))
     text = text or "".join(pieces)
-    format = x.notes.get("format", "json")
+    format = context.notes.get("format", "json")
     if format == "json":
         return {"text": text} if usage is None else {"text": text, "usage": usage}
     if format == "text":
         return text + "\n"
-    known: float | None = x.notes.get("seconds")
+    known: float | None = context.notes.get("seconds")
     seconds = known if known is not None else (timed[-1].end if timed else 0.0)
     segments = captions(timed) or ([Segment(0.0, seconds, text)] if text.strip() else [])
     if format == "srt":
@@ -280,7 +284,7 @@ def answer(events: Any, x: Exchange) -> Dict | str:
         return to_vtt(segments)
     return {
         "task": "transcribe",
-        "language": x.notes.get("language") or "",
+        "language": context.notes.get("language") or "",
         "duration": seconds,
         "text": text,
         # StepFun reports no likelihoods; OpenAI code compares them without looking, so they are 0 and not None

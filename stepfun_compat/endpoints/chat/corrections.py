@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from ..base import Request, replace
-from ..context import Exchange, Json
+from ..base import WireRequest, replace
+from ..context import Json, RequestContext
 from ..json_values import Dict, as_dict, as_list
 from . import structured_output as structured
 from .messages import call_key
@@ -32,22 +32,22 @@ def _no_call(data: Dict, tools: Tools) -> bool:
     return True
 
 
-def find_miss(data: Dict, x: Exchange) -> str | None:
+def find_miss(data: Dict, context: RequestContext) -> str | None:
     """Why the answer is not what was asked for, None if it is."""
-    tools: Tools = x.notes["tools"]
+    tools: Tools = context.notes["tools"]
     choices = [as_dict(choice) or {} for choice in as_list(data.get("choices"))]
-    if x.notes.get("stop") and _stopped_while_reasoning(choices, x):
+    if context.notes.get("stop") and _stopped_while_reasoning(choices, context):
         return STOPPED
     if any(choice.get("finish_reason") in ("length", "content_filter") for choice in choices):
         return None  # cut off: asking again with the same cap would be cut off again
     if tools.forced is not None:
         return NOT_CALLED if _no_call(data, tools) else None
-    if x.notes.get("emulated_schema"):
+    if context.notes.get("emulated_schema"):
         for choice in choices:
             message = as_dict(choice.get("message")) or {}
             if message.get("tool_calls"):
                 continue
-            found = structured.problem(message.get("content"), x.notes["schema"])
+            found = structured.problem(message.get("content"), context.notes["schema"])
             if found is not None:
                 return found
     return None
@@ -59,11 +59,11 @@ NOT_CALLED = "the demanded tool was not called"
 STOPPED = "stop seems to have ended the reasoning: no text came"
 
 
-def _stopped_while_reasoning(choices: Sequence[Dict], x: Exchange) -> bool:
+def _stopped_while_reasoning(choices: Sequence[Dict], context: RequestContext) -> bool:
     """Whether every choice ended before its text (api 11: whether StepFun stops inside the reasoning is unverified)."""
     messages = [as_dict(choice.get("message")) or {} for choice in choices]
     silent = not any(m.get("content") or m.get("tool_calls") or m.get("function_call") for m in messages)
-    return silent and x.notes.get("reasoned", False) and all(c.get("finish_reason") == "stop" for c in choices)
+    return silent and context.notes.get("reasoned", False) and all(c.get("finish_reason") == "stop" for c in choices)
 
 
 def cut_at_stop(data: Dict, stop: Json) -> None:
@@ -84,14 +84,14 @@ def public_reason(miss: str) -> str:
     return miss if miss in (NOT_CALLED, STOPPED) else "the answer does not fit the schema"
 
 
-def corrected_request(wire: Request, data: Dict, miss: str, x: Exchange) -> Request:
+def corrected_request(wire: WireRequest, data: Dict, miss: str, context: RequestContext) -> WireRequest:
     """The request once more, with the answer that missed and what was wrong with it after the last message."""
     body = dict(cast("Dict", wire.json))
     if miss == STOPPED:
         body.pop("stop", None)
         return replace(wire, json=body)
     message = as_dict((as_dict((as_list(data.get("choices")) or [{}])[0]) or {}).get("message")) or {}
-    tools: Tools = x.notes["tools"]
+    tools: Tools = context.notes["tools"]
     if tools.forced is not None:
         which = f"the function {tools.forced[0]}" if tools.forced else "one of the available tools"
         line = f"That was text. Call {which} now; do not answer in text."

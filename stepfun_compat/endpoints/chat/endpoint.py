@@ -8,8 +8,8 @@ from typing import Any, cast
 from typing_extensions import override
 
 from ...catalog import chat_audio
-from ..base import Effect, PlainEndpoint, Reply, Request, Script, Send, StreamTransform, replace
-from ..context import Exchange, Json, Refusal
+from ..base import Effect, Flow, PassThroughEndpoint, Send, StreamTransform, WireRequest, WireResponse, replace
+from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, as_dict, as_list
 from ..model_resolution import effective_effort, headroom, resolve_model
 from ..parameters import carry_cache_key
@@ -34,7 +34,7 @@ _INERT_VALUES: Mapping[str, tuple[Any, ...]] = {
 }
 
 
-class ChatCompletions(PlainEndpoint):
+class ChatCompletions(PassThroughEndpoint):
     """Chat, plain and streamed."""
 
     name = "chat.completions"
@@ -43,7 +43,7 @@ class ChatCompletions(PlainEndpoint):
     # ------------------------------------------------------------ request
 
     @override
-    def transform_request(self, request: Request, x: Exchange) -> Request:
+    def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
         body = as_dict(request.json)
         if body is None:
             return request
@@ -52,125 +52,135 @@ class ChatCompletions(PlainEndpoint):
         messages = given.get("messages")
         kinds = input_kinds(cast("Sequence[Any]", messages)) if isinstance(messages, list | tuple) else frozenset[str]()
         name = given.get("model")
-        model = resolve_model(x, name, kinds) if isinstance(name, str | None) else name
+        model = resolve_model(context, name, kinds) if isinstance(name, str | None) else name
         tools = Tools()
         wire: Dict = {}
         if model is not None:
             wire["model"] = model
-        sent_tools, line = apply_tool_choice(translate_tool_choice(given), translate_tools(given, x, tools), x, tools)
+        sent_tools, line = apply_tool_choice(
+            translate_tool_choice(given), translate_tools(given, context, tools), context, tools
+        )
         if messages is not None:
-            wire["messages"] = translate_messages(messages, x, tools.wire_name)
+            wire["messages"] = translate_messages(messages, context, tools.wire_name)
         handled = {"model", "messages", "tools", "tool_choice", "functions", "function_call", "web_search_options"}
-        handled |= self._caps(given, wire, x)
-        handled |= self._effort(given, wire, x)
-        handled |= self._format(given, wire, x)
-        handled |= self._audio(given, wire, x)
-        handled |= self._stream(given, wire, x)
-        carry_cache_key(given, x, request.headers)
+        handled |= self._caps(given, wire, context)
+        handled |= self._effort(given, wire, context)
+        handled |= self._format(given, wire, context)
+        handled |= self._audio(given, wire, context)
+        handled |= self._stream(given, wire, context)
+        carry_cache_key(given, context, request.headers)
         handled.add("prompt_cache_key")
-        handled |= self._parallel(given, x, tools)
+        handled |= self._parallel(given, context, tools)
         if sent_tools:
             wire["tools"] = sent_tools
         if line is not None:
             _append_line(wire, line)
-        table = x.catalog.parameters(self.name)
+        table = context.catalog.parameters(self.name)
         for name, value in given.items():
             if name in handled:
                 continue
             row = table.get(name)
-            if row is None or row.action != "drop" or (name == "thinking" and x.model_id == "step-router-v1"):
+            if row is None or row.action != "drop" or (name == "thinking" and context.model_id == "step-router-v1"):
                 wire[name] = value  # documented by StepFun, or unknown to us: the caller wins
                 continue
             inert = not row.meaning or value in _INERT_VALUES.get(name, ())
-            x.change("drop", name, value, None, f"not documented by StepFun ({row.state})", loses=not inert)
-        self._sampling(given, wire, x)
-        if x.notes.get("structured"):
-            x.notes.pop("cap", None)  # JSON cut in half is no JSON
+            context.record_change(
+                "drop", name, value, None, f"not documented by StepFun ({row.state})", lossy=not inert
+            )
+        self._sampling(given, wire, context)
+        if context.notes.get("structured"):
+            context.notes.pop("cap", None)  # JSON cut in half is no JSON
         if given.get("stop"):
-            x.notes["stop"] = given["stop"]
-        x.notes["tools"] = tools
-        return replace(request, json=wire, headers={**request.headers, **x.headers})
+            context.notes["stop"] = given["stop"]
+        context.notes["tools"] = tools
+        return replace(request, json=wire, headers={**request.headers, **context.headers})
 
-    def _caps(self, given: Dict, wire: Dict, x: Exchange) -> set[str]:
+    def _caps(self, given: Dict, wire: Dict, context: RequestContext) -> set[str]:
         """`max_tokens` is the only cap StepFun heeds, and reasoning is paid from it (api 3.1, 4.6)."""
         name = next((name for name in _CAPS if name in given), None)
         if name is None:
             return set()
         cap = given[name]
         if name != "max_tokens":
-            x.change("rename", name, cap, "max_tokens", "the only cap StepFun heeds")
-        extra = headroom(x) if isinstance(cap, int) and not isinstance(cap, bool) and cap > 0 else 0
+            context.record_change("rename", name, cap, "max_tokens", "the only cap StepFun heeds")
+        extra = headroom(context) if isinstance(cap, int) and not isinstance(cap, bool) and cap > 0 else 0
         wire["max_tokens"] = cap + extra if extra else cap
         if isinstance(cap, int) and not isinstance(cap, bool) and cap > 0:
-            x.notes["sent_cap"] = cap + extra
+            context.notes["sent_cap"] = cap + extra
         if extra:
-            x.notes["cap"] = cap
-            x.change("cost", "max_tokens", cap, cap + extra, "headroom for reasoning, which StepFun takes from the cap")
+            context.notes["cap"] = cap
+            context.record_change(
+                "cost", "max_tokens", cap, cap + extra, "headroom for reasoning, which StepFun takes from the cap"
+            )
         return set(_CAPS)
 
-    def _effort(self, given: Dict, wire: Dict, x: Exchange) -> set[str]:
+    def _effort(self, given: Dict, wire: Dict, context: RequestContext) -> set[str]:
         asked = given.get("reasoning_effort")
         nested = as_dict(given.get("reasoning"))
         if asked is None and nested is not None:
             asked = nested.get("effort")
-            x.change("rename", "reasoning", nested, "reasoning_effort", "StepFun's chat takes the effort at the top")
-        effort = effective_effort(x, str(asked) if asked is not None else None)
+            context.record_change(
+                "rename", "reasoning", nested, "reasoning_effort", "StepFun's chat takes the effort at the top"
+            )
+        effort = effective_effort(context, str(asked) if asked is not None else None)
         if effort is not None:
             wire["reasoning_effort"] = effort
         return {"reasoning_effort", "reasoning"} if nested is not None else {"reasoning_effort"}
 
-    def _format(self, given: Dict, wire: Dict, x: Exchange) -> set[str]:
+    def _format(self, given: Dict, wire: Dict, context: RequestContext) -> set[str]:
         format = given.get("response_format")
         if not isinstance(format, Mapping):
             return set()
         format = cast("Mapping[str, Any]", format)
         schema = structured.schema_of(format)
-        if schema is None or x.model is None or x.model.json_schema:
+        if schema is None or context.model is None or context.model.json_schema:
             if schema is not None:
-                x.notes["schema"] = schema
+                context.notes["schema"] = schema
                 inner = cast("Mapping[str, Any]", format["json_schema"])
                 if any(value is None for value in inner.values()):
                     format = {**format, "json_schema": {k: v for k, v in inner.items() if v is not None}}
             wire["response_format"] = format
             if schema is not None or format.get("type") == "json_object":
                 # a fence is never JSON: JSON mode that wraps its answer in one is unwrapped (api 3.5)
-                x.notes.update(structured=True, json_text=True)
+                context.notes.update(structured=True, json_text=True)
             if format.get("type") == "json_object" and not _speaks_of_json(wire.get("messages")):
                 _append_line(wire, JSON_LINE)
-                x.change(
+                context.record_change(
                     "inject", "messages", None, "a line that asks for JSON", "StepFun wants it in a system message"
                 )
             return {"response_format"}
-        x.change(
+        context.record_change(
             "reshape",
             "response_format",
             "json_schema",
             "json_object and the schema in the prompt",
-            f"json_schema is not shown to work on {x.model_id}",
+            f"json_schema is not shown to work on {context.model_id}",
         )
         wire["response_format"] = {"type": "json_object"}
         _append_line(wire, structured.instruction(schema))
-        x.notes.update(structured=True, json_text=True, schema=schema, emulated_schema=True)
+        context.notes.update(structured=True, json_text=True, schema=schema, emulated_schema=True)
         return {"response_format"}
 
-    def _audio(self, given: Dict, wire: Dict, x: Exchange) -> set[str]:
+    def _audio(self, given: Dict, wire: Dict, context: RequestContext) -> set[str]:
         """Voice and format for spoken answers: StepFun has wav without and pcm with a stream (api 3.1)."""
         modalities = given.get("modalities")
-        if isinstance(modalities, list) and "audio" in modalities and x.model is not None:
-            if "audio" not in x.model.output:
+        if isinstance(modalities, list) and "audio" in modalities and context.model is not None:
+            if "audio" not in context.model.output:
                 able = ", ".join(
-                    m.id for m in x.catalog.models.values() if "audio" in m.output and m.kind == "audio_chat"
+                    m.id for m in context.catalog.models.values() if "audio" in m.output and m.kind == "audio_chat"
                 )
-                raise Refusal(
-                    f"modalities asks {x.model_id} for audio, which it cannot answer in. Use one of {able}.",
+                raise RequestRejected(
+                    f"modalities asks {context.model_id} for audio, which it cannot answer in. Use one of {able}.",
                     code="model_incompatible",
                     param="modalities",
                 )
-        elif modalities is None and x.model is not None and x.model.kind == "audio_chat":
+        elif modalities is None and context.model is not None and context.model.kind == "audio_chat":
             wire["modalities"] = ["text"]
-            x.change("inject", "modalities", None, "text", "OpenAI's default, which StepFun's audio models want said")
-        elif modalities == ["text"] and (x.model is None or x.model.kind == "chat"):
-            x.change("drop", "modalities", modalities, None, "text is what a chat model answers in")
+            context.record_change(
+                "inject", "modalities", None, "text", "OpenAI's default, which StepFun's audio models want said"
+            )
+        elif modalities == ["text"] and (context.model is None or context.model.kind == "chat"):
+            context.record_change("drop", "modalities", modalities, None, "text is what a chat model answers in")
             return {"modalities", "audio"}
         if modalities is not None:
             wire["modalities"] = modalities
@@ -183,32 +193,34 @@ class ChatCompletions(PlainEndpoint):
         mapped = chat_audio.OPENAI_VOICES.get(voice) if isinstance(voice, str) else None
         if mapped is not None:
             sent["voice"] = mapped
-            x.change("alias", "audio.voice", voice, mapped, "OpenAI's voices are not StepFun's")
+            context.record_change("alias", "audio.voice", voice, mapped, "OpenAI's voices are not StepFun's")
         format = audio.get("format")
         if format != wanted:
             same = format in ("pcm16", "pcm") and wanted in ("pcm16", "pcm")
             sent["format"] = wanted
-            x.change("clamp", "audio.format", format, wanted, "the only format StepFun answers in here", loses=not same)
+            context.record_change(
+                "clamp", "audio.format", format, wanted, "the only format StepFun answers in here", lossy=not same
+            )
         wire["audio"] = sent
         return {"modalities", "audio"}
 
-    def _stream(self, given: Dict, wire: Dict, x: Exchange) -> set[str]:
-        x.stream = bool(given.get("stream"))
+    def _stream(self, given: Dict, wire: Dict, context: RequestContext) -> set[str]:
+        context.stream = bool(given.get("stream"))
         options = as_dict(given.get("stream_options"))
         if options is not None:
-            x.notes["include_usage"] = bool(options.get("include_usage"))
-            x.change(
+            context.notes["include_usage"] = bool(options.get("include_usage"))
+            context.record_change(
                 "drop", "stream_options", options, None, "StepFun reports usage on every chunk; it is reshaped here"
             )
-        if x.stream:
+        if context.stream:
             wire["stream"] = True
         return {"stream", "stream_options"}
 
-    def _parallel(self, given: Dict, x: Exchange, tools: Tools) -> set[str]:
+    def _parallel(self, given: Dict, context: RequestContext, tools: Tools) -> set[str]:
         parallel = given.get("parallel_tool_calls")
         if parallel is False:
             tools.one_call = True
-            x.change(
+            context.record_change(
                 "drop",
                 "parallel_tool_calls",
                 False,
@@ -216,71 +228,75 @@ class ChatCompletions(PlainEndpoint):
                 "not documented by StepFun; only the first call is handed on",
             )
         elif parallel is not None:
-            x.change("drop", "parallel_tool_calls", parallel, None, "several calls are allowed anyway")
+            context.record_change("drop", "parallel_tool_calls", parallel, None, "several calls are allowed anyway")
         return {"parallel_tool_calls"}
 
-    def _sampling(self, given: Dict, wire: Dict, x: Exchange) -> None:
+    def _sampling(self, given: Dict, wire: Dict, context: RequestContext) -> None:
         top_p = given.get("top_p")
         if isinstance(top_p, int | float) and not isinstance(top_p, bool) and top_p <= 0:
             wire["top_p"] = 0.01
-            x.change("clamp", "top_p", top_p, 0.01, "StepFun's top_p is above 0")
-        if x.settings.openai_sampling_defaults:
+            context.record_change("clamp", "top_p", top_p, 0.01, "StepFun's top_p is above 0")
+        if context.settings.openai_sampling_defaults:
             for name in ("temperature", "top_p"):
                 if name not in given:
                     wire[name] = 1
-                    x.change("inject", name, None, 1, "Settings.openai_sampling_defaults")
+                    context.record_change("inject", name, None, 1, "Settings.openai_sampling_defaults")
 
     # ------------------------------------------------------------ answer
 
     @override
-    def transform_response(self, data: Json, x: Exchange) -> Json:
-        return transform_completion(data, x)
+    def transform_response(self, data: Json, context: RequestContext) -> Json:
+        return transform_completion(data, context)
 
     @override
-    def transform_stream(self, x: Exchange) -> StreamTransform | None:
-        return None if x.notes.get("told") else ChatStream(x)
+    def transform_stream(self, context: RequestContext) -> StreamTransform | None:
+        return None if context.notes.get("told") else ChatStream(context)
 
     # ------------------------------------------------------------ asking again
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         """Only where an answer may have to be asked for again: a forced call, a schema, which a model may refuse to
         enforce, or a stop sequence that may have ended the reasoning."""
         body = as_dict(request.json) or {}
         if body.get("stream") or not needs_check(body):
             return None
-        return self._asked_until_it_fits(request, x)
+        return self._asked_until_it_fits(request, context)
 
-    def _asked_until_it_fits(self, request: Request, x: Exchange) -> Script:
-        wire = self.transform_request(request, x)
+    def _asked_until_it_fits(self, request: WireRequest, context: RequestContext) -> Flow:
+        wire = self.transform_request(request, context)
         reply = yield Send(wire)
-        return (yield from self.until_it_fits(wire, reply, x))
+        return (yield from self.until_it_fits(wire, reply, context))
 
-    def until_it_fits(self, wire: Request, reply: Reply, x: Exchange) -> Generator[Effect, Reply, Reply]:
+    def until_it_fits(
+        self, wire: WireRequest, reply: WireResponse, context: RequestContext
+    ) -> Generator[Effect, WireResponse, WireResponse]:
         """StepFun's first answer to `wire` as OpenAI's, asked for again while it is not what was demanded."""
-        data = transform_completion(reply.body, x)
+        data = transform_completion(reply.body, context)
         total = data.get("usage")
-        for _ in range(x.settings.max_reasks):
-            miss = find_miss(data, x)
+        for _ in range(context.settings.max_reasks):
+            miss = find_miss(data, context)
             if miss is None:
                 break
-            x.change("cost", "messages", None, "asked again", public_reason(miss))
-            reply = yield Send(corrected_request(wire, data, miss, x))
-            data = transform_completion(reply.body, x)
+            context.record_change("cost", "messages", None, "asked again", public_reason(miss))
+            reply = yield Send(corrected_request(wire, data, miss, context))
+            data = transform_completion(reply.body, context)
             if miss == STOPPED:
-                cut_at_stop(data, x.notes.pop("stop"))
+                cut_at_stop(data, context.notes.pop("stop"))
             total = add_usage(total, data.get("usage"))
         if total is not None:
             data["usage"] = total
-        miss = find_miss(data, x)
-        tools = cast("Tools", x.notes["tools"])
+        miss = find_miss(data, context)
+        tools = cast("Tools", context.notes["tools"])
         if miss is not None and tools.forced is not None and _no_call(data, tools):
-            x.notes["forced_missed"] = True
+            context.notes["forced_missed"] = True
         elif miss == STOPPED:
-            x.change("drop", "stop", None, None, STOPPED, loses=True)
+            context.record_change("drop", "stop", None, None, STOPPED, lossy=True)
         elif miss is not None:
-            x.change("drop", "response_format", "json_schema", None, "the answer does not fit the schema", loses=True)
-        return Reply(data, reply.status, reply.headers)
+            context.record_change(
+                "drop", "response_format", "json_schema", None, "the answer does not fit the schema", lossy=True
+            )
+        return WireResponse(data, reply.status, reply.headers)
 
 
 ENDPOINT = ChatCompletions()

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from ..context import Exchange, Json, Refusal
+from ..context import Json, RequestContext, RequestRejected
 from ..model_resolution import replays_reasoning, shows_reasoning
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def transcript_of(id: str) -> str | None:
         return None
 
 
-def translate_messages(messages: Json, x: Exchange, rename: Callable[[str], str]) -> Json:
+def translate_messages(messages: Json, context: RequestContext, rename: Callable[[str], str]) -> Json:
     """The list of messages for StepFun. `rename` gives the name a tool has on the wire.
 
     Raises:
@@ -97,7 +97,7 @@ def translate_messages(messages: Json, x: Exchange, rename: Callable[[str], str]
         if row is None:
             out.append(message)
             continue
-        new = _translate_message(row, position, x, rename, len(speakers) > 1, call_ids)
+        new = _translate_message(row, position, context, rename, len(speakers) > 1, call_ids)
         changed = changed or new is not row
         out.append(new)
     return out if changed or not isinstance(messages, list) else cast("Json", messages)
@@ -106,7 +106,7 @@ def translate_messages(messages: Json, x: Exchange, rename: Callable[[str], str]
 def _translate_message(
     message: Mapping[str, Any],
     position: int,
-    x: Exchange,
+    context: RequestContext,
     rename: Callable[[str], str],
     several_speakers: bool,
     call_ids: list[str],
@@ -118,37 +118,39 @@ def _translate_message(
     if role == "developer":
         # StepFun lists system, user, assistant and tool; an unknown role is dropped or refused (api 3.1)
         edits["role"] = "system"
-        x.change("rename", f"{where}.role", "developer", "system", "StepFun has no developer role")
+        context.record_change("rename", f"{where}.role", "developer", "system", "StepFun has no developer role")
         role = "system"
     elif role == "function":
         edits["role"] = "tool"
         if not message.get("tool_call_id"):
             edits["tool_call_id"] = call_ids[-1] if call_ids else _call_id(where, message.get("name"))
-        x.change("rename", f"{where}.role", "function", "tool", "StepFun has no function role")
+        context.record_change("rename", f"{where}.role", "function", "tool", "StepFun has no function role")
         role = "tool"
 
     content = message.get("content")
     if role == "user":
-        new = _user_content(content, where, x)
+        new = _user_content(content, where, context)
     else:
-        new = _flat_content(content, where, str(role), x)
+        new = _flat_content(content, where, str(role), context)
     name = message.get("name")
     if "name" in message:
         drops.add("name")
         if role == "user" and several_speakers and isinstance(name, str) and name:
             new = _spoken_by(name, new)
-            x.change("reshape", f"{where}.name", name, None, "StepFun lists no name; it is put before the text")
+            context.record_change(
+                "reshape", f"{where}.name", name, None, "StepFun lists no name; it is put before the text"
+            )
         elif name is not None and role != "tool":
-            x.change("drop", f"{where}.name", name, None, "StepFun lists no name on messages")
+            context.record_change("drop", f"{where}.name", name, None, "StepFun lists no name on messages")
 
     if role == "assistant":
         drops |= {key for key in message if key not in _REPLAYED and key != "name"}
-        _assistant(message, where, x, rename, edits, call_ids)
+        _assistant(message, where, context, rename, edits, call_ids)
         if new is None and not edits.get("tool_calls", message.get("tool_calls")):
             audio = _mapping(message.get("audio"))
             transcript = transcript_of(str(audio.get("id"))) if audio else None
             if audio and transcript is None:
-                raise Refusal(
+                raise RequestRejected(
                     f"{where}.audio names {audio.get('id')!r}, but StepFun keeps no audio: "
                     "put the transcript of that answer into content.",
                     code="invalid_value",
@@ -188,7 +190,7 @@ def _spoken_by(name: str, content: Json) -> Json:
 # ---------------------------------------------------------------- content
 
 
-def _flat_content(content: Json, where: str, role: str, x: Exchange) -> Json:
+def _flat_content(content: Json, where: str, role: str, context: RequestContext) -> Json:
     """System, tool and assistant content is documented as a string only (api 3.1)."""
     parts = _parts(content)
     if parts is None:
@@ -204,39 +206,39 @@ def _flat_content(content: Json, where: str, role: str, x: Exchange) -> Json:
         elif row is not None and kind == "refusal":
             texts.append(str(row.get("refusal") or ""))
         else:
-            raise Refusal(
+            raise RequestRejected(
                 f"{where}.content has a part of type {kind!r}, but StepFun takes only text in a {role} message. "
                 "Put it into a user message.",
                 code="unsupported_content_type",
                 param="messages",
             )
-    x.change(
+    context.record_change(
         "reshape", f"{where}.content", f"{len(parts)} text parts", "string", f"{role} content is a string at StepFun"
     )
     return "\n".join(texts)
 
 
-def _user_content(content: Json, where: str, x: Exchange) -> Json:
+def _user_content(content: Json, where: str, context: RequestContext) -> Json:
     parts = _parts(content)
     if parts is None:
         return content
-    out = [_user_part(part, f"{where}.content[{i}]", x) for i, part in enumerate(parts)]
+    out = [_user_part(part, f"{where}.content[{i}]", context) for i, part in enumerate(parts)]
     return out if any(new is not old for new, old in zip(out, parts, strict=True)) else content
 
 
-def _user_part(part: Json, where: str, x: Exchange) -> Json:
+def _user_part(part: Json, where: str, context: RequestContext) -> Json:
     row = _mapping(part)
     if row is None:
         return {"type": "text", "text": part} if isinstance(part, str) else part
     kind = row.get("type")
     if kind == "image_url":
-        return _image_part(row, where, x)
+        return _image_part(row, where, context)
     if kind == "input_audio":
-        return _audio_part(row, where, x)
+        return _audio_part(row, where, context)
     if kind == "refusal":
         return {"type": "text", "text": str(row.get("refusal", ""))}
     if kind in ("file", "input_file"):
-        raise Refusal(
+        raise RequestRejected(
             f"{where} is a file part, which StepFun's chat does not take. Upload the file with "
             "client.files.create(file=..., purpose='user_data'), wait until it is processed, and put the text of "
             "client.files.content(id) into the message. A page shown as an image goes in as an image_url part.",
@@ -246,23 +248,23 @@ def _user_part(part: Json, where: str, x: Exchange) -> Json:
     return part
 
 
-def _image_part(row: Mapping[str, Any], where: str, x: Exchange) -> Json:
+def _image_part(row: Mapping[str, Any], where: str, context: RequestContext) -> Json:
     image = row.get("image_url")
     if isinstance(image, str):
-        x.change("reshape", f"{where}.image_url", "string", "object", "StepFun takes an object with a url")
+        context.record_change("reshape", f"{where}.image_url", "string", "object", "StepFun takes an object with a url")
         return {**row, "image_url": {"url": image}}
     inner = _mapping(image)
     if inner is None or "detail" not in inner or inner["detail"] in ("low", "high"):
         return row
     # `auto` is OpenAI's default and no value of StepFun's; the model's own default serves (api 3.3)
     detail = inner["detail"]
-    x.change(
+    context.record_change(
         "drop", f"{where}.image_url.detail", detail, None, "StepFun's values are low and high; its default is used"
     )
     return {**row, "image_url": {key: value for key, value in inner.items() if key != "detail"}}
 
 
-def _audio_part(row: Mapping[str, Any], where: str, x: Exchange) -> Json:
+def _audio_part(row: Mapping[str, Any], where: str, context: RequestContext) -> Json:
     audio = _mapping(row.get("input_audio"))
     if audio is None:
         return row
@@ -271,19 +273,21 @@ def _audio_part(row: Mapping[str, Any], where: str, x: Exchange) -> Json:
         if "format" not in audio:
             return row
         kept = {key: value for key, value in audio.items() if key != "format"}
-        x.change("drop", f"{where}.input_audio.format", audio["format"], None, "the URL says the format")
+        context.record_change("drop", f"{where}.input_audio.format", audio["format"], None, "the URL says the format")
         return {**row, "input_audio": kept}
     format = str(audio.get("format") or "wav")
     mime = _AUDIO_FORMATS.get(format)
     if mime is None:
-        raise Refusal(
+        raise RequestRejected(
             f"{where}.input_audio.format={format!r} is not taken by StepFun, which documents "
             f"{' and '.join(_AUDIO_FORMATS)}. Convert the clip.",
             code="invalid_value",
             param="messages",
         )
     kept = {key: value for key, value in audio.items() if key not in ("data", "format")}
-    x.change("reshape", f"{where}.input_audio", f"base64 {format}", "data URL", "StepFun takes audio as a data URL")
+    context.record_change(
+        "reshape", f"{where}.input_audio", f"base64 {format}", "data URL", "StepFun takes audio as a data URL"
+    )
     return {**row, "input_audio": {"data": f"data:{mime};base64,{data}", **kept}}
 
 
@@ -299,7 +303,7 @@ def _call_id(*seed: object) -> str:
 def _assistant(
     message: Mapping[str, Any],
     where: str,
-    x: Exchange,
+    context: RequestContext,
     rename: Callable[[str], str],
     edits: dict[str, Any],
     call_ids: list[str],
@@ -310,16 +314,16 @@ def _assistant(
     if isinstance(reasoning, str) and message.get("reasoning_content") != reasoning:
         # both spellings hold the same text; sent twice it would be billed twice (api 4.1)
         edits["reasoning_content"] = reasoning
-    elif not reasoning and message.get("tool_calls") and (cache := x.client.reasoning_cache) is not None:
-        found = _remembered(message, cache) if replays_reasoning(x) else None
+    elif not reasoning and message.get("tool_calls") and (cache := context.client.reasoning_cache) is not None:
+        found = _remembered(message, cache) if replays_reasoning(context) else None
         if found is not None:
             edits["reasoning_content"] = found
-            why = "Settings.replay_reasoning is cache" if shows_reasoning(x) else "the caller is not shown it"
-            x.change("inject", f"{where}.reasoning_content", None, "remembered", why)
+            why = "Settings.replay_reasoning is cache" if shows_reasoning(context) else "the caller is not shown it"
+            context.record_change("inject", f"{where}.reasoning_content", None, "remembered", why)
     legacy = _mapping(message.get("function_call"))
     calls = _parts(message.get("tool_calls"))
     if calls:
-        new = [_tool_call(call, f"{where}.tool_calls[{i}]", x, rename) for i, call in enumerate(calls)]
+        new = [_tool_call(call, f"{where}.tool_calls[{i}]", context, rename) for i, call in enumerate(calls)]
         new = [call for call in new if call is not None]
         if len(new) != len(calls) or any(a is not b for a, b in zip(new, calls, strict=False)):
             edits["tool_calls"] = new
@@ -328,11 +332,13 @@ def _assistant(
         id = _call_id(where, legacy)
         call_ids.append(id)
         call = {"id": id, "type": "function", "function": dict(legacy)}
-        edits["tool_calls"] = [_tool_call(call, f"{where}.function_call", x, rename)]
-        x.change("rename", f"{where}.function_call", legacy.get("name"), "tool_calls", "StepFun has no function_call")
+        edits["tool_calls"] = [_tool_call(call, f"{where}.function_call", context, rename)]
+        context.record_change(
+            "rename", f"{where}.function_call", legacy.get("name"), "tool_calls", "StepFun has no function_call"
+        )
 
 
-def _tool_call(call: Json, where: str, x: Exchange, rename: Callable[[str], str]) -> Json | None:
+def _tool_call(call: Json, where: str, context: RequestContext, rename: Callable[[str], str]) -> Json | None:
     row = _mapping(call)
     if row is None:
         return call
@@ -350,8 +356,8 @@ def _tool_call(call: Json, where: str, x: Exchange, rename: Callable[[str], str]
     sent_name = rename(name) if isinstance(name, str) and name else "unknown_function"
     if not name:
         # an empty name is refused: "tool_calls.function.name is required" (api 3.3)
-        x.change("repair", f"{where}.function.name", name, sent_name, "StepFun refuses an empty name")
-    arguments = repair_arguments(function.get("arguments"), f"{where}.function.arguments", x)
+        context.record_change("repair", f"{where}.function.name", name, sent_name, "StepFun refuses an empty name")
+    arguments = repair_arguments(function.get("arguments"), f"{where}.function.arguments", context)
     clean = (
         row.keys() <= {"id", "type", "function"}
         and row.get("type") == "function"
@@ -399,18 +405,18 @@ def _remembered(message: Mapping[str, Any], cache: ReasoningCache) -> str | None
     return found.pop() if len(found) == 1 else None
 
 
-def repair_arguments(arguments: Json, where: str, x: Exchange) -> str:
+def repair_arguments(arguments: Json, where: str, context: RequestContext) -> str:
     """Arguments as the JSON object in a string that StepFun insists on ("No filter named 'fromjson' found", api 3.3)."""
     if isinstance(arguments, Mapping):
         fixed = json.dumps(cast("Json", arguments), ensure_ascii=False, default=str)
-        x.change("repair", where, "object", fixed, "arguments are a string")
+        context.record_change("repair", where, "object", fixed, "arguments are a string")
         return fixed
     if arguments is None or (isinstance(arguments, str) and not arguments.strip()):
-        x.change("repair", where, arguments, "{}", "StepFun takes only a JSON object")
+        context.record_change("repair", where, arguments, "{}", "StepFun takes only a JSON object")
         return "{}"
     if not isinstance(arguments, str):
         fixed = json.dumps({"value": arguments}, ensure_ascii=False, default=str)
-        x.change("repair", where, arguments, fixed, "StepFun takes only a JSON object")
+        context.record_change("repair", where, arguments, fixed, "StepFun takes only a JSON object")
         return fixed
     try:
         value: Json = json.loads(arguments)
@@ -418,7 +424,9 @@ def repair_arguments(arguments: Json, where: str, x: Exchange) -> str:
         if isinstance(value, str) and value.lstrip().startswith("{"):
             value = json.loads(value)
     except (ValueError, RecursionError):
-        x.change("repair", where, arguments, "{}", "the arguments are broken JSON, which StepFun refuses", loses=True)
+        context.record_change(
+            "repair", where, arguments, "{}", "the arguments are broken JSON, which StepFun refuses", lossy=True
+        )
         return "{}"
     if isinstance(value, dict):
         if not encoded_twice:
@@ -426,5 +434,5 @@ def repair_arguments(arguments: Json, where: str, x: Exchange) -> str:
         fixed = json.dumps(value, ensure_ascii=False)
     else:
         fixed = json.dumps({"value": value}, ensure_ascii=False)
-    x.change("repair", where, arguments, fixed, "StepFun takes only a JSON object")
+    context.record_change("repair", where, arguments, fixed, "StepFun takes only a JSON object")
     return fixed

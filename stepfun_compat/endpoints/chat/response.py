@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from ..context import Exchange, Json
+from ..context import Json, RequestContext
 from ..json_values import Dict, UnexpectedBody, as_dict, as_list
 from ..model_resolution import replays_reasoning, shows_reasoning
 from .messages import audio_id, call_key, same_arguments
@@ -56,9 +56,9 @@ def citations(calls: Sequence[Mapping[str, Any]], length: int) -> list[Dict]:
     return out
 
 
-def unify_reasoning(message: Dict, x: Exchange) -> None:
+def unify_reasoning(message: Dict, context: RequestContext) -> None:
     """Put the reasoning under both spellings, identical (api 4.1); read `reasoning_content`, else `reasoning`."""
-    del x
+    del context
     text = message.get("reasoning_content")
     if text is None or text == "":
         text = message.get("reasoning", text)
@@ -132,12 +132,12 @@ def finish_reason(reason: Json, called: bool, tools: Tools) -> str:
     return str(reason)
 
 
-def transform_message(message: Dict, x: Exchange, tools: Tools) -> tuple[Dict, bool]:
+def transform_message(message: Dict, context: RequestContext, tools: Tools) -> tuple[Dict, bool]:
     """One answer message in OpenAI's shape, and whether it calls tools."""
     if message.get("role") != "assistant":
         message["role"] = "assistant"
-    unify_reasoning(message, x)
-    if x.settings.rescue_tool_calls:
+    unify_reasoning(message, context)
+    if context.settings.rescue_tool_calls:
         rescue_tool_calls(message)
     built_in: list[Dict] = []
     functions: list[Dict] = []
@@ -150,7 +150,7 @@ def transform_message(message: Dict, x: Exchange, tools: Tools) -> tuple[Dict, b
     if tools.one_call and len(functions) > 1:
         functions = functions[:1]
     content = message.get("content")
-    if x.notes.get("json_text") and isinstance(content, str):
+    if context.notes.get("json_text") and isinstance(content, str):
         message["content"] = content = strip_fences(content)
     if built_in:
         length = len(content) if isinstance(content, str) else 0
@@ -165,10 +165,10 @@ def transform_message(message: Dict, x: Exchange, tools: Tools) -> tuple[Dict, b
             message["tool_calls"] = functions
             reasoning = message.get("reasoning_content")
             if isinstance(reasoning, str):
-                remember_reasoning(x, [call_key(call) for call in functions], reasoning)
+                remember_reasoning(context, [call_key(call) for call in functions], reasoning)
     message.setdefault("content", None)
     message.setdefault("refusal", None)
-    if x.notes.get("searches") and not isinstance(message.get("annotations"), list):
+    if context.notes.get("searches") and not isinstance(message.get("annotations"), list):
         message["annotations"] = []  # OpenAI's search models have a list, also without hits
     audio = as_dict(message.get("audio"))
     if audio is not None:
@@ -180,17 +180,17 @@ def transform_message(message: Dict, x: Exchange, tools: Tools) -> tuple[Dict, b
     return message, bool(functions)
 
 
-def remember_reasoning(x: Exchange, calls: Sequence[tuple[str, str, str]], reasoning: str) -> None:
+def remember_reasoning(context: RequestContext, calls: Sequence[tuple[str, str, str]], reasoning: str) -> None:
     """Keep the reasoning behind an answer's calls, (id, name, arguments) as the caller was given them, for a caller
     that drops it from its history, or never saw it (whether StepFun needs it back is unverified, api 11.20)."""
-    cache = x.client.reasoning_cache
-    if cache is None or not replays_reasoning(x):
+    cache = context.client.reasoning_cache
+    if cache is None or not replays_reasoning(context):
         return
     for id, name, arguments in calls:
         cache.put(id, name, same_arguments(arguments), reasoning)
 
 
-def transform_completion(data: Json, x: Exchange) -> Dict:
+def transform_completion(data: Json, context: RequestContext) -> Dict:
     """A whole answer in OpenAI's shape, changed in place.
 
     Raises:
@@ -199,40 +199,40 @@ def transform_completion(data: Json, x: Exchange) -> Dict:
     body = as_dict(data)
     if body is None or not isinstance(body.get("choices"), list):
         raise UnexpectedBody("the answer has no list of choices")
-    tools: Tools = x.notes.get("tools") or Tools()
+    tools: Tools = context.notes.get("tools") or Tools()
     messages: list[Dict] = []
     for position, entry in enumerate(cast("list[Any]", body["choices"])):
         choice = as_dict(entry)
         if choice is None:
             raise UnexpectedBody("a choice is not an object")
-        message, called = transform_message(as_dict(choice.get("message")) or {}, x, tools)
+        message, called = transform_message(as_dict(choice.get("message")) or {}, context, tools)
         messages.append(message)
         choice["message"] = message
         choice.setdefault("index", position)
         if called or not message.get("function_call"):  # a gateway may speak of function_call itself
             choice["finish_reason"] = finish_reason(choice.get("finish_reason"), called, tools)
-            if called and cut_off(body.get("usage"), message, x):
+            if called and cut_off(body.get("usage"), message, context):
                 choice["finish_reason"] = "length"
         choice.setdefault("logprobs", None)
     text = reasoning = 0
     for message in messages:
         visible, thought = characters_of(message)
         text, reasoning = text + visible, reasoning + thought
-    x.notes["reasoned"] = bool(reasoning)
+    context.notes["reasoned"] = bool(reasoning)
     usage = fill_usage(body.get("usage"), text, reasoning)
-    if x.notes.get("cap") is not None:
-        _apply_cap(body, messages, x)
+    if context.notes.get("cap") is not None:
+        _apply_cap(body, messages, context)
     if usage is not None:
         body["usage"] = usage
     body["object"] = "chat.completion"
-    finish_envelope(body, x)
-    hide_reasoning(str(body["id"]), messages, x)
+    finish_envelope(body, context)
+    hide_reasoning(str(body["id"]), messages, context)
     return body
 
 
-def _apply_cap(body: Dict, messages: Sequence[Dict], x: Exchange) -> None:
+def _apply_cap(body: Dict, messages: Sequence[Dict], context: RequestContext) -> None:
     """Cut each choice's text at the caller's cap, by its share of the tokens StepFun reported for all of them."""
-    cap: int = x.notes["cap"]
+    cap: int = context.notes["cap"]
     usage = as_dict(body.get("usage"))
     texts = [str(message.get("content") or "") for message in messages]
     thoughts = [str(message.get("reasoning_content") or "") for message in messages]
@@ -247,33 +247,35 @@ def _apply_cap(body: Dict, messages: Sequence[Dict], x: Exchange) -> None:
             choice["finish_reason"] = "length"
 
 
-def hide_reasoning(id: str, messages: Sequence[Dict], x: Exchange) -> None:
+def hide_reasoning(id: str, messages: Sequence[Dict], context: RequestContext) -> None:
     """Take the reasoning out of an answer whose caller does not know of it; `client.stepfun.reasoning` still has it."""
-    if (not x.notes["reasoned"] and not any("reasoning" in message for message in messages)) or shows_reasoning(x):
+    if (not context.notes["reasoned"] and not any("reasoning" in message for message in messages)) or shows_reasoning(
+        context
+    ):
         return
     thoughts = [str(message.get("reasoning_content") or "") for message in messages]
-    keep_answer_reasoning(x, id, "".join(thoughts))
+    keep_answer_reasoning(context, id, "".join(thoughts))
     for message in messages:
         message.pop("reasoning", None)
         message.pop("reasoning_content", None)
 
 
-def keep_answer_reasoning(x: Exchange, id: str, reasoning: str) -> None:
+def keep_answer_reasoning(context: RequestContext, id: str, reasoning: str) -> None:
     """Remember the reasoning of an answer by its id, for `client.stepfun.reasoning`."""
-    cache = x.client.reasoning_cache
+    cache = context.client.reasoning_cache
     if cache is not None and reasoning:
         cache.put_answer(id, reasoning)
 
 
-def finish_envelope(body: Dict, x: Exchange) -> None:
+def finish_envelope(body: Dict, context: RequestContext) -> None:
     """The fields around the choices: an id, a time and a model are always there."""
     if not isinstance(body.get("id"), str) or not body["id"]:
         said = repr(body.get("choices")).encode("utf-8", "surrogatepass")
         body["id"] = "chatcmpl-" + hashlib.sha256(said).hexdigest()[:24]
     if not isinstance(body.get("created"), int):
         body["created"] = 0
-    if x.settings.echo_requested_model and x.requested_model:
-        body["model"] = x.requested_model
+    if context.settings.echo_requested_model and context.requested_model:
+        body["model"] = context.requested_model
     elif not body.get("model"):
-        body["model"] = x.model_id or ""
+        body["model"] = context.model_id or ""
     body.pop("agent", None)

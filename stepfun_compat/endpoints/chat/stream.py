@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Sequence
 
-from ..context import Exchange, Json
+from ..context import Json, RequestContext
 from ..json_values import Dict, UnexpectedBody, as_dict, as_list, is_whole_json, whole_number
 from ..model_resolution import shows_reasoning
 from .messages import audio_id
@@ -43,18 +43,18 @@ class ChatStream:
 
     reads_chunks = True
 
-    def __init__(self, x: Exchange) -> None:
-        self._x = x
-        self._tools: Tools = x.notes.get("tools") or Tools()
+    def __init__(self, context: RequestContext) -> None:
+        self._x = context
+        self._tools: Tools = context.notes.get("tools") or Tools()
         self._choices: dict[int, ChoiceState] = {}
         self._usage: Dict | None = None
         self._tokens = 0
         self._grown = 0
-        self._include_usage = bool(x.notes.get("include_usage"))
-        self._cap: int | None = x.notes.get("cap")
-        self._json_text = bool(x.notes.get("json_text"))
-        self._shows_reasoning = shows_reasoning(x)
-        self._echo = x.requested_model if x.settings.echo_requested_model else None
+        self._include_usage = bool(context.notes.get("include_usage"))
+        self._cap: int | None = context.notes.get("cap")
+        self._json_text = bool(context.notes.get("json_text"))
+        self._shows_reasoning = shows_reasoning(context)
+        self._echo = context.requested_model if context.settings.echo_requested_model else None
         self._head: Dict | None = None
         self._tail: Dict = {}
         self._held: list[Dict] = []

@@ -8,8 +8,8 @@ from typing import Any, Final, cast
 
 from typing_extensions import override
 
-from ..base import PlainEndpoint, Reply, Request, Script, Send, StreamTransform, replace
-from ..context import Exchange, Json, Refusal
+from ..base import Flow, PassThroughEndpoint, Send, StreamTransform, WireRequest, WireResponse, replace
+from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, as_dict, as_list
 from ..parameters import drop_by_table, given
 from .endpoint import ENDPOINT as CHAT
@@ -36,8 +36,10 @@ def _prompts(fields: Dict) -> list[str]:
     if texts and len(texts) == len(listed):
         return texts
     if prompt is None or not listed:
-        raise Refusal("prompt is missing: it takes text or a list of texts.", code="missing_parameter", param="prompt")
-    raise Refusal(
+        raise RequestRejected(
+            "prompt is missing: it takes text or a list of texts.", code="missing_parameter", param="prompt"
+        )
+    raise RequestRejected(
         "prompt holds token numbers, which mean something to OpenAI's models only. Pass the text they stand for, for "
         "instance tiktoken.get_encoding(...).decode(prompt).",
         code="invalid_value",
@@ -52,69 +54,77 @@ def _messages(prompt: str, suffix: Json) -> list[Dict]:
     return [{"role": "system", "content": _INSERT}, {"role": "user", "content": text}]
 
 
-class Completions(PlainEndpoint):
+class Completions(PassThroughEndpoint):
     """Text completion. A prompt is a user's message; `suffix` asks for the text between."""
 
     name = "completions"
     rewrites_raw = True
 
     @override
-    def transform_request(self, request: Request, x: Exchange) -> Request:
-        return self._wire(request, x, _prompts(given(request))[0], told=True)
+    def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
+        return self._wire(request, context, _prompts(given(request))[0], told=True)
 
-    def _wire(self, request: Request, x: Exchange, prompt: str, *, told: bool) -> Request:
+    def _wire(self, request: WireRequest, context: RequestContext, prompt: str, *, told: bool) -> WireRequest:
         """The chat request for one prompt; what is changed is told for the first only."""
         fields = given(request)
         chat: Dict = {"model": fields.get("model"), "messages": _messages(prompt, fields.get("suffix"))}
-        y = x if told else Exchange(x.endpoint, x.settings, x.catalog, notes=dict(x.notes))
+        y = (
+            context
+            if told
+            else RequestContext(context.endpoint, context.settings, context.catalog, notes=dict(context.notes))
+        )
         drop_by_table(fields, chat, y, self.name, _HANDLED)
         n, best_of = fields.get("n"), fields.get("best_of")
         if n is not None:
             chat["n"] = n
         if isinstance(best_of, int) and best_of > (n if isinstance(n, int) else 1):
-            y.change("drop", "best_of", best_of, n or 1, "StepFun reports no likelihoods to choose by", loses=True)
+            y.record_change(
+                "drop", "best_of", best_of, n or 1, "StepFun reports no likelihoods to choose by", lossy=True
+            )
         logprobs = fields.get("logprobs")
         if logprobs is not None:
-            y.change("drop", "logprobs", logprobs, None, "StepFun documents no likelihoods", loses=True)
+            y.record_change("drop", "logprobs", logprobs, None, "StepFun documents no likelihoods", lossy=True)
         for key in ("stream", "stream_options"):
             if key in fields:
                 chat[key] = fields[key]
         if told:
-            x.change("route", "path", request.path, "/chat/completions", "StepFun has no text completion")
+            context.record_change("route", "path", request.path, "/chat/completions", "StepFun has no text completion")
         wire = CHAT.transform_request(replace(request, path="/chat/completions", json=chat), y)
         if not told:
-            x.notes.update(y.notes)
-        x.notes["echo"] = prompt if fields.get("echo") else ""
+            context.notes.update(y.notes)
+        context.notes["echo"] = prompt if fields.get("echo") else ""
         return wire
 
     @override
-    def transform_response(self, data: Json, x: Exchange) -> Json:
-        return text_completion(transform_completion(data, x), str(x.notes.get("echo") or ""))
+    def transform_response(self, data: Json, context: RequestContext) -> Json:
+        return text_completion(transform_completion(data, context), str(context.notes.get("echo") or ""))
 
     @override
-    def transform_stream(self, x: Exchange) -> StreamTransform | None:
-        return None if x.notes.get("whole_stream") or x.notes.get("told") else CompletionStream(x)
+    def transform_stream(self, context: RequestContext) -> StreamTransform | None:
+        return None if context.notes.get("whole_stream") or context.notes.get("told") else CompletionStream(context)
 
     # ------------------------------------------------------------ several prompts
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         prompts = _prompts(given(request))
-        return self._one_by_one(request, x, prompts) if len(prompts) > 1 else None
+        return self._one_by_one(request, context, prompts) if len(prompts) > 1 else None
 
-    def _one_by_one(self, request: Request, x: Exchange, prompts: Sequence[str]) -> Script:
+    def _one_by_one(self, request: WireRequest, context: RequestContext, prompts: Sequence[str]) -> Flow:
         """One request for each prompt. A stream is put together from whole answers: one chunk for each."""
         fields = given(request)
         stream = bool(fields.get("stream"))
         plain = {key: value for key, value in fields.items() if key not in ("stream", "stream_options")}
-        x.request_count = len(prompts)
-        x.change("cost", "prompt", f"{len(prompts)} prompts", f"{len(prompts)} requests", "chat takes one at a time")
+        context.request_count = len(prompts)
+        context.record_change(
+            "cost", "prompt", f"{len(prompts)} prompts", f"{len(prompts)} requests", "chat takes one at a time"
+        )
         done: Dict = {}
-        reply = Reply(None)
+        reply = WireResponse(None)
         for i, prompt in enumerate(prompts):
-            wire = self._wire(replace(request, json=plain), x, prompt, told=i == 0)
+            wire = self._wire(replace(request, json=plain), context, prompt, told=i == 0)
             reply = yield Send(wire, example={"choices": [{"message": {"role": "assistant", "content": ""}}]})
-            body = cast("Dict", self.transform_response(reply.body, x))
+            body = cast("Dict", self.transform_response(reply.body, context))
             n = len(body["choices"])
             for position, choice in enumerate(body["choices"]):
                 choice["index"] = i * n + position
@@ -125,12 +135,12 @@ class Completions(PlainEndpoint):
                     "usage": add_usage(done.get("usage"), body.get("usage")),
                 }
             done = body
-            x.partial = done
+            context.partial = done
         if not stream:
-            return Reply(done, reply.status, reply.headers)
-        x.notes["whole_stream"] = True
+            return WireResponse(done, reply.status, reply.headers)
+        context.notes["whole_stream"] = True
         options = as_dict(fields.get("stream_options")) or {}
-        return Reply(
+        return WireResponse(
             _events(done, bool(options.get("include_usage"))), reply.status, {"content-type": "text/event-stream"}
         )
 
@@ -167,9 +177,9 @@ class CompletionStream:
 
     reads_chunks = True
 
-    def __init__(self, x: Exchange) -> None:
-        self._chat = ChatStream(x)
-        self._echo = str(x.notes.get("echo") or "")
+    def __init__(self, context: RequestContext) -> None:
+        self._chat = ChatStream(context)
+        self._echo = str(context.notes.get("echo") or "")
         self._echoed: set[int] = set()
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from ..context import Exchange, Json, Refusal
+from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict
 
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]{0,63}\Z")
@@ -61,7 +61,7 @@ def tool_name(tool: Json) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def translate_tools(body: Mapping[str, Any], x: Exchange, tools: Tools) -> list[Any]:
+def translate_tools(body: Mapping[str, Any], context: RequestContext, tools: Tools) -> list[Any]:
     """The tools to send, from `tools`, `functions` and `web_search_options`.
 
     Raises:
@@ -75,29 +75,33 @@ def translate_tools(body: Mapping[str, Any], x: Exchange, tools: Tools) -> list[
         tools.legacy = True
         listed = cast("Sequence[Any]", functions)
         given.extend({"type": "function", "function": function} for function in listed)
-        x.change("rename", "functions", f"{len(listed)} functions", "tools", "StepFun has no functions")
+        context.record_change("rename", "functions", f"{len(listed)} functions", "tools", "StepFun has no functions")
     for tool in given:  # names that fit are taken before others are bent to fit
         name = tool_name(tool)
         if name is not None and _NAME.match(name):
             tools.originals.setdefault(name, name)
-    sent = [_translate_tool(tool, f"tools[{i}]", x, tools) for i, tool in enumerate(given)]
+    sent = [_translate_tool(tool, f"tools[{i}]", context, tools) for i, tool in enumerate(given)]
     options = body.get("web_search_options")
     name = str(body.get("model") or "")
     if options is not None or "-search" in name or any(_mapping(tool).get("type") == "web_search" for tool in sent):
-        x.notes["searches"] = True
+        context.notes["searches"] = True
     if options is not None:
-        if x.settings.web_search and (x.model is None or x.model.web_search):
+        if context.settings.web_search and (context.model is None or context.model.web_search):
             sent.append({"type": "web_search", "function": {"description": "Search the web for current information."}})
-            x.change(
+            context.record_change(
                 "cost", "web_search_options", options, "web_search tool", "StepFun's search is a tool, billed per call"
             )
         else:
-            why = "off by Settings.web_search" if not x.settings.web_search else f"{x.model_id} has no web search"
-            x.change("drop", "web_search_options", options, None, why, loses=True)
+            why = (
+                "off by Settings.web_search"
+                if not context.settings.web_search
+                else f"{context.model_id} has no web search"
+            )
+            context.record_change("drop", "web_search_options", options, None, why, lossy=True)
     return sent
 
 
-def _translate_tool(tool: Json, where: str, x: Exchange, tools: Tools) -> Json:
+def _translate_tool(tool: Json, where: str, context: RequestContext, tools: Tools) -> Json:
     row = _mapping(tool)
     kind = row.get("type")
     if kind in _OWN_TOOLS:
@@ -107,15 +111,17 @@ def _translate_tool(tool: Json, where: str, x: Exchange, tools: Tools) -> Json:
         name = str(custom.get("name") or "")
         format = _mapping(custom.get("format"))
         if format.get("type") == "grammar":
-            x.change(
-                "drop", f"{where}.custom.format", "grammar", None, "StepFun has no grammars for tool input", loses=True
+            context.record_change(
+                "drop", f"{where}.custom.format", "grammar", None, "StepFun has no grammars for tool input", lossy=True
             )
         tools.custom.add(name)
-        x.change("reshape", where, "custom tool", "function with one string", "StepFun has function tools only")
+        context.record_change(
+            "reshape", where, "custom tool", "function with one string", "StepFun has function tools only"
+        )
         return {
             "type": "function",
             "function": {
-                "name": _wire(name, where, x, tools),
+                "name": _wire(name, where, context, tools),
                 "description": str(custom.get("description") or ""),
                 "parameters": {
                     "type": "object",
@@ -125,30 +131,32 @@ def _translate_tool(tool: Json, where: str, x: Exchange, tools: Tools) -> Json:
             },
         }
     if kind not in (None, "function") or not isinstance(row.get("function"), Mapping):
-        raise Refusal(
+        raise RequestRejected(
             f"{where}.type={kind!r} is not a tool StepFun's chat has. It takes function tools, web_search and retrieval.",
             code="invalid_value",
             param="tools",
         )
     function = _mapping(row["function"])
     name = function.get("name")
-    wire = _wire(name, where, x, tools) if isinstance(name, str) else name
+    wire = _wire(name, where, context, tools) if isinstance(name, str) else name
     drop_strict = "strict" in function
     fine = wire == name and not drop_strict and isinstance(function.get("parameters"), Mapping) and kind == "function"
     if fine:
         return tool
     kept = {key: value for key, value in function.items() if key != "strict"}
     if drop_strict and function["strict"] is not None:
-        x.change("drop", f"{where}.function.strict", function["strict"], None, "StepFun documents no strict tools")
+        context.record_change(
+            "drop", f"{where}.function.strict", function["strict"], None, "StepFun documents no strict tools"
+        )
     if not isinstance(kept.get("parameters"), Mapping):
         kept["parameters"] = {"type": "object", "properties": {}}
     return {**row, "type": "function", "function": {**kept, "name": wire}}
 
 
-def _wire(name: str, where: str, x: Exchange, tools: Tools) -> str:
+def _wire(name: str, where: str, context: RequestContext, tools: Tools) -> str:
     sent = tools.wire_name(name)
     if sent != name:
-        x.change(
+        context.record_change(
             "rename",
             f"{where}.function.name",
             name,
@@ -158,7 +166,9 @@ def _wire(name: str, where: str, x: Exchange, tools: Tools) -> str:
     return sent
 
 
-def apply_tool_choice(choice: Json, sent: list[Any], x: Exchange, tools: Tools) -> tuple[list[Any], str | None]:
+def apply_tool_choice(
+    choice: Json, sent: list[Any], context: RequestContext, tools: Tools
+) -> tuple[list[Any], str | None]:
     """(the tools to send, the line to add after the last message). StepFun accepts `tool_choice` and ignores it (api 3.2).
 
     Raises:
@@ -168,7 +178,7 @@ def apply_tool_choice(choice: Json, sent: list[Any], x: Exchange, tools: Tools) 
         return sent, None
     if choice == "none":
         if sent:
-            x.change(
+            context.record_change(
                 "drop", "tools", f"{len(sent)} tools", None, 'StepFun ignores tool_choice="none", so no tools are sent'
             )
         return [], None
@@ -179,7 +189,7 @@ def apply_tool_choice(choice: Json, sent: list[Any], x: Exchange, tools: Tools) 
         listed = cast("Sequence[Any]", allowed.get("tools") or ())
         names = {tools.wire_name(name) for tool in listed if (name := tool_name(tool)) is not None}
         sent = [tool for tool in sent if tool_name(tool) in names]
-        x.change(
+        context.record_change(
             "reshape",
             "tool_choice",
             "allowed_tools",
@@ -191,18 +201,18 @@ def apply_tool_choice(choice: Json, sent: list[Any], x: Exchange, tools: Tools) 
         choice, functions = "required", sent
     if choice == "required":
         if not functions:
-            raise Refusal(
+            raise RequestRejected(
                 "tool_choice='required' needs tools: pass at least one function in tools.",
                 code="invalid_value",
                 param="tool_choice",
             )
         tools.forced = ()
         line = "You must answer by calling one of the available tools. Do not answer in text."
-        x.change("inject", "tool_choice", "required", "instruction", "StepFun ignores tool_choice")
+        context.record_change("inject", "tool_choice", "required", "instruction", "StepFun ignores tool_choice")
         return sent, line
     name = tool_name(row) or (row.get("name") if isinstance(row.get("name"), str) else None)
     if name is None:
-        raise Refusal(
+        raise RequestRejected(
             f"tool_choice={choice!r} is not a choice: it takes 'none', 'auto', 'required' or a named function.",
             code="invalid_value",
             param="tool_choice",
@@ -210,11 +220,13 @@ def apply_tool_choice(choice: Json, sent: list[Any], x: Exchange, tools: Tools) 
     wire = tools.wire_name(name)
     only = [tool for tool in functions if tool_name(tool) == wire]
     if not only:
-        raise Refusal(
+        raise RequestRejected(
             f"tool_choice names {name!r}, which is not among the tools.", code="invalid_value", param="tool_choice"
         )
     tools.forced = (wire,)
-    x.change("inject", "tool_choice", name, "that tool alone and an instruction", "StepFun ignores tool_choice")
+    context.record_change(
+        "inject", "tool_choice", name, "that tool alone and an instruction", "StepFun ignores tool_choice"
+    )
     return only, f"You must answer by calling the function {wire}. Do not answer in text."
 
 

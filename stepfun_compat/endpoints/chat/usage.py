@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..context import Exchange, Json
+from ..context import Json, RequestContext
 from ..json_values import Dict, as_dict, as_list, is_whole_json, whole_number
 from .messages import call_key
 
@@ -90,9 +90,9 @@ def cut(text: str, tokens: int, cap: int) -> str:
     return text[: max(len(text) * cap // max(tokens, 1), 1)]
 
 
-def cut_off(usage: Json, message: Mapping[str, Any], x: Exchange) -> bool:
+def cut_off(usage: Json, message: Mapping[str, Any], context: RequestContext) -> bool:
     """Whether StepFun's cap ended the answer inside the arguments of a call."""
-    sent: int | None = x.notes.get("sent_cap")
+    sent: int | None = context.notes.get("sent_cap")
     used = whole_number((as_dict(usage) or {}).get("completion_tokens"))
     if sent is None or used is None or used < sent:
         return False

@@ -21,9 +21,9 @@ from ...catalog.files import (
     STATUS,
 )
 from ..audio.containers import sound_format
-from ..base import BatchOperation, BatchOperationName, PlainEndpoint, Request, Script, replace
+from ..base import BatchOperation, BatchOperationName, Flow, PassThroughEndpoint, WireRequest, replace
 from ..batches import is_local_file, local
-from ..context import Exchange, Json, Refusal
+from ..context import Json, RequestContext, RequestRejected
 from ..forms import Part, file_parts
 from ..json_values import Dict, UnexpectedBody, as_dict, as_list
 from ..parameters import drop_by_table, given, segment
@@ -57,21 +57,21 @@ def file_object(data: Json, asked: Json = None) -> Dict:
     return row
 
 
-def stepfun_purpose(purpose: str, part: Part, x: Exchange) -> str:
+def stepfun_purpose(purpose: str, part: Part, context: RequestContext) -> str:
     """StepFun's purpose for OpenAI's, by the kind of file.
 
     Raises:
         Refusal: StepFun has nothing for this purpose, does not take this type for it, or the file is too large.
     """
     if purpose in REFUSED_PURPOSES:
-        raise Refusal(
+        raise RequestRejected(
             f"purpose={purpose!r} is not available: {REFUSED_PURPOSES[purpose]}.", code="invalid_value", param="purpose"
         )
     target = purpose
     if purpose in OPENAI_PURPOSES:
         document, media = OPENAI_PURPOSES[purpose]
         target = media if part.extension in MEDIA else document
-        x.change("rename", "purpose", purpose, target, "StepFun's purpose for this kind of file")
+        context.record_change("rename", "purpose", purpose, target, "StepFun's purpose for this kind of file")
     row = PURPOSES.get(target)
     if row is None:
         return target  # a purpose we do not know: the caller wins
@@ -79,7 +79,7 @@ def stepfun_purpose(purpose: str, part: Part, x: Exchange) -> str:
         others = [name for name, other in PURPOSES.items() if part.extension in other.extensions]
         known = part.extension in DOCUMENTS | MEDIA
         advice = f"use purpose={others[0]!r}" if others else f"StepFun takes {', '.join(sorted(DOCUMENTS | MEDIA))}"
-        raise Refusal(
+        raise RequestRejected(
             f"{part.filename!r} cannot be uploaded with purpose={target!r}, which takes "
             f"{', '.join(sorted(row.extensions))}: {advice if known else advice + '; convert or rename it'}.",
             code="invalid_value",
@@ -87,7 +87,7 @@ def stepfun_purpose(purpose: str, part: Part, x: Exchange) -> str:
         )
     size = part.size
     if size is not None and size > row.max_bytes:
-        raise Refusal(
+        raise RequestRejected(
             f"{part.filename!r} has {size:,} bytes; StepFun takes up to {row.max_bytes:,} with purpose={target!r}.",
             status=413,
             code="file_too_large",
@@ -126,97 +126,99 @@ def kind_of_content(head: bytes) -> str | None:
     return "html" if start.startswith(("<!doctype html", "<html")) else "xml" if start.startswith("<?xml") else "txt"
 
 
-def named(part: Part, x: Exchange) -> Part:
+def named(part: Part, context: RequestContext) -> Part:
     """The part with an extension: the SDK calls bare bytes `upload`, and StepFun tells a file's kind by its name."""
     kind = None if part.extension else kind_of_content(part.head())
     if kind is None or kind not in DOCUMENTS | MEDIA:
         return part
     name = f"{part.filename}.{kind}"
-    x.change("repair", "file", part.filename, name, "StepFun tells a file's kind by its name")
+    context.record_change("repair", "file", part.filename, name, "StepFun tells a file's kind by its name")
     return dataclasses.replace(part, filename=name)
 
 
-def _of_local_file(name: BatchOperationName, request: Request) -> Script | None:
+def _of_local_file(name: BatchOperationName, request: WireRequest) -> Flow | None:
     """The script of a call on a file of a batch; None for StepFun's own files."""
     id = segment(request, 1)
     return local(BatchOperation(name, id)) if is_local_file(id) else None
 
 
-class CreateFile(PlainEndpoint):
+class CreateFile(PassThroughEndpoint):
     """An upload."""
 
     name = "files.create"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         fields = given(request)
         if fields.get("purpose") != "batch":
             return None
-        if "batches" in x.settings.fallback:
-            raise Refusal(
+        if "batches" in context.settings.fallback:
+            raise RequestRejected(
                 "purpose='batch' is not available: Settings.fallback sends batches to another provider, which has to have "
                 "the file. Upload it with that provider's client.",
                 code="invalid_value",
                 param="purpose",
             )
         for name in sorted(fields.keys() - {"purpose"}):
-            x.change(
+            context.record_change(
                 "drop", name, fields[name], None, "files of batches are kept on this machine until they are deleted"
             )
         parts = [part for part in file_parts(request.files) if part.field == "file"]
         if not parts:
-            raise Refusal("Missing required parameter: 'file'.", code="missing_required_parameter", param="file")
+            raise RequestRejected(
+                "Missing required parameter: 'file'.", code="missing_required_parameter", param="file"
+            )
         return local(BatchOperation("create_file", part=parts[0]))
 
     @override
-    def transform_request(self, request: Request, x: Exchange) -> Request:
+    def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
         fields = given(request)
         wire: Dict = {}
-        drop_by_table(fields, wire, x, self.name, ("purpose",))
+        drop_by_table(fields, wire, context, self.name, ("purpose",))
         purpose = fields.get("purpose")
         parts = [part for part in file_parts(request.files) if part.field == "file"]
         files = request.files
-        if parts and parts[0].size and (better := named(parts[0], x)) is not parts[0]:
+        if parts and parts[0].size and (better := named(parts[0], context)) is not parts[0]:
             parts[0] = better
             files = [("file", better.as_upload())]
-        x.notes["purpose"] = purpose
+        context.notes["purpose"] = purpose
         if isinstance(purpose, str):
             part = parts[0] if parts else Part("file", str(fields.get("url") or "").partition("?")[0], b"")
-            wire["purpose"] = stepfun_purpose(purpose, part, x)
+            wire["purpose"] = stepfun_purpose(purpose, part, context)
         if "url" in fields and parts and not parts[0].size:
             files = None  # StepFun fetches the file itself; the SDK insists on a `file` argument
         return replace(request, json=wire, files=files)
 
     @override
-    def transform_response(self, data: Json, x: Exchange) -> Json:
-        return file_object(data, x.notes.get("purpose"))
+    def transform_response(self, data: Json, context: RequestContext) -> Json:
+        return file_object(data, context.notes.get("purpose"))
 
 
-class RetrieveFile(PlainEndpoint):
+class RetrieveFile(PassThroughEndpoint):
     """One file's record."""
 
     name = "files.retrieve"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         return _of_local_file("retrieve_file", request)
 
     @override
-    def transform_response(self, data: Json, x: Exchange) -> Json:
+    def transform_response(self, data: Json, context: RequestContext) -> Json:
         return file_object(data)
 
 
-class DeleteFile(PlainEndpoint):
+class DeleteFile(PassThroughEndpoint):
     """A deletion."""
 
     name = "files.delete"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         return _of_local_file("delete_file", request)
 
     @override
-    def transform_response(self, data: Json, x: Exchange) -> Json:
+    def transform_response(self, data: Json, context: RequestContext) -> Json:
         row = as_dict(data)
         if row is None:
             raise UnexpectedBody("the answer is not a deletion")
@@ -225,46 +227,46 @@ class DeleteFile(PlainEndpoint):
         return row
 
 
-class FileContent(PlainEndpoint):
+class FileContent(PassThroughEndpoint):
     """The extracted text of a `file-extract` file; StepFun does not give the original back (api 8.1)."""
 
     name = "files.content"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         return _of_local_file("read_file", request)
 
 
-class ListFiles(PlainEndpoint):
+class ListFiles(PassThroughEndpoint):
     """All files. StepFun documents no parameters and no `has_more`, without which the SDK asks for ever (api 8.1):
     limit, order, after and purpose are applied here."""
 
     name = "files.list"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         purpose = request.query.get("purpose")
-        return self._merged(request, x) if purpose in (None, "batch", "batch_output") else None
+        return self._merged(request, context) if purpose in (None, "batch", "batch_output") else None
 
-    def _merged(self, request: Request, x: Exchange) -> Script:
+    def _merged(self, request: WireRequest, context: RequestContext) -> Flow:
         """StepFun's files and those of batches, which are not at StepFun."""
         rows = as_list((yield BatchOperation("list_files")).body)
-        x.notes["local_files"] = [row for row in map(as_dict, rows) if row is not None]
-        return self.transform_request(request, x)
+        context.notes["local_files"] = [row for row in map(as_dict, rows) if row is not None]
+        return self.transform_request(request, context)
 
     @override
-    def transform_request(self, request: Request, x: Exchange) -> Request:
+    def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
         ours = {key: request.query[key] for key in ("limit", "order", "after", "purpose") if key in request.query}
-        x.notes["query"] = ours
+        context.notes["query"] = ours
         return replace(request, query={k: v for k, v in request.query.items() if k not in ours})
 
     @override
-    def transform_response(self, data: Json, x: Exchange) -> Json:
+    def transform_response(self, data: Json, context: RequestContext) -> Json:
         body = as_dict(data)
         if body is None or not isinstance(body.get("data"), list):
             raise UnexpectedBody("the answer has no list of files")
-        rows = [*(file_object(row) for row in as_list(body["data"])), *x.notes.get("local_files", ())]
-        query: Dict = x.notes.get("query", {})
+        rows = [*(file_object(row) for row in as_list(body["data"])), *context.notes.get("local_files", ())]
+        query: Dict = context.notes.get("query", {})
         purpose = query.get("purpose")
         if isinstance(purpose, str):
             rows = [row for row in rows if purpose in (row["purpose"], row.get("stepfun_purpose"))]

@@ -13,8 +13,8 @@ from typing import Any, Final
 from typing_extensions import override
 
 from ...catalog.files import PURPOSES
-from ..base import PlainEndpoint, Reply, Request, Script, Send, Sleep, replace
-from ..context import Exchange, Refusal
+from ..base import Flow, PassThroughEndpoint, Send, Sleep, WireRequest, WireResponse, replace
+from ..context import RequestContext, RequestRejected
 from ..forms import Part, file_parts
 from ..json_values import Dict, as_list
 from ..parameters import given, headers_for, segment
@@ -77,7 +77,7 @@ class PendingUploads:
         with self._lock:
             row = self._rows.get(id)
         if row is None:
-            raise Refusal(
+            raise RequestRejected(
                 f"No upload {id!r} is under way in this process: it is complete, cancelled or over an hour old.",
                 status=404,
                 code="not_found",
@@ -94,7 +94,7 @@ class PendingUploads:
         row = self.get(id)
         with self._lock:
             if sum(map(len, row.parts.values())) + len(data) > row.bytes:
-                raise Refusal(
+                raise RequestRejected(
                     f"The parts have more bytes than the {row.bytes:,} this upload announced.",
                     code="invalid_value",
                     param="data",
@@ -112,21 +112,21 @@ class PendingUploads:
 PENDING: Final = PendingUploads()
 
 
-class CreateUpload(PlainEndpoint):
+class CreateUpload(PassThroughEndpoint):
     """The announcement of an upload; nothing is sent."""
 
     name = "uploads.create"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         fields = given(request)
         size, filename, purpose = fields.get("bytes"), str(fields.get("filename") or "upload"), fields.get("purpose")
         if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-            raise Refusal(f"bytes={size!r} is not a number of bytes.", code="invalid_value", param="bytes")
-        target = stepfun_purpose(str(purpose), Part("file", filename, b""), x)
+            raise RequestRejected(f"bytes={size!r} is not a number of bytes.", code="invalid_value", param="bytes")
+        target = stepfun_purpose(str(purpose), Part("file", filename, b""), context)
         row = PURPOSES.get(target)
         if row is not None and size > row.max_bytes:
-            raise Refusal(
+            raise RequestRejected(
                 f"bytes={size:,} is too much: StepFun takes a file whole, up to {row.max_bytes:,} bytes with "
                 f"purpose={target!r}. Split the file.",
                 status=413,
@@ -134,7 +134,9 @@ class CreateUpload(PlainEndpoint):
                 param="bytes",
             )
         if "expires_after" in fields:
-            x.change("drop", "expires_after", fields["expires_after"], None, "not documented by StepFun", loses=True)
+            context.record_change(
+                "drop", "expires_after", fields["expires_after"], None, "not documented by StepFun", lossy=True
+            )
         mime = fields.get("mime_type")
         pending = _Pending(
             id=f"upload_{uuid.uuid4().hex}",
@@ -148,80 +150,84 @@ class CreateUpload(PlainEndpoint):
         return _answered(pending.record("pending"))
 
 
-def _answered(body: Dict) -> Script:
+def _answered(body: Dict) -> Flow:
     """A script that sends nothing."""
-    return Reply(body)
+    return WireResponse(body)
     yield Sleep(0)  # pragma: no cover - makes this a generator
 
 
-class AddPart(PlainEndpoint):
+class AddPart(PassThroughEndpoint):
     """A part, kept in memory."""
 
     name = "uploads.parts.create"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         id = segment(request, 1)
         parts = [part for part in file_parts(request.files) if part.field == "data"]
         if not parts:
-            raise Refusal("data is missing: it takes the bytes of the part.", code="missing_parameter", param="data")
+            raise RequestRejected(
+                "data is missing: it takes the bytes of the part.", code="missing_parameter", param="data"
+            )
         name = PENDING.put_part(id, parts[0].read())
         body = {"id": name, "object": "upload.part", "created_at": int(time.time()), "upload_id": id}
         return _answered(body)
 
 
-class CompleteUpload(PlainEndpoint):
+class CompleteUpload(PassThroughEndpoint):
     """The end of an upload: its parts as one file."""
 
     name = "uploads.complete"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
-        return self._send(request, x)
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
+        return self._send(request, context)
 
-    def _send(self, request: Request, x: Exchange) -> Script:
+    def _send(self, request: WireRequest, context: RequestContext) -> Flow:
         fields = given(request)
         pending = PENDING.get(segment(request, 1))
         names: list[Any] = as_list(fields.get("part_ids"))
         missing = [name for name in names if name not in pending.parts]
         if missing or not names:
-            raise Refusal(
+            raise RequestRejected(
                 f"part_ids names parts this upload does not have: {', '.join(map(str, missing)) or 'none were given'}.",
                 code="invalid_value",
                 param="part_ids",
             )
         content = b"".join(pending.parts[name] for name in names)
         if len(content) != pending.bytes:
-            raise Refusal(
+            raise RequestRejected(
                 f"The parts have {len(content):,} bytes, but the upload announced {pending.bytes:,}.",
                 code="invalid_value",
                 param="part_ids",
             )
         md5 = fields.get("md5")
         if isinstance(md5, str) and hashlib.md5(content, usedforsecurity=False).hexdigest() != md5.lower():
-            raise Refusal("md5 is not that of the parts.", code="invalid_value", param="md5")
-        part = named(Part("file", pending.filename, content, pending.mime), x)
-        x.change("route", "path", request.path, "/files", "StepFun takes a file whole")
+            raise RequestRejected("md5 is not that of the parts.", code="invalid_value", param="md5")
+        part = named(Part("file", pending.filename, content, pending.mime), context)
+        context.record_change("route", "path", request.path, "/files", "StepFun takes a file whole")
         reply = yield Send(
             replace(
                 request,
                 path="/files",
-                json={"purpose": stepfun_purpose(pending.purpose, part, x)},
+                json={"purpose": stepfun_purpose(pending.purpose, part, context)},
                 files=[("file", part.as_upload())],
                 headers=headers_for(request, content_type="multipart/form-data"),
             )
         )
         PENDING.remove(pending.id)
-        return Reply(pending.record("completed", file_object(reply.body, pending.purpose)), reply.status, reply.headers)
+        return WireResponse(
+            pending.record("completed", file_object(reply.body, pending.purpose)), reply.status, reply.headers
+        )
 
 
-class CancelUpload(PlainEndpoint):
+class CancelUpload(PassThroughEndpoint):
     """The parts are forgotten; nothing is sent."""
 
     name = "uploads.cancel"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         pending = PENDING.get(segment(request, 1))
         PENDING.remove(pending.id)
         return _answered(pending.record("cancelled"))

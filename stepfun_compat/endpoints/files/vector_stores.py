@@ -20,8 +20,8 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
-from ..base import PlainEndpoint, Reply, Request, Script, Send, Sleep, Steps, replace
-from ..context import Exchange, Json, Refusal
+from ..base import Flow, PassThroughEndpoint, Send, Sleep, Steps, WireRequest, WireResponse, replace
+from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, UnexpectedBody, as_dict, as_list
 from ..parameters import drop_by_table, given, segment
 from .files import page
@@ -109,16 +109,16 @@ def _path(store_id: str, tail: str = "") -> str:
     return f"/vector_stores/{quote(store_id, safe='')}{tail}"
 
 
-def _get(request: Request, path: str, query: Mapping[str, Any] | None = None) -> Request:
+def _get(request: WireRequest, path: str, query: Mapping[str, Any] | None = None) -> WireRequest:
     return replace(request, method="GET", path=path, query=query or {}, json=None, files=None)
 
 
-def _read_store(request: Request, store_id: str) -> Steps:
+def _read_store(request: WireRequest, store_id: str) -> Steps:
     reply = yield Send(_get(request, _path(store_id)), example={"id": store_id})
     return store_object(reply.body)
 
 
-def _all_files(request: Request, store_id: str) -> Steps:
+def _all_files(request: WireRequest, store_id: str) -> Steps:
     """Every file of a store, page by page; a list that repeats itself ends."""
     rows: list[Dict] = []
     seen: set[str] = set()
@@ -133,7 +133,7 @@ def _all_files(request: Request, store_id: str) -> Steps:
         query = {"limit": _PAGE, "after": fresh[-1].get("id")}
 
 
-def _until_ready(request: Request, ids: Sequence[str], x: Exchange) -> Steps:
+def _until_ready(request: WireRequest, ids: Sequence[str], context: RequestContext) -> Steps:
     """Wait until StepFun has parsed the files: only then may they be added (api 8.2).
 
     Raises:
@@ -152,7 +152,7 @@ def _until_ready(request: Request, ids: Sequence[str], x: Exchange) -> Steps:
         for id, row in found.items():
             purpose = row.get("purpose")
             if isinstance(purpose, str) and purpose and purpose not in _RETRIEVAL:
-                raise Refusal(
+                raise RequestRejected(
                     f"file {id!r} was uploaded with purpose={purpose!r}; a vector store takes files uploaded with "
                     "purpose='assistants' or 'retrieval-text' (documents) or 'retrieval-image' (pictures). "
                     "Upload it once more.",
@@ -164,20 +164,20 @@ def _until_ready(request: Request, ids: Sequence[str], x: Exchange) -> Steps:
             break
         yield Sleep(seconds)
     if waiting:
-        raise Refusal(
+        raise RequestRejected(
             f"StepFun is still parsing {', '.join(waiting)}. Try again later; client.files.wait_for_processing(id) waits.",
             status=409,
             code="file_not_ready",
             param="file_id",
         )
-    x.notes["ready"] = True
+    context.notes["ready"] = True
 
 
-def _entry(file: Mapping[str, Any], x: Exchange) -> Dict:
+def _entry(file: Mapping[str, Any], context: RequestContext) -> Dict:
     """One file as StepFun takes it: its id, and a description if there is one."""
     id = file.get("file_id")
     if not isinstance(id, str) or not id:
-        raise Refusal(
+        raise RequestRejected(
             "file_id is missing: it takes the id of an uploaded file.", code="missing_parameter", param="file_id"
         )
     wire: Dict = {"file_id": id}
@@ -186,19 +186,23 @@ def _entry(file: Mapping[str, Any], x: Exchange) -> Dict:
     if described is not None:
         wire["description"] = text = str(described)[:_DESCRIPTION]
         if text != str(described):
-            x.change("clamp", "description", described, text, f"StepFun takes {_DESCRIPTION} characters", loses=True)
+            context.record_change(
+                "clamp", "description", described, text, f"StepFun takes {_DESCRIPTION} characters", lossy=True
+            )
     lost = {key: value for key, value in attributes.items() if key != "description"}
     if lost:
-        x.change("drop", "attributes", lost, None, "StepFun keeps a description and no attributes", loses=True)
+        context.record_change(
+            "drop", "attributes", lost, None, "StepFun keeps a description and no attributes", lossy=True
+        )
     chunking = as_dict(file.get("chunking_strategy"))
     if chunking and chunking.get("type") not in (None, "auto"):
-        x.change("drop", "chunking_strategy", chunking, None, "StepFun cuts files as it will", loses=True)
+        context.record_change("drop", "chunking_strategy", chunking, None, "StepFun cuts files as it will", lossy=True)
     return wire
 
 
-def _add(request: Request, store_id: str, entries: Sequence[Dict], x: Exchange) -> Steps:
-    yield from _until_ready(request, [row["file_id"] for row in entries], x)
-    x.change("reshape", "files", f"{len(entries)} files", "files list", "StepFun takes a list")
+def _add(request: WireRequest, store_id: str, entries: Sequence[Dict], context: RequestContext) -> Steps:
+    yield from _until_ready(request, [row["file_id"] for row in entries], context)
+    context.record_change("reshape", "files", f"{len(entries)} files", "files list", "StepFun takes a list")
     wire = replace(request, method="POST", path=_path(store_id, "/files"), query={}, json={"files": list(entries)})
     return (yield Send(wire, example={}))
 
@@ -206,62 +210,62 @@ def _add(request: Request, store_id: str, entries: Sequence[Dict], x: Exchange) 
 # ---------------------------------------------------------------- stores
 
 
-def store_name(name: Json, x: Exchange) -> str:
+def store_name(name: Json, context: RequestContext) -> str:
     """A name StepFun takes: letters, digits and underscores, not an underscore first; made up where there is none."""
     if not isinstance(name, str) or not name:
         made = f"store_{uuid.uuid4().hex[:12]}"
-        x.change("inject", "name", name, made, "StepFun insists on a name")
+        context.record_change("inject", "name", name, made, "StepFun insists on a name")
         return made
     sent = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
     if not sent:
         sent = "store_" + format(zlib.crc32(name.encode("utf-8", "surrogatepass")), "08x")
     if sent != name:
-        x.change("rename", "name", name, sent, "StepFun's names are letters, digits and underscores")
+        context.record_change("rename", "name", name, sent, "StepFun's names are letters, digits and underscores")
     return sent
 
 
-class CreateStore(PlainEndpoint):
+class CreateStore(PassThroughEndpoint):
     """A new store, with its files."""
 
     name = "vector_stores.create"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
-        return self._create(request, x)
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
+        return self._create(request, context)
 
-    def _create(self, request: Request, x: Exchange) -> Script:
+    def _create(self, request: WireRequest, context: RequestContext) -> Flow:
         fields = given(request)
-        wire: Dict = {"name": store_name(fields.get("name"), x)}
-        drop_by_table(fields, wire, x, self.name, ("name", "file_ids"))
+        wire: Dict = {"name": store_name(fields.get("name"), context)}
+        drop_by_table(fields, wire, context, self.name, ("name", "file_ids"))
         wire.setdefault("type", "text")
-        entries = [_entry({"file_id": id}, x) for id in as_list(fields.get("file_ids"))]
+        entries = [_entry({"file_id": id}, context) for id in as_list(fields.get("file_ids"))]
         if entries:
-            yield from _until_ready(request, [row["file_id"] for row in entries], x)
+            yield from _until_ready(request, [row["file_id"] for row in entries], context)
         reply = yield Send(replace(request, json=wire), example={"id": "VECTOR_STORE_ID"})
-        x.partial = created = store_object(reply.body)
+        context.partial = created = store_object(reply.body)
         if entries:
             yield Send(replace(request, path=_path(created["id"], "/files"), json={"files": entries}), example={})
         store = yield from _read_store(request, created["id"])
-        return Reply(store, reply.status, reply.headers)
+        return WireResponse(store, reply.status, reply.headers)
 
 
-class RetrieveStore(PlainEndpoint):
+class RetrieveStore(PassThroughEndpoint):
     """One store."""
 
     name = "vector_stores.retrieve"
 
     @override
-    def transform_response(self, data: Json, x: Exchange) -> Json:
+    def transform_response(self, data: Json, context: RequestContext) -> Json:
         return store_object(data)
 
 
-class ListStores(PlainEndpoint):
+class ListStores(PassThroughEndpoint):
     """All stores, page by page."""
 
     name = "vector_stores.list"
 
     @override
-    def transform_response(self, data: Json, x: Exchange) -> Json:
+    def transform_response(self, data: Json, context: RequestContext) -> Json:
         rows = [store_object(row) for row in _rows(data)]
         body = {**(as_dict(data) or {}), "object": "list", "data": rows}
         body.setdefault("has_more", False)
@@ -271,42 +275,42 @@ class ListStores(PlainEndpoint):
 # ---------------------------------------------------------------- files of a store
 
 
-class AddFile(PlainEndpoint):
+class AddFile(PassThroughEndpoint):
     """One file into a store."""
 
     name = "vector_stores.files.create"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
-        return self._add(request, x)
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
+        return self._add(request, context)
 
-    def _add(self, request: Request, x: Exchange) -> Script:
+    def _add(self, request: WireRequest, context: RequestContext) -> Flow:
         store_id = segment(request, 1)
-        entry = _entry(given(request), x)
-        reply = yield from _add(request, store_id, [entry], x)
+        entry = _entry(given(request), context)
+        reply = yield from _add(request, store_id, [entry], context)
         row = store_file({"id": entry["file_id"], "created_at": int(time.time())}, store_id, "in_progress")
-        return Reply(row, reply.status, reply.headers)
+        return WireResponse(row, reply.status, reply.headers)
 
 
-class RetrieveFile(PlainEndpoint):
+class RetrieveFile(PassThroughEndpoint):
     """One file of a store, out of the list, since StepFun has no call for it."""
 
     name = "vector_stores.files.retrieve"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         return self._find(request)
 
-    def _find(self, request: Request) -> Script:
+    def _find(self, request: WireRequest) -> Flow:
         store_id, file_id = segment(request, 1), segment(request, 3)
         store = yield from _read_store(request, store_id)
         rows = yield from _all_files(request, store_id)
         found = next((row for row in rows if row.get("id") == file_id), None)
         if found is None:
-            raise Refusal(
+            raise RequestRejected(
                 f"No file {file_id!r} in the vector store {store_id!r}.", status=404, code="not_found", param="file_id"
             )
-        return Reply(store_file(found, store_id, file_status(store)))
+        return WireResponse(store_file(found, store_id, file_status(store)))
 
 
 def _filtered(rows: Iterable[Dict], query: Mapping[str, Any]) -> list[Dict]:
@@ -314,16 +318,16 @@ def _filtered(rows: Iterable[Dict], query: Mapping[str, Any]) -> list[Dict]:
     return [row for row in rows if wanted is None or row["status"] == wanted]
 
 
-class ListFiles(PlainEndpoint):
+class ListFiles(PassThroughEndpoint):
     """The files of a store. `filter` is applied here, to the page StepFun gave."""
 
     name = "vector_stores.files.list"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         return self._list(request)
 
-    def _list(self, request: Request) -> Script:
+    def _list(self, request: WireRequest) -> Flow:
         store_id = segment(request, 1)
         query = {key: value for key, value in request.query.items() if key != "filter"}
         reply = yield Send(replace(request, query=query), example={"data": []})
@@ -335,7 +339,7 @@ class ListFiles(PlainEndpoint):
         body = {**(as_dict(reply.body) or {}), "object": "list", "data": _filtered(rows, request.query)}
         more = bool(body.get("has_more")) and last is not None and last != request.query.get("after")
         body.update(has_more=more, first_id=rows[0]["id"] if rows else None, last_id=last)
-        return Reply(body, reply.status, reply.headers)
+        return WireResponse(body, reply.status, reply.headers)
 
 
 # ---------------------------------------------------------------- batches
@@ -359,7 +363,7 @@ def batch_files(id: str) -> list[str]:
     except (binascii.Error, zlib.error, ValueError):
         names = None
     if not id.startswith(_BATCH) or not isinstance(names, list):
-        raise Refusal(f"No file batch {id!r}.", status=404, code="not_found", param="batch_id")
+        raise RequestRejected(f"No file batch {id!r}.", status=404, code="not_found", param="batch_id")
     return [str(name) for name in cast("list[Any]", names)]
 
 
@@ -386,61 +390,65 @@ def batch_object(id: str, store: Mapping[str, Any]) -> Dict:
     }
 
 
-class AddBatch(PlainEndpoint):
+class AddBatch(PassThroughEndpoint):
     """Several files into a store, in one request."""
 
     name = "vector_stores.file_batches.create"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
-        return self._add(request, x)
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
+        return self._add(request, context)
 
-    def _add(self, request: Request, x: Exchange) -> Script:
+    def _add(self, request: WireRequest, context: RequestContext) -> Flow:
         fields = given(request)
         shared = {key: fields[key] for key in ("attributes", "chunking_strategy") if key in fields}
         listed = [as_dict(row) or {} for row in as_list(fields.get("files"))]
         listed += [{**shared, "file_id": id} for id in as_list(fields.get("file_ids"))]
         if not listed:
-            raise Refusal("file_ids is empty: it takes ids of uploaded files.", code="invalid_value", param="file_ids")
-        entries = [_entry(row, x) for row in listed]
+            raise RequestRejected(
+                "file_ids is empty: it takes ids of uploaded files.", code="invalid_value", param="file_ids"
+            )
+        entries = [_entry(row, context) for row in listed]
         store_id = segment(request, 1)
-        reply = yield from _add(request, store_id, entries, x)
+        reply = yield from _add(request, store_id, entries, context)
         store = yield from _read_store(request, store_id)
-        return Reply(batch_object(batch_id([row["file_id"] for row in entries]), store), reply.status, reply.headers)
+        return WireResponse(
+            batch_object(batch_id([row["file_id"] for row in entries]), store), reply.status, reply.headers
+        )
 
 
-class RetrieveBatch(PlainEndpoint):
+class RetrieveBatch(PassThroughEndpoint):
     """A batch, from its id and its store's counts."""
 
     name = "vector_stores.file_batches.retrieve"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         batch_files(segment(request, 3))  # an unknown id is refused before the network
         return self._read(request)
 
-    def _read(self, request: Request) -> Script:
+    def _read(self, request: WireRequest) -> Flow:
         store = yield from _read_store(request, segment(request, 1))
-        return Reply(batch_object(segment(request, 3), store))
+        return WireResponse(batch_object(segment(request, 3), store))
 
 
-class ListBatchFiles(PlainEndpoint):
+class ListBatchFiles(PassThroughEndpoint):
     """The files of a batch."""
 
     name = "vector_stores.file_batches.list_files"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         batch_files(segment(request, 3))
         return self._list(request)
 
-    def _list(self, request: Request) -> Script:
+    def _list(self, request: WireRequest) -> Flow:
         store_id, wanted = segment(request, 1), set(batch_files(segment(request, 3)))
         store = yield from _read_store(request, store_id)
         rows = yield from _all_files(request, store_id)
         status = file_status(store)
         own = [store_file(row, store_id, status) for row in rows if row.get("id") in wanted]
-        return Reply(page(_filtered(own, request.query), dict(request.query), _OPENAI_PAGE))
+        return WireResponse(page(_filtered(own, request.query), dict(request.query), _OPENAI_PAGE))
 
 
 CREATE = CreateStore()

@@ -8,8 +8,8 @@ from typing import Any
 
 from typing_extensions import override
 
-from ..base import Effect, PlainEndpoint, Reply, Request, Script, StoreOperation
-from ..context import Exchange
+from ..base import Effect, Flow, PassThroughEndpoint, StoreOperation, WireRequest, WireResponse
+from ..context import RequestContext
 from ..json_values import Dict, as_list
 from ..parameters import given, segment
 from .input import input_items
@@ -36,18 +36,18 @@ def _added(items: Sequence[Dict]) -> tuple[str, dict[str, Dict]]:
     return part, {part: {"items": list(items)}, **{item_key(str(item["id"])): {"in": part} for item in items}}
 
 
-def _head(id: str, x: Exchange) -> Generator[Effect, Reply, Dict]:
+def _head(id: str, context: RequestContext) -> Generator[Effect, WireResponse, Dict]:
     check_id(id, "conversation_id", "conv")
     record = (records((yield load(id)).body) or {}).get(id)
     if record is None:
-        raise not_found("Conversation", id, x, code="conversation_not_found", param="conversation_id")
+        raise not_found("Conversation", id, context, code="conversation_not_found", param="conversation_id")
     return record
 
 
-def _parts(id: str, record: Dict, x: Exchange) -> Generator[Effect, Reply, dict[str, list[Dict]]]:
+def _parts(id: str, record: Dict, context: RequestContext) -> Generator[Effect, WireResponse, dict[str, list[Dict]]]:
     keys: list[str] = as_list(record.get("parts"))
     found = (records((yield load(*keys)).body) or {}) if keys else {}
-    turns_of(keys, found, not_found("Turns of conversation", id, x, param="conversation_id"))
+    turns_of(keys, found, not_found("Turns of conversation", id, context, param="conversation_id"))
     return {key: as_list(found[key].get("items")) for key in keys}
 
 
@@ -55,13 +55,13 @@ def _flat(parts: Mapping[str, list[Dict]]) -> list[Dict]:
     return [item for items in parts.values() for item in items]
 
 
-class Create(PlainEndpoint):
+class Create(PassThroughEndpoint):
     """`POST /conversations`."""
 
     name = "conversations.create"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow:
         fields = given(request)
         id = new_id("conv")
         record: Dict = {"created_at": int(time.time()), "metadata": fields.get("metadata") or {}, "parts": []}
@@ -71,107 +71,107 @@ class Create(PlainEndpoint):
             part, rows = _added(items)
             record["parts"] = [part]
         yield StoreOperation(save={**rows, id: record})
-        return Reply(_conversation(id, record))
+        return WireResponse(_conversation(id, record))
 
 
-class Retrieve(PlainEndpoint):
+class Retrieve(PassThroughEndpoint):
     """`GET /conversations/{id}`."""
 
     name = "conversations.retrieve"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow:
         id = segment(request, 1)
-        record = yield from _head(id, x)
-        return Reply(_conversation(id, record))
+        record = yield from _head(id, context)
+        return WireResponse(_conversation(id, record))
 
 
-class Update(PlainEndpoint):
+class Update(PassThroughEndpoint):
     """`POST /conversations/{id}`: its metadata."""
 
     name = "conversations.update"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow:
         id = segment(request, 1)
-        record = yield from _head(id, x)
+        record = yield from _head(id, context)
         metadata: Dict = given(request).get("metadata") or {}
         yield StoreOperation(merge=(id, {"metadata": metadata}))
-        return Reply(_conversation(id, {**record, "metadata": metadata}))
+        return WireResponse(_conversation(id, {**record, "metadata": metadata}))
 
 
-class Delete(PlainEndpoint):
+class Delete(PassThroughEndpoint):
     """`DELETE /conversations/{id}`: the conversation; responses made in it stay, as at OpenAI."""
 
     name = "conversations.delete"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow:
         id = segment(request, 1)
-        yield from _head(id, x)
+        yield from _head(id, context)
         yield StoreOperation(delete=[id])
-        return Reply({"id": id, "object": "conversation.deleted", "deleted": True})
+        return WireResponse({"id": id, "object": "conversation.deleted", "deleted": True})
 
 
-class AddItems(PlainEndpoint):
+class AddItems(PassThroughEndpoint):
     """`POST /conversations/{id}/items`."""
 
     name = "conversations.items.create"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow:
         id = segment(request, 1)
-        yield from _head(id, x)
+        yield from _head(id, context)
         items = _with_ids(given(request).get("items"))
         part, rows = _added(items)
         yield StoreOperation(save=rows, append=(id, "parts", part))
-        return Reply({**listed(items, {"limit": 100, "order": "asc"}), "has_more": False})
+        return WireResponse({**listed(items, {"limit": 100, "order": "asc"}), "has_more": False})
 
 
-class ListItems(PlainEndpoint):
+class ListItems(PassThroughEndpoint):
     """`GET /conversations/{id}/items`."""
 
     name = "conversations.items.list"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow:
         id = segment(request, 1)
-        record = yield from _head(id, x)
-        parts = yield from _parts(id, record, x)
-        return Reply(listed(_flat(parts), request.query))
+        record = yield from _head(id, context)
+        parts = yield from _parts(id, record, context)
+        return WireResponse(listed(_flat(parts), request.query))
 
 
-class RetrieveItem(PlainEndpoint):
+class RetrieveItem(PassThroughEndpoint):
     """`GET /conversations/{id}/items/{item}`."""
 
     name = "conversations.items.retrieve"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow:
         id, wanted = segment(request, 1), segment(request, 3)
-        record = yield from _head(id, x)
-        parts = yield from _parts(id, record, x)
+        record = yield from _head(id, context)
+        parts = yield from _parts(id, record, context)
         for item in _flat(parts):
             if item.get("id") == wanted:
-                return Reply(shown(item))
-        raise not_found("Item", wanted, x, param="item_id")
+                return WireResponse(shown(item))
+        raise not_found("Item", wanted, context, param="item_id")
 
 
-class DeleteItem(PlainEndpoint):
+class DeleteItem(PassThroughEndpoint):
     """`DELETE /conversations/{id}/items/{item}`."""
 
     name = "conversations.items.delete"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow:
         id, wanted = segment(request, 1), segment(request, 3)
-        record = yield from _head(id, x)
-        parts = yield from _parts(id, record, x)
+        record = yield from _head(id, context)
+        parts = yield from _parts(id, record, context)
         for part, items in parts.items():
             if any(item.get("id") == wanted for item in items):
                 yield StoreOperation(remove=(part, "items", wanted), delete=[item_key(wanted)])
-                return Reply(_conversation(id, record))
-        raise not_found("Item", wanted, x, param="item_id")
+                return WireResponse(_conversation(id, record))
+        raise not_found("Item", wanted, context, param="item_id")
 
 
 CREATE = Create()

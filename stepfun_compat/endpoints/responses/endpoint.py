@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final, cast
 
 from typing_extensions import override
 
-from ..base import Effect, PlainEndpoint, Reply, Request, Script, Send, StreamTransform, replace
+from ..base import Effect, Flow, PassThroughEndpoint, Send, StreamTransform, WireRequest, WireResponse, replace
 from ..chat.endpoint import ENDPOINT as CHAT
 from ..chat.response import transform_completion
-from ..context import Exchange, Json, Refusal
+from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict
 from ..parameters import carry_cache_key, given
 from .history import recall, refers
@@ -43,160 +43,168 @@ def _in_our_words() -> Generator[None, None, None]:
     }
     try:
         yield
-    except Refusal as refusal:
+    except RequestRejected as refusal:
         if refusal.param in names:
             refusal.param = names[refusal.param]
         raise
 
 
-class Responses(PlainEndpoint):
+class Responses(PassThroughEndpoint):
     """Responses, plain and streamed."""
 
     name = "responses"
     reads_errors = True
     rewrites_raw = True
 
-    def asked(self, request: Request, x: Exchange) -> Asked:
+    def asked(self, request: WireRequest, context: RequestContext) -> Asked:
         """The request as it was asked, kept for the way back."""
         fields = given(request)
         check_references(fields)
         if fields.get("background"):  # made whole first; what is streamed is told afterwards
             fields.pop("stream", None)
         asked = Asked(fields, items=[_with_id(item) for item in input_items(fields.get("input"))])
-        check_size(asked, x)
-        x.notes[_NOTE] = asked
-        x.stream = bool(fields.get("stream"))
+        check_size(asked, context)
+        context.notes[_NOTE] = asked
+        context.stream = bool(fields.get("stream"))
         return asked
 
     # ------------------------------------------------------------ two routes
 
-    def _chat_request(self, request: Request, asked: Asked, x: Exchange, why: str) -> Request:
-        chat = replace(request, path=_CHAT_PATH, json=chat_fields(asked, x))
-        x.change("route", "path", request.path, chat.path, why)
+    def _chat_request(self, request: WireRequest, asked: Asked, context: RequestContext, why: str) -> WireRequest:
+        chat = replace(request, path=_CHAT_PATH, json=chat_fields(asked, context))
+        context.record_change("route", "path", request.path, chat.path, why)
         return chat
 
-    def _native_request(self, request: Request, asked: Asked, x: Exchange) -> Request:
+    def _native_request(self, request: WireRequest, asked: Asked, context: RequestContext) -> WireRequest:
         asked.route = "native"
-        carry_cache_key(asked.fields, x, request.headers)
-        x.change("route", "path", request.path, request.path, "StepFun serves the model here")
-        return replace(request, json=native_fields(asked, x))
+        carry_cache_key(asked.fields, context, request.headers)
+        context.record_change("route", "path", request.path, request.path, "StepFun serves the model here")
+        return replace(request, json=native_fields(asked, context))
 
     @override
-    def transform_request(self, request: Request, x: Exchange) -> Request:
-        ready: Request | None = x.notes.pop(_READY, None)
-        return ready if ready is not None else self._one_request(request, self.asked(request, x), x)
+    def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
+        ready: WireRequest | None = context.notes.pop(_READY, None)
+        return ready if ready is not None else self._one_request(request, self.asked(request, context), context)
 
-    def _one_request(self, request: Request, asked: Asked, x: Exchange) -> Request:
-        way = self._way(request, asked, x, several=False)
-        assert isinstance(way, Request)
+    def _one_request(self, request: WireRequest, asked: Asked, context: RequestContext) -> WireRequest:
+        way = self._way(request, asked, context, several=False)
+        assert isinstance(way, WireRequest)
         return way
 
-    def _way(self, request: Request, asked: Asked, x: Exchange, *, several: bool = True) -> Request | Script:
+    def _way(
+        self, request: WireRequest, asked: Asked, context: RequestContext, *, several: bool = True
+    ) -> WireRequest | Flow:
         """The one request that carries a call, or the script of chat's where it may take several."""
         with _in_our_words():
-            why = chat_needed(asked, x)
+            why = chat_needed(asked, context)
             if why is None:
-                wire = self._native_request(request, asked, x)
+                wire = self._native_request(request, asked, context)
             else:
-                chat = self._chat_request(request, asked, x, why)
-                script = CHAT.script(chat, x) if several else None
+                chat = self._chat_request(request, asked, context, why)
+                script = CHAT.script(chat, context) if several else None
                 if script is not None:
                     return script
-                wire = CHAT.transform_request(chat, x)
+                wire = CHAT.transform_request(chat, context)
         asked.sent = cast("Dict", wire.json)
         return wire
 
     @override
-    def safe_form(self, fact: ContestedFact, request: Request, x: Exchange) -> Request | None:
+    def safe_form(self, fact: ContestedFact, request: WireRequest, context: RequestContext) -> WireRequest | None:
         """Chat in place of StepFun's own Responses, unless the settings insist on that."""
         if fact.rewrite != "chat":
-            return super().safe_form(fact, request, x)
-        asked: Asked = x.notes[_NOTE]
-        if asked.route != "native" or x.settings.responses_route == "native":
+            return super().safe_form(fact, request, context)
+        asked: Asked = context.notes[_NOTE]
+        if asked.route != "native" or context.settings.responses_route == "native":
             return None
-        told = [*x.changes]
-        x.changes.clear()
+        told = [*context.changes]
+        context.changes.clear()
         with _in_our_words():
-            wire = CHAT.transform_request(self._chat_request(request, asked, x, f"StepFun refuses {fact.openai}"), x)
-        x.changes[:] = [*told, *(change for change in x.changes if change not in told)]
+            wire = CHAT.transform_request(
+                self._chat_request(request, asked, context, f"StepFun refuses {fact.openai}"), context
+            )
+        context.changes[:] = [*told, *(change for change in context.changes if change not in told)]
         asked.route, asked.sent = "chat", cast("Dict", wire.json)
         return wire
 
     @override
-    def transform_response(self, data: Json, x: Exchange) -> Json:
-        asked: Asked = x.notes[_NOTE]
+    def transform_response(self, data: Json, context: RequestContext) -> Json:
+        asked: Asked = context.notes[_NOTE]
         if asked.route == "native":
-            return _made(native_response(data, asked, x), asked, x)
+            return _made(native_response(data, asked, context), asked, context)
         asked.searches = built_in_calls(data)
-        return _made(response_of(transform_completion(data, x), asked, x), asked, x)
+        return _made(response_of(transform_completion(data, context), asked, context), asked, context)
 
     @override
-    def transform_stream(self, x: Exchange) -> StreamTransform:
-        asked: Asked = x.notes[_NOTE]
-        if asked.fields.get("background") or x.events_translated:
+    def transform_stream(self, context: RequestContext) -> StreamTransform:
+        asked: Asked = context.notes[_NOTE]
+        if asked.fields.get("background") or context.events_translated:
             return AsTold()
-        return NativeStream(asked, x) if asked.route == "native" else ResponsesStream(asked, x)
+        return NativeStream(asked, context) if asked.route == "native" else ResponsesStream(asked, context)
 
     # ------------------------------------------------------------ what came before, and what is kept
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         fields = given(request)
         if fields.get("background") or refers(fields):
-            return self._with_past(request, x)
+            return self._with_past(request, context)
         if fields.get("stream"):
             return None
-        asked = self.asked(request, x)
-        way = self._way(request, asked, x)
-        if isinstance(way, Request) and not _has_schema(asked):
-            x.notes[_READY] = way
+        asked = self.asked(request, context)
+        way = self._way(request, asked, context)
+        if isinstance(way, WireRequest) and not _has_schema(asked):
+            context.notes[_READY] = way
             return None
-        return self._whole(way, asked, x)
+        return self._whole(way, asked, context)
 
-    def _with_past(self, request: Request, x: Exchange) -> Script:
-        asked = self.asked(request, x)
-        yield from recall(asked, x)
-        way = self._way(request, asked, x, several=not asked.fields.get("stream"))
+    def _with_past(self, request: WireRequest, context: RequestContext) -> Flow:
+        asked = self.asked(request, context)
+        yield from recall(asked, context)
+        way = self._way(request, asked, context, several=not asked.fields.get("stream"))
         checked = _has_schema(asked) and not asked.fields.get("stream")
-        if isinstance(way, Request) and not asked.fields.get("background") and not checked:
+        if isinstance(way, WireRequest) and not asked.fields.get("background") and not checked:
             return way
-        reply = yield from self._whole(way, asked, x)
+        reply = yield from self._whole(way, asked, context)
         return replayed(cast("Dict", reply.body)) if given(request).get("stream") else reply
 
-    def _whole(self, way: Request | Script, asked: Asked, x: Exchange) -> Generator[Effect, Reply, Reply]:
+    def _whole(
+        self, way: WireRequest | Flow, asked: Asked, context: RequestContext
+    ) -> Generator[Effect, WireResponse, WireResponse]:
         """The whole answer, kept."""
-        reply, body = yield from self._answered(way, asked, x)
-        keep, x.save_operation = x.save_operation, None
+        reply, body = yield from self._answered(way, asked, context)
+        keep, context.save_operation = context.save_operation, None
         if keep is not None:
             yield keep
         return replace(reply, body=body)
 
     def _answered(
-        self, way: Request | Script, asked: Asked, x: Exchange
-    ) -> Generator[Effect, Reply, tuple[Reply, Dict]]:
+        self, way: WireRequest | Flow, asked: Asked, context: RequestContext
+    ) -> Generator[Effect, WireResponse, tuple[WireResponse, Dict]]:
         """StepFun's last reply, and the Response made of it."""
-        if not isinstance(way, Request):
-            return (yield from self._over_chat(way, asked, x))
+        if not isinstance(way, WireRequest):
+            return (yield from self._over_chat(way, asked, context))
         native = asked.route == "native"
         reply = yield Send(way)
         if native and asked.route != "native":  # refused there, so chat answered
             asked.searches = built_in_calls(reply.body)
             chat = replace(way, path=_CHAT_PATH, json=asked.sent)
-            return (yield from self._over_chat(CHAT.until_it_fits(chat, reply, x), asked, x))
-        return reply, self.transform_response(reply.body, x)
+            return (yield from self._over_chat(CHAT.until_it_fits(chat, reply, context), asked, context))
+        return reply, self.transform_response(reply.body, context)
 
-    def _over_chat(self, script: Script, asked: Asked, x: Exchange) -> Generator[Effect, Reply, tuple[Reply, Dict]]:
+    def _over_chat(
+        self, script: Flow, asked: Asked, context: RequestContext
+    ) -> Generator[Effect, WireResponse, tuple[WireResponse, Dict]]:
         with _in_our_words():
             reply = yield from _watched(script, asked)
-        return reply, _made(response_of(cast("Dict", reply.body), asked, x), asked, x)
+        return reply, _made(response_of(cast("Dict", reply.body), asked, context), asked, context)
 
 
-def _made(response: Dict, asked: Asked, x: Exchange) -> Dict:
+def _made(response: Dict, asked: Asked, context: RequestContext) -> Dict:
     """A whole Response, with the operation that is to keep it before the caller gets it."""
     keep = kept(asked, response)
     if keep is not None:
-        x.partial = response  # should the store be down, the error holds what was paid for
-        x.save_operation = keep
+        context.partial = response  # should the store be down, the error holds what was paid for
+        context.save_operation = keep
     return response
 
 
@@ -228,7 +236,7 @@ def _with_id(item: Dict) -> Dict:
     return item if item.get("id") else {**item, "id": new_id(_PREFIXES.get(item["type"], "item"))}
 
 
-def _watched(script: Script, asked: Asked) -> Generator[Effect, Reply, Reply]:
+def _watched(script: Flow, asked: Asked) -> Generator[Effect, WireResponse, WireResponse]:
     """Chat's script, with a look at what goes out and what StepFun's own tools did."""
     try:
         effect = next(script)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import Any, cast
 
-from ..base import Effect, Reply
-from ..context import Exchange
+from ..base import Effect, WireResponse
+from ..context import RequestContext
 from ..json_values import Dict, as_list, row_of, rows_of
 from .records import item_key, load, not_found, records, turn_key, turns_of
 from .request import Asked
 
-Loading = Generator[Effect, Reply, None]
+Loading = Generator[Effect, WireResponse, None]
 
 
 def refers(fields: Mapping[str, Any]) -> bool:
@@ -27,7 +27,7 @@ def _is_reference(item: Mapping[str, Any]) -> bool:
     return item.get("type") == "item_reference" or ("type" not in item and "role" not in item and "id" in item)
 
 
-def recall(asked: Asked, x: Exchange) -> Loading:
+def recall(asked: Asked, context: RequestContext) -> Loading:
     """Fill `asked.history` and put referenced items in their places.
 
     Raises:
@@ -35,11 +35,11 @@ def recall(asked: Asked, x: Exchange) -> Loading:
     """
     previous = asked.fields.get("previous_response_id")
     if previous is not None:
-        yield from _previous(str(previous), asked, x)
+        yield from _previous(str(previous), asked, context)
     conversation = asked.fields.get("conversation")
     if conversation is not None:
-        yield from _conversation(str(row_of(conversation).get("id") or conversation), asked, x)
-    yield from _references(asked, x)
+        yield from _conversation(str(row_of(conversation).get("id") or conversation), asked, context)
+    yield from _references(asked, context)
     if asked.history:
         asked.history = _sendable(asked.history)
 
@@ -53,20 +53,22 @@ def _sendable(value: Any) -> Any:
     return [_sendable(entry) for entry in as_list(value)] if isinstance(value, list) else value
 
 
-def _forgotten(parameter: str, before: str, x: Exchange) -> None:
-    if x.client.dry_run:
-        x.change("reshape", parameter, before, "the items before it", "looked up when the call is made")
+def _forgotten(parameter: str, before: str, context: RequestContext) -> None:
+    if context.client.dry_run:
+        context.record_change("reshape", parameter, before, "the items before it", "looked up when the call is made")
         return
-    x.change("drop", parameter, before, None, "the store is down, and Settings.state_on_error is forget", loses=True)
+    context.record_change(
+        "drop", parameter, before, None, "the store is down, and Settings.state_on_error is forget", lossy=True
+    )
 
 
-def _previous(id: str, asked: Asked, x: Exchange) -> Loading:
+def _previous(id: str, asked: Asked, context: RequestContext) -> Loading:
     missing = not_found(
-        "Previous response", id, x, status=400, code="previous_response_not_found", param="previous_response_id"
+        "Previous response", id, context, status=400, code="previous_response_not_found", param="previous_response_id"
     )
     found = records((yield load(id)).body)
     if found is None:
-        _forgotten("previous_response_id", id, x)
+        _forgotten("previous_response_id", id, context)
         return
     head = found.get(id)
     if head is None:
@@ -75,12 +77,17 @@ def _previous(id: str, asked: Asked, x: Exchange) -> Loading:
     parts: list[str] = as_list(head.get("before"))  # it was part of a conversation, which it followed up to here
     turns = records((yield load(*parts, *map(turn_key, chain))).body)
     if turns is None:
-        _forgotten("previous_response_id", id, x)
+        _forgotten("previous_response_id", id, context)
         return
     gone = next((earlier for earlier in chain if turn_key(earlier) not in turns), None)
     if gone is not None:
         missing = not_found(
-            "Earlier response", gone, x, status=400, code="previous_response_not_found", param="previous_response_id"
+            "Earlier response",
+            gone,
+            context,
+            status=400,
+            code="previous_response_not_found",
+            param="previous_response_id",
         )
     asked.history = turns_of([*parts, *map(turn_key, chain)], turns, missing)
     asked.chain = chain
@@ -88,21 +95,21 @@ def _previous(id: str, asked: Asked, x: Exchange) -> Loading:
         asked.parts = parts
 
 
-def _conversation(id: str, asked: Asked, x: Exchange) -> Loading:
+def _conversation(id: str, asked: Asked, context: RequestContext) -> Loading:
     found = records((yield load(id)).body)
     if found is None:
-        _forgotten("conversation", id, x)
+        _forgotten("conversation", id, context)
         return
     head = found.get(id)
     if head is None:
-        raise not_found("Conversation", id, x, code="conversation_not_found", param="conversation")
+        raise not_found("Conversation", id, context, code="conversation_not_found", param="conversation")
     parts: list[str] = as_list(head.get("parts"))
     turns = (records((yield load(*parts)).body) or {}) if parts else {}
-    asked.history = turns_of(parts, turns, not_found("Turns of conversation", id, x, param="conversation"))
+    asked.history = turns_of(parts, turns, not_found("Turns of conversation", id, context, param="conversation"))
     asked.conversation, asked.parts = id, parts
 
 
-def _references(asked: Asked, x: Exchange) -> Loading:
+def _references(asked: Asked, context: RequestContext) -> Loading:
     wanted = [str(item.get("id")) for item in asked.items if item["type"] == "item_reference"]
     if not wanted:
         return
@@ -119,5 +126,5 @@ def _references(asked: Asked, x: Exchange) -> Loading:
         if item["type"] == "item_reference":
             id = str(item.get("id"))
             if id not in known:
-                raise not_found("Item", id, x, param="input")
+                raise not_found("Item", id, context, param="input")
             asked.items[place] = dict(known[id])

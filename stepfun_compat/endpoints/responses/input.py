@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, cast
 
-from ..context import Json, Refusal
+from ..context import Json, RequestRejected
 from ..json_values import Dict, is_sequence, row_of, rows_of
 
 
@@ -20,13 +20,13 @@ def input_items(input: Json) -> list[Dict]:
     if input is None:
         return []
     if not is_sequence(input):
-        raise Refusal("input takes a string or a list of items.", code="invalid_type", param="input")
+        raise RequestRejected("input takes a string or a list of items.", code="invalid_type", param="input")
     items: list[Dict] = []
     for place, item in enumerate(cast("Collection[Any]", input)):
         row = row_of(plain_item(item))
         kind = row.get("type") or ("message" if "role" in row else "item_reference" if "id" in row else None)
         if not row or kind is None:
-            raise Refusal(
+            raise RequestRejected(
                 f"input[{place}] is not an item: it has neither type nor role.", code="invalid_type", param="input"
             )
         items.append({**row, "type": kind})

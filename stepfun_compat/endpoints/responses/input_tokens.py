@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from ..base import PlainEndpoint, Request, Script, replace
+from ..base import Flow, PassThroughEndpoint, WireRequest, replace
 from ..chat.endpoint import ENDPOINT as CHAT
-from ..context import Exchange, Json, Refusal
+from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, UnexpectedBody, as_dict
 from ..parameters import drop_by_table, given
 from .history import recall, refers
@@ -15,52 +15,52 @@ from .messages import messages_of
 from .request import Asked, check_references, unpacked
 
 
-class InputTokens(PlainEndpoint):
+class InputTokens(PassThroughEndpoint):
     """How many tokens an input has."""
 
     name = "responses.input_tokens"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script | None:
-        return self._with_past(request, x) if refers(given(request)) else None
+    def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
+        return self._with_past(request, context) if refers(given(request)) else None
 
-    def _with_past(self, request: Request, x: Exchange) -> Script:
+    def _with_past(self, request: WireRequest, context: RequestContext) -> Flow:
         asked = _asked(request)
-        yield from recall(asked, x)
-        return self._count(request, asked, x)
+        yield from recall(asked, context)
+        return self._count(request, asked, context)
 
     @override
-    def transform_request(self, request: Request, x: Exchange) -> Request:
-        return self._count(request, _asked(request), x)
+    def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
+        return self._count(request, _asked(request), context)
 
-    def _count(self, request: Request, asked: Asked, x: Exchange) -> Request:
+    def _count(self, request: WireRequest, asked: Asked, context: RequestContext) -> WireRequest:
         fields, wire = asked.fields, Dict()
         drop_by_table(
-            fields, wire, x, self.name, ("model", "input", "instructions", "previous_response_id", "conversation")
+            fields, wire, context, self.name, ("model", "input", "instructions", "previous_response_id", "conversation")
         )
         # reasoning is not counted as input: StepFun documents no such item (api 5.1)
         items = [item for item in (*asked.history, *asked.items) if item["type"] != "reasoning"]
         if not items:
-            raise Refusal(
+            raise RequestRejected(
                 "input is missing: it takes text or a list of items.", code="missing_parameter", param="input"
             )
-        messages = messages_of(items, fields.get("instructions"), x, unpacked(asked).packing)
+        messages = messages_of(items, fields.get("instructions"), context, unpacked(asked).packing)
         chat = CHAT.transform_request(
-            Request("POST", "/chat/completions", json={"model": fields.get("model"), "messages": messages}), x
+            WireRequest("POST", "/chat/completions", json={"model": fields.get("model"), "messages": messages}), context
         )
-        model = chat.json.get("model") or x.catalog.default_chat
-        x.change("route", "path", request.path, "/token/count", "StepFun's own count")
+        model = chat.json.get("model") or context.catalog.default_chat
+        context.record_change("route", "path", request.path, "/token/count", "StepFun's own count")
         return replace(request, path="/token/count", json={**wire, "model": model, "messages": chat.json["messages"]})
 
     @override
-    def transform_response(self, data: Json, x: Exchange) -> Json:
+    def transform_response(self, data: Json, context: RequestContext) -> Json:
         total = (as_dict((as_dict(data) or {}).get("data")) or {}).get("total_tokens")
         if not isinstance(total, int):
             raise UnexpectedBody("the answer has no count of tokens")
         return {"object": "response.input_tokens", "input_tokens": total}
 
 
-def _asked(request: Request) -> Asked:
+def _asked(request: WireRequest) -> Asked:
     fields = given(request)
     check_references(fields)
     return Asked(fields, items=input_items(fields.get("input")))

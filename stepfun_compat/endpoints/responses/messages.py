@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ..context import Exchange, Json, Refusal
+from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, is_sequence, row_of, rows_of
 from .input import input_items, reasoning_text
 from .tools import PACKED_CALLS, PACKED_OUTPUTS, Packing, packed_call, packed_output
@@ -27,11 +27,11 @@ _PAST_CALLS: Final = frozenset(
 _TEXTS: Final = ("input_text", "output_text", "text", "summary_text", "reasoning_text")
 
 
-def _unsupported(where: str, what: str, instead: str) -> Refusal:
-    return Refusal(f"{where} is {what}. {instead}", code="unsupported_content_type", param="input")
+def _unsupported(where: str, what: str, instead: str) -> RequestRejected:
+    return RequestRejected(f"{where} is {what}. {instead}", code="unsupported_content_type", param="input")
 
 
-def _part(part: Json, where: str, x: Exchange) -> Json:
+def _part(part: Json, where: str, context: RequestContext) -> Json:
     """One content part as chat's."""
     row = row_of(part)
     kind = row.get("type")
@@ -42,7 +42,7 @@ def _part(part: Json, where: str, x: Exchange) -> Json:
     if kind == "refusal":
         return {"type": "text", "text": str(row.get("refusal") or "")}
     if kind == "input_image":
-        return _image(row, where, x)
+        return _image(row, where, context)
     if kind == "input_video":
         video = row.get("video_url")
         return {"type": "video_url", "video_url": dict(row_of(video)) or {"url": video}}
@@ -63,12 +63,14 @@ def _part(part: Json, where: str, x: Exchange) -> Json:
     )
 
 
-def _image(row: Mapping[str, Any], where: str, x: Exchange) -> Json:
+def _image(row: Mapping[str, Any], where: str, context: RequestContext) -> Json:
     image = row.get("image_url")
     if image is None and isinstance(row.get("file_id"), str):
         # a file uploaded with purpose `storage` is reachable by this address (api 3.3)
         image = f"stepfile://{row['file_id']}"
-        x.change("reshape", f"{where}.file_id", row["file_id"], image, "StepFun takes stored pictures by this address")
+        context.record_change(
+            "reshape", f"{where}.file_id", row["file_id"], image, "StepFun takes stored pictures by this address"
+        )
     if image is None:
         raise _unsupported(
             where, "an input_image without image_url or file_id", "Give an https URL, a data URL or a file_id."
@@ -79,14 +81,14 @@ def _image(row: Mapping[str, Any], where: str, x: Exchange) -> Json:
     return {"type": "image_url", "image_url": inner}
 
 
-def _texts(content: Json, where: str, x: Exchange) -> tuple[str, list[Json]]:
+def _texts(content: Json, where: str, context: RequestContext) -> tuple[str, list[Json]]:
     """(the text of the content, its parts that are no text)."""
     if isinstance(content, str):
         return content, []
     texts: list[str] = []
     others: list[Json] = []
     for i, part in enumerate(rows_of(content)):
-        made = row_of(_part(part, f"{where}[{i}]", x))
+        made = row_of(_part(part, f"{where}[{i}]", context))
         if made.get("type") == "text":
             texts.append(str(made.get("text") or ""))
         else:
@@ -97,8 +99,8 @@ def _texts(content: Json, where: str, x: Exchange) -> tuple[str, list[Json]]:
 class _Messages:
     """Puts messages together: what belongs to one turn of the assistant becomes one message."""
 
-    def __init__(self, x: Exchange, packing: Packing) -> None:
-        self.x = x
+    def __init__(self, context: RequestContext, packing: Packing) -> None:
+        self.context = context
         self.packing = packing
         self.calls: dict[str, Json] = {}
         self.out: list[Dict] = []
@@ -124,11 +126,13 @@ class _Messages:
         elif kind in PACKED_CALLS or kind in PACKED_OUTPUTS:
             self._packed(item, kind, where)
         elif kind == "additional_tools":
-            self.x.change("reshape", where, kind, "tools", "its tools are sent with those of the request")
+            self.context.record_change("reshape", where, kind, "tools", "its tools are sent with those of the request")
         elif kind in _PAST_CALLS:
             # of a search nothing but its words is lost: what it found is in the answer that followed
-            loses = kind != "web_search_call"
-            self.x.change("drop", where, kind, None, "StepFun takes back no calls its own tools made", loses=loses)
+            lossy = kind != "web_search_call"
+            self.context.record_change(
+                "drop", where, kind, None, "StepFun takes back no calls its own tools made", lossy=lossy
+            )
         else:
             raise _unsupported(
                 where,
@@ -156,7 +160,7 @@ class _Messages:
         role = item.get("role")
         content = item.get("content")
         if role == "assistant":
-            text, others = _texts(content, f"{where}.content", self.x)
+            text, others = _texts(content, f"{where}.content", self.context)
             self._think(item.get("reasoning_content"))
             if others:
                 raise _unsupported(where, "an assistant message with pictures", "Put them into a user message.")
@@ -167,20 +171,22 @@ class _Messages:
         self.reasoning = ""  # reasoning without the turn it belonged to
         if role == "developer":
             # StepFun's own endpoint drops this role without a word, and the model runs without its prompt
-            self.x.change("rename", f"{where}.role", "developer", "system", "StepFun has no developer role")
+            self.context.record_change(
+                "rename", f"{where}.role", "developer", "system", "StepFun has no developer role"
+            )
             role = "system"
         if role not in ("user", "system"):
-            raise Refusal(
+            raise RequestRejected(
                 f"{where}.role={role!r} is no role: it takes user, assistant, system or developer.",
                 code="invalid_value",
                 param="input",
             )
         if role == "system":
-            content, others = _texts(content, f"{where}.content", self.x)
+            content, others = _texts(content, f"{where}.content", self.context)
             if others:
                 raise _unsupported(where, "a system message with pictures", "Put them into a user message.")
         elif not isinstance(content, str):
-            parts = [_part(part, f"{where}.content[{i}]", self.x) for i, part in enumerate(rows_of(content))]
+            parts = [_part(part, f"{where}.content[{i}]", self.context) for i, part in enumerate(rows_of(content))]
             only = row_of(parts[0] if len(parts) == 1 else None)
             content = only["text"] if only.get("type") == "text" else parts
         self.out.append({"role": role, "content": content})
@@ -209,14 +215,14 @@ class _Messages:
         elif kind != "tool_search_output" or (item.get("call_id") and item.get("execution") != "server"):
             self._output({**item, "call_id": id}, packed_output(item), f"{where}.output")
             return
-        self.x.change("drop", where, kind, None, "no search is needed: all functions are sent at once")
+        self.context.record_change("drop", where, kind, None, "no search is needed: all functions are sent at once")
 
     def _output(self, item: Dict, output: Json, where: str) -> None:
         if output is not None and not isinstance(output, str) and not is_sequence(output):
             output = json.dumps(output, ensure_ascii=False, default=str)
-        text, others = _texts(output, where, self.x)
+        text, others = _texts(output, where, self.context)
         if others:
-            self.x.change(
+            self.context.record_change(
                 "reshape", where, f"{len(others)} pictures", "a user message", "tool results are text at StepFun"
             )
             note = {"type": "text", "text": f"Returned by the tool call {item.get('call_id')}:"}
@@ -225,13 +231,15 @@ class _Messages:
         self.out.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": text})
 
 
-def messages_of(items: Sequence[Dict], instructions: Json, x: Exchange, packing: Packing | None = None) -> list[Dict]:
+def messages_of(
+    items: Sequence[Dict], instructions: Json, context: RequestContext, packing: Packing | None = None
+) -> list[Dict]:
     """Items as chat messages, with the instructions before them.
 
     Raises:
         Refusal: an item or part StepFun has no place for.
     """
-    made = _Messages(x, packing or Packing())
+    made = _Messages(context, packing or Packing())
     if isinstance(instructions, str) and instructions:
         made.out.append({"role": "system", "content": instructions})
     elif is_sequence(instructions):

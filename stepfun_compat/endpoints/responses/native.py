@@ -8,7 +8,7 @@ from typing import Any, Final
 from ..chat.messages import repair_arguments
 from ..chat.structured_output import strip_fences
 from ..chat.tools import Tools
-from ..context import Exchange, Json, Refusal
+from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, UnexpectedBody, as_dict, as_list, row_of, rows_of
 from ..model_resolution import effective_effort, headroom, replays_reasoning, resolve_model
 from ..models import on_step_plan
@@ -49,40 +49,40 @@ def _beyond(items: Sequence[Dict]) -> str | None:
     return None
 
 
-def chat_needed(asked: Asked, x: Exchange) -> str | None:
+def chat_needed(asked: Asked, context: RequestContext) -> str | None:
     """Why a request travels over chat, None if StepFun's own Responses carries it.
 
     Raises:
         Refusal: `responses_route` is `native`, which cannot carry it.
     """
-    route = x.settings.responses_route
+    route = context.settings.responses_route
     if route == "chat":
         return "Settings.responses_route"
-    why = _beyond_native(asked, x)
+    why = _beyond_native(asked, context)
     if route == "native" and why is not None:
-        raise Refusal(
+        raise RequestRejected(
             f"{why}, which StepFun's own Responses does not carry, and Settings.responses_route is native. "
             "Set STEPFUN_RESPONSES_ROUTE=auto to have such requests answered over chat.",
             code="unsupported_parameter",
             param="input",
         )
-    return why or (_not_served(asked, x) if route == "auto" else None)
+    return why or (_not_served(asked, context) if route == "auto" else None)
 
 
-def _resolved(asked: Asked, x: Exchange) -> Exchange:
-    probe = Exchange(x.endpoint, x.settings, x.catalog, notes=dict(x.notes))
+def _resolved(asked: Asked, context: RequestContext) -> RequestContext:
+    probe = RequestContext(context.endpoint, context.settings, context.catalog, notes=dict(context.notes))
     name = asked.fields.get("model")
     resolve_model(probe, name if isinstance(name, str) else None, input_kinds([*asked.history, *asked.items]))
     return probe
 
 
-def _not_served(asked: Asked, x: Exchange) -> str | None:
+def _not_served(asked: Asked, context: RequestContext) -> str | None:
     """Why the model or plan has no Responses, None where it has."""
-    if on_step_plan(x):
+    if on_step_plan(context):
         return "StepFun documents no Responses on Step Plan"
     try:
-        probe = _resolved(asked, x)
-    except Refusal:
+        probe = _resolved(asked, context)
+    except RequestRejected:
         return "the model is refused"
     if probe.model is None or "responses" not in probe.model.endpoints:
         return f"{probe.model_id} is not listed for Responses"
@@ -93,7 +93,7 @@ def _not_served(asked: Asked, x: Exchange) -> str | None:
     return None
 
 
-def _beyond_native(asked: Asked, x: Exchange) -> str | None:
+def _beyond_native(asked: Asked, context: RequestContext) -> str | None:
     fields = asked.fields
     choice = fields.get("tool_choice")
     if choice not in (None, "auto", "none"):
@@ -114,9 +114,9 @@ def _beyond_native(asked: Asked, x: Exchange) -> str | None:
             return f"the function name {name!r} does not fit StepFun's pattern"
     if tools and fields.get("parallel_tool_calls") is False:
         return "parallel_tool_calls=False is enforced"
-    if x.client.reasoning_cache is not None and replays_reasoning(x):
+    if context.client.reasoning_cache is not None and replays_reasoning(context):
         return "remembered reasoning is replayed"
-    table = x.catalog.parameters("responses")
+    table = context.catalog.parameters("responses")
     extra = [name for name in fields if name not in HANDLED and name not in table]
     if extra:
         return f"{extra[0]} is no parameter of Responses"
@@ -126,7 +126,7 @@ def _beyond_native(asked: Asked, x: Exchange) -> str | None:
 # ---------------------------------------------------------------- request
 
 
-def native_fields(asked: Asked, x: Exchange) -> Dict:
+def native_fields(asked: Asked, context: RequestContext) -> Dict:
     """The body StepFun's Responses is sent: documented fields only (api 5.1).
 
     Raises:
@@ -136,19 +136,21 @@ def native_fields(asked: Asked, x: Exchange) -> Dict:
     refuse_what_nobody_serves(fields)
     items = [*asked.history, *asked.items]
     if not items:
-        raise Refusal(
+        raise RequestRejected(
             "input is missing: it takes a string or a list of items.", code="missing_parameter", param="input"
         )
     name = fields.get("model")
-    wire: Dict = {"model": resolve_model(x, name if isinstance(name, str) else None, input_kinds(items))}
+    wire: Dict = {"model": resolve_model(context, name if isinstance(name, str) else None, input_kinds(items))}
     instructions = fields.get("instructions")
     text = instructions if isinstance(instructions, str) else None
     unpack = unpacked(asked)
-    unpack.record(x)
-    wire["input"] = _input(messages_of(items, None if text is not None else instructions, x, unpack.packing), x)
+    unpack.record(context)
+    wire["input"] = _input(
+        messages_of(items, None if text is not None else instructions, context, unpack.packing), context
+    )
     if text:
         wire["instructions"] = text
-    effort = effective_effort(x, row_of(fields.get("reasoning")).get("effort"))
+    effort = effective_effort(context, row_of(fields.get("reasoning")).get("effort"))
     if effort is not None:
         wire["reasoning"] = {"effort": effort}
     tools = [] if fields.get("tool_choice") == "none" else unpack.tools
@@ -159,19 +161,19 @@ def native_fields(asked: Asked, x: Exchange) -> Dict:
         wire["text"] = {"format": {key: value for key, value in form.items() if value is not None}}
     verbosity = row_of(fields.get("text")).get("verbosity")
     if verbosity not in (None, "medium"):
-        x.change("drop", "text.verbosity", verbosity, None, "not documented by StepFun", loses=True)
+        context.record_change("drop", "text.verbosity", verbosity, None, "not documented by StepFun", lossy=True)
     for name in _SAMPLING:
         if fields.get(name) is not None:
             wire[name] = fields[name]
-        elif x.settings.openai_sampling_defaults:
+        elif context.settings.openai_sampling_defaults:
             wire[name] = 1
-            x.change("inject", name, None, 1, "Settings.openai_sampling_defaults")
+            context.record_change("inject", name, None, 1, "Settings.openai_sampling_defaults")
     if fields.get("max_output_tokens") is not None:
         cap = fields["max_output_tokens"]
-        extra = headroom(x) if isinstance(cap, int | float) and not isinstance(cap, bool) else 0
+        extra = headroom(context) if isinstance(cap, int | float) and not isinstance(cap, bool) else 0
         wire["max_output_tokens"] = cap + extra if extra else cap  # StepFun says what is wrong with any other
         if extra:
-            x.change(
+            context.record_change(
                 "cost",
                 "max_output_tokens",
                 fields["max_output_tokens"],
@@ -180,12 +182,14 @@ def native_fields(asked: Asked, x: Exchange) -> Dict:
             )
     if fields.get("stream"):
         wire["stream"] = True
-    table = x.catalog.parameters("responses")
+    table = context.catalog.parameters("responses")
     for name, value in fields.items():
         row = table.get(name)
         if name not in HANDLED and name not in _SAMPLING and row is not None and row.action == "drop":
-            x.change("drop", name, value, None, f"not documented by StepFun ({row.state})", loses=row.meaning)
-    told(fields, x)
+            context.record_change(
+                "drop", name, value, None, f"not documented by StepFun ({row.state})", lossy=row.meaning
+            )
+    told(fields, context)
     return wire
 
 
@@ -194,7 +198,7 @@ def _tool(tool: Dict) -> Dict:
     return {"type": "function", "parameters": {"type": "object", "properties": {}}, **function}
 
 
-def _input(messages: Sequence[Dict], x: Exchange) -> list[Dict]:
+def _input(messages: Sequence[Dict], context: RequestContext) -> list[Dict]:
     """Chat messages as the items StepFun documents. The assistant's text goes as a string, which is safe (api 5.1)."""
     items: list[Dict] = []
     for place, message in enumerate(messages):
@@ -203,7 +207,7 @@ def _input(messages: Sequence[Dict], x: Exchange) -> list[Dict]:
             items.append({"type": "function_call_output", "call_id": message.get("tool_call_id"), "output": content})
             continue
         if message.get("reasoning_content"):
-            x.change(
+            context.record_change(
                 "drop", f"input[{place}]", "reasoning", None, "StepFun's Responses documents no reasoning as input"
             )
         if content is not None and (content or role != "assistant"):
@@ -217,7 +221,7 @@ def _input(messages: Sequence[Dict], x: Exchange) -> list[Dict]:
                     "id": f"fc_{row_of(call).get('id')}",  # the same at every turn, as the prefix cache wants it
                     "call_id": row_of(call).get("id"),
                     "name": function.get("name"),
-                    "arguments": repair_arguments(function.get("arguments"), f"input[{place}].arguments", x),
+                    "arguments": repair_arguments(function.get("arguments"), f"input[{place}].arguments", context),
                 }
             )
     return items
@@ -276,7 +280,9 @@ def chat_usage(usage: Dict | None) -> Json:
     }
 
 
-def native_item(item: Mapping[str, Any], x: Exchange, *, reasoning: str = "", status: str | None = None) -> Dict:
+def native_item(
+    item: Mapping[str, Any], context: RequestContext, *, reasoning: str = "", status: str | None = None
+) -> Dict:
     """One output item as OpenAI's. `reasoning` is its text where only the stream told it (api 5.2)."""
     kind = item.get("type")
     state = status or item.get("status") or "completed"
@@ -290,21 +296,21 @@ def native_item(item: Mapping[str, Any], x: Exchange, *, reasoning: str = "", st
                 parts.append(refusal_part(str(row_of(part).get("refusal") or "")))
                 continue
             text = str(row_of(part).get("text") or "")
-            if wants_json(x):
+            if wants_json(context):
                 text = strip_fences(text)
             parts.append(text_part(text, [dict(row_of(a)) for a in rows_of(row_of(part).get("annotations"))]))
         return message_item(str(item.get("id") or new_id("msg")), parts, state)
     out = {key: value for key, value in item.items() if value is not None}
     if kind == "function_call":
-        out = packed_native(out, _asked(x).packing)
+        out = packed_native(out, _asked(context).packing)
     return {**out, "id": item.get("id") or new_id("fc"), "status": state}
 
 
-def native_items(rows: Sequence[Mapping[str, Any]], asked: Asked, x: Exchange) -> list[Dict]:
+def native_items(rows: Sequence[Mapping[str, Any]], asked: Asked, context: RequestContext) -> list[Dict]:
     """Output items as OpenAI's, less reasoning where it is none of them."""
-    if reasons_aloud(asked, x):
-        return [native_item(row, x) for row in rows]
-    items = [native_item(row, x) for row in rows if row.get("type") != "reasoning"]
+    if reasons_aloud(asked, context):
+        return [native_item(row, context) for row in rows]
+    items = [native_item(row, context) for row in rows if row.get("type") != "reasoning"]
     return items or [empty_answer()]
 
 
@@ -313,19 +319,19 @@ def empty_answer() -> Dict:
     return message_item(new_id("msg"), [text_part("")], "incomplete")
 
 
-def wants_json(x: Exchange) -> bool:
+def wants_json(context: RequestContext) -> bool:
     """Whether the answer is JSON, which StepFun may wrap in a fence (api 3.5)."""
-    return response_format(_asked(x).fields.get("text")) is not None
+    return response_format(_asked(context).fields.get("text")) is not None
 
 
-def _asked(x: Exchange) -> Asked:
-    return x.notes["responses"]
+def _asked(context: RequestContext) -> Asked:
+    return context.notes["responses"]
 
 
-def native_final(data: Json, output: Sequence[Dict], asked: Asked, x: Exchange) -> Dict:
+def native_final(data: Json, output: Sequence[Dict], asked: Asked, context: RequestContext) -> Dict:
     """StepFun's Response with everything OpenAI's holds."""
     body = as_dict(data) or {}
-    response = frame(asked, x, model=body.get("model"))
+    response = frame(asked, context, model=body.get("model"))
     told: Json = row_of(body.get("incomplete_details")).get("reason")
     reason = "length" if body.get("status") == "incomplete" else None
     for said in (told, body.get("status")):
@@ -339,7 +345,7 @@ def native_final(data: Json, output: Sequence[Dict], asked: Asked, x: Exchange) 
     return final
 
 
-def native_response(data: Json, asked: Asked, x: Exchange) -> Dict:
+def native_response(data: Json, asked: Asked, context: RequestContext) -> Dict:
     """A whole answer of StepFun's Responses in OpenAI's shape.
 
     Raises:
@@ -353,5 +359,5 @@ def native_response(data: Json, asked: Asked, x: Exchange) -> Dict:
     rows = [row for entry in as_list(body["output"]) if (row := as_dict(entry)) is not None]
     if rows and body.get("status") == "incomplete" and not rows[-1].get("status"):
         rows[-1]["status"] = "incomplete"  # StepFun's reasoning has no status (api 5.2)
-    output = native_items(rows, asked, x)
-    return native_final(body, output, asked, x)
+    output = native_items(rows, asked, context)
+    return native_final(body, output, asked, context)

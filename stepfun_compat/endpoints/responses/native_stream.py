@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..chat.structured_output import FenceFilter
-from ..context import Exchange, Json
+from ..context import Json, RequestContext
 from ..json_values import Dict, as_dict, as_list, row_of
 from .native import chat_usage, empty_answer, native_final, native_item, native_usage, wants_json
 from .replay import item_events
@@ -35,10 +35,10 @@ class _Item:
 class NativeStream:
     """One streamed Response of StepFun's (a `StreamTransform`)."""
 
-    def __init__(self, asked: Asked, x: Exchange) -> None:
+    def __init__(self, asked: Asked, context: RequestContext) -> None:
         self._asked = asked
-        self._x = x
-        self._events = Events(asked, x)
+        self._x = context
+        self._events = Events(asked, context)
         self._items: dict[int, _Item] = {}
         self._ended: tuple[int, Dict] | None = None
         self._usage: Json = None

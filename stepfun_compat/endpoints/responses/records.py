@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from ...state import in_this_process
 from ..base import StoreOperation
-from ..context import Exchange, Json, Refusal
+from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, as_dict, as_list
 from .request import Asked, new_id
 
@@ -25,21 +25,21 @@ def load(*keys: str) -> StoreOperation:
 
 
 def not_found(
-    what: str, id: str, x: Exchange, *, status: int = 404, code: str | None = None, param: str | None = None
-) -> Refusal:
+    what: str, id: str, context: RequestContext, *, status: int = 404, code: str | None = None, param: str | None = None
+) -> RequestRejected:
     """Build OpenAI's error for what is not stored, or no longer (404; 400 for a previous response)."""
     text = f"{what} with id '{id}' not found."
-    if in_this_process(x.settings.state):
+    if in_this_process(context.settings.state):
         text += (
-            f" Conversations live in this process only (STEPFUN_STATE={x.settings.state}): with several workers, or to keep them "
+            f" Conversations live in this process only (STEPFUN_STATE={context.settings.state}): with several workers, or to keep them "
             "over a restart, set STEPFUN_STATE to sqlite:///path or redis://host:6379/0."
         )
-    if x.client.callable_key and x.settings.state_namespace is None:
+    if context.client.callable_key and context.settings.state_namespace is None:
         text += (
             " Records belong to the key that made them, and api_key is a function: if it rotates keys of one owner, name "
             "the owner's records with STEPFUN_STATE_NAMESPACE."
         )
-    return Refusal(text, status=status, code=code, param=param)
+    return RequestRejected(text, status=status, code=code, param=param)
 
 
 def records(body: Json) -> Mapping[str, Dict] | None:
@@ -51,7 +51,7 @@ def records(body: Json) -> Mapping[str, Dict] | None:
     found = as_dict(body)
     for key, record in (found or {}).items():
         if not _is_ours(key, record):
-            raise Refusal(
+            raise RequestRejected(
                 f"The record {key} of the conversation store is not of the form that is kept here. Does another program "
                 "write to it? Name other records with STEPFUN_STATE_NAMESPACE.",
                 status=500,
@@ -95,7 +95,7 @@ def _are_items(value: Json) -> bool:
     )
 
 
-def turns_of(keys: Sequence[str], found: Mapping[str, Dict], missing: Refusal) -> list[Dict]:
+def turns_of(keys: Sequence[str], found: Mapping[str, Dict], missing: RequestRejected) -> list[Dict]:
     """The items of turns, what was sent and what was answered.
 
     Raises:
@@ -130,19 +130,19 @@ def least_size(value: Json) -> int:
     return size
 
 
-def check_size(asked: Asked, x: Exchange) -> None:
+def check_size(asked: Asked, context: RequestContext) -> None:
     """Mark input that is known to be too large to keep before it is paid for.
 
     Raises:
         Refusal: the caller insists on having it kept.
     """
-    settings = x.settings
+    settings = context.settings
     most = min(settings.state_max_record_bytes, settings.state_max_bytes or settings.state_max_record_bytes)
     if not asked.stored or least_size(asked.items) <= most:
         return
     asked.too_large = True
     if asked.fields.get("store") is True and settings.state_on_error == "error":
-        raise Refusal(
+        raise RequestRejected(
             f"store=True cannot be kept: the input alone is more than the {most:,} bytes a record may have, so nothing "
             "was sent. Leave store out, pass store=False, or raise STEPFUN_STATE_MAX_RECORD_BYTES or "
             "STEPFUN_STATE_MAX_BYTES.",
@@ -187,7 +187,7 @@ def listed(items: Sequence[Dict], query: Mapping[str, Any], default_order: str =
     if after is not None:
         places = [i for i, row in enumerate(rows) if row.get("id") == after]
         if not places:
-            raise Refusal(f"after={after!r} is no item of this list.", code="invalid_value", param="after")
+            raise RequestRejected(f"after={after!r} is no item of this list.", code="invalid_value", param="after")
         rows = rows[places[0] + 1 :]
     wanted = query.get("limit")
     try:
@@ -195,7 +195,9 @@ def listed(items: Sequence[Dict], query: Mapping[str, Any], default_order: str =
     except (TypeError, ValueError):
         limit = 0
     if not 1 <= limit <= 100:
-        raise Refusal(f"limit={wanted!r} is out of range: it takes 1 to 100.", code="invalid_value", param="limit")
+        raise RequestRejected(
+            f"limit={wanted!r} is out of range: it takes 1 to 100.", code="invalid_value", param="limit"
+        )
     page = rows[:limit]
     return {
         "object": "list",

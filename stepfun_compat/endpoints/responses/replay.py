@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from ..base import Reply
-from ..context import Json, Refusal
+from ..base import WireResponse
+from ..context import Json, RequestRejected
 from ..json_values import Dict, as_list, row_of, rows_of
 
 _PIECE: Final = 64  # characters of text in one delta
@@ -28,7 +28,7 @@ class AsTold:
         return ()
 
 
-def replayed(response: Dict, starting_after: Json = None) -> Reply:
+def replayed(response: Dict, starting_after: Json = None) -> WireResponse:
     """The events of a Response as a body of server-sent events, from the one after a number.
 
     Raises:
@@ -37,12 +37,12 @@ def replayed(response: Dict, starting_after: Json = None) -> Reply:
     try:
         after = -1 if starting_after is None else int(starting_after)
     except (TypeError, ValueError):
-        raise Refusal(
+        raise RequestRejected(
             f"starting_after={starting_after!r} is no sequence number.", code="invalid_value", param="starting_after"
         ) from None
     rows = [row for row in events_of(response) if row["sequence_number"] > after]
     text = "".join(f"event: {row['type']}\ndata: {json.dumps(row)}\n\n" for row in rows)
-    return Reply(text, headers={"content-type": "text/event-stream; charset=utf-8"})
+    return WireResponse(text, headers={"content-type": "text/event-stream; charset=utf-8"})
 
 
 def events_of(response: Dict) -> list[Dict]:

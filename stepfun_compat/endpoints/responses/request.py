@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..context import Exchange, Json, Refusal
+from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, row_of, rows_of
 from ..parameters import drop_by_table
 from .messages import messages_of
@@ -80,10 +80,10 @@ class Asked:
         return self.fields.get("store") is not False
 
 
-def reasons_aloud(asked: Asked, x: Exchange) -> bool:
+def reasons_aloud(asked: Asked, context: RequestContext) -> bool:
     """Whether reasoning is an item of the output. It is not under the name of a model that did not reason: programs
     written for one take the first item for the answer. There the text goes with the answer, as `reasoning_content`."""
-    return x.alias is None or not x.alias.headroom or asked.fields.get("reasoning") is not None
+    return context.alias is None or not context.alias.headroom or asked.fields.get("reasoning") is not None
 
 
 def check_references(fields: Mapping[str, Any]) -> None:
@@ -94,7 +94,7 @@ def check_references(fields: Mapping[str, Any]) -> None:
     """
     previous, conversation = fields.get("previous_response_id"), fields.get("conversation")
     if previous is not None and conversation is not None:
-        raise Refusal(
+        raise RequestRejected(
             "Mutually exclusive parameters: ['conversation', 'previous_response_id']. Pass one of them.",
             code="mutually_exclusive_parameters",
             param="conversation",
@@ -116,11 +116,11 @@ def check_id(id: Json, param: str, prefix: str) -> None:
         Refusal: it does not begin as ids of its kind do.
     """
     if not isinstance(id, str):
-        raise Refusal(
+        raise RequestRejected(
             f"Invalid type for '{param}': expected an ID that begins with '{prefix}'.", code="invalid_type", param=param
         )
     if not id.startswith(f"{prefix}_"):
-        raise Refusal(
+        raise RequestRejected(
             f"Invalid '{param}': {id!r}. Expected an ID that begins with '{prefix}'.", code="invalid_value", param=param
         )
 
@@ -132,13 +132,13 @@ def refuse_what_nobody_serves(fields: Mapping[str, Any]) -> None:
         Refusal: the request asks for a prompt kept at OpenAI, or contradicts itself.
     """
     if fields.get("background") and fields.get("store") is False:
-        raise Refusal(
+        raise RequestRejected(
             "background=True needs store: an answer that is not kept cannot be asked for later. Leave one of them out.",
             code="invalid_value",
             param="background",
         )
     if fields.get("prompt") is not None:
-        raise Refusal(
+        raise RequestRejected(
             "prompt names a template kept at OpenAI, which StepFun cannot see. Put its text into instructions and input.",
             code="unsupported_parameter",
             param="prompt",
@@ -156,7 +156,7 @@ def unpacked(asked: Asked) -> Unpacked:
     return tools
 
 
-def chat_tool_choice(choice: Json, x: Exchange, packing: Packing) -> Json:
+def chat_tool_choice(choice: Json, context: RequestContext, packing: Packing) -> Json:
     """`tool_choice` in chat's shape; None where there is nothing to choose."""
     row = row_of(choice)
     kind = row.get("type")
@@ -172,7 +172,9 @@ def chat_tool_choice(choice: Json, x: Exchange, packing: Packing) -> Json:
         for tool in rows_of(row.get("tools")):
             named += [{"type": "function", "function": {"name": name}} for name in _allowed(row_of(tool), packing)]
         return {"type": "allowed_tools", "allowed_tools": {"mode": row.get("mode", "auto"), "tools": named}}
-    x.change("drop", "tool_choice", kind, "auto", "StepFun decides by itself when its own tools run", loses=True)
+    context.record_change(
+        "drop", "tool_choice", kind, "auto", "StepFun decides by itself when its own tools run", lossy=True
+    )
     return None
 
 
@@ -194,7 +196,7 @@ def response_format(text: Json) -> Json:
         return {"type": "json_object"}
     if kind == "json_schema":
         if not isinstance(form.get("schema"), Mapping):
-            raise Refusal(
+            raise RequestRejected(
                 "text.format needs type, name and schema, side by side.", code="invalid_value", param="text.format"
             )
         keys = ("name", "description", "strict", "schema")
@@ -205,7 +207,7 @@ def response_format(text: Json) -> Json:
     return None
 
 
-def chat_fields(asked: Asked, x: Exchange) -> Dict:
+def chat_fields(asked: Asked, context: RequestContext) -> Dict:
     """The body of the chat request, in OpenAI's words; chat's own translation follows.
 
     Raises:
@@ -216,22 +218,24 @@ def chat_fields(asked: Asked, x: Exchange) -> Dict:
     chat: Dict = {"model": fields.get("model")}
     items: Sequence[Dict] = [*asked.history, *asked.items]
     tools = unpacked(asked)
-    messages = messages_of(items, fields.get("instructions"), x, tools.packing)
+    messages = messages_of(items, fields.get("instructions"), context, tools.packing)
     if not items:
-        raise Refusal(
+        raise RequestRejected(
             "input is missing: it takes a string or a list of items.", code="missing_parameter", param="input"
         )
     chat["messages"] = messages
-    drop_by_table(fields, chat, x, "responses", HANDLED)
-    tools.record(x)
+    drop_by_table(fields, chat, context, "responses", HANDLED)
+    tools.record(context)
     search = tools.search
     if tools.tools:
         chat["tools"] = tools.tools
     if search:
         chat["web_search_options"] = {}
-    choice = chat_tool_choice(fields.get("tool_choice"), x, tools.packing)
+    choice = chat_tool_choice(fields.get("tool_choice"), context, tools.packing)
     if choice == "required" and not tools.tools and search:
-        x.change("drop", "tool_choice", choice, "auto", "StepFun decides by itself when it searches", loses=True)
+        context.record_change(
+            "drop", "tool_choice", choice, "auto", "StepFun decides by itself when it searches", lossy=True
+        )
         choice = None
     if choice is not None:
         chat["tool_choice"] = choice
@@ -244,11 +248,11 @@ def chat_fields(asked: Asked, x: Exchange) -> Dict:
         chat["response_format"] = form
     verbosity = row_of(fields.get("text")).get("verbosity")
     if verbosity is not None:
-        row = x.catalog.parameters("chat.completions").get("verbosity")
+        row = context.catalog.parameters("chat.completions").get("verbosity")
         if row is None or row.action != "drop":
             chat["verbosity"] = verbosity
         elif verbosity != "medium":
-            x.change("drop", "text.verbosity", verbosity, None, "not documented by StepFun", loses=True)
+            context.record_change("drop", "text.verbosity", verbosity, None, "not documented by StepFun", lossy=True)
     reasoning = row_of(fields.get("reasoning"))
     if reasoning.get("effort") is not None:
         chat["reasoning_effort"] = reasoning["effort"]
@@ -258,32 +262,40 @@ def chat_fields(asked: Asked, x: Exchange) -> Dict:
         chat["prompt_cache_key"] = fields["prompt_cache_key"]
     if fields.get("stream"):
         chat["stream"] = True
-    told(fields, x)
+    told(fields, context)
     return chat
 
 
-def told(fields: Mapping[str, Any], x: Exchange) -> None:
+def told(fields: Mapping[str, Any], context: RequestContext) -> None:
     """What is carried out here, or by nobody, and leaves no trace in the request."""
     for name in rows_of(fields.get("include")):
         if str(name) not in _INCLUDED_ANYWAY:
             lost = str(name).endswith("logprobs")
-            x.change("drop", "include", name, None, "StepFun's answers hold no such part", loses=lost)
+            context.record_change("drop", "include", name, None, "StepFun's answers hold no such part", lossy=lost)
     if fields.get("background"):
-        x.change("reshape", "background", True, None, "the answer is made while the call waits, and kept for later")
+        context.record_change(
+            "reshape", "background", True, None, "the answer is made while the call waits, and kept for later"
+        )
     for name in ("metadata", "user", "safety_identifier"):
         if fields.get(name):
-            x.change("drop", name, fields[name], None, "the answer repeats it; StepFun documents no such field")
+            context.record_change(
+                "drop", name, fields[name], None, "the answer repeats it; StepFun documents no such field"
+            )
     reasoning = row_of(fields.get("reasoning"))
     summary = reasoning.get("summary") or reasoning.get("generate_summary")
     if summary:
-        x.change("drop", "reasoning.summary", summary, None, "the reasoning itself is in the answer")
+        context.record_change("drop", "reasoning.summary", summary, None, "the reasoning itself is in the answer")
     if fields.get("truncation") == "auto":
-        x.change("drop", "truncation", "auto", None, "StepFun shortens no input: one that is too long is refused")
+        context.record_change(
+            "drop", "truncation", "auto", None, "StepFun shortens no input: one that is too long is refused"
+        )
     if fields.get("max_tool_calls") is not None:
-        x.change("drop", "max_tool_calls", fields["max_tool_calls"], None, "it limits OpenAI's own tools only")
+        context.record_change(
+            "drop", "max_tool_calls", fields["max_tool_calls"], None, "it limits OpenAI's own tools only"
+        )
     if fields.get("service_tier") not in (None, "auto", "default"):
-        x.change("drop", "service_tier", fields["service_tier"], "default", "StepFun has one tier")
+        context.record_change("drop", "service_tier", fields["service_tier"], "default", "StepFun has one tier")
     if fields.get("stream_options") is not None:
-        x.change(
+        context.record_change(
             "drop", "stream_options", fields["stream_options"], None, "it pads events, and changes nothing in them"
         )

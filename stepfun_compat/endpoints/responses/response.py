@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ..chat.response import is_built_in
 from ..chat.usage import fill_usage
-from ..context import Exchange, Json
+from ..context import Json, RequestContext
 from ..json_values import Dict, as_dict, as_list, row_of, rows_of
 from .request import Asked, new_id, reasons_aloud
 from .tools import PACKED_CALLS, call_item, item_prefix
@@ -59,13 +59,13 @@ _ABSENT: Final[Mapping[str, Any]] = {
 }
 
 
-def frame(asked: Asked, x: Exchange, *, model: Json = None) -> Dict:
+def frame(asked: Asked, context: RequestContext, *, model: Json = None) -> Dict:
     """Build the Response without an answer: `in_progress`, with everything OpenAI repeats of the request."""
     fields, sent = asked.fields, asked.sent
     text = row_of(fields.get("text"))
     reasoning = row_of(fields.get("reasoning"))
     effort: Json = reasoning.get("effort") or sent.get("reasoning_effort")
-    echo = x.requested_model if x.settings.echo_requested_model else None
+    echo = context.requested_model if context.settings.echo_requested_model else None
     native = asked.route == "native"
     response: Dict = {
         "id": asked.id,
@@ -80,7 +80,7 @@ def frame(asked: Asked, x: Exchange, *, model: Json = None) -> Dict:
         "instructions": fields.get("instructions"),
         "max_output_tokens": fields.get("max_output_tokens"),
         "max_tool_calls": fields.get("max_tool_calls"),
-        "model": echo or model or x.model_id or "",
+        "model": echo or model or context.model_id or "",
         "output": [],
         "parallel_tool_calls": fields.get("parallel_tool_calls", True),
         "presence_penalty": _number(sent.get("presence_penalty")),
@@ -213,7 +213,7 @@ def built_in_calls(body: Json) -> list[Dict]:
     return found
 
 
-def response_of(chat: Dict, asked: Asked, x: Exchange) -> Dict:
+def response_of(chat: Dict, asked: Asked, context: RequestContext) -> Dict:
     """A chat answer in OpenAI's shape as a whole Response."""
     choice = as_dict((as_list(chat.get("choices")) or [{}])[0]) or {}
     message = as_dict(choice.get("message")) or {}
@@ -225,7 +225,7 @@ def response_of(chat: Dict, asked: Asked, x: Exchange) -> Dict:
     calls = as_list(message.get("tool_calls"))
     content = message.get("content")
     reasoning = message.get("reasoning_content")
-    aloud = reasons_aloud(asked, x)
+    aloud = reasons_aloud(asked, context)
     silent = not (content or calls or message.get("refusal"))
     if aloud and isinstance(reasoning, str) and reasoning:
         output.append(reasoning_item(new_id("rs"), reasoning, "incomplete" if cut and silent else "completed"))
@@ -241,4 +241,4 @@ def response_of(chat: Dict, asked: Asked, x: Exchange) -> Dict:
         output.append(call_item(id, call, "incomplete" if last else "completed", asked.packing))
     if not aloud:
         output = with_thought(output, reasoning)
-    return finished(frame(asked, x, model=chat.get("model")), output, reason, usage_of(chat.get("usage")))
+    return finished(frame(asked, context, model=chat.get("model")), output, reason, usage_of(chat.get("usage")))

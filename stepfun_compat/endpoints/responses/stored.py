@@ -6,18 +6,18 @@ from collections.abc import Generator
 
 from typing_extensions import override
 
-from ..base import Effect, PlainEndpoint, Reply, Request, Script, StoreOperation, StreamTransform
-from ..context import Exchange, Refusal
+from ..base import Effect, Flow, PassThroughEndpoint, StoreOperation, StreamTransform, WireRequest, WireResponse
+from ..context import RequestContext, RequestRejected
 from ..json_values import Dict, as_list
 from ..parameters import segment
 from .records import item_key, listed, load, not_found, records, turn_key, turns_of
 from .replay import AsTold, replayed
 from .request import check_id
 
-Loading = Generator[Effect, Reply, Dict]
+Loading = Generator[Effect, WireResponse, Dict]
 
 
-def stored(id: str, x: Exchange) -> Loading:
+def stored(id: str, context: RequestContext) -> Loading:
     """The record of a response, with its output and the items of its input.
 
     Raises:
@@ -27,54 +27,54 @@ def stored(id: str, x: Exchange) -> Loading:
     found = records((yield load(id, turn_key(id))).body) or {}
     record, turn = found.get(id), found.get(turn_key(id))
     if record is None or turn is None:
-        raise not_found("Response", id, x, param="response_id")
+        raise not_found("Response", id, context, param="response_id")
     return {**record, "items": turn["items"], "response": {**record["response"], "output": turn["output"]}}
 
 
-class Retrieve(PlainEndpoint):
+class Retrieve(PassThroughEndpoint):
     """`GET /responses/{id}`."""
 
     name = "responses.retrieve"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script:
-        record = yield from stored(segment(request, 1), x)
+    def script(self, request: WireRequest, context: RequestContext) -> Flow:
+        record = yield from stored(segment(request, 1), context)
         if str(request.query.get("stream", "")).lower() == "true":
             return replayed(record["response"], request.query.get("starting_after"))
-        return Reply(record["response"])
+        return WireResponse(record["response"])
 
     @override
-    def transform_stream(self, x: Exchange) -> StreamTransform:
+    def transform_stream(self, context: RequestContext) -> StreamTransform:
         return AsTold()
 
 
-class Delete(PlainEndpoint):
+class Delete(PassThroughEndpoint):
     """`DELETE /responses/{id}`."""
 
     name = "responses.delete"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow:
         id = segment(request, 1)
-        record = yield from stored(id, x)
+        record = yield from stored(id, context)
         items = [*as_list(record.get("items")), *as_list(record["response"].get("output"))]
         yield StoreOperation(delete=[id, turn_key(id), *(item_key(str(item.get("id"))) for item in items)])
-        return Reply({"id": id, "object": "response", "deleted": True})
+        return WireResponse({"id": id, "object": "response", "deleted": True})
 
 
-class Cancel(PlainEndpoint):
+class Cancel(PassThroughEndpoint):
     """`POST /responses/{id}/cancel`: what is kept is finished. Cancelling that changes nothing where it was made in the
     background, and is an error elsewhere, as at OpenAI."""
 
     name = "responses.cancel"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow:
         id = segment(request, 1)
-        record = yield from stored(id, x)
+        record = yield from stored(id, context)
         if record["response"].get("background"):
-            return Reply(record["response"])
-        raise Refusal(
+            return WireResponse(record["response"])
+        raise RequestRejected(
             f"Cannot cancel {id}: it was not made with background=True, and it is finished. To stop one that is being "
             "made, close its stream.",
             code="invalid_request",
@@ -82,20 +82,20 @@ class Cancel(PlainEndpoint):
         )
 
 
-class InputItems(PlainEndpoint):
+class InputItems(PassThroughEndpoint):
     """`GET /responses/{id}/input_items`: everything the model was given, earlier turns included."""
 
     name = "responses.input_items.list"
 
     @override
-    def script(self, request: Request, x: Exchange) -> Script:
+    def script(self, request: WireRequest, context: RequestContext) -> Flow:
         id = segment(request, 1)
-        record = yield from stored(id, x)
+        record = yield from stored(id, context)
         chain, parts = as_list(record.get("chain")), as_list(record.get("before"))
         turns = [*parts, *map(turn_key, chain)]
         past = (records((yield load(*turns)).body) or {}) if turns else {}
-        before = turns_of(turns, past, not_found("Earlier input of response", id, x, param="response_id"))
-        return Reply(listed([*before, *as_list(record.get("items"))], request.query))
+        before = turns_of(turns, past, not_found("Earlier input of response", id, context, param="response_id"))
+        return WireResponse(listed([*before, *as_list(record.get("items"))], request.query))
 
 
 RETRIEVE = Retrieve()

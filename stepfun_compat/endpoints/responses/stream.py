@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..chat.stream import ChatStream
-from ..context import Exchange, Json
+from ..context import Json, RequestContext
 from ..json_values import Dict, as_dict, as_list, row_of
 from ..sse import error_in
 from .records import kept
@@ -36,9 +36,9 @@ ERROR_CODES = {"rate_limited": "rate_limit_exceeded", "rate_limit_exceeded": "ra
 class Events:
     """Numbers the events of one stream and puts its Response together."""
 
-    def __init__(self, asked: Asked, x: Exchange) -> None:
+    def __init__(self, asked: Asked, context: RequestContext) -> None:
         self.asked = asked
-        self.x = x
+        self.context = context
         self.out: list[Json] = []
         self.number = 0
         self.frame: Dict | None = None
@@ -57,7 +57,7 @@ class Events:
         """The two events every stream starts with; nothing if they were sent."""
         if self.frame is not None:
             return
-        self.frame = frame(self.asked, self.x, model=model)
+        self.frame = frame(self.asked, self.context, model=model)
         self.emit("response.created", response=self.frame)
         self.emit("response.in_progress", response=self.frame)
 
@@ -91,7 +91,7 @@ class Events:
         """Tell the whole Response, once it is kept."""
         keep = kept(self.asked, response)
         if keep is not None:
-            self.x.partial = response  # should the store be down, the error holds what was paid for
+            self.context.partial = response  # should the store be down, the error holds what was paid for
             self.out.append(keep)
         self.emit(f"response.{response['status']}", response=response)
 
@@ -125,16 +125,16 @@ class ResponsesStream:
 
     reads_chunks = True
 
-    def __init__(self, asked: Asked, x: Exchange) -> None:
-        self._chat = ChatStream(x)
+    def __init__(self, asked: Asked, context: RequestContext) -> None:
+        self._chat = ChatStream(context)
         self._asked = asked
-        self._events = Events(asked, x)
+        self._events = Events(asked, context)
         self._reasoning: _Text | None = None
         self._message: _Text | None = None
         self._calls: dict[int, _Call] = {}
         self._reason: str | None = None
         self._searched: set[str] = set()
-        self._aloud = reasons_aloud(asked, x)
+        self._aloud = reasons_aloud(asked, context)
         self._over = False
 
     @property

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..context import Exchange, Json, Refusal
+from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, row_of, rows_of
 
 _INSTEAD: Final[Mapping[str, str]] = {
@@ -151,10 +151,10 @@ class Unpacked:
     packing: Packing = field(default_factory=Packing)
     reshaped: list[tuple[str, str]] = field(default_factory=lambda: [])
 
-    def record(self, x: Exchange) -> None:
+    def record(self, context: RequestContext) -> None:
         """Record what became of tools that are no plain functions."""
         for parameter, kind in self.reshaped:
-            x.change(
+            context.record_change(
                 "reshape", parameter, kind, "functions", "StepFun has plain functions only; calls are packed again"
             )
 
@@ -197,7 +197,7 @@ def _chat_name(tool: Dict) -> str | None:
 def _unpacked(row: Mapping[str, Any], where: str, out: Unpacked) -> list[Dict]:
     kind = row.get("type", "function")
     if not isinstance(kind, str):
-        raise Refusal(f"{where}.type takes a string.", code="invalid_type", param=where)
+        raise RequestRejected(f"{where}.type takes a string.", code="invalid_type", param=where)
     if "function" in row:  # chat's own shape, and StepFun's web_search and retrieval (stepfun-api 3.4)
         return [dict(row)]
     if kind in _PLAIN:
@@ -220,7 +220,7 @@ def _unpacked(row: Mapping[str, Any], where: str, out: Unpacked) -> list[Dict]:
         out.reshaped.append((where, kind))
         return [_function(out.packing.add(Tool(kind, kind), kind), *_MACHINE[kind])]
     instead = _INSTEAD.get(kind, "Offer what it does as a function tool.")
-    raise Refusal(
+    raise RequestRejected(
         f"{where}.type={kind!r} is a tool of OpenAI's servers, which StepFun does not have. {instead}",
         code="unsupported_parameter",
         param=where,
@@ -235,7 +235,7 @@ def _namespace(row: Mapping[str, Any], where: str, out: Unpacked) -> list[Dict]:
         kind = inner.get("type", "function")
         name = inner.get("name")
         if kind not in _PLAIN or not isinstance(name, str) or not isinstance(space, str):
-            raise Refusal(
+            raise RequestRejected(
                 f"{where}.tools[{place}]: a namespace has a name, and holds function and custom tools with names.",
                 code="invalid_value",
                 param=where,
