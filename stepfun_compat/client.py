@@ -128,7 +128,7 @@ class StepFunHooks(_SDKClient):
     @property
     @override
     def default_headers(self) -> dict[str, Any]:
-        """openai's, less what means something at OpenAI only (api 1), and less a key of OpenAI's."""
+        """openai's, less what means something at OpenAI only (stepfun-api 1), and less a key of OpenAI's."""
         headers: dict[str, Any] = super().default_headers
         context = getattr(self, "_stepfun", None)
         if context is None or not context.targets_stepfun():

@@ -1,4 +1,4 @@
-"""What a process has learned about contested facts: which of them a host refused, by model (api 11).
+"""What a process has learned about contested facts: which of them a host refused, by model (stepfun-api 11).
 
 One memory for all clients of a process, since they talk to the same StepFun. It is bounded, and empties with the process;
 `stepfun-compat probe --write` writes outcomes down for good.
@@ -102,7 +102,7 @@ def in_safe_form(endpoint: Endpoint, wire: WireRequest, context: RequestContext,
     or that a row of the catalog fixes.
 
     Raises:
-        Refusal: the safe form loses something, and the policy says error.
+        RequestRejected: the safe form loses something, and the policy says error.
     """
     if not SETTLED and not context.catalog.settled and not context.safe_forms:
         return wire

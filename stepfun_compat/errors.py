@@ -18,7 +18,7 @@
             │   └── QuotaExceededError            StepFun's 402: never retried
             └── …                                 all other statuses: openai's own classes
 
-Mapping and wording of StepFun's bodies: api 9.
+Mapping and wording of StepFun's bodies: stepfun-api 9.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class QuotaExceededError(openai.RateLimitError):
 def mapped_body(status: int, body: object) -> tuple[int, dict[str, Any]]:
     """StepFun's error body in OpenAI's terms: (status OpenAI would have used, `{message, type, param, code}`).
 
-    StepFun sends `{"error": {"message", "type"}}` without `code` (api 9.1); what it did not send is None. `body` is
+    StepFun sends `{"error": {"message", "type"}}` without `code` (stepfun-api 9.1); what it did not send is None. `body` is
     the inner error object as the SDK hands it over, or whatever else the server answered with.
     """
     inner: dict[str, Any] = {}
@@ -182,12 +182,12 @@ def _no_such_path(response: Any) -> dict[str, Any]:
 def from_response(err_msg: str, *, body: object, response: Any) -> openai.APIStatusError:
     """The exception for an error answer of StepFun's, with `code`, `param`, `type` and `request_id` filled.
 
-    `status_code` and `response` are those OpenAI would have answered with (402 -> 429, 451 -> 400, api 9.2), the
+    `status_code` and `response` are those OpenAI would have answered with (402 -> 429, 451 -> 400, stepfun-api 9.2), the
     headers and the request those of the wire; `hint` is our advice or None, and stands in the text.
     """
     given = body
     status, mapped = mapped_body(response.status_code, body)
-    if response.status_code == 404 and not isinstance(body, Mapping) and mapped["code"] is None:  # api 1, 9.1
+    if response.status_code == 404 and not isinstance(body, Mapping) and mapped["code"] is None:  # stepfun-api 1, 9.1
         body = mapped = {**mapped, **_no_such_path(response)}
     message, hint = mapped["message"], _hint(mapped["message"], mapped["code"])
     ours = bool(message) and (isinstance(body, Mapping) or status != response.status_code or mapped["code"] is not None)
@@ -218,7 +218,7 @@ def _answer(response: Any, status: int, mapped: Mapping[str, Any]) -> Any:
 
 def from_stream(body: Any, *, request: Any, response: Any) -> openai.APIError:
     """The exception for an error object inside a stream: by its type, its words, or a status it carries as its code
-    (api 9.1), the class a plain answer would have raised (api 9.2); a plain `openai.APIError`, as the stock client
+    (stepfun-api 9.1), the class a plain answer would have raised (stepfun-api 9.2); a plain `openai.APIError`, as the stock client
     raises, where none says anything."""
     inner: Mapping[str, Any] = cast("Mapping[str, Any]", body) if isinstance(body, Mapping) else {}
     told = str(inner.get("code") or "")

@@ -316,7 +316,7 @@ class Settings:
     """Seconds without a byte after which a stream ends with `openai.APITimeoutError`; None never ends one."""
     responses_route: Literal["auto", "native", "chat"] = _UNSET
     image_size_order: Literal["height_first", "width_first"] = _UNSET
-    """How step-image-edit-2 writes a size (api 11.16)."""
+    """How step-image-edit-2 writes a size (stepfun-api 11.16)."""
     state: str = _UNSET
     state_namespace: str | None = _UNSET
     state_on_error: Literal["error", "forget"] = _UNSET

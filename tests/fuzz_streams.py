@@ -1,6 +1,6 @@
 """Streams through the short way, through the SDK's own, and through the plain client on the normalised stream.
 
-`python -m tests.fuzz_streams --events 1000000 [--seed N]` makes streams out of the shapes on record (api 4.5, 5.3) and
+`python -m tests.fuzz_streams --events 1000000 [--seed N]` makes streams out of the shapes on record (stepfun-api 4.5, 5.3) and
 hostile variations of them, in every framing and cut into reads in every way, with errors in the middle, early closes
 and cancellations, and compares object by object what three clients hand out:
 
@@ -142,7 +142,7 @@ def _calls(r: random.Random, chunk: Callable[[dict[str, Any]], Any], most: int) 
 
 
 def _response_events(r: random.Random, long: bool) -> list[Any]:
-    """One streamed Response as StepFun documents it (api 5.3)."""
+    """One streamed Response as StepFun documents it (stepfun-api 5.3)."""
     out: list[dict[str, Any]] = []
 
     def add(kind: str, **fields: Any) -> None:

@@ -1,4 +1,4 @@
-"""StepFun's errors as OpenAI code reads them (api 9), plain and streamed, sync and async."""
+"""StepFun's errors as OpenAI code reads them (stepfun-api 9), plain and streamed, sync and async."""
 
 from __future__ import annotations
 

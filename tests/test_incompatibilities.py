@@ -1,4 +1,4 @@
-"""What breaks OpenAI programs on StepFun (api 12), row by row, as such a program sees it: the SDK's own calls over the
+"""What breaks OpenAI programs on StepFun (stepfun-api 12), row by row, as such a program sees it: the SDK's own calls over the
 wire StepFun speaks. The finer points of each row are tested with its endpoint."""
 
 from __future__ import annotations

@@ -318,7 +318,7 @@ def test_what_is_absent(call: Any, service: StepFun) -> None:
 
 @pytest.mark.parametrize("text", ["404 page not found", ""])
 def test_what_a_step_plan_lacks_is_said(service: StepFun, text: str) -> None:
-    """It answers with plain text or nothing (api 1): a raw 404 says nothing of the plan."""
+    """It answers with plain text or nothing (stepfun-api 1): a raw 404 says nothing of the plan."""
     service.routes["GET", "/step_plan/v1/files"] = [httpx.Response(404, text=text)]
     service.routes["GET", "/v1/files"] = [httpx.Response(404, text=text)]
     http = httpx.Client(transport=httpx.MockTransport(service))

@@ -1,4 +1,4 @@
-"""Counting cache hits, and naming what broke a prefix (api 6)."""
+"""Counting cache hits, and naming what broke a prefix (stepfun-api 6)."""
 
 from __future__ import annotations
 

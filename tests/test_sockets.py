@@ -82,7 +82,7 @@ def test_the_stepfun_key_opens_no_connection_elsewhere(cls: Any) -> None:
 
 @pytest.mark.parametrize("cls", [OpenAI, AsyncOpenAI])
 def test_a_connection_that_would_answer_400_is_refused_here(cls: Any) -> None:
-    """Without a model in the query, or with one the socket does not serve (api 8.6)."""
+    """Without a model in the query, or with one the socket does not serve (stepfun-api 8.6)."""
     import openai
 
     resource = realtime(cls(api_key="k"))
@@ -285,7 +285,7 @@ ITEM: Any = {"type": "message", "role": "user", "content": [{"type": "input_text
 
 @pytest.mark.filterwarnings("ignore:connect.. must be used:DeprecationWarning")  # openai's own use of websockets
 def test_a_conversation_over_the_socket(stepfun_emulator: Any) -> None:
-    """StepFun's key and model go out, the beta's events come in (api 8.6)."""
+    """StepFun's key and model go out, the beta's events come in (stepfun-api 8.6)."""
     with at_the_emulator(OpenAI, stepfun_emulator) as client, realtime(client).connect(model="gpt-realtime") as socket:
         assert socket.recv().type == "session.created"
         socket.conversation.item.create(item=ITEM)

@@ -14,7 +14,7 @@ KEY = "stepfun-test-key"
 
 
 def completion(content: str | None = "hi", **message: Any) -> dict[str, Any]:
-    """An answer as StepFun documents it (api 4.1)."""
+    """An answer as StepFun documents it (stepfun-api 4.1)."""
     return {
         "id": "e2eb4b00d2c226517de3882f17d9664b.ffead889783a0bcd8d2bd17ea4d4c2af",
         "object": "chat.completion",
@@ -28,12 +28,12 @@ def completion(content: str | None = "hi", **message: Any) -> dict[str, Any]:
 
 
 def call(name: str = "get_weather", arguments: str = '{"city": "Paris"}', id: str = "call_1") -> dict[str, Any]:
-    """A function call as StepFun documents it (api 4.2)."""
+    """A function call as StepFun documents it (stepfun-api 4.2)."""
     return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def chunk(delta: dict[str, Any], finish: str | None = "", created: int = 1710146871, **more: Any) -> dict[str, Any]:
-    """A chunk of shape A (api 4.5)."""
+    """A chunk of shape A (stepfun-api 4.5)."""
     return {
         "id": "d4",
         "object": "chat.completion.chunk",

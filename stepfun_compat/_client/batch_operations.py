@@ -22,7 +22,7 @@ def run_batch_operation(context: ClientContext, call: CallState, operation: Batc
     """Carry out an operation: OpenAI's object, a list of them, or bytes. Starts the work on open batches.
 
     Raises:
-        Refusal: it cannot be carried out.
+        RequestRejected: it cannot be carried out.
     """
     from .. import state
     from ..batches import workspace

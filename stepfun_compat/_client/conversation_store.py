@@ -21,7 +21,7 @@ def run_store_operation(context: ClientContext, call: CallState, operation: Stor
     """Carry out an operation on the store; None where it is down and that is to be forgotten.
 
     Raises:
-        Refusal: the store is down, or takes no record as large as this.
+        RequestRejected: the store is down, or takes no record as large as this.
     """
     from .. import state
 

@@ -15,7 +15,7 @@ def safe_auth_headers(context: ClientContext, headers: dict[str, str]) -> dict[s
 
 
 def safe_default_headers(context: ClientContext, headers: dict[str, Any]) -> dict[str, Any]:
-    """openai's `default_headers`, less what means something at OpenAI only (api 1), and less a key of OpenAI's."""
+    """openai's `default_headers`, less what means something at OpenAI only (stepfun-api 1), and less a key of OpenAI's."""
     safe: dict[str, Any] = {}
     foreign = context.guard.foreign(str(context.client._base_url))
     together = "\n".join([value for value in headers.values() if isinstance(value, str)])

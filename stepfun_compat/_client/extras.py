@@ -122,7 +122,7 @@ class Extras:
         return cost_of(answer, self.settings)
 
     def count_tokens(self, messages: Any, *, model: str = "step-3.7-flash") -> Any:
-        """Tokens of a conversation as StepFun counts them (`POST /token/count`, api 7): an int, or an awaitable of one.
+        """Tokens of a conversation as StepFun counts them (`POST /token/count`, stepfun-api 7): an int, or an awaitable of one.
 
         `messages` is as for `chat.completions.create`; tools are not counted, since the endpoint takes none.
 

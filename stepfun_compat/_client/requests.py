@@ -90,7 +90,7 @@ def in_safe_form(context: ClientContext, call: CallState, wire: WireRequest) -> 
     """StepFun's request with what this host is known to refuse in its safe form.
 
     Raises:
-        Refusal: the safe form loses something, and the policy says error.
+        RequestRejected: the safe form loses something, and the policy says error.
     """
     if settled.SETTLED or call.request_context.catalog.settled or call.request_context.safe_forms:
         return settled.in_safe_form(call.endpoint, wire, call.request_context, context.base_url)
@@ -101,7 +101,7 @@ def translate(context: ClientContext, call: CallState, request: WireRequest) -> 
     """Fill `call.wire` from OpenAI's request and tell what was changed.
 
     Raises:
-        Refusal: the endpoint says no.
+        RequestRejected: the endpoint says no.
     """
     call.wire = in_safe_form(context, call, call.endpoint.transform_request(request, call.request_context))
     call.reported = report(call.request_context)

@@ -21,7 +21,7 @@ from .context import CALL, DATA, EXTENSION, RAW, CallState, ClientContext
 if TYPE_CHECKING:
     from ..endpoints.base import StreamTransform
 
-_CUT_AFTER = 590.0  # seconds: StepFun cuts a request at ten minutes with 503 (api 9.1)
+_CUT_AFTER = 590.0  # seconds: StepFun cuts a request at ten minutes with 503 (stepfun-api 9.1)
 
 
 def rejection(context: ClientContext, refusal: RequestRejected, request: Any) -> openai.APIStatusError:
@@ -45,7 +45,7 @@ def unsent_request(context: ClientContext, options: Any) -> Any:
 
 
 def set_request_id(response: Any) -> None:
-    """StepFun's request id where the SDK looks for one (api 9.1)."""
+    """StepFun's request id where the SDK looks for one (stepfun-api 9.1)."""
     trace = response.headers.get("x-trace-id")
     if trace and "x-request-id" not in response.headers:
         response.headers["x-request-id"] = trace
@@ -215,7 +215,7 @@ def check_forced_tool_call(context: ClientContext, call: CallState, request: Any
 
 
 def cut_by_stepfun(call: CallState, response: Any) -> bool:
-    """Whether StepFun cut the request at its ten minutes (api 9.1)."""
+    """Whether StepFun cut the request at its ten minutes (stepfun-api 9.1)."""
     return response.status_code == 503 and time.monotonic() - call.started >= _CUT_AFTER
 
 

@@ -1,4 +1,4 @@
-"""`stream_idle_timeout`: ends a stream whose server falls silent without closing the connection (api 13.10)."""
+"""`stream_idle_timeout`: ends a stream whose server falls silent without closing the connection (stepfun-api 13.10)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Methods that pass no request hook: WebSocket connections (`realtime.connect`), which get the same gate as requests,
 and helpers of the SDK that would send something before the call StepFun does not offer.
 
-The resources stay openai's own classes' instances; only these methods are looked at on their way (api 8.6, 10).
+The resources stay openai's own classes' instances; only these methods are looked at on their way (stepfun-api 8.6, 10).
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def _last_look(client: Any, uri: Any, headers: Any) -> Any:
 
 
 def refuse(resource: Any, client: Any, name: str, method: str = "connect") -> Any:
-    """Let a method of a resource say that StepFun has no such thing, before a connection (api 10)."""
+    """Let a method of a resource say that StepFun has no such thing, before a connection (stepfun-api 10)."""
     original = getattr(resource, method, None)
     if original is not None:
 

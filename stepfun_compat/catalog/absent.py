@@ -1,4 +1,4 @@
-"""What StepFun does not offer (api 10), and what to do instead. The first row that matches a request wins.
+"""What StepFun does not offer (stepfun-api 10), and what to do instead. The first row that matches a request wins.
 
 `pattern` is a path below the base URL: `*` stands for one segment, a trailing `**` for any tail.
 """

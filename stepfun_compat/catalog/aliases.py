@@ -2,7 +2,7 @@
 
 Each row says what makes the new model behave like the old one. Models that answered without reasoning get effort
 `low` and headroom for it; models that reasoned get `medium`. The headroom is a choice, not a fact of StepFun's:
-at effort `low` 400 tokens were still too few for a small answer and 1,500 were enough (api 4.6).
+at effort `low` 400 tokens were still too few for a small answer and 1,500 were enough (stepfun-api 4.6).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Spoken answers in chat (api 3.1): StepFun's voices and formats, and what stands in for OpenAI's.
+"""Spoken answers in chat (stepfun-api 3.1): StepFun's voices and formats, and what stands in for OpenAI's.
 
 Which voice resembles which is a choice by gender and manner, not a fact of StepFun's.
 """

@@ -1,4 +1,4 @@
-"""What sources disagree about, and how a refusal that speaks of it is recognised (api 3.1 to 3.6, 5, 8.1, 11, 13).
+"""What sources disagree about, and how a refusal that speaks of it is recognised (stepfun-api 3.1 to 3.6, 5, 8.1, 11, 13).
 
 The wording of most refusals is not on record, so the expressions take the words that any of them needs: the name of
 the parameter, and a no. Rows of one endpoint are tried in this order.

@@ -1,4 +1,4 @@
-"""The types of StepFun's error objects, as they also come inside streams, where no status tells what they are (api 9.1)."""
+"""The types of StepFun's error objects, as they also come inside streams, where no status tells what they are (stepfun-api 9.1)."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ WORDINGS: Final = (
     ),
     _wording(r"concurrency reached|requests? limited", {0}, 429, "rate_limit_exceeded"),
 )
-"""In the order they are tried (api 9.1, 13.8, 13.17)."""
+"""In the order they are tried (stepfun-api 9.1, 13.8, 13.17)."""
 
 PHRASES: Final = MappingProxyType(
     {
@@ -111,4 +111,4 @@ MESSAGE_HINTS: Final = (
     ),
     ("input images too many", "StepFun takes at most 60 images in one request. Send fewer, or split the conversation."),
 )
-"""Advice by words of the message, in lower case (api 13.5, 13.8)."""
+"""Advice by words of the message, in lower case (stepfun-api 13.5, 13.8)."""

@@ -1,4 +1,4 @@
-"""Files: purposes, types and sizes (api 8.1), and where OpenAI's purposes go."""
+"""Files: purposes, types and sizes (stepfun-api 8.1), and where OpenAI's purposes go."""
 
 from __future__ import annotations
 
@@ -57,5 +57,5 @@ REFUSED_PURPOSES: Final = MappingProxyType(
     }
 )
 
-# StepFun's status -> OpenAI's: `processed` means "still parsing" at StepFun, `success` means ready (api 8.1)
+# StepFun's status -> OpenAI's: `processed` means "still parsing" at StepFun, `success` means ready (stepfun-api 8.1)
 STATUS: Final = MappingProxyType({"processed": "uploaded", "success": "processed", "failed": "error"})

@@ -1,7 +1,7 @@
-"""Images: sizes and limits per model (api 8.3), and OpenAI's defaults.
+"""Images: sizes and limits per model (stepfun-api 8.3), and OpenAI's defaults.
 
 The page gives the sizes of step-image-edit-2 as height x width, and some clients read them as width x height: which
-holds is unverified (api 11.16). The page is followed here, unless `Settings.image_size_order` says otherwise. The order for step-2x-large is not stated; width x height,
+holds is unverified (stepfun-api 11.16). The page is followed here, unless `Settings.image_size_order` says otherwise. The order for step-2x-large is not stated; width x height,
 as usual, is assumed.
 """
 

@@ -1,4 +1,4 @@
-"""StepFun's models, current and retired (api 2). A new model is a new row here; prices are per one million tokens."""
+"""StepFun's models, current and retired (stepfun-api 2). A new model is a new row here; prices are per one million tokens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CHAT_AND_REALTIME: Final = frozenset({"chat.completions", "realtime"})
 _CHAT_RESPONSES: Final = frozenset({"chat.completions", "responses"})
 
 _THREE_EFFORTS: Final = {
-    "none": "low",  # an always-reasoning model has no off switch: the lowest level is the nearest (api 3.6)
+    "none": "low",  # an always-reasoning model has no off switch: the lowest level is the nearest (stepfun-api 3.6)
     "minimal": "low",
     "low": "low",
     "medium": "medium",

@@ -201,7 +201,7 @@ _BY_NAME: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "web_search": _flag,
     "prompt_cache": _flag,
     "meaning": _flag,
-    "loses": _flag,
+    "lossy": _flag,
     "remembered": _flag,
     "low": _number,
     "high": _number,

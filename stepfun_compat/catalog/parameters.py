@@ -1,4 +1,4 @@
-"""What StepFun does with each request parameter of OpenAI's, per endpoint (api 3.1, 3.2, 5.1).
+"""What StepFun does with each request parameter of OpenAI's, per endpoint (stepfun-api 3.1, 3.2, 5.1).
 
 `state` is the evidence, `action` what we do about it:
 

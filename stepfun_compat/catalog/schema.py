@@ -97,7 +97,7 @@ class Alias:
     """An OpenAI model name, or a glob over several, and what makes a StepFun model behave like it.
 
     `effort` is sent when the caller sets none. `headroom` is the number of tokens added to a caller's cap, because
-    reasoning is paid from the cap at StepFun (api 4.6) and the model behind this name did not reason. `source` says
+    reasoning is paid from the cap at StepFun (stepfun-api 4.6) and the model behind this name did not reason. `source` says
     where the name is from; what stands in for it is a choice of ours.
     """
 
@@ -142,7 +142,7 @@ class EndpointOutcome:
 
 @dataclass(frozen=True)
 class Absent:
-    """Something StepFun does not offer (api 10). `resource` names it for `Settings(fallback=...)`; `instead` says what
+    """Something StepFun does not offer (stepfun-api 10). `resource` names it for `Settings(fallback=...)`; `instead` says what
     to do. `pattern` is a path as in the routing table. `routable` is False for what makes no sense at another
     provider, such as changing a store that is kept here."""
 
@@ -219,7 +219,7 @@ class ContestedFact:
     `endpoint` is the one on the wire, `models` globs over StepFun ids. An error speaks of the fact if one of `about`
     and one of `refusal` are found in its lower-case text (`param`, `type` and `message`, one a line) and none of
     `unless`; all three are regular expressions. `rewrite` makes the safe form of `parameter`, with `low`, `high` and
-    `values` as its arguments. `loses` marks a safe form that may give another answer. The outcome of one that is not
+    `values` as its arguments. `lossy` marks a safe form that may give another answer. The outcome of one that is not
     `remembered` hangs on the single request. `source` is for OpenAI's form, `source_against` for the strict side,
     `as_of` the day both were read.
     """

@@ -1,4 +1,4 @@
-"""Rate limits of both platforms, by tier (api 9.3, 13.1, 13.11), one row each. No header of StepFun's tells them."""
+"""Rate limits of both platforms, by tier (stepfun-api 9.3, 13.1, 13.11), one row each. No header of StepFun's tells them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Speech: StepFun's system voices, what stands in for OpenAI's, and the limits of one request (api 8.4).
+"""Speech: StepFun's system voices, what stands in for OpenAI's, and the limits of one request (stepfun-api 8.4).
 
 Which voice resembles which is a choice by gender and manner, not a fact of StepFun's. Not every model serves every
 voice: `GET /audio/system_voices?model=…` lists those of one model.
@@ -64,6 +64,6 @@ FORMATS: Final = ("mp3", "wav", "flac", "opus", "pcm")
 DEFAULT_FORMAT: Final = "mp3"
 
 ASR_FORMATS: Final = ("wav", "mp3", "ogg", "pcm")
-"""What the recommended recognition route takes (api 8.5)."""
+"""What the recommended recognition route takes (stepfun-api 8.5)."""
 ASR_PCM_RATE: Final = 16_000
 """The rate the documentation's sample gives for raw PCM."""

@@ -26,7 +26,7 @@ log = logging.getLogger("stepfun_compat")
 _AUTHORIZATION = "authorization"
 _SUSPICIOUS = re.compile(rb"sk-(?:proj|svcacct|admin)-|T3BlbkFJ|basic\s|%", re.IGNORECASE)
 _TELLING = 12  # characters from which on a key is looked for inside of other text
-# Credentials and places that only mean something at OpenAI (api 1) and at Azure; a gateway of the user's own in front of
+# Credentials and places that only mean something at OpenAI (stepfun-api 1) and at Azure; a gateway of the user's own in front of
 # StepFun may ask for the latter.
 _OPENAI_HEADERS = ("openai-organization", "openai-project")
 _AZURE_HEADERS = ("api-key", "ocp-apim-subscription-key")

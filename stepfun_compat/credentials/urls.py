@@ -100,7 +100,7 @@ def with_scheme(url: str) -> str:
 def normalise_base_url(url: str) -> str:
     """A pasted URL as a base URL: endpoint tails and a doubled `/v1` are cut, StepFun's hosts get their `/v1`.
 
-    A doubled path answers 404 with an empty body at StepFun (api 1), which is hard to understand from outside.
+    A doubled path answers 404 with an empty body at StepFun (stepfun-api 1), which is hard to understand from outside.
     """
     url = with_scheme(url.strip())
     parts = urlsplit(url)

@@ -262,7 +262,7 @@ def _plan(endpoint: Endpoint, request: WireRequest, context: RequestContext, url
     """Append the requests a call would make to `sends`.
 
     Raises:
-        Refusal: the call would be rejected before any connection.
+        RequestRejected: the call would be rejected before any connection.
     """
     script = endpoint.script(request, context)
     last: WireResponse | WireRequest
@@ -311,7 +311,7 @@ def explain(endpoint: str = "chat.completions", *, settings: Settings | None = N
 
 
 def token_count_body(messages: Any, model: str, settings: Settings) -> Json:
-    """The body of StepFun's token count for a conversation (api 7): the model resolved, the messages translated."""
+    """The body of StepFun's token count for a conversation (stepfun-api 7): the model resolved, the messages translated."""
     told = explain_call("chat.completions", {"model": model, "messages": messages}, settings, base_url="")
     if told.refusal is not None:
         raise ValueError(told.refusal)

@@ -200,7 +200,7 @@ def _enter(engine: Engine, channel: Channel) -> Callable[[], None]:
 
 
 def _check_key(config: EmulatorConfig, request: RecordedRequest) -> str:
-    """The key, or 401 (api 1)."""
+    """The key, or 401 (stepfun-api 1)."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     key = key.strip()
     if scheme.lower() != "bearer" or not key:
@@ -216,7 +216,7 @@ def _check_key(config: EmulatorConfig, request: RecordedRequest) -> str:
 
 
 async def _not_found(request: Request, _: Exception) -> _Response:
-    """Unknown paths are plain text, not JSON (api 1, 9.1)."""
+    """Unknown paths are plain text, not JSON (stepfun-api 1, 9.1)."""
     return _Response(text_body("404 page not found", 404), cast("_Sender", request.scope[_FAULT]), None)
 
 
@@ -283,12 +283,12 @@ class _Sender:
         self._send = send
 
     async def track(self, message: Message) -> None:
-        """Every answer carries X-Trace-Id (api 9.1)."""
+        """Every answer carries X-Trace-Id (stepfun-api 9.1)."""
         if message["type"] == "http.response.start":
             self.request.status = message["status"]
             headers: list[tuple[bytes, bytes]] = list(message.get("headers", []))
             if not any(name.lower() == b"x-trace-id" for name, _ in headers):
-                # The file API of ASR takes the client's own (api 9.2).
+                # The file API of ASR takes the client's own (stepfun-api 9.2).
                 own = self.request.headers.get("x-trace-id") if "/audio/asr/file/" in self.request.path else None
                 headers.append((b"x-trace-id", (own or self.engine.new_id()).encode("latin-1")))
             message = {**message, "headers": headers}

@@ -1,4 +1,4 @@
-"""What StepFun serves, as data (api 2, 8, 9.3). Written down here a second time on purpose: see the package."""
+"""What StepFun serves, as data (stepfun-api 2, 8, 9.3). Written down here a second time on purpose: see the package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Kind = Literal["chat", "router", "audio_chat", "realtime", "tts", "asr", "image"
 
 @dataclass(frozen=True)
 class Model:
-    """One row of api 2. `efforts` empty: no reasoning_effort is documented, although the model may reason."""
+    """One row of stepfun-api 2. `efforts` empty: no reasoning_effort is documented, although the model may reason."""
 
     id: str
     kind: Kind
@@ -100,7 +100,7 @@ _ROWS = (
 
 MODELS: dict[str, Model] = {row.id: row for row in _ROWS}
 
-# Inference stopped on 2026-07-08 (api 2.3).
+# Inference stopped on 2026-07-08 (stepfun-api 2.3).
 RETIRED = frozenset(
     {
         "step-1-8k",
@@ -115,10 +115,10 @@ RETIRED = frozenset(
     }
 )
 
-# Chinese names of model kinds in the live list (api 7).
+# Chinese names of model kinds in the live list (stepfun-api 7).
 MODEL_TYPES: dict[str, str] = {"chat": "大语言模型", "router": "路由模型"}
 
-# Concurrency, requests a minute (api 9.3). Tokens a minute are not counted.
+# Concurrency, requests a minute (stepfun-api 9.3). Tokens a minute are not counted.
 TIERS: dict[str, tuple[int, int]] = {
     "V0": (5, 10),
     "V1": (100, 1_000),
@@ -128,7 +128,7 @@ TIERS: dict[str, tuple[int, int]] = {
     "V5": (10_000, 200_000),
 }
 
-# The voices of end-to-end audio chat (api 3.1).
+# The voices of end-to-end audio chat (stepfun-api 3.1).
 CHAT_VOICES = frozenset({"wenrounansheng", "qingchunshaonv", "livelybreezy-female", "elegantgentle-female"})
 
 SYSTEM_VOICES: tuple[str, ...] = (
@@ -173,7 +173,7 @@ SYSTEM_VOICES: tuple[str, ...] = (
     "zixinnansheng",
 )
 
-# The documented order is height x width (api 8.3).
+# The documented order is height x width (stepfun-api 8.3).
 IMAGE_SIZES: dict[str, tuple[str, ...]] = {
     "step-image-edit-2": ("1024x1024", "768x1360", "896x1184", "1360x768", "1184x896"),
     "step-2x-large": ("256x256", "512x512", "768x768", "1024x1024", "1280x800", "800x1280"),

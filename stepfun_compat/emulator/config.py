@@ -19,21 +19,21 @@ Region = Literal["global", "cn"]
 Profile = Literal["open", "june"]
 
 REFUSALS: Mapping[str, str] = {
-    "json_schema": "chat and Responses: json_schema, but on step-3.5-flash and step-3.5-flash-2603 (api 3.5)",
-    "penalties": "frequency_penalty outside 0.0 to 1.0 (api 3.1)",
-    "effort": "an effort the model's page does not list (api 3.6)",
-    "roles": "roles other than system, user, assistant and tool (api 3.1)",
-    "parts": "lists of parts but in user messages (api 3.1)",
-    "user_parts": "lists that hold only text in user messages (api 13)",
-    "null_content": "content null or missing (api 13)",
-    "message_keys": "keys of messages that are not documented (api 13)",
-    "system_messages": "a system message that is not the first, or a second one (api 11)",
-    "stream_options": "stream_options (api 3.2)",
-    "tool_choice": "tool_choice other than auto (api 3.2, 5.1)",
-    "purposes": "file purposes other than storage (api 13)",
+    "json_schema": "chat and Responses: json_schema, but on step-3.5-flash and step-3.5-flash-2603 (stepfun-api 3.5)",
+    "penalties": "frequency_penalty outside 0.0 to 1.0 (stepfun-api 3.1)",
+    "effort": "an effort the model's page does not list (stepfun-api 3.6)",
+    "roles": "roles other than system, user, assistant and tool (stepfun-api 3.1)",
+    "parts": "lists of parts but in user messages (stepfun-api 3.1)",
+    "user_parts": "lists that hold only text in user messages (stepfun-api 13)",
+    "null_content": "content null or missing (stepfun-api 13)",
+    "message_keys": "keys of messages that are not documented (stepfun-api 13)",
+    "system_messages": "a system message that is not the first, or a second one (stepfun-api 11)",
+    "stream_options": "stream_options (stepfun-api 3.2)",
+    "tool_choice": "tool_choice other than auto (stepfun-api 3.2, 5.1)",
+    "purposes": "file purposes other than storage (stepfun-api 13)",
     "storage": "the file purpose storage",
-    "responses": "Responses, with every model (api 5)",
-    "chat": "chat, with every model: 'please use the Messages API' (api 13)",
+    "responses": "Responses, with every model (stepfun-api 5)",
+    "chat": "chat, with every model: 'please use the Messages API' (stepfun-api 13)",
 }
 """What an emulator can be made to refuse with 400 of that which sources disagree about."""
 PROFILES: Mapping[str, frozenset[str]] = {
@@ -63,7 +63,7 @@ class EmulatorConfig:
     """One StepFun account and server, as the emulator plays them. Raises ValueError for a value that is not listed."""
 
     stream_shape: StreamShape = "b"
-    """The chat stream on the wire: a (2024), b (2026-03), c (web search sample) (api 4.5)."""
+    """The chat stream on the wire: a (2024), b (2026-03), c (web search sample) (stepfun-api 4.5)."""
     strict: bool = False
     """Refuse with 400 everything StepFun does not document: parameters, roles, keys in messages, effort values."""
     profile: Profile = "open"
@@ -71,46 +71,46 @@ class EmulatorConfig:
     refuses: frozenset[str] = frozenset()
     """More to refuse, by the names in `REFUSALS`."""
     tier: Tier | None = None
-    """Concurrency and requests a minute of the standard channel (api 9.3). None: no limits."""
+    """Concurrency and requests a minute of the standard channel (stepfun-api 9.3). None: no limits."""
     plan_concurrency: int | None = None
-    """Concurrency of the plan channel; 8 and 10 were observed (api 9.3). None: no limit."""
+    """Concurrency of the plan channel; 8 and 10 were observed (stepfun-api 9.3). None: no limit."""
     api_keys: frozenset[str] | None = None
     """The keys that work. None: every non-empty key that does not look like OpenAI's."""
     region: Region = "global"
     region_keys: Mapping[str, Region] = field(default_factory=lambda: cast("dict[str, Region]", {}))
-    """Keys bound to a region: with any other region they give 401 (api 1)."""
+    """Keys bound to a region: with any other region they give 401 (stepfun-api 1)."""
     finish_reason: ToolFinish = "stop"
-    """What stands beside function calls; both are on record (api 4.2)."""
+    """What stands beside function calls; both are on record (stepfun-api 4.2)."""
     reasoning_fields: ReasoningFields = "both"
-    """`both`: reasoning and reasoning_content; `reasoning`: the older form, where reasoning_format decides (api 4.1)."""
+    """`both`: reasoning and reasoning_content; `reasoning`: the older form, where reasoning_format decides (stepfun-api 4.1)."""
     usage_style: UsageStyle = "nested"
-    """`nested`: OpenAI's details; `flat`: top-level cached_tokens, and only on a hit (api 4.4)."""
+    """`nested`: OpenAI's details; `flat`: top-level cached_tokens, and only on a hit (stepfun-api 4.4)."""
     tool_delta: ToolDelta = "repeat"
-    """Function calls in a stream (api 4.5): no index, id and name repeated, id and name blank afterwards, or as OpenAI."""
+    """Function calls in a stream (stepfun-api 4.5): no index, id and name repeated, id and name blank afterwards, or as OpenAI."""
     unknown_model_status: int = 400
-    """The docs say 400, probes also saw 404 (api 9.1)."""
+    """The docs say 400, probes also saw 404 (stepfun-api 9.1)."""
     plan: Literal["active", "absent", "exhausted"] = "active"
     """The Step Plan subscription: absent gives 400, exhausted 402 on every /step_plan inference call."""
     balance: Literal["ok", "exhausted"] = "ok"
     """The prepaid balance: exhausted gives 402 on every standard inference call; models are still listed."""
     cache_unit: int = 256
-    """Tokens of one block of the prompt cache: 256 documented, 16 and others observed (api 6). 0: no cache."""
+    """Tokens of one block of the prompt cache: 256 documented, 16 and others observed (stepfun-api 6). 0: no cache."""
     cache_warm_after: int = 1
     """How often a prefix must have been seen before it is a hit."""
     reasoning_tokens: Mapping[str, int] = field(default_factory=lambda: {"low": 24, "medium": 150, "high": 600})
-    """Tokens spent on reasoning per effort. An unset effort costs like high (api 3.6)."""
+    """Tokens spent on reasoning per effort. An unset effort costs like high (stepfun-api 3.6)."""
     context_window: int | None = None
     """Replaces every model's window, to reach its end with a short prompt."""
     chunk_tokens: int = 4
     """Tokens in one content chunk of a stream."""
     image_size_order: Literal["hw", "wh"] = "hw"
-    """How step-image-edit-2 reads a size: its page says height x width, some clients disagree (api 8.3)."""
+    """How step-image-edit-2 reads a size: its page says height x width, some clients disagree (stepfun-api 8.3)."""
     blocked_terms: tuple[str, ...] = ("emulator-blocked",)
-    """Words that content review blocks: 451 on chat, `content_filtered` on images (api 9.1, 8.3)."""
+    """Words that content review blocks: 451 on chat, `content_filtered` on images (stepfun-api 9.1, 8.3)."""
     parse_polls: int = 1
-    """How many times a new file answers `processed` (still parsing) before it is `success` (api 8.1)."""
+    """How many times a new file answers `processed` (still parsing) before it is `success` (stepfun-api 8.1)."""
     index_polls: int = 1
-    """How many looks at a vector store count a new file as in progress before it is completed (api 8.2)."""
+    """How many looks at a vector store count a new file as in progress before it is completed (stepfun-api 8.2)."""
     clock: Callable[[], float] = field(default=time.time, repr=False, compare=False)
     """Seconds since the epoch. The emulator never reads another clock."""
 

@@ -1,6 +1,6 @@
 """The strict side of what sources disagree about: what `EmulatorConfig.profile` and `refuses` answer with 400.
 
-The wording of most of these refusals is not on record. Where one is (api 9.1, 13), it is used; the others follow it.
+The wording of most of these refusals is not on record. Where one is (stepfun-api 9.1, 13), it is used; the others follow it.
 """
 
 from __future__ import annotations

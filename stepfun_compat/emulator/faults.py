@@ -41,7 +41,7 @@ class Fault:
     error_after: int | None = None
     """Send an `error` object as the next event, and end the stream properly."""
     error: Any = None
-    """The error object of `error_after`; one with `"type": "error"` is sent as an `error` event (api 5.3)."""
+    """The error object of `error_after`; one with `"type": "error"` is sent as an `error` event (stepfun-api 5.3)."""
     no_finish: bool = False
     """End the stream without a finish reason and without [DONE]."""
     no_done: bool = False
@@ -150,7 +150,7 @@ def _value(text: str) -> Any:
 
 
 def error_object(fault: Fault) -> Object:
-    """What `error_after` sends. StepFun's own form is not documented (api 4.5)."""
+    """What `error_after` sends. StepFun's own form is not documented (stepfun-api 4.5)."""
     given = fault.error
     if is_object(given):
         items = given

@@ -207,7 +207,7 @@ class Engine:
         with self._lock:
             return len(self._holding)
 
-    # -- limits (api 9.3) ----------------------------------------------------------------------------------------
+    # -- limits (stepfun-api 9.3) ----------------------------------------------------------------------------------------
 
     def enter(self, channel: str) -> tuple[str, int, int] | None:
         """Counts a request in; or says which limit it breaks: ("concurrency" or "rpm", current, limit)."""

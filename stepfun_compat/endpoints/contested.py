@@ -1,4 +1,4 @@
-"""Contested facts: the safe form of a request, and which refusals ask for it (api 11, 13).
+"""Contested facts: the safe form of a request, and which refusals ask for it (stepfun-api 11, 13).
 
 Pure. Everything here works on the request as it goes over the wire, so that it serves every endpoint that ends up
 there, plain or streamed, alone or as a step of a script.
@@ -160,7 +160,7 @@ def settled_form(
     the catalog fixes. Where the catalog fixes OpenAI's form, that is sent.
 
     Raises:
-        Refusal: the safe form loses something, and the policy says error.
+        RequestRejected: the safe form loses something, and the policy says error.
     """
     model = model_of(request)
     rewritten: set[tuple[str, str]] = set()

@@ -46,7 +46,7 @@ class RequestRejected(Exception):
 
 @dataclass(frozen=True)
 class Change:
-    """One alteration of a request. `loses` is True where the answer may differ in meaning for it."""
+    """One alteration of a request. `lossy` is True where the answer may differ in meaning for it."""
 
     kind: ChangeKind
     parameter: str
@@ -54,6 +54,14 @@ class Change:
     after: Json
     why: str
     lossy: bool = False
+
+    @property
+    def loses(self) -> bool:
+        """The name of `lossy` in 0.1.0."""
+        import warnings
+
+        warnings.warn("Change.loses is now Change.lossy.", DeprecationWarning, stacklevel=2)
+        return self.lossy
 
     @override
     def __str__(self) -> str:
@@ -146,7 +154,7 @@ class RequestContext:
         """Record an alteration. One that loses meaning is refused here when the policy says `error`.
 
         Raises:
-            Refusal: `loses` and `Settings.on_unsupported == "error"`.
+            RequestRejected: `lossy` and `Settings.on_unsupported == "error"`.
         """
         if lossy and self.settings.on_unsupported == "error":
             raise RequestRejected(

@@ -1,4 +1,4 @@
-"""`/images`: generate, edit, and variations by image2image (api 8.3). `n` is 1 at StepFun, so `n` images are `n` requests."""
+"""`/images`: generate, edit, and variations by image2image (stepfun-api 8.3). `n` is 1 at StepFun, so `n` images are `n` requests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def nearest_size(asked: str, sizes: Mapping[tuple[int, int], str]) -> str:
     """The size StepFun takes that is nearest to OpenAI's `WIDTHxHEIGHT`: in shape first, then in area.
 
     Raises:
-        Refusal: it is not a size.
+        RequestRejected: it is not a size.
     """
     try:
         width, height = (int(side) for side in asked.lower().split("x"))
@@ -111,7 +111,7 @@ def image_rows(data: Json) -> list[Dict]:
 
     Raises:
         UnexpectedBody: there are none in it.
-        Refusal: the content review blocked one, which StepFun says with a 200 (api 8.3).
+        RequestRejected: the content review blocked one, which StepFun says with a 200 (stepfun-api 8.3).
     """
     rows = [row for entry in as_list((as_dict(data) or {}).get("data")) if (row := as_dict(entry)) is not None]
     if not rows:
@@ -229,7 +229,7 @@ class Generate(_Images):
 
 
 class Edit(_Images):
-    """Image and text to image. The answer has the size of the input (api 8.3)."""
+    """Image and text to image. The answer has the size of the input (stepfun-api 8.3)."""
 
     name = "images.edit"
     event = "image_edit.completed"
@@ -283,7 +283,7 @@ def _split(request: WireRequest, several_times: bool) -> tuple[list[tuple[str, A
 
 
 class Variation(_Images):
-    """OpenAI's variations, by StepFun's image2image (api 8.3), which wants a prompt and a weight."""
+    """OpenAI's variations, by StepFun's image2image (stepfun-api 8.3), which wants a prompt and a weight."""
 
     name = "images.create_variation"
 

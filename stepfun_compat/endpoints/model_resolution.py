@@ -56,7 +56,7 @@ def resolve_model(
     model of the settings or the catalog.
 
     Raises:
-        Refusal: the StepFun model the user named cannot take the input.
+        RequestRejected: the StepFun model the user named cannot take the input.
     """
     context.requested_model = name
     if name is None:
@@ -128,10 +128,10 @@ def resolve_model(
 
 
 def effective_effort(context: RequestContext, asked: str | None) -> str | None:
-    """The reasoning effort to send: the call's, else the settings', else the alias's, in the model's own levels (api 3.6).
+    """The reasoning effort to send: the call's, else the settings', else the alias's, in the model's own levels (stepfun-api 3.6).
 
     Raises:
-        Refusal: the value is none of OpenAI's efforts.
+        RequestRejected: the value is none of OpenAI's efforts.
     """
     settings = context.settings
     effort = asked or settings.reasoning_effort or (context.alias.effort if context.alias is not None else None)
@@ -186,7 +186,7 @@ def replays_reasoning(context: RequestContext) -> bool:
 
 
 def headroom(context: RequestContext) -> int:
-    """Tokens to add to the caller's cap, for names of models that did not reason before they answered (api 4.6)."""
+    """Tokens to add to the caller's cap, for names of models that did not reason before they answered (stepfun-api 4.6)."""
     if context.alias is None or not context.alias.headroom or (context.model is not None and not context.model.reasons):
         return 0
     chosen = context.settings.token_headroom

@@ -1,4 +1,4 @@
-"""`GET /models` and `GET /models/{id}`: aliases resolve, the live list's own fields stay (api 7)."""
+"""`GET /models` and `GET /models/{id}`: aliases resolve, the live list's own fields stay (stepfun-api 7)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _openai_names(live: Sequence[Dict], context: RequestContext) -> list[Dict]:
 
 
 class ListModels(PassThroughEndpoint):
-    """The account's models. A listed id may still be refused for the account (api 7)."""
+    """The account's models. A listed id may still be refused for the account (stepfun-api 7)."""
 
     name = "models.list"
 
@@ -88,7 +88,7 @@ class RetrieveModel(PassThroughEndpoint):
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
-        """Step Plan serves the list and not the single model, which it answers with 404 (api 1)."""
+        """Step Plan serves the list and not the single model, which it answers with 404 (stepfun-api 1)."""
         return self._from_the_list(request, context) if on_step_plan(context) else None
 
     def _from_the_list(self, request: WireRequest, context: RequestContext) -> Flow:

@@ -14,7 +14,7 @@ from .model_resolution import resolve_model
 
 
 def carry_cache_key(given: Mapping[str, Any], context: RequestContext, headers: Mapping[str, str]) -> None:
-    """The cache key as a header, hashed. That StepFun heeds any is unverified (api 6, 11.12)."""
+    """The cache key as a header, hashed. That StepFun heeds any is unverified (stepfun-api 6, 11.12)."""
     per_call = given.get("prompt_cache_key")
     key = per_call or context.settings.prompt_cache_key
     name = context.settings.prompt_cache_header
@@ -71,7 +71,7 @@ def kind_of_model(
     """The model id to send for an endpoint that serves one kind of model only.
 
     Raises:
-        Refusal: the name stands for a StepFun model of another kind, or for one this endpoint does not serve.
+        RequestRejected: the name stands for a StepFun model of another kind, or for one this endpoint does not serve.
     """
     if not isinstance(name, str) or not name:
         context.model_id, context.model = default, context.catalog.model(default)
@@ -92,7 +92,7 @@ def kind_of_model(
 
 
 def not_available(what: str, instead: str, resource: str | None = None) -> RequestRejected:
-    """The refusal for what StepFun does not offer (api 10)."""
+    """The refusal for what StepFun does not offer (stepfun-api 10)."""
     text = f"StepFun has no {what}. {instead}"
     if resource is not None:
         text += (

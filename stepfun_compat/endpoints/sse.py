@@ -51,7 +51,7 @@ def failure(event: Mapping[str, Any], otherwise: str) -> RequestRejected:
         words = next((row for row in WORDINGS if 0 in row.wire and row.pattern.search(message)), None)
         if words is not None:
             return RequestRejected(message, status=words.status, code=words.code)
-    if known is None and "no speech found" in message.lower():  # told of silence (api 9.1)
+    if known is None and "no speech found" in message.lower():  # told of silence (stepfun-api 9.1)
         known = FAILURES["request_params_invalid"]
     if known is None:
         return RequestRejected(message, status=500, code="server_error", type="server_error")
@@ -60,7 +60,7 @@ def failure(event: Mapping[str, Any], otherwise: str) -> RequestRejected:
 
 def error_in(event: Mapping[str, Any]) -> Dict | None:
     """The error object of a chat event that has neither `choices` nor an `error` member, None where nothing says that
-    it is an error. StepFun's own form is not documented (api 4.5); gateways have theirs."""
+    it is an error. StepFun's own form is not documented (stepfun-api 4.5); gateways have theirs."""
     status = as_dict(event.get("base_resp")) or {}
     code = next((code for code in (event.get("code"), status.get("status_code")) if code not in (None, "")), None)
     text = event.get("message") or event.get("msg") or event.get("detail") or status.get("status_msg")

@@ -1,4 +1,4 @@
-"""What StepFun does not offer: refused before any connection, with what to do instead (api 10)."""
+"""What StepFun does not offer: refused before any connection, with what to do instead (stepfun-api 10)."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def _tools(request: Mapping[str, Any]) -> list[tuple[_Row, bool]]:
 
 
 def _sent_tools(request: Mapping[str, Any]) -> list[tuple[_Row, bool]]:
-    """The tools that reach StepFun: it ignores tool_choice, so a choice is carried out by sending fewer (api 3.2)."""
+    """The tools that reach StepFun: it ignores tool_choice, so a choice is carried out by sending fewer (stepfun-api 3.2)."""
     tools = _tools(request)
     choice = request.get("tool_choice", request.get("function_call"))
     if choice == "none":
@@ -271,7 +271,7 @@ def _role(row: _Row) -> str:
 
 
 def _speaker(row: _Row) -> str:
-    """The role a message has in the prompt: developer and system are one there (api 3.1)."""
+    """The role a message has in the prompt: developer and system are one there (stepfun-api 3.1)."""
     role = _role(row)
     return {"developer": "system", "function": "tool"}.get(role, role)
 
@@ -595,7 +595,7 @@ def diagnose(previous_request: Mapping[str, Any], request: Mapping[str, Any]) ->
     Both are the keyword arguments of `chat.completions.create` or `responses.create`; messages may be dicts or the
     SDK's own objects. Nothing is sent and nothing is changed. Tools and instructions are taken to stand before the
     messages in the prompt; StepFun documents that the whole message array is cached and not how the prompt is laid
-    out (api 6).
+    out (stepfun-api 6).
     """
     from .diagnosis import compare
 

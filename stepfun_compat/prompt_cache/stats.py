@@ -1,4 +1,4 @@
-"""StepFun's prefix cache from the caller's side: the affinity header, hit statistics, and why a prefix broke (api 6).
+"""StepFun's prefix cache from the caller's side: the affinity header, hit statistics, and why a prefix broke (stepfun-api 6).
 
 StepFun caches prefixes by itself and documents no field, header or key for it. What is here only keeps count, names
 a session in a header whose effect is unverified, and compares two requests.
@@ -58,7 +58,7 @@ class ModelStats:
 class Stats:
     """What the cache did, over all calls that reported usage.
 
-    `prompt_tokens` includes `cached_tokens` (api 4.4). `hits` counts the calls with any cached token. `saved` is the
+    `prompt_tokens` includes `cached_tokens` (stepfun-api 4.4). `hits` counts the calls with any cached token. `saved` is the
     list-price difference between input and cached input, in `currency`, over the models whose price is known.
     """
 

@@ -1,4 +1,4 @@
-"""Speech, voices and transcription on the wire (api 8.4, 8.5)."""
+"""Speech, voices and transcription on the wire (stepfun-api 8.4, 8.5)."""
 
 from __future__ import annotations
 

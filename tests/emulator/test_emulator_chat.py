@@ -1,4 +1,4 @@
-"""POST /chat/completions on the wire, quirk by quirk (api 3, 4)."""
+"""POST /chat/completions on the wire, quirk by quirk (stepfun-api 3, 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An emulator that plays the strict side of what sources disagree about, and our clients on it (api 11, 13)."""
+"""An emulator that plays the strict side of what sources disagree about, and our clients on it (stepfun-api 11, 13)."""
 
 from __future__ import annotations
 

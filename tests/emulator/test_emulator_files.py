@@ -1,4 +1,4 @@
-"""Files, vector stores and the retrieval tool on the wire (api 8.1, 8.2, 3.4)."""
+"""Files, vector stores and the retrieval tool on the wire (stepfun-api 8.1, 8.2, 3.4)."""
 
 from __future__ import annotations
 

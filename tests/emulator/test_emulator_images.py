@@ -1,4 +1,4 @@
-"""Images on the wire (api 8.3)."""
+"""Images on the wire (stepfun-api 8.3)."""
 
 from __future__ import annotations
 

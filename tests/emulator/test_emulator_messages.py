@@ -1,4 +1,4 @@
-"""Messages and its token count: Anthropic's form of a chat (api 7)."""
+"""Messages and its token count: Anthropic's form of a chat (stepfun-api 7)."""
 
 from __future__ import annotations
 

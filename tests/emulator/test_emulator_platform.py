@@ -1,4 +1,4 @@
-"""Keys, channels, models, token count, account, search, limits (api 1, 7, 9)."""
+"""Keys, channels, models, token count, account, search, limits (stepfun-api 1, 7, 9)."""
 
 from __future__ import annotations
 

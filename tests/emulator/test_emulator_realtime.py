@@ -1,4 +1,4 @@
-"""The realtime socket (api 8.6)."""
+"""The realtime socket (stepfun-api 8.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""POST /responses on the wire, quirk by quirk (api 5)."""
+"""POST /responses on the wire, quirk by quirk (stepfun-api 5)."""
 
 from __future__ import annotations
 

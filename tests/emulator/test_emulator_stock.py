@@ -1,4 +1,4 @@
-"""OpenAI's own client against the emulator: the documented breakages happen (api 4, 9.2, 12)."""
+"""OpenAI's own client against the emulator: the documented breakages happen (stepfun-api 4, 9.2, 12)."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def gather(told: Sequence[Any]) -> list[Any]:
     return calls
 
 
-# ---------------------------------------------------------------- the three shapes on record (api 4.5)
+# ---------------------------------------------------------------- the three shapes on record (stepfun-api 4.5)
 
 
 def a(delta: dict[str, Any], finish: str = "", tokens: int = 4, created: int = 1710146871) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What StepFun does not offer is refused here, with a way on (api 10)."""
+"""What StepFun does not offer is refused here, with a way on (stepfun-api 10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chat requests on their way out (api 3.1, 3.2, 3.3, 3.5, 3.6, 4.6)."""
+"""Chat requests on their way out (stepfun-api 3.1, 3.2, 3.3, 3.5, 3.6, 4.6)."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_unknown_parameters_are_the_callers_to_send() -> None:
     assert sent(new_stepfun_switch={"a": 1})["new_stepfun_switch"] == {"a": 1}
 
 
-# ---------------------------------------------------------------- roles and messages (api 3.1)
+# ---------------------------------------------------------------- roles and messages (stepfun-api 3.1)
 
 
 def test_api_3_1_developer_role_becomes_system() -> None:
@@ -154,7 +154,7 @@ def test_api_3_2_names_are_told_when_several_speak() -> None:
     assert rows[3] == USER
 
 
-# ---------------------------------------------------------------- content parts (api 3.3)
+# ---------------------------------------------------------------- content parts (stepfun-api 3.3)
 
 
 @pytest.mark.parametrize("detail", ["auto", "original", None])
@@ -209,7 +209,7 @@ def test_api_3_2_file_parts_are_refused_with_the_remedy(kind: str) -> None:
     assert (caught.value.code, caught.value.param) == ("unsupported_content_type", "messages")
 
 
-# ---------------------------------------------------------------- history (api 3.3, 4.1, 4.2)
+# ---------------------------------------------------------------- history (stepfun-api 3.3, 4.1, 4.2)
 
 
 @pytest.mark.parametrize(
@@ -326,7 +326,7 @@ def test_messages_that_need_nothing_are_handed_on_as_they_are() -> None:
     assert messages(*rows) == rows
 
 
-# ---------------------------------------------------------------- caps and headroom (api 3.1, 4.6)
+# ---------------------------------------------------------------- caps and headroom (stepfun-api 3.1, 4.6)
 
 
 @pytest.mark.parametrize("name", ["max_completion_tokens", "max_output_tokens"])
@@ -364,7 +364,7 @@ def test_api_4_6_json_is_not_cut_at_the_callers_cap() -> None:
         assert "cap" not in context.notes
 
 
-# ---------------------------------------------------------------- effort (api 3.6)
+# ---------------------------------------------------------------- effort (stepfun-api 3.6)
 
 
 @pytest.mark.parametrize(
@@ -423,7 +423,7 @@ def test_api_3_6_an_effort_a_model_has_not_is_told() -> None:
         sent({"on_unsupported": "error"}, model="step-3.5-flash", reasoning_effort="high")
 
 
-# ---------------------------------------------------------------- undocumented parameters (api 3.2)
+# ---------------------------------------------------------------- undocumented parameters (stepfun-api 3.2)
 
 MEANINGFUL = {
     "presence_penalty": 0.5,
@@ -501,7 +501,7 @@ def test_every_chat_parameter_of_openai_has_a_row() -> None:
     assert theirs <= set(ours) | {"stream"}
 
 
-# ---------------------------------------------------------------- sound out (api 3.1)
+# ---------------------------------------------------------------- sound out (stepfun-api 3.1)
 
 
 def test_api_3_1_openais_voice_and_format_become_stepfuns() -> None:
@@ -532,7 +532,7 @@ def test_text_alone_is_what_a_chat_model_answers_in() -> None:
     assert "modalities" not in sent(modalities=["text"])
 
 
-# ---------------------------------------------------------------- response_format (api 3.5)
+# ---------------------------------------------------------------- response_format (stepfun-api 3.5)
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
 FORMAT = {"type": "json_schema", "json_schema": {"name": "x", "strict": True, "schema": SCHEMA}}
@@ -565,7 +565,7 @@ def test_api_3_5_text_and_json_object_pass() -> None:
         assert sent(response_format={"type": type})["response_format"] == {"type": type}
 
 
-# ---------------------------------------------------------------- remembered reasoning (api 11.20)
+# ---------------------------------------------------------------- remembered reasoning (stepfun-api 11.20)
 
 
 def remembered(*calls: Any, cache: ReasoningCache | None = None, **row: Any) -> Any:

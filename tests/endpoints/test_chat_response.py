@@ -1,4 +1,4 @@
-"""Whole answers on their way back (api 4.1 to 4.4)."""
+"""Whole answers on their way back (stepfun-api 4.1 to 4.4)."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_api_3_4_a_search_beside_a_call() -> None:
     assert len(row["annotations"]) == 2
 
 
-# ---------------------------------------------------------------- usage (api 4.4)
+# ---------------------------------------------------------------- usage (stepfun-api 4.4)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_usage_of_two_requests_is_added() -> None:
     assert add_usage(one, None) == one
 
 
-# ---------------------------------------------------------------- caps (api 4.6)
+# ---------------------------------------------------------------- caps (stepfun-api 4.6)
 
 
 def capped(content: str, tokens: int, cap: int = 10, *, finish: str = "stop", **more: Any) -> Any:

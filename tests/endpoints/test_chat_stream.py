@@ -1,4 +1,4 @@
-"""Streams: the three shapes on record come out as OpenAI would have sent them (api 4.5)."""
+"""Streams: the three shapes on record come out as OpenAI would have sent them (stepfun-api 4.5)."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_api_3_2_stream_options_are_not_sent() -> None:
 
 
 def test_api_4_5_a_usage_chunk_of_stepfuns_own_is_not_doubled() -> None:
-    # whether include_usage is heeded is unverified (api 11.2): both must come out the same
+    # whether include_usage is heeded is unverified (stepfun-api 11.2): both must come out the same
     own = {**a({}), "choices": [], "usage": {"prompt_tokens": 90, "completion_tokens": 25, "total_tokens": 115}}
     told = stream([*SHAPE_A, own], asked(stream_options={"include_usage": True}))
     assert [row["usage"]["total_tokens"] for row in told if not row["choices"]] == [115]
@@ -469,7 +469,7 @@ def test_api_3_4_a_search_beside_a_call() -> None:
     assert reasons(told)[-1] == "tool_calls"
 
 
-# ---------------------------------------------------------------- caps (api 4.6)
+# ---------------------------------------------------------------- caps (stepfun-api 4.6)
 
 
 def capped(chunks: list[Any], cap: int, **body: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Tools, their names and tool_choice, which StepFun accepts and ignores (api 3.1, 3.2, 3.4)."""
+"""Tools, their names and tool_choice, which StepFun accepts and ignores (stepfun-api 3.1, 3.2, 3.4)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def call(name: str = "get_weather", arguments: Any = "{}", id: str = "call_1") -
     return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
-# ---------------------------------------------------------------- names (api 3.1)
+# ---------------------------------------------------------------- names (stepfun-api 3.1)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_api_3_4_no_search_where_there_is_none(settings: Any, model: str) -> Non
     assert lost(context) == ["web_search_options"]
 
 
-# ---------------------------------------------------------------- tool_choice (api 3.2)
+# ---------------------------------------------------------------- tool_choice (stepfun-api 3.2)
 
 
 @pytest.mark.parametrize("choice", [None, "auto"])
@@ -220,7 +220,7 @@ def test_a_choice_that_cannot_be_met_is_refused(tools: Any, choice: Any) -> None
     assert caught.value.status == 400
 
 
-# ---------------------------------------------------------------- asking again (api 3.2)
+# ---------------------------------------------------------------- asking again (stepfun-api 3.2)
 
 
 def asked(*answers: Any, settings: dict[str, Any] | None = None, **body: Any) -> tuple[Any, list[Any], Any]:

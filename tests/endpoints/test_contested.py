@@ -1,4 +1,4 @@
-"""The pure side of contested facts: what an error speaks of, and what the safe form is (api 11, 13)."""
+"""The pure side of contested facts: what an error speaks of, and what the safe form is (stepfun-api 11, 13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files: purposes, limits before the upload, the status swap, a list that ends (api 8.1)."""
+"""Files: purposes, limits before the upload, the status swap, a list that ends (stepfun-api 8.1)."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_what_stepfun_does_not_take_is_said_before_the_upload(name: str, purpose
 )
 @pytest.mark.parametrize("form", ["bytes", "open file"])
 def test_a_file_without_a_name_gets_one_that_tells_its_kind(content: bytes, name: str, purpose: str, form: str):
-    """The SDK calls bare bytes `upload`, and StepFun knows a file by the end of its name (api 8.1)."""
+    """The SDK calls bare bytes `upload`, and StepFun knows a file by the end of its name (stepfun-api 8.1)."""
     given: Any = content if form == "bytes" else io.BytesIO(content)
     request = WireRequest("POST", "/files", json={"purpose": "user_data"}, files=[("file", given)])
     context = exchange(files.CREATE)

@@ -1,4 +1,4 @@
-"""Images: sizes, several images by several requests, what is blocked, edits and variations (api 8.3)."""
+"""Images: sizes, several images by several requests, what is blocked, edits and variations (stepfun-api 8.3)."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_size_that_is_only_near_is_a_loss_and_auto_is_none():
 
 @pytest.mark.parametrize("order", ["height_first", "width_first"])
 def test_the_order_of_a_size_is_a_setting_because_it_is_unverified(order: Any):
-    """api 11.16. Portrait stays portrait for who writes as OpenAI does; StepFun's own text stays for who names its model."""
+    """stepfun-api 11.16. Portrait stays portrait for who writes as OpenAI does; StepFun's own text stays for who names its model."""
     context = exchange(images.GENERATE, image_size_order=order)
     portrait, landscape = ("1360x768", "768x1360") if order == "height_first" else ("768x1360", "1360x768")
     for asked in ("1024x1792", "768x1360"):

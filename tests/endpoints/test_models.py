@@ -1,4 +1,4 @@
-"""Models: aliases resolve, extras stay, Step Plan is asked by its list (api 1, 7)."""
+"""Models: aliases resolve, extras stay, Step Plan is asked by its list (stepfun-api 1, 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which model a name stands for, and what it brings with it (api 2, 3.6, 4.6)."""
+"""Which model a name stands for, and what it brings with it (stepfun-api 2, 3.6, 4.6)."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def test_an_azure_deployments_name_says_nothing() -> None:
         assert resolve_model(context, "my-deployment") == target
 
 
-# ---------------------------------------------------------------- what the input needs (api 2.1)
+# ---------------------------------------------------------------- what the input needs (stepfun-api 2.1)
 
 
 @pytest.mark.parametrize(

@@ -293,7 +293,7 @@ def test_endings(chunks: list[Any], last: str, check: dict[str, Any]):
         assert final["output"][-1]["status"] == "incomplete"
 
 
-# ---------------------------------------------------------------- StepFun's own events (api 5.3)
+# ---------------------------------------------------------------- StepFun's own events (stepfun-api 5.3)
 
 
 def native(*rows: tuple[str, dict[str, Any]]) -> list[Any]:

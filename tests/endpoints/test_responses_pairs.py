@@ -221,7 +221,7 @@ def test_the_routes_tell_the_same(server: Any, ending: str):
             whole[route] = c.responses.create(**known(c.responses.create, {**ASKED, **asked})).to_dict(
                 mode="json", warnings=False
             )
-    # StepFun's whole answer holds no text of its reasoning; the stream does (api 5.2)
+    # StepFun's whole answer holds no text of its reasoning; the stream does (stepfun-api 5.2)
     if kinds[0] == "reasoning":
         assert whole["native"]["output"][0]["content"] == []
         whole["native"]["output"][0] = whole["chat"]["output"][0]

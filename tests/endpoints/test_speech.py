@@ -1,4 +1,4 @@
-"""Speech: voices, instructions, and long texts in one file (api 8.4)."""
+"""Speech: voices, instructions, and long texts in one file (stepfun-api 8.4)."""
 
 from __future__ import annotations
 

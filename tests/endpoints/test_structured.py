@@ -1,4 +1,4 @@
-"""Structured output: the prompt and the checks, and the SDK's own `.parse()` and `.stream()` on top of them (api 3.5)."""
+"""Structured output: the prompt and the checks, and the SDK's own `.parse()` and `.stream()` on top of them (stepfun-api 3.5)."""
 
 from __future__ import annotations
 

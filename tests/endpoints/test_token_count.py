@@ -1,4 +1,4 @@
-"""Counting tokens by StepFun's count (api 7)."""
+"""Counting tokens by StepFun's count (stepfun-api 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transcriptions on the recommended route, in every form (api 8.5)."""
+"""Transcriptions on the recommended route, in every form (stepfun-api 8.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uploads: parts kept here, one file at the end (api 8.1)."""
+"""Uploads: parts kept here, one file at the end (stepfun-api 8.1)."""
 
 from __future__ import annotations
 

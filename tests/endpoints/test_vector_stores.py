@@ -1,4 +1,4 @@
-"""Vector stores: the shapes of api 8.2 bridged, and polling that ends."""
+"""Vector stores: the shapes of stepfun-api 8.2 bridged, and polling that ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The open questions of StepFun's wire, each with a small request that answers it for a key (api 11).
+"""The open questions of StepFun's wire, each with a small request that answers it for a key (stepfun-api 11).
 
 Nothing here changes a setting: the answers tell a user which setting fits the account today. The requests go out
 through openai's own client, untranslated.

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import openai
 
 ASK: Final[list[Any]] = [{"role": "user", "content": "Answer with the word yes."}]
-SHORT: Final = {"max_tokens": 1500}  # reasoning comes out of it (api 4.6); fewer, and there may be no answer
+SHORT: Final = {"max_tokens": 1500}  # reasoning comes out of it (stepfun-api 4.6); fewer, and there may be no answer
 TOOL: Final[dict[str, Any]] = {
     "type": "function",
     "function": {

@@ -1,4 +1,4 @@
-"""Speech, voices and transcription (api 8.4, 8.5)."""
+"""Speech, voices and transcription (stepfun-api 8.4, 8.5)."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def speak(call: Call) -> Answer:
     way = body.get("stream_format") or "audio"
     if way not in ("audio", "sse"):
         raise errors.invalid_param("stream_format", "audio, sse")
-    spoken = _DIRECTIONS.sub("", text) if newest else text  # what stands in parentheses is not spoken (api 8.4)
+    spoken = _DIRECTIONS.sub("", text) if newest else text  # what stands in parentheses is not spoken (stepfun-api 8.4)
     sound = media.encode(str(form), spoken, int(rate), float(body.get("speed") or 1))
     if way == "audio":
         return Body(sound, 200, _TYPES[str(form)])

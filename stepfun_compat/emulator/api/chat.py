@@ -1,4 +1,4 @@
-"""POST /chat/completions: the answer in every shape on record (api 4)."""
+"""POST /chat/completions: the answer in every shape on record (stepfun-api 4)."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def complete(call: Call) -> Answer:
 
 
 def _answer(call: Call, request: ChatRequest) -> tuple[Reply, list[Object]]:
-    """What the model says, with the two built-in tools worked in (api 3.4)."""
+    """What the model says, with the two built-in tools worked in (stepfun-api 3.4)."""
     reply = generation.answer(request.talk)
     if reply.calls:
         return reply, []
@@ -125,13 +125,13 @@ class _Writer:
         self.identity = identity
         self.created = created
         self.hits = hits
-        # A searched answer only exists in shape C on record (api 3.4).
+        # A searched answer only exists in shape C on record (stepfun-api 3.4).
         self.shape = "c" if hits else config.stream_shape
 
     # -- shared --------------------------------------------------------------------------------------------------
 
     def _reasoning(self, text: str) -> Object:
-        """`reasoning`, `reasoning_content`, or both with the same text (api 4.1)."""
+        """`reasoning`, `reasoning_content`, or both with the same text (stepfun-api 4.1)."""
         if not text:
             return {}
         if self.config.reasoning_fields == "both":
@@ -162,7 +162,7 @@ class _Writer:
         return self.config.finish_reason if made.calls else "stop"
 
     def search_call(self) -> list[Object]:
-        """A search that already happened, dressed as a tool call (api 3.4)."""
+        """A search that already happened, dressed as a tool call (stepfun-api 3.4)."""
         return [
             {
                 "id": f"call__{hashlib.sha256(dumps(hit).encode('utf-8', 'surrogatepass')).hexdigest()[:4]}",
@@ -208,7 +208,7 @@ class _Writer:
         return {"index": index, "message": message, "finish_reason": self.finish(made)}
 
     def _spoken_choice(self, index: int, made: Generated) -> Object:
-        """No content key, no finish reason, an index in each call (api 4.2)."""
+        """No content key, no finish reason, an index in each call (stepfun-api 4.2)."""
         message: Object = {"role": "assistant"}
         if made.calls:
             message["tool_calls"] = [{"index": place, **_tool_call(item)} for place, item in enumerate(made.calls)]
@@ -292,7 +292,7 @@ class _Writer:
             yield _Delta({"audio": {"data": data, "transcript": piece}}, tokens.count(piece))
 
     def _call_steps(self, place: int, item: FunctionCall) -> Iterator[_Delta]:
-        """One function call in fragments, in the style of `tool_delta` (api 4.5)."""
+        """One function call in fragments, in the style of `tool_delta` (stepfun-api 4.5)."""
         style = self.config.tool_delta
         fragments = ["", *tokens.pieces(item.arguments, 6)]
         for number, fragment in enumerate(fragments):

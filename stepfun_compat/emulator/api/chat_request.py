@@ -1,4 +1,4 @@
-"""A chat request, checked as StepFun checks it, and read into what the model sees (api 3)."""
+"""A chat request, checked as StepFun checks it, and read into what the model sees (stepfun-api 3)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ..model.rules import Conversation, Function, Turn
 from . import errors
 from .calls import Call
 
-# Documented request fields (api 3.1); tool_choice stands in official samples.
+# Documented request fields (stepfun-api 3.1); tool_choice stands in official samples.
 DOCUMENTED = frozenset(
     [
         "model",
@@ -89,7 +89,7 @@ class ChatRequest:
 
 
 def find_model(value: object, call: Call) -> Model:
-    """The model's row, or the error for one that is empty, unknown, retired or of the other channel (api 2, 9.1)."""
+    """The model's row, or the error for one that is empty, unknown, retired or of the other channel (stepfun-api 2, 9.1)."""
     if not isinstance(value, str) or not value:
         raise errors.invalid_param("model", "not empty")
     model = facts.MODELS.get(value)
@@ -171,7 +171,7 @@ def _read_stop(value: object) -> tuple[str, ...]:
 
 
 def _check_tool_choice(value: object, config: EmulatorConfig) -> None:
-    """Accepted and ignored, whatever it says (api 3.2). Nonsense is refused in strict mode only."""
+    """Accepted and ignored, whatever it says (stepfun-api 3.2). Nonsense is refused in strict mode only."""
     if value is None or not config.strict:
         return
     named = as_text(as_object(as_object(value).get("function")).get("name"))
@@ -180,7 +180,7 @@ def _check_tool_choice(value: object, config: EmulatorConfig) -> None:
 
 
 def _read_format(value: object, model: Model) -> tuple[Object | None, bool]:
-    """The schema to fill and whether JSON is wanted. A model without json_schema ignores it (api 3.5, 11.9)."""
+    """The schema to fill and whether JSON is wanted. A model without json_schema ignores it (stepfun-api 3.5, 11.9)."""
     if value is None:
         return None, False
     given = as_object(value)
@@ -216,7 +216,7 @@ def _read_effort(value: object, model: Model, config: EmulatorConfig) -> str | N
 
 
 def _read_audio(body: Object, model: Model, *, stream: bool) -> bool:
-    """Whether sound is wanted; audio.voice and audio.format are both required then (api 3.1)."""
+    """Whether sound is wanted; audio.voice and audio.format are both required then (stepfun-api 3.1)."""
     value = body.get("modalities")
     if value is None:
         return False
@@ -365,7 +365,7 @@ def _check_message_keys(message: Object, role: str) -> None:
 
 
 def _read_calls(value: object) -> list[FunctionCall]:
-    """Calls in the history. Loose about ids, not about names and arguments (api 3.3)."""
+    """Calls in the history. Loose about ids, not about names and arguments (stepfun-api 3.3)."""
     made: list[FunctionCall] = []
     if value is not None and not is_array(value):
         raise errors.invalid_param("messages.tool_calls", "array")
@@ -414,7 +414,7 @@ def _refuse_media(model: Model, what: str) -> None:
 
 
 def read_image(image: Object, model: Model, call: Call) -> Part:
-    """A picture by URL, data URL or stepfile:// (api 3.3)."""
+    """A picture by URL, data URL or stepfile:// (stepfun-api 3.3)."""
     _refuse_media(model, "image")
     url = as_text(image.get("url"))
     detail = image.get("detail")
@@ -434,7 +434,7 @@ def read_video(video: Object, model: Model, call: Call) -> Part:
 
 
 def _read_clip(audio: Object, model: Model, call: Call) -> Part:
-    """A data URL; raw base64 with a `format`, as OpenAI has it, is not understood (api 3.3)."""
+    """A data URL; raw base64 with a `format`, as OpenAI has it, is not understood (stepfun-api 3.3)."""
     _refuse_media(model, "audio")
     data = as_text(audio.get("data"))
     if call.config.strict and set(audio) - {"data"}:

@@ -1,4 +1,4 @@
-"""StepFun's error bodies, literally where one is on record (api 9.1)."""
+"""StepFun's error bodies, literally where one is on record (stepfun-api 9.1)."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def invalid(message: str) -> ApiError:
 
 
 def invalid_param(name: str, recommended: str) -> ApiError:
-    """The wording on record for an empty model (api 9.1), used for every bad value."""
+    """The wording on record for an empty model (stepfun-api 9.1), used for every bad value."""
     return invalid(f"Request param: {name} is invalid, recommended val is: {recommended}")
 
 
 def unknown_param(name: str) -> ApiError:
-    """Strict mode only: what StepFun does with unknown fields is not documented (api 3.2)."""
+    """Strict mode only: what StepFun does with unknown fields is not documented (stepfun-api 3.2)."""
     return invalid(f"Request param: {name} is not supported")
 
 
@@ -65,7 +65,7 @@ def concurrency_reached(current: int, limit: int) -> ApiError:
 
 
 def rate_reached(current: int, limit: int) -> ApiError:
-    """Only the concurrency wording is on record; requests a minute borrow it (api 11.17)."""
+    """Only the concurrency wording is on record; requests a minute borrow it (stepfun-api 11.17)."""
     return ApiError(429, f"requests per minute reached, current: {current}, limit: {limit}", "rate_limited")
 
 

@@ -1,4 +1,4 @@
-"""Files and vector stores, with statuses that mean the opposite of OpenAI's and lists that do not say if they end (api 8)."""
+"""Files and vector stores, with statuses that mean the opposite of OpenAI's and lists that do not say if they end (stepfun-api 8)."""
 
 from __future__ import annotations
 

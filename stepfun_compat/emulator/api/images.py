@@ -1,4 +1,4 @@
-"""Images: one at a time, blocked ones with status 200 (api 8.3)."""
+"""Images: one at a time, blocked ones with status 200 (stepfun-api 8.3)."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _check(call: Call, body: Object, known: frozenset[str], prompt: int, steps: 
 
 
 def _dimensions(call: Call, model: str, size: str) -> tuple[int, int]:
-    """Width and height. The page of step-image-edit-2 says height x width (api 8.3, 11.16)."""
+    """Width and height. The page of step-image-edit-2 says height x width (stepfun-api 8.3, 11.16)."""
     left, _, right = size.partition("x")
     first, second = int(left), int(right)
     if model == "step-image-edit-2" and call.config.image_size_order == "hw":

@@ -1,4 +1,4 @@
-"""POST /messages and /messages/count_tokens: Anthropic's form of a chat (api 7).
+"""POST /messages and /messages/count_tokens: Anthropic's form of a chat (stepfun-api 7).
 
 The request is put into the form of a chat completion and read as one; the answer is written in Anthropic's blocks and
 events. Reasoning is spent and not shown: no page says in which block it would come.

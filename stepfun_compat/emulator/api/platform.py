@@ -1,4 +1,4 @@
-"""Models, token count, account and search (api 7)."""
+"""Models, token count, account and search (stepfun-api 7)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def count_tokens(call: Call) -> Answer:
 
 
 def account(_: Call) -> Answer:
-    """`balance` is documented as a number and seen live as a decimal string (api 7)."""
+    """`balance` is documented as a number and seen live as a decimal string (stepfun-api 7)."""
     return json_body(
         {
             "object": "account",
@@ -91,7 +91,7 @@ def search(call: Call) -> Answer:
 
 ENDPOINTS = (
     Endpoint("GET", "/models", list_models, plan=True),
-    # On the plan path a single model is a 404 (api 1).
+    # On the plan path a single model is a 404 (stepfun-api 1).
     Endpoint("GET", "/models/{model}", retrieve_model),
     Endpoint("POST", "/token/count", count_tokens),
     Endpoint("GET", "/accounts", account),

@@ -1,4 +1,4 @@
-"""The realtime socket: one conversation in the old beta's event names (api 8.6)."""
+"""The realtime socket: one conversation in the old beta's event names (stepfun-api 8.6)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def talk(call: Call, model: Model, socket: WebSocket) -> None:
     try:
         while True:
             text = await socket.receive_text()
-            if call.engine.now() >= ends:  # at most 30 minutes (api 8.6); how it ends is not on record
+            if call.engine.now() >= ends:  # at most 30 minutes (stepfun-api 8.6); how it ends is not on record
                 await socket.close(1000, "session expired")
                 return
             for event in session.handle(text):

@@ -1,4 +1,4 @@
-"""POST /responses: the stateless subset of one or two models (api 5)."""
+"""POST /responses: the stateless subset of one or two models (stepfun-api 5)."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def _read_text(value: object, config: EmulatorConfig) -> tuple[Object | None, bo
 
 
 def _read_tools(value: object, config: EmulatorConfig) -> list[Function]:
-    """Functions only: no hosted tool is known here (api 5.1)."""
+    """Functions only: no hosted tool is known here (stepfun-api 5.1)."""
     if value is None:
         return []
     if not is_array(value):
@@ -222,7 +222,7 @@ def _read_message(item: Object, place: int, model: Model, call: Call) -> tuple[T
 
 
 def _validation_errors(place: int) -> str:
-    """Assistant parts in an item without `type` fit no variant of the union, and each variant says so (api 5.1)."""
+    """Assistant parts in an item without `type` fit no variant of the union, and each variant says so (stepfun-api 5.1)."""
     lines = [
         f"input.list[{number // 12}].{place}.content.{number % 12}: Field required"
         for number in range(_VALIDATION_ERRORS)
@@ -279,7 +279,7 @@ class _Writer:
         return "incomplete" if self.status() == "incomplete" else "completed"
 
     def _reasoning_item(self, place: int, status: str | None) -> Object:
-        """The text is only in the stream: the item is empty (api 5.2)."""
+        """The text is only in the stream: the item is empty (stepfun-api 5.2)."""
         return {
             "type": "reasoning",
             "id": self._id("rs", place),
@@ -395,7 +395,7 @@ class _Writer:
             first = place - len(self.made.calls)
             for offset, call in enumerate(self.made.calls):
                 yield from self._call_events(first + offset, call)
-        # The last usage may come without its details (api 5.3).
+        # The last usage may come without its details (stepfun-api 5.3).
         details = self.call.config.usage_style == "nested"
         yield self._event(f"response.{self.status()}", response=self.whole(details=details))
 
@@ -439,5 +439,5 @@ class _Writer:
         )
 
 
-# The plan path is undocumented but answered (api 1).
+# The plan path is undocumented but answered (stepfun-api 1).
 ENDPOINTS = (Endpoint("POST", "/responses", create, plan=True, metered=True),)

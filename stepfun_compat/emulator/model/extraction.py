@@ -1,4 +1,4 @@
-"""The text of an uploaded document, as far as the standard library reads it (api 8.1)."""
+"""The text of an uploaded document, as far as the standard library reads it (stepfun-api 8.1)."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def _scripted_call(entry: Object) -> FunctionCall:
 
 
 def check_blocked(call: Call, talk: Conversation) -> None:
-    """451 when the prompt holds a blocked word (api 9.1)."""
+    """451 when the prompt holds a blocked word (stepfun-api 9.1)."""
     for turn in talk.turns:
         if any(term in turn.text for term in call.config.blocked_terms):
             raise errors.blocked()
@@ -96,7 +96,7 @@ def window(call: Call, model: Model) -> int:
 
 
 def look_up_cache(call: Call, model: Model, prompt: Sequence[str]) -> int:
-    """How many tokens of the prompt were cached; too long a prompt is refused (wording unverified, api 9.2)."""
+    """How many tokens of the prompt were cached; too long a prompt is refused (wording unverified, stepfun-api 9.2)."""
     limit = window(call, model)
     if len(prompt) > limit:
         raise errors.invalid(f"input length {len(prompt)} exceeds the maximum context length {limit} of {model.id}")
@@ -116,7 +116,7 @@ def generate(
     effort: str | None = None,
     stop: Sequence[str] = (),
 ) -> Generated:
-    """Reasoning first, then the answer, from one budget (api 4.6)."""
+    """Reasoning first, then the answer, from one budget (stepfun-api 4.6)."""
     if reply is None:
         reply = answer(talk)
     budget = max(0, window(call, model) - len(prompt))
@@ -167,7 +167,7 @@ def _reasoning(call: Call, model: Model, talk: Conversation, reply: Reply, effor
     if not model.reasons:
         return ""
     costs = call.config.reasoning_tokens
-    # Unset costs like high (api 3.6); so does what the model does not know (`none` reasons anyway).
+    # Unset costs like high (stepfun-api 3.6); so does what the model does not know (`none` reasons anyway).
     amount = costs.get(effort or "high") if effort in model.efforts else None
     if amount is None:
         amount = costs.get("high", 0)

@@ -1,4 +1,4 @@
-"""The prompt cache: automatic, by prefix, in whole blocks, least recently used out first (api 6)."""
+"""The prompt cache: automatic, by prefix, in whole blocks, least recently used out first (stepfun-api 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The built-in `retrieval` tool: a knowledge base read by the server (api 3.4)."""
+"""The built-in `retrieval` tool: a knowledge base read by the server (stepfun-api 3.4)."""
 
 from __future__ import annotations
 

@@ -225,7 +225,7 @@ def answer(talk: Conversation) -> Reply:
         value = fill(schema, evidence) if schema is not None else {"answer": results[-1] if results else asked}
         return Reply(content=json.dumps(value if is_object(value) else {"value": value}, ensure_ascii=False))
     if schema is not None:
-        # Without JSON mode the model likes to fence its JSON (api 3.5).
+        # Without JSON mode the model likes to fence its JSON (stepfun-api 3.5).
         return Reply(content=f"```json\n{json.dumps(fill(schema, evidence), ensure_ascii=False, indent=2)}\n```")
     if results:
         return Reply(content="Here is what I found: " + "\n".join(results))

@@ -2,7 +2,7 @@
 
 Whitespace belongs to what follows it and costs nothing. A run of ASCII letters and digits costs one token for every
 four characters or part of four; every other character (punctuation, a Chinese character) costs one. A message adds 4,
-a request 3. A picture costs 400 tokens, or 169 with detail `low` (api 3.3), a video or a sound clip 512.
+a request 3. A picture costs 400 tokens, or 169 with detail `low` (stepfun-api 3.3), a video or a sound clip 512.
 """
 
 from __future__ import annotations

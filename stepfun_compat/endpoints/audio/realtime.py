@@ -1,4 +1,4 @@
-"""`realtime.connect`: which model a WebSocket connection names. Events pass as they are, with the beta's names (api 8.6)."""
+"""`realtime.connect`: which model a WebSocket connection names. Events pass as they are, with the beta's names (stepfun-api 8.6)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def connection(arguments: Dict, context: RequestContext) -> Dict:
     """The arguments of a connection, with StepFun's model: without one in the query StepFun answers with 400.
 
     Raises:
-        Refusal: no model is named, or one that StepFun's socket does not serve, or a call to take over.
+        RequestRejected: no model is named, or one that StepFun's socket does not serve, or a call to take over.
     """
     if isinstance(arguments.get("call_id"), str):
         raise not_available(

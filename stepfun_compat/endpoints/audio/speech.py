@@ -1,4 +1,4 @@
-"""`POST /audio/speech`: voices, instructions, speed; long texts in several requests and one file (api 8.4)."""
+"""`POST /audio/speech`: voices, instructions, speed; long texts in several requests and one file (stepfun-api 8.4)."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Speech(PassThroughEndpoint):
             or context.requested_model == model
         ):
             return text
-        # who asked for an OpenAI model means parentheses to be read out (api 8.4)
+        # who asked for an OpenAI model means parentheses to be read out (stepfun-api 8.4)
         spoken = re.sub(r"\s*[(（]\s*([^()（）]*?)\s*[)）]", r", \1,", text)
         spoken = re.sub(r"[()（）]", ", ", re.sub(r",([,.;:!?])", r"\1", spoken))
         if spoken != text:
@@ -201,7 +201,7 @@ def _events_sound(body: Any) -> bytes:
     """The sound in a stream of speech events.
 
     Raises:
-        Refusal: the stream ended in an error.
+        RequestRejected: the stream ended in an error.
         UnexpectedBody: there is no sound in it.
     """
     out: list[bytes] = []

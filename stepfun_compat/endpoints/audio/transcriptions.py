@@ -1,4 +1,4 @@
-"""`POST /audio/transcriptions`: on the recommended recognition route, with every form but diarisation (api 8.5)."""
+"""`POST /audio/transcriptions`: on the recommended recognition route, with every form but diarisation (stepfun-api 8.5)."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Transcription(PassThroughEndpoint):
         )
 
     def _old(self, request: WireRequest, fields: Dict, model: str, context: RequestContext) -> WireRequest:
-        """`step-asr` on the old route: StepFun insists on `response_format`, which the SDK leaves out (api 8.5)."""
+        """`step-asr` on the old route: StepFun insists on `response_format`, which the SDK leaves out (stepfun-api 8.5)."""
         format = _format(fields, _OLD_FORMATS, model, _able(context))
         wire: Dict = {"model": model, "response_format": format}
         for name in ("language", "stream", "timestamp_granularities", "timestamp_granularities[]"):
@@ -244,7 +244,7 @@ def answer(events: Any, context: RequestContext) -> Dict | str:
     """One answer out of all events, in the form that was asked for.
 
     Raises:
-        Refusal: the stream ended in an error.
+        RequestRejected: the stream ended in an error.
         UnexpectedBody: there is no text in it.
         BrokenOff: it ended without `transcript.text.done`.
     """
@@ -360,7 +360,7 @@ class TranscriptStream:
         """One event in, one or none out.
 
         Raises:
-            Refusal: the event is an error.
+            RequestRejected: the event is an error.
             UnexpectedBody: it is not an object.
         """
         event = as_dict(chunk)

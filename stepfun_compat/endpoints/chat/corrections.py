@@ -60,7 +60,7 @@ STOPPED = "stop seems to have ended the reasoning: no text came"
 
 
 def _stopped_while_reasoning(choices: Sequence[Dict], context: RequestContext) -> bool:
-    """Whether every choice ended before its text (api 11: whether StepFun stops inside the reasoning is unverified)."""
+    """Whether every choice ended before its text (stepfun-api 11: whether StepFun stops inside the reasoning is unverified)."""
     messages = [as_dict(choice.get("message")) or {} for choice in choices]
     silent = not any(m.get("content") or m.get("tool_calls") or m.get("function_call") for m in messages)
     return silent and context.notes.get("reasoned", False) and all(c.get("finish_reason") == "stop" for c in choices)

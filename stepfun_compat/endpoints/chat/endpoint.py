@@ -1,4 +1,4 @@
-"""`POST /chat/completions`: OpenAI's request as StepFun takes it, and the answer back (api 3, 4)."""
+"""`POST /chat/completions`: OpenAI's request as StepFun takes it, and the answer back (stepfun-api 3, 4)."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class ChatCompletions(PassThroughEndpoint):
         return replace(request, json=wire, headers={**request.headers, **context.headers})
 
     def _caps(self, given: Dict, wire: Dict, context: RequestContext) -> set[str]:
-        """`max_tokens` is the only cap StepFun heeds, and reasoning is paid from it (api 3.1, 4.6)."""
+        """`max_tokens` is the only cap StepFun heeds, and reasoning is paid from it (stepfun-api 3.1, 4.6)."""
         name = next((name for name in _CAPS if name in given), None)
         if name is None:
             return set()
@@ -141,7 +141,7 @@ class ChatCompletions(PassThroughEndpoint):
                     format = {**format, "json_schema": {k: v for k, v in inner.items() if v is not None}}
             wire["response_format"] = format
             if schema is not None or format.get("type") == "json_object":
-                # a fence is never JSON: JSON mode that wraps its answer in one is unwrapped (api 3.5)
+                # a fence is never JSON: JSON mode that wraps its answer in one is unwrapped (stepfun-api 3.5)
                 context.notes.update(structured=True, json_text=True)
             if format.get("type") == "json_object" and not _speaks_of_json(wire.get("messages")):
                 _append_line(wire, JSON_LINE)
@@ -162,7 +162,7 @@ class ChatCompletions(PassThroughEndpoint):
         return {"response_format"}
 
     def _audio(self, given: Dict, wire: Dict, context: RequestContext) -> set[str]:
-        """Voice and format for spoken answers: StepFun has wav without and pcm with a stream (api 3.1)."""
+        """Voice and format for spoken answers: StepFun has wav without and pcm with a stream (stepfun-api 3.1)."""
         modalities = given.get("modalities")
         if isinstance(modalities, list) and "audio" in modalities and context.model is not None:
             if "audio" not in context.model.output:
@@ -306,7 +306,7 @@ JSON_LINE = "Answer with one JSON object and nothing else."
 
 
 def _speaks_of_json(messages: Json) -> bool:
-    """Whether a system message speaks of JSON, which StepFun asks for with `json_object` (api 3.5, 13)."""
+    """Whether a system message speaks of JSON, which StepFun asks for with `json_object` (stepfun-api 3.5, 13)."""
     for message in as_list(messages):
         row: Mapping[str, Any] = cast("Mapping[str, Any]", message) if isinstance(message, Mapping) else {}
         if row.get("role") == "system" and "json" in str(row.get("content")).lower():

@@ -1,4 +1,4 @@
-"""OpenAI's chat messages as StepFun takes them (api 3.1, 3.3). A message that needs no change is handed on as it is."""
+"""OpenAI's chat messages as StepFun takes them (stepfun-api 3.1, 3.3). A message that needs no change is handed on as it is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..model_resolution import replays_reasoning, shows_reasoning
 if TYPE_CHECKING:
     from .reasoning_cache import ReasoningCache
 
-# What an assistant message may be replayed with (api 4.1); the rest of a dumped ChatCompletionMessage stays here.
+# What an assistant message may be replayed with (stepfun-api 4.1); the rest of a dumped ChatCompletionMessage stays here.
 _REPLAYED = frozenset({"role", "content", "tool_calls", "reasoning_content"})
 _SAME = ("system", "user", "assistant")  # roles that are StepFun's as well
 _AUDIO_FORMATS = {"wav": "audio/wav", "mp3": "audio/mpeg"}
@@ -51,7 +51,7 @@ def input_kinds(messages: Iterable[Json]) -> frozenset[str]:
 
 def audio_id(transcript: str) -> str:
     """An id for a spoken answer from which its transcript can be read back: StepFun sends no audio id, and an audio
-    turn is replayed by its transcript (api 4.2)."""
+    turn is replayed by its transcript (stepfun-api 4.2)."""
     packed = base64.urlsafe_b64encode(zlib.compress(transcript.encode("utf-8", "surrogatepass"), 9))
     return AUDIO_ID + packed.decode("ascii").rstrip("=")
 
@@ -72,7 +72,7 @@ def translate_messages(messages: Json, context: RequestContext, rename: Callable
     """The list of messages for StepFun. `rename` gives the name a tool has on the wire.
 
     Raises:
-        Refusal: a part StepFun has no place for (`file`, images in a tool result).
+        RequestRejected: a part StepFun has no place for (`file`, images in a tool result).
     """
     rows = _parts(messages)
     if rows is None:
@@ -116,7 +116,7 @@ def _translate_message(
     edits: dict[str, Any] = {}
     drops: set[str] = set()
     if role == "developer":
-        # StepFun lists system, user, assistant and tool; an unknown role is dropped or refused (api 3.1)
+        # StepFun lists system, user, assistant and tool; an unknown role is dropped or refused (stepfun-api 3.1)
         edits["role"] = "system"
         context.record_change("rename", f"{where}.role", "developer", "system", "StepFun has no developer role")
         role = "system"
@@ -163,7 +163,7 @@ def _translate_message(
             drops.add("tool_calls")  # none were left, or there was only a null
             edits.pop("tool_calls", None)
         if new is None:
-            new = ""  # what StepFun itself sends beside calls; null and a missing key were refused (api 13.5)
+            new = ""  # what StepFun itself sends beside calls; null and a missing key were refused (stepfun-api 13.5)
         if message.get("reasoning_content", True) is None and "reasoning_content" not in edits:
             drops.add("reasoning_content")
     elif role == "tool" and new is None:
@@ -191,7 +191,7 @@ def _spoken_by(name: str, content: Json) -> Json:
 
 
 def _flat_content(content: Json, where: str, role: str, context: RequestContext) -> Json:
-    """System, tool and assistant content is documented as a string only (api 3.1)."""
+    """System, tool and assistant content is documented as a string only (stepfun-api 3.1)."""
     parts = _parts(content)
     if parts is None:
         return content
@@ -256,7 +256,7 @@ def _image_part(row: Mapping[str, Any], where: str, context: RequestContext) -> 
     inner = _mapping(image)
     if inner is None or "detail" not in inner or inner["detail"] in ("low", "high"):
         return row
-    # `auto` is OpenAI's default and no value of StepFun's; the model's own default serves (api 3.3)
+    # `auto` is OpenAI's default and no value of StepFun's; the model's own default serves (stepfun-api 3.3)
     detail = inner["detail"]
     context.record_change(
         "drop", f"{where}.image_url.detail", detail, None, "StepFun's values are low and high; its default is used"
@@ -312,7 +312,7 @@ def _assistant(
     if not isinstance(reasoning, str):
         reasoning = message.get("reasoning")
     if isinstance(reasoning, str) and message.get("reasoning_content") != reasoning:
-        # both spellings hold the same text; sent twice it would be billed twice (api 4.1)
+        # both spellings hold the same text; sent twice it would be billed twice (stepfun-api 4.1)
         edits["reasoning_content"] = reasoning
     elif not reasoning and message.get("tool_calls") and (cache := context.client.reasoning_cache) is not None:
         found = _remembered(message, cache) if replays_reasoning(context) else None
@@ -343,7 +343,7 @@ def _tool_call(call: Json, where: str, context: RequestContext, rename: Callable
     if row is None:
         return call
     if row.get("type") not in (None, "", "function", "custom"):
-        return None  # StepFun's own search, which it reports but does not take back (api 3.4)
+        return None  # StepFun's own search, which it reports but does not take back (stepfun-api 3.4)
     custom = _mapping(row.get("custom"))
     if custom is not None:
         function: Mapping[str, Any] = {
@@ -355,7 +355,7 @@ def _tool_call(call: Json, where: str, context: RequestContext, rename: Callable
     name = function.get("name")
     sent_name = rename(name) if isinstance(name, str) and name else "unknown_function"
     if not name:
-        # an empty name is refused: "tool_calls.function.name is required" (api 3.3)
+        # an empty name is refused: "tool_calls.function.name is required" (stepfun-api 3.3)
         context.record_change("repair", f"{where}.function.name", name, sent_name, "StepFun refuses an empty name")
     arguments = repair_arguments(function.get("arguments"), f"{where}.function.arguments", context)
     clean = (
@@ -406,7 +406,7 @@ def _remembered(message: Mapping[str, Any], cache: ReasoningCache) -> str | None
 
 
 def repair_arguments(arguments: Json, where: str, context: RequestContext) -> str:
-    """Arguments as the JSON object in a string that StepFun insists on ("No filter named 'fromjson' found", api 3.3)."""
+    """Arguments as the JSON object in a string that StepFun insists on ("No filter named 'fromjson' found", stepfun-api 3.3)."""
     if isinstance(arguments, Mapping):
         fixed = json.dumps(cast("Json", arguments), ensure_ascii=False, default=str)
         context.record_change("repair", where, "object", fixed, "arguments are a string")

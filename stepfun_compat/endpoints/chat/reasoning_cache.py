@@ -1,6 +1,6 @@
 """Reasoning remembered for callers that drop it from their history, or that are not shown it.
 
-Whether StepFun needs its reasoning back on later turns is unverified (api 11.20).
+Whether StepFun needs its reasoning back on later turns is unverified (stepfun-api 11.20).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""StepFun's chat answers in OpenAI's shape (api 4.1 to 4.4): messages, tool calls, finish reasons, usage."""
+"""StepFun's chat answers in OpenAI's shape (stepfun-api 4.1 to 4.4): messages, tool calls, finish reasons, usage."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def new_call_id(*seed: object) -> str:
 
 
 def is_built_in(call: Mapping[str, Any]) -> bool:
-    """Whether an entry of `tool_calls` is a search StepFun has already run, not a call for the program (api 3.4)."""
+    """Whether an entry of `tool_calls` is a search StepFun has already run, not a call for the program (stepfun-api 3.4)."""
     kind = call.get("type")
     function = as_dict(call.get("function")) or {}
     return "results" in function or (bool(kind) and kind not in ("function", "custom"))
@@ -57,7 +57,7 @@ def citations(calls: Sequence[Mapping[str, Any]], length: int) -> list[Dict]:
 
 
 def unify_reasoning(message: Dict, context: RequestContext) -> None:
-    """Put the reasoning under both spellings, identical (api 4.1); read `reasoning_content`, else `reasoning`."""
+    """Put the reasoning under both spellings, identical (stepfun-api 4.1); read `reasoning_content`, else `reasoning`."""
     del context
     text = message.get("reasoning_content")
     if text is None or text == "":
@@ -118,7 +118,7 @@ def custom_input(arguments: str) -> str:
 
 
 def finish_reason(reason: Json, called: bool, tools: Tools) -> str:
-    """The reason OpenAI would give, on the evidence of the calls (api 4.3).
+    """The reason OpenAI would give, on the evidence of the calls (stepfun-api 4.3).
 
     A named function that was forced ends in `stop`, as OpenAI's does: loops go on for as long as the model itself
     wants tools.
@@ -175,14 +175,14 @@ def transform_message(message: Dict, context: RequestContext, tools: Tools) -> t
         audio.setdefault("id", audio_id(str(audio.get("transcript") or "")))
         audio.setdefault("data", "")
         audio.setdefault("transcript", "")
-        # StepFun keeps no audio, so the id never expires; 0 would read as expired (api 4.2)
+        # StepFun keeps no audio, so the id never expires; 0 would read as expired (stepfun-api 4.2)
         audio.setdefault("expires_at", 4102444800)
     return message, bool(functions)
 
 
 def remember_reasoning(context: RequestContext, calls: Sequence[tuple[str, str, str]], reasoning: str) -> None:
     """Keep the reasoning behind an answer's calls, (id, name, arguments) as the caller was given them, for a caller
-    that drops it from its history, or never saw it (whether StepFun needs it back is unverified, api 11.20)."""
+    that drops it from its history, or never saw it (whether StepFun needs it back is unverified, stepfun-api 11.20)."""
     cache = context.client.reasoning_cache
     if cache is None or not replays_reasoning(context):
         return

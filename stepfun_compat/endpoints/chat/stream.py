@@ -1,4 +1,4 @@
-"""StepFun's chat streams as OpenAI would have sent them: all three shapes on record come out the same (api 4.5)."""
+"""StepFun's chat streams as OpenAI would have sent them: all three shapes on record come out the same (stepfun-api 4.5)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class ChatStream:
                 tokens = whole_number(tokens)
             if tokens is not None:
                 self._tokens, self._grown = tokens, max(tokens - self._tokens, 0)
-            if tokens or any(usage.values()):  # the first chunk may carry zeros (api 4.5, A)
+            if tokens or any(usage.values()):  # the first chunk may carry zeros (stepfun-api 4.5, A)
                 self._usage = usage
         common = self._common(body)
         if common is not None:
@@ -101,7 +101,7 @@ class ChatStream:
                 early["created"] = head["created"]
             out = held + out
         elif head["created"] == 0 and not any(has_content(row) for row in out):
-            # the first chunk may say created:0; it waits for a chunk that knows (api 4.5)
+            # the first chunk may say created:0; it waits for a chunk that knows (stepfun-api 4.5)
             self._held = out
             return ()
         return out
@@ -485,7 +485,7 @@ class ChatStream:
     def _slot(self, state: ChoiceState, fragment: Dict, function: Dict, arguments: str) -> StreamedCall | None:
         """Find or make the call a fragment belongs to; None for a fragment that holds nothing but an id.
 
-        By id, else by index, else by position: an id decides, since indexes may be missing or all zero (api 4.5). One
+        By id, else by index, else by position: an id decides, since indexes may be missing or all zero (stepfun-api 4.5). One
         id with two indexes, or with two names, is two calls.
         """
         wire_id, wire_name, wire_index = _place_of(state, fragment, function)

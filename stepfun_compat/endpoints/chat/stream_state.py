@@ -54,7 +54,7 @@ DELTA_FIELDS = frozenset({"role", "content", "reasoning", "reasoning_content", "
 
 CHUNK_FIELDS = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "agent"}
-)  # `agent` is StepFun's (api 4.5)
+)  # `agent` is StepFun's (stepfun-api 4.5)
 
 
 def more_fields(body: Dict) -> Dict:

@@ -37,7 +37,7 @@ def instruction(schema: Mapping[str, Any]) -> str:
 
 
 def strip_fences(text: str) -> str:
-    """The inside of a single Markdown code fence around the whole text; any other text as it is (api 3.5)."""
+    """The inside of a single Markdown code fence around the whole text; any other text as it is (stepfun-api 3.5)."""
     match = _FENCE.match(text)
     return match.group(1) if match else text
 

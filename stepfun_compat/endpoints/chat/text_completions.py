@@ -1,4 +1,4 @@
-"""`POST /completions`, the legacy one, over chat: StepFun has no text completion (api 10)."""
+"""`POST /completions`, the legacy one, over chat: StepFun has no text completion (stepfun-api 10)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _prompts(fields: Dict) -> list[str]:
     """The prompts as texts.
 
     Raises:
-        Refusal: there is none, or they are OpenAI's token numbers.
+        RequestRejected: there is none, or they are OpenAI's token numbers.
     """
     prompt = fields.get("prompt")
     listed = cast("Sequence[Any]", prompt) if isinstance(prompt, list | tuple) else (prompt,)

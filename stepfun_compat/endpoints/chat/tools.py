@@ -1,4 +1,4 @@
-"""Tools, names and tool_choice: what StepFun takes, and how a choice it ignores is enforced all the same (api 3.2, 3.4)."""
+"""Tools, names and tool_choice: what StepFun takes, and how a choice it ignores is enforced all the same (stepfun-api 3.2, 3.4)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict
 
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]{0,63}\Z")
-_OWN_TOOLS = ("web_search", "retrieval")  # StepFun's built-in tools, which travel as they are (api 3.4)
+_OWN_TOOLS = ("web_search", "retrieval")  # StepFun's built-in tools, which travel as they are (stepfun-api 3.4)
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ def translate_tools(body: Mapping[str, Any], context: RequestContext, tools: Too
     """The tools to send, from `tools`, `functions` and `web_search_options`.
 
     Raises:
-        Refusal: a tool of a kind StepFun does not have.
+        RequestRejected: a tool of a kind StepFun does not have.
     """
     given: list[Any] = []
     if isinstance(body.get("tools"), Sequence):
@@ -169,10 +169,10 @@ def _wire(name: str, where: str, context: RequestContext, tools: Tools) -> str:
 def apply_tool_choice(
     choice: Json, sent: list[Any], context: RequestContext, tools: Tools
 ) -> tuple[list[Any], str | None]:
-    """(the tools to send, the line to add after the last message). StepFun accepts `tool_choice` and ignores it (api 3.2).
+    """(the tools to send, the line to add after the last message). StepFun accepts `tool_choice` and ignores it (stepfun-api 3.2).
 
     Raises:
-        Refusal: the choice names a tool that is not there, or demands a call without tools.
+        RequestRejected: the choice names a tool that is not there, or demands a call without tools.
     """
     if choice is None or choice == "auto":
         return sent, None

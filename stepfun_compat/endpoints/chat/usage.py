@@ -11,7 +11,7 @@ from .messages import call_key
 
 
 def fill_usage(usage: Json, text: int = 0, reasoning: int = 0) -> Dict | None:
-    """Fill usage with OpenAI's nested details, always ints, since programs add them up without looking (api 4.4).
+    """Fill usage with OpenAI's nested details, always ints, since programs add them up without looking (stepfun-api 4.4).
 
     `cached_tokens` is 0 where StepFun reports none. Where it does not split off the reasoning, `reasoning_tokens` is
     an estimate: the share of `reasoning` characters in those and the `text` characters, rounded.

@@ -1,4 +1,4 @@
-"""`/files`: purposes, limits before the upload, the status swap, and a list that ends (api 8.1)."""
+"""`/files`: purposes, limits before the upload, the status swap, and a list that ends (stepfun-api 8.1)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def stepfun_purpose(purpose: str, part: Part, context: RequestContext) -> str:
     """StepFun's purpose for OpenAI's, by the kind of file.
 
     Raises:
-        Refusal: StepFun has nothing for this purpose, does not take this type for it, or the file is too large.
+        RequestRejected: StepFun has nothing for this purpose, does not take this type for it, or the file is too large.
     """
     if purpose in REFUSED_PURPOSES:
         raise RequestRejected(
@@ -228,7 +228,7 @@ class DeleteFile(PassThroughEndpoint):
 
 
 class FileContent(PassThroughEndpoint):
-    """The extracted text of a `file-extract` file; StepFun does not give the original back (api 8.1)."""
+    """The extracted text of a `file-extract` file; StepFun does not give the original back (stepfun-api 8.1)."""
 
     name = "files.content"
 
@@ -238,7 +238,7 @@ class FileContent(PassThroughEndpoint):
 
 
 class ListFiles(PassThroughEndpoint):
-    """All files. StepFun documents no parameters and no `has_more`, without which the SDK asks for ever (api 8.1):
+    """All files. StepFun documents no parameters and no `has_more`, without which the SDK asks for ever (stepfun-api 8.1):
     limit, order, after and purpose are applied here."""
 
     name = "files.list"

@@ -1,4 +1,4 @@
-"""`/uploads`: StepFun takes a file whole, so the parts are kept in this process and sent as one file at the end (api 8.1)."""
+"""`/uploads`: StepFun takes a file whole, so the parts are kept in this process and sent as one file at the end (stepfun-api 8.1)."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class PendingUploads:
         """An upload that is under way.
 
         Raises:
-            Refusal: there is none with this id.
+            RequestRejected: there is none with this id.
         """
         with self._lock:
             row = self._rows.get(id)
@@ -89,7 +89,7 @@ class PendingUploads:
         """Keep a part and name it.
 
         Raises:
-            Refusal: there is no such upload, or the parts are more than it announced.
+            RequestRejected: there is no such upload, or the parts are more than it announced.
         """
         row = self.get(id)
         with self._lock:

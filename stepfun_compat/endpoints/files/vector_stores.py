@@ -1,4 +1,4 @@
-"""`/vector_stores`: the shape differences of api 8.2, and polling helpers that end.
+"""`/vector_stores`: the shape differences of stepfun-api 8.2, and polling helpers that end.
 
 StepFun answers a creation with `{id, name}` only, keeps no status per file and has no batches. The store is read again
 for its counts, and a file's status is told from them: while any file of the store is in progress, all are; a file
@@ -27,10 +27,10 @@ from ..parameters import drop_by_table, given, segment
 from .files import page
 
 _BATCH: Final = "vsfb_"
-_DESCRIPTION: Final = 255  # characters (api 8.2)
+_DESCRIPTION: Final = 255  # characters (stepfun-api 8.2)
 _PAGE: Final = 100
 _OPENAI_PAGE: Final = 20
-_PARSING: Final = "processed"  # StepFun's word for "still parsing" (api 8.1)
+_PARSING: Final = "processed"  # StepFun's word for "still parsing" (stepfun-api 8.1)
 _RETRIEVAL: Final = ("retrieval-text", "retrieval-image")
 _WAITS: Final = (0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, *(5.0,) * 60)  # seconds; the call's deadline ends it sooner
 _MANY: Final = 3  # from here on one look at the whole list is less than one at each file
@@ -134,10 +134,10 @@ def _all_files(request: WireRequest, store_id: str) -> Steps:
 
 
 def _until_ready(request: WireRequest, ids: Sequence[str], context: RequestContext) -> Steps:
-    """Wait until StepFun has parsed the files: only then may they be added (api 8.2).
+    """Wait until StepFun has parsed the files: only then may they be added (stepfun-api 8.2).
 
     Raises:
-        Refusal: a file was uploaded for another purpose, or is not parsed after minutes.
+        RequestRejected: a file was uploaded for another purpose, or is not parsed after minutes.
     """
     waiting = list(dict.fromkeys(ids))
     for seconds in (*_WAITS, None):
@@ -355,7 +355,7 @@ def batch_files(id: str) -> list[str]:
     """The files behind a batch's id.
 
     Raises:
-        Refusal: no batch of ours has this id.
+        RequestRejected: no batch of ours has this id.
     """
     packed = id.removeprefix(_BATCH)
     try:

@@ -1,4 +1,4 @@
-"""`POST /responses`: StepFun serves it for few models and keeps no state; chat serves the rest (api 5)."""
+"""`POST /responses`: StepFun serves it for few models and keeps no state; chat serves the rest (stepfun-api 5)."""
 
 from __future__ import annotations
 

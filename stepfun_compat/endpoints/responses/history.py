@@ -31,7 +31,7 @@ def recall(asked: Asked, context: RequestContext) -> Loading:
     """Fill `asked.history` and put referenced items in their places.
 
     Raises:
-        Refusal: something of it is not stored.
+        RequestRejected: something of it is not stored.
     """
     previous = asked.fields.get("previous_response_id")
     if previous is not None:

@@ -1,4 +1,4 @@
-"""Responses input items as chat messages, of every kind OpenAI documents (api 5.1 says how few StepFun takes itself)."""
+"""Responses input items as chat messages, of every kind OpenAI documents (stepfun-api 5.1 says how few StepFun takes itself)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def input_items(input: Json) -> list[Dict]:
     """The input as a list of items, each a fresh dict with its `type`: a string is one message of the user.
 
     Raises:
-        Refusal: there is no input, or it is of no documented form.
+        RequestRejected: there is no input, or it is of no documented form.
     """
     if isinstance(input, str):
         return [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": input}]}]

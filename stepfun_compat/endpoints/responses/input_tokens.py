@@ -1,4 +1,4 @@
-"""`POST /responses/input_tokens`, by StepFun's token count, which takes a model and messages and no tools (api 7)."""
+"""`POST /responses/input_tokens`, by StepFun's token count, which takes a model and messages and no tools (stepfun-api 7)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class InputTokens(PassThroughEndpoint):
         drop_by_table(
             fields, wire, context, self.name, ("model", "input", "instructions", "previous_response_id", "conversation")
         )
-        # reasoning is not counted as input: StepFun documents no such item (api 5.1)
+        # reasoning is not counted as input: StepFun documents no such item (stepfun-api 5.1)
         items = [item for item in (*asked.history, *asked.items) if item["type"] != "reasoning"]
         if not items:
             raise RequestRejected(

@@ -66,7 +66,7 @@ def _part(part: Json, where: str, context: RequestContext) -> Json:
 def _image(row: Mapping[str, Any], where: str, context: RequestContext) -> Json:
     image = row.get("image_url")
     if image is None and isinstance(row.get("file_id"), str):
-        # a file uploaded with purpose `storage` is reachable by this address (api 3.3)
+        # a file uploaded with purpose `storage` is reachable by this address (stepfun-api 3.3)
         image = f"stepfile://{row['file_id']}"
         context.record_change(
             "reshape", f"{where}.file_id", row["file_id"], image, "StepFun takes stored pictures by this address"
@@ -142,7 +142,7 @@ class _Messages:
             )
 
     def flush(self) -> None:
-        """Pictures a tool returned follow all results of the turn: a tool message holds text only (api 3.1)."""
+        """Pictures a tool returned follow all results of the turn: a tool message holds text only (stepfun-api 3.1)."""
         if self.pictures:
             self.out.append({"role": "user", "content": self.pictures})
             self.pictures = []
@@ -237,7 +237,7 @@ def messages_of(
     """Items as chat messages, with the instructions before them.
 
     Raises:
-        Refusal: an item or part StepFun has no place for.
+        RequestRejected: an item or part StepFun has no place for.
     """
     made = _Messages(context, packing or Packing())
     if isinstance(instructions, str) and instructions:

@@ -1,4 +1,4 @@
-"""StepFun's own `POST /responses`: when it can serve a request, what it is sent and what its answer becomes (api 5)."""
+"""StepFun's own `POST /responses`: when it can serve a request, what it is sent and what its answer becomes (stepfun-api 5)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def chat_needed(asked: Asked, context: RequestContext) -> str | None:
     """Why a request travels over chat, None if StepFun's own Responses carries it.
 
     Raises:
-        Refusal: `responses_route` is `native`, which cannot carry it.
+        RequestRejected: `responses_route` is `native`, which cannot carry it.
     """
     route = context.settings.responses_route
     if route == "chat":
@@ -127,10 +127,10 @@ def _beyond_native(asked: Asked, context: RequestContext) -> str | None:
 
 
 def native_fields(asked: Asked, context: RequestContext) -> Dict:
-    """The body StepFun's Responses is sent: documented fields only (api 5.1).
+    """The body StepFun's Responses is sent: documented fields only (stepfun-api 5.1).
 
     Raises:
-        Refusal: something in it no StepFun model can be asked for.
+        RequestRejected: something in it no StepFun model can be asked for.
     """
     fields = asked.fields
     refuse_what_nobody_serves(fields)
@@ -199,7 +199,7 @@ def _tool(tool: Dict) -> Dict:
 
 
 def _input(messages: Sequence[Dict], context: RequestContext) -> list[Dict]:
-    """Chat messages as the items StepFun documents. The assistant's text goes as a string, which is safe (api 5.1)."""
+    """Chat messages as the items StepFun documents. The assistant's text goes as a string, which is safe (stepfun-api 5.1)."""
     items: list[Dict] = []
     for place, message in enumerate(messages):
         role, content = message["role"], message.get("content")
@@ -234,7 +234,7 @@ def _part(part: Json) -> Json:
     if row.get("type") == "image_url":
         image = row_of(row.get("image_url"))
         detail = image.get("detail")
-        wanted = detail in ("low", "high")  # `auto` is no value of StepFun's (api 3.3)
+        wanted = detail in ("low", "high")  # `auto` is no value of StepFun's (stepfun-api 3.3)
         return {
             "type": "input_image",
             "image_url": {"url": image.get("url"), "detail": detail} if wanted else image.get("url"),
@@ -248,7 +248,7 @@ def _part(part: Json) -> Json:
 
 
 def native_usage(usage: Json) -> Dict | None:
-    """Usage with OpenAI's details; what StepFun does not report is 0 (api 5.3)."""
+    """Usage with OpenAI's details; what StepFun does not report is 0 (stepfun-api 5.3)."""
     given = as_dict(usage)
     if given is None:
         return None
@@ -283,7 +283,7 @@ def chat_usage(usage: Dict | None) -> Json:
 def native_item(
     item: Mapping[str, Any], context: RequestContext, *, reasoning: str = "", status: str | None = None
 ) -> Dict:
-    """One output item as OpenAI's. `reasoning` is its text where only the stream told it (api 5.2)."""
+    """One output item as OpenAI's. `reasoning` is its text where only the stream told it (stepfun-api 5.2)."""
     kind = item.get("type")
     state = status or item.get("status") or "completed"
     if kind == "reasoning":
@@ -320,7 +320,7 @@ def empty_answer() -> Dict:
 
 
 def wants_json(context: RequestContext) -> bool:
-    """Whether the answer is JSON, which StepFun may wrap in a fence (api 3.5)."""
+    """Whether the answer is JSON, which StepFun may wrap in a fence (stepfun-api 3.5)."""
     return response_format(_asked(context).fields.get("text")) is not None
 
 
@@ -358,6 +358,6 @@ def native_response(data: Json, asked: Asked, context: RequestContext) -> Dict:
         asked.created = body["created_at"]
     rows = [row for entry in as_list(body["output"]) if (row := as_dict(entry)) is not None]
     if rows and body.get("status") == "incomplete" and not rows[-1].get("status"):
-        rows[-1]["status"] = "incomplete"  # StepFun's reasoning has no status (api 5.2)
+        rows[-1]["status"] = "incomplete"  # StepFun's reasoning has no status (stepfun-api 5.2)
     output = native_items(rows, asked, context)
     return native_final(body, output, asked, context)

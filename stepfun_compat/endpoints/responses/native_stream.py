@@ -1,4 +1,4 @@
-"""The events of StepFun's own Responses as OpenAI's: no unknown types, our own numbers, whole items (api 5.3)."""
+"""The events of StepFun's own Responses as OpenAI's: no unknown types, our own numbers, whole items (stepfun-api 5.3)."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ class NativeStream:
                 self._events.done(item.place, done)
 
     def _end_reasoning(self, status: str) -> None:
-        """Tell the end of a reasoning item: StepFun's has no status (api 5.2), and only what follows says whether the
+        """Tell the end of a reasoning item: StepFun's has no status (stepfun-api 5.2), and only what follows says whether the
         answer was cut there."""
         if self._ended is not None:
             place, done = self._ended

@@ -46,7 +46,7 @@ def records(body: Json) -> Mapping[str, Dict] | None:
     """Return what was loaded, None where the store was down and is to be forgotten.
 
     Raises:
-        Refusal: a record is not of the form this package writes: another program has the namespace, too.
+        RequestRejected: a record is not of the form this package writes: another program has the namespace, too.
     """
     found = as_dict(body)
     for key, record in (found or {}).items():
@@ -99,7 +99,7 @@ def turns_of(keys: Sequence[str], found: Mapping[str, Dict], missing: RequestRej
     """The items of turns, what was sent and what was answered.
 
     Raises:
-        Refusal: `missing`, since one of them is no longer kept; a conversation never loses a turn silently.
+        RequestRejected: `missing`, since one of them is no longer kept; a conversation never loses a turn silently.
     """
     if any(key not in found for key in keys):
         raise missing
@@ -134,7 +134,7 @@ def check_size(asked: Asked, context: RequestContext) -> None:
     """Mark input that is known to be too large to keep before it is paid for.
 
     Raises:
-        Refusal: the caller insists on having it kept.
+        RequestRejected: the caller insists on having it kept.
     """
     settings = context.settings
     most = min(settings.state_max_record_bytes, settings.state_max_bytes or settings.state_max_record_bytes)

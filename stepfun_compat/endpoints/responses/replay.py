@@ -32,7 +32,7 @@ def replayed(response: Dict, starting_after: Json = None) -> WireResponse:
     """The events of a Response as a body of server-sent events, from the one after a number.
 
     Raises:
-        Refusal: `starting_after` is no number.
+        RequestRejected: `starting_after` is no number.
     """
     try:
         after = -1 if starting_after is None else int(starting_after)

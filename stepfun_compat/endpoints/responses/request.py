@@ -1,4 +1,4 @@
-"""A Responses request as one of chat completions, and what of it the answer repeats (api 5.1)."""
+"""A Responses request as one of chat completions, and what of it the answer repeats (stepfun-api 5.1)."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def check_references(fields: Mapping[str, Any]) -> None:
     """Check what a request says came before it, ahead of anything else.
 
     Raises:
-        Refusal: it names two pasts, or an id that cannot be one.
+        RequestRejected: it names two pasts, or an id that cannot be one.
     """
     previous, conversation = fields.get("previous_response_id"), fields.get("conversation")
     if previous is not None and conversation is not None:
@@ -113,7 +113,7 @@ def check_id(id: Json, param: str, prefix: str) -> None:
     """Check the form of an id.
 
     Raises:
-        Refusal: it does not begin as ids of its kind do.
+        RequestRejected: it does not begin as ids of its kind do.
     """
     if not isinstance(id, str):
         raise RequestRejected(
@@ -129,7 +129,7 @@ def refuse_what_nobody_serves(fields: Mapping[str, Any]) -> None:
     """What no route carries.
 
     Raises:
-        Refusal: the request asks for a prompt kept at OpenAI, or contradicts itself.
+        RequestRejected: the request asks for a prompt kept at OpenAI, or contradicts itself.
     """
     if fields.get("background") and fields.get("store") is False:
         raise RequestRejected(
@@ -149,7 +149,7 @@ def unpacked(asked: Asked) -> Unpacked:
     """Unpack the tools of a request, and note on it what packs its calls again.
 
     Raises:
-        Refusal: a tool of OpenAI's servers, which StepFun does not have.
+        RequestRejected: a tool of OpenAI's servers, which StepFun does not have.
     """
     tools = unpack(asked.fields, [*asked.history, *asked.items])
     asked.packing = tools.packing
@@ -211,7 +211,7 @@ def chat_fields(asked: Asked, context: RequestContext) -> Dict:
     """The body of the chat request, in OpenAI's words; chat's own translation follows.
 
     Raises:
-        Refusal: something in it no StepFun model can be asked for.
+        RequestRejected: something in it no StepFun model can be asked for.
     """
     fields = asked.fields
     refuse_what_nobody_serves(fields)

@@ -1,4 +1,4 @@
-"""The Response object: every field OpenAI's holds, from chat's answer and from what was asked (api 5.2)."""
+"""The Response object: every field OpenAI's holds, from chat's answer and from what was asked (stepfun-api 5.2)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..json_values import Dict, as_dict, as_list, row_of, rows_of
 from .request import Asked, new_id, reasons_aloud
 from .tools import PACKED_CALLS, call_item, item_prefix
 
-# What StepFun's chat samples with where the call says nothing (api 3.1).
+# What StepFun's chat samples with where the call says nothing (stepfun-api 3.1).
 _CHAT_TEMPERATURE: Final = 0.5
 _CHAT_TOP_P: Final = 0.9
 
@@ -203,7 +203,7 @@ def annotations_of(citations: Json) -> list[Dict]:
 
 
 def built_in_calls(body: Json) -> list[Dict]:
-    """The searches StepFun ran itself, out of a whole chat answer or a chunk as it came over the wire (api 3.4)."""
+    """The searches StepFun ran itself, out of a whole chat answer or a chunk as it came over the wire (stepfun-api 3.4)."""
     found: list[Dict] = []
     for choice in as_list((as_dict(body) or {}).get("choices")):
         row = as_dict(choice) or {}
@@ -221,7 +221,9 @@ def response_of(chat: Dict, asked: Asked, context: RequestContext) -> Dict:
     cut = reason in ("length", "content_filter") or reason in FAILED_REASONS
     if isinstance(chat.get("created"), int) and chat["created"]:
         asked.created = chat["created"]
-    output = [search_item(new_id("ws"), call, asked) for call in asked.searches]  # StepFun searches first (api 3.4)
+    output = [
+        search_item(new_id("ws"), call, asked) for call in asked.searches
+    ]  # StepFun searches first (stepfun-api 3.4)
     calls = as_list(message.get("tool_calls"))
     content = message.get("content")
     reasoning = message.get("reasoning_content")

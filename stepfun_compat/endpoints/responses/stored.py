@@ -21,7 +21,7 @@ def stored(id: str, context: RequestContext) -> Loading:
     """The record of a response, with its output and the items of its input.
 
     Raises:
-        Refusal: it is not kept, or no longer.
+        RequestRejected: it is not kept, or no longer.
     """
     check_id(id, "response_id", "resp")
     found = records((yield load(id, turn_key(id))).body) or {}

@@ -1,4 +1,4 @@
-"""A stream of chat chunks as OpenAI's Responses events, in OpenAI's order (api 4.5, 5.3)."""
+"""A stream of chat chunks as OpenAI's Responses events, in OpenAI's order (stepfun-api 4.5, 5.3)."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def unpack(fields: Mapping[str, Any], items: Sequence[Dict] = ()) -> Unpacked:
     """Unpack a request's tools, and those that items of its input bring (`tool_search_output`, `additional_tools`).
 
     Raises:
-        Refusal: a tool of OpenAI's servers, which StepFun does not have.
+        RequestRejected: a tool of OpenAI's servers, which StepFun does not have.
     """
     out = Unpacked()
     rows = [(f"tools[{place}]", row_of(tool)) for place, tool in enumerate(rows_of(fields.get("tools")))]
