@@ -6,16 +6,13 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from ..exchange import Exchange, Json
 from ..resolve import replays_reasoning, shows_reasoning
 from ..structured import strip_fences
 from .chat_messages import audio_id, call_key, same_arguments
 from .chat_tools import Tools
-
-if TYPE_CHECKING:
-    pass
 
 Dict = dict[str, Any]
 

@@ -10,6 +10,7 @@ from ..structured import FenceFilter
 from .common import Dict, as_dict, as_list
 from .responses_input import row_of
 from .responses_native import (
+    call_arguments,
     chat_usage,
     empty_answer,
     native_final,
@@ -38,6 +39,7 @@ class _Item:
     parts: list[Dict] = field(default_factory=lambda: [])
     told: bool = False
     done: bool = False
+    cut: bool = False
 
 
 class NativeStream:
@@ -127,6 +129,7 @@ class NativeStream:
             if item.kind == "message":
                 row["content"] = item.parts
             elif item.kind == "function_call":
+                item.cut = True
                 self._of_item("function_call_arguments.done", {"name": row.get("name")}, item)
                 row["arguments"] = item.text
             self._of_item("output_item.done", {**at, "item": row}, item)
@@ -212,6 +215,11 @@ class NativeStream:
             emit("response.function_call_arguments.delta", **at, delta=event.get("delta") or "")
         elif kind == "function_call_arguments.done":
             arguments = event.get("arguments") or item.text
+            if not item.cut:
+                arguments = call_arguments(arguments, whole=True)
+                if not item.text.strip():
+                    emit("response.function_call_arguments.delta", **at, delta=arguments)
+            item.text = arguments
             name = self._asked.packing.behind(event.get("name") or item.row.get("name")).name
             emit("response.function_call_arguments.done", **at, name=name, arguments=arguments)
         elif kind == "output_item.done":
@@ -220,6 +228,8 @@ class NativeStream:
             item.done = True
             row = row_of(event.get("item"))
             thought = "".join(part["text"] for part in item.parts) if item.kind == "reasoning" else ""
+            if item.kind == "function_call":
+                row = {**row, "arguments": row.get("arguments") or item.text}
             done = native_item({**row, "id": item.id}, self._x, reasoning=thought)
             if item.kind == "reasoning" and not row.get("status"):
                 self._ended = (item.place, done)
