@@ -207,6 +207,8 @@ def _granularities(fields: Dict, x: Exchange) -> None:
 
 # ---------------------------------------------------------------- the answer
 
+_BROKEN_OFF = "StepFun's answer ended before the transcript was complete."
+
 
 def usage_of(event: Mapping[str, Any]) -> Dict | None:
     """The usage of a transcription in OpenAI's shape, None if there is none."""
@@ -262,7 +264,7 @@ def answer(events: Any, x: Exchange) -> Dict | str:
     if text is None and not pieces:
         raise UnexpectedBody("the answer has no transcript")
     if text is None:
-        raise BrokenOff("StepFun's answer ended before the transcript was complete.", "".join(pieces))
+        raise BrokenOff(_BROKEN_OFF, "".join(pieces))
     text = text or "".join(pieces)
     format = x.notes.get("format", "json")
     if format == "json":
@@ -348,7 +350,6 @@ class TranscriptStream:
     def __init__(self) -> None:
         self._text = ""
         self._done = False
-        self.truncated = False
 
     def feed(self, chunk: Json) -> Sequence[Json]:
         """One event in, one or none out.
@@ -377,8 +378,13 @@ class TranscriptStream:
         return (event,) if kind else ()
 
     def close(self) -> Sequence[Json]:
-        """Nothing is owed; whether the stream was whole is noted."""
-        self.truncated = not self._done
+        """Nothing is owed.
+
+        Raises:
+            BrokenOff: the stream ended without `transcript.text.done`.
+        """
+        if not self._done:
+            raise BrokenOff(_BROKEN_OFF, self._text)
         return ()
 
 

@@ -11,7 +11,7 @@ import pytest
 from stepfun_compat.catalog import voices
 from stepfun_compat.endpoints import speech
 from stepfun_compat.endpoints.base import Reply, Request
-from stepfun_compat.endpoints.chat_response import UnexpectedBody
+from stepfun_compat.endpoints.chat_response import BrokenOff, UnexpectedBody
 from stepfun_compat.endpoints.speech import split_text
 from stepfun_compat.exchange import Refusal
 
@@ -202,6 +202,15 @@ def test_an_error_among_the_events():
     with pytest.raises(Refusal, match="overloaded") as refused:
         drive(speech.ENDPOINT, long(stream_format="sse"), answer)
     assert refused.value.status == 500
+
+
+def test_speech_whose_events_break_off_holds_the_sound_that_came():
+    event = {"type": "speech.audio.delta", "audio": base64.b64encode(b"This").decode()}
+    whole, cut = (f"data: {json.dumps(row)}\n\n" for row in (event, event))
+    answers = iter([whole + 'data: {"type": "speech.audio.done", "audio": ""}\n\n', cut])
+    with pytest.raises(BrokenOff) as broken:
+        drive(speech.ENDPOINT, long(response_format="pcm", stream_format="sse"), lambda _: next(answers))
+    assert broken.value.partial == [b"This", b"This"]
 
 
 # ---------------------------------------------------------------- cloning
