@@ -59,10 +59,27 @@ def _key(value: Any, source: str) -> str | None:
     if value is None:
         return None
     text = value.strip() if isinstance(value, str) else None
+    if text is not None:
+        check_key(text, source)
     if text is None or not all("!" <= sign <= "~" for sign in text):
         what = type(cast("object", value)).__name__ if text is None else "a text with blanks or letters no key has"
         raise SettingsError(f"{source} is {what}: it takes a key, plain letters, digits and signs without blanks.")
     return text or None
+
+
+def check_key(key: str, source: str) -> None:
+    """Refuse what no key can be, and servers only answer with 401.
+
+    Raises:
+        SettingsError: the key is in quotes, as some `.env` readers leave it, or has `Bearer` before it.
+    """
+    if len(key) > 1 and (key[0] in _QUOTES or key[-1] in _QUOTES):
+        raise SettingsError(f"{source} is in quotes, which would be sent as a part of the key: write it without them.")
+    if re.match(r"bearer\b", key, re.IGNORECASE):
+        raise SettingsError(f"{source} starts with 'Bearer', which is sent by itself: give the key alone.")
+
+
+_QUOTES: Final = "'\"`\u2018\u2019\u201c\u201d"
 
 
 def _store(value: Any, source: str) -> str | None:
@@ -580,10 +597,17 @@ class Settings:
             object.__setattr__(self, name, value)
             sources[name] = source
         object.__setattr__(self, "sources", MappingProxyType(sources))
+        if self.model is not None or self.model_aliases:
+            _check_models(self)
 
     def source(self, name: str) -> str:
         """Where a value came from: `argument`, the environment variable, the file, or `default`."""
         return self.sources[name]
+
+    def named(self, name: str) -> str:
+        """A setting as an error names it: its variable, its key in a file, or its argument."""
+        source = self.sources[name]
+        return source if source in SETTINGS[name].env else name if source == "argument" else f"{source}: {name}"
 
     def replace(self, **changes: Any) -> Settings:
         """A copy with some values changed; the others keep their values and sources."""
@@ -616,6 +640,31 @@ class Settings:
         for name in values.keys() & {"model_aliases", "fallback"}:
             values[name] = dict(values[name])
         return (_restore, (values, dict(self.sources)))
+
+
+def _check_models(settings: Settings) -> None:
+    """Refuse names of OpenAI's, and models that do not chat, where a StepFun model is to stand.
+
+    A gateway may serve any model under any name, so that nothing is refused with one.
+
+    Raises:
+        SettingsError: names the variable, the name and what is allowed.
+    """
+    from .catalog import default, for_settings
+
+    if settings.base_url is not None and host_kind(settings.base_url) != "stepfun":
+        return
+    known = for_settings(settings)
+    aliases = settings.named("model_aliases")
+    named = [(f"{aliases}[{name!r}]", target, False) for name, target in settings.model_aliases.items()]
+    if settings.model is not None:
+        named.append((settings.named("model"), settings.model, True))
+    for where, name, chats in named:
+        row, alias = known.model(name), default().alias(name)
+        if row is None and name not in known.retired and alias is not None:
+            raise _bad(where, name, f"a StepFun model, such as {alias.model}; OpenAI's names are translated without it")
+        if chats and row is not None and "chat.completions" not in row.endpoints:
+            raise _bad(where, name, f"a model for chat, and {name} is for {', '.join(row.endpoints)}")
 
 
 def settings_or_default(given: object) -> Settings:
@@ -913,6 +962,7 @@ def stepfun_key(settings: Settings, base_url: str | None = None) -> str | None:
         return key
     fallback = os.environ.get("OPENAI_API_KEY", "").strip()
     if fallback and not is_openai_key(fallback, settings, base_url):
+        check_key(fallback, "OPENAI_API_KEY")
         return fallback
     return None
 

@@ -10,6 +10,7 @@ import openai
 
 from .. import errors
 from .. import settings as settings_module
+from ..account import tier_of
 from ..fast import messages
 from ..report import log
 from ..settings import PLACEHOLDER_KEY, Settings, Target
@@ -39,6 +40,7 @@ def construct(
 
     Raises:
         KeyRefusedError: a key would go to a host it is not for.
+        SettingsError: the key is in quotes or has `Bearer` before it, or the platform has no such tier.
         openai.OpenAIError: there is no key.
     """
     explicit = settings is not None
@@ -75,6 +77,8 @@ def construct(
                 "settings=Settings().)"
             ) from error
         return context
+    if settings.tier is not None:
+        tier_of(settings, target.base_url)  # a name the platform does not have is an error before anything is sent
     kwargs = dict(kwargs)
     kwargs["base_url"] = target.base_url
     for name in _OPENAI_ONLY:
@@ -127,6 +131,7 @@ def _starting_key(context: ClientContext, given: Any, target: Target, owner: str
     given = given or None
     refused = given is not None and settings_module.is_openai_key(str(given), context.settings, target.named)
     if given is not None and not refused:
+        settings_module.check_key(str(given).strip(), "api_key")
         return given
     key = settings_module.stepfun_key(context.settings, target.named)
     if key is None:

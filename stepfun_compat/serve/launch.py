@@ -11,9 +11,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from ..account import platform_of
 from ..catalog.tiers import tier as tier_row
 from ..catalog.tiers import tiers_for
-from ..settings import Settings
+from ..settings import Settings, resolve_target
 from ..state import in_this_process
 from .access import is_loopback
 from .options import TOKEN_VARIABLE, ServeOptions
@@ -98,10 +99,12 @@ def _options(launch: Launch, settings: Settings, announce: Callable[[str], None]
 
 
 def _concurrency(name: str, settings: Settings) -> int | None:
-    row = tier_row(settings.region, name)
+    target = resolve_target(None, settings, explicit_settings=True, api_key=None)
+    region, _ = platform_of(settings, target.base_url)
+    row = tier_row(region, name)
     if row is None:
-        known = [row.name for plan in ("standard", "step_plan") for row in tiers_for(settings.region, plan)]
-        raise LaunchError(f"--tier {name} is not a tier of {settings.region}: it takes one of {', '.join(known)}.")
+        known = [row.name for plan in ("standard", "step_plan") for row in tiers_for(region, plan)]
+        raise LaunchError(f"--tier {name} is not a tier of {region}: it takes one of {', '.join(known)}.")
     return row.concurrency
 
 
