@@ -50,7 +50,7 @@ def run(launch: Launch, announce: Callable[[str], None]) -> None:
         KeyRefusedError: no StepFun key is configured.
     """
     start_logging(launch.log_level)
-    with _emulated(launch.emulate):
+    with _emulated(launch.emulate, announce):
         settings = Settings()
         options = _options(launch, settings, announce)
         _check_workers(launch, settings)
@@ -67,10 +67,13 @@ def run(launch: Launch, announce: Callable[[str], None]) -> None:
 
 
 def start_logging(level: str) -> None:
-    """Log to the terminal: one line a request, which is the server's own."""
+    """Log to the terminal: one line a request, which is the server's own. What the client changed in it is for `debug`."""
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for name in ("httpx", "httpx2", "openai._base_client"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    if level.lower() == "info":
+        logging.getLogger("stepfun_compat").setLevel(logging.WARNING)
+        logging.getLogger("stepfun_compat.serve").setLevel(logging.INFO)
 
 
 def _options(launch: Launch, settings: Settings, announce: Callable[[str], None]) -> ServeOptions:
@@ -130,7 +133,7 @@ def run_one(launch: Launch, options: ServeOptions, settings: Settings, listener:
 
 
 @contextmanager
-def _emulated(wanted: bool) -> Generator[None, None, None]:
+def _emulated(wanted: bool, announce: Callable[[str], None]) -> Generator[None, None, None]:
     """An emulated StepFun for as long as the server runs, of which this process and its workers know by the environment."""
     if not wanted:
         yield
@@ -141,6 +144,7 @@ def _emulated(wanted: bool) -> Generator[None, None, None]:
         own = {"STEPFUN_BASE_URL": emulator.base_url, "STEPFUN_API_KEY": emulator.api_key}
         before = {name: os.environ.get(name) for name in own}
         os.environ.update(own)
+        announce(f"StepFun is emulated at {emulator.base_url}")
         try:
             yield
         finally:
