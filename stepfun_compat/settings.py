@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from .config import values as parse
 from .config.files import FileRules, Place, config_files
-from .credentials.urls import without_secrets
+from .credentials.urls import host_kind, without_secrets
 from .errors import SettingsError
 
 _UNSET: Any = object()
@@ -351,10 +351,17 @@ class Settings:
             object.__setattr__(self, name, value)
             sources[name] = source
         object.__setattr__(self, "sources", MappingProxyType(sources))
+        if self.model is not None or self.model_aliases:
+            _check_models(self)
 
     def source(self, name: str) -> str:
         """Where a value came from: `argument`, the environment variable, the file, or `default`."""
         return self.sources[name]
+
+    def named(self, name: str) -> str:
+        """A setting as an error names it: its variable, its key in a file, or its argument."""
+        source = self.sources[name]
+        return source if source in SETTINGS[name].env else name if source == "argument" else f"{source}: {name}"
 
     def replace(self, **changes: Any) -> Settings:
         """A copy with some values changed; the others keep their values and sources."""
@@ -387,6 +394,33 @@ class Settings:
         for name in values.keys() & {"model_aliases", "fallback"}:
             values[name] = dict(values[name])
         return (_restore, (values, dict(self.sources)))
+
+
+def _check_models(settings: Settings) -> None:
+    """Refuse names of OpenAI's, and models that do not chat, where a StepFun model is to stand.
+
+    A gateway may serve any model under any name, so that nothing is refused with one.
+
+    Raises:
+        SettingsError: names the variable, the name and what is allowed.
+    """
+    from .catalog import default, for_settings
+
+    if settings.base_url is not None and host_kind(settings.base_url) != "stepfun":
+        return
+    known = for_settings(settings)
+    aliases = settings.named("model_aliases")
+    named = [(f"{aliases}[{name!r}]", target, False) for name, target in settings.model_aliases.items()]
+    if settings.model is not None:
+        named.append((settings.named("model"), settings.model, True))
+    for where, name, chats in named:
+        row, alias = known.model(name), default().alias(name)
+        if row is None and name not in known.retired and alias is not None:
+            raise parse.bad_value(
+                where, name, f"a StepFun model, such as {alias.model}; OpenAI's names are translated without it"
+            )
+        if chats and row is not None and "chat.completions" not in row.endpoints:
+            raise parse.bad_value(where, name, f"a model for chat, and {name} is for {', '.join(row.endpoints)}")
 
 
 def settings_or_default(given: object) -> Settings:
@@ -428,15 +462,9 @@ def _look_up(name: str, spec: Spec, named: Place | None, found: Place | None) ->
     return spec.default, "default"
 
 
-# ---------------------------------------------------------------- hosts
-
-
-# ---------------------------------------------------------------- keys
-
-
 _MOVED: Final = {
     **dict.fromkeys(
-        ("HostKind", "host_kind", "deployment_in", "origin", "without_secrets", "with_scheme", "normalise_base_url"),
+        ("HostKind", "deployment_in", "origin", "without_secrets", "with_scheme", "normalise_base_url"),
         "urls",
     ),
     **dict.fromkeys(("Target", "resolve_target"), "target"),

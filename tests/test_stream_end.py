@@ -364,6 +364,48 @@ async def test_a_json_error_in_place_of_a_stream_raises(kind: str, later: bool, 
         await outcome(body_of('{"half', kind=kind), later, fast_path=fast)
 
 
+async def raw_body(answer: Any, later: bool, how: str, call: str) -> bytes:
+    """The bytes of a raw stream: read as they come, or by `parse()` as data of the SDK's objects."""
+    wire = Wire(answer)
+    asked: Any = {"model": "gpt-4o", "stream": True}
+    asked |= {"messages": MESSAGES} if call == "chat" else {"input": "x"}
+
+    def method(client: Any) -> Any:
+        found = client.chat.completions if call == "chat" else client.responses
+        return getattr(found, how).create
+
+    if not later:
+        with wire.client(max_retries=0) as client:
+            if how == "with_raw_response":
+                return method(client)(**asked).http_response.read()
+            with method(client)(**asked) as response:
+                return b"".join(response.iter_bytes())
+    async with wire.async_client(max_retries=0) as client:
+        if how == "with_raw_response":
+            return await (await method(client)(**asked)).http_response.aread()
+        async with method(client)(**asked) as response:
+            return b"".join([data async for data in response.iter_bytes()])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("how", ["with_raw_response", "with_streaming_response"])
+@pytest.mark.parametrize("kind", ["text/event-stream", "application/json"])
+@pytest.mark.parametrize("blank", ["", "\n\n"])
+async def test_a_json_error_in_place_of_a_stream_is_an_error_event_of_a_raw_stream(
+    kind: str, how: str, later: bool, blank: str
+) -> None:
+    told = blank + '{\n "error": {"message": "You exceeded your current quota", "type": "quota_exceeded"}\n}\n'
+    lines = (await raw_body(body_of(told, kind=kind), later, how, "chat")).decode().split("\n")
+    assert lines[1:] == ["", ""]
+    assert json.loads(lines[0].removeprefix("data: "))["error"]["type"] == "insufficient_quota"
+    events = (await raw_body(body_of(told, kind=kind), later, how, "responses")).decode()
+    assert "event: response.failed" in events
+    assert "exceeded your current quota" in events
+    with pytest.raises(openai.APIResponseValidationError, match="half"):
+        await raw_body(body_of('{"half', kind=kind), later, how, "chat")
+
+
 # ---------------------------------------------------------------- with_streaming_response
 
 

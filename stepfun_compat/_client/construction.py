@@ -9,6 +9,8 @@ from typing import Any, Final
 import openai
 
 from .. import errors
+from ..account import tier_of
+from ..config.values import check_key
 from ..credentials.keys import PLACEHOLDER_KEY, is_openai_key, missing_key, stepfun_key
 from ..credentials.target import Target, resolve_target
 from ..credentials.urls import deployment_in, host_kind, origin, without_secrets
@@ -41,6 +43,7 @@ def construct(
 
     Raises:
         KeyRefusedError: a key would go to a host it is not for.
+        SettingsError: the key is in quotes or has `Bearer` before it, or the platform has no such tier.
         openai.OpenAIError: there is no key.
     """
     explicit = settings is not None
@@ -77,6 +80,8 @@ def construct(
                 "settings=Settings().)"
             ) from error
         return context
+    if settings.tier is not None:
+        tier_of(settings, target.base_url)  # a name the platform does not have is an error before anything is sent
     kwargs = dict(kwargs)
     kwargs["base_url"] = target.base_url
     for name in _OPENAI_ONLY:
@@ -129,6 +134,7 @@ def _starting_key(context: ClientContext, given: Any, target: Target, owner: str
     given = given or None
     refused = given is not None and is_openai_key(str(given), context.settings, target.named)
     if given is not None and not refused:
+        check_key(str(given).strip(), "api_key")
         return given
     key = stepfun_key(context.settings, target.named)
     if key is None:

@@ -24,7 +24,7 @@ from ..report import debug_body, report
 from . import batch_operations, conversation_store, requests, responses
 from .context import CALL, CAST, EXTENSION, RAW, CallState, ClientContext
 from .stream_idle import limit_silence
-from .streaming import AsyncStepfunStream, StepfunStream
+from .streaming import AsyncStepfunStream, StepfunStream, broken_off
 
 _STREAMS: tuple[Any, Any] = (StepfunStream, openai.Stream)
 _ASYNC_STREAMS: tuple[Any, Any] = (AsyncStepfunStream, openai.AsyncStream)
@@ -182,9 +182,7 @@ def _run(
         responses.with_partial(call, error)
         raise
     except BrokenOff as error:
-        broken: Any = openai.APIConnectionError(message=str(error), request=response.request)
-        broken.partial = error.partial
-        raise broken from None
+        raise broken_off(error, response.request) from None
     except UnexpectedBody as error:
         raise openai.APIResponseValidationError(response=response, body=response.text, message=str(error)) from error
     if isinstance(returned, WireRequest):  # what was needed for it is known now: it goes the ordinary way

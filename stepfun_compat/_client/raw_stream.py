@@ -10,6 +10,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator
 from functools import lru_cache
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +18,7 @@ import openai
 from typing_extensions import override
 
 from ..endpoints.base import StoreOperation
-from .streaming import Reader
+from .streaming import Reader, after, first_bytes, first_bytes_later
 
 _OF_THE_OLD_BODY = ("content-length", "content-encoding", "transfer-encoding")
 
@@ -92,7 +93,8 @@ def _bodies(family: Any) -> tuple[Any, Any]:
         def __iter__(self) -> Iterator[bytes]:
             reader = self.reader
             decoder: Any = reader.client._make_sse_decoder()
-            for event in decoder.iter_bytes(reader.response.iter_bytes()):
+            body: Iterator[bytes] = reader.response.iter_bytes()
+            for event in decoder.iter_bytes(chain((first_bytes(reader, body),), body)):
                 yield from self._rows(reader.feed(event.data, event.event))
                 if reader.over:
                     break
@@ -120,7 +122,8 @@ def _bodies(family: Any) -> tuple[Any, Any]:
         async def __aiter__(self) -> AsyncIterator[bytes]:
             reader = self.reader
             decoder: Any = reader.client._make_sse_decoder()
-            async for event in decoder.aiter_bytes(reader.response.aiter_bytes()):
+            body: AsyncIterator[bytes] = reader.response.aiter_bytes()
+            async for event in decoder.aiter_bytes(after(await first_bytes_later(reader, body), body)):
                 async for data in self._rows(reader.feed(event.data, event.event)):
                     yield data
                 if reader.over:

@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from .. import errors
 from ..endpoints.base import StoreOperation
+from ..endpoints.chat.response import BrokenOff
 from ..endpoints.context import RequestRejected
 from ..endpoints.json_values import UnexpectedBody
 from ..endpoints.sse import error_in, error_named
@@ -59,6 +60,13 @@ def transport_error(error: BaseException, response: Any) -> Exception | None:
     if names & {"RequestError", "StreamError"}:
         return openai.APIConnectionError(request=response.request)
     return None
+
+
+def broken_off(problem: BrokenOff, request: Any) -> openai.APIConnectionError:
+    """The `openai` exception for an answer that ended before its end, with what came of it in `partial`."""
+    error: Any = openai.APIConnectionError(message=str(problem), request=request)
+    error.partial = problem.partial
+    return error
 
 
 _HTTP_FAMILIES = frozenset({"httpx", "httpx2", "httpcore", "httpcore2"})
@@ -234,6 +242,8 @@ class Reader:
             out = self.transform.close()
         except RequestRejected as refusal:
             raise responses.rejection(self.context, refusal, self.response.request) from None
+        except BrokenOff as problem:
+            raise broken_off(problem, self.response.request) from None
         if getattr(self.transform, "truncated", False):
             log.warning("%s stream ended without a finish reason", self.call.request_context.endpoint)
         responses.stream_done(self.context, self.call, self.transform)
@@ -304,8 +314,7 @@ class StepfunStream(openai.Stream[_T], Generic[_T]):
         own = reader.short or _is_stock(self)
         body: Any = self.response.iter_bytes() if own else self._iter_events()
         if own:
-            first = next(body, b"")
-            body = chain((reader.as_event(b"".join((first, *body))) if _is_object(first) else first,), body)
+            body = chain((first_bytes(reader, body),), body)
         for data in body if reader.short else ():
             yield reader.read(data)
             if reader.over or reader.frames.odd:
@@ -352,9 +361,7 @@ class AsyncStepfunStream(openai.AsyncStream[_T], Generic[_T]):
         """The body, read by read or event by event, and its end; each step is to be used up before the next."""
         own = reader.short or _is_stock(self)
         body: Any = self.response.aiter_bytes() if own else self._iter_events()
-        first = await anext(body, b"") if own else b""
-        if _is_object(first):
-            first = reader.as_event(b"".join([first, *[data async for data in body]]))
+        first = await first_bytes_later(reader, body) if own else b""
         if reader.short:
             yield reader.read(first)
             if not (reader.over or reader.frames.odd):
@@ -364,7 +371,7 @@ class AsyncStepfunStream(openai.AsyncStream[_T], Generic[_T]):
                         break
         if not reader.over:
             decoder: Any = self._decoder
-            events = decoder.aiter_bytes(_after(reader.frames.rest if reader.short else first, body)) if own else body
+            events = decoder.aiter_bytes(after(reader.frames.rest if reader.short else first, body)) if own else body
             async for event in events:
                 yield reader.feed(event.data, event.event)
                 if reader.over:
@@ -374,9 +381,26 @@ class AsyncStepfunStream(openai.AsyncStream[_T], Generic[_T]):
             await _drain_later(self.response, body)
 
 
-def _is_object(first: bytes) -> bool:
-    """Whether a body that starts like this is one JSON object, which no stream of events is."""
-    return first.lstrip()[:1] == b"{"
+def first_bytes(reader: Reader, body: Iterator[bytes]) -> bytes:
+    """Read the first bytes of a body, or all of one that is a JSON object in place of a stream, as an event.
+
+    Raises:
+        openai.APIResponseValidationError: the body begins like an object and is none.
+    """
+    first = next(body, b"")
+    while first.isspace():
+        first = next(body, b"")
+    return reader.as_event(b"".join((first, *body))) if first.lstrip()[:1] == b"{" else first
+
+
+async def first_bytes_later(reader: Reader, body: AsyncIterator[bytes]) -> bytes:
+    """The same for async streams."""
+    first = await anext(body, b"")
+    while first.isspace():
+        first = await anext(body, b"")
+    if first.lstrip()[:1] != b"{":
+        return first
+    return reader.as_event(b"".join([first, *[data async for data in body]]))
 
 
 def _is_stock(stream: Any) -> bool:
@@ -422,7 +446,8 @@ async def _drain_later(response: Any, body: AsyncIterator[Any]) -> None:
         log.debug("the connection of a finished stream broke: %r", error)
 
 
-async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield some bytes before the rest of a body."""
     yield first
     async for data in rest:
         yield data

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..catalog.tiers import tier, tiers_for
+from ..account import tier_of
 from ..settings import Settings
 from .journal import Journal
 from .limiter import Rate, SharedWindow
@@ -71,11 +71,12 @@ def journal_of(folder: Path) -> Journal:
 
 
 def rate_of(settings: Settings, base_url: str) -> Rate:
-    """What the account allows, by `Settings.tier` and the catalog's tables; `batch_concurrency` stands above them."""
-    region = "cn" if "stepfun.com" in base_url else "global" if "stepfun.ai" in base_url else settings.region
-    row = tier(region, settings.tier) if settings.tier else None
-    if row is None and (settings.plan == "step_plan" or "/step_plan" in base_url):
-        row = next(iter(tiers_for(region, "step_plan")), None)
+    """What the account allows, by `Settings.tier` and the catalog's tables; `batch_concurrency` stands above them.
+
+    Raises:
+        SettingsError: the platform has no tier of that name.
+    """
+    row = tier_of(settings, base_url)
     rate = Rate() if row is None else Rate(row.concurrency, row.rpm, row.tpm)
     if settings.batch_concurrency is not None:
         rate = Rate(settings.batch_concurrency, rate.rpm, rate.tpm)

@@ -157,7 +157,7 @@ OTHER_ENDPOINTS: Final = (
         "stream_options parallel_tool_calls max_tool_calls include truncation previous_response_id conversation "
         "prompt_cache_key store metadata user safety_identifier service_tier background prompt",
         drop="top_logprobs context_management moderation personality multi_agent",
-        inert="prompt_cache_retention prompt_cache_options",
+        inert="prompt_cache_retention prompt_cache_options client_metadata",
     ),
     *_rows(
         "responses.input_tokens",

@@ -15,7 +15,8 @@ def register(app: typer.Typer) -> None:
         strict: bool = typer.Option(False, "--strict", help="Refuse what StepFun does not document."),
         shape: str = typer.Option("b", help="Chat stream shape on the wire: a, b or c."),
         profile: str = typer.Option("open", help="open takes OpenAI's forms; june refuses what is contested."),
-        tier: str | None = typer.Option(None, help="Rate tier V0 to V5; none by default."),
+        tier: str | None = typer.Option(None, help="Rate tier of the platform, V0 to V5; none by default."),
+        region: str = typer.Option("global", help="The platform played: global or cn."),
     ) -> None:
         """Serve an emulator of StepFun.
 
@@ -30,7 +31,8 @@ def register(app: typer.Typer) -> None:
         except ImportError as error:
             typer.echo(f"stepfun-compat: emulate needs {error.name}: pip install 'stepfun-compat[emulator]'", err=True)
             raise typer.Exit(2) from None
-        choices: dict[str, Any] = {"strict": strict, "stream_shape": shape, "tier": tier, "profile": profile}
+        choices: dict[str, Any] = {"strict": strict, "stream_shape": shape, "profile": profile}
+        choices |= {"tier": tier.upper() if tier else None, "region": region}
         try:
             config = EmulatorConfig(**choices)
         except ValueError as error:

@@ -40,10 +40,27 @@ def key(value: Any, source: str) -> str | None:
     if value is None:
         return None
     text = value.strip() if isinstance(value, str) else None
+    if text is not None:
+        check_key(text, source)
     if text is None or not all("!" <= sign <= "~" for sign in text):
         what = type(cast("object", value)).__name__ if text is None else "a text with blanks or letters no key has"
         raise SettingsError(f"{source} is {what}: it takes a key, plain letters, digits and signs without blanks.")
     return text or None
+
+
+def check_key(key: str, source: str) -> None:
+    """Refuse what no key can be, and servers only answer with 401.
+
+    Raises:
+        SettingsError: the key is in quotes, as some `.env` readers leave it, or has `Bearer` before it.
+    """
+    if len(key) > 1 and (key[0] in _QUOTES or key[-1] in _QUOTES):
+        raise SettingsError(f"{source} is in quotes, which would be sent as a part of the key: write it without them.")
+    if re.match(r"bearer\b", key, re.IGNORECASE):
+        raise SettingsError(f"{source} starts with 'Bearer', which is sent by itself: give the key alone.")
+
+
+_QUOTES: Final = "'\"`\u2018\u2019\u201c\u201d"
 
 
 def store_url(value: Any, source: str) -> str | None:

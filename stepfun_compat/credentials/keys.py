@@ -6,6 +6,7 @@ import os
 import re
 from typing import Final
 
+from ..config.values import check_key
 from ..errors import KeyRefusedError
 from ..settings import Settings
 from .urls import host_kind
@@ -52,6 +53,7 @@ def stepfun_key(settings: Settings, base_url: str | None = None) -> str | None:
         return key
     fallback = os.environ.get("OPENAI_API_KEY", "").strip()
     if fallback and not is_openai_key(fallback, settings, base_url):
+        check_key(fallback, "OPENAI_API_KEY")
         return fallback
     return None
 

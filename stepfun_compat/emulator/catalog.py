@@ -118,14 +118,23 @@ RETIRED = frozenset(
 # Chinese names of model kinds in the live list (stepfun-api 7).
 MODEL_TYPES: dict[str, str] = {"chat": "大语言模型", "router": "路由模型"}
 
-# Concurrency, requests a minute (stepfun-api 9.3). Tokens a minute are not counted.
-TIERS: dict[str, tuple[int, int]] = {
-    "V0": (5, 10),
-    "V1": (100, 1_000),
-    "V2": (200, 5_000),
-    "V3": (400, 10_000),
-    "V4": (1_000, 20_000),
-    "V5": (10_000, 200_000),
+# Concurrency, requests a minute, by platform (stepfun-api 9.3, 13.1). Tokens a minute are not counted.
+TIERS: dict[str, dict[str, tuple[int, int]]] = {
+    "cn": {
+        "V0": (5, 10),
+        "V1": (100, 1_000),
+        "V2": (200, 5_000),
+        "V3": (400, 10_000),
+        "V4": (1_000, 20_000),
+        "V5": (10_000, 200_000),
+    },
+    "global": {
+        "V0": (5, 100),
+        "V1": (20, 400),
+        "V2": (30, 600),
+        "V3": (40, 800),
+        "V4": (130, 2_600),
+    },
 }
 
 # The voices of end-to-end audio chat (stepfun-api 3.1).

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, cast
 
+from .catalog import TIERS
 from .json_values import is_array
 
 StreamShape = Literal["a", "b", "c"]
@@ -71,7 +72,7 @@ class EmulatorConfig:
     refuses: frozenset[str] = frozenset()
     """More to refuse, by the names in `REFUSALS`."""
     tier: Tier | None = None
-    """Concurrency and requests a minute of the standard channel (stepfun-api 9.3). None: no limits."""
+    """Concurrency and requests a minute of the standard channel on the `region`'s platform (stepfun-api 9.3, 13.1). None: no limits."""
     plan_concurrency: int | None = None
     """Concurrency of the plan channel; 8 and 10 were observed (stepfun-api 9.3). None: no limit."""
     api_keys: frozenset[str] | None = None
@@ -120,6 +121,10 @@ class EmulatorConfig:
             if value not in allowed:
                 choices = ", ".join(repr(choice) for choice in allowed)
                 raise ValueError(f"EmulatorConfig.{name} is {value!r}; allowed: {choices}")
+        if self.tier is not None and self.tier not in TIERS[self.region]:
+            raise ValueError(
+                f"EmulatorConfig.tier is {self.tier!r}; allowed on the {self.region} platform: {', '.join(TIERS[self.region])}"
+            )
         for name in ("cache_unit", "cache_warm_after", "parse_polls", "index_polls"):
             if getattr(self, name) < 0:
                 raise ValueError(f"EmulatorConfig.{name} must not be negative")

@@ -215,7 +215,7 @@ class Engine:
             config = self.config
             concurrency: int | None = config.plan_concurrency if channel == "plan" else None
             if channel == "standard" and config.tier is not None:
-                concurrency, rpm = TIERS[config.tier]
+                concurrency, rpm = TIERS[config.region][config.tier]
                 now = config.clock()
                 while self._minute and self._minute[0] <= now - 60:
                     self._minute.popleft()

@@ -81,7 +81,7 @@ class ServeApp:
             if inbound is not None:
                 if sample.status not in (400, 401, 403, 404, 405, 421):
                     sample.route = inbound.shown
-                log_line(inbound, sample)
+                log_line(inbound, sample, out.request_id)
             self.metrics.count(sample)
 
     # ------------------------------------------------------------ before the wire
@@ -184,7 +184,8 @@ class ServeApp:
             failure = upstream.failure(error, self.clients.secrets)
             content = failure.content
             if out.anthropic:
-                content = encode(anthropic_error(failure.status, failure.message, inbound.id))
+                id = failure.headers.get("x-request-id", inbound.id)
+                content = encode(anthropic_error(failure.status, failure.message, id))
             await out.whole(failure.status, content, failure.headers)
 
     async def _routed(self, inbound: Inbound, caller: Caller, body: bytes, out: Outbound, sample: Sample) -> None:
@@ -211,7 +212,7 @@ class ServeApp:
         if inbound.method != "POST":
             raise Rejected(405, f"{inbound.method} is not allowed here.", headers={"allow": "POST"})
         told = parse_json(body)
-        request = anthropic.chat_request(told, counts=counts)
+        request, sample.left_out = anthropic.chat_request(told, counts=counts)
         self._name_model(request.body, sample)
         sample.streamed = request.form == "stream"
         shown = told is not None and shows_thinking(told)

@@ -56,10 +56,9 @@ class Clients:
             name: getattr(settings, name) for name in SETTINGS if settings.source(name) != "default"
         }
         values["state_namespace"] = hashlib.sha256(space.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        if (
-            dialect != "openai" and "show_reasoning" in SETTINGS
-        ):  # what is not shown as thinking is remembered beside its calls
+        if dialect != "openai":  # thinking that is not shown, or not played back, is remembered beside its calls
             values["show_reasoning"] = "always" if dialect == "anthropic thinking" else "never"
+            values["replay_reasoning"] = "cache"
         return values
 
     async def aclose(self) -> None:

@@ -11,9 +11,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from ..account import platform_of
 from ..catalog.tiers import tier as tier_row
 from ..catalog.tiers import tiers_for
-from ..settings import Settings
+from ..settings import Settings, resolve_target
 from ..state import in_this_process
 from .access import is_loopback
 from .options import TOKEN_VARIABLE, ServeOptions
@@ -49,7 +50,7 @@ def run(launch: Launch, announce: Callable[[str], None]) -> None:
         KeyRefusedError: no StepFun key is configured.
     """
     start_logging(launch.log_level)
-    with _emulated(launch.emulate):
+    with _emulated(launch.emulate, announce):
         settings = Settings()
         options = _options(launch, settings, announce)
         _check_workers(launch, settings)
@@ -66,10 +67,13 @@ def run(launch: Launch, announce: Callable[[str], None]) -> None:
 
 
 def start_logging(level: str) -> None:
-    """Log to the terminal: one line a request, which is the server's own."""
+    """Log to the terminal: one line a request, which is the server's own. What the client changed in it is for `debug`."""
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for name in ("httpx", "httpx2", "openai._base_client"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    if level.lower() == "info":
+        logging.getLogger("stepfun_compat").setLevel(logging.WARNING)
+        logging.getLogger("stepfun_compat.serve").setLevel(logging.INFO)
 
 
 def _options(launch: Launch, settings: Settings, announce: Callable[[str], None]) -> ServeOptions:
@@ -98,10 +102,12 @@ def _options(launch: Launch, settings: Settings, announce: Callable[[str], None]
 
 
 def _concurrency(name: str, settings: Settings) -> int | None:
-    row = tier_row(settings.region, name)
+    target = resolve_target(None, settings, explicit_settings=True, api_key=None)
+    region, _ = platform_of(settings, target.base_url)
+    row = tier_row(region, name)
     if row is None:
-        known = [row.name for plan in ("standard", "step_plan") for row in tiers_for(settings.region, plan)]
-        raise LaunchError(f"--tier {name} is not a tier of {settings.region}: it takes one of {', '.join(known)}.")
+        known = [row.name for plan in ("standard", "step_plan") for row in tiers_for(region, plan)]
+        raise LaunchError(f"--tier {name} is not a tier of {region}: it takes one of {', '.join(known)}.")
     return row.concurrency
 
 
@@ -127,7 +133,7 @@ def run_one(launch: Launch, options: ServeOptions, settings: Settings, listener:
 
 
 @contextmanager
-def _emulated(wanted: bool) -> Generator[None, None, None]:
+def _emulated(wanted: bool, announce: Callable[[str], None]) -> Generator[None, None, None]:
     """An emulated StepFun for as long as the server runs, of which this process and its workers know by the environment."""
     if not wanted:
         yield
@@ -138,6 +144,7 @@ def _emulated(wanted: bool) -> Generator[None, None, None]:
         own = {"STEPFUN_BASE_URL": emulator.base_url, "STEPFUN_API_KEY": emulator.api_key}
         before = {name: os.environ.get(name) for name in own}
         os.environ.update(own)
+        announce(f"StepFun is emulated at {emulator.base_url}")
         try:
             yield
         finally:

@@ -42,6 +42,8 @@ class Sample:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    left_out: list[str] = field(default_factory=lambda: [])
+    """What of the request was not passed on, with the reason. No value of the caller's."""
 
     def begin(self) -> None:
         """Make this the sample of the current task, to which the client's usage is added."""
@@ -127,12 +129,12 @@ class Metrics:
         return "\n".join(lines) + "\n"
 
 
-def log_line(inbound: Inbound, sample: Sample) -> None:
-    """One line for a finished request."""
+def log_line(inbound: Inbound, sample: Sample, request_id: str) -> None:
+    """One line for a finished request; `request_id` is the one its answer has."""
     if not log.isEnabledFor(logging.INFO):
         return
     log.info(
-        "%s %s %d %s %.0fms in=%d cached=%d out=%d %s",
+        "%s %s %d %s %.0fms in=%d cached=%d out=%d %s%s",
         inbound.method if inbound.method.isalpha() else "?",
         inbound.shown,
         sample.status,
@@ -141,5 +143,6 @@ def log_line(inbound: Inbound, sample: Sample) -> None:
         sample.prompt_tokens,
         sample.cached_tokens,
         sample.completion_tokens,
-        inbound.id,
+        request_id,
+        f" left out: {'; '.join(sample.left_out)}" if sample.left_out else "",
     )

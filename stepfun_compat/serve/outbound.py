@@ -22,13 +22,14 @@ class Outbound:
         self.anthropic = False
         self.started = False
         self.finished = False
+        self._last: float | None = None
 
     async def start(self, status: int, headers: Mapping[str, str], length: int | None = None) -> None:
         """Send the head. `length` None: the body comes piece by piece."""
         rows = {**headers, **self.headers}
-        rows.setdefault("x-request-id", self.request_id)
+        self.request_id = rows.setdefault("x-request-id", self.request_id)  # StepFun's, where it gave one
         if self.anthropic:
-            rows.setdefault("request-id", rows["x-request-id"])
+            rows.setdefault("request-id", self.request_id)
         if length is not None:
             rows["content-length"] = str(length)
         self.started = True
@@ -38,9 +39,14 @@ class Outbound:
 
     async def piece(self, data: bytes) -> None:
         """Send a piece of the body."""
+        self._last = time.monotonic()
         if self._sample.first_byte is None:
-            self._sample.first_byte = time.monotonic()
+            self._sample.first_byte = self._last
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    def idle_for(self) -> float:
+        """Seconds since the last piece; 0 before the first."""
+        return 0.0 if self._last is None else time.monotonic() - self._last
 
     async def end(self) -> None:
         """Say that the body is complete."""

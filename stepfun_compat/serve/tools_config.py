@@ -8,7 +8,7 @@ from typing import Final
 _TEMPLATES: Final[Mapping[str, str]] = {
     "codex": """\
 # ~/.codex/config.toml; start with: STEPFUN_SERVE_TOKEN={token} codex
-model = "gpt-5-codex"
+model = "gpt-5.5"
 model_provider = "stepfun"
 
 [model_providers.stepfun]

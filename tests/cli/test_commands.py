@@ -212,6 +212,7 @@ def test_every_probe_gets_an_answer(server: EmulatorServer, capsys: pytest.Captu
     assert "61 images refused with 400" in answers["many_images"]
     assert "its instruction too refused with 400" in answers["speech"]
     assert "high: 2001 characters" in answers["default_effort"]
+    assert answers["stop_in_reasoning"].startswith(("stop does not end", "no text came after"))
     assert not [answer for answer in answers.values() if "not on record" in answer]
 
 

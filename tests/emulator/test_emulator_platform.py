@@ -189,7 +189,7 @@ def test_a_body_that_is_no_json_object_is_400(http: Any) -> None:
 
 def test_rpm_of_the_tier_by_the_injected_clock(chat: Any, http: Any, server: Any) -> None:
     now = [1000.0]
-    server.configure(tier="V0", clock=lambda: now[0])
+    server.configure(tier="V0", region="cn", clock=lambda: now[0])
     assert [chat("hi").status_code for _ in range(11)] == [200] * 10 + [429]
     error = error_of(chat("hi"), 429)
     assert error["type"] == "rate_limited"
@@ -251,3 +251,25 @@ def test_blocked_content_is_451(chat: Any) -> None:
 def test_wrong_configuration_is_refused_with_its_name(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=name):
         EmulatorConfig(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("region", "tier", "rpm"), [("global", "V0", 100), ("global", "V4", 2_600), ("cn", "V0", 10), ("cn", "V1", 1_000)]
+)
+def test_tiers_are_those_of_the_platform(http: Any, server: Any, region: str, tier: str, rpm: int) -> None:
+    server.configure(tier=tier, region=region, clock=lambda: 1000.0)
+    for _ in range(rpm):
+        assert server.engine.enter("standard") is None
+        server.engine.leave("standard")
+    assert server.engine.enter("standard") == ("rpm", rpm + 1, rpm)
+
+
+def test_a_tier_the_platform_lacks_is_refused(http: Any, server: Any) -> None:
+    from stepfun_compat.emulator import EmulatorConfig
+
+    with pytest.raises(ValueError, match="allowed on the global platform: V0, V1, V2, V3, V4"):
+        EmulatorConfig(tier="V5")
+    assert EmulatorConfig(tier="V5", region="cn").tier == "V5"
+    assert http.patch("/__emulator__/config", json={"tier": "V5"}).status_code == 400
+    assert http.patch("/__emulator__/config", json={"tier": "V5", "region": "cn"}).status_code == 200
+    assert http.patch("/__emulator__/config", json={"region": "global"}).status_code == 400

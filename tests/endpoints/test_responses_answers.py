@@ -374,3 +374,71 @@ def test_native_errors():
     out = events(asked("native"), [*NATIVE[:9], {"type": "error", "message": "boom", "code": "rate_limited"}])
     assert out[-1]["type"] == "response.failed"
     assert out[-1]["response"]["error"] == {"code": "rate_limit_exceeded", "message": "boom"}
+
+
+def native_answer(*output: dict[str, Any], **body: Any) -> dict[str, Any]:
+    return {"id": "resp_wire", "object": "response", "status": "completed", "output": list(output), **body}
+
+
+NATIVE_CALL = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f"}
+BLANK = [{}, {"arguments": None}, {"arguments": ""}, {"arguments": " \n"}, {"arguments": {}}]
+
+
+@pytest.mark.parametrize("blank", BLANK)
+def test_blank_arguments_of_a_finished_native_call_are_an_empty_object(blank: dict[str, Any]):
+    whole = ENDPOINT.transform_response(native_answer({**NATIVE_CALL, **blank}), asked("native", tools=[WEATHER]))
+    assert whole["output"][0]["arguments"] == "{}"
+    text = blank.get("arguments") if isinstance(blank.get("arguments"), str) else ""
+    fragments = (
+        [("function_call_arguments.delta", {"output_index": 0, "item_id": "fc_1", "delta": text})] if text else []
+    )
+    rows = native(
+        ("output_item.added", {"output_index": 0, "item": {**NATIVE_CALL, **blank}}),
+        *fragments,
+        ("function_call_arguments.done", {"output_index": 0, "item_id": "fc_1", **blank}),
+        ("output_item.done", {"output_index": 0, "item": {**NATIVE_CALL, **blank, "status": "completed"}}),
+        ("completed", {"response": {"model": "step-3.7-flash"}}),
+    )
+    out = events(asked("native", tools=[WEATHER]), rows)
+    told = [row for row in out if row["type"].startswith("response.function_call_arguments")]
+    assert "".join(row["delta"] for row in told if "delta" in row).strip() == "{}"
+    assert told[-1]["arguments"] == "{}"
+    assert out[-1]["response"]["output"][0]["arguments"] == "{}"
+    assert next(row for row in out if row["type"] == "response.output_item.done")["item"]["arguments"] == "{}"
+
+
+def test_arguments_of_a_native_call_that_was_cut_are_left_as_they_came():
+    rows = native(
+        ("output_item.added", {"output_index": 0, "item": {**NATIVE_CALL, "arguments": ""}}),
+        ("function_call_arguments.delta", {"output_index": 0, "item_id": "fc_1", "delta": '{"a'}),
+        ("incomplete", {"response": {"incomplete_details": {"reason": "max_output_tokens"}}}),
+    )
+    final = events(asked("native", tools=[WEATHER]), rows)[-1]["response"]
+    assert (final["output"][0]["arguments"], final["output"][0]["status"]) == ('{"a', "incomplete")
+    assert final["status"] == "incomplete"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("usage", "numbers"),
+    [
+        ({"input_tokens": 10, "output_tokens": 7, "total_tokens": 17}, (10, 7, 17, 2)),  # 2 of 7 characters
+        ({"input_tokens": "10", "output_tokens": 7.0}, (10, 7, 17, 2)),
+        ({"input_tokens": 10, "output_tokens": 7, "output_tokens_details": {"reasoning_tokens": "5"}}, (10, 7, 17, 5)),
+        ({"input_tokens": 10, "output_tokens": 7, "output_tokens_details": {"reasoning_tokens": None}}, (10, 7, 17, 2)),
+        ({"input_tokens": 10, "output_tokens": 7, "output_tokens_details": {"reasoning_tokens": 0}}, (10, 7, 17, 0)),
+    ],
+)
+def test_native_usage_is_always_ints_and_unsplit_reasoning_is_estimated(
+    usage: dict[str, Any], numbers: tuple[int, ...], stream: bool
+):
+    if stream:
+        rows = [*NATIVE[:-1], {**NATIVE[-1], "response": {"model": "step-3.7-flash", "usage": usage}}]
+        got = events(asked("native"), rows)[-1]["response"]["usage"]
+    else:
+        thought = {"type": "reasoning", "id": "rs_1", "content": [{"type": "reasoning_text", "text": "hm"}]}
+        said = {"type": "message", "id": "msg_1", "content": [{"type": "output_text", "text": "Hello"}]}
+        got = ENDPOINT.transform_response(native_answer(thought, said, usage=usage), asked("native"))["usage"]
+    found = (got["input_tokens"], got["output_tokens"], got["total_tokens"])
+    assert (*found, got["output_tokens_details"]["reasoning_tokens"]) == numbers
+    assert all(type(value) is int for value in (*found, got["output_tokens_details"]["reasoning_tokens"]))

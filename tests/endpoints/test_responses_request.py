@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from stepfun_compat.endpoints.base import WireRequest
+from stepfun_compat.endpoints.chat.endpoint import JSON_LINE
 from stepfun_compat.endpoints.context import RequestContext, RequestRejected
 from stepfun_compat.endpoints.responses.endpoint import ENDPOINT
 
@@ -320,3 +321,23 @@ def test_everything_that_is_not_sent_is_told_and_loses_nothing(route: str):
     assert told >= {*asked.keys() - {"reasoning"}, "reasoning.summary"}
     assert not asked.keys() & wire.json.keys()
     assert lost(context) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ({"input": "Give me JSON."}, True),  # only the user speaks of JSON, which is enough for OpenAI
+        ({"input": "Give me JSON.", "instructions": "Be brief."}, True),
+        ({"input": [{"role": "user", "content": "JSON, please"}]}, True),
+        ({"input": "x", "instructions": "Answer in json."}, False),
+        ({"input": [{"role": "system", "content": "Answer in JSON."}, {"role": "user", "content": "x"}]}, False),
+        ({"input": [{"role": "developer", "content": "Answer in JSON."}, {"role": "user", "content": "x"}]}, False),
+    ],
+)
+def test_native_json_mode_has_a_system_line_that_speaks_of_json(body: dict[str, Any], line: bool):
+    form = {"format": {"type": "json_object"}}
+    sent = native(text=form, **body)
+    assert sent["text"] == form
+    found = [row for row in sent["input"] if row.get("role") == "system" and row["content"] == JSON_LINE]
+    assert bool(found) is line
+    assert native(**body)["input"] == [row for row in sent["input"] if row not in found]

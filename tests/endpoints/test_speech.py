@@ -12,6 +12,7 @@ from stepfun_compat.catalog import voices
 from stepfun_compat.endpoints.audio import speech
 from stepfun_compat.endpoints.audio.speech import split_text
 from stepfun_compat.endpoints.base import WireRequest, WireResponse
+from stepfun_compat.endpoints.chat.response import BrokenOff
 from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 
@@ -204,6 +205,15 @@ def test_an_error_among_the_events():
     with pytest.raises(RequestRejected, match="overloaded") as refused:
         drive(speech.ENDPOINT, long(stream_format="sse"), answer)
     assert refused.value.status == 500
+
+
+def test_speech_whose_events_break_off_holds_the_sound_that_came():
+    event = {"type": "speech.audio.delta", "audio": base64.b64encode(b"This").decode()}
+    whole, cut = (f"data: {json.dumps(row)}\n\n" for row in (event, event))
+    answers = iter([whole + 'data: {"type": "speech.audio.done", "audio": ""}\n\n', cut])
+    with pytest.raises(BrokenOff) as broken:
+        drive(speech.ENDPOINT, long(response_format="pcm", stream_format="sse"), lambda _: next(answers))
+    assert broken.value.partial == [b"This", b"This"]
 
 
 # ---------------------------------------------------------------- cloning

@@ -17,6 +17,7 @@ from stepfun_compat import Settings
 from stepfun_compat.endpoints.audio import transcriptions
 from stepfun_compat.endpoints.audio.transcriptions import Segment, TranscriptStream, captions
 from stepfun_compat.endpoints.base import WireRequest
+from stepfun_compat.endpoints.chat.response import BrokenOff
 from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 from stepfun_compat.endpoints.sse import server_sent
@@ -249,8 +250,7 @@ def test_a_stream_fills_what_is_missing():
     assert done["text"] == "a"
     assert done["usage"] == {"type": "tokens", "output_tokens": 2, "input_tokens": 0, "total_tokens": 2}
     assert transform.feed({}) == ()
-    transform.close()
-    assert not transform.truncated
+    assert transform.close() == ()
 
 
 def test_a_stream_that_fails_or_stops():
@@ -259,8 +259,8 @@ def test_a_stream_that_fails_or_stops():
         transform.feed({"type": "error", "message": "engine gone"})
     with pytest.raises(UnexpectedBody):
         transform.feed("text")
-    transform.close()
-    assert transform.truncated
+    with pytest.raises(BrokenOff):
+        transform.close()
 
 
 def test_events_in_every_framing():
@@ -275,22 +275,31 @@ def test_events_in_every_framing():
         list(server_sent(None))
 
 
-def transcribed(events: str, later: bool) -> Any:
-    """What the client makes of a body."""
+def transcribed(events: str, later: bool, stream: bool = False, said: list[str] | None = None) -> Any:
+    """What the client makes of a body: the transcript, or with `stream` its events; `said` takes their texts."""
+    told: list[str] = [] if said is None else said
 
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"content-type": "text/event-stream"}, text=events)
 
     common: Any = {"api_key": "k", "base_url": "https://api.stepfun.ai/v1", "settings": Settings(), "max_retries": 0}
-    asked: Any = {"model": "whisper-1", "file": ("talk.wav", SPEECH)}
+    asked: Any = {"model": "whisper-1", "file": ("talk.wav", SPEECH), "stream": stream}
     transport = httpx.MockTransport(answer)
     if not later:
         with stepfun_compat.OpenAI(**common, http_client=httpx.Client(transport=transport)) as c:
-            return c.audio.transcriptions.create(**asked)
+            made = c.audio.transcriptions.create(**asked)
+            if stream:
+                for event in made:
+                    told.append(getattr(event, "delta", ""))
+            return made
 
     async def main() -> Any:
         async with stepfun_compat.AsyncOpenAI(**common, http_client=httpx.AsyncClient(transport=transport)) as c:
-            return await c.audio.transcriptions.create(**asked)
+            made = await c.audio.transcriptions.create(**asked)
+            if stream:
+                async for event in made:
+                    told.append(getattr(event, "delta", ""))
+            return made
 
     return asyncio.run(main())
 
@@ -300,6 +309,18 @@ def test_a_transcript_that_breaks_off_is_a_connection_error_that_holds_it(later:
     with pytest.raises(openai.APIConnectionError) as caught:
         transcribed(stream(delta("Hello"), delta(" there")), later)
     assert caught.value.partial == "Hello there"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize("events", [[delta("Hello"), delta(" there")], []])
+def test_a_streamed_transcript_that_breaks_off_is_a_connection_error_that_holds_it(events: list[Any], later: bool):
+    said: list[str] = []
+    with pytest.raises(openai.APIConnectionError) as caught:
+        transcribed(stream(*events), later, stream=True, said=said)
+    assert said == [event["delta"] for event in events]
+    assert caught.value.partial == "".join(said)  # type: ignore[attr-defined]
+    with pytest.raises(openai.APIConnectionError):
+        transcribed(stream(*events) + "data: [DONE]\n\n", later, stream=True)
 
 
 @pytest.mark.parametrize("later", [False, True])

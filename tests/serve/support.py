@@ -70,6 +70,18 @@ class Served:
                     return b"".join(parts)
                 parts.append(part)
 
+    @contextmanager
+    def opened_request(self, method: str, path: str, body: Any, token: str | None = None) -> Iterator[socket.socket]:
+        """A connection on which a request was sent and whose answer is not read yet."""
+        content = json.dumps(body).encode()
+        head = (
+            f"{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token or self.token}\r\n"
+            f"content-length: {len(content)}\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+            connection.sendall(head.encode() + content)
+            yield connection
+
     def call(
         self,
         method: str,

@@ -153,6 +153,14 @@ CHECKS: Final = (
     _asked(
         "finish_reason", "Which finish reason stands beside tool calls?", "11.7", "finish_reason", chat.finish_reason
     ),
+    _asked(
+        "stop_in_reasoning",
+        "Does a stop sequence end the reasoning?",
+        "13",
+        "whether text comes where the reasoning holds the sequence",
+        chat.stop_in_reasoning,
+        "STEPFUN_MAX_REASKS",
+    ),
     _asked("developer", "Is the developer role accepted?", "11.10", "whether the model obeyed it", chat.developer),
     _asked(
         "effort_none",

@@ -83,6 +83,17 @@ def finish_reason(client: Any, model: str) -> str:
     return f"{answer['choices'][0].get('finish_reason')!r} beside {len(message(answer).get('tool_calls') or [])} calls"
 
 
+def stop_in_reasoning(client: Any, model: str) -> str:
+    said = message(chat(client, model, stop=[_COMMON]))
+    reasoning = str(said.get("reasoning_content") or said.get("reasoning") or "")
+    if said.get("content"):
+        return "stop does not end the reasoning" if _COMMON in reasoning else "the reasoning did not hold the sequence"
+    return f"no text came after {len(reasoning)} characters of reasoning: stop ends it"
+
+
+_COMMON = " the"  # nearly every reasoning has it, the answer `yes` does not
+
+
 def developer(client: Any, model: str) -> str:
     messages = [
         {"role": "developer", "content": "Answer only with the word blue."},

@@ -6,12 +6,14 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from typing_extensions import override
 
 from ...catalog import voices
 from ..base import Flow, PassThroughEndpoint, Send, WireRequest, WireResponse, replace
+from ..chat.response import BrokenOff
 from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, UnexpectedBody, as_dict
 from ..parameters import drop_by_table, given, kind_of_model
@@ -178,7 +180,7 @@ class Speech(PassThroughEndpoint):
         reply = WireResponse(b"")
         for piece in pieces:
             reply = yield Send(replace(wire, json={**asked, "input": piece}))
-            parts.append(_events_sound(reply.body) if events else _sound(reply.body))
+            parts.append(_events_sound(reply.body, parts) if events else _sound(reply.body))
             context.partial = list(parts)  # each a file of its own, for the error of a later request
         try:
             joined = sound.join(parts, format)
@@ -197,18 +199,21 @@ def _sound(body: Any) -> bytes:
     raise UnexpectedBody("the answer is no sound")
 
 
-def _events_sound(body: Any) -> bytes:
-    """The sound in a stream of speech events.
+def _events_sound(body: Any, before: Sequence[bytes]) -> bytes:
+    """The sound in a stream of speech events; `before` is that of the requests before it.
 
     Raises:
         RequestRejected: the stream ended in an error.
         UnexpectedBody: there is no sound in it.
+        BrokenOff: it ended without `speech.audio.done`.
     """
     out: list[bytes] = []
+    done = False
     for event in server_sent(body):
         kind = event.get("type")
         if kind == "speech.audio.error":
             raise failure(event, "StepFun stopped speaking.")
+        done = done or kind == "speech.audio.done"
         if kind == "speech.audio.delta" and isinstance(event.get("audio"), str):
             try:
                 out.append(base64.b64decode(event["audio"]))
@@ -216,6 +221,8 @@ def _events_sound(body: Any) -> bytes:
                 raise UnexpectedBody("an event's sound is not base64") from error
     if not out:
         raise UnexpectedBody("the answer has no sound")
+    if not done:
+        raise BrokenOff("StepFun's answer ended before the speech was complete.", [*before, b"".join(out)])
     return b"".join(out)
 
 

@@ -213,6 +213,8 @@ def _granularities(fields: Dict, context: RequestContext) -> None:
 
 # ---------------------------------------------------------------- the answer
 
+_BROKEN_OFF = "StepFun's answer ended before the transcript was complete."
+
 
 def usage_of(event: Mapping[str, Any]) -> Dict | None:
     """The usage of a transcription in OpenAI's shape, None if there is none."""
@@ -268,7 +270,7 @@ def answer(events: Any, context: RequestContext) -> Dict | str:
     if text is None and not pieces:
         raise UnexpectedBody("the answer has no transcript")
     if text is None:
-        raise BrokenOff("StepFun's answer ended before the transcript was complete.", "".join(pieces))
+        raise BrokenOff(_BROKEN_OFF, "".join(pieces))
     text = text or "".join(pieces)
     format = context.notes.get("format", "json")
     if format == "json":
@@ -354,7 +356,6 @@ class TranscriptStream:
     def __init__(self) -> None:
         self._text = ""
         self._done = False
-        self.truncated = False
 
     def feed(self, chunk: Json) -> Sequence[Json]:
         """One event in, one or none out.
@@ -383,8 +384,13 @@ class TranscriptStream:
         return (event,) if kind else ()
 
     def close(self) -> Sequence[Json]:
-        """Nothing is owed; whether the stream was whole is noted."""
-        self.truncated = not self._done
+        """Nothing is owed.
+
+        Raises:
+            BrokenOff: the stream ended without `transcript.text.done`.
+        """
+        if not self._done:
+            raise BrokenOff(_BROKEN_OFF, self._text)
         return ()
 
 

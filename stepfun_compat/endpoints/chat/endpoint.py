@@ -143,7 +143,7 @@ class ChatCompletions(PassThroughEndpoint):
             if schema is not None or format.get("type") == "json_object":
                 # a fence is never JSON: JSON mode that wraps its answer in one is unwrapped (stepfun-api 3.5)
                 context.notes.update(structured=True, json_text=True)
-            if format.get("type") == "json_object" and not _speaks_of_json(wire.get("messages")):
+            if format.get("type") == "json_object" and not speaks_of_json(wire.get("messages")):
                 _append_line(wire, JSON_LINE)
                 context.record_change(
                     "inject", "messages", None, "a line that asks for JSON", "StepFun wants it in a system message"
@@ -305,7 +305,7 @@ ENDPOINT = ChatCompletions()
 JSON_LINE = "Answer with one JSON object and nothing else."
 
 
-def _speaks_of_json(messages: Json) -> bool:
+def speaks_of_json(messages: Json) -> bool:
     """Whether a system message speaks of JSON, which StepFun asks for with `json_object` (stepfun-api 3.5, 13)."""
     for message in as_list(messages):
         row: Mapping[str, Any] = cast("Mapping[str, Any]", message) if isinstance(message, Mapping) else {}

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from ..context import Json, RequestContext
 from ..json_values import Dict, UnexpectedBody, as_dict, as_list
@@ -15,9 +15,6 @@ from .messages import audio_id, call_key, same_arguments
 from .structured_output import strip_fences
 from .tools import Tools
 from .usage import characters_of, cut, cut_off, fill_usage, visible_tokens
-
-if TYPE_CHECKING:
-    pass
 
 
 class BrokenOff(Exception):

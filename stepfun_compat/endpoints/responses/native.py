@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from ..chat.endpoint import JSON_LINE, speaks_of_json
 from ..chat.messages import repair_arguments
 from ..chat.structured_output import strip_fences
 from ..chat.tools import Tools
 from ..context import Json, RequestContext, RequestRejected
-from ..json_values import Dict, UnexpectedBody, as_dict, as_list, row_of, rows_of
+from ..json_values import Dict, UnexpectedBody, as_dict, as_list, row_of, rows_of, whole_number
 from ..model_resolution import effective_effort, headroom, replays_reasoning, resolve_model
 from ..models import on_step_plan
 from .messages import messages_of
@@ -145,9 +147,8 @@ def native_fields(asked: Asked, context: RequestContext) -> Dict:
     text = instructions if isinstance(instructions, str) else None
     unpack = unpacked(asked)
     unpack.record(context)
-    wire["input"] = _input(
-        messages_of(items, None if text is not None else instructions, context, unpack.packing), context
-    )
+    messages = messages_of(items, None if text is not None else instructions, context, unpack.packing)
+    wire["input"] = _input(messages, context)
     if text:
         wire["instructions"] = text
     effort = effective_effort(context, row_of(fields.get("reasoning")).get("effort"))
@@ -159,6 +160,11 @@ def native_fields(asked: Asked, context: RequestContext) -> Dict:
     form = row_of(row_of(fields.get("text")).get("format"))
     if form and form.get("type") != "text":
         wire["text"] = {"format": {key: value for key, value in form.items() if value is not None}}
+        if form.get("type") == "json_object" and "json" not in (text or "").lower() and not speaks_of_json(messages):
+            wire["input"] = [*wire["input"], {"type": "message", "role": "system", "content": JSON_LINE}]
+            context.record_change(
+                "inject", "input", None, "a line that asks for JSON", "StepFun wants it in a system message"
+            )
     verbosity = row_of(fields.get("text")).get("verbosity")
     if verbosity not in (None, "medium"):
         context.record_change("drop", "text.verbosity", verbosity, None, "not documented by StepFun", lossy=True)
@@ -247,24 +253,31 @@ def _part(part: Json) -> Json:
 # ---------------------------------------------------------------- answer
 
 
-def native_usage(usage: Json) -> Dict | None:
-    """Usage with OpenAI's details; what StepFun does not report is 0 (stepfun-api 5.3)."""
+def native_usage(usage: Json, text: int = 0, thought: int = 0) -> Dict | None:
+    """Usage with OpenAI's details, always ints; what StepFun does not report is 0 (stepfun-api 5.3).
+
+    Reasoning tokens it does not split off are estimated by the share of `thought` characters in those and the `text`
+    characters, as in chat.
+    """
     given = as_dict(usage)
     if given is None:
         return None
 
     def count(value: Json) -> int:
-        return value if isinstance(value, int) else 0
+        return whole_number(value) or 0
 
     cached, reasoning = given.get("input_tokens_details"), given.get("output_tokens_details")
     asked, said = count(given.get("input_tokens")), count(given.get("output_tokens"))
-    total = given.get("total_tokens")
+    total = whole_number(given.get("total_tokens"))
+    split = whole_number(row_of(reasoning).get("reasoning_tokens"))
+    if split is None:
+        split = round(said * thought / (text + thought)) if thought else 0
     return {
         "input_tokens": asked,
         "input_tokens_details": {"cached_tokens": count(row_of(cached).get("cached_tokens")), "cache_write_tokens": 0},
         "output_tokens": said,
-        "output_tokens_details": {"reasoning_tokens": count(row_of(reasoning).get("reasoning_tokens"))},
-        "total_tokens": total if isinstance(total, int) else asked + said,
+        "output_tokens_details": {"reasoning_tokens": split},
+        "total_tokens": asked + said if total is None else total,
     }
 
 
@@ -302,8 +315,29 @@ def native_item(
         return message_item(str(item.get("id") or new_id("msg")), parts, state)
     out = {key: value for key, value in item.items() if value is not None}
     if kind == "function_call":
+        out["arguments"] = call_arguments(item.get("arguments"), whole=state == "completed")
         out = packed_native(out, _asked(context).packing)
     return {**out, "id": item.get("id") or new_id("fc"), "status": state}
+
+
+def call_arguments(value: Json, *, whole: bool) -> str:
+    """The arguments of a call as text; those of a `whole` one without any are the empty object that OpenAI sends."""
+    if value is not None and not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return "{}" if whole and not (value or "").strip() else value or ""
+
+
+def _characters(rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """(characters of what the caller reads, characters of the reasoning) of output items."""
+    text = reasoning = 0
+    for row in rows:
+        said = sum(len(str(row_of(part).get("text") or "")) for part in rows_of(row.get("content")))
+        if row.get("type") == "reasoning":
+            reasoning += said
+            continue
+        text += said + len(str(row.get("name") or "")) + len(str(row.get("arguments") or ""))
+        reasoning += len(str(row.get("reasoning_content") or ""))
+    return text, reasoning
 
 
 def native_items(rows: Sequence[Mapping[str, Any]], asked: Asked, context: RequestContext) -> list[Dict]:
@@ -337,7 +371,9 @@ def native_final(data: Json, output: Sequence[Dict], asked: Asked, context: Requ
     for said in (told, body.get("status")):
         if isinstance(said, str) and said in FAILED_REASONS:
             reason, told = said, None
-    final = finished(response, output, reason, native_usage(body.get("usage")))
+    text, thought = _characters(output)
+    hidden = _characters([row_of(row) for row in as_list(body.get("output"))])[1]
+    final = finished(response, output, reason, native_usage(body.get("usage"), text, max(thought, hidden)))
     if reason and told:
         final["incomplete_details"] = {"reason": told}
     if body.get("status") == "failed":

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ..chat.structured_output import FenceFilter
 from ..context import Json, RequestContext
 from ..json_values import Dict, as_dict, as_list, row_of
-from .native import chat_usage, empty_answer, native_final, native_item, native_usage, wants_json
+from .native import call_arguments, chat_usage, empty_answer, native_final, native_item, native_usage, wants_json
 from .replay import item_events
 from .request import Asked, reasons_aloud
 from .response import refusal_part, text_part
@@ -30,6 +30,7 @@ class _Item:
     parts: list[Dict] = field(default_factory=lambda: [])
     told: bool = False
     done: bool = False
+    cut: bool = False
 
 
 class NativeStream:
@@ -119,6 +120,7 @@ class NativeStream:
             if item.kind == "message":
                 row["content"] = item.parts
             elif item.kind == "function_call":
+                item.cut = True
                 self._of_item("function_call_arguments.done", {"name": row.get("name")}, item)
                 row["arguments"] = item.text
             self._of_item("output_item.done", {**at, "item": row}, item)
@@ -204,6 +206,11 @@ class NativeStream:
             emit("response.function_call_arguments.delta", **at, delta=event.get("delta") or "")
         elif kind == "function_call_arguments.done":
             arguments = event.get("arguments") or item.text
+            if not item.cut:
+                arguments = call_arguments(arguments, whole=True)
+                if not item.text.strip():
+                    emit("response.function_call_arguments.delta", **at, delta=arguments)
+            item.text = arguments
             name = self._asked.packing.behind(event.get("name") or item.row.get("name")).name
             emit("response.function_call_arguments.done", **at, name=name, arguments=arguments)
         elif kind == "output_item.done":
@@ -212,6 +219,8 @@ class NativeStream:
             item.done = True
             row = row_of(event.get("item"))
             thought = "".join(part["text"] for part in item.parts) if item.kind == "reasoning" else ""
+            if item.kind == "function_call":
+                row = {**row, "arguments": row.get("arguments") or item.text}
             done = native_item({**row, "id": item.id}, self._x, reasoning=thought)
             if item.kind == "reasoning" and not row.get("status"):
                 self._ended = (item.place, done)

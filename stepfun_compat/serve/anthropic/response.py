@@ -21,8 +21,10 @@ _STOPS: Final[Mapping[str, str]] = {
 _NOT_OF_AN_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
 
-def to_message(completion: Mapping[str, Any], *, shows_thinking: bool) -> Dict:
-    """Anthropic's message for a chat completion."""
+def to_message(completion: Mapping[str, Any], *, model: str, shows_thinking: bool) -> Dict:
+    """Anthropic's message for a chat completion. `model` is the name the caller gave: Claude Code plays thinking back to
+    the model that made it only, which it tells by this name.
+    """
     choices = cast("list[Dict]", completion.get("choices") or [{}])
     choice = choices[0]
     message = cast("Dict", choice.get("message") or {})
@@ -39,20 +41,20 @@ def to_message(completion: Mapping[str, Any], *, shows_thinking: bool) -> Dict:
         content.append(tool_block(call.get("id"), function.get("name"), input_of(function.get("arguments"))))
     stop = stop_reason(choice.get("finish_reason"), bool(calls))
     return {
-        **head(completion.get("model")),
+        **head(model),
         "content": content,
         "stop_reason": stop,
         "usage": usage_of(completion.get("usage")),
     }
 
 
-def head(model: Any, id: str | None = None) -> Dict:
+def head(model: str) -> Dict:
     """A message without content, as it begins."""
     return {
-        "id": id or f"msg_{secrets.token_hex(12)}",
+        "id": f"msg_{secrets.token_hex(12)}",
         "type": "message",
         "role": "assistant",
-        "model": model if isinstance(model, str) else "",
+        "model": model,
         "content": [],
         "stop_reason": None,
         "stop_sequence": None,

@@ -25,9 +25,10 @@ class _Call:
 
 
 class MessageStream:
-    """The events of one message."""
+    """The events of one message. `model` is the name the caller gave."""
 
-    def __init__(self, *, shows_thinking: bool) -> None:
+    def __init__(self, *, model: str, shows_thinking: bool) -> None:
+        self._model = model
         self._shows_thinking = shows_thinking
         self._started = False
         self._kind: Kind | None = None
@@ -41,7 +42,7 @@ class MessageStream:
 
     def feed(self, chunk: Mapping[str, Any]) -> list[Dict]:
         """The events that one chunk brings."""
-        out: list[Dict] = [] if self._started else self._begin(chunk)
+        out: list[Dict] = [] if self._started else self._begin()
         if chunk.get("usage"):
             self._usage = chunk["usage"]
         for choice in cast("list[Dict]", chunk.get("choices") or ())[:1]:
@@ -60,7 +61,7 @@ class MessageStream:
 
     def close(self) -> list[Dict]:
         """What is owed at the end: calls that waited for their turn, the stop reason and the usage."""
-        out: list[Dict] = [] if self._started else self._begin({})
+        out: list[Dict] = [] if self._started else self._begin()
         for place in sorted(self._calls):
             call = self._calls[place]
             if place != self._open_call and call.arguments is not _SENT:
@@ -78,9 +79,9 @@ class MessageStream:
 
     # ------------------------------------------------------------ blocks
 
-    def _begin(self, chunk: Mapping[str, Any]) -> list[Dict]:
+    def _begin(self) -> list[Dict]:
         self._started = True
-        return [{"type": "message_start", "message": head(chunk.get("model"))}, {"type": "ping"}]
+        return [{"type": "message_start", "message": head(self._model)}, {"type": "ping"}]
 
     def _think(self, text: str) -> list[Dict]:
         if self._kind != "thinking":

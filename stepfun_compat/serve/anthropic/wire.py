@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, Final, cast
 
 import openai
@@ -21,13 +22,13 @@ from .response import to_message
 from .stream import MessageStream
 from .thinking import shows_thinking
 
-log = logging.getLogger("stepfun_compat.serve")
-
+PING_SECONDS: Final = 15.0
+"""How long a stream may be silent. A choice: programs give a silent stream up after a minute or more."""
 _CHARACTERS_PER_TOKEN: Final = 4
 
 
-def chat_request(body: dict[str, Any] | None, *, counts: bool = False) -> Outgoing:
-    """The client's chat request for one of Anthropic's. `counts` is one whose tokens are counted.
+def chat_request(body: dict[str, Any] | None, *, counts: bool = False) -> tuple[Outgoing, list[str]]:
+    """(the client's chat request for one of Anthropic's, what of it was left out). `counts`: its tokens are counted.
 
     Raises:
         Rejected: Anthropic's API would refuse it, or only Anthropic's servers could carry it out.
@@ -38,9 +39,7 @@ def chat_request(body: dict[str, Any] | None, *, counts: bool = False) -> Outgoi
         made = to_chat(body, needs_max_tokens=not counts)
     except Invalid as error:
         raise Rejected(400, str(error)) from None
-    for what in dict.fromkeys(made.left_out):
-        log.info("left out of a message: %s", what)
-    return Outgoing("POST", "/chat/completions", body=made.body)
+    return Outgoing("POST", "/chat/completions", body=made.body), list(dict.fromkeys(made.left_out))
 
 
 async def relay(
@@ -55,7 +54,9 @@ async def relay(
     try:
         headers = {k: v for k, v in answer.headers.items() if k not in ("content-type", "content-disposition")}
         if answer.content is not None:
-            message = to_message(json.loads(answer.content), shows_thinking=shows_thinking(body))
+            message = to_message(
+                json.loads(answer.content), model=str(body["model"]), shows_thinking=shows_thinking(body)
+            )
             await out.whole(answer.status, encode(message), headers)
             return
         assert answer.pieces is not None
@@ -65,14 +66,17 @@ async def relay(
             "x-accel-buffering": "no",
         }
         await out.start(answer.status, {**headers, **events})
-        await _events(answer, MessageStream(shows_thinking=shows_thinking(body)), out, secrets)
+        stream = MessageStream(model=str(body["model"]), shows_thinking=shows_thinking(body))
+        await _events(answer, stream, out, secrets)
         await out.end()
     finally:
         await answer.aclose()
 
 
 async def _events(answer: upstream.Answer, stream: MessageStream, out: Outbound, secrets: tuple[str, ...]) -> None:
+    """Send the events of an answer, and a `ping` where nothing is to be said for long: while StepFun reasons unseen."""
     assert answer.pieces is not None
+    pings = asyncio.ensure_future(_pings(out))
     try:
         async for chunk in chunks(answer.pieces):
             made = stream.feed(chunk)
@@ -85,6 +89,16 @@ async def _events(answer: upstream.Answer, stream: MessageStream, out: Outbound,
         known = error if isinstance(error, openai.OpenAIError) else transport_error(error, answer.response) or error
         failure = upstream.failure(known, secrets)
         await out.piece(frame(anthropic_error(failure.status, failure.message, out.request_id)))
+    finally:
+        pings.cancel()
+
+
+async def _pings(out: Outbound) -> None:
+    with suppress(OSError):
+        while True:
+            await asyncio.sleep(PING_SECONDS)
+            if out.idle_for() >= PING_SECONDS:
+                await out.piece(frame({"type": "ping"}))
 
 
 def frame(event: dict[str, Any]) -> bytes:
