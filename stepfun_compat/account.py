@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .catalog.tiers import tier, tiers_for
+from .credentials.urls import host_kind, origin
 from .errors import SettingsError
-from .settings import Settings, host_kind, origin
+from .settings import Settings
 
 if TYPE_CHECKING:
     from .catalog import Tier

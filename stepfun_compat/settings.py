@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from typing_extensions import override
 
@@ -475,12 +475,14 @@ _MOVED: Final = {
 """Names that stood in this module in 0.1.0, and the module of `stepfun_compat.credentials` that holds them now."""
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MOVED:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import warnings
-    from importlib import import_module
+if not TYPE_CHECKING:  # which would otherwise take any name for one of this module
 
-    module = f"stepfun_compat.credentials.{_MOVED[name]}"
-    warnings.warn(f"{__name__}.{name} has moved to {module}.{name}.", DeprecationWarning, stacklevel=2)
-    return getattr(import_module(module), name)
+    def __getattr__(name: str) -> Any:
+        if name not in _MOVED:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import warnings
+        from importlib import import_module
+
+        module = f"stepfun_compat.credentials.{_MOVED[name]}"
+        warnings.warn(f"{__name__}.{name} has moved to {module}.{name}.", DeprecationWarning, stacklevel=2)
+        return getattr(import_module(module), name)

@@ -14,7 +14,8 @@ from typing import Final
 from ..account import platform_of
 from ..catalog.tiers import tier as tier_row
 from ..catalog.tiers import tiers_for
-from ..settings import Settings, resolve_target
+from ..credentials.target import resolve_target
+from ..settings import Settings
 from ..state import in_this_process
 from .access import is_loopback
 from .options import TOKEN_VARIABLE, ServeOptions
