@@ -200,7 +200,7 @@ def stream_done(context: ClientContext, call: CallState, transform: StreamTransf
 def check_forced_tool_call(context: ClientContext, call: CallState, request: Any, body: Any = None) -> None:
     """A forced tool call that the model did not make: an error or a warning, by the policy."""
     request_context = call.request_context
-    if not request_context.notes.pop("forced_missed", False):
+    if not request_context.forced_call_missing:
         return
     text = f"{request_context.model_id} did not make the tool call that tool_choice demanded"
     if request_context.settings.on_unsupported == "error":

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from ..catalog.files import PICTURES
 from .base import Endpoint, WireRequest, replace
 from .chat import structured_output as structured
+from .chat.state import ChatState
 from .context import RequestContext, RequestRejected
 
 if TYPE_CHECKING:
@@ -212,7 +213,9 @@ def _json_mode(fact: ContestedFact, body: _Body, _: WireRequest, context: Reques
         f"{context.model_id} refuses it" if fact.remembered else f"{context.model_id} refuses this schema",
     )
     line = {"role": "system", "content": structured.instruction(schema)}
-    context.notes.update(structured=True, json_text=True, schema=schema, emulated_schema=True)
+    state = context.state(ChatState)
+    state.structured = state.json_text = state.emulated_schema = True
+    state.schema = schema
     return {**body, "response_format": {"type": "json_object"}, "messages": [*_messages(body), line]}
 
 

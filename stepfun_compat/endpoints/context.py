@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from typing_extensions import override
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from .base import StoreOperation
     from .chat.reasoning_cache import ReasoningCache
+
+S = TypeVar("S")
 
 ChangeKind = Literal["alias", "rename", "reshape", "drop", "clamp", "inject", "route", "cost", "repair"]
 
@@ -122,7 +124,7 @@ class RequestContext:
     """Made for one request, filled by the endpoint's translation, read on the way back.
 
     `requested_model` is what the caller wrote, `model_id` what is sent, `model` its catalog row (None for an id the
-    catalog does not know). `notes` is the endpoint's own memory between request and response.
+    catalog does not know).
     """
 
     endpoint: str
@@ -135,7 +137,8 @@ class RequestContext:
     stream: bool = False
     changes: list[Change] = field(default_factory=list[Change])
     headers: dict[str, str] = field(default_factory=dict[str, str])
-    notes: dict[str, Any] = field(default_factory=dict[str, Any])
+    states: dict[type[Any], Any] = field(default_factory=dict[type[Any], Any])
+    """What endpoints remember between request and response: one dataclass each, see `state`."""
     client: ClientFacts = NO_CLIENT
     partial: Json = None
     """What is done and paid for, for the error of a later request of the same call."""
@@ -145,8 +148,21 @@ class RequestContext:
     """What keeps the translated response, to be carried out before the caller gets it."""
     events_translated: bool = False
     """Whether a stream's events are in OpenAI's shape already."""
+    forced_call_missing: bool = False
+    """Whether the response lacks the call that `tool_choice` demands."""
     safe_forms: list[str] = field(default_factory=list[str])
     """The contested facts in whose safe form this call was sent once more."""
+
+    def state(self, kind: type[S]) -> S:
+        """Return the endpoint's state of this class, made with its defaults at first use."""
+        found = self.states.get(kind)
+        if found is None:
+            found = self.states[kind] = kind()
+        return found
+
+    def set_state(self, state: object) -> None:
+        """Keep a state that its endpoint made, for `state`."""
+        self.states[type(state)] = state
 
     def record_change(
         self, kind: ChangeKind, parameter: str, before: Json, after: Json, why: str, *, lossy: bool = False

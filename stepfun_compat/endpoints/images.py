@@ -6,6 +6,7 @@ import base64
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from typing_extensions import override
@@ -67,7 +68,7 @@ def _translate_size(fields: Dict, wire: Dict, model: str, context: RequestContex
     # who names StepFun's model writes its sizes, who names OpenAI's or none writes width x height
     own = context.requested_model == model and asked in sizes.values()
     wire["size"] = size = asked if own else nearest_size(asked, sizes)
-    context.notes["size"] = "{}x{}".format(*next(sides for sides, text in sizes.items() if text == size))
+    context.state(ImageState).size = "{}x{}".format(*next(sides for sides, text in sizes.items() if text == size))
     if size != asked:
         exact = tuple(int(side) for side in asked.lower().split("x")) in sizes
         context.record_change("clamp", "size", asked, size, f"the nearest size {model} has", lossy=not exact)
@@ -126,6 +127,13 @@ def image_rows(data: Json) -> list[Dict]:
     return rows
 
 
+@dataclass(slots=True)
+class ImageState:
+    """The size that was sent, as OpenAI writes it."""
+
+    size: str | None = None
+
+
 class _Images(PassThroughEndpoint):
     """What all three do alike: one request for each image, and one answer."""
 
@@ -171,7 +179,7 @@ class _Images(PassThroughEndpoint):
             context.partial = done
         if stream:
             return WireResponse(
-                _events(done, self.event, context.notes.get("size")),
+                _events(done, self.event, context.state(ImageState).size),
                 reply.status,
                 {"content-type": "text/event-stream"},
             )

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from stepfun_compat.catalog import default
 from stepfun_compat.endpoints.base import WireRequest
 from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
+from stepfun_compat.endpoints.chat.state import ChatState
 from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 
@@ -207,7 +208,7 @@ def test_tool_names_fit_and_come_back(listed: list[str]) -> None:
     short = [tool["function"]["name"] for tool in wire.get("tools", ())]
     assert len(set(short)) == len(listed)
     assert all(PATTERN.fullmatch(name) for name in short)
-    assert [context.notes["tools"].caller_name(name) for name in short] == listed
+    assert [context.state(ChatState).tools.caller_name(name) for name in short] == listed
 
 
 # ---------------------------------------------------------------- answers

@@ -13,6 +13,7 @@ from stepfun_compat.catalog import default
 from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
 from stepfun_compat.endpoints.chat.messages import audio_id, repair_arguments, transcript_of
 from stepfun_compat.endpoints.chat.reasoning_cache import ReasoningCache
+from stepfun_compat.endpoints.chat.state import ChatState
 from stepfun_compat.endpoints.context import ClientFacts, RequestRejected
 
 from .chat_support import USER, changes, function, out, sent
@@ -339,7 +340,7 @@ def test_api_3_2_other_caps_become_max_tokens(name: str) -> None:
 def test_api_4_6_models_that_did_not_reason_get_headroom() -> None:
     wire, context = out(model="gpt-4o", max_tokens=64)
     assert wire["max_tokens"] == 64 + 1500
-    assert context.notes["cap"] == 64
+    assert context.state(ChatState).cap == 64
     assert ("cost", "max_tokens") in changes(context)
     assert out(model="gpt-4o", max_completion_tokens=64)[0]["max_tokens"] == 1564
 
@@ -348,7 +349,7 @@ def test_api_4_6_models_that_did_not_reason_get_headroom() -> None:
 def test_api_4_6_others_get_none(model: str) -> None:
     wire, context = out(model=model, max_tokens=64)
     assert wire["max_tokens"] == 64
-    assert "cap" not in context.notes
+    assert context.state(ChatState).cap is None
 
 
 def test_api_4_6_headroom_is_a_setting() -> None:
@@ -361,7 +362,7 @@ def test_api_4_6_json_is_not_cut_at_the_callers_cap() -> None:
     for format in ({"type": "json_object"}, {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}):
         wire, context = out(model="gpt-4o", max_tokens=64, response_format=format)
         assert wire["max_tokens"] == 1564
-        assert "cap" not in context.notes
+        assert context.state(ChatState).cap is None
 
 
 # ---------------------------------------------------------------- effort (stepfun-api 3.6)
@@ -471,7 +472,7 @@ def test_api_3_2_parallel_tool_calls_are_not_sent() -> None:
     for value in (True, False):
         wire, context = out(settings={"on_unsupported": "error"}, tools=[function()], parallel_tool_calls=value)
         assert "parallel_tool_calls" not in wire
-        assert context.notes["tools"].one_call is (value is False)
+        assert context.state(ChatState).tools.one_call is (value is False)
 
 
 def test_api_3_2_thinking_is_for_the_router_alone() -> None:

@@ -597,10 +597,10 @@ def test_the_requested_name_is_echoed_when_set() -> None:
 def test_api_3_2_a_forced_call_that_did_not_come_is_noted(choice: Any, missed: bool) -> None:
     context = asked(tools=[function(), function("get_time")], tool_choice=choice)
     stream(SHAPE_B, context)
-    assert bool(context.notes.get("forced_missed")) is missed
+    assert context.forced_call_missing is missed
     met = asked(tools=[function(), function("get_time")], tool_choice=choice)
     stream(VARIANTS["OpenAI's own"][0], met)
-    assert "forced_missed" not in met.notes
+    assert not met.forced_call_missing
 
 
 def test_api_3_2_another_function_than_the_forced_one_is_a_miss() -> None:
@@ -608,7 +608,7 @@ def test_api_3_2_another_function_than_the_forced_one_is_a_miss() -> None:
         tools=[function(), function("get_time")], tool_choice={"type": "function", "function": {"name": "get_time"}}
     )
     stream(VARIANTS["OpenAI's own"][0], context)
-    assert context.notes["forced_missed"]
+    assert context.forced_call_missing
 
 
 def test_api_11_20_reasoning_of_streamed_calls_is_remembered_when_asked() -> None:

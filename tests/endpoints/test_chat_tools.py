@@ -9,6 +9,7 @@ import pytest
 
 from stepfun_compat.endpoints.base import WireRequest
 from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
+from stepfun_compat.endpoints.chat.state import ChatState
 from stepfun_compat.endpoints.chat.tools import Tools
 from stepfun_compat.endpoints.context import RequestRejected
 
@@ -62,7 +63,7 @@ def test_api_3_1_bent_names_never_collide() -> None:
     wire, context = out(tools=[function(name) for name in given])
     assert len(set(names(wire))) == len(given)
     assert names(wire)[2] == "a_b"  # the one that fits keeps its own
-    assert [context.notes["tools"].caller_name(name) for name in names(wire)] == given
+    assert [context.state(ChatState).tools.caller_name(name) for name in names(wire)] == given
 
 
 def test_api_3_1_names_in_history_and_choice_are_bent_alike() -> None:
@@ -185,7 +186,7 @@ def test_api_3_2_a_named_function_is_sent_alone(body: Any) -> None:
     wire, context = out(tools=TWO, **body)
     assert names(wire) == ["get_weather"]
     assert "get_weather" in wire["messages"][-1]["content"]
-    assert context.notes["tools"].forced == ("get_weather",)
+    assert context.state(ChatState).tools.forced == ("get_weather",)
 
 
 def test_api_3_2_a_named_custom_tool_is_sent_alone() -> None:
@@ -199,7 +200,7 @@ def test_api_3_2_allowed_tools_are_the_only_ones_sent(mode: str) -> None:
     choice = {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": [NAMED]}}
     wire, context = out(tools=TWO, tool_choice=choice)
     assert names(wire) == ["get_weather"]
-    assert (context.notes["tools"].forced is not None) is (mode == "required")
+    assert (context.state(ChatState).tools.forced is not None) is (mode == "required")
 
 
 @pytest.mark.parametrize(
@@ -244,7 +245,7 @@ def test_api_3_2_a_forced_call_that_comes_is_asked_once() -> None:
     data, requests, context = asked(answer(call()), tools=TWO, tool_choice="required")
     assert len(requests) == 1
     assert data["choices"][0]["finish_reason"] == "tool_calls"
-    assert "forced_missed" not in context.notes
+    assert not context.forced_call_missing
 
 
 def test_api_3_2_a_miss_is_asked_again_once_and_usage_is_the_sum() -> None:
@@ -255,14 +256,14 @@ def test_api_3_2_a_miss_is_asked_again_once_and_usage_is_the_sum() -> None:
     assert second["messages"][: len(first["messages"])] == first["messages"]  # the cached prefix survives
     assert second["messages"][-2] == {"role": "assistant", "content": "Sunny."}
     assert second["tools"] == first["tools"]
-    assert "forced_missed" not in context.notes
+    assert not context.forced_call_missing
     assert [c.kind for c in context.changes].count("cost") == 1
 
 
 def test_api_3_2_a_second_miss_is_noted() -> None:
     data, requests, context = asked(answer(content="a"), answer(content="b"), tools=TWO, tool_choice=NAMED)
     assert len(requests) == 2
-    assert context.notes["forced_missed"]
+    assert context.forced_call_missing
     assert data["choices"][0]["message"]["content"] == "b"
 
 
@@ -283,7 +284,7 @@ def test_api_3_2_legacy_and_renamed_and_custom_calls_count_as_made() -> None:
 def test_api_3_2_no_asking_again_when_it_is_off_or_cut_off() -> None:
     _, requests, context = asked(answer(content="a"), settings={"max_reasks": 0}, tools=TWO, tool_choice="required")
     assert len(requests) == 1
-    assert context.notes["forced_missed"]
+    assert context.forced_call_missing
     assert len(asked(answer(content="", finish="length"), tools=TWO, tool_choice="required")[1]) == 1
 
 

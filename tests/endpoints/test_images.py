@@ -12,6 +12,7 @@ import pytest
 from stepfun_compat.endpoints import images
 from stepfun_compat.endpoints.base import WireRequest, WireResponse
 from stepfun_compat.endpoints.context import RequestRejected
+from stepfun_compat.endpoints.images import ImageState
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 
 from .support import drive, exchange, lost
@@ -74,7 +75,7 @@ def test_the_order_of_a_size_is_a_setting_because_it_is_unverified(order: Any):
     for asked in ("1024x1792", "768x1360"):
         sent = images.GENERATE.transform_request(generate(size=asked), context)
         assert sent.json["size"] == portrait
-        assert context.notes["size"] == "768x1360"
+        assert context.state(ImageState).size == "768x1360"
     assert images.GENERATE.transform_request(generate(size="1792x1024"), context).json["size"] == landscape
     named = generate(size="768x1360", model="step-image-edit-2")
     assert images.GENERATE.transform_request(named, context).json["size"] == "768x1360"

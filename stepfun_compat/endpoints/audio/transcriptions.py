@@ -52,6 +52,15 @@ class Segment:
     text: str
 
 
+@dataclass(slots=True)
+class TranscriptionState:
+    """What the response is made of beside StepFun's text: the caller's format, the length in seconds, the language."""
+
+    format: str = "json"
+    seconds: float | None = None
+    language: Json = None
+
+
 class Transcription(PassThroughEndpoint):
     """Speech to text."""
 
@@ -89,8 +98,9 @@ class Transcription(PassThroughEndpoint):
         extra: Dict = {}
         drop_by_table(fields, extra, context, self.name, _HANDLED)
         transcription.update(extra)
-        context.notes.update(format=format, seconds=sound.duration(data, kind, rate=voices.ASR_PCM_RATE))
-        context.notes["language"] = fields.get("language")
+        state = context.state(TranscriptionState)
+        state.format, state.seconds = format, sound.duration(data, kind, rate=voices.ASR_PCM_RATE)
+        state.language = fields.get("language")
         context.record_change(
             "route", "path", request.path, _ROUTE, "the old route is being phased out and knows fewer forms"
         )
@@ -116,7 +126,7 @@ class Transcription(PassThroughEndpoint):
             if fields.get(name):
                 context.record_change("drop", name, fields[name], None, f"{model} knows no {name}", lossy=True)
         drop_by_table(fields, wire, context, self.name, _HANDLED - {"hotwords"})
-        context.notes["format"] = format
+        context.state(TranscriptionState).format = format
         return replace(request, json=wire, headers={**request.headers, **context.headers})
 
     @override
@@ -272,12 +282,12 @@ def answer(events: Any, context: RequestContext) -> Dict | str:
     if text is None:
         raise BrokenOff(_BROKEN_OFF, "".join(pieces))
     text = text or "".join(pieces)
-    format = context.notes.get("format", "json")
+    format = context.state(TranscriptionState).format
     if format == "json":
         return {"text": text} if usage is None else {"text": text, "usage": usage}
     if format == "text":
         return text + "\n"
-    known: float | None = context.notes.get("seconds")
+    known = context.state(TranscriptionState).seconds
     seconds = known if known is not None else (timed[-1].end if timed else 0.0)
     segments = captions(timed) or ([Segment(0.0, seconds, text)] if text.strip() else [])
     if format == "srt":
@@ -286,7 +296,7 @@ def answer(events: Any, context: RequestContext) -> Dict | str:
         return to_vtt(segments)
     return {
         "task": "transcribe",
-        "language": context.notes.get("language") or "",
+        "language": context.state(TranscriptionState).language or "",
         "duration": seconds,
         "text": text,
         # StepFun reports no likelihoods; OpenAI code compares them without looking, so they are 0 and not None

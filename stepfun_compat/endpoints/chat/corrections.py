@@ -10,6 +10,7 @@ from ..context import Json, RequestContext
 from ..json_values import Dict, as_dict, as_list
 from . import structured_output as structured
 from .messages import call_key
+from .state import ChatState
 from .tools import Tools, translate_tool_choice
 
 
@@ -20,7 +21,7 @@ def needs_check(body: Dict) -> bool:
     return structured.schema_of(body.get("response_format")) is not None
 
 
-def _no_call(data: Dict, tools: Tools) -> bool:
+def calls_none(data: Dict, tools: Tools) -> bool:
     """Whether no choice makes the call that was demanded: one of the named functions, or any where none is named."""
     wanted = {tools.caller_name(name) for name in tools.forced or ()}
     for choice in as_list(data.get("choices")):
@@ -34,20 +35,21 @@ def _no_call(data: Dict, tools: Tools) -> bool:
 
 def find_miss(data: Dict, context: RequestContext) -> str | None:
     """Why the answer is not what was asked for, None if it is."""
-    tools: Tools = context.notes["tools"]
+    state = context.state(ChatState)
+    tools = state.tools
     choices = [as_dict(choice) or {} for choice in as_list(data.get("choices"))]
-    if context.notes.get("stop") and _stopped_while_reasoning(choices, context):
+    if state.stop and _stopped_while_reasoning(choices, context):
         return STOPPED
     if any(choice.get("finish_reason") in ("length", "content_filter") for choice in choices):
         return None  # cut off: asking again with the same cap would be cut off again
     if tools.forced is not None:
-        return NOT_CALLED if _no_call(data, tools) else None
-    if context.notes.get("emulated_schema"):
+        return NOT_CALLED if calls_none(data, tools) else None
+    if state.emulated_schema:
         for choice in choices:
             message = as_dict(choice.get("message")) or {}
             if message.get("tool_calls"):
                 continue
-            found = structured.problem(message.get("content"), context.notes["schema"])
+            found = structured.problem(message.get("content"), state.schema)
             if found is not None:
                 return found
     return None
@@ -63,7 +65,7 @@ def _stopped_while_reasoning(choices: Sequence[Dict], context: RequestContext) -
     """Whether every choice ended before its text (stepfun-api 11: whether StepFun stops inside the reasoning is unverified)."""
     messages = [as_dict(choice.get("message")) or {} for choice in choices]
     silent = not any(m.get("content") or m.get("tool_calls") or m.get("function_call") for m in messages)
-    return silent and context.notes.get("reasoned", False) and all(c.get("finish_reason") == "stop" for c in choices)
+    return silent and context.state(ChatState).reasoned and all(c.get("finish_reason") == "stop" for c in choices)
 
 
 def cut_at_stop(data: Dict, stop: Json) -> None:
@@ -91,7 +93,7 @@ def corrected_request(wire: WireRequest, data: Dict, miss: str, context: Request
         body.pop("stop", None)
         return replace(wire, json=body)
     message = as_dict((as_dict((as_list(data.get("choices")) or [{}])[0]) or {}).get("message")) or {}
-    tools: Tools = context.notes["tools"]
+    tools = context.state(ChatState).tools
     if tools.forced is not None:
         which = f"the function {tools.forced[0]}" if tools.forced else "one of the available tools"
         line = f"That was text. Call {which} now; do not answer in text."

@@ -14,9 +14,10 @@ from ..json_values import Dict, as_dict, as_list
 from ..model_resolution import effective_effort, headroom, resolve_model
 from ..parameters import carry_cache_key
 from . import structured_output as structured
-from .corrections import STOPPED, _no_call, corrected_request, cut_at_stop, find_miss, needs_check, public_reason
+from .corrections import STOPPED, calls_none, corrected_request, cut_at_stop, find_miss, needs_check, public_reason
 from .messages import input_kinds, translate_messages
 from .response import transform_completion
+from .state import ChatState
 from .stream import ChatStream
 from .tools import Tools, apply_tool_choice, translate_tool_choice, translate_tools
 from .usage import add_usage
@@ -88,11 +89,10 @@ class ChatCompletions(PassThroughEndpoint):
                 "drop", name, value, None, f"not documented by StepFun ({row.state})", lossy=not inert
             )
         self._sampling(given, wire, context)
-        if context.notes.get("structured"):
-            context.notes.pop("cap", None)  # JSON cut in half is no JSON
-        if given.get("stop"):
-            context.notes["stop"] = given["stop"]
-        context.notes["tools"] = tools
+        state = context.state(ChatState)
+        if state.structured:
+            state.cap = None  # JSON cut in half is no JSON
+        state.stop, state.tools = given.get("stop") or state.stop, tools
         return replace(request, json=wire, headers={**request.headers, **context.headers})
 
     def _caps(self, given: Dict, wire: Dict, context: RequestContext) -> set[str]:
@@ -106,9 +106,9 @@ class ChatCompletions(PassThroughEndpoint):
         extra = headroom(context) if isinstance(cap, int) and not isinstance(cap, bool) and cap > 0 else 0
         wire["max_tokens"] = cap + extra if extra else cap
         if isinstance(cap, int) and not isinstance(cap, bool) and cap > 0:
-            context.notes["sent_cap"] = cap + extra
+            context.state(ChatState).sent_cap = cap + extra
         if extra:
-            context.notes["cap"] = cap
+            context.state(ChatState).cap = cap
             context.record_change(
                 "cost", "max_tokens", cap, cap + extra, "headroom for reasoning, which StepFun takes from the cap"
             )
@@ -133,16 +133,17 @@ class ChatCompletions(PassThroughEndpoint):
             return set()
         format = cast("Mapping[str, Any]", format)
         schema = structured.schema_of(format)
+        state = context.state(ChatState)
         if schema is None or context.model is None or context.model.json_schema:
             if schema is not None:
-                context.notes["schema"] = schema
+                state.schema = schema
                 inner = cast("Mapping[str, Any]", format["json_schema"])
                 if any(value is None for value in inner.values()):
                     format = {**format, "json_schema": {k: v for k, v in inner.items() if v is not None}}
             wire["response_format"] = format
             if schema is not None or format.get("type") == "json_object":
                 # a fence is never JSON: JSON mode that wraps its answer in one is unwrapped (stepfun-api 3.5)
-                context.notes.update(structured=True, json_text=True)
+                state.structured = state.json_text = True
             if format.get("type") == "json_object" and not speaks_of_json(wire.get("messages")):
                 _append_line(wire, JSON_LINE)
                 context.record_change(
@@ -158,7 +159,8 @@ class ChatCompletions(PassThroughEndpoint):
         )
         wire["response_format"] = {"type": "json_object"}
         _append_line(wire, structured.instruction(schema))
-        context.notes.update(structured=True, json_text=True, schema=schema, emulated_schema=True)
+        state.structured = state.json_text = state.emulated_schema = True
+        state.schema = schema
         return {"response_format"}
 
     def _audio(self, given: Dict, wire: Dict, context: RequestContext) -> set[str]:
@@ -208,7 +210,7 @@ class ChatCompletions(PassThroughEndpoint):
         context.stream = bool(given.get("stream"))
         options = as_dict(given.get("stream_options"))
         if options is not None:
-            context.notes["include_usage"] = bool(options.get("include_usage"))
+            context.state(ChatState).include_usage = bool(options.get("include_usage"))
             context.record_change(
                 "drop", "stream_options", options, None, "StepFun reports usage on every chunk; it is reshaped here"
             )
@@ -250,7 +252,7 @@ class ChatCompletions(PassThroughEndpoint):
 
     @override
     def transform_stream(self, context: RequestContext) -> StreamTransform | None:
-        return None if context.notes.get("told") else ChatStream(context)
+        return ChatStream(context)
 
     # ------------------------------------------------------------ asking again
 
@@ -272,6 +274,7 @@ class ChatCompletions(PassThroughEndpoint):
         self, wire: WireRequest, reply: WireResponse, context: RequestContext
     ) -> Generator[Effect, WireResponse, WireResponse]:
         """StepFun's first answer to `wire` as OpenAI's, asked for again while it is not what was demanded."""
+        state = context.state(ChatState)
         data = transform_completion(reply.body, context)
         total = data.get("usage")
         for _ in range(context.settings.max_reasks):
@@ -282,14 +285,15 @@ class ChatCompletions(PassThroughEndpoint):
             reply = yield Send(corrected_request(wire, data, miss, context))
             data = transform_completion(reply.body, context)
             if miss == STOPPED:
-                cut_at_stop(data, context.notes.pop("stop"))
+                cut_at_stop(data, state.stop)
+                state.stop = None
             total = add_usage(total, data.get("usage"))
         if total is not None:
             data["usage"] = total
         miss = find_miss(data, context)
-        tools = cast("Tools", context.notes["tools"])
-        if miss is not None and tools.forced is not None and _no_call(data, tools):
-            context.notes["forced_missed"] = True
+        tools = state.tools
+        if miss is not None and tools.forced is not None and calls_none(data, tools):
+            context.forced_call_missing = True
         elif miss == STOPPED:
             context.record_change("drop", "stop", None, None, STOPPED, lossy=True)
         elif miss is not None:

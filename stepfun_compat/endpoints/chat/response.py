@@ -12,6 +12,7 @@ from ..context import Json, RequestContext
 from ..json_values import Dict, UnexpectedBody, as_dict, as_list
 from ..model_resolution import replays_reasoning, shows_reasoning
 from .messages import audio_id, call_key, same_arguments
+from .state import ChatState
 from .structured_output import strip_fences
 from .tools import Tools
 from .usage import characters_of, cut, cut_off, fill_usage, visible_tokens
@@ -147,7 +148,7 @@ def transform_message(message: Dict, context: RequestContext, tools: Tools) -> t
     if tools.one_call and len(functions) > 1:
         functions = functions[:1]
     content = message.get("content")
-    if context.notes.get("json_text") and isinstance(content, str):
+    if context.state(ChatState).json_text and isinstance(content, str):
         message["content"] = content = strip_fences(content)
     if built_in:
         length = len(content) if isinstance(content, str) else 0
@@ -165,7 +166,7 @@ def transform_message(message: Dict, context: RequestContext, tools: Tools) -> t
                 remember_reasoning(context, [call_key(call) for call in functions], reasoning)
     message.setdefault("content", None)
     message.setdefault("refusal", None)
-    if context.notes.get("searches") and not isinstance(message.get("annotations"), list):
+    if tools.searches and not isinstance(message.get("annotations"), list):
         message["annotations"] = []  # OpenAI's search models have a list, also without hits
     audio = as_dict(message.get("audio"))
     if audio is not None:
@@ -196,7 +197,8 @@ def transform_completion(data: Json, context: RequestContext) -> Dict:
     body = as_dict(data)
     if body is None or not isinstance(body.get("choices"), list):
         raise UnexpectedBody("the answer has no list of choices")
-    tools: Tools = context.notes.get("tools") or Tools()
+    state = context.state(ChatState)
+    tools = state.tools
     messages: list[Dict] = []
     for position, entry in enumerate(cast("list[Any]", body["choices"])):
         choice = as_dict(entry)
@@ -215,10 +217,10 @@ def transform_completion(data: Json, context: RequestContext) -> Dict:
     for message in messages:
         visible, thought = characters_of(message)
         text, reasoning = text + visible, reasoning + thought
-    context.notes["reasoned"] = bool(reasoning)
+    state.reasoned = bool(reasoning)
     usage = fill_usage(body.get("usage"), text, reasoning)
-    if context.notes.get("cap") is not None:
-        _apply_cap(body, messages, context)
+    if state.cap is not None:
+        _apply_cap(body, messages, state.cap)
     if usage is not None:
         body["usage"] = usage
     body["object"] = "chat.completion"
@@ -227,9 +229,8 @@ def transform_completion(data: Json, context: RequestContext) -> Dict:
     return body
 
 
-def _apply_cap(body: Dict, messages: Sequence[Dict], context: RequestContext) -> None:
+def _apply_cap(body: Dict, messages: Sequence[Dict], cap: int) -> None:
     """Cut each choice's text at the caller's cap, by its share of the tokens StepFun reported for all of them."""
-    cap: int = context.notes["cap"]
     usage = as_dict(body.get("usage"))
     texts = [str(message.get("content") or "") for message in messages]
     thoughts = [str(message.get("reasoning_content") or "") for message in messages]
@@ -246,9 +247,9 @@ def _apply_cap(body: Dict, messages: Sequence[Dict], context: RequestContext) ->
 
 def hide_reasoning(id: str, messages: Sequence[Dict], context: RequestContext) -> None:
     """Take the reasoning out of an answer whose caller does not know of it; `client.stepfun.reasoning` still has it."""
-    if (not context.notes["reasoned"] and not any("reasoning" in message for message in messages)) or shows_reasoning(
-        context
-    ):
+    if (
+        not context.state(ChatState).reasoned and not any("reasoning" in message for message in messages)
+    ) or shows_reasoning(context):
         return
     thoughts = [str(message.get("reasoning_content") or "") for message in messages]
     keep_answer_reasoning(context, id, "".join(thoughts))

@@ -19,6 +19,7 @@ from .response import (
     new_call_id,
     remember_reasoning,
 )
+from .state import ChatState
 from .stream_state import (
     CHUNK_FIELDS,
     DELTA_FIELDS,
@@ -30,7 +31,6 @@ from .stream_state import (
     text_of,
 )
 from .structured_output import FenceFilter
-from .tools import Tools
 from .usage import fill_usage
 
 log = logging.getLogger("stepfun_compat")
@@ -45,14 +45,15 @@ class ChatStream:
 
     def __init__(self, context: RequestContext) -> None:
         self._x = context
-        self._tools: Tools = context.notes.get("tools") or Tools()
+        state = context.state(ChatState)
+        self._tools = state.tools
         self._choices: dict[int, ChoiceState] = {}
         self._usage: Dict | None = None
         self._tokens = 0
         self._grown = 0
-        self._include_usage = bool(context.notes.get("include_usage"))
-        self._cap: int | None = context.notes.get("cap")
-        self._json_text = bool(context.notes.get("json_text"))
+        self._include_usage = state.include_usage
+        self._cap = state.cap
+        self._json_text = state.json_text
         self._shows_reasoning = shows_reasoning(context)
         self._echo = context.requested_model if context.settings.echo_requested_model else None
         self._head: Dict | None = None
@@ -323,13 +324,13 @@ class ChatStream:
 
     def _cut_off(self, state: ChoiceState) -> bool:
         """Whether StepFun's cap ended the answer inside the arguments of a call."""
-        sent: int | None = self._x.notes.get("sent_cap")
+        sent = self._x.state(ChatState).sent_cap
         if sent is None or not state.calls or self._tokens < sent:
             return False
         return any(call.arguments and not is_whole_json(call.arguments) for call in state.calls)
 
     def _stopped_while_reasoning(self, state: ChoiceState) -> bool:
-        return bool(state.reasoning) and not state.length and not state.calls and bool(self._x.notes.get("stop"))
+        return bool(state.reasoning) and not state.length and not state.calls and bool(self._x.state(ChatState).stop)
 
     def _owed(self, state: ChoiceState, delta: Dict) -> None:
         """Put into the last delta of a choice what could not be told before."""
@@ -572,7 +573,7 @@ class ChatStream:
         called = {call.wire_name for state in self._choices.values() for call in state.calls}
         if called & set(forced) if forced else called:
             return
-        self._x.notes["forced_missed"] = True
+        self._x.forced_call_missing = True
 
 
 def _place_of(state: ChoiceState, fragment: Dict, function: Dict) -> tuple[str, str, int | None]:

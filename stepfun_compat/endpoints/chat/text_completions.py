@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from typing_extensions import override
@@ -54,6 +55,14 @@ def _messages(prompt: str, suffix: Json) -> list[Dict]:
     return [{"role": "system", "content": _INSERT}, {"role": "user", "content": text}]
 
 
+@dataclass(slots=True)
+class TextCompletionState:
+    """The prompt to repeat before the text, and whether the stream was made here of whole answers."""
+
+    echo: str = ""
+    whole_stream: bool = False
+
+
 class Completions(PassThroughEndpoint):
     """Text completion. A prompt is a user's message; `suffix` asks for the text between."""
 
@@ -71,7 +80,7 @@ class Completions(PassThroughEndpoint):
         y = (
             context
             if told
-            else RequestContext(context.endpoint, context.settings, context.catalog, notes=dict(context.notes))
+            else RequestContext(context.endpoint, context.settings, context.catalog, states=context.states)
         )
         drop_by_table(fields, chat, y, self.name, _HANDLED)
         n, best_of = fields.get("n"), fields.get("best_of")
@@ -90,18 +99,16 @@ class Completions(PassThroughEndpoint):
         if told:
             context.record_change("route", "path", request.path, "/chat/completions", "StepFun has no text completion")
         wire = CHAT.transform_request(replace(request, path="/chat/completions", json=chat), y)
-        if not told:
-            context.notes.update(y.notes)
-        context.notes["echo"] = prompt if fields.get("echo") else ""
+        context.state(TextCompletionState).echo = prompt if fields.get("echo") else ""
         return wire
 
     @override
     def transform_response(self, data: Json, context: RequestContext) -> Json:
-        return text_completion(transform_completion(data, context), str(context.notes.get("echo") or ""))
+        return text_completion(transform_completion(data, context), context.state(TextCompletionState).echo)
 
     @override
     def transform_stream(self, context: RequestContext) -> StreamTransform | None:
-        return None if context.notes.get("whole_stream") or context.notes.get("told") else CompletionStream(context)
+        return None if context.state(TextCompletionState).whole_stream else CompletionStream(context)
 
     # ------------------------------------------------------------ several prompts
 
@@ -138,7 +145,7 @@ class Completions(PassThroughEndpoint):
             context.partial = done
         if not stream:
             return WireResponse(done, reply.status, reply.headers)
-        context.notes["whole_stream"] = True
+        context.state(TextCompletionState).whole_stream = True
         options = as_dict(fields.get("stream_options")) or {}
         return WireResponse(
             _events(done, bool(options.get("include_usage"))), reply.status, {"content-type": "text/event-stream"}
@@ -179,7 +186,7 @@ class CompletionStream:
 
     def __init__(self, context: RequestContext) -> None:
         self._chat = ChatStream(context)
-        self._echo = str(context.notes.get("echo") or "")
+        self._echo = context.state(TextCompletionState).echo
         self._echoed: set[int] = set()
 
     @property

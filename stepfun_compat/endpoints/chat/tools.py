@@ -20,7 +20,7 @@ class Tools:
     """What the way back needs to know of the tools that were sent.
 
     `originals` maps a name on the wire to the caller's; `custom` names the caller's free-text tools; `legacy` is set
-    when the caller spoke `functions`; `forced` is None, or the names of which one call must be made (empty: any).
+    when the caller spoke `functions`; `searches` where the web may be searched; `forced` is None, or the names of which one call must be made (empty: any).
     """
 
     originals: dict[str, str] = field(default_factory=dict[str, str])
@@ -28,6 +28,7 @@ class Tools:
     custom: set[str] = field(default_factory=set[str])
     legacy: bool = False
     one_call: bool = False
+    searches: bool = False
     forced: tuple[str, ...] | None = None
 
     def wire_name(self, name: str) -> str:
@@ -84,7 +85,7 @@ def translate_tools(body: Mapping[str, Any], context: RequestContext, tools: Too
     options = body.get("web_search_options")
     name = str(body.get("model") or "")
     if options is not None or "-search" in name or any(_mapping(tool).get("type") == "web_search" for tool in sent):
-        context.notes["searches"] = True
+        tools.searches = True
     if options is not None:
         if context.settings.web_search and (context.model is None or context.model.web_search):
             sent.append({"type": "web_search", "function": {"description": "Search the web for current information."}})

@@ -8,6 +8,7 @@ from typing import Any
 from ..context import Json, RequestContext
 from ..json_values import Dict, as_dict, as_list, is_whole_json, whole_number
 from .messages import call_key
+from .state import ChatState
 
 
 def fill_usage(usage: Json, text: int = 0, reasoning: int = 0) -> Dict | None:
@@ -92,7 +93,7 @@ def cut(text: str, tokens: int, cap: int) -> str:
 
 def cut_off(usage: Json, message: Mapping[str, Any], context: RequestContext) -> bool:
     """Whether StepFun's cap ended the answer inside the arguments of a call."""
-    sent: int | None = context.notes.get("sent_cap")
+    sent = context.state(ChatState).sent_cap
     used = whole_number((as_dict(usage) or {}).get("completion_tokens"))
     if sent is None or used is None or used < sent:
         return False

@@ -6,6 +6,7 @@ import codecs
 import dataclasses
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from typing_extensions import override
@@ -142,6 +143,13 @@ def _of_local_file(name: BatchOperationName, request: WireRequest) -> Flow | Non
     return local(BatchOperation(name, id)) if is_local_file(id) else None
 
 
+@dataclass(slots=True)
+class FileState:
+    """The purpose the caller gave, which stands in the response."""
+
+    purpose: Json = None
+
+
 class CreateFile(PassThroughEndpoint):
     """An upload."""
 
@@ -181,7 +189,7 @@ class CreateFile(PassThroughEndpoint):
         if parts and parts[0].size and (better := named(parts[0], context)) is not parts[0]:
             parts[0] = better
             files = [("file", better.as_upload())]
-        context.notes["purpose"] = purpose
+        context.state(FileState).purpose = purpose
         if isinstance(purpose, str):
             part = parts[0] if parts else Part("file", str(fields.get("url") or "").partition("?")[0], b"")
             wire["purpose"] = stepfun_purpose(purpose, part, context)
@@ -191,7 +199,7 @@ class CreateFile(PassThroughEndpoint):
 
     @override
     def transform_response(self, data: Json, context: RequestContext) -> Json:
-        return file_object(data, context.notes.get("purpose"))
+        return file_object(data, context.state(FileState).purpose)
 
 
 class RetrieveFile(PassThroughEndpoint):
@@ -237,6 +245,14 @@ class FileContent(PassThroughEndpoint):
         return _of_local_file("read_file", request)
 
 
+@dataclass(slots=True)
+class FileListState:
+    """The caller's paging, which StepFun does not know, and the files that are not at StepFun."""
+
+    query: Dict = field(default_factory=dict[str, Any])
+    local_files: Sequence[Dict] = ()
+
+
 class ListFiles(PassThroughEndpoint):
     """All files. StepFun documents no parameters and no `has_more`, without which the SDK asks for ever (stepfun-api 8.1):
     limit, order, after and purpose are applied here."""
@@ -251,13 +267,13 @@ class ListFiles(PassThroughEndpoint):
     def _merged(self, request: WireRequest, context: RequestContext) -> Flow:
         """StepFun's files and those of batches, which are not at StepFun."""
         rows = as_list((yield BatchOperation("list_files")).body)
-        context.notes["local_files"] = [row for row in map(as_dict, rows) if row is not None]
+        context.state(FileListState).local_files = [row for row in map(as_dict, rows) if row is not None]
         return self.transform_request(request, context)
 
     @override
     def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
         ours = {key: request.query[key] for key in ("limit", "order", "after", "purpose") if key in request.query}
-        context.notes["query"] = ours
+        context.state(FileListState).query = ours
         return replace(request, query={k: v for k, v in request.query.items() if k not in ours})
 
     @override
@@ -265,8 +281,8 @@ class ListFiles(PassThroughEndpoint):
         body = as_dict(data)
         if body is None or not isinstance(body.get("data"), list):
             raise UnexpectedBody("the answer has no list of files")
-        rows = [*(file_object(row) for row in as_list(body["data"])), *context.notes.get("local_files", ())]
-        query: Dict = context.notes.get("query", {})
+        rows = [*(file_object(row) for row in as_list(body["data"])), *context.state(FileListState).local_files]
+        query = context.state(FileListState).query
         purpose = query.get("purpose")
         if isinstance(purpose, str):
             rows = [row for row in rows if purpose in (row["purpose"], row.get("stepfun_purpose"))]

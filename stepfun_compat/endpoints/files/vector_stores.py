@@ -133,7 +133,7 @@ def _all_files(request: WireRequest, store_id: str) -> Steps:
         query = {"limit": _PAGE, "after": fresh[-1].get("id")}
 
 
-def _until_ready(request: WireRequest, ids: Sequence[str], context: RequestContext) -> Steps:
+def _until_ready(request: WireRequest, ids: Sequence[str]) -> Steps:
     """Wait until StepFun has parsed the files: only then may they be added (stepfun-api 8.2).
 
     Raises:
@@ -170,7 +170,6 @@ def _until_ready(request: WireRequest, ids: Sequence[str], context: RequestConte
             code="file_not_ready",
             param="file_id",
         )
-    context.notes["ready"] = True
 
 
 def _entry(file: Mapping[str, Any], context: RequestContext) -> Dict:
@@ -201,7 +200,7 @@ def _entry(file: Mapping[str, Any], context: RequestContext) -> Dict:
 
 
 def _add(request: WireRequest, store_id: str, entries: Sequence[Dict], context: RequestContext) -> Steps:
-    yield from _until_ready(request, [row["file_id"] for row in entries], context)
+    yield from _until_ready(request, [row["file_id"] for row in entries])
     context.record_change("reshape", "files", f"{len(entries)} files", "files list", "StepFun takes a list")
     wire = replace(request, method="POST", path=_path(store_id, "/files"), query={}, json={"files": list(entries)})
     return (yield Send(wire, example={}))
@@ -240,7 +239,7 @@ class CreateStore(PassThroughEndpoint):
         wire.setdefault("type", "text")
         entries = [_entry({"file_id": id}, context) for id in as_list(fields.get("file_ids"))]
         if entries:
-            yield from _until_ready(request, [row["file_id"] for row in entries], context)
+            yield from _until_ready(request, [row["file_id"] for row in entries])
         reply = yield Send(replace(request, json=wire), example={"id": "VECTOR_STORE_ID"})
         context.partial = created = store_object(reply.body)
         if entries:

@@ -27,8 +27,6 @@ from .stream import ResponsesStream
 if TYPE_CHECKING:
     from ...catalog.schema import ContestedFact
 
-_NOTE = "responses"
-_READY = "responses.ready"
 _CHAT_PATH = "/chat/completions"
 
 
@@ -64,7 +62,7 @@ class Responses(PassThroughEndpoint):
             fields.pop("stream", None)
         asked = Asked(fields, items=[_with_id(item) for item in input_items(fields.get("input"))])
         check_size(asked, context)
-        context.notes[_NOTE] = asked
+        context.set_state(asked)
         context.stream = bool(fields.get("stream"))
         return asked
 
@@ -83,7 +81,7 @@ class Responses(PassThroughEndpoint):
 
     @override
     def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
-        ready: WireRequest | None = context.notes.pop(_READY, None)
+        ready = context.states.pop(WireRequest, None)
         return ready if ready is not None else self._one_request(request, self.asked(request, context), context)
 
     def _one_request(self, request: WireRequest, asked: Asked, context: RequestContext) -> WireRequest:
@@ -113,7 +111,7 @@ class Responses(PassThroughEndpoint):
         """Chat in place of StepFun's own Responses, unless the settings insist on that."""
         if fact.rewrite != "chat":
             return super().safe_form(fact, request, context)
-        asked: Asked = context.notes[_NOTE]
+        asked = context.state(Asked)
         if asked.route != "native" or context.settings.responses_route == "native":
             return None
         told = [*context.changes]
@@ -128,7 +126,7 @@ class Responses(PassThroughEndpoint):
 
     @override
     def transform_response(self, data: Json, context: RequestContext) -> Json:
-        asked: Asked = context.notes[_NOTE]
+        asked = context.state(Asked)
         if asked.route == "native":
             return _made(native_response(data, asked, context), asked, context)
         asked.searches = built_in_calls(data)
@@ -136,7 +134,7 @@ class Responses(PassThroughEndpoint):
 
     @override
     def transform_stream(self, context: RequestContext) -> StreamTransform:
-        asked: Asked = context.notes[_NOTE]
+        asked = context.state(Asked)
         if asked.fields.get("background") or context.events_translated:
             return AsTold()
         return NativeStream(asked, context) if asked.route == "native" else ResponsesStream(asked, context)
@@ -153,7 +151,7 @@ class Responses(PassThroughEndpoint):
         asked = self.asked(request, context)
         way = self._way(request, asked, context)
         if isinstance(way, WireRequest) and not _has_schema(asked):
-            context.notes[_READY] = way
+            context.set_state(way)  # for transform_request
             return None
         return self._whole(way, asked, context)
 

@@ -72,7 +72,7 @@ def chat_needed(asked: Asked, context: RequestContext) -> str | None:
 
 
 def _resolved(asked: Asked, context: RequestContext) -> RequestContext:
-    probe = RequestContext(context.endpoint, context.settings, context.catalog, notes=dict(context.notes))
+    probe = RequestContext(context.endpoint, context.settings, context.catalog)
     name = asked.fields.get("model")
     resolve_model(probe, name if isinstance(name, str) else None, input_kinds([*asked.history, *asked.items]))
     return probe
@@ -359,7 +359,7 @@ def wants_json(context: RequestContext) -> bool:
 
 
 def _asked(context: RequestContext) -> Asked:
-    return context.notes["responses"]
+    return context.state(Asked)
 
 
 def native_final(data: Json, output: Sequence[Dict], asked: Asked, context: RequestContext) -> Dict:
