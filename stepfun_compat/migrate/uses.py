@@ -210,8 +210,9 @@ class _FileUses:
     ) -> None:
         known = _known(result)
         if value.kind == "method":
-            named = isinstance(expr, m.Attribute) or (call is not None and not self.is_parameter(expr))
-            if named and value.name not in surface.NO_REQUEST:
+            if value.name not in surface.NO_REQUEST and (
+                self.spelled(expr) or self.calls_kept(expr, result, call, how)
+            ):
                 generation = "1+" if value.detail == "module" else value.detail
                 self.add("api_call", value.name, expr, how, known, generation or None, call, given)
         elif value.kind == "class":
@@ -234,11 +235,37 @@ class _FileUses:
             target = value.name if value.name.startswith("openai") else f"openai.{value.name}"
             self.add("type_use", target, expr, how, known, "0.x" if value.detail == "0.x" else None, call)
 
-    def is_parameter(self, expr: m.Expr) -> bool:
-        """Whether a name is a parameter: the method that it stands for counts where it is taken."""
-        return isinstance(expr, m.Name) and any(
-            isinstance(one, m.ParameterValue) for one in self.facts.scopes[expr.scope].bindings.get(expr.name, ())
-        )
+    def spelled(self, expr: m.Expr) -> bool:
+        """Whether an expression spells a method out: an attribute of something of openai's, not a name it is kept
+        under."""
+        if not isinstance(expr, m.Attribute):
+            return False
+        values = self.linker.values(self.file, expr.base).values
+        return any(one.kind in OPENAI_KINDS for one in values)
+
+    def calls_kept(self, expr: m.Expr, result: Result, call: m.Call | None, how: str) -> bool:
+        """Whether an expression calls a method by the name it is kept under. What hands such a name on is no use of
+        its own, nor is a parameter, nor a name that may hold something else: the method counts where it is taken."""
+        if how == "write":
+            return False
+        if isinstance(expr, m.Name):
+            bound = self.bound(expr)
+            if any(isinstance(one, m.Imported) for one in bound):
+                return True
+            if any(isinstance(one, m.ParameterValue) for one in bound):
+                return False
+        return call is not None and all(one.kind == "method" for one in result.values)
+
+    def bound(self, name: m.Name) -> list[m.Expr]:
+        """What the innermost scope that binds a name binds it to."""
+        scopes = self.facts.scopes
+        here: int | None = name.scope
+        while here is not None:
+            bound = scopes[here].bindings.get(name.name)
+            if bound is not None:
+                return bound
+            here = scopes[here].parent
+        return []
 
     def imported_root(self, expr: m.Expr) -> bool:
         """Whether a chain starts with a name that an import binds."""
@@ -246,14 +273,10 @@ class _FileUses:
             expr = expr.base
         if not isinstance(expr, m.Name):
             return False
-        scopes = self.facts.scopes
-        here: int | None = expr.scope
-        while here is not None:
-            bound = scopes[here].bindings.get(expr.name)
-            if bound is not None:
-                return any(isinstance(one, m.Imported) for one in bound)
-            here = scopes[here].parent
-        return bool(scopes[0].stars)
+        bound = self.bound(expr)
+        if bound:
+            return any(isinstance(one, m.Imported) for one in bound)
+        return bool(self.facts.scopes[0].stars)
 
     def construction(self, value: Value, expr: m.Expr, call: m.Call, known: Known) -> None:
         self.add("client_construction", f"openai.{value.name}", expr, "call", known, "1+", call)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .linker import Linker
 
 _IMPORTER: Final = re.compile(r"import|lazy", re.IGNORECASE)
+_MODULE: Final = re.compile(r"[A-Za-z_][\w.]*")
 
 
 def call(linker: Linker, file: int, expr: m.Call) -> Result:
@@ -116,12 +117,14 @@ def _lazy_import(linker: Linker, file: int, expr: m.Call) -> Result | None:
     """`lazy_import("openai")`, `LazyLoader("openai", globals(), "openai")`."""
     if not _IMPORTER.search(last_name(expr.func)):
         return None
-    for argument in expr.arguments:
-        text = argument.value
-        if isinstance(text, m.Text) and (text.value == "openai" or text.value.startswith("openai.")):
-            found = linker.module(file, text.value, 0)
-            return Result(found.values, True)
-    return None
+    named = [one.value.value for one in expr.arguments if isinstance(one.value, m.Text) and "openai" in one.value.value]
+    if not named or any(not _MODULE.fullmatch(one) for one in named):
+        return None
+    module = max(named, key=lambda one: one.count("."))  # `LazyImport("openai", globals(), "package.openai")`
+    found = linker.module(file, module, 0)
+    if module.partition(".")[0] != "openai" and all(one.kind == "foreign" for one in found.values):
+        return None
+    return Result(found.values, True)
 
 
 def _of_container(linker: Linker, file: int, expr: m.Call, func: m.Attribute) -> list[Result]:

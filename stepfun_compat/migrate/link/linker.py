@@ -212,6 +212,8 @@ class Linker:
             results += [self._from_module(file, star, name) for star in scope.stars]
         results += self._written(name, Value("file", file=file))
         found = union(results)
+        if any(one.kind == "setting" for one in found.values):  # a copy of the module's setting is none itself
+            found = Result(frozenset(one for one in found.values if one.kind != "setting"), True)
         if not found.values and self.paths[file].rpartition("/")[2].startswith("__init__."):
             below = self.modules.file_at(f"{self.paths[file].rpartition('/')[0]}/{name}".lstrip("/"))
             if below is not None and below != file:
