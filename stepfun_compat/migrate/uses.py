@@ -12,6 +12,7 @@ from .facts import model as m
 from .link.against import from_elsewhere
 from .link.linker import Linker, settle
 from .link.modules import imports_openai
+from .link.objects import inherits
 from .link.shape import Shape, named_others, named_ours, root_of, shape_of, vendors_of
 from .link.values import OPENAI_KINDS, Result, Value
 
@@ -29,6 +30,7 @@ UseKind = Literal[
 ]
 Known = Literal["resolved", "inferred", "shape"]
 
+_OF_CLASSES: Final = frozenset({"super", "object", "project_class"})
 _ORDER: Final = ("method", "class", "setting", "error", "type", "module")
 """Which value decides where a place can be several things."""
 
@@ -236,12 +238,15 @@ class _FileUses:
             self.add("type_use", target, expr, how, known, "0.x" if value.detail == "0.x" else None, call)
 
     def spelled(self, expr: m.Expr) -> bool:
-        """Whether an expression spells a method out: an attribute of something of openai's, not a name it is kept
-        under."""
+        """Whether an expression spells a method out: an attribute of something of openai's or of a class made of it,
+        not a name it is kept under."""
         if not isinstance(expr, m.Attribute):
             return False
         values = self.linker.values(self.file, expr.base).values
-        return any(one.kind in OPENAI_KINDS for one in values)
+        return any(
+            one.kind in OPENAI_KINDS or (one.kind in _OF_CLASSES and inherits(self.linker, one, expr.attr))
+            for one in values
+        )
 
     def calls_kept(self, expr: m.Expr, result: Result, call: m.Call | None, how: str) -> bool:
         """Whether an expression calls a method by the name it is kept under. What hands such a name on is no use of

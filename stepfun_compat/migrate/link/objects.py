@@ -183,6 +183,12 @@ def openai_base(linker: Linker, value: Value, depth: int = 0) -> Value | None:
     return None
 
 
+def inherits(linker: Linker, value: Value, name: str) -> bool:
+    """Return whether a class of the project has an attribute from a class of openai's and does not set it itself."""
+    cls = linker.facts[value.file].classes[value.number]
+    return (value.kind == "super" or name not in cls.attributes) and openai_base(linker, value) is not None
+
+
 def item(linker: Linker, file: int, expr: m.Item) -> Result:
     """What a subscript gives."""
     base = expr.base
