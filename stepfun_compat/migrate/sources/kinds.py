@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final, Literal
 
 FileKind = Literal["python", "notebook", "requirements", "pyproject", "setup_cfg", "pipfile", "conda", "env", "yaml", "toml", "json", "docker"]  # fmt: skip
@@ -47,21 +48,51 @@ def kind_of_file(path: str) -> FileKind | None:
     return "docker" if _DOCKER.fullmatch(name) else None
 
 
-_NEEDLES: Final = (
-    b"openai", b"open_ai", b"completion", b"gpt-", b"embeddings", b"moderations", b"images", b"audio.", b"responses",
-    b"davinci", b"text-", b"azure.com", b".threads", b".assistants", b"vector_stores", b"with_raw_response",
-    b"with_streaming_response", b"fine_tuning", b"conversations", b"client_secrets", b"realtime", b"curie", b"babbage",
-    b"whisper-1", b"tts-1", b"dall-e-", b"codex-", b"sora-2", b"computer-use", b"'o1", b'"o1', b"'o3", b'"o3', b"'o4",
-    b'"o4', b"'ada'", b'"ada"', b"'ft:", b'"ft:',
-)  # fmt: skip
-"""Looked for first: a search for plain bytes costs next to nothing."""
-_INTEREST: Final = re.compile(
-    rb"openai|open_ai|chatcompletion|completions\b|gpt-|davinci|azure\.com|with_raw_response|with_streaming_response|"
-    rb"client_secrets|(?:embeddings|moderations|responses|conversations|images|audio|vector_stores|threads|assistants|"
-    rb"fine_tuning|realtime)\s*\.\s*[a-z]|"
-    rb"[\"'](?:o[134][\"'-]|curie|babbage|ada[\"']|whisper-1|tts-1|dall-e-|codex-|sora-2|ft:|computer-use)|"
-    rb"text-(?:embedding|moderation|similarity|search|ada|babbage|curie|davinci)"
-)
+def _below(resource: bytes, methods: bytes) -> re.Pattern[bytes]:
+    """A method of a resource, or the resource with its answers raw; what starts with plain bytes is found fast."""
+    return re.compile(resource + rb"\s*\.\s*(?:" + methods + rb"|with_raw_response|with_streaming_response)\b")
+
+
+_CRUD: Final = rb"create|retrieve|update|delete|list|cancel"
+_NEEDLES: Final[Mapping[bytes, re.Pattern[bytes] | None]] = {
+    b"openai": None,
+    b"open_ai": None,
+    b"completions": re.compile(rb"completions\b"),
+    b"chatcompletion": None,
+    b"gpt-": None,
+    b"azure.com": None,
+    b"davinci": None,
+    b"text-": re.compile(rb"text-(?:embedding|moderation|similarity|search|ada|babbage|curie)"),
+    b"with_raw_response": None,
+    b"with_streaming_response": None,
+    b"client_secrets": None,
+    b"embedding": _below(b"embeddings?", b"a?create"),
+    b"moderation": _below(b"moderations?", b"a?create"),
+    b"image": _below(b"images?", rb"generate|edit|a?create\w*"),
+    b"responses": _below(b"responses", _CRUD + b"|parse|stream|compact|connect|input_items|input_tokens"),
+    b"conversations": _below(b"conversations", b"create|retrieve|update|delete|items"),
+    b"audio": _below(b"audio", rb"speech|transcriptions|translations|a?transcribe\w*|a?translate\w*"),
+    b"vector_stores": None,
+    b"threads": _below(b"threads", _CRUD + rb"|create_and_run\w*|runs|messages"),
+    b"assistants": _below(b"assistants", _CRUD),
+    b"fine_tuning": _below(b"fine_tuning", b"jobs|checkpoints|alpha"),
+    b"realtime": _below(b"realtime", b"connect|sessions|calls|client_secrets|transcription_sessions"),
+    b"files": _below(b"files", b"create|retrieve|retrieve_content|delete|list|content|wait_for_processing"),
+    b"batches": _below(b"batches", b"create|retrieve|list|cancel"),
+    b"models.": _below(b"models", b"retrieve|list|delete"),
+    b"whisper-1": None,
+    b"tts-1": None,
+    b"dall-e-": None,
+    b"codex-": None,
+    b"sora-2": None,
+    b"computer-use": None,
+    b"curie": re.compile(rb"curie[\"']"),
+    b"babbage": re.compile(rb"babbage[\"']"),
+    b"'o1": None, b'"o1': None, b"'o3": None, b'"o3': None, b"'o4": None, b'"o4': None,
+    b"'ada'": None, b'"ada"': None, b"'ft:": None, b'"ft:': None,
+}  # fmt: skip
+"""What the bytes of Python and notebooks are searched for, in lower case, and what must stand there for a needle that
+is a word of many programs. A search for plain bytes costs next to nothing."""
 _TEXT_INTEREST: Final = re.compile(
     rb"[oO][pP][eE][nN]_?[aA][iI]|gpt-|\bo[1-4]\b|davinci|curie|babbage|whisper-1|tts-1|dall-e-|codex-|sora-2|"
     rb"text-embedding-|text-moderation-|text-ada|computer-use-preview|azure\.com|\bft:"
@@ -74,9 +105,10 @@ def of_interest(kind: FileKind, data: bytes) -> bool:
     if kind not in ("python", "notebook"):
         return _TEXT_INTEREST.search(data) is not None
     lower = data.lower()
-    if b"openai" in lower:
-        return True
-    return any(needle in lower for needle in _NEEDLES) and _INTEREST.search(lower) is not None
+    for needle, pattern in _NEEDLES.items():
+        if needle in lower and (pattern is None or pattern.search(lower) is not None):
+            return True
+    return False
 
 
 def speaks_of_openai(data: bytes) -> bool:
