@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -10,8 +10,9 @@ from . import surface
 from .facts import FileFacts
 from .facts import model as m
 from .link.against import from_elsewhere
+from .link.components import components
 from .link.linker import Linker, settle
-from .link.modules import imports_openai
+from .link.modules import Modules, imports_openai
 from .link.objects import inherits
 from .link.shape import Shape, named_others, named_ours, root_of, shape_of, vendors_of
 from .link.values import OPENAI_KINDS, Result, Value
@@ -62,19 +63,70 @@ class Use:
 def uses_of(paths: Sequence[str], facts: Sequence[FileFacts], linker: Linker | None = None) -> list[Use]:
     """Return every use in a project, by file and place. Pure: paths are relative, with `/`.
 
-    Files whose bytes say nothing of OpenAI may be left out by the caller.
+    Files whose bytes say nothing of OpenAI may be left out by the caller. A `linker` over all files is used as it is.
     """
-    linker = linker or Linker(paths, facts)
-    matter = _settle(linker)
-    found = [_FileUses(linker, file, matter).collect() for file in range(len(facts))]
-    _shapes(linker, found)
-    return [use for uses in found for use in sorted(uses.uses, key=_place)]
+    project = Project(paths, facts)
+    found = project.uses(linker) if linker else [one for group in project.groups() for one in project.uses(group)]
+    return sorted(found, key=lambda use: use.file)
+
+
+class Project:
+    """Files that are linked group by group; what decides over chains of which nothing is known is asked of all."""
+
+    def __init__(self, paths: Sequence[str], facts: Sequence[FileFacts]) -> None:
+        self.paths = paths
+        self.facts = facts
+        self.modules = Modules(paths, facts)
+        self._uses_openai = any(imports_openai(one) for one in facts)
+        self._vendors = any(vendors_of(one) for one in facts)
+
+    def groups(self) -> Iterator[Linker]:
+        """Link the files that belong together, one group after the other."""
+        for members in self.members():
+            yield self.linker(members)
+
+    def members(self) -> list[list[int]]:
+        """Return the files of each group."""
+        return components(self.modules, self.facts)
+
+    def linker(self, members: Sequence[int]) -> Linker:
+        """Return the linker of a group."""
+        return Linker(self.paths, self.facts, self.modules, members)
+
+    def uses(self, linker: Linker) -> list[Use]:
+        """Return the uses in the files of a group, by file and place."""
+        matter = _settle(linker)
+        found = [_FileUses(linker, file, matter).collect() for file in linker.members]
+        for uses in found:
+            self._shapes(uses)
+        return [use for uses in found for use in sorted(uses.uses, key=_place)]
+
+    def _shapes(self, uses: _FileUses) -> None:
+        """Decide which of the chains that look like a client's are taken for one."""
+        here = imports_openai(uses.facts)
+        others = bool(vendors_of(uses.facts))
+        roots = {shape.root for shape, _, _, _ in uses.shapes if shape.strong}
+        for shape, expr, call, how in uses.shapes:
+            if self._accepted(shape, roots, here, others):
+                uses.add("api_call", shape.target, expr, how, "shape", shape.generation, call)
+
+    def _accepted(self, shape: Shape, roots: Iterable[str], here: bool, others: bool) -> bool:
+        if named_others(shape.root):
+            return False
+        if named_ours(shape.root):
+            return True
+        if others and not here:
+            return False
+        if not self._uses_openai and self._vendors:
+            return False
+        return shape.strong or (shape.root in roots and shape.root != "")
 
 
 def _settle(linker: Linker) -> set[int]:
     """Work out every chain that may matter; returns their identities."""
     wanted: list[tuple[int, m.Expr]] = []
-    for file, facts in enumerate(linker.facts):
+    for file in linker.members:
+        facts = linker.facts[file]
         chains = [one.func for one in facts.calls if one.func is not None]
         chains += facts.reads
         chains += [one.target for one in facts.writes]
@@ -307,31 +359,6 @@ class _FileUses:
 
 _BARE: Final = frozenset({"davinci", "curie", "babbage", "ada"})
 """Model ids that are words as well: they count where openai is used."""
-
-
-def _shapes(linker: Linker, found: list[_FileUses]) -> None:
-    """Decide which of the chains that look like a client's are taken for one."""
-    uses_openai = any(imports_openai(facts) for facts in linker.facts)
-    vendors = any(vendors_of(facts) for facts in linker.facts)
-    for uses in found:
-        here = imports_openai(uses.facts)
-        others = bool(vendors_of(uses.facts))
-        roots = {shape.root for shape, _, _, _ in uses.shapes if shape.strong}
-        for shape, expr, call, how in uses.shapes:
-            if _accepted(shape, roots, here, others, uses_openai, vendors):
-                uses.add("api_call", shape.target, expr, how, "shape", shape.generation, call)
-
-
-def _accepted(shape: Shape, roots: Iterable[str], here: bool, others: bool, project: bool, vendors: bool) -> bool:
-    if named_others(shape.root):
-        return False
-    if named_ours(shape.root):
-        return True
-    if others and not here:
-        return False
-    if not project and vendors:
-        return False
-    return shape.strong or (shape.root in roots and shape.root != "")
 
 
 def _is_openai(module: str) -> bool:

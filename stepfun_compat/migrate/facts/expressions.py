@@ -13,6 +13,7 @@ from .vocabulary import LONGEST_TEXT, kind_of, names_host
 
 Conditional = Literal["type_checking", "try", "if", "function"] | None
 _TYPE_TEXT: Final = re.compile(r"[A-Za-z_][\w.\[\], |\"']*")
+_MODULE_NAME: Final = re.compile(r"[A-Za-z_][\w.]*")
 _IMPORTERS: Final = frozenset({"import_module", "__import__"})
 
 
@@ -214,6 +215,13 @@ class ExpressionWalker:
             self.imported_by_call(call)
         if isinstance(func, m.Name) and func.name == "import_module":
             self.imported_by_call(call)
+        called = func.name if type(func) is m.Name else func.attr if type(func) is m.Attribute else ""
+        if "azy" in called or "mport" in called:
+            self.facts.lazy += [
+                one.value.value
+                for one in arguments
+                if isinstance(one.value, m.Text) and _MODULE_NAME.fullmatch(one.value.value)
+            ]
         return call
 
     def mapping_of(self, call: m.Call) -> m.Mapping:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any, Literal, TypeVar
 
-FORMAT = 1
+FORMAT = 2
 """Raised when facts stored by an older version can no longer be used."""
 
 
@@ -344,5 +344,13 @@ class FileFacts:
     """Names and chains of attributes, as long as they go, that are read and not called."""
     writes: list[AttributeWrite] = field(default_factory=lambda: [])
     literals: list[Literal_] = field(default_factory=lambda: [])
+    lazy: list[str] = field(default_factory=lambda: [])
+    """Modules named in calls of functions that import lazily: `LazyImport("openai", globals(), "package.openai")`."""
     ignores: dict[int, tuple[str, ...]] = field(default_factory=lambda: {})
     """Lines with `# stepfun: ignore[…]` and the ids; an empty tuple stands for all."""
+
+    def outline(self) -> FileFacts:
+        """Return what says how files belong together, without what they do."""
+        return FileFacts(
+            scopes=[Scope("module", None, None)], imports=self.imports, lazy=self.lazy, ignores=self.ignores
+        )

@@ -66,7 +66,7 @@ class Heat:
     """What may hold something of openai's: attributes by name, variables by file."""
 
     attributes: frozenset[str]
-    variables: list[set[str]]
+    variables: dict[int, set[str]]
 
     def touches(self, file: int, expr: m.Expr | None) -> bool:
         """Whether a chain in a file leads through anything that may be openai's."""
@@ -75,25 +75,25 @@ class Heat:
                 return True
             expr = expr.base
         if isinstance(expr, m.Name):
-            return expr.name in self.variables[file]
+            return expr.name in self.variables.get(file, ())
         if isinstance(expr, m.Call) and isinstance(expr.func, m.Name) and expr.func.name == "super":
             return True
         return any(
-            (node in self.attributes) if isinstance(node, str) else (node[1] in self.variables[file])
+            (node in self.attributes) if isinstance(node, str) else (node[1] in self.variables.get(file, ()))
             for node in _nodes(file, expr)
         )
 
 
-def heat_of(files: Sequence[FileFacts]) -> Heat:
-    """Return where something of openai's may be found."""
+def heat_of(files: Sequence[tuple[int, FileFacts]]) -> Heat:
+    """Return where something of openai's may be found, in files with their numbers."""
     graph = _Graph()
-    for number, facts in enumerate(files):
+    for number, facts in files:
         graph.add(number, facts)
-    for number, facts in enumerate(files):
+    for number, facts in files:
         for call in facts.calls:
             if call.arguments:
                 graph.arguments(number, facts, call)
-    return graph.spread(len(files))
+    return graph.spread()
 
 
 def _nodes(file: int, expr: m.Expr | None) -> Iterator[Node]:
@@ -271,12 +271,12 @@ class _Graph:
         if name in self.fields.get(called, ()):
             self.link(nodes, name)
 
-    def spread(self, files: int) -> Heat:
+    def spread(self) -> Heat:
         hot = _reach(self.seeds, self.edges) | _reach(self.still, self.imports)
-        variables: list[set[str]] = [set() for _ in range(files)]
+        variables: dict[int, set[str]] = {}
         for node in hot:
             if isinstance(node, tuple):
-                variables[node[0]].add(node[1])
+                variables.setdefault(node[0], set()).add(node[1])
         return Heat(frozenset(node for node in hot if isinstance(node, str)), variables)
 
 

@@ -36,13 +36,23 @@ _NOT_OURS: Final = frozenset(sys.stdlib_module_names) | VENDORS
 
 
 class Linker:
-    """The facts of all files and what is known of them."""
+    """The facts of files and what is known of them.
 
-    def __init__(self, paths: Sequence[str], facts: Sequence[FileFacts]) -> None:
+    `members` are the files to be linked, all by default; of others no more than the imports is looked at.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        facts: Sequence[FileFacts],
+        modules: Modules | None = None,
+        members: Sequence[int] | None = None,
+    ) -> None:
         self.paths = paths
         self.facts = facts
-        self.modules = Modules(paths, facts)
-        self.heat = heat_of(facts)
+        self.members = range(len(facts)) if members is None else members
+        self.modules = modules or Modules(paths, facts)
+        self.heat = heat_of([(file, facts[file]) for file in self.members])
         self.validators: dict[tuple[int, int], list[m.Function]] = {}
         self.boxes: list[m.Mapping | m.Sequence] = []
         self._box_numbers: dict[int, int] = {}
@@ -67,7 +77,8 @@ class Linker:
         self._index()
 
     def _index(self) -> None:
-        for file, facts in enumerate(self.facts):
+        for file in self.members:
+            facts = self.facts[file]
             for call in facts.calls:
                 if not call.arguments:
                     continue
