@@ -14,7 +14,7 @@ from .link.components import components
 from .link.linker import Linker, settle
 from .link.modules import Modules, imports_openai
 from .link.objects import inherits
-from .link.shape import Shape, named_others, named_ours, root_of, shape_of, vendors_of
+from .link.shape import METHOD_NAMES, Shape, named_others, named_ours, root_of, shape_of, vendors_of
 from .link.values import OPENAI_KINDS, Result, Value
 
 UseKind = Literal[
@@ -127,17 +127,43 @@ def _settle(linker: Linker) -> set[int]:
     wanted: list[tuple[int, m.Expr]] = []
     for file in linker.members:
         facts = linker.facts[file]
-        chains = [one.func for one in facts.calls if one.func is not None]
-        chains += facts.reads
-        chains += [one.target for one in facts.writes]
-        wanted += [(file, one) for one in chains if _may_matter(linker, file, one)]
+        imported = _imported_names(facts)
+        chains = [(one.func, True) for one in facts.calls if one.func is not None]
+        chains += [(one, False) for one in facts.reads]
+        chains += [(one.target, False) for one in facts.writes]
+        wanted += [(file, one) for one, called in chains if _may_matter(linker, file, one, called, imported)]
     settle(linker, wanted)
     return {id(expr) for _, expr in wanted}
 
 
-def _may_matter(linker: Linker, file: int, expr: m.Expr) -> bool:
-    """Whether a chain can be something of openai's, or looks like it."""
-    return linker.heat.touches(file, expr) or shape_of(expr) is not None
+def _imported_names(facts: FileFacts) -> frozenset[str] | None:
+    """The names that imports bind in a file; None if any name may be one."""
+    if any(scope.stars for scope in facts.scopes):
+        return None
+    return frozenset(
+        name
+        for scope in facts.scopes
+        for name, values in scope.bindings.items()
+        if any(type(one) is m.Imported for one in values)
+    )
+
+
+_ENDS: Final = METHOD_NAMES | surface.VERBS | surface.RAW_VERBS | surface.SETTINGS | set(surface.LEGACY_FUNCTIONS)
+"""Attributes that are a use even if they are reached by no imported name."""
+
+
+def _may_matter(linker: Linker, file: int, expr: m.Expr, called: bool, imported: frozenset[str] | None) -> bool:
+    """Whether a chain can be a use of something of openai's, or looks like it."""
+    if not linker.heat.touches(file, expr):
+        return shape_of(expr) is not None
+    if called and (type(expr) is not m.Attribute or expr.attr in linker.heat.attributes):
+        return True
+    here: m.Expr | None = expr
+    while isinstance(here, m.Attribute | m.Item):
+        if type(here) is m.Attribute and here.attr in _ENDS:
+            return True
+        here = here.base
+    return type(here) is not m.Name or imported is None or here.name in imported
 
 
 def _place(use: Use) -> tuple[int, int, int, int, str]:

@@ -10,12 +10,11 @@ from ..facts import model as m
 from . import objects
 from .callees import class_around, gives_self, last_name
 from .values import ANSWER, NOTHING, Result, Value, union
-from .vocabulary import CALLED, FIRST_ARGUMENT, WRAPPER
+from .vocabulary import CALLED, FIRST_ARGUMENT, hands_on, imports
 
 if TYPE_CHECKING:
     from .linker import Linker
 
-_IMPORTER: Final = re.compile(r"import|lazy", re.IGNORECASE)
 _MODULE: Final = re.compile(r"[A-Za-z_][\w.]*")
 
 
@@ -103,7 +102,7 @@ def _called(linker: Linker, file: int, expr: m.Call, value: Value) -> Result:
 def _foreign(linker: Linker, file: int, expr: m.Call, value: Value) -> Result:
     name = last_name(expr.func)
     given = [one.value for one in expr.arguments if one.value is not None]
-    if given and (name in FIRST_ARGUMENT or value.detail in FIRST_ARGUMENT or WRAPPER.search(name)):
+    if given and (hands_on(name) or value.detail in FIRST_ARGUMENT):
         inner = union([linker.values(file, one) for one in given[:3]])
         if name in CALLED or value.detail in CALLED:
             inner = union([_called(linker, file, expr, one) for one in inner.values if one.kind != "foreign"])
@@ -115,7 +114,7 @@ def _foreign(linker: Linker, file: int, expr: m.Call, value: Value) -> Result:
 
 def _lazy_import(linker: Linker, file: int, expr: m.Call) -> Result | None:
     """`lazy_import("openai")`, `LazyLoader("openai", globals(), "openai")`."""
-    if not _IMPORTER.search(last_name(expr.func)):
+    if not imports(last_name(expr.func)):
         return None
     named = [one.value.value for one in expr.arguments if isinstance(one.value, m.Text) and "openai" in one.value.value]
     if not named or any(not _MODULE.fullmatch(one) for one in named):

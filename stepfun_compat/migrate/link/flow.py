@@ -16,13 +16,12 @@ from .. import surface
 from ..facts import FileFacts
 from ..facts import model as m
 from .callees import called_names, last_name
-from .shape import shape_of
-from .vocabulary import FIRST_ARGUMENT, WRAPPER
+from .shape import METHOD_NAMES, shape_of
+from .vocabulary import hands_on, imports
 
 Node = str | tuple[int, str]
 """An attribute, function or class by its name; a variable by its file and name."""
 
-_IMPORTER: Final = re.compile(r"import|lazy", re.IGNORECASE)
 _OPENAI_ATTRIBUTES: Final = (
     frozenset(
         [
@@ -96,60 +95,77 @@ def heat_of(files: Sequence[tuple[int, FileFacts]]) -> Heat:
     return graph.spread()
 
 
-def _nodes(file: int, expr: m.Expr | None) -> Iterator[Node]:
+def _nodes(file: int, expr: m.Expr | None) -> list[Node]:
     """What the value of an expression may be known under: an attribute or a call by its own name, and by the rest of
     the chain where openai's client or a container gives it."""
-    while isinstance(expr, m.Attribute):
-        yield expr.attr
-        if expr.attr not in _OPENAI_ATTRIBUTES and shape_of(expr) is None:
+    found: list[Node] = []
+    _collect(file, expr, found)
+    return found
+
+
+def _collect(file: int, expr: m.Expr | None, found: list[Node]) -> None:
+    while type(expr) is m.Attribute:
+        found.append(expr.attr)
+        if expr.attr not in _OPENAI_ATTRIBUTES and (expr.attr not in METHOD_NAMES or shape_of(expr) is None):
             return
         expr = expr.base
-    if isinstance(expr, m.Name):
-        yield (file, expr.name)
-    elif isinstance(expr, m.Call):
-        yield from _nodes_of_call(file, expr)
+    kind = type(expr)
+    if kind is m.Name:
+        found.append((file, expr.name))  # type: ignore[union-attr]
+    elif expr is not None and kind not in _EMPTY:
+        _collect_parts(file, expr, found)
+
+
+_EMPTY: Final = frozenset({m.Text, m.Opaque, m.ParameterValue, m.FunctionValue, m.ClassValue, m.Imported})
+
+
+def _collect_parts(file: int, expr: m.Expr, found: list[Node]) -> None:
+    if isinstance(expr, m.Call):
+        _collect_call(file, expr, found)
     elif isinstance(expr, m.Item):
         if isinstance(expr.key, str):
-            yield expr.key
-        yield from _nodes(file, expr.base)
-    elif isinstance(expr, m.Choice):
-        for one in expr.options:
-            yield from _nodes(file, one)
-    elif isinstance(expr, m.Mapping):
-        for one in expr.values:
-            yield from _nodes(file, one)
-    elif isinstance(expr, m.Sequence):
-        for one in expr.items:
-            yield from _nodes(file, one)
+            found.append(expr.key)
+        _collect(file, expr.base, found)
     elif isinstance(expr, m.Element | m.Entered):
-        yield from _nodes(file, expr.of)
+        _collect(file, expr.of, found)
     elif isinstance(expr, m.Annotated):
-        yield from _nodes(file, expr.type)
+        _collect(file, expr.type, found)
+    else:
+        for one in _parts(expr):
+            _collect(file, one, found)
 
 
-def _nodes_of_call(file: int, expr: m.Call) -> Iterator[Node]:
+def _parts(expr: m.Expr) -> Sequence[m.Expr | None]:
+    if isinstance(expr, m.Choice):
+        return expr.options
+    if isinstance(expr, m.Mapping):
+        return expr.values
+    return expr.items if isinstance(expr, m.Sequence) else ()
+
+
+def _collect_call(file: int, expr: m.Call, found: list[Node]) -> None:
     name = last_name(expr.func)
-    if shape_of(expr.func) is not None:
+    if name in METHOD_NAMES and shape_of(expr.func) is not None:
         return  # an answer
     if isinstance(expr.func, m.Attribute):
-        yield name
+        found.append(name)
         if name in _HANDED_ON or name in _CALLABLE:
-            yield from _nodes(file, expr.func.base)
+            _collect(file, expr.func.base, found)
     else:
-        yield from _nodes(file, expr.func)
+        _collect(file, expr.func, found)
     if name == "getattr":
         for argument in expr.arguments:
             if isinstance(argument.value, m.Text):
-                yield argument.value.value
+                found.append(argument.value.value)
             else:
-                yield from _nodes(file, argument.value)
-    elif name in FIRST_ARGUMENT or WRAPPER.search(name):
+                _collect(file, argument.value, found)
+    elif hands_on(name):
         for argument in expr.arguments[:3]:
-            yield from _nodes(file, argument.value)
-    elif _IMPORTER.search(name):
+            _collect(file, argument.value, found)
+    elif imports(name):
         for argument in expr.arguments:
             if isinstance(argument.value, m.Text) and argument.value.value.partition(".")[0] == "openai":
-                yield "openai"
+                found.append("openai")
 
 
 class _Graph:
@@ -161,14 +177,19 @@ class _Graph:
         self.imports: dict[Node, set[Node]] = {}
         self.functions: dict[str, list[tuple[int, m.Function, int]]] = {}
         """By the name they are called by, with their file and the number of parameters that a call does not give."""
+        self.parameters: dict[int, frozenset[str]] = {}
         self.fields: dict[str, set[str]] = {}
         """The annotated attributes of classes, which their constructors may take."""
         self.bases: dict[str, list[str]] = {}
 
     def link(self, sources: Iterable[Node], target: Node) -> None:
+        edges = self.edges
         for source in sources:
-            if source != target:
-                self.edges.setdefault(source, set()).add(target)
+            targets = edges.get(source)
+            if targets is None:
+                edges[source] = {target}
+            else:
+                targets.add(target)
 
     def add(self, file: int, facts: FileFacts) -> None:
         for scope in facts.scopes:
@@ -253,20 +274,26 @@ class _Graph:
             value = argument.value
             if value is None or isinstance(value, m.Text | m.Opaque):
                 continue
-            nodes = list(_nodes(file, value))
+            nodes = _nodes(file, value)
             if not nodes:
                 continue
             if argument.name is None:
                 for where, function, offset in self.called(name):
-                    for at in {position, position + offset}:
+                    for at in (position, position + offset) if offset else (position,):
                         if at < len(function.parameters):
                             self.link(nodes, (where, function.parameters[at].name))
             elif argument.name not in ("*", "**"):
                 self.keyword(nodes, name, argument.name)
 
+    def names_of(self, function: m.Function) -> frozenset[str]:
+        found = self.parameters.get(id(function))
+        if found is None:
+            found = self.parameters[id(function)] = frozenset(one.name for one in function.parameters)
+        return found
+
     def keyword(self, nodes: list[Node], called: str, name: str) -> None:
         for where, function, _ in self.called(called):
-            if any(one.name == name for one in function.parameters):
+            if name in self.names_of(function):
                 self.link(nodes, (where, name))
         if name in self.fields.get(called, ()):
             self.link(nodes, name)

@@ -20,7 +20,7 @@ from .flow import heat_of
 from .modules import Modules
 from .values import ANSWER, NOTHING, Result, Value, union
 
-ROUNDS: Final = 5
+ROUNDS: Final = 4
 DEEPEST: Final = 60
 """How many expressions are followed one from another."""
 MOST_SITES: Final = 300
@@ -89,6 +89,8 @@ class Linker:
                 elif names:
                     self.other_sites.setdefault(names[0], []).append((file, call))
             for write in facts.writes:
+                if not self.heat.touches(file, write.value):
+                    continue
                 self.writes.setdefault(write.target.attr, []).append((file, write))
             for number, cls in enumerate(facts.classes):
                 for base in cls.bases:
@@ -109,11 +111,18 @@ class Linker:
         if expr is None or type(expr) is m.Text or type(expr) is m.Opaque:
             return NOTHING
         if type(expr) is m.Name:
-            known = self._names.get((file, expr.scope, expr.name))
-            return self.name(file, expr.scope, expr.name) if known is None else known
+            name = (file, expr.scope, expr.name)
+            known = self._names.get(name)
+            if known is None:
+                return self.name(*name)
+            if name in self._open_names:
+                self.cuts += 1
+            return known
         key = id(expr)
         known = self._memo.get(key)
         if known is not None:
+            if key in self._open:
+                self.cuts += 1
             return known
         if key in self._busy or self._depth > DEEPEST:
             self.cuts += 1
@@ -196,6 +205,8 @@ class Linker:
         key = (file, scope, name)
         known = self._names.get(key)
         if known is not None:
+            if key in self._open_names:
+                self.cuts += 1
             return known
         if key in self._busy or self._depth > DEEPEST:
             self.cuts += 1
@@ -361,14 +372,22 @@ def _one(value: Value, linked: bool = False) -> Result:
 
 
 def settle(linker: Linker, wanted: Iterable[tuple[int, m.Expr]]) -> int:
-    """Evaluate expressions until nothing changes; returns the number of rounds."""
+    """Evaluate expressions until nothing changes; returns the number of rounds. What led back to nothing is known
+    after the first."""
     pairs = list(wanted)
-    before: list[Result] | None = None
+    before: list[Result] = []
     for number in range(1, ROUNDS + 1):
-        now = [linker.values(file, expr) for file, expr in pairs]
-        if not linker.cuts or now == before:
+        now: list[Result] = []
+        open_pairs: list[tuple[int, m.Expr]] = []
+        for pair in pairs:
+            cuts = linker.cuts
+            found = linker.values(*pair)
+            if linker.cuts != cuts:
+                open_pairs.append(pair)
+                now.append(found)
+        if not open_pairs or now == before:
             return number
-        before = now
         if number < ROUNDS:
+            pairs, before = open_pairs, now
             linker.next_round()
     return ROUNDS

@@ -47,6 +47,12 @@ _OTHERS: Final = re.compile(
 )
 
 
+METHOD_NAMES: Final = frozenset(name for names in surface.METHODS.values() for name in names) | frozenset(
+    prefix + name for methods in surface.LEGACY.values() for name in methods for prefix in ("", "a")
+)
+"""How a chain that looks like a method ends."""
+
+
 class Shape(NamedTuple):
     """A chain that looks like a method of a client."""
 
@@ -81,9 +87,9 @@ def _words(parts: list[str], root: m.Expr | None) -> str:
 
 def shape_of(expr: m.Expr | None) -> Shape | None:
     """Return what a chain looks like; None if it looks like nothing of openai's."""
-    parts, root = parts_of(expr)
-    if len(parts) < 2:
+    if type(expr) is not m.Attribute or expr.attr not in METHOD_NAMES or type(expr.base) is not m.Attribute:
         return None
+    parts, root = parts_of(expr)
     plain = [part for part in parts if part not in surface.WRAPPED]
     wrapped = len(plain) != len(parts)
     for start in range(len(plain) - 1):

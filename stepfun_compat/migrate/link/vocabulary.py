@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 FIRST_ARGUMENT: Final = frozenset(
@@ -70,3 +71,16 @@ CALLED: Final = frozenset(
 """Of these, the ones that call what they are given."""
 WRAPPER: Final = re.compile(r"^(?:wrap|a?patch|instrument|trace|track|observe|monitor)(?:_|$)|_openai$", re.IGNORECASE)
 """Names of functions that put something around a client."""
+_IMPORTER: Final = re.compile(r"import|lazy", re.IGNORECASE)
+
+
+@lru_cache(maxsize=8192)
+def hands_on(name: str) -> bool:
+    """Return whether a function of that name gives a view of what it is given."""
+    return name in FIRST_ARGUMENT or WRAPPER.search(name) is not None
+
+
+@lru_cache(maxsize=8192)
+def imports(name: str) -> bool:
+    """Return whether a function of that name imports the module it is given the name of."""
+    return _IMPORTER.search(name) is not None
