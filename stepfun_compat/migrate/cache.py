@@ -50,6 +50,22 @@ def loads(data: bytes) -> Any:
     return _Loader(io.BytesIO(data)).load()
 
 
+def pack(head: object, body: object) -> bytes:
+    """Return two values as bytes; the first can be had without the second."""
+    first = dumps(head)
+    return len(first).to_bytes(8, "big") + first + dumps(body)
+
+
+def unpack_head(data: bytes) -> Any:
+    """Return the first value."""
+    return loads(data[8 : 8 + int.from_bytes(data[:8], "big")])
+
+
+def unpack_body(data: bytes) -> Any:
+    """Return the second value."""
+    return loads(data[8 + int.from_bytes(data[:8], "big") :])
+
+
 def default_directory() -> Path:
     """Where the cache lives: below the user's own cache directory."""
     if sys.platform == "win32":

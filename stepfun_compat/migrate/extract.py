@@ -16,13 +16,20 @@ from .sources.texts import read_text_file
 class Extract:
     """What is kept of a file: the facts of its Python, the marks in other text, and what was not read.
 
-    `cells` are the code cells of a notebook: number, and first line in the joined text the facts count in.
+    `cells` are the code cells of a notebook: number, and first line in the joined text the facts count in. `packed`
+    holds the facts where `facts` is no more than their outline.
     """
 
     facts: FileFacts | None = None
     cells: list[tuple[int, int]] | None = None
     marks: list[Mark] = field(default_factory=lambda: [])
     unread: list[Unread] = field(default_factory=lambda: [])
+    packed: bytes | None = None
+
+    def outlined(self) -> Extract:
+        """Return the same with the outline of the facts."""
+        outline = None if self.facts is None else self.facts.outline()
+        return Extract(outline, self.cells, self.marks, self.unread)
 
 
 def extract(path: str, kind: FileKind, data: bytes) -> Extract:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from .extract import Extract
 from .facts import FileFacts
 from .reasons import VERDICTS, Verdict, anchor
-from .uses import Use, uses_of
-from .verdicts import Judgement, judge, judge_mark
+from .uses import Project, Use
+from .verdicts import BY_GENERATION, Judgement, judge, judge_mark
 
 _SECRET: Final = re.compile(
     r"\b(?:sk|pk|rk|gsk|xai|hf|ghp|AKIA)[-_A-Za-z0-9]{12,}|\b[0-9a-fA-F]{32,}\b|(?<=//)[^/@\s\"']+@|"
@@ -104,33 +104,31 @@ def redact(text: str) -> str:
 
 
 def findings_of(
-    paths: Sequence[str], extracts: Sequence[Extract], lines: Callable[[str], list[str]]
+    paths: Sequence[str],
+    extracts: Sequence[Extract],
+    lines: Callable[[str], list[str]],
+    load: Callable[[bytes], FileFacts] | None = None,
 ) -> tuple[list[Finding], list[NotRead]]:
     """Return the findings in files whose facts are known, and what was not read, in their fixed order. Pure.
 
-    `lines` gives the lines of a file by its path (the joined text for a notebook), for columns and excerpts.
+    `lines` gives the lines of a file by its path (the joined text for a notebook), for columns and excerpts; `load`
+    unpacks the facts of files that are held as an outline.
     """
     linked = [(path, one) for path, one in zip(paths, extracts, strict=True) if one.facts is not None]
     facts = [one.facts for _, one in linked if one.facts is not None]
-    uses = uses_of([path for path, _ in linked], facts)
+    judged = list(_judged([path for path, _ in linked], facts, [one.packed for _, one in linked], load))
+    uses = [use for use, _ in judged]
     old = {use.file for use in uses if use.generation == "0.x"}
     new = {use.file for use in uses if use.generation == "1+" and use.kind in ("client_construction", "import")}
+    legacy = old - new
     findings: list[Finding] = []
-    for use in uses:
+    for use, first in judged:
         path, extract = linked[use.file]
-        judgement = judge(use, facts[use.file], use.file in old and use.file not in new)
+        judgement = judge(use, facts[use.file], True) if use.file in legacy and use.kind in BY_GENERATION else first
         if _ignored(facts[use.file], use, judgement.rule):
             continue
         findings.append(_finding(path, extract, use, judgement, lines(path)))
-    for path, extract in zip(paths, extracts, strict=True):
-        for mark in extract.marks:
-            judgement = judge_mark(mark)
-            text = _line(lines(path), mark.line) if mark.cell is None else ""
-            shown = f"{mark.target}=…" if mark.kind == "env_var" else text
-            findings.append(
-                _made(path, mark.line, mark.line, _column(text, mark.column), mark.cell, mark.kind, mark.target,
-                      None, "resolved", judgement, shown)
-            )  # fmt: skip
+    findings += _marked(paths, extracts, lines)
     findings.sort(
         key=lambda one: (one.file, -1 if one.cell is None else one.cell, one.line, one.column, one.kind, one.target)
     )
@@ -140,6 +138,45 @@ def findings_of(
         for one in extract.unread
     ]
     return findings, unread
+
+
+def _judged(
+    paths: list[str],
+    facts: list[FileFacts],
+    packed: list[bytes | None],
+    load: Callable[[bytes], FileFacts] | None,
+) -> Iterator[tuple[Use, Judgement]]:
+    """The uses in files, by file and place, each with the verdict on it if its file is written for openai>=1. Files
+    that are held as an outline are unpacked while the group they are linked with is worked on."""
+    project = Project(paths, facts)
+    found: list[tuple[Use, Judgement]] = []
+    for members in project.members():
+        if not any(packed[file] or facts[file].reads or facts[file].calls or facts[file].imports or facts[file].literals
+                   for file in members):  # fmt: skip
+            continue
+        outlines = {file: facts[file] for file in members}
+        for file in members:
+            data = packed[file]
+            if data is not None and load is not None:
+                facts[file] = load(data)
+        for use in project.uses(project.linker(members)):
+            found.append((use, judge(use, facts[use.file], False)))
+            use.forget()
+        for file in members:
+            facts[file] = outlines[file]
+    found.sort(key=lambda pair: pair[0].file)
+    yield from found
+
+
+def _marked(paths: Sequence[str], extracts: Sequence[Extract], lines: Callable[[str], list[str]]) -> Iterator[Finding]:
+    """The findings in files that are no Python."""
+    for path, extract in zip(paths, extracts, strict=True):
+        for mark in extract.marks:
+            judgement = judge_mark(mark)
+            text = _line(lines(path), mark.line) if mark.cell is None else ""
+            shown = f"{mark.target}=…" if mark.kind == "env_var" else text
+            yield _made(path, mark.line, mark.line, _column(text, mark.column), mark.cell, mark.kind, mark.target,
+                        None, "resolved", judgement, shown)  # fmt: skip
 
 
 def _ignored(facts: FileFacts, use: Use, rule: str | None) -> bool:

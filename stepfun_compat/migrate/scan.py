@@ -14,7 +14,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
-from .cache import Cache, dumps, loads
+from .cache import Cache, pack, unpack_body, unpack_head
 from .extract import Extract, extract
 from .facts import FileFacts
 from .facts import model as m
@@ -34,6 +34,8 @@ _RECURSION: Final = 6000
 _FINDING: Final = attrgetter(*(one.name for one in fields(Finding)))
 _ROOM: Final = 40_000_000
 _CHUNK: Final = 24
+_HELD: Final = 600
+"""Files whose facts are held together; of more, the facts of those alone that are being linked."""
 _WORTH_A_PROCESS: Final = 60
 """Files to parse for each further process to pay off."""
 
@@ -57,7 +59,7 @@ def scan(
     Raises:
         NoSuchPath: a path does not exist.
     """
-    return _on_a_deep_stack(lambda: _scan(paths, jobs or _cores(), cache, progress))
+    return on_a_deep_stack(lambda: _scan(paths, jobs or _cores(), cache, progress))
 
 
 def _cores() -> int:
@@ -69,7 +71,7 @@ def _cores() -> int:
 def _scan(paths: Sequence[str], jobs: int, directory: Path | None, progress: Progress | None) -> ScanResult:
     cache = Cache(directory)
     found = discover(paths)
-    result = ScanResult(_shown_root(found.root), len(found.files) + len(found.unread))
+    result = ScanResult(shown_root(found.root), len(found.files) + len(found.unread))
     result.not_read += [
         NotRead(path, why, "needs a decision" if speaks else None) for path, why, speaks in found.unread
     ]
@@ -86,7 +88,7 @@ def _scan(paths: Sequence[str], jobs: int, directory: Path | None, progress: Pro
     return result
 
 
-def _shown_root(root: str) -> str:
+def shown_root(root: str) -> str:
     """The root as the report has it: relative to the working directory where it is below it, with `/`."""
     relative = os.path.relpath(root)
     return (root if relative.startswith("..") else relative).replace(os.sep, "/")
@@ -98,7 +100,7 @@ def _shown_root(root: str) -> str:
 def _look(found: Found, cache: Cache, not_read: list[NotRead]) -> Iterator[_Read]:
     room = _ROOM
     for path, kind in found.files:
-        data, why = _bytes_of(os.path.join(found.root, path))
+        data, why = bytes_of(os.path.join(found.root, path))
         if data is None:
             not_read.append(NotRead(path, why))
         elif why:
@@ -108,7 +110,7 @@ def _look(found: Found, cache: Cache, not_read: list[NotRead]) -> Iterator[_Read
             yield _Read(path, kind, cache.key(path.rpartition("/")[2], data), data if room > 0 else None)
 
 
-def _bytes_of(path: str) -> tuple[bytes | None, str]:
+def bytes_of(path: str) -> tuple[bytes | None, str]:
     """The bytes of a file and an empty text; or why they are not to be read, with the bytes if there are any."""
     try:
         status = os.stat(path)
@@ -131,25 +133,37 @@ def _bytes_of(path: str) -> tuple[bytes | None, str]:
 
 def _facts_of(root: str, path: str, kind: FileKind, data: bytes | None = None) -> tuple[bytes, Extract]:
     """The facts of one file, as bytes too."""
-    data, why = _bytes_of(os.path.join(root, path)) if data is None else (data, "")
+    data, why = bytes_of(os.path.join(root, path)) if data is None else (data, "")
     if data is None or why:
         found = Extract(unread=[Unread(why or "cannot be read")])
     else:
         try:
             found = extract(path, kind, data)
-            return dumps(found), found
+            return pack(found.outlined(), found.facts), found
         except RecursionError:
             found = Extract(unread=[Unread("nested too deeply for this Python", speaks_of_openai(data))])
-    return dumps(found), found
+    return pack(found, None), found
+
+
+def _unpacked(packed: bytes, whole: bool) -> Extract:
+    """What is kept of a file, with its facts or with their outline."""
+    found: Extract = unpack_head(packed)
+    if found.facts is not None:
+        if whole:
+            found.facts = unpack_body(packed)
+        else:
+            found.packed = packed
+    return found
 
 
 def _extracts(root: str, reads: Sequence[_Read], jobs: int, cache: Cache, progress: Progress | None) -> list[Extract]:
     kept = cache.get_many([one.key for one in reads])
+    whole = len(reads) <= _HELD
     found: dict[str, Extract] = {}
     missing: list[_Read] = []
     for one in reads:
         try:
-            found[one.path] = loads(kept.pop(one.key))
+            found[one.path] = _unpacked(kept.pop(one.key), whole)
         except Exception:  # not kept, or not by this package
             missing.append(one)
     done = len(found)
@@ -157,7 +171,7 @@ def _extracts(root: str, reads: Sequence[_Read], jobs: int, cache: Cache, progre
     for chunk in _in_processes(root, missing, processes) if processes > 1 else _here(root, missing):
         cache.put([(one.key, packed) for one, packed, _ in chunk])
         for one, packed, extracted in chunk:
-            found[one.path] = extracted or loads(packed)
+            found[one.path] = extracted if extracted is not None and whole else _unpacked(packed, whole)
         done += len(chunk)
         if progress is not None:
             progress(done, len(reads))
@@ -180,22 +194,23 @@ def _here(root: str, reads: Sequence[_Read]) -> Iterator[_Chunk]:
 
 
 def _in_processes(root: str, reads: Sequence[_Read], processes: int) -> Iterator[_Chunk]:
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
+    from .workers import run
 
     chunks = _chunks(reads)
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting = [pool.submit(_work, root, [(one.path, one.kind) for one in chunk]) for chunk in chunks]
-        for chunk, future in zip(chunks, waiting, strict=True):
-            yield [(one, packed, None) for one, packed in zip(chunk, future.result(), strict=True)]
+    answers = run(root, [[(one.path, one.kind) for one in chunk] for chunk in chunks], processes)
+    for chunk, answer in zip(chunks, answers, strict=True):
+        if answer is None:
+            yield from _here(root, chunk)
+        else:
+            yield [(one, packed, None) for one, packed in zip(chunk, answer, strict=True)]
 
 
-def _work(root: str, files: list[tuple[str, FileKind]]) -> list[bytes]:
-    """What a process of its own does: the same as `_here`, on as deep a stack."""
-    return _on_a_deep_stack(lambda: [_facts_of(root, path, kind)[0] for path, kind in files])
+def pack_file(root: str, path: str, kind: FileKind) -> bytes:
+    """Return the facts of one file as bytes; what a process beside this one does."""
+    return _facts_of(root, path, kind)[0]
 
 
-def _on_a_deep_stack(job: Callable[[], T]) -> T:
+def on_a_deep_stack(job: Callable[[], T]) -> T:
     """Run something in a thread of its own with a deep stack: how deeply files may be nested must not depend on the
     caller. The garbage collector rests meanwhile: facts hold no cycles and would only be walked over and over."""
     collecting, limit = gc.isenabled(), sys.getrecursionlimit()
@@ -244,10 +259,11 @@ def _link(
             found.unread.clear()
             extracts[one.path] = found
     listed = [one for one in reads if one.path in extracts or one.kind == "python"]
-    known = [extracts.get(one.path) or _silent() for one in listed]
+    silent = Extract(facts=FileFacts(scopes=[m.Scope("module", None, None)]))  # says nothing of openai
+    known = [extracts.get(one.path) or silent for one in listed]
     paths = [one.path for one in listed]
     if any(_matters(one) for one in extracts.values()):
-        return findings_of(paths, known, _Lines(root, {one.path: one.kind for one in listed}))
+        return findings_of(paths, known, _Lines(root, {one.path: one.kind for one in listed}), unpack_body)
     return [], [NotRead(path, one.why, None) for path, found in extracts.items() for one in found.unread]
 
 
@@ -260,16 +276,11 @@ def _interesting(root: str, one: _Read) -> bool:
 
 
 def _data(root: str, one: _Read) -> bytes | None:
-    return _bytes_of(os.path.join(root, one.path))[0] if one.data is None else one.data
+    return bytes_of(os.path.join(root, one.path))[0] if one.data is None else one.data
 
 
 def _matters(found: Extract) -> bool:
     return bool(found.facts or found.marks or any(one.speaks for one in found.unread))
-
-
-def _silent() -> Extract:
-    """A file whose bytes say nothing of openai."""
-    return Extract(facts=FileFacts(scopes=[m.Scope("module", None, None)]))
 
 
 def _packages_in_between(python: Sequence[_Read], extracts: dict[str, Extract]) -> list[_Read]:
@@ -309,7 +320,7 @@ class _Lines:
     def _lines(self, path: str) -> list[str]:
         import re
 
-        data, why = _bytes_of(os.path.join(self._root, path))
+        data, why = bytes_of(os.path.join(self._root, path))
         if data is None or why:
             return []
         if self._kinds[path] == "notebook":

@@ -59,6 +59,10 @@ class Use:
     value: m.Expr | None = None
     statement: m.Import | None = None
 
+    def forget(self) -> None:
+        """Let go of the facts."""
+        self.call = self.value = self.statement = None
+
 
 def uses_of(paths: Sequence[str], facts: Sequence[FileFacts], linker: Linker | None = None) -> list[Use]:
     """Return every use in a project, by file and place. Pure: paths are relative, with `/`.

@@ -16,6 +16,8 @@ from .reasons import REASONS, Reason, Verdict, worse
 from .sources.marks import Mark
 from .uses import Use
 
+BY_GENERATION: Final = frozenset({"import", "module_config", "error_class"})
+"""Kinds whose verdict depends on the version of openai that the rest of the file is written for."""
 _ALWAYS: Final = frozenset(
     {"model", "messages", "input", "prompt", "file", "stream", "n", "size", "max_tokens", "voice"}
 )

@@ -130,7 +130,7 @@ def test_an_unreadable_file_is_listed(tmp_path: Path, monkeypatch: pytest.Monkey
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr(module.os, "stat", refuse)
-    data, why = module._bytes_of(str(tmp_path / "a.py"))
+    data, why = module.bytes_of(str(tmp_path / "a.py"))
     assert data is None
     assert why == "cannot be read: Permission denied"
 

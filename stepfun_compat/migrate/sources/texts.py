@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import re
 import sys
+from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Final
 
 from ..facts.vocabulary import kind_of
@@ -91,9 +93,31 @@ def _whole(text: str, number: int, line: str, start: int, role: str = "") -> Ite
         yield _mark(_KINDS[kind], text, number, line, start, start + len(text), role)
 
 
+_NAMED: Final = (
+    "openai", "OPENAI", "azure.com", "gpt-", "davinci", "curie", "babbage", "cushman", "whisper-1", "tts-1", "dall-e-",
+    "codex-", "sora-2", "text-", "moderation", "computer-use", "ft:", "o1", "o2", "o3", "o4",
+)  # fmt: skip
+"""One of these is in every string that names something of OpenAI's."""
+
+
+def _worth_a_look(lines: list[str]) -> list[int]:
+    """The numbers of lines that may name something: files of data are long."""
+    text = "\n".join(lines)
+    places: list[int] = []
+    for word in _NAMED:
+        start = text.find(word)
+        while start >= 0:
+            places.append(start)
+            start = text.find("\n", start)  # the rest of the line is looked at anyway
+            start = -1 if start < 0 else text.find(word, start)
+    ends = list(accumulate(len(line) + 1 for line in lines))
+    return sorted({bisect_right(ends, place) + 1 for place in places})
+
+
 def _quoted(lines: list[str]) -> Iterator[Mark]:
     """JSON and TOML: every string, a key if a colon or equals sign follows; bare keys of TOML."""
-    for number, line in enumerate(lines, 1):
+    for number in _worth_a_look(lines):
+        line = lines[number - 1]
         if line.lstrip().startswith("#"):
             continue
         for found in _QUOTED.finditer(line):
