@@ -194,7 +194,13 @@ class ExpressionWalker:
             if type(one) is ast.Starred:
                 arguments.append(m.Argument("*", self.expr(one.value), *place(one)))
             else:
-                arguments.append(m.Argument(None, self.expr(one), *place(one)))
+                value = self.expr(one)
+                if value is None:
+                    arguments.append(m.Argument(None, None, *place(one)))
+                else:
+                    arguments.append(
+                        m.Argument(None, value, value.line, value.column, value.end_line, value.end_column)
+                    )
         for keyword in node.keywords:
             value = self.expr(keyword.value)
             name = keyword.arg

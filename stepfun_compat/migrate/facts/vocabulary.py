@@ -41,12 +41,19 @@ _API_HOST: Final = re.compile(
 WHOLE: Final = re.compile(f"(?:(?P<model>{'|'.join(_MODELS)})|(?P<env>{_ENV})|(?P<host>{_HOST}))")
 """Matched against a whole string: which group matches says what the string names."""
 
+_WORDS: Final = frozenset({"o1", "o2", "o3", "o4", "davinci", "curie", "babbage"})
+"""Model ids without a dash."""
+
 LONGEST_TEXT: Final = 300
 """Longer strings are no names."""
 
 
 def kind_of(text: str) -> Literal["model", "env", "host"] | None:
     """Return what a whole string names of OpenAI's, None for nothing."""
+    if not (
+        "-" in text or "openai" in text or "OPENAI" in text or "azure" in text or text in _WORDS or text[:3] == "ft:"
+    ):
+        return None
     found = WHOLE.fullmatch(text)
     if found is None:
         return None

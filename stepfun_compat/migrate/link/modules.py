@@ -121,11 +121,19 @@ class Modules:
         directory = dirname(path)
         if self._is_sdk(directory) or self.paths[file].startswith(directory + "/"):
             return False
-        return not any(  # a package that imports openai itself means the SDK
-            imports_openai(facts)
-            for other, facts in zip(self.paths, self._facts, strict=True)
-            if other.startswith(directory + "/")
-        )
+        return directory not in self._importing  # a package that imports openai itself means the SDK
+
+    @cached_property
+    def _importing(self) -> frozenset[str]:
+        """The directories with a file at or below them that imports openai."""
+        found: set[str] = set()
+        for path, facts in zip(self.paths, self._facts, strict=True):
+            if imports_openai(facts):
+                above = dirname(path)
+                while above and above not in found:
+                    found.add(above)
+                    above = dirname(above)
+        return frozenset(found)
 
     def _is_sdk(self, directory: str) -> bool:
         """Whether a directory is a copy of the SDK itself."""

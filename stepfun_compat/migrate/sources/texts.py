@@ -22,7 +22,8 @@ _REQUIREMENT: Final = re.compile(
     r"openai(?![\w.-])\s*(?:\[[^\]]*\])?\s*(?:\(?\s*(?:[<>=!~^]=?=?|@)[^#;]*)?(?:;[^#]*)?", re.IGNORECASE
 )
 _LINE_REQUIREMENT: Final = re.compile(rf"\s*(?P<what>{_REQUIREMENT.pattern})\s*(?:\\|--hash.*|#.*)?", re.IGNORECASE)
-_QUOTED: Final = re.compile(r"\"((?:[^\"\\\n]|\\.)*)\"|'([^'\n]*)'")
+_QUOTED: Final = re.compile(r"\"([^\"\\\n]*(?:\\.[^\"\\\n]*)*)\"|'([^'\n]*)'")
+_AFTER_KEY: Final = re.compile(r"\s*[:=]")
 _ASSIGNED: Final = re.compile(
     r"(?:^|[\s;&\"'-])(?:export\s+|ENV\s+|ARG\s+|set\s+)?((?:AZURE_)?OPENAI_[A-Z0-9_]+)\s*(?==)"
 )
@@ -56,7 +57,7 @@ def read_text_file(kind: FileKind, data: bytes) -> TextFacts:
 def _broken(kind: FileKind, text: str) -> str | None:
     try:
         if kind == "json":
-            json.loads(_without_comments(text))
+            _json_loads(text)
         elif kind in ("toml", "pyproject", "pipfile"):
             _toml_loads(text)
     except RecursionError:
@@ -64,6 +65,13 @@ def _broken(kind: FileKind, text: str) -> str | None:
     except ValueError as error:
         return f"no valid {'JSON' if kind == 'json' else 'TOML'}: {error}"
     return None
+
+
+def _json_loads(text: str) -> None:
+    try:
+        json.loads(text)
+    except ValueError:
+        json.loads(_without_comments(text))
 
 
 def _toml_loads(text: str) -> None:
@@ -122,7 +130,7 @@ def _quoted(lines: list[str]) -> Iterator[Mark]:
             continue
         for found in _QUOTED.finditer(line):
             text = found.group(1) if found.group(1) is not None else found.group(2)
-            key = re.match(r"\s*[:=]", line[found.end() :]) is not None
+            key = _AFTER_KEY.match(line, found.end()) is not None
             yield from _whole(text, number, line, found.start() + 1, "key" if key else "")
         bare = re.match(r"\s*([\w.-]+)\s*=", line)
         if bare is not None:
