@@ -14,7 +14,7 @@ from .link.components import components
 from .link.linker import Linker, settle
 from .link.modules import Modules, imports_openai
 from .link.objects import inherits
-from .link.shape import METHOD_NAMES, Shape, named_others, named_ours, root_of, shape_of, vendors_of
+from .link.shape import METHOD_NAMES, Shape, for_others, named_others, named_ours, root_of, shape_of, vendors_of
 from .link.values import OPENAI_KINDS, Result, Value
 
 UseKind = Literal[
@@ -111,6 +111,9 @@ class Project:
         others = bool(vendors_of(uses.facts))
         roots = {shape.root for shape, _, _, _ in uses.shapes if shape.strong}
         for shape, expr, call, how in uses.shapes:
+            functions, classes = uses.around(expr)
+            if for_others(functions) or (not here and for_others(classes)):
+                continue  # `def anthropic_request(client)`
             if self._accepted(shape, roots, here, others):
                 uses.add("api_call", shape.target, expr, how, "shape", shape.generation, call)
 
@@ -353,6 +356,23 @@ class _FileUses:
                 return bound
             here = scopes[here].parent
         return []
+
+    def around(self, expr: m.Expr) -> tuple[str, str]:
+        """The names of the functions and of the classes that an expression stands in."""
+        while isinstance(expr, m.Attribute | m.Item) and expr.base is not None:
+            expr = expr.base
+        functions: list[str] = []
+        classes: list[str] = []
+        here = expr.scope if isinstance(expr, m.Name | m.Call) else None
+        while here is not None:
+            scope = self.facts.scopes[here]
+            if scope.owner is not None and scope.kind == "function":
+                function = self.facts.functions[scope.owner]
+                functions.append(function.name)
+                if function.owner is not None:
+                    classes.append(self.facts.classes[function.owner].name)
+            here = scope.parent
+        return " ".join(functions), " ".join(classes)
 
     def imported_root(self, expr: m.Expr) -> bool:
         """Whether a chain starts with a name that an import binds."""

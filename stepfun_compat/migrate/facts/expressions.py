@@ -283,6 +283,8 @@ class ExpressionWalker:
         return self.choice(node, node.values)
 
     def on_binary(self, node: ast.BinOp) -> m.Expr | None:
+        if type(node.op) is ast.BitOr and _names_type(node.left) and _names_type(node.right):
+            return self.types(node, (node.left, node.right))  # `Client = OpenAI | AsyncOpenAI`
         left: ast.expr = node
         while type(left) is ast.BinOp:  # long sums lean to the left: no recursion for them
             self.expr(left.right)
@@ -291,6 +293,9 @@ class ExpressionWalker:
         return m.Opaque(*self.place(node), "other")
 
     def on_subscript(self, node: ast.Subscript) -> m.Expr | None:
+        named = node.value.id if type(node.value) is ast.Name else getattr(node.value, "attr", "")
+        if named in _ALIASES:
+            return self.generic_type(node)
         base = self.expr(node.value)
         index = node.slice
         key: str | int | None = None
@@ -456,9 +461,9 @@ class ExpressionWalker:
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         if name == "Annotated":
             first = self.annotation(parts[0])
-            for one in parts[1:]:
-                self.expr(one)
-            return first
+            given = [one for one in map(self.expr, parts[1:]) if isinstance(one, m.Call)]  # `Depends(get_client)`
+            options = tuple(given if first is None else [first, *given])
+            return m.Choice(*self.place(node), options) if len(options) > 1 else options[0] if options else None
         found = self.types(node, parts)
         if found is None or name in _TRANSPARENT:
             return found
@@ -490,6 +495,16 @@ class ExpressionWalker:
             self.generic(node)
 
 
+def _names_type(node: ast.expr) -> bool:
+    """Whether an operand of `|` may be a type."""
+    kind = type(node)
+    return (
+        kind is ast.Name or kind is ast.Attribute or (kind is ast.Constant and cast("ast.Constant", node).value is None)
+    )
+
+
+_ALIASES: Final = frozenset({"Union", "Optional", "Annotated"})
+"""What type aliases are made with."""
 _TRANSPARENT: Final = frozenset(
     [
         "Optional",

@@ -89,8 +89,6 @@ class Linker:
                 elif names:
                     self.other_sites.setdefault(names[0], []).append((file, call))
             for write in facts.writes:
-                if not self.heat.touches(file, write.value):
-                    continue
                 self.writes.setdefault(write.target.attr, []).append((file, write))
             for number, cls in enumerate(facts.classes):
                 for base in cls.bases:
@@ -337,7 +335,8 @@ class Linker:
         """What an attribute of one thing is."""
         kind = value.kind
         if kind == "foreign":
-            return _one(value)
+            put = union(self._written(name, value))  # `g.client = …`, `st.session_state["client"] = …`
+            return Result(put.values, True) if put.values else _one(value)
         if kind == "file":
             return self.exported(value.file, name)
         if kind in ("object", "project_class", "super"):
@@ -355,7 +354,7 @@ class Linker:
                 results.append(_one(Value("client", value.name)))
             elif kind == "project_class":
                 results.append(_one(value._replace(kind="object")))
-            elif kind == "resource":
+            elif kind in ("resource", "client"):
                 results.append(_one(value))
             elif kind == "foreign":
                 if value.name not in _TYPING:

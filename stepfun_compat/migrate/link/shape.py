@@ -7,6 +7,7 @@ against it: a name that says another vendor, a file or a project that uses other
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from .. import surface
@@ -39,12 +40,17 @@ _STRONG: Final = (
 _MAIN_METHODS: Final = frozenset({"create", "parse", "stream", "connect"})
 _LEGACY_STRONG: Final = frozenset({"ChatCompletion"})
 _OURS: Final = re.compile(r"open_?ai|(?:^|_)oai(?:_|$)|(?:^|_)gpt", re.IGNORECASE)
-_OTHERS: Final = re.compile(
-    r"groq|together|anthropic|claude|mistral|zhipu|glm|cohere|cerebras|litellm|fireworks|replicate|ai21|dashscope|qwen|"
-    r"qianfan|gemini|vertex|ollama|hugging|watson|portkey|reka|sambanova|deepseek|moonshot|kimi|minimax|stepfun|"
-    r"xai|perplexity|huggingface|hf_client|inference_?client|\bark\b|volc|hunyuan|llama|(?:^|_)zai",
-    re.IGNORECASE,
-)
+_WORDS: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
+_OTHERS: Final = (
+    "groq", "together", "anthropic", "claude", "mistral", "zhipu", "chatglm", "cohere", "cerebras", "litellm",
+    "fireworks", "replicate", "ai21", "dashscope", "qwen", "qianfan", "gemini", "vertex", "ollama", "hugging",
+    "watson", "portkey", "reka", "sambanova", "deepseek", "moonshot", "kimi", "minimax", "stepfun", "perplexity",
+    "volc", "hunyuan", "llama",
+)  # fmt: skip
+_SHORT: Final = frozenset({"ark", "hf", "glm", "xai", "zai"})
+_INFERENCE: Final = re.compile(r"inference_?client", re.IGNORECASE)
+_VERBS: Final = ("together", "replicate")
+"""Vendors' names that are everyday words in the names of functions."""
 
 
 METHOD_NAMES: Final = frozenset(name for names in surface.METHODS.values() for name in names) | frozenset(
@@ -125,12 +131,24 @@ def root_of(expr: m.Attribute, shape: Shape) -> m.Expr | None:
 
 def named_ours(root: str) -> bool:
     """Whether what a chain starts with is called after OpenAI."""
-    return _OURS.search(root) is not None and _OTHERS.search(root) is None
+    return _OURS.search(root) is not None and not named_others(root)
 
 
+@lru_cache(maxsize=4096)
 def named_others(root: str) -> bool:
     """Whether what a chain starts with is called after another vendor."""
-    return _OTHERS.search(root) is not None
+    return _INFERENCE.search(root) is not None or any(_is_vendor(word.lower()) for word in _WORDS.findall(root))
+
+
+def _is_vendor(word: str) -> bool:
+    return word in _SHORT or word.startswith(_OTHERS)
+
+
+@lru_cache(maxsize=4096)
+def for_others(function: str) -> bool:
+    """Whether a function, by its name, is about another vendor."""
+    words = [word.lower() for word in _WORDS.findall(function)]
+    return any(_is_vendor(word) for word in words if word not in _VERBS) and _OURS.search(function) is None
 
 
 def vendors_of(facts: m.FileFacts) -> frozenset[str]:
