@@ -9,7 +9,7 @@ from typing import Any
 import openai
 
 from .. import stock
-from ..credentials.guard import take_out
+from ..credentials.guard import take_out, take_out_openais
 from ..credentials.keys import looks_like_openai_key
 from ..credentials.target import Target
 from ..credentials.urls import host_kind, normalise_base_url, origin, without_secrets
@@ -57,6 +57,8 @@ def _guard(made: Any, own: Collection[str], asynchronous: bool) -> None:
         take_out(request, [key for key in own if away or key != made.api_key], "the StepFun key")
         if away:
             take_out(request, (made.api_key,), "the fallback's key")
+            if host_kind(str(request.url)) == "stepfun":
+                take_out_openais(request)
 
     def prepare(request: Any) -> None:
         original(request)

@@ -24,7 +24,7 @@ from .urls import host_kind, origin
 log = logging.getLogger("stepfun_compat")
 
 _AUTHORIZATION = "authorization"
-_SUSPICIOUS = re.compile(rb"sk-(?:proj|svcacct|admin)-|T3BlbkFJ|basic\s|%", re.IGNORECASE)
+_SUSPICIOUS = re.compile(rb"sk-(?:proj|svcacct|admin)-|T3BlbkFJ|basic[\s+]|%", re.IGNORECASE)
 _TELLING = 12  # characters from which on a key is looked for inside of other text
 # Credentials and places that only mean something at OpenAI (stepfun-api 1) and at Azure; a gateway of the user's own in front of
 # StepFun may ask for the latter.
@@ -154,6 +154,12 @@ def take_out(request: Any, own: Collection[object], what: str) -> None:
     _take_out(request, lambda text: within(keys, text), what)
 
 
+def take_out_openais(request: Any) -> None:
+    """Remove every key of OpenAI's from a request of a client that has no gate and was redirected to StepFun."""
+    known = [os.environ.get("OPENAI_API_KEY", "").strip() or "\0"]
+    _take_out(request, lambda text: looks_like_openai_key(text) or within(known, text), "OpenAI's key")
+
+
 def _take_out(request: Any, found: Callable[[str], bool], what: str) -> None:
     """Remove every header, query parameter and user part in which there is a key."""
     url = request.url
@@ -162,10 +168,12 @@ def _take_out(request: Any, found: Callable[[str], bool], what: str) -> None:
         if found(_readable(value)) and name in request.headers:
             del request.headers[name]
             taken.append(name)
-    if url.query and found(_readable(url.query.decode("ascii", "replace"))):
-        kept = [(name, value) for name, value in url.params.multi_items() if not (found(value) or found(name))]
-        url = url.copy_with(params=kept)
-        taken.append("the query")
+    if url.query:
+        pairs: list[tuple[str, str]] = url.params.multi_items()
+        kept = [pair for pair in pairs if not any(found(_readable(text)) for text in pair)]
+        if len(kept) < len(pairs):
+            url = url.copy_with(params=kept)
+            taken.append("the query")
     if url.userinfo and found(unquote(url.userinfo.decode("ascii", "replace")).replace(":", " ")):
         url = url.copy_with(userinfo=b"")
         taken.append("the URL")

@@ -1,0 +1,105 @@
+"""Where a program can put a key, for the tables of requests, redirects and sockets."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, unquote
+
+MARKED = "sk-proj-theirs0123456789abcdef"
+"""A key with the marks of OpenAI's."""
+PLAIN = "sk-plain0123456789abcdef"
+"""A key without marks, OpenAI's because the environment says so."""
+VENDOR = "vendor-key-0123456789"
+"""The key of another vendor, or of a fallback."""
+
+
+def basic(key: str) -> str:
+    """A key as the password of Basic authorization."""
+    return "Basic " + base64.b64encode(f"user:{key}".encode()).decode()
+
+
+def basic_user(key: str) -> str:
+    """A key as the user of Basic authorization, without a password, as some vendors want it."""
+    return "Basic " + base64.b64encode(f"{key}:".encode()).decode()
+
+
+def basic_bare(key: str) -> str:
+    """A key in URL-safe base64 without padding, under a scheme in small letters."""
+    return "basic " + base64.urlsafe_b64encode(f"???>:{key}".encode()).decode().rstrip("=")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a program passes to the constructor, to `with_options`, to one call, and to its own HTTP client."""
+
+    made: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    call: Mapping[str, Any] = field(default_factory=dict)
+    http: Mapping[str, Any] = field(default_factory=dict)
+
+
+HEADERS: dict[str, Callable[[str], tuple[str, str]]] = {
+    "Authorization": lambda key: ("Authorization", f"Bearer {key}"),
+    "authorization": lambda key: ("authorization", f"bearer {key}"),
+    "Authorization Basic": lambda key: ("Authorization", basic(key)),
+    "Authorization Basic user": lambda key: ("AUTHORIZATION", basic_user(key)),
+    "x-api-key": lambda key: ("x-api-key", key),
+    "X-Auth": lambda key: ("X-Auth", f"Bearer {key}"),
+    "x-auth Basic": lambda key: ("x-auth", basic(key)),
+    "x-auth bare Basic": lambda key: ("x-auth", basic_bare(key)),
+    "Proxy-Authorization": lambda key: ("Proxy-Authorization", f"Bearer {key}"),
+    "Cookie": lambda key: ("Cookie", f"session={key}; kept=1"),
+    "percent": lambda key: ("x-token", "k=" + key.replace("-", "%2D")),
+}
+"""Ways to write a key in a header: its name and its value."""
+QUERIES: dict[str, Callable[[str], dict[str, str]]] = {
+    "query": lambda key: {"key": key},
+    "query Basic": lambda key: {"auth": basic(key)},
+    "query name": lambda key: {key: "1"},
+}
+
+
+def _places() -> dict[str, Callable[[str], Given]]:
+    found: dict[str, Callable[[str], Given]] = {"nowhere": lambda _: Given()}
+
+    def of_header(make: Callable[[str], tuple[str, str]], where: str) -> Callable[[str], Given]:
+        name = {"made": "default_headers", "options": "default_headers", "call": "extra_headers", "http": "headers"}
+        return lambda key: Given(**{where: {name[where]: dict([make(key)])}})
+
+    def of_query(make: Callable[[str], dict[str, str]], where: str) -> Callable[[str], Given]:
+        name = {"made": "default_query", "options": "default_query", "call": "extra_query", "http": "params"}
+        return lambda key: Given(**{where: {name[where]: make(key)}})
+
+    for where in ("call", "made", "options", "http"):
+        for header, make in HEADERS.items():
+            found[f"{where} header {header}"] = of_header(make, where)
+        for query, ask in QUERIES.items():
+            found[f"{where} {query}"] = of_query(ask, where)
+    found["http auth"] = lambda key: Given(http={"auth": ("user", key)})
+    found["http cookies"] = lambda key: Given(http={"cookies": {"session": key}})
+    return found
+
+
+PLACES = _places()
+"""Every place of a key and way to write it, by name."""
+
+
+def readable(texts: list[str]) -> str:
+    """Texts and what can be decoded of them: everything in which a key could be read."""
+    out = list(texts)
+    for text in texts:
+        for value in {text, unquote(text), unquote(text.replace("+", " "))}:
+            out.append(value)
+            for found in re.findall(r"\bbasic\s+([\w+/=-]+)", value, re.IGNORECASE):
+                whole = found.translate(str.maketrans("-_", "+/")).rstrip("=")
+                out.append(base64.b64decode(whole + "=" * (-len(whole) % 4)).decode("utf-8", "replace"))
+    return " ".join(out)
+
+
+def encoded(key: str) -> str:
+    """A key as the user part of a URL."""
+    return quote(key, safe="")
