@@ -152,32 +152,40 @@ def _with_last_look(options: Mapping[str, Any], manager: Any, client: Any) -> Ma
 def _looking(base: Any, client: Any) -> Any:
     class Connection(base):
         def handshake(self, additional_headers: Any = None, *args: Any, **kwargs: Any) -> Any:
+            request: Any = self.protocol.connect()
+            if additional_headers is not None:
+                request.headers.update(additional_headers)
+            _last_look(client, self.protocol.uri, request)
+            self.protocol.connect = lambda: request
             made: Any = super()
-            return made.handshake(_last_look(client, self.protocol.uri, additional_headers), *args, **kwargs)
+            return made.handshake(None, *args, **kwargs)
 
     return Connection
 
 
-def _last_look(client: Any, uri: Any, headers: Any) -> Any:
-    """The headers of a handshake, less what must not go to the host it is sent to.
+def _last_look(client: Any, uri: Any, request: Any) -> None:
+    """Take out of a handshake what must not go to the host it is sent to: headers, subprotocols and the user part of
+    the URL, which `websockets` has made a header of.
 
     Raises:
         KeyRefusedError: a key stands in the URL.
     """
-    given: Any = headers or ()
-    pairs: list[tuple[str, str]] = list(given.items() if hasattr(given, "items") else given)
     host = f"[{uri.host}]" if ":" in uri.host else uri.host
-    place = f"{'wss' if uri.secure else 'ws'}://{host}:{uri.port}{uri.resource_name}"
-    user = ":".join(uri.user_info) if uri.user_info else ""
+    place = f"{'wss' if uri.secure else 'ws'}://{host}:{uri.port}{request.path}"
+    pairs: list[tuple[str, str]] = list(request.headers.raw_items())
     sent: Any = context_of(client).http_module().Request("GET", place, headers=pairs)
     before = str(sent.url)
     credentials.sanitize_request(context_of(client), sent)
-    trusted = context_of(client).guard.trusts(place)
-    if str(sent.url) != before or (user and not trusted and _is_key(client, user.replace(":", " "))):
+    if str(sent.url) != before:
         raise KeyRefusedError(f"A connection to {without_secrets(place)} would take a key to a host it is not for.")
-    kept = [(k, v) for k, v in pairs if k.lower() in sent.headers and k.lower() != "authorization"]
-    kept += [("Authorization", value) for value in sent.headers.get_list("authorization")]
-    return kept
+    for name in {name.lower() for name, _ in pairs}:
+        if name not in sent.headers:
+            del request.headers[name]
+    signed: list[str] = sent.headers.get_list("authorization")
+    if signed != request.headers.get_all("Authorization"):
+        del request.headers["Authorization"]
+        for value in signed:
+            request.headers["Authorization"] = value
 
 
 def refuse(resource: Any, client: Any, name: str, method: str = "connect") -> Any:
