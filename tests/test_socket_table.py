@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
+import openai
 import pytest
 
 import stepfun_compat
@@ -68,6 +69,7 @@ def _sockets() -> dict[str, Callable[[str], Given]]:
 SOCKETS = _sockets()
 REFUSED = ("user of the URL", "password of the URL", "query of the URL", "made query name", "options query name")
 """Places no key can be taken out of: the connection is refused."""
+WAITS_FOR_KEYS = hasattr(openai.OpenAI, "_refresh_api_key")  # before, an async callable key opens no connection
 
 
 class Opened(list[tuple[str, str]]):
@@ -183,7 +185,7 @@ async def test_openais_key_opens_no_connection_to_stepfun(client: str, place: st
         assert MARKED not in text
         assert PLAIN not in text
         assert KEY in text
-    assert opened or place in REFUSED
+    assert opened or place in REFUSED or (place == "callable" and "async" in client and not WAITS_FOR_KEYS)
 
 
 @pytest.mark.anyio

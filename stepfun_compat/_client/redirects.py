@@ -126,7 +126,7 @@ def _auth_class(family: Any) -> Any:
 def look_at_hops(request: Any, http_client: Any, look: Callable[[Any, Any], None]) -> None:
     """Let `look` see this request, and each one it is redirected to together with it, by a hook of the HTTP client that
     is to send it. Other requests pass that hook untouched."""
-    request.extensions[_LOOK] = look, SimpleNamespace(url=request.url)
+    request.extensions[_LOOK] = look, SimpleNamespace(url=request.url, sent=False)
     hooks: Any = http_client._event_hooks["request"]
     hook = _look_later if hasattr(http_client, "aclose") else _look
     if hook not in hooks:
@@ -136,7 +136,8 @@ def look_at_hops(request: Any, http_client: Any, look: Callable[[Any, Any], None
 def _look(request: Any) -> None:
     look, first = request.extensions.get(_LOOK, (None, None))
     if look is not None:
-        look(request, None if request.url == first.url else first)
+        look(request, first if first.sent else None)
+        first.sent = True
 
 
 async def _look_later(request: Any) -> None:

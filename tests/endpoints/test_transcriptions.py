@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import inspect
 import io
 import json
 from typing import Any
@@ -283,7 +284,9 @@ def transcribed(events: str, later: bool, stream: bool = False, said: list[str] 
         return httpx.Response(200, headers={"content-type": "text/event-stream"}, text=events)
 
     common: Any = {"api_key": "k", "base_url": "https://api.stepfun.ai/v1", "settings": Settings(), "max_retries": 0}
-    asked: Any = {"model": "whisper-1", "file": ("talk.wav", SPEECH), "stream": stream}
+    asked: Any = {"model": "whisper-1", "file": ("talk.wav", SPEECH), **({"stream": True} if stream else {})}
+    if stream and "stream" not in inspect.signature(openai.resources.audio.Transcriptions.create).parameters:
+        pytest.skip("this SDK streams no transcripts")
     transport = httpx.MockTransport(answer)
     if not later:
         with stepfun_compat.OpenAI(**common, http_client=httpx.Client(transport=transport)) as c:
