@@ -19,6 +19,7 @@ from .credentials import look_at_hop
 
 _FOLLOW = "stepfun_compat.follow_redirects"
 _LOOK = "stepfun_compat.look"
+_SENDER = "stepfun_compat.sender"
 _HOLDS = "follow_redirects" in FinalRequestOptions.model_fields
 """Whether the SDK can be told not to follow redirects; where it cannot, an event hook looks at each hop instead."""
 
@@ -31,7 +32,8 @@ def hold_back(options: Any) -> None:
 
 
 def mark(context: ClientContext, request: Any, options: Any) -> None:
-    """Put on a request what its auth needs to know."""
+    """Put on a request what its auth, and a transport that adds to it, need to know."""
+    request.extensions[_SENDER] = context
     if _HOLDS:
         request.extensions[_FOLLOW] = options.__dict__.get(_FOLLOW)
     else:
@@ -42,6 +44,13 @@ def _look_at_hop_only(context: ClientContext, request: Any, came_from: Any) -> N
     """Look at a redirect's request; the SDK's hooks looked at the first."""
     if came_from is not None:
         look_at_hop(context, request, came_from)
+
+
+def look_once_more(request: Any, made: Any) -> None:
+    """Look at `made`, a request that a transport is about to send in place of the SDK's `request`."""
+    context: ClientContext | None = request.extensions.get(_SENDER)
+    if context is not None:
+        look_at_hop(context, made)
 
 
 def auth(context: ClientContext, inner: Any) -> Any:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
+
+from .._client.redirects import look_once_more
 
 _HOP = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
 _DECODED = frozenset({"content-encoding", "content-length", "transfer-encoding"})
@@ -60,6 +62,33 @@ def _mapped(error: Exception, request: Any, reading: bool) -> Exception | None:
     return None
 
 
+def _looked_at(request: Any, url: str, headers: Mapping[str, str]) -> Any:
+    """The request as the session is about to send it, less what must not go where it goes."""
+    made = _family(request).Request(request.method, url, headers=list(headers.items()))
+    look_once_more(request, made)
+    return made
+
+
+class _LastLook:
+    """Signs as the session would, and then looks at what it has put together with its own headers and cookies."""
+
+    def __init__(self, request: Any, session: Any) -> None:
+        self._request, self._session = request, session
+
+    def __call__(self, prepared: Any) -> Any:
+        own = self._session.auth
+        if own:
+            prepared = (own if callable(own) else sys.modules["requests.auth"].HTTPBasicAuth(*own))(prepared)
+        made = _looked_at(self._request, prepared.url, prepared.headers)
+        for name in list(prepared.headers):
+            if name not in made.headers:
+                del prepared.headers[name]
+            else:
+                prepared.headers[name] = made.headers[name]
+        prepared.url = str(made.url)
+        return prepared
+
+
 class SessionTransport:
     """For the sync client. `session` is a `requests.Session`, or makes one for each thread."""
 
@@ -96,6 +125,7 @@ class SessionTransport:
                 data=request.read() or None,
                 stream=True,
                 allow_redirects=False,
+                auth=_LastLook(request, session),
                 timeout=(timeout.get("connect"), timeout.get("read")),
                 proxies=session.proxies,
             )
@@ -141,11 +171,15 @@ class AioSessionTransport:
         limits = sys.modules["aiohttp"].ClientTimeout(
             total=None, sock_connect=timeout.get("connect"), sock_read=timeout.get("read")
         )
+        headers = _headers(request)
+        added: dict[str, str] = {k: v for k, v in self._session.headers.items() if k.lower() not in request.headers}
+        made = _looked_at(request, str(request.url), {**headers, **added})
+        headers |= {name: "" for name in added if name not in made.headers}  # None would keep the session's own
         try:
             response = await self._session.request(
                 request.method,
                 sys.modules["yarl"].URL(str(request.url), encoded=True),
-                headers=_headers(request),
+                headers=headers,
                 data=await request.aread() or None,
                 allow_redirects=False,
                 timeout=limits,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -58,3 +59,47 @@ async def test_aiohttp(vendor: Any, server: ReferenceServer) -> None:
             await create(model="error-slow", messages=HELLO, request_timeout=0.2)
         vendor.aiosession.reset(token)
     assert {r["headers"].get("x-mine") for r in server.take()} == {"1"}
+
+
+THEIRS = "sk-proj-theirs0123456789abcdef"
+BASIC = "Basic " + base64.b64encode(f"user:{THEIRS}".encode()).decode()
+
+
+def told(server: ReferenceServer) -> str:
+    headers = [request["headers"] for request in server.take()]
+    assert headers
+    assert all(found["authorization"] == "Bearer stepfun-key" for found in headers)
+    assert all(found.get("x-mine") == "1" for found in headers)
+    return str(headers)
+
+
+def test_openais_key_in_the_programs_own_requests_session_stays_here(openai: Any, stepfun: ReferenceServer) -> None:
+    requests = pytest.importorskip("requests")
+    with requests.Session() as session:
+        session.headers.update(
+            {"X-Mine": "1", "x-api-key": THEIRS, "x-auth": BASIC, "Authorization": f"Bearer {THEIRS}"}
+        )
+        session.cookies["session"] = THEIRS
+        session.params = {"key": THEIRS, "kept": "1"}
+        openai.requestssession = session
+        openai.ChatCompletion.create(model="gpt-4o", messages=HELLO)
+        session.auth = ("user", THEIRS)
+        openai.ChatCompletion.create(model="gpt-4o", messages=HELLO)
+        openai.close()
+    text = told(stepfun)
+    assert THEIRS not in text
+    assert BASIC not in text
+
+
+@pytest.mark.anyio
+async def test_openais_key_in_the_programs_own_aiohttp_session_stays_here(
+    openai: Any, stepfun: ReferenceServer
+) -> None:
+    aiohttp = pytest.importorskip("aiohttp")
+    async with aiohttp.ClientSession(headers={"X-Mine": "1", "x-api-key": THEIRS, "x-auth": BASIC}) as session:
+        token = openai.aiosession.set(session)
+        await openai.ChatCompletion.acreate(model="gpt-4o", messages=HELLO)
+        openai.aiosession.reset(token)
+    text = told(stepfun)
+    assert THEIRS not in text
+    assert BASIC not in text
