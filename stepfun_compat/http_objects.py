@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
 _OF_THE_BODY: Final = ("content-length", "content-encoding", "transfer-encoding", "content-type")
@@ -22,6 +25,14 @@ def http_module(http_client: Any) -> Any:
         if name in ("httpx", "httpx2"):
             return sys.modules[name]
     return sys.modules.get("httpx2") or sys.modules["httpx"]
+
+
+def has_own_http_client(client: Any) -> bool:
+    """Whether a client of openai's sends with an HTTP client that its user made."""
+    from openai import _base_client
+
+    made_by_openai = (_base_client.SyncHttpxClientWrapper, _base_client.AsyncHttpxClientWrapper)
+    return hasattr(client, "_client") and not isinstance(client._client, made_by_openai)
 
 
 def rebuild(response: Any, content: bytes, kind: str, status: int | None = None, request: Any = None) -> Any:
@@ -58,6 +69,66 @@ def unread(response: Any, family: Any) -> Any:
     with contextlib.suppress(RuntimeError):
         made.elapsed = response.elapsed
     return made
+
+
+def file_response(family: Any, path: Path, kind: str, request: Any) -> Any:
+    """A response of the HTTP library `family` whose body is a file, read when and as far as the caller reads it; it may
+    be deleted meanwhile."""
+    return _file_response_class(family)(path, kind, request)
+
+
+_PIECE: Final = 1 << 16  # bytes read at once
+
+
+@lru_cache(maxsize=4)
+def _file_response_class(family: Any) -> Any:
+    class FileResponse(family.Response):
+        """A response that may be read as a whole, in pieces, and more than once, as one that is in memory."""
+
+        def __init__(self, path: Path, kind: str, request: Any) -> None:
+            self._file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            weakref.finalize(self, os.close, self._file)
+            headers = {"content-type": kind, "content-length": str(os.fstat(self._file).st_size)}
+            family.Response.__init__(self, 200, headers=headers, stream=family.ByteStream(b""), request=request)
+
+        def _pieces(self, size: int | None) -> Iterator[bytes]:
+            place = 0
+            while piece := _read_at(self._file, size or _PIECE, place):
+                place += len(piece)
+                yield piece
+
+        @property
+        def content(self) -> bytes:
+            return self.read()
+
+        def read(self) -> bytes:
+            if not hasattr(self, "_content"):
+                self._content = b"".join(self._pieces(1 << 20))
+            return self._content
+
+        async def aread(self) -> bytes:
+            return self.read()
+
+        def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
+            return self._pieces(chunk_size)
+
+        iter_raw = iter_bytes
+
+        async def aiter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
+            for piece in self._pieces(chunk_size):
+                yield piece
+
+        aiter_raw = aiter_bytes
+
+    return FileResponse
+
+
+def _read_at(file: int, size: int, place: int) -> bytes:
+    """Up to `size` bytes of a file descriptor from a place on."""
+    if hasattr(os, "pread"):
+        return os.pread(file, size, place)
+    os.lseek(file, place, os.SEEK_SET)
+    return os.read(file, size)
 
 
 @lru_cache(maxsize=4)

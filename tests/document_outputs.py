@@ -17,7 +17,7 @@ RECORD = Path(__file__).parent / "document_outputs.json"
 _MASKS = (
     (re.compile(r"\b[0-9a-f]{32}(?:\.[0-9a-f]{32})?\b"), "<id>"),
     (
-        re.compile(r"\b(call|chatcmpl|resp|msg|rs|fc|file|vs|conv|audio|item|req|upload)[-_][A-Za-z0-9_-]{8,}"),
+        re.compile(r"\b(call|chatcmpl|resp|msg|rs|fc|file|vs|conv|audio|item|req|upload|batch)[-_][A-Za-z0-9_-]{8,}"),
         r"\1_<id>",
     ),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:<port>"),

@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from .document_outputs import key, masked, recorded, run_block
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = tuple(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs" / "reference").glob("*.md")))
-DOCUMENTS = ("README.md", "migration_guide.md", "docs/index.md", "docs/how-it-works.md", *REFERENCE)
+DOCUMENTS = ("README.md", "migration_guide.md", "docs/index.md", "docs/how-it-works.md", "docs/batches.md", *REFERENCE)
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SETUP = "python3 -m venv"
 """Blocks that begin so make an environment from a registry; `.ci/run` runs them as they stand."""
@@ -50,7 +51,7 @@ def stepfun() -> Iterator[dict[str, str]]:
 def emulated() -> Iterator[dict[str, str]]:
     from stepfun_compat.emulator import EmulatorServer
 
-    with EmulatorServer() as server:
+    with EmulatorServer() as server, tempfile.TemporaryDirectory() as data:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "STEPFUN_", "STEP_", "AZURE_"))}
         path = os.pathsep.join(filter(None, [str(Path(sys.executable).parent), kept.get("PATH", "")]))
         yield {
@@ -59,6 +60,7 @@ def emulated() -> Iterator[dict[str, str]]:
             "PYTHONPATH": str(ROOT),
             "STEPFUN_BASE_URL": server.base_url,
             "STEPFUN_API_KEY": server.api_key,
+            "XDG_DATA_HOME": data,
             "PYTHONWARNINGS": "error",
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -9,17 +10,27 @@ import anyio
 
 from ..endpoints.base import BatchOperation
 from ..endpoints.context import RequestRejected
+from ..http_objects import has_own_http_client
 from .context import CallState, ClientContext
 
 if TYPE_CHECKING:
+    from ..batches.background import MakeSender
+    from ..batches.records import BatchError
     from ..batches.service import BatchService
     from ..endpoints.forms import Part
 
 _CHUNK = 1 << 20  # bytes of an upload read at once
+_IN_MEMORY = 1 << 20  # bytes up to which a file is read at once
 
 
-def run_batch_operation(context: ClientContext, call: CallState, operation: BatchOperation) -> Any:
+def run_batch_operation(
+    context: ClientContext,
+    call: CallState,
+    operation: BatchOperation,
+    loop: asyncio.AbstractEventLoop | None = None,
+) -> Any:
     """Carry out an operation: OpenAI's object, a list of them, or bytes. Starts the work on open batches.
+    `loop` is the event loop of an async client.
 
     Raises:
         RequestRejected: it cannot be carried out.
@@ -41,16 +52,10 @@ def run_batch_operation(context: ClientContext, call: CallState, operation: Batc
         service = BatchService(workspace.journal_of(folder), space, served=workspace.serves(settings))
         answer = _carried_out(service, operation)
         if operation.name in ("create", "retrieve", "list", "cancel"):
-            provider, timeout, headers = context.key_provider, client.timeout, dict(client._custom_headers)
-            workspace.work_in_background(
-                folder,
-                space,
-                settings,
-                base_url,
-                lambda: workspace.async_client(
-                    settings, provider or key, base_url, timeout=timeout, default_headers=headers
-                ),
-            )
+            make_sender = _sender_of(context, key, loop)
+            worker = workspace.work_in_background(folder, space, settings, key, base_url, make_sender)
+            if operation.name == "retrieve" and worker.error is not None:
+                _tell_why_nobody_works(answer, worker.error)
     except BatchError as error:
         kind = "server_error" if error.status >= 500 else "invalid_request_error"
         raise RequestRejected(
@@ -61,7 +66,43 @@ def run_batch_operation(context: ClientContext, call: CallState, operation: Batc
 
 async def run_batch_operation_async(context: ClientContext, call: CallState, operation: BatchOperation) -> Any:
     """The same for the async client: in a thread, since it waits for a disk."""
-    return await anyio.to_thread.run_sync(run_batch_operation, context, call, operation)
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # another async library
+        loop = None
+    return await anyio.to_thread.run_sync(run_batch_operation, context, call, operation, loop)
+
+
+def _sender_of(context: ClientContext, key: str, loop: asyncio.AbstractEventLoop | None) -> MakeSender:
+    """What the lines are sent with: an HTTP client of the caller's own, or else an async client made for them."""
+    from ..batches import sending, workspace
+
+    client, settings = context.client, context.settings
+    if any(has_own_http_client(one) for one in (client, *settings.fallback.values())):
+        if not context.is_async:
+            return lambda: workspace.callers_sender(sending.ThreadSender(client))
+        if loop is not None:
+            return lambda: workspace.callers_sender(sending.LoopSender(client, loop))
+    base_url, options = (
+        str(client._base_url),
+        {
+            "timeout": client.timeout,
+            "default_headers": dict(client._custom_headers),
+            "default_query": dict(client._custom_query),
+        },
+    )
+    provider = context.key_provider or key
+    return lambda: workspace.own_sender(lambda: workspace.async_client(settings, provider, base_url, **options))
+
+
+def _tell_why_nobody_works(answer: Any, error: BatchError) -> None:
+    """Add the error that ended the work to the object of a batch that is still open."""
+    from ..batches.records import OPEN, LineError
+
+    if answer["status"] in OPEN:
+        errors: Any = answer["errors"] or {"object": "list", "data": []}
+        errors["data"].append(LineError(error.code or "worker_failed", error.message).to_json())
+        answer["errors"] = errors
 
 
 def _carried_out(service: BatchService, operation: BatchOperation) -> Any:
@@ -70,7 +111,8 @@ def _carried_out(service: BatchService, operation: BatchOperation) -> Any:
         part = operation.part
         return service.create_file(part.filename if part else "upload", _chunks(part) if part else ())
     if name == "read_file":
-        return service.file_path(id).read_bytes()
+        path = service.file_path(id)
+        return path.read_bytes() if path.stat().st_size <= _IN_MEMORY else path
     if name == "list_files":
         return service.list_files()
     if name == "create":

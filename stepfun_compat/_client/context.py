@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import openai
 
 from ..credentials.guard import Gate
+from ..endpoints.base import PLAIN
 from ..endpoints.context import NO_CLIENT, ClientFacts
 from ..http_objects import http_module
 
@@ -167,3 +168,14 @@ def call_of(response: Any) -> CallState | None:
     """The call behind a response; None for one that is not ours, or was made without a request."""
     request = getattr(response, "_request", None)
     return None if request is None else request.extensions.get(EXTENSION)
+
+
+def unsent_options(call: CallState, options: Any) -> Any:
+    """The SDK's options to build the request of a call that sends none: without the SDK's mark for a cast, which is no
+    header, and without a translation."""
+    options = options.model_copy()
+    options.__dict__[CALL] = CallState(call.request_context, PLAIN)
+    headers: Any = given(options.headers)
+    if headers:
+        options.headers = {name: value for name, value in headers.items() if name.lower() != CAST}
+    return options

@@ -10,11 +10,11 @@ from typing import Any
 
 import anyio
 
-from ..endpoints.base import PLAIN, StoreOperation
+from ..endpoints.base import StoreOperation
 from ..endpoints.context import RequestRejected
 from ..report import log
 from . import credentials, responses
-from .context import CALL, CallState, ClientContext
+from .context import CallState, ClientContext, unsent_options
 
 
 def run_store_operation(context: ClientContext, call: CallState, operation: StoreOperation) -> Any:
@@ -87,9 +87,7 @@ def needs_credential(context: ClientContext, call: CallState) -> bool:
 
 def note_credential(context: ClientContext, call: CallState, options: Any) -> None:
     """Note the credential that a request with these prepared options sends: its records are found under it."""
-    probe = options.model_copy()
-    probe.__dict__[CALL] = CallState(call.request_context, PLAIN)
-    request: Any = context.client._build_request(probe)
+    request: Any = context.client._build_request(unsent_options(call, options))
     credentials.sanitize_request(context, request)
     call.credential = credentials.credential_of(request) or str(context.client.api_key)
     call.pinned = request.headers.get("authorization") if context.key_provider is not None else None

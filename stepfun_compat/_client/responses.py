@@ -7,16 +7,17 @@ import inspect
 import json
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import openai
 
 from .. import errors, http_objects
-from ..endpoints.base import PLAIN, PassThroughEndpoint, WireResponse
+from ..endpoints.base import PassThroughEndpoint, WireResponse
 from ..endpoints.context import RequestRejected
 from ..endpoints.json_values import UnexpectedBody
 from ..report import report
-from .context import CALL, DATA, EXTENSION, RAW, CallState, ClientContext
+from .context import DATA, EXTENSION, RAW, CallState, ClientContext, unsent_options
 
 if TYPE_CHECKING:
     from ..endpoints.base import StreamTransform
@@ -151,6 +152,10 @@ def _translated_body(context: ClientContext, call: CallState, response: Any, bod
 def local_response(context: ClientContext, call: CallState, options: Any, reply: WireResponse, last: Any) -> Any:
     """The response for a script's answer: the last real one rebuilt, or one made without a network."""
     body = reply.body
+    if isinstance(body, Path):
+        return http_objects.file_response(
+            context.http_module(), body, "application/octet-stream", _unsent_call(context, call, options)
+        )
     if isinstance(body, bytes):
         content, kind = body, "application/octet-stream"
     elif isinstance(body, str):
@@ -160,12 +165,16 @@ def local_response(context: ClientContext, call: CallState, options: Any, reply:
     kind = next((v for k, v in reply.headers.items() if k.lower() == "content-type"), kind)
     if last is not None:
         return http_objects.rebuild(last, content, kind, status=reply.status)
-    probe = options.model_copy()
-    probe.__dict__[CALL] = CallState(call.request_context, PLAIN)
-    request: Any = context.client._build_request(probe)
-    request.extensions[EXTENSION] = call
+    request = _unsent_call(context, call, options)
     headers = {**{k: v for k, v in reply.headers.items() if k.lower() != "content-type"}, "content-type": kind}
     return context.http_module().Response(reply.status, headers=headers, content=content, request=request)
+
+
+def _unsent_call(context: ClientContext, call: CallState, options: Any) -> Any:
+    """The request a call would have sent, for the response of one that sent none."""
+    request: Any = context.client._build_request(unsent_options(call, options))
+    request.extensions[EXTENSION] = call
+    return request
 
 
 def reply_of(call: CallState, response: Any) -> WireResponse:

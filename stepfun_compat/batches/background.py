@@ -7,56 +7,50 @@ import atexit
 import os
 import threading
 from collections.abc import Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import TypeAlias
 
 from ..report import log
-from .engine import Pricing, Worker
+from .engine import Worker
 from .journal import Journal
-from .limiter import SharedWindow
-
-if TYPE_CHECKING:
-    import openai
+from .limiter import WindowPlace
+from .records import BatchError
+from .sending import Pricing, Sender
+from .workers import has_standing_worker
 
 _LEAVE_SECONDS = 5.0
 """How long a process that ends waits for the lines in flight."""
 
+MakeSender: TypeAlias = Callable[[], AbstractAsyncContextManager[Sender]]
+"""Makes what the lines are sent with, in the event loop they are sent from."""
+
 
 class Background:
-    """One thread for a journal, a namespace and a key. `start` is cheap and may be called before each use."""
+    """One thread for a journal, a namespace and a host. `start` is cheap and may be called before each use."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        space: str,
-        window: SharedWindow,
-        make_client: Callable[[], openai.AsyncOpenAI],
-        *,
-        price: Pricing | None = None,
-    ) -> None:
+    def __init__(self, journal: Journal, space: str, window: WindowPlace, price: Pricing) -> None:
         self.journal = journal
         self._price = price
         self._space = space
         self._window = window
-        self._make_client = make_client
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._process = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._worker: Worker | None = None
-        self.error: BaseException | None = None
+        self.error: BatchError | None = None
         """What ended the thread, if it did not end by itself."""
 
-    def start(self) -> None:
+    def start(self, make_sender: MakeSender) -> None:
         """Make sure that somebody works: this thread, or a `stepfun-compat batch work` that is running."""
         with self._lock:
             if self._process != os.getpid():  # a forked child has the object, but not the thread
                 self._thread, self._process = None, os.getpid()
             if self._thread is not None and self._thread.is_alive():
                 return
-            if not self.journal.open_batches(self._space) or self.journal.has_standing_worker(self._space):
+            if not self.journal.open_batches(self._space) or has_standing_worker(self.journal, self._space):
                 return
-            self._thread = threading.Thread(target=self._run, name="stepfun-batches", daemon=True)
+            self._thread = threading.Thread(target=self._run, args=(make_sender,), name="stepfun-batches", daemon=True)
             self._thread.start()
             atexit.register(self.stop)
 
@@ -70,15 +64,19 @@ class Background:
                 loop.call_soon_threadsafe(worker.close)
         thread.join(seconds)
 
-    def _run(self) -> None:
+    def _run(self, make_sender: MakeSender) -> None:
         try:
-            asyncio.run(self._main())
-        except BaseException as error:
+            asyncio.run(self._main(make_sender))
+            self.error = None
+        except BatchError as error:
             self.error = error
             log.error("work on batches ended: %s", error)
+        except BaseException as error:
+            self.error = BatchError(f"{type(error).__name__}: {error}", status=500, code="worker_failed")
+            log.error("work on batches ended: %s", self.error)
 
-    async def _main(self) -> None:
+    async def _main(self, make_sender: MakeSender) -> None:
         self._loop = asyncio.get_running_loop()
-        async with self._make_client() as client:
-            self._worker = Worker(self.journal, client, self._window, price=self._price, space=self._space)
+        async with make_sender() as sender:
+            self._worker = Worker(self.journal, sender, self._window, price=self._price, space=self._space)
             await self._worker.run()

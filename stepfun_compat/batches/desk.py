@@ -5,17 +5,33 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Iterator
+import signal
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import state
 from ..settings import Settings
 from . import workspace
 from .engine import Worker
+from .limiter import Rate
 from .records import OPEN, BatchError, BatchRecord
+from .sending import AsyncSender
 from .service import BatchService
 
 _SOURCE = "stepfun_compat_input"  # the metadata by which `run --resume` finds the batch of a file
+
+
+@dataclass(frozen=True)
+class Account:
+    """A key and host: the name of its limiter, what it allows, and what its requests are sent with."""
+
+    name: str
+    rate: Rate
+    settings: Settings
+    key: str = field(repr=False)
+    base_url: str
 
 
 class Desk:
@@ -38,34 +54,72 @@ class Desk:
         space = self.journal.space_of(id) if id else self.space
         return BatchService(self.journal, space or self.space, served=workspace.serves(self.settings))
 
-    def submit(self, path: Path, endpoint: str, window: str, *, model: str | None, max_cost: float | None) -> str:
-        """Make a batch of a file on disk; returns its id."""
+    def submit(
+        self,
+        path: Path,
+        endpoint: str,
+        window: str,
+        *,
+        model: str | None,
+        max_cost: float | None,
+        source: str | None = None,
+    ) -> str:
+        """Make a batch of a file on disk; returns its id. `source` is the name it is found by, by default its path."""
         service = self.service()
         file = service.create_file(path.name, _lines(path, model))
         fields = {
             "input_file_id": file["id"],
             "endpoint": endpoint,
             "completion_window": window,
-            "metadata": {_SOURCE: str(path.resolve())[-512:]},
+            "metadata": {_SOURCE: source or _name_of(path)},
         }
         return str(service.create(fields, max_cost=max_cost)["id"])
 
-    def unfinished(self, path: Path) -> str | None:
+    def unfinished(self, path: Path, *, source: str | None = None) -> str | None:
         """The newest batch of a file that has not ended."""
-        source = str(path.resolve())[-512:]
-        found = [r for r in self.journal.open_batches(self.space) if (r.metadata or {}).get(_SOURCE) == source]
+        name = source or _name_of(path)
+        found = [r for r in self.journal.open_batches(self.space) if (r.metadata or {}).get(_SOURCE) == name]
         return found[-1].id if found else None
+
+    @property
+    def account(self) -> Account:
+        """What lines are sent with, and how fast, for workers elsewhere."""
+        name = state.namespace(None, self._key, self._base_url)
+        return Account(name, workspace.rate_of(self.settings, self._base_url), self.settings, self._key, self._base_url)
 
     def work(self, id: str | None, *, serve: bool = False, on_change: Callable[[str], None] | None = None) -> None:
         """Work on one batch, or on all of this namespace, until nothing is left to do."""
         asyncio.run(self._work(id, serve, on_change))
 
     async def _work(self, id: str | None, serve: bool, on_change: Callable[[str], None] | None) -> None:
-        window = workspace.window_of(self.settings, self.folder, self.space, self._base_url)
+        window = workspace.window_of(self.settings, self.folder, self._key, self._base_url)
         async with workspace.async_client(self.settings, self._key, self._base_url) as client:
             space = None if id else self.space
-            worker = Worker(self.journal, client, window, price=self.price, on_change=on_change, space=space, only=id)
-            await worker.run(serve=serve)
+            worker = Worker(
+                self.journal,
+                AsyncSender(client),
+                window,
+                price=self.price,
+                on_change=on_change,
+                space=space,
+                only=id,
+            )
+            with closing_at_a_signal(worker):
+                await worker.run(serve=serve)
+
+    def tail(self, id: str, count: int, *, follow: bool, pause: Callable[[], None]) -> Iterator[str]:
+        """The last rows of a batch in the order they came; with `follow`, the next ones too until it has ended."""
+        after, rows = 0, self.journal.latest(id, limit=count)
+        while True:
+            for after, text in rows:  # noqa: B007 - the last one is where it goes on
+                yield text
+            record = self.journal.batch(id)
+            rows = self.journal.latest(id, after=after) if follow else []
+            if rows:
+                continue
+            if not follow or record is None or not is_open(record) or record.stopped:
+                return
+            pause()
 
     def export(self, record: BatchRecord, output: Path) -> Path | None:
         """Copy the answers to `output`, whole or not at all; returns the path of the failed lines, if there are any."""
@@ -75,26 +129,42 @@ class Desk:
                 path.unlink(missing_ok=True)
                 continue
             part = path.with_name(path.name + ".part")
-            with part.open("w", encoding="utf-8", errors="surrogatepass", newline="\n") as file:
+            with part.open("w", encoding="utf-8", newline="\n") as file:
                 file.writelines(text + "\n" for text in self.journal.answers(record.id, failed=failed))
             os.replace(part, path)
         return errors if record.counts.failed else None
 
 
+def _name_of(path: Path) -> str:
+    return str(path.resolve())[-512:]
+
+
+@contextmanager
+def closing_at_a_signal(worker: Worker) -> Generator[None, None, None]:
+    """The first Ctrl-C, or SIGTERM, lets the requests in flight end; the second ends the process."""
+    loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+
+    def close() -> None:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+        worker.close()
+
+    try:
+        for number in numbers:
+            loop.add_signal_handler(number, close)
+    except (NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
 def is_open(record: BatchRecord) -> bool:
     """Whether lines of a batch may still be sent."""
     return record.status in OPEN
-
-
-def progress_line(record: BatchRecord, seconds: float) -> str:
-    """One line on a batch, `seconds` after its first line could be sent."""
-    counts = record.counts
-    rate = (counts.completed + counts.failed) / seconds if seconds > 0 else 0.0
-    left = f", {counts.pending / rate:,.0f} s left" if rate and counts.pending else ""
-    return (
-        f"{record.status}: {counts.completed + counts.failed:,}/{counts.total:,} done, {counts.failed:,} failed, "
-        f"{record.tokens.input + record.tokens.output:,} tokens, cost {record.cost:.4f}, {rate:.1f}/s{left}"
-    )
 
 
 def _lines(path: Path, model: str | None) -> Iterator[bytes]:
@@ -114,4 +184,4 @@ def _lines(path: Path, model: str | None) -> Iterator[bytes]:
             yield json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
 
 
-__all__ = ["BatchError", "Desk", "is_open", "progress_line"]
+__all__ = ["Account", "BatchError", "Desk", "closing_at_a_signal", "is_open"]

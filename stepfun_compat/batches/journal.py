@@ -7,7 +7,6 @@ when another process finds it dead, or at the latest when they expire, and only 
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import sqlite3
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from ..state.process_connection import ProcessConnection
+from .disk import Reserve, disk_errors
 from .records import OPEN, BatchError, BatchRecord, Counts, LineError, Status, StoredFile, Tokens
 from .validation import InputLine
 
@@ -35,7 +35,8 @@ CREATE TABLE IF NOT EXISTS batch (
   id TEXT PRIMARY KEY, space TEXT NOT NULL, sequence INTEGER NOT NULL, status TEXT NOT NULL, record TEXT NOT NULL,
   total INTEGER NOT NULL DEFAULT 0, completed INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
   input_tokens INTEGER NOT NULL DEFAULT 0, cached_tokens INTEGER NOT NULL DEFAULT 0,
-  output_tokens INTEGER NOT NULL DEFAULT 0, reasoning_tokens INTEGER NOT NULL DEFAULT 0, cost REAL NOT NULL DEFAULT 0
+  output_tokens INTEGER NOT NULL DEFAULT 0, reasoning_tokens INTEGER NOT NULL DEFAULT 0, cost REAL NOT NULL DEFAULT 0,
+  keeper TEXT, keeper_until REAL NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS batch_space ON batch (space, sequence);
 CREATE TABLE IF NOT EXISTS line (
@@ -43,11 +44,14 @@ CREATE TABLE IF NOT EXISTS line (
   state INTEGER NOT NULL DEFAULT 0, owner TEXT, until REAL NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (batch, number)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS line_open ON line (batch, state, until) WHERE state < 2;
+CREATE INDEX IF NOT EXISTS line_open ON line (batch, number) WHERE state < 2;
+CREATE INDEX IF NOT EXISTS line_leased ON line (owner) WHERE state = 1;
 CREATE TABLE IF NOT EXISTS answer (
-  batch TEXT NOT NULL, number INTEGER NOT NULL, failed INTEGER NOT NULL, text TEXT NOT NULL,
-  PRIMARY KEY (batch, number)
-) WITHOUT ROWID;
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT, batch TEXT NOT NULL, number INTEGER NOT NULL, failed INTEGER NOT NULL,
+  text TEXT NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS answer_number ON answer (batch, failed, number);
+CREATE INDEX IF NOT EXISTS answer_sequence ON answer (batch, sequence);
 CREATE TABLE IF NOT EXISTS file (
   id TEXT PRIMARY KEY, space TEXT NOT NULL, sequence INTEGER NOT NULL, filename TEXT NOT NULL, purpose TEXT NOT NULL,
   size INTEGER NOT NULL, created_at INTEGER NOT NULL, path TEXT NOT NULL
@@ -80,6 +84,17 @@ class Answer:
     cost: float = 0.0
 
 
+@dataclass(frozen=True)
+class WorkerRow:
+    """Who a worker is. `standing` is the namespace of one that stays when there is nothing to do."""
+
+    id: str
+    host: str
+    pid: int
+    started: str
+    standing: str | None
+
+
 class Journal:
     """Open or make the journal in `folder`. Safe for several threads and processes.
 
@@ -90,6 +105,7 @@ class Journal:
     def __init__(self, folder: Path, *, timeout: float = 30.0) -> None:
         self.folder = folder
         self.path = folder / "journal.db"
+        self.reserve = Reserve(folder)
         self._timeout = timeout
         self._lock = threading.RLock()
         self._connection = ProcessConnection()
@@ -198,57 +214,96 @@ class Journal:
             db.execute("UPDATE batch SET total = 0 WHERE id = ?", (batch,))
 
     def claim(self, batch: str, owner: str, limit: int, now: float | None = None) -> list[Lease]:
-        """Lease up to `limit` lines that nobody works on, in the order of the file."""
+        """Lease up to `limit` lines that nobody works on, in the order of the file. What the owner has is its own, even if
+        the lease has expired while the machine slept."""
         now = time.time() if now is None else now
         with self._write() as db:
             rows = db.execute(
-                "SELECT number, custom_id, start, length, attempts FROM line "
-                "WHERE batch = ? AND state < 2 AND until <= ? ORDER BY number LIMIT ?",
-                (batch, now, limit),
+                "SELECT number, custom_id, start, length, attempts FROM line INDEXED BY line_open "
+                "WHERE batch = ? AND state < 2 AND until <= ? AND (state = 0 OR owner <> ?) ORDER BY number LIMIT ?",
+                (batch, now, owner, limit),
             ).fetchall()
             db.executemany(
-                "UPDATE line SET state = ?, owner = ?, until = ?, attempts = attempts + 1 WHERE batch = ? AND number = ?",
+                "UPDATE line SET state = ?, owner = ?, until = ? WHERE batch = ? AND number = ?",
                 [(_LEASED, owner, now + LEASE_SECONDS, batch, row[0]) for row in rows],
             )
-        return [Lease(batch, row[0], row[1], row[2], row[3], row[4]) for row in rows]
+        return [Lease(batch, *row) for row in rows]
+
+    def leased(self, batch: str, now: float | None = None) -> bool:
+        """Whether a worker that is alive has a line of a batch."""
+        now = time.time() if now is None else now
+        with self._open() as db:
+            query = "SELECT 1 FROM line WHERE batch = ? AND state = 1 AND until > ? LIMIT 1"
+            return db.execute(query, (batch, now)).fetchone() is not None
+
+    def keep(self, batch: str, owner: str, status: Status, now: float | None = None) -> bool:
+        """Become the one worker that checks or ends a batch, while its status is `status`; False if another one is."""
+        now = time.time() if now is None else now
+        with self._write() as db:
+            return bool(
+                db.execute(
+                    "UPDATE batch SET keeper = ?, keeper_until = ? WHERE id = ? AND status = ? "
+                    "AND (keeper IS NULL OR keeper = ? OR keeper_until <= ?)",
+                    (owner, now + LEASE_SECONDS, batch, status, owner, now),
+                ).rowcount
+            )
+
+    def unkeep(self, batch: str, owner: str) -> None:
+        """Let others check or end a batch again."""
+        with self._write() as db:
+            db.execute("UPDATE batch SET keeper = NULL WHERE id = ? AND keeper = ?", (batch, owner))
 
     def renew(self, owner: str, now: float | None = None) -> None:
         """Say that a worker is alive: its leases last again."""
-        now = time.time() if now is None else now
+        until = (time.time() if now is None else now) + LEASE_SECONDS
         with self._write() as db:
-            db.execute("UPDATE line SET until = ? WHERE state = ? AND owner = ?", (now + LEASE_SECONDS, _LEASED, owner))
+            db.execute("UPDATE line SET until = ? WHERE state = 1 AND owner = ?", (until, owner))
+            db.execute("UPDATE batch SET keeper_until = ? WHERE keeper = ?", (until, owner))
 
-    def give_back(self, lines: Iterable[tuple[str, int]], owner: str, at: float = 0.0) -> None:
-        """End leases without an answer; the lines may be sent again from `at` (Unix seconds) on."""
+    def give_back(self, lines: Iterable[tuple[str, int]], owner: str, at: float = 0.0, *, failed: bool = False) -> None:
+        """End leases without an answer; the lines may be sent again from `at` (Unix seconds) on. `failed` counts the
+        attempt."""
         with self._write() as db:
             db.executemany(
-                "UPDATE line SET state = ?, owner = NULL, until = ? WHERE batch = ? AND number = ? AND owner = ? AND state = ?",
-                [(_PENDING, at, batch, number, owner, _LEASED) for batch, number in lines],
+                "UPDATE line SET state = ?, owner = NULL, until = ?, attempts = attempts + ? "
+                "WHERE batch = ? AND number = ? AND owner = ? AND state = 1",
+                [(_PENDING, at, int(failed), batch, number, owner) for batch, number in lines],
             )
 
-    def finish(self, answers: Sequence[Answer]) -> int:
-        """Keep answers and count them, once each; returns how many were new. Durable when this returns."""
-        new = 0
+    def finish(self, answers: Sequence[Answer]) -> list[Answer]:
+        """Keep answers and count them, once each; returns those that were new. Durable when this returns."""
+        new: list[Answer] = []
         with self._write() as db:
             for answer in answers:
                 state = _FAILED if answer.failed else _COMPLETED
-                changed = db.execute(
+                if not db.execute(
                     "UPDATE line SET state = ?, owner = NULL WHERE batch = ? AND number = ? AND state < 2",
                     (state, answer.batch, answer.number),
-                ).rowcount
-                if not changed:
+                ).rowcount:
                     continue
-                new += 1
+                new.append(answer)
                 db.execute(
-                    "INSERT OR REPLACE INTO answer (batch, number, failed, text) VALUES (?, ?, ?, ?)",
+                    "INSERT INTO answer (batch, number, failed, text) VALUES (?, ?, ?, ?)",
                     (answer.batch, answer.number, int(answer.failed), answer.text),
                 )
-                tokens = answer.tokens
+            for batch in dict.fromkeys(answer.batch for answer in new):
+                own = [answer for answer in new if answer.batch == batch]
+                failed = sum(answer.failed for answer in own)
+                tokens = sum((answer.tokens for answer in own), Tokens())
                 db.execute(
-                    f"UPDATE batch SET {'failed = failed' if answer.failed else 'completed = completed'} + 1, "
+                    "UPDATE batch SET completed = completed + ?, failed = failed + ?, "
                     "input_tokens = input_tokens + ?, cached_tokens = cached_tokens + ?, "
                     "output_tokens = output_tokens + ?, reasoning_tokens = reasoning_tokens + ?, cost = cost + ? WHERE id = ?",
-                    (tokens.input, tokens.cached, tokens.output, tokens.reasoning, answer.cost, answer.batch),
+                    (
+                        len(own) - failed,
+                        failed,
+                        tokens.input,
+                        tokens.cached,
+                        tokens.output,
+                        tokens.reasoning,
+                        sum(answer.cost for answer in own),
+                        batch,
+                    ),
                 )
         return new
 
@@ -284,6 +339,15 @@ class Journal:
                 int(failed),
             )
         )
+
+    def latest(self, batch: str, *, after: int | None = None, limit: int = 100) -> list[tuple[int, str]]:
+        """(sequence, row) of answered lines in the order they came: those after a sequence, or else the last ones."""
+        with self._open() as db:
+            if after is not None:
+                query = "SELECT sequence, text FROM answer WHERE batch = ? AND sequence > ? ORDER BY sequence LIMIT ?"
+                return db.execute(query, (batch, after, limit)).fetchall()
+            query = "SELECT sequence, text FROM answer WHERE batch = ? ORDER BY sequence DESC LIMIT ?"
+            return db.execute(query, (batch, limit)).fetchall()[::-1]
 
     def _pages(self, query: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         """Rows of a query in pages, so that no lock is held between them; the first column is where a page goes on."""
@@ -344,68 +408,25 @@ class Journal:
                 (id, host, pid, started, standing),
             )
 
-    def has_standing_worker(self, space: str) -> bool:
-        """Whether a worker that stays is registered for a namespace."""
+    def workers(self) -> list[WorkerRow]:
+        """Every worker that did not say goodbye."""
         with self._open() as db:
-            return db.execute("SELECT 1 FROM worker WHERE standing = ?", (space,)).fetchone() is not None
-
-    def workers(self) -> list[tuple[str, str, int, str]]:
-        """Every worker that did not say goodbye: (id, host, process id, start of the process)."""
-        with self._open() as db:
-            return db.execute("SELECT id, host, pid, started FROM worker").fetchall()
+            return [WorkerRow(*row) for row in db.execute("SELECT id, host, pid, started, standing FROM worker")]
 
     def remove_worker(self, id: str) -> None:
         """End all leases of a worker that is gone."""
         with self._write() as db:
             db.execute(
-                "UPDATE line SET state = ?, owner = NULL, until = 0 WHERE owner = ? AND state = ?",
-                (_PENDING, id, _LEASED),
+                "UPDATE line SET state = ?, owner = NULL, until = 0 WHERE owner = ? AND state = 1", (_PENDING, id)
             )
+            db.execute("UPDATE batch SET keeper = NULL WHERE keeper = ?", (id,))
             db.execute("DELETE FROM worker WHERE id = ?", (id,))
 
     # ------------------------------------------------------------ the file
 
-    @contextlib.contextmanager
-    def guarded(self) -> Generator[None, None, None]:
+    def guarded(self) -> contextlib.AbstractContextManager[None]:
         """What the disk refuses in this block, as `BatchError` with the fix."""
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            text = str(error)
-            if "full" in text:
-                raise self._full() from error
-            if "readonly" in text or "unable to open" in text:
-                raise BatchError(
-                    f"{self.folder} cannot be written. Set STEPFUN_BATCH_DIR to a folder that can.",
-                    status=500,
-                    code="batch_dir_not_writable",
-                ) from error
-            raise BatchError(
-                f"The batch journal {self.path} failed: {error}.", status=503, code="journal_failed"
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise BatchError(
-                f"{self.path} is not a batch journal or is damaged ({error}). Move the file away to begin anew; its "
-                "readable rows can be saved with `sqlite3 journal.db .recover`.",
-                status=500,
-                code="journal_damaged",
-            ) from error
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise self._full() from error
-            raise BatchError(
-                f"{self.folder} cannot be used: {error.strerror or error}. Set STEPFUN_BATCH_DIR to a folder that can be written.",
-                status=500,
-                code="batch_dir_not_writable",
-            ) from error
-
-    def _full(self) -> BatchError:
-        return BatchError(
-            f"The disk of {self.folder} is full. No kept answer is lost: free some space and run "
-            "`stepfun-compat batch resume`.",
-            status=507,
-            code="disk_full",
-        )
+        return disk_errors(self.path)
 
     @contextlib.contextmanager
     def _open(self) -> Generator[sqlite3.Connection, None, None]:

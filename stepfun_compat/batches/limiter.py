@@ -14,9 +14,10 @@ import threading
 from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from ..state.process_connection import ProcessConnection
+from .disk import disk_errors
 
 FIRST_CONCURRENCY: Final = 5
 """Where an account without a stated tier begins: the concurrency of StepFun's lowest tier."""
@@ -64,11 +65,17 @@ class Window:
         """Requests in flight of all workers that said they are alive."""
         return int(sum(count for count, until in self.flights.values() if until > now))
 
+    def keep_alive(self, worker: str, until: float) -> None:
+        """Say that the requests of a worker are still in flight, however long they take."""
+        if worker in self.flights:
+            self.flights[worker][1] = max(self.flights[worker][1], until)
+
     def take(self, worker: str, wanted: int, tokens: int, now: float, alive: float = 60.0) -> tuple[int, float]:
         """Ask for `wanted` requests of about `tokens` tokens each.
 
         Returns how many may start now, and, if none, the seconds after which to ask again.
         """
+        self.flights = {name: row for name, row in self.flights.items() if row[0] and row[1] > now}
         if now < self.cool_until:
             return 0, self.cool_until - now
         free = int(self.size) - self.in_flight(now)
@@ -81,7 +88,7 @@ class Window:
         if allowed and self.rate.tpm and tokens:
             allowed, wait, self.token_at = _paced(allowed, 60.0 * tokens / self.rate.tpm, self.token_at, now)
         if allowed:
-            count = self.flights.get(worker, [0.0, 0.0])[0] if self.flights.get(worker, [0.0, 0.0])[1] > now else 0.0
+            count, _ = self.flights.get(worker, (0.0, 0.0))
             self.flights[worker] = [count + allowed, now + alive]
         return allowed, wait
 
@@ -113,6 +120,30 @@ def _paced(wanted: int, interval: float, at: float, now: float, burst: float = 1
     return (count, 0.0, at + count * interval) if count else (0, at - now, at)
 
 
+def load_window(text: str | None, rate: Rate) -> Window:
+    """A window from its text; a new one where there is none, or where it cannot be read."""
+    try:
+        values: dict[str, Any] = json.loads(text or "")
+        window = Window(rate, **values)
+    except (ValueError, TypeError):
+        return Window(rate)
+    window.size = min(window.size, float(window.most))
+    return window
+
+
+def dump_window(window: Window) -> str:
+    """The text of a window; what the account allows is no part of it."""
+    state = asdict(window)
+    del state["rate"]
+    return json.dumps(state)
+
+
+class WindowPlace(Protocol):
+    """Where a window is kept: `open` hands it out with nobody else at it until the block ends."""
+
+    def open(self) -> contextlib.AbstractContextManager[Window]: ...
+
+
 class SharedWindow:
     """A window that all processes of a machine share, in `folder/rates.db`; one row a key and host."""
 
@@ -124,6 +155,15 @@ class SharedWindow:
         self._connection = ProcessConnection()
 
     def _connect(self) -> sqlite3.Connection:
+        try:
+            return self._connected()
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:  # damaged; what it knows is soon learnt again
+            self._path.unlink()
+            return self._connected()
+
+    def _connected(self) -> sqlite3.Connection:
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA journal_mode = WAL")
@@ -134,26 +174,15 @@ class SharedWindow:
     @contextlib.contextmanager
     def open(self) -> Generator[Window, None, None]:
         """The window, with nobody else at it until the block ends."""
-        with self._lock:
+        with self._lock, disk_errors(self._path):
             db = self._connection.get(self._connect)
             db.execute("BEGIN IMMEDIATE")
             try:
                 row = db.execute("SELECT state FROM rate WHERE name = ?", (self._name,)).fetchone()
-                window = self._load(row[0]) if row else Window(self._rate)
+                window = load_window(row[0] if row else None, self._rate)
                 yield window
-                state = asdict(window)
-                del state["rate"]
-                db.execute("INSERT OR REPLACE INTO rate (name, state) VALUES (?, ?)", (self._name, json.dumps(state)))
+                db.execute("INSERT OR REPLACE INTO rate (name, state) VALUES (?, ?)", (self._name, dump_window(window)))
             except BaseException:
                 db.execute("ROLLBACK")
                 raise
             db.execute("COMMIT")
-
-    def _load(self, text: str) -> Window:
-        try:
-            values: dict[str, Any] = json.loads(text)
-            window = Window(self._rate, **values)
-        except (ValueError, TypeError):
-            return Window(self._rate)
-        window.size = min(window.size, float(window.most))
-        return window

@@ -261,10 +261,11 @@ class BatchService:
             )
         return (changed or self.record(id)).to_openai()
 
-    def resume(self, id: str) -> dict[str, Any]:
-        """Let a batch go on that was stopped by a bad key, an empty account or its cost limit."""
-        self.record(id)
-        self.journal.update(id, ("in_progress", "validating"), stopped=None)
+    def resume(self, id: str, *, max_cost: float | None = None) -> dict[str, Any]:
+        """Let a batch go on that was stopped by a bad key, an empty account or its cost limit; `max_cost` is a new limit."""
+        record = self.record(id)
+        limit = record.max_cost if max_cost is None else max_cost
+        self.journal.update(id, ("in_progress", "validating"), stopped=None, max_cost=limit)
         return self.retrieve(id)
 
     def retry_failed(self, id: str) -> int:

@@ -57,7 +57,7 @@ class Validation:
             request = self._request(line, number, first=number == 1)
             if request is None:
                 continue
-            digest = hashlib.sha1(request["custom_id"].encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
+            digest = hashlib.sha1(request["custom_id"].encode(), usedforsecurity=False).digest()
             if digest in ids:
                 self._fail(
                     "duplicate_custom_id",
@@ -89,7 +89,7 @@ class Validation:
         if request is None:
             self._fail("invalid_json_line", "This line is not a JSON object.", number)
             return None
-        custom_id = request.get("custom_id")
+        custom_id: Any = request.get("custom_id")
         for name, kind in (("custom_id", str), ("method", str), ("url", str), ("body", dict)):
             if name not in request or request[name] is None:
                 self._fail("missing_required_parameter", f"Missing required parameter: '{name}'.", number, name)
@@ -100,6 +100,11 @@ class Validation:
                 return None
         if not custom_id:
             self._fail("missing_required_parameter", "Missing required parameter: 'custom_id'.", number, "custom_id")
+            return None
+        try:
+            custom_id.encode()
+        except UnicodeEncodeError:
+            self._fail("invalid_type", "The custom_id contains half of a surrogate pair.", number, "custom_id")
             return None
         if request["method"] != "POST":
             self._fail("invalid_method", "Invalid method for this request: only POST is supported.", number, "method")

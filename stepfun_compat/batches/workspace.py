@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from .. import state
 from ..account import tier_of
 from ..settings import Settings
 from .journal import Journal
-from .limiter import Rate, SharedWindow
+from .limiter import Rate, SharedWindow, WindowPlace
 from .records import Tokens
 
 if TYPE_CHECKING:
     import openai
 
-    from .background import Background
+    from .background import Background, MakeSender
+    from .sending import Sender
 
 FALLBACKS: Final = {"/v1/embeddings": "embeddings", "/v1/moderations": "moderations"}
 """Endpoints of batches that StepFun does not serve -> the resource another provider may take over."""
@@ -83,9 +86,14 @@ def rate_of(settings: Settings, base_url: str) -> Rate:
     return rate
 
 
-def window_of(settings: Settings, folder: Path, space: str, base_url: str) -> SharedWindow:
-    """The one limiter of a key and host on this machine."""
-    return SharedWindow(folder, space, rate_of(settings, base_url))
+def window_of(settings: Settings, folder: Path, key: str, base_url: str) -> WindowPlace:
+    """The one limiter of a key and host on this machine, or on all that share a Redis server."""
+    account, rate = state.namespace(None, key, base_url), rate_of(settings, base_url)
+    if settings.state.startswith(("redis://", "rediss://")):
+        from .redis_window import RedisWindow
+
+        return RedisWindow(settings.state, account, rate)
+    return SharedWindow(folder, account, rate)
 
 
 def pricing(settings: Settings) -> Callable[[str | None, Tokens], float]:
@@ -136,9 +144,24 @@ def async_client(settings: Settings, key: Any, base_url: str, **options: Any) ->
     )
 
 
+@contextlib.asynccontextmanager
+async def own_sender(make_client: Callable[[], openai.AsyncOpenAI]) -> AsyncGenerator[Sender, None]:
+    """Send with an async client that is made for the worker and closed with it."""
+    from .sending import AsyncSender
+
+    async with make_client() as client:
+        yield AsyncSender(client)
+
+
+@contextlib.asynccontextmanager
+async def callers_sender(sender: Sender) -> AsyncGenerator[Sender, None]:
+    """Send with a client of the caller's, which the caller closes."""
+    yield sender
+
+
 def work_in_background(
-    folder: Path, space: str, settings: Settings, base_url: str, make_client: Callable[[], openai.AsyncOpenAI]
-) -> None:
+    folder: Path, space: str, settings: Settings, key: str, base_url: str, make_sender: MakeSender
+) -> Background:
     """Make sure that somebody works on the open batches of a namespace."""
     from .background import Background
 
@@ -146,8 +169,7 @@ def work_in_background(
     with _lock:
         worker = _workers.get((str(folder), space, base_url))
         if worker is None or worker.journal is not journal:
-            worker = Background(
-                journal, space, window_of(settings, folder, space, base_url), make_client, price=pricing(settings)
-            )
-            _workers[str(folder), space, base_url] = worker
-    worker.start()
+            window = window_of(settings, folder, key, base_url)
+            worker = _workers[str(folder), space, base_url] = Background(journal, space, window, pricing(settings))
+    worker.start(make_sender)
+    return worker

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from ..batches.records import BatchRecord
 
 group = typer.Typer(help="Batches of requests, as OpenAI's, run on this machine.", rich_markup_mode=None)
+
+_POLL = 0.2  # seconds between two looks at a batch that somebody else works on
 
 INPUT = typer.Argument(exists=True, dir_okay=False, help="The input file, JSONL as OpenAI's.")
 
@@ -39,24 +42,36 @@ def _desk(tier: str | None = None, concurrency: int | None = None) -> Generator[
         raise typer.Exit(2) from None
 
 
-def _work(desk: Desk, id: str) -> BatchRecord:
-    """Work on a batch and show how it goes: one line that changes on a terminal, a line now and then elsewhere."""
-    from ..batches.desk import progress_line
+class Engine(str, Enum):
+    """What sends the lines."""
 
-    started, shown, tty = time.monotonic(), 0.0, sys.stderr.isatty()
+    local = "local"
+    ray = "ray"
+
+
+ENGINE = typer.Option(Engine.local, help="This process, or actors on a Ray cluster (extra `ray`).")
+ADDRESS = typer.Option(None, help="The Ray cluster; without one, Ray is started on this machine.")
+
+
+def _work(desk: Desk, id: str, engine: Engine = Engine.local, address: str | None = None) -> BatchRecord:
+    """Work on a batch and show how it goes."""
+    from ..batches.progress import Progress
+
+    service = desk.service(id)
+    progress = Progress(sys.stderr, service.record(id), time.monotonic)
 
     def tell(_: str) -> None:
-        nonlocal shown
-        now = time.monotonic()
-        if now - shown >= (0.2 if tty else 5.0):
-            shown = now
-            text = progress_line(desk.service(id).record(id), now - started)
-            sys.stderr.write(f"\r\x1b[K{text}" if tty else f"{text}\n")
-            sys.stderr.flush()
+        if progress.due:
+            progress.show(service.record(id))
 
-    desk.work(id, on_change=tell)
-    record = desk.service(id).record(id)
-    sys.stderr.write(("\r\x1b[K" if tty else "") + progress_line(record, time.monotonic() - started) + "\n")
+    if engine is Engine.ray:
+        from ..batches import ray
+
+        ray.work(desk, id, address=address, on_change=tell)
+    else:
+        desk.work(id, on_change=tell)
+    record = service.record(id)
+    progress.end(record)
     return record
 
 
@@ -90,6 +105,8 @@ def run(
     max_cost: float | None = typer.Option(None, help="Stop when this much is spent."),
     window: str = typer.Option("24h", help="The completion window."),
     resume: bool = typer.Option(False, "--resume", help="Go on with the unfinished batch of this file."),
+    engine: Engine = ENGINE,
+    address: str | None = ADDRESS,
 ) -> None:
     """Send the requests of a file and write the answers to another."""
     from ..batches.estimate import endpoint_of, estimate
@@ -107,8 +124,8 @@ def run(
                     raise typer.Exit(2)
             id = desk.submit(file, endpoint, window, model=model, max_cost=max_cost)
         else:
-            desk.service(id).resume(id)
-        record = _work(desk, id)
+            desk.service(id).resume(id, max_cost=max_cost)
+        record = _work(desk, id, engine, address)
         if errors := desk.export(record, output):
             typer.echo(f"failed lines: {errors}", err=True)
         _end(record)
@@ -130,16 +147,25 @@ def create(
 @group.command("status")
 def status(
     id: str = typer.Argument(help="The batch."),
-    follow: bool = typer.Option(False, "--follow", help="Print a line a second until it has ended."),
+    follow: bool = typer.Option(False, "--follow", "-f", help="Show how it goes until it has ended."),
 ) -> None:
     """How a batch stands."""
-    from ..batches.desk import is_open, progress_line
+    from ..batches.desk import is_open
+    from ..batches.progress import Progress
 
     with _desk() as desk:
-        while follow and is_open(record := desk.service(id).record(id)) and not record.stopped:
-            typer.echo(progress_line(record, time.time() - (record.in_progress_at or record.created_at)))
-            time.sleep(1)
-        _end_quietly(desk.service(id).record(id))
+        service = desk.service(id)
+        record = service.record(id)
+        if follow:
+            progress = Progress(sys.stdout, record, time.monotonic)
+            progress.show(record)
+            while is_open(record) and not record.stopped:
+                time.sleep(_POLL)
+                record = service.record(id)
+                if progress.due:
+                    progress.show(record)
+            progress.end(record)
+        _end_quietly(record)
 
 
 def _end_quietly(record: BatchRecord) -> None:
@@ -179,11 +205,16 @@ def cancel(id: str = typer.Argument(help="The batch.")) -> None:
 
 
 @group.command("resume")
-def resume(id: str = typer.Argument(help="The batch.")) -> None:
+def resume(
+    id: str = typer.Argument(help="The batch."),
+    max_cost: float | None = typer.Option(None, help="A new cost limit, of all that the batch costs."),
+    engine: Engine = ENGINE,
+    address: str | None = ADDRESS,
+) -> None:
     """Go on with a batch that was stopped or whose process died."""
     with _desk() as desk:
-        desk.service(id).resume(id)
-        _end(_work(desk, id))
+        desk.service(id).resume(id, max_cost=max_cost)
+        _end(_work(desk, id, engine, address))
 
 
 @group.command("retry-failed")
@@ -196,14 +227,14 @@ def retry_failed(id: str = typer.Argument(help="The batch.")) -> None:
 
 @group.command("tail")
 def tail(
-    id: str = typer.Argument(help="The batch."), lines: int = typer.Option(10, "-n", help="The last so many.")
+    id: str = typer.Argument(help="The batch."),
+    lines: int = typer.Option(10, "-n", help="The last so many."),
+    follow: bool = typer.Option(False, "--follow", "-f", help="Print lines as they come until the batch has ended."),
 ) -> None:
-    """The last answered lines, in the order of the input, while the batch runs or after."""
-    from collections import deque
-
+    """The last answered and failed lines, in the order they came, while the batch runs or after."""
     with _desk() as desk:
         desk.service(id).record(id)
-        for text in deque(desk.journal.answers(id, failed=False), maxlen=lines):
+        for text in desk.tail(id, lines, follow=follow, pause=lambda: time.sleep(_POLL)):
             typer.echo(text)
 
 

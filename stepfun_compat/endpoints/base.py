@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from .context import Json, RequestContext, RequestRejected
@@ -49,9 +50,9 @@ class WireRequest:
 
 @dataclass(frozen=True)
 class WireResponse:
-    """One answer as plain data: parsed JSON where the body is JSON, else text or bytes."""
+    """One answer as plain data: parsed JSON where the body is JSON, else text, bytes, or the path of a file of bytes."""
 
-    body: Json | str | bytes
+    body: Json | str | bytes | Path
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=lambda: {})
 
@@ -103,7 +104,7 @@ BatchOperationName = Literal[
 @dataclass(frozen=True)
 class BatchOperation:
     """A call on the batches of the client's namespace, or on their files. The body of its `Reply` is OpenAI's object,
-    a list of objects for `list_files`, and bytes for `read_file`. `part` is the file of an upload."""
+    a list of objects for `list_files`, and bytes or a path for `read_file`. `part` is the file of an upload."""
 
     name: BatchOperationName
     id: str = ""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from stepfun_compat import cli
+from stepfun_compat.batches.progress import Progress
+from stepfun_compat.batches.records import BatchRecord, Counts, Tokens
 from stepfun_compat.emulator import EmulatorServer, Fault
 
 from .support import jsonl, line, rows_of
@@ -78,3 +82,66 @@ def test_make_and_check_send_nothing(
     assert cli.main(["batch", "check", str(output)]) == 2
     assert cli.main([*command, "--id-column", "none"]) == 2
     assert not server.requests
+
+
+def test_follow_and_tail_show_a_batch_while_it_runs(
+    server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "in.jsonl"
+    rows = [line(i) for i in range(30)]
+    rows[4]["body"]["messages"] = "poison"
+    source.write_bytes(jsonl(rows))
+    assert cli.main(["batch", "create", str(source)]) == 0
+    id = capsys.readouterr().out.strip()
+    server.fault(Fault(delay=0.01, times=None))
+    worker = threading.Thread(target=cli.main, args=(["batch", "work", "--once"],))
+    worker.start()
+    assert server.wait_for_requests(3, timeout=20)
+    assert cli.main(["batch", "tail", id, "--follow", "-n", "100"]) == 0
+    shown = rows_of(capsys.readouterr().out)
+    assert sorted(row["custom_id"] for row in shown) == sorted(f"line-{i}" for i in range(30))
+    assert cli.main(["batch", "status", id, "--follow"]) == 0
+    assert "completed: 30/30 done, 1 failed" in capsys.readouterr().out
+    worker.join()
+    assert cli.main(["batch", "tail", id, "-n", "2"]) == 0
+    assert rows_of(capsys.readouterr().out) == shown[-2:]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_bar_and_a_log_gets_lines() -> None:
+    now = [100.0]
+    record = BatchRecord("b", "/v1/chat/completions", "f", "24h", 0, 0, status="in_progress", cost=1.5)
+    record.counts, record.tokens = Counts(1000, 200, 0), Tokens(5000, 0, 1000)
+    shown = {}
+    for stream in (Terminal(), io.StringIO()):
+        progress = Progress(stream, record, lambda: now[0])
+        now[0] += 10
+        record.counts = Counts(1000, 480, 20)
+        assert progress.due
+        progress.show(record)
+        assert not progress.due
+        progress.end(record)
+        shown[type(stream)] = stream.getvalue()
+        record.counts = Counts(1000, 200, 0)
+    text = "in_progress: 500/1,000 done, 20 failed, 6,000 tokens, cost 1.5000, 30.0/s, 0:17 left"
+    assert shown[Terminal] == f"\r\x1b[K[############............]  50% {text}" * 2 + "\n"
+    assert shown[io.StringIO] == f"{text}\n" * 2
+
+
+def test_a_cost_limit_is_raised_with_resume(
+    server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_bytes(jsonl(line(i) for i in range(40)))
+    assert cli.main(["batch", "run", str(source), "-o", str(output), "--max-cost", "0.0009"]) == 3
+    told = capsys.readouterr()
+    assert "The cost limit of 0.0009 is reached: raise it with --max-cost." in told.err
+    id = told.out.split()[0]
+    assert cli.main(["batch", "resume", id, "--max-cost", "5"]) == 0
+    assert "40 answered, 0 failed, 0 open" in capsys.readouterr().out
+    assert cli.main(["batch", "run", str(source), "-o", str(output), "--max-cost", "0.0000001"]) == 2
+    assert "more than --max-cost" in capsys.readouterr().err

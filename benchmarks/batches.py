@@ -1,0 +1,151 @@
+"""What a line of a batch costs, against the loop people write by hand: a semaphore over the plain async client, whose
+answers are written to a file. Both send the same file to the same server; the server's own CPU is not counted."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from measure import cpu, figure, server
+
+from stepfun_compat import Settings, stock
+from stepfun_compat.batches import workspace
+from stepfun_compat.batches.engine import Worker
+from stepfun_compat.batches.journal import Journal
+from stepfun_compat.batches.limiter import Rate, SharedWindow
+from stepfun_compat.batches.sending import AsyncSender
+from stepfun_compat.batches.service import BatchService
+
+MODEL = "step-3.7-flash"
+CONCURRENCY = 64
+ENDPOINT = "/v1/chat/completions"
+
+
+def lines(count: int, size: int = 200, first: int = 0) -> bytes:
+    rows: list[bytes] = []
+    for number in range(first, first + count):
+        body = {"model": MODEL, "messages": [{"role": "user", "content": f"{number} " + "x" * size}]}
+        row = {"custom_id": f"line-{number}", "method": "POST", "url": ENDPOINT, "body": body}
+        rows.append(json.dumps(row).encode() + b"\n")
+    return b"".join(rows)
+
+
+def by_hand(url: str, source: Path, output: Path) -> None:
+    """The script everybody writes; what it does not do: keep anything when it dies, slow down, count."""
+
+    async def main() -> None:
+        client = stock.AsyncOpenAI(api_key="k", base_url=url)
+        semaphore = asyncio.Semaphore(CONCURRENCY)
+
+        async def one(text: str, file: Any) -> None:
+            async with semaphore:
+                row = json.loads(text)
+                answer = await client.chat.completions.create(**row["body"])
+                line = {"custom_id": row["custom_id"], "response": {"status_code": 200, "body": answer.to_dict()}}
+                file.write(json.dumps(line) + "\n")
+
+        with output.open("w") as file:
+            await asyncio.gather(*(one(text, file) for text in source.read_text().splitlines()))
+        await client.close()
+
+    asyncio.run(main())
+
+
+def as_batch(url: str, source: Path, folder: Path, rate: Rate) -> BatchService:
+    """The same as a batch: validated, journalled, limited, and written in the order of the input."""
+    settings = Settings(base_url=url, api_key="k", batch_dir=str(folder))
+    journal = Journal(folder)
+    service = BatchService(journal, "bench")
+    with source.open("rb") as opened:
+        file = service.create_file("in.jsonl", iter(lambda: opened.read(1 << 20), b""))
+    batch = service.create({"input_file_id": file["id"], "endpoint": ENDPOINT, "completion_window": "24h"})
+
+    async def main() -> None:
+        async with workspace.async_client(settings, "k", url) as client:
+            window = SharedWindow(folder, "bench", rate)
+            await Worker(journal, AsyncSender(client), window, price=workspace.pricing(settings)).run()
+
+    asyncio.run(main())
+    ended = service.retrieve(batch["id"])
+    assert ended["status"] == "completed", ended
+    assert ended["request_counts"]["failed"] == 0, ended
+    return service
+
+
+def overhead(url: str, count: int, rounds: int) -> dict[str, Any]:
+    """CPU a line of both ways in turn, and the plain loop against itself."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, runs = Path(name), iter(range(1_000_000))
+        source = folder / "in.jsonl"
+        source.write_bytes(lines(count))
+
+        def plain() -> None:
+            by_hand(url, source, folder / "out.jsonl")
+
+        def ours() -> None:
+            as_batch(url, source, folder / f"batches-{next(runs)}", Rate(CONCURRENCY))
+
+        plain(), ours()
+        rows = [(cpu(plain), cpu(ours), cpu(plain)) for _ in range(rounds)]
+    return figure("a line of a batch", rows, scale=1e3 / count).json
+
+
+def growth(url: str, counts: list[int], size: int) -> list[dict[str, Any]]:
+    """Time and memory of one batch by its size, each in a process of its own."""
+    rows: list[dict[str, Any]] = []
+    for count in counts:
+        command = [sys.executable, __file__, "--one", str(count), "--url", url, "--size", str(size)]
+        rows.append(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+    return rows
+
+
+def one(url: str, count: int, size: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as name:
+        source = Path(name) / "in.jsonl"
+        with source.open("wb") as file:
+            for first in range(0, count, 1000):
+                file.write(lines(min(1000, count - first), size, first))
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        size_of = source.stat().st_size
+        started, spent = time.perf_counter(), time.process_time()
+        as_batch(url, source, Path(name) / "batches", Rate(CONCURRENCY))
+        return {
+            "lines": count,
+            "input_mb": round(size_of / 1e6, 1),
+            "seconds": round(time.perf_counter() - started, 2),
+            "cpu_ms_a_line": round((time.process_time() - spent) * 1e3 / count, 3),
+            "memory_mb_before": before // 1024,
+            "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lines", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--growth", type=int, nargs="*", default=[1000, 10_000, 50_000])
+    parser.add_argument("--size", type=int, default=200, help="bytes of a prompt")
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--url", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one:
+        print(json.dumps(one(asked.url, asked.one, asked.size)))
+        return
+    with server() as port:
+        url = f"http://127.0.0.1:{port}/v1"
+        if asked.rounds:
+            print(json.dumps(overhead(url, asked.lines, asked.rounds), indent=1))
+        for row in growth(url, asked.growth, asked.size):
+            print(json.dumps(row), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,416 @@
+"""Batches on a Ray cluster (extra `ray`): the journal stays with the program that runs the batch, the lines go out in
+blocks to actors on all machines, and one named actor is the limiter of the account.
+
+Ray core actors and not Ray Data: answers come back one by one while a block is at work, so that a machine that dies
+costs the requests in flight and not a block, and one limiter sees every 429.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+from typing_extensions import override
+
+from ..settings import Settings
+from . import workspace
+from .desk import Account, Desk, closing_at_a_signal
+from .engine import Worker
+from .journal import LEASE_SECONDS, Lease
+from .limiter import Rate, Window
+from .records import BatchError, BatchRecord, new_id
+from .sending import AsyncSender, Outcome, backoff, send_line
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from .sending import Pricing, Sender
+
+BLOCK: Final = 64
+"""Lines that travel together: one line a task costs Ray more than sending it."""
+
+_BLOCKS_AN_ACTOR: Final = 2  # one at work, one that waits for it
+_GROUP_SECONDS: Final = 0.02  # for which outcomes wait for others to travel with them
+_NAMESPACE: Final = "stepfun_compat"
+
+
+def ray_module() -> Any:
+    """The package ray.
+
+    Raises:
+        BatchError: it is not installed.
+    """
+    try:
+        return import_module("ray")
+    except ImportError:
+        raise BatchError("--engine ray needs the package ray: pip install 'stepfun_compat[ray]'.") from None
+
+
+class Dataset(Protocol):
+    """What `run` takes of a Ray Data dataset."""
+
+    def iter_rows(self) -> Iterable[Mapping[str, Any]]: ...
+
+
+def run(
+    source: str | Path | Dataset,
+    output: str | Path,
+    *,
+    settings: Settings | None = None,
+    endpoint: str | None = None,
+    completion_window: str = "24h",
+    model: str | None = None,
+    max_cost: float | None = None,
+    address: str | None = None,
+    actors: int | None = None,
+    on_change: Callable[[str], None] | None = None,
+) -> BatchRecord:
+    """Run a batch on a Ray cluster and write the answers to `output`, in the order of the input; failed lines go beside
+    it. An unfinished batch of the same file goes on where it was.
+
+    `source` is an input file as OpenAI's, or a Ray Data dataset whose rows are its lines (`custom_id`, `method`, `url`,
+    `body`). `address` is that of the cluster; None takes the one the program is connected to, or starts one on this
+    machine. `actors` is how many send, by default one a CPU of the cluster. Returns the record of the batch; `stopped`
+    says why it is not complete.
+
+    Raises:
+        BatchError: the journal cannot be used, the package ray is missing, or the settings cannot travel.
+    """
+    from ..client import OpenAI
+    from .estimate import endpoint_of
+
+    settings = settings or Settings()
+    with OpenAI(settings=settings) as client:
+        desk = Desk(settings, client.api_key, str(client.base_url))
+    with _as_file(source) as (path, name):
+        id = desk.unfinished(path, source=name)
+        if id is None:
+            endpoint = endpoint or endpoint_of(path)
+            id = desk.submit(path, endpoint, completion_window, model=model, max_cost=max_cost, source=name)
+        else:
+            desk.service(id).resume(id, max_cost=max_cost)
+    work(desk, id, address=address, actors=actors, on_change=on_change)
+    record = desk.service(id).record(id)
+    desk.export(record, Path(output))
+    return record
+
+
+@contextmanager
+def _as_file(source: str | Path | Dataset) -> Generator[tuple[Path, str | None], None, None]:
+    """(the input file, the name its batch is found by if it is not its path) of a path or a dataset."""
+    if isinstance(source, str | Path):
+        yield Path(source), None
+        return
+    digest = hashlib.sha256()
+    with NamedTemporaryFile(suffix=".jsonl") as file:
+        for row in source.iter_rows():
+            line = json.dumps(dict(row)).encode() + b"\n"
+            digest.update(line)
+            file.write(line)
+        file.flush()
+        yield Path(file.name), f"dataset {digest.hexdigest()}"
+
+
+def work(
+    desk: Desk,
+    id: str,
+    *,
+    address: str | None = None,
+    actors: int | None = None,
+    on_change: Callable[[str], None] | None = None,
+) -> None:
+    """Work on one batch of a journal until nothing is left to do.
+
+    Raises:
+        BatchError: the journal fails, the package ray is missing, or the settings cannot travel.
+    """
+    ray = ray_module()
+    started = not ray.is_initialized()
+    if started:
+        try:
+            ray.init(address=address, namespace=_NAMESPACE, include_dashboard=False, log_to_driver=False)
+        except Exception as error:  # Ray's own classes are not public, and it raises bare exceptions too
+            where = f"The Ray cluster {address} cannot be reached" if address else "Ray cannot be started"
+            raise BatchError(f"{where}: {error}", status=503, code="ray_failed") from error
+    try:
+        count = actors or max(int(ray.cluster_resources().get("CPU", 1)), 1)
+        asyncio.run(_work(desk, id, count, on_change))
+    finally:
+        if started:
+            ray.shutdown()
+
+
+async def _work(desk: Desk, id: str, count: int, on_change: Callable[[str], None] | None) -> None:
+    pool = Pool(desk, count)
+    worker = RayWorker(desk, pool, id, on_change)
+    try:
+        with closing_at_a_signal(worker):
+            await worker.run()
+    finally:
+        pool.close()
+
+
+# ---------------------------------------------------------------- in the program that runs the batch
+
+
+class _NoWindow:
+    """The window of a worker whose requests are let go elsewhere."""
+
+    def open(self) -> nullcontext[Window]:
+        return nullcontext(Window(Rate()))
+
+
+async def _nowhere(path: str, body: Mapping[str, Any]) -> Any:
+    raise NotImplementedError("lines are sent by actors")
+
+
+class RayWorker(Worker):
+    """A worker that hands its lines out in blocks. The journal, retries, costs and ends are those of the local engine."""
+
+    def __init__(self, desk: Desk, pool: Pool, id: str, on_change: Callable[[str], None] | None) -> None:
+        super().__init__(desk.journal, _nowhere, _NoWindow(), price=desk.price, on_change=on_change, only=id)
+        self._ahead = BLOCK
+        self._pool = pool
+
+    @override
+    def _allowed(self, wanted: int) -> tuple[int, float]:
+        self._ended, self._limited = 0, None
+        return (wanted, 0.0) if self._pool.has_room() else (0, 0.1)
+
+    @override
+    def _send(self, record: BatchRecord, leases: list[Lease]) -> None:
+        self._start(record.id, len(leases), self._block(record, leases))
+
+    async def _block(self, record: BatchRecord, leases: list[Lease]) -> None:
+        """Hand one block to an actor and note each outcome as it comes back."""
+        try:
+            lines = [Line(lease, self._read(record, lease)) for lease in leases]
+        except OSError as error:
+            await self._give_back(record, leases)
+            await self._stop(record, f"The input file {record.input_file_id} cannot be read: {error.strerror}.")
+            return
+        open_lines = {lease.number: lease for lease in leases}
+        actor = self._pool.take()
+        try:
+            async for reference in actor.handle.send.remote(record.id, record.endpoint, lines):
+                for number, outcome in cast("list[tuple[int, Outcome | None]]", await reference):
+                    lease = open_lines.pop(number)
+                    if outcome is None:
+                        await self._give_back(record, [lease])
+                    else:
+                        await self._conclude(record, lease, outcome)
+        except self._pool.errors as error:
+            self._pool.lost(actor, error)
+            for lease in open_lines.values():  # they may have been sent
+                await self._conclude(record, lease, Outcome(retry_after=backoff(lease.attempts)))
+        finally:
+            self._pool.give(actor)
+
+    async def _give_back(self, record: BatchRecord, leases: Sequence[Lease]) -> None:
+        await self._call(self._journal.give_back, [(record.id, lease.number) for lease in leases], self.id)
+
+    @override
+    async def _wind_up(self, record: BatchRecord) -> bool:
+        self._pool.stop(record.id)
+        return await super()._wind_up(record)
+
+    @override
+    async def _stop(self, record: BatchRecord, why: str) -> None:
+        self._pool.stop(record.id)
+        await super()._stop(record, why)
+
+
+@dataclass
+class Actor:
+    """One actor that sends, and how many blocks it has."""
+
+    id: str
+    handle: Any
+    blocks: int = 0
+
+
+class Pool:
+    """The actors of a batch, and the limiter of its account.
+
+    Raises:
+        BatchError: the settings cannot travel to other machines.
+    """
+
+    def __init__(self, desk: Desk, count: int) -> None:
+        ray = ray_module()
+        self.errors: tuple[type[Exception], ...] = (ray.exceptions.RayError,)
+        self._ray = ray
+        account = desk.account
+        limiter = ray.remote(Limiter).options(
+            name=f"rate:{account.name}", namespace=_NAMESPACE, get_if_exists=True, num_cpus=0, max_restarts=-1
+        )
+        self._limiter = limiter.remote(account.rate)
+        self._account = account
+        try:
+            self._actors = [self._new() for _ in range(count)]
+        except TypeError as error:
+            raise BatchError(
+                f"The settings cannot travel to other machines: {error}. Name other providers by variables "
+                "(STEPFUN_FALLBACK_…), not by client objects.",
+                code="settings_not_portable",
+            ) from error
+
+    def _new(self) -> Actor:
+        id = new_id("actor_")
+        actor = self._ray.remote(LineActor).options(num_cpus=1, max_concurrency=_BLOCKS_AN_ACTOR + 2)
+        return Actor(id, actor.remote(id, self._limiter, self._account))
+
+    def has_room(self) -> bool:
+        """Whether an actor takes a block more."""
+        return any(actor.blocks < _BLOCKS_AN_ACTOR for actor in self._actors)
+
+    def take(self) -> Actor:
+        """The actor with the least to do."""
+        actor = min(self._actors, key=lambda actor: actor.blocks)
+        actor.blocks += 1
+        return actor
+
+    def give(self, actor: Actor) -> None:
+        """Say that a block is done."""
+        actor.blocks -= 1
+
+    def lost(self, actor: Actor, error: Exception) -> None:
+        """Put another actor in the place of one that is gone."""
+        from ..report import log
+
+        if actor in self._actors:
+            log.warning("a Ray actor is lost, its lines are sent again: %s", str(error).splitlines()[0])
+            self._actors[self._actors.index(actor)] = self._new()
+            self._limiter.forget.remote(actor.id)
+
+    def stop(self, batch: str) -> None:
+        """Send no further line of a batch."""
+        for actor in self._actors:
+            actor.handle.stop.remote(batch)
+
+    def close(self) -> None:
+        """End the actors; the limiter ends with its program."""
+        for actor in self._actors:
+            with suppress(Exception):
+                self._ray.kill(actor.handle)
+
+
+# ---------------------------------------------------------------- in the actors
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line on its way to an actor."""
+
+    lease: Lease
+    request: Mapping[str, Any]
+
+
+class Limiter:
+    """The actor that keeps the window of an account."""
+
+    def __init__(self, rate: Rate) -> None:
+        self._window = Window(rate)
+
+    async def exchange(
+        self, worker: str, ended: int, limited: float | None, wanted: int, tokens: int
+    ) -> tuple[int, float]:
+        """Take note of what has ended, and say how many requests may start: (count, seconds to wait if none)."""
+        now = time.time()
+        if limited is not None:
+            self._window.done(worker, 1, now, limited=True, retry_after=limited)
+            ended -= 1
+        if ended > 0:
+            self._window.done(worker, ended, now)
+        self._window.keep_alive(worker, now + LEASE_SECONDS)
+        return self._window.take(worker, wanted, tokens, now, LEASE_SECONDS) if wanted else (0, 0.0)
+
+    async def forget(self, worker: str) -> None:
+        """Take back what a lost actor had in flight."""
+        self._window.flights.pop(worker, None)
+
+
+class LineActor:
+    """The actor that sends lines."""
+
+    def __init__(self, id: str, limiter: Any, account: Account) -> None:
+        self._id = id
+        self._limiter = limiter
+        self._account = account
+        self._stopped: set[str] = set()
+        self._ended = 0
+        self._limited: float | None = None
+        self._tokens = 1000.0
+        self._sender: Sender | None = None
+        self._price: Pricing = workspace.pricing(account.settings)
+
+    async def process(self) -> int:
+        """The id of the actor's process on its machine."""
+        return os.getpid()
+
+    async def stop(self, batch: str) -> None:
+        """Send no further line of a batch."""
+        self._stopped.add(batch)
+
+    async def send(
+        self, batch: str, endpoint: str, lines: Sequence[Line]
+    ) -> AsyncGenerator[list[tuple[int, Outcome | None]], None]:
+        """Send the lines of a block as the limiter lets them go. Yields (number, outcome) in groups as they come, with
+        None for a line that was not sent."""
+        if self._sender is None:
+            account = self._account
+            self._sender = AsyncSender(workspace.async_client(account.settings, account.key, account.base_url))
+        waiting, running = deque(lines), set[asyncio.Task[tuple[int, Outcome]]]()
+        while waiting or running:
+            if batch in self._stopped:
+                yield [(line.lease.number, None) for line in waiting]
+                waiting.clear()
+            wait = LEASE_SECONDS / 3
+            if waiting:
+                allowed, wait = await self._permits(len(waiting))
+                for _ in range(allowed):
+                    running.add(asyncio.ensure_future(self._line(endpoint, waiting.popleft())))
+                wait = wait or _GROUP_SECONDS
+            elif not running:
+                return
+            if running:
+                await asyncio.wait(running, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.sleep(_GROUP_SECONDS)
+            else:
+                await asyncio.sleep(wait)
+            done = [task for task in running if task.done()]
+            running.difference_update(done)
+            if done:
+                outcomes = [task.result() for task in done]
+                if any(outcome.stop for _, outcome in outcomes):
+                    self._stopped.add(batch)
+                yield list(outcomes)
+            if not waiting:
+                await self._permits(0)
+
+    async def _permits(self, wanted: int) -> tuple[int, float]:
+        ended, self._ended = self._ended, 0
+        limited, self._limited = self._limited, None
+        return await self._limiter.exchange.remote(self._id, ended, limited, wanted, int(self._tokens))
+
+    async def _line(self, endpoint: str, line: Line) -> tuple[int, Outcome]:
+        assert self._sender is not None
+        outcome = await send_line(self._sender, endpoint, line.lease, line.request, self._price)
+        self._ended += 1
+        if outcome.limited:
+            self._limited = max(self._limited or 0.0, outcome.retry_after or 0.0)
+        if outcome.answer is not None:
+            tokens = outcome.answer.tokens
+            self._tokens += ((tokens.input + tokens.output) - self._tokens) * 0.05
+        return line.lease.number, outcome

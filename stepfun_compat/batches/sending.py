@@ -1,0 +1,215 @@
+"""Send one line of a batch and say what became of it. The engine knows no HTTP client, only a `Sender`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeAlias, cast
+
+import openai
+
+from ..endpoints.json_values import as_dict
+from .journal import Answer, Lease
+from .limiter import MOST_CONCURRENCY
+from .records import Tokens, new_id, tokens_of
+
+MAX_ATTEMPTS: Final = 8
+"""How often one line is sent before it becomes an error line; for 429, 5xx, timeouts and broken connections only."""
+
+_RETRY_FIRST: Final = 0.5
+_RETRY_MOST: Final = 60.0
+_RAW: Final = {"X-Stainless-Raw-Response": "true"}
+
+Pricing: TypeAlias = Callable[[str | None, Tokens], float]
+"""What an answered line costs, given its model and tokens."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One answer, with the text of its body in OpenAI's shape."""
+
+    status: int
+    request_id: str | None
+    text: str
+
+
+class SenderClosed(Exception):
+    """The caller's client cannot be used any more: its lines wait for the next one."""
+
+
+class Sender(Protocol):
+    """POST a body to a path of the API. Raises what openai's clients raise, and `SenderClosed`."""
+
+    async def __call__(self, path: str, body: Mapping[str, Any]) -> Sent: ...
+
+
+class AsyncSender:
+    """Send with an async client of the worker's own event loop."""
+
+    def __init__(self, client: openai.AsyncOpenAI) -> None:
+        self._client: Any = client.with_options(max_retries=0)  # the engine's window has to see each 429
+
+    async def __call__(self, path: str, body: Mapping[str, Any]) -> Sent:
+        return _sent(await self._client.post(path, cast_to=object, body=body, options={"headers": _RAW}))
+
+
+class ThreadSender:
+    """Send with a sync client whose HTTP client is the caller's own, in threads."""
+
+    def __init__(self, client: openai.OpenAI) -> None:
+        self._client: Any = client.with_options(max_retries=0)
+        self._threads = ThreadPoolExecutor(MOST_CONCURRENCY, thread_name_prefix="stepfun-batch-line")
+
+    async def __call__(self, path: str, body: Mapping[str, Any]) -> Sent:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._post, path, body)
+
+    def _post(self, path: str, body: Mapping[str, Any]) -> Sent:
+        try:
+            return _sent(self._client.post(path, cast_to=object, body=body, options={"headers": _RAW}))
+        except (RuntimeError, openai.APIConnectionError):
+            if self._client.is_closed():
+                raise SenderClosed from None
+            raise
+
+
+class LoopSender:
+    """Send with an async client whose HTTP client is the caller's own, in the event loop that client lives in."""
+
+    def __init__(self, client: openai.AsyncOpenAI, loop: asyncio.AbstractEventLoop) -> None:
+        self._client: Any = client.with_options(max_retries=0)
+        self._loop = loop
+
+    async def __call__(self, path: str, body: Mapping[str, Any]) -> Sent:
+        if self._loop.is_closed():
+            raise SenderClosed
+        call = self._post(path, body)
+        try:
+            future = asyncio.run_coroutine_threadsafe(call, self._loop)
+        except RuntimeError:
+            call.close()
+            raise SenderClosed from None
+        return await self._result(future)
+
+    async def _post(self, path: str, body: Mapping[str, Any]) -> Sent:
+        try:
+            return _sent(await self._client.post(path, cast_to=object, body=body, options={"headers": _RAW}))
+        except (RuntimeError, openai.APIConnectionError):
+            if self._client.is_closed():
+                raise SenderClosed from None
+            raise
+
+    async def _result(self, future: Future[Sent]) -> Sent:
+        """The result of a call in the other loop, which may end before the call does."""
+        waiting = asyncio.wrap_future(future)
+        while not waiting.done():
+            await asyncio.wait((waiting,), timeout=0.5)
+            if self._loop.is_closed() and not waiting.done():
+                raise SenderClosed
+        try:
+            return waiting.result()
+        except asyncio.CancelledError:
+            raise SenderClosed from None  # the other loop ended; a cancelled worker does not come here
+
+
+def _sent(raw: Any) -> Sent:
+    return Sent(raw.status_code, raw.headers.get("x-request-id"), raw.text)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one request that was sent: an answer or error line, a retry, or the end of the whole batch."""
+
+    answer: Answer | None = None
+    retry_after: float | None = None
+    limited: bool = False
+    stop: str | None = None
+
+
+async def send_line(sender: Sender, endpoint: str, lease: Lease, request: Mapping[str, Any], price: Pricing) -> Outcome:
+    """Send one line once.
+
+    Raises:
+        SenderClosed: the caller's client is closed.
+    """
+    body: dict[str, Any] = request["body"]
+    if body.get("stream"):
+        message = "Streaming is not supported in the Batch API."
+        error = {"message": message, "type": "invalid_request_error", "param": "stream", "code": None}
+        return Outcome(_answered(lease, 400, None, {"error": error}, price, failed=True))
+    try:
+        sent = await sender(endpoint.removeprefix("/v1"), body)
+        return Outcome(_answered(lease, sent.status, sent.request_id, json.loads(sent.text), price))
+    except openai.APIStatusError as error:
+        return _refused(lease, error, price)
+    except SenderClosed:
+        raise
+    except Exception as error:  # a broken connection, an answer that is no JSON, a key function that raises
+        if lease.attempts + 1 < MAX_ATTEMPTS:
+            return Outcome(retry_after=backoff(lease.attempts))
+        text = failure_line(lease.custom_id, "server_error", f"{type(error).__name__}: {error}")
+        return Outcome(Answer(lease.batch, lease.number, True, text))
+
+
+def _refused(lease: Lease, error: openai.APIStatusError, price: Pricing) -> Outcome:
+    status = error.status_code
+    quota = status == 402 or getattr(error, "code", None) == "insufficient_quota"
+    if status == 401 or quota:
+        why = "The account has no balance left" if quota else "The key was refused"
+        return Outcome(stop=f"{why}: {error.message}")
+    if (status == 429 or status >= 500 or status in (408, 409)) and lease.attempts + 1 < MAX_ATTEMPTS:
+        after = seconds_of(error.response.headers.get("retry-after")) or backoff(lease.attempts)
+        return Outcome(retry_after=after, limited=status == 429)
+    body: Any = {"error": as_dict(error.body) or {"message": error.message}}
+    answer = _answered(lease, status, error.request_id, body, price, failed=True)
+    return Outcome(answer, limited=status == 429)
+
+
+def _answered(
+    lease: Lease, status: int, request_id: str | None, body: Any, price: Pricing, *, failed: bool = False
+) -> Answer:
+    tokens = tokens_of(body)
+    model: Any = (as_dict(body) or {}).get("model")
+    line = {
+        "id": new_id("batch_req_"),
+        "custom_id": lease.custom_id,
+        "response": {"status_code": status, "request_id": request_id, "body": body},
+        "error": None,
+    }
+    return Answer(lease.batch, lease.number, failed, _dump(line), tokens, price(model, tokens))
+
+
+def failure_line(custom_id: str, code: str, message: str) -> str:
+    """The row of a request that was not answered."""
+    line = {
+        "id": new_id("batch_req_"),
+        "custom_id": custom_id,
+        "response": None,
+        "error": {"code": code, "message": message},
+    }
+    return _dump(line)
+
+
+def _dump(line: Mapping[str, Any]) -> str:
+    text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which neither SQLite nor a file in UTF-8 takes
+        text = json.dumps(line, separators=(",", ":"))
+    return text
+
+
+def backoff(attempts: int) -> float:
+    """Seconds before a line is sent again: exponential, with full jitter above the first step."""
+    return _RETRY_FIRST + random.uniform(0, min(_RETRY_FIRST * 2**attempts, _RETRY_MOST))
+
+
+def seconds_of(text: str | None) -> float | None:
+    """The value of a Retry-After header in seconds, if it is a number."""
+    with contextlib.suppress(TypeError, ValueError):
+        return min(max(float(cast("str", text)), 0.0), _RETRY_MOST)
+    return None
