@@ -216,6 +216,9 @@ class Worker:
 
     def _take(self, record: BatchRecord, queue: deque[Lease]) -> tuple[int, float]:
         """Lease lines where there are none in hand, and ask the window how many may start: (count, seconds to wait)."""
+        if self._journal.status(record.id) != "in_progress":  # cancelled a moment ago
+            self._look_at = 0.0
+            return 0, 0.0
         if not queue:
             self._live.follow(record.id)
             queue.extend(self._journal.claim(record.id, self.id, self._ahead, self._clock()))

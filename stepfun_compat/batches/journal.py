@@ -133,6 +133,12 @@ class Journal:
             ).fetchone()
         return None if row is None else _load(row)
 
+    def status(self, id: str) -> Status | None:
+        """The status of one batch."""
+        with self._open() as db:
+            row = db.execute("SELECT status FROM batch WHERE id = ?", (id,)).fetchone()
+        return None if row is None else row[0]
+
     def space_of(self, id: str) -> str:
         """The namespace a batch belongs to."""
         with self._open() as db:

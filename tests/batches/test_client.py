@@ -222,9 +222,9 @@ def test_another_key_sees_nothing(client: OpenAI, settings: Settings) -> None:
 
 
 def test_cancel_keeps_what_is_done(client: OpenAI, server: EmulatorServer) -> None:
-    server.fault(Fault(hold=True, times=None))
+    server.fault(Fault(hold=True, times=5))
     batch = create(client, jsonl(line(i) for i in range(20)))
-    assert server.wait_until_held(5)
+    assert server.wait_until_held(5, timeout=20)
     cancelled = client.batches.cancel(batch.id)
     assert cancelled.status == "cancelling"
     assert cancelled.cancelling_at is not None
