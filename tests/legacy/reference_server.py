@@ -13,7 +13,17 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 CREATED = 1690000000
-SHOWN = ("authorization", "api-key", "openai-organization", "openai-version", "x-request-id", "x-mine")
+SHOWN = (
+    "authorization",
+    "api-key",
+    "openai-organization",
+    "openai-version",
+    "x-request-id",
+    "x-mine",
+    "x-key",
+    "x-auth",
+    "cookie",
+)
 
 ERRORS = {
     "400": (400, "invalid_request_error", "messages", "context_length_exceeded", "It is too long."),

@@ -66,19 +66,18 @@ BASIC = "Basic " + base64.b64encode(f"user:{THEIRS}".encode()).decode()
 
 
 def told(server: ReferenceServer) -> str:
-    headers = [request["headers"] for request in server.take()]
+    taken = server.take()
+    headers = [request["headers"] for request in taken]
     assert headers
     assert all(found["authorization"] == "Bearer stepfun-key" for found in headers)
     assert all(found.get("x-mine") == "1" for found in headers)
-    return str(headers)
+    return str(taken)
 
 
 def test_openais_key_in_the_programs_own_requests_session_stays_here(openai: Any, stepfun: ReferenceServer) -> None:
     requests = pytest.importorskip("requests")
     with requests.Session() as session:
-        session.headers.update(
-            {"X-Mine": "1", "x-api-key": THEIRS, "x-auth": BASIC, "Authorization": f"Bearer {THEIRS}"}
-        )
+        session.headers.update({"X-Mine": "1", "x-key": THEIRS, "x-auth": BASIC, "Authorization": f"Bearer {THEIRS}"})
         session.cookies["session"] = THEIRS
         session.params = {"key": THEIRS, "kept": "1"}
         openai.requestssession = session
@@ -96,7 +95,7 @@ async def test_openais_key_in_the_programs_own_aiohttp_session_stays_here(
     openai: Any, stepfun: ReferenceServer
 ) -> None:
     aiohttp = pytest.importorskip("aiohttp")
-    async with aiohttp.ClientSession(headers={"X-Mine": "1", "x-api-key": THEIRS, "x-auth": BASIC}) as session:
+    async with aiohttp.ClientSession(headers={"X-Mine": "1", "x-key": THEIRS, "x-auth": BASIC}) as session:
         token = openai.aiosession.set(session)
         await openai.ChatCompletion.acreate(model="gpt-4o", messages=HELLO)
         openai.aiosession.reset(token)
