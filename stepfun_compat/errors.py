@@ -23,6 +23,7 @@ Mapping and wording of StepFun's bodies: stepfun-api 9.
 
 from __future__ import annotations
 
+import contextlib
 import copyreg
 import json
 from collections.abc import Mapping
@@ -279,6 +280,19 @@ def _register_pickling() -> None:
 
 
 _register_pickling()
+
+
+def redact(error: Any) -> Any:
+    """Take user part and query values out of the URLs an error of openai's holds, and of what caused it."""
+    for holder in (error, getattr(error, "response", None), error.__cause__):
+        request: Any = None
+        with contextlib.suppress(RuntimeError):  # the HTTP library's, where there is none
+            request = getattr(holder, "request", None)
+        if request is not None and hasattr(request, "url"):
+            shown = without_secrets(request)
+            if shown is not request:
+                holder.request = shown
+    return error
 
 
 def without_keys(text: str) -> str:

@@ -157,6 +157,44 @@ def test_an_error_holds_neither_user_part_nor_query_of_the_url(
         assert error.request.url.path.endswith("/chat/completions")
 
 
+BROKEN: dict[str, Any] = {
+    "connection": httpx.ConnectError("no"),
+    "timeout": httpx.ReadTimeout("late"),
+    "page": httpx.Response(200, text="<html>", headers={"content-type": "text/html"}),
+    "half": httpx.Response(200, text='{"half', headers={"content-type": "application/json"}),
+    "stream": httpx.Response(200, text="data: {half\n\n", headers={"content-type": "text/event-stream"}),
+    "event": httpx.Response(200, text='data: {"error": "no"}\n\n', headers={"content-type": "text/event-stream"}),
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("how", ["create", "raw"])
+@pytest.mark.parametrize("name", BROKEN)
+async def test_an_error_of_a_connection_or_body_holds_neither_user_part_nor_query_of_the_url(
+    name: str, how: str, stream: bool, later: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPFUN_BASE_URL", "https://user:password-0123456789@gateway.example/v1")
+    wire, query = Wire(BROKEN[name]), {"key": "password-0123456789"}
+    make = wire.async_client if later else wire.client
+    chat = make(max_retries=0, default_query=query).chat.completions
+    create: Any = chat.create if how == "create" else chat.with_raw_response.create
+    with pytest.raises(openai.APIError) as caught:
+        made: Any = create(model="gpt-4o", messages=MESSAGES, stream=stream)
+        made = await made if later else made
+        made = made.parse() if how == "raw" else made
+        if stream:
+            list(made) if not later else [part async for part in made]
+    error = caught.value
+    held = [error.request, error.request.extensions, getattr(error, "response", None), vars(error)]
+    held += [error.__cause__, getattr(error.__cause__, "_request", None)]
+    for told in (str(error), repr(error), str(error.request.url), *map(repr, held)):
+        assert "password" not in told
+    assert b"password" not in pickle.dumps(error)
+    assert error.request.url.path.endswith("/chat/completions")
+
+
 # ---------------------------------------------------------------- copies and pickles
 
 

@@ -116,7 +116,7 @@ def context_if_any(client: Any) -> ClientContext | None:
     return attributes.get("_stepfun")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)  # it stands in requests, which errors hold, and has what the caller wrote
 class CallState:
     """`wire` is the translated request; `bare` marks a step of a script, whose response is handed back untouched;
     `done` marks an answer that is already in OpenAI's shape. `reported` counts the changes already told,

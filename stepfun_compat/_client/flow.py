@@ -16,6 +16,7 @@ import anyio
 import openai
 
 from .. import contested_memory as settled
+from .. import errors
 from ..endpoints.base import PLAIN, BatchOperation, Flow, Send, StoreOperation, WireRequest, WireResponse
 from ..endpoints.chat.response import BrokenOff
 from ..endpoints.context import RequestRejected
@@ -73,6 +74,16 @@ def request(
     Raises:
         openai.APIStatusError: the endpoint rejects the call.
     """
+    try:
+        return (yield from _request(context, post, cast_to, options, args, kwargs))
+    except openai.APIError as error:
+        errors.redact(error)
+        raise
+
+
+def _request(
+    context: ClientContext, post: Post, cast_to: Any, options: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Flow:
     call: CallState | None = requests.begin(context, options, bool(kwargs.get("stream")))
     if call is None or call.endpoint is PLAIN:
         return (yield partial(post, cast_to, options, *args, **kwargs))

@@ -33,7 +33,7 @@ def hold_back(options: Any) -> None:
 
 def mark(context: ClientContext, request: Any, options: Any) -> None:
     """Put on a request what its auth, and a transport that adds to it, need to know."""
-    request.extensions[_SENDER] = context
+    request.extensions[_SENDER] = lambda made: look_at_hop(context, made)  # shows nothing of the client when printed
     if _HOLDS:
         request.extensions[_FOLLOW] = options.__dict__.get(_FOLLOW)
     else:
@@ -48,9 +48,9 @@ def _look_at_hop_only(context: ClientContext, request: Any, came_from: Any) -> N
 
 def look_once_more(request: Any, made: Any) -> None:
     """Look at `made`, a request that a transport is about to send in place of the SDK's `request`."""
-    context: ClientContext | None = request.extensions.get(_SENDER)
-    if context is not None:
-        look_at_hop(context, made)
+    look = request.extensions.get(_SENDER)
+    if look is not None:
+        look(made)
 
 
 def auth(context: ClientContext, inner: Any) -> Any:

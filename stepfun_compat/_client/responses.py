@@ -80,7 +80,7 @@ def translated(
     except openai.APIResponseValidationError as error:
         if not response.request.headers.get(RAW):
             raise
-        wrong = error
+        wrong = errors.redact(error)
     if streamed:
         response = http_objects.unread(response, context.http_module())
 

@@ -299,13 +299,15 @@ class StepfunStream(openai.Stream[_T], Generic[_T]):
                         handed.append(item)
                         item = None
                         yield handed.pop()
-        except openai.OpenAIError:
+        except openai.OpenAIError as error:
+            errors.redact(error)
             raise
         except Exception as error:
             mapped = transport_error(error, response)
             if mapped is None:
                 raise
-            raise mapped from error
+            mapped.__cause__ = error
+            raise errors.redact(mapped) from error
         finally:
             response.close()
 
@@ -347,13 +349,15 @@ class AsyncStepfunStream(openai.AsyncStream[_T], Generic[_T]):
                         handed.append(item)
                         item = None
                         yield handed.pop()
-        except openai.OpenAIError:
+        except openai.OpenAIError as error:
+            errors.redact(error)
             raise
         except Exception as error:
             mapped = transport_error(error, response)
             if mapped is None:
                 raise
-            raise mapped from error
+            mapped.__cause__ = error
+            raise errors.redact(mapped) from error
         finally:
             await response.aclose()
 
