@@ -1,4 +1,4 @@
-"""A wheel that holds anything but the package, its examples and its metadata is not ours."""
+"""Check that a wheel holds the package, its examples and its metadata alone, and that the metadata names public pages."""
 
 from __future__ import annotations
 
@@ -14,4 +14,10 @@ for name in sys.argv[1:]:
     ]
     if strange:
         sys.exit(f"{name} holds files that are not the package's: {', '.join(strange)}")
+    with zipfile.ZipFile(name) as wheel:
+        metadata = next(member for member in wheel.namelist() if member.endswith("/METADATA"))
+        head = wheel.read(metadata).decode().partition("\n\n")[0].splitlines()
+    urls = [line for line in head if line.startswith("Project-URL: ")]
+    if not any(line.startswith("Project-URL: Homepage, https://") for line in urls):
+        sys.exit(f"{name} names no project page in its metadata")
     print(f"{name.rpartition('/')[2]}: only the package")

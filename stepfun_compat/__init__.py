@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     # isort: on
 
     from . import stock as stock
+    from . import version as version
     from .azure import AsyncAzureOpenAI, AzureOpenAI
     from .client import AsyncClient, AsyncOpenAI, Client, OpenAI
     from .diagnostics.explain import Explanation, explain
@@ -81,7 +82,7 @@ if TYPE_CHECKING:
     from .report import StepfunCompatWarning, reset_warnings
     from .settings import Settings
 
-__stepfun_version__ = "0.1.0"
+__stepfun_version__: str  # of this package; `__version__` is openai's
 
 # What a program may set on the module, as on `openai`.
 api_key: str | None = None
@@ -193,7 +194,9 @@ def __getattr__(name: str) -> Any:
     value: Any
     if name in _LAZY:
         value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
-    elif name == "stock" or name in _LAZY.values():
+    elif name == "__stepfun_version__":
+        value = import_module(".version", __name__).__version__
+    elif name in ("stock", "version") or name in _LAZY.values():
         return import_module(f".{name}", __name__)
     elif name == "__all__":
         import openai
@@ -211,4 +214,4 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     import openai
 
-    return sorted({*globals(), *_LAZY, *_DEFAULTS, "stock", *dir(openai)})
+    return sorted({*globals(), *_LAZY, *_DEFAULTS, "stock", "version", *dir(openai)})

@@ -70,7 +70,7 @@ def report(context: RequestContext, start: int = 0) -> int:
     changes = context.changes
     if log.isEnabledFor(logging.INFO):
         effort = next((str(c.after) for c in changes if c.parameter == "reasoning_effort"), "-")
-        told = "; ".join(change.for_log() for change in changes[start:])
+        told = " | ".join(change.for_log() for change in changes[start:])
         if start == 0:
             log.info(
                 "%s %s -> %s effort=%s%s",
@@ -85,7 +85,7 @@ def report(context: RequestContext, start: int = 0) -> int:
     if context.settings.on_unsupported in ("log", "warn"):
         for change in changes[start:]:
             if change.lossy:
-                text = f"{context.model_id or context.endpoint}: {change.for_log()}"
+                text = change.for_log()
                 tell_once(change.kind, change.parameter, text, as_warning=context.settings.on_unsupported == "warn")
     return len(changes)
 

@@ -1,5 +1,8 @@
-"""What the code blocks of the documents print, on record in `document_outputs.json`; `python -m tests.document_outputs`
-runs them and writes the record anew. Read the difference before it is committed: it is what a reader would see."""
+"""What the code blocks of the documents print, on record in `document_outputs.json`.
+
+`python -m tests.document_outputs` runs them and writes the record, and with it every `output` block that follows a
+`python` block; with names of documents it runs those alone. Read the difference before committing it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 RECORD = Path(__file__).parent / "document_outputs.json"
@@ -59,20 +63,45 @@ def run_block(code: str, environment: dict[str, str], folder: Path) -> subproces
     )
 
 
-def main() -> None:
+_SHOWN = re.compile(r"^```python\n((?:(?!^```$).*\n)*)^```\n\n```output\n((?:(?!^```$).*\n)*)^```$", re.MULTILINE)
+
+
+def shown_outputs(text: str) -> list[tuple[str, str]]:
+    """Each `python` block that an `output` block follows: (code, output)."""
+    return [(match.group(1), match.group(2)) for match in _SHOWN.finditer(text)]
+
+
+def with_outputs(text: str, outputs: Mapping[str, str]) -> str:
+    """A document with every `output` block as on record."""
+
+    def fill(match: re.Match[str]) -> str:
+        code = match.group(1)
+        return f"```python\n{code}```\n\n```output\n{outputs[key(code)]}\n```"
+
+    return _SHOWN.sub(fill, text)
+
+
+def main(names: Sequence[str]) -> None:
     from tests import test_docs
 
     outputs: dict[str, str] = {}
+    known = recorded() if names else {}
     with test_docs.emulated() as environment:
         for document, line, code in test_docs.code_blocks("python"):
             if test_docs.REDIS in code:
                 continue
+            if names and document not in names and key(code) in known:
+                outputs[key(code)] = known[key(code)]
+                continue
             with tempfile.TemporaryDirectory() as folder:
                 done = run_block(code, environment, Path(folder))
-            print(f"{document}:{line}", "" if done.returncode == 0 else done.stderr[-300:])  # noqa: T201
+            print(f"{document}:{line}", "" if done.returncode == 0 else done.stderr[-600:])  # noqa: T201
             outputs[key(code)] = masked(done.stdout)
-    RECORD.write_text(json.dumps(outputs, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    RECORD.write_text(json.dumps(outputs, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+    for document in test_docs.DOCUMENTS:
+        path = test_docs.ROOT / document
+        path.write_text(with_outputs(path.read_text(encoding="utf-8"), outputs), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,13 +1,20 @@
-"""The reference's tables, generated from the catalog and the settings. `python -m tests.readme_tables` writes them."""
+"""The reference's tables, generated from the catalog, the settings, the command line and explained calls.
+
+`python -m tests.readme_tables` writes them.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, fields
 from pathlib import Path
+from typing import Final
 
 from stepfun_compat import catalog
 from stepfun_compat.settings import SETTINGS
+
+from . import cli_tables, field_tables
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "reference").glob("*.md"))
@@ -18,13 +25,44 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
-def settings_table() -> str:
+FIRST: Final = (
+    *("api_key", "region", "plan", "model", "model_aliases", "reasoning_effort", "token_headroom", "on_unsupported"),
+    *("state", "fallback"),
+)
+"""The ten settings most programs need."""
+GROUPS: Final = {
+    "Connection": ("base_url", "rate_limit_min_wait", "stream_idle_timeout", "tier"),
+    "Models and requests": (
+        *("catalog_overlay", "openai_sampling_defaults", "web_search", "image_size_order", "responses_route"),
+        *("prompt_cache_key", "prompt_cache_header", "max_reasks", "rescue_tool_calls"),
+    ),
+    "Responses to the program": (
+        *("echo_requested_model", "list_openai_models", "show_reasoning", "replay_reasoning", "raw", "fast_path"),
+    ),
+    "Conversations and batches": (),  # what remains
+}
+
+
+def _settings(names: Iterable[str]) -> str:
     rows: list[tuple[str, ...]] = []
-    for name, spec in SETTINGS.items():
+    for name in names:
+        spec = SETTINGS[name]
         default = spec.default
         shown = "" if default is None or isinstance(default, Mapping) else f"`{default}`"
         rows.append((f"`{name}`", ", ".join(f"`{v}`" for v in spec.env), shown, spec.about))
     return _table(("setting", "environment", "default", "what it does"), rows)
+
+
+def settings_table() -> str:
+    return _settings(FIRST)
+
+
+def other_settings() -> str:
+    named = {*FIRST, *(name for names in GROUPS.values() for name in names)}
+    parts: list[str] = []
+    for title, names in GROUPS.items():
+        parts += [f"### {title}", "", _settings(names or [name for name in SETTINGS if name not in named]), ""]
+    return "\n".join(parts).strip()
 
 
 def models_table() -> str:
@@ -95,8 +133,29 @@ def fallback_table() -> str:
     return ", ".join(f"`{name}`" for name in FALLBACK_NAMES)
 
 
+def catalog_fields() -> str:
+    from stepfun_compat.catalog import schema
+
+    sections = {
+        "models": schema.Model,
+        "aliases": schema.Alias,
+        "retired": schema.Retired,
+        "parameters": schema.Parameter,
+        "contested": schema.ContestedFact,
+        "settled": schema.SettledFact,
+    }
+    rows: list[tuple[str, ...]] = []
+    for section, row in sections.items():
+        for field in fields(row):
+            needed = field.default is MISSING and field.default_factory is MISSING
+            kind = str(field.type).replace("|", "\\|")
+            rows.append((f"`[[{section}]]`", f"`{field.name}`", kind, "yes" if needed else ""))
+    return _table(("section", "field", "type", "a new row needs it"), rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings_table,
+    "other_settings": other_settings,
     "models": models_table,
     "aliases": aliases_table,
     "parameters": parameters_table,
@@ -104,6 +163,9 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "fallback": fallback_table,
     "probes": probes_table,
     "left_open": left_open_table,
+    "catalog_fields": catalog_fields,
+    "command_line": cli_tables.command_line,
+    **field_tables.TABLES,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -150,3 +151,21 @@ def test_a_name_of_openai_0_under_run_says_the_same() -> None:
     )
     assert "You tried to access openai.ChatCompletion" in done.stdout
     assert done.stdout.count("run --legacy") == 1
+
+
+def test_the_version_of_this_package_stands_in_one_place() -> None:
+    from importlib.metadata import metadata
+
+    ours = stepfun_compat.version.__version__
+    assert stepfun_compat.__stepfun_version__ == ours == metadata("stepfun-compat")["Version"]
+    assert stepfun_compat.__version__ == stepfun_compat.version.VERSION == openai.__version__  # openai's, as in openai
+    holders = [
+        str(path.relative_to(ROOT))
+        for path in [
+            *Path(ROOT, "stepfun_compat").rglob("*.py"),
+            Path(ROOT, "pyproject.toml"),
+            Path(ROOT, "CITATION.cff"),
+        ]
+        if re.search(rf"^.*version.*\b{re.escape(ours)}\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert holders == ["stepfun_compat/version.py"]

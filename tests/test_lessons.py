@@ -199,11 +199,12 @@ def test_a_wheel_with_anything_else_in_it_is_refused(
     """A `.pth` in a wheel runs at every start of the interpreter."""
     script = ROOT / ".ci" / "check_wheel.py"
 
-    def check(*members: str) -> None:
+    def check(*members: str, metadata: str = "Name: x\nProject-URL: Homepage, https://example.com\n\nText") -> None:
         wheel = tmp_path / "stepfun_compat-1-py3-none-any.whl"
         with zipfile.ZipFile(wheel, "w") as made:
-            for member in ("stepfun_compat/__init__.py", "stepfun_compat-1.dist-info/RECORD", *members):
+            for member in ("stepfun_compat/__init__.py", *members):
                 made.writestr(member, "")
+            made.writestr("stepfun_compat-1.dist-info/METADATA", metadata)
         monkeypatch.setattr(sys, "argv", [str(script), str(wheel)])
         runpy.run_path(str(script), run_name="__main__")
 
@@ -212,6 +213,8 @@ def test_a_wheel_with_anything_else_in_it_is_refused(
     for strange in ("start.pth", "stepfun_compat/start.pth", "tests/test_x.py", "other/__init__.py", "x.so"):
         with pytest.raises(SystemExit, match=strange):
             check(strange)
+    with pytest.raises(SystemExit, match="no project page"):
+        check(metadata="Name: x\n\nProject-URL: Homepage, https://example.com")
 
 
 def test_the_package_holds_no_pth() -> None:

@@ -219,7 +219,7 @@ def check_forced_tool_call(context: ClientContext, call: CallState, request: Any
         if body is not None:
             error.body = body
         raise error
-    request_context.record_change("drop", "tool_choice", "forced", None, text, lossy=True)
+    request_context.record_change("miss", "tool_choice", None, None, text, lossy=True)
     call.reported = report(request_context, call.reported)
 
 

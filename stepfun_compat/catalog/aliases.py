@@ -30,28 +30,28 @@ def _row(pattern: str, model: str, why: str, effort: str | None = None, headroom
 
 
 def _answers_at_once(*patterns: str) -> tuple[Alias, ...]:
-    why = "this model did not reason before it answered"
+    why = "the OpenAI model does not reason"
     return tuple(_row(p, DEFAULT_CHAT, why, "low", HEADROOM) for p in patterns)
 
 
 def _reasons(*patterns: str) -> tuple[Alias, ...]:
-    return tuple(_row(p, DEFAULT_CHAT, "this model reasoned", "medium") for p in patterns)
+    return tuple(_row(p, DEFAULT_CHAT, "the OpenAI model reasons", "medium") for p in patterns)
 
 
 ALIASES: Final = (
     # sound and pictures first: their names begin like those of the chat models
-    _row("gpt-4o-mini-tts*", DEFAULT_TTS, "speech"),
-    _row("tts-1*", DEFAULT_TTS, "speech"),
-    _row("gpt-4o*-transcribe*", DEFAULT_ASR, "transcription"),
-    _row("gpt-transcribe*", DEFAULT_ASR, "transcription"),
-    _row("whisper-*", DEFAULT_ASR, "transcription"),
-    _row("gpt-4o*-realtime*", DEFAULT_REALTIME, "realtime"),
-    _row("gpt-realtime*", DEFAULT_REALTIME, "realtime"),
-    _row("gpt-4o*-audio*", DEFAULT_AUDIO_CHAT, "audio chat"),
-    _row("gpt-audio*", DEFAULT_AUDIO_CHAT, "audio chat"),
-    _row("dall-e-*", DEFAULT_IMAGE, "images"),
-    _row("gpt-image-*", DEFAULT_IMAGE, "images"),
-    _row("chatgpt-image-*", DEFAULT_IMAGE, "images"),
+    _row("gpt-4o-mini-tts*", DEFAULT_TTS, "for speech"),
+    _row("tts-1*", DEFAULT_TTS, "for speech"),
+    _row("gpt-4o*-transcribe*", DEFAULT_ASR, "for transcription"),
+    _row("gpt-transcribe*", DEFAULT_ASR, "for transcription"),
+    _row("whisper-*", DEFAULT_ASR, "for transcription"),
+    _row("gpt-4o*-realtime*", DEFAULT_REALTIME, "for realtime sessions"),
+    _row("gpt-realtime*", DEFAULT_REALTIME, "for realtime sessions"),
+    _row("gpt-4o*-audio*", DEFAULT_AUDIO_CHAT, "for chat with audio"),
+    _row("gpt-audio*", DEFAULT_AUDIO_CHAT, "for chat with audio"),
+    _row("dall-e-*", DEFAULT_IMAGE, "for images"),
+    _row("gpt-image-*", DEFAULT_IMAGE, "for images"),
+    _row("chatgpt-image-*", DEFAULT_IMAGE, "for images"),
     # text models that answered at once
     *_answers_at_once("gpt-5-chat*", "gpt-5.?-chat*", "gpt-4.5*", "gpt-4.1*", "gpt-4o*", "chatgpt-*"),
     *_answers_at_once("gpt-4", "gpt-4-*", "gpt-3.5-*", "gpt-35-*", "text-davinci-*", "davinci-002", "babbage-002"),
@@ -104,7 +104,7 @@ LISTED: Final = (
 """Names programs look for in the list of models, where a row above matches them."""
 
 DEPLOYMENT: Final = _row(
-    "*", DEFAULT_CHAT, "an Azure deployment's name does not tell the model behind it", "low", HEADROOM
+    "*", DEFAULT_CHAT, "the name of an Azure deployment does not say which model it is", "low", HEADROOM
 )
 """For deployments that no row above knows. They are taken to have answered at once: a short cap on one that did would
 come back empty without the headroom."""

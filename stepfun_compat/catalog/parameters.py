@@ -106,16 +106,18 @@ OTHER_ENDPOINTS: Final = (
         "images/image",
         supports="prompt response_format seed steps cfg_scale negative_prompt text_mode",
         translate="model size n stream",
-        drop="quality style background output_format output_compression moderation partial_images input_fidelity",
-        inert="user",
+        drop="quality style background output_format output_compression moderation partial_images input_fidelity "
+        "complexity frame_count frame_duration_ms svg",
+        inert="user safety_identifier",
     ),
     *_rows(
         "images.edit",
         "images/edits",
         supports="prompt response_format seed steps cfg_scale negative_prompt text_mode",
         translate="model image n stream",
-        drop="size quality background output_format output_compression moderation partial_images input_fidelity",
-        inert="user",
+        drop="size quality background output_format output_compression moderation partial_images input_fidelity "
+        "complexity frame_count frame_duration_ms svg",
+        inert="user safety_identifier",
     ),
     *_rows(
         "images.create_variation", "images/image2image", translate="model image n size response_format", inert="user"
@@ -132,7 +134,7 @@ OTHER_ENDPOINTS: Final = (
         "audio/asr",
         supports="language hotwords enable_itn enable_timestamp",
         translate="model file response_format stream timestamp_granularities",
-        drop="prompt temperature include known_speaker_names known_speaker_references",
+        drop="prompt temperature include known_speaker_names known_speaker_references keywords languages",
         inert="chunking_strategy",
     ),
     *_rows(
@@ -156,8 +158,8 @@ OTHER_ENDPOINTS: Final = (
         translate="model input instructions tools tool_choice text reasoning max_output_tokens temperature top_p stream "
         "stream_options parallel_tool_calls max_tool_calls include truncation previous_response_id conversation "
         "prompt_cache_key store metadata user safety_identifier service_tier background prompt",
-        drop="top_logprobs context_management moderation personality multi_agent",
-        inert="prompt_cache_retention prompt_cache_options client_metadata",
+        drop="top_logprobs context_management moderation personality multi_agent access_programs image",
+        inert="prompt_cache_retention prompt_cache_options client_metadata background_options",
     ),
     *_rows(
         "responses.input_tokens",

@@ -40,10 +40,9 @@ def _told(stderr: str) -> Iterator[str]:
     """The translations, one change a line; equal requests once, with their number. Anything else as it is."""
     requests = Counter(line for line in stderr.splitlines() if line.startswith("@@ "))
     for line, times in requests.items():
-        head, _, changes = line[3:].partition(" | ")
+        head, *changes = line[3:].split(" | ")
         yield f"  | {head}" + (f"   ({times} requests)" if times > 1 else "")
-        for change in filter(None, changes.replace("); ", ")\n").split("\n")):
-            yield f"  |   {change}"
+        yield from (f"  |   {change}" for change in changes)
     yield from (f"  {line}" for line in stderr.splitlines() if not line.startswith("@@ "))
 
 

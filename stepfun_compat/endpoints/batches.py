@@ -43,7 +43,7 @@ class BatchCall(PassThroughEndpoint):
         fields: Dict = dict(request.query) if self._operation == "list" else given(request)
         for name in sorted(fields.keys() - _PARAMETERS):
             context.record_change(
-                "drop", name, fields.pop(name), None, "batches run on this machine; it has no meaning here"
+                "drop", name, fields.pop(name), None, "batches run on this machine, where it has no meaning"
             )
         id = segment(request, 1) if self._operation in ("retrieve", "cancel") else ""
         return local(BatchOperation(self._operation, id, fields))

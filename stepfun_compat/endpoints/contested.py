@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..catalog.files import PICTURES
 from .base import Endpoint, WireRequest, replace
+from .changes import SENT_AGAIN
 from .chat import structured_output as structured
 from .chat.state import ChatState
 from .context import RequestContext, RequestRejected
@@ -149,7 +150,7 @@ def alternative(
         if safe is None:
             continue
         context.safe_forms.append(fact.fact)
-        context.record_change("cost", fact.parameter, fact.openai, "sent once more", "StepFun refused it with 400")
+        context.record_change("cost", fact.parameter, fact.openai, SENT_AGAIN, "StepFun rejected the first with status 400")
         return safe
     return None
 
@@ -198,7 +199,7 @@ _Made = dict[str, Any] | None
 
 
 def _why(fact: ContestedFact, context: RequestContext) -> str:
-    return f"{context.model_id or 'StepFun'} refuses {fact.openai}"
+    return f"{context.model_id or 'StepFun'} rejects {fact.openai}"
 
 
 def _json_mode(fact: ContestedFact, body: _Body, _: WireRequest, context: RequestContext) -> _Made:
@@ -210,7 +211,7 @@ def _json_mode(fact: ContestedFact, body: _Body, _: WireRequest, context: Reques
         "response_format",
         "json_schema",
         "json_object and the schema in the prompt",
-        f"{context.model_id} refuses it" if fact.remembered else f"{context.model_id} refuses this schema",
+        f"{context.model_id} rejects it" if fact.remembered else f"{context.model_id} rejects this schema",
     )
     line = {"role": "system", "content": structured.instruction(schema)}
     state = context.state(ChatState)

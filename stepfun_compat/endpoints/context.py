@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from typing_extensions import override
+from .changes import Change, ChangeKind, Json, brief
 
 if TYPE_CHECKING:
     from ..catalog import Alias, Catalog, Model
@@ -15,11 +14,6 @@ if TYPE_CHECKING:
     from .chat.reasoning_cache import ReasoningCache
 
 S = TypeVar("S")
-
-ChangeKind = Literal["alias", "rename", "reshape", "drop", "clamp", "inject", "route", "cost", "repair"]
-
-Json = Any
-"""Plain JSON data: dict, list, str, int, float, bool, None."""
 
 
 class RequestRejected(Exception):
@@ -44,60 +38,6 @@ class RequestRejected(Exception):
         self.code = code
         self.param = param
         self.type = type or "invalid_request_error"
-
-
-@dataclass(frozen=True)
-class Change:
-    """One alteration of a request. `lossy` is True where the answer may differ in meaning for it."""
-
-    kind: ChangeKind
-    parameter: str
-    before: Json
-    after: Json
-    why: str
-    lossy: bool = False
-
-    @property
-    def loses(self) -> bool:
-        """The name of `lossy` in 0.1.0."""
-        import warnings
-
-        warnings.warn("Change.loses is now Change.lossy.", DeprecationWarning, stacklevel=2)
-        return self.lossy
-
-    @override
-    def __str__(self) -> str:
-        return self._text(_brief(self.before), _brief(self.after))
-
-    def for_log(self) -> str:
-        """The text without anything the caller wrote: only numbers, and values that are names of OpenAI's or ours."""
-        return self._text(self._public(self.before), self._public(self.after))
-
-    def _public(self, value: Json) -> str:
-        plain = value is None or isinstance(value, bool | int | float)
-        return _brief(value) if plain or (isinstance(value, str) and _ENUMERATED.search(self.parameter)) else "…"
-
-    def _text(self, before: str, after: str) -> str:
-        return f"{self.parameter}: {before} -> {after} ({self.kind}: {self.why})"
-
-
-_ENUMERATED: Final = re.compile(
-    r"(?:^|\.)(model|reasoning_effort|effort|role|detail|format|size|quality|voice|purpose|path|type|modalities|speed"
-    r"|response_format|max_tokens|max_completion_tokens|max_output_tokens|n|stream|service_tier)$"
-)
-"""Parameters whose values are names out of a list, not content."""
-
-
-def _brief(value: Json, limit: int = 80) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, str):
-        text = value
-    else:
-        import json
-
-        text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 @dataclass(frozen=True)
@@ -173,9 +113,10 @@ class RequestContext:
             RequestRejected: `lossy` and `Settings.on_unsupported == "error"`.
         """
         if lossy and self.settings.on_unsupported == "error":
+            value = "" if before is None else f"={brief(before)}"
             raise RequestRejected(
-                f"{parameter}={_brief(before)} cannot be carried over to {self.model_id or 'StepFun'}: {why}. "
-                "Remove it, or set STEPFUN_ON_UNSUPPORTED=warn to go on without it.",
+                f"{parameter}{value} is not supported on {self.model_id or 'StepFun'}: {why}. "
+                "Remove it, or set STEPFUN_ON_UNSUPPORTED=warn to send the request without it.",
                 code="unsupported_parameter",
                 param=parameter,
             )

@@ -56,7 +56,7 @@ def _translate_size(fields: Dict, wire: Dict, model: str, context: RequestContex
     asked = fields.get("size")
     if asked is None or asked == "auto":
         if asked is not None:
-            context.record_change("drop", "size", asked, None, "StepFun's default, 1024x1024, is used")
+            context.record_change("drop", "size", asked, None, "StepFun's default, 1024x1024, applies")
         return
     row = IMAGE_MODELS.get(model)
     if row is None or not isinstance(asked, str):
@@ -71,7 +71,7 @@ def _translate_size(fields: Dict, wire: Dict, model: str, context: RequestContex
     context.state(ImageState).size = "{}x{}".format(*next(sides for sides, text in sizes.items() if text == size))
     if size != asked:
         exact = tuple(int(side) for side in asked.lower().split("x")) in sizes
-        context.record_change("clamp", "size", asked, size, f"the nearest size {model} has", lossy=not exact)
+        context.record_change("clamp", "size", asked, size, f"it is the nearest size of {model}", lossy=not exact)
 
 
 def _count(fields: Dict) -> int:
@@ -103,7 +103,7 @@ def _response_format(fields: Dict, wire: Dict, context: RequestContext) -> None:
     if "response_format" not in fields and (name.startswith(("gpt-image", "chatgpt-image")) or fields.get("stream")):
         wire["response_format"] = "b64_json"
         context.record_change(
-            "inject", "response_format", None, "b64_json", f"the form {name or 'a stream'} answers in"
+            "inject", "response_format", None, "b64_json", f"{name or 'a stream'} returns no other form"
         )
 
 
@@ -164,7 +164,7 @@ class _Images(PassThroughEndpoint):
         wire, count = self._wire(request, context)
         context.request_count = count
         if count > 1:
-            context.record_change("cost", "n", count, f"{count} requests", "StepFun makes one image a request")
+            context.record_change("cost", "n", count, f"{count} requests", "a StepFun request makes one image")
         done: Dict = {"created": 0, "data": []}
         seed = (as_dict(wire.json) or {}).get("seed")
         reply = WireResponse(None)
@@ -307,7 +307,7 @@ class Variation(_Images):
         context.model_id, context.model = VARIATION_MODEL, context.catalog.model(VARIATION_MODEL)
         if context.requested_model not in (None, VARIATION_MODEL):
             context.record_change(
-                "alias", "model", context.requested_model, VARIATION_MODEL, "the only model behind image2image"
+                "alias", "model", context.requested_model, VARIATION_MODEL, "image2image has no other model"
             )
         wire: Dict = {
             "model": VARIATION_MODEL,
@@ -317,9 +317,9 @@ class Variation(_Images):
         }
         drop_by_table(fields, wire, context, self.name, ("model", "image", "n", "size"))
         context.record_change(
-            "route", "path", request.path, "/images/image2image", "StepFun has no variations, but image2image"
+            "route", "path", request.path, "/images/image2image", "StepFun has image2image in place of variations"
         )
-        context.record_change("inject", "prompt", None, wire["prompt"], "image2image wants a prompt and a weight")
+        context.record_change("inject", "prompt", None, wire["prompt"], "image2image requires a prompt and a weight")
         _translate_size(fields, wire, VARIATION_MODEL, context)
         sent = replace(
             request,

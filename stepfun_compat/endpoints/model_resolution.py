@@ -142,7 +142,7 @@ def effective_effort(context: RequestContext, asked: str | None) -> str | None:
     elif not context.model.efforts:
         if asked is not None:
             context.record_change(
-                "drop", "reasoning_effort", asked, None, f"{context.model_id} documents no reasoning effort", lossy=True
+                "drop", "reasoning_effort", asked, None, f"{context.model_id} has no reasoning effort", lossy=True
             )
         return None
     else:
@@ -158,7 +158,7 @@ def effective_effort(context: RequestContext, asked: str | None) -> str | None:
     if asked is not None:
         if sent != asked:
             context.record_change(
-                "clamp", "reasoning_effort", asked, sent, f"the nearest level {context.model_id} documents"
+                "clamp", "reasoning_effort", asked, sent, f"it is the nearest level of {context.model_id}"
             )
     else:
         origin = (

@@ -94,7 +94,7 @@ class RetrieveModel(PassThroughEndpoint):
     def _from_the_list(self, request: WireRequest, context: RequestContext) -> Flow:
         name = segment(request, 1)
         id = resolve_model(context, name) or name
-        context.record_change("route", "path", request.path, "/models", "Step Plan serves the list and no single model")
+        context.record_change("route", "path", request.path, "/models", "Step Plan serves the list but no single model")
         reply = yield Send(replace(request, path="/models"), example={"data": [{"id": id}]})
         found = next((row for row in _listed(reply.body) if row["id"] == id), None)
         if found is None:

@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 from urllib.parse import unquote
 
 from .base import WireRequest
+from .changes import WHY_DROPPED
 from .context import RequestContext, RequestRejected
 from .json_values import Dict
 from .model_resolution import resolve_model
@@ -62,7 +63,7 @@ def drop_by_table(fields: Dict, wire: Dict, context: RequestContext, endpoint: s
             wire[name] = value
             continue
         inert = not row.meaning or value in ("auto", [], {}, "")
-        context.record_change("drop", name, value, None, f"not documented by StepFun ({row.state})", lossy=not inert)
+        context.record_change("drop", name, value, None, WHY_DROPPED[row.state], lossy=not inert)
 
 
 def kind_of_model(

@@ -101,7 +101,7 @@ class Speech(PassThroughEndpoint):
         spoken = re.sub(r"[()（）]", ", ", re.sub(r",([,.;:!?])", r"\1", spoken))
         if spoken != text:
             context.record_change(
-                "reshape", "input", "parentheses", "commas", f"{model} takes text in parentheses for instructions"
+                "reshape", "input", "parentheses", "commas", f"{model} reads text in parentheses as instructions"
             )
         return spoken
 
@@ -127,7 +127,7 @@ class Speech(PassThroughEndpoint):
         low, high = voices.SPEED
         wire["speed"] = sent = min(max(speed, low), high)
         if sent != speed:
-            context.record_change("clamp", "speed", speed, sent, f"StepFun's speed is {low} to {high}", lossy=True)
+            context.record_change("clamp", "speed", speed, sent, f"StepFun's speed ranges from {low} to {high}", lossy=True)
 
     def _instructions(self, fields: Dict, wire: Dict, model: str, context: RequestContext) -> None:
         text = fields.get("instructions")
@@ -135,10 +135,10 @@ class Speech(PassThroughEndpoint):
             return
         if model not in voices.INSTRUCTION_MODELS:
             able = ", ".join(sorted(voices.INSTRUCTION_MODELS))
-            context.record_change("drop", "instructions", text, None, f"only {able} takes them", lossy=True)
+            context.record_change("drop", "instructions", text, None, f"only {able} supports them", lossy=True)
             return
         wire["instruction"] = sent = text[: voices.INSTRUCTION_LIMIT]
-        context.record_change("rename", "instructions", "instructions", "instruction", "StepFun's name for it")
+        context.record_change("rename", "instructions", None, "instruction", "it is StepFun's name for it")
         if sent != text:
             context.record_change("clamp", "instructions", text, sent, "StepFun takes 200 characters", lossy=True)
 
@@ -168,13 +168,13 @@ class Speech(PassThroughEndpoint):
             "input",
             f"{len(str(body['input']))} characters",
             f"{len(pieces)} requests",
-            f"StepFun speaks {voices.INPUT_LIMIT} characters a request",
+            f"a StepFun request takes {voices.INPUT_LIMIT} characters",
         )
         asked = {**body}
         if format == "flac":  # frames of several FLAC files cannot be put together; samples can
             asked["response_format"] = "wav"
             context.record_change(
-                "reshape", "response_format", "flac", "wav", "joined as samples and written as uncompressed FLAC"
+                "reshape", "response_format", "flac", "wav", "the client joins the samples and writes uncompressed FLAC"
             )
         parts: list[bytes] = []
         reply = WireResponse(b"")

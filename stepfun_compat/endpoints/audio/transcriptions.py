@@ -102,7 +102,7 @@ class Transcription(PassThroughEndpoint):
         state.format, state.seconds = format, sound.duration(data, kind, rate=voices.ASR_PCM_RATE)
         state.language = fields.get("language")
         context.record_change(
-            "route", "path", request.path, _ROUTE, "the old route is being phased out and knows fewer forms"
+            "route", "path", request.path, _ROUTE, "StepFun is phasing the old route out, and it has fewer formats"
         )
         body = {
             "audio": {
@@ -124,7 +124,7 @@ class Transcription(PassThroughEndpoint):
         wire: Dict = {"model": model, "response_format": format}
         for name in ("language", "stream", "timestamp_granularities", "timestamp_granularities[]"):
             if fields.get(name):
-                context.record_change("drop", name, fields[name], None, f"{model} knows no {name}", lossy=True)
+                context.record_change("drop", name, fields[name], None, f"{model} does not support it", lossy=True)
         drop_by_table(fields, wire, context, self.name, _HANDLED - {"hotwords"})
         context.state(TranscriptionState).format = format
         return replace(request, json=wire, headers={**request.headers, **context.headers})
@@ -216,7 +216,7 @@ def _granularities(fields: Dict, context: RequestContext) -> None:
             "timestamp_granularities",
             asked,
             ["segment"],
-            "StepFun times stretches of speech and documents no words",
+            "StepFun times segments and no words",
             lossy=True,
         )
 

@@ -55,10 +55,10 @@ def find_miss(data: Dict, context: RequestContext) -> str | None:
     return None
 
 
-NOT_CALLED = "the demanded tool was not called"
+NOT_CALLED = "the model did not call the required tool"
 
 
-STOPPED = "stop seems to have ended the reasoning: no text came"
+STOPPED = "stop probably ended the reasoning, and the response has no text"
 
 
 def _stopped_while_reasoning(choices: Sequence[Dict], context: RequestContext) -> bool:
@@ -83,7 +83,7 @@ def cut_at_stop(data: Dict, stop: Json) -> None:
 
 def public_reason(miss: str) -> str:
     """What was wrong with an answer, without its content."""
-    return miss if miss in (NOT_CALLED, STOPPED) else "the answer does not fit the schema"
+    return miss if miss in (NOT_CALLED, STOPPED) else "the response does not match the schema"
 
 
 def corrected_request(wire: WireRequest, data: Dict, miss: str, context: RequestContext) -> WireRequest:

@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from ...catalog import chat_audio
 from ..base import Effect, Flow, PassThroughEndpoint, Send, StreamTransform, WireRequest, WireResponse, replace
+from ..changes import SENT_AGAIN, WHY_DROPPED
 from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, as_dict, as_list
 from ..model_resolution import effective_effort, headroom, resolve_model
@@ -86,7 +87,7 @@ class ChatCompletions(PassThroughEndpoint):
                 continue
             inert = not row.meaning or value in _INERT_VALUES.get(name, ())
             context.record_change(
-                "drop", name, value, None, f"not documented by StepFun ({row.state})", lossy=not inert
+                "drop", name, value, None, WHY_DROPPED[row.state], lossy=not inert
             )
         self._sampling(given, wire, context)
         state = context.state(ChatState)
@@ -102,7 +103,7 @@ class ChatCompletions(PassThroughEndpoint):
             return set()
         cap = given[name]
         if name != "max_tokens":
-            context.record_change("rename", name, cap, "max_tokens", "the only cap StepFun heeds")
+            context.record_change("rename", name, cap, "max_tokens", "StepFun honours no other cap")
         extra = headroom(context) if isinstance(cap, int) and not isinstance(cap, bool) and cap > 0 else 0
         wire["max_tokens"] = cap + extra if extra else cap
         if isinstance(cap, int) and not isinstance(cap, bool) and cap > 0:
@@ -110,7 +111,7 @@ class ChatCompletions(PassThroughEndpoint):
         if extra:
             context.state(ChatState).cap = cap
             context.record_change(
-                "cost", "max_tokens", cap, cap + extra, "headroom for reasoning, which StepFun takes from the cap"
+                "cost", "max_tokens", cap, cap + extra, "StepFun counts reasoning tokens against the cap"
             )
         return set(_CAPS)
 
@@ -120,7 +121,7 @@ class ChatCompletions(PassThroughEndpoint):
         if asked is None and nested is not None:
             asked = nested.get("effort")
             context.record_change(
-                "rename", "reasoning", nested, "reasoning_effort", "StepFun's chat takes the effort at the top"
+                "rename", "reasoning", nested, "reasoning_effort", "StepFun's chat takes the effort as a top-level parameter"
             )
         effort = effective_effort(context, str(asked) if asked is not None else None)
         if effort is not None:
@@ -147,7 +148,7 @@ class ChatCompletions(PassThroughEndpoint):
             if format.get("type") == "json_object" and not speaks_of_json(wire.get("messages")):
                 _append_line(wire, JSON_LINE)
                 context.record_change(
-                    "inject", "messages", None, "a line that asks for JSON", "StepFun wants it in a system message"
+                    "inject", "messages", None, "an instruction to answer in JSON", "StepFun requires it in a system message"
                 )
             return {"response_format"}
         context.record_change(
@@ -155,7 +156,7 @@ class ChatCompletions(PassThroughEndpoint):
             "response_format",
             "json_schema",
             "json_object and the schema in the prompt",
-            f"json_schema is not shown to work on {context.model_id}",
+            f"json_schema is not known to work on {context.model_id}",
         )
         wire["response_format"] = {"type": "json_object"}
         _append_line(wire, structured.instruction(schema))
@@ -179,10 +180,10 @@ class ChatCompletions(PassThroughEndpoint):
         elif modalities is None and context.model is not None and context.model.kind == "audio_chat":
             wire["modalities"] = ["text"]
             context.record_change(
-                "inject", "modalities", None, "text", "OpenAI's default, which StepFun's audio models want said"
+                "inject", "modalities", None, "text", "StepFun's audio models require it; it is OpenAI's default"
             )
         elif modalities == ["text"] and (context.model is None or context.model.kind == "chat"):
-            context.record_change("drop", "modalities", modalities, None, "text is what a chat model answers in")
+            context.record_change("drop", "modalities", modalities, None, "chat models return text only")
             return {"modalities", "audio"}
         if modalities is not None:
             wire["modalities"] = modalities
@@ -195,13 +196,13 @@ class ChatCompletions(PassThroughEndpoint):
         mapped = chat_audio.OPENAI_VOICES.get(voice) if isinstance(voice, str) else None
         if mapped is not None:
             sent["voice"] = mapped
-            context.record_change("alias", "audio.voice", voice, mapped, "OpenAI's voices are not StepFun's")
+            context.record_change("alias", "audio.voice", voice, mapped, "StepFun has voices of its own")
         format = audio.get("format")
         if format != wanted:
             same = format in ("pcm16", "pcm") and wanted in ("pcm16", "pcm")
             sent["format"] = wanted
             context.record_change(
-                "clamp", "audio.format", format, wanted, "the only format StepFun answers in here", lossy=not same
+                "clamp", "audio.format", format, wanted, "StepFun returns no other format here", lossy=not same
             )
         wire["audio"] = sent
         return {"modalities", "audio"}
@@ -212,7 +213,7 @@ class ChatCompletions(PassThroughEndpoint):
         if options is not None:
             context.state(ChatState).include_usage = bool(options.get("include_usage"))
             context.record_change(
-                "drop", "stream_options", options, None, "StepFun reports usage on every chunk; it is reshaped here"
+                "drop", "stream_options", options, None, "StepFun reports usage on every chunk; the client reshapes it"
             )
         if context.stream:
             wire["stream"] = True
@@ -227,17 +228,17 @@ class ChatCompletions(PassThroughEndpoint):
                 "parallel_tool_calls",
                 False,
                 None,
-                "not documented by StepFun; only the first call is handed on",
+                "StepFun does not document it; the client returns the first call only",
             )
         elif parallel is not None:
-            context.record_change("drop", "parallel_tool_calls", parallel, None, "several calls are allowed anyway")
+            context.record_change("drop", "parallel_tool_calls", parallel, None, "it is the default")
         return {"parallel_tool_calls"}
 
     def _sampling(self, given: Dict, wire: Dict, context: RequestContext) -> None:
         top_p = given.get("top_p")
         if isinstance(top_p, int | float) and not isinstance(top_p, bool) and top_p <= 0:
             wire["top_p"] = 0.01
-            context.record_change("clamp", "top_p", top_p, 0.01, "StepFun's top_p is above 0")
+            context.record_change("clamp", "top_p", top_p, 0.01, "StepFun requires a top_p above 0")
         if context.settings.openai_sampling_defaults:
             for name in ("temperature", "top_p"):
                 if name not in given:
@@ -281,7 +282,7 @@ class ChatCompletions(PassThroughEndpoint):
             miss = find_miss(data, context)
             if miss is None:
                 break
-            context.record_change("cost", "messages", None, "asked again", public_reason(miss))
+            context.record_change("cost", "messages", None, SENT_AGAIN, public_reason(miss))
             reply = yield Send(corrected_request(wire, data, miss, context))
             data = transform_completion(reply.body, context)
             if miss == STOPPED:
@@ -295,10 +296,10 @@ class ChatCompletions(PassThroughEndpoint):
         if miss is not None and tools.forced is not None and calls_none(data, tools):
             context.forced_call_missing = True
         elif miss == STOPPED:
-            context.record_change("drop", "stop", None, None, STOPPED, lossy=True)
+            context.record_change("miss", "stop", None, None, STOPPED, lossy=True)
         elif miss is not None:
             context.record_change(
-                "drop", "response_format", "json_schema", None, "the answer does not fit the schema", lossy=True
+                "miss", "response_format", "json_schema", None, "the response does not match the schema", lossy=True
             )
         return WireResponse(data, reply.status, reply.headers)
 

@@ -138,10 +138,10 @@ def _translate_message(
         if role == "user" and several_speakers and isinstance(name, str) and name:
             new = _spoken_by(name, new)
             context.record_change(
-                "reshape", f"{where}.name", name, None, "StepFun lists no name; it is put before the text"
+                "reshape", f"{where}.name", name, "the start of the text", "StepFun documents no name on messages"
             )
         elif name is not None and role != "tool":
-            context.record_change("drop", f"{where}.name", name, None, "StepFun lists no name on messages")
+            context.record_change("drop", f"{where}.name", name, None, "StepFun documents no name on messages")
 
     if role == "assistant":
         drops |= {key for key in message if key not in _REPLAYED and key != "name"}
@@ -213,7 +213,7 @@ def _flat_content(content: Json, where: str, role: str, context: RequestContext)
                 param="messages",
             )
     context.record_change(
-        "reshape", f"{where}.content", f"{len(parts)} text parts", "string", f"{role} content is a string at StepFun"
+        "reshape", f"{where}.content", f"{len(parts)} text parts", "one string", f"StepFun takes {role} content as a string"
     )
     return "\n".join(texts)
 
@@ -251,7 +251,7 @@ def _user_part(part: Json, where: str, context: RequestContext) -> Json:
 def _image_part(row: Mapping[str, Any], where: str, context: RequestContext) -> Json:
     image = row.get("image_url")
     if isinstance(image, str):
-        context.record_change("reshape", f"{where}.image_url", "string", "object", "StepFun takes an object with a url")
+        context.record_change("reshape", f"{where}.image_url", "a string", "an object with a url", "StepFun takes no string")
         return {**row, "image_url": {"url": image}}
     inner = _mapping(image)
     if inner is None or "detail" not in inner or inner["detail"] in ("low", "high"):
@@ -259,7 +259,7 @@ def _image_part(row: Mapping[str, Any], where: str, context: RequestContext) -> 
     # `auto` is OpenAI's default and no value of StepFun's; the model's own default serves (stepfun-api 3.3)
     detail = inner["detail"]
     context.record_change(
-        "drop", f"{where}.image_url.detail", detail, None, "StepFun's values are low and high; its default is used"
+        "drop", f"{where}.image_url.detail", detail, None, "StepFun takes low and high; its default applies"
     )
     return {**row, "image_url": {key: value for key, value in inner.items() if key != "detail"}}
 
@@ -273,7 +273,7 @@ def _audio_part(row: Mapping[str, Any], where: str, context: RequestContext) -> 
         if "format" not in audio:
             return row
         kept = {key: value for key, value in audio.items() if key != "format"}
-        context.record_change("drop", f"{where}.input_audio.format", audio["format"], None, "the URL says the format")
+        context.record_change("drop", f"{where}.input_audio.format", audio["format"], None, "the data URL names the format")
         return {**row, "input_audio": kept}
     format = str(audio.get("format") or "wav")
     mime = _AUDIO_FORMATS.get(format)
@@ -286,7 +286,7 @@ def _audio_part(row: Mapping[str, Any], where: str, context: RequestContext) -> 
         )
     kept = {key: value for key, value in audio.items() if key not in ("data", "format")}
     context.record_change(
-        "reshape", f"{where}.input_audio", f"base64 {format}", "data URL", "StepFun takes audio as a data URL"
+        "reshape", f"{where}.input_audio", f"base64 {format}", "a data URL", "StepFun takes audio as a data URL"
     )
     return {**row, "input_audio": {"data": f"data:{mime};base64,{data}", **kept}}
 
@@ -318,8 +318,8 @@ def _assistant(
         found = _remembered(message, cache) if replays_reasoning(context) else None
         if found is not None:
             edits["reasoning_content"] = found
-            why = "Settings.replay_reasoning is cache" if shows_reasoning(context) else "the caller is not shown it"
-            context.record_change("inject", f"{where}.reasoning_content", None, "remembered", why)
+            why = "Settings.replay_reasoning is cache" if shows_reasoning(context) else "the caller does not see it"
+            context.record_change("inject", f"{where}.reasoning_content", None, "the remembered reasoning", why)
     legacy = _mapping(message.get("function_call"))
     calls = _parts(message.get("tool_calls"))
     if calls:
@@ -356,7 +356,7 @@ def _tool_call(call: Json, where: str, context: RequestContext, rename: Callable
     sent_name = rename(name) if isinstance(name, str) and name else "unknown_function"
     if not name:
         # an empty name is refused: "tool_calls.function.name is required" (stepfun-api 3.3)
-        context.record_change("repair", f"{where}.function.name", name, sent_name, "StepFun refuses an empty name")
+        context.record_change("repair", f"{where}.function.name", name, sent_name, "StepFun rejects an empty name")
     arguments = repair_arguments(function.get("arguments"), f"{where}.function.arguments", context)
     clean = (
         row.keys() <= {"id", "type", "function"}
@@ -425,7 +425,7 @@ def repair_arguments(arguments: Json, where: str, context: RequestContext) -> st
             value = json.loads(value)
     except (ValueError, RecursionError):
         context.record_change(
-            "repair", where, arguments, "{}", "the arguments are broken JSON, which StepFun refuses", lossy=True
+            "repair", where, arguments, "{}", "StepFun rejects arguments that are not valid JSON", lossy=True
         )
         return "{}"
     if isinstance(value, dict):

@@ -88,16 +88,16 @@ class Completions(PassThroughEndpoint):
             chat["n"] = n
         if isinstance(best_of, int) and best_of > (n if isinstance(n, int) else 1):
             y.record_change(
-                "drop", "best_of", best_of, n or 1, "StepFun reports no likelihoods to choose by", lossy=True
+                "drop", "best_of", best_of, n or 1, "StepFun reports no log probabilities to choose by", lossy=True
             )
         logprobs = fields.get("logprobs")
         if logprobs is not None:
-            y.record_change("drop", "logprobs", logprobs, None, "StepFun documents no likelihoods", lossy=True)
+            y.record_change("drop", "logprobs", logprobs, None, "StepFun does not document it", lossy=True)
         for key in ("stream", "stream_options"):
             if key in fields:
                 chat[key] = fields[key]
         if told:
-            context.record_change("route", "path", request.path, "/chat/completions", "StepFun has no text completion")
+            context.record_change("route", "path", request.path, "/chat/completions", "StepFun has no text completions")
         wire = CHAT.transform_request(replace(request, path="/chat/completions", json=chat), y)
         context.state(TextCompletionState).echo = prompt if fields.get("echo") else ""
         return wire
@@ -124,7 +124,7 @@ class Completions(PassThroughEndpoint):
         plain = {key: value for key, value in fields.items() if key not in ("stream", "stream_options")}
         context.request_count = len(prompts)
         context.record_change(
-            "cost", "prompt", f"{len(prompts)} prompts", f"{len(prompts)} requests", "chat takes one at a time"
+            "cost", "prompt", f"{len(prompts)} prompts", f"{len(prompts)} requests", "a chat request takes one prompt"
         )
         done: Dict = {}
         reply = WireResponse(None)

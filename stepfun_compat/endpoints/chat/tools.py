@@ -76,7 +76,7 @@ def translate_tools(body: Mapping[str, Any], context: RequestContext, tools: Too
         tools.legacy = True
         listed = cast("Sequence[Any]", functions)
         given.extend({"type": "function", "function": function} for function in listed)
-        context.record_change("rename", "functions", f"{len(listed)} functions", "tools", "StepFun has no functions")
+        context.record_change("rename", "functions", f"{len(listed)} functions", "tools", "StepFun does not document functions")
     for tool in given:  # names that fit are taken before others are bent to fit
         name = tool_name(tool)
         if name is not None and _NAME.match(name):
@@ -90,7 +90,7 @@ def translate_tools(body: Mapping[str, Any], context: RequestContext, tools: Too
         if context.settings.web_search and (context.model is None or context.model.web_search):
             sent.append({"type": "web_search", "function": {"description": "Search the web for current information."}})
             context.record_change(
-                "cost", "web_search_options", options, "web_search tool", "StepFun's search is a tool, billed per call"
+                "cost", "web_search_options", options, "the web_search tool", "StepFun's search is a tool, billed per call"
             )
         else:
             why = (
@@ -117,7 +117,7 @@ def _translate_tool(tool: Json, where: str, context: RequestContext, tools: Tool
             )
         tools.custom.add(name)
         context.record_change(
-            "reshape", where, "custom tool", "function with one string", "StepFun has function tools only"
+            "reshape", where, "custom tool", "a function with one string", "StepFun supports function tools only"
         )
         return {
             "type": "function",
@@ -147,7 +147,7 @@ def _translate_tool(tool: Json, where: str, context: RequestContext, tools: Tool
     kept = {key: value for key, value in function.items() if key != "strict"}
     if drop_strict and function["strict"] is not None:
         context.record_change(
-            "drop", f"{where}.function.strict", function["strict"], None, "StepFun documents no strict tools"
+            "drop", f"{where}.function.strict", function["strict"], None, "StepFun does not document it"
         )
     if not isinstance(kept.get("parameters"), Mapping):
         kept["parameters"] = {"type": "object", "properties": {}}
@@ -162,7 +162,7 @@ def _wire(name: str, where: str, context: RequestContext, tools: Tools) -> str:
             f"{where}.function.name",
             name,
             sent,
-            "StepFun's names start with a letter or _ and have 64 characters",
+            "StepFun's names start with a letter or _ and have at most 64 characters",
         )
     return sent
 
@@ -209,7 +209,7 @@ def apply_tool_choice(
             )
         tools.forced = ()
         line = "You must answer by calling one of the available tools. Do not answer in text."
-        context.record_change("inject", "tool_choice", "required", "instruction", "StepFun ignores tool_choice")
+        context.record_change("inject", "tool_choice", "required", "an instruction", "StepFun ignores tool_choice")
         return sent, line
     name = tool_name(row) or (row.get("name") if isinstance(row.get("name"), str) else None)
     if name is None:
@@ -226,7 +226,7 @@ def apply_tool_choice(
         )
     tools.forced = (wire,)
     context.record_change(
-        "inject", "tool_choice", name, "that tool alone and an instruction", "StepFun ignores tool_choice"
+        "inject", "tool_choice", name, "sending that tool alone and an instruction", "StepFun ignores tool_choice"
     )
     return only, f"You must answer by calling the function {wire}. Do not answer in text."
 

@@ -133,7 +133,7 @@ def named(part: Part, context: RequestContext) -> Part:
     if kind is None or kind not in DOCUMENTS | MEDIA:
         return part
     name = f"{part.filename}.{kind}"
-    context.record_change("repair", "file", part.filename, name, "StepFun tells a file's kind by its name")
+    context.record_change("repair", "file", part.filename, name, "StepFun recognises the kind of a file by its name")
     return dataclasses.replace(part, filename=name)
 
 
@@ -169,7 +169,7 @@ class CreateFile(PassThroughEndpoint):
             )
         for name in sorted(fields.keys() - {"purpose"}):
             context.record_change(
-                "drop", name, fields[name], None, "files of batches are kept on this machine until they are deleted"
+                "drop", name, fields[name], None, "files of batches stay on this machine until they are deleted"
             )
         parts = [part for part in file_parts(request.files) if part.field == "file"]
         if not parts:

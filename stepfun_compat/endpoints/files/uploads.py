@@ -135,7 +135,7 @@ class CreateUpload(PassThroughEndpoint):
             )
         if "expires_after" in fields:
             context.record_change(
-                "drop", "expires_after", fields["expires_after"], None, "not documented by StepFun", lossy=True
+                "drop", "expires_after", fields["expires_after"], None, "StepFun does not document it", lossy=True
             )
         mime = fields.get("mime_type")
         pending = _Pending(
@@ -205,7 +205,7 @@ class CompleteUpload(PassThroughEndpoint):
         if isinstance(md5, str) and hashlib.md5(content, usedforsecurity=False).hexdigest() != md5.lower():
             raise RequestRejected("md5 is not that of the parts.", code="invalid_value", param="md5")
         part = named(Part("file", pending.filename, content, pending.mime), context)
-        context.record_change("route", "path", request.path, "/files", "StepFun takes a file whole")
+        context.record_change("route", "path", request.path, "/files", "StepFun takes a file in one request")
         reply = yield Send(
             replace(
                 request,

@@ -191,17 +191,17 @@ def _entry(file: Mapping[str, Any], context: RequestContext) -> Dict:
     lost = {key: value for key, value in attributes.items() if key != "description"}
     if lost:
         context.record_change(
-            "drop", "attributes", lost, None, "StepFun keeps a description and no attributes", lossy=True
+            "drop", "attributes", lost, None, "StepFun stores a description but no attributes", lossy=True
         )
     chunking = as_dict(file.get("chunking_strategy"))
     if chunking and chunking.get("type") not in (None, "auto"):
-        context.record_change("drop", "chunking_strategy", chunking, None, "StepFun cuts files as it will", lossy=True)
+        context.record_change("drop", "chunking_strategy", chunking, None, "StepFun chooses how to split files", lossy=True)
     return wire
 
 
 def _add(request: WireRequest, store_id: str, entries: Sequence[Dict], context: RequestContext) -> Steps:
     yield from _until_ready(request, [row["file_id"] for row in entries])
-    context.record_change("reshape", "files", f"{len(entries)} files", "files list", "StepFun takes a list")
+    context.record_change("reshape", "files", f"{len(entries)} files", "a list", "StepFun takes a list of files")
     wire = replace(request, method="POST", path=_path(store_id, "/files"), query={}, json={"files": list(entries)})
     return (yield Send(wire, example={}))
 
@@ -213,13 +213,13 @@ def store_name(name: Json, context: RequestContext) -> str:
     """A name StepFun takes: letters, digits and underscores, not an underscore first; made up where there is none."""
     if not isinstance(name, str) or not name:
         made = f"store_{uuid.uuid4().hex[:12]}"
-        context.record_change("inject", "name", name, made, "StepFun insists on a name")
+        context.record_change("inject", "name", None, made, "StepFun requires a name")
         return made
     sent = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
     if not sent:
         sent = "store_" + format(zlib.crc32(name.encode("utf-8", "surrogatepass")), "08x")
     if sent != name:
-        context.record_change("rename", "name", name, sent, "StepFun's names are letters, digits and underscores")
+        context.record_change("rename", "name", name, sent, "StepFun's names have letters, digits and underscores only")
     return sent
 
 

@@ -49,7 +49,7 @@ class InputTokens(PassThroughEndpoint):
             WireRequest("POST", "/chat/completions", json={"model": fields.get("model"), "messages": messages}), context
         )
         model = chat.json.get("model") or context.catalog.default_chat
-        context.record_change("route", "path", request.path, "/token/count", "StepFun's own count")
+        context.record_change("route", "path", request.path, "/token/count", "StepFun counts tokens there")
         return replace(request, path="/token/count", json={**wire, "model": model, "messages": chat.json["messages"]})
 
     @override

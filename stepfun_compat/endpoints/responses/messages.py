@@ -69,7 +69,7 @@ def _image(row: Mapping[str, Any], where: str, context: RequestContext) -> Json:
         # a file uploaded with purpose `storage` is reachable by this address (stepfun-api 3.3)
         image = f"stepfile://{row['file_id']}"
         context.record_change(
-            "reshape", f"{where}.file_id", row["file_id"], image, "StepFun takes stored pictures by this address"
+            "reshape", f"{where}.file_id", row["file_id"], "a stepfile:// address", "StepFun reads stored images by this address"
         )
     if image is None:
         raise _unsupported(
@@ -126,12 +126,12 @@ class _Messages:
         elif kind in PACKED_CALLS or kind in PACKED_OUTPUTS:
             self._packed(item, kind, where)
         elif kind == "additional_tools":
-            self.context.record_change("reshape", where, kind, "tools", "its tools are sent with those of the request")
+            self.context.record_change("reshape", where, kind, "tools", "its tools are sent with the others")
         elif kind in _PAST_CALLS:
             # of a search nothing but its words is lost: what it found is in the answer that followed
             lossy = kind != "web_search_call"
             self.context.record_change(
-                "drop", where, kind, None, "StepFun takes back no calls its own tools made", lossy=lossy
+                "drop", where, kind, None, "StepFun takes no calls of its own tools as input", lossy=lossy
             )
         else:
             raise _unsupported(
@@ -215,7 +215,7 @@ class _Messages:
         elif kind != "tool_search_output" or (item.get("call_id") and item.get("execution") != "server"):
             self._output({**item, "call_id": id}, packed_output(item), f"{where}.output")
             return
-        self.context.record_change("drop", where, kind, None, "no search is needed: all functions are sent at once")
+        self.context.record_change("drop", where, kind, None, "all functions are sent at once, so no search is needed")
 
     def _output(self, item: Dict, output: Json, where: str) -> None:
         if output is not None and not isinstance(output, str) and not is_sequence(output):
@@ -223,7 +223,7 @@ class _Messages:
         text, others = _texts(output, where, self.context)
         if others:
             self.context.record_change(
-                "reshape", where, f"{len(others)} pictures", "a user message", "tool results are text at StepFun"
+                "reshape", where, f"{len(others)} images", "a user message", "StepFun takes tool results as text"
             )
             note = {"type": "text", "text": f"Returned by the tool call {item.get('call_id')}:"}
             self.pictures += [note, *others]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from ..changes import WHY_DROPPED
 from ..chat.endpoint import JSON_LINE, speaks_of_json
 from ..chat.messages import repair_arguments
 from ..chat.structured_output import strip_fences
@@ -167,7 +168,7 @@ def native_fields(asked: Asked, context: RequestContext) -> Dict:
             )
     verbosity = row_of(fields.get("text")).get("verbosity")
     if verbosity not in (None, "medium"):
-        context.record_change("drop", "text.verbosity", verbosity, None, "not documented by StepFun", lossy=True)
+        context.record_change("drop", "text.verbosity", verbosity, None, "StepFun does not document it", lossy=True)
     for name in _SAMPLING:
         if fields.get(name) is not None:
             wire[name] = fields[name]
@@ -184,7 +185,7 @@ def native_fields(asked: Asked, context: RequestContext) -> Dict:
                 "max_output_tokens",
                 fields["max_output_tokens"],
                 wire["max_output_tokens"],
-                "headroom for reasoning",
+                "StepFun counts reasoning tokens against the cap",
             )
     if fields.get("stream"):
         wire["stream"] = True
@@ -193,7 +194,7 @@ def native_fields(asked: Asked, context: RequestContext) -> Dict:
         row = table.get(name)
         if name not in HANDLED and name not in _SAMPLING and row is not None and row.action == "drop":
             context.record_change(
-                "drop", name, value, None, f"not documented by StepFun ({row.state})", lossy=row.meaning
+                "drop", name, value, None, WHY_DROPPED[row.state], lossy=row.meaning
             )
     told(fields, context)
     return wire
@@ -214,7 +215,7 @@ def _input(messages: Sequence[Dict], context: RequestContext) -> list[Dict]:
             continue
         if message.get("reasoning_content"):
             context.record_change(
-                "drop", f"input[{place}]", "reasoning", None, "StepFun's Responses documents no reasoning as input"
+                "drop", f"input[{place}]", "reasoning", None, "StepFun's Responses does not document reasoning as input"
             )
         if content is not None and (content or role != "assistant"):
             parts = content if isinstance(content, str) else [_part(part) for part in as_list(content)]

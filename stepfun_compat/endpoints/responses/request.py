@@ -173,7 +173,7 @@ def chat_tool_choice(choice: Json, context: RequestContext, packing: Packing) ->
             named += [{"type": "function", "function": {"name": name}} for name in _allowed(row_of(tool), packing)]
         return {"type": "allowed_tools", "allowed_tools": {"mode": row.get("mode", "auto"), "tools": named}}
     context.record_change(
-        "drop", "tool_choice", kind, "auto", "StepFun decides by itself when its own tools run", lossy=True
+        "drop", "tool_choice", kind, "auto", "StepFun decides when its own tools run", lossy=True
     )
     return None
 
@@ -234,7 +234,7 @@ def chat_fields(asked: Asked, context: RequestContext) -> Dict:
     choice = chat_tool_choice(fields.get("tool_choice"), context, tools.packing)
     if choice == "required" and not tools.tools and search:
         context.record_change(
-            "drop", "tool_choice", choice, "auto", "StepFun decides by itself when it searches", lossy=True
+            "drop", "tool_choice", choice, "auto", "StepFun decides when it searches", lossy=True
         )
         choice = None
     if choice is not None:
@@ -252,7 +252,7 @@ def chat_fields(asked: Asked, context: RequestContext) -> Dict:
         if row is None or row.action != "drop":
             chat["verbosity"] = verbosity
         elif verbosity != "medium":
-            context.record_change("drop", "text.verbosity", verbosity, None, "not documented by StepFun", lossy=True)
+            context.record_change("drop", "text.verbosity", verbosity, None, "StepFun does not document it", lossy=True)
     reasoning = row_of(fields.get("reasoning"))
     if reasoning.get("effort") is not None:
         chat["reasoning_effort"] = reasoning["effort"]
@@ -271,31 +271,31 @@ def told(fields: Mapping[str, Any], context: RequestContext) -> None:
     for name in rows_of(fields.get("include")):
         if str(name) not in _INCLUDED_ANYWAY:
             lost = str(name).endswith("logprobs")
-            context.record_change("drop", "include", name, None, "StepFun's answers hold no such part", lossy=lost)
+            context.record_change("drop", "include", name, None, "StepFun's responses have no such part", lossy=lost)
     if fields.get("background"):
         context.record_change(
-            "reshape", "background", True, None, "the answer is made while the call waits, and kept for later"
+            "reshape", "background", True, "a stored response", "the response is made while the call waits"
         )
     for name in ("metadata", "user", "safety_identifier"):
         if fields.get(name):
             context.record_change(
-                "drop", name, fields[name], None, "the answer repeats it; StepFun documents no such field"
+                "drop", name, fields[name], None, "StepFun does not document it; the response repeats it"
             )
     reasoning = row_of(fields.get("reasoning"))
     summary = reasoning.get("summary") or reasoning.get("generate_summary")
     if summary:
-        context.record_change("drop", "reasoning.summary", summary, None, "the reasoning itself is in the answer")
+        context.record_change("drop", "reasoning.summary", summary, None, "the response has the reasoning itself")
     if fields.get("truncation") == "auto":
         context.record_change(
-            "drop", "truncation", "auto", None, "StepFun shortens no input: one that is too long is refused"
+            "drop", "truncation", "auto", None, "StepFun rejects input that is too long and shortens none"
         )
     if fields.get("max_tool_calls") is not None:
         context.record_change(
-            "drop", "max_tool_calls", fields["max_tool_calls"], None, "it limits OpenAI's own tools only"
+            "drop", "max_tool_calls", fields["max_tool_calls"], None, "it limits OpenAI's hosted tools only"
         )
     if fields.get("service_tier") not in (None, "auto", "default"):
         context.record_change("drop", "service_tier", fields["service_tier"], "default", "StepFun has one tier")
     if fields.get("stream_options") is not None:
         context.record_change(
-            "drop", "stream_options", fields["stream_options"], None, "it pads events, and changes nothing in them"
+            "drop", "stream_options", fields["stream_options"], None, "it pads events and does not change them"
         )
