@@ -49,7 +49,7 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         ("STEPFUN_BASE_URL",),
         parse.base_url,
         named_file_only=True,
-        about="where requests go, ahead of region and plan; also names a gateway of yours as StepFun's",
+        about="where requests go, instead of region and plan; also marks a gateway of yours as StepFun's",
     ),
     "region": Spec(
         ("STEPFUN_REGION",),
@@ -74,7 +74,7 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         ("STEPFUN_MODEL_ALIASES",),
         parse.aliases,
         MappingProxyType({}),
-        about="names or globs to StepFun ids, as JSON or `a=b,c=d`; ahead of the table below",
+        about="names or globs mapped to StepFun ids, as JSON or `a=b,c=d`; they come before the built-in aliases",
     ),
     "catalog_overlay": Spec(
         ("STEPFUN_CATALOG",),
@@ -89,7 +89,7 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         ("STEPFUN_ON_UNSUPPORTED",),
         parse.choice("log", "warn", "error", "ignore"),
         "log",
-        about="`log` (at WARNING, once a kind and parameter), `warn` (a `StepfunCompatWarning`), `error` or `ignore` what cannot be carried over",
+        about="what happens to a parameter that StepFun does not support: `log` a line at WARNING, once per kind and parameter; `warn` with a `StepfunCompatWarning`; raise an `error`; or `ignore`",
     ),
     "prompt_cache_key": Spec(
         ("STEPFUN_PROMPT_CACHE_KEY",), parse.text, named_file_only=True, about="key for calls that set none"
@@ -100,13 +100,13 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         "X-Session-Id",
         named_file_only=True,
         empty_is_value=True,
-        about="header that carries the hashed key, empty for none; that StepFun heeds any is unverified",
+        about="header that carries the hashed key, empty for none; whether StepFun uses it is unverified",
     ),
     "token_headroom": Spec(
         ("STEPFUN_TOKEN_HEADROOM",),
         parse.whole_number(0, 1_000_000),
         named_file_only=True,
-        about="tokens added to a cap for models that did not reason; 0 is off, unset takes the number below",
+        about="tokens added to a cap under names of models that do not reason; 0 turns it off, unset uses the number of the alias",
     ),
     "openai_sampling_defaults": Spec(
         ("STEPFUN_OPENAI_SAMPLING_DEFAULTS",),
@@ -115,7 +115,7 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         about="send OpenAI's temperature and top_p (1, 1) where the call sent none",
     ),
     "echo_requested_model": Spec(
-        ("STEPFUN_ECHO_REQUESTED_MODEL",), parse.flag, False, about="`response.model` is the name you asked for"
+        ("STEPFUN_ECHO_REQUESTED_MODEL",), parse.flag, False, about="`response.model` is the name you passed"
     ),
     "show_reasoning": Spec(
         ("STEPFUN_SHOW_REASONING",),
@@ -133,7 +133,7 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         ("STEPFUN_LIST_OPENAI_MODELS",),
         parse.flag,
         True,
-        about="`models.list()` names OpenAI's models that calls may ask for, after StepFun's",
+        about="`models.list()` also lists OpenAI's names that calls may use, after StepFun's",
     ),
     "replay_reasoning": Spec(
         ("STEPFUN_REPLAY_REASONING",),
@@ -146,7 +146,7 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         parse.whole_number(0, 10),
         1,
         named_file_only=True,
-        about="how often one call may be asked again for a missed tool call or schema; 0 is off",
+        about="how often one call may be sent again for a missed tool call or schema; 0 turns it off",
     ),
     "web_search": Spec(
         ("STEPFUN_WEB_SEARCH",),
@@ -166,7 +166,7 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         parse.seconds(0, 600),
         0.0,
         named_file_only=True,
-        about="least seconds before a retry after 429; 6 suits the lowest tier",
+        about="shortest wait in seconds before a retry after a 429; 6 suits the lowest tier",
     ),
     "stream_idle_timeout": Spec(
         ("STEPFUN_STREAM_IDLE_TIMEOUT",),
@@ -178,7 +178,7 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         ("STEPFUN_RESPONSES_ROUTE",),
         parse.choice("auto", "native", "chat"),
         "auto",
-        about="how `client.responses` travels: `auto`, `native` or `chat`",
+        about="how `client.responses` is sent: `auto`, `native` or `chat`",
     ),
     "image_size_order": Spec(
         ("STEPFUN_IMAGE_SIZE_ORDER",),
@@ -192,7 +192,7 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         "memory://",
         named_file_only=True,
         secret=True,
-        about="where conversations live: `memory://`, `sqlite:///path`, `redis://…`",
+        about="where conversations are stored: `memory://`, `sqlite:///path`, `redis://…`",
     ),
     "state_namespace": Spec(
         ("STEPFUN_STATE_NAMESPACE",),
@@ -232,7 +232,7 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         parse.seconds(0.001, 3600),
         5.0,
         named_file_only=True,
-        about="seconds one look into the store may take, if the call's own timeout is not shorter",
+        about="seconds one access to the store may take, unless the timeout of the call is shorter",
     ),
     "batch_dir": Spec(
         ("STEPFUN_BATCH_DIR",),
@@ -254,7 +254,7 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         ("STEPFUN_FAST_PATH",),
         parse.flag,
         True,
-        about="plain messages and streamed events take a shorter way to the same bytes and objects; off takes openai's own",
+        about="build requests and stream objects on a shorter path with the same result; off uses openai's own",
     ),
     "fallback": Spec(
         (),

@@ -177,7 +177,7 @@ def copied(context: ClientContext, copy: Callable[..., Any], settings: Settings 
         if leaves:
             raise errors.KeyRefusedError(
                 f"with_options(base_url={without_secrets(url)!r}) would send this client's key to another host. "
-                "Pass the api_key of that host as well, or make a client of its own for it."
+                "Pass the api_key of that host as well, or create another client for it."
             )
     extra = dict(kwargs.pop("_extra_kwargs", None) or {})
     keep = settings_or_default(settings) if settings is not None else context.settings

@@ -36,7 +36,7 @@ def run_store_operation(context: ClientContext, call: CallState, operation: Stor
     except state.StateError as error:
         place = settings.state.partition("://")[0]
         if settings.state_on_error == "forget":
-            log.warning("the conversation store (%s) failed and is passed over: %s", place, error)
+            log.warning("the conversation store (%s) failed; continuing without it: %s", place, error)
             return None
         if operation.optional:
             log.warning(
@@ -47,14 +47,14 @@ def run_store_operation(context: ClientContext, call: CallState, operation: Stor
             return None
         if isinstance(error, state.RecordTooLarge):
             raise RequestRejected(
-                f"The answer is not kept: {error}. Pass store=False, raise STEPFUN_STATE_MAX_RECORD_BYTES or "
+                f"The response was not stored: {error}. Pass store=False, raise STEPFUN_STATE_MAX_RECORD_BYTES or "
                 "STEPFUN_STATE_MAX_BYTES, or set STEPFUN_STATE_ON_ERROR=forget.",
                 code="state_record_too_large",
                 param="store",
             ) from error
         raise RequestRejected(
             f"The conversation store ({place}) failed: {error}. Check STEPFUN_STATE, or set "
-            "STEPFUN_STATE_ON_ERROR=forget to go on without what it keeps.",
+            "STEPFUN_STATE_ON_ERROR=forget to continue without it.",
             status=503,
             code="state_unavailable",
             type="server_error",

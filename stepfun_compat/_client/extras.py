@@ -147,7 +147,7 @@ def _counted(answer: Any) -> int:
     try:
         return int(answer["data"]["total_tokens"])
     except (KeyError, TypeError, ValueError):
-        raise openai.OpenAIError(f"The answer has no count of tokens: {str(answer)[:200]}") from None
+        raise openai.OpenAIError(f"The response has no token count: {str(answer)[:200]}") from None
 
 
 async def _counted_later(answer: Any) -> int:

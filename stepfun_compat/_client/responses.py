@@ -211,7 +211,7 @@ def check_forced_tool_call(context: ClientContext, call: CallState, request: Any
     request_context = call.request_context
     if not request_context.forced_call_missing:
         return
-    text = f"{request_context.model_id} did not make the tool call that tool_choice demanded"
+    text = f"{request_context.model_id} did not make the tool call that tool_choice requires"
     if request_context.settings.on_unsupported == "error":
         refusal = RequestRejected(text + ".", code="tool_choice_not_honoured", param="tool_choice")
         request = request or context.http_module().Request("POST", str(context.client._base_url))

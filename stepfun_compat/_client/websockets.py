@@ -115,8 +115,8 @@ def checked(client: Any, extra_query: Any, extra_headers: Any) -> tuple[Any, Any
     hidden = before.userinfo != sent.url.userinfo or any(_is_key(client, name) for name in gone)
     if leaves or lost or hidden:
         raise KeyRefusedError(
-            f"A connection to {without_secrets(place)} would take a key to a host it is not for. Pass that host's "
-            "Authorization in extra_headers, or leave websocket_base_url and keys in URLs out."
+            f"A connection to {without_secrets(place)} would send a key to a host it does not belong to. Pass that host's "
+            "Authorization in extra_headers, or remove websocket_base_url and keys from URLs."
         )
     kept = {k: v for k, v in passed.items() if not isinstance(v, str) or str(k).lower() in sent.headers}
     for low, (name, _) in texts.items():
@@ -177,7 +177,7 @@ def _last_look(client: Any, uri: Any, request: Any) -> None:
     before = str(sent.url)
     credentials.sanitize_request(context_of(client), sent)
     if str(sent.url) != before:
-        raise KeyRefusedError(f"A connection to {without_secrets(place)} would take a key to a host it is not for.")
+        raise KeyRefusedError(f"A connection to {without_secrets(place)} would send a key to a host it does not belong to.")
     for name in {name.lower() for name, _ in pairs}:
         if name not in sent.headers:
             del request.headers[name]
@@ -277,7 +277,7 @@ def connection_arguments(context: ClientContext, kwargs: dict[str, Any]) -> dict
     if leaves or ("authorization" in before and "authorization" not in sent.headers):
         raise KeyRefusedError(
             f"{without_secrets(place)} is another host, to which this connection would take the StepFun "
-            "key. Pass that host's Authorization in extra_headers, or leave websocket_base_url out."
+            "key. Pass that host's Authorization in extra_headers, or remove websocket_base_url."
         )
     headers = {k: v for k, v in extra.items() if not isinstance(v, str) or k.lower() in sent.headers}
     if sent.headers.get("authorization") != before.get("authorization"):

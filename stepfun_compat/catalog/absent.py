@@ -40,7 +40,7 @@ ABSENT: Final = (
     Absent("*", "/realtime/**", "realtime", _REALTIME, routable=False),
     Absent("*", "/live/**", "live", _REALTIME),
     Absent("POST", "/vector_stores/*/search", "vector_stores_search", "Give the chat a tool {'type': 'retrieval', 'function': {'name': ..., 'description': ..., 'options': {'vector_store_id': ...}}}: the search happens on StepFun's side.", routable=False),
-    Absent("POST", "/vector_stores/*", "vector_stores_update", "Delete the store and create it anew; StepFun keeps a name and nothing else.", routable=False),
+    Absent("POST", "/vector_stores/*", "vector_stores_update", "Delete the store and create it again; StepFun stores only its name.", routable=False),
     Absent("POST", "/vector_stores/*/files/*", "vector_stores_update", "StepFun keeps no attributes of a file: remove it and add it again.", routable=False),
     Absent("GET", "/vector_stores/*/files/*/content", "vector_stores_content", "Upload the file with purpose='user_data' as well and read client.files.content(id).", routable=False),
     Absent("POST", "/vector_stores/*/file_batches/*/cancel", "vector_stores_cancel", "Remove the files one by one with client.vector_stores.files.delete.", routable=False),

@@ -63,7 +63,7 @@ def register(app: typer.Typer) -> None:
         chosen = names or list(EXAMPLES)
         strange = [name for name in chosen if name not in EXAMPLES]
         if strange:
-            raise typer.BadParameter(f"there is no example {strange[0]!r}; there are {', '.join(EXAMPLES)}")
+            raise typer.BadParameter(f"unknown example {strange[0]!r}: choose from {', '.join(EXAMPLES)}")
         try:
             from ..emulator import EmulatorConfig, EmulatorServer
         except ImportError as error:

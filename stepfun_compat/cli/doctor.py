@@ -12,8 +12,8 @@ from . import show
 def register(app: typer.Typer) -> None:
     @app.command("doctor")
     def doctor(  # pyright: ignore[reportUnusedFunction]
-        offline: bool = typer.Option(False, "--offline", help="Skip what needs the network."),
-        call: bool = typer.Option(False, "--call", help="Make one tiny paid call as well."),
+        offline: bool = typer.Option(False, "--offline", help="Skip checks that need the network."),
+        call: bool = typer.Option(False, "--call", help="Also make one tiny paid call."),
         as_json: bool = typer.Option(False, "--json", help="Print JSON."),
     ) -> None:
         """Check configuration, key, region, reachability, models, clock, proxy and versions.
@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
                 mark = {"ok": "ok  ", "warn": "note", "fail": "FAIL", "skip": "skip"}[finding.state]
                 typer.echo(f"{mark}  {finding.check}: {finding.found}")
                 if finding.remedy and finding.state in ("fail", "warn"):
-                    typer.echo(f"      mend: {finding.remedy}")
+                    typer.echo(f"      fix: {finding.remedy}")
         if failed:
             sys.stdout.flush()
             raise typer.Exit(1)

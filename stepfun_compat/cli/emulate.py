@@ -12,9 +12,11 @@ def register(app: typer.Typer) -> None:
     def emulate(  # pyright: ignore[reportUnusedFunction]
         port: int = typer.Option(8000, min=0, max=65535, help="Port to listen on; 0 picks a free one."),
         host: str = typer.Option("127.0.0.1", help="Address to listen on."),
-        strict: bool = typer.Option(False, "--strict", help="Refuse what StepFun does not document."),
+        strict: bool = typer.Option(False, "--strict", help="Reject what StepFun does not document."),
         shape: str = typer.Option("b", help="Chat stream shape on the wire: a, b or c."),
-        profile: str = typer.Option("open", help="open takes OpenAI's forms; june refuses what is contested."),
+        profile: str = typer.Option(
+            "open", help="open accepts OpenAI's forms; june rejects what StepFun's sources disagree about."
+        ),
         tier: str | None = typer.Option(None, help="Rate tier of the platform, V0 to V5; none by default."),
         region: str = typer.Option("global", help="The platform played: global or cn."),
     ) -> None:

@@ -12,13 +12,13 @@ from . import show
 def register(app: typer.Typer) -> None:
     @app.command("probe")
     def probe(  # pyright: ignore[reportUnusedFunction]
-        names: list[str] | None = typer.Argument(None, help="Which checks; by default all that cost little."),
+        names: list[str] | None = typer.Argument(None, help="Checks to run; by default all cheap ones."),
         listed: bool = typer.Option(False, "--list", help="List the checks without sending anything."),
         model: str = typer.Option("step-3.7-flash", help="The model to ask."),
         as_json: bool = typer.Option(False, "--json", help="Print JSON."),
         yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask before sending many requests."),
         write: str | None = typer.Option(
-            None, help="Settle contested facts instead, and add what is refused to this catalog file."
+            None, help="Check contested facts instead, and write what is rejected to this catalog file."
         ),
     ) -> None:
         """Ask StepFun what the documentation leaves open. Each check sends small paid requests.
@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
             known = {check.name: check for check in probing.CHECKS}
             strange = [name for name in names if name not in known]
             if strange:
-                raise typer.BadParameter(f"there is no check {strange[0]!r}; there are {', '.join(known)}")
+                raise typer.BadParameter(f"unknown check {strange[0]!r}: choose from {', '.join(known)}")
             checks = [known[name] for name in names]
         if listed:
             show.table(
@@ -100,4 +100,4 @@ def _settle(names: Sequence[str], path: str, model: str, as_json: bool, *, yes: 
     if as_json:
         show.as_json([{k: v for k, v in vars(s).items() if k != "row"} for s in found])
     else:
-        typer.echo(f"{rows} of {len(found)} written to {path}; STEPFUN_CATALOG={path} puts them in force")
+        typer.echo(f"{rows} of {len(found)} written to {path}; STEPFUN_CATALOG={path} uses them")

@@ -23,8 +23,8 @@ def register(app: typer.Typer) -> None:
         ),
         jobs: int | None = typer.Option(None, min=1, help="Processes; all cores by default."),
         output: Path | None = typer.Option(None, "--output", "-o", help="Write to a file."),
-        cache_dir: Path | None = typer.Option(None, help="Where facts are kept between runs."),
-        no_cache: bool = typer.Option(False, "--no-cache", help="Keep and use no facts of earlier runs."),
+        cache_dir: Path | None = typer.Option(None, help="Where facts are cached between runs."),
+        no_cache: bool = typer.Option(False, "--no-cache", help="Do not cache facts."),
     ) -> None:
         """Show what files use of openai and what becomes of each use on StepFun. Nothing is changed or sent.
 

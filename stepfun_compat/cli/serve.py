@@ -12,16 +12,16 @@ _MEGABYTE = 1024 * 1024
 def register(app: typer.Typer) -> None:
     @app.command("serve")
     def serve(  # pyright: ignore[reportUnusedFunction]
-        host: str = typer.Option("127.0.0.1", help="Address to listen on; another than loopback needs a token."),
+        host: str = typer.Option("127.0.0.1", help="Address to listen on; any other than loopback needs a token."),
         port: int = typer.Option(8317, min=0, max=65535, help="Port to listen on; 0 picks a free one."),
-        emulate: bool = typer.Option(False, "--emulate", help="Put the emulator behind it: no key needed."),
+        emulate: bool = typer.Option(False, "--emulate", help="Use the emulator in place of StepFun; needs no key."),
         no_token: bool = typer.Option(False, "--no-token", help="Let anyone on this machine call."),
-        allow_origin: list[str] = typer.Option([], help="Origin whose pages may call; may be repeated."),
-        allow_host: list[str] = typer.Option([], help="Name this server has beside localhost; may be repeated."),
+        allow_origin: list[str] = typer.Option([], help="Origin that may call from a browser; repeatable."),
+        allow_host: list[str] = typer.Option([], help="Host name of this server besides localhost; repeatable."),
         max_body: float = typer.Option(64, min=0.001, help="Largest request body, in MB."),
         request_timeout: float = typer.Option(900, min=1, help="Seconds a request may take, its stream included."),
         max_concurrency: int | None = typer.Option(
-            None, min=1, help="Requests at StepFun at once; no limit by default."
+            None, min=1, help="Most concurrent requests to StepFun; unlimited by default."
         ),
         tier: str | None = typer.Option(None, help="Take that limit from a rate tier: V0 to V5, or step_plan."),
         max_queue: int = typer.Option(128, min=0, help="Requests that may wait for their turn."),
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
         ),
         metrics: bool = typer.Option(False, "--metrics", help="Answer /metrics with Prometheus text."),
         log_level: str = typer.Option("info", help="debug, info, warning or error."),
-        print_config: str | None = typer.Option(None, help="Print the lines a tool needs, and exit."),
+        print_config: str | None = typer.Option(None, help="Print the configuration for a tool and exit."),
     ) -> None:
         """Serve OpenAI's and Anthropic's API in front of StepFun, for programs in any language.
 

@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
         try:
             status = file.stat()
             if not S_ISREG(status.st_mode):
-                raise typer.BadParameter(f"{file} is no regular file")
+                raise typer.BadParameter(f"{file} is not a regular file")
             with file.open("rb"):
                 size = status.st_size
         except OSError as error:

@@ -61,7 +61,7 @@ def _text(path: str) -> str:
     with os.fdopen(descriptor, "rb") as file:
         kind = os.fstat(file.fileno()).st_mode
         if not stat.S_ISREG(kind):
-            raise NotTOMLError(f"{path} is no regular file: a setting takes the path of a TOML file.")
+            raise NotTOMLError(f"{path} is not a regular file: a setting takes the path of a TOML file.")
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise NotTOMLError(f"{path} is larger than {MAX_BYTES:,} bytes: a configuration or catalog file is small.")

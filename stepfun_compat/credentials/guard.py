@@ -179,4 +179,4 @@ def _take_out(request: Any, found: Callable[[str], bool], what: str) -> None:
         taken.append("the URL")
     if taken:
         request.url = url
-        log.warning("%s was taken out of a request to %s (%s)", what, url.host, ", ".join(taken))
+        log.warning("%s was removed from a request to %s (%s)", what, url.host, ", ".join(taken))

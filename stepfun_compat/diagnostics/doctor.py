@@ -47,7 +47,7 @@ def examine(*, offline: bool = False, call: bool = False) -> list[Finding]:
         if call and key_state == "ok":
             findings.append(_tiny_call(settings))
     except Exception as error:  # what an HTTP library says of a proxy or a certificate it cannot use
-        text = f"no client can be made here: {type(error).__name__}: {without_keys(str(error))}"
+        text = f"a client cannot be created here: {type(error).__name__}: {without_keys(str(error))}"
         findings.append(Finding("server", "fail", text, "see proxy and CA store above"))
     return findings
 
@@ -117,7 +117,7 @@ def _keys(settings: Settings, base_url: str) -> list[Finding]:
             Finding(
                 "OPENAI_API_KEY",
                 "warn" if key is None else "ok",
-                "passed over: it is not known to be a StepFun key, and is never sent to StepFun",
+                "ignored: it is not known to be a StepFun key, and is never sent to StepFun",
                 "if it is your StepFun key, set it as STEPFUN_API_KEY",
             )
         )
@@ -189,8 +189,8 @@ def _store(settings: Settings) -> Finding:
     return Finding(
         "conversation store",
         "ok" if kept else "fail",
-        f"{place} keeps what it is given ({milliseconds:.0f} ms)" if kept else f"{place} lost a record at once",
-        "" if kept else "look at the store's own limits (Redis: maxmemory and its policy)",
+        f"{place} works ({milliseconds:.0f} ms)" if kept else f"{place} did not return a record it had just stored",
+        "" if kept else "check the limits of the store (Redis: maxmemory and its policy)",
     )
 
 

@@ -75,7 +75,7 @@ def _proxies() -> Iterator[Finding]:
                 yield Finding(name, "fail", "a SOCKS proxy needs the package socksio", "pip install socksio")
         elif scheme not in ("http", "https") or not well:
             fix = "set it to http://host:port, or unset it"
-            yield Finding(name, "fail", f"{without_secrets(url)!r} is no proxy URL", fix)
+            yield Finding(name, "fail", f"{without_secrets(url)!r} is not a proxy URL", fix)
 
 
 def _certificates() -> Iterator[Finding]:

@@ -150,7 +150,9 @@ def alternative(
         if safe is None:
             continue
         context.safe_forms.append(fact.fact)
-        context.record_change("cost", fact.parameter, fact.openai, SENT_AGAIN, "StepFun rejected the first with status 400")
+        context.record_change(
+            "cost", fact.parameter, fact.openai, SENT_AGAIN, "StepFun rejected the first with status 400"
+        )
         return safe
     return None
 

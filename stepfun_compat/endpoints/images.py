@@ -116,7 +116,7 @@ def image_rows(data: Json) -> list[Dict]:
     """
     rows = [row for entry in as_list((as_dict(data) or {}).get("data")) if (row := as_dict(entry)) is not None]
     if not rows:
-        raise UnexpectedBody("the answer has no list of images")
+        raise UnexpectedBody("the response has no list of images")
     if any(row.get("finish_reason") == "content_filtered" for row in rows):
         raise RequestRejected(
             "StepFun's content review blocked the image. Change the prompt.",

@@ -23,7 +23,7 @@ def model_object(data: Json, id: str | None = None) -> Dict:
     """
     row = as_dict(data)
     if row is None or not (isinstance(row.get("id"), str) or id):
-        raise UnexpectedBody("the answer is not a model")
+        raise UnexpectedBody("the response is not a model")
     row.setdefault("id", id)
     row["object"] = "model"
     if not isinstance(row.get("created"), int):
@@ -36,7 +36,7 @@ def model_object(data: Json, id: str | None = None) -> Dict:
 def _listed(data: Json) -> list[Dict]:
     body = as_dict(data)
     if body is None or not isinstance(body.get("data"), list):
-        raise UnexpectedBody("the answer has no list of models")
+        raise UnexpectedBody("the response has no list of models")
     return [model_object(entry) for entry in as_list(body["data"]) if as_dict(entry) is not None]
 
 

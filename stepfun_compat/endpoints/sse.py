@@ -24,7 +24,7 @@ def server_sent(body: Any) -> Iterator[Dict]:
     if isinstance(body, bytes):
         body = body.decode("utf-8", "replace")
     if not isinstance(body, str):
-        raise UnexpectedBody("the answer is no stream of events")
+        raise UnexpectedBody("the response is not an event stream")
     data: list[str] = []
     for line in [*body.replace("\r\n", "\n").replace("\r", "\n").split("\n"), ""]:
         if line.startswith("data:"):

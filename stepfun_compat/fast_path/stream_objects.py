@@ -38,7 +38,7 @@ class Moulds(dict[tuple[Any, ...], "Callable[..., Any] | None"]):
             self.trusted = False
             self.clear()
             versions = f"openai {openai.__version__}, pydantic {pydantic.VERSION}"
-            log.warning("streams take the SDK's own way, the fast path is off: %s differs with %s", what, versions)
+            log.warning("the fast path is off, streams use the SDK's own decoder: %s differs with %s", what, versions)
 
     def learn(self, key: tuple[Any, ...], values: Sequence[Any], row_of: Callable[..., Any], build: Build) -> Any:
         """The SDK's object for `values`; from now on there is a mould for the key, if it gives the same."""

@@ -66,5 +66,5 @@ def _start() -> dict[str, Any]:
         if not hasattr(os, "fork"):
             server.returncode = 0  # it goes on; nobody waits for it
     if not line:
-        raise ImportError("the emulator did not start; its own words are above")
+        raise ImportError("the emulator did not start; see its output above")
     return json.loads(line)

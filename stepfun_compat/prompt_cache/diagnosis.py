@@ -129,7 +129,7 @@ def _text_break(a: str, b: str, where: str, what: str) -> Diagnosis:
     """Two texts that differ: what kind of thing changed in them, and the snippet."""
     at = _common(a, b)
     if at == len(a):
-        return _break("text_added", where, f"{what} goes on where it ended before", _snippet(a, at), _snippet(b, at))
+        return _break("text_added", where, f"{what} continues where it ended before", _snippet(a, at), _snippet(b, at))
     window = slice(max(at - 80, 0), at + 160)
     for kind, name, pattern in _VOLATILE:
         old = _covering(pattern, a[window], at - window.start)
@@ -144,7 +144,7 @@ def _text_break(a: str, b: str, where: str, what: str) -> Diagnosis:
         return _break(
             kind,
             where,
-            f"{why}. Move what changes behind what stays",
+            f"{why}. Move the part that changes to the end",
             _snippet(a, start, end_a),
             _snippet(b, start, end_b),
         )
@@ -201,7 +201,7 @@ def _tools_break(previous: Mapping[str, Any], request: Mapping[str, Any]) -> Dia
             return _break(
                 "tool_choice",
                 "tool_choice",
-                "StepFun ignores tool_choice, so it is carried out by sending other tools, and tools stand in the prefix",
+                "StepFun ignores tool_choice, so it is carried out by sending other tools, and tools are part of the prefix",
                 ", ".join(old_names) or "no tools",
                 ", ".join(new_names) or "no tools",
             )
@@ -425,7 +425,7 @@ def _argument_break(a: Any, b: Any, where: str, what: str) -> Diagnosis:
     except (ValueError, RecursionError):
         same = False
     if same:
-        why = "same content, other bytes: parsed and written anew. Pass the text on as it came"
+        why = "same content, other bytes: it was parsed and serialised again. Pass the text on unchanged"
         return _break("key_order", where, why, _snippet(x, at), _snippet(y, at))
     return _break("tool_call", where, f"{what} changed", _snippet(x, at), _snippet(y, at))
 
@@ -500,7 +500,7 @@ def compare(previous: Mapping[str, Any], request: Mapping[str, Any]) -> Diagnosi
     key = "messages" if "messages" in request or "messages" in previous else "input"
     old, new = _rows(previous.get(key)), _rows(request.get(key))
     if request.get("previous_response_id") or request.get("conversation"):
-        return Diagnosis(False, "none", "", "the input goes on from a stored conversation", 0)
+        return Diagnosis(False, "none", "", "the input continues a stored conversation", 0)
     for i, (a, b) in enumerate(zip(old, new, strict=False)):
         found = _message_break(a, b, f"{key}[{i}]")
         if found is None:
@@ -521,7 +521,7 @@ def compare(previous: Mapping[str, Any], request: Mapping[str, Any]) -> Diagnosi
         )
     if len(new) < len(old):
         return Diagnosis(False, "none", "", "the request is a beginning of the previous one", shared)
-    why = "the request goes on from the previous one" if len(new) > len(old) else "both requests have the same prompt"
+    why = "the request continues the previous one" if len(new) > len(old) else "both requests have the same prompt"
     return Diagnosis(False, "none", "", why, shared)
 
 

@@ -194,7 +194,7 @@ def test_a_file_comes_before_a_command_of_its_name(tmp_path: Path) -> None:
 
 FINDINGS = {
     "socks": ({"ALL_PROXY": "socks5://127.0.0.1:1"}, "pip install socksio"),
-    "odd proxy": ({"HTTPS_PROXY": "what://is:this"}, "is no proxy URL"),
+    "odd proxy": ({"HTTPS_PROXY": "what://is:this"}, "is not a proxy URL"),
     "certificates": ({"SSL_CERT_FILE": "/nonexistent/ca.pem"}, "/nonexistent/ca.pem does not exist"),
     "quoted key": ({"STEPFUN_API_KEY": "'the-very-secret-key'"}, "without quotes"),
     "bearer": ({"STEPFUN_API_KEY": "Bearer the-very-secret-key"}, "starts with `Bearer`"),

@@ -67,7 +67,7 @@ class Speech(PassThroughEndpoint):
         """What came in place of sound: the object `return_url` asks for, or something that is no answer."""
         row = as_dict(data)
         if row is None:
-            raise UnexpectedBody("the answer is no sound")
+            raise UnexpectedBody("the response contains no audio")
         return row
 
     @override
@@ -127,7 +127,9 @@ class Speech(PassThroughEndpoint):
         low, high = voices.SPEED
         wire["speed"] = sent = min(max(speed, low), high)
         if sent != speed:
-            context.record_change("clamp", "speed", speed, sent, f"StepFun's speed ranges from {low} to {high}", lossy=True)
+            context.record_change(
+                "clamp", "speed", speed, sent, f"StepFun's speed ranges from {low} to {high}", lossy=True
+            )
 
     def _instructions(self, fields: Dict, wire: Dict, model: str, context: RequestContext) -> None:
         text = fields.get("instructions")
@@ -196,7 +198,7 @@ class Speech(PassThroughEndpoint):
 def _sound(body: Any) -> bytes:
     if isinstance(body, bytes) and body:
         return body
-    raise UnexpectedBody("the answer is no sound")
+    raise UnexpectedBody("the response contains no audio")
 
 
 def _events_sound(body: Any, before: Sequence[bytes]) -> bytes:
@@ -220,7 +222,7 @@ def _events_sound(body: Any, before: Sequence[bytes]) -> bytes:
             except binascii.Error as error:
                 raise UnexpectedBody("an event's sound is not base64") from error
     if not out:
-        raise UnexpectedBody("the answer has no sound")
+        raise UnexpectedBody("the response contains no audio")
     if not done:
         raise BrokenOff("StepFun's answer ended before the speech was complete.", [*before, b"".join(out)])
     return b"".join(out)

@@ -135,7 +135,7 @@ class Transcription(PassThroughEndpoint):
             return data
         row = as_dict(data)
         if row is None or not isinstance(row.get("text"), str):
-            raise UnexpectedBody("the answer has no text")
+            raise UnexpectedBody("the response has no text")
         return row
 
     @override
@@ -278,7 +278,7 @@ def answer(events: Any, context: RequestContext) -> Dict | str:
             text = str(event.get("text") or "")
             usage = usage_of(event)
     if text is None and not pieces:
-        raise UnexpectedBody("the answer has no transcript")
+        raise UnexpectedBody("the response has no transcript")
     if text is None:
         raise BrokenOff(_BROKEN_OFF, "".join(pieces))
     text = text or "".join(pieces)

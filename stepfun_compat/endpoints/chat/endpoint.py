@@ -86,9 +86,7 @@ class ChatCompletions(PassThroughEndpoint):
                 wire[name] = value  # documented by StepFun, or unknown to us: the caller wins
                 continue
             inert = not row.meaning or value in _INERT_VALUES.get(name, ())
-            context.record_change(
-                "drop", name, value, None, WHY_DROPPED[row.state], lossy=not inert
-            )
+            context.record_change("drop", name, value, None, WHY_DROPPED[row.state], lossy=not inert)
         self._sampling(given, wire, context)
         state = context.state(ChatState)
         if state.structured:
@@ -121,7 +119,11 @@ class ChatCompletions(PassThroughEndpoint):
         if asked is None and nested is not None:
             asked = nested.get("effort")
             context.record_change(
-                "rename", "reasoning", nested, "reasoning_effort", "StepFun's chat takes the effort as a top-level parameter"
+                "rename",
+                "reasoning",
+                nested,
+                "reasoning_effort",
+                "StepFun's chat takes the effort as a top-level parameter",
             )
         effort = effective_effort(context, str(asked) if asked is not None else None)
         if effort is not None:
@@ -148,7 +150,11 @@ class ChatCompletions(PassThroughEndpoint):
             if format.get("type") == "json_object" and not speaks_of_json(wire.get("messages")):
                 _append_line(wire, JSON_LINE)
                 context.record_change(
-                    "inject", "messages", None, "an instruction to answer in JSON", "StepFun requires it in a system message"
+                    "inject",
+                    "messages",
+                    None,
+                    "an instruction to answer in JSON",
+                    "StepFun requires it in a system message",
                 )
             return {"response_format"}
         context.record_change(
@@ -173,7 +179,7 @@ class ChatCompletions(PassThroughEndpoint):
                     m.id for m in context.catalog.models.values() if "audio" in m.output and m.kind == "audio_chat"
                 )
                 raise RequestRejected(
-                    f"modalities asks {context.model_id} for audio, which it cannot answer in. Use one of {able}.",
+                    f"modalities requests audio, which {context.model_id} cannot return. Use one of {able}.",
                     code="model_incompatible",
                     param="modalities",
                 )

@@ -213,7 +213,11 @@ def _flat_content(content: Json, where: str, role: str, context: RequestContext)
                 param="messages",
             )
     context.record_change(
-        "reshape", f"{where}.content", f"{len(parts)} text parts", "one string", f"StepFun takes {role} content as a string"
+        "reshape",
+        f"{where}.content",
+        f"{len(parts)} text parts",
+        "one string",
+        f"StepFun takes {role} content as a string",
     )
     return "\n".join(texts)
 
@@ -251,7 +255,9 @@ def _user_part(part: Json, where: str, context: RequestContext) -> Json:
 def _image_part(row: Mapping[str, Any], where: str, context: RequestContext) -> Json:
     image = row.get("image_url")
     if isinstance(image, str):
-        context.record_change("reshape", f"{where}.image_url", "a string", "an object with a url", "StepFun takes no string")
+        context.record_change(
+            "reshape", f"{where}.image_url", "a string", "an object with a url", "StepFun takes no string"
+        )
         return {**row, "image_url": {"url": image}}
     inner = _mapping(image)
     if inner is None or "detail" not in inner or inner["detail"] in ("low", "high"):
@@ -273,7 +279,9 @@ def _audio_part(row: Mapping[str, Any], where: str, context: RequestContext) -> 
         if "format" not in audio:
             return row
         kept = {key: value for key, value in audio.items() if key != "format"}
-        context.record_change("drop", f"{where}.input_audio.format", audio["format"], None, "the data URL names the format")
+        context.record_change(
+            "drop", f"{where}.input_audio.format", audio["format"], None, "the data URL names the format"
+        )
         return {**row, "input_audio": kept}
     format = str(audio.get("format") or "wav")
     mime = _AUDIO_FORMATS.get(format)

@@ -196,7 +196,7 @@ def transform_completion(data: Json, context: RequestContext) -> Dict:
     """
     body = as_dict(data)
     if body is None or not isinstance(body.get("choices"), list):
-        raise UnexpectedBody("the answer has no list of choices")
+        raise UnexpectedBody("the response has no list of choices")
     state = context.state(ChatState)
     tools = state.tools
     messages: list[Dict] = []

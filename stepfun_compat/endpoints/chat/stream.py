@@ -35,7 +35,9 @@ from .usage import fill_usage
 
 log = logging.getLogger("stepfun_compat")
 
-STOPPED_WHILE_REASONING = "the answer has reasoning but no text; `stop` seems to have ended the reasoning. Call without stop, or without stream"
+STOPPED_WHILE_REASONING = (
+    "the response has reasoning but no text: `stop` probably ended the reasoning. Call without stop, or without stream"
+)
 
 
 class ChatStream:

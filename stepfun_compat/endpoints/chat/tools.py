@@ -76,7 +76,9 @@ def translate_tools(body: Mapping[str, Any], context: RequestContext, tools: Too
         tools.legacy = True
         listed = cast("Sequence[Any]", functions)
         given.extend({"type": "function", "function": function} for function in listed)
-        context.record_change("rename", "functions", f"{len(listed)} functions", "tools", "StepFun does not document functions")
+        context.record_change(
+            "rename", "functions", f"{len(listed)} functions", "tools", "StepFun does not document functions"
+        )
     for tool in given:  # names that fit are taken before others are bent to fit
         name = tool_name(tool)
         if name is not None and _NAME.match(name):
@@ -90,7 +92,11 @@ def translate_tools(body: Mapping[str, Any], context: RequestContext, tools: Too
         if context.settings.web_search and (context.model is None or context.model.web_search):
             sent.append({"type": "web_search", "function": {"description": "Search the web for current information."}})
             context.record_change(
-                "cost", "web_search_options", options, "the web_search tool", "StepFun's search is a tool, billed per call"
+                "cost",
+                "web_search_options",
+                options,
+                "the web_search tool",
+                "StepFun's search is a tool, billed per call",
             )
         else:
             why = (

@@ -41,7 +41,7 @@ def file_object(data: Json, asked: Json = None) -> Dict:
     """
     row = as_dict(data)
     if row is None or not isinstance(row.get("id"), str):
-        raise UnexpectedBody("the answer is not a file")
+        raise UnexpectedBody("the response is not a file")
     row["object"] = "file"
     status = row.get("status")
     row["status"] = STATUS.get(status, status) if isinstance(status, str) and status else "uploaded"
@@ -229,7 +229,7 @@ class DeleteFile(PassThroughEndpoint):
     def transform_response(self, data: Json, context: RequestContext) -> Json:
         row = as_dict(data)
         if row is None:
-            raise UnexpectedBody("the answer is not a deletion")
+            raise UnexpectedBody("the response is not a deletion")
         row["object"] = "file"
         row.setdefault("deleted", True)
         return row
@@ -280,7 +280,7 @@ class ListFiles(PassThroughEndpoint):
     def transform_response(self, data: Json, context: RequestContext) -> Json:
         body = as_dict(data)
         if body is None or not isinstance(body.get("data"), list):
-            raise UnexpectedBody("the answer has no list of files")
+            raise UnexpectedBody("the response has no list of files")
         rows = [*(file_object(row) for row in as_list(body["data"])), *context.state(FileListState).local_files]
         query = context.state(FileListState).query
         purpose = query.get("purpose")

@@ -203,7 +203,7 @@ class CompleteUpload(PassThroughEndpoint):
             )
         md5 = fields.get("md5")
         if isinstance(md5, str) and hashlib.md5(content, usedforsecurity=False).hexdigest() != md5.lower():
-            raise RequestRejected("md5 is not that of the parts.", code="invalid_value", param="md5")
+            raise RequestRejected("md5 does not match the parts.", code="invalid_value", param="md5")
         part = named(Part("file", pending.filename, content, pending.mime), context)
         context.record_change("route", "path", request.path, "/files", "StepFun takes a file in one request")
         reply = yield Send(

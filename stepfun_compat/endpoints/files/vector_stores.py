@@ -55,7 +55,7 @@ def store_object(data: Json) -> Dict:
     """
     row = as_dict(data)
     if row is None or row.get("id") is None:
-        raise UnexpectedBody("the answer is not a vector store")
+        raise UnexpectedBody("the response is not a vector store")
     row["id"] = str(row["id"])
     row["object"] = "vector_store"
     row["file_counts"] = counts = _counts(row)
@@ -98,7 +98,7 @@ def store_file(row: Mapping[str, Any], store_id: str, status: str) -> Dict:
 def _rows(data: Json) -> list[Dict]:
     body = as_dict(data)
     if body is None or not isinstance(body.get("data"), list):
-        raise UnexpectedBody("the answer has no list")
+        raise UnexpectedBody("the response has no list")
     return [row for entry in as_list(body["data"]) if (row := as_dict(entry)) is not None]
 
 
@@ -195,7 +195,9 @@ def _entry(file: Mapping[str, Any], context: RequestContext) -> Dict:
         )
     chunking = as_dict(file.get("chunking_strategy"))
     if chunking and chunking.get("type") not in (None, "auto"):
-        context.record_change("drop", "chunking_strategy", chunking, None, "StepFun chooses how to split files", lossy=True)
+        context.record_change(
+            "drop", "chunking_strategy", chunking, None, "StepFun chooses how to split files", lossy=True
+        )
     return wire
 
 

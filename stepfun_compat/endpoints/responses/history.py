@@ -55,7 +55,13 @@ def _sendable(value: Any) -> Any:
 
 def _forgotten(parameter: str, before: str, context: RequestContext) -> None:
     if context.client.dry_run:
-        context.record_change("reshape", parameter, before, "the items of the conversation", "the client looks them up when the call is made")
+        context.record_change(
+            "reshape",
+            parameter,
+            before,
+            "the items of the conversation",
+            "the client looks them up when the call is made",
+        )
         return
     context.record_change(
         "drop", parameter, before, None, "the store failed and Settings.state_on_error is forget", lossy=True

@@ -56,7 +56,7 @@ class InputTokens(PassThroughEndpoint):
     def transform_response(self, data: Json, context: RequestContext) -> Json:
         total = (as_dict((as_dict(data) or {}).get("data")) or {}).get("total_tokens")
         if not isinstance(total, int):
-            raise UnexpectedBody("the answer has no count of tokens")
+            raise UnexpectedBody("the response has no token count")
         return {"object": "response.input_tokens", "input_tokens": total}
 
 

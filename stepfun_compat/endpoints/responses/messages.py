@@ -69,7 +69,11 @@ def _image(row: Mapping[str, Any], where: str, context: RequestContext) -> Json:
         # a file uploaded with purpose `storage` is reachable by this address (stepfun-api 3.3)
         image = f"stepfile://{row['file_id']}"
         context.record_change(
-            "reshape", f"{where}.file_id", row["file_id"], "a stepfile:// address", "StepFun reads stored images by this address"
+            "reshape",
+            f"{where}.file_id",
+            row["file_id"],
+            "a stepfile:// address",
+            "StepFun reads stored images by this address",
         )
     if image is None:
         raise _unsupported(
@@ -177,7 +181,7 @@ class _Messages:
             role = "system"
         if role not in ("user", "system"):
             raise RequestRejected(
-                f"{where}.role={role!r} is no role: it takes user, assistant, system or developer.",
+                f"{where}.role={role!r} is not a valid role: it takes user, assistant, system or developer.",
                 code="invalid_value",
                 param="input",
             )

@@ -122,7 +122,7 @@ def _beyond_native(asked: Asked, context: RequestContext) -> str | None:
     table = context.catalog.parameters("responses")
     extra = [name for name in fields if name not in HANDLED and name not in table]
     if extra:
-        return f"{extra[0]} is no parameter of Responses"
+        return f"{extra[0]} is not a parameter of Responses"
     return _beyond([*asked.history, *asked.items])
 
 
@@ -193,9 +193,7 @@ def native_fields(asked: Asked, context: RequestContext) -> Dict:
     for name, value in fields.items():
         row = table.get(name)
         if name not in HANDLED and name not in _SAMPLING and row is not None and row.action == "drop":
-            context.record_change(
-                "drop", name, value, None, WHY_DROPPED[row.state], lossy=row.meaning
-            )
+            context.record_change("drop", name, value, None, WHY_DROPPED[row.state], lossy=row.meaning)
     told(fields, context)
     return wire
 
@@ -390,7 +388,7 @@ def native_response(data: Json, asked: Asked, context: RequestContext) -> Dict:
     """
     body = as_dict(data)
     if body is None or not isinstance(body.get("output"), list):
-        raise UnexpectedBody("the answer has no list of output items")
+        raise UnexpectedBody("the response has no list of output items")
     if isinstance(body.get("created_at"), int) and body["created_at"]:
         asked.created = body["created_at"]
     rows = [row for entry in as_list(body["output"]) if (row := as_dict(entry)) is not None]

@@ -52,7 +52,7 @@ def records(body: Json) -> Mapping[str, Dict] | None:
     for key, record in (found or {}).items():
         if not _is_ours(key, record):
             raise RequestRejected(
-                f"The record {key} of the conversation store is not of the form that is kept here. Does another program "
+                f"The record {key} of the conversation store has an unknown format. Does another program "
                 "write to it? Name other records with STEPFUN_STATE_NAMESPACE.",
                 status=500,
                 code="state_record_invalid",
@@ -187,7 +187,7 @@ def listed(items: Sequence[Dict], query: Mapping[str, Any], default_order: str =
     if after is not None:
         places = [i for i, row in enumerate(rows) if row.get("id") == after]
         if not places:
-            raise RequestRejected(f"after={after!r} is no item of this list.", code="invalid_value", param="after")
+            raise RequestRejected(f"after={after!r} was not found in this list.", code="invalid_value", param="after")
         rows = rows[places[0] + 1 :]
     wanted = query.get("limit")
     try:

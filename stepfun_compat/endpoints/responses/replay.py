@@ -38,7 +38,7 @@ def replayed(response: Dict, starting_after: Json = None) -> WireResponse:
         after = -1 if starting_after is None else int(starting_after)
     except (TypeError, ValueError):
         raise RequestRejected(
-            f"starting_after={starting_after!r} is no sequence number.", code="invalid_value", param="starting_after"
+            f"starting_after={starting_after!r} is not a sequence number.", code="invalid_value", param="starting_after"
         ) from None
     rows = [row for row in events_of(response) if row["sequence_number"] > after]
     text = "".join(f"event: {row['type']}\ndata: {json.dumps(row)}\n\n" for row in rows)

@@ -133,13 +133,13 @@ def refuse_what_nobody_serves(fields: Mapping[str, Any]) -> None:
     """
     if fields.get("background") and fields.get("store") is False:
         raise RequestRejected(
-            "background=True needs store: an answer that is not kept cannot be asked for later. Leave one of them out.",
+            "background=True needs store: a response that is not stored cannot be retrieved later. Remove one of them.",
             code="invalid_value",
             param="background",
         )
     if fields.get("prompt") is not None:
         raise RequestRejected(
-            "prompt names a template kept at OpenAI, which StepFun cannot see. Put its text into instructions and input.",
+            "prompt names a template stored at OpenAI, which StepFun cannot read. Put its text into instructions and input.",
             code="unsupported_parameter",
             param="prompt",
         )
@@ -172,9 +172,7 @@ def chat_tool_choice(choice: Json, context: RequestContext, packing: Packing) ->
         for tool in rows_of(row.get("tools")):
             named += [{"type": "function", "function": {"name": name}} for name in _allowed(row_of(tool), packing)]
         return {"type": "allowed_tools", "allowed_tools": {"mode": row.get("mode", "auto"), "tools": named}}
-    context.record_change(
-        "drop", "tool_choice", kind, "auto", "StepFun decides when its own tools run", lossy=True
-    )
+    context.record_change("drop", "tool_choice", kind, "auto", "StepFun decides when its own tools run", lossy=True)
     return None
 
 
@@ -233,9 +231,7 @@ def chat_fields(asked: Asked, context: RequestContext) -> Dict:
         chat["web_search_options"] = {}
     choice = chat_tool_choice(fields.get("tool_choice"), context, tools.packing)
     if choice == "required" and not tools.tools and search:
-        context.record_change(
-            "drop", "tool_choice", choice, "auto", "StepFun decides when it searches", lossy=True
-        )
+        context.record_change("drop", "tool_choice", choice, "auto", "StepFun decides when it searches", lossy=True)
         choice = None
     if choice is not None:
         chat["tool_choice"] = choice

@@ -155,7 +155,11 @@ class Unpacked:
         """Record what became of tools that are no plain functions."""
         for parameter, kind in self.reshaped:
             context.record_change(
-                "reshape", parameter, kind, "functions", "StepFun has plain functions only; the client converts their calls back"
+                "reshape",
+                parameter,
+                kind,
+                "functions",
+                "StepFun has plain functions only; the client converts their calls back",
             )
 
 
