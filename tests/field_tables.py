@@ -211,7 +211,7 @@ def field_row(endpoint: str, name: str, annotation: str) -> Field:
     """What becomes of one field of an endpoint."""
     value = _sample(endpoint, name, annotation)
     required = dict(_REQUIRED[endpoint])
-    beside = {} if endpoint == "responses.input_tokens.count" else _WITH.get(name, {})
+    beside: Mapping[str, Any] = {} if endpoint == "responses.input_tokens.count" else _WITH.get(name, {})
     if endpoint == "responses.create" and "tools" in beside:
         beside = {"tools": [_FLAT_TOOL]}
     plain = _call(endpoint, **{**beside, **required})
@@ -221,7 +221,7 @@ def field_row(endpoint: str, name: str, annotation: str) -> Field:
     if told.refusal is not None and plain.refusal is None:
         return Field(name, "refused", told.refusal.partition(". ")[0].rstrip("."))
     change = _about(name, told, plain)
-    body: Mapping[str, Any] = told.body if isinstance(told.body, Mapping) else {}
+    body: Mapping[str, Any] = told.body or {}
     known = {
         row.name: row for row in default().all_parameters if row.endpoint in (endpoint, endpoint.rpartition(".")[0])
     }

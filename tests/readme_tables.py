@@ -104,7 +104,7 @@ def parameters_table() -> str:
         if row.endpoint == "chat.completions":
             told = "warning" if row.meaning else "log line" if row.action == "drop" else ""
             rows.append((f"`{row.name}`", row.state, words[row.action], told))
-    return _table(("chat parameter", "StepFun", "here", "said by"), rows)
+    return _table(("chat parameter", "StepFun", "client", "reported by"), rows)
 
 
 def endpoints_table() -> str:

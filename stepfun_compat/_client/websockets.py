@@ -177,7 +177,9 @@ def _last_look(client: Any, uri: Any, request: Any) -> None:
     before = str(sent.url)
     credentials.sanitize_request(context_of(client), sent)
     if str(sent.url) != before:
-        raise KeyRefusedError(f"A connection to {without_secrets(place)} would send a key to a host it does not belong to.")
+        raise KeyRefusedError(
+            f"A connection to {without_secrets(place)} would send a key to a host it does not belong to."
+        )
     for name in {name.lower() for name, _ in pairs}:
         if name not in sent.headers:
             del request.headers[name]

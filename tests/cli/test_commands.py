@@ -72,7 +72,7 @@ def test_doctor_says_what_is_wrong_and_how_to_mend_it(capsys: pytest.CaptureFixt
     assert main(["doctor", "--offline"]) == 1
     out = capsys.readouterr().out
     assert "FAIL  key" in out
-    assert "mend: set STEPFUN_API_KEY" in out
+    assert "fix: set STEPFUN_API_KEY" in out
 
 
 def test_doctor_is_content_with_a_working_account(server: EmulatorServer, capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,7 +150,7 @@ def test_doctor_says_that_a_server_cannot_be_reached(
         monkeypatch.setenv("STEPFUN_BASE_URL", f"http://127.0.0.1:{taken.getsockname()[1]}/v1")
         monkeypatch.setenv("STEPFUN_API_KEY", "any")
         assert main(["doctor"]) == 1
-    assert "mend: check the network" in capsys.readouterr().out
+    assert "fix: check the network" in capsys.readouterr().out
 
 
 def test_doctor_tells_settings_with_their_sources(
@@ -263,7 +263,7 @@ def test_demo_runs_every_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo"]) == 0
     out = capsys.readouterr().out
     assert "| chat.completions gpt-4o -> step-3.7-flash" in out
-    assert "|   messages[0].role: developer -> system" in out
+    assert "|   messages[0].role=developer was sent as system" in out
     assert "(4 requests)" in out
     assert "6 unmodified programs ran" in out
 
