@@ -284,7 +284,8 @@ _register_pickling()
 
 def redact(error: Any) -> Any:
     """Take user part and query values out of the URLs an error of openai's holds, and of what caused it."""
-    for holder in (error, getattr(error, "response", None), error.__cause__):
+    holders: tuple[Any, ...] = (error, getattr(error, "response", None), error.__cause__)
+    for holder in holders:
         request: Any = None
         with contextlib.suppress(RuntimeError):  # the HTTP library's, where there is none
             request = getattr(holder, "request", None)

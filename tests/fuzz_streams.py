@@ -520,7 +520,7 @@ class Runner:
         rows: list[Any] = []
         with fixed(Numbers(ours.ids)):
             call = ours.call
-            transform = call.endpoint.transform_stream(call.x)
+            transform = call.endpoint.transform_stream(call.request_context)
             chat = getattr(transform, "_chat", transform)
             if hasattr(chat, "_common"):
                 chat._common = lambda body: None

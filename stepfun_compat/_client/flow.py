@@ -83,7 +83,7 @@ def request(
 
 def _request(
     context: ClientContext, post: Post, cast_to: Any, options: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Flow:
+) -> ClientFlow:
     call: CallState | None = requests.begin(context, options, bool(kwargs.get("stream")))
     if call is None or call.endpoint is PLAIN:
         return (yield partial(post, cast_to, options, *args, **kwargs))

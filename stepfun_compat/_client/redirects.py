@@ -33,7 +33,11 @@ def hold_back(options: Any) -> None:
 
 def mark(context: ClientContext, request: Any, options: Any) -> None:
     """Put on a request what its auth, and a transport that adds to it, need to know."""
-    request.extensions[_SENDER] = lambda made: look_at_hop(context, made)  # shows nothing of the client when printed
+
+    def look(made: Any) -> None:  # no partial: printing that shows the client
+        look_at_hop(context, made)
+
+    request.extensions[_SENDER] = look
     if _HOLDS:
         request.extensions[_FOLLOW] = options.__dict__.get(_FOLLOW)
     else:
