@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from . import batch, demo, doctor, emulate, explain, models, probe, run, scan, serve, speak, upload
+from . import batch, demo, doctor, emulate, explain, migrate, models, probe, run, scan, serve, speak, upload
 
 app = typer.Typer(
     name="stepfun-compat",
@@ -47,7 +47,7 @@ def options(
     del version
 
 
-for module in (run, demo, doctor, models, explain, scan, emulate, serve, batch, probe, speak, upload):
+for module in (run, demo, doctor, models, explain, scan, migrate, emulate, serve, batch, probe, speak, upload):
     module.register(app)
 
 

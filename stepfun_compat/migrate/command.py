@@ -50,7 +50,7 @@ def run(options: Options, out: TextIO, err: TextIO) -> int:
         if options.output is not None:
             options.output.write_text(text, encoding="utf-8", newline="\n")
         else:
-            _write(out, text)
+            write_text(out, text)
     except (NoSuchPath, OSError) as error:
         err.write(f"stepfun-compat scan: {error}\n")
         return 2
@@ -86,7 +86,7 @@ def _reached(result: ScanResult, level: Verdict | None) -> bool:
     return level is not None and worst is not None and VERDICTS.index(worst) >= VERDICTS.index(level)
 
 
-def _write(out: TextIO, text: str) -> None:
+def write_text(out: TextIO, text: str) -> None:
     """Write to a stream whose encoding may lack a character."""
     encoding = out.encoding or "utf-8"
     out.write(text.encode(encoding, "backslashreplace").decode(encoding))

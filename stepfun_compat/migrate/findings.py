@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from .extract import Extract
 from .facts import FileFacts
+from .generation import legacy_files
 from .reasons import VERDICTS, Verdict, anchor
 from .uses import Project, Use
 from .verdicts import BY_GENERATION, Judgement, judge, judge_mark
@@ -118,9 +119,7 @@ def findings_of(
     facts = [one.facts for _, one in linked if one.facts is not None]
     judged = list(_judged([path for path, _ in linked], facts, [one.packed for _, one in linked], load))
     uses = [use for use, _ in judged]
-    old = {use.file for use in uses if use.generation == "0.x"}
-    new = {use.file for use in uses if use.generation == "1+" and use.kind in ("client_construction", "import")}
-    legacy = old - new
+    legacy, _ = legacy_files(uses, facts)
     findings: list[Finding] = []
     for use, first in judged:
         path, extract = linked[use.file]

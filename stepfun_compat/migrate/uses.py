@@ -228,7 +228,7 @@ class _FileUses:
                 modules = [one.name for one in statement.names if _is_openai(one.name)]
             if modules and self.linker.openai_here(self.file):
                 old = any(one.split(".")[1:2] and one.split(".")[1] in surface.LEGACY_MODULES for one in modules)
-                old = old or any(one.name in surface.LEGACY and statement.module == "openai" for one in statement.names)
+                old = old or (statement.module == "openai" and any(_is_old(one.name) for one in statement.names))
                 generation = "0.x" if old else "1+" if _needs_one(statement) else None
                 self.add("import", modules[0], statement, "call" if statement.call else "statement",
                          generation=generation, statement=statement)  # fmt: skip
@@ -409,6 +409,10 @@ class _FileUses:
 
 _BARE: Final = frozenset({"davinci", "curie", "babbage", "ada"})
 """Model ids that are words as well: they count where openai is used."""
+
+
+def _is_old(name: str) -> bool:
+    return name in surface.LEGACY or name in surface.LEGACY_MODULES
 
 
 def _is_openai(module: str) -> bool:

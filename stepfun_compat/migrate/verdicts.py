@@ -12,6 +12,7 @@ from ..catalog.endpoints import outcome_of
 from ..catalog.schema import Alias, EndpointOutcome
 from .facts import FileFacts
 from .facts import model as m
+from .moved_names import stays
 from .reasons import REASONS, Reason, Verdict, worse
 from .sources.marks import Mark
 from .uses import Use
@@ -81,7 +82,7 @@ def _import(use: Use, facts: FileFacts, legacy: bool) -> Judgement:
     del facts
     if use.generation == "0.x" or (legacy and use.target == "openai" and use.generation is None):
         return Judgement([_because("legacy", use.target)], rule="SFC002")
-    if use.target.count(".") and use.target != "openai.lib.azure":
+    if use.statement is not None and stays(use.statement):
         return Judgement([_because("part", use.target)])
     return Judgement([_because("import")], rule="SFC001")
 
@@ -312,12 +313,12 @@ def _url_named(url: str) -> Judgement:
 
 
 def _dependency(requirement: str) -> Judgement:
-    if _excludes_ours(requirement):
+    if excludes_ours(requirement):
         return Judgement([_because("pin", requirement)], rule="SFC006")
     return Judgement([_because("dependency")], rule="SFC006")
 
 
-def _excludes_ours(requirement: str) -> bool:
+def excludes_ours(requirement: str) -> bool:
     """Whether no version in openai>=1.66,<4 satisfies a requirement, as far as its bounds tell."""
     for operator, major_text, minor_text in _VERSION.findall(requirement):
         major = int(major_text)

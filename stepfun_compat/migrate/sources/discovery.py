@@ -177,17 +177,17 @@ def _not_listed(found: Found, error: OSError) -> None:
 def _git_files(directory: str) -> list[str] | None:
     """What git knows of and does not ignore below a directory; None without git, outside a repository, and for a
     directory that is itself ignored."""
-    if _git(directory, "check-ignore", "-q", ".") != (1, b""):
+    if run_git(directory, "check-ignore", "-q", ".") != (1, b""):
         return None
-    answer = _git(directory, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+    answer = run_git(directory, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
     if answer is None or answer[0] != 0:
-        answer = _git(directory, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        answer = run_git(directory, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     if answer is None or answer[0] != 0:
         return None
     return sorted({os.fsdecode(part) for part in answer[1].split(b"\0") if part})
 
 
-def _git(directory: str, *arguments: str) -> tuple[int, bytes] | None:
+def run_git(directory: str, *arguments: str) -> tuple[int, bytes] | None:
     """Run git without anything that the repository's own configuration could start."""
     command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C", directory, *arguments]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}

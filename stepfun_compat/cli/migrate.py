@@ -1,0 +1,45 @@
+"""`migrate`: the edits that move a code base."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    @app.command("migrate")
+    def migrate(  # pyright: ignore[reportUnusedFunction]
+        paths: list[str] = typer.Argument(help="Files and directories."),
+        diff: bool = typer.Option(False, "--diff", help="Show what would change; the default."),
+        write: bool = typer.Option(False, "--write", help="Write the changes."),
+        check: bool = typer.Option(False, "--check", help="Exit with 1 if something would change."),
+        select: list[str] = typer.Option([], "--select", help="Rules, by id: SFC001,SFC003."),
+        ignore: list[str] = typer.Option([], "--ignore", help="Rules to leave out, by id."),
+        format_: str = typer.Option("text", "--format", help="text or json."),
+    ) -> None:
+        """Move files from openai to stepfun_compat. Shows the changes; writes them with --write. Nothing is sent.
+
+        Exit code 0: done; 1: --check, and something would change; 2: the tool could not do its work; 3: something was
+        left alone and is listed.
+
+        Examples:
+
+            stepfun-compat migrate src
+
+            stepfun-compat migrate src --write
+        """
+        from ..migrate.rewrite import command
+
+        if diff + write + check > 1:
+            typer.echo("stepfun-compat migrate: --diff, --write and --check exclude one another", err=True)
+            raise typer.Exit(2)
+        code = command.run(
+            command.Options(
+                tuple(paths), "write" if write else "check" if check else "diff", tuple(select), tuple(ignore), format_
+            ),
+            sys.stdout,
+            sys.stderr,
+        )
+        if code:
+            raise typer.Exit(code)

@@ -1,0 +1,53 @@
+"""Which version of openai the files of a project are written for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from .facts import FileFacts
+from .uses import Use
+
+_IN_BOTH: Final = frozenset({"openai.APIError", "openai.OpenAIError"})
+"""Error classes that the package itself has had since 0.x."""
+
+
+def legacy_files(uses: Sequence[Use], facts: Sequence[FileFacts]) -> tuple[frozenset[int], frozenset[int]]:
+    """Return the files written for openai<1.0, and those that nothing tells about in a project that has both.
+
+    A file that imports openai and uses nothing of one version alone, such as one that only sets `openai.api_key`,
+    goes with the rest of the project, of which files that are migrated already are a part.
+    """
+    old = {use.file for use in uses if use.generation == "0.x"}
+    new = {use.file for use in uses if use.generation == "1+" and _tells(use)}
+    new |= {use.file for use in uses if use.kind == "error_class" and use.generation is None and _only_new(use)}
+    own = [_moved_to(one) for one in facts]
+    new |= {number for number, module in enumerate(own) if module == "1+"}
+    old |= {number for number, module in enumerate(own) if module == "0.x"}
+    legacy = old - new
+    importing = {use.file for use in uses if use.kind == "import"}
+    neutral = importing - old - new
+    if not legacy & importing and "0.x" not in own:
+        return frozenset(legacy), frozenset()
+    if new & importing or "1+" in own:
+        return frozenset(legacy), frozenset(neutral)
+    return frozenset(legacy | neutral), frozenset()
+
+
+def _tells(use: Use) -> bool:
+    return use.kind in ("client_construction", "import") or (use.kind == "api_call" and use.known != "shape")
+
+
+def _only_new(use: Use) -> bool:
+    return use.known == "resolved" and use.target not in _IN_BOTH
+
+
+def _moved_to(facts: FileFacts) -> str | None:
+    """Which of our modules a file imports."""
+    for statement in facts.imports:
+        for module in [statement.module] if statement.module is not None else [one.name for one in statement.names]:
+            if module == "stepfun_compat.legacy" or module.startswith("stepfun_compat.legacy."):
+                return "0.x"
+            if module == "stepfun_compat" and not statement.level:
+                return "0.x" if any(one.name == "legacy" for one in statement.names) else "1+"
+    return None

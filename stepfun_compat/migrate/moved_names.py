@@ -1,0 +1,130 @@
+"""Which names of openai are ours as well, and which stay openai's: types and private parts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from . import surface
+from .facts import model as m
+
+_LOWERCASE: Final = (
+    surface.SETTINGS
+    | {path.partition(".")[0] for path in surface.PREFIXES}
+    | {
+        "__title__",
+        "__version__",
+        "file_from_path",
+        "not_given",
+        "omit",
+        "pydantic_function_tool",
+        "pydantic_responses_function_tool",
+        "resources",
+        "types",
+    }
+)
+_SAME_IN_BOTH: Final = frozenset({"resources", "types"})
+"""Moved in company only: alone they stay what they are."""
+
+
+def is_openai(module: str) -> bool:
+    """Whether a module is openai or a part of it."""
+    return module == "openai" or module.startswith("openai.")
+
+
+def moves(name: str) -> bool:
+    """Whether `from openai import name` can be had from stepfun_compat."""
+    if name.startswith("_") and name not in _LOWERCASE:
+        return False
+    return name in _LOWERCASE or not name.islower()
+
+
+def submodule(module: str) -> str | None:
+    """Return our counterpart of a part of openai; `openai.lib.azure` is the documented home of Azure's clients."""
+    return "stepfun_compat.azure" if module == "openai.lib.azure" else None
+
+
+def stays(statement: m.Import) -> bool:
+    """Whether a statement imports nothing but types and private parts."""
+    if statement.module == "openai":
+        names = {one.name for one in statement.names}
+        return "*" not in names and (names <= _SAME_IN_BOTH or not any(map(moves, names)))
+    if statement.module is not None:
+        return submodule(statement.module) is None
+    return all(one.name != "openai" and submodule(one.name) is None for one in statement.names if is_openai(one.name))
+
+
+def private_client(statement: m.Import) -> str | None:
+    """Return the client class that a statement takes from a private part of openai, which stays openai's."""
+    if statement.module is None or not is_openai(statement.module) or not stays(statement):
+        return None
+    return next((one.name for one in statement.names if one.name in surface.CLIENT_CLASSES), None)
+
+
+LEGACY_SUBMODULES: Final = frozenset(
+    [
+        "api_requestor",
+        "api_resources",
+        "api_resources.abstract",
+        "api_resources.abstract.api_resource",
+        "api_resources.abstract.createable_api_resource",
+        "api_resources.abstract.deletable_api_resource",
+        "api_resources.abstract.engine_api_resource",
+        "api_resources.abstract.listable_api_resource",
+        "api_resources.abstract.nested_resource_class_methods",
+        "api_resources.abstract.paginatable_api_resource",
+        "api_resources.abstract.updateable_api_resource",
+        "api_resources.audio",
+        "api_resources.chat_completion",
+        "api_resources.completion",
+        "api_resources.customer",
+        "api_resources.deployment",
+        "api_resources.edit",
+        "api_resources.embedding",
+        "api_resources.engine",
+        "api_resources.error_object",
+        "api_resources.experimental",
+        "api_resources.experimental.completion_config",
+        "api_resources.file",
+        "api_resources.fine_tune",
+        "api_resources.fine_tuning",
+        "api_resources.image",
+        "api_resources.model",
+        "api_resources.moderation",
+        "datalib",
+        "datalib.common",
+        "datalib.numpy_helper",
+        "datalib.pandas_helper",
+        "embeddings_utils",
+        "error",
+        "object_classes",
+        "openai_object",
+        "openai_response",
+        "util",
+        "version",
+    ]
+)
+"""The modules of openai 0.28 that `stepfun_compat.legacy` has."""
+
+LEGACY_NAMES: Final = (
+    (frozenset(surface.LEGACY) - {"Answer", "Classification", "Search"})
+    | surface.LEGACY_SETTINGS
+    | {one.partition(".")[0] for one in LEGACY_SUBMODULES}
+    | {
+        "APIError",
+        "ErrorObject",
+        "InvalidRequestError",
+        "OpenAIError",
+        "__version__",
+        "api_key",
+        "api_type",
+        "api_version",
+        "organization",
+    }
+)
+"""The names of the package openai 0.28 that `stepfun_compat.legacy` has."""
+
+
+def legacy_submodule(module: str) -> str | None:
+    """Return our counterpart of a module of openai 0.28; None for one that we lack."""
+    name = module.removeprefix("openai.")
+    return f"stepfun_compat.legacy.{name}" if name in LEGACY_SUBMODULES else None

@@ -1,0 +1,163 @@
+"""Move import statements from `openai` to a module of ours: what SFC001 and SFC002 share.
+
+A statement is moved whole or left alone. What each form becomes, for `stepfun_compat`:
+
+    import openai                       import stepfun_compat as openai
+    import os, openai as oa             import os, stepfun_compat as oa
+    from openai import OpenAI           from stepfun_compat import OpenAI
+    import_module("openai")             import_module("stepfun_compat")
+    import openai.types                 stays; it binds `openai` again, so where a client is made through that name
+                                        it becomes `import openai.types, stepfun_compat as openai`
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from ..facts import SourceText
+from ..facts import model as m
+from ..moved_names import is_openai
+from .model import Edit
+
+_SPACE: Final = rb"(?:[ \t\f]|\\(?:\r\n|\r|\n))*"
+_FROM: Final = re.compile(rb"from" + _SPACE)
+_TEXT: Final = re.compile(rb"[rRuU]?(\"\"\"|'''|\"|')([A-Za-z_][\w.]*)\1")
+_PARTS: Final = re.compile(rb"[A-Za-z_]\w*(?:" + _SPACE + rb"\." + _SPACE + rb"[A-Za-z_]\w*)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where names move to. Each function answers None for "stays where it is"."""
+
+    module: str
+    """What takes the place of `openai` itself."""
+    submodule: Callable[[str], str | None]
+    """`openai.error` -> `stepfun_compat.legacy.error`."""
+    name: Callable[[str], bool]
+    """Whether a name of `from openai import name` moves."""
+
+
+class CannotMove(Exception):
+    """A statement cannot be moved safely; the message says why."""
+
+
+def move_statement(statement: m.Import, text: SourceText, to: Destination, rebind: bool) -> list[Edit]:
+    """Return the edits that move one import statement; none if it stays.
+
+    `rebind` says that a client is reached through the name `openai`, which `import openai.types` binds as well.
+
+    Raises:
+        CannotMove: the statement has to be split in a way that would lose something, or is written unusually.
+    """
+    if statement.call is not None:
+        return _move_call(statement, text, to)
+    if statement.module is None:
+        return _move_modules(statement, text, to, rebind)
+    return _move_from(statement, text, to)
+
+
+def _span(text: SourceText, one: m.Import | m.ImportName | m.Expr) -> tuple[int, int]:
+    return text.offset(one.line, one.column), text.offset(one.end_line, one.end_column)
+
+
+def _move_call(statement: m.Import, text: SourceText, to: Destination) -> list[Edit]:
+    """`importlib.import_module("openai")`: the name inside the quotes."""
+    call = statement.call
+    name = statement.names[0]
+    target = _target(name.name, to)
+    if target is None or call is None:
+        return []
+    if isinstance(call.func, m.Name) and call.func.name == "__import__" and "." in name.name + target:
+        raise CannotMove("__import__ of a submodule returns the package above it")
+    if len(call.arguments) > 1 and not isinstance(call.func, m.Name):
+        raise CannotMove("import_module with a package to be relative to")
+    start, end = _span(text, name)
+    found = _TEXT.fullmatch(text.utf8[start:end])
+    if found is None or found.group(2).decode() != name.name:
+        raise CannotMove("the module's name is put together from parts")
+    return [Edit(start + found.start(2), start + found.end(2), target.encode())]
+
+
+def _target(module: str, to: Destination) -> str | None:
+    return to.module if module == "openai" else to.submodule(module)
+
+
+def _move_modules(statement: m.Import, text: SourceText, to: Destination, rebind: bool) -> list[Edit]:
+    """`import a, openai as b`."""
+    edits: list[Edit] = []
+    rebind = rebind and not any(one.name == to.module and one.bound == "openai" for one in statement.names)
+    for name in statement.names:
+        if not is_openai(name.name):
+            continue
+        start, end = _span(text, name)
+        module = _module_span(text, start, end, name.name)
+        target = _target(name.name, to)
+        if target is None:
+            if rebind and name.alias is None:
+                edits.append(Edit(end, end, f", {to.module} as openai".encode()))
+        elif name.alias is not None:
+            edits.append(Edit(*module, target.encode()))
+        elif name.name == "openai":
+            edits.append(Edit(*module, f"{target} as openai".encode()))
+        else:  # binds `openai`, with the submodule loaded
+            edits.append(Edit(*module, f"{target}, {to.module} as openai".encode()))
+    return edits
+
+
+def _module_span(text: SourceText, start: int, end: int, expected: str) -> tuple[int, int]:
+    """Where the dotted name at a place ends.
+
+    Raises:
+        CannotMove: something else is written there, such as a letter that Python takes for an ASCII one.
+    """
+    found = _PARTS.match(text.utf8, start, end)
+    if found is None or re.sub(_SPACE, b"", found.group()).decode() != expected:
+        raise CannotMove("the module's name is written in an unusual way")
+    return found.span()
+
+
+def _move_from(statement: m.Import, text: SourceText, to: Destination) -> list[Edit]:
+    """`from openai import a, b as c`."""
+    module = statement.module or ""
+    if module == "openai":
+        target: str | None = to.module
+        staying = [one for one in statement.names if one.name != "*" and not to.name(one.name)]
+    else:
+        target = to.submodule(module)
+        staying = []
+    if target is None or len(staying) == len(statement.names):
+        return []
+    start, end = _span(text, statement)
+    source = text.utf8[start:end]
+    opening = _FROM.match(source)
+    if opening is None:
+        raise CannotMove("the statement is written in an unusual way")
+    span = _module_span(text, start + opening.end(), end, module)
+    if not staying:
+        return [Edit(*span, target.encode())]
+    return [_split(statement, text, source, (start, end), target, staying)]
+
+
+def _split(
+    statement: m.Import,
+    text: SourceText,
+    source: bytes,
+    span: tuple[int, int],
+    target: str,
+    staying: list[m.ImportName],
+) -> Edit:
+    """One statement becomes two on one line: `from openai import _x; from stepfun_compat import OpenAI`."""
+    if b"#" in source or b"\n" in source or b"\r" in source:
+        names = ", ".join(one.name for one in staying)
+        raise CannotMove(f"{names} of openai's private parts would have to be split off a statement of several lines")
+    kept = ", ".join(_written(text, one) for one in staying)
+    moved = ", ".join(_written(text, one) for one in statement.names if one not in staying)
+    return Edit(*span, f"from {statement.module} import {kept}; from {target} import {moved}".encode())
+
+
+def _written(text: SourceText, name: m.ImportName) -> str:
+    start, end = _span(text, name)
+    return text.utf8[start:end].decode("utf-8")

@@ -1,0 +1,327 @@
+"""Where a program reads the key of OpenAI from its environment, and what it does with it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ..facts import parse
+from .model import File
+from .urls import is_openai_url
+
+_CLIENTS: Final = frozenset({"OpenAI", "AsyncOpenAI", "Client", "AsyncClient"})
+_QUOTED: Final = re.compile(rb"[rRuU]?([\"'])(\w+)\1")
+_Place = tuple[int, int, int, int]
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+@dataclass(slots=True, eq=False)
+class KeyRead:
+    """A string that is the name of the key: where it stands, and why it is not to be changed.
+
+    `problem` is empty where the value is only handed to a client or checked for presence; `name` is the module's name
+    that it is kept under, if any.
+    """
+
+    line: int
+    start: int
+    end: int
+    problem: str = ""
+    name: str = ""
+
+
+def key_reads(file: File, names: frozenset[str], redirected: bool) -> list[KeyRead]:
+    """Return every string of a file that is one of the names, in their order.
+
+    `redirected` says that the module's own client may be another vendor's: what `openai.api_key` is set to may then
+    leave for that vendor.
+    """
+    return _Reader(file, names, redirected).read()
+
+
+_REDIRECTS: Final = frozenset({"api_base", "base_url", "api_type", "azure_endpoint"})
+
+
+def redirects(file: File) -> bool:
+    """Whether a file may send the module's own client anywhere but to OpenAI: it sets such an attribute of a name."""
+    if not any(name.encode() in file.text.utf8 for name in _REDIRECTS):
+        return False
+    for node in ast.walk(parse(file.text.utf8)):
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                if isinstance(target, ast.Attribute) and target.attr in _REDIRECTS and not _is_openais_url(node.value):
+                    return True
+    return False
+
+
+def _is_openais_url(value: ast.expr | None) -> bool:
+    """Whether a URL is, as a literal, that of OpenAI's API, or None."""
+    if not isinstance(value, ast.Constant):
+        return False
+    return value.value is None or (isinstance(value.value, str) and is_openai_url(value.value))
+
+
+class _Reader:
+    def __init__(self, file: File, names: frozenset[str], redirected: bool) -> None:
+        self.file = file
+        self.names = names
+        self.tree = parse(file.text.utf8)
+        self.parents: dict[ast.AST, ast.AST] = {}
+        for node in ast.walk(self.tree):
+            for child in ast.iter_child_nodes(node):
+                self.parents[child] = node
+        self.clients: set[_Place] = set()
+        self.settings: set[_Place] = set()
+        if file.moved:
+            self.clients, self.settings = _moved_clients(file)
+        self._own_clients()
+        if redirected:
+            self.settings.clear()
+
+    def read(self) -> list[KeyRead]:
+        found = [
+            self._read(node)
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in self.names
+        ]
+        return sorted(found, key=lambda one: one.start)
+
+    def _own_clients(self) -> None:
+        """Clients that come from stepfun_compat already."""
+        classes: set[str] = set()
+        modules: set[str] = set()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.ImportFrom) and node.module in ("stepfun_compat", "stepfun_compat.client"):
+                classes.update(one.asname or one.name for one in node.names if one.name in _CLIENTS)
+            elif isinstance(node, ast.Import):
+                ours = ("stepfun_compat", "stepfun_compat.legacy")
+                modules.update(one.asname or one.name for one in node.names if one.name in ours)
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Call) and not _redirected(node):
+                func = node.func
+                if (isinstance(func, ast.Name) and func.id in classes) or (
+                    isinstance(func, ast.Attribute)
+                    and func.attr in _CLIENTS
+                    and isinstance(func.value, ast.Name)
+                    and func.value.id in modules
+                ):
+                    self.clients.add(_place(func))
+            elif (
+                isinstance(node, ast.Attribute)
+                and node.attr == "api_key"
+                and isinstance(node.value, ast.Name)
+                and node.value.id in modules
+            ):
+                self.settings.add(_place(node))
+
+    def _read(self, node: ast.Constant) -> KeyRead:
+        start = self.file.text.offset(node.lineno, node.col_offset)
+        end = self.file.text.offset(node.end_lineno or node.lineno, node.end_col_offset or 0)
+        quoted = _QUOTED.fullmatch(self.file.text.utf8[start:end])
+        if quoted is None:
+            return KeyRead(node.lineno, start, end, "is written in an unusual way")
+        read = KeyRead(node.lineno, start + quoted.start(2), start + quoted.end(2))
+        parent = self.parents[node]
+        if isinstance(parent, ast.Compare):
+            if not (_is_membership(parent) and parent.left is node and _is_environ(parent.comparators[0])):
+                read.problem = "is compared"
+            return read
+        value = self._environment_read(node)
+        if value is None:
+            read.problem = "is not only read from the environment"
+        else:
+            self._value(value, read)
+        return read
+
+    def _environment_read(self, node: ast.Constant) -> ast.expr | None:
+        """The expression that reads the variable: `os.environ["…"]`, `os.environ.get("…")`, `os.getenv("…")`."""
+        parent = self.parents[node]
+        if isinstance(parent, ast.Subscript):
+            loaded = isinstance(parent.ctx, ast.Load) and parent.slice is node and _is_environ(parent.value)
+            return parent if loaded else None
+        if not isinstance(parent, ast.Call) or not parent.args or parent.args[0] is not node or parent.keywords:
+            return None
+        if len(parent.args) > 2 or (len(parent.args) == 2 and not _is_empty(parent.args[1])):
+            return None
+        func = parent.func
+        if isinstance(func, ast.Attribute) and func.attr == "get":
+            return parent if _is_environ(func.value) else None
+        named = isinstance(func, ast.Name) and func.id == "getenv"
+        of_os = isinstance(func, ast.Attribute) and func.attr == "getenv" and _is_name(func.value, "os")
+        return parent if named or of_os else None
+
+    def _value(self, value: ast.expr, read: KeyRead) -> None:
+        """Say what is done with the value that was read."""
+        if self._handed_over(value) or self._checked(value):
+            return
+        parent = self.parents[value]
+        target = None
+        if isinstance(parent, ast.Assign) and len(parent.targets) == 1:
+            target = parent.targets[0]
+        elif isinstance(parent, ast.AnnAssign | ast.NamedExpr):
+            target = parent.target
+        if isinstance(parent, ast.NamedExpr) and not (self._handed_over(parent) or self._checked(parent)):
+            target = None
+        if not isinstance(target, ast.Name):
+            read.problem = "is handed to something that is no client"
+            return
+        scope = self._scope(value)
+        if isinstance(scope, ast.ClassDef):
+            read.problem = f"is kept as {target.id} of a class"
+        elif not self._name_is_understood(scope, target.id):
+            read.problem = f"is kept as {target.id}, which is not only handed to a client"
+        elif isinstance(scope, ast.Module):
+            read.name = target.id
+
+    def _handed_over(self, value: ast.expr) -> bool:
+        """Whether a value is the key of a client, or of the module."""
+        parent = self.parents[value]
+        if isinstance(parent, ast.keyword) and parent.arg == "api_key":
+            call = self.parents[parent]
+            return isinstance(call, ast.Call) and _place(call.func) in self.clients and not _redirected(call)
+        if isinstance(parent, ast.Assign) and len(parent.targets) == 1:
+            return _place(parent.targets[0]) in self.settings
+        return False
+
+    def _checked(self, value: ast.expr) -> bool:
+        """Whether nothing but the presence of a value counts."""
+        parent = self.parents[value]
+        if isinstance(parent, ast.UnaryOp):
+            return isinstance(parent.op, ast.Not)
+        if isinstance(parent, ast.If | ast.While | ast.Assert | ast.IfExp):
+            return parent.test is value
+        if isinstance(parent, ast.Compare):
+            equal = (ast.Is, ast.IsNot, ast.Eq, ast.NotEq)
+            return parent.left is value and len(parent.ops) == 1 and isinstance(parent.ops[0], equal) and _is_empty(parent.comparators[0])  # fmt: skip
+        if isinstance(parent, ast.BoolOp):
+            return self._checked(parent)
+        return isinstance(parent, ast.Call) and _is_name(parent.func, "bool") and parent.args == [value]
+
+    def _scope(self, node: ast.AST) -> ast.AST:
+        while not isinstance(node, ast.Module):
+            node = self.parents[node]
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                break
+        return node
+
+    def _name_is_understood(self, scope: ast.AST, name: str) -> bool:
+        """Whether a name of a scope holds nothing but such a key, and nothing but a client gets it."""
+        for node in _inside(scope, name):
+            if isinstance(node, ast.Name):
+                good = (
+                    self._store(node)
+                    if isinstance(node.ctx, ast.Store)
+                    else self._handed_over(node) or self._checked(node)
+                )
+                if not good or isinstance(node.ctx, ast.Del):
+                    return False
+            else:  # an argument, an import, a declaration or a definition of the same name
+                return False
+        return True
+
+    def _store(self, node: ast.Name) -> bool:
+        parent = self.parents[node]
+        if isinstance(parent, ast.Assign):
+            value: ast.expr | None = parent.value if parent.targets == [node] else None
+        elif isinstance(parent, ast.AnnAssign | ast.NamedExpr):
+            value = parent.value
+            if value is None:
+                return True
+        else:
+            return False
+        return value is not None and (_is_empty(value) or self._reads_the_key(value))
+
+    def _reads_the_key(self, value: ast.expr) -> bool:
+        return any(
+            isinstance(one, ast.Constant) and one.value in self.names and self._environment_read(one) is value
+            for one in ast.walk(value)
+            if not isinstance(one, ast.Constant) or isinstance(one.value, str)
+        )
+
+
+def _inside(scope: ast.AST, name: str) -> Iterator[ast.AST]:
+    """What names or binds a name in a scope and in the functions inside of it that do not bind it anew."""
+    waiting = list(ast.iter_child_nodes(scope))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, _FUNCTIONS) and _binds(node, name):
+            waiting.extend(_outer_parts(node))
+            continue
+        if (
+            (isinstance(node, ast.Name) and node.id == name)
+            or (isinstance(node, ast.arg) and node.arg == name)
+            or (isinstance(node, ast.alias) and (node.asname or node.name.partition(".")[0]) == name)
+            or (isinstance(node, ast.Global | ast.Nonlocal) and name in node.names)
+            or (isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name == name)
+            or (isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name == name)
+            or (isinstance(node, ast.Constant) and node.value == name)  # __all__, globals()["…"], getattr(…, "…")
+        ):
+            yield node
+        waiting.extend(ast.iter_child_nodes(node))
+
+
+def _binds(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, name: str) -> bool:
+    """Whether a name is a function's own: an argument, or assigned to without being declared global or nonlocal."""
+    arguments = function.args
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    if any(one is not None and one.arg == name for one in every):
+        return True
+    body = [function.body] if isinstance(function, ast.Lambda) else function.body
+    nodes = [node for part in body for node in ast.walk(part)]
+    if any(isinstance(node, ast.Global | ast.Nonlocal) and name in node.names for node in nodes):
+        return False
+    return any(isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store) for node in nodes)
+
+
+def _outer_parts(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> list[ast.AST]:
+    """What of a function is evaluated outside of it: defaults and decorators."""
+    parts: list[ast.AST] = [*function.args.defaults, *(one for one in function.args.kw_defaults if one is not None)]
+    if not isinstance(function, ast.Lambda):
+        parts += function.decorator_list
+    return parts
+
+
+def _moved_clients(file: File) -> tuple[set[_Place], set[_Place]]:
+    """The places of the clients that are made and of the settings that are written with a moved import."""
+    clients = {
+        (use.line, use.column, use.end_line, use.end_column)
+        for use in file.uses
+        if use.kind == "client_construction" and use.known == "resolved" and use.target.rpartition(".")[2] in _CLIENTS
+    }
+    settings = {
+        (use.line, use.column, use.end_line, use.end_column)
+        for use in file.uses
+        if use.kind == "module_config" and use.how == "write" and use.target == "openai.api_key"
+    }
+    return clients, settings
+
+
+def _redirected(call: ast.Call) -> bool:
+    """Whether a client is given a URL that may be another vendor's, or arguments that cannot be seen."""
+    return any(one.arg is None or (one.arg == "base_url" and not _is_openais_url(one.value)) for one in call.keywords)
+
+
+def _place(node: ast.expr) -> _Place:
+    return node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0
+
+
+def _is_name(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _is_environ(node: ast.expr) -> bool:
+    return _is_name(node, "environ") or (
+        isinstance(node, ast.Attribute) and node.attr == "environ" and _is_name(node.value, "os")
+    )
+
+
+def _is_empty(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value in (None, "")
+
+
+def _is_membership(node: ast.Compare) -> bool:
+    return len(node.ops) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn)

@@ -1,0 +1,134 @@
+"""Which edits are made, and the proof that they do what they say. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from .edits import NoSuchPlace, merge, new_bytes, spans
+from .model import Edit, File, Fix, Left, Project, RuleOutcome
+from .project import Reading, link
+from .rules import Rule
+
+_ROUNDS = 4
+
+
+@dataclass(slots=True, eq=False)
+class FileChange:
+    """A file that would change: its bytes before and after, and the fixes that lead from one to the other."""
+
+    file: File
+    fixes: list[Fix]
+    edits: list[Edit]
+    after: bytes
+
+    @property
+    def path(self) -> str:
+        return self.file.path
+
+
+@dataclass(slots=True, eq=False)
+class Plan:
+    """All that would be done."""
+
+    project: Project
+    changes: dict[str, FileChange] = field(default_factory=lambda: {})
+    left: dict[str, list[Left]] = field(default_factory=lambda: {})
+    failed: dict[str, str] = field(default_factory=lambda: {})
+    """Files whose edits did not prove right: they stay as they are, and it is a fault of this tool."""
+
+
+def make_plan(reading: Reading, rules: Sequence[Rule]) -> Plan:
+    """Return the edits of rules in what was read, each file verified: it parses, what was found there is gone, nothing
+    else has appeared, and a second run has nothing to do."""
+    project = link(reading)
+    plan = Plan(project)
+    said = outcomes(project, rules)
+    for file in project.files:
+        _plan_file(file, said[file.path], plan, reading.locked.get(file.path))
+    for _ in range(_ROUNDS):
+        problems = _verify(reading, plan, rules)
+        if not problems:
+            break
+        for path, why in problems.items():
+            del plan.changes[path]
+            plan.failed[path] = why
+    return plan
+
+
+def outcomes(project: Project, rules: Sequence[Rule]) -> dict[str, RuleOutcome]:
+    """Return what all rules say of each file. A rule sees all files after the rules before it have seen them."""
+    totals = {file.path: RuleOutcome() for file in project.files}
+    for rule in rules:
+        for file in project.files:
+            total = totals[file.path]
+            if total.whole and file.is_python:
+                continue
+            one = rule.apply(file, project)
+            total.fixes += one.fixes
+            total.left += one.left
+            total.whole = total.whole or one.whole
+            if total.whole:
+                total.fixes.clear()
+    return totals
+
+
+def _plan_file(file: File, said: RuleOutcome, plan: Plan, locked: str | None) -> None:
+    if locked == "":  # edited under its own name
+        return
+    made, late = merge(said.fixes)
+    if made and locked is not None:
+        said.left.append(Left(made[0].rule, made[0].line, locked))
+        made = []
+    said.left += [Left(fix.rule, fix.line, "overlaps with another edit; run again after it") for fix in late]
+    edits = spans(made)
+    if edits:
+        try:
+            after = new_bytes(file, edits)
+        except (NoSuchPlace, UnicodeError) as problem:
+            said.left.append(Left(made[0].rule, made[0].line, str(problem)))
+        else:
+            if after != file.data:
+                plan.changes[file.path] = FileChange(file, made, edits, after)
+    if said.left:
+        plan.left[file.path] = sorted(said.left, key=lambda one: (one.line, one.rule, one.why))
+
+
+# Verification
+
+
+def _verify(reading: Reading, plan: Plan, rules: Sequence[Rule]) -> dict[str, str]:
+    """The changed files that are not as they should be, each with what is wrong."""
+    if not plan.changes:
+        return {}
+    after = link(reading, {path: change.after for path, change in plan.changes.items()})
+    by_path = {file.path: file for file in after.files}
+    again = outcomes(after, rules)
+    problems: dict[str, str] = {}
+    for path, change in plan.changes.items():
+        file = by_path.get(path)
+        why = "it cannot be decoded afterwards" if file is None else _problem(change.file, file, again[path])
+        if why is not None:
+            problems[path] = why
+    return problems
+
+
+def _problem(before: File, after: File, again: RuleOutcome) -> str | None:
+    if before.is_python and not after.is_python:
+        return "it cannot be parsed afterwards"
+    if len(after.extract.unread) > len(before.extract.unread):
+        return f"less of it can be read afterwards: {after.extract.unread[-1].why}"
+    new = _found(after) - _found(before)
+    if new:
+        kind, target = sorted(new)[0]
+        return f"{target} ({kind}) appears where it was not"
+    if again.fixes:
+        return f"a second run would still change line {again.fixes[0].line} ({again.fixes[0].rule})"
+    return None
+
+
+def _found(file: File) -> Counter[tuple[str, str]]:
+    uses = Counter((use.kind, use.target) for use in file.uses)
+    marks = Counter((mark.kind, mark.target) for mark in file.extract.marks)
+    return Counter({(str(kind), target): number for (kind, target), number in (uses + marks).items()})

@@ -1,0 +1,37 @@
+"""The rules, in their order: where edits overlap, the earlier rule wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from ..model import File, Project, RuleOutcome
+from . import (
+    sfc001_imports,
+    sfc002_legacy_imports,
+    sfc003_base_urls,
+    sfc004_key_names,
+    sfc005_env_files,
+    sfc006_dependencies,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule: its id, what it does in a line, and the function that says what to do in one file."""
+
+    id: str
+    title: str
+    apply: Callable[[File, Project], RuleOutcome]
+    default: bool = True
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    Rule("SFC001", "import stepfun_compat in place of openai", sfc001_imports.apply),
+    Rule("SFC002", "import stepfun_compat.legacy in place of openai<1.0", sfc002_legacy_imports.apply),
+    Rule("SFC003", "take out hard-coded URLs of OpenAI that clients are given", sfc003_base_urls.apply),
+    Rule("SFC004", "read STEPFUN_API_KEY where only a client gets the key", sfc004_key_names.apply),
+    Rule("SFC005", "add STEPFUN_API_KEY to .env and compose files", sfc005_env_files.apply),
+    Rule("SFC006", "require stepfun-compat beside openai", sfc006_dependencies.apply),
+)

@@ -1,0 +1,120 @@
+"""SFC003: take out hard-coded URLs of OpenAI that clients are given; StepFun's stands in for them anyway."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from ... import surface
+from ...facts import model as m
+from ...uses import Use
+from ..model import Edit, File, Fix, Project, RuleOutcome
+from ..urls import is_openai_url
+
+ID: Final = "SFC003"
+
+_CLIENTS: Final = frozenset({"openai.OpenAI", "openai.AsyncOpenAI", "openai.Client", "openai.AsyncClient"})
+_OPENAI_OR_AZURE: Final = re.compile(
+    r"(?:(?:https?|wss?)://)?(?:[\w-]+\.)*(?:openai\.com|azure\.com)(?=[:/?#]|$)", re.IGNORECASE
+)
+_ARGUMENT: Final = re.compile(rb"base_url\s*=\s*[rRuU]?(?:\"[^\"\\]*\"|'[^'\\]*')")
+_SPACE: Final = b" \t\f"
+
+
+def apply(file: File, project: Project) -> RuleOutcome:
+    """Return the arguments to take out, and the URLs that somebody should look at."""
+    outcome = RuleOutcome()
+    if not file.is_python or not project.moves:
+        return outcome
+    seen: set[tuple[int, int]] = set()
+    for use, argument, value in _given(file):
+        seen.add((value.line, value.column))
+        if not _OPENAI_OR_AZURE.match(value.value) or file.ignored(ID, argument.line, argument.end_line):
+            continue
+        if use.target in _CLIENTS and argument.name == "base_url" and is_openai_url(value.value):
+            _take_out(file, use, argument, outcome)
+        elif file.moved:
+            outcome.note(ID, value.line, "the URL is set aside by the client, StepFun's stands in")
+    _elsewhere(file, seen, outcome)
+    return outcome
+
+
+def _given(file: File) -> Iterator[tuple[Use, m.Argument, m.Text]]:
+    """The literal URLs that clients and calls are given."""
+    for use in file.uses:
+        if use.call is None or use.kind not in ("client_construction", "api_call"):
+            continue
+        for argument in use.call.arguments:
+            if argument.name in surface.BASE_URL_ARGUMENTS and isinstance(argument.value, m.Text):
+                yield use, argument, argument.value
+
+
+def _take_out(file: File, use: Use, argument: m.Argument, outcome: RuleOutcome) -> None:
+    if not file.moved or use.known != "resolved":
+        outcome.refuse(ID, argument.line, "the client is not one that this run moves")
+        return
+    start = file.text.offset(argument.line, argument.column)
+    end = file.text.offset(argument.end_line, argument.end_column)
+    if not _ARGUMENT.fullmatch(file.text.utf8[start:end]):
+        outcome.refuse(ID, argument.line, "the URL is put together from parts or stands in parentheses")
+        return
+    span = removal(file.text.utf8, start, end)
+    if span is None:
+        outcome.refuse(ID, argument.line, "the argument cannot be taken out of what surrounds it")
+        return
+    outcome.fixes.append(Fix(ID, argument.line, "take out the URL of OpenAI", (Edit(*span, b""),)))
+
+
+def removal(text: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """Return what to take out with an argument: its comma, and its line where nothing else stands on it; None where
+    what surrounds it is neither a comma nor a parenthesis."""
+    after = _skip(text, end)
+    if text[after : after + 1] == b",":
+        end = after + 1
+        line = text.rfind(b"\n", 0, start) + 1
+        rest = _skip(text, end)
+        if not text[line:start].strip(_SPACE) and text[rest : rest + 1] in (b"\r", b"\n"):
+            return line, rest + (2 if text[rest : rest + 2] == b"\r\n" else 1)
+        return start, rest if text[rest : rest + 1] not in (b"#", b"\r", b"\n", b"") else end
+    if text[after : after + 1] not in (b")", b"\r", b"\n", b"#"):
+        return None
+    before = start
+    while before and text[before - 1 : before] in (b" ", b"\t", b"\f", b"\r", b"\n"):
+        before -= 1
+    if text[before - 1 : before] == b",":
+        return before - 1, end
+    return (start, end) if text[before - 1 : before] == b"(" else None
+
+
+def _skip(text: bytes, position: int) -> int:
+    while text[position : position + 1] in (b" ", b"\t", b"\f"):
+        position += 1
+    return position
+
+
+def _elsewhere(file: File, seen: set[tuple[int, int]], outcome: RuleOutcome) -> None:
+    """URLs that no client is given by themselves."""
+    for use in file.uses:
+        if use.kind != "base_url" or (use.line, use.column) in seen or file.ignored(ID, use.line, use.end_line):
+            continue
+        if use.how == "argument":
+            if isinstance(use.value, m.Text) and _OPENAI_OR_AZURE.match(use.value.value):
+                outcome.note(ID, use.line, "the URL is set aside by the client, StepFun's stands in")
+        elif _reaches_a_client(file, use):
+            outcome.note(ID, use.line, "the URL is handed to a client, which sets it aside")
+        else:
+            outcome.refuse(ID, use.line, "a URL of OpenAI's that is handed to no client here: it is not redirected")
+
+
+def _reaches_a_client(file: File, literal: Use) -> bool:
+    """Whether a client is given a name that is bound to the literal."""
+    for use in file.uses:
+        value = use.value
+        if use.kind != "base_url" or use.how != "argument" or not isinstance(value, m.Name):
+            continue
+        for scope in (value.scope, 0):
+            for bound in file.facts.scopes[scope].bindings.get(value.name, ()):
+                if isinstance(bound, m.Text) and (bound.line, bound.column) == (literal.line, literal.column):
+                    return True
+    return False

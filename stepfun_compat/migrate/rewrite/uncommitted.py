@@ -1,0 +1,33 @@
+"""Which files have changes that git does not have. No filter or hook of the repository is run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+
+from ..sources.discovery import run_git
+
+
+def uncommitted(root: str, contents: Mapping[str, bytes]) -> list[str]:
+    """Return the files whose contents are not those of the last commit; none outside a repository."""
+    if not contents:
+        return []
+    inside = run_git(root, "rev-parse", "--show-prefix")
+    if inside is None or inside[0] != 0:
+        return []
+    listed = run_git(root, "ls-tree", "-r", "-z", "HEAD")
+    if listed is None or listed[0] not in (0, 128):
+        return []
+    committed: dict[str, str] = {}
+    for entry in listed[1].split(b"\0") if listed[0] == 0 else ():
+        about, _, name = entry.partition(b"\t")
+        if name:
+            committed[os.fsdecode(name)] = about.split()[2].decode()
+    return [path for path, data in contents.items() if not _is_blob(data, committed.get(path, ""))]
+
+
+def _is_blob(data: bytes, name: str) -> bool:
+    """Whether bytes are those of a git object."""
+    kind = hashlib.sha256 if len(name) == 64 else hashlib.sha1
+    return kind(b"blob %d\0" % len(data) + data).hexdigest() == name

@@ -1,0 +1,3 @@
+from .llm import Bot
+
+__all__ = ["Bot"]

@@ -1,0 +1,63 @@
+"""Projects migrated in a folder of their own."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from stepfun_compat.migrate.rewrite.command import Options, run
+
+from ..support import write
+
+
+@dataclass
+class Done:
+    """What a run printed and returned, and the files afterwards."""
+
+    code: int
+    out: str
+    err: str
+    root: Path
+
+    def __getitem__(self, name: str) -> str:
+        return (self.root / name).read_bytes().decode()
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def left(self) -> list[tuple[str, int, str]]:
+        return [(one["file"], one["line"], one["why"]) for one in self.document["left"] if one["severity"] == "refused"]
+
+
+def migrate(root: Path, *paths: str, mode: str = "write", format_: str = "json", **more: Any) -> Done:
+    """Run the command over a folder."""
+    out, err = StringIO(), StringIO()
+    given = tuple(str(root / path) for path in paths) or (str(root),)
+    code = run(Options(given, mode, format=format_, **more), out, err)  # type: ignore[arg-type]
+    return Done(code, out.getvalue(), err.getvalue(), root)
+
+
+def migrated(root: Path, source: str, name: str = "a.py", **more: Any) -> str:
+    """The text of one file after a run that had nothing to refuse and after which there is nothing left to do."""
+    write(root, {name: source})
+    done = migrate(root, **more)
+    assert (done.code, done.err, done.document["failed"]) == (0, "", []), done.out
+    again = migrate(root, mode="check", **more)
+    assert again.code == 0, again.out
+    return done[name]
+
+
+def refused(root: Path, source: str, name: str = "a.py", **more: Any) -> tuple[int, str]:
+    """The line and reason of the only refusal in a file that is left as it was."""
+    write(root, {name: source})
+    done = migrate(root, **more)
+    assert done.code == 3, done.out
+    assert done[name] == textwrap.dedent(source)
+    ((_, line, why),) = done.left
+    return line, why
