@@ -256,7 +256,7 @@ def test_vector_stores(call: Any, service: StepFun) -> None:
     listed = call(lambda c: vector_stores(c).file_batches.list_files(batch.id, vector_store_id="9"))
     assert [row.id for row in listed.data] == ["file-1"]
     if HAS >= (1, 67):
-        with pytest.raises(stepfun_compat.EndpointNotAvailableError, match="create it anew"):
+        with pytest.raises(stepfun_compat.EndpointNotAvailableError, match="create it again"):
             call(lambda c: vector_stores(c).update("9", name="x"))
 
 

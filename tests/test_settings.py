@@ -457,8 +457,8 @@ def test_a_pipe_a_device_a_folder_and_a_huge_file_are_clear_errors(
     (folder / "huge").write_bytes(b"# nothing\n" * 200_000)
     (folder / "binary").write_bytes(b"\xff\xfe\x00")
     for place, told in (
-        (folder / "pipe", "no regular file"),
-        ("/dev/zero", "no regular file"),
+        (folder / "pipe", "not a regular file"),
+        ("/dev/zero", "not a regular file"),
         (folder, "cannot be read"),
         (folder / "huge", "larger than"),
         (folder / "binary", "not valid TOML"),
@@ -473,7 +473,7 @@ def test_a_pipe_in_the_working_directory_is_a_clear_error(folder: Path) -> None:
     os.mkfifo(folder / "pyproject.toml")
     assert Settings().model is None  # some other tool's business
     os.mkfifo(folder / "stepfun.toml")
-    assert "no regular file" in refused()
+    assert "not a regular file" in refused()
 
 
 def test_a_strangers_file_sets_nothing_that_costs_or_acts(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

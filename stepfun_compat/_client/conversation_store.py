@@ -40,8 +40,8 @@ def run_store_operation(context: ClientContext, call: CallState, operation: Stor
             return None
         if operation.optional:
             log.warning(
-                "the answer is handed out and not kept, so that no later call can refer to it: %s (pass store=False "
-                "to keep nothing, or store=True to have this fail)",
+                "the response is returned but not stored, so later calls cannot refer to it: %s (store=False stores "
+                "nothing, store=True raises instead)",
                 error,
             )
             return None

@@ -174,7 +174,7 @@ def test_an_answer_nobody_asked_to_keep_is_not_lost_to_the_store(
             answer = list(answer)[-1].response
         assert answer.status == "completed"
         assert "x" * 100 in answer.output_text
-        (record,) = [record for record in caplog.records if "not kept" in record.getMessage()]
+        (record,) = [record for record in caplog.records if "not stored" in record.getMessage()]
         assert record.levelno == logging.WARNING
         assert "xxxx" not in record.getMessage()
         with pytest.raises(openai.APIStatusError) as caught:

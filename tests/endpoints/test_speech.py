@@ -192,7 +192,7 @@ def test_a_long_text_as_events():
 def test_what_cannot_be_joined_is_said():
     with pytest.raises(UnexpectedBody, match="wav or mp3"):
         drive(speech.ENDPOINT, long(response_format="opus"), lambda _: b"not ogg")
-    with pytest.raises(UnexpectedBody, match="no sound"):
+    with pytest.raises(UnexpectedBody, match="contains no audio"):
         drive(speech.ENDPOINT, long(), lambda _: {"url": "https://x"})
     with pytest.raises(RequestRejected, match="return_url"):
         drive(speech.ENDPOINT, long(return_url=True), lambda _: b"")
