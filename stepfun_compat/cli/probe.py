@@ -52,7 +52,7 @@ def register(app: typer.Typer) -> None:
             return
         if not names:
             count = sum(check.requests for check in checks)
-            typer.echo(", ".join(check.name for check in checks), err=True)
+            show.names(check.name for check in checks)
             show.confirmed(f"These {len(checks)} checks send about {count} small paid requests to {model}.", yes=yes)
         results: list[probing.Result] = []
         with probing.client() as stock:
@@ -85,7 +85,7 @@ def _settle(names: Sequence[str], path: str, model: str, as_json: bool, *, yes: 
     except (SettingsError, OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
     if not names:
-        typer.echo(", ".join(fact.fact for fact in facts), err=True)
+        show.names(fact.fact for fact in facts)
         show.confirmed(f"Settling {len(facts)} facts sends one or two small paid requests for each.", yes=yes)
     found: list[settling.Settlement] = []
     with probing.client() as stock:

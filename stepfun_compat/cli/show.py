@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from textwrap import wrap
 from typing import Any
@@ -53,6 +53,13 @@ def _lines(cells: Sequence[str], width: int) -> Iterator[str]:
         yield from full
     if line:
         yield line
+
+
+def names(found: Iterable[str]) -> None:
+    """Print names as a paragraph as wide as the terminal, on stderr."""
+    width = shutil.get_terminal_size().columns
+    lines = wrap(", ".join(found), width, break_long_words=False, break_on_hyphens=False)
+    typer.echo("\n".join(lines), err=True)
 
 
 def confirmed(question: str, *, yes: bool) -> None:

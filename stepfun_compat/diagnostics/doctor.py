@@ -15,6 +15,7 @@ from uuid import uuid4
 import openai
 
 from .. import stock
+from ..account import tier_of
 from ..credentials.keys import PLACEHOLDER_KEY, stepfun_key
 from ..credentials.target import resolve_target
 from ..credentials.urls import without_secrets
@@ -37,6 +38,11 @@ def examine(*, offline: bool = False, call: bool = False) -> list[Finding]:
     findings += _configured(settings)
     target = resolve_target(None, settings, explicit_settings=True, api_key=None)
     findings.append(Finding("base URL", "ok", f"{_shown(target.base_url)} (from {target.source})"))
+    try:
+        tier_of(settings, target.base_url)
+    except SettingsError as error:
+        fix = "set the tier that the account page of this platform shows"
+        return [*findings, Finding("tier", "fail", str(error), fix), Finding("server", "skip", "not asked")]
     findings += _keys(settings, target.named)
     findings += _surroundings(settings)
     key_state = next(finding.state for finding in findings if finding.check == "key")

@@ -103,9 +103,13 @@ def test_input_that_is_not_text_is_a_line(server: EmulatorServer, tmp_path: Path
         assert main(command) == 2
 
 
-def test_a_bare_probe_asks_before_it_pays(server: EmulatorServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bare_probe_asks_before_it_pays(
+    server: EmulatorServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     assert main(["probe"]) == 2
     err = capsys.readouterr().err
+    assert max(map(len, err.splitlines())) <= 80
     assert "paid requests" in err
     assert "--yes" in err
     assert main(["probe", "--write", "x.toml"]) == 2
@@ -198,6 +202,7 @@ FINDINGS = {
     "certificates": ({"SSL_CERT_FILE": "/nonexistent/ca.pem"}, "/nonexistent/ca.pem does not exist"),
     "quoted key": ({"STEPFUN_API_KEY": "'the-very-secret-key'"}, "without quotes"),
     "bearer": ({"STEPFUN_API_KEY": "Bearer the-very-secret-key"}, "starts with `Bearer`"),
+    "tier": ({"STEPFUN_TIER": "V5"}, "set STEPFUN_REGION=cn"),
     "misspelt": ({"STEPFUN_REGON": "cn"}, "did you mean STEPFUN_REGION?"),
     "openai model": ({"STEPFUN_MODEL": "gpt-4o"}, "set STEPFUN_MODEL=step-3.7-flash"),
     "passed over": ({"STEPFUN_API_KEY": "", "OPENAI_API_KEY": "sk-very-secret-key"}, "set it as STEPFUN_API_KEY"),
