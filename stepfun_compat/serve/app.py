@@ -15,7 +15,7 @@ from ..settings import Settings
 from . import openai_wire, upstream
 from .access import Access, Caller
 from .anthropic import wire as anthropic
-from .anthropic.thinking import shows_thinking
+from .anthropic.response import Asked
 from .clients import Clients
 from .inbound import Disconnected, Inbound, Receive, Scope, Send, parse_json, read_body, read_head
 from .metering import Metrics, Sample, log_line
@@ -215,12 +215,12 @@ class ServeApp:
         request, sample.left_out = anthropic.chat_request(told, counts=counts)
         self._name_model(request.body, sample)
         sample.streamed = request.form == "stream"
-        shown = told is not None and shows_thinking(told)
-        client = self.clients.of(caller, "anthropic thinking" if shown else "anthropic")
+        asked = Asked.of(told or {})
+        client = self.clients.of(caller, "anthropic thinking" if asked.shows_thinking else "anthropic")
         if counts:
             await anthropic.count(client, request, out)
         else:
-            await anthropic.relay(client, told or {}, request, out, self.clients.secrets)
+            await anthropic.relay(client, asked, request, out, self.clients.secrets)
 
     def _name_model(self, body: dict[str, object] | None, sample: Sample) -> None:
         """The catalog's model for the name in a request, for the metrics; nothing for a name it does not know."""

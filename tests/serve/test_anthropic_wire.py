@@ -148,6 +148,18 @@ def test_the_cap_is_told(claude: Any) -> None:
     assert answer.stop_reason == "max_tokens"
 
 
+def test_a_stop_sequence_is_named_where_the_server_names_it(served: Served, claude: Any) -> None:
+    message = {"role": "assistant", "content": "One"}
+    choice = {"index": 0, "message": message, "finish_reason": "stop", "stop_reason": "END"}
+    body = {"id": "1", "object": "chat.completion", "created": 1, "model": "step-3.7-flash", "choices": [choice]}
+    served.emulator.script({"status": 200, "body": body}, {"content": "One"})
+    ask = {"model": MODEL, "max_tokens": 100, "messages": HELLO, "stop_sequences": ["END"]}
+    answer = claude.messages.create(**ask)
+    assert (answer.stop_reason, answer.stop_sequence) == ("stop_sequence", "END")
+    assert sent(served)["stop"] == ["END"]
+    assert claude.messages.create(**ask).stop_reason == "end_turn"
+
+
 def test_a_schema_is_held(claude: Any) -> None:
     schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     format = {"type": "json_schema", "schema": {**schema, "additionalProperties": False}}

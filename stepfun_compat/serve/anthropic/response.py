@@ -6,10 +6,11 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from .blocks import Dict
-from .thinking import sign
+from .thinking import shows_thinking, sign
 
 _STOPS: Final[Mapping[str, str]] = {
     "stop": "end_turn",
@@ -21,16 +22,31 @@ _STOPS: Final[Mapping[str, str]] = {
 _NOT_OF_AN_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
 
-def to_message(completion: Mapping[str, Any], *, model: str, shows_thinking: bool) -> Dict:
-    """Anthropic's message for a chat completion. `model` is the name the caller gave: Claude Code plays thinking back to
-    the model that made it only, which it tells by this name.
+@dataclass(frozen=True)
+class Asked:
+    """What of a request its answer depends on. `model` is the name the caller gave: Claude Code plays thinking back only
+    to the model that made it, which it tells by this name.
     """
+
+    model: str
+    shows_thinking: bool = False
+    stops: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Asked:
+        """What a valid body of Anthropic's asks for."""
+        stops: Any = body.get("stop_sequences") or ()
+        return cls(str(body.get("model")), shows_thinking(body), tuple(cast("list[str]", stops)))
+
+
+def to_message(completion: Mapping[str, Any], asked: Asked) -> Dict:
+    """Anthropic's message for a chat completion."""
     choices = cast("list[Dict]", completion.get("choices") or [{}])
     choice = choices[0]
     message = cast("Dict", choice.get("message") or {})
     content: list[Dict] = []
     reasoning = message.get("reasoning_content") or message.get("reasoning")
-    if shows_thinking and isinstance(reasoning, str) and reasoning:
+    if asked.shows_thinking and isinstance(reasoning, str) and reasoning:
         content.append({"type": "thinking", "thinking": reasoning, "signature": sign(reasoning)})
     text = message.get("content") or message.get("refusal")
     if isinstance(text, str) and text:
@@ -39,22 +55,23 @@ def to_message(completion: Mapping[str, Any], *, model: str, shows_thinking: boo
     for call in calls:
         function = cast("Dict", call.get("function") or {})
         content.append(tool_block(call.get("id"), function.get("name"), input_of(function.get("arguments"))))
-    stop = stop_reason(choice.get("finish_reason"), bool(calls))
+    matched = matched_stop(choice, asked)
     return {
-        **head(model),
+        **head(asked),
         "content": content,
-        "stop_reason": stop,
+        "stop_reason": "stop_sequence" if matched else stop_reason(choice.get("finish_reason"), bool(calls)),
+        "stop_sequence": matched,
         "usage": usage_of(completion.get("usage")),
     }
 
 
-def head(model: str) -> Dict:
+def head(asked: Asked) -> Dict:
     """A message without content, as it begins."""
     return {
         "id": f"msg_{secrets.token_hex(12)}",
         "type": "message",
         "role": "assistant",
-        "model": model,
+        "model": asked.model,
         "content": [],
         "stop_reason": None,
         "stop_sequence": None,
@@ -97,6 +114,15 @@ def stop_reason(finish: Any, has_calls: bool) -> str:
     if has_calls and finish in (None, "stop"):
         return "tool_use"
     return _STOPS.get(str(finish), "end_turn")
+
+
+def matched_stop(choice: Mapping[str, Any], asked: Asked) -> str | None:
+    """The stop sequence that ended an answer, where the server names it, as vLLM and SGLang do. OpenAI's finish reason is
+    `stop` for the end of a turn and for a sequence alike.
+    """
+    if choice.get("finish_reason") != "stop":
+        return None
+    return next((told for name in ("stop_reason", "matched_stop") if (told := choice.get(name)) in asked.stops), None)
 
 
 def usage_of(usage: Any) -> Dict:

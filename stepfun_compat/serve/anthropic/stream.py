@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from .blocks import Dict
-from .response import head, stop_reason, text_block, tool_block, usage_of
+from .response import Asked, head, matched_stop, stop_reason, text_block, tool_block, usage_of
 from .thinking import sign
 
 Kind = Literal["thinking", "text", "tool_use"]
@@ -25,11 +25,11 @@ class _Call:
 
 
 class MessageStream:
-    """The events of one message. `model` is the name the caller gave."""
+    """The events of one message."""
 
-    def __init__(self, *, model: str, shows_thinking: bool) -> None:
-        self._model = model
-        self._shows_thinking = shows_thinking
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._matched: str | None = None
         self._started = False
         self._kind: Kind | None = None
         self._index = -1
@@ -48,7 +48,7 @@ class MessageStream:
         for choice in cast("list[Dict]", chunk.get("choices") or ())[:1]:
             delta = cast("Dict", choice.get("delta") or {})
             reasoning = delta.get("reasoning_content") or delta.get("reasoning")
-            if isinstance(reasoning, str) and reasoning and self._shows_thinking:
+            if isinstance(reasoning, str) and reasoning and self._asked.shows_thinking:
                 out += self._think(reasoning)
             text = delta.get("content") or delta.get("refusal")
             if isinstance(text, str) and text:
@@ -57,6 +57,7 @@ class MessageStream:
                 out += self._take(call)
             if choice.get("finish_reason") is not None:
                 self._finish = choice["finish_reason"]
+                self._matched = matched_stop(choice, self._asked)
         return out
 
     def close(self) -> list[Dict]:
@@ -71,8 +72,8 @@ class MessageStream:
             out += self._open("text", text_block(""))
             out.append(self._delta({"type": "text_delta", "text": "".join(self._late_text)}))
         out += self._close_block()
-        reason = stop_reason(self._finish, bool(self._calls))
-        delta: Dict = {"stop_reason": reason, "stop_sequence": None, "stop_details": None, "container": None}
+        reason = "stop_sequence" if self._matched else stop_reason(self._finish, bool(self._calls))
+        delta: Dict = {"stop_reason": reason, "stop_sequence": self._matched, "stop_details": None, "container": None}
         out.append({"type": "message_delta", "delta": delta, "usage": usage_of(self._usage)})
         out.append({"type": "message_stop"})
         return out
@@ -81,7 +82,7 @@ class MessageStream:
 
     def _begin(self) -> list[Dict]:
         self._started = True
-        return [{"type": "message_start", "message": head(self._model)}, {"type": "ping"}]
+        return [{"type": "message_start", "message": head(self._asked)}, {"type": "ping"}]
 
     def _think(self, text: str) -> list[Dict]:
         if self._kind != "thinking":

@@ -18,9 +18,8 @@ from ..rejections import Rejected, anthropic_error, encode
 from ..upstream import Outgoing
 from .invalid import Invalid
 from .request import to_chat
-from .response import to_message
+from .response import Asked, to_message
 from .stream import MessageStream
-from .thinking import shows_thinking
 
 PING_SECONDS: Final = 15.0
 """How long a stream may be silent. A choice: programs give a silent stream up after a minute or more."""
@@ -42,9 +41,7 @@ def chat_request(body: dict[str, Any] | None, *, counts: bool = False) -> tuple[
     return Outgoing("POST", "/chat/completions", body=made.body), list(dict.fromkeys(made.left_out))
 
 
-async def relay(
-    client: AsyncOpenAI, body: dict[str, Any], request: Outgoing, out: Outbound, secrets: tuple[str, ...]
-) -> None:
+async def relay(client: AsyncOpenAI, asked: Asked, request: Outgoing, out: Outbound, secrets: tuple[str, ...]) -> None:
     """Carry a message out and send back what comes.
 
     Raises:
@@ -54,10 +51,7 @@ async def relay(
     try:
         headers = {k: v for k, v in answer.headers.items() if k not in ("content-type", "content-disposition")}
         if answer.content is not None:
-            message = to_message(
-                json.loads(answer.content), model=str(body["model"]), shows_thinking=shows_thinking(body)
-            )
-            await out.whole(answer.status, encode(message), headers)
+            await out.whole(answer.status, encode(to_message(json.loads(answer.content), asked)), headers)
             return
         assert answer.pieces is not None
         events = {
@@ -66,8 +60,7 @@ async def relay(
             "x-accel-buffering": "no",
         }
         await out.start(answer.status, {**headers, **events})
-        stream = MessageStream(model=str(body["model"]), shows_thinking=shows_thinking(body))
-        await _events(answer, stream, out, secrets)
+        await _events(answer, MessageStream(asked), out, secrets)
         await out.end()
     finally:
         await answer.aclose()
