@@ -129,7 +129,7 @@ async def send_back(answer: Answer, out: Outbound, request: upstream.Outgoing, s
 def error_event(failure: Failure, path: str, sequence: int) -> bytes:
     """An error inside a stream: an event of its own on Responses, an object in place of a chunk elsewhere."""
     if not path.startswith("/responses"):
-        return b"data: " + failure.content + b"\n\n"
+        return b"data: " + encode(failure.body) + b"\n\n"
     error = failure.body["error"]
     event = {
         "type": "error",

@@ -141,11 +141,12 @@ def _headers(response: Any) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Failure:
-    """An exception of the client as an answer. `body` is OpenAI's error body."""
+    """An exception of the client as an answer. `body` is OpenAI's error body, `raw` its bytes as the client has them."""
 
     status: int
     body: dict[str, Any]
     headers: Mapping[str, str] = field(default_factory=lambda: {})
+    raw: bytes | None = None
 
     @property
     def message(self) -> str:
@@ -155,14 +156,15 @@ class Failure:
     @property
     def content(self) -> bytes:
         """The body as bytes."""
-        return encode(self.body)
+        return encode(self.body) if self.raw is None else self.raw
 
 
 def failure(error: Exception, secrets: tuple[str, ...] = ()) -> Failure:
     """What to answer for an exception. `secrets` are taken out of the text."""
     made = _failure(error)
     text = json.dumps(made.body, ensure_ascii=False)
-    if any(secret in text for secret in secrets):
+    raw = (made.raw or b"").decode("utf-8", "replace")
+    if any(secret in text or secret in raw for secret in secrets):
         for secret in secrets:
             text = text.replace(json.dumps(secret, ensure_ascii=False)[1:-1], "[redacted]")
         made = Failure(made.status, json.loads(text), made.headers)
@@ -174,14 +176,17 @@ def _failure(error: Exception) -> Failure:
         response: Any = error.response
         headers = {k: v for k, v in _headers(response).items() if k != "content-type"}
         body: Any = None
+        raw: bytes | None = None
         with suppress(Exception):
             body = response.json()
+            raw = response.content
         if not (isinstance(body, dict) and isinstance(cast("dict[str, Any]", body).get("error"), dict)):
+            raw = None
             body = openai_error(error.status_code, error.message, error.code, error.param)
             told: Any = error.body
             if isinstance(told, Mapping):
                 body["error"].update(cast("Mapping[str, Any]", told))
-        return Failure(error.status_code, cast("dict[str, Any]", body), headers)
+        return Failure(error.status_code, cast("dict[str, Any]", body), headers, raw)
     if isinstance(error, openai.APITimeoutError):
         return Failure(504, openai_error(504, "The model's provider did not answer in time.", "upstream_timeout"))
     if isinstance(error, openai.APIConnectionError):
