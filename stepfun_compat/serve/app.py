@@ -22,7 +22,7 @@ from .metering import Metrics, Sample, log_line
 from .options import ServeOptions
 from .outbound import Outbound
 from .queueing import FairQueue
-from .rejections import Rejected, anthropic_error, encode
+from .rejections import Rejected, anthropic_error, encode, openai_error
 
 log = logging.getLogger("stepfun_compat.serve")
 
@@ -73,7 +73,8 @@ class ServeApp:
             out.of(inbound)
             await self._answer(inbound, receive, out, sample)
         except Rejected as error:
-            await _suppressing_gone(out.rejection(error))
+            if not out.started:
+                await _suppressing_gone(out.rejection(error))
         except Disconnected:
             sample.status = 499
         finally:
@@ -114,7 +115,8 @@ class ServeApp:
             return
         length = inbound.headers.get("content-length")
         body = await read_body(receive, self.options.max_body, self.options.body_timeout, length)
-        await self._watched(receive, lambda: self._limited(inbound, caller, body, out, sample), out, sample)
+        if await self._watched(receive, lambda: self._limited(inbound, caller, body, out, sample), out, sample):
+            await self._late(inbound, out)
 
     async def _own_page(self, inbound: Inbound, out: Outbound) -> bool:
         """The server's own state, which anyone may ask for."""
@@ -131,8 +133,10 @@ class ServeApp:
 
     async def _watched(
         self, receive: Receive, work: Callable[[], Awaitable[None]], out: Outbound, sample: Sample
-    ) -> None:
-        """Do the work while the caller is there: hanging up cancels it, and with it the request to StepFun."""
+    ) -> bool:
+        """Do the work while the caller is there: hanging up cancels it, and with it the request to StepFun. Whether the
+        time limit ended it.
+        """
         gone = late = False
         rejected: list[Rejected] = []
         async with anyio.create_task_group() as group:
@@ -150,14 +154,32 @@ class ServeApp:
                     await work()
                 except Rejected as error:
                     rejected.append(error)
+                except OSError:  # of the caller's connection
+                    gone = True
             late = limit.cancelled_caught
             group.cancel_scope.cancel()
         if gone and not out.finished:
             sample.status = 499
         elif rejected:
             raise rejected[0]
-        elif late and not out.started:
-            raise Rejected(504, f"The request took longer than {self.options.request_timeout:g} seconds.", close=True)
+        return late and not gone
+
+    async def _late(self, inbound: Inbound, out: Outbound) -> None:
+        """Say that the time is up: as an error, or as a stream's last event.
+
+        Raises:
+            Rejected: nothing was sent back yet.
+        """
+        text = f"The request took longer than {self.options.request_timeout:g} seconds."
+        if not out.started:
+            raise Rejected(504, text, close=True)
+        if not out.events:
+            raise Rejected(504, text)  # after the head: the connection ends without the body's end
+        if out.anthropic:
+            await out.piece(anthropic.frame(anthropic_error(504, text, out.request_id)))
+        else:
+            await out.piece(openai_wire.error_event(openai_error(504, text, "timeout"), inbound.path, out.pieces))
+        await out.end()
 
     async def _limited(self, inbound: Inbound, caller: Caller, body: bytes, out: Outbound, sample: Sample) -> None:
         """Wait for the caller's turn, where the request takes a model's time."""
@@ -174,13 +196,13 @@ class ServeApp:
         """Hand the request to its wire; an exception of the client becomes the answer its API would have given."""
         try:
             await self._routed(inbound, caller, body, out, sample)
-        except Rejected:
+        except (Rejected, OSError):
             raise
         except Exception as error:
             if not isinstance(error, openai.OpenAIError):
                 log.error("%s: %s in %s", inbound.id, type(error).__name__, inbound.shown, exc_info=error)
-            if out.started:
-                raise
+            if out.started:  # the connection ends without the body's end, which is how HTTP says that it broke
+                return
             failure = upstream.failure(error, self.clients.secrets)
             content = failure.content
             if out.anthropic:

@@ -16,7 +16,7 @@ from .forms import is_form, parse_form
 from .inbound import Inbound, parse_json
 from .outbound import Outbound
 from .rejections import Rejected, encode
-from .upstream import Answer, Failure
+from .upstream import Answer
 
 FAMILIES: Final = frozenset(
     [
@@ -107,30 +107,27 @@ async def send_back(answer: Answer, out: Outbound, request: upstream.Outgoing, s
         return
     assert answer.pieces is not None
     headers = dict(answer.headers)
-    events = headers.get("content-type", "").startswith("text/event-stream")
-    if events:
+    if headers.get("content-type", "").startswith("text/event-stream"):
         headers.setdefault("cache-control", "no-cache")
         headers["x-accel-buffering"] = "no"
     await out.start(answer.status, headers)
-    sent = 0
     try:
         async for piece in answer.pieces:
             if piece:
                 await out.piece(piece)
-                sent += 1
     except Exception as error:
-        if not events or isinstance(error, OSError):
+        if not out.events or isinstance(error, OSError):
             raise  # the connection ends without the body's end, which is how HTTP says that it broke
         known = error if isinstance(error, openai.OpenAIError) else transport_error(error, answer.response) or error
-        await out.piece(error_event(upstream.failure(known, secrets), request.path, sent))
+        await out.piece(error_event(upstream.failure(known, secrets).body, request.path, out.pieces))
     await out.end()
 
 
-def error_event(failure: Failure, path: str, sequence: int) -> bytes:
+def error_event(body: Mapping[str, Any], path: str, sequence: int) -> bytes:
     """An error inside a stream: an event of its own on Responses, an object in place of a chunk elsewhere."""
     if not path.startswith("/responses"):
-        return b"data: " + encode(failure.body) + b"\n\n"
-    error = failure.body["error"]
+        return b"data: " + encode(body) + b"\n\n"
+    error = body["error"]
     event = {
         "type": "error",
         "code": error.get("code"),

@@ -22,6 +22,8 @@ class Outbound:
         self.anthropic = False
         self.started = False
         self.finished = False
+        self.events = False
+        self.pieces = 0
         self._last: float | None = None
 
     async def start(self, status: int, headers: Mapping[str, str], length: int | None = None) -> None:
@@ -33,12 +35,14 @@ class Outbound:
         if length is not None:
             rows["content-length"] = str(length)
         self.started = True
+        self.events = rows.get("content-type", "").startswith("text/event-stream")
         self._sample.status = status
         raw = [(name.encode("latin-1"), _line(value)) for name, value in rows.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
 
     async def piece(self, data: bytes) -> None:
         """Send a piece of the body."""
+        self.pieces += 1
         self._last = time.monotonic()
         if self._sample.first_byte is None:
             self._sample.first_byte = self._last

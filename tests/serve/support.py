@@ -31,6 +31,7 @@ class Served:
     emulator: EmulatorServer
     port: int
     token: str = TOKEN
+    thread: threading.Thread | None = None
     opened: list[Any] = field(default_factory=list)
 
     def client(self, token: str = TOKEN) -> Any:
@@ -123,7 +124,10 @@ def _unchunked(data: bytes) -> bytes:
 
 @contextmanager
 def serving(
-    emulator: EmulatorServer | None = None, settings: Mapping[str, Any] | None = None, **options: Any
+    emulator: EmulatorServer | None = None,
+    settings: Mapping[str, Any] | None = None,
+    grace: float = 1.0,
+    **options: Any,
 ) -> Iterator[Served]:
     """A server for the time of a test. `options` are those of `ServeOptions`."""
     own = emulator is None
@@ -132,14 +136,14 @@ def serving(
         Settings(**{"api_key": emulator.api_key, "base_url": emulator.base_url, **(settings or {})}),
         **{"tokens": (TOKEN, OTHER_TOKEN), **options},
     )
-    server = Server(config(made, "127.0.0.1", 0, 1.0, log_level="critical"), made)
+    server = Server(config(made, "127.0.0.1", 0, grace, log_level="critical"), made)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 30
     while not server.started and thread.is_alive() and time.monotonic() < deadline:
         thread.join(0.01)
     assert server.started
-    served = Served(made, server, emulator, server.servers[0].sockets[0].getsockname()[1])
+    served = Served(made, server, emulator, server.servers[0].sockets[0].getsockname()[1], thread=thread)
     try:
         yield served
     finally:

@@ -1,0 +1,326 @@
+"""Many requests at once, callers that hang up, requests that take too long, and a server that is to stop."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import anyio
+import pytest
+
+from stepfun_compat.serve.queueing import FairQueue
+from stepfun_compat.serve.rejections import Rejected
+
+from .support import OTHER_TOKEN, TOKEN, Served, serving
+
+HELLO: Any = [{"role": "user", "content": "a very private question"}]
+CHAT: dict[str, Any] = {"model": "gpt-4o", "messages": HELLO}
+MESSAGE: dict[str, Any] = {"model": "claude-sonnet-4-5", "max_tokens": 100, "messages": HELLO}
+REQUESTS = {"/v1/chat/completions": CHAT, "/v1/messages": MESSAGE, "/v1/responses": {"model": "gpt-5", "input": "x"}}
+
+
+def read(connection: socket.socket, until: bytes = b"") -> bytes:
+    """What comes, up to a text or to the end of the connection."""
+    data = b""
+    while not until or until not in data:
+        part = connection.recv(65536)
+        if not part:
+            break
+        data += part
+    assert until in data, data
+    return data
+
+
+@pytest.fixture
+def narrow(served: Served) -> Iterator[Served]:
+    """A server that lets one request through and two wait."""
+    with serving(served.emulator, max_concurrency=1, max_queue=2) as server:
+        yield server
+
+
+def until(condition: Any) -> None:
+    """Give the server's thread time to get somewhere."""
+    deadline = time.monotonic() + 20
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert condition()
+
+
+def test_past_the_queue_is_a_429_in_the_callers_dialect(narrow: Served) -> None:
+    narrow.emulator.fault("hold", times=3, path="/v1/chat/completions")
+    with ExitStack() as stack:
+        held = [stack.enter_context(narrow.opened_request("POST", "/v1/chat/completions", CHAT)) for _ in range(3)]
+        until(lambda: narrow.app.queue.waiting == 2)
+        for path, body in REQUESTS.items():
+            status, headers, answer = narrow.call("POST", path, body)
+            assert (status, headers["retry-after"]) == (429, "1")
+            error = json.loads(answer)
+            assert error["error"]["type"] == "rate_limit_error"
+            assert error.get("type") == ("error" if path == "/v1/messages" else None)
+            assert ("code" in error["error"]) is (path != "/v1/messages")
+        assert narrow.call("GET", "/v1/models")[0] == 200  # takes no model's time
+        for _ in held:
+            assert narrow.emulator.wait_until_held(1, 20)
+            narrow.emulator.release()
+        for connection in held:
+            assert b"200 OK" in read(connection, b"chat.completion")
+    until(lambda: (narrow.app.queue.active, narrow.app.queue.waiting) == (0, 0))
+
+
+def test_a_caller_that_hangs_up_while_waiting_leaves_the_queue(narrow: Served) -> None:
+    narrow.emulator.fault("hold")
+    with narrow.opened_request("POST", "/v1/chat/completions", CHAT) as first:
+        assert narrow.emulator.wait_until_held(1, 20)
+        with narrow.opened_request("POST", "/v1/chat/completions", CHAT):
+            until(lambda: narrow.app.queue.waiting == 1)
+        until(lambda: narrow.app.queue.waiting == 0)
+        narrow.emulator.release()
+        assert b"200 OK" in read(first, b"chat.completion")
+    until(lambda: narrow.app.queue.active == 0)
+    assert len(narrow.emulator.requests) == 1
+
+
+@pytest.mark.anyio
+async def test_callers_take_turns() -> None:
+    queue = FairQueue(1, 10)
+    order: list[str] = []
+
+    async def work(caller: str) -> None:
+        async with queue.turn(caller):
+            order.append(caller)
+            await anyio.lowlevel.checkpoint()
+
+    async def hold() -> None:
+        async with queue.turn("x"):
+            await over.wait()
+
+    over = anyio.Event()
+    async with anyio.create_task_group() as group:
+        group.start_soon(hold)
+        await anyio.wait_all_tasks_blocked()
+        for caller in ("a", "a", "a", "b", "c", "b"):
+            group.start_soon(work, caller)
+            await anyio.wait_all_tasks_blocked()
+        assert queue.waiting == 6
+        over.set()
+    assert order == ["a", "b", "c", "a", "b", "a"]
+    assert (queue.active, queue.waiting) == (0, 0)
+
+
+@pytest.mark.anyio
+async def test_the_queue_is_bounded() -> None:
+    queue = FairQueue(1, 0)
+    async with queue.turn("a"):
+        with pytest.raises(Rejected) as got:
+            async with queue.turn("b"):
+                raise AssertionError
+    assert (got.value.status, got.value.headers) == (429, {"retry-after": "1"})
+    async with queue.turn("b"):
+        assert queue.active == 1
+
+
+@pytest.mark.parametrize("fault", ["hold", "hold_after"])
+@pytest.mark.parametrize("path", REQUESTS)
+def test_hanging_up_cancels_the_request_to_stepfun(served: Served, path: str, fault: str) -> None:
+    served.emulator.fault(**({"hold": True} if fault == "hold" else {"hold_after": 2}))  # type: ignore[arg-type]
+    with served.opened_request("POST", path, {**REQUESTS[path], "stream": True}) as connection:
+        assert served.emulator.wait_until_held(1, 20)
+        if fault == "hold_after":
+            assert connection.recv(100)
+    assert served.emulator.wait_until_idle(20)
+
+
+def test_a_plain_request_that_is_hung_up_is_cancelled(served: Served) -> None:
+    served.emulator.fault("hold")
+    with served.opened_request("POST", "/v1/chat/completions", CHAT):
+        assert served.emulator.wait_until_held(1, 20)
+    assert served.emulator.wait_until_idle(20)
+
+
+def test_a_half_closed_caller_gets_nothing_lasting(served: Served) -> None:
+    served.emulator.fault("hold")
+    with served.opened_request("POST", "/v1/chat/completions", CHAT) as connection:
+        assert served.emulator.wait_until_held(1, 20)
+        connection.shutdown(socket.SHUT_WR)
+        assert served.emulator.wait_until_idle(20)
+
+
+@pytest.mark.parametrize("path", REQUESTS)
+def test_a_request_that_takes_too_long_is_a_504(served: Served, path: str) -> None:
+    with serving(served.emulator, request_timeout=0.3) as hasty:
+        served.emulator.fault("hold")
+        status, headers, body = hasty.call("POST", path, REQUESTS[path])
+        assert (status, headers["connection"]) == (504, "close")
+        assert "0.3 seconds" in json.loads(body)["error"]["message"]
+        assert served.emulator.wait_until_idle(20)
+
+
+@pytest.mark.parametrize(
+    ("path", "shape"),
+    [
+        ("/v1/chat/completions", b'data: {"error":{"message":"The request took longer'),
+        ("/v1/responses", b'event: error\ndata: {"type":"error","code":"timeout"'),
+        ("/v1/messages", b'event: error\ndata: {"type":"error","error":{"type":"timeout_error"'),
+    ],
+)
+def test_a_stream_that_takes_too_long_ends_with_an_error_event(served: Served, path: str, shape: bytes) -> None:
+    with serving(served.emulator, request_timeout=1.0) as hasty:
+        served.emulator.fault(hold_after=3)
+        status, _, data = hasty.call("POST", path, {**REQUESTS[path], "stream": True})
+        assert status == 200
+        assert data.split(b"\n\n")[-2].startswith(shape)
+        assert served.emulator.wait_until_idle(20)
+
+
+def test_a_download_that_breaks_is_not_taken_for_whole(served: Served) -> None:
+    served.emulator.fault("half_close")
+    body = {"model": "tts-1", "voice": "alloy", "input": "hello there"}
+    with served.opened_request("POST", "/v1/audio/speech", body) as connection:
+        data = read(connection)
+    assert not data.endswith(b"0\r\n\r\n")
+    assert served.call("POST", "/v1/chat/completions", CHAT)[0] == 200
+
+
+def test_a_server_that_stops_finishes_its_streams(served: Served) -> None:
+    with serving(served.emulator, grace=20) as stopping:
+        served.emulator.fault(hold_after=2)
+        kept = socket.create_connection(("127.0.0.1", stopping.port), timeout=20)
+        idle = b"GET /readyz HTTP/1.1\r\nhost: localhost\r\n\r\n"
+        with (
+            kept,
+            stopping.opened_request("POST", "/v1/chat/completions", {**CHAT, "stream": True}) as stream,
+        ):
+            kept.sendall(idle)
+            assert b"200 OK" in read(kept, b'{"status":"ok"}')
+            assert served.emulator.wait_until_held(1, 20)
+            stopping.server.handle_exit(signal.SIGTERM, None)
+            assert stopping.app.draining
+            until(lambda: not stopping.server.servers[0].sockets)
+            with pytest.raises(OSError, match="refused"):
+                socket.create_connection(("127.0.0.1", stopping.port), timeout=20).close()
+            assert stopping.thread is not None
+            assert stopping.thread.is_alive()
+            served.emulator.release()
+            assert read(stream).endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+        stopping.thread.join(20)
+        assert not stopping.thread.is_alive()
+
+
+def test_a_stopping_server_takes_nothing_new(served: Served) -> None:
+    with serving(served.emulator) as stopping:
+        stopping.app.draining = True
+        for path, body in REQUESTS.items():
+            status, headers, _ = stopping.call("POST", path, body)
+            assert (status, headers["retry-after"], headers["connection"]) == (503, "1", "close")
+        assert stopping.call("GET", "/readyz")[0] == 503
+        assert stopping.call("GET", "/healthz")[0] == 200
+
+
+def test_a_stream_past_the_grace_is_cut(served: Served) -> None:
+    with serving(served.emulator, grace=1) as stopping:
+        served.emulator.fault(hold_after=2)
+        with stopping.opened_request("POST", "/v1/chat/completions", {**CHAT, "stream": True}) as stream:
+            assert served.emulator.wait_until_held(1, 20)
+            stopping.server.handle_exit(signal.SIGTERM, None)
+            assert b"[DONE]" not in read(stream)
+        assert stopping.thread is not None
+        stopping.thread.join(20)
+        assert not stopping.thread.is_alive()
+        assert served.emulator.wait_until_idle(20)
+
+
+# ---------------------------------------------------------------- what is counted
+
+
+def metrics(served: Served) -> dict[str, float]:
+    status, headers, body = served.call("GET", "/metrics")
+    assert (status, headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    rows: dict[str, float] = {}
+    for line in body.decode().splitlines():
+        if not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            assert re.fullmatch(r'[a-z_]+\{([a-z]+="[^"\\\n]*",?)*\}', name), line
+            rows[re.sub(r',?worker="\d+"', "", name)] = float(value)
+    return rows
+
+
+def test_metrics_count_requests_and_tokens_and_hold_nothing_of_the_callers(served: Served) -> None:
+    with serving(served.emulator, metrics=True) as counted:
+        counted.call("POST", "/v1/chat/completions", CHAT)
+        counted.call("POST", "/v1/chat/completions", {**CHAT, "stream": True})
+        counted.call("POST", "/v1/messages", {**MESSAGE, "stream": True})
+        counted.call("POST", "/v1/chat/completions", {**CHAT, "model": "private-model-name"})
+        counted.call("GET", "/v1/responses/resp_private")
+        counted.call("GET", "/v1/private/path")
+        counted.call("POST", "/v1/chat/completions", CHAT, {"authorization": "Bearer wrong-private"})
+        text = counted.call("GET", "/metrics")[2].decode()
+        rows = metrics(counted)
+    assert "private" not in text
+    count = "stepfun_requests_total"
+    assert rows[f'{count}{{route="/chat/completions",model="step-3.7-flash",status="200"}}'] == 2
+    assert rows[f'{count}{{route="/messages",model="step-3.7-flash",status="200"}}'] == 1
+    assert rows[f'{count}{{route="other",model="",status="401"}}'] == 1
+    assert rows['stepfun_tokens_total{model="step-3.7-flash",kind="prompt"}'] > 0
+    assert rows['stepfun_tokens_total{model="step-3.7-flash",kind="completion"}'] > 0
+    assert rows['stepfun_first_token_seconds_count{model="step-3.7-flash"}'] == 2
+    assert rows['stepfun_first_token_seconds_bucket{model="step-3.7-flash",le="+Inf"}'] == 2
+    assert rows["stepfun_upstream_active{}"] == 0
+    assert rows["stepfun_requests_active{}"] == 1
+
+
+def test_cached_tokens_are_counted(served: Served) -> None:
+    long = {"model": "gpt-4o", "messages": [{"role": "user", "content": "word " * 3000}]}
+    with serving(served.emulator, metrics=True) as counted:
+        for _ in range(2):
+            assert counted.call("POST", "/v1/chat/completions", long)[0] == 200
+        assert metrics(counted)['stepfun_tokens_total{model="step-3.7-flash",kind="cached"}'] > 0
+
+
+def test_metrics_are_off_unless_wanted(served: Served) -> None:
+    with serving(served.emulator) as quiet:
+        assert quiet.call("GET", "/metrics")[0] == 404
+
+
+def test_a_request_is_one_log_line_without_its_prompt(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "stepfun_compat.serve")
+    for path, body in REQUESTS.items():
+        caplog.clear()
+        id = served.call("POST", path, body)[1]["x-request-id"]
+        until(lambda: caplog.records)
+        (line,) = [row.getMessage() for row in caplog.records if row.name == "stepfun_compat.serve"]
+        assert line.startswith(f"POST {path.removeprefix('/v1')} 200 step-3.7-flash ")
+        assert line.endswith(id)
+        assert "private" not in line
+        assert TOKEN not in line
+    caplog.clear()
+    served.call("POST", "/v1/messages", {**MESSAGE, "top_k": 5})
+    until(lambda: caplog.records)
+    assert "left out: top_k" in caplog.records[-1].getMessage()
+
+
+def test_callers_share_the_queue_by_token(served: Served) -> None:
+    """One caller's waiting requests do not keep another's from its turn."""
+    with serving(served.emulator, max_concurrency=1) as narrow, ExitStack() as stack:
+        served.emulator.fault("hold", times=None)
+        stack.callback(served.emulator.reset)
+
+        def waiting(token: str, text: str, number: int) -> None:
+            body = {"model": "gpt-4o", "messages": [{"role": "user", "content": text}]}
+            stack.enter_context(narrow.opened_request("POST", "/v1/chat/completions", body, token))
+            until(lambda: narrow.app.queue.active + narrow.app.queue.waiting == number)
+
+        for place in range(3):
+            waiting(TOKEN, f"mine {place}", place + 1)
+        waiting(OTHER_TOKEN, "other", 4)
+        for expected in ("mine 0", "mine 1", "other", "mine 2"):
+            assert served.emulator.wait_until_held(1, 20)
+            assert expected in json.dumps(served.emulator.last.json)
+            served.emulator.release()
+            until(lambda: served.emulator.wait_until_held(1, 0.05) or not narrow.app.queue.waiting)
