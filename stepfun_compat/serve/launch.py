@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import signal
 import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
@@ -129,8 +130,12 @@ def run_one(launch: Launch, options: ServeOptions, settings: Settings, listener:
 
     served = app(settings, options)
     made = config(served, launch.host, launch.port, launch.grace, log_level="warning")
-    with suppress(KeyboardInterrupt):
-        Server(made, served).run(sockets=[listener])
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn sends itself the signal when it is done
+    try:
+        with suppress(KeyboardInterrupt):
+            Server(made, served).run(sockets=[listener])
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

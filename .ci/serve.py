@@ -1,0 +1,200 @@
+"""Run programs that speak OpenAI's or Anthropic's wire against `stepfun-compat serve --emulate`, as a user would.
+
+    python .ci/serve.py NODE_DIRECTORY [openai|ai_sdk|codex|claude_code ...]
+
+The coding agents are given the lines of `--print-config` and a file with a mistake; the emulator is scripted to answer
+with the calls of a model that reads the file, mends it and runs it. What is checked is the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TOKEN = "a-token-for-this-run"
+COMMAND = str(Path(sys.executable).with_name("stepfun-compat"))
+WRONG, RIGHT = "    return a - b\n", "    return a + b\n"
+HEAD = "def add(a, b):\n"
+LIMIT = 180
+
+
+@dataclass
+class Server:
+    """A running `serve --emulate`."""
+
+    url: str
+    emulator: str
+    programs: Path
+
+    def admin(self, name: str, body: Any = None, method: str = "POST") -> Any:
+        request = urllib.request.Request(
+            f"{self.emulator}/__emulator__/{name}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"content-type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def script(self, *replies: Any) -> None:
+        self.admin("reset")
+        self.admin("script", {"replies": list(replies)})
+
+    def bodies(self) -> list[Any]:
+        """What StepFun was sent."""
+        rows = self.admin("requests", method="GET")["requests"]
+        return [row["json"] for row in rows if row["path"].endswith(("/chat/completions", "/responses"))]
+
+    def lines(self, tool: str) -> str:
+        """The lines a user puts in place for a tool."""
+        port = self.url.rpartition(":")[2]
+        command = [COMMAND, "serve", "--print-config", tool, "--port", port]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+@contextmanager
+def serving(programs: Path) -> Iterator[Server]:
+    environment = {**os.environ, "STEPFUN_SERVE_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1"}
+    command = [COMMAND, "serve", "--emulate", "--port", "0"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        emulator = url = ""
+        for line in process.stdout:
+            found = re.search(r"http://\S+", line)
+            if "emulated" in line and found:
+                emulator = found.group().removesuffix("/v1")
+            if "listening" in line and found:
+                url = found.group()
+                break
+        yield Server(url, emulator, programs)
+    finally:
+        process.terminate()
+        code = process.wait(60)
+    if code:
+        raise SystemExit(f"serve ended with {code}")
+
+
+def run(command: list[str], folder: Path, **variables: str) -> str:
+    """A program in an environment of nothing but these variables; its output, which is shown if it fails."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(f"{command[0]} ended with {done.returncode}:\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}")
+    return done.stdout + done.stderr
+
+
+@contextmanager
+def project(programs: Path) -> Iterator[tuple[Path, Path]]:
+    """(home, project with a mistake in calc.py)"""
+    home = Path(tempfile.mkdtemp(dir=programs))
+    folder = home / "project"
+    folder.mkdir()
+    (folder / "calc.py").write_text(HEAD + WRONG)
+    try:
+        yield home, folder
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def check(server: Server, folder: Path, output: str, result: str, reasoned: bool = True) -> None:
+    """The file is mended, its result went back, and so did the reasoning."""
+    text = (folder / "calc.py").read_text()
+    assert text == HEAD + RIGHT, f"{text}\n{output[-6000:]}"
+    assert "Mended." in output, output[-6000:]
+    last = server.bodies()[-1]
+    rows = last.get("messages") or last.get("input")
+    assert any(result in json.dumps(row) for row in rows), rows
+    if reasoned:
+        calls = [row for row in rows if row.get("tool_calls")]
+        assert calls
+        assert all(row.get("reasoning_content") for row in calls), calls
+
+
+def call(name: str, **arguments: Any) -> dict[str, Any]:
+    return {"reasoning": f"Next is {name}.", "tool_calls": [{"name": name, "arguments": arguments}]}
+
+
+def node(name: str) -> Callable[[Server], None]:
+    def check_it(server: Server) -> None:
+        server.admin("reset")
+        variables = {"OPENAI_BASE_URL": f"{server.url}/v1", "OPENAI_API_KEY": TOKEN, "AI_SDK_LOG_WARNINGS": "false"}
+        print(run(["node", f"{name}.mjs"], server.programs, **variables), end="")
+
+    return check_it
+
+
+def codex(server: Server) -> None:
+    """Codex CLI: a command, a patch by its apply_patch tool, a command."""
+    patch = f"*** Begin Patch\n*** Update File: calc.py\n@@\n {HEAD}-{WRONG}+{RIGHT}*** End Patch"
+    server.script(
+        call("exec_command", cmd="cat calc.py"),
+        call("apply_patch", input=patch),
+        call("exec_command", cmd="python3 -c 'import calc; print(calc.add(200, 34))'"),
+        {"content": "Mended."},
+    )
+    with project(server.programs) as (home, folder):
+        (home / ".codex").mkdir()
+        (home / ".codex" / "config.toml").write_text(server.lines("codex"))
+        command = [str(server.programs / "node_modules/.bin/codex"), "exec", "--skip-git-repo-check"]
+        command += ["--sandbox", "danger-full-access", "Mend add in calc.py"]
+        output = run(command, folder, HOME=str(home), STEPFUN_SERVE_TOKEN=TOKEN)
+        check(server, folder, output, "234")
+    print("a command, a patch and a command; the reasoning went back with each call")
+
+
+def claude_code(server: Server) -> None:
+    """Claude Code: it reads, edits and runs the file."""
+    with project(server.programs) as (home, folder):
+        file = str(folder / "calc.py")
+        server.script(
+            call("Read", file_path=file),
+            call("Edit", file_path=file, old_string="a - b", new_string="a + b"),
+            call("Bash", command="python3 -c 'import calc; print(calc.add(200, 34))'", description="Try it"),
+            {"content": "Mended."},
+        )
+        program = f"{server.programs}/node_modules/.bin/claude -p 'Mend add in calc.py' --allowedTools Read,Edit,Bash"
+        lines = server.lines("claude-code").rstrip().removesuffix("claude") + program
+        output = run(["bash", "-euc", lines], folder, HOME=str(home), STEPFUN_SERVE_TOKEN=TOKEN)
+        check(server, folder, output, "234")
+    print("read, edit, run; the reasoning went back with each call")
+
+
+CHECKS: dict[str, Callable[[Server], None]] = {
+    "openai": node("openai"),
+    "ai_sdk": node("ai_sdk"),
+    "codex": codex,
+    "claude_code": claude_code,
+}
+
+
+def main() -> None:
+    programs, names = Path(sys.argv[1]).resolve(), sys.argv[2:] or list(CHECKS)
+    with serving(programs) as server:
+        for name in names:
+            print(f"\n== {name}", flush=True)
+            CHECKS[name](server)
+    print("\n== all passed:", *names)
+
+
+if __name__ == "__main__":
+    main()
