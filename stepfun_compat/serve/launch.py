@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -52,7 +53,7 @@ def run(launch: Launch, announce: Callable[[str], None]) -> None:
         KeyRefusedError: no StepFun key is configured.
     """
     start_logging(launch.log_level)
-    with _emulated(launch.emulate, announce):
+    with ended_by_signals(), _emulated(launch.emulate, announce):
         settings = Settings()
         options = _options(launch, settings, announce)
         _check_workers(launch, settings)
@@ -130,10 +131,20 @@ def run_one(launch: Launch, options: ServeOptions, settings: Settings, listener:
 
     served = app(settings, options)
     made = config(served, launch.host, launch.port, launch.grace, log_level="warning")
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn sends itself the signal when it is done
+    with ended_by_signals():
+        Server(made, served).run(sockets=[listener])
+
+
+@contextmanager
+def ended_by_signals() -> Generator[None, None, None]:
+    """Leave the block on SIGINT or SIGTERM, cleaning up; uvicorn sends itself the signal again when it is done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with suppress(KeyboardInterrupt):
-            Server(made, served).run(sockets=[listener])
+            yield
     finally:
         signal.signal(signal.SIGTERM, before)
 
