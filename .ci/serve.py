@@ -1,6 +1,6 @@
 """Run programs that speak OpenAI's or Anthropic's wire against `stepfun-compat serve --emulate`, as a user would.
 
-    python .ci/serve.py NODE_DIRECTORY [openai|ai_sdk|codex|claude_code ...]
+    python .ci/serve.py NODE_DIRECTORY [openai|ai_sdk|codex|claude_code|continue|opencode ...]
 
 The coding agents are given the lines of `--print-config` and a file with a mistake; the emulator is scripted to answer
 with the calls of a model that reads the file, mends it and runs it. What is checked is the file.
@@ -179,11 +179,48 @@ def claude_code(server: Server) -> None:
     print("read, edit, run; the reasoning went back with each call")
 
 
+def continue_cli(server: Server) -> None:
+    """Continue's command line: it reads and edits the file."""
+    with project(server.programs) as (home, folder):
+        file = str(folder / "calc.py")
+        server.script(
+            call("Read", filepath=file),
+            call("MultiEdit", file_path=file, edits=[{"old_string": "a - b", "new_string": "a + b"}]),
+            {"content": "Mended."},
+        )
+        config = home / "config.yaml"
+        config.write_text(server.lines("continue").replace("$STEPFUN_SERVE_TOKEN", TOKEN))
+        command = [str(server.programs / "node_modules/.bin/cn"), "--config", str(config), "--auto"]
+        output = run([*command, "-p", "Mend add in calc.py"], folder, HOME=str(home))
+        check(server, folder, output, "Read")
+    print("read, edit; the reasoning went back with each call")
+
+
+def opencode(server: Server) -> None:
+    """opencode: it reads and edits the file, after it has asked for a title of the session."""
+    with project(server.programs) as (home, folder):
+        file = str(folder / "calc.py")
+        server.script(
+            {"content": "A title"},
+            call("read", filePath=file),
+            call("edit", filePath=file, oldString="a - b", newString="a + b"),
+            {"content": "Mended."},
+        )
+        lines = server.lines("opencode").replace("$STEPFUN_SERVE_TOKEN", TOKEN)
+        (folder / "opencode.json").write_text(lines.partition("\n")[2])
+        command = [str(server.programs / "node_modules/.bin/opencode"), "run", "-m", "stepfun/step-3.7-flash"]
+        output = run([*command, "Mend add in calc.py"], folder, HOME=str(home))
+        check(server, folder, output, "applied")
+    print("read, edit; the reasoning went back with each call")
+
+
 CHECKS: dict[str, Callable[[Server], None]] = {
     "openai": node("openai"),
     "ai_sdk": node("ai_sdk"),
     "codex": codex,
     "claude_code": claude_code,
+    "continue": continue_cli,
+    "opencode": opencode,
 }
 
 

@@ -33,6 +33,9 @@ Model ID: gpt-4.1
 """,
     "continue": """\
 # ~/.continue/config.yaml
+name: StepFun
+version: 1.0.0
+schema: v1
 models:
   - name: StepFun
     provider: openai
