@@ -153,6 +153,14 @@ def catalog_fields() -> str:
     return _table(("section", "field", "type", "a new row needs it"), rows)
 
 
+def serve_lines() -> str:
+    from stepfun_compat.serve.launch import DEFAULT_PORT
+    from stepfun_compat.serve.tools_config import TOOLS, lines_for
+
+    blocks = [f"### {tool}\n\n```text\n{lines_for(tool, '127.0.0.1', DEFAULT_PORT)}```" for tool in TOOLS]
+    return "\n" + "\n\n".join(blocks) + "\n"
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings_table,
     "other_settings": other_settings,
@@ -164,6 +172,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "probes": probes_table,
     "left_open": left_open_table,
     "catalog_fields": catalog_fields,
+    "serve_lines": serve_lines,
     "command_line": cli_tables.command_line,
     **field_tables.TABLES,
 }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import anyio
@@ -51,6 +51,14 @@ class ServeApp:
             await send({"type": "websocket.close", "code": 1008, "reason": "No WebSocket is served here."})
         elif scope["type"] == "http":
             await self._http(scope, receive, send)
+
+    @asynccontextmanager
+    async def lifespan(self, _: object = None) -> AsyncGenerator[None, None]:
+        """Close the connections to StepFun at the end: for a framework that mounts this app, and so tells it nothing."""
+        try:
+            yield
+        finally:
+            await self.clients.aclose()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
