@@ -129,10 +129,22 @@ def run_one(launch: Launch, options: ServeOptions, settings: Settings, listener:
     from . import app
     from .protocol import Server, config
 
+    _allow_open_files()
     served = app(settings, options)
     made = config(served, launch.host, launch.port, launch.grace, log_level="warning")
     with ended_by_signals():
         Server(made, served).run(sockets=[listener])
+
+
+def _allow_open_files() -> None:
+    """Take the open files the system allows this process: a stream has two, and the usual limit is 1,024."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @contextmanager
