@@ -17,7 +17,7 @@ from stepfun_compat.settings import SETTINGS
 from . import cli_tables, field_tables
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted((ROOT / "docs" / "reference").glob("*.md"))
+PAGES = [*sorted((ROOT / "docs" / "reference").glob("*.md")), ROOT / "docs" / "serve.md"]
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
