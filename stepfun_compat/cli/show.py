@@ -71,7 +71,7 @@ def confirmed(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        typer.echo(f"{question} Add --yes to go on.", err=True)
+        typer.echo(f"{question}\nAdd --yes to go on.", err=True)
         raise typer.Exit(2)
     if not typer.confirm(f"{question} Go on?", err=True):
         raise typer.Exit(1)
