@@ -127,24 +127,57 @@ def one(url: str, count: int, size: int) -> dict[str, Any]:
         }
 
 
+def on_ray(url: str, count: int) -> dict[str, Any]:
+    """The same batch on a Ray cluster of this machine: start-up, time."""
+    import ray as cluster
+
+    from stepfun_compat.batches import ray
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "in.jsonl").write_bytes(lines(count))
+        settings = Settings(base_url=url, api_key="k", batch_dir=str(folder / "batches"), batch_concurrency=CONCURRENCY)
+        started, first = time.perf_counter(), list[float]()
+        cluster.init(num_cpus=2, include_dashboard=False, log_to_driver=False, namespace="stepfun_compat")
+        start_up = time.perf_counter() - started
+
+        def note(_: str) -> None:
+            if len(first) < 2:
+                first.append(time.perf_counter())  # the end of the validation, and the first answers
+
+        record = ray.run(folder / "in.jsonl", folder / "out.jsonl", settings=settings, actors=2, on_change=note)
+        assert record.counts.completed == count, record
+        seconds = time.perf_counter() - first[1]
+        return {
+            "ray": cluster.__version__,
+            "lines": count,
+            "start_of_ray_seconds": round(start_up, 1),
+            "until_first_answers_seconds": round(first[1] - started, 1),
+            "lines_a_second": round(count / seconds, 1),
+        }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--growth", type=int, nargs="*", default=[1000, 10_000, 50_000])
     parser.add_argument("--size", type=int, default=200, help="bytes of a prompt")
+    parser.add_argument("--ray", type=int, metavar="LINES", help="also on a Ray cluster of this machine")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.one:
-        print(json.dumps(one(asked.url, asked.one, asked.size)))
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(one(options.url, options.one, options.size)))
         return
     with server() as port:
         url = f"http://127.0.0.1:{port}/v1"
-        if asked.rounds:
-            print(json.dumps(overhead(url, asked.lines, asked.rounds), indent=1))
-        for row in growth(url, asked.growth, asked.size):
+        if options.rounds:
+            print(json.dumps(overhead(url, options.lines, options.rounds), indent=1))
+        for row in growth(url, options.growth, options.size):
             print(json.dumps(row), flush=True)
+        if options.ray:
+            print(json.dumps(on_ray(url, options.ray)))
 
 
 if __name__ == "__main__":
