@@ -55,7 +55,7 @@ def run_batch_operation(
             make_sender = _sender_of(context, key, loop)
             worker = workspace.work_in_background(folder, space, settings, key, base_url, make_sender)
             if operation.name == "retrieve" and worker.error is not None:
-                _tell_why_nobody_works(answer, worker.error)
+                _add_work_error(answer, worker.error)
     except BatchError as error:
         kind = "server_error" if error.status >= 500 else "invalid_request_error"
         raise RequestRejected(
@@ -95,7 +95,7 @@ def _sender_of(context: ClientContext, key: str, loop: asyncio.AbstractEventLoop
     return lambda: workspace.own_sender(lambda: workspace.async_client(settings, provider, base_url, **options))
 
 
-def _tell_why_nobody_works(answer: Any, error: BatchError) -> None:
+def _add_work_error(answer: Any, error: BatchError) -> None:
     """Add the error that ended the work to the object of a batch that is still open."""
     from ..batches.records import OPEN, LineError
 

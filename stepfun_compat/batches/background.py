@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
+from importlib import import_module
 from typing import TypeAlias
 
 from ..report import log
@@ -25,6 +26,14 @@ MakeSender: TypeAlias = Callable[[], AbstractAsyncContextManager[Sender]]
 """Makes what the lines are sent with, in the event loop they are sent from."""
 
 
+def _at_exit(function: Callable[[], None]) -> None:
+    """Call a function when the program ends, while threads can still be used: `atexit` is too late for that, the pools of
+    `concurrent.futures` take no more work then."""
+    import_module("concurrent.futures.thread")  # the last that was registered is the first to be called
+    register: Callable[[Callable[[], None]], None] = getattr(threading, "_register_atexit", atexit.register)
+    register(function)
+
+
 class Background:
     """One thread for a journal, a namespace and a host. `start` is cheap and may be called before each use."""
 
@@ -36,6 +45,7 @@ class Background:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._process = 0
+        self._stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._worker: Worker | None = None
         self.error: BatchError | None = None
@@ -50,12 +60,14 @@ class Background:
                 return
             if not self.journal.open_batches(self._space) or has_standing_worker(self.journal, self._space):
                 return
+            self._stopping = False
             self._thread = threading.Thread(target=self._run, args=(make_sender,), name="stepfun-batches", daemon=True)
             self._thread.start()
-            atexit.register(self.stop)
+            _at_exit(self.stop)
 
     def stop(self, seconds: float = _LEAVE_SECONDS) -> None:
         """Send no further line and wait for those in flight."""
+        self._stopping = True
         thread, loop, worker = self._thread, self._loop, self._worker
         if thread is None or self._process != os.getpid() or not thread.is_alive():
             return
@@ -68,12 +80,12 @@ class Background:
         try:
             asyncio.run(self._main(make_sender))
             self.error = None
-        except BatchError as error:
-            self.error = error
-            log.error("work on batches ended: %s", error)
         except BaseException as error:
-            self.error = BatchError(f"{type(error).__name__}: {error}", status=500, code="worker_failed")
-            log.error("work on batches ended: %s", self.error)
+            if not isinstance(error, BatchError):
+                error = BatchError(f"{type(error).__name__}: {error}", status=500, code="worker_failed")
+            self.error = error
+            if not self._stopping:
+                log.error("work on batches ended: %s", error)
 
     async def _main(self, make_sender: MakeSender) -> None:
         self._loop = asyncio.get_running_loop()

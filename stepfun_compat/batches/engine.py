@@ -133,7 +133,7 @@ class Worker:
     def _settle(self) -> None:
         dead = dead_workers(self._journal)
         with self._window.open() as window:
-            self._tell(window)
+            self._report(window)
             window.keep_alive(self.id, self._clock() + LEASE_SECONDS)
             for id in dead:
                 window.flights.pop(id, None)
@@ -234,7 +234,7 @@ class Worker:
     def _allowed(self, wanted: int) -> tuple[int, float]:
         """How many of the wanted lines may start now, and, if none, when to ask again."""
         with self._window.open() as window:
-            self._tell(window)
+            self._report(window)
             return window.take(self.id, wanted, int(self._mean_tokens), self._clock(), LEASE_SECONDS)
 
     def _affordable(self, id: str, limit: float) -> int:
@@ -249,7 +249,7 @@ class Worker:
         mean = cost / done
         return max(int((limit - cost - mean * in_flight) / mean), 0 if in_flight or unwritten else 1)
 
-    def _tell(self, window: Window) -> None:
+    def _report(self, window: Window) -> None:
         ended, self._ended = self._ended, 0
         limited, self._limited = self._limited, None
         if limited is not None:

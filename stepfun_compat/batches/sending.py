@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import json
 import random
+import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias, cast
 
@@ -15,7 +16,6 @@ import openai
 
 from ..endpoints.json_values import as_dict
 from .journal import Answer, Lease
-from .limiter import MOST_CONCURRENCY
 from .records import Tokens, new_id, tokens_of
 
 MAX_ATTEMPTS: Final = 8
@@ -63,10 +63,19 @@ class ThreadSender:
 
     def __init__(self, client: openai.OpenAI) -> None:
         self._client: Any = client.with_options(max_retries=0)
-        self._threads = ThreadPoolExecutor(MOST_CONCURRENCY, thread_name_prefix="stepfun-batch-line")
 
     async def __call__(self, path: str, body: Mapping[str, Any]) -> Sent:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._post, path, body)
+        """Send from a thread of the line's own: a program does not wait for it at its end, as it does for a pool."""
+        future: Future[Sent] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(self._post(path, body))
+            except BaseException as error:
+                future.set_exception(error)
+
+        threading.Thread(target=run, name="stepfun-batch-line", daemon=True).start()
+        return await asyncio.wrap_future(future)
 
     def _post(self, path: str, body: Mapping[str, Any]) -> Sent:
         try:

@@ -235,3 +235,29 @@ def test_ctrl_c_lets_the_requests_in_flight_end(
     assert len(server.requests) == len(finished(folder)) < 60
     assert cli.main(["batch", "resume", id]) == 0
     assert len(server.requests) == 60
+
+
+@pytest.mark.parametrize("http_client", ["None", "httpx.Client()"])
+def test_a_program_that_ends_keeps_the_answers_of_the_requests_in_flight(
+    server: EmulatorServer, folder: Path, tmp_path: Path, http_client: str
+) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(jsonl(line(i) for i in range(60)))
+    program = f"""
+import sys, httpx, stepfun_compat
+client = stepfun_compat.OpenAI(http_client={http_client})
+file = client.files.create(file=open({str(source)!r}, "rb"), purpose="batch")
+client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+sys.stdin.readline()
+"""
+    server.fault(Fault(hold=True, times=5))
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stderr
+        assert server.wait_until_held(5, timeout=30)
+        process.stdin.close()
+        Event().wait(0.3)
+        server.release()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+    assert len(finished(folder)) == len(server.requests) < 60
