@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from importlib import import_module
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..report import log
 from .engine import Worker
@@ -30,7 +30,7 @@ def _at_exit(function: Callable[[], None]) -> None:
     """Call a function when the program ends, while threads can still be used: `atexit` is too late for that, the pools of
     `concurrent.futures` take no more work then."""
     import_module("concurrent.futures.thread")  # the last that was registered is the first to be called
-    register: Callable[[Callable[[], None]], None] = getattr(threading, "_register_atexit", atexit.register)
+    register: Any = getattr(threading, "_register_atexit", atexit.register)
     register(function)
 
 
