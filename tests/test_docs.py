@@ -239,6 +239,8 @@ def test_the_site_names_every_page() -> None:
     nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     pages = [str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")]
     assert [page for page in pages if f": {page}\n" not in nav] == []
+    named = re.findall(r": ([\w/-]+\.md)$", nav, re.MULTILINE)
+    assert sorted(named) == sorted(pages), "each page stands in the navigation once"
 
 
 def test_the_frameworks_of_the_guide_are_those_on_record() -> None:
