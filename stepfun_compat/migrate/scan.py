@@ -32,7 +32,7 @@ Progress = Callable[[int, int], None]
 _STACK: Final = 256 * 1024 * 1024
 _RECURSION: Final = 6000
 _FINDING: Final = attrgetter(*(one.name for one in fields(Finding)))
-_ROOM: Final = 40_000_000
+_ROOM: Final = 8_000_000
 _CHUNK: Final = 24
 _HELD: Final = 600
 """Files whose facts are held together; of more, the facts of those alone that are being linked."""

@@ -41,11 +41,21 @@ class Modules:
 
     def file_at(self, base: str) -> int | None:
         """The file of the module at a path without suffix."""
-        for candidate in (f"{base}.py", f"{base}/__init__.py", f"{base}.pyi", f"{base}/__init__.pyi"):
-            found = self._by_path.get(candidate)
-            if found is not None:
-                return found
-        return None
+        return self._by_base.get(base)
+
+    @cached_property
+    def _by_base(self) -> dict[str, int]:
+        """Files by their path without suffix, a package by that of its directory; `.py` before `.pyi`."""
+        found: dict[str, int] = {}
+        for ending in ("/__init__.pyi", ".pyi", "/__init__.py", ".py"):
+            for number, path in enumerate(self.paths):
+                if path.endswith(ending):
+                    found[path[: -len(ending)]] = number
+        return found
+
+    @cached_property
+    def _directory(self) -> list[str]:
+        return [dirname(path) for path in self.paths]
 
     def has_directory(self, base: str) -> bool:
         """Whether there is a directory with modules at a path."""
@@ -63,7 +73,7 @@ class Modules:
 
     def relative(self, file: int, module: str, level: int) -> str | None:
         """The path without suffix of a relative import; None above the root."""
-        base: str = dirname(self.paths[file])
+        base: str = self._directory[file]
         for _ in range(level - 1):
             if not base:
                 return None
@@ -73,7 +83,7 @@ class Modules:
 
     def absolute(self, file: int, module: str) -> int | None:
         """The file that `import module` means in a file, None for one outside the project."""
-        key = (dirname(self.paths[file]), module)
+        key = (self._directory[file], module)
         if key in self._found:
             return self._found[key]
         found = self._absolute(key[0], module)

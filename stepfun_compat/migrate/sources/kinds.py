@@ -56,16 +56,12 @@ def _below(resource: bytes, methods: bytes) -> re.Pattern[bytes]:
 _CRUD: Final = rb"create|retrieve|update|delete|list|cancel"
 _NEEDLES: Final[Mapping[bytes, re.Pattern[bytes] | None]] = {
     b"openai": None,
-    b"open_ai": None,
     b"completions": re.compile(rb"completions\b"),
     b"chatcompletion": None,
     b"gpt-": None,
-    b"azure.com": None,
     b"davinci": None,
     b"text-": re.compile(rb"text-(?:embedding|moderation|similarity|search|ada|babbage|curie)"),
     b"with_raw_response": None,
-    b"with_streaming_response": None,
-    b"client_secrets": None,
     b"embedding": _below(b"embeddings?", b"a?create"),
     b"moderation": _below(b"moderations?", b"a?create"),
     b"image": _below(b"images?", rb"generate|edit|a?create\w*"),
@@ -86,10 +82,9 @@ _NEEDLES: Final[Mapping[bytes, re.Pattern[bytes] | None]] = {
     b"codex-": None,
     b"sora-2": None,
     b"computer-use": None,
-    b"curie": re.compile(rb"curie[\"']"),
-    b"babbage": re.compile(rb"babbage[\"']"),
+    b"babbage-": None,
     b"'o1": None, b'"o1': None, b"'o3": None, b'"o3': None, b"'o4": None, b'"o4': None,
-    b"'ada'": None, b'"ada"': None, b"'ft:": None, b'"ft:': None,
+    b"'ft:": None, b'"ft:': None,
 }  # fmt: skip
 """What the bytes of Python and notebooks are searched for, in lower case, and what must stand there for a needle that
 is a word of many programs. A search for plain bytes costs next to nothing."""
