@@ -13,7 +13,7 @@ import openai
 import pytest
 
 import stepfun_compat
-from stepfun_compat.endpoints.audio.containers import Wav, join_wav, parse_wav
+from stepfun_compat.endpoints.audio_containers import Wav, join_wav, parse_wav
 
 HAS = tuple(int(part) for part in openai.__version__.split(".")[:2])
 Handler = Callable[[httpx.Request], httpx.Response]

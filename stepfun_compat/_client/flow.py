@@ -17,8 +17,7 @@ import openai
 
 from .. import contested_memory as settled
 from .. import errors
-from ..endpoints.base import PLAIN, BatchOperation, Flow, Send, StoreOperation, WireRequest, WireResponse
-from ..endpoints.chat.response import BrokenOff
+from ..endpoints.base import PLAIN, BatchOperation, BrokenOff, Flow, Send, StoreOperation, WireRequest, WireResponse
 from ..endpoints.context import RequestRejected
 from ..endpoints.json_values import UnexpectedBody
 from ..report import debug_body, report

@@ -17,8 +17,7 @@ import openai
 from typing_extensions import override
 
 from .. import errors
-from ..endpoints.base import StoreOperation
-from ..endpoints.chat.response import BrokenOff
+from ..endpoints.base import BrokenOff, StoreOperation
 from ..endpoints.context import RequestRejected
 from ..endpoints.json_values import UnexpectedBody
 from ..endpoints.sse import error_in, error_named

@@ -42,8 +42,8 @@ def register(app: typer.Typer) -> None:
             echo "Hello." | stepfun-compat speak - -o hello.wav --voice nova
         """
         from ..client import OpenAI
-        from ..endpoints.audio.containers import join
         from ..endpoints.audio.speech import split_text
+        from ..endpoints.audio_containers import join
 
         try:
             words = sys.stdin.read() if text == "-" else Path(text).read_text(encoding="utf-8")

@@ -210,3 +210,11 @@ class PassThroughEndpoint:
 
 PLAIN: Endpoint = PassThroughEndpoint()
 """The one that stands for every path that no other endpoint translates."""
+
+
+class BrokenOff(Exception):
+    """An answer that ended before its end; the client raises `APIConnectionError` with `partial`."""
+
+    def __init__(self, message: str, partial: Json) -> None:
+        super().__init__(message)
+        self.partial = partial

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,8 @@ from typing import Any, Final, Literal, cast
 
 from typing_extensions import override
 
-_Row = dict[str, Any]
+from .values import Row, as_row, as_rows, common_length, plain, same, shown, snippet, text_of
+
 _MEDIA: Final[Mapping[str, BreakKind]] = {
     "image_url": "image",
     "input_image": "image",
@@ -38,87 +38,7 @@ _VOLATILE: Final[tuple[tuple[BreakKind, str, re.Pattern[str]], ...]] = (
 )
 
 
-def _row(value: Any) -> tuple[_Row, bool]:
-    """A message, part or tool as a new dict without its None fields, and whether the order of its keys is the caller's."""
-    if isinstance(value, Mapping):
-        given = cast("Mapping[Any, Any]", value)
-        return {str(key): inner for key, inner in given.items() if inner is not None}, True
-    dump = getattr(value, "model_dump", None)
-    if callable(dump):
-        try:
-            dumped = dump(exclude_none=True, warnings=False)
-        except TypeError:
-            dumped = dump()
-        if isinstance(dumped, Mapping):
-            return _row(dumped)[0], False
-    return {"content": value}, False
-
-
-def _rows(value: Any) -> list[tuple[_Row, bool]]:
-    if isinstance(value, str):
-        return [({"role": "user", "content": value}, True)]
-    if isinstance(value, list | tuple):
-        return [_row(item) for item in cast("Sequence[Any]", value)]
-    return []  # absent, or an iterator, which looking at would use up
-
-
-def _plain(value: Any) -> Any:
-    """Nested SDK objects as dicts; plain data as it is."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in cast("Mapping[Any, Any]", value).items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in cast("Sequence[Any]", value)]
-    return _plain(_row(value)[0]) if hasattr(value, "model_dump") else value
-
-
-def _text(value: Any) -> str:
-    """One fixed text for any value, with the order of its keys."""
-    return value if isinstance(value, str) else json.dumps(_plain(value), ensure_ascii=False, default=str)
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Equal in content, whatever the order of keys; 1 and True differ, as they do in JSON."""
-    if a is b:
-        return True
-    if isinstance(a, str) or isinstance(b, str):
-        return bool(a == b)
-    return _sorted(a) == _sorted(b)
-
-
-def _sorted(value: Any) -> str:
-    return json.dumps(_plain(value), ensure_ascii=False, default=str, sort_keys=True)
-
-
 # ---------------------------------------------------------------- snippets
-
-
-def _common(a: str, b: str) -> int:
-    """The length of the common beginning, by halving: comparing slices is far faster than walking characters."""
-    low, high = 0, min(len(a), len(b))
-    if a[:high] == b[:high]:
-        return high
-    while high - low > 1:
-        middle = (low + high) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-def _snippet(text: str, at: int, until: int | None = None) -> str:
-    start, end = max(at - 24, 0), min(max(until or at, at) + 40, len(text), at + 120)
-    return ("…" if start else "") + text[start:end].replace("\n", "\\n") + ("…" if end < len(text) else "")
-
-
-def _shown(value: Any) -> str:
-    """A value short enough to read; a data URL by its kind, size and digest."""
-    text = _text(value)
-    match = re.search(r"data:([\w/+.-]*)[;,]", text)
-    if match is not None and len(text) > 160:
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-        return f"{match.group(1) or 'data'}, {len(text)} characters, sha256 {digest}…"
-    return _snippet(text, 0, 80)
 
 
 def _break(kind: BreakKind, where: str, why: str, before: str = "", after: str = "") -> Diagnosis:
@@ -127,9 +47,9 @@ def _break(kind: BreakKind, where: str, why: str, before: str = "", after: str =
 
 def _text_break(a: str, b: str, where: str, what: str) -> Diagnosis:
     """Two texts that differ: what kind of thing changed in them, and the snippet."""
-    at = _common(a, b)
+    at = common_length(a, b)
     if at == len(a):
-        return _break("text_added", where, f"{what} continues where it ended before", _snippet(a, at), _snippet(b, at))
+        return _break("text_added", where, f"{what} continues where it ended before", snippet(a, at), snippet(b, at))
     window = slice(max(at - 80, 0), at + 160)
     for kind, name, pattern in _VOLATILE:
         old = _covering(pattern, a[window], at - window.start)
@@ -145,10 +65,10 @@ def _text_break(a: str, b: str, where: str, what: str) -> Diagnosis:
             kind,
             where,
             f"{why}. Move the part that changes to the end",
-            _snippet(a, start, end_a),
-            _snippet(b, start, end_b),
+            snippet(a, start, end_a),
+            snippet(b, start, end_b),
         )
-    return _break("text", where, f"{what} was edited at character {at}", _snippet(a, at), _snippet(b, at))
+    return _break("text", where, f"{what} was edited at character {at}", snippet(a, at), snippet(b, at))
 
 
 def _covering(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str] | None:
@@ -158,20 +78,20 @@ def _covering(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str] | N
 # ---------------------------------------------------------------- tools
 
 
-def _name(tool: _Row) -> str:
+def _name(tool: Row) -> str:
     inner = tool.get(str(tool.get("type"))) or tool.get("function") or tool
-    row = _row(inner)[0] if not isinstance(inner, str) else {}
+    row = as_row(inner)[0] if not isinstance(inner, str) else {}
     return str(row.get("name") or tool.get("name") or tool.get("type") or "")
 
 
-def _tools(request: Mapping[str, Any]) -> list[tuple[_Row, bool]]:
+def _tools(request: Mapping[str, Any]) -> list[tuple[Row, bool]]:
     if request.get("functions"):
-        return [({"type": "function", "function": row}, kept) for row, kept in _rows(request["functions"])]
+        return [({"type": "function", "function": row}, kept) for row, kept in as_rows(request["functions"])]
     tools = request.get("tools")
-    return [] if isinstance(tools, str) else _rows(tools)
+    return [] if isinstance(tools, str) else as_rows(tools)
 
 
-def _sent_tools(request: Mapping[str, Any]) -> list[tuple[_Row, bool]]:
+def _sent_tools(request: Mapping[str, Any]) -> list[tuple[Row, bool]]:
     """The tools that reach StepFun: it ignores tool_choice, so a choice is carried out by sending fewer (stepfun-api 3.2)."""
     tools = _tools(request)
     choice = request.get("tool_choice", request.get("function_call"))
@@ -179,10 +99,10 @@ def _sent_tools(request: Mapping[str, Any]) -> list[tuple[_Row, bool]]:
         return []
     if choice is None or isinstance(choice, str):
         return tools
-    row = _row(choice)[0]
+    row = as_row(choice)[0]
     if row.get("type") == "allowed_tools":
-        inner = _row(row.get("allowed_tools") or row)[0]
-        names = {_name(tool) for tool, _ in _rows(inner.get("tools"))}
+        inner = as_row(row.get("allowed_tools") or row)[0]
+        names = {_name(tool) for tool, _ in as_rows(inner.get("tools"))}
     else:
         names = {_name(row)}
     return [tool for tool in tools if _name(tool[0]) in names]
@@ -192,7 +112,7 @@ def _tools_break(previous: Mapping[str, Any], request: Mapping[str, Any]) -> Dia
     old, new = _sent_tools(previous), _sent_tools(request)
     key = "functions" if request.get("functions") else "tools"
     old_names, new_names = [_name(tool) for tool, _ in old], [_name(tool) for tool, _ in new]
-    by_choice = not _same(previous.get("tool_choice"), request.get("tool_choice")) or not _same(
+    by_choice = not same(previous.get("tool_choice"), request.get("tool_choice")) or not same(
         previous.get("function_call"), request.get("function_call")
     )
     if old_names != new_names and by_choice:
@@ -227,70 +147,70 @@ def _value_break(
     old: tuple[Any, bool], new: tuple[Any, bool], where: str, kind: BreakKind, what: str
 ) -> Diagnosis | None:
     """The first difference of two nested values; the order of keys counts where both are the caller's own."""
-    a, b = _plain(old[0]), _plain(new[0])
-    if _same(a, b):
-        if old[1] and new[1] and _text(a) != _text(b):
+    a, b = plain(old[0]), plain(new[0])
+    if same(a, b):
+        if old[1] and new[1] and text_of(a) != text_of(b):
             return _key_order(where, a, b)
         return None
     path, x, y = _deepest(a, b, where)
     if isinstance(x, str) and isinstance(y, str):
-        at = _common(x, y)
-        return _break(kind, path, f"{what} changed", _snippet(x, at), _snippet(y, at))
-    return _break(kind, path, f"{what} changed", _shown(x), _shown(y))
+        at = common_length(x, y)
+        return _break(kind, path, f"{what} changed", snippet(x, at), snippet(y, at))
+    return _break(kind, path, f"{what} changed", shown(x), shown(y))
 
 
 def _deepest(a: Any, b: Any, path: str) -> tuple[str, Any, Any]:
     """The first place where two values differ, as far down as both have it."""
     if isinstance(a, dict) and isinstance(b, dict):
-        x, y = cast("_Row", a), cast("_Row", b)
+        x, y = cast("Row", a), cast("Row", b)
         for key in [*y, *(key for key in x if key not in y)]:
             if key not in x or key not in y:
                 return f"{path}.{key}", x.get(key, "(absent)"), y.get(key, "(absent)")
-            if not _same(x[key], y[key]):
+            if not same(x[key], y[key]):
                 return _deepest(x[key], y[key], f"{path}.{key}")
     if isinstance(a, list) and isinstance(b, list):
         p, q = cast("list[Any]", a), cast("list[Any]", b)
         for i in range(min(len(p), len(q))):
-            if not _same(p[i], q[i]):
+            if not same(p[i], q[i]):
                 return _deepest(p[i], q[i], f"{path}[{i}]")
     return path, cast("Any", a), cast("Any", b)
 
 
 def _key_order(where: str, a: Any, b: Any) -> Diagnosis:
-    x, y = _text(a), _text(b)
-    at = _common(x, y)
+    x, y = text_of(a), text_of(b)
+    at = common_length(x, y)
     why = "same content, other bytes: its keys are in another order. Build it the same way each time"
-    return _break("key_order", where, why, _snippet(x, at), _snippet(y, at))
+    return _break("key_order", where, why, snippet(x, at), snippet(y, at))
 
 
 # ---------------------------------------------------------------- messages
 
 
-def _role(row: _Row) -> str:
+def _role(row: Row) -> str:
     return str(row.get("role") or row.get("type") or "")
 
 
-def _speaker(row: _Row) -> str:
+def _speaker(row: Row) -> str:
     """The role a message has in the prompt: developer and system are one there (stepfun-api 3.1)."""
     role = _role(row)
     return {"developer": "system", "function": "tool"}.get(role, role)
 
 
-def _parts(content: Any) -> list[tuple[_Row, bool]]:
+def _parts(content: Any) -> list[tuple[Row, bool]]:
     if isinstance(content, list | tuple):
         return [
-            ({"type": "text", "text": item}, True) if isinstance(item, str) else _row(item)
+            ({"type": "text", "text": item}, True) if isinstance(item, str) else as_row(item)
             for item in cast("Sequence[Any]", content)
         ]
     return []
 
 
-def _part_text(part: _Row) -> str | None:
+def _part_text(part: Row) -> str | None:
     text = part.get("text")
     return text if isinstance(text, str) else None
 
 
-def _message_break(old: tuple[_Row, bool], new: tuple[_Row, bool], where: str) -> Diagnosis | None:
+def _message_break(old: tuple[Row, bool], new: tuple[Row, bool], where: str) -> Diagnosis | None:
     a, b = old[0], new[0]
     if _speaker(a) != _speaker(b):
         return _break("role", f"{where}.role", "the role changed", _role(a), _role(b))
@@ -314,16 +234,16 @@ def _message_break(old: tuple[_Row, bool], new: tuple[_Row, bool], where: str) -
     if reasoning[0] != reasoning[1]:
         why = "the reasoning of an earlier turn changed" if all(reasoning) else "the reasoning of an earlier turn is "
         why += "" if all(reasoning) else "passed back now" if reasoning[1] else "no longer passed back"
-        at = _common(*reasoning)
-        return _break("reasoning", f"{where}.reasoning_content", why, *(_snippet(text, at) for text in reasoning))
+        at = common_length(*reasoning)
+        return _break("reasoning", f"{where}.reasoning_content", why, *(snippet(text, at) for text in reasoning))
     for name in ("tool_call_id", "call_id"):
         if a.get(name) != b.get(name):
             why = "the id of a tool call changed. Keep the ids of earlier turns"
-            return _break("tool_call_id", f"{where}.{name}", why, _text(a.get(name)), _text(b.get(name)))
+            return _break("tool_call_id", f"{where}.{name}", why, text_of(a.get(name)), text_of(b.get(name)))
     for name in [*b, *(key for key in a if key not in b)]:
         # ids and states of replayed items are the server's bookkeeping, not prompt
-        if name not in _NOT_PROMPT and not _same(a.get(name), b.get(name)):
-            return _break("field", f"{where}.{name}", f"{name} changed", _shown(a.get(name)), _shown(b.get(name)))
+        if name not in _NOT_PROMPT and not same(a.get(name), b.get(name)):
+            return _break("field", f"{where}.{name}", f"{name} changed", shown(a.get(name)), shown(b.get(name)))
     if old[1] and new[1] and list(a) != list(b) and sorted(a) == sorted(b):
         return _key_order(where, a, b)
     return None
@@ -367,74 +287,74 @@ def _content_break(a: Any, b: Any, where: str, what: str) -> Diagnosis | None:
             return found
     shared = min(len(old_parts), len(new_parts))
     if len(new_parts) > shared:
-        return _break("part_added", f"{where}[{shared}]", "a content part is new", "", _shown(new_parts[shared][0]))
+        return _break("part_added", f"{where}[{shared}]", "a content part is new", "", shown(new_parts[shared][0]))
     if len(old_parts) > shared:
-        return _break("part_removed", f"{where}[{shared}]", "a content part is gone", _shown(old_parts[shared][0]), "")
+        return _break("part_removed", f"{where}[{shared}]", "a content part is gone", shown(old_parts[shared][0]), "")
     return None
 
 
-def _part_break(old: tuple[_Row, bool], new: tuple[_Row, bool], where: str, what: str) -> Diagnosis | None:
+def _part_break(old: tuple[Row, bool], new: tuple[Row, bool], where: str, what: str) -> Diagnosis | None:
     a, b = old[0], new[0]
     texts = _part_text(a), _part_text(b)
     if texts[0] is not None and texts[1] is not None:
         return None if texts[0] == texts[1] else _text_break(texts[0], texts[1], where, what)
-    if _same(a, b):
-        return _key_order(where, a, b) if old[1] and new[1] and _text(a) != _text(b) else None
+    if same(a, b):
+        return _key_order(where, a, b) if old[1] and new[1] and text_of(a) != text_of(b) else None
     media = _MEDIA.get(str(a.get("type"))), _MEDIA.get(str(b.get("type")))
     if media[0] is not None and media[0] == media[1]:
         kind = media[0]
-        path, x, y = _deepest(_plain(a), _plain(b), where)
-        return _break(kind, path, f"the {kind} changed; it must be identical to be cached", _shown(x), _shown(y))
-    return _break("part_changed", where, "a content part changed", _shown(a), _shown(b))
+        path, x, y = _deepest(plain(a), plain(b), where)
+        return _break(kind, path, f"the {kind} changed; it must be identical to be cached", shown(x), shown(y))
+    return _break("part_changed", where, "a content part changed", shown(a), shown(b))
 
 
 def _calls_break(a: Any, b: Any, where: str) -> Diagnosis | None:
-    old, new = [] if isinstance(a, str) else _rows(a), [] if isinstance(b, str) else _rows(b)
+    old, new = [] if isinstance(a, str) else as_rows(a), [] if isinstance(b, str) else as_rows(b)
     for i, (x, y) in enumerate(zip(old, new, strict=False)):
-        f, g = _row(x[0].get("function") or {})[0], _row(y[0].get("function") or {})[0]
+        f, g = as_row(x[0].get("function") or {})[0], as_row(y[0].get("function") or {})[0]
         at = f"{where}[{i}]"
         if f.get("name") != g.get("name"):
             return _break(
                 "tool_call",
                 f"{at}.function.name",
                 "another function is called",
-                _text(f.get("name")),
-                _text(g.get("name")),
+                text_of(f.get("name")),
+                text_of(g.get("name")),
             )
         if f.get("arguments") != g.get("arguments"):
             return _argument_break(f.get("arguments"), g.get("arguments"), f"{at}.function.arguments", "the arguments")
         if x[0].get("id") != y[0].get("id"):
             why = "the id of a tool call changed. Keep the ids of earlier turns"
-            return _break("tool_call_id", f"{at}.id", why, _text(x[0].get("id")), _text(y[0].get("id")))
-        if not _same(x[0], y[0]):
+            return _break("tool_call_id", f"{at}.id", why, text_of(x[0].get("id")), text_of(y[0].get("id")))
+        if not same(x[0], y[0]):
             return _value_break(x, y, at, "tool_call", "the tool call")
     if len(old) != len(new):
         i = min(len(old), len(new))
         why = "a tool call is gone" if len(old) > len(new) else "a tool call is new"
         return _break(
-            "tool_call", f"{where}[{i}]", why, *(_shown(rows[i][0]) if len(rows) > i else "" for rows in (old, new))
+            "tool_call", f"{where}[{i}]", why, *(shown(rows[i][0]) if len(rows) > i else "" for rows in (old, new))
         )
     return None
 
 
 def _argument_break(a: Any, b: Any, where: str, what: str) -> Diagnosis:
-    x, y = _text(a), _text(b)
-    at = _common(x, y)
+    x, y = text_of(a), text_of(b)
+    at = common_length(x, y)
     try:
-        same = _same(json.loads(x), json.loads(y))
+        equal = same(json.loads(x), json.loads(y))
     except (ValueError, RecursionError):
-        same = False
-    if same:
+        equal = False
+    if equal:
         why = "same content, other bytes: it was parsed and serialised again. Pass the text on unchanged"
-        return _break("key_order", where, why, _snippet(x, at), _snippet(y, at))
-    return _break("tool_call", where, f"{what} changed", _snippet(x, at), _snippet(y, at))
+        return _break("key_order", where, why, snippet(x, at), snippet(y, at))
+    return _break("tool_call", where, f"{what} changed", snippet(x, at), snippet(y, at))
 
 
-def _equal(a: tuple[_Row, bool], b: tuple[_Row, bool]) -> bool:
+def _equal(a: tuple[Row, bool], b: tuple[Row, bool]) -> bool:
     return _message_break(a, b, "") is None
 
 
-def _moved(old: list[tuple[_Row, bool]], new: list[tuple[_Row, bool]], i: int, key: str) -> Diagnosis | None:
+def _moved(old: list[tuple[Row, bool]], new: list[tuple[Row, bool]], i: int, key: str) -> Diagnosis | None:
     """Whether messages were put in, taken out or swapped at the place where two histories part."""
     ahead = next((k for k in range(1, len(new) - i) if _equal(old[i], new[i + k])), 0)
     behind = next((k for k in range(1, len(old) - i) if _equal(old[i + k], new[i])), 0)
@@ -451,8 +371,8 @@ def _moved(old: list[tuple[_Row, bool]], new: list[tuple[_Row, bool]], i: int, k
     return None
 
 
-def _message_shown(row: _Row) -> str:
-    return f"{_role(row)}: {_shown(row.get('content') or row.get('tool_calls') or row)}"
+def _message_shown(row: Row) -> str:
+    return f"{_role(row)}: {shown(row.get('content') or row.get('tool_calls') or row)}"
 
 
 # ---------------------------------------------------------------- whole requests
@@ -472,13 +392,13 @@ def _schema(request: Mapping[str, Any]) -> Any:
     """The JSON Schema an answer must fit: the only part of a response format that may stand in the prompt."""
     format = request.get("response_format")
     if format is None and request.get("text") is not None:
-        format = _row(request["text"])[0].get("format")
+        format = as_row(request["text"])[0].get("format")
     if format is None:
         return None
     if isinstance(format, type):
         return f"class {format.__qualname__}"
-    row = _row(format)[0]
-    return _plain(row) if row.get("type") == "json_schema" else None
+    row = as_row(format)[0]
+    return plain(row) if row.get("type") == "json_schema" else None
 
 
 def compare(previous: Mapping[str, Any], request: Mapping[str, Any]) -> Diagnosis:
@@ -496,9 +416,9 @@ def compare(previous: Mapping[str, Any], request: Mapping[str, Any]) -> Diagnosi
         if first and second:
             return _text_break(first, second, "instructions", "the instructions")
         why = "instructions are new" if second else "the instructions are gone"
-        return _break("instructions", "instructions", why, _snippet(first, 0), _snippet(second, 0))
+        return _break("instructions", "instructions", why, snippet(first, 0), snippet(second, 0))
     key = "messages" if "messages" in request or "messages" in previous else "input"
-    old, new = _rows(previous.get(key)), _rows(request.get(key))
+    old, new = as_rows(previous.get(key)), as_rows(request.get(key))
     if request.get("previous_response_id") or request.get("conversation"):
         return Diagnosis(False, "none", "", "the input continues a stored conversation", 0)
     for i, (a, b) in enumerate(zip(old, new, strict=False)):
@@ -510,7 +430,7 @@ def compare(previous: Mapping[str, Any], request: Mapping[str, Any]) -> Diagnosi
         return Diagnosis(True, found.kind, found.where, found.why, i, found.before, found.after)
     shared = min(len(old), len(new))
     schemas = _schema(previous), _schema(request)
-    if not _same(*schemas):
+    if not same(*schemas):
         found = _value_break(
             (schemas[0], False), (schemas[1], False), "response_format", "response_format", "the schema"
         )

@@ -11,8 +11,8 @@ from array import array
 
 import pytest
 
-from stepfun_compat.endpoints.audio import containers as sound
-from stepfun_compat.endpoints.audio.containers import SoundError
+from stepfun_compat.endpoints import audio_containers as sound
+from stepfun_compat.endpoints.audio_containers import SoundError
 
 
 def samples(count: int, seed: int = 1) -> bytes:

@@ -11,8 +11,7 @@ import pytest
 from stepfun_compat.catalog import voices
 from stepfun_compat.endpoints.audio import speech
 from stepfun_compat.endpoints.audio.speech import split_text
-from stepfun_compat.endpoints.base import WireRequest, WireResponse
-from stepfun_compat.endpoints.chat.response import BrokenOff
+from stepfun_compat.endpoints.base import BrokenOff, WireRequest, WireResponse
 from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 

@@ -17,8 +17,7 @@ import stepfun_compat
 from stepfun_compat import Settings
 from stepfun_compat.endpoints.audio import transcriptions
 from stepfun_compat.endpoints.audio.transcriptions import Segment, TranscriptStream, captions
-from stepfun_compat.endpoints.base import WireRequest
-from stepfun_compat.endpoints.chat.response import BrokenOff
+from stepfun_compat.endpoints.base import BrokenOff, WireRequest
 from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 from stepfun_compat.endpoints.sse import server_sent

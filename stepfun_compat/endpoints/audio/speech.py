@@ -12,14 +12,13 @@ from typing import Any
 from typing_extensions import override
 
 from ...catalog import voices
-from ..base import Flow, PassThroughEndpoint, Send, WireRequest, WireResponse, replace
-from ..chat.response import BrokenOff
+from .. import audio_containers as sound
+from ..base import BrokenOff, Flow, PassThroughEndpoint, Send, WireRequest, WireResponse, replace
 from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, UnexpectedBody, as_dict
 from ..parameters import drop_by_table, given, kind_of_model
 from ..sse import failure, server_sent
 from ..unsupported import ENDPOINT as ABSENT
-from . import containers as sound
 
 _MEDIA = {"mp3": "audio/mpeg", "wav": "audio/wav", "flac": "audio/flac", "opus": "audio/ogg", "pcm": "audio/pcm"}
 _CHUNK = 24_576  # bytes of sound in one event of a joined stream

@@ -11,14 +11,13 @@ from typing import Any
 from typing_extensions import override
 
 from ...catalog import voices
-from ..base import Flow, PassThroughEndpoint, Send, StreamTransform, WireRequest, WireResponse, replace
-from ..chat.response import BrokenOff
+from .. import audio_containers as sound
+from ..base import BrokenOff, Flow, PassThroughEndpoint, Send, StreamTransform, WireRequest, WireResponse, replace
 from ..context import Json, RequestContext, RequestRejected
 from ..forms import Part, file_parts
 from ..json_values import Dict, UnexpectedBody, as_dict
 from ..parameters import drop_by_table, given, headers_for, kind_of_model
 from ..sse import failure, server_sent
-from . import containers as sound
 
 _ROUTE = "/audio/asr/sse"
 _FORMATS = ("json", "text", "srt", "verbose_json", "vtt")

@@ -18,14 +18,6 @@ from .tools import Tools
 from .usage import characters_of, cut, cut_off, fill_usage, visible_tokens
 
 
-class BrokenOff(Exception):
-    """An answer that ended before its end; the client raises `APIConnectionError` with `partial`."""
-
-    def __init__(self, message: str, partial: Json) -> None:
-        super().__init__(message)
-        self.partial = partial
-
-
 def new_call_id(*seed: object) -> str:
     """An id for a tool call that came without one; the same call always gets the same."""
     return "call_" + hashlib.sha256(repr(seed).encode("utf-8", "surrogatepass")).hexdigest()[:24]

@@ -21,7 +21,7 @@ from ...catalog.files import (
     REFUSED_PURPOSES,
     STATUS,
 )
-from ..audio.containers import sound_format
+from ..audio_containers import sound_format
 from ..base import BatchOperation, BatchOperationName, Flow, PassThroughEndpoint, WireRequest, replace
 from ..batches import is_local_file, local
 from ..context import Json, RequestContext, RequestRejected

@@ -1,0 +1,178 @@
+"""The rules of ARCHITECTURE.md, read off the source: who may import whom, no cycles, and files and folders of a size."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import stepfun_compat
+
+ROOT = Path(stepfun_compat.__file__).parent
+MOST_LINES = 600
+MOST_MODULES = 20
+RESOURCES = ("audio", "chat", "files", "responses")
+MAY_IMPORT = {"responses": {"chat"}}
+"""Resources that may use another's folder: Responses is answered over chat."""
+
+
+def module_name(file: Path) -> str:
+    parts = ["stepfun_compat", *file.relative_to(ROOT).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(file): file for file in sorted(ROOT.rglob("*.py"))}
+
+
+def resolve(module: str, node: ast.ImportFrom) -> str:
+    """The absolute name of what a `from` statement imports from."""
+    if not node.level:
+        return node.module or ""
+    parts = module.split(".")
+    package = parts if FILES[module].name == "__init__.py" else parts[:-1]
+    package = package[: len(package) - node.level + 1]
+    return ".".join([*package, *([node.module] if node.module else [])])
+
+
+def statements(body: list[ast.stmt], *, lazy: bool) -> Iterator[ast.stmt]:
+    """The statements that run at import; with `lazy` those inside functions and `if TYPE_CHECKING` as well."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if lazy:
+                yield from statements(node.body, lazy=lazy)
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            yield from statements(node.body if lazy else node.orelse, lazy=lazy)
+            continue
+        for field in ("body", "orelse", "finalbody"):
+            yield from statements(getattr(node, field, []), lazy=lazy)
+        for handler in getattr(node, "handlers", []):
+            yield from statements(handler.body, lazy=lazy)
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(FILES[module].read_text(encoding="utf-8"))
+
+
+@cache
+def imports(module: str, *, lazy: bool) -> frozenset[str]:
+    """The modules of the package that a module imports."""
+    found: set[str] = set()
+    for node in statements(tree(module).body, lazy=lazy):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name in FILES}
+        elif isinstance(node, ast.ImportFrom):
+            source = resolve(module, node)
+            for alias in node.names:
+                name = f"{source}.{alias.name}"
+                found |= {name if name in FILES else source} & FILES.keys()
+    return frozenset(found - {module})
+
+
+def outside(module: str, *allowed: str) -> set[str]:
+    return {
+        found
+        for found in imports(module, lazy=True)
+        if not any(found == name or found.startswith(name + ".") for name in allowed)
+    }
+
+
+def test_no_module_is_imported_in_a_circle():
+    done: set[str] = set()
+    path: list[str] = []
+
+    def visit(module: str) -> None:
+        if module in done:
+            return
+        assert module not in path, " -> ".join([*path[path.index(module) :], module])
+        path.append(module)
+        for name in sorted(imports(module, lazy=False)):
+            visit(name)
+        path.pop()
+        done.add(module)
+
+    for module in FILES:
+        visit(module)
+    assert len(done) == len(FILES)
+
+
+CLIENT_CLASSES = {"OpenAI", "AsyncOpenAI", "AzureOpenAI", "AsyncAzureOpenAI", "SyncAPIClient", "AsyncAPIClient"}
+
+
+def test_only_the_clients_override_openai():
+    found = {
+        module
+        for module in FILES
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.ClassDef)
+        for base in node.bases
+        if ast.unparse(base).rpartition(".")[2] in CLIENT_CLASSES
+    }
+    assert found == {f"stepfun_compat.{name}" for name in ("azure", "client", "module_client")}
+    hooks = {
+        m for m in FILES for node in ast.walk(tree(m)) if isinstance(node, ast.ClassDef) and node.name == "StepFunHooks"
+    }
+    assert hooks == {"stepfun_compat.client"}
+
+
+@pytest.mark.parametrize("module", [name for name in FILES if name.startswith("stepfun_compat._client")])
+def test_the_client_package_knows_nothing_of_the_classes_it_serves(module: str):
+    assert "stepfun_compat.client" not in imports(module, lazy=False)
+
+
+def test_private_attributes_of_the_client_are_touched_by_its_own_package_only():
+    for module in FILES:
+        if module in ("stepfun_compat.client", "stepfun_compat.azure") or module.startswith("stepfun_compat._client"):
+            continue
+        touched = {
+            node.attr
+            for node in ast.walk(tree(module))
+            if isinstance(node, ast.Attribute) and node.attr.startswith("_stepfun")
+        }
+        assert not touched, module
+
+
+@pytest.mark.parametrize("module", [name for name in FILES if name.startswith("stepfun_compat.endpoints")])
+def test_endpoints_translate_and_know_nothing_of_clients(module: str):
+    shared = (
+        "stepfun_compat.endpoints",
+        "stepfun_compat.catalog",
+        "stepfun_compat.settings",
+        "stepfun_compat.state",
+        "stepfun_compat.credentials.urls",
+    )
+    assert not outside(module, *shared)
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+            assert not {name.partition(".")[0] for name in names} & {"openai", "httpx", "httpx2", "socket"}
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_a_resource_uses_no_other_resources_folder(resource: str):
+    own = f"stepfun_compat.endpoints.{resource}"
+    others = {f"stepfun_compat.endpoints.{name}" for name in RESOURCES if name != resource}
+    others -= {f"stepfun_compat.endpoints.{name}" for name in MAY_IMPORT.get(resource, ())}
+    for module in FILES:
+        if module == own or module.startswith(own + "."):
+            wrong = {
+                name
+                for name in imports(module, lazy=True)
+                if any(name == other or name.startswith(other + ".") for other in others)
+            }
+            assert not wrong, module
+
+
+def test_no_file_is_too_long_to_read():
+    lines = {name: len(file.read_text(encoding="utf-8").splitlines()) for name, file in FILES.items()}
+    assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
+
+
+def test_no_folder_holds_more_modules_than_a_reader_keeps_in_mind():
+    counts = {folder: len(list(folder.glob("*.py"))) for folder in {file.parent for file in FILES.values()}}
+    assert {str(folder.relative_to(ROOT)): n for folder, n in counts.items() if n > MOST_MODULES} == {}
