@@ -20,10 +20,10 @@ from .flow import heat_of
 from .modules import Modules
 from .values import ANSWER, NOTHING, Result, Value, union
 
-ROUNDS: Final = 4
+ROUNDS: Final = 3
 DEEPEST: Final = 60
 """How many expressions are followed one from another."""
-MOST_SITES: Final = 300
+MOST_SITES: Final = 100
 """How many calls of one name are looked at for what a parameter is given."""
 
 _TYPING: Final = frozenset(
