@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -176,3 +177,12 @@ def test_no_file_is_too_long_to_read():
 def test_no_folder_holds_more_modules_than_a_reader_keeps_in_mind():
     counts = {folder: len(list(folder.glob("*.py"))) for folder in {file.parent for file in FILES.values()}}
     assert {str(folder.relative_to(ROOT)): n for folder, n in counts.items() if n > MOST_MODULES} == {}
+
+
+def test_the_document_names_modules_and_folders_that_exist():
+    document = (ROOT.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    paths = set(re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.py|[a-z_]+/)`", document)) - {"tests/test_architecture.py"}
+    assert len(paths) > 20
+    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
+    folders = set(re.findall(r"^\| `([a-z_]+)` \| ", document, re.MULTILINE))
+    assert folders == {file.parent.name for file in ROOT.glob("*/__init__.py")}

@@ -1,4 +1,4 @@
-"""One flow for the sync and the async context.client.
+"""One flow for the sync and the async client.
 
 A flow is a generator that does everything a call needs and yields whatever has to be waited for, as a function without
 arguments. `drive` calls each function and `drive_async` awaits what it returns; both hand the result, or the error,
