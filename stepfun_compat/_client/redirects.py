@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator
 from functools import lru_cache, partial
-from types import SimpleNamespace
 from typing import Any
 
 from openai._models import FinalRequestOptions
@@ -136,10 +135,20 @@ def _auth_class(family: Any) -> Any:
 # ---------------------------------------------------------------- by an event hook
 
 
+class _First:
+    """The URL of a request before its redirects, not shown when printed, and whether it was sent."""
+
+    __slots__ = ("sent", "url")
+
+    def __init__(self, url: Any) -> None:
+        self.url = url
+        self.sent = False
+
+
 def look_at_hops(request: Any, http_client: Any, look: Callable[[Any, Any], None]) -> None:
     """Let `look` see this request, and each one it is redirected to together with it, by a hook of the HTTP client that
     is to send it. Other requests pass that hook untouched."""
-    request.extensions[_LOOK] = look, SimpleNamespace(url=request.url, sent=False)
+    request.extensions[_LOOK] = look, _First(request.url)
     hooks: Any = http_client._event_hooks["request"]
     hook = _look_later if hasattr(http_client, "aclose") else _look
     if hook not in hooks:
