@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from .extract import Extract
-from .facts import FileFacts
+from .facts import FileFacts, ignored_rules
 from .generation import legacy_files
 from .reasons import VERDICTS, Verdict, anchor
 from .uses import Project, Use
@@ -173,6 +173,9 @@ def _marked(paths: Sequence[str], extracts: Sequence[Extract], lines: Callable[[
         for mark in extract.marks:
             judgement = judge_mark(mark)
             text = _line(lines(path), mark.line) if mark.cell is None else ""
+            ids = ignored_rules(text)
+            if ids is not None and (not ids or judgement.rule in ids):
+                continue
             shown = f"{mark.target}=…" if mark.kind == "env_var" else text
             yield _made(path, mark.line, mark.line, _column(text, mark.column), mark.cell, mark.kind, mark.target,
                         None, "resolved", judgement, shown)  # fmt: skip

@@ -406,3 +406,13 @@ def test_any_bytes_are_taken(data: bytes) -> None:
         extract(path, kind, b"# openai\n" + data)  # type: ignore[arg-type]
     for kind in ("requirements", "pyproject", "setup_cfg", "pipfile", "conda", "env", "yaml", "toml", "json", "docker"):
         extract("x", kind, data)  # type: ignore[arg-type]
+
+
+def test_a_comment_leaves_a_line_of_a_text_file_alone(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {"requirements.txt": "openai>=2  # stepfun: ignore[SFC006]\nopenai>=1.66  # stepfun: ignore[SFC001]\n"},
+    )
+    assert [one.line for one in scanned(tmp_path).findings] == [2]
+    write(tmp_path, {".env": "OPENAI_API_KEY=x  # stepfun: ignore\n", "requirements.txt": ""})
+    assert scanned(tmp_path).findings == []

@@ -8,8 +8,9 @@
 Pure: no file system. `model` documents every record.
 """
 
+from .ignores import ignored_rules
 from .model import FileFacts
 from .python import facts_of, parse
 from .source import SourceText, Undecodable, decode
 
-__all__ = ["FileFacts", "SourceText", "Undecodable", "decode", "facts_of", "parse"]
+__all__ = ["FileFacts", "SourceText", "Undecodable", "decode", "facts_of", "ignored_rules", "parse"]

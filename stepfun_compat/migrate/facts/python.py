@@ -15,8 +15,7 @@ from typing_extensions import override
 
 from . import model as m
 from .expressions import Conditional, ExpressionWalker
-
-_IGNORE: Final = re.compile(r"#\s*stepfun:\s*ignore(?:\[([A-Za-z0-9_,\s-]*)\])?")
+from .ignores import ignored_rules
 
 
 def parse(text: bytes | str) -> ast.Module:
@@ -42,10 +41,9 @@ def facts_of(tree: ast.Module, text: str | None = None) -> m.FileFacts:
     walker.module(tree)
     if text is not None and "stepfun:" in text:
         for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
-            found = _IGNORE.search(line)
-            if found is not None:
-                ids = found.group(1) or ""
-                walker.facts.ignores[number] = tuple(part.strip() for part in ids.split(",") if part.strip())
+            rules = ignored_rules(line)
+            if rules is not None:
+                walker.facts.ignores[number] = rules
     return walker.facts
 
 

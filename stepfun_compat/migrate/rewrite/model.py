@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from ..extract import Extract
-from ..facts import FileFacts, SourceText
+from ..facts import FileFacts, SourceText, ignored_rules
 from ..link.linker import Linker
 from ..moved_names import private_client, stays
 from ..sources.kinds import FileKind
@@ -72,9 +72,6 @@ class RuleOutcome:
         self.left.append(Left(rule, line, why, "note"))
 
 
-_IGNORE: Final = re.compile(rb"#\s*stepfun:\s*ignore(?:\[([A-Za-z0-9_,\s-]*)\])?")
-
-
 @dataclass(eq=False)
 class File:
     """One file as rules see it. `text` is the joined text of the code cells for a notebook."""
@@ -118,8 +115,7 @@ class File:
         """Whether a comment on one of the lines says to leave it alone: `# stepfun: ignore[SFC001]`."""
         for line in lines:
             if not self.is_python:
-                found = _IGNORE.search(self.line_bytes(line))
-                ids = None if found is None else ignored_ids(found.group(1))
+                ids = ignored_rules(self.line_bytes(line).decode("utf-8", "replace"))
             else:
                 ids = self.facts.ignores.get(line)
             if ids is not None and (not ids or rule in ids):
@@ -131,11 +127,6 @@ class File:
         """The line end that the file uses first."""
         found = re.search(rb"\r\n|\r|\n", self.text.utf8)
         return b"\n" if found is None else found.group()
-
-
-def ignored_ids(text: bytes | None) -> tuple[str, ...]:
-    """Return the ids of an ignore comment; none stands for all."""
-    return tuple(part.strip().decode() for part in (text or b"").split(b",") if part.strip())
 
 
 @dataclass(eq=False)
