@@ -144,8 +144,8 @@ def after_success(context: RequestContext, base_url: str) -> None:
             continue
         if SETTLED.add(Refused(host, model, fact.fact, fact.openai, fact.safe, time.time())):
             log.warning(
-                "%s on %s refuses %s, so the call went out once more: %s. From now on that is sent at once (%s; "
-                "`stepfun-compat probe --write FILE` writes it down for good)",
+                "%s on %s rejects %s, so the request was sent once more with %s. Later calls send that at once (%s; "
+                "`stepfun-compat probe --write FILE` records it for good)",
                 model or "StepFun",
                 host,
                 fact.openai,
