@@ -272,7 +272,7 @@ def test_the_cost_is_logged_and_explained(caplog: pytest.LogCaptureFixture) -> N
     costs = [record.message for record in caplog.records if "cost another request" in record.message]
     assert len(costs) == 2
     warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert "refuses a frequency_penalty outside 0.0 to 1.0" in warnings[0].message
+    assert "rejects a frequency_penalty outside 0.0 to 1.0" in warnings[0].message
     assert "Where is it?" not in caplog.text
 
 
