@@ -91,6 +91,11 @@ def failed(error: Exception) -> int:
     own = told is not None or isinstance(error, SettingsError) or type(error).__module__.partition(".")[0] == "openai"
     if not own and not isinstance(error, OSError):
         text = f"{type(error).__name__}: {text}"
+    if not own:  # most often a proxy or certificate of the environment, which the HTTP library does not name
+        from ..diagnostics import environment
+
+        broken = [found for found in environment.findings() if found.state == "fail"]
+        text += "".join(f"; {found.check}: {found.found}, {found.remedy}" for found in broken)
     cause = error.__cause__
     if type(error).__name__ == "APIConnectionError" and cause is not None and str(cause):
         text = f"{text} ({cause})"

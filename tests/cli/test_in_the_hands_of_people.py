@@ -196,6 +196,15 @@ def test_a_file_comes_before_a_command_of_its_name(tmp_path: Path) -> None:
     assert "can't open file" in run("no-such-command", cwd=tmp_path).stderr
 
 
+def test_a_command_names_the_variable_that_breaks_it(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STEPFUN_API_KEY", "the-very-secret-key")
+    monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent/ca.pem")
+    assert main(["models", "--live"]) == 1
+    assert "SSL_CERT_FILE: /nonexistent/ca.pem does not exist, set SSL_CERT_FILE to" in capfd.readouterr().err
+
+
 FINDINGS = {
     "socks": ({"ALL_PROXY": "socks5://127.0.0.1:1"}, "pip install socksio"),
     "odd proxy": ({"HTTPS_PROXY": "what://is:this"}, "is not a proxy URL"),

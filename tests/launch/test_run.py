@@ -407,6 +407,26 @@ def test_a_suite_runs_under_pytest_also_where_warnings_are_errors(tmp_path: Path
         assert "1 passed" in seen.stdout
 
 
+ALTERED = """
+import openai
+client = openai.OpenAI()
+say = [{"role": "user", "content": "Say hello."}]
+print(client.chat.completions.create(model="gpt-4o", messages=say, seed=1, user="u").choices[0].finish_reason)
+for chunk in client.chat.completions.create(model="gpt-4o", messages=say, seed=1, logit_bias={"1": 2}, stream=True):
+    last = chunk.choices[0].finish_reason if chunk.choices else last
+print(last)
+print(client.responses.create(model="gpt-4o", input="Say hello.", top_logprobs=2, truncation="auto").status)
+"""
+
+
+def test_altered_requests_break_no_program_under_w_error(tmp_path: Path) -> None:
+    pytest.importorskip("uvicorn")
+    (tmp_path / "program.py").write_text(ALTERED, encoding="utf-8")
+    seen = run(["--emulate", "-W", "error", "program.py"], tmp_path)
+    assert seen.stdout.split()[-3:] == ["stop", "stop", "completed"], seen.stderr
+    assert "seed" in seen.stderr  # and the alteration is visible without any set-up
+
+
 def test_placeholder_key_is_there_for_frameworks_and_goes_nowhere(tmp_path: Path) -> None:
     code = "import os, openai; print(os.environ['OPENAI_API_KEY']); print(openai.OpenAI(api_key=os.environ['OPENAI_API_KEY']).api_key)"
     assert run(["-c", code], tmp_path).stdout.split() == ["stepfun-compat-placeholder", "run-key"]
