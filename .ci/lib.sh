@@ -79,10 +79,12 @@ want_redis() {
   command -v redis-server >/dev/null || echo "WARNING: no redis-server here: the tests against a real Redis are SKIPPED"
 }
 
-# suite DIR: the whole suite in an environment, told by pytest's closing lines, or by all of them if it fails.
+# suite DIR [OPTION...]: the suite in an environment, told by pytest's closing lines, or by all of them if it fails.
 suite() {
-  "$1/bin/python" -c 'import openai, pydantic, sys; print(sys.executable, "is Python", sys.version.split()[0], "with openai", openai.__version__, "and pydantic", pydantic.VERSION)'
-  closing "$1/bin/python" -m pytest -q -n 2 --no-header
+  local dir=$1
+  shift
+  "$dir/bin/python" -c 'import openai, pydantic, sys; print(sys.executable, "is Python", sys.version.split()[0], "with openai", openai.__version__, "and pydantic", pydantic.VERSION)'
+  closing "$dir/bin/python" -m pytest -q -n 2 --no-header "$@"
 }
 
 # closing COMMAND...: run it, show its last lines; everything it said and its exit code if it fails.
