@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ..credentials.keys import PLACEHOLDER_KEY as _PLACEHOLDER_KEY
 from .version import VERSION
@@ -114,48 +114,6 @@ __all__ = [
     "verify_ssl_certs",
 ]
 
-_SUBMODULES: Final = (
-    "api_requestor",
-    "api_resources",
-    "api_resources.abstract",
-    "api_resources.abstract.api_resource",
-    "api_resources.abstract.createable_api_resource",
-    "api_resources.abstract.deletable_api_resource",
-    "api_resources.abstract.engine_api_resource",
-    "api_resources.abstract.listable_api_resource",
-    "api_resources.abstract.nested_resource_class_methods",
-    "api_resources.abstract.paginatable_api_resource",
-    "api_resources.abstract.updateable_api_resource",
-    "api_resources.audio",
-    "api_resources.chat_completion",
-    "api_resources.completion",
-    "api_resources.customer",
-    "api_resources.deployment",
-    "api_resources.edit",
-    "api_resources.embedding",
-    "api_resources.engine",
-    "api_resources.error_object",
-    "api_resources.experimental",
-    "api_resources.experimental.completion_config",
-    "api_resources.file",
-    "api_resources.fine_tune",
-    "api_resources.fine_tuning",
-    "api_resources.image",
-    "api_resources.model",
-    "api_resources.moderation",
-    "datalib",
-    "datalib.common",
-    "datalib.numpy_helper",
-    "datalib.pandas_helper",
-    "embeddings_utils",
-    "error",
-    "object_classes",
-    "openai_object",
-    "openai_response",
-    "util",
-    "version",
-)
-
 
 def submodules() -> dict[str, ModuleType]:
     """This package under the names of the old one: `openai`, `openai.error`, … to modules.
@@ -165,9 +123,11 @@ def submodules() -> dict[str, ModuleType]:
     """
     import openai as sdk
 
+    from ..catalog.legacy_modules import LEGACY_SUBMODULES
+
     for name in ("azure", "explanation", "module_client"):  # they import the SDK by its name
         import_module(f"...{name}", f"{__name__}.x")
-    modules = {f"openai.{name}": import_module(f".{name}", __name__) for name in _SUBMODULES}
+    modules = {f"openai.{name}": import_module(f".{name}", __name__) for name in LEGACY_SUBMODULES}
     for entry in getattr(sdk, "__path__", []):
         if entry not in __path__:
             __path__.insert(0, entry)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..catalog.legacy_modules import LEGACY_SUBMODULES
 from . import surface
 from .facts import model as m
 
@@ -59,51 +60,6 @@ def private_client(statement: m.Import) -> str | None:
         return None
     return next((one.name for one in statement.names if one.name in surface.CLIENT_CLASSES), None)
 
-
-LEGACY_SUBMODULES: Final = frozenset(
-    [
-        "api_requestor",
-        "api_resources",
-        "api_resources.abstract",
-        "api_resources.abstract.api_resource",
-        "api_resources.abstract.createable_api_resource",
-        "api_resources.abstract.deletable_api_resource",
-        "api_resources.abstract.engine_api_resource",
-        "api_resources.abstract.listable_api_resource",
-        "api_resources.abstract.nested_resource_class_methods",
-        "api_resources.abstract.paginatable_api_resource",
-        "api_resources.abstract.updateable_api_resource",
-        "api_resources.audio",
-        "api_resources.chat_completion",
-        "api_resources.completion",
-        "api_resources.customer",
-        "api_resources.deployment",
-        "api_resources.edit",
-        "api_resources.embedding",
-        "api_resources.engine",
-        "api_resources.error_object",
-        "api_resources.experimental",
-        "api_resources.experimental.completion_config",
-        "api_resources.file",
-        "api_resources.fine_tune",
-        "api_resources.fine_tuning",
-        "api_resources.image",
-        "api_resources.model",
-        "api_resources.moderation",
-        "datalib",
-        "datalib.common",
-        "datalib.numpy_helper",
-        "datalib.pandas_helper",
-        "embeddings_utils",
-        "error",
-        "object_classes",
-        "openai_object",
-        "openai_response",
-        "util",
-        "version",
-    ]
-)
-"""The modules of openai 0.28 that `stepfun_compat.legacy` has."""
 
 LEGACY_NAMES: Final = (
     (frozenset(surface.LEGACY) - {"Answer", "Classification", "Search"})
