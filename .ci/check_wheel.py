@@ -18,6 +18,6 @@ for name in sys.argv[1:]:
         metadata = next(member for member in wheel.namelist() if member.endswith("/METADATA"))
         head = wheel.read(metadata).decode().partition("\n\n")[0].splitlines()
     urls = [line for line in head if line.startswith("Project-URL: ")]
-    if not any(line.startswith("Project-URL: Homepage, https://") for line in urls):
-        sys.exit(f"{name} names no project page in its metadata")
+    if not urls or not all(", https://" in line for line in urls):
+        sys.exit(f"{name} names no page in its metadata")
     print(f"{name.rpartition('/')[2]}: only the package")
