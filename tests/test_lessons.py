@@ -199,7 +199,9 @@ def test_a_wheel_with_anything_else_in_it_is_refused(
     """A `.pth` in a wheel runs at every start of the interpreter."""
     script = ROOT / ".ci" / "check_wheel.py"
 
-    def check(*members: str, metadata: str = "Name: x\nProject-URL: Documentation, https://example.com\n\nText") -> None:
+    def check(
+        *members: str, metadata: str = "Name: x\nProject-URL: Documentation, https://example.com\n\nText"
+    ) -> None:
         wheel = tmp_path / "stepfun_compat-1-py3-none-any.whl"
         with zipfile.ZipFile(wheel, "w") as made:
             for member in ("stepfun_compat/__init__.py", *members):

@@ -415,7 +415,7 @@ print(client.chat.completions.create(model="gpt-4o", messages=say, seed=1, user=
 for chunk in client.chat.completions.create(model="gpt-4o", messages=say, seed=1, logit_bias={"1": 2}, stream=True):
     last = chunk.choices[0].finish_reason if chunk.choices else last
 print(last)
-print(client.responses.create(model="gpt-4o", input="Say hello.", top_logprobs=2, truncation="auto").status)
+print(client.responses.create(model="gpt-4o", input="Say hello.", user="u", truncation="auto").status)
 """
 
 

@@ -122,8 +122,9 @@ def finish_reason(reason: Json, called: bool, tools: Tools) -> str:
     return str(reason)
 
 
-def transform_message(message: Dict, context: RequestContext, tools: Tools) -> tuple[Dict, bool]:
+def transform_message(message: Dict, context: RequestContext, state: ChatState) -> tuple[Dict, bool]:
     """One answer message in OpenAI's shape, and whether it calls tools."""
+    tools = state.tools
     if message.get("role") != "assistant":
         message["role"] = "assistant"
     unify_reasoning(message, context)
@@ -140,7 +141,7 @@ def transform_message(message: Dict, context: RequestContext, tools: Tools) -> t
     if tools.one_call and len(functions) > 1:
         functions = functions[:1]
     content = message.get("content")
-    if context.state(ChatState).json_text and isinstance(content, str):
+    if state.json_text and isinstance(content, str):
         message["content"] = content = strip_fences(content)
     if built_in:
         length = len(content) if isinstance(content, str) else 0
@@ -196,7 +197,7 @@ def transform_completion(data: Json, context: RequestContext) -> Dict:
         choice = as_dict(entry)
         if choice is None:
             raise UnexpectedBody("a choice is not an object")
-        message, called = transform_message(as_dict(choice.get("message")) or {}, context, tools)
+        message, called = transform_message(as_dict(choice.get("message")) or {}, context, state)
         messages.append(message)
         choice["message"] = message
         choice.setdefault("index", position)
@@ -217,7 +218,7 @@ def transform_completion(data: Json, context: RequestContext) -> Dict:
         body["usage"] = usage
     body["object"] = "chat.completion"
     finish_envelope(body, context)
-    hide_reasoning(str(body["id"]), messages, context)
+    hide_reasoning(str(body["id"]), messages, context, state.reasoned)
     return body
 
 
@@ -237,11 +238,9 @@ def _apply_cap(body: Dict, messages: Sequence[Dict], cap: int) -> None:
             choice["finish_reason"] = "length"
 
 
-def hide_reasoning(id: str, messages: Sequence[Dict], context: RequestContext) -> None:
+def hide_reasoning(id: str, messages: Sequence[Dict], context: RequestContext, reasoned: bool) -> None:
     """Take the reasoning out of an answer whose caller does not know of it; `client.stepfun.reasoning` still has it."""
-    if (
-        not context.state(ChatState).reasoned and not any("reasoning" in message for message in messages)
-    ) or shows_reasoning(context):
+    if (not reasoned and not any("reasoning" in message for message in messages)) or shows_reasoning(context):
         return
     thoughts = [str(message.get("reasoning_content") or "") for message in messages]
     keep_answer_reasoning(context, id, "".join(thoughts))
