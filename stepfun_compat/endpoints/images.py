@@ -350,8 +350,3 @@ def _data_url(part: Part) -> str:
     if mime is None:
         raise RequestRejected("image is neither png nor jpeg: convert it.", code="invalid_value", param="image")
     return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-GENERATE = Generate()
-EDIT = Edit()
-VARIATION = Variation()

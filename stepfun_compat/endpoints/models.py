@@ -111,7 +111,3 @@ def on_step_plan(context: RequestContext) -> bool:
     """Whether requests go to a Step Plan URL: the client's base URL says so, else the settings do."""
     base = context.client.base_url or context.settings.base_url
     return "/step_plan" in str(base) if base else context.settings.plan == "step_plan"
-
-
-LIST = ListModels()
-RETRIEVE = RetrieveModel()

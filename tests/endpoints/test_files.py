@@ -35,7 +35,7 @@ def upload(name: str, purpose: str, content: Any = b"x", **more: Any) -> WireReq
 )
 def test_purposes_are_mapped_by_kind_of_file(name: str, purpose: str, sent: str):
     request = upload(name, purpose)
-    wire = files.CREATE.transform_request(request, exchange(files.CREATE))
+    wire = files.CreateFile().transform_request(request, exchange(files.CreateFile()))
     assert wire.json == {"purpose": sent}
     assert wire.files is request.files
     assert request.json == {"purpose": purpose}
@@ -54,7 +54,7 @@ def test_purposes_are_mapped_by_kind_of_file(name: str, purpose: str, sent: str)
 )
 def test_what_stepfun_does_not_take_is_said_before_the_upload(name: str, purpose: str, param: str, words: str):
     with pytest.raises(RequestRejected, match=words) as refused:
-        files.CREATE.transform_request(upload(name, purpose), exchange(files.CREATE))
+        files.CreateFile().transform_request(upload(name, purpose), exchange(files.CreateFile()))
     assert refused.value.param == param
 
 
@@ -80,8 +80,8 @@ def test_a_file_without_a_name_gets_one_that_tells_its_kind(content: bytes, name
     """The SDK calls bare bytes `upload`, and StepFun knows a file by the end of its name (stepfun-api 8.1)."""
     given: Any = content if form == "bytes" else io.BytesIO(content)
     request = WireRequest("POST", "/files", json={"purpose": "user_data"}, files=[("file", given)])
-    context = exchange(files.CREATE)
-    wire = files.CREATE.transform_request(request, context)
+    context = exchange(files.CreateFile())
+    wire = files.CreateFile().transform_request(request, context)
     assert (wire.files, wire.json) == ([("file", (name, given))], {"purpose": purpose})
     assert request.files == [("file", given)]
     assert [(c.kind, c.after) for c in context.changes if c.parameter == "file"] == [("repair", name)]
@@ -91,7 +91,9 @@ def test_a_file_without_a_name_gets_one_that_tells_its_kind(content: bytes, name
 
 def test_what_tells_nothing_keeps_its_name():
     for content in (b"", b"\0\1\2\3" * 9, b"PK\3\4 some other archive"):
-        wire = files.CREATE.transform_request(upload("noextension", "user_data", content), exchange(files.CREATE))
+        wire = files.CreateFile().transform_request(
+            upload("noextension", "user_data", content), exchange(files.CreateFile())
+        )
         assert wire.files == [("file", ("noextension", content))]
         assert wire.json == {"purpose": "file-extract"}
 
@@ -118,23 +120,23 @@ def test_sizes_are_checked_without_reading():
     big = Sparse(limit + 1)
     request = WireRequest("POST", "/files", json={"purpose": "user_data"}, files=[("file", big)])
     with pytest.raises(RequestRejected, match="67,108,864") as refused:
-        files.CREATE.transform_request(request, exchange(files.CREATE))
+        files.CreateFile().transform_request(request, exchange(files.CreateFile()))
     assert (refused.value.status, refused.value.code) == (413, "file_too_large")
     assert big.at == 0
     fits = WireRequest("POST", "/files", json={"purpose": "user_data"}, files=[("file", Sparse(limit))])
-    files.CREATE.transform_request(fits, exchange(files.CREATE))
+    files.CreateFile().transform_request(fits, exchange(files.CreateFile()))
 
 
 def test_expires_after_is_a_loss():
-    context = exchange(files.CREATE)
+    context = exchange(files.CreateFile())
     request = upload("a.pdf", "user_data", expires_after={"anchor": "created_at", "seconds": 3600})
-    assert files.CREATE.transform_request(request, context).json == {"purpose": "file-extract"}
+    assert files.CreateFile().transform_request(request, context).json == {"purpose": "file-extract"}
     assert lost(context) == ["expires_after"]
 
 
 def test_stepfun_fetches_a_url_itself():
     request = upload("upload", "user_data", b"", url="https://example.com/a/report.pdf?x=1")
-    wire = files.CREATE.transform_request(request, exchange(files.CREATE))
+    wire = files.CreateFile().transform_request(request, exchange(files.CreateFile()))
     assert wire.json == {"purpose": "file-extract", "url": "https://example.com/a/report.pdf?x=1"}
     assert wire.files is None
 
@@ -145,9 +147,9 @@ def test_stepfun_fetches_a_url_itself():
 )
 def test_the_status_is_swapped(theirs: str | None, ours: str):
     row = {"id": "file-1", "status": theirs, "purpose": "file-extract", "bytes": 3, "filename": "a", "created_at": 1}
-    assert files.RETRIEVE.transform_response(dict(row), exchange(files.RETRIEVE))["status"] == ours
-    assert files.CREATE.transform_response(dict(row), exchange(files.CREATE))["status"] == ours
-    assert files.CREATE.transform_response({"id": "file-1"}, exchange(files.CREATE))["status"] == "uploaded"
+    assert files.RetrieveFile().transform_response(dict(row), exchange(files.RetrieveFile()))["status"] == ours
+    assert files.CreateFile().transform_response(dict(row), exchange(files.CreateFile()))["status"] == ours
+    assert files.CreateFile().transform_response({"id": "file-1"}, exchange(files.CreateFile()))["status"] == "uploaded"
 
 
 def listed(count: int = 5) -> dict[str, Any]:
@@ -162,10 +164,10 @@ def pages(query: dict[str, Any], count: int = 5) -> list[list[str]]:
     """What the SDK's paging does: ask with `after` while there is more."""
     out: list[list[str]] = []
     while True:
-        context = exchange(files.LIST)
-        wire = files.LIST.transform_request(WireRequest("GET", "/files", query=query), context)
+        context = exchange(files.ListFiles())
+        wire = files.ListFiles().transform_request(WireRequest("GET", "/files", query=query), context)
         assert wire.query == {}
-        page = files.LIST.transform_response(listed(count), context)
+        page = files.ListFiles().transform_response(listed(count), context)
         out.append([row["id"] for row in page["data"]])
         if not page["has_more"]:
             return out
@@ -188,19 +190,19 @@ def test_limit_order_after_and_purpose_are_applied_here():
 
 def test_foreign_query_parameters_travel():
     request = WireRequest("GET", "/files", query={"limit": 1, "trace": "7"})
-    assert files.LIST.transform_request(request, exchange(files.LIST)).query == {"trace": "7"}
+    assert files.ListFiles().transform_request(request, exchange(files.ListFiles())).query == {"trace": "7"}
     assert request.query == {"limit": 1, "trace": "7"}
 
 
 def test_a_deletion_is_filled():
-    assert files.DELETE.transform_response({"id": "f"}, exchange(files.DELETE)) == {
+    assert files.DeleteFile().transform_response({"id": "f"}, exchange(files.DeleteFile())) == {
         "id": "f",
         "object": "file",
         "deleted": True,
     }
 
 
-@pytest.mark.parametrize("endpoint", [files.CREATE, files.RETRIEVE, files.LIST, files.DELETE])
+@pytest.mark.parametrize("endpoint", [files.CreateFile(), files.RetrieveFile(), files.ListFiles(), files.DeleteFile()])
 def test_what_is_not_an_answer_is_refused(endpoint: Any):
     with pytest.raises(UnexpectedBody):
         endpoint.transform_response("<html>", exchange(endpoint))
@@ -249,16 +251,16 @@ def test_a_program_finds_its_files_by_openais_purpose(name: str, theirs: str, ou
     made = files.file_object(dict(row))
     assert (made["purpose"], made["stepfun_purpose"]) == (ours, theirs)
     for wanted, found in ((ours, 1), (theirs, 1), ("batch", 0)):
-        context = exchange(files.LIST)
-        files.LIST.transform_request(WireRequest("GET", "/files", query={"purpose": wanted}), context)
-        assert len(files.LIST.transform_response({"data": [dict(row)]}, context)["data"]) == found
+        context = exchange(files.ListFiles())
+        files.ListFiles().transform_request(WireRequest("GET", "/files", query={"purpose": wanted}), context)
+        assert len(files.ListFiles().transform_response({"data": [dict(row)]}, context)["data"]) == found
 
 
 @pytest.mark.parametrize("asked", ["assistants", "vision", "file-extract"])
 def test_an_upload_answers_with_the_purpose_it_was_given(asked: str):
-    context = exchange(files.CREATE)
-    sent = files.CREATE.transform_request(upload("a.png" if asked != "file-extract" else "a.txt", asked), context)
-    made = files.CREATE.transform_response({"id": "file-1", "purpose": sent.json["purpose"]}, context)
+    context = exchange(files.CreateFile())
+    sent = files.CreateFile().transform_request(upload("a.png" if asked != "file-extract" else "a.txt", asked), context)
+    made = files.CreateFile().transform_response({"id": "file-1", "purpose": sent.json["purpose"]}, context)
     assert made["purpose"] == asked
     assert made["stepfun_purpose"] == sent.json["purpose"]
-    assert files.CREATE.transform_response({"id": "file-1"}, context)["purpose"] == asked
+    assert files.CreateFile().transform_response({"id": "file-1"}, context)["purpose"] == asked

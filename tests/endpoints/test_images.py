@@ -49,44 +49,44 @@ def image(i: int = 0, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_sizes_go_to_the_nearest(asked: str, sent: str):
-    assert wire(images.GENERATE, generate(size=asked))["size"] == sent
+    assert wire(images.Generate(), generate(size=asked))["size"] == sent
 
 
 @pytest.mark.parametrize(
     ("asked", "sent"), [("1792x1024", "1280x800"), ("1024x1792", "800x1280"), ("300x300", "256x256")]
 )
 def test_sizes_of_the_other_model(asked: str, sent: str):
-    assert wire(images.GENERATE, generate(size=asked, model="step-2x-large"))["size"] == sent
+    assert wire(images.Generate(), generate(size=asked, model="step-2x-large"))["size"] == sent
 
 
 def test_a_size_that_is_only_near_is_a_loss_and_auto_is_none():
-    context = exchange(images.GENERATE)
-    images.GENERATE.transform_request(generate(size="1536x1024"), context)
+    context = exchange(images.Generate())
+    images.Generate().transform_request(generate(size="1536x1024"), context)
     assert lost(context) == ["size"]
-    assert "size" not in wire(images.GENERATE, generate(size="auto"))
-    assert "size" not in wire(images.GENERATE, generate())
+    assert "size" not in wire(images.Generate(), generate(size="auto"))
+    assert "size" not in wire(images.Generate(), generate())
 
 
 @pytest.mark.parametrize("order", ["height_first", "width_first"])
 def test_the_order_of_a_size_is_a_setting_because_it_is_unverified(order: Any):
     """stepfun-api 11.16. Portrait stays portrait for who writes as OpenAI does; StepFun's own text stays for who names its model."""
-    context = exchange(images.GENERATE, image_size_order=order)
+    context = exchange(images.Generate(), image_size_order=order)
     portrait, landscape = ("1360x768", "768x1360") if order == "height_first" else ("768x1360", "1360x768")
     for asked in ("1024x1792", "768x1360"):
-        sent = images.GENERATE.transform_request(generate(size=asked), context)
+        sent = images.Generate().transform_request(generate(size=asked), context)
         assert sent.json["size"] == portrait
         assert context.state(ImageState).size == "768x1360"
-    assert images.GENERATE.transform_request(generate(size="1792x1024"), context).json["size"] == landscape
+    assert images.Generate().transform_request(generate(size="1792x1024"), context).json["size"] == landscape
     named = generate(size="768x1360", model="step-image-edit-2")
-    assert images.GENERATE.transform_request(named, context).json["size"] == "768x1360"
+    assert images.Generate().transform_request(named, context).json["size"] == "768x1360"
     other = generate(size="1280x800", model="step-2x-large")
-    assert images.GENERATE.transform_request(other, context).json["size"] == "1280x800"
+    assert images.Generate().transform_request(other, context).json["size"] == "1280x800"
 
 
 @pytest.mark.parametrize("size", ["big", "0x0", "1x2x3", "10x"])
 def test_what_is_no_size_is_refused(size: str):
     with pytest.raises(RequestRejected, match="WIDTHxHEIGHT"):
-        wire(images.GENERATE, generate(size=size))
+        wire(images.Generate(), generate(size=size))
 
 
 @pytest.mark.parametrize(
@@ -101,41 +101,41 @@ def test_what_is_no_size_is_refused(size: str):
     ],
 )
 def test_models_and_their_default_format(fields: dict[str, Any], model: str, format: str | None):
-    sent = wire(images.GENERATE, generate(**fields))
+    sent = wire(images.Generate(), generate(**fields))
     assert sent["model"] == model
     assert sent.get("response_format") == format
 
 
 def test_a_model_that_makes_no_images_is_refused():
     with pytest.raises(RequestRejected, match="step-image-edit-2, step-2x-large") as refused:
-        wire(images.GENERATE, generate(model="gpt-4o"))
+        wire(images.Generate(), generate(model="gpt-4o"))
     assert refused.value.param == "model"
 
 
 def test_unknown_fields_pass_and_what_stepfun_lacks_is_told():
-    context = exchange(images.GENERATE)
+    context = exchange(images.Generate())
     request = generate(quality="hd", style="vivid", background="auto", user="u", seed=7, steps=9, new_thing=1)
-    sent = images.GENERATE.transform_request(request, context).json
+    sent = images.Generate().transform_request(request, context).json
     assert sent == {"model": "step-image-edit-2", "prompt": "a cat", "seed": 7, "steps": 9, "new_thing": 1}
     assert lost(context) == ["quality", "style"]
 
 
 def test_a_prompt_too_long_is_refused_before_it_is_paid_for():
-    wire(images.GENERATE, generate(prompt="x" * 512))
+    wire(images.Generate(), generate(prompt="x" * 512))
     with pytest.raises(RequestRejected, match="513 characters") as refused:
-        wire(images.GENERATE, generate(prompt="x" * 513))
+        wire(images.Generate(), generate(prompt="x" * 513))
     assert refused.value.param == "prompt"
 
 
 def test_one_image_is_one_request():
-    assert images.GENERATE.script(generate(n=1), exchange(images.GENERATE)) is None
-    data = images.GENERATE.transform_response({"data": [{"url": "u"}]}, exchange(images.GENERATE))
+    assert images.Generate().script(generate(n=1), exchange(images.Generate())) is None
+    data = images.Generate().transform_response({"data": [{"url": "u"}]}, exchange(images.Generate()))
     assert data == {"data": [{"url": "u"}], "created": 0}
 
 
 def test_several_images_are_several_requests():
-    context = exchange(images.GENERATE)
-    reply, sent = drive(images.GENERATE, generate(n=3, seed=5), [image(0), image(1), image(2)], context)
+    context = exchange(images.Generate())
+    reply, sent = drive(images.Generate(), generate(n=3, seed=5), [image(0), image(1), image(2)], context)
     assert [row["url"] for row in reply.body["data"]] == ["https://x/0.png", "https://x/1.png", "https://x/2.png"]
     assert reply.body["created"] == 100
     assert [request.json["seed"] for request in sent] == [5, 6, 7]
@@ -145,18 +145,18 @@ def test_several_images_are_several_requests():
 
 
 def test_what_is_done_is_kept_when_a_later_one_is_blocked():
-    context = exchange(images.GENERATE)
+    context = exchange(images.Generate())
     blocked = {"created": 1, "data": [{"finish_reason": "content_filtered"}]}
     with pytest.raises(RequestRejected) as refused:
-        drive(images.GENERATE, generate(n=3), [image(0), blocked, image(2)], context)
+        drive(images.Generate(), generate(n=3), [image(0), blocked, image(2)], context)
     assert (refused.value.status, refused.value.code) == (400, "content_policy_violation")
     assert [row["url"] for row in context.partial["data"]] == ["https://x/0.png"]
 
 
 def test_a_blocked_image_is_openais_error():
     with pytest.raises(RequestRejected) as refused:
-        images.GENERATE.transform_response(
-            {"data": [{"url": "", "finish_reason": "content_filtered"}]}, exchange(images.GENERATE)
+        images.Generate().transform_response(
+            {"data": [{"url": "", "finish_reason": "content_filtered"}]}, exchange(images.Generate())
         )
     assert refused.value.code == "content_policy_violation"
 
@@ -164,13 +164,13 @@ def test_a_blocked_image_is_openais_error():
 @pytest.mark.parametrize("n", [0, 11, -1, True, "x", 1.5e300])
 def test_n_out_of_range_is_refused(n: Any):
     with pytest.raises(RequestRejected):
-        images.GENERATE.script(generate(n=n), exchange(images.GENERATE))
+        images.Generate().script(generate(n=n), exchange(images.Generate()))
 
 
 def test_a_stream_holds_the_finished_images():
     request = generate(n=2, stream=True, partial_images=2)
-    context = exchange(images.GENERATE)
-    reply, sent = drive(images.GENERATE, request, [image(0, b64_json="QQ=="), image(1, b64_json="QUE=")], context)
+    context = exchange(images.Generate())
+    reply, sent = drive(images.Generate(), request, [image(0, b64_json="QQ=="), image(1, b64_json="QUE=")], context)
     assert reply.headers["content-type"] == "text/event-stream"
     assert sent[0].json["response_format"] == "b64_json"
     assert "stream" not in sent[0].json
@@ -186,7 +186,7 @@ def test_a_stream_holds_the_finished_images():
     ("start", "format"), [("iVBORw0KGgo", "png"), ("/9j/4AAQ", "jpeg"), ("UklGRlpQ", "webp"), ("", "png")]
 )
 def test_a_stream_event_has_all_that_openai_code_reads(start: str, format: str):
-    reply, _ = drive(images.GENERATE, generate(size="1536x1024", stream=True), [image(0, b64_json=start)])
+    reply, _ = drive(images.Generate(), generate(size="1536x1024", stream=True), [image(0, b64_json=start)])
     event = json.loads(reply.body.partition("data: ")[2].splitlines()[0])
     assert event["size"] == "1184x896"  # of StepFun's, as OpenAI writes it: width first
     assert (event["output_format"], event["quality"], event["background"]) == (format, "auto", "auto")
@@ -196,7 +196,7 @@ def test_a_stream_event_has_all_that_openai_code_reads(start: str, format: str):
 @pytest.mark.parametrize("body", ["<html>", {}, {"data": []}, {"data": ["x"]}, None])
 def test_no_images_is_no_answer(body: Any):
     with pytest.raises(UnexpectedBody):
-        images.GENERATE.transform_response(body, exchange(images.GENERATE))
+        images.Generate().transform_response(body, exchange(images.Generate()))
 
 
 # ---------------------------------------------------------------- edits
@@ -204,8 +204,8 @@ def test_no_images_is_no_answer(body: Any):
 
 def test_an_edit_sends_the_one_picture():
     request = edit([("image[]", ("a.png", PNG))], model="gpt-image-1", size="1024x1024", n=1)
-    context = exchange(images.EDIT)
-    sent = images.EDIT.transform_request(request, context)
+    context = exchange(images.Edit())
+    sent = images.Edit().transform_request(request, context)
     assert sent.files == [("image", ("a.png", PNG))]
     assert sent.json == {"model": "step-image-edit-2", "prompt": "a hat", "response_format": "b64_json"}
     assert lost(context) == ["size"]
@@ -214,7 +214,7 @@ def test_an_edit_sends_the_one_picture():
 def test_an_open_file_is_sent_with_each_request():
     file = io.BytesIO(PNG)
     file.name = "a.png"
-    _, sent = drive(images.EDIT, edit([("image", file)], n=2), [image(0), image(1)])
+    _, sent = drive(images.Edit(), edit([("image", file)], n=2), [image(0), image(1)])
     assert [request.files for request in sent] == [[("image", ("a.png", PNG))]] * 2
 
 
@@ -227,17 +227,17 @@ def test_an_open_file_is_sent_with_each_request():
 )
 def test_what_an_edit_cannot_do_is_refused(files: Any, param: str):
     with pytest.raises(RequestRejected) as refused:
-        wire(images.EDIT, edit(files))
+        wire(images.Edit(), edit(files))
     assert refused.value.param == param
 
 
 def test_an_edit_needs_the_model_that_edits():
     with pytest.raises(RequestRejected, match="step-image-edit-2"):
-        wire(images.EDIT, edit([("image", PNG)], model="step-2x-large"))
+        wire(images.Edit(), edit([("image", PNG)], model="step-2x-large"))
 
 
 def test_an_edit_takes_base64_in_the_body():
-    assert wire(images.EDIT, edit(None, image="QQ=="))["image"] == "QQ=="
+    assert wire(images.Edit(), edit(None, image="QQ=="))["image"] == "QQ=="
 
 
 # ---------------------------------------------------------------- variations
@@ -251,8 +251,8 @@ def test_a_variation_is_an_image2image_request():
         json={"model": "dall-e-2", "size": "512x512", "response_format": "b64_json"},
         files=[("image", ("a.png", PNG))],
     )
-    context = exchange(images.VARIATION)
-    sent = images.VARIATION.transform_request(request, context)
+    context = exchange(images.Variation())
+    sent = images.Variation().transform_request(request, context)
     assert sent.path == "/images/image2image"
     assert sent.files is None
     assert sent.headers == {"X-Mine": "1", "Content-Type": "application/json"}
@@ -265,7 +265,7 @@ def test_a_variation_is_an_image2image_request():
         "response_format": "b64_json",
     }
     reply, steps = drive(
-        images.VARIATION,
+        images.Variation(),
         WireRequest("POST", "/images/variations", json={"n": 2}, files=request.files),
         [image(0), WireResponse(image(1))],
     )
@@ -277,9 +277,9 @@ def test_a_variation_is_an_image2image_request():
 )
 def test_a_picture_stepfun_does_not_take(content: bytes, words: str):
     with pytest.raises(RequestRejected, match=words):
-        wire(images.VARIATION, WireRequest("POST", "/images/variations", json={}, files=[("image", content)]))
+        wire(images.Variation(), WireRequest("POST", "/images/variations", json={}, files=[("image", content)]))
 
 
 def test_a_variation_without_a_picture():
     with pytest.raises(RequestRejected, match="missing"):
-        wire(images.VARIATION, WireRequest("POST", "/images/variations", json={}))
+        wire(images.Variation(), WireRequest("POST", "/images/variations", json={}))

@@ -21,7 +21,7 @@ LIVE = {
 
 
 def test_the_list_is_openais_and_keeps_the_live_fields():
-    data = models.LIST.transform_response(LIVE, exchange(models.LIST, list_openai_models=False))
+    data = models.ListModels().transform_response(LIVE, exchange(models.ListModels(), list_openai_models=False))
     assert [row["id"] for row in data["data"]] == ["step-3.7-flash", "step-tts-2"]
     assert data["data"][0]["max_input_tokens"] == 262144
     assert data["data"][1] == {
@@ -36,7 +36,7 @@ def test_the_list_is_openais_and_keeps_the_live_fields():
 @pytest.mark.parametrize("body", [None, [], "text", {}, {"data": None}])
 def test_a_body_without_a_list_is_refused(body: object):
     with pytest.raises(UnexpectedBody):
-        models.LIST.transform_response(body, exchange(models.LIST))
+        models.ListModels().transform_response(body, exchange(models.ListModels()))
 
 
 @pytest.mark.parametrize(
@@ -50,40 +50,45 @@ def test_a_body_without_a_list_is_refused(body: object):
     ],
 )
 def test_a_name_describes_what_it_stands_for(path: str, sent: str):
-    context = exchange(models.RETRIEVE)
+    context = exchange(models.RetrieveModel())
     request = WireRequest("GET", path)
-    assert models.RETRIEVE.script(request, context) is None
-    assert models.RETRIEVE.transform_request(request, context).path == sent
+    assert models.RetrieveModel().script(request, context) is None
+    assert models.RetrieveModel().transform_request(request, context).path == sent
 
 
 def test_one_model_is_filled():
-    data = models.RETRIEVE.transform_response({"id": "step-3.5-flash"}, exchange(models.RETRIEVE))
+    data = models.RetrieveModel().transform_response({"id": "step-3.5-flash"}, exchange(models.RetrieveModel()))
     assert data == {"id": "step-3.5-flash", "object": "model", "created": 0, "owned_by": "stepai"}
 
 
 def test_step_plan_is_asked_by_its_list():
-    context = exchange(models.RETRIEVE, plan="step_plan")
-    reply, sent = drive(models.RETRIEVE, WireRequest("GET", "/models/gpt-4o"), [LIVE], context)
+    context = exchange(models.RetrieveModel(), plan="step_plan")
+    reply, sent = drive(models.RetrieveModel(), WireRequest("GET", "/models/gpt-4o"), [LIVE], context)
     assert [request.path for request in sent] == ["/models"]
     assert reply.body["id"] == "gpt-4o"
     assert context.model_id == "step-3.7-flash"
 
 
 def test_a_base_url_of_the_plan_counts_as_the_plan():
-    context = exchange(models.RETRIEVE)
+    context = exchange(models.RetrieveModel())
     context.client = ClientFacts("https://api.stepfun.com/step_plan/v1/")
-    reply, _ = drive(models.RETRIEVE, WireRequest("GET", "/models/step-tts-2"), [LIVE], context)
+    reply, _ = drive(models.RetrieveModel(), WireRequest("GET", "/models/step-tts-2"), [LIVE], context)
     assert reply.body["id"] == "step-tts-2"
 
 
 def test_a_model_the_plan_lacks_is_not_found():
     with pytest.raises(RequestRejected) as refused:
-        drive(models.RETRIEVE, WireRequest("GET", "/models/nope"), [LIVE], exchange(models.RETRIEVE, plan="step_plan"))
+        drive(
+            models.RetrieveModel(),
+            WireRequest("GET", "/models/nope"),
+            [LIVE],
+            exchange(models.RetrieveModel(), plan="step_plan"),
+        )
     assert (refused.value.status, refused.value.code) == (404, "model_not_found")
 
 
 def test_the_list_names_the_openai_models_that_can_be_asked_for_after_stepfuns():
-    rows = models.LIST.transform_response(LIVE, exchange(models.LIST))["data"]
+    rows = models.ListModels().transform_response(LIVE, exchange(models.ListModels()))["data"]
     names = [row["id"] for row in rows]
     assert names[:2] == ["step-3.7-flash", "step-tts-2"]
     assert {"gpt-4o", "gpt-4o-mini", "gpt-5", "o3"} <= set(names)
@@ -91,12 +96,12 @@ def test_the_list_names_the_openai_models_that_can_be_asked_for_after_stepfuns()
     assert len(names) == len(set(names))
     by_id = {row["id"]: row for row in rows}
     for name in names[2:]:
-        context = exchange(models.RETRIEVE)
-        models.RETRIEVE.transform_request(WireRequest("GET", f"/models/{name}"), context)
-        assert models.RETRIEVE.transform_response(dict(LIVE["data"][0]), context) == by_id[name]
+        context = exchange(models.RetrieveModel())
+        models.RetrieveModel().transform_request(WireRequest("GET", f"/models/{name}"), context)
+        assert models.RetrieveModel().transform_response(dict(LIVE["data"][0]), context) == by_id[name]
 
 
 def test_a_setting_turns_openais_names_off():
-    context = exchange(models.RETRIEVE, list_openai_models=False)
-    models.RETRIEVE.transform_request(WireRequest("GET", "/models/gpt-4o"), context)
-    assert models.RETRIEVE.transform_response({"id": "step-3.7-flash"}, context)["id"] == "step-3.7-flash"
+    context = exchange(models.RetrieveModel(), list_openai_models=False)
+    models.RetrieveModel().transform_request(WireRequest("GET", "/models/gpt-4o"), context)
+    assert models.RetrieveModel().transform_response({"id": "step-3.7-flash"}, context)["id"] == "step-3.7-flash"

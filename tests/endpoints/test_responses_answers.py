@@ -11,7 +11,7 @@ import pytest
 from stepfun_compat.endpoints.base import StoreOperation, WireRequest
 from stepfun_compat.endpoints.context import RequestContext
 from stepfun_compat.endpoints.json_values import UnexpectedBody
-from stepfun_compat.endpoints.responses.endpoint import ENDPOINT
+from stepfun_compat.endpoints.responses.endpoint import Responses
 
 from .chat_support import b, fragment
 from .support import exchange
@@ -65,8 +65,8 @@ FIELDS = [
 
 
 def asked(route: str = "chat", **body: Any) -> RequestContext:
-    context = exchange(ENDPOINT, responses_route=route)
-    ENDPOINT.transform_request(
+    context = exchange(Responses(), responses_route=route)
+    Responses().transform_request(
         WireRequest("POST", "/responses", json={"model": "step-3.7-flash", "input": "hi", **body}), context
     )
     return context
@@ -84,7 +84,7 @@ def answer(message: dict[str, Any], finish: str = "stop") -> dict[str, Any]:
 
 def events(context: RequestContext, chunks: Sequence[Any]) -> list[Any]:
     """A stream's events. Shows what holds of every stream: numbers, places, ids, one response id, kept before told."""
-    transform = ENDPOINT.transform_stream(context)
+    transform = Responses().transform_stream(context)
     told: list[Any] = [row for chunk in chunks for row in transform.feed(copy.deepcopy(chunk))]
     told += transform.close()
     assert [isinstance(row, StoreOperation) for row in told].index(True) == len(told) - 2
@@ -138,7 +138,7 @@ def test_a_whole_answer():
     context = asked(
         instructions="i", metadata={"a": "b"}, tools=[WEATHER], max_output_tokens=900, user="u", store=False
     )
-    body = ENDPOINT.transform_response(answer({"content": "hello", "reasoning": "hm"}), context)
+    body = Responses().transform_response(answer({"content": "hello", "reasoning": "hm"}), context)
     assert sorted(body) == sorted(FIELDS)
     assert body["id"].startswith("resp_")
     assert (body["object"], body["status"], body["created_at"]) == ("response", "completed", 1772624997)
@@ -157,7 +157,7 @@ def test_a_whole_answer():
     assert (body["temperature"], body["top_p"], body["max_output_tokens"]) == (0.5, 0.9, 900)
     assert body["tools"] == [{**WEATHER, "description": None, "strict": True}]
     with pytest.raises(UnexpectedBody):
-        ENDPOINT.transform_response({"detail": 1}, context)
+        Responses().transform_response({"detail": 1}, context)
 
 
 def test_calls_searches_and_endings():
@@ -165,7 +165,7 @@ def test_calls_searches_and_endings():
         {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}},
         {"id": "c2", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}},
     ]
-    body = ENDPOINT.transform_response(answer({"content": "", "tool_calls": calls}), asked(tools=[WEATHER]))
+    body = Responses().transform_response(answer({"content": "", "tool_calls": calls}), asked(tools=[WEATHER]))
     assert [(i["type"], i["call_id"], i["arguments"], i["status"]) for i in body["output"]] == [
         ("function_call", "c1", "{}", "completed"),
         ("function_call", "c2", '{"a":1}', "completed"),
@@ -177,7 +177,7 @@ def test_calls_searches_and_endings():
         "function": {"name": "step_websearch", "arguments": '{"keyword": "k"}', "results": [hit]},
     }
     context = asked(tools=[{"type": "web_search"}], include=["web_search_call.action.sources"])
-    found = ENDPOINT.transform_response(answer({"content": "so", "tool_calls": [search]}), context)["output"]
+    found = Responses().transform_response(answer({"content": "so", "tool_calls": [search]}), context)["output"]
     assert found[0]["action"] == {
         "type": "search",
         "query": "k",
@@ -187,17 +187,17 @@ def test_calls_searches_and_endings():
     assert found[1]["content"][0]["annotations"] == [
         {"type": "url_citation", "start_index": 0, "end_index": 2, "title": "A", "url": "https://a"}
     ]
-    cut = ENDPOINT.transform_response(answer({"content": "", "reasoning": "hm"}, "length"), asked())
+    cut = Responses().transform_response(answer({"content": "", "reasoning": "hm"}, "length"), asked())
     assert (cut["status"], cut["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
     assert [item["type"] for item in cut["output"]] == ["reasoning"]
-    blocked = ENDPOINT.transform_response(answer({"content": "x"}, "content_filter"), asked())
+    blocked = Responses().transform_response(answer({"content": "x"}, "content_filter"), asked())
     assert blocked["incomplete_details"] == {"reason": "content_filter"}
 
 
 def test_a_custom_tool_is_called_with_its_text():
     call = {"id": "c1", "type": "function", "function": {"name": "g", "arguments": '{"input": "raw"}'}}
     context = asked(tools=[{"type": "custom", "name": "g"}])
-    item = ENDPOINT.transform_response(answer({"content": "", "tool_calls": [call]}), context)["output"][0]
+    item = Responses().transform_response(answer({"content": "", "tool_calls": [call]}), context)["output"][0]
     assert (item["type"], item["name"], item["input"], item["call_id"]) == ("custom_tool_call", "g", "raw", "c1")
     chunks = [
         b({"tool_calls": [fragment("g", '{"input": "raw"}', index=0, id="c1", type="function")]}),
@@ -386,7 +386,7 @@ BLANK = [{}, {"arguments": None}, {"arguments": ""}, {"arguments": " \n"}, {"arg
 
 @pytest.mark.parametrize("blank", BLANK)
 def test_blank_arguments_of_a_finished_native_call_are_an_empty_object(blank: dict[str, Any]):
-    whole = ENDPOINT.transform_response(native_answer({**NATIVE_CALL, **blank}), asked("native", tools=[WEATHER]))
+    whole = Responses().transform_response(native_answer({**NATIVE_CALL, **blank}), asked("native", tools=[WEATHER]))
     assert whole["output"][0]["arguments"] == "{}"
     text = blank.get("arguments") if isinstance(blank.get("arguments"), str) else ""
     fragments = (
@@ -438,7 +438,7 @@ def test_native_usage_is_always_ints_and_unsplit_reasoning_is_estimated(
     else:
         thought = {"type": "reasoning", "id": "rs_1", "content": [{"type": "reasoning_text", "text": "hm"}]}
         said = {"type": "message", "id": "msg_1", "content": [{"type": "output_text", "text": "Hello"}]}
-        got = ENDPOINT.transform_response(native_answer(thought, said, usage=usage), asked("native"))["usage"]
+        got = Responses().transform_response(native_answer(thought, said, usage=usage), asked("native"))["usage"]
     found = (got["input_tokens"], got["output_tokens"], got["total_tokens"])
     assert (*found, got["output_tokens_details"]["reasoning_tokens"]) == numbers
     assert all(type(value) is int for value in (*found, got["output_tokens_details"]["reasoning_tokens"]))

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from stepfun_compat.endpoints.base import WireRequest
 from stepfun_compat.endpoints.context import RequestContext, RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
-from stepfun_compat.endpoints.responses.endpoint import ENDPOINT
+from stepfun_compat.endpoints.responses.endpoint import Responses
 from stepfun_compat.endpoints.responses.replay import events_of
 
 from .chat_support import b, fragment
@@ -83,7 +83,7 @@ requests = some(
 
 def translated(body: Any, route: str) -> tuple[Any, RequestContext] | None:
     """The request as it is sent; None for one that is refused. Shows that the caller's data is left alone."""
-    context = exchange(ENDPOINT, responses_route=route, on_unsupported="ignore")
+    context = exchange(Responses(), responses_route=route, on_unsupported="ignore")
     before = copy.deepcopy(body)
     wire = carried_or_refused(body, context)
     assert body == before
@@ -97,7 +97,7 @@ def translated(body: Any, route: str) -> tuple[Any, RequestContext] | None:
 
 def carried_or_refused(body: Any, context: RequestContext) -> Any:
     try:
-        return ENDPOINT.transform_request(WireRequest("POST", "/responses", json=body), context)
+        return Responses().transform_request(WireRequest("POST", "/responses", json=body), context)
     except RequestRejected as refusal:
         return refusal
 
@@ -149,7 +149,7 @@ def test_streams_tell_openais_events(told: list[Any], reason: str | None, model:
 @given(junk | st.lists(junk, max_size=3).map(lambda output: {"output": output}), st.sampled_from(["native", "chat"]))
 def test_answers_of_any_shape(data: Any, route: str):
     try:
-        body = ENDPOINT.transform_response(copy.deepcopy(data), asked_for(route))
+        body = Responses().transform_response(copy.deepcopy(data), asked_for(route))
     except UnexpectedBody:
         return
     assert body["object"] == "response"
@@ -159,7 +159,7 @@ def test_answers_of_any_shape(data: Any, route: str):
 @settings(max_examples=60)
 @given(st.lists(junk | fixed(type=st.sampled_from(["response.created", "response.output_item.added", "response.output_text.delta", "response.output_item.done", "response.completed", "error"])), max_size=5))  # fmt: skip
 def test_native_events_of_any_shape(rows: list[Any]):
-    transform = ENDPOINT.transform_stream(asked_for("native"))
+    transform = Responses().transform_stream(asked_for("native"))
     out = [row for chunk in rows for row in transform.feed(copy.deepcopy(chunk))]
     out += transform.close()
     numbers = [row["sequence_number"] for row in out if isinstance(row, dict)]
@@ -198,7 +198,7 @@ def test_every_kind_of_item_is_carried_dropped_aloud_or_refused_by_name(kind: st
     item: dict[str, Any] = {"type": kind, "id": "x_1", "call_id": "c", "name": "f", "arguments": "{}", "output": "o"}
     if kind == "message":
         item.update(role="user", content="hi")
-    context = exchange(ENDPOINT, responses_route="chat", on_unsupported="ignore")
+    context = exchange(Responses(), responses_route="chat", on_unsupported="ignore")
     body = {"model": "step-3.7-flash", "input": [{"role": "user", "content": "hi"}, item]}
     wire = carried_or_refused(body, context)
     if isinstance(wire, RequestRejected):
@@ -215,7 +215,7 @@ def test_every_kind_of_item_is_carried_dropped_aloud_or_refused_by_name(kind: st
 
 @pytest.mark.parametrize("kind", tools_of_the_sdk())
 def test_every_kind_of_tool_is_carried_or_refused_by_name(kind: str):
-    context = exchange(ENDPOINT)
+    context = exchange(Responses())
     tool = {"type": kind, "name": "f", "parameters": {"type": "object", "properties": {}}}
     body = {"model": "step-3.7-flash", "input": "hi", "tools": [tool]}
     wire = carried_or_refused(body, context)
@@ -249,9 +249,9 @@ SEVERAL = [WEATHER, {**WEATHER, "name": "g"}, {"type": "custom", "name": "h"}, {
     ],
 )
 def test_every_form_of_tool_choice(choice: Any, sent: list[str], lost: bool):
-    context = exchange(ENDPOINT)
+    context = exchange(Responses())
     body = {"model": "step-3.7-flash", "input": "hi", "tools": SEVERAL, "tool_choice": choice}
-    wire = ENDPOINT.transform_request(WireRequest("POST", "/responses", json=body), context).json
+    wire = Responses().transform_request(WireRequest("POST", "/responses", json=body), context).json
     named = [
         tool["type"] if tool["type"] == "web_search" else tool["function"]["name"] for tool in wire.get("tools", ())
     ]

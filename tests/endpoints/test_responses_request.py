@@ -12,7 +12,7 @@ import pytest
 from stepfun_compat.endpoints.base import WireRequest
 from stepfun_compat.endpoints.chat.endpoint import JSON_LINE
 from stepfun_compat.endpoints.context import RequestContext, RequestRejected
-from stepfun_compat.endpoints.responses.endpoint import ENDPOINT
+from stepfun_compat.endpoints.responses.endpoint import Responses
 
 from .support import exchange, lost
 
@@ -22,10 +22,10 @@ WEATHER = {"type": "function", "name": "get_weather", "description": "d", "param
 
 def out(settings: dict[str, Any] | None = None, **body: Any) -> tuple[Any, RequestContext]:
     """The request as StepFun is sent it. Shows that the caller's data is left alone."""
-    context = exchange(ENDPOINT, **(settings or {}))
+    context = exchange(Responses(), **(settings or {}))
     body = {"model": "step-3.7-flash", "input": "hi", **body}
     before = copy.deepcopy(body)
-    wire = ENDPOINT.transform_request(WireRequest("POST", "/responses", json=body), context)
+    wire = Responses().transform_request(WireRequest("POST", "/responses", json=body), context)
     assert body == before
     json.dumps(wire.json)
     return wire, context

@@ -40,7 +40,7 @@ def say(text: str = "Hello.", **fields: Any) -> WireRequest:
 
 
 def wire(request: WireRequest) -> dict[str, Any]:
-    return speech.ENDPOINT.transform_request(request, exchange(speech.ENDPOINT)).json
+    return speech.Speech().transform_request(request, exchange(speech.Speech())).json
 
 
 def test_every_voice_of_openais_has_a_stand_in():
@@ -64,8 +64,8 @@ def test_a_voice_is_needed():
 
 @pytest.mark.parametrize(("asked", "sent"), [(0.25, 0.5), (1, 1), (1.5, 1.5), (4.0, 2.0)])
 def test_speed_is_kept_within_stepfuns(asked: float, sent: float):
-    context = exchange(speech.ENDPOINT)
-    assert speech.ENDPOINT.transform_request(say(speed=asked), context).json["speed"] == sent
+    context = exchange(speech.Speech())
+    assert speech.Speech().transform_request(say(speed=asked), context).json["speed"] == sent
     assert lost(context) == ([] if asked == sent else ["speed"])
 
 
@@ -73,13 +73,13 @@ def test_instructions_go_where_they_are_taken():
     sent = wire(say(model="gpt-4o-mini-tts", instructions="Whisper."))
     assert (sent["model"], sent["instruction"]) == ("stepaudio-2.5-tts", "Whisper.")
     assert "instructions" not in sent
-    context = exchange(speech.ENDPOINT)
+    context = exchange(speech.Speech())
     assert (
-        "instruction" not in speech.ENDPOINT.transform_request(say(model="step-tts-2", instructions="Hi"), context).json
+        "instruction" not in speech.Speech().transform_request(say(model="step-tts-2", instructions="Hi"), context).json
     )
     assert lost(context) == ["instructions"]
-    context = exchange(speech.ENDPOINT)
-    assert len(speech.ENDPOINT.transform_request(say(instructions="a" * 300), context).json["instruction"]) == 200
+    context = exchange(speech.Speech())
+    assert len(speech.Speech().transform_request(say(instructions="a" * 300), context).json["instruction"]) == 200
     assert lost(context) == ["instructions"]
 
 
@@ -121,7 +121,7 @@ def test_stepfuns_own_fields_travel():
 
 
 def test_a_short_text_is_one_request():
-    assert speech.ENDPOINT.script(say("x" * 1000), exchange(speech.ENDPOINT)) is None
+    assert speech.Speech().script(say("x" * 1000), exchange(speech.Speech())) is None
 
 
 @pytest.mark.parametrize("limit", [1, 7, 50, 1000])
@@ -155,9 +155,9 @@ def long(**fields: Any) -> WireRequest:
 
 
 def test_a_long_text_is_several_requests_and_one_mp3():
-    context = exchange(speech.ENDPOINT)
+    context = exchange(speech.Speech())
     request = long()
-    reply, sent = drive(speech.ENDPOINT, request, [mp3_frame(1), mp3_frame(2), mp3_frame(3)], context)
+    reply, sent = drive(speech.Speech(), request, [mp3_frame(1), mp3_frame(2), mp3_frame(3)], context)
     assert all(len(step.json["input"]) <= 1000 for step in sent)
     assert " ".join(step.json["input"] for step in sent) == request.json["input"].strip()
     assert reply.body.endswith(mp3_frame(1) + mp3_frame(2) + mp3_frame(3))
@@ -168,7 +168,7 @@ def test_a_long_text_is_several_requests_and_one_mp3():
 
 def test_a_long_text_as_flac_is_asked_for_as_wav():
     data = samples(5000)
-    reply, sent = drive(speech.ENDPOINT, long(response_format="flac"), lambda _: WireResponse(wav(data)))
+    reply, sent = drive(speech.Speech(), long(response_format="flac"), lambda _: WireResponse(wav(data)))
     assert {step.json["response_format"] for step in sent} == {"wav"}
     assert read_flac(reply.body)[4] == data * 3
     assert reply.headers["content-type"] == "audio/flac"
@@ -180,7 +180,7 @@ def test_a_long_text_as_events():
         events = [{"type": "speech.audio.delta", "audio": audio}, {"type": "speech.audio.done", "audio": ""}]
         return "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
 
-    reply, sent = drive(speech.ENDPOINT, long(response_format="pcm", stream_format="sse"), answer)
+    reply, sent = drive(speech.Speech(), long(response_format="pcm", stream_format="sse"), answer)
     assert reply.headers["content-type"] == "text/event-stream"
     events = [json.loads(line[6:]) for line in reply.body.splitlines() if line.startswith("data: {")]
     assert b"".join(base64.b64decode(event["audio"]) for event in events) == b"This" * len(sent)
@@ -190,11 +190,11 @@ def test_a_long_text_as_events():
 
 def test_what_cannot_be_joined_is_said():
     with pytest.raises(UnexpectedBody, match="wav or mp3"):
-        drive(speech.ENDPOINT, long(response_format="opus"), lambda _: b"not ogg")
+        drive(speech.Speech(), long(response_format="opus"), lambda _: b"not ogg")
     with pytest.raises(UnexpectedBody, match="contains no audio"):
-        drive(speech.ENDPOINT, long(), lambda _: {"url": "https://x"})
+        drive(speech.Speech(), long(), lambda _: {"url": "https://x"})
     with pytest.raises(RequestRejected, match="return_url"):
-        drive(speech.ENDPOINT, long(return_url=True), lambda _: b"")
+        drive(speech.Speech(), long(return_url=True), lambda _: b"")
 
 
 def test_an_error_among_the_events():
@@ -202,7 +202,7 @@ def test_an_error_among_the_events():
         return 'data: {"type": "speech.audio.error", "error": {"message": "overloaded"}}\n\n'
 
     with pytest.raises(RequestRejected, match="overloaded") as refused:
-        drive(speech.ENDPOINT, long(stream_format="sse"), answer)
+        drive(speech.Speech(), long(stream_format="sse"), answer)
     assert refused.value.status == 500
 
 
@@ -211,7 +211,7 @@ def test_speech_whose_events_break_off_holds_the_sound_that_came():
     whole, cut = (f"data: {json.dumps(row)}\n\n" for row in (event, event))
     answers = iter([whole + 'data: {"type": "speech.audio.done", "audio": ""}\n\n', cut])
     with pytest.raises(BrokenOff) as broken:
-        drive(speech.ENDPOINT, long(response_format="pcm", stream_format="sse"), lambda _: next(answers))
+        drive(speech.Speech(), long(response_format="pcm", stream_format="sse"), lambda _: next(answers))
     assert broken.value.partial == [b"This", b"This"]
 
 
@@ -220,10 +220,10 @@ def test_speech_whose_events_break_off_holds_the_sound_that_came():
 
 def test_stepfuns_cloning_goes_through_and_openais_does_not():
     request = WireRequest("POST", "/audio/voices", json={"model": "step-tts-2", "file_id": "file-1"})
-    assert speech.VOICE.transform_request(request, exchange(speech.VOICE)) is request
+    assert speech.Voice().transform_request(request, exchange(speech.Voice())) is request
     with pytest.raises(RequestRejected, match="purpose='storage'") as refused:
-        speech.VOICE.transform_request(
+        speech.Voice().transform_request(
             WireRequest("POST", "/audio/voices", json={"name": "x", "consent": "c"}, files=[("audio_sample", b"1")]),
-            exchange(speech.VOICE),
+            exchange(speech.Voice()),
         )
     assert (refused.value.status, refused.value.code) == (404, "endpoint_not_available")

@@ -25,7 +25,7 @@ from stepfun_compat.endpoints.sse import server_sent
 from .support import drive, exchange, lost
 from .test_sound import mp3_frame, samples, wav
 
-ENDPOINT = transcriptions.ENDPOINT
+ENDPOINT = transcriptions.Transcription()
 SPEECH = wav(samples(16_000), rate=8_000)  # two seconds
 USAGE = {
     "type": "tokens",

@@ -17,12 +17,12 @@ from .support import drive, exchange, lost
 
 def create(size: int = 6, name: str = "a.pdf", **fields: Any) -> dict[str, Any]:
     body = {"bytes": size, "filename": name, "mime_type": "application/pdf", "purpose": "user_data", **fields}
-    return drive(uploads.CREATE, WireRequest("POST", "/uploads", json=body), [])[0].body
+    return drive(uploads.CreateUpload(), WireRequest("POST", "/uploads", json=body), [])[0].body
 
 
 def put(id: str, data: Any) -> str:
     request = WireRequest("POST", f"/uploads/{id}/parts", json={}, files=[("data", data)])
-    body = drive(uploads.PART, request, [])[0].body
+    body = drive(uploads.AddPart(), request, [])[0].body
     assert (body["object"], body["upload_id"]) == ("upload.part", id)
     return body["id"]
 
@@ -31,7 +31,7 @@ def complete(id: str, parts: list[str], **fields: Any) -> Any:
     headers = {"X-Mine": "1"}
     request = WireRequest("POST", f"/uploads/{id}/complete", headers=headers, json={"part_ids": parts, **fields})
     answer = {"id": "file-1", "status": "processed", "bytes": 6, "filename": "a.pdf", "purpose": "file-extract"}
-    return drive(uploads.COMPLETE, request, [answer])
+    return drive(uploads.CompleteUpload(), request, [answer])
 
 
 def test_parts_become_one_file_in_the_order_asked():
@@ -53,8 +53,9 @@ def test_parts_become_one_file_in_the_order_asked():
 def test_a_failed_end_can_be_tried_again():
     upload = create(3)
     part = put(upload["id"], b"abc")
-    script = uploads.COMPLETE.script(
-        WireRequest("POST", f"/uploads/{upload['id']}/complete", json={"part_ids": [part]}), exchange(uploads.COMPLETE)
+    script = uploads.CompleteUpload().script(
+        WireRequest("POST", f"/uploads/{upload['id']}/complete", json={"part_ids": [part]}),
+        exchange(uploads.CompleteUpload()),
     )
     assert script is not None
     next(script)
@@ -102,7 +103,7 @@ def test_what_stepfun_cannot_hold_is_said_at_the_start(fields: dict[str, Any], p
 
 def test_a_cancelled_upload_is_gone():
     upload = create()
-    body = drive(uploads.CANCEL, WireRequest("POST", f"/uploads/{upload['id']}/cancel"), [])[0].body
+    body = drive(uploads.CancelUpload(), WireRequest("POST", f"/uploads/{upload['id']}/cancel"), [])[0].body
     assert body["status"] == "cancelled"
     with pytest.raises(RequestRejected) as refused:
         put(upload["id"], b"x")
@@ -124,9 +125,9 @@ def test_memory_is_bounded():
 
 
 def test_expires_after_is_a_loss_and_a_part_needs_data():
-    context = exchange(uploads.CREATE)
+    context = exchange(uploads.CreateUpload())
     body = {"bytes": 1, "filename": "a.txt", "purpose": "user_data", "expires_after": {"seconds": 3600}}
-    uploads.CREATE.script(WireRequest("POST", "/uploads", json=body), context)
+    uploads.CreateUpload().script(WireRequest("POST", "/uploads", json=body), context)
     assert lost(context) == ["expires_after"]
     with pytest.raises(RequestRejected, match="data is missing"):
-        uploads.PART.script(WireRequest("POST", "/uploads/u/parts", json={}), exchange(uploads.PART))
+        uploads.AddPart().script(WireRequest("POST", "/uploads/u/parts", json={}), exchange(uploads.AddPart()))

@@ -247,7 +247,3 @@ class Voice(PassThroughEndpoint):
         if request.files or "file_id" not in given(request):
             raise ABSENT.refusal(request, context)
         return request
-
-
-ENDPOINT = Speech()
-VOICE = Voice()

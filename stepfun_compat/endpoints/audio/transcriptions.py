@@ -401,6 +401,3 @@ class TranscriptStream:
         if not self._done:
             raise BrokenOff(_BROKEN_OFF, self._text)
         return ()
-
-
-ENDPOINT = Transcription()

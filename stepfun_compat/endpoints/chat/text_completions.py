@@ -224,6 +224,3 @@ class CompletionStream:
             if choices or not chunk["choices"]:
                 out.append({**chunk, "object": "text_completion", "choices": choices})
         return out
-
-
-ENDPOINT = Completions()

@@ -321,10 +321,3 @@ def _limit(value: Any, default: int) -> int:
     except (TypeError, ValueError):
         return default
     return limit if limit > 0 else default
-
-
-CREATE = CreateFile()
-LIST = ListFiles()
-RETRIEVE = RetrieveFile()
-DELETE = DeleteFile()
-CONTENT = FileContent()

@@ -231,9 +231,3 @@ class CancelUpload(PassThroughEndpoint):
         pending = PENDING.get(segment(request, 1))
         PENDING.remove(pending.id)
         return _answered(pending.record("cancelled"))
-
-
-CREATE = CreateUpload()
-PART = AddPart()
-COMPLETE = CompleteUpload()
-CANCEL = CancelUpload()

@@ -450,14 +450,3 @@ class ListBatchFiles(PassThroughEndpoint):
         status = file_status(store)
         own = [store_file(row, store_id, status) for row in rows if row.get("id") in wanted]
         return WireResponse(page(_filtered(own, request.query), dict(request.query), _OPENAI_PAGE))
-
-
-CREATE = CreateStore()
-LIST = ListStores()
-RETRIEVE = RetrieveStore()
-ADD_FILE = AddFile()
-RETRIEVE_FILE = RetrieveFile()
-LIST_FILES = ListFiles()
-ADD_BATCH = AddBatch()
-RETRIEVE_BATCH = RetrieveBatch()
-LIST_BATCH_FILES = ListBatchFiles()

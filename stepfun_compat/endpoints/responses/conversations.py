@@ -172,13 +172,3 @@ class DeleteItem(PassThroughEndpoint):
                 yield StoreOperation(remove=(part, "items", wanted), delete=[item_key(wanted)])
                 return WireResponse(_conversation(id, record))
         raise not_found("Item", wanted, context, param="item_id")
-
-
-CREATE = Create()
-RETRIEVE = Retrieve()
-UPDATE = Update()
-DELETE = Delete()
-ADD_ITEMS = AddItems()
-LIST_ITEMS = ListItems()
-RETRIEVE_ITEM = RetrieveItem()
-DELETE_ITEM = DeleteItem()

@@ -249,6 +249,3 @@ def _watched(script: Flow, asked: Asked) -> Generator[Effect, WireResponse, Wire
             effect = script.send(reply)
         except StopIteration as stop:
             return stop.value
-
-
-ENDPOINT = Responses()

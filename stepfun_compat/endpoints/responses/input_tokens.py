@@ -64,6 +64,3 @@ def _asked(request: WireRequest) -> Asked:
     fields = given(request)
     check_references(fields)
     return Asked(fields, items=input_items(fields.get("input")))
-
-
-ENDPOINT = InputTokens()

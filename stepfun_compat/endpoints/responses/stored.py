@@ -96,9 +96,3 @@ class InputItems(PassThroughEndpoint):
         past = (records((yield load(*turns)).body) or {}) if turns else {}
         before = turns_of(turns, past, not_found("Earlier input of response", id, context, param="response_id"))
         return WireResponse(listed([*before, *as_list(record.get("items"))], request.query))
-
-
-RETRIEVE = Retrieve()
-DELETE = Delete()
-CANCEL = Cancel()
-INPUT_ITEMS = InputItems()
