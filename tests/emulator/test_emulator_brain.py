@@ -9,7 +9,8 @@ import pytest
 
 from stepfun_compat.emulator.model.prompt_values import Evidence
 from stepfun_compat.emulator.model.rules import Call, Conversation, Function, Turn, answer
-from stepfun_compat.emulator.model.schema_values import fill, from_pattern
+from stepfun_compat.emulator.model.schema_values import fill
+from stepfun_compat.emulator.model.string_values import from_pattern
 
 
 def function(name: str, description: str = "", /, **properties: Any) -> Function:

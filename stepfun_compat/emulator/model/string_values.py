@@ -1,0 +1,240 @@
+"""Strings for a JSON Schema: one that fits `format` and `pattern`, preferring what the prompt offers."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from typing import Any
+
+from ..json_values import Object, is_integer, is_number
+from .prompt_values import Evidence, words_of
+
+_FREE_TEXT = frozenset(
+    [
+        "query",
+        "question",
+        "text",
+        "input",
+        "message",
+        "prompt",
+        "content",
+        "body",
+        "request",
+        "expression",
+        "formula",
+        "answer",
+        "response",
+        "reasoning",
+        "summary",
+        "output",
+        "result",
+        "description",
+        "instructions",
+        "task",
+    ]
+)
+_FORMATS = {
+    "date-time": "2026-01-02T03:04:05Z",
+    "date": "2026-01-02",
+    "time": "03:04:05Z",
+    "duration": "P1D",
+    "email": "user@example.com",
+    "idn-email": "user@example.com",
+    "hostname": "example.com",
+    "uri": "https://example.com/",
+    "url": "https://example.com/",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+    "ipv4": "192.0.2.1",
+    "ipv6": "2001:db8::1",
+    "json-pointer": "/a",
+    "regex": "a",
+    "byte": "YQ==",
+    "binary": "YQ==",
+}
+
+
+class StringValues:
+    """The strings of one schema. It remembers which names of the prompt it has given out: each field takes the next."""
+
+    def __init__(self, evidence: Evidence, keys: frozenset[str]) -> None:
+        """`keys`: the property names of the schema, which are no values where the prompt quotes them."""
+        self._evidence = evidence
+        self._keys = keys
+        self._taken = 0
+
+    def value(self, rule: Object, name: str, index: int) -> str:
+        """A string for the field `name`; `index` tells the items of one array apart."""
+        candidates = self._candidates(rule, name, index)
+        pattern = rule.get("pattern")
+        text = _matching(pattern, candidates) if isinstance(pattern, str) else candidates[0]
+        fewest = rule["minLength"] if is_integer(rule.get("minLength")) else 0
+        most = rule.get("maxLength")
+        if is_integer(most):
+            text = text[:most]
+        return text + "x" * (fewest - len(text))
+
+    def _candidates(self, rule: Object, name: str, index: int) -> list[str]:
+        """What the string may be, best first; never empty."""
+        given = self._given(name)
+        form = rule.get("format")
+        words = set(words_of(name))
+        if form in ("email", "idn-email") or "email" in words:
+            return [item for item in given if "@" in item] + self._evidence.emails() + [_FORMATS["email"]]
+        if form in ("uri", "url") or {"url", "uri", "link"} & words:
+            return [item for item in given if "://" in item] + self._evidence.urls() + [_FORMATS["uri"]]
+        if form == "date" or ("date" in words and not form):
+            dates = [item for item in given if re.fullmatch(r"\d{4}-\d\d-\d\d", item)]
+            return dates + self._evidence.dates() + [_FORMATS["date"]]
+        if form in _FORMATS:
+            return [item for item in given if _fits(item, str(form))] + [_FORMATS[str(form)]]
+        return self._free_candidates(given, rule, name, index)
+
+    def _given(self, name: str) -> list[str]:
+        """What the prompt says the field is."""
+        if not name:
+            return []
+        known = self._evidence.named(name)
+        said = self._evidence.assigned(name)
+        candidates: list[str] = []
+        if isinstance(known, str) and known:
+            candidates.append(known)
+        elif is_number(known):
+            candidates.append(str(known))
+        if said:
+            candidates.append(said)
+        return candidates
+
+    def _free_candidates(self, given: list[str], rule: Object, name: str, index: int) -> list[str]:
+        """What a string of no format may be."""
+        things = [item for item in self._evidence.names() if item not in self._keys]
+        quotes = [item for item in self._evidence.quoted() if item not in self._keys]
+        whole = self._evidence.text.strip()
+        if set(words_of(name)) & _FREE_TEXT:
+            candidates = [*given, *quotes[:1], whole]
+        else:
+            ordered = quotes + things
+            default = rule.get("default")
+            candidates = given or self._next_thing(ordered, index)
+            candidates += [default] if isinstance(default, str) else []
+            candidates += [*ordered, whole]
+        candidates = [item for item in candidates if item.strip()] or [name or "text"]
+        if index and not things and not quotes:
+            return [f"{candidates[0][:60]} {index + 1}"]
+        return candidates
+
+    def _next_thing(self, things: list[str], index: int) -> list[str]:
+        """The next of these things for a field, the one at `index` for an item of an array."""
+        taken = self._taken
+        self._taken += 1
+        if not things:
+            return []
+        chosen = things[(taken if index == 0 else index) % len(things)]
+        return [f"{chosen} {index + 1}" if index >= len(things) else chosen]
+
+
+def _fits(text: str, form: str) -> bool:
+    shapes = {
+        "date-time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)",
+        "time": r"\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?",
+        "uuid": r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+        "duration": r"P(?=.)(\d+[YMWD])*(T(\d+[HMS])+)?",
+        "hostname": r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*",
+        "ipv4": r"\d{1,3}(\.\d{1,3}){3}",
+    }
+    return form in shapes and re.fullmatch(shapes[form], text) is not None
+
+
+def _matches(pattern: str, text: str) -> bool:
+    try:
+        return re.search(pattern, text) is not None
+    except re.error:
+        return False
+
+
+def _matching(pattern: str, candidates: list[str]) -> str:
+    """The first of the candidates that matches, else a string made for the pattern."""
+    for item in candidates:
+        if _matches(pattern, item):
+            return item
+    made = from_pattern(pattern)
+    return made if made is not None else candidates[0]
+
+
+def from_pattern(pattern: str) -> str | None:
+    """The shortest plain string of a regular expression, or None when it is too clever for us."""
+    # The standard library's own parser, whose module moved in 3.11.
+    parser: Any = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
+    try:
+        made = _from_nodes(parser.parse(pattern))
+    except (re.error, ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return made if _matches(pattern, made) else None
+
+
+_CLASSES = {"CATEGORY_DIGIT": "1", "CATEGORY_WORD": "a", "CATEGORY_SPACE": " ", "CATEGORY_NOT_DIGIT": "a"}
+_CANDIDATES = "a1A0-_ .xyzbcdefghijklmnopqrstuvw"
+
+
+def _from_nodes(nodes: Any) -> str:
+    made: list[str] = []
+    groups: dict[int, str] = {}
+    for code, argument in nodes:
+        kind = str(code)
+        if kind == "LITERAL":
+            made.append(chr(argument))
+        elif kind == "NOT_LITERAL":
+            made.append("a" if argument != ord("a") else "b")
+        elif kind == "ANY":
+            made.append("a")
+        elif kind == "IN":
+            made.append(_from_class(argument))
+        elif kind == "BRANCH":
+            made.append(_from_nodes(argument[1][0]))
+        elif kind == "SUBPATTERN":
+            inner = _from_nodes(argument[3])
+            if argument[0] is not None:
+                groups[argument[0]] = inner
+            made.append(inner)
+        elif kind in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+            fewest, most, inner_nodes = argument
+            made.append(_from_nodes(inner_nodes) * max(int(fewest), min(1, int(most))))
+        elif kind == "GROUPREF":
+            made.append(groups[argument])
+        elif kind not in ("AT", "ASSERT", "ASSERT_NOT"):
+            raise ValueError(kind)
+    return "".join(made)
+
+
+def _from_class(items: Any) -> str:
+    negated = bool(items) and str(items[0][0]) == "NEGATE"
+    if negated:
+        for candidate in _CANDIDATES:
+            if not any(_in_class(item, candidate) for item in items[1:]):
+                return candidate
+        raise ValueError("NEGATE")
+    code, argument = items[0]
+    kind = str(code)
+    if kind == "LITERAL":
+        return chr(argument)
+    if kind == "RANGE":
+        return chr(argument[0])
+    return _CLASSES[str(argument)]
+
+
+def _in_class(item: Any, candidate: str) -> bool:
+    kind = str(item[0])
+    if kind == "LITERAL":
+        return ord(candidate) == item[1]
+    if kind == "RANGE":
+        return bool(item[1][0] <= ord(candidate) <= item[1][1])
+    name = str(item[1])
+    tests = {
+        "CATEGORY_DIGIT": candidate.isdigit(),
+        "CATEGORY_NOT_DIGIT": not candidate.isdigit(),
+        "CATEGORY_WORD": candidate.isalnum() or candidate == "_",
+        "CATEGORY_NOT_WORD": not (candidate.isalnum() or candidate == "_"),
+        "CATEGORY_SPACE": candidate.isspace(),
+        "CATEGORY_NOT_SPACE": not candidate.isspace(),
+    }
+    return tests[name]
