@@ -91,12 +91,12 @@ class Access:
         raise Rejected(403, "Pages of this origin may not call. Allow it with --allow-origin.")
 
     def preflight(self, inbound: Inbound) -> dict[str, str]:
-        """The answer to a browser's question before a request."""
-        asked = inbound.headers.get("access-control-request-headers", "")
-        plain = all(sign.isalnum() or sign in "-_, " for sign in asked)
+        """The response headers for a CORS preflight request."""
+        requested = inbound.headers.get("access-control-request-headers", "")
+        plain = all(sign.isalnum() or sign in "-_, " for sign in requested)
         return {
             "access-control-allow-methods": "GET, POST, DELETE",
-            "access-control-allow-headers": asked if asked and plain else _ALLOWED_HEADERS,
+            "access-control-allow-headers": requested if requested and plain else _ALLOWED_HEADERS,
             "access-control-max-age": "600",
         }
 

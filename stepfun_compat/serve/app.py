@@ -15,7 +15,7 @@ from ..settings import Settings
 from . import openai_wire, upstream
 from .access import Access, Caller
 from .anthropic import wire as anthropic
-from .anthropic.response import Asked
+from .anthropic.response import MessageContext
 from .clients import Clients
 from .inbound import Disconnected, Inbound, Receive, Scope, Send, parse_json, read_body, read_head
 from .metering import Metrics, Sample, log_line
@@ -54,7 +54,7 @@ class ServeApp:
 
     @asynccontextmanager
     async def lifespan(self, _: object = None) -> AsyncGenerator[None, None]:
-        """Close the connections to StepFun at the end: for a framework that mounts this app, and so tells it nothing."""
+        """Close the connections to StepFun at shutdown, for a framework that mounts this app and sends it no lifespan events."""
         try:
             yield
         finally:
@@ -127,7 +127,7 @@ class ServeApp:
             await self._late(inbound, out)
 
     async def _own_page(self, inbound: Inbound, out: Outbound) -> bool:
-        """The server's own state, which anyone may ask for."""
+        """Answer the health checks, which need no token."""
         name = inbound.segments[0] if inbound.segments else ""
         if name in ("", "healthz"):
             await out.whole(200, encode({"status": "ok"}))
@@ -142,8 +142,8 @@ class ServeApp:
     async def _watched(
         self, receive: Receive, work: Callable[[], Awaitable[None]], out: Outbound, sample: Sample
     ) -> bool:
-        """Do the work while the caller is there: hanging up cancels it, and with it the request to StepFun. Whether the
-        time limit ended it.
+        """Run the work until it ends, the caller disconnects or the time limit passes; the last two cancel it and its request
+        to StepFun. Return whether the time limit ended it.
         """
         gone = late = False
         rejected: list[Rejected] = []
@@ -173,7 +173,7 @@ class ServeApp:
         return late and not gone
 
     async def _late(self, inbound: Inbound, out: Outbound) -> None:
-        """Say that the time is up: as an error, or as a stream's last event.
+        """Report the timeout: as an error response, or as the last event of a stream.
 
         Raises:
             Rejected: nothing was sent back yet.
@@ -201,12 +201,14 @@ class ServeApp:
     # ------------------------------------------------------------ the wires
 
     async def _carried_out(self, inbound: Inbound, caller: Caller, body: bytes, out: Outbound, sample: Sample) -> None:
-        """Hand the request to its wire; an exception of the client becomes the answer its API would have given."""
+        """Route the request; an exception of the client becomes the error response of the caller's API."""
         try:
             await self._routed(inbound, caller, body, out, sample)
-        except (Rejected, OSError):
+        except Rejected:
             raise
         except Exception as error:
+            if isinstance(error, OSError) and out.started:
+                raise  # the caller's connection; before the head it is this server's own, such as a store's file
             if not isinstance(error, openai.OpenAIError):
                 log.error("%s: %s in %s", inbound.id, type(error).__name__, inbound.shown, exc_info=error)
             if out.started:  # the connection ends without the body's end, which is how HTTP says that it broke
@@ -241,16 +243,16 @@ class ServeApp:
             )
         if inbound.method != "POST":
             raise Rejected(405, f"{inbound.method} is not allowed here.", headers={"allow": "POST"})
-        told = parse_json(body)
-        request, sample.left_out = anthropic.chat_request(told, counts=counts)
+        message = parse_json(body)
+        request, sample.left_out = anthropic.chat_request(message, counts=counts)
         self._name_model(request.body, sample)
         sample.streamed = request.form == "stream"
-        asked = Asked.of(told or {})
-        client = self.clients.of(caller, "anthropic thinking" if asked.shows_thinking else "anthropic")
+        context = MessageContext.of(message or {})
+        client = self.clients.of(caller, "anthropic thinking" if context.shows_thinking else "anthropic")
         if counts:
             await anthropic.count(client, request, out)
         else:
-            await anthropic.relay(client, asked, request, out, self.clients.secrets)
+            await anthropic.relay(client, context, request, out, self.clients.secrets)
 
     def _name_model(self, body: dict[str, object] | None, sample: Sample) -> None:
         """The catalog's model for the name in a request, for the metrics; nothing for a name it does not know."""

@@ -20,8 +20,8 @@ _MOST_CLIENTS: Final = 512
 
 
 class Clients:
-    """Makes a caller's client when he comes first. What a client remembers (stored responses, conversations, reasoning)
-    is kept apart by caller; the connections to StepFun are shared.
+    """Create a client for each caller on first use. Stored responses, conversations and remembered reasoning are kept
+    apart by caller; the connections to StepFun are shared.
 
     Raises:
         KeyRefusedError: no StepFun key is configured.
@@ -59,6 +59,7 @@ class Clients:
         if dialect != "openai":  # thinking that is not shown, or not played back, is remembered beside its calls
             values["show_reasoning"] = "always" if dialect == "anthropic thinking" else "never"
             values["replay_reasoning"] = "cache"
+            values["raw"] = "openai"  # the translation to Anthropic's shapes starts from OpenAI's
         return values
 
     async def aclose(self) -> None:

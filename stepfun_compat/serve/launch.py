@@ -1,4 +1,4 @@
-"""`stepfun-compat serve`: checks what was asked for, then serves in one process or in several."""
+"""`stepfun-compat serve`: checks its options, then serves in one process or in several."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LaunchError(Exception):
 
 @dataclass(frozen=True)
 class Launch:
-    """What the command line was told."""
+    """The options of the command line."""
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
@@ -48,7 +48,7 @@ def run(launch: Launch, announce: Callable[[str], None]) -> None:
     """Serve until a signal says to stop. `announce` gets the lines for the terminal.
 
     Raises:
-        LaunchError: what was asked for is not safe, or cannot be.
+        LaunchError: the options are unsafe or impossible.
         SettingsError: a setting has a value that is not allowed.
         KeyRefusedError: no StepFun key is configured.
     """
@@ -70,7 +70,7 @@ def run(launch: Launch, announce: Callable[[str], None]) -> None:
 
 
 def start_logging(level: str) -> None:
-    """Log to the terminal: one line a request, which is the server's own. What the client changed in it is for `debug`."""
+    """Log one line for each request to the terminal; `debug` adds what the client changed."""
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for name in ("httpx", "httpx2", "openai._base_client"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -80,12 +80,12 @@ def start_logging(level: str) -> None:
 
 
 def _options(launch: Launch, settings: Settings, announce: Callable[[str], None]) -> ServeOptions:
-    """The options with a token and a limit, or the reason why there are none."""
+    """Complete the options with a token and the limit of the tier."""
     options = launch.options
     if launch.no_token:
         if not is_loopback(launch.host):
             raise LaunchError(
-                f"--no-token with --host {launch.host} would let anyone who reaches it spend your StepFun credit: "
+                f"--no-token with --host {launch.host} lets anyone who reaches it spend your StepFun credit: "
                 f"set {TOKEN_VARIABLE}, or listen on 127.0.0.1."
             )
         options = replace(options, tokens=())
@@ -119,8 +119,8 @@ def _check_workers(launch: Launch, settings: Settings) -> None:
         raise LaunchError("--workers takes 1 or more.")
     if launch.workers > 1 and in_this_process(settings.state):
         raise LaunchError(
-            f"--workers {launch.workers} needs a store they share: with STEPFUN_STATE={settings.state} a stored response "
-            "would be known to the worker that made it alone. Set STEPFUN_STATE to sqlite:///path or redis://host:6379/0."
+            f"--workers {launch.workers} needs a shared store: with STEPFUN_STATE={settings.state} a stored response "
+            "exists only in the worker that made it. Set STEPFUN_STATE to sqlite:///path or redis://host:6379/0."
         )
 
 
@@ -137,7 +137,7 @@ def run_one(launch: Launch, options: ServeOptions, settings: Settings, listener:
 
 
 def _allow_open_files() -> None:
-    """Take the open files the system allows this process: a stream has two, and the usual limit is 1,024."""
+    """Raise the limit of open files to the hard limit: each stream uses two, and the usual limit is 1,024."""
     try:
         import resource
     except ImportError:  # Windows has no such limit

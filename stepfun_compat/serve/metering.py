@@ -63,10 +63,10 @@ class MeteredFamily(ClientFamily):
             sample.model = request_context.model.id
         usage: Any = cast("Mapping[str, Any]", data).get("usage") if isinstance(data, Mapping) else None
         if isinstance(usage, Mapping):
-            told = cast("Mapping[str, Any]", usage)
-            sample.prompt_tokens += _number(told, "prompt_tokens", "input_tokens")
-            sample.completion_tokens += _number(told, "completion_tokens", "output_tokens")
-            details: Any = told.get("prompt_tokens_details") or told.get("input_tokens_details") or {}
+            reported = cast("Mapping[str, Any]", usage)
+            sample.prompt_tokens += _number(reported, "prompt_tokens", "input_tokens")
+            sample.completion_tokens += _number(reported, "completion_tokens", "output_tokens")
+            details: Any = reported.get("prompt_tokens_details") or reported.get("input_tokens_details") or {}
             sample.cached_tokens += _number(cast("Mapping[str, Any]", details), "cached_tokens")
 
 

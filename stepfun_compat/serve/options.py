@@ -1,4 +1,4 @@
-"""What a server is told: who may call it, and how much of everything it takes."""
+"""Options of a server: who may call it, and its limits."""
 
 from __future__ import annotations
 

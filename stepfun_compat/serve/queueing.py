@@ -1,4 +1,4 @@
-"""How many requests are at StepFun at once, and who is next: callers take turns, however many each of them has waiting."""
+"""A limit on concurrent requests to StepFun with a fair queue: callers take turns, however many requests each has waiting."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FairQueue:
         if self.waiting >= self.most_waiting:
             raise Rejected(
                 429,
-                f"{self.active} requests are under way and {self.waiting} wait, which is as many as this server lets wait.",
+                f"{self.active} requests are running and {self.waiting} are waiting, the most this server queues (--max-queue).",
                 code="rate_limit_exceeded",
                 headers={"retry-after": "1"},
             )

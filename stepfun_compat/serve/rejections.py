@@ -1,4 +1,4 @@
-"""Errors this server makes itself, in the caller's own dialect: OpenAI's body or Anthropic's."""
+"""Errors of this server itself, in the shape of the caller's API: OpenAI's or Anthropic's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 
 class Rejected(Exception):
-    """A request that is answered with an error here. `close` ends the connection, whose rest cannot be trusted."""
+    """A request that this server answers with an error. `close` also ends the connection."""
 
     def __init__(
         self,

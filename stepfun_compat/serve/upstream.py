@@ -1,6 +1,6 @@
 """The way through the client: one request in OpenAI's shape in, what the client answers out, as bytes.
 
-The client is asked for raw responses, whose bodies it has rebuilt in OpenAI's shape; nothing is translated here.
+The client returns raw responses with bodies already in OpenAI's shape; nothing is translated here.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ async def send(client: openai.AsyncOpenAI, request: Outgoing) -> Answer:
     raw: Any = await getattr(client, request.method.lower())(request.path, **arguments)
     response: Any = raw.http_response
     if form in ("json", "text"):
-        raw.parse()  # raises what a Python program would have been raised for a body that is none
+        raw.parse()  # raises for an unusable body, as it does for a Python program
         return Answer(response.status_code, _headers(response), content=response.content)
     return Answer(
         response.status_code,
@@ -183,9 +183,9 @@ def _failure(error: Exception) -> Failure:
         if not (isinstance(body, dict) and isinstance(cast("dict[str, Any]", body).get("error"), dict)):
             raw = None
             body = openai_error(error.status_code, error.message, error.code, error.param)
-            told: Any = error.body
-            if isinstance(told, Mapping):
-                body["error"].update(cast("Mapping[str, Any]", told))
+            details: Any = error.body
+            if isinstance(details, Mapping):
+                body["error"].update(cast("Mapping[str, Any]", details))
         return Failure(error.status_code, cast("dict[str, Any]", body), headers, raw)
     if isinstance(error, openai.APITimeoutError):
         return Failure(504, openai_error(504, "The model's provider did not answer in time.", "upstream_timeout"))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stepfun_compat.serve.anthropic.invalid import Invalid
 from stepfun_compat.serve.anthropic.request import to_chat
-from stepfun_compat.serve.anthropic.response import Asked, to_message, usage_of
+from stepfun_compat.serve.anthropic.response import MessageContext, to_message, usage_of
 from stepfun_compat.serve.anthropic.stream import MessageStream
 from stepfun_compat.serve.anthropic.thinking import is_signed, sign
 
@@ -150,7 +150,7 @@ def test_the_rest_of_a_request() -> None:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    assert made.left_out == ["top_k: StepFun has no such parameter"]
+    assert made.left_out == ["top_k: StepFun's chat completions do not document it"]
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_any_body_is_translated_or_refused_and_stays_as_it_was(body: Json) -> No
     if made is not None:
         assert made.body["messages"] or not body["messages"]
         json.dumps(made.body)
-        Asked.of(body)
+        MessageContext.of(body)
     assert body == before
 
 
@@ -293,7 +293,7 @@ def completion(message: Json, finish: str | None = "stop", **more: Any) -> Json:
 def test_a_completion_is_a_message() -> None:
     call = {"id": "call.1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
     message = {"content": "Let me see.", "reasoning_content": "hm", "tool_calls": [call]}
-    made = to_message(completion(message, "tool_calls"), Asked("claude-x", shows_thinking=True))
+    made = to_message(completion(message, "tool_calls"), MessageContext("claude-x", shows_thinking=True))
     assert made["content"] == [
         {"type": "thinking", "thinking": "hm", "signature": sign("hm")},
         {"type": "text", "text": "Let me see.", "citations": None},
@@ -301,7 +301,7 @@ def test_a_completion_is_a_message() -> None:
     ]
     assert (made["model"], made["stop_reason"], made["role"]) == ("claude-x", "tool_use", "assistant")
     assert made["id"].startswith("msg_")
-    hidden = to_message(completion(message, "tool_calls"), Asked("claude-x"))
+    hidden = to_message(completion(message, "tool_calls"), MessageContext("claude-x"))
     assert [block["type"] for block in hidden["content"]] == ["text", "tool_use"]
 
 
@@ -316,18 +316,18 @@ def test_a_completion_is_a_message() -> None:
     ],
 )
 def test_stop_reasons(finish: str | None, reason: str) -> None:
-    assert to_message(completion({"content": "a"}, finish), Asked("m"))["stop_reason"] == reason
+    assert to_message(completion({"content": "a"}, finish), MessageContext("m"))["stop_reason"] == reason
 
 
 @pytest.mark.parametrize("name", ["stop_reason", "matched_stop"])
 def test_a_stop_sequence_is_named_where_the_server_names_it(name: str) -> None:
-    asked = Asked("m", stops=("END", "X"))
-    made = to_message(completion({"content": "a"}, **{name: "END"}), asked)
+    context = MessageContext("m", stops=("END", "X"))
+    made = to_message(completion({"content": "a"}, **{name: "END"}), context)
     assert (made["stop_reason"], made["stop_sequence"]) == ("stop_sequence", "END")
     for value, finish in ((None, "stop"), ("other", "stop"), (128009, "stop"), ("END", "length")):
-        made = to_message(completion({"content": "a"}, finish, **{name: value}), asked)
+        made = to_message(completion({"content": "a"}, finish, **{name: value}), context)
         assert (made["stop_reason"] == "stop_sequence", made["stop_sequence"]) == (False, None)
-    stream = MessageStream(asked)
+    stream = MessageStream(context)
     stream.feed({"choices": [{"delta": {"content": "a"}, "finish_reason": "stop", name: "X"}]})
     assert stream.close()[-2]["delta"]["stop_sequence"] == "X"
 
@@ -349,7 +349,7 @@ def test_usage_counts_what_came_from_the_cache_apart() -> None:
 @pytest.mark.parametrize("arguments", ["", "{", "[1]", "null", "5", None])
 def test_arguments_that_are_no_object_are_kept(arguments: Any) -> None:
     call = {"id": "c", "function": {"name": "f", "arguments": arguments}}
-    (block,) = to_message(completion({"tool_calls": [call]}), Asked("m"))["content"]
+    (block,) = to_message(completion({"tool_calls": [call]}), MessageContext("m"))["content"]
     assert isinstance(block["input"], dict)
     assert bool(block["input"]) is bool(arguments)
 
@@ -396,8 +396,8 @@ def accumulated(events: list[Json]) -> Json:
     return message
 
 
-def streamed(chunks: list[Json], asked: Asked) -> Json:
-    stream = MessageStream(asked)
+def streamed(chunks: list[Json], context: MessageContext) -> Json:
+    stream = MessageStream(context)
     events = [event for chunk in chunks for event in stream.feed(chunk)]
     return accumulated([*events, *stream.close()])
 
@@ -421,7 +421,7 @@ def test_calls_whose_pieces_alternate_are_blocks_one_after_another() -> None:
             {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]},
             {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2}},
         ],
-        Asked("m"),
+        MessageContext("m"),
     )
     assert [(b["type"], b.get("input") or b.get("text")) for b in made["content"]] == [
         ("tool_use", {"x": 1}),
@@ -432,7 +432,7 @@ def test_calls_whose_pieces_alternate_are_blocks_one_after_another() -> None:
 
 
 def test_an_empty_stream_is_an_empty_message() -> None:
-    made = streamed([], Asked("m"))
+    made = streamed([], MessageContext("m"))
     assert (made["content"], made["stop_reason"]) == ([], "end_turn")
 
 
@@ -457,7 +457,7 @@ def test_a_stream_makes_the_message_of_the_whole_completion(data: st.DataObject)
     ]
     finish = "tool_calls" if calls else draw(st.sampled_from(["stop", "length"]))
     usage = {"prompt_tokens": draw(st.integers(0, 99)), "completion_tokens": draw(st.integers(0, 99))}
-    asked = Asked("claude-x", shows_thinking=draw(st.booleans()))
+    context = MessageContext("claude-x", shows_thinking=draw(st.booleans()))
     chunks = [piece(reasoning_content=part) for part in cuts(reasoning, draw)]
     chunks += [piece(content=part) for part in cuts(text, draw)]
     rows: list[tuple[int, Json]] = []
@@ -477,8 +477,8 @@ def test_a_stream_makes_the_message_of_the_whole_completion(data: st.DataObject)
     chunks.append({"choices": [], "usage": usage})
     message = {"content": text, "reasoning_content": reasoning, "tool_calls": calls}
     before = copy.deepcopy(chunks)
-    made = streamed(chunks, asked)
-    whole = to_message({**completion(message, finish), "usage": usage}, asked)
+    made = streamed(chunks, context)
+    whole = to_message({**completion(message, finish), "usage": usage}, context)
     assert plain(made) == plain(whole)
     assert chunks == before
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .support import TOKEN, Served
+from .support import TOKEN, Served, serving
 
 anthropic = pytest.importorskip("anthropic")
 pytestmark = pytest.mark.filterwarnings("ignore:The model '.*' is deprecated:DeprecationWarning")
@@ -265,3 +265,18 @@ def test_a_silent_stream_is_kept_alive(served: Served, monkeypatch: pytest.Monke
             assert part
             data += part
     assert data.index(b"event: message_start") < data.index(b"event: ping")
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_messages_are_translated_whatever_raw_says(streamed: bool) -> None:
+    """`STEPFUN_RAW=wire` leaves StepFun's bytes to callers of OpenAI's API; Anthropic's shapes are made from OpenAI's."""
+    body = {"model": "gpt-4o", "max_tokens": 5, "stream": streamed, "messages": HELLO}
+    seen: list[str] = []
+    for raw in ("openai", "wire"):
+        with serving(settings={"raw": raw}) as served:
+            served.emulator.script("one two three four five six seven eight nine ten eleven twelve")
+            status, _, answer = served.call("POST", "/v1/messages", body)
+        assert status == 200
+        seen.append(answer.decode())
+    assert all('"stop_reason":"max_tokens"' in text for text in seen), seen
+    assert not any("twelve" in text for text in seen), seen

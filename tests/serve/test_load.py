@@ -324,3 +324,19 @@ def test_callers_share_the_queue_by_token(served: Served) -> None:
             assert expected in json.dumps(served.emulator.last.json)
             served.emulator.release()
             until(lambda: served.emulator.wait_until_held(1, 0.05) or not narrow.app.queue.waiting)
+
+
+@pytest.mark.parametrize("path", REQUESTS)
+def test_a_file_that_cannot_be_written_is_an_error_and_no_hang_up(
+    served: Served, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An OSError before the head is this server's own, such as a store on a full disk: the caller is told."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(served.app.clients, "of", full)
+    status, _, body = served.call("POST", path, REQUESTS[path])
+    assert status == 500
+    assert "No space" not in body.decode()
+    assert json.loads(body)["error"]["message"]

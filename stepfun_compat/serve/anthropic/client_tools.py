@@ -9,7 +9,7 @@ from .blocks import Dict
 from .invalid import Invalid
 
 _PATH: Final = {"type": "string", "description": "Absolute path to a file or directory."}
-_RANGE: Final = {"type": "array", "items": {"type": "integer"}, "description": "First and last line, of a view."}
+_RANGE: Final = {"type": "array", "items": {"type": "integer"}, "description": "First and last line, for view."}
 
 
 def _object(required: tuple[str, ...] = (), **properties: Any) -> Dict:
@@ -41,9 +41,9 @@ _CLIENT_TOOLS: Final[tuple[tuple[str, str, Dict], ...]] = (
             ("command", "path"),
             command=_commands("view", "create", "str_replace", "insert"),
             path=_PATH,
-            file_text=_text("The content, of create."),
-            old_str=_text("The text to replace, which must occur once, of str_replace."),
-            new_str=_text("The new text, of str_replace."),
+            file_text=_text("The file's content, for create."),
+            old_str=_text("The text to replace, for str_replace; it must occur once."),
+            new_str=_text("The new text, for str_replace."),
             insert_line={"type": "integer", "description": "The line after which to insert."},
             insert_text=_text("The text to insert."),
             view_range=_RANGE,
@@ -56,7 +56,7 @@ _CLIENT_TOOLS: Final[tuple[tuple[str, str, Dict], ...]] = (
             ("command",),
             command=_commands("view", "create", "str_replace", "insert", "delete", "rename"),
             path=_PATH,
-            file_text=_text("The content, of create."),
+            file_text=_text("The file's content, for create."),
             old_str=_text("The text to replace."),
             new_str=_text("The new text."),
             insert_line={"type": "integer", "description": "The line after which to insert."},
@@ -95,5 +95,5 @@ def function_of(tool: Mapping[str, Any], where: str) -> Dict | None:
         if str(kind).startswith(prefix):
             return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
     raise Invalid(
-        f"{where}: {kind} is run by Anthropic's servers, which StepFun has not. Leave it out, or offer a tool of your own."
+        f"{where}: {kind} runs on Anthropic's servers and is not available on StepFun. Remove it, or define a tool of your own."
     )

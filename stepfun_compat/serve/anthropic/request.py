@@ -50,7 +50,7 @@ def to_chat(body: Mapping[str, Any], *, needs_max_tokens: bool = True) -> ChatRe
         if body.get(name) is not None:
             chat[name] = body[name]
     if body.get("top_k") is not None:
-        made.left_out.append("top_k: StepFun has no such parameter")
+        made.left_out.append("top_k: StepFun's chat completions do not document it")
     _stop_and_format(body, chat)
     _identity(body, chat)
     _only_at_anthropic(body, made.left_out)
@@ -81,15 +81,15 @@ def _messages(messages: Any, left_out: list[str]) -> list[Dict]:
         where = f"messages.{place}"
         if not isinstance(message, Mapping):
             raise Invalid(f"{where}: it takes an object.")
-        told = cast("Mapping[str, Any]", message)
-        blocks = blocks_of(told.get("content"), f"{where}.content")
-        role = told.get("role")
+        fields = cast("Mapping[str, Any]", message)
+        blocks = blocks_of(fields.get("content"), f"{where}.content")
+        role = fields.get("role")
         if role == "user":
             rows += _user(blocks, f"{where}.content")
         elif role == "assistant":
             rows += _assistant(blocks, f"{where}.content", left_out)
         elif role == "system":
-            rows += _system(told.get("content"))
+            rows += _system(fields.get("content"))
         else:
             raise Invalid(f"{where}.role: it takes user or assistant.")
     return rows
@@ -155,7 +155,7 @@ def _assistant(blocks: list[Mapping[str, Any]], where: str, left_out: list[str])
             if isinstance(thinking, str) and is_signed(thinking, block.get("signature")):
                 reasoning.append(thinking)
             else:
-                left_out.append("a thinking block that was not made here")
+                left_out.append("a thinking block without a signature of this server")
         elif kind == "redacted_thinking":
             left_out.append("a redacted thinking block, which only Anthropic can read")
         elif kind == "tool_use":
@@ -206,12 +206,12 @@ def _tools(body: Mapping[str, Any], made: ChatRequest) -> None:
         return
     if not isinstance(choice, Mapping):
         raise Invalid("tool_choice: it takes an object with a type.")
-    told = cast("Mapping[str, Any]", choice)
-    kind = told.get("type")
+    fields = cast("Mapping[str, Any]", choice)
+    kind = fields.get("type")
     if kind in ("any", "tool") and not functions:
         raise Invalid("tool_choice: it may only be given with tools.")
     if kind == "tool":
-        name = told.get("name")
+        name = fields.get("name")
         if name not in [row["function"]["name"] for row in functions]:
             raise Invalid(f"tool_choice: tool {name!r} is not among tools.")
         made.body["tool_choice"] = {"type": "function", "function": {"name": name}}
@@ -220,7 +220,7 @@ def _tools(body: Mapping[str, Any], made: ChatRequest) -> None:
             made.body["tool_choice"] = {"auto": "auto", "any": "required", "none": "none"}[cast("str", kind)]
     else:
         raise Invalid("tool_choice.type: it takes auto, any, tool or none.")
-    if told.get("disable_parallel_tool_use") is True and functions:
+    if fields.get("disable_parallel_tool_use") is True and functions:
         made.body["parallel_tool_calls"] = False
 
 
@@ -239,17 +239,17 @@ def _stop_and_format(body: Mapping[str, Any], chat: Dict) -> None:
     wanted = wanted if wanted is not None else body.get("output_format")
     if wanted is None:
         return
-    told: Mapping[str, Any] = cast("Mapping[str, Any]", wanted) if isinstance(wanted, Mapping) else Dict()
-    if told.get("type") != "json_schema" or not isinstance(told.get("schema"), Mapping):
+    format: Mapping[str, Any] = cast("Mapping[str, Any]", wanted) if isinstance(wanted, Mapping) else Dict()
+    if format.get("type") != "json_schema" or not isinstance(format.get("schema"), Mapping):
         raise Invalid("output_config.format: it takes a json_schema with its schema.")
     chat["response_format"] = {
         "type": "json_schema",
-        "json_schema": {"name": "output", "schema": told["schema"], "strict": True},
+        "json_schema": {"name": "output", "schema": format["schema"], "strict": True},
     }
 
 
 def _identity(body: Mapping[str, Any], chat: Dict) -> None:
-    """Who asks, as a key for the prompt cache: tools put their session into it."""
+    """Use the caller's `user_id` as the prompt cache key: tools put their session into it."""
     metadata = body.get("metadata")
     user = cast("Mapping[str, Any]", metadata).get("user_id") if isinstance(metadata, Mapping) else None
     if isinstance(user, str) and user:
@@ -262,6 +262,6 @@ def _only_at_anthropic(body: Mapping[str, Any], left_out: list[str]) -> None:
             "mcp_servers: only Anthropic's servers connect to them. Connect from your program and pass tools."
         )
     if body.get("container"):
-        raise Invalid("container: only Anthropic's servers have one.")
+        raise Invalid("container: only Anthropic's servers have containers.")
     if body.get("context_management"):
         left_out.append("context_management: the whole conversation is sent")

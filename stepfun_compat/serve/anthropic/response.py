@@ -23,9 +23,9 @@ _NOT_OF_AN_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What of a request its answer depends on. `model` is the name the caller gave: Claude Code plays thinking back only
-    to the model that made it, which it tells by this name.
+class MessageContext:
+    """What the translation of a response needs from its request. `model` is the name in the request: Claude Code returns
+    thinking blocks only to the model that made them, which it identifies by this name.
     """
 
     model: str
@@ -33,20 +33,20 @@ class Asked:
     stops: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, body: Mapping[str, Any]) -> Asked:
-        """What a valid body of Anthropic's asks for."""
+    def of(cls, body: Mapping[str, Any]) -> MessageContext:
+        """Read the context from a valid body of Anthropic's API."""
         stops: Any = body.get("stop_sequences") or ()
         return cls(str(body.get("model")), shows_thinking(body), tuple(cast("list[str]", stops)))
 
 
-def to_message(completion: Mapping[str, Any], asked: Asked) -> Dict:
+def to_message(completion: Mapping[str, Any], context: MessageContext) -> Dict:
     """Anthropic's message for a chat completion."""
     choices = cast("list[Dict]", completion.get("choices") or [{}])
     choice = choices[0]
     message = cast("Dict", choice.get("message") or {})
     content: list[Dict] = []
     reasoning = message.get("reasoning_content") or message.get("reasoning")
-    if asked.shows_thinking and isinstance(reasoning, str) and reasoning:
+    if context.shows_thinking and isinstance(reasoning, str) and reasoning:
         content.append({"type": "thinking", "thinking": reasoning, "signature": sign(reasoning)})
     text = message.get("content") or message.get("refusal")
     if isinstance(text, str) and text:
@@ -55,9 +55,9 @@ def to_message(completion: Mapping[str, Any], asked: Asked) -> Dict:
     for call in calls:
         function = cast("Dict", call.get("function") or {})
         content.append(tool_block(call.get("id"), function.get("name"), input_of(function.get("arguments"))))
-    matched = matched_stop(choice, asked)
+    matched = matched_stop(choice, context)
     return {
-        **head(asked),
+        **head(context),
         "content": content,
         "stop_reason": "stop_sequence" if matched else stop_reason(choice.get("finish_reason"), bool(calls)),
         "stop_sequence": matched,
@@ -65,13 +65,13 @@ def to_message(completion: Mapping[str, Any], asked: Asked) -> Dict:
     }
 
 
-def head(asked: Asked) -> Dict:
+def head(context: MessageContext) -> Dict:
     """A message without content, as it begins."""
     return {
         "id": f"msg_{secrets.token_hex(12)}",
         "type": "message",
         "role": "assistant",
-        "model": asked.model,
+        "model": context.model,
         "content": [],
         "stop_reason": None,
         "stop_sequence": None,
@@ -116,29 +116,29 @@ def stop_reason(finish: Any, has_calls: bool) -> str:
     return _STOPS.get(str(finish), "end_turn")
 
 
-def matched_stop(choice: Mapping[str, Any], asked: Asked) -> str | None:
-    """The stop sequence that ended an answer, where the server names it, as vLLM and SGLang do. OpenAI's finish reason is
-    `stop` for the end of a turn and for a sequence alike.
+def matched_stop(choice: Mapping[str, Any], context: MessageContext) -> str | None:
+    """Return the stop sequence that ended a response, if the server names it, as vLLM and SGLang do; else None. OpenAI's
+    finish reason is `stop` both for the end of a turn and for a stop sequence.
     """
     if choice.get("finish_reason") != "stop":
         return None
-    return next((told for name in ("stop_reason", "matched_stop") if (told := choice.get(name)) in asked.stops), None)
+    return next((text for name in ("stop_reason", "matched_stop") if (text := choice.get(name)) in context.stops), None)
 
 
 def usage_of(usage: Any) -> Dict:
     """Anthropic's usage, which counts what came from the cache apart from the other input."""
-    told: Mapping[str, Any] = cast("Mapping[str, Any]", usage) if isinstance(usage, Mapping) else Dict()
-    details: Any = told.get("prompt_tokens_details")
+    reported: Mapping[str, Any] = cast("Mapping[str, Any]", usage) if isinstance(usage, Mapping) else Dict()
+    details: Any = reported.get("prompt_tokens_details")
     cached = _count(cast("Mapping[str, Any]", details).get("cached_tokens")) if isinstance(details, Mapping) else 0
-    spent: Any = told.get("completion_tokens_details")
+    spent: Any = reported.get("completion_tokens_details")
     thought = _count(cast("Mapping[str, Any]", spent).get("reasoning_tokens")) if isinstance(spent, Mapping) else 0
-    prompt = _count(told.get("prompt_tokens"))
+    prompt = _count(reported.get("prompt_tokens"))
     return {
         "input_tokens": max(0, prompt - cached),
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": min(cached, prompt),
         "cache_creation": None,
-        "output_tokens": _count(told.get("completion_tokens")),
+        "output_tokens": _count(reported.get("completion_tokens")),
         "output_tokens_details": {"thinking_tokens": thought},
         "server_tool_use": None,
         "service_tier": "standard",

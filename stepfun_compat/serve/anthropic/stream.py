@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from .blocks import Dict
-from .response import Asked, head, matched_stop, stop_reason, text_block, tool_block, usage_of
+from .response import MessageContext, head, matched_stop, stop_reason, text_block, tool_block, usage_of
 from .thinking import sign
 
 Kind = Literal["thinking", "text", "tool_use"]
@@ -27,8 +27,8 @@ class _Call:
 class MessageStream:
     """The events of one message."""
 
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
+    def __init__(self, context: MessageContext) -> None:
+        self._context = context
         self._matched: str | None = None
         self._started = False
         self._kind: Kind | None = None
@@ -48,7 +48,7 @@ class MessageStream:
         for choice in cast("list[Dict]", chunk.get("choices") or ())[:1]:
             delta = cast("Dict", choice.get("delta") or {})
             reasoning = delta.get("reasoning_content") or delta.get("reasoning")
-            if isinstance(reasoning, str) and reasoning and self._asked.shows_thinking:
+            if isinstance(reasoning, str) and reasoning and self._context.shows_thinking:
                 out += self._think(reasoning)
             text = delta.get("content") or delta.get("refusal")
             if isinstance(text, str) and text:
@@ -57,7 +57,7 @@ class MessageStream:
                 out += self._take(call)
             if choice.get("finish_reason") is not None:
                 self._finish = choice["finish_reason"]
-                self._matched = matched_stop(choice, self._asked)
+                self._matched = matched_stop(choice, self._context)
         return out
 
     def close(self) -> list[Dict]:
@@ -82,7 +82,7 @@ class MessageStream:
 
     def _begin(self) -> list[Dict]:
         self._started = True
-        return [{"type": "message_start", "message": head(self._asked)}, {"type": "ping"}]
+        return [{"type": "message_start", "message": head(self._context)}, {"type": "ping"}]
 
     def _think(self, text: str) -> list[Dict]:
         if self._kind != "thinking":

@@ -1,4 +1,4 @@
-"""Thinking: budgets as efforts, and signatures by which thinking that is played back is known to be StepFun's. Pure."""
+"""Thinking: budgets mapped to efforts, and signatures that identify returned thinking blocks as StepFun's. Pure."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ _OUTPUT_EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
 
 
 def sign(thinking: str) -> str:
-    """The signature of a thinking block: it says whose the text is, not that nobody else wrote it."""
+    """Sign a thinking block. The signature identifies where the text comes from; it is no protection against forgery."""
     return _PREFIX + hashlib.sha256(thinking.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def is_signed(thinking: str, signature: object) -> bool:
-    """Whether a block that is played back was made here and is unchanged."""
+    """Whether a returned thinking block comes from this server and is unchanged."""
     return isinstance(signature, str) and signature == sign(thinking)
 
 
 def shows_thinking(body: Mapping[str, Any]) -> bool:
-    """Whether the caller is to see thinking blocks."""
+    """Whether the response includes thinking blocks."""
     config = body.get("thinking")
     if not isinstance(config, Mapping):
         return False
-    told = cast("Mapping[str, Any]", config)
-    return told.get("type") in ("enabled", "adaptive") and told.get("display") != "omitted"
+    fields = cast("Mapping[str, Any]", config)
+    return fields.get("type") in ("enabled", "adaptive") and fields.get("display") != "omitted"
 
 
 def effort_of(body: Mapping[str, Any]) -> str | None:
-    """The effort a request is to be made with; None leaves it to the model's name.
+    """Return the reasoning effort for a request; None leaves it to the alias of the model.
 
     Raises:
         Invalid: `thinking` or `output_config.effort` has a value Anthropic's API does not take.
@@ -49,15 +49,15 @@ def effort_of(body: Mapping[str, Any]) -> str | None:
         return effort
     if not isinstance(config, Mapping):
         raise Invalid("thinking: it takes an object.")
-    told = cast("Mapping[str, Any]", config)
-    kind = told.get("type")
+    fields = cast("Mapping[str, Any]", config)
+    kind = fields.get("type")
     if kind == "disabled":
         return effort or "low"
     if kind == "adaptive":
         return effort or "medium"
     if kind != "enabled":
         raise Invalid("thinking.type: it takes enabled, adaptive or disabled.")
-    budget = told.get("budget_tokens")
+    budget = fields.get("budget_tokens")
     if not isinstance(budget, int) or isinstance(budget, bool) or budget < LEAST_BUDGET:
         raise Invalid(f"thinking.enabled.budget_tokens: it takes a whole number of at least {LEAST_BUDGET}.")
     most = body.get("max_tokens")

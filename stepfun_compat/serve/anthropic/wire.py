@@ -18,16 +18,18 @@ from ..rejections import Rejected, anthropic_error, encode
 from ..upstream import Outgoing
 from .invalid import Invalid
 from .request import to_chat
-from .response import Asked, to_message
+from .response import MessageContext, to_message
 from .stream import MessageStream
 
 PING_SECONDS: Final = 15.0
-"""How long a stream may be silent. A choice: programs give a silent stream up after a minute or more."""
+"""Seconds of silence before a `ping` is sent. A choice: programs give up on a silent stream after a minute or more."""
 _CHARACTERS_PER_TOKEN: Final = 4
 
 
 def chat_request(body: dict[str, Any] | None, *, counts: bool = False) -> tuple[Outgoing, list[str]]:
-    """(the client's chat request for one of Anthropic's, what of it was left out). `counts`: its tokens are counted.
+    """Translate a request of Anthropic's API to (the client's chat request, what was left out).
+
+    `counts` is True for a request whose tokens are counted, which needs no `max_tokens`.
 
     Raises:
         Rejected: Anthropic's API would refuse it, or only Anthropic's servers could carry it out.
@@ -41,8 +43,10 @@ def chat_request(body: dict[str, Any] | None, *, counts: bool = False) -> tuple[
     return Outgoing("POST", "/chat/completions", body=made.body), list(dict.fromkeys(made.left_out))
 
 
-async def relay(client: AsyncOpenAI, asked: Asked, request: Outgoing, out: Outbound, secrets: tuple[str, ...]) -> None:
-    """Carry a message out and send back what comes.
+async def relay(
+    client: AsyncOpenAI, context: MessageContext, request: Outgoing, out: Outbound, secrets: tuple[str, ...]
+) -> None:
+    """Send a message request and relay the response.
 
     Raises:
         openai.OpenAIError: as the client raises it, before anything was sent back.
@@ -51,7 +55,7 @@ async def relay(client: AsyncOpenAI, asked: Asked, request: Outgoing, out: Outbo
     try:
         headers = {k: v for k, v in answer.headers.items() if k not in ("content-type", "content-disposition")}
         if answer.content is not None:
-            await out.whole(answer.status, encode(to_message(json.loads(answer.content), asked)), headers)
+            await out.whole(answer.status, encode(to_message(json.loads(answer.content), context)), headers)
             return
         assert answer.pieces is not None
         events = {
@@ -60,14 +64,14 @@ async def relay(client: AsyncOpenAI, asked: Asked, request: Outgoing, out: Outbo
             "x-accel-buffering": "no",
         }
         await out.start(answer.status, {**headers, **events})
-        await _events(answer, MessageStream(asked), out, secrets)
+        await _events(answer, MessageStream(context), out, secrets)
         await out.end()
     finally:
         await answer.aclose()
 
 
 async def _events(answer: upstream.Answer, stream: MessageStream, out: Outbound, secrets: tuple[str, ...]) -> None:
-    """Send the events of an answer, and a `ping` where nothing is to be said for long: while StepFun reasons unseen."""
+    """Send the events of a response, with a `ping` after each long silence, such as hidden reasoning."""
     assert answer.pieces is not None
     pings = asyncio.ensure_future(_pings(out))
     try:
