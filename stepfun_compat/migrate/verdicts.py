@@ -29,6 +29,9 @@ _USERINFO: Final = re.compile(r"(?<=//)[^/@\s]+@")
 _OPENAI_HOST: Final = re.compile(
     r"(?<![\w-])(?:[\w-]+\.)*(?:openai\.com|azure\.com)(?![\w.-]*@)(?=[:/?#]|$)", re.IGNORECASE
 )
+_FIRST_OURS: Final = (1, 66)
+_AFTER_OURS: Final = 4
+"""The first version of openai that is supported, and the first major version that is not."""
 _VERSION: Final = re.compile(r"(==|<=|>=|~=|<|>|\^|~|=)\s*[\"']?v?(\d+)(?:\.(\d+|\*))?")
 
 
@@ -320,22 +323,27 @@ def _dependency(requirement: str) -> Judgement:
 
 def excludes_ours(requirement: str) -> bool:
     """Whether no version in openai>=1.66,<4 satisfies a requirement, as far as its bounds tell."""
-    for operator, major_text, minor_text in _VERSION.findall(requirement):
-        major = int(major_text)
-        minor = int(minor_text) if minor_text.isdigit() else None
-        old = major < 1 or (major == 1 and minor is not None and minor < 66)
-        if operator in ("==", "="):
-            if (old and not (major == 1 and minor is None)) or major >= 4:
-                return True
-        elif operator in ("<", "<="):
-            if major < 1 or (major == 1 and (minor or 0) <= 66 and not (operator == "<=" and minor == 66)):
-                return True
-        elif operator in ("^", "~", "~="):
-            if major < 1 or (operator == "~" and old) or (operator == "~=" and old and requirement.count(".") > 1):
-                return True
-        elif major >= 4:
-            return True
-    return False
+    to_patch = requirement.count(".") > 1
+    return any(
+        _bound_excludes_ours(operator, int(major), int(minor) if minor.isdigit() else None, to_patch)
+        for operator, major, minor in _VERSION.findall(requirement)
+    )
+
+
+def _bound_excludes_ours(operator: str, major: int, minor: int | None, to_patch: bool) -> bool:
+    """Whether one bound alone rules out every version in openai>=1.66,<4; `minor` is None where it is open."""
+    if operator in (">", ">="):
+        return major >= _AFTER_OURS
+    if operator == "<":
+        return (major, minor or 0) <= _FIRST_OURS
+    if operator == "<=":
+        return (major, minor or 0) < _FIRST_OURS
+    older = major < 1 or (minor is not None and (major, minor) < _FIRST_OURS)
+    if operator in ("==", "="):
+        return older or major >= _AFTER_OURS
+    if operator == "~" or (operator == "~=" and to_patch):
+        return older
+    return major < 1  # `^1.30` and `~=1.30` allow every later 1.x
 
 
 _JUDGES: Final[Mapping[str, Callable[[Use, FileFacts, bool], Judgement]]] = {

@@ -10,7 +10,7 @@ import pytest
 from stepfun_compat.migrate.facts import FileFacts
 from stepfun_compat.migrate.reasons import REASONS, anchor
 from stepfun_compat.migrate.uses import Use
-from stepfun_compat.migrate.verdicts import judge
+from stepfun_compat.migrate.verdicts import excludes_ours, judge
 
 from .support import scanned, write
 
@@ -118,3 +118,33 @@ def test_a_file_that_was_not_read_and_names_openai_needs_a_decision(tmp_path: Pa
     result = scanned(tmp_path)
     assert [(one.file, one.verdict) for one in result.not_read] == [("a.py", "needs a decision")]
     assert result.worst() == "needs a decision"
+
+
+@pytest.mark.parametrize(
+    ("requirement", "excludes"),
+    [
+        ("openai", False),
+        ("openai==0.28.1", True),
+        ("openai==1.65.5", True),
+        ("openai==1.66.0", False),
+        ("openai==1.*", False),
+        ("openai==4.0", True),
+        ("openai<1", True),
+        ("openai<1.66", True),
+        ("openai<1.67", False),
+        ("openai<=1.65", True),
+        ("openai<=1.66", False),
+        ("openai<2", False),
+        ("openai>=1.0,<1.50", True),
+        ("openai>=3", False),
+        ("openai>=4", True),
+        ("openai~=1.30", False),
+        ("openai~=1.30.0", True),
+        ("openai~=0.28", True),
+        ('openai = "^1.30"', False),
+        ('openai = "^0.28"', True),
+        ('openai = "~1.30"', True),
+    ],
+)
+def test_a_requirement_excludes_our_versions_by_any_of_its_bounds(requirement: str, excludes: bool) -> None:
+    assert excludes_ours(requirement) is excludes
