@@ -12,48 +12,62 @@ def _one(kind: Kind, name: str, detail: str = "") -> Result:
     return Result(frozenset((Value(kind, name, detail),)))
 
 
-_OLD_ERRORS: Final = "openai.error"
+_SUBMODULES: Final = frozenset({"types", "resources", "lib", "_client", "_exceptions", "cli"})
+"""Modules of openai>=1 that programs import from."""
 
 
 def attribute_of_module(module: str, name: str) -> Result:
     """What `from module import name` gives, for `openai` and what is below it."""
     if module == "openai":
-        if name in surface.CLIENT_CLASSES:
-            return _one("class", name)
-        if name in surface.ERRORS and name not in surface.NOT_ERRORS_AT_TOP:
-            return _one("error", name, "0.x" if name in surface.LEGACY_ERRORS else "")
-        if name in surface.LEGACY:
-            return _one("resource", name, "0.x")
-        if name in surface.SETTINGS:
-            return _one("setting", name, "0.x" if name in surface.LEGACY_SETTINGS else "")
-        found = surface.resource_attribute("", name)
-        if found is not None and name not in surface.WRAPPED:
-            return _one(found[0], found[1], "module")
-        if name in surface.LEGACY_MODULES:
-            return _one("module", f"openai.{name}", "0.x")
-        if name in ("types", "resources", "lib", "_client", "_exceptions", "cli"):
-            return _one("module", f"openai.{name}")
-        return _one("type", f"openai.{name}")
-    if module.startswith(_OLD_ERRORS):
-        return _one("error", name, "0.x")
+        return _of_package(name)
+    if module.startswith(("openai.error", "openai.api_resources")) or module == "openai.embeddings_utils":
+        return _of_old_submodule(module, name)
     if module == "openai._exceptions" and name in surface.ERRORS:
         return _one("error", name)
     if name in surface.CLIENT_CLASSES and module.startswith(("openai._client", "openai.lib")):
         return _one("class", name)
     if module.startswith("openai.resources"):
         path = surface.resource_of_class(module, name) if name[:1].isupper() else None
-        if path is not None:
-            return _one("resource", path, "1+")
-        return _one("module" if name.islower() else "type", f"{module}.{name}")
-    if module.startswith("openai.api_resources"):
-        if name in surface.LEGACY:
-            return _one("resource", name, "0.x")
-        return _one("module" if name.islower() else "type", f"{module}.{name}", "0.x")
-    if module == "openai.embeddings_utils" and name in surface.LEGACY_FUNCTIONS:
-        return _one("method", surface.LEGACY_FUNCTIONS[name], "0.x")
-    if module.startswith("openai.types") and name.islower():
-        return _one("module", f"{module}.{name}")
+        return _one("resource", path, "1+") if path is not None else _module_or_type(module, name)
+    if module.startswith("openai.types"):
+        return _module_or_type(module, name)
     return _one("type", f"{module}.{name}")
+
+
+def _of_package(name: str) -> Result:
+    """What `from openai import name` gives."""
+    if name in surface.CLIENT_CLASSES:
+        return _one("class", name)
+    if name in surface.ERRORS and name not in surface.NOT_ERRORS_AT_TOP:
+        return _one("error", name, "0.x" if name in surface.LEGACY_ERRORS else "")
+    if name in surface.LEGACY:
+        return _one("resource", name, "0.x")
+    if name in surface.SETTINGS:
+        return _one("setting", name, "0.x" if name in surface.LEGACY_SETTINGS else "")
+    found = surface.resource_attribute("", name)
+    if found is not None and name not in surface.WRAPPED:
+        return _one(found[0], found[1], "module")
+    if name in surface.LEGACY_MODULES:
+        return _one("module", f"openai.{name}", "0.x")
+    return _one("module" if name in _SUBMODULES else "type", f"openai.{name}")
+
+
+def _of_old_submodule(module: str, name: str) -> Result:
+    """What a name of a module that only openai<1.0 has is."""
+    if module.startswith("openai.error"):
+        return _one("error", name, "0.x")
+    if module == "openai.embeddings_utils":
+        if name in surface.LEGACY_FUNCTIONS:
+            return _one("method", surface.LEGACY_FUNCTIONS[name], "0.x")
+        return _one("type", f"{module}.{name}")
+    if name in surface.LEGACY:
+        return _one("resource", name, "0.x")
+    return _module_or_type(module, name, "0.x")
+
+
+def _module_or_type(module: str, name: str, generation: str = "") -> Result:
+    """A name of a module that nothing else is known of: modules are written in lower case, classes are not."""
+    return _one("module" if name.islower() else "type", f"{module}.{name}", generation)
 
 
 def attribute(value: Value, name: str) -> Result:
