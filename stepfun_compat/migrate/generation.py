@@ -18,20 +18,37 @@ def legacy_files(uses: Sequence[Use], facts: Sequence[FileFacts]) -> tuple[froze
     A file that imports openai and uses nothing of one version alone, such as one that only sets `openai.api_key`,
     goes with the rest of the project, of which files that are migrated already are a part.
     """
-    old = {use.file for use in uses if use.generation == "0.x"}
-    new = {use.file for use in uses if use.generation == "1+" and _tells(use)}
-    new |= {use.file for use in uses if use.kind == "error_class" and use.generation is None and _only_new(use)}
-    own = [_moved_to(one) for one in facts]
-    new |= {number for number, module in enumerate(own) if module == "1+"}
-    old |= {number for number, module in enumerate(own) if module == "0.x"}
-    legacy = old - new
+    moved = [_moved_to(one) for one in facts]
+    old = _written_for_old(uses, moved)
+    new = _written_for_new(uses, moved)
     importing = {use.file for use in uses if use.kind == "import"}
+    legacy = old - new
     neutral = importing - old - new
-    if not legacy & importing and "0.x" not in own:
+    if not legacy & importing and "0.x" not in moved:
         return frozenset(legacy), frozenset()
-    if new & importing or "1+" in own:
+    if new & importing or "1+" in moved:
         return frozenset(legacy), frozenset(neutral)
     return frozenset(legacy | neutral), frozenset()
+
+
+def _written_for_old(uses: Sequence[Use], moved: Sequence[str | None]) -> set[int]:
+    """The files with something that only openai<1.0 has, or that import the module of 0.28 of ours."""
+    return {use.file for use in uses if use.generation == "0.x"} | _files_moved_to("0.x", moved)
+
+
+def _written_for_new(uses: Sequence[Use], moved: Sequence[str | None]) -> set[int]:
+    """The files with something that only openai>=1.0 has, or that import our clients."""
+    return {use.file for use in uses if _is_new(use)} | _files_moved_to("1+", moved)
+
+
+def _files_moved_to(generation: str, moved: Sequence[str | None]) -> set[int]:
+    return {number for number, one in enumerate(moved) if one == generation}
+
+
+def _is_new(use: Use) -> bool:
+    if use.generation == "1+":
+        return _tells(use)
+    return use.kind == "error_class" and use.generation is None and _only_new(use)
 
 
 def _tells(use: Use) -> bool:
