@@ -115,57 +115,18 @@ def _translate_message(
     where = f"messages[{position}]"
     edits: dict[str, Any] = {}
     drops: set[str] = set()
-    if role == "developer":
-        # StepFun lists system, user, assistant and tool; an unknown role is dropped or refused (stepfun-api 3.1)
-        edits["role"] = "system"
-        context.record_change("rename", f"{where}.role", "developer", "system", "StepFun has no developer role")
-        role = "system"
-    elif role == "function":
-        edits["role"] = "tool"
-        if not message.get("tool_call_id"):
-            edits["tool_call_id"] = call_ids[-1] if call_ids else _call_id(where, message.get("name"))
-        context.record_change("rename", f"{where}.role", "function", "tool", "StepFun has no function role")
-        role = "tool"
-
+    if role in ("developer", "function"):
+        role = _translate_role(message, where, context, edits, call_ids)
     content = message.get("content")
     if role == "user":
         new = _user_content(content, where, context)
     else:
         new = _flat_content(content, where, str(role), context)
-    name = message.get("name")
     if "name" in message:
         drops.add("name")
-        if role == "user" and several_speakers and isinstance(name, str) and name:
-            new = _spoken_by(name, new)
-            context.record_change(
-                "reshape", f"{where}.name", name, "the start of the text", "StepFun documents no name on messages"
-            )
-        elif name is not None and role != "tool":
-            context.record_change("drop", f"{where}.name", name, None, "StepFun documents no name on messages")
-
+        new = _translate_name(message, role, new, where, context, several_speakers)
     if role == "assistant":
-        drops |= {key for key in message if key not in _REPLAYED and key != "name"}
-        _assistant(message, where, context, rename, edits, call_ids)
-        if new is None and not edits.get("tool_calls", message.get("tool_calls")):
-            audio = _mapping(message.get("audio"))
-            transcript = transcript_of(str(audio.get("id"))) if audio else None
-            if audio and transcript is None:
-                raise RequestRejected(
-                    f"{where}.audio names {audio.get('id')!r}, but StepFun keeps no audio: "
-                    "put the transcript of that answer into content.",
-                    code="invalid_value",
-                    param="messages",
-                )
-            refusal = message.get("refusal")
-            new = transcript if transcript is not None else (refusal if isinstance(refusal, str) else "")
-        drops -= edits.keys()
-        if not edits.get("tool_calls", message.get("tool_calls", True)):
-            drops.add("tool_calls")  # none were left, or there was only a null
-            edits.pop("tool_calls", None)
-        if new is None:
-            new = ""  # what StepFun itself sends beside calls; null and a missing key were refused (stepfun-api 13.5)
-        if message.get("reasoning_content", True) is None and "reasoning_content" not in edits:
-            drops.add("reasoning_content")
+        new = _assistant(message, new, where, context, rename, edits, drops, call_ids)
     elif role == "tool" and new is None:
         new = ""
     if new is not content or "content" not in message:
@@ -173,6 +134,37 @@ def _translate_message(
     if not edits and not drops:
         return message
     return {**{key: value for key, value in message.items() if key not in drops}, **edits}
+
+
+def _translate_role(
+    message: Mapping[str, Any], where: str, context: RequestContext, edits: dict[str, Any], call_ids: list[str]
+) -> str:
+    """Put the role that stands for `developer` or `function` into `edits`, and return it."""
+    if message.get("role") == "developer":
+        # StepFun lists system, user, assistant and tool; an unknown role is dropped or refused (stepfun-api 3.1)
+        edits["role"] = "system"
+        context.record_change("rename", f"{where}.role", "developer", "system", "StepFun has no developer role")
+        return "system"
+    edits["role"] = "tool"
+    if not message.get("tool_call_id"):
+        edits["tool_call_id"] = call_ids[-1] if call_ids else _call_id(where, message.get("name"))
+    context.record_change("rename", f"{where}.role", "function", "tool", "StepFun has no function role")
+    return "tool"
+
+
+def _translate_name(
+    message: Mapping[str, Any], role: Json, content: Json, where: str, context: RequestContext, several_speakers: bool
+) -> Json:
+    """Return the content of a message whose name is not sent: with several speakers it starts with the user's name."""
+    name = message["name"]
+    if role == "user" and several_speakers and isinstance(name, str) and name:
+        context.record_change(
+            "reshape", f"{where}.name", name, "the start of the text", "StepFun documents no name on messages"
+        )
+        return _spoken_by(name, content)
+    if name is not None and role != "tool":
+        context.record_change("drop", f"{where}.name", name, None, "StepFun documents no name on messages")
+    return content
 
 
 def _spoken_by(name: str, content: Json) -> Json:
@@ -310,12 +302,51 @@ def _call_id(*seed: object) -> str:
 
 def _assistant(
     message: Mapping[str, Any],
+    content: Json,
     where: str,
     context: RequestContext,
     rename: Callable[[str], str],
     edits: dict[str, Any],
+    drops: set[str],
     call_ids: list[str],
-) -> None:
+) -> Json:
+    """Put what is sent otherwise into `edits` and what is not sent into `drops`, and return the content to send."""
+    drops.update({key for key in message if key not in _REPLAYED and key != "name"})
+    if "reasoning_content" in message or "reasoning" in message or context.client.reasoning_cache is not None:
+        _replayed_reasoning(message, where, context, edits)
+    if message.get("tool_calls") or message.get("function_call") is not None:
+        _replayed_calls(message, where, context, rename, edits, call_ids)
+    if content is None and not edits.get("tool_calls", message.get("tool_calls")):
+        content = _text_instead(message, where)
+    drops.difference_update(edits)
+    if not edits.get("tool_calls", message.get("tool_calls", True)):
+        drops.add("tool_calls")  # none were left, or there was only a null
+        edits.pop("tool_calls", None)
+    if message.get("reasoning_content", True) is None and "reasoning_content" not in edits:
+        drops.add("reasoning_content")
+    # what StepFun itself sends beside calls; null and a missing key were refused (stepfun-api 13.5)
+    return "" if content is None else content
+
+
+def _text_instead(message: Mapping[str, Any], where: str) -> str:
+    """The text of a turn without content and calls: the transcript of its audio, its refusal, or nothing."""
+    audio = _mapping(message.get("audio"))
+    transcript = transcript_of(str(audio.get("id"))) if audio else None
+    if audio and transcript is None:
+        raise RequestRejected(
+            f"{where}.audio names {audio.get('id')!r}, but StepFun keeps no audio: "
+            "put the transcript of that answer into content.",
+            code="invalid_value",
+            param="messages",
+        )
+    if transcript is not None:
+        return transcript
+    refusal = message.get("refusal")
+    return refusal if isinstance(refusal, str) else ""
+
+
+def _replayed_reasoning(message: Mapping[str, Any], where: str, context: RequestContext, edits: dict[str, Any]) -> None:
+    """Send a turn's reasoning under one spelling, or the remembered reasoning behind its calls."""
     reasoning = message.get("reasoning_content")
     if not isinstance(reasoning, str):
         reasoning = message.get("reasoning")
@@ -328,7 +359,17 @@ def _assistant(
             edits["reasoning_content"] = found
             why = "Settings.replay_reasoning is cache" if shows_reasoning(context) else "the caller does not see it"
             context.record_change("inject", f"{where}.reasoning_content", None, "the remembered reasoning", why)
-    legacy = _mapping(message.get("function_call"))
+
+
+def _replayed_calls(
+    message: Mapping[str, Any],
+    where: str,
+    context: RequestContext,
+    rename: Callable[[str], str],
+    edits: dict[str, Any],
+    call_ids: list[str],
+) -> None:
+    """Translate a turn's tool calls, or its `function_call` if it has none, and add their ids to `call_ids`."""
     calls = _parts(message.get("tool_calls"))
     if calls:
         new = [_tool_call(call, f"{where}.tool_calls[{i}]", context, rename) for i, call in enumerate(calls)]
@@ -336,7 +377,7 @@ def _assistant(
         if len(new) != len(calls) or any(a is not b for a, b in zip(new, calls, strict=False)):
             edits["tool_calls"] = new
         call_ids.extend(str(row.get("id")) for call in new if (row := _mapping(call)) is not None)
-    elif legacy is not None:
+    elif (legacy := _mapping(message.get("function_call"))) is not None:
         id = _call_id(where, legacy)
         call_ids.append(id)
         call = {"id": id, "type": "function", "function": dict(legacy)}
