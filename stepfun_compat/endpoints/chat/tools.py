@@ -193,30 +193,54 @@ def apply_tool_choice(
     functions = [tool for tool in sent if _mapping(tool).get("type") == "function"]
     if row.get("type") == "allowed_tools":
         allowed = _mapping(row.get("allowed_tools"))
-        listed = cast("Sequence[Any]", allowed.get("tools") or ())
-        names = {tools.wire_name(name) for tool in listed if (name := tool_name(tool)) is not None}
-        sent = [tool for tool in sent if tool_name(tool) in names]
-        context.record_change(
-            "reshape",
-            "tool_choice",
-            "allowed_tools",
-            f"{len(sent)} tools",
-            "StepFun ignores tool_choice, so only these are sent",
-        )
+        sent = _allowed(allowed, sent, context, tools)
         if allowed.get("mode") != "required":
             return sent, None
         choice, functions = "required", sent
     if choice == "required":
-        if not functions:
-            raise RequestRejected(
-                "tool_choice='required' needs tools: pass at least one function in tools.",
-                code="invalid_value",
-                param="tool_choice",
-            )
-        tools.forced = ()
-        line = "You must answer by calling one of the available tools. Do not answer in text."
-        context.record_change("inject", "tool_choice", "required", "an instruction", "StepFun ignores tool_choice")
-        return sent, line
+        return sent, _demand_any(functions, context, tools)
+    return _demand_one(choice, functions, context, tools)
+
+
+def _allowed(allowed: Mapping[str, Any], sent: list[Any], context: RequestContext, tools: Tools) -> list[Any]:
+    """The tools that `allowed_tools` names."""
+    listed = cast("Sequence[Any]", allowed.get("tools") or ())
+    names = {tools.wire_name(name) for tool in listed if (name := tool_name(tool)) is not None}
+    sent = [tool for tool in sent if tool_name(tool) in names]
+    context.record_change(
+        "reshape",
+        "tool_choice",
+        "allowed_tools",
+        f"{len(sent)} tools",
+        "StepFun ignores tool_choice, so only these are sent",
+    )
+    return sent
+
+
+def _demand_any(functions: Sequence[Any], context: RequestContext, tools: Tools) -> str:
+    """The line that demands a call of any function.
+
+    Raises:
+        RequestRejected: there is none.
+    """
+    if not functions:
+        raise RequestRejected(
+            "tool_choice='required' needs tools: pass at least one function in tools.",
+            code="invalid_value",
+            param="tool_choice",
+        )
+    tools.forced = ()
+    context.record_change("inject", "tool_choice", "required", "an instruction", "StepFun ignores tool_choice")
+    return "You must answer by calling one of the available tools. Do not answer in text."
+
+
+def _demand_one(choice: Json, functions: Sequence[Any], context: RequestContext, tools: Tools) -> tuple[list[Any], str]:
+    """(the one function the choice names, the line that demands a call of it).
+
+    Raises:
+        RequestRejected: the choice names none, or one that is not there.
+    """
+    row = _mapping(choice)
     name = tool_name(row) or (row.get("name") if isinstance(row.get("name"), str) else None)
     if name is None:
         raise RequestRejected(
