@@ -148,27 +148,37 @@ def transform_message(message: Dict, context: RequestContext, state: ChatState) 
         message["annotations"] = as_list(message.get("annotations")) + citations(built_in, length)
     message.pop("tool_calls", None)
     if functions:
-        if not content:
-            message["content"] = None
-        if tools.legacy:
-            message["function_call"] = functions[0].get("function")
-        else:
-            message["tool_calls"] = functions
-            reasoning = message.get("reasoning_content")
-            if isinstance(reasoning, str):
-                remember_reasoning(context, [call_key(call) for call in functions], reasoning)
+        _put_calls(message, functions, context, tools)
     message.setdefault("content", None)
     message.setdefault("refusal", None)
     if tools.searches and not isinstance(message.get("annotations"), list):
         message["annotations"] = []  # OpenAI's search models have a list, also without hits
     audio = as_dict(message.get("audio"))
     if audio is not None:
-        audio.setdefault("id", audio_id(str(audio.get("transcript") or "")))
-        audio.setdefault("data", "")
-        audio.setdefault("transcript", "")
-        # StepFun keeps no audio, so the id never expires; 0 would read as expired (stepfun-api 4.2)
-        audio.setdefault("expires_at", 4102444800)
+        _complete_audio(audio)
     return message, bool(functions)
+
+
+def _put_calls(message: Dict, functions: list[Dict], context: RequestContext, tools: Tools) -> None:
+    """Put calls into a message where the caller looks for them, and remember the reasoning behind them."""
+    if not message.get("content"):
+        message["content"] = None
+    if tools.legacy:
+        message["function_call"] = functions[0].get("function")
+        return
+    message["tool_calls"] = functions
+    reasoning = message.get("reasoning_content")
+    if isinstance(reasoning, str):
+        remember_reasoning(context, [call_key(call) for call in functions], reasoning)
+
+
+def _complete_audio(audio: Dict) -> None:
+    """Add the fields of OpenAI's audio that StepFun does not send."""
+    audio.setdefault("id", audio_id(str(audio.get("transcript") or "")))
+    audio.setdefault("data", "")
+    audio.setdefault("transcript", "")
+    # StepFun keeps no audio, so the id never expires; 0 would read as expired (stepfun-api 4.2)
+    audio.setdefault("expires_at", 4102444800)
 
 
 def remember_reasoning(context: RequestContext, calls: Sequence[tuple[str, str, str]], reasoning: str) -> None:
