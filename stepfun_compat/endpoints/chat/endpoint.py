@@ -175,14 +175,7 @@ class ChatCompletions(PassThroughEndpoint):
         modalities = given.get("modalities")
         if isinstance(modalities, list) and "audio" in modalities and context.model is not None:
             if "audio" not in context.model.output:
-                able = ", ".join(
-                    m.id for m in context.catalog.models.values() if "audio" in m.output and m.kind == "audio_chat"
-                )
-                raise RequestRejected(
-                    f"modalities requests audio, which {context.model_id} cannot return. Use one of {able}.",
-                    code="model_incompatible",
-                    param="modalities",
-                )
+                raise _no_spoken_answers(context)
         elif modalities is None and context.model is not None and context.model.kind == "audio_chat":
             wire["modalities"] = ["text"]
             context.record_change(
@@ -196,21 +189,7 @@ class ChatCompletions(PassThroughEndpoint):
         audio = as_dict(given.get("audio"))
         if audio is None:
             return {"modalities"}
-        wanted = chat_audio.STREAM_FORMAT if given.get("stream") else chat_audio.FORMAT
-        voice = audio.get("voice")
-        sent = dict(audio)
-        mapped = chat_audio.OPENAI_VOICES.get(voice) if isinstance(voice, str) else None
-        if mapped is not None:
-            sent["voice"] = mapped
-            context.record_change("alias", "audio.voice", voice, mapped, "StepFun has voices of its own")
-        format = audio.get("format")
-        if format != wanted:
-            same = format in ("pcm16", "pcm") and wanted in ("pcm16", "pcm")
-            sent["format"] = wanted
-            context.record_change(
-                "clamp", "audio.format", format, wanted, "StepFun returns no other format here", lossy=not same
-            )
-        wire["audio"] = sent
+        wire["audio"] = _spoken_form(audio, bool(given.get("stream")), context)
         return {"modalities", "audio"}
 
     def _stream(self, given: Dict, wire: Dict, context: RequestContext) -> set[str]:
@@ -328,3 +307,32 @@ def speaks_of_json(messages: Json) -> bool:
 def _append_line(wire: Dict, line: str) -> None:
     """A system line after the last message, so that the cached prefix survives."""
     wire["messages"] = [*as_list(wire.get("messages")), {"role": "system", "content": line}]
+
+
+def _no_spoken_answers(context: RequestContext) -> RequestRejected:
+    """The error for `modalities` with audio on a model without."""
+    able = ", ".join(m.id for m in context.catalog.models.values() if "audio" in m.output and m.kind == "audio_chat")
+    return RequestRejected(
+        f"modalities requests audio, which {context.model_id} cannot return. Use one of {able}.",
+        code="model_incompatible",
+        param="modalities",
+    )
+
+
+def _spoken_form(audio: Dict, stream: bool, context: RequestContext) -> Dict:
+    """The caller's `audio` with a voice of StepFun's and the one format it returns."""
+    wanted = chat_audio.STREAM_FORMAT if stream else chat_audio.FORMAT
+    voice = audio.get("voice")
+    sent = dict(audio)
+    mapped = chat_audio.OPENAI_VOICES.get(voice) if isinstance(voice, str) else None
+    if mapped is not None:
+        sent["voice"] = mapped
+        context.record_change("alias", "audio.voice", voice, mapped, "StepFun has voices of its own")
+    format = audio.get("format")
+    if format != wanted:
+        same = format in ("pcm16", "pcm") and wanted in ("pcm16", "pcm")
+        sent["format"] = wanted
+        context.record_change(
+            "clamp", "audio.format", format, wanted, "StepFun returns no other format here", lossy=not same
+        )
+    return sent
