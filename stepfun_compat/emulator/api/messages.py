@@ -28,6 +28,7 @@ _DOCUMENTED = _COUNTED | {
     "top_k",
     "stop_sequences",
 }
+_BLOCKS = {"user": ("text", "image", "tool_result"), "assistant": ("text", "tool_use")}
 
 
 def create(call: Call) -> Answer:
@@ -82,10 +83,7 @@ def _as_chat(body: Object, call: Call) -> Object:
     messages: list[Object] = []
     system = body.get("system")
     if system:
-        text = (
-            system if isinstance(system, str) else "".join(as_text(as_object(b).get("text")) for b in as_list(system))
-        )
-        messages.append({"role": "system", "content": text})
+        messages.append({"role": "system", "content": _text_of(system)})
     if not is_array(body.get("messages")) or not body["messages"]:
         raise errors.invalid_param("messages", "not empty")
     for entry in as_list(body["messages"]):
@@ -123,34 +121,50 @@ def _turns(entry: Object, call: Call) -> list[Object]:
     content = entry.get("content")
     if isinstance(content, str):
         return [{"role": role, "content": content}]
-    results: list[Object] = []
-    parts: list[Object] = []
-    calls: list[Object] = []
-    for block in (as_object(item) for item in as_list(content)):
-        if call.config.strict and "cache_control" in block:
-            raise errors.unknown_param("messages.content.cache_control")
-        kind = block.get("type")
-        if kind == "text":
-            parts.append({"type": "text", "text": as_text(block.get("text"))})
-        elif kind == "image" and role == "user":
-            source = as_object(block.get("source"))
-            url = as_text(source.get("url"))
-            if source.get("type") == "base64":
-                url = f"data:{source.get('media_type')};base64,{source.get('data')}"
-            parts.append({"type": "image_url", "image_url": {"url": url}})
-        elif kind == "tool_use" and role == "assistant":
-            function = {"name": block.get("name"), "arguments": dumps(block.get("input") or {})}
-            calls.append({"id": block.get("id"), "type": "function", "function": function})
-        elif kind == "tool_result" and role == "user":
-            said = block.get("content")
-            text = said if isinstance(said, str) else "".join(as_text(as_object(b).get("text")) for b in as_list(said))
-            results.append({"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": text})
-        else:
-            raise errors.invalid_param("messages.content.type", "text, image, tool_use, tool_result")
+    blocks = [as_object(item) for item in as_list(content)]
+    for block in blocks:
+        _check_block(block, role, call)
+    parts = [_part(block) for block in blocks if block["type"] in ("text", "image")]
     if role == "assistant":
+        calls = [_tool_call(block) for block in blocks if block["type"] == "tool_use"]
         turn: Object = {"role": role, "content": "".join(part["text"] for part in parts)}
         return [{**turn, "tool_calls": calls} if calls else turn]
+    results = [_tool_result(block) for block in blocks if block["type"] == "tool_result"]
     return [*results, *([{"role": role, "content": parts}] if parts or not results else [])]
+
+
+def _check_block(block: Object, role: str, call: Call) -> None:
+    if call.config.strict and "cache_control" in block:
+        raise errors.unknown_param("messages.content.cache_control")
+    if block.get("type") not in _BLOCKS[role]:
+        raise errors.invalid_param("messages.content.type", "text, image, tool_use, tool_result")
+
+
+def _part(block: Object) -> Object:
+    """A block of text or a picture, as a part of a chat message."""
+    if block["type"] == "text":
+        return {"type": "text", "text": as_text(block.get("text"))}
+    source = as_object(block.get("source"))
+    url = as_text(source.get("url"))
+    if source.get("type") == "base64":
+        url = f"data:{source.get('media_type')};base64,{source.get('data')}"
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def _tool_call(block: Object) -> Object:
+    function = {"name": block.get("name"), "arguments": dumps(block.get("input") or {})}
+    return {"id": block.get("id"), "type": "function", "function": function}
+
+
+def _tool_result(block: Object) -> Object:
+    return {"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": _text_of(block.get("content"))}
+
+
+def _text_of(content: object) -> str:
+    """A text, or the texts of a list of blocks."""
+    if isinstance(content, str):
+        return content
+    return "".join(as_text(as_object(block).get("text")) for block in as_list(content))
 
 
 # -- the answer --------------------------------------------------------------------------------------------------

@@ -362,47 +362,85 @@ def _schema_of(value: object) -> Object:
 # -- tools -------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _CallState:
+    """What decides the function calls of one conversation."""
+
+    asked: str
+    question: str
+    """`asked` without the sentences that only say what to call."""
+    orders: list[str]
+    """The sentences after the question and the last result that tell the model to call something."""
+    standing_orders: list[str]
+    """The same for the instructions before the question, when they hold always."""
+    refused: bool
+    done: list[Call]
+    before: Evidence
+    """The question first, then the results."""
+    after: Evidence
+    """The results first, then the question."""
+
+
+def _call_state(turns: Sequence[Turn]) -> _CallState:
+    last = _last_user(turns)
+    asked = _asked_text(turns)
+    fresh = _fresh(turns, last)
+    standing = "\n".join(turn.text for turn in turns[: max(0, last)] if turn.role not in ("user", "assistant", "tool"))
+    results = [turn.text for turn in turns[last + 1 :] if turn.role == "tool"]
+    question = _question(asked)
+    return _CallState(
+        asked=asked,
+        question=question,
+        orders=_orders(fresh),
+        standing_orders=[part for part in _orders(standing) if _ALWAYS.search(part)],
+        refused=any(_REFUSED.search(text) for text in (asked, fresh)),
+        done=[call for turn in turns[last + 1 :] for call in turn.calls],
+        before=Evidence(question, *reversed(results)),
+        after=Evidence(*reversed(results), question),
+    )
+
+
 def choose_calls(talk: Conversation) -> list[Call]:
     """The function calls this conversation asks for now; none when it should be answered in words."""
     if not talk.functions:
         return []
-    last = _last_user(talk.turns)
-    asked = _asked_text(talk.turns)
-    fresh = _fresh(talk.turns, last)
-    standing = "\n".join(
-        turn.text for turn in talk.turns[: max(0, last)] if turn.role not in ("user", "assistant", "tool")
-    )
-    ordered = bool(_orders(fresh))
-    if not ordered and (_REFUSED.search(asked) or _REFUSED.search(fresh)):
+    state = _call_state(talk.turns)
+    if state.refused and not state.orders:
         return []
-    done = [call for turn in talk.turns[last + 1 :] for call in turn.calls]
-    results = [turn.text for turn in talk.turns[last + 1 :] if turn.role == "tool"]
-    question = _question(asked)
-    before, after = Evidence(question, *reversed(results)), Evidence(*reversed(results), question)
-    finals = [item for item in talk.functions if _is_final(item)]
-    workers = [item for item in talk.functions if not _is_final(item)]
-
-    named = _named(talk.functions, "\n".join(_orders(fresh)))
+    named = _named(talk.functions, "\n".join(state.orders))
     if named:
-        return [call for item in named for call in _calls_of(item, before, question, len(named) == 1)]
-    wanted = _mentioned(workers, asked)
-    if not wanted:
-        wanted = _named(workers, "\n".join(part for part in _orders(standing) if _ALWAYS.search(part)))
-    if not wanted and not done:
-        wanted = _overlapping(workers, asked)
-        if workers and not wanted and (ordered or _orders(asked)):
-            wanted = workers[:1]
-    open_calls = [call for item in wanted for call in _open_calls(item, question, before, done, len(wanted) == 1)]
+        return [call for item in named for call in _calls_of(item, state.before, state.question, len(named) == 1)]
+    finals = [item for item in talk.functions if _is_final(item)]
+    wanted = _wanted([item for item in talk.functions if not _is_final(item)], state)
+    alone = len(wanted) == 1
+    open_calls = [
+        call for item in wanted for call in _open_calls(item, state.question, state.before, state.done, alone)
+    ]
     if open_calls:
-        return open_calls[:1] if len(wanted) > 1 and _ORDERED.search(asked) else open_calls
+        return open_calls[:1] if len(wanted) > 1 and _ORDERED.search(state.asked) else open_calls
+    return _last_calls(talk.functions, finals, state)
 
-    # Everything asked for is done.
+
+def _wanted(workers: Sequence[Function], state: _CallState) -> list[Function]:
+    """The functions, but for final ones, that the question or a standing order asks for."""
+    wanted = _mentioned(workers, state.asked) or _named(workers, "\n".join(state.standing_orders))
+    if wanted or state.done:
+        return wanted
+    ordered = bool(state.orders or _orders(state.asked))
+    return _overlapping(workers, state.asked) or (list(workers[:1]) if ordered else [])
+
+
+def _last_calls(functions: Sequence[Function], finals: Sequence[Function], state: _CallState) -> list[Call]:
+    """The call that hands in the answer, when everything else that was asked for is done."""
     if finals:
-        return [_call((_mentioned(finals, asked) or _overlapping(finals, asked) or finals)[0], after)]
-    if ordered:  # an order after the results still wants a call: of what was not called yet, if there is such a thing
-        called = {call.name for call in done}
-        rest = [item for item in talk.functions if item.name not in called] or list(talk.functions)
-        return [_call((_overlapping(rest, asked) or rest)[0], after)]
+        chosen = _mentioned(finals, state.asked) or _overlapping(finals, state.asked) or finals
+        return [_call(chosen[0], state.after)]
+    if (
+        state.orders
+    ):  # an order after the results still wants a call: of what was not called yet, if there is such a thing
+        called = {call.name for call in state.done}
+        rest = [item for item in functions if item.name not in called] or functions
+        return [_call((_overlapping(rest, state.asked) or rest)[0], state.after)]
     return []
 
 
