@@ -78,11 +78,7 @@ def speak(call: Call) -> Answer:
         for name in body:
             if name not in _SPEECH:
                 raise errors.unknown_param(name)
-    text = as_text(body.get("input"))
-    if not 1 <= len(text) <= _MAX_INPUT:
-        raise errors.invalid_param("input", f"1 to {_MAX_INPUT} characters")
-    if any(term in text for term in call.config.blocked_terms):
-        raise errors.blocked()
+    text = _spoken_text(call, body.get("input"))
     _check_voice(call, body.get("voice"))
     form = body.get("response_format") or "mp3"
     if form not in _TYPES:
@@ -93,24 +89,45 @@ def speak(call: Call) -> Answer:
     if rate not in _RATES:
         raise errors.invalid_param("sample_rate", ", ".join(map(str, _RATES)))
     newest = model.id == "stepaudio-2.5-tts"
-    instruction = body.get("instruction")
-    if instruction is not None:
-        if not newest:
-            raise errors.invalid(f"instruction is not supported by {model.id}")
-        if len(as_text(instruction)) > _MAX_INSTRUCTION:
-            raise errors.invalid_param("instruction", f"at most {_MAX_INSTRUCTION} characters")
-    label = body.get("voice_label")
-    if label is not None and newest:
-        raise errors.invalid(f"voice_label is not supported by {model.id}")
-    if label is not None and (len(as_object(label)) != 1 or set(as_object(label)) - {"language", "emotion", "style"}):
-        raise errors.invalid_param("voice_label", "one of language, emotion, style")
+    _check_instruction(body.get("instruction"), model, supported=newest)
+    _check_voice_label(body.get("voice_label"), model, supported=not newest)
     way = body.get("stream_format") or "audio"
     if way not in ("audio", "sse"):
         raise errors.invalid_param("stream_format", "audio, sse")
     spoken = _DIRECTIONS.sub("", text) if newest else text  # what stands in parentheses is not spoken (stepfun-api 8.4)
     sound = media.encode(str(form), spoken, int(rate), float(body.get("speed") or 1))
-    if way == "audio":
-        return Body(sound, 200, _TYPES[str(form)])
+    return Body(sound, 200, _TYPES[str(form)]) if way == "audio" else _sound_events(sound)
+
+
+def _spoken_text(call: Call, value: object) -> str:
+    text = as_text(value)
+    if not 1 <= len(text) <= _MAX_INPUT:
+        raise errors.invalid_param("input", f"1 to {_MAX_INPUT} characters")
+    if any(term in text for term in call.config.blocked_terms):
+        raise errors.blocked()
+    return text
+
+
+def _check_instruction(value: object, model: Model, *, supported: bool) -> None:
+    if value is None:
+        return
+    if not supported:
+        raise errors.invalid(f"instruction is not supported by {model.id}")
+    if len(as_text(value)) > _MAX_INSTRUCTION:
+        raise errors.invalid_param("instruction", f"at most {_MAX_INSTRUCTION} characters")
+
+
+def _check_voice_label(value: object, model: Model, *, supported: bool) -> None:
+    if value is None:
+        return
+    if not supported:
+        raise errors.invalid(f"voice_label is not supported by {model.id}")
+    label = as_object(value)
+    if len(label) != 1 or set(label) - {"language", "emotion", "style"}:
+        raise errors.invalid_param("voice_label", "one of language, emotion, style")
+
+
+def _sound_events(sound: bytes) -> Events:
     pieces = [sound[start : start + _CHUNK] for start in range(0, len(sound), _CHUNK)]
     deltas = [Event({"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()}) for piece in pieces]
     return Events([*deltas, Event({"type": "speech.audio.done", "audio": ""}), DONE])

@@ -71,6 +71,21 @@ async def talk(call: Call, model: Model, socket: WebSocket) -> None:
         return
 
 
+def _check_detection(detection: Object, *, strict: bool) -> None:
+    """Check the `turn_detection` of a session."""
+    if detection.get("type") != "server_vad":
+        raise errors.invalid_param("session.turn_detection.type", "server_vad")
+    unknown = set(detection) - _DETECTION_KEYS
+    if strict and unknown:
+        raise errors.unknown_param(f"session.turn_detection.{min(unknown)}")
+    for name in ("prefix_padding_ms", "silence_duration_ms"):
+        if not is_integer(detection.get(name, 0)) or detection.get(name, 0) < 0:
+            raise errors.invalid_param(f"session.turn_detection.{name}", "milliseconds")
+    level = detection.get("energy_awakeness_threshold", 2500)
+    if not is_integer(level) or not 0 <= level <= 5000:
+        raise errors.invalid_param("session.turn_detection.energy_awakeness_threshold", "[0,5000]")
+
+
 class _Session:
     """What one socket remembers, and what it answers to each event."""
 
@@ -151,17 +166,7 @@ class _Session:
                 raise errors.invalid_param(f"session.{name}", "pcm16")
         detection = changes.get("turn_detection")
         if detection is not None:
-            given = as_object(detection)
-            if given.get("type") != "server_vad":
-                raise errors.invalid_param("session.turn_detection.type", "server_vad")
-            if strict and set(given) - _DETECTION_KEYS:
-                raise errors.unknown_param(f"session.turn_detection.{min(set(given) - _DETECTION_KEYS)}")
-            for name in ("prefix_padding_ms", "silence_duration_ms"):
-                if not is_integer(given.get(name, 0)) or given.get(name, 0) < 0:
-                    raise errors.invalid_param(f"session.turn_detection.{name}", "milliseconds")
-            level = given.get("energy_awakeness_threshold", 2500)
-            if not is_integer(level) or not 0 <= level <= 5000:
-                raise errors.invalid_param("session.turn_detection.energy_awakeness_threshold", "[0,5000]")
+            _check_detection(as_object(detection), strict=strict)
         for item in as_list(changes.get("tools")):
             tool = as_object(item)
             if tool.get("type") == "function" and not as_text(as_object(tool.get("function")).get("name")):
