@@ -1,4 +1,4 @@
-"""The command line, one thin module a command (extra `cli`: typer, rich). No logic lives here."""
+"""The command line, one thin module a command (extra `cli`: typer, rich). They hold no logic of their own."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(shown: bool) -> None:
+    if shown:
         import openai
 
         from .. import __stepfun_version__
@@ -52,7 +52,7 @@ for module in (run, demo, doctor, models, explain, scan, migrate, emulate, serve
 
 
 def _unfolded(text: str) -> str:
-    """A help text whose examples stay on their lines: they are meant to be copied."""
+    """Keep the examples of a help text on their own lines, to be copied."""
     head, mark, tail = text.partition("Examples:\n")
     if not mark:
         return text
@@ -65,7 +65,7 @@ for _info in (*app.registered_commands, app.registered_callback):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command; returns its exit code. Whatever happens is one line, without a key in it."""
+    """Run one command and return its exit code. An error is one line on standard error, without a key in it."""
     try:
         code = app(list(argv) or ["--help"], standalone_mode=False, prog_name="stepfun-compat")
     except typer.Exit as end:
@@ -83,19 +83,19 @@ def main(argv: Sequence[str]) -> int:
 
 
 def failed(error: Exception) -> int:
-    """Tell of an error on standard error; returns the exit code."""
+    """Print an error on standard error and return the exit code."""
     from ..errors import SettingsError, without_keys
 
-    told: Any = getattr(error, "format_message", None)  # click's usage errors, whichever click typer brings
-    text = str(told()) if told is not None else str(error) or type(error).__name__
-    own = told is not None or isinstance(error, SettingsError) or type(error).__module__.partition(".")[0] == "openai"
+    usage: Any = getattr(error, "format_message", None)  # click's usage errors, whichever click typer brings
+    text = str(usage()) if usage is not None else str(error) or type(error).__name__
+    own = usage is not None or isinstance(error, SettingsError) or type(error).__module__.partition(".")[0] == "openai"
     if not own and not isinstance(error, OSError):
         text = f"{type(error).__name__}: {text}"
     if not own:  # most often a proxy or certificate of the environment, which the HTTP library does not name
         from ..diagnostics import environment
 
         broken = [found for found in environment.findings() if found.state == "fail"]
-        text += "".join(f"; {found.check}: {found.found}, {found.remedy}" for found in broken)
+        text += "".join(f"; {found.check}: {found.found}, {found.fix}" for found in broken)
     cause = error.__cause__
     if type(error).__name__ == "APIConnectionError" and cause is not None and str(cause):
         text = f"{text} ({cause})"

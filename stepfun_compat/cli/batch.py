@@ -1,4 +1,4 @@
-"""`batch`: batches from the shell."""
+"""`batch`: batches of requests from the shell."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from ..batches.desk import Desk
     from ..batches.records import BatchRecord
 
-group = typer.Typer(help="Batches of requests, as OpenAI's, run on this machine.", rich_markup_mode=None)
+group = typer.Typer(help="Run batches of requests, in OpenAI's format, from this machine.", rich_markup_mode=None)
 
-_POLL = 0.2  # seconds between two looks at a batch that somebody else works on
+_POLL = 0.2  # seconds between two reads of a batch that another process works on
 
-INPUT = typer.Argument(exists=True, dir_okay=False, help="The input file, JSONL as OpenAI's.")
+INPUT = typer.Argument(exists=True, dir_okay=False, help="The input file, in OpenAI's JSONL format.")
 
 
 @contextmanager
 def _desk(tier: str | None = None, concurrency: int | None = None) -> Generator[Desk, None, None]:
-    """The environment's batches; what cannot be done ends the command with one line."""
+    """Open the batches of the environment; a `BatchError` ends the command with one line."""
     from ..batches.desk import BatchError, Desk
     from ..client import OpenAI
     from ..settings import Settings
@@ -50,11 +50,11 @@ class Engine(str, Enum):
 
 
 ENGINE = typer.Option(Engine.local, help="This process, or actors on a Ray cluster (extra `ray`).")
-ADDRESS = typer.Option(None, help="The Ray cluster; without one, Ray is started on this machine.")
+ADDRESS = typer.Option(None, help="Address of the Ray cluster; without one, Ray starts on this machine.")
 
 
 def _work(desk: Desk, id: str, engine: Engine = Engine.local, address: str | None = None) -> BatchRecord:
-    """Work on a batch and show how it goes."""
+    """Work on a batch and show its progress."""
     from ..batches.progress import Progress
 
     service = desk.service(id)
@@ -98,13 +98,15 @@ def _end(record: BatchRecord) -> None:
 @group.command("run")
 def run(
     file: Path = INPUT,
-    output: Path = typer.Option(..., "-o", "--output", help="Where the answers go; failed lines go beside it."),
-    model: str | None = typer.Option(None, help="The model of every line, in place of its own."),
-    concurrency: int | None = typer.Option(None, help="Most requests in flight."),
+    output: Path = typer.Option(
+        ..., "-o", "--output", help="The file for the answers; failed lines go to a second file beside it."
+    ),
+    model: str | None = typer.Option(None, help="The model for every line, in place of its own."),
+    concurrency: int | None = typer.Option(None, help="Maximum number of requests in flight."),
     tier: str | None = typer.Option(None, help="The account's tier, V0 to V5."),
-    max_cost: float | None = typer.Option(None, help="Stop when this much is spent."),
+    max_cost: float | None = typer.Option(None, help="Stop when this much has been spent."),
     window: str = typer.Option("24h", help="The completion window."),
-    resume: bool = typer.Option(False, "--resume", help="Go on with the unfinished batch of this file."),
+    resume: bool = typer.Option(False, "--resume", help="Resume the unfinished batch of this file."),
     engine: Engine = ENGINE,
     address: str | None = ADDRESS,
 ) -> None:
@@ -135,9 +137,9 @@ def run(
 def create(
     file: Path = INPUT,
     window: str = typer.Option("24h", help="The completion window."),
-    max_cost: float | None = typer.Option(None, help="Stop when this much is spent."),
+    max_cost: float | None = typer.Option(None, help="Stop when this much has been spent."),
 ) -> None:
-    """Make a batch and print its id; `batch work` or `batch resume` sends it."""
+    """Create a batch and print its id; `batch work` or `batch resume` sends it."""
     from ..batches.estimate import endpoint_of
 
     with _desk() as desk:
@@ -146,10 +148,10 @@ def create(
 
 @group.command("status")
 def status(
-    id: str = typer.Argument(help="The batch."),
-    follow: bool = typer.Option(False, "--follow", "-f", help="Show how it goes until it has ended."),
+    id: str = typer.Argument(help="The id of the batch."),
+    follow: bool = typer.Option(False, "--follow", "-f", help="Show the progress until the batch ends."),
 ) -> None:
-    """How a batch stands."""
+    """Show the state of a batch."""
     from ..batches.desk import is_open
     from ..batches.progress import Progress
 
@@ -177,8 +179,8 @@ def _end_quietly(record: BatchRecord) -> None:
 
 
 @group.command("list")
-def list_batches(limit: int = typer.Option(20, help="At most so many, newest first.")) -> None:
-    """The batches of this machine."""
+def list_batches(limit: int = typer.Option(20, help="Maximum number of batches, newest first.")) -> None:
+    """List the batches of this machine."""
     with _desk() as desk:
         rows = desk.journal.batches(None, limit=limit) or []
         show.table(
@@ -196,8 +198,8 @@ def list_batches(limit: int = typer.Option(20, help="At most so many, newest fir
 
 
 @group.command("cancel")
-def cancel(id: str = typer.Argument(help="The batch.")) -> None:
-    """Send no further line of a batch; what is done is kept."""
+def cancel(id: str = typer.Argument(help="The id of the batch.")) -> None:
+    """Cancel a batch: send no further line, and keep the answers."""
     with _desk() as desk:
         desk.service(id).cancel(id)
         _work(desk, id)
@@ -206,32 +208,32 @@ def cancel(id: str = typer.Argument(help="The batch.")) -> None:
 
 @group.command("resume")
 def resume(
-    id: str = typer.Argument(help="The batch."),
-    max_cost: float | None = typer.Option(None, help="A new cost limit, of all that the batch costs."),
+    id: str = typer.Argument(help="The id of the batch."),
+    max_cost: float | None = typer.Option(None, help="A new limit for the total cost of the batch."),
     engine: Engine = ENGINE,
     address: str | None = ADDRESS,
 ) -> None:
-    """Go on with a batch that was stopped or whose process died."""
+    """Resume a batch that was stopped or whose process ended."""
     with _desk() as desk:
         desk.service(id).resume(id, max_cost=max_cost)
         _end(_work(desk, id, engine, address))
 
 
 @group.command("retry-failed")
-def retry_failed(id: str = typer.Argument(help="The batch.")) -> None:
+def retry_failed(id: str = typer.Argument(help="The id of the batch.")) -> None:
     """Send the failed lines of a finished batch again."""
     with _desk() as desk:
-        typer.echo(f"{desk.service(id).retry_failed(id)} lines are sent again", err=True)
+        typer.echo(f"{desk.service(id).retry_failed(id)} lines will be sent again", err=True)
         _end(_work(desk, id))
 
 
 @group.command("tail")
 def tail(
-    id: str = typer.Argument(help="The batch."),
-    lines: int = typer.Option(10, "-n", help="The last so many."),
-    follow: bool = typer.Option(False, "--follow", "-f", help="Print lines as they come until the batch has ended."),
+    id: str = typer.Argument(help="The id of the batch."),
+    lines: int = typer.Option(10, "-n", help="Number of lines."),
+    follow: bool = typer.Option(False, "--follow", "-f", help="Print new lines until the batch ends."),
 ) -> None:
-    """The last answered and failed lines, in the order they came, while the batch runs or after."""
+    """Print the last answered and failed lines of a batch, in the order they arrived."""
     with _desk() as desk:
         desk.service(id).record(id)
         for text in desk.tail(id, lines, follow=follow, pause=lambda: time.sleep(_POLL)):
@@ -239,15 +241,15 @@ def tail(
 
 
 @group.command("work")
-def work(once: bool = typer.Option(False, "--once", help="Return when no batch is open.")) -> None:
-    """Work on the batches of this key, also on what dead processes left, until interrupted."""
+def work(once: bool = typer.Option(False, "--once", help="Exit when no batch is open.")) -> None:
+    """Work on all batches of the key, including those of ended processes, until interrupted."""
     with _desk() as desk:
         desk.work(None, serve=not once)
 
 
 @group.command("check")
-def check(file: Path = INPUT, model: str | None = typer.Option(None, help="The model of every line.")) -> None:
-    """Check an input file and estimate tokens and cost; nothing is sent."""
+def check(file: Path = INPUT, model: str | None = typer.Option(None, help="The model for every line.")) -> None:
+    """Check an input file and estimate its tokens and cost. Nothing is sent."""
     from ..batches.estimate import endpoint_of, estimate
     from ..batches.workspace import pricing
     from ..settings import Settings
@@ -268,12 +270,12 @@ def check(file: Path = INPUT, model: str | None = typer.Option(None, help="The m
 
 @group.command("make")
 def make(
-    data: Path = typer.Argument(exists=True, dir_okay=False, help="Rows: CSV with a header, or JSONL."),
-    template: Path = typer.Option(..., exists=True, dir_okay=False, help="The prompt, with {column} for values."),
+    data: Path = typer.Argument(exists=True, dir_okay=False, help="The rows: CSV with a header, or JSONL."),
+    template: Path = typer.Option(..., exists=True, dir_okay=False, help="The prompt file, with {column} for values."),
     output: Path = typer.Option(Path("-"), "-o", "--output", help="The input file to write; - is standard output."),
-    model: str = typer.Option("step-3.7-flash", help="The model of every request."),
+    model: str = typer.Option("step-3.7-flash", help="The model for every request."),
     system: str | None = typer.Option(None, help="A system message."),
-    id_column: str | None = typer.Option(None, help="The column of the custom ids."),
+    id_column: str | None = typer.Option(None, help="The column with the custom ids."),
 ) -> None:
     """Write an input file from a template and rows."""
     import json

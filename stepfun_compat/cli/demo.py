@@ -1,4 +1,4 @@
-"""`demo`: the examples, unmodified OpenAI programs, against an emulator, with what was translated beside each."""
+"""`demo`: the examples, unmodified OpenAI programs, against an emulator, with the translations of each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def examples_folder() -> Path:
 
 
 # The program runs as under `run`; what the logger says of each request comes out on standard error, marked.
-_TOLD = """
+_RUNNER = """
 import logging, sys
 handler = logging.StreamHandler(sys.stderr)
 handler.setFormatter(logging.Formatter("@@ %(message)s"))
@@ -36,8 +36,8 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def _told(stderr: str) -> Iterator[str]:
-    """The translations, one change a line; equal requests once, with their number. Anything else as it is."""
+def _translations(stderr: str) -> Iterator[str]:
+    """The logged translations, one change on a line; equal requests once, with their count. Other lines unchanged."""
     requests = Counter(line for line in stderr.splitlines() if line.startswith("@@ "))
     for line, times in requests.items():
         head, *changes = line[3:].split(" | ")
@@ -49,7 +49,7 @@ def _told(stderr: str) -> Iterator[str]:
 def register(app: typer.Typer) -> None:
     @app.command("demo")
     def demo(  # pyright: ignore[reportUnusedFunction]
-        names: list[str] | None = typer.Argument(None, help=f"Which examples: {', '.join(EXAMPLES)}. All by default."),
+        names: list[str] | None = typer.Argument(None, help=f"Examples to run: {', '.join(EXAMPLES)}. All by default."),
         source: bool = typer.Option(False, "--source", help="Print each program first."),
     ) -> None:
         """Run unmodified OpenAI programs against an emulator of StepFun. Needs no key.
@@ -87,7 +87,7 @@ def register(app: typer.Typer) -> None:
                     typer.echo(file.read_text(encoding="utf-8"))
                 with show.working(f"running {name}.py"):
                     done = subprocess.run(
-                        [sys.executable, "-c", _TOLD, str(file)],
+                        [sys.executable, "-c", _RUNNER, str(file)],
                         env=environment,
                         capture_output=True,
                         text=True,
@@ -95,11 +95,11 @@ def register(app: typer.Typer) -> None:
                         check=False,
                     )
                 typer.echo(done.stdout.rstrip())
-                for line in _told(done.stderr):
+                for line in _translations(done.stderr):
                     typer.echo(line)
                 if done.returncode:
                     failed.append(name)
         if failed:
             typer.echo(f"\nfailed: {', '.join(failed)}", err=True)
             raise typer.Exit(1)
-        typer.echo(f"\n{len(chosen)} unmodified programs ran; the lines with | say what was translated for StepFun.")
+        typer.echo(f"\n{len(chosen)} unmodified programs ran; the lines with | show what was translated for StepFun.")

@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Check configuration, key, region, reachability, models, clock, proxy and versions.
 
-        Exit code 0 if all is well, 1 if a check failed.
+        Exit code: 0 if no check failed, else 1.
 
         Examples:
 
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
         """
         from ..diagnostics.doctor import examine
 
-        with show.working("examining"):
+        with show.working("checking"):
             findings = examine(offline=offline, call=call)
         failed = [finding for finding in findings if finding.state == "fail"]
         if as_json:
@@ -37,8 +37,8 @@ def register(app: typer.Typer) -> None:
             for finding in findings:
                 mark = {"ok": "ok  ", "warn": "note", "fail": "FAIL", "skip": "skip"}[finding.state]
                 typer.echo(f"{mark}  {finding.check}: {finding.found}")
-                if finding.remedy and finding.state in ("fail", "warn"):
-                    typer.echo(f"      fix: {finding.remedy}")
+                if finding.fix and finding.state in ("fail", "warn"):
+                    typer.echo(f"      fix: {finding.fix}")
         if failed:
             sys.stdout.flush()
             raise typer.Exit(1)

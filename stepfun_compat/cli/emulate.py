@@ -15,12 +15,12 @@ def register(app: typer.Typer) -> None:
         strict: bool = typer.Option(False, "--strict", help="Reject what StepFun does not document."),
         shape: str = typer.Option("b", help="Chat stream shape on the wire: a, b or c."),
         profile: str = typer.Option(
-            "open", help="open accepts OpenAI's forms; june rejects what StepFun's sources disagree about."
+            "open", help="open accepts OpenAI's forms; june rejects the forms that StepFun's sources disagree about."
         ),
-        tier: str | None = typer.Option(None, help="Rate tier of the platform, V0 to V5; none by default."),
-        region: str = typer.Option("global", help="The platform played: global or cn."),
+        tier: str | None = typer.Option(None, help="Rate tier to enforce, V0 to V5; none by default."),
+        region: str = typer.Option("global", help="Platform to emulate: global or cn."),
     ) -> None:
-        """Serve an emulator of StepFun.
+        """Serve an emulator of StepFun on loopback.
 
         Examples:
 
@@ -47,4 +47,4 @@ def register(app: typer.Typer) -> None:
 
 
 def _announce(base_url: str) -> None:
-    typer.echo(f"emulating StepFun on {base_url} (any key works; stop with Ctrl-C)")
+    typer.echo(f"emulating StepFun on {base_url} (any key works; Ctrl-C stops it)")

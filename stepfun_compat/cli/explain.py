@@ -1,4 +1,4 @@
-"""`explain`: what a request would become, without sending it."""
+"""`explain`: the translation of a request, without sending it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
         endpoint: str = typer.Option("chat.completions", help="The resource, or 'POST /path'."),
         as_json: bool = typer.Option(False, "--json", help="Print JSON."),
     ) -> None:
-        """Show the translated request and every change. Exit code 1 if the call would be refused.
+        """Show the translated request and every change. Exit code: 1 if the call would be rejected, else 0.
 
         Examples:
 
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
             stepfun-compat explain request.json --json
         """
-        from ..diagnostics.explain import explain as told
+        from ..diagnostics.explain import explain as explanation_of
 
         try:
             text = sys.stdin.read() if request == "-" else Path(request).read_text(encoding="utf-8")
@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
             raise typer.BadParameter("the request is not a JSON object")
         given = cast("dict[str, Any]", arguments)
         try:
-            answer = told(endpoint, **given)
+            answer = explanation_of(endpoint, **given)
         except (ValueError, TypeError, OSError) as error:
             raise typer.BadParameter(str(error)) from None
         if as_json:

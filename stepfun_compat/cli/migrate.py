@@ -14,14 +14,14 @@ def register(app: typer.Typer) -> None:
         diff: bool = typer.Option(False, "--diff", help="Show what would change; the default."),
         write: bool = typer.Option(False, "--write", help="Write the changes."),
         check: bool = typer.Option(False, "--check", help="Exit with 1 if something would change."),
-        select: list[str] = typer.Option([], "--select", help="Rules, by id: SFC001,SFC003."),
-        ignore: list[str] = typer.Option([], "--ignore", help="Rules to leave out, by id."),
-        format_: str = typer.Option("text", "--format", help="text or json."),
+        select: list[str] = typer.Option([], "--select", help="Only these rules: SFC001,SFC003."),
+        ignore: list[str] = typer.Option([], "--ignore", help="Not these rules."),
+        format_: str = typer.Option("text", "--format", help="Output format: text or json."),
     ) -> None:
-        """Move files from openai to stepfun_compat. Shows the changes; writes them with --write. Nothing is sent.
+        """Move files from openai to stepfun_compat. Shows the changes as a diff; --write makes them. Nothing is sent.
 
-        Exit code 0: done; 1: --check, and something would change; 2: the tool could not do its work; 3: something was
-        left alone and is listed.
+        Exit code: 0 if done, 1 if --check finds something to change, 2 if the run failed, 3 if places are left to edit by
+        hand, which are listed.
 
         Examples:
 

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
         live: bool = typer.Option(False, "--live", help="Compare with the account's list (needs a key)."),
         as_json: bool = typer.Option(False, "--json", help="Print JSON."),
     ) -> None:
-        """The models the catalog knows, with the rows of STEPFUN_CATALOG.
+        """List the models of the catalog, including the rows of STEPFUN_CATALOG.
 
         Examples:
 
@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
         if live:
             from ..client import OpenAI
 
-            with show.working("asking for the account's models"), OpenAI() as client:
+            with show.working("listing the account's models"), OpenAI() as client:
                 seen = {model.id for model in client.models.list()}
         if as_json:
             show.as_json(
@@ -66,7 +66,7 @@ def register(app: typer.Typer) -> None:
             )
             return
         head = ["model", "kind", "input", "context", "efforts", "USD in/cached/out", "CNY in/cached/out", "as of"]
-        told = [
+        lines = [
             [
                 row.id,
                 row.kind,
@@ -80,7 +80,7 @@ def register(app: typer.Typer) -> None:
             ]
             for row in rows
         ]
-        show.table(head if seen is None else [*head, "live"], told)
+        show.table(head if seen is None else [*head, "live"], lines)
         if seen is not None:
             for id in sorted(seen - {row.id for row in rows}):
                 typer.echo(f"listed for this account, not in the catalog: {id}")

@@ -1,4 +1,4 @@
-"""`probe`: which of the unverified facts hold today, for a user with a key."""
+"""`probe`: checks of unverified behaviour, for a user with a key."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from . import show
 def register(app: typer.Typer) -> None:
     @app.command("probe")
     def probe(  # pyright: ignore[reportUnusedFunction]
-        names: list[str] | None = typer.Argument(None, help="Checks to run; by default all cheap ones."),
+        names: list[str] | None = typer.Argument(None, help="Checks to run; all but the expensive ones by default."),
         listed: bool = typer.Option(False, "--list", help="List the checks without sending anything."),
-        model: str = typer.Option("step-3.7-flash", help="The model to ask."),
+        model: str = typer.Option("step-3.7-flash", help="The model to test."),
         as_json: bool = typer.Option(False, "--json", help="Print JSON."),
-        yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask before sending many requests."),
+        yes: bool = typer.Option(False, "--yes", "-y", help="Do not prompt before sending many requests."),
         write: str | None = typer.Option(
-            None, help="Check contested facts instead, and write what is rejected to this catalog file."
+            None, help="Settle contested facts instead, and write the outcomes to this catalog file."
         ),
     ) -> None:
-        """Ask StepFun what the documentation leaves open. Each check sends small paid requests.
+        """Test behaviour that StepFun's documentation leaves open. Each check sends small paid requests.
 
         Examples:
 
@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
                 ["check", "question", "decided by", "api", "setting"],
                 [[c.name, c.question, c.decided, c.fact, c.setting] for c in checks],
             )
-            show.table(["not to be asked", "api"], [[text, fact] for fact, text in probing.LEFT_OPEN])
+            show.table(["not tested", "api"], [[text, fact] for fact, text in probing.LEFT_OPEN])
             return
         if not names:
             count = sum(check.requests for check in checks)
@@ -69,7 +69,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _settle(names: Sequence[str], path: str, model: str, as_json: bool, *, yes: bool) -> None:
-    """Settle contested facts and write the outcomes down."""
+    """Settle contested facts and write the outcomes to a catalog file."""
     import datetime
 
     from ..catalog import for_settings

@@ -1,4 +1,4 @@
-"""`scan`: what a code base uses of openai, and what becomes of it."""
+"""`scan`: the uses of openai in a code base."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def register(app: typer.Typer) -> None:
         verbose: bool = typer.Option(False, "--verbose", "-v", help="Show every finding, with format text."),
         fail_on: str | None = typer.Option(
             None,
-            help="Exit with 1 if there is a finding with this verdict or one with more to do: unchanged, translated, "
+            help="Exit with 1 if a finding has this verdict or a later one: unchanged, translated, "
             "'needs a decision', 'will not work'.",
         ),
-        jobs: int | None = typer.Option(None, min=1, help="Processes; all cores by default."),
+        jobs: int | None = typer.Option(None, min=1, help="Number of processes; one for each core by default."),
         output: Path | None = typer.Option(None, "--output", "-o", help="Write to a file."),
-        cache_dir: Path | None = typer.Option(None, help="Where facts are cached between runs."),
-        no_cache: bool = typer.Option(False, "--no-cache", help="Do not cache facts."),
+        cache_dir: Path | None = typer.Option(None, help="Folder of the cache between runs."),
+        no_cache: bool = typer.Option(False, "--no-cache", help="Do not use a cache."),
     ) -> None:
-        """Show what files use of openai and what becomes of each use on StepFun. Nothing is changed or sent.
+        """List each use of openai in files and what it means on StepFun. Nothing is changed or sent.
 
-        Exit code 0: nothing at the level of --fail-on; 1: something; 2: the scan could not be done.
+        Exit code: 0 if nothing reaches the level of --fail-on, 1 if something does, 2 if the scan failed.
 
         Examples:
 

@@ -1,4 +1,4 @@
-"""`serve`: OpenAI's wire and Anthropic's in front of StepFun."""
+"""`serve`: OpenAI's and Anthropic's API in front of StepFun."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ def register(app: typer.Typer) -> None:
         host: str = typer.Option("127.0.0.1", help="Address to listen on; any other than loopback needs a token."),
         port: int = typer.Option(8317, min=0, max=65535, help="Port to listen on; 0 picks a free one."),
         emulate: bool = typer.Option(False, "--emulate", help="Use the emulator in place of StepFun; needs no key."),
-        no_token: bool = typer.Option(False, "--no-token", help="Let anyone on this machine call."),
+        no_token: bool = typer.Option(False, "--no-token", help="Accept requests without a token; on loopback only."),
         allow_origin: list[str] = typer.Option([], help="Origin that may call from a browser; repeatable."),
         allow_host: list[str] = typer.Option([], help="Host name of this server besides localhost; repeatable."),
         max_body: float = typer.Option(64, min=0.001, help="Largest request body, in MB."),
-        request_timeout: float = typer.Option(900, min=1, help="Seconds a request may take, its stream included."),
+        request_timeout: float = typer.Option(900, min=1, help="Seconds a request may take, including its stream."),
         max_concurrency: int | None = typer.Option(
             None, min=1, help="Most concurrent requests to StepFun; unlimited by default."
         ),
-        tier: str | None = typer.Option(None, help="Take that limit from a rate tier: V0 to V5, or step_plan."),
-        max_queue: int = typer.Option(128, min=0, help="Requests that may wait for their turn."),
-        grace: float = typer.Option(30, min=0, help="Seconds that open streams have when the server stops."),
-        workers: int = typer.Option(
-            1, min=1, help="Processes; more than one needs STEPFUN_STATE=sqlite:// or redis://."
+        tier: str | None = typer.Option(
+            None, help="Take the limit of concurrent requests from a rate tier: V0 to V5, or step_plan."
         ),
-        metrics: bool = typer.Option(False, "--metrics", help="Answer /metrics with Prometheus text."),
-        log_level: str = typer.Option("info", help="debug, info, warning or error."),
+        max_queue: int = typer.Option(128, min=0, help="Requests that may wait for their turn."),
+        grace: float = typer.Option(30, min=0, help="Seconds that open streams get to finish when the server stops."),
+        workers: int = typer.Option(
+            1, min=1, help="Number of processes; more than one needs STEPFUN_STATE=sqlite:// or redis://."
+        ),
+        metrics: bool = typer.Option(False, "--metrics", help="Serve Prometheus metrics at /metrics."),
+        log_level: str = typer.Option("info", help="Log level: debug, info, warning or error."),
         print_config: str | None = typer.Option(None, help="Print the configuration for a tool and exit."),
     ) -> None:
-        """Serve OpenAI's and Anthropic's API in front of StepFun, for programs in any language.
+        """Serve OpenAI's and Anthropic's APIs in front of StepFun, for programs in any language.
 
         Examples:
 

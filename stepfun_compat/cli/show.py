@@ -16,12 +16,12 @@ from rich.table import Table
 
 
 def console() -> Console:
-    """A console for standard output; no colour and no wrapping when it is not a terminal."""
+    """Return a console for standard output; no colour and no wrapping when it is not a terminal."""
     return Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty(), highlight=False)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows as a table where the lines fit, else a block a row with its columns named: no cell is cut."""
+    """Print rows as a table if the lines fit, else one block for each row with named columns: no cell is cut."""
     widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
     width = shutil.get_terminal_size((80, 24)).columns
     if sys.stdout.isatty() and sum(widths) + 3 * len(widths) + 1 <= width:
@@ -63,28 +63,28 @@ def names(found: Iterable[str]) -> None:
 
 
 def confirmed(question: str, *, yes: bool) -> None:
-    """Ask before money is spent, unless `yes`; without a terminal to ask on, say how to go on.
+    """Prompt before money is spent, unless `yes`; without a terminal, print how to continue.
 
     Raises:
-        typer.Exit: the answer is no, or there is nobody to ask.
+        typer.Exit: the answer is no, or there is no terminal.
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        typer.echo(f"{question}\nAdd --yes to go on.", err=True)
+        typer.echo(f"{question}\nAdd --yes to continue.", err=True)
         raise typer.Exit(2)
-    if not typer.confirm(f"{question} Go on?", err=True):
+    if not typer.confirm(f"{question} Continue?", err=True):
         raise typer.Exit(1)
 
 
 def as_json(value: Any) -> None:
-    """A value as JSON."""
+    """Print a value as JSON."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
 
 
 @contextmanager
 def working(text: str) -> Generator[None, None, None]:
-    """A spinner on a terminal while something takes its time; nothing elsewhere."""
+    """Show a spinner on a terminal while the block runs; nothing elsewhere."""
     if sys.stderr.isatty():
         with Console(file=sys.stderr).status(text):
             yield
@@ -94,7 +94,7 @@ def working(text: str) -> Generator[None, None, None]:
 
 @contextmanager
 def progress(text: str, total: int) -> Generator[Callable[[int], None], None, None]:
-    """A progress bar on a terminal; elsewhere nothing. What it gives is called with each amount done."""
+    """Show a progress bar on a terminal; nothing elsewhere. Yields a function that takes each amount done."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

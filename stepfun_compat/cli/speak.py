@@ -1,4 +1,4 @@
-"""`speak`: a text as a sound file, however long, with its progress."""
+"""`speak`: a text of any length as an audio file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from . import show
 
 
 def _writable(output: Path) -> None:
-    """Whether the sound can be written, found out before it is paid for. What is there stays as it is."""
+    """Check that the file can be written, before anything is paid for. Existing content is kept."""
     there = output.exists()
     try:
         with output.open("ab"):
@@ -28,12 +28,12 @@ def register(app: typer.Typer) -> None:
     def speak(  # pyright: ignore[reportUnusedFunction]
         text: str = typer.Argument(help="A text file, or - for standard input."),
         output: Path = typer.Option(
-            Path("speech.mp3"), "--output", "-o", help="The file to write; its ending is the format."
+            Path("speech.mp3"), "--output", "-o", help="The file to write; its extension is the format."
         ),
-        voice: str = typer.Option("alloy", help="A voice of OpenAI's or StepFun's."),
-        model: str = typer.Option("tts-1", help="A speech model of OpenAI's or StepFun's."),
+        voice: str = typer.Option("alloy", help="A voice of OpenAI or StepFun."),
+        model: str = typer.Option("tts-1", help="A speech model of OpenAI or StepFun."),
     ) -> None:
-        """Turn a text into one sound file. A long text is several requests; a progress bar counts them.
+        """Turn a text into one audio file. A long text takes several requests, with a progress bar on a terminal.
 
         Examples:
 
@@ -52,7 +52,7 @@ def register(app: typer.Typer) -> None:
         except UnicodeDecodeError:
             raise typer.BadParameter(f"{text} is not text in UTF-8") from None
         format = output.suffix.lstrip(".").lower() or "mp3"
-        asked: Any = "wav" if format == "flac" else format  # flac is written here, from the samples
+        sent: Any = "wav" if format == "flac" else format  # flac is written here, from the samples
         if format not in ("mp3", "wav", "opus", "pcm", "flac"):
             raise typer.BadParameter(f"{output.name}: the formats are mp3, wav, opus, pcm and flac")
         pieces = split_text(words, 1000)
@@ -69,7 +69,7 @@ def register(app: typer.Typer) -> None:
         try:
             with OpenAI() as client, show.progress("speaking", len(pieces)) as advance:
                 for piece in pieces:
-                    made = client.audio.speech.create(model=model, voice=voice, input=piece, response_format=asked)
+                    made = client.audio.speech.create(model=model, voice=voice, input=piece, response_format=sent)
                     parts.append(made.content)
                     advance(1)
         except BaseException:

@@ -1,4 +1,4 @@
-"""`upload`: a file to StepFun, with its progress."""
+"""`upload`: a file to StepFun, with a progress bar."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from . import show
 
 
 class _Counted(BufferedReader):
-    """An open file that tells how far it has been read."""
+    """An open file that reports how much of it has been read."""
 
     def __init__(self, path: Path, tell: Callable[[int], None]) -> None:
         super().__init__(FileIO(str(path)))
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
     @app.command("upload")
     def upload(  # pyright: ignore[reportUnusedFunction]
         file: Path = typer.Argument(help="The file to upload."),
-        purpose: str = typer.Option("user_data", help="A purpose of OpenAI's or StepFun's."),
+        purpose: str = typer.Option("user_data", help="A purpose of OpenAI or StepFun."),
         wait: bool = typer.Option(True, help="Wait until StepFun has parsed it."),
     ) -> None:
         """Upload a file and print its id.

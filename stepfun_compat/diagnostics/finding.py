@@ -8,9 +8,9 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: what was found, and the remedy where it is not well."""
+    """The result of one check; `fix` says what to do where `state` is `warn` or `fail`."""
 
     check: str
     state: Literal["ok", "warn", "fail", "skip"]
     found: str
-    remedy: str = ""
+    fix: str = ""

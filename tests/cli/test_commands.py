@@ -174,7 +174,7 @@ def test_doctor_warns_of_agents_tracing_and_a_wrong_clock(
     monkeypatch.setattr(diagnosis, "_installed", lambda module: True)
     assert main(["doctor", "--json"]) == 0
     checks = {check["check"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
-    assert checks["OpenAI Agents tracing"]["remedy"] == "set OPENAI_AGENTS_DISABLE_TRACING=1"
+    assert checks["OpenAI Agents tracing"]["fix"] == "set OPENAI_AGENTS_DISABLE_TRACING=1"
     assert checks["clock"]["state"] in ("ok", "skip")  # skip: a server that sends no date
 
 
