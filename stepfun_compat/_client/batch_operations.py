@@ -74,23 +74,24 @@ async def run_batch_operation_async(context: ClientContext, call: CallState, ope
 
 
 def _sender_of(context: ClientContext, key: str, loop: asyncio.AbstractEventLoop | None) -> MakeSender:
-    """What the lines are sent with: an HTTP client of the caller's own, or else an async client made for them."""
+    """What sends the lines: the caller's client where it holds a client object that the caller made, else a new async client.
+
+    An HTTP client belongs to one event loop, and a fallback client has settings that no copy would keep.
+    """
     from ..batches import sending, workspace
 
     client, settings = context.client, context.settings
-    if any(has_own_http_client(one) for one in (client, *settings.fallback.values())):
+    if has_own_http_client(client) or any(not isinstance(one, str) for one in settings.fallback.values()):
         if not context.is_async:
             return lambda: workspace.callers_sender(sending.ThreadSender(client))
         if loop is not None:
             return lambda: workspace.callers_sender(sending.LoopSender(client, loop))
-    base_url, options = (
-        str(client._base_url),
-        {
-            "timeout": client.timeout,
-            "default_headers": dict(client._custom_headers),
-            "default_query": dict(client._custom_query),
-        },
-    )
+    base_url = str(client._base_url)
+    options: dict[str, Any] = {
+        "timeout": client.timeout,
+        "default_headers": dict(client._custom_headers),
+        "default_query": dict(client._custom_query),
+    }
     provider = context.key_provider or key
     return lambda: workspace.own_sender(lambda: workspace.async_client(settings, provider, base_url, **options))
 

@@ -122,18 +122,7 @@ def serves(settings: Settings) -> Callable[[str], bool]:
 
 def async_client(settings: Settings, key: Any, base_url: str, **options: Any) -> openai.AsyncOpenAI:
     """The client batches are sent with: ours, async, without the SDK's blind retries."""
-    from .. import stock
     from ..client import AsyncOpenAI
-
-    fallback: dict[str, Any] = {}
-    for name, given in settings.fallback.items():
-        if isinstance(given, stock.OpenAI):
-            given = stock.AsyncOpenAI(
-                api_key=given.api_key, base_url=str(given.base_url), default_headers=dict(given._custom_headers)
-            )
-        fallback[name] = given
-    if fallback:
-        settings = settings.replace(fallback=fallback)
 
     async def provided() -> str:
         value = key()

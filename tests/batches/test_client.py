@@ -118,6 +118,56 @@ def test_embeddings_go_where_the_fallback_says(settings: Settings) -> None:
     assert used(batch)["input_tokens"] == 3
 
 
+@pytest.fixture
+def embedder() -> Iterator[EmulatorServer]:
+    """Another provider that answers `/embeddings`, under a host that is not StepFun's."""
+    with EmulatorServer() as other:
+        answer = {
+            "object": "list",
+            "model": "e",
+            "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}],
+            "usage": {"prompt_tokens": 3, "total_tokens": 3},
+        }
+        other.fault(Fault(status=200, body=answer, times=None, path="/embeddings"))
+        yield other
+
+
+def given(other: EmulatorServer) -> dict[str, Any]:
+    """Arguments of a fallback client with settings of its own."""
+    url = other.base_url.replace("127.0.0.1", "localhost")
+    return {"api_key": "sk-theirs", "base_url": url, "default_query": {"api-version": "1"}, "organization": "org-1"}
+
+
+EMBEDDING = line(0, url="/v1/embeddings", body={"model": "e", "input": "x"})
+
+
+def test_lines_of_a_fallback_client_are_sent_with_that_client(settings: Settings, embedder: EmulatorServer) -> None:
+    settings = settings.replace(fallback={"embeddings": stock.OpenAI(**given(embedder))})
+    with OpenAI(settings=settings) as client:
+        assert settled(client, create(client, jsonl([EMBEDDING]), endpoint="/v1/embeddings").id).status == "completed"
+    request = embedder.requests[-1]
+    assert (request.query, request.headers["openai-organization"]) == ({"api-version": "1"}, "org-1")
+
+
+@pytest.mark.anyio
+async def test_lines_of_an_async_fallback_client_are_sent_in_its_own_loop(
+    settings: Settings, embedder: EmulatorServer
+) -> None:
+    async with (
+        stock.AsyncOpenAI(**given(embedder)) as theirs,
+        AsyncOpenAI(settings=settings.replace(fallback={"embeddings": theirs})) as client,
+    ):
+        await client.embeddings.create(model="e", input="x")  # a connection of this loop waits in the pool
+        file = await client.files.create(file=jsonl([EMBEDDING]), purpose="batch")
+        batch = await client.batches.create(input_file_id=file.id, endpoint="/v1/embeddings", completion_window="24h")
+        with anyio.fail_after(30):
+            while batch.status != "completed":
+                await anyio.sleep(0.02)
+                batch = await client.batches.retrieve(batch.id)
+        assert batch.request_counts.completed == 1
+    assert [request.query for request in embedder.requests] == [{"api-version": "1"}] * 2
+
+
 @pytest.mark.parametrize(
     ("content", "code", "number"),
     [
