@@ -45,10 +45,10 @@ def register(app: typer.Typer) -> None:
             checks = [known[name] for name in names]
         if listed:
             show.table(
-                ["check", "question", "decided by", "api", "setting"],
-                [[c.name, c.question, c.decided, c.fact, c.setting] for c in checks],
+                ["check", "question", "decided by", "setting"],
+                [[c.name, c.question, c.decided, c.setting] for c in checks],
             )
-            show.table(["not tested", "api"], [[text, fact] for fact, text in probing.LEFT_OPEN])
+            show.table(["not tested"], [[text] for _, text in probing.LEFT_OPEN])
             return
         if not names:
             count = sum(check.requests for check in checks)

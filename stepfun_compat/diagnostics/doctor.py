@@ -42,12 +42,12 @@ def examine(*, offline: bool = False, call: bool = False) -> list[Finding]:
         tier_of(settings, target.base_url)
     except SettingsError as error:
         fix = "set the tier that the account page of this platform shows"
-        return [*findings, Finding("tier", "fail", str(error), fix), Finding("server", "skip", "not asked")]
+        return [*findings, Finding("tier", "fail", str(error), fix), Finding("server", "skip", "not checked")]
     findings += _keys(settings, target.named)
     findings += _surroundings(settings)
     key_state = next(finding.state for finding in findings if finding.check == "key")
     if offline:
-        return [*findings, Finding("server", "skip", "not asked")]
+        return [*findings, Finding("server", "skip", "not checked")]
     try:
         findings += _server(settings) if key_state == "ok" else _reach(target.base_url)
         if call and key_state == "ok":
@@ -241,7 +241,7 @@ def _server(settings: Settings) -> list[Finding]:
 
 
 def _reach(base_url: str) -> list[Finding]:
-    """Whether the host answers at all, asked without any key."""
+    """Check whether the host answers at all, without a key."""
     made: Any = stock.OpenAI(api_key="none", base_url=base_url, timeout=10, max_retries=0, default_headers={})
     made.organization = made.project = None
     made._custom_headers = {}

@@ -1,4 +1,4 @@
-"""What a call would send, told without sending it: the same translation, printed."""
+"""Explain what a call would send, without sending it: the same translation, printed."""
 
 from __future__ import annotations
 

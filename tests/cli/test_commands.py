@@ -209,8 +209,8 @@ def test_every_probe_gets_an_answer(server: EmulatorServer, capsys: pytest.Captu
     assert '{"a"' in answers["json_schema"]
     assert "without it accepted" in answers["reasoning_replay"]
     assert "768x1360 came as 1360x768" in answers["image_size"]
-    assert "61 images refused with 400" in answers["many_images"]
-    assert "its instruction too refused with 400" in answers["speech"]
+    assert "61 images rejected with 400" in answers["many_images"]
+    assert "its instruction too rejected with 400" in answers["speech"]
     assert "high: 2001 characters" in answers["default_effort"]
     assert answers["stop_in_reasoning"].startswith(("stop does not end", "no text came after"))
     assert not [answer for answer in answers.values() if "not on record" in answer]
@@ -219,7 +219,7 @@ def test_every_probe_gets_an_answer(server: EmulatorServer, capsys: pytest.Captu
 def test_a_dear_probe_is_put_only_by_its_name(server: EmulatorServer, capsys: pytest.CaptureFixture[str]) -> None:
     server.configure(context_window=500)
     assert main(["probe", "overflow"]) == 0
-    assert capsys.readouterr().out.startswith("overflow: refused with 400")
+    assert capsys.readouterr().out.startswith("overflow: rejected with 400")
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_a_dear_probe_is_put_only_by_its_name(server: EmulatorServer, capsys: py
     [
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\5P\0\0\3\0", "1360x768"),
         (b"\xff\xd8\xff\xe0\0\4ab\xff\xc0\0\x11\x08\3\0\5P..", "1360x768"),
-        (b"something else", "of a size that cannot be told"),
+        (b"something else", "of an unknown size"),
     ],
 )
 def test_the_size_of_a_picture(data: bytes, size: str) -> None:
@@ -241,7 +241,7 @@ def test_a_refused_probe_is_an_answer(monkeypatch: pytest.MonkeyPatch, capsys: p
         monkeypatch.setenv("STEPFUN_BASE_URL", running.base_url)
         monkeypatch.setenv("STEPFUN_API_KEY", running.api_key)
         assert main(["probe", "seed"]) == 0
-    assert capsys.readouterr().out == "seed: refused with 400: Request param: seed is not supported\n"
+    assert capsys.readouterr().out == "seed: rejected with 400: Request param: seed is not supported\n"
 
 
 def test_a_probe_without_a_server_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -250,12 +250,15 @@ def test_a_probe_without_a_server_fails(monkeypatch: pytest.MonkeyPatch, capsys:
         monkeypatch.setenv("STEPFUN_BASE_URL", f"http://127.0.0.1:{taken.getsockname()[1]}/v1")
         monkeypatch.setenv("STEPFUN_API_KEY", "any")
         assert main(["probe", "seed"]) == 1
-    assert "could not be asked" in capsys.readouterr().out
+    assert "seed: failed: " in capsys.readouterr().out
 
 
 def test_probe_list_and_unknown_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["probe", "--list"]) == 0
-    assert "11.12" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "Is tool_choice honoured?" in out
+    assert "how long a prefix stays cached" in out
+    assert "11.12" not in out  # the list speaks for itself
     assert main(["probe", "nothing"]) == 2
 
 

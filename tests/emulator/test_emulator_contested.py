@@ -151,7 +151,7 @@ def test_probe_writes_down_what_is_refused_and_the_client_heeds_it(
     path = tmp_path / "catalog.toml"
     assert main(["probe", "--yes", "--write", str(path)]) == 0
     out = capsys.readouterr().out
-    assert "chat.json_schema: refused with 400" in out
+    assert "chat.json_schema: rejected with 400" in out
     assert f"STEPFUN_CATALOG={path}" in out
     settings = stepfun_compat.Settings(catalog_overlay=str(path), on_unsupported="ignore")
     rows = stepfun_compat.catalog.for_settings(settings).settled

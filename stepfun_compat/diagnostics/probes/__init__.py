@@ -99,9 +99,9 @@ def run(check: Check, client: Any, model: str) -> Result:
     try:
         answer = check.ask(client, model)
     except openai.APIStatusError as error:
-        answer = f"refused with {told(error)}"
+        answer = f"rejected with {told(error)}"
     except openai.OpenAIError as error:
-        answer, failed = f"could not be asked: {error}", True
+        answer, failed = f"failed: {error}", True
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         answer = f"answered in a shape that is not on record ({error!r})"
     return Result(check.name, check.question, check.fact, check.setting, answer, failed)
@@ -150,9 +150,7 @@ CHECKS: Final = (
         "fragments with an index, fragments with an id",
         chat.stream_tools,
     ),
-    _asked(
-        "finish_reason", "Which finish reason stands beside tool calls?", "11.7", "finish_reason", chat.finish_reason
-    ),
+    _asked("finish_reason", "Which finish reason accompanies tool calls?", "11.7", "finish_reason", chat.finish_reason),
     _asked(
         "stop_in_reasoning",
         "Does a stop sequence end the reasoning?",
@@ -188,7 +186,7 @@ CHECKS: Final = (
     ),
     _asked(
         "default_effort",
-        "Which effort does an unset one behave like?",
+        "Which effort does an unset effort behave like?",
         "11.4",
         "reasoning and tokens unset, and with each effort",
         chat.default_effort,
@@ -204,21 +202,21 @@ CHECKS: Final = (
     _asked("json_schema", "Is json_schema native on this model?", "11.9", "whether the answer fits", chat.json_schema),
     _asked(
         "schema_subset",
-        "How much of JSON Schema is taken?",
+        "How much of JSON Schema is supported?",
         "11.9",
         "the status with $ref, anyOf and recursion",
         chat.schema_subset,
     ),
     _asked(
         "large_cap",
-        "Is an absurd max_tokens refused?",
+        "Is an excessive max_tokens rejected?",
         "11.11",
         "the status with ten million",
         chat.large_cap,
     ),
     _asked(
         "overflow",
-        "What does a prompt longer than the window end in?",
+        "What is the response to a prompt longer than the window?",
         "11.11",
         "the status and the text; a quarter of a million tokens, if it is accepted",
         chat.overflow,
@@ -229,7 +227,7 @@ CHECKS: Final = (
     ),
     _asked(
         "cache_header",
-        "Do they with the header?",
+        "Do equal prompts hit the cache with the header?",
         "11.12",
         "as cache, with X-Session-Id; one answer proves little, the difference of many does",
         chat.cache("X-Session-Id"),
@@ -283,7 +281,7 @@ CHECKS: Final = (
     ),
     _asked(
         "several_choices",
-        "Does n give several choices?",
+        "Does n return several choices?",
         "11.21",
         "the number of choices: plain, with tools, streamed",
         chat.several,
@@ -298,14 +296,18 @@ CHECKS: Final = (
     ),
     _asked(
         "limit_headers",
-        "Are rate limits told in headers?",
+        "Do headers report rate limits?",
         "11.17",
         "names of the response headers",
         chat.limit_headers,
         "STEPFUN_RATE_LIMIT_MIN_WAIT",
     ),
     _asked(
-        "unknown_model", "Which status has an unknown model?", "11.17", "the status and the text", chat.unknown_model
+        "unknown_model",
+        "Which status does an unknown model get?",
+        "11.17",
+        "the status and the text",
+        chat.unknown_model,
     ),
     *(
         _asked(
@@ -333,7 +335,7 @@ CHECKS: Final = (
     ),
     _asked(
         "model_facts",
-        "What does the live list say of the model?",
+        "What does the live list report about the model?",
         "11.3, 11.13",
         "window, efforts, and whether it is listed",
         others.model_facts,
@@ -341,9 +343,9 @@ CHECKS: Final = (
     ),
     _asked(
         "image_size",
-        "Are sizes of pictures height x width?",
+        "Are image sizes height x width?",
         "11.16, 11.18",
-        "the pixels of a picture asked for as 768x1360",
+        "the pixels of an image requested as 768x1360",
         others.image_size,
         "STEPFUN_IMAGE_SIZE_ORDER",
     ),
@@ -363,7 +365,7 @@ CHECKS: Final = (
     ),
     _asked(
         "transcription",
-        "Is recognition served here?",
+        "Is transcription served here?",
         "11.18",
         "the status, with a second of a tone",
         others.transcription,
@@ -385,14 +387,14 @@ CHECKS: Final = (
 )
 
 LEFT_OPEN: Final = (
-    ("11.12", "how long a prefix stays cached: ask `cache` again after a while"),
-    ("11.14", "which engine the router picks: ask any check with `--model step-router-v1`"),
+    ("11.12", "how long a prefix stays cached: run `cache` again later"),
+    ("11.14", "which engine the router selects: run any check with `--model step-router-v1`"),
     (
         "11.17",
-        "429 for too many requests or tokens, an error inside a stream, a block in the middle of one: not to be provoked",
+        "429 for too many requests or tokens, an error or blocked content inside a stream: not safe to trigger",
     ),
-    ("11.18", "the rate tiers of the global platform: not told by the API"),
-    ("11.22", "prefix and expiry of keys: nothing here depends on either"),
-    ("11.23", "prices after a free period: not told by the API"),
+    ("11.18", "rate tiers: the API does not report them"),
+    ("11.22", "prefix and expiry of keys: nothing in this package depends on them"),
+    ("11.23", "prices after a free period: the API does not report them"),
 )
-"""What no request of a probe answers, by its place in the facts."""
+"""Questions that no probe can answer, by section of docs/stepfun-api.md."""

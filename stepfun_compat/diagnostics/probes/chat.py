@@ -38,7 +38,7 @@ def default_effort(client: Any, model: str) -> str:
         try:
             said.append(f"{value}: {_spent(chat(client, model, reasoning_effort=value))}")
         except openai.APIStatusError as error:
-            said.append(f"{value} refused with {told(error)}")
+            said.append(f"{value} rejected with {told(error)}")
     return "; ".join(said)
 
 
@@ -171,7 +171,7 @@ def schema_subset(client: Any, model: str) -> str:
 
 def large_cap(client: Any, model: str) -> str:
     chat(client, model, max_tokens=10_000_000)
-    return "max_tokens=10000000 is accepted, so the real ceiling is not told"
+    return "max_tokens=10000000 is accepted, so the real maximum remains unknown"
 
 
 def overflow(client: Any, model: str) -> str:
@@ -235,7 +235,7 @@ def reasoning_replay(client: Any, model: str) -> str:
             answer = chat(client, model, messages=[*USE_TOOL, turn, *results], **asked)
             said.append(f"{name} it accepted, {answer['usage']['prompt_tokens']} prompt tokens")
         except openai.APIStatusError as error:
-            said.append(f"{name} it refused with {told(error)}")
+            said.append(f"{name} it rejected with {told(error)}")
     return "; ".join(said)
 
 

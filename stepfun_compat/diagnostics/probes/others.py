@@ -30,7 +30,7 @@ def picture_size(data: bytes) -> str:
             height, width = struct.unpack(">HH", data[at + 5 : at + 9])
             return f"{width}x{height}"
         at += 2 + length
-    return "of a size that cannot be told"
+    return "of an unknown size"
 
 
 def image_size(client: Any, model: str) -> str:

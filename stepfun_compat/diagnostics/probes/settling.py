@@ -72,7 +72,7 @@ SAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
 @dataclass(frozen=True)
 class Settlement:
     """What a host says to one fact: `openai` takes OpenAI's form, `safe` the safe form alone, `open` neither, or it
-    could not be asked (`failed`)."""
+    could not be tested (`failed`)."""
 
     fact: str
     outcome: Literal["openai", "safe", "open"]
@@ -103,10 +103,10 @@ def settle(fact: ContestedFact, client: Any, model: str, catalog: Catalog) -> Se
     except openai.APIStatusError as error:
         refusal = contested.WireError.of(error.status_code, error.body)
         if not contested.speaks_of(fact, refusal):
-            return Settlement(fact.fact, "open", f"refused for another reason: {told(error)}")
+            return Settlement(fact.fact, "open", f"rejected for another reason: {told(error)}")
         words = told(error)
     except openai.OpenAIError as error:
-        return Settlement(fact.fact, "open", f"could not be asked: {error}", failed=True)
+        return Settlement(fact.fact, "open", f"failed: {error}", failed=True)
     else:
         return Settlement(fact.fact, "openai", f"{fact.openai} is accepted")
     context = RequestContext("probe", Settings(on_unsupported="ignore"), catalog)
@@ -117,15 +117,15 @@ def settle(fact: ContestedFact, client: Any, model: str, catalog: Catalog) -> Se
     else:
         safe = contested.rewrite(fact, request, context)
     if safe is None:
-        return Settlement(fact.fact, "open", f"refused with {words}; there is no other form")
+        return Settlement(fact.fact, "open", f"rejected with {words}; there is no other form")
     context.safe_forms.append(fact.fact)
     try:
         _send_settling(client, safe, context)
     except openai.OpenAIError as error:
-        return Settlement(fact.fact, "open", f"refused with {words}; the safe form as well: {error}")
+        return Settlement(fact.fact, "open", f"rejected with {words}; and so is the safe form: {error}")
     scope = "*" if fact.endpoint == "files.create" else model
     row = SettledFact(fact.fact, "safe", scope, host) if fact.remembered else None
-    return Settlement(fact.fact, "safe", f"refused with {words}; accepted: {fact.safe}", row)
+    return Settlement(fact.fact, "safe", f"rejected with {words}; accepted: {fact.safe}", row)
 
 
 def _request(fact: ContestedFact, model: str) -> WireRequest:

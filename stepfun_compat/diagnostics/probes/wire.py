@@ -65,5 +65,5 @@ def each(cases: Mapping[str, Callable[[], object]]) -> str:
             answer = ask()
             said.append(f"{name} accepted" + (f" ({answer})" if answer else ""))
         except openai.APIStatusError as error:
-            said.append(f"{name} refused with {told(error)}")
+            said.append(f"{name} rejected with {told(error)}")
     return "; ".join(said)
