@@ -130,13 +130,20 @@ def _carried_out(service: BatchService, operation: BatchOperation) -> Any:
 
 
 def _without_journal(operation: BatchOperation) -> Any:
-    """The answer where no batch was ever made: nothing is created for a question."""
-    from ..batches.records import BatchError
+    """Answer a read where no journal exists yet, without creating one.
+
+    Raises:
+        BatchError: as with a journal that has no such batch or file.
+    """
+    from ..batches.records import batch_not_found, file_not_found
+    from ..batches.service import page, page_size
 
     if operation.name == "list":
-        return {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
-    what = "batch" if operation.name in ("retrieve", "cancel") else "file"
-    raise BatchError(f"No {what} found with id '{operation.id}'.", status=404, code="not_found", param=f"{what}_id")
+        count, after = page_size(operation.fields.get("limit")), operation.fields.get("after")
+        if after is not None:
+            raise batch_not_found(after, "after")
+        return page([], count)
+    raise (batch_not_found if operation.name in ("retrieve", "cancel") else file_not_found)(operation.id)
 
 
 def _chunks(part: Part) -> Iterator[bytes]:

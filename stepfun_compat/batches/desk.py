@@ -16,7 +16,7 @@ from ..settings import Settings
 from . import workspace
 from .engine import Worker
 from .limiter import Rate
-from .records import OPEN, BatchError, BatchRecord
+from .records import BatchError, BatchRecord
 from .sending import AsyncSender
 from .service import BatchService
 
@@ -117,7 +117,7 @@ class Desk:
             rows = self.journal.latest(id, after=after) if follow else []
             if rows:
                 continue
-            if not follow or record is None or not is_open(record) or record.stopped:
+            if not follow or record is None or not record.is_open or record.stopped:
                 return
             pause()
 
@@ -162,11 +162,6 @@ def closing_at_a_signal(worker: Worker) -> Generator[None, None, None]:
             loop.remove_signal_handler(number)
 
 
-def is_open(record: BatchRecord) -> bool:
-    """Whether lines of a batch may still be sent."""
-    return record.status in OPEN
-
-
 def _lines(path: Path, model: str | None) -> Iterator[bytes]:
     """The bytes of an input file; with `model`, every request names that one."""
     with path.open("rb") as file:
@@ -184,4 +179,4 @@ def _lines(path: Path, model: str | None) -> Iterator[bytes]:
             yield json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
 
 
-__all__ = ["Account", "BatchError", "Desk", "closing_at_a_signal", "is_open"]
+__all__ = ["Account", "BatchError", "Desk", "closing_at_a_signal"]

@@ -282,7 +282,7 @@ class Worker:
         await self._call(self._change, record.id, "in_progress", {"stopped": why})
         queue = self._queues.pop(record.id, ())
         await self._call(self._journal.give_back, [(record.id, lease.number) for lease in queue], self.id)
-        log.warning("%s is stopped. %s %s", record.id, why, record.way_on)
+        log.warning("%s is stopped. %s %s", record.id, why, record.resume_hint)
         self._changed(record.id)
 
     def _changed(self, batch: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..endpoints.batches import FILE_PREFIX
 from .journal import Answer, Journal
-from .records import BatchRecord, StoredFile
+from .records import BATCH_PREFIX, BatchRecord, StoredFile
 
 
 class InputReader:
@@ -80,7 +80,7 @@ class Results:
 
 def result_id(batch: str, *, failed: bool) -> str:
     """The id of a batch's output file, or of its error file."""
-    return f"{FILE_PREFIX}{batch.removeprefix('batch_')}_{'error' if failed else 'output'}"
+    return f"{FILE_PREFIX}{batch.removeprefix(BATCH_PREFIX)}_{'error' if failed else 'output'}"
 
 
 def write_results(journal: Journal, record: BatchRecord, now: int) -> Results:

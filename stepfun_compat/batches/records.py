@@ -23,8 +23,7 @@ MAX_BYTES: Final = 200 * 1024 * 1024
 ENDPOINTS: Final = ("/v1/chat/completions", "/v1/responses", "/v1/completions", "/v1/embeddings", "/v1/moderations")
 """Endpoints a batch may name. Those StepFun does not serve need an entry in `Settings.fallback`."""
 
-WINDOW_SECONDS: Final[Mapping[str, int]] = {"24h": 24 * 3600}
-"""Completion windows OpenAI takes; `parse_window` takes any number of minutes, hours or days besides."""
+BATCH_PREFIX: Final = "batch_"
 
 
 def new_id(prefix: str) -> str:
@@ -128,16 +127,21 @@ class BatchRecord:
     counts: Counts = field(default_factory=Counts)
 
     @property
-    def way_on(self) -> str:
-        """How a stopped batch goes on."""
-        return f"What is done is kept; go on with `stepfun-compat batch resume {self.id}`."
+    def is_open(self) -> bool:
+        """Whether the batch has not ended: lines of it may still be sent."""
+        return self.status in OPEN
+
+    @property
+    def resume_hint(self) -> str:
+        """How to continue a stopped batch."""
+        return f"Finished lines are kept. Continue with `stepfun-compat batch resume {self.id}`."
 
     def to_openai(self) -> dict[str, Any]:
         """OpenAI's `batch` object."""
         tokens = self.tokens
         errors = [error.to_json() for error in self.errors]
-        if self.stopped and self.status in OPEN:
-            errors.append(LineError("batch_stopped", f"{self.stopped} {self.way_on}").to_json())
+        if self.stopped and self.is_open:
+            errors.append(LineError("batch_stopped", f"{self.stopped} {self.resume_hint}").to_json())
         return {
             "id": self.id,
             "object": "batch",
@@ -213,3 +217,13 @@ class BatchError(Exception):
     @override
     def __str__(self) -> str:
         return self.message
+
+
+def batch_not_found(id: Any, param: str = "batch_id") -> BatchError:
+    """OpenAI's error for the id of a batch that does not exist."""
+    return BatchError(f"No batch found with id '{id}'.", status=404, code="not_found", param=param)
+
+
+def file_not_found(id: Any) -> BatchError:
+    """OpenAI's error for the id of a file that does not exist."""
+    return BatchError(f"No such File object: {id}", status=404, code="not_found", param="id")

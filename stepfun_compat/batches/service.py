@@ -8,15 +8,23 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
 from ..endpoints.batches import FILE_PREFIX
 from .journal import Journal
-from .records import ENDPOINTS, MAX_BYTES, BatchError, BatchRecord, StoredFile, new_id
-
-BATCH_PREFIX: Final = "batch_"
+from .records import (
+    BATCH_PREFIX,
+    ENDPOINTS,
+    MAX_BYTES,
+    BatchError,
+    BatchRecord,
+    StoredFile,
+    batch_not_found,
+    file_not_found,
+    new_id,
+)
 
 _WINDOW: Final = re.compile(r"([1-9][0-9]{0,4})(m|h|d)")
 _UNITS: Final = {"m": 60, "h": 3600, "d": 86400}
@@ -56,6 +64,33 @@ def checked_metadata(value: Any) -> Mapping[str, str] | None:
                 param="metadata",
             )
     return pairs
+
+
+def page_size(limit: Any) -> int:
+    """How many batches a page has: `limit`, or 20 for None.
+
+    Raises:
+        BatchError: it is not from 1 to 100.
+    """
+    try:
+        count = 20 if limit is None else int(limit)
+    except (TypeError, ValueError):
+        count = 0
+    if not 1 <= count <= 100:
+        raise BatchError(f"Invalid value for limit: {limit!r}. Use 1 to 100.", code="invalid_value", param="limit")
+    return count
+
+
+def page(records: Sequence[BatchRecord], count: int) -> dict[str, Any]:
+    """OpenAI's page of the first `count` of these batches."""
+    data = [record.to_openai() for record in records[:count]]
+    return {
+        "object": "list",
+        "data": data,
+        "first_id": data[0]["id"] if data else None,
+        "last_id": data[-1]["id"] if data else None,
+        "has_more": len(records) > count,
+    }
 
 
 class BatchService:
@@ -120,8 +155,15 @@ class BatchService:
         return [file.to_openai() for file in self.journal.files(self._space)]
 
     def file_path(self, id: str) -> Path:
-        """Where the bytes of a file are."""
-        return self.journal.folder / self._file(id).path
+        """The path of a file's bytes.
+
+        Raises:
+            BatchError: the file does not exist, or was removed from the folder.
+        """
+        path = self.journal.folder / self._file(id).path
+        if not path.is_file():
+            raise file_not_found(id)
+        return path
 
     def delete_file(self, id: str) -> dict[str, Any]:
         """Remove a file.
@@ -144,7 +186,7 @@ class BatchService:
     def _file(self, id: str) -> StoredFile:
         file = self.journal.file(id, self._space)
         if file is None:
-            raise BatchError(f"No such File object: {id}", status=404, code="not_found", param="id")
+            raise file_not_found(id)
         return file
 
     # ------------------------------------------------------------ batches
@@ -213,7 +255,7 @@ class BatchService:
         """
         record = self.journal.batch(id, self._space)
         if record is None:
-            raise BatchError(f"No batch found with id '{id}'.", status=404, code="not_found", param="batch_id")
+            raise batch_not_found(id)
         return record
 
     def list(self, *, after: str | None = None, limit: Any = None) -> dict[str, Any]:
@@ -222,24 +264,11 @@ class BatchService:
         Raises:
             BatchError: `limit` is not from 1 to 100, or `after` is no batch.
         """
-        limit = 20 if limit is None else limit
-        try:
-            count = int(limit)
-        except (TypeError, ValueError):
-            count = 0
-        if not 1 <= count <= 100:
-            raise BatchError(f"Invalid value for limit: {limit!r}. Use 1 to 100.", code="invalid_value", param="limit")
+        count = page_size(limit)
         found = self.journal.batches(self._space, after=after, limit=count + 1)
         if found is None:
-            raise BatchError(f"No batch found with id '{after}'.", status=404, code="not_found", param="after")
-        data = [record.to_openai() for record in found[:count]]
-        return {
-            "object": "list",
-            "data": data,
-            "first_id": data[0]["id"] if data else None,
-            "last_id": data[-1]["id"] if data else None,
-            "has_more": len(found) > count,
-        }
+            raise batch_not_found(after, "after")
+        return page(found, count)
 
     def cancel(self, id: str) -> dict[str, Any]:
         """Cancel a batch: no further line is sent, and what is done is kept.

@@ -87,7 +87,7 @@ def _end(record: BatchRecord) -> None:
     for error in record.errors:
         typer.echo(f"line {error.line}: {error.message}" if error.line else error.message, err=True)
     if record.stopped:
-        typer.echo(f"{record.stopped} {record.way_on}", err=True)
+        typer.echo(f"{record.stopped} {record.resume_hint}", err=True)
     if record.status == "failed":
         raise typer.Exit(2)
     if record.status != "completed":
@@ -152,7 +152,6 @@ def status(
     follow: bool = typer.Option(False, "--follow", "-f", help="Show the progress until the batch ends."),
 ) -> None:
     """Show the state of a batch."""
-    from ..batches.desk import is_open
     from ..batches.progress import Progress
 
     with _desk() as desk:
@@ -161,7 +160,7 @@ def status(
         if follow:
             progress = Progress(sys.stdout, record, time.monotonic)
             progress.show(record)
-            while is_open(record) and not record.stopped:
+            while record.is_open and not record.stopped:
                 time.sleep(_POLL)
                 record = service.record(id)
                 if progress.due:
@@ -175,7 +174,7 @@ def _end_quietly(record: BatchRecord) -> None:
         f"{record.id}  {record.status}  {record.counts.completed}/{record.counts.total}, {record.counts.failed} failed"
     )
     if record.stopped:
-        typer.echo(f"{record.stopped} {record.way_on}")
+        typer.echo(f"{record.stopped} {record.resume_hint}")
 
 
 @group.command("list")

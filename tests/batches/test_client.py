@@ -354,3 +354,27 @@ def test_raw_answers_are_openais(client: OpenAI) -> None:
     raw = client.batches.with_raw_response.retrieve(batch.id)
     assert json.loads(raw.content)["object"] == "batch"
     assert raw.parse().id == batch.id
+
+
+@pytest.mark.parametrize("journal", [False, True])
+def test_what_does_not_exist_is_the_same_error_with_and_without_a_journal(client: OpenAI, journal: bool) -> None:
+    if journal:
+        client.files.create(file=("a.jsonl", b"{}"), purpose="batch")
+    with pytest.raises(openai.NotFoundError, match="No batch found with id 'batch_0'") as missing:
+        client.batches.retrieve("batch_0")
+    assert missing.value.param == "batch_id"
+    with pytest.raises(openai.NotFoundError, match="No such File object: file-batch_0") as missing:
+        client.files.retrieve("file-batch_0")
+    assert missing.value.param == "id"
+    with pytest.raises(openai.NotFoundError, match="batch_0") as missing:
+        client.batches.list(after="batch_0")
+    assert missing.value.param == "after"
+    with pytest.raises(openai.BadRequestError, match="Use 1 to 100"):
+        client.batches.list(limit=0)
+
+
+def test_a_file_removed_from_the_folder_is_not_found(client: OpenAI, tmp_path: Path) -> None:
+    file = client.files.create(file=("a.jsonl", b"{}"), purpose="batch")
+    (tmp_path / "batches" / "files" / f"{file.id}.jsonl").unlink()
+    with pytest.raises(openai.NotFoundError, match=file.id):
+        client.files.content(file.id)
