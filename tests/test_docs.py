@@ -59,7 +59,12 @@ def emulated() -> Iterator[dict[str, str]]:
 
     with EmulatorServer() as server, tempfile.TemporaryDirectory() as data:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "STEPFUN_", "STEP_", "AZURE_"))}
-        path = os.pathsep.join(filter(None, [str(Path(sys.executable).parent), kept.get("PATH", "")]))
+        command = Path(data) / "bin" / "stepfun-compat"  # that of this checkout, wherever it stands
+        command.parent.mkdir()
+        command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m stepfun_compat "$@"\n', encoding="utf-8")
+        command.chmod(0o755)
+        places = (str(command.parent), str(Path(sys.executable).parent), kept.get("PATH", ""))
+        path = os.pathsep.join(filter(None, places))
         yield {
             **kept,
             "PATH": path,
@@ -124,9 +129,8 @@ def test_shell_block_runs(command: str, stepfun: dict[str, str], request: pytest
         assert found.stdout == command
         return
     pytest.importorskip("typer")
-    line = command.replace("stepfun-compat ", f"{shlex.quote(sys.executable)} -m stepfun_compat ")
     done = subprocess.run(
-        ["bash", "-euc", line], env=stepfun, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        ["bash", "-euc", command], env=stepfun, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
