@@ -3,7 +3,7 @@
     python .ci/serve.py NODE_DIRECTORY [openai|ai_sdk|codex|claude_code|continue|opencode ...]
 
 The coding agents are given the lines of `--print-config` and a file with a mistake; the emulator is scripted to answer
-with the calls of a model that reads the file, mends it and runs it. What is checked is the file.
+with the calls of a model that reads the file, fixes it and runs it. The file is checked afterwards.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Server:
         self.admin("script", {"replies": list(replies)})
 
     def bodies(self) -> list[Any]:
-        """What StepFun was sent."""
+        """The request bodies that StepFun received."""
         rows = self.admin("requests", method="GET")["requests"]
         return [row["json"] for row in rows if row["path"].endswith(("/chat/completions", "/responses"))]
 
@@ -117,10 +117,10 @@ def project(programs: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def check(server: Server, folder: Path, output: str, result: str, reasoned: bool = True) -> None:
-    """The file is mended, its result went back, and so did the reasoning."""
+    """Check that the file is fixed, and that its result and the reasoning were sent back."""
     text = (folder / "calc.py").read_text()
     assert text == HEAD + RIGHT, f"{text}\n{output[-6000:]}"
-    assert "Mended." in output, output[-6000:]
+    assert "Fixed." in output, output[-6000:]
     last = server.bodies()[-1]
     rows = last.get("messages") or last.get("input")
     assert any(result in json.dumps(row) for row in rows), rows
@@ -150,13 +150,13 @@ def codex(server: Server) -> None:
         call("exec_command", cmd="cat calc.py"),
         call("apply_patch", input=patch),
         call("exec_command", cmd="python3 -c 'import calc; print(calc.add(200, 34))'"),
-        {"content": "Mended."},
+        {"content": "Fixed."},
     )
     with project(server.programs) as (home, folder):
         (home / ".codex").mkdir()
         (home / ".codex" / "config.toml").write_text(server.lines("codex"))
         command = [str(server.programs / "node_modules/.bin/codex"), "exec", "--skip-git-repo-check"]
-        command += ["--sandbox", "danger-full-access", "Mend add in calc.py"]
+        command += ["--sandbox", "danger-full-access", "Fix add in calc.py"]
         output = run(command, folder, HOME=str(home), STEPFUN_SERVE_TOKEN=TOKEN)
         check(server, folder, output, "234")
     print("a command, a patch and a command; the reasoning went back with each call")
@@ -170,9 +170,9 @@ def claude_code(server: Server) -> None:
             call("Read", file_path=file),
             call("Edit", file_path=file, old_string="a - b", new_string="a + b"),
             call("Bash", command="python3 -c 'import calc; print(calc.add(200, 34))'", description="Try it"),
-            {"content": "Mended."},
+            {"content": "Fixed."},
         )
-        program = f"{server.programs}/node_modules/.bin/claude -p 'Mend add in calc.py' --allowedTools Read,Edit,Bash"
+        program = f"{server.programs}/node_modules/.bin/claude -p 'Fix add in calc.py' --allowedTools Read,Edit,Bash"
         lines = server.lines("claude-code").rstrip().removesuffix("claude") + program
         output = run(["bash", "-euc", lines], folder, HOME=str(home), STEPFUN_SERVE_TOKEN=TOKEN)
         check(server, folder, output, "234")
@@ -186,30 +186,30 @@ def continue_cli(server: Server) -> None:
         server.script(
             call("Read", filepath=file),
             call("MultiEdit", file_path=file, edits=[{"old_string": "a - b", "new_string": "a + b"}]),
-            {"content": "Mended."},
+            {"content": "Fixed."},
         )
         config = home / "config.yaml"
         config.write_text(server.lines("continue").replace("$STEPFUN_SERVE_TOKEN", TOKEN))
         command = [str(server.programs / "node_modules/.bin/cn"), "--config", str(config), "--auto"]
-        output = run([*command, "-p", "Mend add in calc.py"], folder, HOME=str(home))
+        output = run([*command, "-p", "Fix add in calc.py"], folder, HOME=str(home))
         check(server, folder, output, "Read")
     print("read, edit; the reasoning went back with each call")
 
 
 def opencode(server: Server) -> None:
-    """opencode: it reads and edits the file, after it has asked for a title of the session."""
+    """opencode: it requests a title, then reads and edits the file."""
     with project(server.programs) as (home, folder):
         file = str(folder / "calc.py")
         server.script(
             {"content": "A title"},
             call("read", filePath=file),
             call("edit", filePath=file, oldString="a - b", newString="a + b"),
-            {"content": "Mended."},
+            {"content": "Fixed."},
         )
         lines = server.lines("opencode").replace("$STEPFUN_SERVE_TOKEN", TOKEN)
         (folder / "opencode.json").write_text(lines.partition("\n")[2])
         command = [str(server.programs / "node_modules/.bin/opencode"), "run", "-m", "stepfun/step-3.7-flash"]
-        output = run([*command, "Mend add in calc.py"], folder, HOME=str(home))
+        output = run([*command, "Fix add in calc.py"], folder, HOME=str(home))
         check(server, folder, output, "applied")
     print("read, edit; the reasoning went back with each call")
 

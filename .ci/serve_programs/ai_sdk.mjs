@@ -37,15 +37,15 @@ for (const [name, model] of Object.entries(models)) {
     inputSchema: z.object({ city: z.string() }),
     execute: async ({ city }) => (called.push(city), `18 degrees in ${city}`),
   });
-  const asked = {
+  const request = {
     model,
     prompt: "What is the weather in Paris?",
     tools: { get_weather: weather },
     stopWhen: stepCountIs(4),
     ...quiet,
   };
-  assert.match((await generateText(asked)).text, /18 degrees in Paris/);
-  const looped = streamText({ ...asked, onError });
+  assert.match((await generateText(request)).text, /18 degrees in Paris/);
+  const looped = streamText({ ...request, onError });
   await looped.consumeStream();
   assert.deepEqual(failures, []);
   assert.match(await looped.text, /18 degrees in Paris/);

@@ -30,8 +30,8 @@ class Rule:
 RULES: Final[tuple[Rule, ...]] = (
     Rule("SFC001", "import stepfun_compat in place of openai", sfc001_imports.apply),
     Rule("SFC002", "import stepfun_compat.legacy in place of openai<1.0", sfc002_legacy_imports.apply),
-    Rule("SFC003", "take out hard-coded URLs of OpenAI that clients are given", sfc003_base_urls.apply),
-    Rule("SFC004", "read STEPFUN_API_KEY where only a client gets the key", sfc004_key_names.apply),
+    Rule("SFC003", "remove hard-coded OpenAI URLs from clients", sfc003_base_urls.apply),
+    Rule("SFC004", "read STEPFUN_API_KEY where only a client uses the key", sfc004_key_names.apply),
     Rule("SFC005", "add STEPFUN_API_KEY to .env and compose files", sfc005_env_files.apply),
     Rule("SFC006", "require stepfun-compat beside openai", sfc006_dependencies.apply),
 )
