@@ -14,7 +14,7 @@ from stepfun_compat.endpoints.json_values import UnexpectedBody
 
 from .support import drive, exchange, lost
 
-ENDPOINT = completions.ENDPOINT
+ENDPOINT = completions.Completions()
 
 
 def ask(prompt: Any = "Once", **fields: Any) -> WireRequest:

@@ -13,7 +13,7 @@ from stepfun_compat.endpoints.responses import input_tokens as token_count
 
 from .support import exchange, lost
 
-ENDPOINT = token_count.ENDPOINT
+ENDPOINT = token_count.InputTokens()
 
 
 def wire(**body: Any) -> Any:

@@ -80,18 +80,18 @@ def counts(in_progress: int = 0, completed: int = 0, failed: int = 0) -> dict[st
 )
 def test_names_become_stepfuns(name: str | None, sent: str):
     body = {} if name is None else {"name": name}
-    _, steps = drive(vs.CREATE, WireRequest("POST", "/vector_stores", json=body), Service())
+    _, steps = drive(vs.CreateStore(), WireRequest("POST", "/vector_stores", json=body), Service())
     assert re.fullmatch(sent, steps[0].json["name"])
     assert steps[0].json["type"] == "text"
 
 
 def test_a_created_store_is_read_again():
-    context = exchange(vs.CREATE)
+    context = exchange(vs.CreateStore())
     request = WireRequest(
         "POST", "/vector_stores", json={"name": "a", "metadata": {"k": "v"}, "expires_after": {"days": 1}}
     )
     service = Service()
-    reply, _ = drive(vs.CREATE, request, service, context)
+    reply, _ = drive(vs.CreateStore(), request, service, context)
     assert service.sent == [("POST", "/vector_stores"), ("GET", "/vector_stores/1679")]
     store = reply.body
     assert (store["id"], store["status"], store["file_counts"]["total"]) == ("1679", "completed", 2)
@@ -102,7 +102,7 @@ def test_a_created_store_is_read_again():
 def test_a_store_is_made_with_its_files_once_they_are_parsed():
     service = Service(looks=2)
     request = WireRequest("POST", "/vector_stores", json={"name": "a", "file_ids": ["file-1"]})
-    drive(vs.CREATE, request, service)
+    drive(vs.CreateStore(), request, service)
     assert service.sent == [
         ("GET", "/files/file-1"),
         ("sleep", "0.2"),
@@ -116,16 +116,20 @@ def test_a_store_is_made_with_its_files_once_they_are_parsed():
 
 
 def test_a_store_that_is_being_filled_is_in_progress():
-    row = vs.RETRIEVE.transform_response({"id": 1679, "file_counts": counts(in_progress=1)}, exchange(vs.RETRIEVE))
+    row = vs.RetrieveStore().transform_response(
+        {"id": 1679, "file_counts": counts(in_progress=1)}, exchange(vs.RetrieveStore())
+    )
     assert (row["id"], row["status"]) == ("1679", "in_progress")
-    bare = vs.RETRIEVE.transform_response({"id": "1"}, exchange(vs.RETRIEVE))
+    bare = vs.RetrieveStore().transform_response({"id": "1"}, exchange(vs.RetrieveStore()))
     assert (bare["status"], bare["file_counts"]) == ("completed", counts())
 
 
 def test_the_list_is_openais():
-    data = vs.LIST.transform_response({"data": [{"id": "1", "name": "a"}]}, exchange(vs.LIST))
+    data = vs.ListStores().transform_response({"data": [{"id": "1", "name": "a"}]}, exchange(vs.ListStores()))
     assert (data["object"], data["has_more"], data["data"][0]["object"]) == ("list", False, "vector_store")
-    paged = vs.LIST.transform_response({"data": [], "has_more": True, "first_id": "1"}, exchange(vs.LIST))
+    paged = vs.ListStores().transform_response(
+        {"data": [], "has_more": True, "first_id": "1"}, exchange(vs.ListStores())
+    )
     assert paged["has_more"] is True
 
 
@@ -137,9 +141,9 @@ def add(**body: Any) -> WireRequest:
 
 
 def test_a_file_is_added_in_stepfuns_shape_and_answered_in_openais():
-    context = exchange(vs.ADD_FILE)
+    context = exchange(vs.AddFile())
     request = add(attributes={"description": "d" * 300, "year": 2026}, chunking_strategy={"type": "static"})
-    reply, steps = drive(vs.ADD_FILE, request, Service(), context)
+    reply, steps = drive(vs.AddFile(), request, Service(), context)
     assert steps[-1].json == {"files": [{"file_id": "file-1", "description": "d" * 255}]}
     row = reply.body
     assert (row["id"], row["object"], row["vector_store_id"], row["status"]) == (
@@ -154,14 +158,14 @@ def test_a_file_is_added_in_stepfuns_shape_and_answered_in_openais():
 
 def test_a_file_for_another_purpose_is_refused_with_the_remedy():
     with pytest.raises(RequestRejected, match="purpose='assistants'") as refused:
-        drive(vs.ADD_FILE, add(), Service(purpose="file-extract"))
+        drive(vs.AddFile(), add(), Service(purpose="file-extract"))
     assert refused.value.param == "file_id"
 
 
 def test_a_file_that_is_never_ready_ends_in_an_error():
     service = Service(looks=10_000)
     with pytest.raises(RequestRejected, match="wait_for_processing") as refused:
-        drive(vs.ADD_FILE, add(), service)
+        drive(vs.AddFile(), add(), service)
     assert refused.value.status == 409
     assert 60 < len(service.sent) < 200
 
@@ -169,32 +173,32 @@ def test_a_file_that_is_never_ready_ends_in_an_error():
 def test_polling_ends():
     """What the SDK's create_and_poll does: create, then retrieve until the status is final."""
     service = Service(counts=[counts(in_progress=1), counts(in_progress=1), counts(completed=1)])
-    drive(vs.ADD_FILE, add(), service)
+    drive(vs.AddFile(), add(), service)
     statuses: list[str] = []
     for _ in range(3):
-        reply, _ = drive(vs.RETRIEVE_FILE, WireRequest("GET", "/vector_stores/1679/files/file-1"), service)
+        reply, _ = drive(vs.RetrieveFile(), WireRequest("GET", "/vector_stores/1679/files/file-1"), service)
         statuses.append(reply.body["status"])
     assert statuses == ["in_progress", "in_progress", "completed"]
 
 
 def test_a_store_whose_files_all_failed():
     service = Service(counts=[counts(failed=1)])
-    drive(vs.ADD_FILE, add(), service)
-    reply, _ = drive(vs.RETRIEVE_FILE, WireRequest("GET", "/vector_stores/1679/files/file-1"), service)
+    drive(vs.AddFile(), add(), service)
+    reply, _ = drive(vs.RetrieveFile(), WireRequest("GET", "/vector_stores/1679/files/file-1"), service)
     assert reply.body["status"] == "failed"
     assert reply.body["last_error"]["code"] == "server_error"
 
 
 def test_a_file_that_is_not_there():
     with pytest.raises(RequestRejected) as refused:
-        drive(vs.RETRIEVE_FILE, WireRequest("GET", "/vector_stores/1679/files/file-7"), Service())
+        drive(vs.RetrieveFile(), WireRequest("GET", "/vector_stores/1679/files/file-7"), Service())
     assert (refused.value.status, refused.value.param) == (404, "file_id")
 
 
 def test_a_file_is_found_on_a_later_page():
     service = Service()
     service.files = [f"file-{i}" for i in range(250)]
-    reply, _ = drive(vs.RETRIEVE_FILE, WireRequest("GET", "/vector_stores/1679/files/file-240"), service)
+    reply, _ = drive(vs.RetrieveFile(), WireRequest("GET", "/vector_stores/1679/files/file-240"), service)
     assert reply.body["id"] == "file-240"
     assert len(service.sent) == 4
 
@@ -206,8 +210,8 @@ def test_a_list_that_never_moves_on_ends():
         return {"id": "1679", "file_counts": counts(completed=1)}
 
     with pytest.raises(RequestRejected):
-        drive(vs.RETRIEVE_FILE, WireRequest("GET", "/vector_stores/1679/files/nope"), stuck)
-    page, _ = drive(vs.LIST_FILES, WireRequest("GET", "/vector_stores/1679/files", query={"after": "file-1"}), stuck)
+        drive(vs.RetrieveFile(), WireRequest("GET", "/vector_stores/1679/files/nope"), stuck)
+    page, _ = drive(vs.ListFiles(), WireRequest("GET", "/vector_stores/1679/files", query={"after": "file-1"}), stuck)
     assert page.body["has_more"] is False
 
 
@@ -215,14 +219,16 @@ def test_the_files_of_a_store():
     service = Service()
     service.files = ["file-1", "file-2", "file-3"]
     request = WireRequest("GET", "/vector_stores/1679/files", query={"limit": 2, "filter": "completed"})
-    reply, steps = drive(vs.LIST_FILES, request, service)
+    reply, steps = drive(vs.ListFiles(), request, service)
     assert steps[0].query == {"limit": 2}
     assert [(row["id"], row["status"]) for row in reply.body["data"]] == [
         ("file-1", "completed"),
         ("file-2", "completed"),
     ]
     assert (reply.body["has_more"], reply.body["last_id"]) == (True, "file-2")
-    none, _ = drive(vs.LIST_FILES, WireRequest("GET", "/vector_stores/1679/files", query={"filter": "failed"}), service)
+    none, _ = drive(
+        vs.ListFiles(), WireRequest("GET", "/vector_stores/1679/files", query={"filter": "failed"}), service
+    )
     assert none.body["data"] == []
 
 
@@ -232,9 +238,9 @@ def test_the_files_of_a_store():
 def test_a_batch_is_one_request_and_its_id_says_what_is_in_it():
     service = Service(counts=[counts(in_progress=4), counts(in_progress=1, completed=3), counts(completed=3, failed=1)])
     ids = [f"file-{i}" for i in range(4)]
-    context = exchange(vs.ADD_BATCH)
+    context = exchange(vs.AddBatch())
     reply, steps = drive(
-        vs.ADD_BATCH, WireRequest("POST", "/vector_stores/1679/file_batches", json={"file_ids": ids}), service, context
+        vs.AddBatch(), WireRequest("POST", "/vector_stores/1679/file_batches", json={"file_ids": ids}), service, context
     )
     assert [step.path for step in steps] == ["/files", "/vector_stores/1679/files", "/vector_stores/1679"]
     assert steps[1].json == {"files": [{"file_id": id} for id in ids]}
@@ -246,12 +252,12 @@ def test_a_batch_is_one_request_and_its_id_says_what_is_in_it():
         4,
     )
     path = f"/vector_stores/1679/file_batches/{batch['id']}"
-    second, _ = drive(vs.RETRIEVE_BATCH, WireRequest("GET", path), service)
+    second, _ = drive(vs.RetrieveBatch(), WireRequest("GET", path), service)
     assert second.body["file_counts"] == counts(in_progress=1, completed=3)
-    third, _ = drive(vs.RETRIEVE_BATCH, WireRequest("GET", path), service)
+    third, _ = drive(vs.RetrieveBatch(), WireRequest("GET", path), service)
     assert (third.body["status"], third.body["file_counts"]) == ("completed", counts(completed=3, failed=1))
     listed, _ = drive(
-        vs.LIST_BATCH_FILES, WireRequest("GET", path + "/files", query={"limit": 3, "order": "asc"}), service
+        vs.ListBatchFiles(), WireRequest("GET", path + "/files", query={"limit": 3, "order": "asc"}), service
     )
     assert [row["id"] for row in listed.body["data"]] == ids[:3]
     assert listed.body["has_more"] is True
@@ -264,14 +270,14 @@ def test_a_batch_of_files_with_attributes():
         json={"files": [{"file_id": "file-1", "attributes": {"description": "one"}}, {"file_id": "file-2"}]},
     )
     service = Service(counts=[counts(failed=2)])
-    reply, steps = drive(vs.ADD_BATCH, request, service)
+    reply, steps = drive(vs.AddBatch(), request, service)
     assert steps[-2].json == {"files": [{"file_id": "file-1", "description": "one"}, {"file_id": "file-2"}]}
     assert reply.body["status"] == "failed"
 
 
 @pytest.mark.parametrize("id", ["vsfb_xyz", "nonsense", "vsfb_", "vsfb_eJw"])
 def test_an_unknown_batch_is_refused_before_the_network(id: str):
-    for endpoint, tail in ((vs.RETRIEVE_BATCH, ""), (vs.LIST_BATCH_FILES, "/files")):
+    for endpoint, tail in ((vs.RetrieveBatch(), ""), (vs.ListBatchFiles(), "/files")):
         with pytest.raises(RequestRejected) as refused:
             endpoint.script(WireRequest("GET", f"/vector_stores/1/file_batches/{id}{tail}"), exchange(endpoint))
         assert refused.value.status == 404
@@ -279,14 +285,14 @@ def test_an_unknown_batch_is_refused_before_the_network(id: str):
 
 def test_an_empty_batch_and_a_file_without_an_id():
     with pytest.raises(RequestRejected, match="file_ids"):
-        drive(vs.ADD_BATCH, WireRequest("POST", "/vector_stores/1/file_batches", json={"file_ids": []}), Service())
+        drive(vs.AddBatch(), WireRequest("POST", "/vector_stores/1/file_batches", json={"file_ids": []}), Service())
     with pytest.raises(RequestRejected, match="file_id is missing"):
-        drive(vs.ADD_FILE, WireRequest("POST", "/vector_stores/1/files", json={}), Service())
+        drive(vs.AddFile(), WireRequest("POST", "/vector_stores/1/files", json={}), Service())
 
 
 def test_what_is_no_store_is_refused():
     for body in (None, {}, []):
         with pytest.raises(UnexpectedBody):
-            vs.RETRIEVE.transform_response(body, exchange(vs.RETRIEVE))
+            vs.RetrieveStore().transform_response(body, exchange(vs.RetrieveStore()))
         with pytest.raises(UnexpectedBody):
-            vs.LIST.transform_response(body, exchange(vs.LIST))
+            vs.ListStores().transform_response(body, exchange(vs.ListStores()))
