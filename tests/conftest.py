@@ -51,7 +51,7 @@ def nothing_settled() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Redis of the suite's own; tests that need one are skipped where redis-server is not installed."""
-    from tests.redis_server import redis_server
+    from tests.support.redis_server import redis_server
 
     with redis_server(tmp_path_factory.mktemp("redis")) as (url, _):
         yield url

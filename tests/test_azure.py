@@ -13,8 +13,7 @@ import pytest
 
 import stepfun_compat
 from stepfun_compat import AsyncAzureOpenAI, AzureOpenAI, KeyRefusedError, OpenAI, Settings, module_client, stock
-
-from .wire import KEY, Wire, completion, text_stream
+from tests.support.wire import KEY, Wire, completion, text_stream
 
 MESSAGES: Any = [{"role": "user", "content": "hi"}]
 ENDPOINT = "https://resource-name.openai.azure.com"

@@ -12,8 +12,7 @@ from openai._models import FinalRequestOptions
 
 import stepfun_compat
 from stepfun_compat import Settings, stock
-
-from .wire import KEY, Wire, completion
+from tests.support.wire import KEY, Wire, completion
 
 OURS = os.path.dirname(stepfun_compat.__file__)
 URL = "https://api.stepfun.ai/v1"

@@ -17,8 +17,7 @@ import pytest
 
 import stepfun_compat
 from stepfun_compat import AsyncOpenAI, OpenAI, Settings, stock
-
-from .wire import KEY, Wire, call, chunk, completion, sse, text_stream
+from tests.support.wire import KEY, Wire, call, chunk, completion, sse, text_stream
 
 MESSAGES: list[Any] = [{"role": "user", "content": "hello"}]
 TOOL: Any = {

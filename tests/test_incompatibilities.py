@@ -13,8 +13,7 @@ import openai
 import pytest
 
 import stepfun_compat
-
-from .wire import Wire, call, chunk, completion, sse, text_stream
+from tests.support.wire import Wire, call, chunk, completion, sse, text_stream
 
 MESSAGES: Any = [{"role": "user", "content": "x"}]
 TOOLS: Any = [

@@ -15,9 +15,8 @@ import pytest
 
 from stepfun_compat import AsyncOpenAI, OpenAI, Settings, stock
 from stepfun_compat.emulator import EmulatorServer, Fault
-
-from ..wire import Wire
-from .support import create, jsonl, line, rows_of, settled
+from tests.support.batches import create, jsonl, line, rows_of, settled
+from tests.support.wire import Wire
 
 
 def used(batch: Any) -> Any:

@@ -19,8 +19,7 @@ from stepfun_compat.batches.limiter import Rate, SharedWindow
 from stepfun_compat.batches.records import BatchError, Tokens
 from stepfun_compat.batches.sending import Sent
 from stepfun_compat.batches.service import BatchService
-
-from .support import jsonl, line, rows_of
+from tests.support.batches import jsonl, line, rows_of
 
 ANSWER = {"object": "chat.completion", "model": "m", "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
 

@@ -16,8 +16,7 @@ import pytest
 from stepfun_compat import AsyncOpenAI, OpenAI, Settings
 from stepfun_compat._client import batch_operations
 from stepfun_compat.emulator import EmulatorServer, Fault
-
-from .support import create, jsonl, line, rows_of, settled
+from tests.support.batches import create, jsonl, line, rows_of, settled
 
 
 @pytest.fixture

@@ -19,8 +19,7 @@ from stepfun_compat.batches.records import BatchError
 from stepfun_compat.batches.redis_window import RedisWindow
 from stepfun_compat.batches.sending import Sent
 from stepfun_compat.batches.service import BatchService
-
-from .support import jsonl, line
+from tests.support.batches import jsonl, line
 
 
 def test_no_more_requests_at_once_than_the_tier_allows() -> None:

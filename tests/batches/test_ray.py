@@ -13,8 +13,7 @@ import pytest
 
 from stepfun_compat import cli
 from stepfun_compat.emulator import EmulatorServer, Fault
-
-from .support import jsonl, line, rows_of
+from tests.support.batches import jsonl, line, rows_of
 
 PROGRAM = """
 import json, os, signal, sys, threading

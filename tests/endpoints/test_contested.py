@@ -11,8 +11,7 @@ from stepfun_compat.catalog import default
 from stepfun_compat.catalog.schema import ContestedFact
 from stepfun_compat.endpoints.base import PLAIN, WireRequest
 from stepfun_compat.endpoints.contested import WireError, alternative, facts_for, rewrite, settled_form, speaks_of
-
-from .support import exchange
+from tests.support.exchange import exchange
 
 USER = {"role": "user", "content": "x"}
 CALL = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}

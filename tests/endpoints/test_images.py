@@ -14,8 +14,7 @@ from stepfun_compat.endpoints.base import WireRequest, WireResponse
 from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.images import ImageState
 from stepfun_compat.endpoints.json_values import UnexpectedBody
-
-from .support import drive, exchange, lost
+from tests.support.exchange import drive, exchange, lost
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
 

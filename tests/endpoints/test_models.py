@@ -8,8 +8,7 @@ from stepfun_compat.endpoints import models
 from stepfun_compat.endpoints.base import WireRequest
 from stepfun_compat.endpoints.context import ClientFacts, RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
-
-from .support import drive, exchange
+from tests.support.exchange import drive, exchange
 
 LIVE = {
     "object": "list",

@@ -8,8 +8,7 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("starlette")
 
 from stepfun_compat.emulator import EmulatorConfig, EmulatorServer
-
-from .support import STEPFUN_KEY, Served, serving
+from tests.support.serve import STEPFUN_KEY, Served, serving
 
 
 @pytest.fixture(scope="session")

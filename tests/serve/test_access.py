@@ -10,8 +10,7 @@ import pytest
 
 from stepfun_compat.serve import ServeOptions
 from stepfun_compat.serve.access import host_name, is_loopback
-
-from .support import OTHER_TOKEN, STEPFUN_KEY, TOKEN, Served, serving
+from tests.support.serve import OTHER_TOKEN, STEPFUN_KEY, TOKEN, Served, serving
 
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
 OPENAI_KEY = "sk-proj-abcdefghijklmnopqrstuvwxyzT3BlbkFJabcdefghijklmnop"

@@ -8,8 +8,8 @@ from pathlib import Path
 import openai
 import pytest
 
-from ..batches.support import create, jsonl, line, rows_of, settled
-from .support import OTHER_TOKEN, Served, serving
+from tests.support.batches import create, jsonl, line, rows_of, settled
+from tests.support.serve import OTHER_TOKEN, Served, serving
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from .support import TOKEN, Served
+from tests.support.serve import TOKEN, Served
 
 pytest.importorskip("llm_comply")
 

@@ -19,8 +19,7 @@ from stepfun_compat import Settings, stock
 from stepfun_compat.serve.launch import Launch, LaunchError, run
 from stepfun_compat.serve.options import ServeOptions
 from stepfun_compat.serve.tools_config import TOOLS, lines_for
-
-from .support import TOKEN
+from tests.support.serve import TOKEN
 
 pytest.importorskip("typer")
 

@@ -17,8 +17,7 @@ import pytest
 
 from stepfun_compat.serve.queueing import FairQueue
 from stepfun_compat.serve.rejections import Rejected
-
-from .support import OTHER_TOKEN, TOKEN, Served, serving
+from tests.support.serve import OTHER_TOKEN, TOKEN, Served, serving
 
 HELLO: Any = [{"role": "user", "content": "a very private question"}]
 CHAT: dict[str, Any] = {"model": "gpt-4o", "messages": HELLO}

@@ -14,8 +14,7 @@ import openai
 import pytest
 
 from stepfun_compat import stock
-
-from .support import OTHER_TOKEN, TOKEN, Served, serving
+from tests.support.serve import OTHER_TOKEN, TOKEN, Served, serving
 
 OLD = openai.__version__ == "1.66.0"
 HELLO: Any = [{"role": "user", "content": "Say hello"}]

@@ -14,7 +14,7 @@ from typing import Any
 import openai
 import pytest
 
-from .support import Served, serving
+from tests.support.serve import Served, serving
 
 ROOT = Path(__file__).parents[2]
 HELLO: Any = [{"role": "user", "content": "Say hello"}]

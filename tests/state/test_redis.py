@@ -12,7 +12,7 @@ import pytest
 from stepfun_compat import state
 from stepfun_compat.endpoints.base import StoreOperation
 from stepfun_compat.state import Limits, StateError, execute
-from tests.redis_server import free_port, redis_server
+from tests.support.redis_server import free_port, redis_server
 
 pytest.importorskip("redis")
 

@@ -1,0 +1,177 @@
+"""The books of batches balance after any sequence of create, work, kill, resume, cancel and retry."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("hypothesis")
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stepfun_compat.batches import engine
+from stepfun_compat.batches.engine import Worker
+from stepfun_compat.batches.journal import Journal
+from stepfun_compat.batches.limiter import Rate, SharedWindow
+from stepfun_compat.batches.records import BatchError
+from stepfun_compat.batches.sending import Sent
+from stepfun_compat.batches.service import BatchService
+from tests.support.batches import jsonl, line
+
+
+class MortalJournal(Journal):
+    """A journal whose process may be dead: it writes nothing any more, not even a farewell."""
+
+    dead = False
+
+    @contextmanager
+    def _write(self) -> Generator[sqlite3.Connection, None, None]:
+        if self.dead:
+            raise BatchError("killed")
+        with super()._write() as db:
+            yield db
+
+
+class World:
+    """One journal, and what was sent and kept so far."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.now = 1_000_000.0
+        self.ids: list[str] = []
+        self.finished: dict[str, set[int]] = {}
+        self.sent: Counter[tuple[str, int]] = Counter()
+
+    def service(self) -> BatchService:
+        return BatchService(Journal(self.folder), "s", clock=lambda: self.now)
+
+    def create(self, lines: int) -> None:
+        service = self.service()
+        rows = [line(i) for i in range(lines)]
+        for row in rows[::5]:
+            row["body"]["stream"] = True  # an error line
+        for row in rows:
+            row["body"]["batch"] = len(self.ids)
+        file = service.create_file("in.jsonl", [jsonl(rows)])
+        fields = {"input_file_id": file["id"], "endpoint": "/v1/chat/completions", "completion_window": "1h"}
+        self.ids.append(service.create(fields)["id"])
+
+    def work(self, answers: int | None) -> None:
+        """Work to the end, or until a kill after so many answers."""
+        asyncio.run(self._work(answers))
+
+    async def _work(self, answers: int | None) -> None:
+        journal = MortalJournal(self.folder)
+        window = SharedWindow(self.folder, "s", Rate(concurrency=4))
+        killed = asyncio.Event()
+
+        async def sender(path: str, body: Mapping[str, Any]) -> Sent:
+            nonlocal answers
+            key = self.ids[body["batch"]], int(body["messages"][0]["content"].split()[1])
+            assert key[1] + 1 not in self.finished[key[0]], "a finished line is sent again"
+            if answers is not None:
+                answers -= 1
+                if answers < 0:
+                    journal.dead = True
+                    killed.set()
+                    await asyncio.Event().wait()
+            self.sent[key] += 1
+            await asyncio.sleep(0)
+            return Sent(200, "r", json.dumps({"model": "m", "usage": {"prompt_tokens": 1}}))
+
+        self.finished = {id: set(self.numbers(id, "state >= 2")) for id in self.ids}
+        run = asyncio.ensure_future(Worker(journal, sender, window, clock=lambda: self.now, space="s").run())
+        dead = asyncio.ensure_future(killed.wait())
+        await asyncio.wait((run, dead), return_when=asyncio.FIRST_COMPLETED)
+        dead.cancel()
+        if killed.is_set():
+            run.cancel()
+        with suppress(asyncio.CancelledError, BatchError):
+            await run
+
+    def rows(self, query: str, *values: Any) -> list[Any]:
+        with Journal(self.folder)._open() as db:
+            return db.execute(query, values).fetchall()
+
+    def numbers(self, id: str, where: str) -> Iterator[int]:
+        return (row[0] for row in self.rows(f"SELECT number FROM line WHERE batch = ? AND {where}", id))
+
+    def check(self) -> None:
+        """The counters say what the rows say, and every finished line has exactly one answer."""
+        for id in self.ids:
+            counts = self.service().record(id).counts
+            states = Counter(row[0] for row in self.rows("SELECT state FROM line WHERE batch = ?", id))
+            kept = Counter(row[0] for row in self.rows("SELECT failed FROM answer WHERE batch = ?", id))
+            assert counts.total == states.total()
+            assert counts.completed == states[2] == kept[0]
+            assert counts.failed == states[3] == kept[1]
+            assert counts.pending == states[0] + states[1] == counts.total - counts.completed - counts.failed
+            before = self.finished.get(id, set())
+            assert before <= set(self.numbers(id, "state >= 2"))
+
+    def end(self) -> None:
+        self.work(None)
+        for id in self.ids:
+            record = self.service().record(id)
+            assert record.status in ("completed", "cancelled", "expired")
+            assert record.counts.pending == 0
+            for file, count in (
+                (record.output_file_id, record.counts.completed),
+                (record.error_file_id, record.counts.failed),
+            ):
+                assert (file is None) == (count == 0)
+                if file is not None:
+                    stored = Journal(self.folder).file(file)
+                    assert stored
+                    assert len((self.folder / stored.path).read_bytes().splitlines()) == count
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("create"), st.integers(1, 12)),
+    st.tuples(st.just("kill"), st.integers(0, 8)),
+    st.tuples(st.just("work"), st.just(0)),
+    st.tuples(st.just("cancel"), st.integers(0, 3)),
+    st.tuples(st.just("resume"), st.integers(0, 3)),
+    st.tuples(st.just("retry"), st.integers(0, 3)),
+    st.tuples(st.just("expire"), st.just(0)),
+)
+
+
+@settings(max_examples=12)
+@given(st.lists(STEPS, min_size=3, max_size=8))
+def test_the_books_balance(steps: list[tuple[str, int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "KEEP_TRYING", 0.0)
+        patch.setattr(engine, "_AGAIN", 0.001)
+        world = World(Path(folder))
+        world.create(6)
+        for name, number in steps:
+            id = world.ids[number % len(world.ids)]
+            if name == "create":
+                world.create(number)
+            elif name == "kill":
+                world.work(number)
+            elif name == "work":
+                world.work(None)
+            elif name == "expire":
+                world.now += 3601
+            else:
+                if name == "retry":
+                    world.finished.pop(id, None)
+                with suppress(BatchError):  # not in this state
+                    {"cancel": world.service().cancel, "resume": world.service().resume}.get(
+                        name, world.service().retry_failed
+                    )(id)
+            world.check()
+        world.end()
+        world.check()

@@ -1,0 +1,367 @@
+"""The short way for streams: the same objects as the SDK's own, and out of the way wherever it is not sure."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+import stepfun_compat
+from stepfun_compat import Settings, stock
+from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
+from stepfun_compat.fast_path import eligibility as entry
+from stepfun_compat.fast_path import stream_objects as casting
+from stepfun_compat.fast_path.object_templates import NoMould, mould, same
+from stepfun_compat.fast_path.self_check import BODY, CHUNKS, EVENTS
+from stepfun_compat.fast_path.sse_frames import Frames
+from tests.support.exchange import exchange
+
+from .fuzz_streams import URL, Body, Runner, make_case
+
+TEXT: dict[str, Any] = {
+    "id": "d4",
+    "object": "chat.completion.chunk",
+    "created": 1710146871,
+    "model": "step-3.7-flash",
+    "choices": [{"index": 0, "delta": {"role": "", "content": "word "}, "finish_reason": ""}],
+    "usage": {"prompt_tokens": 90, "completion_tokens": 4, "total_tokens": 94},
+}
+
+
+def body(chunks: int) -> bytes:
+    return (b"data: " + json.dumps(TEXT).encode() + b"\n\n") * chunks + b"data: [DONE]\n\n"
+
+
+def client(content: Any, *, cls: Any = stepfun_compat.OpenAI, **more: Any) -> Any:
+    """One of ours whose every request is answered with these bytes."""
+    headers = {"content-type": "text/event-stream"}
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, headers=headers, content=content))
+    settings = more.pop("settings", None) or Settings(base_url=URL, api_key="k")
+    return cls(settings=settings, http_client=httpx.Client(transport=transport), **more)
+
+
+def streamed(client: Any, **more: Any) -> Any:
+    messages = [{"role": "user", "content": "x"}]
+    return client.chat.completions.create(model="step-3.7-flash", messages=messages, stream=True, **more)
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the SDK builds itself while the test runs."""
+    seen: list[Any] = []
+    original = stepfun_compat._client.streaming.Reader.build
+
+    def build(self: Any, row: Any) -> Any:
+        seen.append(row)
+        return original(self, row)
+
+    monkeypatch.setattr(stepfun_compat._client.streaming.Reader, "build", build)
+    return seen
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> casting.Moulds:
+    """A process that has compared nothing yet."""
+    monkeypatch.setattr(entry, "_moulds", casting.Moulds())
+    monkeypatch.setattr(entry, "_compared", set())
+    return entry._moulds
+
+
+# ---------------------------------------------------------------- the same objects
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[Runner]:
+    runner = Runner()
+    yield runner
+    runner.close()
+
+
+def test_streams_of_every_shape_in_every_framing_come_out_as_the_sdk_builds_them(runner: Runner) -> None:
+    assert sum(runner.compare(make_case(random.Random(seed))) for seed in range(40)) > 500
+    assert entry.trusted()
+
+
+def test_the_common_chunk_is_told_as_the_rest_of_feed_tells_it() -> None:
+    """What `_common` passes over must be nothing to the rest as well."""
+    for more in ({"logprobs": {}}, {"logprobs": []}, {"finish_reason": None}, {"x": 1}):
+        chunk = {**TEXT, "choices": [{**TEXT["choices"][0], **more}]}
+        told: list[Any] = []
+        for common in (True, False):
+            transform = ENDPOINT.transform_stream(exchange(ENDPOINT))
+            if not common:
+                transform._common = lambda body: None
+            told.append([json.dumps([transform.feed(row) for row in (TEXT, chunk)]), transform.close()])
+        assert told[0] == told[1]
+
+
+def test_hypothesis_finds_no_stream_that_comes_out_otherwise(runner: Runner) -> None:
+    hypothesis = pytest.importorskip("hypothesis")
+
+    @hypothesis.settings(max_examples=25, suppress_health_check=list(hypothesis.HealthCheck))
+    @hypothesis.given(hypothesis.strategies.randoms(use_true_random=False))
+    def check(choices: random.Random) -> None:
+        runner.compare(make_case(choices))
+
+    check()
+    assert entry.trusted()
+
+
+def test_a_mould_gives_what_its_sample_is() -> None:
+    from openai._models import construct_type
+    from openai.types.chat import ChatCompletionChunk
+
+    sample = construct_type(value=CHUNKS[1], type_=ChatCompletionChunk)
+    made = mould(sample, ["Hm.\n"])
+    assert same(made("Hm.\n"), sample)
+    assert made("other").choices[0].delta.reasoning == "other"
+    assert made("x").choices is not made("x").choices  # nothing is shared between two casts
+    with pytest.raises(NoMould):
+        mould([object()], [])
+
+
+# ---------------------------------------------------------------- frames
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_plain_frames_cut_at_any_byte_are_the_sdk_s_events(end: bytes) -> None:
+    raw = BODY.replace(b"\n", end)
+    wanted = [event.data for event in stock.OpenAI(api_key="k")._make_sse_decoder().iter_bytes(iter([raw]))]
+    for place in range(len(raw) + 1):
+        frames = Frames()
+        found = frames.cut(raw[:place])
+        rest = [frames.rest, raw[place:]] if frames.odd else []
+        found += [] if frames.odd else frames.cut(raw[place:])
+        told = [data.decode().removeprefix(" ") for data in found]
+        told += [e.data for e in stock.OpenAI(api_key="k")._make_sse_decoder().iter_bytes(iter(rest))] if rest else []
+        assert told == wanted
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [b"id: 1\n", b"retry: 5\n", b"data: 1\ndata: 2\n", b": c\ndata: 1\n", b"\ndata: 1\n", b"\xef\xbb\xbfdata: 1\n", b"data:\n", b"data: 1\rx\n",
+     "event: é\ndata: 1\n".encode(), b"event: x\n", b"event: x\n: c\n", b"nonsense\n"],
+)  # fmt: skip
+def test_what_is_not_plain_is_left_to_the_sdk_s_decoder_from_there_on(odd: bytes) -> None:
+    frames = Frames()
+    after = b"\ndata: 3\n\ndata: 4"
+    found = frames.cut(b"data: 0\n\n" + odd + after)
+    assert frames.odd
+    assert b"".join([b"data:" + data + b"\n\n" for data in found]) + frames.rest == b"data: 0\n\n" + odd + after
+
+
+def test_a_frame_without_end_is_not_looked_at_for_ever() -> None:
+    frames = Frames()
+    for _ in range(20):
+        if not frames.odd:
+            frames.cut(b"x" * 4096)
+    assert frames.odd
+
+
+# ---------------------------------------------------------------- the price of a chunk, without a clock
+
+
+def calls_for(stream: Any) -> int:
+    """Python functions entered while a stream is read."""
+    count = 0
+
+    def seen(frame: Any, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(seen)
+    try:
+        for _ in stream:
+            pass
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+BUDGET = 12.1
+"""Python functions entered for one chunk of text; openai's own client enters hundreds."""
+
+
+def test_one_chunk_of_text_stays_within_its_budget_of_calls() -> None:
+    few, many = streamed(client(body(100))), streamed(client(body(600)))
+    list(streamed(client(body(2))))  # what is done once
+    assert (calls_for(many) - calls_for(few)) / 500 <= BUDGET
+
+
+# ---------------------------------------------------------------- out of the way
+
+
+def test_the_sdk_builds_nearly_nothing_itself(built: list[Any]) -> None:
+    list(streamed(client(body(5))))
+    built.clear()
+    assert len(list(streamed(client(body(50))))) == 50
+    assert built == []
+
+
+def test_the_setting_turns_it_off(built: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(list(streamed(client(body(5), settings=Settings(base_url=URL, api_key="k", fast_path=False))))) == 5
+    monkeypatch.setenv("STEPFUN_FAST_PATH", "0")
+    assert len(list(streamed(client(body(5))))) == 5
+    assert len(built) == 10
+
+
+class Watching(stepfun_compat.OpenAI):
+    seen = 0
+
+    def _process_response_data(self, **given: Any) -> Any:
+        Watching.seen += 1
+        return super()._process_response_data(**given)
+
+
+def test_a_subclass_that_processes_chunks_itself_sees_every_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Watching, "seen", 0)
+    assert len(list(streamed(client(body(5), cls=Watching)))) == 5
+    assert Watching.seen == 5
+
+
+def test_a_patched_sdk_is_called_for_every_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    from openai import _base_client, _models
+
+    list(streamed(client(body(2))))
+    for owner, name in (
+        (_base_client, "construct_type"),
+        (_models, "_construct_field"),
+        (openai.Stream, "_iter_events"),
+    ):
+        seen: list[Any] = []
+        original = getattr(owner, name)
+
+        def patched(*args: Any, seen: list[Any] = seen, original: Any = original, **given: Any) -> Any:
+            seen.append(original)
+            return original(*args, **given)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, patched)
+            assert len(list(streamed(client(body(5))))) == 5
+        assert seen
+
+
+def test_a_client_with_methods_of_its_own_keeps_them(built: list[Any]) -> None:
+    ours, seen = client(body(5)), []
+    original = ours._process_response_data
+    ours._process_response_data = lambda **given: seen.append(1) or original(**given)
+    assert len(list(streamed(ours))) == 5
+    assert len(seen) == 5
+
+
+def test_strict_validation_and_other_casts_are_the_sdk_s(built: list[Any]) -> None:
+    from openai.types.chat import ChatCompletionChunk
+
+    list(streamed(client(body(5), _strict_response_validation=True)))
+    assert len(built) == 5
+
+    class Mine(ChatCompletionChunk):
+        pass
+
+    stream: Any = client(body(5)).post(
+        "/chat/completions",
+        cast_to=Mine,
+        body={"model": "step-3.7-flash", "messages": [{"role": "user", "content": "x"}], "stream": True},
+        stream=True,
+        stream_cls=openai.Stream[Mine],
+    )
+    assert [type(item) for item in stream] == [Mine] * 5
+
+
+def test_a_decoder_of_the_caller_s_own_is_used() -> None:
+    from openai._streaming import SSEDecoder
+
+    class Counting(SSEDecoder):
+        seen = 0
+
+        def decode(self, line: str) -> Any:
+            Counting.seen += 1
+            return super().decode(line)
+
+    class WithDecoder(stepfun_compat.OpenAI):
+        def _make_sse_decoder(self) -> Any:
+            return Counting()
+
+    assert len(list(streamed(client(body(5), cls=WithDecoder)))) == 5
+    assert Counting.seen >= 10
+
+
+# ---------------------------------------------------------------- the comparison before the first
+
+
+@pytest.mark.parametrize("what", ["an object", "JSON", "a frame"])
+def test_a_difference_turns_it_off_for_the_process_with_one_line(
+    what: str,
+    fresh: casting.Moulds,
+    built: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    if what == "an object":
+        monkeypatch.setattr(casting, "mould", lambda sample, marks: lambda *values: sample)
+    elif what == "JSON":
+        monkeypatch.setattr(entry, "_from_json", lambda data: {**json.loads(data), "x": 1})
+    else:
+        monkeypatch.setattr(entry, "BODY", BODY + b"id: 1\ndata: {}\n\n")
+    with caplog.at_level(logging.INFO, "stepfun_compat"):
+        for _ in range(3):
+            assert [chunk.choices[0].delta.content for chunk in streamed(client(body(3)))] == ["word "] * 3
+    assert not entry.trusted()
+    assert len([r for r in caplog.records if "the fast path is off" in r.getMessage()]) == 1
+    assert len(built) >= 9
+
+
+def test_the_comparison_happens_once_a_kind(fresh: casting.Moulds, built: list[Any]) -> None:
+    list(streamed(client(body(1))))
+    assert entry.trusted()
+    assert len(fresh) >= len({tuple(row["choices"][0]["delta"]) for row in CHUNKS})
+    assert len(built) >= len(CHUNKS)
+    built.clear()
+    list(streamed(client(body(9))))
+    assert built == []
+
+
+def test_every_event_compared_has_a_mould(fresh: casting.Moulds) -> None:
+    from openai.types.responses import ResponseStreamEvent
+
+    ours = client(b"")
+    members = stepfun_compat._client.streaming._members(ResponseStreamEvent)
+    response = httpx.Response(200, request=httpx.Request("POST", URL))
+    cast = casting.Events(
+        fresh,
+        lambda row: ours._process_response_data(data=row, cast_to=ResponseStreamEvent, response=response),
+        lambda row: members.get(row["type"]),
+    )
+    for row in EVENTS:
+        cast(row)
+    known = [row for row in EVENTS if row["type"] in members]
+    assert len({(row["type"]) for row in known}) == len([made for made in fresh.values() if made])
+
+
+# ---------------------------------------------------------------- as the SDK ends streams
+
+
+def test_an_async_stream_ends_although_the_server_keeps_silent_after_done() -> None:
+    pytest.importorskip("openai._streaming_cleanup")
+    silent = Body([body(3)], None, hangs=True)
+    headers = {"content-type": "text/event-stream"}
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers=headers, stream=silent, request=request)
+
+    async def main() -> int:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+            ours = stepfun_compat.AsyncOpenAI(settings=Settings(base_url=URL, api_key="k"), http_client=http)
+            return len([chunk async for chunk in await streamed(ours)])
+
+    assert asyncio.run(main()) == 3
+    assert silent.closed
