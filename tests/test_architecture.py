@@ -1,4 +1,5 @@
-"""The rules of ARCHITECTURE.md, read off the source: who may import whom, no cycles, and files and folders of a size."""
+"""The rules of ARCHITECTURE.md, read off the source: who may import whom, no cycles, files and folders of a size, and tests
+that lie as the modules lie."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ import pytest
 import stepfun_compat
 
 ROOT = Path(stepfun_compat.__file__).parent
+TESTS = Path(__file__).parent
 MOST_LINES = 600
 MOST_MODULES = 20
 RESOURCES = ("audio", "chat", "files", "responses")
@@ -169,14 +171,36 @@ def test_a_resource_uses_no_other_resources_folder(resource: str):
             assert not wrong, module
 
 
+SOURCES = [*FILES.values(), *(file for file in TESTS.rglob("*.py") if "programs" not in file.parts)]
+
+
 def test_no_file_is_too_long_to_read():
-    lines = {name: len(file.read_text(encoding="utf-8").splitlines()) for name, file in FILES.items()}
+    lines = {str(file): len(file.read_text(encoding="utf-8").splitlines()) for file in SOURCES}
     assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
 
 
 def test_no_folder_holds_more_modules_than_a_reader_keeps_in_mind():
-    counts = {folder: len(list(folder.glob("*.py"))) for folder in {file.parent for file in FILES.values()}}
-    assert {str(folder.relative_to(ROOT)): n for folder, n in counts.items() if n > MOST_MODULES} == {}
+    counts = {folder: len(list(folder.glob("*.py"))) for folder in {file.parent for file in SOURCES}}
+    assert {str(folder): n for folder, n in counts.items() if n > MOST_MODULES} == {}
+
+
+WITHOUT_MODULES = {"corpus", "docs", "frameworks", "support", "typed"}
+"""Folders of tests that have no folder of the package beside them: documents, whole programs, types, and helpers."""
+
+
+def test_tests_lie_as_the_modules_lie():
+    folders = {file.parent.relative_to(TESTS) for file in TESTS.rglob("test_*.py") if "programs" not in file.parts}
+    unknown = {
+        str(folder)
+        for folder in folders
+        if folder.parts and folder.parts[0] not in WITHOUT_MODULES and not _package_folder(folder).is_dir()
+    }
+    assert unknown == set()
+
+
+def _package_folder(folder: Path) -> Path:
+    first, *others = folder.parts
+    return ROOT.joinpath("_client" if first == "client" else first, *others)
 
 
 def test_the_document_names_modules_and_folders_that_exist():

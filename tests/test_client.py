@@ -17,7 +17,7 @@ import pytest
 
 import stepfun_compat
 from stepfun_compat import AsyncOpenAI, OpenAI, Settings, stock
-from tests.support.wire import KEY, Wire, call, chunk, completion, sse, text_stream
+from tests.support.wire import KEY, Wire, call, completion, text_stream
 
 MESSAGES: list[Any] = [{"role": "user", "content": "hello"}]
 TOOL: Any = {
@@ -318,37 +318,6 @@ def test_nothing_the_caller_passed_is_mutated() -> None:
     assert arguments == before
 
 
-# ---------------------------------------------------------------- module-level use
-
-
-@pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch) -> Any:
-    from stepfun_compat import module_client
-
-    for name in (*module_client.ATTRIBUTES, *module_client.AZURE_ATTRIBUTES, "api_type"):
-        monkeypatch.setattr(stepfun_compat, name, getattr(stepfun_compat, name))
-    module_client.reset(stepfun_compat)
-    yield stepfun_compat
-    module_client.reset(stepfun_compat)
-
-
-def test_module_level_use_follows_the_modules_attributes(module: Any) -> None:
-    wire = Wire()
-    module.api_key = "module-key"
-    module.http_client = httpx.Client(transport=httpx.MockTransport(wire))
-    answer = module.chat.completions.create(model="gpt-4o", messages=MESSAGES)
-    assert answer.choices[0].message.content == "hi"
-    assert wire.request.headers["authorization"] == "Bearer module-key"
-    module.api_key = "another-key"
-    module.chat.completions.create(model="gpt-4o", messages=MESSAGES)
-    assert wire.request.headers["authorization"] == "Bearer another-key"
-
-
-def test_module_level_use_without_a_key_is_an_openai_error(module: Any) -> None:
-    with pytest.raises(openai.OpenAIError, match="STEPFUN_API_KEY"):
-        module.chat.completions.create(model="gpt-4o", messages=MESSAGES)
-
-
 # ---------------------------------------------------------------- asking again
 
 
@@ -405,104 +374,6 @@ def test_a_stream_is_never_asked_again() -> None:
     assert len(wire.requests) == 1
 
 
-# ---------------------------------------------------------------- seeing what happens
-
-
-def test_warning_once_per_kind_and_parameter() -> None:
-    stepfun_compat.reset_warnings()
-    client = Wire().client(settings=Settings(on_unsupported="warn"))
-    with pytest.warns(stepfun_compat.StepfunCompatWarning, match="seed") as caught:
-        client.chat.completions.create(model="gpt-4o", messages=MESSAGES, seed=1)
-        client.chat.completions.create(model="gpt-4o", messages=MESSAGES, seed=2)
-    assert len(caught) == 1
-    assert caught[0].filename == __file__
-
-
-def test_by_default_what_may_alter_an_answer_is_logged_once_and_never_raised(caplog: pytest.LogCaptureFixture) -> None:
-    stepfun_compat.reset_warnings()
-    client = Wire().client()
-    client.chat.completions.create(model="gpt-4o", messages=MESSAGES, seed=1, logit_bias={"50256": -100})
-    client.chat.completions.create(model="gpt-4o", messages=MESSAGES, seed=2)
-    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert [text for text in told if "seed" in text] == [text for text in told if "logit_bias" not in text]
-    assert len(told) == 2
-    assert "50256" not in caplog.text
-
-
-def test_log_lines_hold_nothing_the_caller_wrote(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", logger="stepfun_compat")
-    stepfun_compat.reset_warnings()
-    secret = "s3cret"
-    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": f"{{broken {secret}"}}
-    Wire().client().chat.completions.create(
-        model="gpt-4o",
-        messages=[
-            {"role": "user", "content": secret, "name": secret},
-            {"role": "assistant", "tool_calls": [call]},  # type: ignore[list-item]
-            {"role": "tool", "tool_call_id": "c", "content": secret},
-        ],
-        user=secret,
-        extra_body={"safety_identifier": secret},
-        metadata={"a": secret},
-        prediction={"type": "content", "content": secret},
-        logit_bias={secret: 1},
-    )
-    assert "user" in caplog.text
-    assert "prediction" in caplog.text
-    assert secret not in caplog.text
-
-
-def test_policy_error_refuses_before_the_network() -> None:
-    wire = Wire()
-    with pytest.raises(openai.BadRequestError) as caught:
-        wire.client(settings=Settings(on_unsupported="error")).chat.completions.create(
-            model="gpt-4o", messages=MESSAGES, seed=1
-        )
-    assert isinstance(caught.value, stepfun_compat.UnsupportedParameterError)
-    assert caught.value.param == "seed"
-    assert wire.requests == []
-
-
-def test_inert_parameters_never_warn() -> None:
-    Wire().client(settings=Settings(on_unsupported="error")).chat.completions.create(
-        model="gpt-4o",
-        messages=MESSAGES,
-        user="u",
-        store=True,
-        metadata={"a": "b"},
-        service_tier="auto",
-        presence_penalty=0,
-        logprobs=False,
-        parallel_tool_calls=True,
-        tools=[TOOL],
-    )
-
-
-def test_log_line_tells_alias_effort_and_changes(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", logger="stepfun_compat")
-    Wire().client().chat.completions.create(model="gpt-4o", messages=MESSAGES, user="u")
-    assert "gpt-4o -> step-3.7-flash effort=low" in caplog.text
-    assert "user" in caplog.text
-
-
-def test_explain_is_the_request_that_is_sent() -> None:
-    wire = Wire()
-    arguments: Any = {
-        "model": "gpt-4o",
-        "messages": [{"role": "developer", "content": "x"}],
-        "max_tokens": 5,
-        "seed": 3,
-    }
-    stepfun_compat.reset_warnings()
-    wire.client().chat.completions.create(**arguments)
-    told = stepfun_compat.explain("chat.completions", **arguments)
-    assert told.body == wire.body
-    assert {change.parameter for change in told.changes} >= {"model", "seed", "max_tokens", "messages[0].role"}
-    assert "step-3.7-flash" in str(told)
-    assert told.url == str(wire.request.url)
-    assert wire.client().stepfun.explain("chat.completions", **arguments).body == wire.body
-
-
 def test_echo_requested_model() -> None:
     client = Wire().client(settings=Settings(echo_requested_model=True))
     assert client.chat.completions.create(model="gpt-4o", messages=MESSAGES).model == "gpt-4o"
@@ -540,13 +411,6 @@ async def test_count_tokens_sync_and_async() -> None:
         await Wire({"data": None}).async_client().stepfun.count_tokens(MESSAGES)
 
 
-def test_stream_without_finish_reason_ends_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    client = Wire(sse(chunk({"role": "assistant", "content": "half"}))).client()
-    chunks = list(client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True))
-    assert [c.choices[0].finish_reason for c in chunks] == [None]
-    assert "without a finish reason" in caplog.text
-
-
 def test_the_catalog_overlay_is_the_clients_catalog(tmp_path: Any) -> None:
     file = tmp_path / "rows.toml"
     file.write_text(
@@ -558,41 +422,6 @@ def test_the_catalog_overlay_is_the_clients_catalog(tmp_path: Any) -> None:
         model="my-model", messages=MESSAGES
     )
     assert wire.body["model"] == "step-3.5-flash"
-
-
-def test_the_module_client_keeps_a_timeout_of_none_and_is_told_by_openais_name(module: Any) -> None:
-    module.api_key = "module-key"
-    module.timeout = None
-    client = module.chat.completions._client
-    assert client.timeout is None
-    assert type(client).__name__ == "_ModuleClient"
-    module.max_retries = None
-    with pytest.raises(TypeError, match="max_retries"):
-        _ = module.chat.completions._client
-
-
-def test_the_module_client_is_azures_by_openais_rules(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STEPFUN_API_KEY", "stepfun-key")
-    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "azure-key")
-    monkeypatch.setenv("OPENAI_API_VERSION", "2024-10-21")
-    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://somebody.openai.azure.com")
-    client = module.chat.completions._client
-    assert isinstance(client, openai.AzureOpenAI)
-    assert module.api_type == "azure"
-    assert client.base_url.host == "api.stepfun.ai"
-    assert client.api_key == "stepfun-key"
-
-
-def test_a_module_client_between_openai_and_azure_has_to_be_told_which(
-    module: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "openai-key")
-    monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", "token")
-    with pytest.raises(openai.OpenAIError, match="Ambiguous use of module client"):
-        _ = module.chat.completions._client
-    module.api_type = "openai"
-    module.api_key = "stepfun-key"
-    assert module.chat.completions._client.api_key == "stepfun-key"
 
 
 def test_parameters_written_into_a_url_are_sent() -> None:

@@ -24,7 +24,8 @@ from stepfun_compat.fast_path.self_check import BODY, CHUNKS, EVENTS
 from stepfun_compat.fast_path.sse_frames import Frames
 from tests.support.exchange import exchange
 
-from .fuzz_streams import URL, Body, Runner, make_case
+from .fuzz_streams import URL, Runner
+from .stream_cases import Body, make_case
 
 TEXT: dict[str, Any] = {
     "id": "d4",

@@ -151,3 +151,33 @@ def fragment(name: str | None = None, arguments: str | None = None, **more: Any)
     if arguments is not None:
         inner["arguments"] = arguments
     return {**more, "function": inner}
+
+
+def tool_stream(*chunks: list[Any], finish: str = "stop") -> list[Any]:
+    """A stream in shape B of these fragments."""
+    return [b({"content": "", "tool_calls": fragments}) for fragments in chunks] + [b({"content": ""}, finish)]
+
+
+def calls_of(told: list[Any]) -> list[tuple[str, str, str]]:
+    """The id, name and arguments of each call of a stream."""
+    return [(call["id"], call["function"]["name"], call["function"]["arguments"]) for call in gather(told)]
+
+
+def asked(**body: Any) -> Any:
+    """The record of a streamed call."""
+    return out(stream=True, **body)[1]
+
+
+SHAPE_A = [
+    a({"role": "assistant", "content": ""}, tokens=0, created=0),
+    a({"content": "AI"}, tokens=4),
+    a({"content": " is"}, tokens=14),
+    a({"content": ""}, "stop", tokens=24),
+]
+SHAPE_B = [
+    b({"content": "", "reasoning": "用户"}, tokens=1),
+    b({"content": "", "reasoning": "asks"}, tokens=2),
+    b({"content": "AI"}, tokens=600),
+    b({"content": " is"}, "stop", tokens=616),
+]
+SHAPE_C = [c({}, tokens=1), c({"content": "AI"}, tokens=2), c({"content": " is"}, tokens=3), c({}, "stop", tokens=4)]

@@ -1,4 +1,4 @@
-"""Where a program can put a key, for the tables of requests, redirects and sockets."""
+"""Where a program can put a key, for the tables of requests, redirects and sockets, and what a request shows of one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,20 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
+import httpx
+
 MARKED = "sk-proj-theirs0123456789abcdef"
 """A key with the marks of OpenAI's."""
 PLAIN = "sk-plain0123456789abcdef"
 """A key without marks, OpenAI's because the environment says so."""
 VENDOR = "vendor-key-0123456789"
 """The key of another vendor, or of a fallback."""
+MESSAGES: Any = [{"role": "user", "content": "x"}]
+
+
+def ask(client: Any, **more: Any) -> Any:
+    """Make one chat call."""
+    return client.chat.completions.create(model="gpt-4o", messages=MESSAGES, **more)
 
 
 def basic(key: str) -> str:
@@ -88,6 +96,22 @@ PLACES = _places()
 """Every place of a key and way to write it, by name."""
 
 
+ARGUMENTS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "lower case": lambda key: {"extra_headers": {"authorization": f"Bearer {key}"}},
+    "upper case": lambda key: {"extra_headers": {"AUTHORIZATION": f"bearer {key}"}},
+    "two spaces": lambda key: {"extra_headers": {"Authorization": f"Bearer  {key}"}},
+    "no scheme": lambda key: {"extra_headers": {"Authorization": key}},
+    "basic": lambda key: {"extra_headers": {"Authorization": basic(key)}},
+    "bytes": lambda key: {"extra_headers": {"Authorization": f"Bearer {key}".encode()}},
+    "bytes for a name": lambda key: {"extra_headers": {b"authorization": f"Bearer {key}".encode()}},
+    "another header": lambda key: {"extra_headers": {"api-key": key}},
+    "inside of a header": lambda key: {"extra_headers": {"x-note": f"key={key};"}},
+    "cookie": lambda key: {"extra_headers": {"Cookie": f"session={key}"}},
+    "query": lambda key: {"extra_query": {"api_key": key, "kept": "1"}},
+}
+"""Arguments of one call that hold a key, by name."""
+
+
 def readable(texts: list[str]) -> str:
     """Texts and what can be decoded of them: everything in which a key could be read."""
     out = list(texts)
@@ -98,6 +122,13 @@ def readable(texts: list[str]) -> str:
                 whole = found.translate(str.maketrans("-_", "+/")).rstrip("=")
                 out.append(base64.b64decode(whole + "=" * (-len(whole) % 4)).decode("utf-8", "replace"))
     return " ".join(out)
+
+
+def sent_text(request: httpx.Request) -> str:
+    """Everything of a request in which a key could be read, decoded."""
+    values = [value for _, value in request.headers.multi_items()]
+    values += [base64.b64decode(value[6:]).decode() for value in values if value.startswith("Basic ")]
+    return " ".join([str(request.url), request.url.userinfo.decode(), *values, *request.url.params.values()])
 
 
 def encoded(key: str) -> str:

@@ -7,45 +7,29 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat.endpoints.chat.reasoning_cache import ReasoningCache
-from stepfun_compat.endpoints.context import ClientFacts
 from stepfun_compat.endpoints.json_values import UnexpectedBody
-from tests.support.chat import USER, a, b, c, deltas, fragment, function, gather, out, reasons, sent, stream, text
+from tests.support.chat import (
+    SHAPE_A,
+    SHAPE_B,
+    SHAPE_C,
+    USER,
+    a,
+    asked,
+    b,
+    calls_of,
+    deltas,
+    fragment,
+    out,
+    reasons,
+    sent,
+    stream,
+    text,
+    tool_stream,
+)
 
-SHAPE_A = [
-    a({"role": "assistant", "content": ""}, tokens=0, created=0),
-    a({"content": "AI"}, tokens=4),
-    a({"content": " is"}, tokens=14),
-    a({"content": ""}, "stop", tokens=24),
-]
-SHAPE_B = [
-    b({"content": "", "reasoning": "用户"}, tokens=1),
-    b({"content": "", "reasoning": "asks"}, tokens=2),
-    b({"content": "AI"}, tokens=600),
-    b({"content": " is"}, "stop", tokens=616),
-]
-SHAPE_C = [c({}, tokens=1), c({"content": "AI"}, tokens=2), c({"content": " is"}, tokens=3), c({}, "stop", tokens=4)]
 SHAPES = {"A": SHAPE_A, "B": SHAPE_B, "C": SHAPE_C}
 shapes = pytest.mark.parametrize("chunks", SHAPES.values(), ids=SHAPES)
-
 OPENAI_KEYS = {"id", "object", "created", "model", "choices"}
-SEARCH = {
-    "id": "call__Tg9p",
-    "type": "web_search",
-    "function": {
-        "name": "step_websearch",
-        "arguments": '{"keyword": "x"}',
-        "results": [
-            {"index": 0, "url": "https://a.example", "title": "A", "summary": "…"},
-            {"index": 1, "url": "https://b.example", "title": "B", "summary": "…"},
-            {"index": 2, "url": "https://a.example", "title": "A again", "summary": "…"},
-        ],
-    },
-}
-
-
-def asked(**body: Any) -> Any:
-    return out(stream=True, **body)[1]
 
 
 @shapes
@@ -179,295 +163,6 @@ def test_a_chunk_that_is_no_object_is_said() -> None:
             stream([bad])
 
 
-# ---------------------------------------------------------------- tool calls
-
-PARIS = '{"city": "Paris"}'
-ROME = '{"city": "Rome"}'
-ONE = [("call_1", "get_weather", PARIS)]
-TWO = [*ONE, ("call_2", "get_time", ROME)]
-
-
-def calls_of(told: list[Any]) -> list[tuple[str, str, str]]:
-    return [(c["id"], c["function"]["name"], c["function"]["arguments"]) for c in gather(told)]
-
-
-def tool_stream(*chunks: list[Any], finish: str = "stop") -> list[Any]:
-    return [b({"content": "", "tool_calls": fragments}) for fragments in chunks] + [b({"content": ""}, finish)]
-
-
-VARIANTS: dict[str, tuple[list[Any], list[tuple[str, str, str]]]] = {
-    "OpenAI's own": (
-        tool_stream(
-            [fragment("get_weather", "", index=0, id="call_1", type="function")],
-            [fragment(None, '{"city":', index=0)],
-            [fragment(None, ' "Paris"}', index=0)],
-        ),
-        ONE,
-    ),
-    "missing index": (
-        tool_stream([fragment("get_weather", '{"city":', id="call_1", type="function")], [fragment(None, ' "Paris"}')]),
-        ONE,
-    ),
-    "missing index, two calls": (
-        tool_stream(
-            [fragment("get_weather", "", id="call_1")],
-            [fragment(None, PARIS)],
-            [fragment("get_time", "", id="call_2")],
-            [fragment(None, ROME)],
-        ),
-        TWO,
-    ),
-    "repeated id and name": (
-        tool_stream(
-            [fragment("get_weather", '{"city":', index=0, id="call_1", type="function")],
-            [fragment("get_weather", ' "Paris"}', index=0, id="call_1", type="function")],
-            [fragment("get_weather", "", index=0, id="call_1", type="function")],
-        ),
-        ONE,
-    ),
-    "empty id, name and type later": (
-        tool_stream(
-            [fragment("get_weather", '{"city":', index=0, id="call_1", type="function")],
-            [fragment("", ' "Paris"}', index=0, id="", type="")],
-        ),
-        ONE,
-    ),
-    "all-zero index, distinct ids": (
-        tool_stream(
-            [fragment("get_weather", "", index=0, id="call_1")],
-            [fragment(None, PARIS, index=0)],
-            [fragment("get_time", "", index=0, id="call_2")],
-            [fragment(None, ROME, index=0)],
-        ),
-        TWO,
-    ),
-    "all-zero index, distinct ids, the same function twice": (
-        tool_stream(
-            [fragment("f", '{"a":', index=0, id="x"), fragment("f", '{"b":', index=0, id="y")],
-            [fragment("f", "1}", index=0, id="x"), fragment("f", "2}", index=0, id="y")],
-        ),
-        [("x", "f", '{"a":1}'), ("y", "f", '{"b":2}')],
-    ),
-    "interleaved by index": (
-        tool_stream(
-            [fragment("get_weather", "", index=0, id="call_1"), fragment("get_time", "", index=1, id="call_2")],
-            [fragment(None, '{"city": ', index=0), fragment(None, '{"city": "', index=1)],
-            [fragment(None, 'Rome"}', index=1), fragment(None, '"Paris"}', index=0)],
-        ),
-        TWO,
-    ),
-    "an index that starts at 1": (
-        tool_stream(
-            [fragment("get_weather", PARIS, index=1, id="call_1")], [fragment("get_time", ROME, index=2, id="call_2")]
-        ),
-        TWO,
-    ),
-    "whole at once": (
-        tool_stream([fragment("get_weather", PARIS, id="call_1"), fragment("get_time", ROME, id="call_2")]),
-        TWO,
-    ),
-    "whole on the last chunk": (
-        [b({"content": "", "tool_calls": [fragment("get_weather", PARIS, id="call_1")]}, "tool_calls")],
-        ONE,
-    ),
-    "the name comes after the id": (
-        tool_stream(
-            [fragment(None, None, index=0, id="call_1", type="function")],
-            [fragment("", '{"city":', index=0)],
-            [fragment("get_weather", ' "Paris"}', index=0)],
-        ),
-        ONE,
-    ),
-    "the name comes after the id, two calls": (
-        tool_stream(
-            [fragment("", "", index=0, id="call_1"), fragment("get_time", ROME, index=1, id="call_2")],
-        ),
-        [("call_2", "get_time", ROME)],
-    ),
-    "the id comes after the name": (
-        tool_stream(
-            [fragment(None, "", index=0), fragment(None, None, index=0, id="call_1")],
-            [fragment("get_weather", PARIS, index=0, id="call_1")],
-        ),
-        ONE,
-    ),
-    "several fragments of one call in one chunk": (
-        tool_stream(
-            [
-                fragment("get_weather", '{"city":', index=0, id="call_1"),
-                fragment(None, ' "Paris"', index=0),
-                fragment(None, "}", index=0),
-            ]
-        ),
-        ONE,
-    ),
-    "arguments as an object": (
-        tool_stream(
-            [{"index": 0, "id": "call_1", "function": {"name": "get_weather", "arguments": {"city": "Paris"}}}]
-        ),
-        ONE,
-    ),
-    "an id of its own on each fragment": (
-        tool_stream(
-            [fragment("get_weather", '{"city":', index=0, id="call_1")],
-            [fragment("", ' "Paris"}', index=0, id="other")],
-        ),
-        ONE,
-    ),
-}
-
-
-@pytest.mark.parametrize(("chunks", "calls"), VARIANTS.values(), ids=VARIANTS)
-def test_api_4_5_tool_call_deltas_come_clean(chunks: list[Any], calls: list[tuple[str, str, str]]) -> None:
-    told = stream(chunks)
-    assert calls_of(told) == calls
-    assert reasons(told)[-1] == "tool_calls"
-    for delta in deltas(told):
-        entries = delta.get("tool_calls") or []
-        assert [e["index"] for e in entries] == sorted({e["index"] for e in entries})
-
-
-def test_api_4_5_calls_without_ids_get_one_each_and_the_same_ones_again() -> None:
-    chunks = tool_stream(
-        [fragment("get_weather", "{}", index=0), fragment("get_time", "{}", index=0)],
-        [fragment("get_time", '{"a": 1}')],
-    )
-    calls = calls_of(stream(chunks))
-    assert [(name, arguments) for _, name, arguments in calls] == [
-        ("get_weather", "{}"),
-        ("get_time", "{}"),
-        ("get_time", '{"a": 1}'),
-    ]
-    assert len({id for id, _, _ in calls}) == 3
-    assert calls == calls_of(stream(chunks))
-
-
-def test_api_4_5_the_first_fragment_alone_names_the_call() -> None:
-    told = deltas(stream(VARIANTS["repeated id and name"][0]))
-    entries = [entry for delta in told for entry in delta.get("tool_calls", ())]
-    assert entries == [
-        {
-            "index": 0,
-            "id": "call_1",
-            "type": "function",
-            "function": {"name": "get_weather", "arguments": '{"city":'},
-        },
-        {"index": 0, "function": {"arguments": ' "Paris"}'}},
-    ]
-
-
-@pytest.mark.parametrize("reason", ["stop", "tool_calls"])
-def test_api_4_3_stop_beside_tool_calls_is_tool_calls(reason: str) -> None:
-    told = stream(tool_stream([fragment("f", "{}", index=0, id="c")], finish=reason))
-    assert reasons(told)[-1] == "tool_calls"
-
-
-def test_api_4_3_tool_calls_without_any_is_stop() -> None:
-    assert reasons(stream([b({"content": "x"}), b({}, "tool_calls")]))[-1] == "stop"
-
-
-@pytest.mark.parametrize("reason", ["length", "content_filter"])
-def test_api_4_3_other_reasons_stay(reason: str) -> None:
-    assert reasons(stream([b({"content": "x"}), b({}, reason)]))[-1] == reason
-    assert reasons(stream(tool_stream([fragment("f", '{"a', index=0, id="c")], finish=reason)))[-1] == reason
-
-
-def test_api_3_2_only_the_first_call_without_parallel_calls() -> None:
-    context = asked(tools=[function(), function("get_time")], parallel_tool_calls=False)
-    assert calls_of(stream(VARIANTS["all-zero index, distinct ids"][0], context)) == ONE
-    assert calls_of(stream(VARIANTS["interleaved by index"][0], context)) == ONE
-
-
-def test_api_3_1_renamed_tools_come_back_by_their_own_names() -> None:
-    context = asked(tools=[function("2.weather")])
-    told = stream(tool_stream([fragment("_2_weather", PARIS, index=0, id="call_1")]), context)
-    assert calls_of(told) == [("call_1", "2.weather", PARIS)]
-
-
-def test_legacy_function_calls_stream_as_they_did() -> None:
-    context = asked(functions=[function()["function"]])
-    told = stream(VARIANTS["several fragments of one call in one chunk"][0], context)
-    merged = {"name": "", "arguments": ""}
-    for delta in deltas(told):
-        assert "tool_calls" not in delta
-        for key, value in delta.get("function_call", {}).items():
-            merged[key] += value
-    assert merged == {"name": "get_weather", "arguments": PARIS}
-    assert reasons(told)[-1] == "function_call"
-
-
-def test_custom_tools_stream_their_text() -> None:
-    context = asked(tools=[{"type": "custom", "custom": {"name": "shell"}}, function()])
-    told = stream(
-        tool_stream(
-            [fragment("shell", '{"inp', index=0, id="call_1")],
-            [fragment("get_weather", PARIS, index=1, id="call_2")],
-            [fragment(None, 'ut": "ls"}', index=0)],
-        ),
-        context,
-    )
-    assert gather(told) == [
-        {"id": "call_1", "type": "custom", "custom": {"name": "shell", "input": "ls"}},
-        {"id": "call_2", "type": "function", "function": {"name": "get_weather", "arguments": PARIS}},
-    ]
-
-
-def test_custom_tools_whole_at_once() -> None:
-    context = asked(tools=[{"type": "custom", "custom": {"name": "shell"}}])
-    last = b({"tool_calls": [fragment("shell", '{"input": "ls"}', id="call_1")]}, "stop")
-    assert gather(stream([last], context)) == [
-        {"id": "call_1", "type": "custom", "custom": {"name": "shell", "input": "ls"}}
-    ]
-
-
-def test_what_was_held_back_is_told_when_a_stream_breaks_off() -> None:
-    told = stream([b({"tool_calls": [fragment(None, "{}", index=0, id="call_1")]})])
-    assert calls_of(told) == [("call_1", "", "{}")]
-    assert reasons(told) == [None, None]
-
-
-# ---------------------------------------------------------------- web search
-
-
-def search_stream(**first: Any) -> list[Any]:
-    return [
-        c({"role": "assistant", "content": "", "tool_calls": [{**SEARCH, **first}]}),
-        c({"role": "assistant", "content": ""}, created=0),
-        c({"content": "Sunny"}),
-        c({"content": " today"}),
-        c({}, "stop"),
-    ]
-
-
-def test_api_3_4_a_search_is_told_as_citations_not_as_a_call() -> None:
-    told = stream(search_stream())
-    assert gather(told) == []
-    assert reasons(told)[-1] == "stop"
-    assert text(told) == "Sunny today"
-    found = [delta["annotations"] for delta in deltas(told) if "annotations" in delta]
-    assert len(found) == 1
-    assert [row["url_citation"]["url"] for row in found[0]] == ["https://a.example", "https://b.example"]
-    assert all(row["type"] == "url_citation" for row in found[0])
-    assert {row["url_citation"]["end_index"] for row in found[0]} == {len("Sunny today")}
-
-
-def test_api_3_4_a_search_in_fragments_is_no_call_either() -> None:
-    parts = [
-        c({"tool_calls": [{"id": "s", "type": "web_search", "function": {"name": "step_websearch"}}]}),
-        c({"tool_calls": [{"type": "", "function": {"arguments": '{"keyword"'}}]}),
-        c({"tool_calls": [{"id": "s", "type": "", "function": {"arguments": ': "x"}'}}]}),
-        c({"tool_calls": [fragment("get_weather", PARIS, id="call_1")]}),
-        c({}, "stop"),
-    ]
-    assert calls_of(stream(parts)) == ONE
-
-
-def test_api_3_4_a_search_beside_a_call() -> None:
-    told = stream([*search_stream()[:1], c({"tool_calls": [fragment("get_weather", PARIS, id="call_1")]}, "stop")])
-    assert calls_of(told) == ONE
-    assert reasons(told)[-1] == "tool_calls"
-
-
 # ---------------------------------------------------------------- caps (stepfun-api 4.6)
 
 
@@ -587,36 +282,3 @@ def test_the_requested_name_is_echoed_when_set() -> None:
     context = out(settings={"echo_requested_model": True}, model="gpt-4o", stream=True)[1]
     assert {row["model"] for row in stream(SHAPE_B, context)} == {"gpt-4o"}
     assert {row["model"] for row in stream(SHAPE_B, asked(model="gpt-4o"))} == {"step-3.7-flash"}
-
-
-@pytest.mark.parametrize(
-    ("choice", "missed"),
-    [("required", True), ({"type": "function", "function": {"name": "get_weather"}}, True), ("auto", False)],
-)
-def test_api_3_2_a_forced_call_that_did_not_come_is_noted(choice: Any, missed: bool) -> None:
-    context = asked(tools=[function(), function("get_time")], tool_choice=choice)
-    stream(SHAPE_B, context)
-    assert context.forced_call_missing is missed
-    met = asked(tools=[function(), function("get_time")], tool_choice=choice)
-    stream(VARIANTS["OpenAI's own"][0], met)
-    assert not met.forced_call_missing
-
-
-def test_api_3_2_another_function_than_the_forced_one_is_a_miss() -> None:
-    context = asked(
-        tools=[function(), function("get_time")], tool_choice={"type": "function", "function": {"name": "get_time"}}
-    )
-    stream(VARIANTS["OpenAI's own"][0], context)
-    assert context.forced_call_missing
-
-
-def test_api_11_20_reasoning_of_streamed_calls_is_remembered_when_asked() -> None:
-    context = asked(tools=[function()], settings={"replay_reasoning": "cache"})
-    cache = ReasoningCache()
-    context.client = ClientFacts(reasoning_cache=cache)
-    stream([b({"reasoning": "I should "}), b({"reasoning": "look"}), *VARIANTS["missing index, two calls"][0]], context)
-    wire, y = out(context, messages=[USER, {"role": "assistant", "tool_calls": [
-        {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}} for id, name, arguments in TWO
-    ]}])  # fmt: skip
-    assert y.client.reasoning_cache is cache
-    assert wire["messages"][1]["reasoning_content"] == "I should look"
