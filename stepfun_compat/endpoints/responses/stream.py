@@ -177,7 +177,7 @@ class ResponsesStream:
         usage = usage_of(self._chat.usage)
         if self._chat.truncated:
             self._end("incomplete")
-            self._events.fail("server_error", "StepFun's stream ended before the answer was complete.", usage)
+            self._events.fail("server_error", "StepFun's stream ended before the response was complete.", usage)
         else:
             cut = self._reason in ("length", "content_filter") or self._reason in FAILED_REASONS
             if not self._events.items and not (cut and self._aloud):
