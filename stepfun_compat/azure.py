@@ -85,11 +85,8 @@ class _Plain:
 def _start(client: Any, init: Callable[..., None], kwargs: dict[str, Any], settings: Any, shared: Any) -> None:
     """Read Azure's arguments and variables without complaint, then start as a StepFun client."""
     azure: dict[str, Any] = {name: kwargs.pop(name, None) for name in _AZURE_ONLY}
-    base_url, endpoint = given(kwargs.get("base_url")), azure["azure_endpoint"]
-    if base_url is not None and endpoint is not None:
-        raise ValueError("base_url and azure_endpoint are mutually exclusive")
-    if base_url is None and endpoint is None:
-        endpoint = os.environ.get("AZURE_OPENAI_ENDPOINT", "").strip() or None
+    base_url = given(kwargs.get("base_url"))
+    endpoint = _endpoint(base_url, azure["azure_endpoint"])
     place = str(endpoint if base_url is None else base_url or "")
     found = settings_or_default(settings)
     ours = _names_stepfun(place, found, settings is not None and base_url is not None)
@@ -101,7 +98,29 @@ def _start(client: Any, init: Callable[..., None], kwargs: dict[str, Any], setti
     deployment = azure["azure_deployment"] or deployment_in(place)
     context.azure_key = None if ours and shared is None else client.api_key
     context.deployment = deployment or True
-    client._api_version = azure["api_version"] or os.environ.get("OPENAI_API_VERSION") or ""
+    _set_azure_attributes(client, azure["api_version"], deployment, endpoint)
+
+
+def _endpoint(base_url: Any, azure_endpoint: Any) -> Any:
+    """The Azure endpoint: the argument, else the environment's where no base URL is passed.
+
+    Raises:
+        ValueError: a base URL and an endpoint are passed.
+    """
+    if base_url is None:
+        return (
+            azure_endpoint
+            if azure_endpoint is not None
+            else os.environ.get("AZURE_OPENAI_ENDPOINT", "").strip() or None
+        )
+    if azure_endpoint is not None:
+        raise ValueError("base_url and azure_endpoint are mutually exclusive")
+    return None
+
+
+def _set_azure_attributes(client: Any, api_version: Any, deployment: str | None, endpoint: Any) -> None:
+    """Set what openai's constructor of an Azure client sets, without its credentials."""
+    client._api_version = api_version or os.environ.get("OPENAI_API_VERSION") or ""
     client._azure_ad_token = None
     client._azure_ad_token_provider = None
     client._azure_deployment = deployment

@@ -27,7 +27,7 @@ import contextlib
 import copyreg
 import json
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import openai
 
@@ -71,60 +71,98 @@ class QuotaExceededError(openai.RateLimitError):
     """Balance or plan is used up (HTTP 402). Never retried."""
 
 
+class _Terms(NamedTuple):
+    """What OpenAI would have answered with. `param` is the parameter to name where the body names none."""
+
+    status: int
+    code: str | None
+    type: str | None
+    param: str | None = None
+
+
 def mapped_body(status: int, body: object) -> tuple[int, dict[str, Any]]:
     """StepFun's error body in OpenAI's terms: (status OpenAI would have used, `{message, type, param, code}`).
 
     StepFun sends `{"error": {"message", "type"}}` without `code` (stepfun-api 9.1); what it did not send is None. `body` is
     the inner error object as the SDK hands it over, or whatever else the server answered with.
     """
-    inner: dict[str, Any] = {}
-    if isinstance(body, Mapping):
-        outer = cast("Mapping[str, Any]", body)
-        error = outer.get("error", outer)
-        if isinstance(error, Mapping):
-            inner = dict(cast("Mapping[str, Any]", error))
-        elif error:
-            inner = {"message": str(error)}
-    elif isinstance(body, str) and body.strip():
-        inner = {"message": body.strip()}
+    inner = _error_object(body)
     message = inner.get("message")
     message = message if isinstance(message, str) else ("" if message is None else str(message))
     kind = inner.get("type")
     kind = kind if isinstance(kind, str) else None
     sent: Any = inner.get("code")
     code: str | None = str(sent) if isinstance(sent, str | int) else None  # some gateways send a number
+    terms = (
+        _terms_of_failure(status, code, kind)
+        or _terms_of_wording(status, code, kind, message)
+        or _terms_of_code_or_status(status, code, kind)
+    )
+    if terms.param is not None:
+        inner.setdefault("param", terms.param)
+    message = _in_openais_words(message, terms.code)
+    mapped: dict[str, Any] = {
+        **inner,
+        "message": message,
+        "type": terms.type,
+        "param": inner.get("param"),
+        "code": sent if terms.code == str(sent) else terms.code,
+    }
+    return terms.status, mapped
+
+
+def _error_object(body: object) -> dict[str, Any]:
+    """The error object of a body, as a new dict; text alone becomes its message."""
+    if isinstance(body, Mapping):
+        outer = cast("Mapping[str, Any]", body)
+        error = outer.get("error", outer)
+        if isinstance(error, Mapping):
+            return dict(cast("Mapping[str, Any]", error))
+        if error:
+            return {"message": str(error)}
+    elif isinstance(body, str) and body.strip():
+        return {"message": body.strip()}
+    return {}
+
+
+def _terms_of_failure(status: int, code: str | None, kind: str | None) -> _Terms | None:
+    """The terms of what StepFun tells by a status or type of its own: a used-up balance, its content review, a model
+    that does not exist."""
     known = FAILURES.get(kind or "")
+    if status == 402 or kind == "quota_exceeded":
+        return _Terms(429, "insufficient_quota", "insufficient_quota")
+    if status == 451 or (known is not None and known.code == "content_filter"):
+        return _Terms(400, "content_filter", "invalid_request_error")
+    if status in (400, 404) and "model_not_found" in (code, known and known.code):
+        return _Terms(404, "model_not_found", "invalid_request_error", "model")
+    return None
+
+
+def _terms_of_wording(status: int, code: str | None, kind: str | None, message: str) -> _Terms | None:
+    """The terms of what only the message tells, unless a code that is known here says something else."""
     wording = next((row for row in WORDINGS if status in row.wire and row.pattern.search(message)), None)
     own = code if code in PHRASES or code in _OWN_CLASSES else None
+    if wording is None or own not in (None, wording.code):
+        return None
+    limited = wording.status == 429
+    return _Terms(
+        wording.status, wording.code, (kind or "rate_limited") if limited else "invalid_request_error", wording.param
+    )
 
-    if status == 402 or kind == "quota_exceeded":
-        status, code, kind = 429, "insufficient_quota", "insufficient_quota"
-    elif status == 451 or (known is not None and known.code == "content_filter"):
-        status, code, kind = 400, "content_filter", "invalid_request_error"
-    elif status in (400, 404) and "model_not_found" in (code, known and known.code):
-        status, code, kind = 404, "model_not_found", "invalid_request_error"
-        inner.setdefault("param", "model")
-    elif wording is not None and own in (None, wording.code):
-        status, code = wording.status, wording.code
-        kind = (kind or "rate_limited") if status == 429 else "invalid_request_error"
-        if wording.param is not None:
-            inner.setdefault("param", wording.param)
-    elif status in (400, 413) and code == "context_length_exceeded":
-        status, kind = 400, "invalid_request_error"
-        inner.setdefault("param", "messages")
-    elif code is not None:
-        pass  # who sends one speaks OpenAI's language already
-    elif status == 401:
-        code, kind = "invalid_api_key", "invalid_request_error"
-    elif status == 429:
-        code, kind = "rate_limit_exceeded", kind or "rate_limited"
-    elif status == 400:
-        code, kind = None if kind == "invalid_request_error" else kind, "invalid_request_error"
-    message = _in_openais_words(message, code)
-    mapped: dict[str, Any] = {**inner, "message": message, "type": kind, "param": inner.get("param"), "code": code}
-    if code == str(sent):
-        mapped["code"] = sent
-    return status, mapped
+
+def _terms_of_code_or_status(status: int, code: str | None, kind: str | None) -> _Terms:
+    """The terms of a code that was sent, as it is: who sends one speaks OpenAI's language already; else of the status."""
+    if status in (400, 413) and code == "context_length_exceeded":
+        return _Terms(400, code, "invalid_request_error", "messages")
+    if code is not None:
+        return _Terms(status, code, kind)
+    if status == 401:
+        return _Terms(status, "invalid_api_key", "invalid_request_error")
+    if status == 429:
+        return _Terms(status, "rate_limit_exceeded", kind or "rate_limited")
+    if status == 400:
+        return _Terms(status, None if kind == "invalid_request_error" else kind, "invalid_request_error")
+    return _Terms(status, None, kind)
 
 
 def _in_openais_words(message: str, code: str | None) -> str:

@@ -45,7 +45,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, replace
-from typing import Any, Final, NoReturn, cast, get_args, get_type_hints
+from typing import Any, Final, NoReturn, TypeAlias, cast, get_args, get_type_hints
 
 from .base import Catalog, default
 from .schema import Alias, ContestedFact, Model, Parameter, Price, Rate, Retired, SettledFact
@@ -298,44 +298,21 @@ def overlaid(base: Catalog, document: Mapping[str, Any], path: str, day: str) ->
     unknown = [name for name in document if name not in _ROWS]
     if unknown:
         _fail(path, unknown[0], f"the tables {', '.join(f'[[{name}]]' for name in _ROWS)}")
-    stamp = {"source": path, "as_of": day}
-    tables: dict[str, dict[Any, Any]] = {
-        "models": _by_key("models", base.models.values()),
-        "aliases": _by_key("aliases", base.aliases),
-        "retired": _by_key("retired", base.retired.values()),
-        "parameters": _by_key("parameters", base.all_parameters),
-        "contested": _by_key("contested", base.contested) if "contested" in document or "settled" in document else {},
-        "settled": _by_key("settled", base.settled),
-    }
-    new: dict[str, dict[Any, Any]] = {name: {} for name in _ROWS}
-    for kind, rows in document.items():
-        if not isinstance(rows, list):
-            _fail(f"{path}: {kind}", cast("object", rows), f"tables written as [[{kind}]]")
-        for i, row in enumerate(cast("list[Any]", rows)):
-            made = _merged(kind, f"{path}: {kind}[{i}]", row, {**tables[kind], **new[kind]}, stamp)
-            for key, value in _by_key(kind, [made]).items():
-                new[kind].pop(key, None)  # of two rows for one thing the later counts, in its own place
-                new[kind][key] = value
+    tables = _tables(base, document)
+    new = _new_rows(document, tables, path, {"source": path, "as_of": day})
     both = new["models"].keys() & new["retired"].keys()
     if both:
         _fail(f"{path}: retired", min(both)[0], "ids that are not among [[models]] as well")
-    models = {k: row for k, row in {**tables["models"], **new["models"]}.items() if k not in new["retired"]}
-    retired = {k: row for k, row in {**tables["retired"], **new["retired"]}.items() if k not in new["models"]}
-    ids = {row.id for row in models.values()}
-    for kind, field_name in (("aliases", "model"), ("retired", "replacement")):
-        for i, row in enumerate(new[kind].values()):
-            target = getattr(row, field_name)
-            if target not in ids:
-                _fail(f"{path}: {kind}[{i}].{field_name}", target, "the id of a model in the catalog or in [[models]]")
+    models = _without({**tables["models"], **new["models"]}, new["retired"])
+    retired = _without({**tables["retired"], **new["retired"]}, new["models"])
+    _check_models(new, {row.id for row in models.values()}, path)
     facts = {**tables["contested"], **new["contested"]}
-    for i, row in enumerate(new["settled"].values()):
-        if (row.fact,) not in facts:
-            _fail(f"{path}: settled[{i}].fact", row.fact, f"one of {', '.join(fact.fact for fact in facts.values())}")
+    _check_facts(new, facts, path)
     # what is new comes first: the first row that matches a name wins
-    aliases = {**new["aliases"], **{k: row for k, row in tables["aliases"].items() if k not in new["aliases"]}}
+    aliases = {**new["aliases"], **_without(tables["aliases"], new["aliases"])}
     parameters = {**tables["parameters"], **new["parameters"]}
     # the last outcome that fits wins
-    settled = {**{k: row for k, row in tables["settled"].items() if k not in new["settled"]}, **new["settled"]}
+    settled = {**_without(tables["settled"], new["settled"]), **new["settled"]}
     return Catalog(
         models.values(),
         retired.values(),
@@ -344,6 +321,58 @@ def overlaid(base: Catalog, document: Mapping[str, Any], path: str, day: str) ->
         facts.values() if new["contested"] else None,
         settled.values(),
     )
+
+
+_Table: TypeAlias = dict[Any, Any]
+"""Rows of one kind by the values of their `_KEYS`."""
+
+
+def _without(table: _Table, other: _Table) -> _Table:
+    return {key: row for key, row in table.items() if key not in other}
+
+
+def _tables(base: Catalog, document: Mapping[str, Any]) -> dict[str, _Table]:
+    """The rows of a catalog by kind; the contested facts, which are loaded late, only where the file speaks of them."""
+    return {
+        "models": _by_key("models", base.models.values()),
+        "aliases": _by_key("aliases", base.aliases),
+        "retired": _by_key("retired", base.retired.values()),
+        "parameters": _by_key("parameters", base.all_parameters),
+        "contested": _by_key("contested", base.contested) if "contested" in document or "settled" in document else {},
+        "settled": _by_key("settled", base.settled),
+    }
+
+
+def _new_rows(
+    document: Mapping[str, Any], tables: Mapping[str, _Table], path: str, stamp: Mapping[str, str]
+) -> dict[str, _Table]:
+    """The file's rows by kind, those of known things merged with the rows in `tables`."""
+    new: dict[str, _Table] = {name: {} for name in _ROWS}
+    for kind, rows in document.items():
+        if not isinstance(rows, list):
+            _fail(f"{path}: {kind}", cast("object", rows), f"tables written as [[{kind}]]")
+        for i, row in enumerate(cast("list[Any]", rows)):
+            made = _merged(kind, f"{path}: {kind}[{i}]", row, {**tables[kind], **new[kind]}, stamp)
+            for key, value in _by_key(kind, [made]).items():
+                new[kind].pop(key, None)  # of two rows for one thing the later counts, in its own place
+                new[kind][key] = value
+    return new
+
+
+def _check_models(new: Mapping[str, _Table], ids: set[str], path: str) -> None:
+    """Fail where an alias or a replacement leads to a model that is not among `ids`."""
+    for kind, field_name in (("aliases", "model"), ("retired", "replacement")):
+        for i, row in enumerate(new[kind].values()):
+            target = getattr(row, field_name)
+            if target not in ids:
+                _fail(f"{path}: {kind}[{i}].{field_name}", target, "the id of a model in the catalog or in [[models]]")
+
+
+def _check_facts(new: Mapping[str, _Table], facts: _Table, path: str) -> None:
+    """Fail where an outcome is that of a fact that is not contested."""
+    for i, row in enumerate(new["settled"].values()):
+        if (row.fact,) not in facts:
+            _fail(f"{path}: settled[{i}].fact", row.fact, f"one of {', '.join(fact.fact for fact in facts.values())}")
 
 
 # ---------------------------------------------------------------- files
