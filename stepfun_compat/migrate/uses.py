@@ -295,32 +295,47 @@ class _FileUses:
     def found(
         self, value: Value, result: Result, expr: m.Expr, call: m.Call | None, how: str, given: m.Expr | None
     ) -> None:
-        known = _known(result)
-        if value.kind == "method":
-            if value.name not in surface.NO_REQUEST and (
-                self.spelled(expr) or self.calls_kept(expr, result, call, how)
-            ):
-                generation = "1+" if value.detail == "module" else value.detail
-                self.add("api_call", value.name, expr, how, known, generation or None, call, given)
-        elif value.kind == "class":
-            if call is not None:
-                self.construction(value, expr, call, known)
-            elif self.imported_root(expr):
-                self.add("type_use", f"openai.{value.name}", expr, how, known, "1+")
-        elif value.kind == "setting":
-            if not (isinstance(expr, m.Attribute) or self.imported_root(expr)):
-                return  # a name that holds what was read elsewhere
-            self.add("module_config", f"openai.{value.name}", expr, how, known, value.detail or None, value=given)
-            if how == "write" and value.name in ("api_base", "base_url", "azure_endpoint") and given is not None:
-                self.add("base_url", _text(given), given, "argument", known, value.detail or None, value=given)
-        elif value.kind == "error":
+        """Add the use of something of openai's by what it is."""
+        kind = value.kind
+        if kind == "method":
+            self.method(value, result, expr, call, how, given)
+        elif kind == "class":
+            self.client_class(value, _known(result), expr, call, how)
+        elif kind == "setting":
+            self.setting(value, _known(result), expr, how, given)
+        elif kind == "error":
             if self.imported_root(expr):
-                self.add("error_class", f"openai.{value.name}", expr, how, known, value.detail or None, call)
-        elif value.kind in ("type", "module", "resource") and self.imported_root(expr):
-            if value.kind == "resource" and value.detail == "module":
-                return
-            target = value.name if value.name.startswith("openai") else f"openai.{value.name}"
-            self.add("type_use", target, expr, how, known, "0.x" if value.detail == "0.x" else None, call)
+                self.add("error_class", f"openai.{value.name}", expr, how, _known(result), value.detail or None, call)
+        elif kind in ("type", "module", "resource"):
+            self.type_or_module(value, _known(result), expr, call, how)
+
+    def method(
+        self, value: Value, result: Result, expr: m.Expr, call: m.Call | None, how: str, given: m.Expr | None
+    ) -> None:
+        if value.name in surface.NO_REQUEST or not (self.spelled(expr) or self.calls_kept(expr, result, call, how)):
+            return
+        generation = "1+" if value.detail == "module" else value.detail
+        self.add("api_call", value.name, expr, how, _known(result), generation or None, call, given)
+
+    def client_class(self, value: Value, known: Known, expr: m.Expr, call: m.Call | None, how: str) -> None:
+        if call is not None:
+            self.construction(value, expr, call, known)
+        elif self.imported_root(expr):
+            self.add("type_use", f"openai.{value.name}", expr, how, known, "1+")
+
+    def setting(self, value: Value, known: Known, expr: m.Expr, how: str, given: m.Expr | None) -> None:
+        if not (isinstance(expr, m.Attribute) or self.imported_root(expr)):
+            return  # a name that holds what was read elsewhere
+        generation = value.detail or None
+        self.add("module_config", f"openai.{value.name}", expr, how, known, generation, value=given)
+        if how == "write" and value.name in ("api_base", "base_url", "azure_endpoint") and given is not None:
+            self.add("base_url", _text(given), given, "argument", known, generation, value=given)
+
+    def type_or_module(self, value: Value, known: Known, expr: m.Expr, call: m.Call | None, how: str) -> None:
+        if not self.imported_root(expr) or (value.kind == "resource" and value.detail == "module"):
+            return
+        target = value.name if value.name.startswith("openai") else f"openai.{value.name}"
+        self.add("type_use", target, expr, how, known, "0.x" if value.detail == "0.x" else None, call)
 
     def spelled(self, expr: m.Expr) -> bool:
         """Whether an expression spells a method out: an attribute of something of openai's or of a class made of it,

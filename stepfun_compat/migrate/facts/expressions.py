@@ -188,47 +188,44 @@ class ExpressionWalker:
 
     def on_call(self, node: ast.Call) -> m.Expr | None:
         func = self.chain(node.func)
+        call = m.Call(*self.place(node), func, self.arguments(node), self.scope)
+        self.facts.calls.append(call)
+        called = m.plain_name(func)
+        if called == "dict" and call.arguments and type(func) is m.Name:
+            return self.mapping_of(call)
+        if called in _IMPORTERS:
+            self.imported_by_call(call)
+        if "azy" in called or "mport" in called:
+            self.loaded_lazily(call)
+        return call
+
+    def arguments(self, node: ast.Call) -> tuple[m.Argument, ...]:
         arguments: list[m.Argument] = []
         place = self.place
         for one in node.args:
             if type(one) is ast.Starred:
                 arguments.append(m.Argument("*", self.expr(one.value), *place(one)))
+                continue
+            value = self.expr(one)
+            if value is None:
+                arguments.append(m.Argument(None, None, *place(one)))
             else:
-                value = self.expr(one)
-                if value is None:
-                    arguments.append(m.Argument(None, None, *place(one)))
-                else:
-                    arguments.append(
-                        m.Argument(None, value, value.line, value.column, value.end_line, value.end_column)
-                    )
+                arguments.append(m.Argument(None, value, value.line, value.column, value.end_line, value.end_column))
         for keyword in node.keywords:
             value = self.expr(keyword.value)
             name = keyword.arg
-            if name is None:
-                arguments.append(m.Argument("**", value, *place(keyword)))
-            else:
-                arguments.append(m.Argument(name, value, *place(keyword)))
-                if name.isupper() and kind_of(name) == "env":
-                    self.facts.literals.append(m.Literal_("env", name, True, "key", *place(keyword)))
-        call = m.Call(*place(node), func, tuple(arguments), self.scope)
-        self.facts.calls.append(call)
-        if isinstance(func, m.Name):
-            if func.name == "dict" and arguments:
-                return self.mapping_of(call)
-            if func.name == "__import__":
-                self.imported_by_call(call)
-        elif isinstance(func, m.Attribute) and func.attr in _IMPORTERS:
-            self.imported_by_call(call)
-        if isinstance(func, m.Name) and func.name == "import_module":
-            self.imported_by_call(call)
-        called = func.name if type(func) is m.Name else func.attr if type(func) is m.Attribute else ""
-        if "azy" in called or "mport" in called:
-            self.facts.lazy += [
-                one.value.value
-                for one in arguments
-                if isinstance(one.value, m.Text) and _MODULE_NAME.fullmatch(one.value.value)
-            ]
-        return call
+            arguments.append(m.Argument("**" if name is None else name, value, *place(keyword)))
+            if name is not None and name.isupper() and kind_of(name) == "env":
+                self.facts.literals.append(m.Literal_("env", name, True, "key", *place(keyword)))
+        return tuple(arguments)
+
+    def loaded_lazily(self, call: m.Call) -> None:
+        """Keep the names of modules that a function such as `LazyLoader` may import."""
+        self.facts.lazy += [
+            one.value.value
+            for one in call.arguments
+            if isinstance(one.value, m.Text) and _MODULE_NAME.fullmatch(one.value.value)
+        ]
 
     def mapping_of(self, call: m.Call) -> m.Mapping:
         keys: list[m.Expr | None] = []

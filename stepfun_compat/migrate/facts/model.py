@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 FORMAT = 2
 """Raised when facts stored by an older version can no longer be used."""
@@ -57,6 +57,14 @@ class Attribute(Expr):
 
     base: Expr | None
     attr: str
+
+
+def plain_name(expr: Expr | None) -> str:
+    """Return a name, or the last attribute of a chain; empty for anything else."""
+    kind = type(expr)
+    if kind is Name:
+        return cast("Name", expr).name
+    return cast("Attribute", expr).attr if kind is Attribute else ""
 
 
 @_packed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final, Literal
 
 from ..facts import model as m
@@ -38,33 +38,68 @@ def call(linker: Linker, file: int, expr: m.Call) -> Result:
 
 
 def _special(linker: Linker, file: int, expr: m.Call) -> Result | None:
-    func = expr.func
-    name = func.name if isinstance(func, m.Name) else func.attr if isinstance(func, m.Attribute) else ""
-    first = expr.arguments[0].value if expr.arguments else None
-    if name == "super" and isinstance(func, m.Name):
-        owner = class_around(linker.facts[file], expr.scope)
-        return None if owner is None else Result(frozenset((Value("super", file=file, number=owner),)))
-    if name == "getattr" and len(expr.arguments) > 1:
-        attribute = expr.arguments[1].value
-        if isinstance(attribute, m.Text):
-            found = [linker.attribute(linker.values(file, first), attribute.value)]
-            if len(expr.arguments) > 2:
-                found.append(linker.values(file, expr.arguments[2].value))
-            return union(found)
+    """What a call of a function that has a meaning of its own gives; None for any other."""
+    rule = _SPECIAL.get(m.plain_name(expr.func))
+    return None if rule is None else rule(linker, file, expr)
+
+
+def _super(linker: Linker, file: int, expr: m.Call) -> Result | None:
+    owner = class_around(linker.facts[file], expr.scope) if isinstance(expr.func, m.Name) else None
+    return None if owner is None else Result(frozenset((Value("super", file=file, number=owner),)))
+
+
+def _getattr(linker: Linker, file: int, expr: m.Call) -> Result | None:
+    if len(expr.arguments) < 2:
+        return None
+    attribute = expr.arguments[1].value
+    if not isinstance(attribute, m.Text):
         return NOTHING
-    if name in ("import_module", "__import__") and isinstance(first, m.Text):
-        return linker.module(file, first.value, 0)
-    if name == "type" and isinstance(func, m.Name) and len(expr.arguments) == 1:
-        return _types(linker.values(file, first))
-    if name in ("Field", "field", "PrivateAttr", "attrib", "ib") and not any(
-        one.name in ("default", "default_factory", "factory") or one.name is None for one in expr.arguments
-    ):
-        return NOTHING  # a field without a default says nothing
-    if name == "cast" and len(expr.arguments) == 2:
-        inner = linker.values(file, expr.arguments[1].value)
-        named = linker.instances(linker.values(file, first))
-        return named if named.values else inner
-    return None
+    found = [linker.attribute(linker.values(file, expr.arguments[0].value), attribute.value)]
+    if len(expr.arguments) > 2:
+        found.append(linker.values(file, expr.arguments[2].value))
+    return union(found)
+
+
+def _import_module(linker: Linker, file: int, expr: m.Call) -> Result | None:
+    named = expr.arguments[0].value if expr.arguments else None
+    return linker.module(file, named.value, 0) if isinstance(named, m.Text) else None
+
+
+def _type(linker: Linker, file: int, expr: m.Call) -> Result | None:
+    if len(expr.arguments) != 1 or not isinstance(expr.func, m.Name):
+        return None
+    return _types(linker.values(file, expr.arguments[0].value))
+
+
+def _field(linker: Linker, file: int, expr: m.Call) -> Result | None:
+    """A field without a default says nothing."""
+    del linker, file
+    defaults = ("default", "default_factory", "factory", None)
+    return None if any(one.name in defaults for one in expr.arguments) else NOTHING
+
+
+def _cast(linker: Linker, file: int, expr: m.Call) -> Result | None:
+    if len(expr.arguments) != 2:
+        return None
+    inner = linker.values(file, expr.arguments[1].value)
+    named = linker.instances(linker.values(file, expr.arguments[0].value))
+    return named if named.values else inner
+
+
+_SPECIAL: Final[Mapping[str, Callable[[Linker, int, m.Call], Result | None]]] = {
+    "super": _super,
+    "getattr": _getattr,
+    "import_module": _import_module,
+    "__import__": _import_module,
+    "type": _type,
+    "Field": _field,
+    "field": _field,
+    "PrivateAttr": _field,
+    "attrib": _field,
+    "ib": _field,
+    "cast": _cast,
+}
+"""Functions whose result is worked out from their name, each with what works it out."""
 
 
 def _types(objects_: Result) -> Result:

@@ -13,6 +13,7 @@ from .model import File
 from .urls import is_openai_url
 
 _CLIENTS: Final = frozenset({"OpenAI", "AsyncOpenAI", "Client", "AsyncClient"})
+_OWN_MODULES: Final = ("stepfun_compat", "stepfun_compat.legacy")
 _QUOTED: Final = re.compile(rb"[rRuU]?([\"'])(\w+)\1")
 _Place = tuple[int, int, int, int]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -92,30 +93,12 @@ class _Reader:
 
     def _own_clients(self) -> None:
         """Clients that come from stepfun_compat already."""
-        classes: set[str] = set()
-        modules: set[str] = set()
+        classes, modules = _own_names(self.tree)
         for node in ast.walk(self.tree):
-            if isinstance(node, ast.ImportFrom) and node.module in ("stepfun_compat", "stepfun_compat.client"):
-                classes.update(one.asname or one.name for one in node.names if one.name in _CLIENTS)
-            elif isinstance(node, ast.Import):
-                ours = ("stepfun_compat", "stepfun_compat.legacy")
-                modules.update(one.asname or one.name for one in node.names if one.name in ours)
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Call) and not _redirected(node):
-                func = node.func
-                if (isinstance(func, ast.Name) and func.id in classes) or (
-                    isinstance(func, ast.Attribute)
-                    and func.attr in _CLIENTS
-                    and isinstance(func.value, ast.Name)
-                    and func.value.id in modules
-                ):
-                    self.clients.add(_place(func))
-            elif (
-                isinstance(node, ast.Attribute)
-                and node.attr == "api_key"
-                and isinstance(node.value, ast.Name)
-                and node.value.id in modules
-            ):
+            if isinstance(node, ast.Call):
+                if _is_client(node.func, classes, modules) and not _redirected(node):
+                    self.clients.add(_place(node.func))
+            elif isinstance(node, ast.Attribute) and node.attr == "api_key" and _is_one_of(node.value, modules):
                 self.settings.add(_place(node))
 
     def _read(self, node: ast.Constant) -> KeyRead:
@@ -243,6 +226,25 @@ class _Reader:
         )
 
 
+def _own_names(tree: ast.Module) -> tuple[set[str], set[str]]:
+    """The names that imports bind to clients of stepfun_compat and to its modules."""
+    classes: set[str] = set()
+    modules: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module in ("stepfun_compat", "stepfun_compat.client"):
+            classes.update(one.asname or one.name for one in node.names if one.name in _CLIENTS)
+        elif isinstance(node, ast.Import):
+            modules.update(one.asname or one.name for one in node.names if one.name in _OWN_MODULES)
+    return classes, modules
+
+
+def _is_client(func: ast.expr, classes: set[str], modules: set[str]) -> bool:
+    """Whether an expression is the class of a client: one of the classes, or an attribute of one of the modules."""
+    if isinstance(func, ast.Attribute):
+        return func.attr in _CLIENTS and _is_one_of(func.value, modules)
+    return _is_one_of(func, classes)
+
+
 def _inside(scope: ast.AST, name: str) -> Iterator[ast.AST]:
     """What names or binds a name in a scope and in the functions inside of it that do not bind it anew."""
     waiting = list(ast.iter_child_nodes(scope))
@@ -311,6 +313,10 @@ def _place(node: ast.expr) -> _Place:
 
 def _is_name(node: ast.expr, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
+
+
+def _is_one_of(node: ast.expr, names: set[str]) -> bool:
+    return isinstance(node, ast.Name) and node.id in names
 
 
 def _is_environ(node: ast.expr) -> bool:
