@@ -64,9 +64,9 @@ class NativeStream:
         self._context = context
         self._events = Events(asked, context)
         self._items: dict[int, _Item] = {}
-        self._ended_reasoning: tuple[int, Dict] | None = None
+        self._pending_reasoning: tuple[int, Dict] | None = None
         self._usage: Json = None
-        self._over = False
+        self._ended = False
         self.truncated = False
 
     @property
@@ -76,11 +76,11 @@ class NativeStream:
 
     def feed(self, chunk: Json) -> Sequence[Json]:
         """Translate one event of StepFun's into zero or more of OpenAI's."""
-        if self._over:
+        if self._ended:
             return ()
         event = row_of(chunk)
         kind = str(event.get("type") or ("error" if event.get("error") else ""))
-        if self._ended_reasoning is not None:
+        if self._pending_reasoning is not None:
             self._end_reasoning("incomplete" if kind in ("response.incomplete", "error") else "completed")
         if kind == "error":
             self._fail(event)
@@ -97,8 +97,8 @@ class NativeStream:
 
     def close(self) -> Sequence[Json]:
         """End the stream; a Response that is not finished has failed."""
-        if not self._over:
-            self.truncated = self._over = True
+        if not self._ended:
+            self.truncated = self._ended = True
             self._events.begin()
             self._end_reasoning("incomplete")
             self._close_open_items()
@@ -116,7 +116,7 @@ class NativeStream:
 
     def _fail(self, event: Event) -> None:
         error = as_dict(event.get("error")) or event
-        self._over = True
+        self._ended = True
         self._events.begin()
         self._close_open_items()
         kind = str(error.get("code") or error.get("type") or "")
@@ -125,7 +125,7 @@ class NativeStream:
         )
 
     def _finish(self, kind: str, response: Event) -> None:
-        self._over = True
+        self._ended = True
         self._close_open_items()
         self._add_missing_items(response)
         output = self._events.output()
@@ -212,16 +212,16 @@ class NativeStream:
             row = {**row, "arguments": row.get("arguments") or item.text}
         done = native_item({**row, "id": item.id}, self._context, reasoning=reasoning)
         if item.kind == "reasoning" and not row.get("status"):
-            self._ended_reasoning = (item.output_index, done)
+            self._pending_reasoning = (item.output_index, done)
         else:
             self._events.done(item.output_index, done)
 
     def _end_reasoning(self, status: str) -> None:
         """Emit the end of a reasoning item. StepFun's has no status (stepfun-api 5.2): only the event after it says
         whether the answer was cut there."""
-        if self._ended_reasoning is not None:
-            output_index, done = self._ended_reasoning
-            self._ended_reasoning = None
+        if self._pending_reasoning is not None:
+            output_index, done = self._pending_reasoning
+            self._pending_reasoning = None
             self._events.done(output_index, {**done, "status": status})
 
     # ------------------------------------------------------------ parts

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..chat.stream import ChatStream
 from ..context import Json, RequestContext
-from ..json_values import Dict, as_dict, as_list, row_of
+from ..json_values import Dict, as_dict, as_list, is_whole_json, row_of
 from ..sse import error_in
 from .records import kept
 from .request import Asked, new_id, reasons_aloud
@@ -34,7 +33,7 @@ ERROR_CODES = {"rate_limited": "rate_limit_exceeded", "rate_limit_exceeded": "ra
 
 
 class Events:
-    """Numbers the events of one stream and puts its Response together."""
+    """Number the events of one stream and collect its Response."""
 
     def __init__(self, asked: Asked, context: RequestContext) -> None:
         self.asked = asked
@@ -43,7 +42,7 @@ class Events:
         self.number = 0
         self.frame: Dict | None = None
         self.items: list[Dict | None] = []
-        self.thought = ""  # reasoning that is no item of its own
+        self.thought = ""  # reasoning that is not an item of the output
 
     def emit(self, kind: str, **fields: Any) -> None:
         self.out.append({"type": kind, "sequence_number": self.number, **fields})
@@ -54,7 +53,7 @@ class Events:
         return out
 
     def begin(self, model: Json = None) -> None:
-        """The two events every stream starts with; nothing if they were sent."""
+        """Emit the two events every stream starts with, once."""
         if self.frame is not None:
             return
         self.frame = frame(self.asked, self.context, model=model)
@@ -62,7 +61,7 @@ class Events:
         self.emit("response.in_progress", response=self.frame)
 
     def add(self, item: Dict) -> int:
-        """Announce an item; returns its place in the output."""
+        """Emit that an item begins. Returns its index in the output."""
         place = len(self.items)
         self.items.append(None)
         self.emit("response.output_item.added", output_index=place, item=item)
@@ -88,17 +87,17 @@ class Events:
         self.end(failed(self.frame, self.output(), code, message, usage))
 
     def end(self, response: Dict) -> None:
-        """Tell the whole Response, once it is kept."""
+        """Emit the whole Response, after the operation that stores it."""
         keep = kept(self.asked, response)
         if keep is not None:
-            self.context.partial = response  # should the store be down, the error holds what was paid for
+            self.context.partial = response  # if the store fails, the error still holds the response
             self.out.append(keep)
         self.emit(f"response.{response['status']}", response=response)
 
 
 @dataclass
 class _Text:
-    """An item whose text is told piece by piece: a message or reasoning."""
+    """An item whose text arrives in pieces: a message or reasoning."""
 
     id: str
     place: int
@@ -109,10 +108,12 @@ class _Text:
 
 @dataclass
 class _Call:
+    """A call whose arguments arrive in pieces. `place` is -1 for one that is an item only once it is whole."""
+
     id: str
     place: int
     call: Dict
-    said: str = ""
+    text: str = ""
     closed: bool = False
 
     @property
@@ -134,8 +135,8 @@ class ResponsesStream:
         self._calls: dict[int, _Call] = {}
         self._reason: str | None = None
         self._searched: set[str] = set()
-        self._aloud = reasons_aloud(asked, context)
-        self._over = False
+        self._emits_reasoning = reasons_aloud(asked, context)
+        self._ended = False
 
     @property
     def truncated(self) -> bool:
@@ -148,78 +149,82 @@ class ResponsesStream:
         return self._chat.usage
 
     def feed(self, chunk: Json) -> Sequence[Json]:
-        """One chunk of StepFun's chat in, zero or more events out."""
-        body = as_dict(chunk) or {}
-        if self._over:
+        """Translate one chunk of StepFun's chat into zero or more events."""
+        if self._ended:
             return ()
+        body = as_dict(chunk) or {}
         error = body.get("error") or (error_in(body) if body and "choices" not in body else None)
         if error:
             self._error(error)
             return self._events.take()
-        if self._events.frame is None and isinstance(body.get("created"), int) and body["created"]:
-            self._asked.created = body["created"]
-        self._events.begin(body.get("model"))
+        if self._events.frame is None:
+            self._begin(body)
         searches = built_in_calls(body)
         rows = self._chat.feed(chunk)
         for call in searches:
-            self._search(call)
+            self._add_search(call)
         for row in rows:
-            self._row(row)
+            self._translate(row)
         return self._events.take()
 
+    def _begin(self, body: Dict) -> None:
+        if isinstance(body.get("created"), int) and body["created"]:
+            self._asked.created = body["created"]
+        self._events.begin(body.get("model"))
+
     def close(self) -> Sequence[Json]:
-        """The end of the answer: what is open is closed, and the Response is whole."""
-        if self._over:
+        """End the stream: close what is open, then emit the whole Response."""
+        if self._ended:
             return ()
         for row in self._chat.close():
-            self._row(row)
-        self._over = True
+            self._translate(row)
+        self._ended = True
         usage = usage_of(self._chat.usage)
         if self._chat.truncated:
-            self._end("incomplete")
+            self._close_items("incomplete")
             self._events.fail("server_error", "StepFun's stream ended before the response was complete.", usage)
         else:
             cut = self._reason in ("length", "content_filter") or self._reason in FAILED_REASONS
-            if not self._events.items and not (cut and self._aloud):
+            if not self._events.items and not (cut and self._emits_reasoning):
                 self._open_message()
-            self._end("incomplete" if cut else "completed")
+            self._close_items("incomplete" if cut else "completed")
             self._events.finish(self._reason, usage)
         return self._events.take()
 
     def _error(self, error: Json) -> None:
-        """An error in the middle of an answer ends it as OpenAI ends it: `response.failed`."""
+        """End the stream with `response.failed`, as OpenAI does after an error in the middle of a response."""
         row = row_of(error)
         kind = str(row.get("code") or row.get("type") or "server_error")
-        self._over = True
+        self._ended = True
         self._events.begin()
-        self._end("incomplete")
+        self._close_items("incomplete")
         message = str(row.get("message") or error)
         self._events.fail(ERROR_CODES.get(kind, "server_error"), message, usage_of(self._chat.usage))
 
     # ------------------------------------------------------------ one chunk in OpenAI's shape
 
-    def _row(self, row: Dict) -> None:
+    def _translate(self, row: Dict) -> None:
         for entry in as_list(row.get("choices")):
-            choice = as_dict(entry) or {}
+            choice = row_of(entry)
             if choice.get("index"):
                 continue  # Responses has one answer
-            delta = as_dict(choice.get("delta")) or {}
+            delta = row_of(choice.get("delta"))
             if delta.get("reasoning_content"):
-                self._think(str(delta["reasoning_content"]))
+                self._add_reasoning(str(delta["reasoning_content"]))
             if delta.get("content"):
-                self._say(str(delta["content"]))
+                self._add_text(str(delta["content"]))
             if delta.get("refusal"):
-                self._refuse(str(delta["refusal"]))
+                self._add_refusal(str(delta["refusal"]))
             for call in as_list(delta.get("tool_calls")):
-                self._call(as_dict(call) or {})
+                self._add_to_call(row_of(call))
             found = annotations_of(delta.get("annotations"))
             if found:
-                self._annotate(found)
+                self._add_annotations(found)
             if choice.get("finish_reason"):
                 self._reason = str(choice["finish_reason"])
 
-    def _think(self, text: str) -> None:
-        if not self._aloud:
+    def _add_reasoning(self, text: str) -> None:
+        if not self._emits_reasoning:
             self._events.thought += text
             return
         if self._reasoning is None:
@@ -252,12 +257,12 @@ class ResponsesStream:
             self._events.emit("response.content_part.added", **_at(self._message), part=text_part(""))
         return self._message
 
-    def _say(self, text: str) -> None:
+    def _add_text(self, text: str) -> None:
         state = self._open_message()
         state.text += text
         self._events.emit("response.output_text.delta", **_at(state), delta=text, logprobs=[])
 
-    def _refuse(self, text: str) -> None:
+    def _add_refusal(self, text: str) -> None:
         if self._message is not None and not self._message.refusal:
             self._close_message("completed")
         if self._message is None:
@@ -268,7 +273,7 @@ class ResponsesStream:
         self._message.text += text
         self._events.emit("response.refusal.delta", **_at(self._message), delta=text)
 
-    def _annotate(self, found: Sequence[Dict]) -> None:
+    def _add_annotations(self, found: Sequence[Dict]) -> None:
         state = self._open_message()
         for annotation in found:
             index = len(state.annotations)
@@ -290,7 +295,7 @@ class ResponsesStream:
         self._events.emit("response.content_part.done", **_at(state), part=part)
         self._events.done(state.place, message_item(state.id, [part], status))
 
-    def _search(self, call: Dict) -> None:
+    def _add_search(self, call: Dict) -> None:
         name = str(call.get("id") or len(self._searched))
         if name in self._searched:
             return
@@ -304,32 +309,35 @@ class ResponsesStream:
 
     # ------------------------------------------------------------ calls
 
-    def _call(self, entry: Dict) -> None:
+    def _add_to_call(self, entry: Mapping[str, Any]) -> None:
         index = entry.get("index")
-        state = self._calls.get(index) if isinstance(index, int) else None
-        if state is None:
-            self._close_reasoning("completed")
-            if not self._searched:  # citations come last and belong to the message
-                self._close_message("completed")
-            for earlier in self._calls.values():
-                if earlier.custom or _whole(earlier.said):
-                    self._close_call(earlier, "completed")
-            kind = "custom" if entry.get("type") == "custom" else "function"
-            call: Dict = {"id": entry.get("id"), "type": kind, kind: {"name": row_of(entry.get(kind)).get("name")}}
-            packing = self._asked.packing
-            id = new_id(item_prefix(call, packing))
-            hidden = is_whole_only(call, packing)
-            place = -1 if hidden else self._events.add(call_item(id, call, "in_progress", packing))
-            state = self._calls[index if isinstance(index, int) else len(self._calls)] = _Call(id, place, call)
-        text = (
-            row_of(entry.get("custom")).get("input") if state.custom else row_of(entry.get("function")).get("arguments")
-        )
-        if isinstance(text, str) and text and not state.closed:
-            state.said += text
-            if state.place < 0:
-                return
-            name = "custom_tool_call_input" if state.custom else "function_call_arguments"
-            self._events.emit(f"response.{name}.delta", output_index=state.place, item_id=state.id, delta=text)
+        call = self._calls.get(index) if isinstance(index, int) else None
+        if call is None:
+            call = self._start_call(entry)
+            self._calls[index if isinstance(index, int) else len(self._calls)] = call
+        kind, field = ("custom", "input") if call.custom else ("function", "arguments")
+        text = row_of(entry.get(kind)).get(field)
+        if not isinstance(text, str) or not text or call.closed:
+            return
+        call.text += text
+        if call.place >= 0:
+            name = "custom_tool_call_input" if call.custom else "function_call_arguments"
+            self._events.emit(f"response.{name}.delta", output_index=call.place, item_id=call.id, delta=text)
+
+    def _start_call(self, entry: Mapping[str, Any]) -> _Call:
+        """Add a call to the output, after closing what comes before it there."""
+        self._close_reasoning("completed")
+        if not self._searched:  # citations come last and belong to the message
+            self._close_message("completed")
+        for earlier in self._calls.values():
+            if earlier.custom or is_whole_json(earlier.text):
+                self._close_call(earlier, "completed")
+        kind = "custom" if entry.get("type") == "custom" else "function"
+        call: Dict = {"id": entry.get("id"), "type": kind, kind: {"name": row_of(entry.get(kind)).get("name")}}
+        packing = self._asked.packing
+        id = new_id(item_prefix(call, packing))
+        hidden = is_whole_only(call, packing)
+        return _Call(id, -1 if hidden else self._events.add(call_item(id, call, "in_progress", packing)), call)
 
     def _close_call(self, state: _Call, status: str) -> None:
         if state.closed:
@@ -337,23 +345,23 @@ class ResponsesStream:
         state.closed = True
         packing = self._asked.packing
         if state.place < 0:
-            call: Dict = {**state.call, "function": {**state.call["function"], "arguments": state.said}}
+            call: Dict = {**state.call, "function": {**state.call["function"], "arguments": state.text}}
             item = call_item(state.id, call, status, packing)
             state.place = self._events.add({**item, "status": "in_progress"})
             self._events.done(state.place, item)
             return
         at: Dict = {"output_index": state.place, "item_id": state.id}
         if state.custom:
-            inner: Dict = {**state.call["custom"], "input": state.said}
-            self._events.emit("response.custom_tool_call_input.done", **at, input=state.said)
+            inner: Dict = {**state.call["custom"], "input": state.text}
+            self._events.emit("response.custom_tool_call_input.done", **at, input=state.text)
         else:
-            inner = {**state.call["function"], "arguments": state.said}
+            inner = {**state.call["function"], "arguments": state.text}
             name = packing.behind(inner["name"]).name
-            self._events.emit("response.function_call_arguments.done", **at, name=name, arguments=state.said)
+            self._events.emit("response.function_call_arguments.done", **at, name=name, arguments=state.text)
         call = {**state.call, state.call["type"]: inner}
         self._events.done(state.place, call_item(state.id, call, status, packing))
 
-    def _end(self, status: str) -> None:
+    def _close_items(self, status: str) -> None:
         """Close what is open, in the order of the output; the last item has the status of the whole."""
         calls = [state for state in self._calls.values() if not state.closed]
         self._close_reasoning(status if not calls and self._message is None else "completed")
@@ -364,11 +372,3 @@ class ResponsesStream:
 
 def _at(state: _Text) -> Dict:
     return {"item_id": state.id, "output_index": state.place, "content_index": 0}
-
-
-def _whole(arguments: str) -> bool:
-    try:
-        json.loads(arguments)
-    except (ValueError, RecursionError):
-        return False
-    return True
