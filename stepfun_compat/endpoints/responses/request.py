@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -49,7 +49,7 @@ _INCLUDED_ANYWAY: Final = frozenset(
 
 
 def new_id(prefix: str) -> str:
-    """An id nobody can guess."""
+    """Generate an unguessable id."""
     return f"{prefix}_{secrets.token_hex(24)}"
 
 
@@ -87,10 +87,10 @@ def reasons_aloud(asked: Asked, context: RequestContext) -> bool:
 
 
 def check_references(fields: Mapping[str, Any]) -> None:
-    """Check what a request says came before it, ahead of anything else.
+    """Check the references of a request to what came before it.
 
     Raises:
-        RequestRejected: it names two pasts, or an id that cannot be one.
+        RequestRejected: it names both a response and a conversation, or an id of the wrong form.
     """
     previous, conversation = fields.get("previous_response_id"), fields.get("conversation")
     if previous is not None and conversation is not None:
@@ -126,10 +126,10 @@ def check_id(id: Json, param: str, prefix: str) -> None:
 
 
 def refuse_what_nobody_serves(fields: Mapping[str, Any]) -> None:
-    """What no route carries.
+    """Reject what neither route supports.
 
     Raises:
-        RequestRejected: the request asks for a prompt kept at OpenAI, or contradicts itself.
+        RequestRejected: the request names a prompt stored at OpenAI, or contradicts itself.
     """
     if fields.get("background") and fields.get("store") is False:
         raise RequestRejected(
@@ -146,7 +146,7 @@ def refuse_what_nobody_serves(fields: Mapping[str, Any]) -> None:
 
 
 def unpacked(asked: Asked) -> Unpacked:
-    """Unpack the tools of a request, and note on it what packs its calls again.
+    """Unpack the tools of a request, and keep on it the packing that its calls need.
 
     Raises:
         RequestRejected: a tool of OpenAI's servers, which StepFun does not have.
@@ -206,52 +206,28 @@ def response_format(text: Json) -> Json:
 
 
 def chat_fields(asked: Asked, context: RequestContext) -> Dict:
-    """The body of the chat request, in OpenAI's words; chat's own translation follows.
+    """Build the body of the chat request, in OpenAI's form; chat's own translation follows.
 
     Raises:
-        RequestRejected: something in it no StepFun model can be asked for.
+        RequestRejected: no StepFun model supports something in the request.
     """
     fields = asked.fields
     refuse_what_nobody_serves(fields)
-    chat: Dict = {"model": fields.get("model")}
     items: Sequence[Dict] = [*asked.history, *asked.items]
     tools = unpacked(asked)
     messages = messages_of(items, fields.get("instructions"), context, tools.packing)
     if not items:
-        raise RequestRejected(
-            "input is missing: it takes a string or a list of items.", code="missing_parameter", param="input"
-        )
-    chat["messages"] = messages
+        raise missing_input()
+    chat: Dict = {"model": fields.get("model"), "messages": messages}
     drop_by_table(fields, chat, context, "responses", HANDLED)
     tools.record(context)
-    search = tools.search
-    if tools.tools:
-        chat["tools"] = tools.tools
-    if search:
-        chat["web_search_options"] = {}
-    choice = chat_tool_choice(fields.get("tool_choice"), context, tools.packing)
-    if choice == "required" and not tools.tools and search:
-        context.record_change("drop", "tool_choice", choice, "auto", "StepFun decides when it searches", lossy=True)
-        choice = None
-    if choice is not None:
-        chat["tool_choice"] = choice
-    if search and choice == "none":
-        chat.pop("web_search_options")
-    if "parallel_tool_calls" in fields:
-        chat["parallel_tool_calls"] = fields["parallel_tool_calls"]
-    form = response_format(fields.get("text"))
-    if form is not None:
-        chat["response_format"] = form
-    verbosity = row_of(fields.get("text")).get("verbosity")
-    if verbosity is not None:
-        row = context.catalog.parameters("chat.completions").get("verbosity")
-        if row is None or row.action != "drop":
-            chat["verbosity"] = verbosity
-        elif verbosity != "medium":
-            context.record_change("drop", "text.verbosity", verbosity, None, "StepFun does not document it", lossy=True)
-    reasoning = row_of(fields.get("reasoning"))
-    if reasoning.get("effort") is not None:
-        chat["reasoning_effort"] = reasoning["effort"]
+    chat.update(_chat_tools(tools, fields, context))
+    optional: Dict = {
+        "response_format": response_format(fields.get("text")),
+        "verbosity": _chat_verbosity(fields, context),
+        "reasoning_effort": row_of(fields.get("reasoning")).get("effort"),
+    }
+    chat.update((name, value) for name, value in optional.items() if value is not None)
     if "max_output_tokens" in fields:
         chat["max_tokens"] = fields["max_output_tokens"]
     if "prompt_cache_key" in fields:
@@ -262,36 +238,70 @@ def chat_fields(asked: Asked, context: RequestContext) -> Dict:
     return chat
 
 
+def missing_input() -> RequestRejected:
+    """The error for a request with neither input nor history."""
+    return RequestRejected(
+        "input is missing: it takes a string or a list of items.", code="missing_parameter", param="input"
+    )
+
+
+def _chat_tools(tools: Unpacked, fields: Mapping[str, Any], context: RequestContext) -> Dict:
+    """The parameters of the chat request that say which tools there are and how they are used."""
+    chat: Dict = {}
+    if tools.tools:
+        chat["tools"] = tools.tools
+    choice = chat_tool_choice(fields.get("tool_choice"), context, tools.packing)
+    if choice == "required" and not tools.tools and tools.search:
+        context.record_change("drop", "tool_choice", choice, "auto", "StepFun decides when it searches", lossy=True)
+        choice = None
+    if tools.search and choice != "none":
+        chat["web_search_options"] = {}
+    if choice is not None:
+        chat["tool_choice"] = choice
+    if "parallel_tool_calls" in fields:
+        chat["parallel_tool_calls"] = fields["parallel_tool_calls"]
+    return chat
+
+
+def _chat_verbosity(fields: Mapping[str, Any], context: RequestContext) -> Json:
+    """`text.verbosity` where the parameter table of chat lets it pass, else None, with the change recorded."""
+    verbosity = row_of(fields.get("text")).get("verbosity")
+    row = context.catalog.parameters("chat.completions").get("verbosity")
+    if row is None or row.action != "drop":
+        return verbosity
+    if verbosity not in (None, "medium"):
+        context.record_change("drop", "text.verbosity", verbosity, None, "StepFun does not document it", lossy=True)
+    return None
+
+
+_ECHOED: Final = "StepFun does not document it; the response repeats it"
+_IGNORED: Final[tuple[tuple[str, Callable[[Json], bool], Json, str], ...]] = (
+    ("metadata", bool, None, _ECHOED),
+    ("user", bool, None, _ECHOED),
+    ("safety_identifier", bool, None, _ECHOED),
+    ("truncation", lambda value: value == "auto", None, "StepFun rejects input that is too long and shortens none"),
+    ("max_tool_calls", lambda value: value is not None, None, "it limits OpenAI's hosted tools only"),
+    ("service_tier", lambda value: value not in (None, "auto", "default"), "default", "StepFun has one tier"),
+    ("stream_options", lambda value: value is not None, None, "it pads events and does not change them"),
+)
+"""Parameters that are not sent: (name, which values are recorded, the value that applies instead, why)."""
+
+
 def told(fields: Mapping[str, Any], context: RequestContext) -> None:
-    """What is carried out here, or by nobody, and leaves no trace in the request."""
+    """Record the parameters that are handled here or have no effect, and so leave no trace in the request."""
     for name in rows_of(fields.get("include")):
         if str(name) not in _INCLUDED_ANYWAY:
-            lost = str(name).endswith("logprobs")
-            context.record_change("drop", "include", name, None, "StepFun's responses have no such part", lossy=lost)
+            lossy = str(name).endswith("logprobs")
+            context.record_change("drop", "include", name, None, "StepFun's responses have no such part", lossy=lossy)
     if fields.get("background"):
         context.record_change(
             "reshape", "background", True, "a stored response", "the response is made while the call waits"
         )
-    for name in ("metadata", "user", "safety_identifier"):
-        if fields.get(name):
-            context.record_change(
-                "drop", name, fields[name], None, "StepFun does not document it; the response repeats it"
-            )
     reasoning = row_of(fields.get("reasoning"))
     summary = reasoning.get("summary") or reasoning.get("generate_summary")
     if summary:
         context.record_change("drop", "reasoning.summary", summary, None, "the response has the reasoning itself")
-    if fields.get("truncation") == "auto":
-        context.record_change(
-            "drop", "truncation", "auto", None, "StepFun rejects input that is too long and shortens none"
-        )
-    if fields.get("max_tool_calls") is not None:
-        context.record_change(
-            "drop", "max_tool_calls", fields["max_tool_calls"], None, "it limits OpenAI's hosted tools only"
-        )
-    if fields.get("service_tier") not in (None, "auto", "default"):
-        context.record_change("drop", "service_tier", fields["service_tier"], "default", "StepFun has one tier")
-    if fields.get("stream_options") is not None:
-        context.record_change(
-            "drop", "stream_options", fields["stream_options"], None, "it pads events and does not change them"
-        )
+    for name, is_recorded, instead, reason in _IGNORED:
+        value = fields.get(name)
+        if is_recorded(value):
+            context.record_change("drop", name, value, instead, reason)
