@@ -1,7 +1,7 @@
-"""Where conversations live, since StepFun keeps none: `memory://`, `sqlite:///path` or `redis://…` (`Settings.state`).
+"""Stores of conversations, since StepFun keeps none: `memory://`, `sqlite:///path` or `redis://…` (`Settings.state`).
 
-A store holds JSON records by key, below a namespace, for a limited time. Endpoints never see one: they say in plain
-data what to load and save (`StoreOperation`), and the client carries it out (`execute`).
+A store holds JSON records by key, in a namespace, for a limited time. Endpoints never see one: they describe as plain
+data what to load and save (`StoreOperation`), and the client executes it (`execute`).
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     from ..endpoints.base import StoreOperation
 
 TTL: Final = 30 * 24 * 3600
-"""Seconds a record lives after it was last used: thirty days, as OpenAI keeps responses."""
+"""Seconds a record lives after its last use: thirty days, as at OpenAI."""
 
 Record = dict[str, Any]
 Change = Callable[[str], str]
 
 
 class StateError(Exception):
-    """A store cannot be read or written."""
+    """A store that cannot be read or written."""
 
 
 class RecordTooLarge(StateError):
-    """A record is larger than a store may take. Nothing was written."""
+    """A record larger than a store takes. Nothing was written."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a store may keep, and how long one operation may take.
+    """Limits of a store and of one operation on it.
 
-    `ttl` is in seconds since a record was last used, `timeout` in seconds; `size` is the bytes of all records (None:
-    the store's own default; Redis keeps to its `maxmemory`), `record` the bytes of one.
+    `ttl` is in seconds since the last use of a record, `timeout` in seconds. `size` is the bytes of all records (None:
+    the store's own default; Redis has its `maxmemory`), `record` the bytes of one.
     """
 
     ttl: float = TTL
@@ -57,14 +57,16 @@ class Store(Protocol):
     blocking: bool
 
     def get(self, keys: Sequence[str], limits: Limits = DEFAULT) -> dict[str, str]:
-        """The texts that are there and have not expired. Being read makes them live longer."""
+        """Return the texts that exist and have not expired. Reading extends their life."""
         ...
 
     def write(
         self, rows: Mapping[str, str], gone: Sequence[str], changes: Mapping[str, Change], limits: Limits = DEFAULT
     ) -> bool:
-        """Write rows, remove keys and change rows with nobody in between: all of it or nothing, and safe when this
-        returns. False, and nothing is done, if a row to change is not there."""
+        """Atomically write `rows`, delete `gone` and apply `changes`; durable on return.
+
+        Returns False, with nothing written, if a row to change is missing.
+        """
         ...
 
 
@@ -74,7 +76,7 @@ _locked: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def renewed_after_fork(store: Any) -> None:
-    """Give `store` a fresh `_lock` in every forked child: a thread of the parent's may hold it at that moment."""
+    """Give `store` a new `_lock` in every forked child, where a thread of the parent may have held the old one."""
     _locked.add(store)
 
 
@@ -90,12 +92,12 @@ if hasattr(os, "register_at_fork"):
 
 
 def open_store(url: str) -> Store:
-    """The store for a URL: one for all clients and threads of this process, for as long as it lives.
+    """Open the store of a URL; all clients and threads of this process share it.
 
     Raises:
         StateError: the URL names no store, or one whose package is not installed.
     """
-    with _opening:  # two first uses at once must not end with two stores, each with half of the records
+    with _opening:  # two concurrent first uses must not make two stores, each with half of the records
         store = _open.get(url)
         if store is None:
             store = _open[url] = _make(url)
@@ -103,33 +105,40 @@ def open_store(url: str) -> Store:
 
 
 def in_this_process(url: str) -> bool:
-    """Whether a store's records are seen by this process only."""
+    """Whether only this process sees a store's records."""
     return url.startswith("memory:") or url == "sqlite:///:memory:"
 
 
+_REDIS: Final = ("redis", "rediss", "unix")
+
+
 def check_url(url: str) -> None:
-    """Say what is wrong with a store's URL, without its password.
+    """Check a store's URL. Errors never contain its password.
 
     Raises:
-        StateError: it names no store, or holds what a setting of its own is for.
+        StateError: it names no store, or has a query that a setting replaces.
     """
     scheme, mark, rest = url.partition("://")
-    if not mark or scheme not in ("memory", "sqlite", "redis", "rediss", "unix"):
+    if not mark or scheme not in ("memory", "sqlite", *_REDIS):
         raise StateError("no such store: use memory://, sqlite:///path or redis://host:6379/0.")
     if scheme == "sqlite" and not rest.removeprefix("/"):
         raise StateError("sqlite:/// needs a path: sqlite:///state.db, or sqlite:////var/lib/app/state.db.")
-    if scheme in ("redis", "rediss", "unix"):
-        if not rest:
-            raise StateError(f"{scheme}:// needs a place: redis://host:6379/0.")
-        from importlib.util import find_spec
-
-        if "redis" not in sys.modules and find_spec("redis") is None:  # not first after a paid answer
-            raise StateError(f"{scheme}:// needs the package redis: pip install 'stepfun_compat[redis]'.")
+    if scheme in _REDIS:
+        _check_redis(scheme, rest)
     if "ttl=" in rest.partition("?")[2] or (scheme in ("memory", "sqlite") and "?" in rest):
         raise StateError(
             f"a {scheme}:// URL takes no such query: set STEPFUN_STATE_TTL, STEPFUN_STATE_MAX_BYTES, "
             "STEPFUN_STATE_MAX_RECORD_BYTES or STEPFUN_STATE_TIMEOUT instead."
         )
+
+
+def _check_redis(scheme: str, rest: str) -> None:
+    if not rest:
+        raise StateError(f"{scheme}:// needs a host: redis://host:6379/0.")
+    from importlib.util import find_spec
+
+    if "redis" not in sys.modules and find_spec("redis") is None:  # else the first error comes after a paid response
+        raise StateError(f"{scheme}:// needs the package redis: pip install 'stepfun_compat[redis]'.")
 
 
 def _make(url: str) -> Store:
@@ -147,39 +156,27 @@ def _make(url: str) -> Store:
 
     try:
         return RedisStore(url)
-    except ValueError:  # whose text may hold a piece of the password
-        raise StateError("the Redis URL is not understood: is a sign in its password not escaped?") from None
+    except ValueError:  # whose text may contain a part of the password
+        raise StateError("the Redis URL is invalid: is a special character in its password not escaped?") from None
 
 
 def namespace(name: str | None, key: str, base_url: str) -> str:
-    """The namespace of a client's records: its given name, else one only the holders of the same key have."""
+    """The namespace of a client's records: the configured name, else a hash that only holders of the same key share."""
     if name:
         return name
     return hashlib.sha256(f"{key}\n{base_url.rstrip('/')}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def execute(store: Store, space: str, operation: StoreOperation, limits: Limits = DEFAULT) -> dict[str, Record]:
-    """Carry out an operation on a store, below a namespace. Returns the records that were loaded.
+    """Execute an operation on a store, in a namespace. Returns the records that were loaded.
 
     Raises:
         RecordTooLarge: a record is more than `limits.record` bytes.
         StateError: the store cannot be read or written, or a record to change is not there.
     """
-
-    def at(key: str) -> str:
-        return f"{space}:{key}"
-
-    found: dict[str, Record] = {}
     try:
-        if operation.load:
-            keys = list(operation.load)
-            rows = store.get([at(key) for key in keys], limits)
-            found = {key: json.loads(rows[at(key)]) for key in keys if at(key) in rows}
-        changes = {at(key): _checked(change, limits) for key, change in _changes(operation)}
-        save = {at(key): _fitting(_dump(record), limits) for key, record in operation.save.items()}
-        gone = [at(key) for key in operation.delete]
-        if (changes or save or gone) and not store.write(save, gone, changes, limits):
-            raise StateError(f"{' and '.join(key for key, _ in _changes(operation))} was deleted meanwhile")
+        found = _load(store, space, operation.load, limits) if operation.load else {}
+        _write(store, space, operation, limits)
     except StateError:
         raise
     except Exception as error:
@@ -187,8 +184,22 @@ def execute(store: Store, space: str, operation: StoreOperation, limits: Limits 
     return found
 
 
+def _load(store: Store, space: str, keys: Sequence[str], limits: Limits) -> dict[str, Record]:
+    names = {key: f"{space}:{key}" for key in keys}
+    rows = store.get(list(names.values()), limits)
+    return {key: json.loads(rows[name]) for key, name in names.items() if name in rows}
+
+
+def _write(store: Store, space: str, operation: StoreOperation, limits: Limits) -> None:
+    changes = {f"{space}:{key}": _checked(change, limits) for key, change in _changes(operation)}
+    save = {f"{space}:{key}": _fitting(_dump(record), limits) for key, record in operation.save.items()}
+    gone = [f"{space}:{key}" for key in operation.delete]
+    if (changes or save or gone) and not store.write(save, gone, changes, limits):
+        raise StateError(f"{' and '.join(key for key, _ in _changes(operation))} was deleted meanwhile")
+
+
 def _changes(operation: StoreOperation) -> list[tuple[str, Change]]:
-    """The changes of single records an operation holds, as (key, change of its text)."""
+    """The changes of single records in an operation, as (key, function of its text)."""
     made: list[tuple[str, Change]] = []
     if operation.append is not None:
         key, field, value = operation.append
@@ -208,7 +219,7 @@ def _checked(change: Change, limits: Limits) -> Change:
 
 def _fitting(text: str, limits: Limits) -> str:
     if len(text) > limits.record:
-        raise RecordTooLarge(f"a record of {len(text):,} bytes is more than the {limits.record:,} one may have")
+        raise RecordTooLarge(f"a record of {len(text):,} bytes exceeds the limit of {limits.record:,} bytes")
     return text
 
 
@@ -222,7 +233,7 @@ def _dump(record: Any) -> str:
 def _appended(text: str, field: str, value: Any) -> str:
     record: Record = json.loads(text)
     there: list[Any] = list(record.get(field, ()))
-    # a write that is done again after a broken connection must not count twice
+    # a write repeated after a broken connection must not append twice
     return text if value in there else _dump({**record, field: [*there, value]})
 
 

@@ -1,4 +1,4 @@
-"""`memory://`: the records of this process, bounded; the least used go first."""
+"""`memory://`: records in this process, up to a size; the least recently used are removed first."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Final
 from . import DEFAULT, Change, Limits, RecordTooLarge, renewed_after_fork
 
 SIZE: Final = 256_000_000
-"""Bytes kept unless `Limits.size` says otherwise."""
+"""Default of `Limits.size`, in bytes."""
 
 
 class MemoryStore:
-    """Records in this process."""
+    """Keep records in this process."""
 
     blocking = False
 
@@ -26,7 +26,7 @@ class MemoryStore:
         renewed_after_fork(self)
 
     def get(self, keys: Sequence[str], limits: Limits = DEFAULT) -> dict[str, str]:
-        """The texts that are there; reading keeps them."""
+        """Return the texts that exist; reading extends their life."""
         now = time.monotonic()
         found: dict[str, str] = {}
         with self._lock:
@@ -41,25 +41,38 @@ class MemoryStore:
     def write(
         self, rows: Mapping[str, str], gone: Sequence[str], changes: Mapping[str, Change], limits: Limits = DEFAULT
     ) -> bool:
-        """Write all or nothing; the least used make room."""
+        """Write all or nothing; the least recently used rows make room."""
         now = time.monotonic()
         most = SIZE if limits.size is None else limits.size
         with self._lock:
-            before = {key: self._there(key, now) for key in changes}
-            changed = {key: changes[key](text) for key, text in before.items() if text is not None}
-            if len(changed) < len(changes):
+            changed = self._changed(changes, now)
+            if changed is None:
                 return False
             new = {**rows, **changed}
             if sum(map(len, new.values())) > most:
-                raise RecordTooLarge(f"what is to be kept is more than the {most:,} bytes of the whole store")
+                raise RecordTooLarge(f"the records to write are more than the {most:,} bytes of the whole store")
             for key in (*gone, *new):
                 self._drop(key)
             for key, text in new.items():
                 self._rows[key] = (now + limits.ttl, text)
                 self._used += len(text)
-            while self._used > most or (self._rows and next(iter(self._rows.values()))[0] < now):
-                self._drop(next(iter(self._rows)))
+            self._make_room(most, now)
         return True
+
+    def _changed(self, changes: Mapping[str, Change], now: float) -> dict[str, str] | None:
+        """The changed texts, None if a row to change is missing."""
+        changed: dict[str, str] = {}
+        for key, change in changes.items():
+            text = self._there(key, now)
+            if text is None:
+                return None
+            changed[key] = change(text)
+        return changed
+
+    def _make_room(self, most: int, now: float) -> None:
+        """Remove expired rows, and the least recently used until `most` bytes are left."""
+        while self._used > most or (self._rows and next(iter(self._rows.values()))[0] < now):
+            self._drop(next(iter(self._rows)))
 
     def _there(self, key: str, now: float) -> str | None:
         row = self._rows.get(key)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 class ProcessConnection:
-    """Keep one connection for this process; the owner guards it with a lock of its own."""
+    """Keep one connection for this process; the owner serialises access with its own lock."""
 
     def __init__(self) -> None:
         self._connection: sqlite3.Connection | None = None
@@ -17,7 +17,7 @@ class ProcessConnection:
         self._inherited: list[sqlite3.Connection | None] = []
 
     def get(self, connect: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:
-        """Return this process's connection, made with `connect` at first use."""
+        """Return this process's connection, opened with `connect` at first use."""
         if self._connection is None or self._process != os.getpid():
             self._inherited.append(self._connection)  # closing a parent's connection would break its locks
             self._connection, self._process = connect(), os.getpid()
@@ -26,6 +26,6 @@ class ProcessConnection:
 
 
 def _close(connection: sqlite3.Connection, process: int) -> None:
-    """Close a connection with its owner or its program, but never one of a parent process."""
+    """Close a connection with its owner or at exit, but never one of a parent process."""
     if process == os.getpid():
         connection.close()

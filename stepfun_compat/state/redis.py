@@ -1,4 +1,4 @@
-"""`redis://host:6379/0`: for many machines (extra `redis`)."""
+"""`redis://host:6379/0`: records shared by many machines (extra `redis`)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _T = TypeVar("_T")
 
 
 class RedisStore:
-    """Records on a Redis server. What one call writes is one transaction. How much the server keeps, and whether it
-    outlives the server, is the server's own configuration."""
+    """Keep records on a Redis server. One call writes in one transaction. The server's own configuration decides how
+    much it keeps and whether that survives a restart."""
 
     blocking = True
 
@@ -32,7 +32,7 @@ class RedisStore:
         self._client(DEFAULT.timeout)
 
     def get(self, keys: Sequence[str], limits: Limits = DEFAULT) -> dict[str, str]:
-        """The texts that are there; reading keeps them."""
+        """Return the texts that exist; reading extends their life."""
         if not keys:
             return {}
         names = [_PREFIX + key for key in keys]
@@ -50,7 +50,7 @@ class RedisStore:
     def write(
         self, rows: Mapping[str, str], gone: Sequence[str], changes: Mapping[str, Change], limits: Limits = DEFAULT
     ) -> bool:
-        """Write all or nothing; done again if somebody else changed one of the rows meanwhile."""
+        """Write all or nothing; retried if another client changes one of the rows meanwhile."""
         until = time.monotonic() + limits.timeout
 
         def work(db: Any) -> bool:
@@ -74,7 +74,7 @@ class RedisStore:
                     except self._redis.WatchError:
                         if time.monotonic() >= until:
                             raise StateError(
-                                f"others kept changing the same record for {limits.timeout:g} seconds"
+                                f"other clients kept changing the same record for {limits.timeout:g} seconds"
                             ) from None
                         continue
                     return True
@@ -82,8 +82,8 @@ class RedisStore:
         return self._attempt(work, limits)
 
     def _attempt(self, work: Callable[[Any], _T], limits: Limits) -> _T:
-        """Do it, and once more where the connection turns out to have been cut meanwhile. A server that does not answer
-        is not asked twice."""
+        """Run `work`, and once more if the connection was closed meanwhile. A server that does not respond gets no second
+        attempt."""
         db = self._client(limits.timeout)
         started = time.monotonic()
         try:
@@ -94,12 +94,12 @@ class RedisStore:
         return work(db)
 
     def _client(self, timeout: float) -> Any:
-        """The connections whose waits end within `timeout`: half of it to connect, half for an answer."""
+        """The connection pool for a timeout: half of it to connect, half for a response."""
         with self._lock:
             client = self._clients.get(timeout)
             if client is None:
                 if len(self._clients) >= 16:
-                    self._clients.pop(next(iter(self._clients)))  # closes itself when nobody uses it
+                    self._clients.pop(next(iter(self._clients)))  # closes itself when it is unused
                 retry = import_module("redis.retry").Retry(import_module("redis.backoff").NoBackoff(), 0)
                 client = self._clients[timeout] = self._redis.Redis.from_url(
                     self._url,

@@ -1,4 +1,4 @@
-"""`sqlite:///path`: one file, for all threads and processes of a machine. Four slashes make the path absolute."""
+"""`sqlite:///path`: one file, shared by all threads and processes of a machine. Four slashes make the path absolute."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from . import DEFAULT, Change, Limits, StateError, renewed_after_fork
 from .process_connection import ProcessConnection
 
 SIZE: Final = 4_000_000_000
-"""Bytes kept in the file unless `Limits.size` says otherwise."""
+"""Default of `Limits.size`, in bytes."""
 
-_SWEEP_EVERY = 256  # writes between two looks for expired rows
+_SWEEP_EVERY = 256  # writes between two deletions of expired rows
 _MOST_KEYS = 500  # in one statement
 _FRESH = 3600.0  # seconds a row counts as just used, so that most reads write nothing
 
 
 class SQLiteStore:
-    """Records in a file that only its user may read. It is written ahead (WAL), so a killed process loses nothing it
-    was told is safe."""
+    """Keep records in a file that only its owner may read. It uses a write-ahead log (WAL), so a killed process loses
+    nothing that was committed."""
 
     blocking = True
 
@@ -36,7 +36,7 @@ class SQLiteStore:
         renewed_after_fork(self)
 
     def get(self, keys: Sequence[str], limits: Limits = DEFAULT) -> dict[str, str]:
-        """The texts that are there; reading keeps them."""
+        """Return the texts that exist; reading extends their life."""
         now = time.time()
         found: dict[str, str] = {}
         old: list[str] = []
@@ -51,7 +51,7 @@ class SQLiteStore:
                     if until - now < limits.ttl - min(limits.ttl / 2, _FRESH):
                         old.append(key)
             if old:
-                # what was read is good, whether or not another process lets it be marked as used
+                # the rows are valid even if another process prevents marking them as used
                 with contextlib.suppress(sqlite3.OperationalError), _transaction(db):
                     db.executemany(
                         "UPDATE record SET until = ? WHERE key = ?", [(now + limits.ttl, key) for key in old]
@@ -61,7 +61,7 @@ class SQLiteStore:
     def write(
         self, rows: Mapping[str, str], gone: Sequence[str], changes: Mapping[str, Change], limits: Limits = DEFAULT
     ) -> bool:
-        """Write all or nothing; the file is locked from the first look to the last write."""
+        """Write all or nothing; the file is locked from the first read to the last write."""
         now = time.time()
         new = dict(rows)
         with self._open(limits) as db, _transaction(db):
@@ -84,7 +84,7 @@ class SQLiteStore:
 
     @contextlib.contextmanager
     def _open(self, limits: Limits) -> Generator[sqlite3.Connection, None, None]:
-        """This process's connection, one thread at a time; a forked process gets one of its own."""
+        """Lock this process's connection for one thread; a forked process gets its own."""
         started = time.monotonic()
         if not self._lock.acquire(timeout=limits.timeout):
             raise StateError(f"other threads kept the file busy for {limits.timeout:g} seconds")
@@ -98,7 +98,7 @@ class SQLiteStore:
 
     def _connect(self, wait: float) -> sqlite3.Connection:
         os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
-        _make_private(self._path)  # SQLite's side files take over the file's rights
+        _make_private(self._path)  # SQLite's side files inherit the file's mode
         db = sqlite3.connect(self._path, timeout=wait, isolation_level=None, check_same_thread=False)
         try:
             db.execute("PRAGMA journal_mode = WAL")
@@ -114,7 +114,7 @@ class SQLiteStore:
 
 
 def _make_private(path: str) -> None:
-    """Make the file if it is not there, and let nobody but its owner at it."""
+    """Create the file if it is missing, readable by its owner alone."""
     file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         found = os.fstat(file)
@@ -129,7 +129,7 @@ def _make_private(path: str) -> None:
 
 
 def _make_room(db: sqlite3.Connection, most: int, new: Mapping[str, str]) -> None:
-    """Remove what was used least, where the file holds more than it may. What was just written stays."""
+    """Remove the least recently used rows while the file exceeds `most` bytes. Rows just written stay."""
     pages, free, page = (
         int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count", "page_size")
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, cast
 
 from ..base import Effect, WireResponse
@@ -116,21 +116,29 @@ def _conversation(id: str, asked: Asked, context: RequestContext) -> Loading:
 
 
 def _references(asked: Asked, context: RequestContext) -> Loading:
+    """Put the items that the input refers to in place of the references."""
     wanted = [str(item.get("id")) for item in asked.items if item["type"] == "item_reference"]
     if not wanted:
         return
     known: dict[str, Dict] = {str(item.get("id")): item for item in asked.history}
     unknown = [id for id in wanted if id not in known]
     if unknown:
-        places = records((yield load(*map(item_key, unknown))).body) or {}
-        homes = list(dict.fromkeys(str(row["in"]) for row in places.values()))
-        found = (records((yield load(*homes)).body) or {}) if homes else {}
-        for record in found.values():
-            for item in (*as_list(record.get("items")), *as_list(record.get("output"))):
-                known.setdefault(str(item.get("id")), item)
+        known = {**(yield from _stored_items(unknown)), **known}
     for place, item in enumerate(asked.items):
         if item["type"] == "item_reference":
             id = str(item.get("id"))
             if id not in known:
                 raise not_found("Item", id, context, param="input")
             asked.items[place] = dict(known[id])
+
+
+def _stored_items(ids: Sequence[str]) -> Generator[Effect, WireResponse, dict[str, Dict]]:
+    """Load the records that hold these items. Returns all items of those records, by id."""
+    places = records((yield load(*map(item_key, ids))).body) or {}
+    keys = list(dict.fromkeys(str(row["in"]) for row in places.values()))
+    found = (records((yield load(*keys)).body) or {}) if keys else {}
+    items: dict[str, Dict] = {}
+    for record in found.values():
+        for item in (*as_list(record.get("items")), *as_list(record.get("output"))):
+            items.setdefault(str(item.get("id")), item)
+    return items

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Final
 
 from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, is_sequence, row_of, rows_of
@@ -24,7 +24,7 @@ _PAST_CALLS: Final = frozenset(
         "mcp_approval_response",
     }
 )
-_TEXTS: Final = ("input_text", "output_text", "text", "summary_text", "reasoning_text")
+_OUTPUTS: Final = PACKED_OUTPUTS | {"function_call_output", "custom_tool_call_output"}
 
 
 def _unsupported(where: str, what: str, instead: str) -> RequestRejected:
@@ -34,18 +34,15 @@ def _unsupported(where: str, what: str, instead: str) -> RequestRejected:
 def _part(part: Json, where: str, context: RequestContext) -> Json:
     """One content part as chat's."""
     row = row_of(part)
-    kind = row.get("type")
+    kind = str(row.get("type"))
     if isinstance(part, str):
         return {"type": "text", "text": part}
-    if kind in _TEXTS:
-        return {"type": "text", "text": str(row.get("text") or "")}
-    if kind == "refusal":
-        return {"type": "text", "text": str(row.get("refusal") or "")}
+    if kind in ("image_url", "video_url"):  # chat's own
+        return part
+    if kind in _AS_CHAT:
+        return _AS_CHAT[kind](row)
     if kind == "input_image":
         return _image(row, where, context)
-    if kind == "input_video":
-        video = row.get("video_url")
-        return {"type": "video_url", "video_url": dict(row_of(video)) or {"url": video}}
     if kind in ("input_file", "file"):
         raise _unsupported(
             where,
@@ -54,13 +51,37 @@ def _part(part: Json, where: str, context: RequestContext) -> Json:
             "the text of client.files.content(id) into an input_text part. A page shown as a picture goes in as an "
             "input_image part.",
         )
-    if kind == "input_audio":
-        return {"type": "input_audio", "input_audio": row.get("input_audio")}
-    if kind in ("image_url", "video_url"):
-        return part
     raise _unsupported(
-        where, f"a part of type {kind!r}, which StepFun's models do not take", "Say it in an input_text part."
+        where,
+        f"a part of type {row.get('type')!r}, which StepFun's models do not take",
+        "Say it in an input_text part.",
     )
+
+
+def _text(row: Mapping[str, Any]) -> Json:
+    return {"type": "text", "text": str(row.get("text") or "")}
+
+
+def _refusal(row: Mapping[str, Any]) -> Json:
+    return {"type": "text", "text": str(row.get("refusal") or "")}
+
+
+def _video(row: Mapping[str, Any]) -> Json:
+    video = row.get("video_url")
+    return {"type": "video_url", "video_url": dict(row_of(video)) or {"url": video}}
+
+
+def _audio(row: Mapping[str, Any]) -> Json:
+    return {"type": "input_audio", "input_audio": row.get("input_audio")}
+
+
+_AS_CHAT: Final[Mapping[str, Callable[[Mapping[str, Any]], Json]]] = {
+    **dict.fromkeys(("input_text", "output_text", "text", "summary_text", "reasoning_text"), _text),
+    "refusal": _refusal,
+    "input_video": _video,
+    "input_audio": _audio,
+}
+"""What translates a content part, by its type."""
 
 
 def _image(row: Mapping[str, Any], where: str, context: RequestContext) -> Json:
@@ -101,7 +122,7 @@ def _texts(content: Json, where: str, context: RequestContext) -> tuple[str, lis
 
 
 class _Messages:
-    """Puts messages together: what belongs to one turn of the assistant becomes one message."""
+    """Collect chat messages: what belongs to one turn of the assistant becomes one message."""
 
     def __init__(self, context: RequestContext, packing: Packing) -> None:
         self.context = context
@@ -109,49 +130,32 @@ class _Messages:
         self.calls: dict[str, Json] = {}
         self.out: list[Dict] = []
         self.reasoning = ""
-        self.pictures: list[Json] = []
+        self.images: list[Json] = []
 
     def add(self, item: Dict, where: str) -> None:
         kind = str(item["type"])
-        if kind not in ("function_call_output", "custom_tool_call_output") and kind not in PACKED_OUTPUTS:
+        if kind not in _OUTPUTS:
             self.flush()
-        if kind == "message":
-            self._message(item, where)
-        elif kind == "reasoning":
-            self._think(reasoning_text(item))
-        elif kind == "function_call":
-            name = self.packing.name_of(item.get("name"), item.get("namespace"))
-            self._call(item, {"type": "function", "function": {"name": name, "arguments": item.get("arguments")}})
-        elif kind == "custom_tool_call":
-            name = self.packing.name_of(item.get("name"), item.get("namespace"))
-            self._call(item, {"type": "custom", "custom": {"name": name, "input": item.get("input") or ""}})
-        elif kind in ("function_call_output", "custom_tool_call_output"):
-            self._output(item, item.get("output"), f"{where}.output")
-        elif kind in PACKED_CALLS or kind in PACKED_OUTPUTS:
-            self._packed(item, kind, where)
-        elif kind == "additional_tools":
-            self.context.record_change("reshape", where, kind, "tools", "its tools are sent with the others")
-        elif kind in _PAST_CALLS:
-            # of a search nothing but its words is lost: what it found is in the answer that followed
-            lossy = kind != "web_search_call"
-            self.context.record_change(
-                "drop", where, kind, None, "StepFun takes no calls of its own tools as input", lossy=lossy
-            )
-        else:
+        translate = self._ITEMS.get(kind)
+        if translate is None:
             raise _unsupported(
                 where,
                 f"an item of type {kind!r}, which no StepFun model takes",
                 "Messages, function_call, function_call_output, custom_tool_call, custom_tool_call_output, reasoning "
                 "and item_reference can be sent.",
             )
+        translate(self, item, where)
 
     def flush(self) -> None:
-        """Pictures a tool returned follow all results of the turn: a tool message holds text only (stepfun-api 3.1)."""
-        if self.pictures:
-            self.out.append({"role": "user", "content": self.pictures})
-            self.pictures = []
+        """Add the images tools returned after all results of the turn: a tool message holds text only (stepfun-api 3.1)."""
+        if self.images:
+            self.out.append({"role": "user", "content": self.images})
+            self.images = []
 
-    def _think(self, text: Json) -> None:
+    def _reasoning(self, item: Dict, _where: str) -> None:
+        self._keep_reasoning(reasoning_text(item))
+
+    def _keep_reasoning(self, text: Json) -> None:
         if isinstance(text, str) and text:
             self.reasoning = "\n".join(filter(None, (self.reasoning, text)))
 
@@ -162,15 +166,8 @@ class _Messages:
 
     def _message(self, item: Dict, where: str) -> None:
         role = item.get("role")
-        content = item.get("content")
         if role == "assistant":
-            text, others = _texts(content, f"{where}.content", self.context)
-            self._think(item.get("reasoning_content"))
-            if others:
-                raise _unsupported(where, "an assistant message with pictures", "Put them into a user message.")
-            message: Dict = {"role": "assistant", "content": text}
-            self._take_reasoning(message)
-            self.out.append(message)
+            self._assistant_message(item, where)
             return
         self.reasoning = ""  # reasoning without the turn it belonged to
         if role == "developer":
@@ -179,25 +176,41 @@ class _Messages:
                 "rename", f"{where}.role", "developer", "system", "StepFun has no developer role"
             )
             role = "system"
-        if role not in ("user", "system"):
+        if role == "system":
+            content = self._text_only(item, where, "a system message")
+        elif role == "user":
+            content = self._user_content(item.get("content"), f"{where}.content")
+        else:
             raise RequestRejected(
                 f"{where}.role={role!r} is not a valid role: it takes user, assistant, system or developer.",
                 code="invalid_value",
                 param="input",
             )
-        if role == "system":
-            content, others = _texts(content, f"{where}.content", self.context)
-            if others:
-                raise _unsupported(where, "a system message with pictures", "Put them into a user message.")
-        elif not isinstance(content, str):
-            parts = [_part(part, f"{where}.content[{i}]", self.context) for i, part in enumerate(rows_of(content))]
-            only = row_of(parts[0] if len(parts) == 1 else None)
-            content = only["text"] if only.get("type") == "text" else parts
         self.out.append({"role": role, "content": content})
+
+    def _assistant_message(self, item: Dict, where: str) -> None:
+        text = self._text_only(item, where, "an assistant message")
+        self._keep_reasoning(item.get("reasoning_content"))
+        message: Dict = {"role": "assistant", "content": text}
+        self._take_reasoning(message)
+        self.out.append(message)
+
+    def _text_only(self, item: Dict, where: str, what: str) -> str:
+        text, others = _texts(item.get("content"), f"{where}.content", self.context)
+        if others:
+            raise _unsupported(where, f"{what} with images, audio or video", "Put them into a user message.")
+        return text
+
+    def _user_content(self, content: Json, where: str) -> Json:
+        if isinstance(content, str):
+            return content
+        parts = [_part(part, f"{where}[{i}]", self.context) for i, part in enumerate(rows_of(content))]
+        only = row_of(parts[0] if len(parts) == 1 else None)
+        return only["text"] if only.get("type") == "text" else parts
 
     def _call(self, item: Dict, call: Dict) -> None:
         call = {"id": item.get("call_id") or "", **call}
-        self._think(item.get("reasoning_content"))
+        self._keep_reasoning(item.get("reasoning_content"))
         last = self.out[-1] if self.out else None
         # a call joins what the assistant said or called just before; a reasoning item in between starts a new turn
         if last is not None and last["role"] == "assistant" and not self.reasoning:
@@ -207,19 +220,52 @@ class _Messages:
         self._take_reasoning(message)
         self.out.append(message)
 
-    def _packed(self, item: Dict, kind: str, where: str) -> None:
-        """A call of a tool that packs a function, or what it returned."""
-        id = item.get("call_id") or self.calls.get(str(item.get("id"))) or item.get("id")
-        if kind in PACKED_CALLS:
-            call = packed_call(item, self.packing)
-            if call is not None:
-                self.calls[str(item.get("id"))] = id
-                self._call({**item, "call_id": id}, call)
-                return
-        elif kind != "tool_search_output" or (item.get("call_id") and item.get("execution") != "server"):
-            self._output({**item, "call_id": id}, packed_output(item), f"{where}.output")
+    def _function_call(self, item: Dict, _where: str) -> None:
+        name = self.packing.name_of(item.get("name"), item.get("namespace"))
+        self._call(item, {"type": "function", "function": {"name": name, "arguments": item.get("arguments")}})
+
+    def _custom_call(self, item: Dict, _where: str) -> None:
+        name = self.packing.name_of(item.get("name"), item.get("namespace"))
+        self._call(item, {"type": "custom", "custom": {"name": name, "input": item.get("input") or ""}})
+
+    def _call_output(self, item: Dict, where: str) -> None:
+        self._output(item, item.get("output"), f"{where}.output")
+
+    def _packed_call(self, item: Dict, where: str) -> None:
+        """A call of a tool that packs a function."""
+        call = packed_call(item, self.packing)
+        if call is None:
+            self._drop_search(item, where)
             return
-        self.context.record_change("drop", where, kind, None, "all functions are sent at once, so no search is needed")
+        call_id = self._call_id(item)
+        self.calls[str(item.get("id"))] = call_id
+        self._call({**item, "call_id": call_id}, call)
+
+    def _packed_output(self, item: Dict, where: str) -> None:
+        """What a tool that packs a function returned."""
+        ran_here = item.get("call_id") and item.get("execution") != "server"
+        if item["type"] == "tool_search_output" and not ran_here:
+            self._drop_search(item, where)
+        else:
+            self._output({**item, "call_id": self._call_id(item)}, packed_output(item), f"{where}.output")
+
+    def _call_id(self, item: Dict) -> Json:
+        return item.get("call_id") or self.calls.get(str(item.get("id"))) or item.get("id")
+
+    def _drop_search(self, item: Dict, where: str) -> None:
+        self.context.record_change(
+            "drop", where, item["type"], None, "all functions are sent at once, so no search is needed"
+        )
+
+    def _additional_tools(self, item: Dict, where: str) -> None:
+        self.context.record_change("reshape", where, item["type"], "tools", "its tools are sent with the others")
+
+    def _past_call(self, item: Dict, where: str) -> None:
+        # a search loses only its query: what it found is in the message that follows
+        lossy = item["type"] != "web_search_call"
+        self.context.record_change(
+            "drop", where, item["type"], None, "StepFun takes no calls of its own tools as input", lossy=lossy
+        )
 
     def _output(self, item: Dict, output: Json, where: str) -> None:
         if output is not None and not isinstance(output, str) and not is_sequence(output):
@@ -230,18 +276,32 @@ class _Messages:
                 "reshape", where, f"{len(others)} images", "a user message", "StepFun takes tool results as text"
             )
             note = {"type": "text", "text": f"Returned by the tool call {item.get('call_id')}:"}
-            self.pictures += [note, *others]
+            self.images += [note, *others]
             text = text or "The result follows in the next message."
         self.out.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": text})
+
+    _ITEMS: ClassVar[Mapping[str, Callable[[Any, Dict, str], None]]] = {
+        "message": _message,
+        "reasoning": _reasoning,
+        "function_call": _function_call,
+        "custom_tool_call": _custom_call,
+        "function_call_output": _call_output,
+        "custom_tool_call_output": _call_output,
+        "additional_tools": _additional_tools,
+        **dict.fromkeys(PACKED_CALLS, _packed_call),
+        **dict.fromkeys(PACKED_OUTPUTS, _packed_output),
+        **dict.fromkeys(_PAST_CALLS, _past_call),
+    }
+    """What translates an item, by its type."""
 
 
 def messages_of(
     items: Sequence[Dict], instructions: Json, context: RequestContext, packing: Packing | None = None
 ) -> list[Dict]:
-    """Items as chat messages, with the instructions before them.
+    """Translate items to chat messages, with the instructions before them.
 
     Raises:
-        RequestRejected: an item or part StepFun has no place for.
+        RequestRejected: StepFun's models do not take an item or part.
     """
     made = _Messages(context, packing or Packing())
     if isinstance(instructions, str) and instructions:

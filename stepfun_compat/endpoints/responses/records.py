@@ -9,13 +9,13 @@ conversation's fields and `parts`, the keys of `part_…` records, each with the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, cast
 
 from ...state import in_this_process
 from ..base import StoreOperation
 from ..context import Json, RequestContext, RequestRejected
-from ..json_values import Dict, as_dict, as_list
+from ..json_values import Dict, as_dict, as_list, row_of
 from .request import Asked, new_id
 
 
@@ -61,29 +61,6 @@ def records(body: Json) -> Mapping[str, Dict] | None:
     return found
 
 
-def _is_ours(key: str, record: Json) -> bool:
-    """Whether a record has the form of its kind (see the top of this module)."""
-    row = as_dict(record)
-    if row is None:
-        return False
-    kind = key.partition("_")[0]
-    if kind == "resp":
-        response = as_dict(row.get("response")) or {}
-        return (
-            isinstance(response.get("id"), str)
-            and isinstance(response.get("status"), str)
-            and _are_texts(row.get("chain"))
-            and _are_texts(row.get("before", []))
-        )
-    if kind == "turn":
-        return _are_items(row.get("items")) and _are_items(row.get("output"))
-    if kind == "part":
-        return _are_items(row.get("items"))
-    if kind == "conv":
-        return _are_texts(row.get("parts", [])) and isinstance(row.get("metadata", {}), Mapping)
-    return kind != "item" or isinstance(row.get("in"), str)
-
-
 def _are_texts(value: Json) -> bool:
     return isinstance(value, list) and all(isinstance(entry, str) for entry in as_list(value))
 
@@ -93,6 +70,32 @@ def _are_items(value: Json) -> bool:
         (row := as_dict(entry)) is not None and isinstance(row.get("type"), str) and isinstance(row.get("id"), str)
         for entry in as_list(value)
     )
+
+
+def _is_response(record: Dict) -> bool:
+    response = row_of(record.get("response"))
+    return (
+        isinstance(response.get("id"), str)
+        and isinstance(response.get("status"), str)
+        and _are_texts(record.get("chain"))
+        and _are_texts(record.get("before", []))
+    )
+
+
+_FORMS: Final[Mapping[str, Callable[[Dict], bool]]] = {
+    "resp": _is_response,
+    "turn": lambda record: _are_items(record.get("items")) and _are_items(record.get("output")),
+    "part": lambda record: _are_items(record.get("items")),
+    "conv": lambda record: _are_texts(record.get("parts", [])) and isinstance(record.get("metadata", {}), Mapping),
+    "item": lambda record: isinstance(record.get("in"), str),
+}
+"""Whether a record has the form of its kind (see the top of this module), by the prefix of its key."""
+
+
+def _is_ours(key: str, record: Json) -> bool:
+    row = as_dict(record)
+    check = _FORMS.get(key.partition("_")[0])
+    return row is not None and (check is None or check(row))
 
 
 def turns_of(keys: Sequence[str], found: Mapping[str, Dict], missing: RequestRejected) -> list[Dict]:
@@ -179,25 +182,18 @@ def kept(asked: Asked, response: Dict) -> StoreOperation | None:
 
 
 def listed(items: Sequence[Dict], query: Mapping[str, Any], default_order: str = "desc") -> Dict:
-    """One page of a list of items, as OpenAI pages: `limit` 1 to 100 (20), `order`, `after` an item's id."""
+    """One page of a list of items, as OpenAI pages: `limit` 1 to 100 (20), `order`, `after` an item's id.
+
+    Raises:
+        RequestRejected: `after` is not in the list, or `limit` is out of range.
+    """
     rows = [shown(item) for item in items]
     if query.get("order", default_order) != "asc":
         rows.reverse()
     after = query.get("after")
     if after is not None:
-        places = [i for i, row in enumerate(rows) if row.get("id") == after]
-        if not places:
-            raise RequestRejected(f"after={after!r} was not found in this list.", code="invalid_value", param="after")
-        rows = rows[places[0] + 1 :]
-    wanted = query.get("limit")
-    try:
-        limit = 20 if wanted is None else int(wanted)
-    except (TypeError, ValueError):
-        limit = 0
-    if not 1 <= limit <= 100:
-        raise RequestRejected(
-            f"limit={wanted!r} is out of range: it takes 1 to 100.", code="invalid_value", param="limit"
-        )
+        rows = _rows_after(rows, after)
+    limit = _limit(query.get("limit"))
     page = rows[:limit]
     return {
         "object": "list",
@@ -206,6 +202,25 @@ def listed(items: Sequence[Dict], query: Mapping[str, Any], default_order: str =
         "last_id": page[-1]["id"] if page else None,
         "has_more": len(rows) > limit,
     }
+
+
+def _rows_after(rows: list[Dict], after: Json) -> list[Dict]:
+    places = [place for place, row in enumerate(rows) if row.get("id") == after]
+    if not places:
+        raise RequestRejected(f"after={after!r} was not found in this list.", code="invalid_value", param="after")
+    return rows[places[0] + 1 :]
+
+
+def _limit(value: Json) -> int:
+    try:
+        limit = 20 if value is None else int(value)
+    except (TypeError, ValueError):
+        limit = 0
+    if not 1 <= limit <= 100:
+        raise RequestRejected(
+            f"limit={value!r} is out of range: it takes 1 to 100.", code="invalid_value", param="limit"
+        )
+    return limit
 
 
 def shown(item: Dict) -> Dict:

@@ -1,4 +1,4 @@
-"""A whole Response told as OpenAI's events: for what was made in the background, and for what is streamed again.
+"""A whole Response as OpenAI's stream of events: for one made in the background, and for one streamed again.
 
 The same Response gives the same events with the same numbers, so that `starting_after` goes on where a reader left off.
 """
@@ -6,7 +6,7 @@ The same Response gives the same events with the same numbers, so that `starting
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ..base import WireResponse
@@ -17,14 +17,14 @@ _PIECE: Final = 64  # characters of text in one delta
 
 
 class AsTold:
-    """A stream of events that are OpenAI's already (a `StreamTransform`)."""
+    """Pass on a stream of events that are OpenAI's already (a `StreamTransform`)."""
 
     def feed(self, chunk: Json) -> Sequence[Json]:
-        """One event in, the same out."""
+        """Return the event unchanged."""
         return (chunk,)
 
     def close(self) -> Sequence[Json]:
-        """Nothing is owed."""
+        """Return nothing: no event is pending."""
         return ()
 
 
@@ -46,7 +46,7 @@ def replayed(response: Dict, starting_after: Json = None) -> WireResponse:
 
 
 def events_of(response: Dict) -> list[Dict]:
-    """The events by which OpenAI tells a Response, in order and numbered."""
+    """The events of a Response as OpenAI streams it, in order and numbered."""
     begun: Dict = {
         **response,
         "status": "in_progress",
@@ -56,43 +56,63 @@ def events_of(response: Dict) -> list[Dict]:
         "incomplete_details": None,
         "usage": None,
     }
-    told: list[tuple[str, Dict]] = [
+    events: list[tuple[str, Dict]] = [
         ("response.created", {"response": begun}),
         ("response.in_progress", {"response": begun}),
     ]
     for place, entry in enumerate(as_list(response.get("output"))):
-        told += item_events(place, dict(row_of(entry)))
-    told.append((f"response.{response['status']}", {"response": response}))
-    return [{"type": kind, "sequence_number": number, **fields} for number, (kind, fields) in enumerate(told)]
+        events += item_events(place, dict(row_of(entry)))
+    events.append((f"response.{response['status']}", {"response": response}))
+    return [{"type": kind, "sequence_number": number, **fields} for number, (kind, fields) in enumerate(events)]
 
 
 def item_events(place: int, item: Dict) -> Iterator[tuple[str, Dict]]:
-    """The events by which OpenAI tells an item of the output."""
-    at: Dict = {"item_id": item.get("id"), "output_index": place}
-    empty: Dict = {**item, "status": "in_progress"}
+    """The events of an item of the output, as OpenAI streams it."""
+    begun: Dict = {**item, "status": "in_progress"}
     if item.get("type") in ("message", "reasoning"):
-        empty["content"] = []
+        begun["content"] = []
     for field in ("arguments", "input"):
         if field in item:
-            empty[field] = ""
-    yield "response.output_item.added", {"output_index": place, "item": empty}
-    if item.get("type") in ("message", "reasoning"):
-        for index, part in enumerate(rows_of(item.get("content"))):
-            yield from _part({**at, "content_index": index}, dict(row_of(part)))
-    elif item.get("type") == "function_call":
-        arguments = str(item.get("arguments") or "")
-        for piece in _pieces(arguments):
-            yield "response.function_call_arguments.delta", {**at, "delta": piece}
-        yield "response.function_call_arguments.done", {**at, "name": item.get("name"), "arguments": arguments}
-    elif item.get("type") == "custom_tool_call":
-        text = str(item.get("input") or "")
-        for piece in _pieces(text):
-            yield "response.custom_tool_call_input.delta", {**at, "delta": piece}
-        yield "response.custom_tool_call_input.done", {**at, "input": text}
-    elif item.get("type") == "web_search_call":
-        for state in ("in_progress", "searching", "completed"):
-            yield f"response.web_search_call.{state}", at
+            begun[field] = ""
+    yield "response.output_item.added", {"output_index": place, "item": begun}
+    content = _CONTENT.get(str(item.get("type")))
+    if content is not None:
+        yield from content({"item_id": item.get("id"), "output_index": place}, item)
     yield "response.output_item.done", {"output_index": place, "item": item}
+
+
+def _parts(at: Dict, item: Dict) -> Iterator[tuple[str, Dict]]:
+    for index, part in enumerate(rows_of(item.get("content"))):
+        yield from _part({**at, "content_index": index}, dict(row_of(part)))
+
+
+def _arguments(at: Dict, item: Dict) -> Iterator[tuple[str, Dict]]:
+    arguments = str(item.get("arguments") or "")
+    for piece in _pieces(arguments):
+        yield "response.function_call_arguments.delta", {**at, "delta": piece}
+    yield "response.function_call_arguments.done", {**at, "name": item.get("name"), "arguments": arguments}
+
+
+def _custom_input(at: Dict, item: Dict) -> Iterator[tuple[str, Dict]]:
+    text = str(item.get("input") or "")
+    for piece in _pieces(text):
+        yield "response.custom_tool_call_input.delta", {**at, "delta": piece}
+    yield "response.custom_tool_call_input.done", {**at, "input": text}
+
+
+def _search(at: Dict, _item: Dict) -> Iterator[tuple[str, Dict]]:
+    for state in ("in_progress", "searching", "completed"):
+        yield f"response.web_search_call.{state}", at
+
+
+_CONTENT: Final[Mapping[str, Callable[[Dict, Dict], Iterator[tuple[str, Dict]]]]] = {
+    "message": _parts,
+    "reasoning": _parts,
+    "function_call": _arguments,
+    "custom_tool_call": _custom_input,
+    "web_search_call": _search,
+}
+"""The events between the first and the last of an item, by its type."""
 
 
 def _part(at: Dict, part: Dict) -> Iterator[tuple[str, Dict]]:

@@ -122,10 +122,14 @@ class Packing:
         known = self.sent.get(("", space, name))
         if known is None and space == name:  # deferred functions may repeat their name as the namespace
             space, known = None, self.sent.get(("", None, name))
-        if known is None and space is None:  # a choice may name a function without its namespace
-            found = [sent for (kind, _, own), sent in self.sent.items() if own == name and not kind]
-            known = found[0] if len(found) == 1 else None
+        if known is None and space is None:
+            known = self._only_name_of(name)
         return known or (f"{space}__{name}" if space else name)
+
+    def _only_name_of(self, name: str) -> str | None:
+        """The name that is sent for a function without its namespace (as in a choice), None where several share it."""
+        found = [sent for (kind, _, own), sent in self.sent.items() if own == name and not kind]
+        return found[0] if len(found) == 1 else None
 
     def name_of_kind(self, kind: str) -> str:
         """The name that is sent for a tool of the caller's machine, or the search the caller runs."""
@@ -175,10 +179,7 @@ def unpack(fields: Mapping[str, Any], items: Sequence[Dict] = ()) -> Unpacked:
         RequestRejected: a tool of OpenAI's servers, which StepFun does not have.
     """
     out = Unpacked()
-    rows = [(f"tools[{place}]", row_of(tool)) for place, tool in enumerate(rows_of(fields.get("tools")))]
-    for place, item in enumerate(items):
-        if item["type"] in ("tool_search_output", "additional_tools"):
-            rows += [(f"input[{place}].tools[{i}]", row_of(tool)) for i, tool in enumerate(rows_of(item.get("tools")))]
+    rows = _tool_rows(fields, items)
     for _, row in rows:  # plain functions keep their names; others make way
         if row.get("type", "function") in _PLAIN and isinstance(row.get("name"), str):
             out.packing.add(Tool(str(row.get("type", "function")), row["name"]), row["name"])
@@ -186,11 +187,21 @@ def unpack(fields: Mapping[str, Any], items: Sequence[Dict] = ()) -> Unpacked:
     for where, row in rows:
         for tool in _unpacked(row, where, out):
             name = _chat_name(tool)
-            if name is None or name not in seen:  # a search may bring what was there before
+            if name is None:
                 out.tools.append(tool)
-            if name is not None:
+            elif name not in seen:  # a search may bring what was there before
                 seen.add(name)
+                out.tools.append(tool)
     return out
+
+
+def _tool_rows(fields: Mapping[str, Any], items: Sequence[Dict]) -> list[tuple[str, Mapping[str, Any]]]:
+    """(the JSON path, the tool) of every tool of a request."""
+    rows = [(f"tools[{place}]", row_of(tool)) for place, tool in enumerate(rows_of(fields.get("tools")))]
+    for place, item in enumerate(items):
+        if item["type"] in ("tool_search_output", "additional_tools"):
+            rows += [(f"input[{place}].tools[{i}]", row_of(tool)) for i, tool in enumerate(rows_of(item.get("tools")))]
+    return rows
 
 
 def _chat_name(tool: Dict) -> str | None:
@@ -205,7 +216,7 @@ def _unpacked(row: Mapping[str, Any], where: str, out: Unpacked) -> list[Dict]:
     if "function" in row:  # chat's own shape, and StepFun's web_search and retrieval (stepfun-api 3.4)
         return [dict(row)]
     if kind in _PLAIN:
-        return [_one(row, row.get("name"))]
+        return [_custom(row, row.get("name")) if kind == "custom" else _plain_function(row, row.get("name"))]
     if is_search(kind):
         out.search = True
         return []
@@ -214,13 +225,8 @@ def _unpacked(row: Mapping[str, Any], where: str, out: Unpacked) -> list[Dict]:
         return _namespace(row, where, out)
     if kind == "tool_search":
         out.reshaped.append((where, kind))
-        if row.get("execution") != "client":  # the model has all functions already
-            return []
-        name = out.packing.add(Tool("tool_search", "tool_search"), "tool_search")
-        about = row.get("description") or "Search for tools that are not loaded yet; they can be called afterwards."
-        return [_function(name, about, row.get("parameters") or _schema(["query"], query={"type": "string"}))]
-    local = row_of(row.get("environment")).get("type", "local") == "local"
-    if kind in _MACHINE and local:
+        return _client_search(row, out)
+    if kind in _MACHINE and row_of(row.get("environment")).get("type", "local") == "local":
         out.reshaped.append((where, kind))
         return [_function(out.packing.add(Tool(kind, kind), kind), *_MACHINE[kind])]
     instead = _INSTEAD.get(kind, "Offer what it does as a function tool.")
@@ -229,6 +235,15 @@ def _unpacked(row: Mapping[str, Any], where: str, out: Unpacked) -> list[Dict]:
         code="unsupported_parameter",
         param=where,
     )
+
+
+def _client_search(row: Mapping[str, Any], out: Unpacked) -> list[Dict]:
+    """A search for tools that the caller runs; none for OpenAI's, since the model has all functions already."""
+    if row.get("execution") != "client":
+        return []
+    name = out.packing.add(Tool("tool_search", "tool_search"), "tool_search")
+    description = row.get("description") or "Search for tools that are not loaded yet; they can be called afterwards."
+    return [_function(name, description, row.get("parameters") or _schema(["query"], query={"type": "string"}))]
 
 
 def _namespace(row: Mapping[str, Any], where: str, out: Unpacked) -> list[Dict]:
@@ -245,24 +260,28 @@ def _namespace(row: Mapping[str, Any], where: str, out: Unpacked) -> list[Dict]:
                 param=where,
             )
         sent = out.packing.add(Tool(str(kind), name, space), f"{space}__{name}")
-        about = " ".join(str(text) for text in (row.get("description"), inner.get("description")) if text)
-        tools.append(_one({**inner, "description": about or None}, sent))
+        description = " ".join(str(text) for text in (row.get("description"), inner.get("description")) if text)
+        as_chat = _custom if kind == "custom" else _plain_function
+        tools.append(as_chat({**inner, "description": description or None}, sent))
     return tools
 
 
-def _one(row: Mapping[str, Any], name: Json) -> Dict:
-    """A function or custom tool in chat's shape."""
-    if row.get("type") == "custom":
-        inner = {key: row[key] for key in ("name", "description", "format") if row.get(key) is not None}
-        form = row_of(inner.get("format"))
-        if form.get("type") == "grammar":
-            grammar = row_of(form.get("grammar")) or form
-            inner.pop("format")
-            inner["description"] = (
-                f"{inner.get('description') or ''}\nThe input is text that matches this {grammar.get('syntax') or ''} "
-                f"grammar:\n{grammar.get('definition') or ''}"
-            ).strip()
-        return {"type": "custom", "custom": {**inner, "name": name}}
+def _custom(row: Mapping[str, Any], name: Json) -> Dict:
+    """A custom tool in chat's shape. A grammar becomes part of the description."""
+    inner = {key: row[key] for key in ("name", "description", "format") if row.get(key) is not None}
+    form = row_of(inner.get("format"))
+    if form.get("type") == "grammar":
+        grammar = row_of(form.get("grammar")) or form
+        inner.pop("format")
+        inner["description"] = (
+            f"{inner.get('description') or ''}\nThe input is text that matches this {grammar.get('syntax') or ''} "
+            f"grammar:\n{grammar.get('definition') or ''}"
+        ).strip()
+    return {"type": "custom", "custom": {**inner, "name": name}}
+
+
+def _plain_function(row: Mapping[str, Any], name: Json) -> Dict:
+    """A function tool in chat's shape."""
     inner = {key: row[key] for key in ("description", "parameters", "strict") if row.get(key) is not None}
     return {"type": "function", "function": {"name": name, **inner}}
 
