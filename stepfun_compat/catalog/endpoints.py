@@ -3,7 +3,6 @@ any text. README's table is made from these rows, and a test walks the newest cl
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -134,11 +133,3 @@ OUTCOMES: Final = (
 def outcome_of(method: str) -> EndpointOutcome | None:
     """The outcome of a method of the client, such as `files.list`; None for one that no row names."""
     return next((row for row in OUTCOMES if fnmatchcase(method, row.method)), None)
-
-
-def markdown_table(outcomes: Iterable[Outcome] = ("works", "limits", "absent", "stock")) -> str:
-    """The rows as a Markdown table: method, outcome, note."""
-    wanted = tuple(outcomes)
-    lines = ["| Method | Outcome | Note |", "|---|---|---|"]
-    lines += [f"| `{row.method}` | {row.outcome} | {row.note} |" for row in OUTCOMES if row.outcome in wanted]
-    return "\n".join(lines) + "\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeGuard, cast
 
 Object = dict[str, Any]
@@ -51,10 +51,6 @@ def parse_object(text: str) -> Object | None:
     except ValueError:
         return None
     return value if is_object(value) else None
-
-
-def without_none(value: Mapping[str, Any]) -> Object:
-    return {key: item for key, item in value.items() if item is not None}
 
 
 def first(values: Sequence[Any], otherwise: object = None) -> Any:

@@ -189,3 +189,11 @@ def test_prices_of_what_is_not_counted_in_tokens() -> None:
     assert CATALOG.models["step-tts-2"].usd_rate == catalog.Rate(0.4, "characters", 10_000)
     assert CATALOG.models["step-image-edit-2"].cny_rate == catalog.Rate(0.02, "images")
     assert CATALOG.models["step-1o-turbo-vision"].usd == catalog.Price(0.36, 0.07, 1.15)
+
+
+def test_models_of_an_endpoint_and_a_plan():
+    assert {row.id for row in CATALOG.models_for("responses")} == {
+        row.id for row in CATALOG.models.values() if "responses" in row.endpoints
+    }
+    assert "step-router-v1" in {row.id for row in CATALOG.models_for("chat.completions", "step_plan")}
+    assert "step-router-v1" not in {row.id for row in CATALOG.models_for("chat.completions", "standard")}

@@ -19,7 +19,7 @@ import openai
 import pytest
 
 import stepfun_compat
-from stepfun_compat.catalog.endpoints import OUTCOMES, markdown_table, outcome_of
+from stepfun_compat.catalog.endpoints import OUTCOMES, outcome_of
 from stepfun_compat.endpoints import routing as table
 
 NEWEST = (3, 54)
@@ -236,11 +236,3 @@ def test_every_path_of_the_sdk_is_answered_for():
             if f"{method} {plain}" not in served and table.find(method, plain) is None:
                 left.append(f"{method} {plain}")
     assert left == []
-
-
-def test_the_table_is_markdown():
-    lines = markdown_table().splitlines()
-    assert len(lines) == len(OUTCOMES) + 2
-    assert all(line.startswith("| ") and line.endswith("|") for line in lines[2:])
-    assert "`embeddings.create` | absent" in markdown_table(["absent"])
-    assert "embeddings.create" not in markdown_table(["works", "limits"])

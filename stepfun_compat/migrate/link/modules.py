@@ -57,20 +57,6 @@ class Modules:
     def _directory(self) -> list[str]:
         return [dirname(path) for path in self.paths]
 
-    def has_directory(self, base: str) -> bool:
-        """Whether there is a directory with modules at a path."""
-        return base in self._directories
-
-    @cached_property
-    def _directories(self) -> frozenset[str]:
-        found: set[str] = set()
-        for path in self.paths:
-            above = dirname(path)
-            while above and above not in found:
-                found.add(above)
-                above = dirname(above)
-        return frozenset(found)
-
     def relative(self, file: int, module: str, level: int) -> str | None:
         """The path without suffix of a relative import; None above the root."""
         base: str = self._directory[file]

@@ -99,12 +99,6 @@ class File:
         """Whether it is a Python file or a notebook that was read."""
         return self.extract.facts is not None
 
-    def line_of(self, offset: int) -> int:
-        """Return the line of an offset into the text, from 1."""
-        from bisect import bisect_right
-
-        return bisect_right(self.text.line_starts, offset)
-
     def line_bytes(self, line: int) -> bytes:
         """Return a line of the text with its line end."""
         starts = self.text.line_starts
