@@ -28,7 +28,8 @@ from .stream_state import (
     has_content,
     join_pieces,
     more_fields,
-    text_of,
+    more_of_delta,
+    place_of,
 )
 from .structured_output import FenceFilter
 from .usage import fill_usage
@@ -71,7 +72,7 @@ class ChatStream:
         Raises:
             UnexpectedBody: the chunk is not an object.
         """
-        body = as_dict(chunk)
+        body: Dict | None = chunk if type(chunk) is dict else as_dict(chunk)  # pyright: ignore[reportUnknownVariableType]
         if body is None:
             raise UnexpectedBody("a chunk is not an object")
         usage = as_dict(body.get("usage"))
@@ -157,32 +158,30 @@ class ChatStream:
             return None
         if given.get("audio") or choice.get("logprobs") is not None or not DELTA_FIELDS.issuperset(given):
             return None
-        delta: Dict
-        if reasoning:
-            if content or fragments or type(reasoning) is not str:
-                return None
-            state.reasoning.append(reasoning)
-            if not self._shows_reasoning:
-                return ()
-            delta = {"reasoning": reasoning, "reasoning_content": reasoning}
-        elif fragments:
-            entry = None if content else self._more_arguments(state, fragments)
-            if entry is None:
-                return None
-            delta = {"tool_calls": [entry]}
-        elif content and type(content) is str:
-            text = self._text(state, content, "")
-            if not text:
-                return ()
-            delta = {"content": text}
-        else:
-            return None
+        delta = self._one_more(state, reasoning, content, fragments)
+        if not delta:
+            return None if delta is None else ()
         row: Dict = {**head, "choices": [{"index": index, "delta": delta, "logprobs": None, "finish_reason": None}]}
         if self._include_usage:
             row["usage"] = None
         if not CHUNK_FIELDS.issuperset(body):
             row |= more_fields(body)
         return (row,)
+
+    def _one_more(self, state: ChoiceState, reasoning: Json, content: Json, fragments: Json) -> Dict | None:
+        """The delta for one more piece of one kind, empty where the caller gets nothing of it; None for any other."""
+        if reasoning:
+            if content or fragments or type(reasoning) is not str:
+                return None
+            state.reasoning.append(reasoning)
+            return {"reasoning": reasoning, "reasoning_content": reasoning} if self._shows_reasoning else {}
+        if fragments:
+            entry = None if content else self._more_arguments(state, fragments)
+            return None if entry is None else {"tool_calls": [entry]}
+        if content and type(content) is str:
+            text = self._text(state, content, "")
+            return {"content": text} if text else {}
+        return None
 
     def _more_arguments(self, state: ChoiceState, fragments: Json) -> Dict | None:
         """The entry for one more piece of the arguments of a call that is being told; None for any other fragment."""
@@ -246,17 +245,35 @@ class ChatStream:
             index = 0
         state = self._choices.get(index)
         if state is None:
-            state = self._choices[index] = ChoiceState()
-            if self._json_text:
-                state.fences = FenceFilter()
+            state = self._choices[index] = ChoiceState(fences=FenceFilter() if self._json_text else None)
         given = as_dict(choice.get("delta")) or as_dict(choice.get("message")) or {}
         delta: Dict = {}
         if not state.role_sent:
             delta["role"] = "assistant"
             state.role_sent = True
+        self._tell_text(state, given, delta)
+        if not DELTA_FIELDS.issuperset(given):
+            delta |= more_of_delta(given)
+        audio = as_dict(given.get("audio"))
+        if audio:
+            state.transcript += str(audio.get("transcript") or "")
+            delta["audio"] = audio
+        fragments = given.get("tool_calls")
+        if fragments:
+            self._tell_calls(state, fragments, delta)
+        reason = choice.get("finish_reason") or None
+        logprobs = as_dict(choice.get("logprobs"))
+        state.called = state.called or "function_call" in delta
+        if reason is None or state.finished is not None:  # a reason said twice is told once
+            if delta or logprobs:
+                self._emit(out, head, index, delta, logprobs=logprobs)
+            return
+        self._finish(state, reason, index, delta, head, out, logprobs)
+
+    def _tell_text(self, state: ChoiceState, given: Dict, delta: Dict) -> None:
+        """Put the text and the reasoning of a chunk into the delta, as far as the caller gets them."""
         reasoning = given.get("reasoning_content") or given.get("reasoning")
         content = given.get("content")
-        reason = choice.get("finish_reason") or None
         if isinstance(content, str) and content:
             content = self._text(state, content, reasoning if isinstance(reasoning, str) else "")
         if isinstance(content, str) and content:
@@ -267,24 +284,6 @@ class ChatStream:
             state.reasoning.append(str(reasoning))
             if self._shows_reasoning:
                 delta["reasoning"] = delta["reasoning_content"] = reasoning
-        for key, value in given.items():
-            if key not in DELTA_FIELDS and value is not None:
-                delta[key] = value
-        audio = as_dict(given.get("audio"))
-        if audio:
-            state.transcript += str(audio.get("transcript") or "")
-            delta["audio"] = audio
-        fragments = given.get("tool_calls")
-        if fragments:
-            rows = [row for entry in as_list(fragments) if (row := as_dict(entry)) is not None]
-            self._tell(delta, [entry for row in rows for entry in self._call(state, row)])
-        logprobs = as_dict(choice.get("logprobs"))
-        state.called = state.called or "function_call" in delta
-        if reason is None or state.finished is not None:  # a reason said twice is told once
-            if delta or logprobs:
-                self._emit(out, head, index, delta, logprobs=logprobs)
-            return
-        self._finish(state, reason, index, delta, head, out, logprobs)
 
     def _finish(
         self,
@@ -440,6 +439,10 @@ class ChatStream:
         function = {"name": name, "arguments": call.arguments}
         return [{"index": call.index, "id": call.id, "type": "function", "function": function}]
 
+    def _tell_calls(self, state: ChoiceState, fragments: Json, delta: Dict) -> None:
+        rows = [row for entry in as_list(fragments) if (row := as_dict(entry)) is not None]
+        self._tell(delta, [entry for row in rows for entry in self._call(state, row)])
+
     def _call(self, state: ChoiceState, fragment: Dict) -> list[Dict]:
         """One fragment with an honest index; id, type and name only on the call's first, which waits for the name."""
         function = as_dict(fragment.get("function")) or {}
@@ -491,7 +494,7 @@ class ChatStream:
         By id, else by index, else by position: an id decides, since indexes may be missing or all zero (stepfun-api 4.5). One
         id with two indexes, or with two names, is two calls.
         """
-        wire_id, wire_name, wire_index = _place_of(state, fragment, function)
+        wire_id, wire_name, wire_index = place_of(state, fragment, function)
         at_index = state.by_wire_index.get(wire_index) if wire_index is not None else None
         call = state.by_id.get(wire_id) if wire_id else None
         if call is not None and self._is_another(call, wire_index, wire_name):
@@ -576,12 +579,3 @@ class ChatStream:
         if called & set(forced) if forced else called:
             return
         self._x.forced_call_missing = True
-
-
-def _place_of(state: ChoiceState, fragment: Dict, function: Dict) -> tuple[str, str, int | None]:
-    """(id, name, index) of a fragment; a name without an id takes the one that came alone at its index."""
-    name = text_of(function.get("name"))
-    index = fragment.get("index")
-    place = index if isinstance(index, int) else None
-    id = text_of(fragment.get("id"))
-    return id or (state.pending_ids.pop(place, "") if name else ""), name, place

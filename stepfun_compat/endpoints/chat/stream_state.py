@@ -62,6 +62,11 @@ def more_fields(body: Dict) -> Dict:
     return {key: value for key, value in body.items() if key not in CHUNK_FIELDS}
 
 
+def more_of_delta(given: Dict) -> Dict:
+    """What a delta holds beyond the known fields: `refusal`, `function_call` and a gateway's own."""
+    return {key: value for key, value in given.items() if key not in DELTA_FIELDS and value is not None}
+
+
 def has_content(row: Dict) -> bool:
     """Whether a chunk has anything to show yet."""
     delta = row["choices"][0]["delta"]
@@ -70,6 +75,15 @@ def has_content(row: Dict) -> bool:
         or bool(delta.get("content"))
         or bool(row["choices"][0]["finish_reason"])
     )
+
+
+def place_of(state: ChoiceState, fragment: Dict, function: Dict) -> tuple[str, str, int | None]:
+    """(id, name, index) of a fragment; a name without an id takes the one that came alone at its index."""
+    name = text_of(function.get("name"))
+    index = fragment.get("index")
+    place = index if isinstance(index, int) else None
+    id = text_of(fragment.get("id"))
+    return id or (state.pending_ids.pop(place, "") if name else ""), name, place
 
 
 def text_of(value: Json) -> str:
