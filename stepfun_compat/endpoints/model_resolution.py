@@ -12,7 +12,7 @@ from .context import RequestContext, RequestRejected
 if TYPE_CHECKING:
     import re
 
-    from ..catalog import Model
+    from ..catalog import Model, Retired
 
 
 # Azure serves these under the deployment in the URL, whatever the call names; other endpoints go by the call
@@ -31,10 +31,6 @@ def user_alias(name: str, aliases: Mapping[str, str]) -> str | None:
     if name in aliases:
         return aliases[name]
     return next((target for pattern, target in _compiled(tuple(aliases.items())) if pattern.match(name)), None)
-
-
-def _row(context: RequestContext, model_id: str) -> Model | None:
-    return context.catalog.model(model_id)
 
 
 def _says_something(context: RequestContext, name: str) -> bool:
@@ -59,72 +55,101 @@ def resolve_model(
         RequestRejected: the StepFun model the user named cannot take the input.
     """
     context.requested_model = name
-    if name is None:
-        context.model_id = context.settings.model
-        context.model = _row(context, context.model_id) if context.model_id else None
-        return context.model_id
     catalog, settings = context.catalog, context.settings
-    deployment = context.client.deployment
-    if (
-        isinstance(deployment, str)
-        and context.endpoint.startswith(_BY_PATH)
-        and name not in catalog.models
-        and user_alias(name, settings.model_aliases) is None
-        and _says_something(context, deployment)
-    ):
-        name = deployment
+    if name is None:
+        context.model_id = settings.model
+        context.model = catalog.model(context.model_id) if context.model_id else None
+        return context.model_id
+    if isinstance(context.client.deployment, str):
+        name = _of_deployment(context, name, context.client.deployment)
     context.alias = catalog.alias(name) if name not in catalog.models else None
-    target, why, chosen_by_name = name, "", False
     own = user_alias(name, settings.model_aliases)
+    chosen_by_name = own is None and name in catalog.models
+    target, why = name, ""
     if own is not None:
         target, why = own, f"alias from {settings.source('model_aliases')}"
-    elif name in catalog.models:
-        chosen_by_name = True
-    elif name in catalog.retired:
-        pass
-    elif context.alias is not None:
-        row = _row(context, context.alias.model)
-        if settings.model is not None and row is not None and row.kind == "chat":
-            target, why = settings.model, f"model from {settings.source('model')}"
-        else:
-            target, why = context.alias.model, context.alias.why or "catalog alias"
-    elif deployment and default is not None:
-        target, why = default, "an Azure deployment"
-    elif deployment:
-        context.alias = catalog.deployment
-        target, why = settings.model or catalog.deployment.model, catalog.deployment.why
+    elif not chosen_by_name and name not in catalog.retired:
+        target, why = _stand_in(context, name, default)
     retired = catalog.retired.get(target)  # whoever named it: the caller, an alias or the settings
     if retired is not None:
-        context.model_id = retired.replacement
-        context.record_change(
-            "alias",
-            "model",
-            target,
-            retired.replacement,
-            f"StepFun retired {retired.id} on {retired.since} and names {retired.replacement} as its replacement",
-            lossy=True,
-        )
+        _record_retired(context, target, retired)
         target, why = retired.replacement, ""
-    context.model_id, context.model = target, _row(context, target)
+    context.model_id, context.model = target, catalog.model(target)
     missing = needs - context.model.input if context.model is not None else frozenset[str]()
     if missing and context.model is not None:
-        better = next((row for row in catalog.preferred_chat if needs <= row.input), None)
-        kinds = " and ".join(sorted(missing))
-        if chosen_by_name or better is None:
-            able = ", ".join(
-                row.id for row in catalog.models.values() if "chat.completions" in row.endpoints and needs <= row.input
-            )
-            raise RequestRejected(
-                f"{context.model.id} takes {' and '.join(sorted(context.model.input))}, but messages hold {kinds} input. "
-                f"Use a model that takes it: {able or 'StepFun has none'}.",
-                code="model_incompatible",
-                param="messages",
-            )
-        target, why = better.id, f"{context.model.id} takes no {kinds} input"
-        context.model_id, context.model = better.id, better
+        why = f"{context.model.id} takes no {_listed(missing)} input"
+        context.model = _model_that_takes(context, context.model, needs, missing, fixed=chosen_by_name)
+        context.model_id = target = context.model.id
     if target != name and (retired is None or why):
         context.record_change("alias", "model", name, target, why)
     return target
+
+
+def _of_deployment(context: RequestContext, name: str, deployment: str) -> str:
+    """The Azure deployment in place of the name the call gives, where it decides and says something."""
+    if (
+        context.endpoint.startswith(_BY_PATH)
+        and name not in context.catalog.models
+        and user_alias(name, context.settings.model_aliases) is None
+        and _says_something(context, deployment)
+    ):
+        return deployment
+    return name
+
+
+def _stand_in(context: RequestContext, name: str, default: str | None) -> tuple[str, str]:
+    """(model, why) for a name that is neither the user's nor StepFun's: by the catalog's alias, else for an Azure
+    deployment; any other name is sent as it stands."""
+    catalog, settings = context.catalog, context.settings
+    if context.alias is not None:
+        row = catalog.model(context.alias.model)
+        if settings.model is not None and row is not None and row.kind == "chat":
+            return settings.model, f"model from {settings.source('model')}"
+        return context.alias.model, context.alias.why or "catalog alias"
+    if not context.client.deployment:
+        return name, ""
+    if default is not None:
+        return default, "an Azure deployment"
+    context.alias = catalog.deployment
+    return settings.model or catalog.deployment.model, catalog.deployment.why
+
+
+def _record_retired(context: RequestContext, target: str, retired: Retired) -> None:
+    context.model_id = retired.replacement
+    context.record_change(
+        "alias",
+        "model",
+        target,
+        retired.replacement,
+        f"StepFun retired {retired.id} on {retired.since} and names {retired.replacement} as its replacement",
+        lossy=True,
+    )
+
+
+def _listed(kinds: frozenset[str]) -> str:
+    return " and ".join(sorted(kinds))
+
+
+def _model_that_takes(
+    context: RequestContext, model: Model, needs: frozenset[str], missing: frozenset[str], *, fixed: bool
+) -> Model:
+    """The preferred chat model that takes the input `model` does not.
+
+    Raises:
+        RequestRejected: there is none, or the model is `fixed`.
+    """
+    better = next((row for row in context.catalog.preferred_chat if needs <= row.input), None)
+    if better is not None and not fixed:
+        return better
+    able = ", ".join(
+        row.id for row in context.catalog.models.values() if "chat.completions" in row.endpoints and needs <= row.input
+    )
+    raise RequestRejected(
+        f"{model.id} takes {_listed(model.input)}, but messages hold {_listed(missing)} input. "
+        f"Use a model that takes it: {able or 'StepFun has none'}.",
+        code="model_incompatible",
+        param="messages",
+    )
 
 
 def effective_effort(context: RequestContext, asked: str | None) -> str | None:
