@@ -252,7 +252,32 @@ def failed(event: Mapping[str, Any]) -> RequestRejected:
 
 
 def answer(events: Any, context: RequestContext) -> Dict | str:
-    """One answer out of all events, in the form that was asked for.
+    """Build the response body from all events, in the `response_format` of the request.
+
+    Raises:
+        RequestRejected: the stream ended in an error.
+        UnexpectedBody: there is no text in it.
+        BrokenOff: it ended without `transcript.text.done`.
+    """
+    text, usage, timed = _read_events(events)
+    state = context.state(TranscriptionState)
+    if state.format == "json":
+        return {"text": text} if usage is None else {"text": text, "usage": usage}
+    if state.format == "text":
+        return text + "\n"
+    seconds = state.seconds
+    if seconds is None:
+        seconds = timed[-1].end if timed else 0.0
+    segments = captions(timed) or ([Segment(0.0, seconds, text)] if text.strip() else [])
+    if state.format == "srt":
+        return to_srt(segments)
+    if state.format == "vtt":
+        return to_vtt(segments)
+    return _verbose(text, state.language, seconds, segments)
+
+
+def _read_events(events: Any) -> tuple[str, Dict | None, list[Segment]]:
+    """Read all events. Returns (text, usage, timed segments).
 
     Raises:
         RequestRejected: the stream ended in an error.
@@ -270,9 +295,9 @@ def answer(events: Any, context: RequestContext) -> Dict | str:
         if kind == "transcript.text.delta":
             delta = str(event.get("delta") or "")
             pieces.append(delta)
-            start, end = _seconds(event.get("start_time")), _seconds(event.get("end_time"))
-            if start is not None and end is not None and delta:
-                timed.append(Segment(start, max(end, start), delta))
+            segment = _timed(event, delta)
+            if segment is not None:
+                timed.append(segment)
         elif kind == "transcript.text.done" or (kind is None and isinstance(event.get("text"), str)):
             text = str(event.get("text") or "")
             usage = usage_of(event)
@@ -280,22 +305,22 @@ def answer(events: Any, context: RequestContext) -> Dict | str:
         raise UnexpectedBody("the response has no transcript")
     if text is None:
         raise BrokenOff(_BROKEN_OFF, "".join(pieces))
-    text = text or "".join(pieces)
-    format = context.state(TranscriptionState).format
-    if format == "json":
-        return {"text": text} if usage is None else {"text": text, "usage": usage}
-    if format == "text":
-        return text + "\n"
-    known = context.state(TranscriptionState).seconds
-    seconds = known if known is not None else (timed[-1].end if timed else 0.0)
-    segments = captions(timed) or ([Segment(0.0, seconds, text)] if text.strip() else [])
-    if format == "srt":
-        return to_srt(segments)
-    if format == "vtt":
-        return to_vtt(segments)
+    return text or "".join(pieces), usage, timed
+
+
+def _timed(event: Mapping[str, Any], text: str) -> Segment | None:
+    """Return a segment for a delta, None if the delta is empty or has no times."""
+    start, end = _seconds(event.get("start_time")), _seconds(event.get("end_time"))
+    if start is None or end is None or not text:
+        return None
+    return Segment(start, max(end, start), text)
+
+
+def _verbose(text: str, language: Json, seconds: float, segments: Sequence[Segment]) -> Dict:
+    """Build a `verbose_json` body."""
     return {
         "task": "transcribe",
-        "language": context.state(TranscriptionState).language or "",
+        "language": language or "",
         "duration": seconds,
         "text": text,
         # StepFun reports no likelihoods; OpenAI code compares them without looking, so they are 0 and not None

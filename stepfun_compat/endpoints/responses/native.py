@@ -158,17 +158,7 @@ def native_fields(asked: Asked, context: RequestContext) -> Dict:
     tools = [] if fields.get("tool_choice") == "none" else unpack.tools
     if tools:
         wire["tools"] = [_tool(tool) for tool in tools]
-    form = row_of(row_of(fields.get("text")).get("format"))
-    if form and form.get("type") != "text":
-        wire["text"] = {"format": {key: value for key, value in form.items() if value is not None}}
-        if form.get("type") == "json_object" and "json" not in (text or "").lower() and not speaks_of_json(messages):
-            wire["input"] = [*wire["input"], {"type": "message", "role": "system", "content": JSON_LINE}]
-            context.record_change(
-                "inject", "input", None, "a line that asks for JSON", "StepFun wants it in a system message"
-            )
-    verbosity = row_of(fields.get("text")).get("verbosity")
-    if verbosity not in (None, "medium"):
-        context.record_change("drop", "text.verbosity", verbosity, None, "StepFun does not document it", lossy=True)
+    _put_format(row_of(fields.get("text")), wire, messages, context)
     for name in _SAMPLING:
         if fields.get(name) is not None:
             wire[name] = fields[name]
@@ -176,26 +166,48 @@ def native_fields(asked: Asked, context: RequestContext) -> Dict:
             wire[name] = 1
             context.record_change("inject", name, None, 1, "Settings.openai_sampling_defaults")
     if fields.get("max_output_tokens") is not None:
-        cap = fields["max_output_tokens"]
-        extra = headroom(context) if isinstance(cap, int | float) and not isinstance(cap, bool) else 0
-        wire["max_output_tokens"] = cap + extra if extra else cap  # StepFun says what is wrong with any other
-        if extra:
-            context.record_change(
-                "cost",
-                "max_output_tokens",
-                fields["max_output_tokens"],
-                wire["max_output_tokens"],
-                "StepFun counts reasoning tokens against the cap",
-            )
+        wire["max_output_tokens"] = _cap(fields["max_output_tokens"], context)
     if fields.get("stream"):
         wire["stream"] = True
+    _record_dropped(fields, context)
+    told(fields, context)
+    return wire
+
+
+def _put_format(text: Mapping[str, Any], wire: Dict, messages: Sequence[Dict], context: RequestContext) -> None:
+    """Set `text.format` of the body; add the line JSON mode needs if no message mentions JSON."""
+    form = row_of(text.get("format"))
+    if form and form.get("type") != "text":
+        wire["text"] = {"format": {key: value for key, value in form.items() if value is not None}}
+        instructions = str(wire.get("instructions") or "")
+        if form.get("type") == "json_object" and "json" not in instructions.lower() and not speaks_of_json(messages):
+            wire["input"] = [*wire["input"], {"type": "message", "role": "system", "content": JSON_LINE}]
+            context.record_change(
+                "inject", "input", None, "a line that asks for JSON", "StepFun wants it in a system message"
+            )
+    verbosity = text.get("verbosity")
+    if verbosity not in (None, "medium"):
+        context.record_change("drop", "text.verbosity", verbosity, None, "StepFun does not document it", lossy=True)
+
+
+def _cap(cap: Json, context: RequestContext) -> Json:
+    """Add the headroom for reasoning to the cap. A value that is not a number is sent as it is; StepFun rejects it."""
+    extra = headroom(context) if isinstance(cap, int | float) and not isinstance(cap, bool) else 0
+    if not extra:
+        return cap
+    context.record_change(
+        "cost", "max_output_tokens", cap, cap + extra, "StepFun counts reasoning tokens against the cap"
+    )
+    return cap + extra
+
+
+def _record_dropped(fields: Dict, context: RequestContext) -> None:
+    """Record the OpenAI parameters that StepFun's Responses does not have."""
     table = context.catalog.parameters("responses")
     for name, value in fields.items():
         row = table.get(name)
         if name not in HANDLED and name not in _SAMPLING and row is not None and row.action == "drop":
             context.record_change("drop", name, value, None, WHY_DROPPED[row.state], lossy=row.meaning)
-    told(fields, context)
-    return wire
 
 
 def _tool(tool: Dict) -> Dict:

@@ -224,23 +224,40 @@ def response_of(chat: Dict, asked: Asked, context: RequestContext) -> Dict:
     output = [
         search_item(new_id("ws"), call, asked) for call in asked.searches
     ]  # StepFun searches first (stepfun-api 3.4)
-    calls = as_list(message.get("tool_calls"))
-    content = message.get("content")
-    reasoning = message.get("reasoning_content")
     aloud = reasons_aloud(asked, context)
-    silent = not (content or calls or message.get("refusal"))
+    output += _spoken_items(message, cut, aloud)
+    output += _call_items(as_list(message.get("tool_calls")), cut, asked)
+    if not aloud:
+        output = with_thought(output, message.get("reasoning_content"))
+    return finished(frame(asked, context, model=chat.get("model")), output, reason, usage_of(chat.get("usage")))
+
+
+def _spoken_items(message: Dict, cut: bool, aloud: bool) -> list[Dict]:
+    """Build the reasoning item (only if `aloud`) and the message item of a chat completion.
+
+    A completion that was `cut` before its first word has a message with empty text, unless its reasoning is an item.
+    """
+    items: list[Dict] = []
+    calls = as_list(message.get("tool_calls"))
+    content, refusal = message.get("content"), message.get("refusal")
+    silent = not (content or calls or refusal)
+    reasoning = message.get("reasoning_content")
     if aloud and isinstance(reasoning, str) and reasoning:
-        output.append(reasoning_item(new_id("rs"), reasoning, "incomplete" if cut and silent else "completed"))
+        items.append(reasoning_item(new_id("rs"), reasoning, "incomplete" if cut and silent else "completed"))
     if content or (silent and not (cut and aloud)):
         part = text_part(content if isinstance(content, str) else "", annotations_of(message.get("annotations")))
-        output.append(message_item(new_id("msg"), [part], "incomplete" if cut and not calls else "completed"))
-    elif message.get("refusal"):
-        output.append(message_item(new_id("msg"), [refusal_part(str(message["refusal"]))]))
+        items.append(message_item(new_id("msg"), [part], "incomplete" if cut and not calls else "completed"))
+    elif refusal:
+        items.append(message_item(new_id("msg"), [refusal_part(str(refusal))]))
+    return items
+
+
+def _call_items(calls: Sequence[Json], cut: bool, asked: Asked) -> list[Dict]:
+    """Build the items of a chat completion's tool calls; if it was `cut`, the last is incomplete."""
+    items: list[Dict] = []
     for position, entry in enumerate(calls):
         call = row_of(entry)
         last = cut and position == len(calls) - 1
         id = new_id(item_prefix(call, asked.packing))
-        output.append(call_item(id, call, "incomplete" if last else "completed", asked.packing))
-    if not aloud:
-        output = with_thought(output, reasoning)
-    return finished(frame(asked, context, model=chat.get("model")), output, reason, usage_of(chat.get("usage")))
+        items.append(call_item(id, call, "incomplete" if last else "completed", asked.packing))
+    return items
