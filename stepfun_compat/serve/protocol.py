@@ -14,14 +14,23 @@ from .app import ServeApp
 
 HEAD_TIMEOUT: Final = 20.0
 """Seconds from a connection's beginning, or from a request's first byte, to the end of its headers."""
+MOST_READ_AHEAD: Final = 64 * 1024
+"""Bytes that are read of what follows a request while it is answered."""
+STALL_TICKS: Final = 600
+"""Ticks of uvicorn's loop, ten a second, between two looks at what callers have not taken yet."""
 
 log = logging.getLogger("stepfun_compat.serve")
 
 
 class Connection(H11Protocol):
-    """One connection. uvicorn waits without end for the rest of a head."""
+    """One connection, which limits how long a head may take to arrive.
+
+    uvicorn stops reading when more arrives after a request, be it the next request or a stray line break, until the
+    response is complete, and then does not see that the caller disconnects. This reads on, up to `MOST_READ_AHEAD` bytes.
+    """
 
     _head_timer: asyncio.TimerHandle | None = None
+    _unsent = 0
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -36,11 +45,18 @@ class Connection(H11Protocol):
             self._forget_head()
         elif before is None or before.response_complete:
             self._expect_head()
+        if self.flow.read_paused:
+            self._read_ahead()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget_head()
         super().connection_lost(exc)
+
+    def _read_ahead(self) -> None:
+        """Go on reading while a request that has arrived whole is answered, so that a disconnect is seen."""
+        if not self.cycle.more_body and len(self.conn.trailing_data[0]) <= MOST_READ_AHEAD:
+            self.flow.resume_reading()
 
     def _expect_head(self) -> None:
         if self._head_timer is None:
@@ -56,9 +72,19 @@ class Connection(H11Protocol):
         if not self.transport.is_closing():
             self.transport.close()
 
+    def drop_if_stalled(self) -> None:
+        """Abort the connection if the caller has taken nothing of what waits for it since the last call of this method.
+
+        Closing would wait without end for the caller to take the rest.
+        """
+        unsent = self.transport.get_write_buffer_size()
+        if unsent and unsent == self._unsent:
+            self.transport.abort()
+        self._unsent = unsent
+
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which tells the app at once that it is to stop."""
+    """uvicorn's server, which announces a shutdown to the app at once and drops callers that take nothing."""
 
     def __init__(self, config: uvicorn.Config, served: ServeApp) -> None:
         super().__init__(config)
@@ -68,6 +94,14 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: Any) -> None:
         self._served.draining = True
         super().handle_exit(sig, frame)
+
+    @override
+    async def on_tick(self, counter: int) -> bool:
+        if counter % STALL_TICKS == 0:
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Connection):
+                    connection.drop_if_stalled()
+        return await super().on_tick(counter)
 
 
 def config(app: Any, host: str, port: int, grace: float, **more: Any) -> uvicorn.Config:
