@@ -1,6 +1,6 @@
 """Run programs that speak OpenAI's or Anthropic's wire against `stepfun-compat serve --emulate`, as a user would.
 
-    python .ci/serve.py NODE_DIRECTORY [openai|ai_sdk|codex|claude_code|continue|opencode ...]
+    python .ci/serve.py NODE_DIRECTORY [openai|ai_sdk|codex|claude_code|continue|opencode|cline ...]
 
 The coding agents are given the lines of `--print-config` and a file with a mistake; the emulator is scripted to answer
 with the calls of a model that reads the file, fixes it and runs it. The file is checked afterwards.
@@ -214,6 +214,24 @@ def opencode(server: Server) -> None:
     print("read, edit; the reasoning went back with each call")
 
 
+def cline(server: Server) -> None:
+    """Cline's command line: a command, a patch by its apply_patch tool, a command."""
+    patch = f"*** Begin Patch\n*** Update File: calc.py\n@@\n {HEAD}-{WRONG}+{RIGHT}*** End Patch"
+    with project(server.programs) as (home, folder):
+        server.script(
+            call("run_commands", commands=["cat calc.py"]),
+            call("apply_patch", input=patch),
+            call("run_commands", commands=["python3 -c 'import calc; print(calc.add(200, 34))'"]),
+            {"content": "Fixed."},
+        )
+        path = f"{server.programs}/node_modules/.bin:{os.environ['PATH']}"
+        variables = {"HOME": str(home), "PATH": path, "STEPFUN_SERVE_TOKEN": TOKEN}
+        run(["bash", "-euc", server.lines("cline")], folder, **variables)
+        output = run(["cline", "--json", "-t", str(LIMIT), "Fix add in calc.py"], folder, **variables)
+        check(server, folder, output, "234")
+    print("a command, a patch and a command; the reasoning went back with each call")
+
+
 CHECKS: dict[str, Callable[[Server], None]] = {
     "openai": node("openai"),
     "ai_sdk": node("ai_sdk"),
@@ -221,6 +239,7 @@ CHECKS: dict[str, Callable[[Server], None]] = {
     "claude_code": claude_code,
     "continue": continue_cli,
     "opencode": opencode,
+    "cline": cline,
 }
 
 

@@ -26,10 +26,12 @@ export CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1
 claude
 """,
     "cline": """\
-# Cline > Settings > API Provider: OpenAI Compatible
-Base URL: {url}/v1
-API Key:  {token}
-Model ID: gpt-4.1
+# command line
+cline auth -p openai-compatible -b {url}/v1 -k {token} -m gpt-4.1
+# editor: Cline > Settings > API Provider: OpenAI Compatible
+#   Base URL: {url}/v1
+#   API Key:  {token}
+#   Model ID: gpt-4.1
 """,
     "continue": """\
 # ~/.continue/config.yaml
@@ -45,11 +47,15 @@ models:
     roles: [chat, edit, apply]
 """,
     "open-webui": """\
-docker run -d -p 3000:8080 --add-host host.docker.internal:host-gateway \\
+# installed with pip; what was saved under Admin Panel > Settings > Connections takes precedence over these variables
+OPENAI_API_BASE_URL={url}/v1 OPENAI_API_KEY={token} open-webui serve
+
+# in Docker
+docker run -d -p 3000:8080 --add-host host.docker.internal:host-gateway -v open-webui:/app/backend/data \\
   -e OPENAI_API_BASE_URL={docker_url}/v1 -e OPENAI_API_KEY={token} \\
   ghcr.io/open-webui/open-webui:main
-# and start the server so that the container reaches it:
-# STEPFUN_SERVE_TOKEN={token} stepfun-compat serve --host 0.0.0.0 --allow-host host.docker.internal
+# and the server, so that the container reaches it:
+# STEPFUN_SERVE_TOKEN={token} stepfun-compat serve --host 0.0.0.0 --port {port} --allow-host host.docker.internal
 """,
     "opencode": """\
 // opencode.json
@@ -89,6 +95,7 @@ def lines_for(tool: str, host: str, port: int, token: str = "") -> str:
     name = "127.0.0.1" if host in ("0.0.0.0", "::", "localhost") else f"[{host}]" if ":" in host else host
     return _TEMPLATES[tool].format(
         url=f"http://{name}:{port}",
+        port=port,
         docker_url=f"http://host.docker.internal:{port}",
         token=token or "$STEPFUN_SERVE_TOKEN",
     )
