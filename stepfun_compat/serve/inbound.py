@@ -119,14 +119,12 @@ def read_head(scope: Scope, max_header_bytes: int, max_headers: int) -> Inbound:
 
 
 def _segments(scope: Scope) -> tuple[str, ...]:
-    """The path in segments. It is cut before it is decoded, so that no `%2F` or `%2e%2e` makes another path of it."""
-    raw = scope.get("raw_path")
-    path = cast("bytes", raw) if raw else quote(str(scope["path"])).encode()
-    path = path.partition(b"?")[0]
-    root = quote(str(scope.get("root_path", "")).rstrip("/")).encode()
-    if root and (path == root or path.startswith(root + b"/")):
-        path = path[len(root) :]
-    path = path.removeprefix(b"/").removesuffix(b"/")
+    """Split the path into segments before decoding it, so that no `%2F` or `%2e%2e` makes another path of it.
+
+    Raises:
+        Rejected: a segment is not UTF-8, or empty, relative or unprintable.
+    """
+    path = _path_below_root(scope).removeprefix(b"/").removesuffix(b"/")
     parts = path.split(b"/") if path else []
     try:
         segments = tuple(unquote_to_bytes(part).decode() for part in parts)
@@ -135,6 +133,15 @@ def _segments(scope: Scope) -> tuple[str, ...]:
     if any(segment in ("", ".", "..") or _BAD_SEGMENT.search(segment) for segment in segments):
         raise Rejected(400, "The path is not valid: it has an empty, relative or unprintable segment.")
     return segments[1:] if segments[:1] == ("v1",) else segments
+
+
+def _path_below_root(scope: Scope) -> bytes:
+    """The encoded path below the place where this app is mounted."""
+    raw = scope.get("raw_path")
+    path = cast("bytes", raw) if raw else quote(str(scope["path"])).encode()
+    path = path.partition(b"?")[0]
+    root = quote(str(scope.get("root_path", "")).rstrip("/")).encode()
+    return path[len(root) :] if root and (path == root or path.startswith(root + b"/")) else path
 
 
 async def read_body(receive: Receive, limit: int, timeout: float, declared: str | None) -> bytes:

@@ -6,9 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-import openai
-
-from .._client.streaming import transport_error
 from ..catalog import Catalog
 from ..client import AsyncOpenAI
 from . import listing, upstream
@@ -118,8 +115,8 @@ async def send_back(answer: Answer, out: Outbound, request: upstream.Outgoing, s
     except Exception as error:
         if not out.events or isinstance(error, OSError):
             raise  # the connection ends without the body's end, which is how HTTP says that it broke
-        known = error if isinstance(error, openai.OpenAIError) else transport_error(error, answer.response) or error
-        await out.piece(error_event(upstream.failure(known, secrets).body, request.path, out.pieces))
+        failure = upstream.stream_failure(error, answer, secrets)
+        await out.piece(error_event(failure.body, request.path, out.pieces))
     await out.end()
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, cast
 import anyio
 import openai
 
+from .._client.streaming import transport_error
 from .inbound import Inbound
 from .rejections import encode, openai_error
 
@@ -171,22 +172,15 @@ def failure(error: Exception, secrets: tuple[str, ...] = ()) -> Failure:
     return made
 
 
+def stream_failure(error: Exception, answer: Answer, secrets: tuple[str, ...]) -> Failure:
+    """What to send for an exception in the middle of a stream, which may be one of the HTTP library's."""
+    known = error if isinstance(error, openai.OpenAIError) else transport_error(error, answer.response) or error
+    return failure(known, secrets)
+
+
 def _failure(error: Exception) -> Failure:
     if isinstance(error, openai.APIStatusError):
-        response: Any = error.response
-        headers = {k: v for k, v in _headers(response).items() if k != "content-type"}
-        body: Any = None
-        raw: bytes | None = None
-        with suppress(Exception):
-            body = response.json()
-            raw = response.content
-        if not (isinstance(body, dict) and isinstance(cast("dict[str, Any]", body).get("error"), dict)):
-            raw = None
-            body = openai_error(error.status_code, error.message, error.code, error.param)
-            details: Any = error.body
-            if isinstance(details, Mapping):
-                body["error"].update(cast("Mapping[str, Any]", details))
-        return Failure(error.status_code, cast("dict[str, Any]", body), headers, raw)
+        return _status_failure(error)
     if isinstance(error, openai.APITimeoutError):
         return Failure(504, openai_error(504, "The model's provider did not answer in time.", "upstream_timeout"))
     if isinstance(error, openai.APIConnectionError):
@@ -194,11 +188,27 @@ def _failure(error: Exception) -> Failure:
     if isinstance(error, openai.APIResponseValidationError):
         return Failure(502, openai_error(502, f"StepFun's answer is not usable: {error.message}", "upstream_invalid"))
     if isinstance(error, openai.APIError):
-        inner: Any = error.body
-        made = openai_error(500, error.message, error.code, error.param)
-        if isinstance(inner, Mapping):
-            made["error"].update(cast("Mapping[str, Any]", inner))
-        return Failure(500, made)
+        return Failure(500, _error_body(500, error))
     if isinstance(error, openai.OpenAIError):
         return Failure(500, openai_error(500, str(error)))
     return Failure(500, openai_error(500, "The server had an error while processing your request.", "internal_error"))
+
+
+def _status_failure(error: openai.APIStatusError) -> Failure:
+    """An error response: its own bytes where they are an error of OpenAI's shape, else a body with what is known."""
+    response: Any = error.response
+    headers = {k: v for k, v in _headers(response).items() if k != "content-type"}
+    body: Any = None
+    with suppress(Exception):
+        body = response.json()
+        if isinstance(body["error"], dict):
+            return Failure(error.status_code, body, headers, response.content)
+    return Failure(error.status_code, _error_body(error.status_code, error), headers)
+
+
+def _error_body(status: int, error: openai.APIError) -> dict[str, Any]:
+    """An error body with the attributes of an exception and what its own body adds."""
+    made = openai_error(status, error.message, error.code, error.param)
+    if isinstance(error.body, Mapping):
+        made["error"].update(cast("Mapping[str, Any]", error.body))
+    return made

@@ -7,6 +7,8 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 from typing import Any
@@ -22,36 +24,55 @@ def run_workers(launch: Launch, options: ServeOptions, listener: socket.socket) 
     if limit is not None:  # the account's, of which each worker gets its share
         options = replace(options, max_concurrency=max(1, limit // launch.workers))
     context = multiprocessing.get_context("spawn")
-    stopping = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopping.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def start() -> Any:
         process = context.Process(target=_work, args=(launch, options, listener))
         process.start()
         return process
 
-    processes = [start() for _ in range(launch.workers)]
+    with _stop_signals() as stopping:
+        processes = [start() for _ in range(launch.workers)]
+        try:
+            while not stopping.wait(0.5):
+                for place, process in enumerate(processes):
+                    if process.exitcode is not None:
+                        processes[place] = start()
+            _terminate(processes, launch.grace + 5)
+        finally:
+            _kill(processes)
+
+
+@contextmanager
+def _stop_signals() -> Generator[threading.Event, None, None]:
+    """An event that SIGINT and SIGTERM set, for as long as the block runs."""
+    stopping = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        while not stopping.wait(0.5):
-            for place, process in enumerate(processes):
-                if process.exitcode is not None:
-                    processes[place] = start()
-        for process in processes:
-            process.terminate()
-        deadline = time.monotonic() + launch.grace + 5
-        for process in processes:
-            process.join(max(0.0, deadline - time.monotonic()))
+        yield stopping
     finally:
-        for process in processes:
-            if process.exitcode is None:
-                process.kill()
-                process.join()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _terminate(processes: Sequence[Any], seconds: float) -> None:
+    """Send every process SIGTERM and wait for all of them, up to a number of seconds."""
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + seconds
+    for process in processes:
+        process.join(max(0.0, deadline - time.monotonic()))
+
+
+def _kill(processes: Sequence[Any]) -> None:
+    """End the processes that still run."""
+    for process in processes:
+        if process.exitcode is None:
+            process.kill()
+            process.join()
 
 
 def _work(launch: Launch, options: ServeOptions, listener: socket.socket) -> None:

@@ -88,12 +88,13 @@ def _image(block: Mapping[str, Any], where: str) -> Dict:
 def _document(block: Mapping[str, Any], where: str) -> list[Dict]:
     source = _source(block, where)
     kind, data = source.get("type"), source.get("data")
-    title = block.get("title")
+    given = block.get("title")
+    title = given if isinstance(given, str) else ""
     if kind == "text" and isinstance(data, str):
-        return [{"type": "text", "text": f"{title}\n{data}" if isinstance(title, str) and title else data}]
+        return [{"type": "text", "text": f"{title}\n{data}" if title else data}]
     if kind == "base64" and source.get("media_type") == "application/pdf" and isinstance(data, str):
-        name = title if isinstance(title, str) and title else "document.pdf"
-        return [{"type": "file", "file": {"filename": name, "file_data": f"data:application/pdf;base64,{data}"}}]
+        file = {"filename": title or "document.pdf", "file_data": f"data:application/pdf;base64,{data}"}
+        return [{"type": "file", "file": file}]
     if kind == "content":
         inner = blocks_of(source.get("content"), f"{where}.source.content")
         return [part for row in inner for part in part_of(row, where)]

@@ -82,18 +82,23 @@ def function_of(tool: Mapping[str, Any], where: str) -> Dict | None:
     if not isinstance(name, str) or not name:
         raise Invalid(f"{where}.name: Field required")
     if kind == "custom":
-        schema = tool.get("input_schema")
-        if not isinstance(schema, Mapping):
-            raise Invalid(f"{where}.custom.input_schema: Field required")
-        function: Dict = {"name": name, "parameters": schema}
-        if tool.get("description"):
-            function["description"] = tool["description"]
-        if isinstance(tool.get("strict"), bool):
-            function["strict"] = tool["strict"]
-        return {"type": "function", "function": function}
+        return _custom_function(tool, name, where)
     for prefix, description, schema in _CLIENT_TOOLS:
         if str(kind).startswith(prefix):
             return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
     raise Invalid(
         f"{where}: {kind} runs on Anthropic's servers and is not available on StepFun. Remove it, or define a tool of your own."
     )
+
+
+def _custom_function(tool: Mapping[str, Any], name: str, where: str) -> Dict:
+    """The function for a tool that the caller defines."""
+    schema = tool.get("input_schema")
+    if not isinstance(schema, Mapping):
+        raise Invalid(f"{where}.custom.input_schema: Field required")
+    function: Dict = {"name": name, "parameters": schema}
+    if tool.get("description"):
+        function["description"] = tool["description"]
+    if isinstance(tool.get("strict"), bool):
+        function["strict"] = tool["strict"]
+    return {"type": "function", "function": function}

@@ -34,11 +34,7 @@ def to_chat(body: Mapping[str, Any], *, needs_max_tokens: bool = True) -> ChatRe
         raise Invalid("model: Field required")
     made = ChatRequest({"model": model})
     chat = made.body
-    most = body.get("max_tokens")
-    if most is None and needs_max_tokens:
-        raise Invalid("max_tokens: Field required")
-    if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
-        raise Invalid("max_tokens: it takes a whole number of at least 1.")
+    most = _max_tokens(body.get("max_tokens"), needs_max_tokens)
     chat["messages"] = [*_system(body.get("system")), *_messages(body.get("messages"), made.left_out)]
     if most is not None:
         chat["max_tokens"] = most
@@ -51,15 +47,30 @@ def to_chat(body: Mapping[str, Any], *, needs_max_tokens: bool = True) -> ChatRe
             chat[name] = body[name]
     if body.get("top_k") is not None:
         made.left_out.append("top_k: StepFun's chat completions do not document it")
-    _stop_and_format(body, chat)
+    _stop_sequences(body, chat)
+    _output_format(body, chat)
     _identity(body, chat)
     _only_at_anthropic(body, made.left_out)
+    _stream(body, chat)
+    return made
+
+
+def _max_tokens(most: object, needed: bool) -> int | None:
+    if most is None and needed:
+        raise Invalid("max_tokens: Field required")
+    if most is None:
+        return None
+    if not isinstance(most, int) or isinstance(most, bool) or most < 1:
+        raise Invalid("max_tokens: it takes a whole number of at least 1.")
+    return most
+
+
+def _stream(body: Mapping[str, Any], chat: Dict) -> None:
     if body.get("stream") is True:
         chat["stream"] = True
         chat["stream_options"] = {"include_usage": True}
     elif body.get("stream") not in (None, False):
         raise Invalid("stream: it takes true or false.")
-    return made
 
 
 # ---------------------------------------------------------------- messages
@@ -119,27 +130,34 @@ def _tool_result(block: Mapping[str, Any], where: str) -> tuple[Dict, list[Dict]
     id = block.get("tool_use_id")
     if not isinstance(id, str) or not id:
         raise Invalid(f"{where}.tool_use_id: Field required")
-    content = block.get("content")
-    blocks = [] if content is None else blocks_of(content, f"{where}.content")
-    texts: list[str] = []
-    shown: list[Dict] = []
-    for place, row in enumerate(blocks):
-        if row["type"] == "tool_reference":
-            texts.append(f"Tool {row.get('tool_name')} is available.")
-            continue
-        for part in part_of(row, f"{where}.content.{place}"):
-            if part["type"] == "text":
-                texts.append(part["text"])
-            else:
-                shown.append(part)
-    text = "\n".join(texts)
+    parts = _result_parts(block.get("content"), f"{where}.content")
+    shown = [part for part in parts if part["type"] != "text"]
+    text = "\n".join(part["text"] for part in parts if part["type"] == "text")
     if block.get("is_error") is True:
         text = f"Error: {text}" if text else "Error"
     if shown:
-        note = f"The result of tool call {id} has {len(shown)} attachment(s), which follow{'s' if len(shown) == 1 else ''} in the next user message."
+        note = _attachment_note(id, len(shown))
         text = f"{text}\n{note}" if text else note
         shown = [{"type": "text", "text": f"Attachment of the result of tool call {id}:"}, *shown]
     return {"role": "tool", "tool_call_id": id, "content": text}, shown
+
+
+def _attachment_note(id: str, number: int) -> str:
+    return (
+        f"The result of tool call {id} has {number} attachment(s), which follow{'s' if number == 1 else ''} "
+        "in the next user message."
+    )
+
+
+def _result_parts(content: Any, where: str) -> list[Dict]:
+    """What a tool returned as content parts of OpenAI's."""
+    parts: list[Dict] = []
+    for place, row in enumerate([] if content is None else blocks_of(content, where)):
+        if row["type"] == "tool_reference":
+            parts.append({"type": "text", "text": f"Tool {row.get('tool_name')} is available."})
+        else:
+            parts += part_of(row, f"{where}.{place}")
+    return parts
 
 
 def _assistant(blocks: list[Mapping[str, Any]], where: str, left_out: list[str]) -> list[Dict]:
@@ -150,14 +168,8 @@ def _assistant(blocks: list[Mapping[str, Any]], where: str, left_out: list[str])
         at, kind = f"{where}.{place}", block["type"]
         if kind == "text":
             texts.append(text_of(block, at))
-        elif kind == "thinking":
-            thinking = block.get("thinking")
-            if isinstance(thinking, str) and is_signed(thinking, block.get("signature")):
-                reasoning.append(thinking)
-            else:
-                left_out.append("a thinking block without a signature of this server")
-        elif kind == "redacted_thinking":
-            left_out.append("a redacted thinking block, which only Anthropic can read")
+        elif kind in ("thinking", "redacted_thinking"):
+            reasoning += _thinking(block, left_out)
         elif kind == "tool_use":
             calls.append(_call(block, at))
         else:
@@ -175,6 +187,18 @@ def _assistant(blocks: list[Mapping[str, Any]], where: str, left_out: list[str])
     return [row]
 
 
+def _thinking(block: Mapping[str, Any], left_out: list[str]) -> list[str]:
+    """The reasoning of a returned thinking block, if this server signed it."""
+    thinking = block.get("thinking")
+    if block["type"] == "redacted_thinking":
+        left_out.append("a redacted thinking block, which only Anthropic can read")
+    elif isinstance(thinking, str) and is_signed(thinking, block.get("signature")):
+        return [thinking]
+    else:
+        left_out.append("a thinking block without a signature of this server")
+    return []
+
+
 def _call(block: Mapping[str, Any], where: str) -> Dict:
     id, name, given = block.get("id"), block.get("name"), block.get("input")
     if not isinstance(id, str) or not isinstance(name, str):
@@ -188,8 +212,27 @@ def _call(block: Mapping[str, Any], where: str) -> Dict:
 # ---------------------------------------------------------------- tools
 
 
+_CHOICES: Final[Mapping[str, str]] = {"auto": "auto", "any": "required", "none": "none"}
+
+
 def _tools(body: Mapping[str, Any], made: ChatRequest) -> None:
-    tools = body.get("tools")
+    functions = _functions(body.get("tools"))
+    if functions:
+        made.body["tools"] = functions
+    choice = body.get("tool_choice")
+    if choice is None:
+        return
+    if not isinstance(choice, Mapping):
+        raise Invalid("tool_choice: it takes an object with a type.")
+    fields = cast("Mapping[str, Any]", choice)
+    named = _tool_choice(fields, [row["function"]["name"] for row in functions])
+    if functions:
+        made.body["tool_choice"] = named
+        if fields.get("disable_parallel_tool_use") is True:
+            made.body["parallel_tool_calls"] = False
+
+
+def _functions(tools: Any) -> list[Dict]:
     if tools is not None and not isinstance(tools, list):
         raise Invalid("tools: it takes a list.")
     functions: list[Dict] = []
@@ -199,41 +242,37 @@ def _tools(body: Mapping[str, Any], made: ChatRequest) -> None:
         function = function_of(cast("Mapping[str, Any]", tool), f"tools.{place}")
         if function is not None:
             functions.append(function)
-    if functions:
-        made.body["tools"] = functions
-    choice = body.get("tool_choice")
-    if choice is None:
-        return
-    if not isinstance(choice, Mapping):
-        raise Invalid("tool_choice: it takes an object with a type.")
-    fields = cast("Mapping[str, Any]", choice)
-    kind = fields.get("type")
-    if kind in ("any", "tool") and not functions:
+    return functions
+
+
+def _tool_choice(choice: Mapping[str, Any], names: list[str]) -> Any:
+    """OpenAI's `tool_choice` for one of Anthropic's, whose tools have these names."""
+    kind = choice.get("type")
+    if kind in ("any", "tool") and not names:
         raise Invalid("tool_choice: it may only be given with tools.")
     if kind == "tool":
-        name = fields.get("name")
-        if name not in [row["function"]["name"] for row in functions]:
+        name = choice.get("name")
+        if name not in names:
             raise Invalid(f"tool_choice: tool {name!r} is not among tools.")
-        made.body["tool_choice"] = {"type": "function", "function": {"name": name}}
-    elif kind in ("auto", "any", "none"):
-        if functions:
-            made.body["tool_choice"] = {"auto": "auto", "any": "required", "none": "none"}[cast("str", kind)]
-    else:
+        return {"type": "function", "function": {"name": name}}
+    if not isinstance(kind, str) or kind not in _CHOICES:
         raise Invalid("tool_choice.type: it takes auto, any, tool or none.")
-    if fields.get("disable_parallel_tool_use") is True and functions:
-        made.body["parallel_tool_calls"] = False
+    return _CHOICES[kind]
 
 
 # ---------------------------------------------------------------- the rest
 
 
-def _stop_and_format(body: Mapping[str, Any], chat: Dict) -> None:
+def _stop_sequences(body: Mapping[str, Any], chat: Dict) -> None:
     stops = body.get("stop_sequences")
     if stops is not None:
         if not isinstance(stops, list) or not all(isinstance(text, str) and text for text in cast("list[Any]", stops)):
             raise Invalid("stop_sequences: it takes a list of strings that are not empty.")
         if stops:
             chat["stop"] = list(cast("list[str]", stops))
+
+
+def _output_format(body: Mapping[str, Any], chat: Dict) -> None:
     output: Any = body.get("output_config")
     wanted: Any = cast("Mapping[str, Any]", output).get("format") if isinstance(output, Mapping) else None
     wanted = wanted if wanted is not None else body.get("output_format")

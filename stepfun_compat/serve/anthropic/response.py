@@ -44,25 +44,31 @@ def to_message(completion: Mapping[str, Any], context: MessageContext) -> Dict:
     choices = cast("list[Dict]", completion.get("choices") or [{}])
     choice = choices[0]
     message = cast("Dict", choice.get("message") or {})
-    content: list[Dict] = []
-    reasoning = message.get("reasoning_content") or message.get("reasoning")
-    if context.shows_thinking and isinstance(reasoning, str) and reasoning:
-        content.append({"type": "thinking", "thinking": reasoning, "signature": sign(reasoning)})
-    text = message.get("content") or message.get("refusal")
-    if isinstance(text, str) and text:
-        content.append(text_block(text))
     calls = cast("list[Dict]", message.get("tool_calls") or [])
-    for call in calls:
-        function = cast("Dict", call.get("function") or {})
-        content.append(tool_block(call.get("id"), function.get("name"), input_of(function.get("arguments"))))
     matched = matched_stop(choice, context)
     return {
         **head(context),
-        "content": content,
+        "content": [*_thinking_and_text(message, context.shows_thinking), *map(_tool_use, calls)],
         "stop_reason": "stop_sequence" if matched else stop_reason(choice.get("finish_reason"), bool(calls)),
         "stop_sequence": matched,
         "usage": usage_of(completion.get("usage")),
     }
+
+
+def _thinking_and_text(message: Mapping[str, Any], shows_thinking: bool) -> list[Dict]:
+    content: list[Dict] = []
+    reasoning = message.get("reasoning_content") or message.get("reasoning")
+    if shows_thinking and isinstance(reasoning, str) and reasoning:
+        content.append({"type": "thinking", "thinking": reasoning, "signature": sign(reasoning)})
+    text = message.get("content") or message.get("refusal")
+    if isinstance(text, str) and text:
+        content.append(text_block(text))
+    return content
+
+
+def _tool_use(call: Mapping[str, Any]) -> Dict:
+    function = cast("Dict", call.get("function") or {})
+    return tool_block(call.get("id"), function.get("name"), input_of(function.get("arguments")))
 
 
 def head(context: MessageContext) -> Dict:

@@ -23,6 +23,11 @@ class _Call:
     name: Any = None
     arguments: list[str] = field(default_factory=lambda: [])
 
+    def name_it(self, id: Any, name: Any) -> None:
+        """Take the id and the name from the first delta that has them."""
+        self.id = self.id or id
+        self.name = self.name or name
+
 
 class MessageStream:
     """The events of one message."""
@@ -46,18 +51,23 @@ class MessageStream:
         if chunk.get("usage"):
             self._usage = chunk["usage"]
         for choice in cast("list[Dict]", chunk.get("choices") or ())[:1]:
-            delta = cast("Dict", choice.get("delta") or {})
-            reasoning = delta.get("reasoning_content") or delta.get("reasoning")
-            if isinstance(reasoning, str) and reasoning and self._context.shows_thinking:
-                out += self._think(reasoning)
-            text = delta.get("content") or delta.get("refusal")
-            if isinstance(text, str) and text:
-                out += self._say(text)
-            for call in cast("list[Dict]", delta.get("tool_calls") or ()):
-                out += self._take(call)
+            out += self._feed_delta(cast("Dict", choice.get("delta") or {}))
             if choice.get("finish_reason") is not None:
                 self._finish = choice["finish_reason"]
                 self._matched = matched_stop(choice, self._context)
+        return out
+
+    def _feed_delta(self, delta: Dict) -> list[Dict]:
+        """The events for the reasoning, the text and the calls of a delta, in this order."""
+        out: list[Dict] = []
+        reasoning = delta.get("reasoning_content") or delta.get("reasoning")
+        if isinstance(reasoning, str) and reasoning and self._context.shows_thinking:
+            out += self._think(reasoning)
+        text = delta.get("content") or delta.get("refusal")
+        if isinstance(text, str) and text:
+            out += self._say(text)
+        for call in cast("list[Dict]", delta.get("tool_calls") or ()):
+            out += self._take(call)
         return out
 
     def close(self) -> list[Dict]:
@@ -106,8 +116,7 @@ class MessageStream:
         place = place if isinstance(place, int) else max(self._calls, default=0)
         call = self._calls.setdefault(place, _Call())
         function = cast("Dict", delta.get("function") or {})
-        call.id = call.id or delta.get("id")
-        call.name = call.name or function.get("name")
+        call.name_it(delta.get("id"), function.get("name"))
         arguments = function.get("arguments")
         if place == self._open_call:
             return [self._delta({"type": "input_json_delta", "partial_json": arguments})] if arguments else []

@@ -40,10 +40,7 @@ def effort_of(body: Mapping[str, Any]) -> str | None:
     Raises:
         Invalid: `thinking` or `output_config.effort` has a value Anthropic's API does not take.
     """
-    output: Any = body.get("output_config")
-    effort: Any = cast("Mapping[str, Any]", output).get("effort") if isinstance(output, Mapping) else None
-    if effort is not None and effort not in _OUTPUT_EFFORTS:
-        raise Invalid(f"output_config.effort: it takes one of {', '.join(_OUTPUT_EFFORTS)}.")
+    effort = _output_effort(body)
     config = body.get("thinking")
     if config is None:
         return effort
@@ -57,10 +54,22 @@ def effort_of(body: Mapping[str, Any]) -> str | None:
         return effort or "medium"
     if kind != "enabled":
         raise Invalid("thinking.type: it takes enabled, adaptive or disabled.")
-    budget = fields.get("budget_tokens")
+    budget = _budget(fields.get("budget_tokens"), body.get("max_tokens"))
+    return effort or next((level for edge, level in _EFFORTS if budget < edge), "high")
+
+
+def _output_effort(body: Mapping[str, Any]) -> str | None:
+    output: Any = body.get("output_config")
+    effort: Any = cast("Mapping[str, Any]", output).get("effort") if isinstance(output, Mapping) else None
+    if effort is not None and effort not in _OUTPUT_EFFORTS:
+        raise Invalid(f"output_config.effort: it takes one of {', '.join(_OUTPUT_EFFORTS)}.")
+    return effort
+
+
+def _budget(budget: object, most: object) -> int:
+    """The tokens for thinking, checked against `max_tokens`."""
     if not isinstance(budget, int) or isinstance(budget, bool) or budget < LEAST_BUDGET:
         raise Invalid(f"thinking.enabled.budget_tokens: it takes a whole number of at least {LEAST_BUDGET}.")
-    most = body.get("max_tokens")
     if isinstance(most, int) and budget >= most:
         raise Invalid("max_tokens: it must be greater than thinking.budget_tokens.")
-    return effort or next((level for edge, level in _EFFORTS if budget < edge), "high")
+    return budget

@@ -8,9 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any, Final, cast
 
-import openai
-
-from ..._client.streaming import transport_error
 from ...client import AsyncOpenAI
 from .. import upstream
 from ..outbound import Outbound
@@ -83,8 +80,7 @@ async def _events(answer: upstream.Answer, stream: MessageStream, out: Outbound,
     except Exception as error:
         if isinstance(error, OSError):
             raise
-        known = error if isinstance(error, openai.OpenAIError) else transport_error(error, answer.response) or error
-        failure = upstream.failure(known, secrets)
+        failure = upstream.stream_failure(error, answer, secrets)
         await out.piece(frame(anthropic_error(failure.status, failure.message, out.request_id)))
     finally:
         pings.cancel()
