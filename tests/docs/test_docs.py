@@ -16,8 +16,10 @@ from pathlib import Path
 import openai
 import pytest
 
+from tests.support.fork_server import ForkServer
+
 from . import demo_picture
-from .document_outputs import key, masked, recorded, run_block, shown_outputs
+from .document_outputs import key, masked, recorded, shown_outputs
 from .notebooks import executed, notebooks, stored
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +53,13 @@ def stepfun() -> Iterator[dict[str, str]]:
     pytest.importorskip("starlette")
     with emulated() as environment:
         yield environment
+
+
+@pytest.fixture(scope="module")
+def programs(stepfun: dict[str, str]) -> Iterator[ForkServer]:
+    """Runs programs in that environment."""
+    with ForkServer(stepfun) as server:
+        yield server
 
 
 @contextlib.contextmanager
@@ -98,10 +107,12 @@ def on_a_redis_of_ours(code: str, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.parametrize("code", blocks("python"))
-def test_python_block_runs(code: str, stepfun: dict[str, str], tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_python_block_runs(code: str, programs: ForkServer, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     named = key(code)
     code = on_a_redis_of_ours(code, request)
-    done = run_block(code, stepfun, tmp_path)
+    program = tmp_path / "block.py"
+    program.write_text(code, encoding="utf-8")
+    done = programs.run(program, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip(), "a block shows something"
     if done.stdout.startswith("this SDK has no "):  # the branch of a block for older SDKs; the record is of the newest
