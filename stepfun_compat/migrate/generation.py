@@ -65,6 +65,6 @@ def _moved_to(facts: FileFacts) -> str | None:
         for module in [statement.module] if statement.module is not None else [one.name for one in statement.names]:
             if module == "stepfun_compat.legacy" or module.startswith("stepfun_compat.legacy."):
                 return "0.x"
-            if module == "stepfun_compat" and not statement.level:
+            if module.partition(".")[0] == "stepfun_compat" and not statement.level:
                 return "0.x" if any(one.name == "legacy" for one in statement.names) else "1+"
     return None

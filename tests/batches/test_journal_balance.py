@@ -16,7 +16,7 @@ import pytest
 
 pytest.importorskip("hypothesis")
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stepfun_compat.batches import engine
@@ -27,6 +27,7 @@ from stepfun_compat.batches.records import BatchError
 from stepfun_compat.batches.sending import Sent
 from stepfun_compat.batches.service import BatchService
 from tests.support.batches import jsonl, line
+from tests.support.properties import examples
 
 
 class MortalJournal(Journal):
@@ -147,7 +148,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=12)
+@examples(6)
 @given(st.lists(STEPS, min_size=3, max_size=8))
 def test_the_books_balance(steps: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("hypothesis", reason="property tests need hypothesis")
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stepfun_compat.emulator.api import chat, responses
@@ -17,6 +17,7 @@ from stepfun_compat.emulator.api.calls import Call
 from stepfun_compat.emulator.api.errors import ApiError
 from stepfun_compat.emulator.config import EmulatorConfig
 from stepfun_compat.emulator.state import Engine, RecordedRequest
+from tests.support.properties import examples
 
 SCALARS = st.none() | st.booleans() | st.integers(-5, 3000) | st.floats(-1, 3) | st.text(max_size=12)
 ANY = st.recursive(
@@ -122,13 +123,13 @@ def answered(handle: Any, body: dict[str, Any], strict: bool) -> None:
         assert all(isinstance(event, Event) and event.encode().endswith(b"\n\n") for event in answer.events)
 
 
-@settings(max_examples=300)
+@examples(100)
 @given(CHAT, st.booleans())
 def test_chat_never_fails(body: dict[str, Any], strict: bool) -> None:
     answered(chat.complete, body, strict)
 
 
-@settings(max_examples=200)
+@examples(70)
 @given(RESPONSES, st.booleans())
 def test_responses_never_fail(body: dict[str, Any], strict: bool) -> None:
     answered(responses.create, body, strict)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("hypothesis")
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stepfun_compat.catalog import default
@@ -18,6 +18,7 @@ from stepfun_compat.endpoints.context import RequestContext, RequestRejected
 from stepfun_compat.endpoints.files.files import kind_of_content, page
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 from stepfun_compat.settings import Settings
+from tests.support.properties import examples
 
 ROWS = sorted({row.name for row in default().all_parameters if row.endpoint != "chat.completions"})
 PATHS = [
@@ -90,7 +91,7 @@ ANSWERS = st.sampled_from(["", "<html>", b"", b"bytes", None, [], {}]) | st.fixe
 
 
 @pytest.mark.parametrize("place", PATHS, ids=lambda place: " ".join(place))
-@settings(max_examples=15)
+@examples(6)
 @given(
     body=BODIES, files=FILES, answer=ANSWERS, query=st.dictionaries(st.sampled_from(["limit", "after", "order"]), WORDS)
 )

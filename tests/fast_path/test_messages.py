@@ -16,7 +16,7 @@ import httpx
 import openai
 import pydantic
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openai.resources.chat.completions import AsyncCompletions, Completions
 from openai.resources.responses import AsyncResponses, Responses
@@ -25,6 +25,7 @@ from openai.types.chat import ChatCompletionMessage, ChatCompletionMessageToolCa
 import stepfun_compat
 from stepfun_compat import Settings, stock
 from stepfun_compat.fast_path import messages as fast_messages
+from tests.support.properties import examples
 from tests.support.wire import KEY, Wire, completion
 
 URL = "https://api.stepfun.ai/v1"
@@ -207,7 +208,7 @@ def parameters(draw: Any, name: str) -> Callable[[], dict[str, Any]]:
     return make
 
 
-@settings(max_examples=80)
+@examples(30)
 @given(make=parameters("messages"))
 def test_chat_hands_on_the_same_bytes(make: Callable[[], dict[str, Any]]) -> None:
     plain, fast, off = bodies(make, "chat.completions")
@@ -215,7 +216,7 @@ def test_chat_hands_on_the_same_bytes(make: Callable[[], dict[str, Any]]) -> Non
     assert same_bytes(plain, off)
 
 
-@settings(max_examples=80)
+@examples(30)
 @given(make=parameters("input"))
 def test_responses_hand_on_the_same_bytes(make: Callable[[], dict[str, Any]]) -> None:
     plain, fast, off = bodies(make, "responses")

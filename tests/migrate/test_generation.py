@@ -44,3 +44,8 @@ def test_an_error_class_of_both_versions_tells_nothing() -> None:
 def test_a_migrated_file_counts_as_one_of_its_version() -> None:
     assert _legacy(a="import stepfun_compat.legacy as openai\n", b=NEUTRAL) == ({"a", "b"}, set())
     assert _legacy(a="from stepfun_compat import OpenAI\n", b=OLD, c=NEUTRAL) == ({"b"}, {"c"})
+
+
+def test_a_file_with_a_client_that_is_migrated_already_stays_of_its_version() -> None:
+    azure = "from stepfun_compat.azure import AzureOpenAI\nfrom openai.error import RateLimitError\n"
+    assert _legacy(a=azure) == (set(), set())

@@ -10,13 +10,14 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from stepfun_compat.migrate import scan as scanner
 from stepfun_compat.migrate import workers
 from stepfun_compat.migrate.command import render
 from stepfun_compat.migrate.scan import scan
+from tests.support.properties import examples
 
 from .support import write
 
@@ -92,7 +93,7 @@ NAMES = st.sampled_from(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@examples(15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=st.dictionaries(NAMES, TEXTS, max_size=6))
 def test_any_project_is_scanned_and_cache_and_format_change_nothing(files: dict[str, bytes]) -> None:
     with tempfile.TemporaryDirectory() as directory:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import doctest
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import openai
 import pytest
 
+from tests.support.fork_server import ForkServer
 from tests.support.serve import Served, serving
 
 ROOT = Path(__file__).parents[2]
@@ -115,21 +114,20 @@ def open_server(_served: Served) -> Iterator[Served]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def programs(open_server: Served) -> Iterator[ForkServer]:
+    """Runs programs that know the server's address and nothing else."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "STEPFUN_", "STEP_", "AZURE_"))}
+    with ForkServer({**kept, "OPENAI_BASE_URL": open_server.base_url, "OPENAI_API_KEY": "sk-unused"}) as server:
+        yield server
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_runs_with_the_base_url_alone(open_server: Served, name: str) -> None:
+def test_an_example_runs_with_the_base_url_alone(open_server: Served, programs: ForkServer, name: str) -> None:
     open_server.emulator.reset()
     text = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
     stated = re.search(rf"^## {re.escape(name)}\n.*?^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert stated is not None
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "STEPFUN_", "STEP_", "AZURE_"))}
-    done = subprocess.run(
-        [sys.executable, f"examples/{name}"],
-        env={**kept, "OPENAI_BASE_URL": open_server.base_url, "OPENAI_API_KEY": "sk-unused"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = programs.run(ROOT / "examples" / name, ROOT, timeout=120)
     assert done.returncode == 0, done.stderr
     assert doctest.OutputChecker().check_output(stated.group(1), done.stdout, doctest.ELLIPSIS), done.stdout

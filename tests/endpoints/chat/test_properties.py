@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("hypothesis")
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stepfun_compat.catalog import default
@@ -21,6 +21,7 @@ from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 from tests.support.chat import USER, a, b, back, c, function, gather, out, reasons, stream, text
 from tests.support.exchange import exchange
+from tests.support.properties import examples
 
 scalars = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(allow_nan=False, width=16) | st.text(max_size=6)
 junk = st.recursive(
@@ -143,7 +144,7 @@ def as_bytes(body: Any) -> bytes:
     return json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-@settings(max_examples=300)
+@examples(100)
 @given(body=bodies)
 def test_a_request_never_crashes_and_is_never_changed(body: Any) -> None:
     before = copy.deepcopy(body)
@@ -154,7 +155,7 @@ def test_a_request_never_crashes_and_is_never_changed(body: Any) -> None:
         as_bytes(wire)
 
 
-@settings(max_examples=200)
+@examples(70)
 @given(body=bodies)
 def test_the_same_request_gives_the_same_bytes(body: Any) -> None:
     first, second = translate(body), translate(copy.deepcopy(body))
@@ -165,7 +166,7 @@ def test_the_same_request_gives_the_same_bytes(body: Any) -> None:
         assert as_bytes(first) == as_bytes(second)
 
 
-@settings(max_examples=200)
+@examples(70)
 @given(body=sane)
 def test_a_translated_request_needs_no_translation(body: Any) -> None:
     wire = translate(body)
@@ -176,7 +177,7 @@ def test_a_translated_request_needs_no_translation(body: Any) -> None:
     assert as_bytes(again) == as_bytes(wire)
 
 
-@settings(max_examples=200)
+@examples(70)
 @given(rows=st.lists(rows, max_size=4))
 def test_every_message_that_is_sent_is_one_stepfun_takes(rows: Any) -> None:
     wire = translate({"model": "step-3.7-flash", "messages": rows})
@@ -198,7 +199,7 @@ def test_every_message_that_is_sent_is_one_stepfun_takes(rows: Any) -> None:
             assert row.get("tool_calls", True)
 
 
-@settings(max_examples=200)
+@examples(70)
 @given(listed=st.lists(names, max_size=6, unique=True))
 def test_tool_names_fit_and_come_back(listed: list[str]) -> None:
     from .test_tools import PATTERN
@@ -242,7 +243,7 @@ def test_an_answer_replayed_as_history_is_sent_as_stepfun_gave_it(answer: Any) -
     assert not row.keys() - {"role", "content", "reasoning_content", "tool_calls"}
 
 
-@settings(max_examples=200)
+@examples(70)
 @given(
     answer=answers,
     shape=st.sampled_from([a, b, c]),
@@ -326,7 +327,7 @@ def options() -> Any:
     )[1]
 
 
-@settings(max_examples=300)
+@examples(100)
 @given(body=odd_bodies)
 def test_a_whole_answer_never_crashes(body: Any) -> None:
     try:
@@ -337,7 +338,7 @@ def test_a_whole_answer_never_crashes(body: Any) -> None:
     as_bytes(data)
 
 
-@settings(max_examples=300)
+@examples(100)
 @given(chunks=st.lists(odd_bodies, max_size=4))
 def test_a_stream_never_crashes(chunks: Any) -> None:
     transform = ENDPOINT.transform_stream(options())

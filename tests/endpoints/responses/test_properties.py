@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("hypothesis")
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stepfun_compat.endpoints.base import WireRequest
@@ -22,6 +22,7 @@ from stepfun_compat.endpoints.responses.replay import events_of
 from tests.endpoints.chat.test_properties import arguments, fixed, junk, names, some, words
 from tests.support.chat import b, fragment
 from tests.support.exchange import exchange
+from tests.support.properties import examples
 
 from .test_response import WEATHER, events
 from .test_response import asked as asked_for
@@ -102,7 +103,7 @@ def carried_or_refused(body: Any, context: RequestContext) -> Any:
         return refusal
 
 
-@settings(max_examples=80)
+@examples(30)
 @given(requests, st.sampled_from(ROUTES))
 def test_requests(body: Any, route: str):
     once, twice = translated(body, route), translated(body, route)
@@ -126,7 +127,7 @@ deltas = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=100)
+@examples(35)
 @given(
     st.lists(deltas, max_size=8),
     st.sampled_from(["stop", "length", "tool_calls", None]),
@@ -145,7 +146,7 @@ def test_streams_tell_openais_events(told: list[Any], reason: str | None, model:
     assert {row["type"] for row in again} == {row["type"] for row in out if row["type"] in {r["type"] for r in again}}
 
 
-@settings(max_examples=60)
+@examples(20)
 @given(junk | st.lists(junk, max_size=3).map(lambda output: {"output": output}), st.sampled_from(["native", "chat"]))
 def test_answers_of_any_shape(data: Any, route: str):
     try:
@@ -156,7 +157,7 @@ def test_answers_of_any_shape(data: Any, route: str):
     json.dumps(body)
 
 
-@settings(max_examples=60)
+@examples(20)
 @given(st.lists(junk | fixed(type=st.sampled_from(["response.created", "response.output_item.added", "response.output_text.delta", "response.output_item.done", "response.completed", "error"])), max_size=5))  # fmt: skip
 def test_native_events_of_any_shape(rows: list[Any]):
     transform = Responses().transform_stream(asked_for("native"))

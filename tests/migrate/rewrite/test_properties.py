@@ -7,13 +7,14 @@ import json
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stepfun_compat.migrate.facts import decode
 from stepfun_compat.migrate.rewrite.plan import make_plan
 from stepfun_compat.migrate.rewrite.project import link, read_files
 from stepfun_compat.migrate.rewrite.rules import RULES
+from tests.support.properties import examples
 
 SOURCES = sorted(Path(__file__).parents[3].glob("examples/**/*.py")) + sorted(Path(__file__).parents[1].glob("*.py"))
 
@@ -89,7 +90,7 @@ def after_spans(edits: list[object]) -> list[tuple[int, int]]:
     return spans
 
 
-SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=80)
+SLOW = examples(30)
 
 
 @SLOW
@@ -107,7 +108,7 @@ def test_generated_notebooks(sources: list[str], lists: bool, escaped: bool) -> 
     check({"n.ipynb": json.dumps({"nbformat": 4, "cells": cells}, ensure_ascii=escaped).encode()})
 
 
-@settings(deadline=None, max_examples=100)
+@examples(35)
 @given(
     st.binary(max_size=200),
     st.sampled_from(["a.py", "a.ipynb", "requirements.txt", ".env", "pyproject.toml", "compose.yml"]),
@@ -117,7 +118,7 @@ def test_any_bytes(data: bytes, name: str) -> None:
     check({name: data, "b.py": b"import openai\nopenai.OpenAI()\n"})
 
 
-@settings(deadline=None, max_examples=25)
+@examples(10)
 @given(st.sampled_from(SOURCES), st.sampled_from(SOURCES))
 def test_sources_of_this_project(one: Path, other: Path) -> None:
     check({"a.py": one.read_bytes(), "b.py": other.read_bytes()})
