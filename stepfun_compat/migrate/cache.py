@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
@@ -27,11 +27,17 @@ _SAFE_MODULES: Final = ("stepfun_compat.migrate.",)
 
 
 class _Loader(pickle.Unpickler):
+    _known: ClassVar[dict[tuple[str, str], type]] = {}
+
     @override
     def find_class(self, module_name: str, global_name: str, /) -> Any:
+        known = self._known.get((module_name, global_name))
+        if known is not None:
+            return known
         if module_name.startswith(_SAFE_MODULES):
             found = super().find_class(module_name, global_name)
             if isinstance(found, type):
+                self._known[module_name, global_name] = found
                 return found
         raise pickle.UnpicklingError(f"{module_name}.{global_name} has no place in a cache")
 
@@ -92,12 +98,12 @@ class Cache:
 
     def __init__(self, directory: Path | None) -> None:
         self._connection: sqlite3.Connection | None = None
-        self._edition = ""
+        self._started = hashlib.blake2b(digest_size=20)
         if directory is None:
             return
         with suppress(OSError, sqlite3.Error):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._edition = _edition()
+            self._started.update(_edition().encode())
             self._connection = self._open(directory / "scan.sqlite")
 
     def _open(self, path: Path) -> sqlite3.Connection:
@@ -120,11 +126,11 @@ class Cache:
 
     def key(self, *parts: str | bytes) -> bytes:
         """Return the key of what depends on the given parts."""
-        digest = hashlib.blake2b(self._edition.encode(), digest_size=20)
-        for part in parts:
-            data = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
-            digest.update(len(data).to_bytes(8, "big"))
-            digest.update(data)
+        encoded = [part.encode("utf-8", "surrogateescape") if type(part) is str else part for part in parts]
+        digest = self._started.copy()
+        digest.update(b",".join([b"%d" % len(one) for one in encoded]))
+        for one in encoded:
+            digest.update(one)  # type: ignore[arg-type]
         return digest.digest()
 
     def get(self, key: bytes) -> bytes | None:

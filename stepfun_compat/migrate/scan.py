@@ -9,6 +9,7 @@ import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
@@ -32,10 +33,12 @@ Progress = Callable[[int, int], None]
 _STACK: Final = 256 * 1024 * 1024
 _RECURSION: Final = 6000
 _FINDING: Final = attrgetter(*(one.name for one in fields(Finding)))
-_ROOM: Final = 8_000_000
+_ROOM: Final = 16_000_000
+"""Bytes of files that are kept in memory between two looks at them."""
 _CHUNK: Final = 24
-_HELD: Final = 600
-"""Files whose facts are held together; of more, the facts of those alone that are being linked."""
+_HELD: Final = 24_000_000
+"""Bytes of packed facts that are held as objects together (some eight times as large); of further files no more than
+the outline is held until they are linked."""
 _WORTH_A_PROCESS: Final = 60
 """Files to parse for each further process to pay off."""
 
@@ -49,6 +52,8 @@ class _Read:
     key: bytes
     data: bytes | None
     """Kept while there is room: files are small, and reading them again takes time."""
+    interesting: bool | None = None
+    """Whether the bytes name anything that could be a finding; None where nobody has looked yet."""
 
 
 def scan(
@@ -75,14 +80,15 @@ def _scan(paths: Sequence[str], jobs: int, directory: Path | None, progress: Pro
     result.not_read += [
         NotRead(path, why, "needs a decision" if speaks else None) for path, why, speaks in found.unread
     ]
-    reads = list(_look(found, cache, result.not_read))
+    place = cache.key("place", *paths)
+    reads = list(_look(found, cache, result.not_read, known=cache.get(place) is not None))
     whole = cache.key("result", *(part for one in reads for part in (one.path, one.key)))
     kept = cache.get(whole)
     if kept is None or not _restore(kept, result):
         entries, unread = _link(found.root, reads, jobs, cache, progress)
         result.findings += entries
         result.not_read += unread
-        cache.put([(whole, _store(entries, unread))])
+        cache.put([(whole, _store(entries, unread)), (place, b"")])
     cache.close()
     result.not_read.sort(key=lambda one: (one.file, one.why))
     return result
@@ -97,17 +103,24 @@ def shown_root(root: str) -> str:
 # Reading
 
 
-def _look(found: Found, cache: Cache, not_read: list[NotRead]) -> Iterator[_Read]:
+def _look(found: Found, cache: Cache, not_read: list[NotRead], known: bool) -> Iterator[_Read]:
+    """Read the files. Where an earlier scan is known of, its result may do, and what is of interest is asked later."""
     room = _ROOM
+    above = os.path.join(found.root, "")
     for path, kind in found.files:
-        data, why = bytes_of(os.path.join(found.root, path))
+        data, why = bytes_of(above + path)
         if data is None:
             not_read.append(NotRead(path, why))
         elif why:
             not_read.append(NotRead(path, why, "needs a decision" if speaks_of_openai(data) else None))
         else:
-            room -= len(data)
-            yield _Read(path, kind, cache.key(path.rpartition("/")[2], data), data if room > 0 else None)
+            one = _Read(path, kind, cache.key(path.rpartition("/")[2], data), None)
+            if not known:
+                one.interesting = of_interest(kind, data)
+            if one.interesting is not False:
+                room -= len(data)
+                one.data = data if room > 0 else None
+            yield one
 
 
 def bytes_of(path: str) -> tuple[bytes | None, str]:
@@ -116,8 +129,8 @@ def bytes_of(path: str) -> tuple[bytes | None, str]:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
             return None, "no regular file"
-        with open(path, "rb") as stream:
-            data = stream.read()
+        with open(path, "rb", buffering=0) as stream:
+            data = stream.readall()
     except OSError as error:
         import errno
 
@@ -157,25 +170,34 @@ def _unpacked(packed: bytes, whole: bool) -> Extract:
 
 
 def _extracts(root: str, reads: Sequence[_Read], jobs: int, cache: Cache, progress: Progress | None) -> list[Extract]:
-    kept = cache.get_many([one.key for one in reads])
-    whole = len(reads) <= _HELD
-    found: dict[str, Extract] = {}
-    missing: list[_Read] = []
-    for one in reads:
-        try:
-            found[one.path] = _unpacked(kept.pop(one.key), whole)
-        except Exception:  # not kept, or not by this package
-            missing.append(one)
+    found, held = _kept(reads, cache)
+    missing = [one for one in reads if one.path not in found]
     done = len(found)
     processes = min(jobs, 1 + len(missing) // _WORTH_A_PROCESS)
     for chunk in _in_processes(root, missing, processes) if processes > 1 else _here(root, missing):
         cache.put([(one.key, packed) for one, packed, _ in chunk])
         for one, packed, extracted in chunk:
+            held += len(packed)
+            whole = held < _HELD
             found[one.path] = extracted if extracted is not None and whole else _unpacked(packed, whole)
         done += len(chunk)
         if progress is not None:
             progress(done, len(reads))
     return [found[one.path] for one in reads]
+
+
+def _kept(reads: Sequence[_Read], cache: Cache) -> tuple[dict[str, Extract], int]:
+    """What the cache has of the files, by path, and the size of it."""
+    kept = cache.get_many([one.key for one in reads])
+    found: dict[str, Extract] = {}
+    held = 0
+    for one in reads:
+        packed = kept.pop(one.key, None)
+        if packed is not None:
+            held += len(packed)
+            with suppress(Exception):  # not by this package
+                found[one.path] = _unpacked(packed, held < _HELD)
+    return found, held
 
 
 _Chunk = list[tuple[_Read, bytes, Extract | None]]
@@ -250,14 +272,7 @@ def _link(
     extracts = {
         one.path: found for one, found in zip(wanted, _extracts(root, wanted, jobs, cache, progress), strict=True)
     }
-    python = [one for one in reads if one.kind in ("python", "notebook")]
-    for _ in range(3):
-        more = _packages_in_between(python, extracts)
-        if not more:
-            break
-        for one, found in zip(more, _extracts(root, more, jobs, cache, None), strict=True):
-            found.unread.clear()
-            extracts[one.path] = found
+    _add_packages_in_between(root, reads, extracts, jobs, cache)
     listed = [one for one in reads if one.path in extracts or one.kind == "python"]
     silent = Extract(facts=FileFacts(scopes=[m.Scope("module", None, None)]))  # says nothing of openai
     known = [extracts.get(one.path) or silent for one in listed]
@@ -268,39 +283,43 @@ def _link(
 
 
 def _interesting(root: str, one: _Read) -> bool:
-    data = _data(root, one)
-    if data is None or of_interest(one.kind, data):
-        return True
-    one.data = None
-    return False
-
-
-def _data(root: str, one: _Read) -> bytes | None:
-    return bytes_of(os.path.join(root, one.path))[0] if one.data is None else one.data
+    if one.interesting is None:
+        data = bytes_of(os.path.join(root, one.path))[0] if one.data is None else one.data
+        one.interesting = data is None or of_interest(one.kind, data)
+        if not one.interesting:
+            one.data = None
+    return one.interesting
 
 
 def _matters(found: Extract) -> bool:
     return bool(found.facts or found.marks or any(one.speaks for one in found.unread))
 
 
-def _packages_in_between(python: Sequence[_Read], extracts: dict[str, Extract]) -> list[_Read]:
-    """The `__init__.py` that files with findings import from: they may hand on what another file has."""
-    paths = [one.path for one in python]
-    modules = Modules(paths, [])
-    by_path = {one.path: one for one in python}
+def _add_packages_in_between(
+    root: str, reads: Sequence[_Read], extracts: dict[str, Extract], jobs: int, cache: Cache
+) -> None:
+    """Read the `__init__.py` that files with findings import from, too: they may hand on what another file has."""
+    python = [one for one in reads if one.kind in ("python", "notebook")]
+    modules = Modules([one.path for one in python], [])
+    for _ in range(3):
+        more = _packages_in_between(python, modules, extracts)
+        if not more:
+            break
+        for one, found in zip(more, _extracts(root, more, jobs, cache, None), strict=True):
+            found.unread.clear()
+            extracts[one.path] = found
+
+
+def _packages_in_between(python: Sequence[_Read], modules: Modules, extracts: dict[str, Extract]) -> list[_Read]:
     more: dict[str, _Read] = {}
-    for number, path in enumerate(paths):
-        facts = extracts[path].facts if path in extracts else None
+    for number, one in enumerate(python):
+        facts = extracts[one.path].facts if one.path in extracts else None
         for statement in facts.imports if facts is not None else ():
-            if statement.module is None:
-                continue
-            if statement.level:
-                base = modules.relative(number, statement.module, statement.level)
-                target = None if base is None else modules.file_at(base)
-            else:
-                target = modules.absolute(number, statement.module)
-            if target is not None and paths[target] not in extracts and "__init__.py" in paths[target]:
-                more[paths[target]] = by_path[paths[target]]
+            target = modules.of_statement(number, statement)
+            if target is not None:
+                path = python[target].path
+                if path not in extracts and "__init__.py" in path:
+                    more[path] = python[target]
     return list(more.values())
 
 

@@ -12,12 +12,12 @@ Identity is what makes two expressions equal: none of these classes defines `==`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copyreg
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import Any, Literal, TypeVar, cast
+from typing import Literal, TypeVar, cast
 
-FORMAT = 2
+FORMAT = 3
 """Raised when facts stored by an older version can no longer be used."""
 
 
@@ -25,9 +25,9 @@ T = TypeVar("T")
 
 
 def _packed(cls: type[T]) -> type[T]:
-    """Pickle objects of a data class by their values alone, which takes a third of the time."""
-    get: Callable[[Any], tuple[Any, ...]] = attrgetter(*(one.name for one in fields(cls)))  # type: ignore[arg-type]
-    cls.__reduce__ = lambda self: (cls, get(self))  # type: ignore[method-assign]
+    """Pickle objects of a data class by their values alone. No Python code runs for an object: `attrgetter` is C."""
+    cls._values = property(attrgetter(*(one.name for one in fields(cls))))  # type: ignore[attr-defined,arg-type]
+    copyreg.pickle(cls, attrgetter("__class__", "_values"))  # type: ignore[arg-type]
     return cls
 
 

@@ -267,7 +267,8 @@ class _Graph:
 
     def arguments(self, file: int, facts: FileFacts, call: m.Call) -> None:
         for name in called_names(facts, call):
-            self.given(file, call, name)
+            if name in self.functions or name in self.fields:
+                self.given(file, call, name)
 
     def given(self, file: int, call: m.Call, name: str) -> None:
         for position, argument in enumerate(call.arguments):

@@ -8,8 +8,8 @@ the previous round found; `settle` repeats rounds until nothing changes, at most
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 from ..facts import FileFacts
 from ..facts import model as m
@@ -73,6 +73,8 @@ class Linker:
         self.writes: dict[str, list[tuple[int, m.AttributeWrite]]] = {}
         self.subclasses: dict[str, list[tuple[int, int]]] = {}
         """Classes by the last part of the names of their bases."""
+        self._owners: dict[str, dict[Value, list[tuple[int, m.Expr]]]] = {}
+        """By attribute: what it is set to in other code, by the object it is an attribute of."""
         self._shadowed: dict[int, bool] = {}
         self._index()
 
@@ -106,16 +108,11 @@ class Linker:
 
     def values(self, file: int, expr: m.Expr | None) -> Result:
         """Everything an expression of a file can be."""
-        if expr is None or type(expr) is m.Text or type(expr) is m.Opaque:
+        rule = _RULES.get(type(expr))
+        if expr is None or rule is None:
             return NOTHING
         if type(expr) is m.Name:
-            name = (file, expr.scope, expr.name)
-            known = self._names.get(name)
-            if known is None:
-                return self.name(*name)
-            if name in self._open_names:
-                self.cuts += 1
-            return known
+            return rule(self, file, expr)
         key = id(expr)
         known = self._memo.get(key)
         if known is not None:
@@ -129,7 +126,7 @@ class Linker:
         self._busy.add(key)
         self._depth += 1
         try:
-            found = self._evaluate(file, expr)
+            found = rule(self, file, expr)
         finally:
             self._depth -= 1
             self._busy.discard(key)
@@ -138,38 +135,36 @@ class Linker:
             self._open.add(key)
         return found
 
-    def _evaluate(self, file: int, expr: m.Expr) -> Result:
-        if isinstance(expr, m.Attribute):
-            if expr.attr == "modules":
-                return NOTHING
-            return self.attribute(self.values(file, expr.base), expr.attr)
-        if isinstance(expr, m.Call):
-            return calls.call(self, file, expr)
-        if isinstance(expr, m.FunctionValue):
-            return self.function(file, expr.function)
-        if isinstance(expr, m.ClassValue):
-            return _one(Value("project_class", file=file, number=expr.cls))
-        if isinstance(expr, m.ParameterValue):
-            return calls.parameter(self, file, expr)
-        if isinstance(expr, m.Imported):
-            return self.imported(file, expr)
-        if isinstance(expr, m.Annotated):
-            return self.instances(self.values(file, expr.type))
-        if isinstance(expr, m.Choice):
-            return union([self.values(file, one) for one in expr.options])
-        if isinstance(expr, m.Mapping | m.Sequence):
-            return self.box(file, expr)
-        if isinstance(expr, m.Item):
-            return objects.item(self, file, expr)
-        if isinstance(expr, m.Element):
-            return objects.elements(self, self.values(file, expr.of))
-        if isinstance(expr, m.Entered):
-            return objects.entered(self, self.values(file, expr.of))
-        return NOTHING
+    def _name_read(self, file: int, expr: m.Name) -> Result:
+        name = (file, expr.scope, expr.name)
+        known = self._names.get(name)
+        if known is None:
+            return self.name(*name)
+        if name in self._open_names:
+            self.cuts += 1
+        return known
 
-    def function(self, file: int, index: int) -> Result:
+    def _attribute_read(self, file: int, expr: m.Attribute) -> Result:
+        return NOTHING if expr.attr == "modules" else self.attribute(self.values(file, expr.base), expr.attr)
+
+    def _function(self, file: int, expr: m.FunctionValue) -> Result:
         """A function of the project where it is named: what its decorators make of it is taken to be the same."""
-        return _one(Value("function", file=file, number=index))
+        return _one(Value("function", file=file, number=expr.function))
+
+    def _class(self, file: int, expr: m.ClassValue) -> Result:
+        return _one(Value("project_class", file=file, number=expr.cls))
+
+    def _annotated(self, file: int, expr: m.Annotated) -> Result:
+        return self.instances(self.values(file, expr.type))
+
+    def _choice(self, file: int, expr: m.Choice) -> Result:
+        return union([self.values(file, one) for one in expr.options])
+
+    def _element(self, file: int, expr: m.Element) -> Result:
+        return objects.elements(self, self.values(file, expr.of))
+
+    def _entered(self, file: int, expr: m.Entered) -> Result:
+        return objects.entered(self, self.values(file, expr.of))
 
     def box(self, file: int, expr: m.Mapping | m.Sequence) -> Result:
         """A dictionary or list of the project, if anything in it may matter."""
@@ -242,13 +237,29 @@ class Linker:
 
     def _written(self, attribute: str, owner: Value) -> list[Result]:
         """What other code sets an attribute of a module or object to: `config.client = …`."""
-        results: list[Result] = []
-        for file, write in self.writes.get(attribute, ())[:MOST_SITES]:
-            if write.value is None or isinstance(write.value, m.Text | m.Opaque):
+        writes = self.writes.get(attribute)
+        if writes is None:
+            return []
+        owners = self._owners.get(attribute)
+        if owners is None:
+            owners = self._owners_of(attribute, writes)
+        return [self.values(file, value) for file, value in owners.get(owner, ())]
+
+    def _owners_of(
+        self, attribute: str, writes: list[tuple[int, m.AttributeWrite]]
+    ) -> dict[Value, list[tuple[int, m.Expr]]]:
+        """What each object's attribute is set to; kept if nothing on the way led back to itself."""
+        before = self.cuts
+        owners: dict[Value, list[tuple[int, m.Expr]]] = {}
+        for file, write in writes[:MOST_SITES]:
+            value = write.value
+            if value is None or type(value) is m.Text or type(value) is m.Opaque:
                 continue
-            if owner in self.values(file, write.target.base).values:
-                results.append(self.values(file, write.value))
-        return results
+            for owner in self.values(file, write.target.base).values:
+                owners.setdefault(owner, []).append((file, value))
+        if self.cuts == before:
+            self._owners[attribute] = owners
+        return owners
 
     # Imports
 
@@ -364,6 +375,25 @@ class Linker:
             elif kind in ("error", "type"):
                 results.append(_one(ANSWER))
         return Result(union(results).values, types.linked)
+
+
+_RULES: Final[dict[type, Callable[[Linker, int, Any], Result]]] = {
+    m.Name: Linker._name_read,
+    m.Attribute: Linker._attribute_read,
+    m.Call: calls.call,
+    m.FunctionValue: Linker._function,
+    m.ClassValue: Linker._class,
+    m.ParameterValue: calls.parameter,
+    m.Imported: Linker.imported,
+    m.Annotated: Linker._annotated,
+    m.Choice: Linker._choice,
+    m.Mapping: Linker.box,
+    m.Sequence: Linker.box,
+    m.Item: objects.item,
+    m.Element: Linker._element,
+    m.Entered: Linker._entered,
+}
+"""What works out an expression, by its class; nothing is known of any other."""
 
 
 def _one(value: Value, linked: bool = False) -> Result:

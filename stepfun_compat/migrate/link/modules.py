@@ -7,6 +7,7 @@ from functools import cached_property
 from posixpath import dirname
 
 from ..facts import FileFacts
+from ..facts import model as m
 
 
 class Modules:
@@ -66,6 +67,15 @@ class Modules:
             base = dirname(base)
         tail = module.replace(".", "/")
         return f"{base}/{tail}".strip("/") if tail else base
+
+    def of_statement(self, file: int, statement: m.Import) -> int | None:
+        """The file that `from module import …` means in a file, None for one outside the project and for `import`."""
+        if statement.module is None:
+            return None
+        if not statement.level:
+            return self.absolute(file, statement.module)
+        base = self.relative(file, statement.module, statement.level)
+        return None if base is None else self.file_at(base)
 
     def absolute(self, file: int, module: str) -> int | None:
         """The file that `import module` means in a file, None for one outside the project."""

@@ -64,6 +64,8 @@ def _root(paths: Sequence[str]) -> str:
 
 def relative(root: str, path: str) -> str:
     """Return a path below the root with `/`."""
+    if path.startswith(root) and path[len(root) : len(root) + 1] == os.sep and os.sep + "." not in path:
+        return path[len(root) + 1 :].replace(os.sep, "/")
     return os.path.relpath(path, root).replace(os.sep, "/")
 
 
@@ -165,8 +167,9 @@ def _walk(directory: str, found: Found) -> Iterator[str]:
             elif name not in _SKIPPED and not os.path.isfile(os.path.join(path, "pyvenv.cfg")):
                 kept.append(name)
         directories[:] = kept
+        above = os.path.join(here, "")
         for name in sorted(files):
-            yield os.path.join(here, name)
+            yield above + name
 
 
 def _not_listed(found: Found, error: OSError) -> None:

@@ -38,11 +38,11 @@ def kind_of_file(path: str) -> FileKind | None:
     known = _NAMES.get(name)
     if known is not None:
         return known
-    if _REQUIREMENTS.fullmatch(name) or (directory.rpartition("/")[2] == "requirements" and name.endswith((".txt", ".in"))):  # fmt: skip
-        return "requirements"
     known = _SUFFIXES.get(name.rpartition(".")[2].lower()) if "." in name else None
     if known is not None:
         return known
+    if _REQUIREMENTS.fullmatch(name) or (directory.rpartition("/")[2] == "requirements" and name.endswith((".txt", ".in"))):  # fmt: skip
+        return "requirements"
     if _ENV.fullmatch(name):
         return "env"
     return "docker" if _DOCKER.fullmatch(name) else None
