@@ -124,19 +124,23 @@ def findings_of(
     for use, first in judged:
         path, extract = linked[use.file]
         judgement = judge(use, facts[use.file], True) if use.file in legacy and use.kind in BY_GENERATION else first
-        if _ignored(facts[use.file], use, judgement.rule):
-            continue
-        findings.append(_finding(path, extract, use, judgement, lines(path)))
+        if not _ignored(facts[use.file], use, judgement.rule):
+            findings.append(_finding(path, extract, use, judgement, lines(path)))
     findings += _marked(paths, extracts, lines)
-    findings.sort(
-        key=lambda one: (one.file, -1 if one.cell is None else one.cell, one.line, one.column, one.kind, one.target)
-    )
-    unread = [
+    findings.sort(key=_place)
+    return findings, _unread(paths, extracts)
+
+
+def _place(one: Finding) -> tuple[str, int, int, int, str, str]:
+    return (one.file, -1 if one.cell is None else one.cell, one.line, one.column, one.kind, one.target)
+
+
+def _unread(paths: Sequence[str], extracts: Sequence[Extract]) -> list[NotRead]:
+    return [
         NotRead(path, one.why, "needs a decision" if one.speaks else None)
         for path, extract in zip(paths, extracts, strict=True)
         for one in extract.unread
     ]
-    return findings, unread
 
 
 def _judged(
@@ -150,8 +154,7 @@ def _judged(
     project = Project(paths, facts)
     found: list[tuple[Use, Judgement]] = []
     for members in project.members():
-        if not any(packed[file] or facts[file].reads or facts[file].calls or facts[file].imports or facts[file].literals
-                   for file in members):  # fmt: skip
+        if not any(packed[file] or _says_anything(facts[file]) for file in members):
             continue
         outlines = {file: facts[file] for file in members}
         for file in members:
@@ -165,6 +168,10 @@ def _judged(
             facts[file] = outlines[file]
     found.sort(key=lambda pair: pair[0].file)
     yield from found
+
+
+def _says_anything(facts: FileFacts) -> bool:
+    return bool(facts.reads or facts.calls or facts.imports or facts.literals)
 
 
 def _marked(paths: Sequence[str], extracts: Sequence[Extract], lines: Callable[[str], list[str]]) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from .facts import FileFacts
+from .facts import model as m
 from .uses import Use
 
 _IN_BOTH: Final = frozenset({"openai.APIError", "openai.OpenAIError"})
@@ -61,10 +62,14 @@ def _only_new(use: Use) -> bool:
 
 def _moved_to(facts: FileFacts) -> str | None:
     """Which of our modules a file imports."""
-    for statement in facts.imports:
-        for module in [statement.module] if statement.module is not None else [one.name for one in statement.names]:
-            if module == "stepfun_compat.legacy" or module.startswith("stepfun_compat.legacy."):
-                return "0.x"
-            if module.partition(".")[0] == "stepfun_compat" and not statement.level:
-                return "0.x" if any(one.name == "legacy" for one in statement.names) else "1+"
+    return next((moved for moved in map(_moved_by, facts.imports) if moved is not None), None)
+
+
+def _moved_by(statement: m.Import) -> str | None:
+    """Which of our modules a statement imports."""
+    for module in [statement.module] if statement.module is not None else [one.name for one in statement.names]:
+        if f"{module}.".startswith("stepfun_compat.legacy."):
+            return "0.x"
+        if module.partition(".")[0] == "stepfun_compat" and not statement.level:
+            return "0.x" if any(one.name == "legacy" for one in statement.names) else "1+"
     return None

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from . import surface
 from .facts import FileFacts
 from .facts import model as m
+from .facts.trim import imported_names
 from .link.against import from_elsewhere
 from .link.components import components
 from .link.linker import Linker, settle
@@ -32,8 +33,10 @@ UseKind = Literal[
 Known = Literal["resolved", "inferred", "shape"]
 
 _OF_CLASSES: Final = frozenset({"super", "object", "project_class"})
-_ORDER: Final = ("method", "class", "setting", "error", "type", "module")
-"""Which value decides where a place can be several things."""
+_RANK: Final = {
+    kind: rank for rank, kind in enumerate(("method", "class", "setting", "error", "type", "module", "resource"))
+}
+"""Which value decides where a place can be several things: the lowest number."""
 
 
 @dataclass(slots=True, eq=False)
@@ -147,12 +150,7 @@ def _imported_names(facts: FileFacts) -> frozenset[str] | None:
     """The names that imports bind in a file; None if any name may be one."""
     if any(scope.stars for scope in facts.scopes):
         return None
-    return frozenset(
-        name
-        for scope in facts.scopes
-        for name, values in scope.bindings.items()
-        if any(type(one) is m.Imported for one in values)
-    )
+    return imported_names(facts)
 
 
 _ENDS: Final = METHOD_NAMES | surface.VERBS | surface.RAW_VERBS | surface.SETTINGS | set(surface.LEGACY_FUNCTIONS)
@@ -220,15 +218,9 @@ class _FileUses:
 
     def imports(self) -> None:
         for statement in self.facts.imports:
-            if statement.level:
-                continue
-            if statement.module is not None:
-                modules = [statement.module] if _is_openai(statement.module) else []
-            else:
-                modules = [one.name for one in statement.names if _is_openai(one.name)]
+            modules = [] if statement.level else [one for one in _modules(statement) if _is_openai(one)]
             if modules and self.linker.openai_here(self.file):
-                old = any(one.split(".")[1:2] and one.split(".")[1] in surface.LEGACY_MODULES for one in modules)
-                old = old or (statement.module == "openai" and any(_is_old(one.name) for one in statement.names))
+                old = _needs_old(statement, modules)
                 generation = "0.x" if old else "1+" if _needs_one(statement) else None
                 self.add("import", modules[0], statement, "call" if statement.call else "statement",
                          generation=generation, statement=statement)  # fmt: skip
@@ -273,12 +265,17 @@ class _FileUses:
                 whole = here is expr
                 self.found(value, found, here, call if whole else None, how if whole else "value", given)
                 return
-            if here is expr and not found.values and isinstance(here, m.Attribute):
-                shape = shape_of(here)
-                if shape is not None and not self.disproved(here, shape):
-                    self.shapes.append((shape, here, call, how))
-                    return
+            if here is expr and not found.values and self.looks_like_one(here, call, how):
+                return
             here = here.base if isinstance(here, m.Attribute | m.Item) else None
+
+    def looks_like_one(self, expr: m.Expr, call: m.Call | None, how: str) -> bool:
+        """Keep a chain that looks like a client's and that nothing is known of; returns whether it is one."""
+        shape = shape_of(expr) if isinstance(expr, m.Attribute) else None
+        if shape is None or not isinstance(expr, m.Attribute) or self.disproved(expr, shape):
+            return False
+        self.shapes.append((shape, expr, call, how))
+        return True
 
     def disproved(self, expr: m.Attribute, shape: Shape) -> bool:
         """Whether anything that the chain goes through is known to be something else."""
@@ -426,6 +423,18 @@ _BARE: Final = frozenset({"davinci", "curie", "babbage", "ada"})
 """Model ids that are words as well: they count where openai is used."""
 
 
+def _modules(statement: m.Import) -> list[str]:
+    """The modules that a statement names."""
+    return [one.name for one in statement.names] if statement.module is None else [statement.module]
+
+
+def _needs_old(statement: m.Import, modules: Iterable[str]) -> bool:
+    """Whether an import names a module or something else that only openai<1.0 has."""
+    if any(one.partition(".")[2].partition(".")[0] in surface.LEGACY_MODULES for one in modules):
+        return True
+    return statement.module == "openai" and any(_is_old(one.name) for one in statement.names)
+
+
 def _is_old(name: str) -> bool:
     return name in surface.LEGACY or name in surface.LEGACY_MODULES
 
@@ -442,17 +451,8 @@ def _needs_one(statement: m.Import) -> bool:
 
 
 def _best(found: Result) -> Value | None:
-    if not found.values:
-        return None
-    ours = [one for one in found.values if one.kind in OPENAI_KINDS]
-    if not ours:
-        return None
-    for kind in _ORDER:
-        matching = sorted(one for one in ours if one.kind == kind)
-        if matching:
-            return matching[0]
-    resources = sorted(one for one in ours if one.kind == "resource" and one.detail != "1+")
-    return resources[0] if resources else None
+    ours = [one for one in found.values if one.kind in _RANK and (one.kind != "resource" or one.detail != "1+")]
+    return min(ours, key=lambda one: (_RANK[one.kind], one), default=None)
 
 
 def _known(found: Result) -> Known:

@@ -122,10 +122,8 @@ def _endpoint(target: str) -> tuple[Reason, str]:
     row: EndpointOutcome | None = outcome_of(target)
     if row is None and target.startswith("beta.vector_stores"):
         row = outcome_of(target.removeprefix("beta."))
-    if row is None and target.startswith(("fine_tunes.", "edits.", "deployments.")):
-        return _because("absent", "put examples into the prompt" if "tune" in target else "use chat.completions.create")
     if row is None:
-        return _because("unknown-method", target)
+        return _without_endpoint(target)
     if row.outcome == "limits":
         return _because("limits", row.note)
     if row.outcome == "absent":
@@ -133,6 +131,13 @@ def _endpoint(target: str) -> tuple[Reason, str]:
         return _because("fallback" if fallback else "absent", row.note or "do it with another provider")
     note = "" if "above" in row.note else row.note  # some speak of README's other tables
     return _because("endpoint", f": {note}" if note else "")
+
+
+def _without_endpoint(target: str) -> tuple[Reason, str]:
+    """What is said of a method that the catalog does not have."""
+    if target.startswith(("fine_tunes.", "edits.", "deployments.")):
+        return _because("absent", "put examples into the prompt" if "tune" in target else "use chat.completions.create")
+    return _because("unknown-method", target)
 
 
 def _table_of(target: str) -> str:
@@ -211,29 +216,32 @@ def _unset(value: m.Expr | None) -> bool:
 
 
 def _parameters(target: str, seen: _Parameters) -> Iterator[tuple[Reason, str]]:
-    table = catalog().parameters(_table_of(target))
-    dropped: list[str] = []
-    translated: list[str] = []
-    for name, value in seen.given.items():
-        row = table.get(name)
-        if row is None or _unset(value):
-            continue
-        if row.action == "drop" and row.meaning:
-            dropped.append(name)
-        elif row.action == "translate" and row.state != "supports" and name not in _ALWAYS and name not in _KEPT:
-            translated.append(name)
-    if dropped:
-        yield _because("dropped", ", ".join(sorted(dropped)))
-    kept = sorted(_KEPT & seen.given.keys()) if target.startswith(("responses", "beta.responses")) else []
-    if kept:
-        yield _because("store", ", ".join(kept))
-    if translated and target.partition(".")[0] in ("chat", "beta"):
-        yield _because("parameters", ", ".join(sorted(translated)))
-    if seen.unseen:
-        yield _because("unseen", ", ".join(dict.fromkeys(seen.unseen)))
+    dropped, translated = _changed(target, seen.given)
+    kept = _KEPT & seen.given.keys() if target.startswith(("responses", "beta.responses")) else ()
+    for reason, names in (
+        ("dropped", sorted(dropped)),
+        ("store", sorted(kept)),
+        ("parameters", sorted(translated) if target.startswith(("chat.", "beta.")) else []),
+        ("unseen", dict.fromkeys(seen.unseen)),
+    ):
+        if names:
+            yield _because(reason, ", ".join(names))
     named = seen.given.get("model") or seen.given.get("engine") or seen.given.get("deployment_id")
     if _built(named):
         yield _because("built-model")
+
+
+def _changed(target: str, given: Mapping[str, m.Expr | None]) -> tuple[list[str], list[str]]:
+    """The parameters of a call that are left out though they mean something, and those that are translated."""
+    table = catalog().parameters(_table_of(target))
+    rows = {name: table[name] for name, value in given.items() if name in table and not _unset(value)}
+    dropped = [name for name, row in rows.items() if row.action == "drop" and row.meaning]
+    translated = [
+        name
+        for name, row in rows.items()
+        if row.action == "translate" and row.state != "supports" and name not in _ALWAYS | _KEPT
+    ]
+    return dropped, translated
 
 
 def _built(value: m.Expr | None) -> bool:
@@ -334,10 +342,14 @@ def _bound_excludes_ours(operator: str, major: int, minor: int | None, to_patch:
     """Whether one bound alone rules out every version in openai>=1.66,<4; `minor` is None where it is open."""
     if operator in (">", ">="):
         return major >= _AFTER_OURS
-    if operator == "<":
-        return (major, minor or 0) <= _FIRST_OURS
-    if operator == "<=":
-        return (major, minor or 0) < _FIRST_OURS
+    if operator in ("<", "<="):
+        last = (major, minor or 0)
+        return last < _FIRST_OURS or (operator == "<" and last == _FIRST_OURS)
+    return _version_excludes_ours(operator, major, minor, to_patch)
+
+
+def _version_excludes_ours(operator: str, major: int, minor: int | None, to_patch: bool) -> bool:
+    """The same for a bound that names the version wanted: `==1.30.1`, `~=1.30`, `^1.30`."""
     older = major < 1 or (minor is not None and (major, minor) < _FIRST_OURS)
     if operator in ("==", "="):
         return older or major >= _AFTER_OURS

@@ -138,49 +138,68 @@ class ExpressionWalker:
 
     def chain(self, node: ast.expr) -> m.Expr | None:
         """A name or a chain of attributes, not recorded as a read."""
-        fixed = self.fixed
-        if type(node) is ast.Name:
-            place = fixed or (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
-            return m.Name(*place, node.id, self.scope)
-        if type(node) is ast.Attribute:
-            links: list[ast.Attribute] = [node]
-            inner = node.value
-            while type(inner) is ast.Attribute:
-                links.append(inner)
-                inner = inner.value
-            base = self.chain(inner) if type(inner) is ast.Name else self.expr(inner)
-            for link in reversed(links):
-                place = fixed or (link.lineno, link.col_offset, link.end_lineno or 0, link.end_col_offset or 0)
-                base = m.Attribute(*place, base, link.attr)
-            return base
-        return self.expr(node)
+        kind = type(node)
+        if kind is ast.Name:
+            return self.name(cast("ast.Name", node))
+        return self.attributes(cast("ast.Attribute", node)) if kind is ast.Attribute else self.expr(node)
 
-    def on_read(self, node: ast.expr) -> m.Expr | None:
-        found = self.chain(node)
-        if found is not None:
-            self.facts.reads.append(found)
+    def name(self, node: ast.Name) -> m.Name:
+        fixed = self.fixed
+        if fixed is not None:
+            return m.Name(*fixed, node.id, self.scope)
+        return m.Name(
+            node.lineno, node.col_offset, cast("int", node.end_lineno), cast("int", node.end_col_offset),
+            node.id, self.scope,
+        )  # fmt: skip
+
+    def attributes(self, node: ast.Attribute) -> m.Attribute:
+        """A chain, however long, without recursion."""
+        links: list[ast.Attribute] = []
+        inner = node.value
+        while type(inner) is ast.Attribute:
+            links.append(inner)
+            inner = inner.value
+        base = self.name(inner) if type(inner) is ast.Name else self.expr(inner)
+        while links:
+            link = links.pop()
+            base = m.Attribute(*self.place(link), base, link.attr)
+        return m.Attribute(*self.place(node), base, node.attr)
+
+    def on_name(self, node: ast.Name) -> m.Expr | None:
+        found = self.name(node)
+        self.facts.reads.append(found)
+        return found
+
+    def on_attribute(self, node: ast.Attribute) -> m.Expr | None:
+        found = self.attributes(node)
+        self.facts.reads.append(found)
         return found
 
     def on_constant(self, node: ast.Constant) -> m.Expr | None:
         value = node.value
-        if isinstance(value, str):
-            place = self.fixed or (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
-            if len(value) > LONGEST_TEXT:
-                return m.Opaque(*place, "string")
-            kind = kind_of(value) if " " not in value else None
-            if kind is not None:
-                self.facts.literals.append(m.Literal_(kind, value, True, "", *place))
-            return m.Text(*place, value)
-        what = "none" if value is None else "true" if value is True else "false" if value is False else "number"
+        if type(value) is str:
+            return self.text(node, value)
+        what = str(value).lower() if value is None or type(value) is bool else "number"
         return m.Opaque(*self.place(node), what)
 
+    def text(self, node: ast.Constant, value: str) -> m.Expr:
+        place = self.place(node)
+        if len(value) > LONGEST_TEXT:
+            return m.Opaque(*place, "string")
+        kind = kind_of(value) if " " not in value else None
+        if kind is not None:
+            self.facts.literals.append(m.Literal_(kind, value, True, "", *place))
+        return m.Text(*place, value)
+
     def on_fstring(self, node: ast.JoinedStr) -> m.Expr | None:
+        texts: list[str] = []
         for part in node.values:
             if isinstance(part, ast.FormattedValue):
                 self.expr(part.value)
                 if part.format_spec is not None:
                     self.expr(part.format_spec)
-        texts = [one.value for one in node.values if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            elif isinstance(part, ast.Constant):
+                texts.append(str(part.value))
         joined = "{}".join(texts)
         if "openai" in joined and len(joined) < LONGEST_TEXT and " " not in joined and names_host(joined):
             self.facts.literals.append(m.Literal_("host", joined, False, "", *self.place(node)))
@@ -267,10 +286,7 @@ class ExpressionWalker:
         return value
 
     def choice(self, node: ast.expr, parts: Many[ast.expr]) -> m.Expr | None:
-        options = tuple(one for one in map(self.expr, parts) if one is not None)
-        if not options:
-            return None
-        return options[0] if len(options) == 1 else m.Choice(*self.place(node), options)
+        return self.one_of(node, [one for one in map(self.expr, parts) if one is not None])
 
     def on_if_expression(self, node: ast.IfExp) -> m.Expr | None:
         self.expr(node.test)
@@ -316,6 +332,16 @@ class ExpressionWalker:
     def on_sequence(self, node: ast.List | ast.Tuple | ast.Set) -> m.Expr | None:
         items = tuple([self.expr(one) for one in node.elts])
         return m.Sequence(*self.place(node), items)
+
+    def on_compare(self, node: ast.Compare) -> m.Expr | None:
+        self.expr(node.left)
+        for one in node.comparators:
+            self.expr(one)
+        return None
+
+    def on_unary(self, node: ast.UnaryOp) -> m.Expr | None:
+        self.expr(node.operand)
+        return None
 
     def on_starred(self, node: ast.Starred) -> m.Expr | None:
         self.expr(node.value)
@@ -418,7 +444,7 @@ class ExpressionWalker:
         parts of a container a `Sequence`."""
         kind = type(node)
         if kind is ast.Name or kind is ast.Attribute:
-            return self.on_read(node)
+            return self.expr(node)
         if kind is ast.Constant:
             return self.spelled(cast("ast.Constant", node))
         if kind is ast.BinOp:
@@ -444,10 +470,7 @@ class ExpressionWalker:
         return found
 
     def types(self, node: ast.expr, parts: Iterable[ast.expr]) -> m.Expr | None:
-        options = tuple(one for one in map(self.annotation, parts) if one is not None)
-        if not options:
-            return None
-        return options[0] if len(options) == 1 else m.Choice(*self.place(node), options)
+        return self.one_of(node, [one for one in map(self.annotation, parts) if one is not None])
 
     def generic_type(self, node: ast.Subscript) -> m.Expr | None:
         name = node.value.id if isinstance(node.value, ast.Name) else getattr(node.value, "attr", "")
@@ -459,13 +482,18 @@ class ExpressionWalker:
         if name == "Annotated":
             first = self.annotation(parts[0])
             given = [one for one in map(self.expr, parts[1:]) if isinstance(one, m.Call)]  # `Depends(get_client)`
-            options = tuple(given if first is None else [first, *given])
-            return m.Choice(*self.place(node), options) if len(options) > 1 else options[0] if options else None
+            return self.one_of(node, given if first is None else [first, *given])
         found = self.types(node, parts)
         if found is None or name in _TRANSPARENT:
             return found
         options = found.options if isinstance(found, m.Choice) else (found,)
         return m.Sequence(*self.place(node), options)
+
+    def one_of(self, node: ast.expr, options: Many[m.Expr]) -> m.Expr | None:
+        """A choice, if there is one."""
+        if len(options) > 1:
+            return m.Choice(*self.place(node), tuple(options))
+        return options[0] if options else None
 
     # What neither table names
 
@@ -527,8 +555,8 @@ _TRANSPARENT: Final = frozenset(
 )
 
 _EXPRESSIONS: Final[dict[type[ast.AST], Callable[[ExpressionWalker, Any], m.Expr | None]]] = {
-    ast.Name: ExpressionWalker.on_read,
-    ast.Attribute: ExpressionWalker.on_read,
+    ast.Name: ExpressionWalker.on_name,
+    ast.Attribute: ExpressionWalker.on_attribute,
     ast.Constant: ExpressionWalker.on_constant,
     ast.JoinedStr: ExpressionWalker.on_fstring,
     ast.Call: ExpressionWalker.on_call,
@@ -540,6 +568,8 @@ _EXPRESSIONS: Final[dict[type[ast.AST], Callable[[ExpressionWalker, Any], m.Expr
     ast.BoolOp: ExpressionWalker.on_boolean,
     ast.BinOp: ExpressionWalker.on_binary,
     ast.Subscript: ExpressionWalker.on_subscript,
+    ast.Compare: ExpressionWalker.on_compare,
+    ast.UnaryOp: ExpressionWalker.on_unary,
     ast.Dict: ExpressionWalker.on_mapping,
     ast.List: ExpressionWalker.on_sequence,
     ast.Tuple: ExpressionWalker.on_sequence,

@@ -51,24 +51,25 @@ _PLAIN_METHODS: Final = frozenset(
 def trim(facts: m.FileFacts) -> m.FileFacts:
     """Return the facts without names that are read alone and come from no import, and without calls of builtins and
     of everyday methods. What is bound to something stays whole."""
-    imported = {
-        name
-        for scope in facts.scopes
-        for name, values in scope.bindings.items()
-        if any(type(one) is m.Imported for one in values)
-    }
-    stars = any(scope.stars for scope in facts.scopes)
+    imported = imported_names(facts)
     bound = {name for scope in facts.scopes for name in scope.bindings}
-    facts.reads = [
-        one
-        for one in facts.reads
-        if type(one) is not m.Name or one.name in imported or (stars and one.name not in bound)
-    ]
+    if any(scope.stars for scope in facts.scopes):
+        facts.reads = [
+            one for one in facts.reads if type(one) is not m.Name or one.name in imported or one.name not in bound
+        ]
+    else:
+        facts.reads = [one for one in facts.reads if type(one) is not m.Name or one.name in imported]
     facts.calls = [one for one in facts.calls if _kept(one, imported, bound)]
     return facts
 
 
-def _kept(call: m.Call, imported: set[str], bound: set[str]) -> bool:
+def imported_names(facts: m.FileFacts) -> frozenset[str]:
+    """Return the names that imports bind anywhere in a file."""
+    bindings = (one for scope in facts.scopes for one in scope.bindings.items())
+    return frozenset(name for name, values in bindings if any(type(one) is m.Imported for one in values))
+
+
+def _kept(call: m.Call, imported: frozenset[str], bound: set[str]) -> bool:
     func = call.func
     if type(func) is m.Name:
         return func.name not in _BUILTINS or func.name in bound

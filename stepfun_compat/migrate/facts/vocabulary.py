@@ -50,17 +50,20 @@ LONGEST_TEXT: Final = 300
 
 def kind_of(text: str) -> Literal["model", "env", "host"] | None:
     """Return what a whole string names of OpenAI's, None for nothing."""
-    if not (
-        "-" in text or "openai" in text or "OPENAI" in text or "azure" in text or text in _WORDS or text[:3] == "ft:"
-    ):
+    if not _may_name(text):
         return None
     found = WHOLE.fullmatch(text)
-    if found is None:
+    kind = None if found is None else found.lastgroup
+    if kind is None:
         return None
-    kind = found.lastgroup
     if kind == "host":
         return "host" if _API_HOST.search(text) else None
     return "model" if kind == "model" else "env"
+
+
+def _may_name(text: str) -> bool:
+    """A quick look that most strings fail."""
+    return "-" in text or "openai" in text or "OPENAI" in text or "azure" in text or text in _WORDS or text[:3] == "ft:"
 
 
 def names_host(part: str) -> bool:

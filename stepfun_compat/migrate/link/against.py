@@ -3,8 +3,10 @@ like a client's."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from ..facts import FileFacts
 from ..facts import model as m
 from .callees import class_around, gives_self, last_name
 
@@ -30,40 +32,47 @@ def from_elsewhere(linker: Linker, file: int, expr: m.Expr | None, steps: int = 
 def _sources(linker: Linker, file: int, expr: m.Expr) -> list[tuple[int, m.Expr]]:
     facts = linker.facts[file]
     if isinstance(expr, m.Name):
-        scope: int | None = expr.scope
-        while scope is not None:
-            bound = facts.scopes[scope].bindings.get(expr.name)
-            if bound is not None:
-                return [(file, one) for one in bound if not isinstance(one, m.Text | m.Opaque)]
-            scope = facts.scopes[scope].parent
-    elif isinstance(expr, m.Attribute) and isinstance(expr.base, m.Name) and expr.base.name in ("self", "cls"):
-        owner = class_around(facts, expr.base.scope)
-        if owner is not None:
-            return [
-                (file, one)
-                for one in facts.classes[owner].attributes.get(expr.attr, ())
-                if not isinstance(one, m.Opaque)
-            ]
-    elif isinstance(expr, m.ParameterValue):
+        return [(file, one) for one in _bound(facts, expr) if not isinstance(one, m.Text | m.Opaque)]
+    if isinstance(expr, m.Attribute):
+        return [(file, one) for one in _of_self(facts, expr) if not isinstance(one, m.Opaque)]
+    if isinstance(expr, m.ParameterValue):
         return _given(linker, file, expr)
-    elif isinstance(expr, m.Call) and isinstance(expr.func, m.Attribute | m.Name):
+    if isinstance(expr, m.Call) and isinstance(expr.func, m.Attribute | m.Name):
         return [(file, expr.func)]
     return []
 
 
+def _bound(facts: FileFacts, name: m.Name) -> Sequence[m.Expr]:
+    """What the innermost scope that binds a name binds it to."""
+    scope: int | None = name.scope
+    while scope is not None:
+        bound = facts.scopes[scope].bindings.get(name.name)
+        if bound is not None:
+            return bound
+        scope = facts.scopes[scope].parent
+    return ()
+
+
+def _of_self(facts: FileFacts, expr: m.Attribute) -> Sequence[m.Expr]:
+    """What an attribute of `self` is set to."""
+    base = expr.base
+    owner = class_around(facts, base.scope) if isinstance(base, m.Name) and base.name in ("self", "cls") else None
+    return () if owner is None else facts.classes[owner].attributes.get(expr.attr, ())
+
+
 def _given(linker: Linker, file: int, expr: m.ParameterValue) -> list[tuple[int, m.Expr]]:
     function = linker.facts[file].functions[expr.function]
+    method = function.owner is not None
     name = function.name
     if function.owner is not None and name == "__init__":
         name = linker.facts[file].classes[function.owner].name
-    position = next(number for number, one in enumerate(function.parameters) if one.name == expr.name)
-    found: list[tuple[int, m.Expr]] = []
-    for where, call in linker.other_sites.get(name, ())[:_SITES]:
-        offset = 1 if function.owner is not None and not gives_self(call) else 0
-        value = _argument(call, expr.name, position - offset)
-        if value is not None and not isinstance(value, m.Text | m.Opaque) and last_name(call.func):
-            found.append((where, value))
-    return found
+    position = [one.name for one in function.parameters].index(expr.name)
+    given = (
+        (where, _argument(call, expr.name, position - (method and not gives_self(call))))
+        for where, call in linker.other_sites.get(name, ())[:_SITES]
+        if last_name(call.func)
+    )
+    return [(where, one) for where, one in given if one is not None and not isinstance(one, m.Text | m.Opaque)]
 
 
 def _argument(call: m.Call, name: str, position: int) -> m.Expr | None:

@@ -113,9 +113,7 @@ def _types(objects_: Result) -> Result:
 
 def _called(linker: Linker, file: int, expr: m.Call, value: Value) -> Result:
     kind = value.kind
-    if kind == "class":
-        return Result(frozenset((Value("client", value.name),)))
-    if kind == "copy":
+    if kind in ("class", "copy"):
         return Result(frozenset((Value("client", value.name),)))
     if kind in ("method", "error", "answer", "type"):
         return Result(frozenset((ANSWER,)))
@@ -124,8 +122,7 @@ def _called(linker: Linker, file: int, expr: m.Call, value: Value) -> Result:
     if kind == "project_class":
         return Result(frozenset((value._replace(kind="object"),)))
     if kind in ("function", "bound"):
-        found = returned(linker, value)
-        return Result(found.values, True)
+        return returned(linker, value)
     if kind == "object":
         caller = objects.attribute(linker, value, "__call__")
         return union([returned(linker, one) for one in caller.values if one.kind == "bound"])
@@ -135,30 +132,40 @@ def _called(linker: Linker, file: int, expr: m.Call, value: Value) -> Result:
 
 
 def _foreign(linker: Linker, file: int, expr: m.Call, value: Value) -> Result:
-    name = last_name(expr.func)
-    given = [one.value for one in expr.arguments if one.value is not None]
-    if given and (hands_on(name) or value.detail in FIRST_ARGUMENT):
-        inner = union([linker.values(file, one) for one in given[:3]])
-        if name in CALLED or value.detail in CALLED:
-            inner = union([_called(linker, file, expr, one) for one in inner.values if one.kind != "foreign"])
-        matter = frozenset(one for one in inner.values if one.kind not in ("foreign", "answer"))
+    if hands_on(last_name(expr.func)) or value.detail in FIRST_ARGUMENT:
+        matter = frozenset(
+            one for one in _handed_on(linker, file, expr, value) if one.kind not in ("foreign", "answer")
+        )
         if matter:
             return Result(matter, True)
     return Result(frozenset((value,)))
+
+
+def _handed_on(linker: Linker, file: int, expr: m.Call, value: Value) -> frozenset[Value]:
+    """What a function of another package gives that hands on what it is given, or what that gives when called."""
+    given = [one.value for one in expr.arguments if one.value is not None]
+    inner = union([linker.values(file, one) for one in given[:3]])
+    if last_name(expr.func) in CALLED or value.detail in CALLED:
+        inner = union([_called(linker, file, expr, one) for one in inner.values if one.kind != "foreign"])
+    return inner.values
 
 
 def _lazy_import(linker: Linker, file: int, expr: m.Call) -> Result | None:
     """`lazy_import("openai")`, `LazyLoader("openai", globals(), "openai")`."""
     if not imports(last_name(expr.func)):
         return None
-    named = [one.value.value for one in expr.arguments if isinstance(one.value, m.Text) and "openai" in one.value.value]
-    if not named or any(not _MODULE.fullmatch(one) for one in named):
+    named = [one for one in map(_text, expr.arguments) if "openai" in one]
+    if not named or not all(map(_MODULE.fullmatch, named)):
         return None
     module = max(named, key=lambda one: one.count("."))  # `LazyImport("openai", globals(), "package.openai")`
     found = linker.module(file, module, 0)
     if module.partition(".")[0] != "openai" and all(one.kind == "foreign" for one in found.values):
         return None
     return Result(found.values, True)
+
+
+def _text(argument: m.Argument) -> str:
+    return argument.value.value if isinstance(argument.value, m.Text) else ""
 
 
 def _of_container(linker: Linker, file: int, expr: m.Call, func: m.Attribute) -> list[Result]:
@@ -190,11 +197,7 @@ def parameter(linker: Linker, file: int, expr: m.ParameterValue) -> Result:
         kind = _first_parameter(function)
         if kind is not None:
             return Result(frozenset((Value(kind, file=file, number=function.owner),)))
-    results: list[Result] = []
-    if declared.annotation is not None:
-        results.append(linker.instances(linker.values(file, declared.annotation)))
-    if declared.default is not None:
-        results.append(linker.values(file, declared.default))
+    results = [linker.instances(linker.values(file, declared.annotation)), linker.values(file, declared.default)]
     if declared.kind in ("positional", "keyword"):
         results += [linker.values(where, value) for where, value in _given(linker, file, expr.function, index)]
     return Result(union(results).values, True)
@@ -216,24 +219,27 @@ def _given(linker: Linker, file: int, index: int, position: int) -> Iterator[tup
     function = linker.facts[file].functions[index]
     name = function.parameters[position].name
     constructor = function.owner is not None and function.name in ("__init__", "__new__")
-    names = [] if constructor else [function.name]
-    if constructor and function.owner is not None:
-        cls = linker.facts[file].classes[function.owner]
-        names += [cls.name, *(linker.facts[f].classes[c].name for f, c in linker.subclasses.get(cls.name, ())[:20])]
     offset = 1 if function.owner is not None and _first_parameter(function) is not None else 0
-    for one in names:
-        for where, call in linker.sites.get(one, ())[:MOST_SITES]:
+    for called in _names_called(linker, file, function) if constructor else (function.name,):
+        for where, call in linker.sites.get(called, ())[:MOST_SITES]:
             value = _argument(call, name, position if gives_self(call) else position - offset)
-            if value is None or not linker.heat.touches(where, value):
+            if not linker.heat.touches(where, value):
                 continue
             if last_name(call.func) == "cls" or _calls(linker, where, call, file, index, constructor):
                 yield where, value
-    if constructor:
-        for where, call in linker.sites.get("cls", ())[:MOST_SITES]:
-            if where == file:
-                value = _argument(call, name, position - offset)
-                if value is not None and linker.heat.touches(where, value):
-                    yield where, value
+    for where, call in linker.sites.get("cls", ())[:MOST_SITES] if constructor else ():
+        if where == file:
+            value = _argument(call, name, position - offset)
+            if linker.heat.touches(where, value):
+                yield where, value
+
+
+def _names_called(linker: Linker, file: int, constructor: m.Function) -> list[str]:
+    """The names that a constructor is called by: its class and the classes made of it."""
+    if constructor.owner is None:
+        return []
+    cls = linker.facts[file].classes[constructor.owner]
+    return [cls.name, *(linker.facts[f].classes[c].name for f, c in linker.subclasses.get(cls.name, ())[:20])]
 
 
 def _argument(call: m.Call, name: str, position: int) -> m.Expr | None:

@@ -162,10 +162,12 @@ def _collect_call(file: int, expr: m.Call, found: list[Node]) -> None:
     elif hands_on(name):
         for argument in expr.arguments[:3]:
             _collect(file, argument.value, found)
-    elif imports(name):
-        for argument in expr.arguments:
-            if isinstance(argument.value, m.Text) and argument.value.value.partition(".")[0] == "openai":
-                found.append("openai")
+    elif imports(name) and any(_names_openai(argument.value) for argument in expr.arguments):
+        found.append("openai")
+
+
+def _names_openai(expr: m.Expr | None) -> bool:
+    return isinstance(expr, m.Text) and expr.value.partition(".")[0] == "openai"
 
 
 class _Graph:
@@ -279,12 +281,14 @@ class _Graph:
             if not nodes:
                 continue
             if argument.name is None:
-                for where, function, offset in self.called(name):
-                    for at in (position, position + offset) if offset else (position,):
-                        if at < len(function.parameters):
-                            self.link(nodes, (where, function.parameters[at].name))
+                self.positional(nodes, name, position)
             elif argument.name not in ("*", "**"):
                 self.keyword(nodes, name, argument.name)
+
+    def positional(self, nodes: list[Node], called: str, position: int) -> None:
+        for where, function, offset in self.called(called):
+            for parameter in function.parameters[position : position + 1 + offset]:
+                self.link(nodes, (where, parameter.name))
 
     def names_of(self, function: m.Function) -> frozenset[str]:
         found = self.parameters.get(id(function))

@@ -53,7 +53,8 @@ class Linker:
         self.members = range(len(facts)) if members is None else members
         self.modules = modules or Modules(paths, facts)
         self.heat = heat_of([(file, facts[file]) for file in self.members])
-        self.validators: dict[tuple[int, int], list[m.Function]] = {}
+        self.validated: dict[tuple[int, int], list[tuple[str, m.Expr | None]]] = {}
+        """By class: the fields that validators of pydantic set, with what they set them to."""
         self.boxes: list[m.Mapping | m.Sequence] = []
         self._box_numbers: dict[int, int] = {}
         self._memo: dict[int, Result] = {}
@@ -82,14 +83,8 @@ class Linker:
         for file in self.members:
             facts = self.facts[file]
             for call in facts.calls:
-                if not call.arguments:
-                    continue
-                names = called_names(facts, call)
-                if any(self.heat.touches(file, one.value) for one in call.arguments):
-                    for name in names:
-                        self.sites.setdefault(name, []).append((file, call))
-                elif names:
-                    self.other_sites.setdefault(names[0], []).append((file, call))
+                if call.arguments:
+                    self._index_call(file, facts, call)
             for write in facts.writes:
                 self.writes.setdefault(write.target.attr, []).append((file, write))
             for number, cls in enumerate(facts.classes):
@@ -97,6 +92,14 @@ class Linker:
                     name = last_name(base)
                     if name:
                         self.subclasses.setdefault(name, []).append((file, number))
+
+    def _index_call(self, file: int, facts: FileFacts, call: m.Call) -> None:
+        names = called_names(facts, call)
+        if any(self.heat.touches(file, one.value) for one in call.arguments):
+            for name in names:
+                self.sites.setdefault(name, []).append((file, call))
+        elif names:
+            self.other_sites.setdefault(names[0], []).append((file, call))
 
     def next_round(self) -> None:
         """Forget what was found, but for answering what leads back to itself."""
@@ -226,14 +229,16 @@ class Linker:
         else:
             results += [self._from_module(file, star, name) for star in scope.stars]
         results += self._written(name, Value("file", file=file))
-        found = union(results)
-        if any(one.kind == "setting" for one in found.values):  # a copy of the module's setting is none itself
-            found = Result(frozenset(one for one in found.values if one.kind != "setting"), True)
-        if not found.values and self.paths[file].rpartition("/")[2].startswith("__init__."):
-            below = self.modules.file_at(f"{self.paths[file].rpartition('/')[0]}/{name}".lstrip("/"))
-            if below is not None and below != file:
-                return _one(Value("file", file=below), True)
-        return Result(found.values, bool(found.values))
+        # a copy of the module's setting is none itself
+        values = frozenset([one for one in union(results).values if one.kind != "setting"])
+        if not values and self.paths[file].rpartition("/")[2].startswith("__init__."):
+            return self._beside(file, name)
+        return Result(values, bool(values))
+
+    def _beside(self, file: int, name: str) -> Result:
+        """Another module in the directory of a file."""
+        found = self.modules.file_at(f"{self.paths[file].rpartition('/')[0]}/{name}".lstrip("/"))
+        return NOTHING if found is None or found == file else _one(Value("file", file=found), True)
 
     def _written(self, attribute: str, owner: Value) -> list[Result]:
         """What other code sets an attribute of a module or object to: `config.client = …`."""
@@ -294,32 +299,41 @@ class Linker:
 
     def _from_module(self, file: int, source: m.Imported, name: str) -> Result:
         module, level = source.module, source.level
-        top = module.partition(".")[0]
-        if level == 0:
-            if top == "openai" and self.openai_here(file):
-                return openai_names.attribute_of_module(module, name)
-            if module in DROP_INS:
-                found = openai_names.attribute_of_module(DROP_INS[module], name)
-                return Result(found.values, True)
-            if f"{module}.{name}" in DROP_INS:
-                return _one(Value("module", DROP_INS[f"{module}.{name}"]), True)
-            target = self.modules.absolute(file, module)
-            if target is None:
-                below = self.modules.absolute(file, f"{module}.{name}")
-                if below is not None:
-                    return _one(Value("file", file=below), True)
-                if top in _TYPING or (top in self.modules.tops and top not in _NOT_OURS):
-                    return NOTHING  # no type, or a part of the project that was not read
-                return _one(Value("foreign", top, name))
-        else:
+        if level:
             base = self.modules.relative(file, module, level)
             target = None if base is None else self.modules.file_at(base)
             if target is None:
                 below = None if base is None else self.modules.file_at(f"{base}/{name}".lstrip("/"))
                 return NOTHING if below is None else _one(Value("file", file=below), True)
-        if target == file:
-            below = self.modules.file_at(f"{self.paths[file].rpartition('/')[0]}/{name}".lstrip("/"))
-            return NOTHING if below is None or below == file else _one(Value("file", file=below), True)
+        else:
+            known = self._from_openai(file, module, name)
+            if known is not None:
+                return known
+            target = self.modules.absolute(file, module)
+            if target is None:
+                return self._from_outside(file, module, name)
+        return self._beside(file, name) if target == file else self._exported_by(target, name)
+
+    def _from_openai(self, file: int, module: str, name: str) -> Result | None:
+        """A name of openai or of a package that takes its place; None for a module of any other."""
+        if module.partition(".")[0] == "openai" and self.openai_here(file):
+            return openai_names.attribute_of_module(module, name)
+        if module in DROP_INS:
+            return Result(openai_names.attribute_of_module(DROP_INS[module], name).values, True)
+        whole = DROP_INS.get(f"{module}.{name}")
+        return None if whole is None else _one(Value("module", whole), True)
+
+    def _from_outside(self, file: int, module: str, name: str) -> Result:
+        """A name of a module that is no file of the project: it may be a module of the project itself."""
+        below = self.modules.absolute(file, f"{module}.{name}")
+        if below is not None:
+            return _one(Value("file", file=below), True)
+        top = module.partition(".")[0]
+        if top in _TYPING or (top in self.modules.tops and top not in _NOT_OURS):
+            return NOTHING  # no type, or a part of the project that was not read
+        return _one(Value("foreign", top, name))
+
+    def _exported_by(self, target: int, name: str) -> Result:
         key = (target, -1, name)
         if key in self._busy:
             self.cuts += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ..facts import model as m
@@ -59,26 +59,22 @@ def _of_class(linker: Linker, value: Value, name: str, seen: set[tuple[int, int]
 
 def _set_by_validators(linker: Linker, value: Value, name: str) -> list[Result]:
     """What validators of pydantic put under the name of a field: `values["client"] = …`."""
-    facts = linker.facts[value.file]
-    results: list[Result] = []
     key = (value.file, value.number)
-    validators = linker.validators.get(key)
-    if validators is None:
-        validators = linker.validators[key] = [
-            one
-            for one in _functions(facts, value.number)
-            if any("validator" in _last(decorator) for decorator in one.decorators)
-        ]
-    for one in validators:
-        for parameter in one.parameters[:2]:
-            for bound in facts.scopes[one.scope].bindings.get(parameter.name, ()):
-                if isinstance(bound, m.Mapping):
-                    results += [
-                        linker.values(value.file, held)
-                        for key, held in zip(bound.keys, bound.values, strict=True)
-                        if isinstance(key, m.Text) and key.value == name
-                    ]
-    return results
+    put = linker.validated.get(key)
+    if put is None:
+        put = linker.validated[key] = list(_put_by_validators(linker.facts[value.file], value.number))
+    return [linker.values(value.file, held) for field, held in put if field == name]
+
+
+def _put_by_validators(facts: m.FileFacts, cls: int) -> Iterator[tuple[str, m.Expr | None]]:
+    """The fields that validators of a class set, with what they set them to."""
+    for one in _functions(facts, cls):
+        if any("validator" in _last(decorator) for decorator in one.decorators):
+            for parameter in one.parameters[:2]:
+                for bound in facts.scopes[one.scope].bindings.get(parameter.name, ()):
+                    if isinstance(bound, m.Mapping):
+                        pairs = zip(bound.keys, bound.values, strict=True)
+                        yield from ((key.value, held) for key, held in pairs if isinstance(key, m.Text))
 
 
 def _delegated(linker: Linker, value: Value, name: str) -> Result:
@@ -200,36 +196,44 @@ def item(linker: Linker, file: int, expr: m.Item) -> Result:
         if value.kind == "box":
             results.append(_held(linker, value, expr.key))
         elif value.kind == "object":
-            getter = attribute(linker, value, "__getitem__")
-            from .calls import returned
-
-            results += [returned(linker, one) for one in getter.values if one.kind == "bound"]
-        elif value.kind in ("foreign", "answer", "class", "project_class", "resource", "type"):
+            results += _got_from(linker, value)
+        elif value.kind in _ITSELF:
             results.append(Result(frozenset((value,))))
-        elif value.kind == "client" or value.kind == "method":
-            results.append(Result(frozenset((value,))))  # a part of a tuple that was not taken apart
     found = union(results)
     return Result(found.values, found.linked or holder.linked)
 
 
+_ITSELF: Final = frozenset({"foreign", "answer", "class", "project_class", "resource", "type", "client", "method"})
+"""What a subscript of such a thing is taken for: the thing, or a part of a tuple that was not taken apart."""
+
+
+def _got_from(linker: Linker, value: Value) -> list[Result]:
+    """What `__getitem__` of an object of the project returns."""
+    from .calls import returned
+
+    getter = attribute(linker, value, "__getitem__")
+    return [returned(linker, one) for one in getter.values if one.kind == "bound"]
+
+
 def _held(linker: Linker, box: Value, key: str | int | None) -> Result:
     expr = linker.boxes[box.number]
-    results: list[Result] = []
-    if isinstance(expr, m.Sequence):
-        items = expr.items
-        if isinstance(key, int) and -len(items) <= key < len(items) and len(items) > 1:
-            results.append(linker.values(box.file, items[key]))
-        else:
-            results += [linker.values(box.file, one) for one in items]
-    else:
-        exact = [
-            value
-            for one, value in zip(expr.keys, expr.values, strict=True)
-            if isinstance(one, m.Text) and one.value == key and key is not None
-        ]
-        results += [linker.values(box.file, one) for one in (exact or expr.values)]
-    found = union(results)
+    items = _items(expr, key) if isinstance(expr, m.Sequence) else _entries(expr, key)
+    found = union([linker.values(box.file, one) for one in items])
     return linker.instances(found) if box.name == "types" else found
+
+
+def _items(expr: m.Sequence, key: str | int | None) -> Sequence[m.Expr | None]:
+    """The item at an index, all where it is not known."""
+    items = expr.items
+    if isinstance(key, int) and -len(items) <= key < len(items) and len(items) > 1:
+        return (items[key],)
+    return items
+
+
+def _entries(expr: m.Mapping, key: str | int | None) -> Sequence[m.Expr | None]:
+    """The values under a key, all where none is."""
+    pairs = zip(expr.keys, expr.values, strict=True)
+    return [value for one, value in pairs if isinstance(one, m.Text) and one.value == key] or expr.values
 
 
 def elements(linker: Linker, holder: Result) -> Result:

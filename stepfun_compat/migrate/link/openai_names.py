@@ -22,6 +22,11 @@ def attribute_of_module(module: str, name: str) -> Result:
         return _of_package(name)
     if module.startswith(("openai.error", "openai.api_resources")) or module == "openai.embeddings_utils":
         return _of_old_submodule(module, name)
+    return _of_submodule(module, name)
+
+
+def _of_submodule(module: str, name: str) -> Result:
+    """What a name of a module of openai>=1 is."""
     if module == "openai._exceptions" and name in surface.ERRORS:
         return _one("error", name)
     if name in surface.CLIENT_CLASSES and module.startswith(("openai._client", "openai.lib")):
@@ -29,9 +34,7 @@ def attribute_of_module(module: str, name: str) -> Result:
     if module.startswith("openai.resources"):
         path = surface.resource_of_class(module, name) if name[:1].isupper() else None
         return _one("resource", path, "1+") if path is not None else _module_or_type(module, name)
-    if module.startswith("openai.types"):
-        return _module_or_type(module, name)
-    return _one("type", f"{module}.{name}")
+    return _module_or_type(module, name) if module.startswith("openai.types") else _one("type", f"{module}.{name}")
 
 
 def _of_package(name: str) -> Result:
@@ -39,17 +42,21 @@ def _of_package(name: str) -> Result:
     if name in surface.CLIENT_CLASSES:
         return _one("class", name)
     if name in surface.ERRORS and name not in surface.NOT_ERRORS_AT_TOP:
-        return _one("error", name, "0.x" if name in surface.LEGACY_ERRORS else "")
+        return _one("error", name, _old_if(name in surface.LEGACY_ERRORS))
     if name in surface.LEGACY:
         return _one("resource", name, "0.x")
     if name in surface.SETTINGS:
-        return _one("setting", name, "0.x" if name in surface.LEGACY_SETTINGS else "")
+        return _one("setting", name, _old_if(name in surface.LEGACY_SETTINGS))
     found = surface.resource_attribute("", name)
     if found is not None and name not in surface.WRAPPED:
         return _one(found[0], found[1], "module")
     if name in surface.LEGACY_MODULES:
         return _one("module", f"openai.{name}", "0.x")
     return _one("module" if name in _SUBMODULES else "type", f"openai.{name}")
+
+
+def _old_if(old: bool) -> str:
+    return "0.x" if old else ""
 
 
 def _of_old_submodule(module: str, name: str) -> Result:

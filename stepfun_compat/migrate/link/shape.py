@@ -97,26 +97,33 @@ def shape_of(expr: m.Expr | None) -> Shape | None:
         return None
     parts, root = parts_of(expr)
     plain = [part for part in parts if part not in surface.WRAPPED]
-    wrapped = len(plain) != len(parts)
+    method = plain[-1]
     for start in range(len(plain) - 1):
-        tail = plain[start:]
-        if start == 0 and isinstance(root, m.Name) and root.name in ("self", "cls") and len(tail) < 3:
-            pass  # self.completions.create: a class made of a client, or one with such a part
-        path, method = ".".join(tail[:-1]), tail[-1]
-        if path in surface.METHODS and method in surface.METHODS[path]:
+        path = ".".join(plain[start:-1])
+        if method in surface.METHODS.get(path, ()):
             target = f"{path}.{method}"
-            strong = wrapped or any(target.startswith(one) for one in _STRONG)
-            if target.startswith(("chat.completions", "beta.chat.completions")):
-                strong = strong and method in _MAIN_METHODS
-            return Shape(target, "1+", strong, _words(parts[: parts.index(tail[0])], root))
+            strong = _is_strong(target, method, wrapped=len(plain) != len(parts))
+            return Shape(target, "1+", strong, _words(parts[: parts.index(plain[start])], root))
+    return _legacy_shape(plain, root)
+
+
+def _is_strong(target: str, method: str, wrapped: bool) -> bool:
+    """Whether a method of openai>=1 says enough by itself; `wrapped` is one through `with_raw_response` or the like."""
+    if target.startswith(("chat.completions", "beta.chat.completions")) and method not in _MAIN_METHODS:
+        return False
+    return wrapped or target.startswith(_STRONG)
+
+
+def _legacy_shape(plain: list[str], root: m.Expr | None) -> Shape | None:
+    """What a chain looks like among the methods of openai<1.0."""
     if len(plain) < 2:
         return None
     name, method = plain[-2], plain[-1]
     target = surface.legacy_method(name, method)
-    if target is not None:
-        strong = name in _LEGACY_STRONG or method in ("acreate", "create_edit", "atranscribe")
-        return Shape(target, "0.x", strong, _words(plain[:-2], root))
-    return None
+    if target is None:
+        return None
+    strong = name in _LEGACY_STRONG or method in ("acreate", "create_edit", "atranscribe")
+    return Shape(target, "0.x", strong, _words(plain[:-2], root))
 
 
 def root_of(expr: m.Attribute, shape: Shape) -> m.Expr | None:

@@ -87,24 +87,22 @@ def _target(module: str, to: Destination) -> str | None:
 
 def _move_modules(statement: m.Import, text: SourceText, to: Destination, rebind: bool) -> list[Edit]:
     """`import a, openai as b`."""
-    edits: list[Edit] = []
     rebind = rebind and not any(one.name == to.module and one.bound == "openai" for one in statement.names)
-    for name in statement.names:
-        if not is_openai(name.name):
-            continue
-        start, end = _span(text, name)
-        module = _module_span(text, start, end, name.name)
-        target = _target(name.name, to)
-        if target is None:
-            if rebind and name.alias is None:
-                edits.append(Edit(end, end, f", {to.module} as openai".encode()))
-        elif name.alias is not None:
-            edits.append(Edit(*module, target.encode()))
-        elif name.name == "openai":
-            edits.append(Edit(*module, f"{target} as openai".encode()))
-        else:  # binds `openai`, with the submodule loaded
-            edits.append(Edit(*module, f"{target}, {to.module} as openai".encode()))
-    return edits
+    edits = [_move_module(name, text, to, rebind) for name in statement.names if is_openai(name.name)]
+    return [edit for edit in edits if edit is not None]
+
+
+def _move_module(name: m.ImportName, text: SourceText, to: Destination, rebind: bool) -> Edit | None:
+    start, end = _span(text, name)
+    module = _module_span(text, start, end, name.name)
+    target = _target(name.name, to)
+    if target is None:
+        return Edit(end, end, f", {to.module} as openai".encode()) if rebind and name.alias is None else None
+    if name.alias is not None:
+        return Edit(*module, target.encode())
+    if name.name == "openai":
+        return Edit(*module, f"{target} as openai".encode())
+    return Edit(*module, f"{target}, {to.module} as openai".encode())  # binds `openai`, with the submodule loaded
 
 
 def _module_span(text: SourceText, start: int, end: int, expected: str) -> tuple[int, int]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from ..facts import parse
 from .model import File
 from .urls import is_openai_url
 
 _CLIENTS: Final = frozenset({"OpenAI", "AsyncOpenAI", "Client", "AsyncClient"})
-_OWN_MODULES: Final = ("stepfun_compat", "stepfun_compat.legacy")
+_OWN_MODULES: Final = frozenset({"stepfun_compat", "stepfun_compat.legacy"})
 _QUOTED: Final = re.compile(rb"[rRuU]?([\"'])(\w+)\1")
 _Place = tuple[int, int, int, int]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -126,29 +126,15 @@ class _Reader:
         if isinstance(parent, ast.Subscript):
             loaded = isinstance(parent.ctx, ast.Load) and parent.slice is node and _is_environ(parent.value)
             return parent if loaded else None
-        if not isinstance(parent, ast.Call) or not parent.args or parent.args[0] is not node or parent.keywords:
+        if not isinstance(parent, ast.Call) or not _takes_one(parent, node):
             return None
-        if len(parent.args) > 2 or (len(parent.args) == 2 and not _is_empty(parent.args[1])):
-            return None
-        func = parent.func
-        if isinstance(func, ast.Attribute) and func.attr == "get":
-            return parent if _is_environ(func.value) else None
-        named = isinstance(func, ast.Name) and func.id == "getenv"
-        of_os = isinstance(func, ast.Attribute) and func.attr == "getenv" and _is_name(func.value, "os")
-        return parent if named or of_os else None
+        return parent if _reads_environment(parent.func) else None
 
     def _value(self, value: ast.expr, read: KeyRead) -> None:
         """Say what is done with the value that was read."""
         if self._handed_over(value) or self._checked(value):
             return
-        parent = self.parents[value]
-        target = None
-        if isinstance(parent, ast.Assign) and len(parent.targets) == 1:
-            target = parent.targets[0]
-        elif isinstance(parent, ast.AnnAssign | ast.NamedExpr):
-            target = parent.target
-        if isinstance(parent, ast.NamedExpr) and not (self._handed_over(parent) or self._checked(parent)):
-            target = None
+        target = self._kept_as(value)
         if not isinstance(target, ast.Name):
             read.problem = "is handed to something that is no client"
             return
@@ -159,6 +145,15 @@ class _Reader:
             read.problem = f"is kept as {target.id}, which is not only handed to a client"
         elif isinstance(scope, ast.Module):
             read.name = target.id
+
+    def _kept_as(self, value: ast.expr) -> ast.expr | None:
+        """What a value is assigned to, if nothing else is done with it there."""
+        parent = self.parents[value]
+        if isinstance(parent, ast.Assign):
+            return parent.targets[0] if len(parent.targets) == 1 else None
+        if isinstance(parent, ast.NamedExpr):
+            return parent.target if self._handed_over(parent) or self._checked(parent) else None
+        return parent.target if isinstance(parent, ast.AnnAssign) else None
 
     def _handed_over(self, value: ast.expr) -> bool:
         """Whether a value is the key of a client, or of the module."""
@@ -232,10 +227,29 @@ def _own_names(tree: ast.Module) -> tuple[set[str], set[str]]:
     modules: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module in ("stepfun_compat", "stepfun_compat.client"):
-            classes.update(one.asname or one.name for one in node.names if one.name in _CLIENTS)
+            classes |= _bound(node, _CLIENTS)
         elif isinstance(node, ast.Import):
-            modules.update(one.asname or one.name for one in node.names if one.name in _OWN_MODULES)
+            modules |= _bound(node, _OWN_MODULES)
     return classes, modules
+
+
+def _bound(node: ast.Import | ast.ImportFrom, names: frozenset[str]) -> set[str]:
+    """The names that a statement binds to what it imports by one of the given names."""
+    return {one.asname or one.name for one in node.names if one.name in names}
+
+
+def _takes_one(call: ast.Call, node: ast.expr) -> bool:
+    """Whether a call is given one argument, perhaps with an empty default."""
+    if not call.args or call.args[0] is not node or call.keywords:
+        return False
+    return len(call.args) == 1 or (len(call.args) == 2 and _is_empty(call.args[1]))
+
+
+def _reads_environment(func: ast.expr) -> bool:
+    """Whether a function reads a variable: `os.environ.get`, `os.getenv`, `getenv`."""
+    if isinstance(func, ast.Attribute):
+        return _is_environ(func.value) if func.attr == "get" else func.attr == "getenv" and _is_name(func.value, "os")
+    return _is_name(func, "getenv")
 
 
 def _is_client(func: ast.expr, classes: set[str], modules: set[str]) -> bool:
@@ -253,24 +267,32 @@ def _inside(scope: ast.AST, name: str) -> Iterator[ast.AST]:
         if isinstance(node, _FUNCTIONS) and _binds(node, name):
             waiting.extend(_outer_parts(node))
             continue
-        if (
-            (isinstance(node, ast.Name) and node.id == name)
-            or (isinstance(node, ast.arg) and node.arg == name)
-            or (isinstance(node, ast.alias) and (node.asname or node.name.partition(".")[0]) == name)
-            or (isinstance(node, ast.Global | ast.Nonlocal) and name in node.names)
-            or (isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name == name)
-            or (isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name == name)
-            or (isinstance(node, ast.Constant) and node.value == name)  # __all__, globals()["…"], getattr(…, "…")
-        ):
+        names = _NAMES_OF.get(type(node))
+        if names is not None and name in names(node):
             yield node
         waiting.extend(ast.iter_child_nodes(node))
 
 
+_NAMES_OF: Final[Mapping[type[ast.AST], Callable[[Any], Sequence[object]]]] = {
+    ast.Name: lambda node: (node.id,),
+    ast.arg: lambda node: (node.arg,),
+    ast.alias: lambda node: (node.asname or node.name.partition(".")[0],),
+    ast.Global: lambda node: node.names,
+    ast.Nonlocal: lambda node: node.names,
+    ast.FunctionDef: lambda node: (node.name,),
+    ast.AsyncFunctionDef: lambda node: (node.name,),
+    ast.ClassDef: lambda node: (node.name,),
+    ast.ExceptHandler: lambda node: (node.name,),
+    ast.MatchAs: lambda node: (node.name,),
+    ast.MatchStar: lambda node: (node.name,),
+    ast.Constant: lambda node: (node.value,),  # __all__, globals()["…"], getattr(…, "…")
+}
+"""The names in a node that are read or bound, by its class."""
+
+
 def _binds(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, name: str) -> bool:
     """Whether a name is a function's own: an argument, or assigned to without being declared global or nonlocal."""
-    arguments = function.args
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
-    if any(one is not None and one.arg == name for one in every):
+    if any(isinstance(one, ast.arg) and one.arg == name for one in ast.iter_child_nodes(function.args)):
         return True
     body = [function.body] if isinstance(function, ast.Lambda) else function.body
     nodes = [node for part in body for node in ast.walk(part)]

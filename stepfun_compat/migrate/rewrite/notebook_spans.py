@@ -34,6 +34,12 @@ class _Open:
     key: str | int
     awaits_key: bool
 
+    def next(self) -> None:
+        """Go on to the next value, behind a comma."""
+        if isinstance(self.key, int):
+            self.key += 1
+        self.awaits_key = self.is_object
+
 
 @dataclass(slots=True)
 class _Source:
@@ -53,13 +59,10 @@ def _strings(text: str) -> Iterator[tuple[_Path, int, str]]:
         elif token in "}]":
             stack.pop()
         elif token == "," and here is not None:
-            if isinstance(here.key, int):
-                here.key += 1
-            here.awaits_key = here.is_object
+            here.next()
         elif token[0] == '"':
             if here is not None and here.awaits_key:
-                here.key = str(json.loads(token, strict=False))
-                here.awaits_key = False
+                here.key, here.awaits_key = str(json.loads(token, strict=False)), False
             else:
                 yield tuple(one.key for one in stack), found.start() + 1, token[1:-1]
 
@@ -82,11 +85,7 @@ class NotebookSpans:
             if path[:1] == ("cells",) and len(path) in (3, 4):
                 number, key = path[1], path[2]
             elif path[:1] == ("worksheets",) and path[2:3] == ("cells",) and len(path) in (5, 6):
-                number, key = path[3], path[4]
-                sheet = path[1]
-                if isinstance(sheet, int) and isinstance(number, int):
-                    sheets[sheet] = max(sheets.get(sheet, 0), number + 1)
-                    number += sum(size for one, size in sheets.items() if one < sheet)
+                number, key = _in_sheet(path[1], path[3], sheets), path[4]
             else:
                 continue
             if isinstance(number, int) and key in ("source", "input"):
@@ -143,6 +142,14 @@ class NotebookSpans:
                 return first, last, json.dumps(new)[1:-1]
             position += len(pieces)
         raise NoSuchPlace("the text goes over several strings of the JSON")
+
+
+def _in_sheet(sheet: str | int, number: str | int, sheets: dict[int, int]) -> str | int:
+    """The number of a cell over all sheets; `sheets` has the number of cells of each sheet seen so far."""
+    if not isinstance(sheet, int) or not isinstance(number, int):
+        return number
+    sheets[sheet] = max(sheets.get(sheet, 0), number + 1)
+    return number + sum(size for one, size in sheets.items() if one < sheet)
 
 
 def _lines(source: str) -> list[str]:

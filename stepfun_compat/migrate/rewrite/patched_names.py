@@ -15,22 +15,27 @@ _MOVED_TEXT: Final = re.compile(rb"[rRuU]?([\"'])openai\.([\w.]+)\1")
 def move_patched_names(rule: str, file: File, module: str, moves: Callable[[str], bool], outcome: RuleOutcome) -> None:
     """Change the strings that are, as a whole, a name that moves; report those that go deeper."""
     for call in file.facts.calls:
-        first = call.arguments[0].value if call.arguments else None
-        if not isinstance(first, m.Text) or not first.value.startswith("openai.") or not _patches(call):
-            continue
-        if file.ignored(rule, call.line, call.end_line):
+        first = _patched(call)
+        if first is None or file.ignored(rule, call.line, call.end_line):
             continue
         name = first.value.removeprefix("openai.")
         start = file.text.offset(first.line, first.column)
         end = file.text.offset(first.end_line, first.end_column)
         found = _MOVED_TEXT.fullmatch(file.text.utf8[start:end])
         if found is not None and moves(name):
-            edit = Edit(start + 1, start + 1 + len("openai"), module.encode())
-            if file.text.utf8[start : start + 1].isalpha():
-                edit = Edit(edit.start + 1, edit.end + 1, edit.new)
+            quote = start + found.start(1)
+            edit = Edit(quote + 1, quote + 1 + len("openai"), module.encode())
             outcome.fixes.append(Fix(rule, first.line, f"patch {module}.{name}", (edit,)))
         elif not name.startswith(("resources.", "types.", "_")):
             outcome.refuse(rule, first.line, f"{first.value} is patched by name, and it is no name that is moved")
+
+
+def _patched(call: m.Call) -> m.Text | None:
+    """The name of something of openai's that a call replaces, None for any other call."""
+    first = call.arguments[0].value if call.arguments else None
+    if isinstance(first, m.Text) and first.value.startswith("openai.") and _patches(call):
+        return first
+    return None
 
 
 def _patches(call: m.Call) -> bool:

@@ -48,12 +48,7 @@ def read_files(paths: Sequence[str]) -> Reading:
         NoSuchPath: a path does not exist.
     """
     found = discover(paths)
-    named = frozenset(
-        os.path.relpath(os.path.abspath(path), found.root).replace(os.sep, "/")
-        for path in paths
-        if not os.path.isdir(path)
-    )
-    reading = Reading(found.root, len(found.files) + len(found.unread), {}, [], named)
+    reading = Reading(found.root, len(found.files) + len(found.unread), {}, [], _named(paths, found.root))
     reading.not_read += [
         NotRead(path, why, "needs a decision" if speaks else None) for path, why, speaks in found.unread
     ]
@@ -66,6 +61,13 @@ def read_files(paths: Sequence[str]) -> Reading:
             reading.contents[path] = (kind, data)
     _lock(reading, paths)
     return reading
+
+
+def _named(paths: Sequence[str], root: str) -> frozenset[str]:
+    """The files among the paths, relative to the root."""
+    return frozenset(
+        os.path.relpath(os.path.abspath(path), root).replace(os.sep, "/") for path in paths if not os.path.isdir(path)
+    )
 
 
 def _lock(reading: Reading, paths: Sequence[str]) -> None:
@@ -107,18 +109,25 @@ def link(reading: Reading, changed: dict[str, bytes] | None = None) -> Project:
     facts = [one.facts for one in extracts.values() if one.facts is not None]
     linker = Linker(python, facts)
     uses = uses_of(python, facts, linker)
+    files = _files(contents, extracts, python, uses)
+    legacy, unclear = legacy_files(uses, facts)
+    migrated = any("stepfun_compat" in vendors_of(one) for one in facts)
+    return Project(reading.root, files, linker, legacy, unclear, reading.named, migrated)
+
+
+def _files(
+    contents: dict[str, tuple[FileKind, bytes]], extracts: dict[str, Extract], python: list[str], uses: list[Use]
+) -> list[File]:
+    """The files that can be decoded, each with its uses; `python` are those with facts, in the order of the linker."""
     by_file: dict[int, list[Use]] = {}
     for use in uses:
         by_file.setdefault(use.file, []).append(use)
     numbers = {path: number for number, path in enumerate(python)}
-    files = [
+    return [
         File(path, kind, data, text, extracts[path], numbers.get(path, -1), by_file.get(numbers.get(path, -1), []))
         for path, (kind, data) in contents.items()
         for text in _texts(kind, data)
     ]
-    legacy, unclear = legacy_files(uses, facts)
-    migrated = any("stepfun_compat" in vendors_of(one) for one in facts)
-    return Project(reading.root, files, linker, legacy, unclear, reading.named, migrated)
 
 
 def _extract(reading: Reading, path: str, kind: FileKind, data: bytes, changed: bool) -> Extract:

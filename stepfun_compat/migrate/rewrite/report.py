@@ -118,21 +118,29 @@ def as_text(run: Run) -> str:
 
 
 def _summary(run: Run) -> Iterator[str]:
-    if run.mode == "check":
-        yield from (f"would change {plain(one.path)} ({_rules(one)})" for one in run.changes)
-    if run.mode == "write":
-        yield from (f"wrote {plain(path)} ({_rules(run.plan.changes[path])})" for path in run.written)
+    yield from _changed(run)
     for path, why in sorted(run.not_written.items()):
         yield f"not written {plain(path)}: {plain(why)}"
     for path, why in sorted(run.plan.failed.items()):
         yield f"left alone {plain(path)}: {plain(why)}. This is a bug of stepfun-compat; please report it."
+    yield from _left_alone(run)
+    yield from (f"not read {plain(one.file)}: {plain(one.why)}" for one in run.not_read if one.verdict)
+    yield _last_line(run)
+
+
+def _changed(run: Run) -> Iterator[str]:
+    if run.mode == "check":
+        yield from (f"would change {plain(one.path)} ({_rules(one)})" for one in run.changes)
+    if run.mode == "write":
+        yield from (f"wrote {plain(path)} ({_rules(run.plan.changes[path])})" for path in run.written)
+
+
+def _left_alone(run: Run) -> Iterator[str]:
     files = {file.path: file for file in run.plan.project.files}
     for path, one in run.left:
         cell, line = place(files[path], one.line)
         where = str(line) if cell is None else f"cell {cell}:{line}"
         yield f"{'left alone' if one.severity == 'refused' else 'note'} {plain(path)}:{where}: {one.rule}: {plain(one.why)}"
-    yield from (f"not read {plain(one.file)}: {plain(one.why)}" for one in run.not_read if one.verdict)
-    yield _last_line(run)
 
 
 def _rules(change: FileChange) -> str:

@@ -19,12 +19,14 @@ def uncommitted(root: str, contents: Mapping[str, bytes]) -> list[str]:
     listed = run_git(root, "ls-tree", "-r", "-z", "HEAD")
     if listed is None or listed[0] not in (0, 128):
         return []
-    committed: dict[str, str] = {}
-    for entry in listed[1].split(b"\0") if listed[0] == 0 else ():
-        about, _, name = entry.partition(b"\t")
-        if name:
-            committed[os.fsdecode(name)] = about.split()[2].decode()
+    committed = _objects(listed[1]) if listed[0] == 0 else {}
     return [path for path, data in contents.items() if not _is_blob(data, committed.get(path, ""))]
+
+
+def _objects(listing: bytes) -> dict[str, str]:
+    """The names of the objects in a listing of `git ls-tree -z`, by path."""
+    entries = (entry.partition(b"\t") for entry in listing.split(b"\0"))
+    return {os.fsdecode(path): about.split()[2].decode() for about, _, path in entries if path}
 
 
 def _is_blob(data: bytes, name: str) -> bool:

@@ -84,17 +84,23 @@ def _cells(data: bytes) -> list[dict[str, Any]]:
         raise NotANotebook(f"no valid JSON: {error}") from None
     if not isinstance(loaded, dict):
         raise NotANotebook("no notebook: the JSON is no object")
-    top = cast("dict[str, Any]", loaded)
-    found: Any = top.get("cells")
-    if found is None and isinstance(top.get("worksheets"), list):  # format 3
-        found = []
-        for sheet in cast("list[Any]", top["worksheets"]):
-            if isinstance(sheet, dict):
-                found += cast("dict[str, Any]", sheet).get("cells") or []
+    found = _listed(cast("dict[str, Any]", loaded))
     if not isinstance(found, list):
         raise NotANotebook("no notebook: it has no cells")
     cells = cast("list[Any]", found)
     return [cast("dict[str, Any]", cell) if isinstance(cell, dict) else {"cell_type": "unknown"} for cell in cells]
+
+
+def _listed(top: dict[str, Any]) -> Any:
+    """The cells of a notebook, in format 3 those of its sheets one after another."""
+    sheets = top.get("worksheets")
+    if top.get("cells") is not None or not isinstance(sheets, list):
+        return top.get("cells")
+    found: list[Any] = []
+    for sheet in cast("list[Any]", sheets):
+        if isinstance(sheet, dict):
+            found += cast("dict[str, Any]", sheet).get("cells") or []
+    return found
 
 
 def _source(cell: dict[str, Any]) -> str | None:
@@ -114,60 +120,71 @@ def _python(notebook: Notebook, number: int, source: str) -> str:
         magic = lines[first].lstrip()[2:].split()
         name = magic[0] if magic else ""
         if name not in _PYTHON_MAGICS:
-            for index, line in enumerate(lines[first + 1 :], first + 2):
-                _keep(notebook, number, index, line)
-            speaks = "openai" in source.lower() and not any(mark.cell == number for mark in notebook.marks)
-            notebook.unread.append(Unread(f"cell {number}: %%{name} is not Python", speaks))
+            _keep_cell(notebook, number, name, lines[first + 1 :], first + 2, "openai" in source.lower())
             return "\n" * (len(lines) - 1)
         lines[first] = ""
     replaced, skipped = _replace_lines(notebook, number, lines)
     text = "\n".join(replaced)
     if skipped:
         notebook.unread.append(Unread(f"cell {number}: {', '.join(skipped)} is not Python"))
+    problem = _problem(text)
+    if problem is not None:
+        notebook.unread.append(Unread(f"cell {number}: {problem}", "openai" in source.lower()))
+        return "\n" * (len(lines) - 1)
+    return text
+
+
+def _problem(text: str) -> str | None:
+    """Why a text is not Python; None if it is."""
     try:
         ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", None) or str(error) or type(error).__name__
         line = getattr(error, "lineno", None)
-        where = f" in line {line}" if line else ""
-        notebook.unread.append(Unread(f"cell {number}: {reason}{where}", "openai" in source.lower()))
-        return "\n" * (len(lines) - 1)
-    return text
+        return f"{reason} in line {line}" if line else str(reason)
+    return None
+
+
+def _keep_cell(notebook: Notebook, number: int, magic: str, lines: list[str], first: int, speaks: bool) -> None:
+    """What a cell in another language names; the cell itself goes to `unread`."""
+    for index, line in enumerate(lines, first):
+        _keep(notebook, number, index, line)
+    speaks = speaks and not any(mark.cell == number for mark in notebook.marks)
+    notebook.unread.append(Unread(f"cell {number}: %%{magic} is not Python", speaks))
 
 
 def _replace_lines(notebook: Notebook, number: int, lines: list[str]) -> tuple[list[str], list[str]]:
     """Replace the lines for the shell and for IPython, where they are no part of a Python expression."""
-    try:
-        ast.parse("\n".join(lines))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        pass
-    else:
+    if _problem("\n".join(lines)) is None:
         return lines, []
     replaced: list[str] = []
     skipped: list[str] = []
     continued = False
     for index, line in enumerate(lines, 1):
-        stripped = line.lstrip()
-        indent = line[: len(line) - len(stripped)]
-        python = _MAGIC_PYTHON.fullmatch(line)
-        assigned = _ASSIGNED_MAGIC.fullmatch(line)
-        if continued:
-            replaced.append("")
-        elif python is not None and python.group(2):
-            replaced.append(python.group(1) + python.group(2))
-            continue
-        elif assigned is not None:
-            replaced.append(f"{assigned.group(1)}{assigned.group(2)} = None")
-        elif stripped[:1] in ("!", "%") or _HELP.fullmatch(line):
-            replaced.append(f"{indent}pass")
-        else:
+        instead = "" if continued else _instead(line)
+        timed = None if continued else _MAGIC_PYTHON.fullmatch(line)
+        if timed is not None and timed.group(2):
+            replaced.append(timed.group(1) + timed.group(2))
+        elif instead is None:
             replaced.append(line)
-            continue
-        _keep(notebook, number, index, line)
-        if not continued:
-            skipped.append(_name_of(stripped))
-        continued = line.rstrip().endswith("\\")
+        else:
+            replaced.append(instead)
+            _keep(notebook, number, index, line)
+            if not continued:
+                skipped.append(_name_of(line.lstrip()))
+            continued = line.rstrip().endswith("\\")
     return replaced, list(dict.fromkeys(skipped))
+
+
+def _instead(line: str) -> str | None:
+    """What stands in for a line that is for the shell or IPython; None for any other line."""
+    assigned = _ASSIGNED_MAGIC.fullmatch(line)
+    if assigned is not None:
+        return f"{assigned.group(1)}{assigned.group(2)} = None"
+    stripped = line.lstrip()
+    if stripped[:1] in ("!", "%") or _HELP.fullmatch(line):
+        return f"{line[: len(line) - len(stripped)]}pass"
+    return None
 
 
 def _name_of(line: str) -> str:

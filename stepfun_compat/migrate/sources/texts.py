@@ -162,6 +162,9 @@ def _value(value: str, number: int, line: str, start: int) -> Iterator[Mark]:
         yield _mark("env_var", found.group(1), number, line, start + found.start(1), start + found.end(1), "reference")
 
 
+_YAML_BLOCK: Final = re.compile(r"[|>][-+0-9]*\s*(?:#.*)?$")
+
+
 def _yaml(lines: list[str]) -> Iterator[Mark]:
     block: int | None = None
     for number, line in enumerate(lines, 1):
@@ -174,25 +177,36 @@ def _yaml(lines: list[str]) -> Iterator[Mark]:
             block = None
         if not stripped or stripped.startswith("#"):
             continue
-        position = indent
-        while line[position : position + 2] == "- ":
-            position += 2
-            position += len(line[position:]) - len(line[position:].lstrip())
+        position = _behind_dashes(line, indent)
         key = _YAML_KEY.match(line, position)
         if key is not None:
             yield from _whole(key.group(2), number, line, key.start(2), "key")
             position = key.end()
-        rest = line[position:]
-        if re.match(r"[|>][-+0-9]*\s*(?:#.*)?$", rest):
+        if _YAML_BLOCK.match(line, position):
             block = indent
-        elif rest[:1] in ("[", "{"):
-            yield from _flow(rest, number, line, position)
-        elif rest:
-            assigned = _ASSIGNED.match(rest)
-            if key is None and assigned is not None:
-                start = position + assigned.start(1)
-                yield _mark("env_var", assigned.group(1), number, line, start, start + len(assigned.group(1)), "key")
-            yield from _value(rest, number, line, position)
+        else:
+            yield from _yaml_value(number, line, position, key is not None)
+
+
+def _behind_dashes(line: str, position: int) -> int:
+    """Where the content of a line starts that may be an item of a list, or of a list in a list."""
+    while line[position : position + 2] == "- ":
+        position += 2
+        position += len(line[position:]) - len(line[position:].lstrip())
+    return position
+
+
+def _yaml_value(number: int, line: str, position: int, named: bool) -> Iterator[Mark]:
+    """The value that a line has from a position on; `named` says that a key stands in front of it."""
+    rest = line[position:]
+    if rest[:1] in ("[", "{"):
+        yield from _flow(rest, number, line, position)
+    elif rest:
+        assigned = None if named else _ASSIGNED.match(rest)
+        if assigned is not None:
+            start = position + assigned.start(1)
+            yield _mark("env_var", assigned.group(1), number, line, start, start + len(assigned.group(1)), "key")
+        yield from _value(rest, number, line, position)
 
 
 def _flow(text: str, number: int, line: str, start: int) -> Iterator[Mark]:
@@ -258,27 +272,35 @@ def _toml_dependencies(lines: list[str]) -> Iterator[Mark]:
     section, key = "", ""
     depth = 0
     for number, line in enumerate(lines, 1):
-        header = re.match(r"\s*\[+([^\]\"']+)\]+\s*(?:#.*)?$", line)
-        if header is not None and depth == 0:
+        header = _TOML_HEADER.match(line) if depth == 0 else None
+        if header is not None:
             section, key = header.group(1).strip(), ""
             continue
         if line.lstrip().startswith("#"):
             continue
-        if depth == 0:
-            named = re.match(r"\s*([\"']?)([\w.-]+)\1\s*=", line)
-            if named is not None:
-                key = named.group(2)
-                if key.lower() == "openai" and _DEPENDENCY_SECTION.search(section):
-                    yield _requirement(line.strip(), number, line, len(line) - len(line.lstrip()))
-                    continue
-        if _DEPENDENCY_SECTION.search(section) or _DEPENDENCY_SECTION.search(key):
-            for found in _QUOTED.finditer(line):
-                text = found.group(1) if found.group(1) is not None else found.group(2)
-                if _REQUIREMENT.fullmatch(text.strip()):
-                    yield _requirement(text, number, line, found.start() + 1)
+        named = _TOML_KEY.match(line) if depth == 0 else None
+        key = key if named is None else named.group(2)
+        listed = _DEPENDENCY_SECTION.search(section) is not None
+        if named is not None and key.lower() == "openai" and listed:
+            yield _requirement(line.strip(), number, line, len(line) - len(line.lstrip()))
+            continue
+        if listed or _DEPENDENCY_SECTION.search(key):
+            yield from _quoted_requirements(number, line)
         plain = _QUOTED.sub("", line).partition("#")[0]
         depth = max(0, depth + plain.count("[") + plain.count("{") - plain.count("]") - plain.count("}"))
     yield from _quoted(lines)
+
+
+_TOML_HEADER: Final = re.compile(r"\s*\[+([^\]\"']+)\]+\s*(?:#.*)?$")
+_TOML_KEY: Final = re.compile(r"\s*([\"']?)([\w.-]+)\1\s*=")
+
+
+def _quoted_requirements(number: int, line: str) -> Iterator[Mark]:
+    """The strings of a line that are requirements on openai."""
+    for found in _QUOTED.finditer(line):
+        text = found.group(1) if found.group(1) is not None else found.group(2)
+        if _REQUIREMENT.fullmatch(text.strip()):
+            yield _requirement(text, number, line, found.start() + 1)
 
 
 def _setup_cfg(lines: list[str]) -> Iterator[Mark]:

@@ -51,12 +51,13 @@ def apply(file: File, project: Project) -> RuleOutcome:
         return outcome
     statements = [use.statement for use in file.uses if use.kind == "import" and use.statement is not None]
     if not statements:
-        if any(one.kind == "import" and one.file not in project.legacy for file in project.files for one in file.uses):
+        if _moves_elsewhere(project):
             move_patched_names(ID, file, "stepfun_compat", _PATCHED.__contains__, outcome)
         return outcome
-    if file.number in project.unclear and any(use.kind == "module_config" for use in file.uses):
-        line = next(use.line for use in file.uses if use.kind == "module_config")
-        outcome.refuse(ID, line, "the project is written for openai<1.0 and >=1, and nothing here tells which", True)
+    setting = next((use for use in file.uses if use.kind == "module_config"), None)
+    if setting is not None and file.number in project.unclear:
+        why = "the project is written for openai<1.0 and >=1, and nothing here tells which"
+        outcome.refuse(ID, setting.line, why, whole=True)
         return outcome
     _check_file(file, project, outcome)
     rebind = _through_the_module(file)
@@ -67,6 +68,11 @@ def apply(file: File, project: Project) -> RuleOutcome:
     file.moved, file.partly_moved = bool(outcome.fixes) and not outcome.left, bool(outcome.fixes)
     move_patched_names(ID, file, "stepfun_compat", _PATCHED.__contains__, outcome)
     return outcome
+
+
+def _moves_elsewhere(project: Project) -> bool:
+    """Whether any file of the project has an import that this rule may move."""
+    return any(use.kind == "import" and use.file not in project.legacy for file in project.files for use in file.uses)
 
 
 def _statement(file: File, statement: m.Import, rebind: bool, outcome: RuleOutcome) -> None:
@@ -96,12 +102,17 @@ def _check_statement(file: File, statement: m.Import) -> None:
     if statement.module is None and "openai.lib.azure" in names:
         raise CannotMove("openai.lib.azure is imported as a module; import the class from openai")
     if statement.module == "openai" and "*" in names:
-        words = set(re.findall(rb"(?<![\w.])[A-Za-z]\w*", file.text.utf8))
-        for name in sorted(_EXTRAS):
-            if name.encode() in words:
-                raise CannotMove(f"`from stepfun_compat import *` would bind {name}, which the file has already")
-        if words & {b"ChatCompletion", b"Completion", b"Embedding"}:
-            raise CannotMove("`from openai import *` beside names of openai<1.0; name what is imported")
+        _check_star(file)
+
+
+def _check_star(file: File) -> None:
+    """Raises CannotMove where `from stepfun_compat import *` would bind what `from openai import *` does not."""
+    words = set(re.findall(rb"(?<![\w.])[A-Za-z]\w*", file.text.utf8))
+    for name in sorted(_EXTRAS):
+        if name.encode() in words:
+            raise CannotMove(f"`from stepfun_compat import *` would bind {name}, which the file has already")
+    if words & {b"ChatCompletion", b"Completion", b"Embedding"}:
+        raise CannotMove("`from openai import *` beside names of openai<1.0; name what is imported")
 
 
 def _check_file(file: File, project: Project, outcome: RuleOutcome) -> None:

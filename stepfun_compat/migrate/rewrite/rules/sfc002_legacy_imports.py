@@ -25,17 +25,21 @@ def apply(file: File, project: Project) -> RuleOutcome:
             move_patched_names(ID, file, TO.module, _patched, outcome)
         return outcome
     statements = [use.statement for use in file.uses if use.kind == "import" and use.statement is not None]
-    if not statements:
-        return outcome
+    if statements:
+        _move(file, project, statements, outcome)
+    return outcome
+
+
+def _move(file: File, project: Project, statements: list[m.Import], outcome: RuleOutcome) -> None:
+    """Move the imports of a file, all or none."""
     _check_names(file, project, outcome)
     for statement in statements:
         _statement(file, statement, outcome)
     if outcome.whole:
         outcome.fixes.clear()
-        return outcome
+        return
     file.moved, file.partly_moved = bool(outcome.fixes) and not outcome.left, bool(outcome.fixes)
     move_patched_names(ID, file, TO.module, _patched, outcome)
-    return outcome
 
 
 def _statement(file: File, statement: m.Import, outcome: RuleOutcome) -> None:
@@ -55,13 +59,11 @@ def _statement(file: File, statement: m.Import, outcome: RuleOutcome) -> None:
 def _check_statement(statement: m.Import) -> None:
     """Raises CannotMove for what stepfun_compat.legacy lacks."""
     modules = [statement.module] if statement.module is not None else [one.name for one in statement.names]
-    for module in modules:
-        if is_openai(module) and module != "openai" and legacy_submodule(module) is None:
-            raise CannotMove(f"stepfun_compat.legacy has no {module}")
-    if statement.module == "openai":
-        for one in statement.names:
-            if one.name != "*" and one.name not in LEGACY_NAMES:
-                raise CannotMove(f"stepfun_compat.legacy has no {one.name}")
+    names = [one.name for one in statement.names] if statement.module == "openai" else []
+    missing = [one for one in modules if is_openai(one) and one != "openai" and legacy_submodule(one) is None]
+    missing += [one for one in names if one != "*" and one not in LEGACY_NAMES]
+    if missing:
+        raise CannotMove(f"stepfun_compat.legacy has no {missing[0]}")
 
 
 def _check_names(file: File, project: Project, outcome: RuleOutcome) -> None:

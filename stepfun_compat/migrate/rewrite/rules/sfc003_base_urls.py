@@ -71,20 +71,22 @@ def removal(text: bytes, start: int, end: int) -> tuple[int, int] | None:
     what surrounds it is neither a comma nor a parenthesis."""
     after = _skip(text, end)
     if text[after : after + 1] == b",":
-        end = after + 1
-        line = text.rfind(b"\n", 0, start) + 1
-        rest = _skip(text, end)
-        if not text[line:start].strip(_SPACE) and text[rest : rest + 1] in (b"\r", b"\n"):
-            return line, rest + (2 if text[rest : rest + 2] == b"\r\n" else 1)
-        return start, rest if text[rest : rest + 1] not in (b"#", b"\r", b"\n", b"") else end
+        return _with_comma(text, start, after + 1)
     if text[after : after + 1] not in (b")", b"\r", b"\n", b"#"):
         return None
-    before = start
-    while before and text[before - 1 : before] in (b" ", b"\t", b"\f", b"\r", b"\n"):
-        before -= 1
+    before = len(text[:start].rstrip(b" \t\f\r\n"))
     if text[before - 1 : before] == b",":
         return before - 1, end
     return (start, end) if text[before - 1 : before] == b"(" else None
+
+
+def _with_comma(text: bytes, start: int, end: int) -> tuple[int, int]:
+    """What to take out with an argument and the comma behind it: the whole line if nothing else stands on it."""
+    line = text.rfind(b"\n", 0, start) + 1
+    rest = _skip(text, end)
+    if not text[line:start].strip(_SPACE) and text[rest : rest + 1] in (b"\r", b"\n"):
+        return line, rest + (2 if text[rest : rest + 2] == b"\r\n" else 1)
+    return start, rest if text[rest : rest + 1] not in (b"#", b"\r", b"\n", b"") else end
 
 
 def _skip(text: bytes, position: int) -> int:

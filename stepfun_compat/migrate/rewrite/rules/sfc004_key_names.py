@@ -25,17 +25,17 @@ def apply(file: File, project: Project) -> RuleOutcome:
         project.memo[ID] = _all_reads(project)
     reads: dict[str, list[KeyRead]] = project.memo[ID]
     stock = project.stock()
-    stop = next(((path, one) for path, found in reads.items() for one in found if one.problem), None)
+    stop = next((path for path, found in reads.items() if any(one.problem for one in found)), None)
     for read in reads.get(file.path, ()):
         if stock is not None:
             outcome.refuse(ID, read.line, f"clients of openai's own are left in {stock.path}")
         elif stop is None:
             edit = Edit(read.start, read.end, NEW)
             outcome.fixes.append(Fix(ID, read.line, "read STEPFUN_API_KEY", (edit,)))
-        elif read.problem:
-            outcome.refuse(ID, read.line, f"OPENAI_API_KEY {read.problem}")
         else:
-            outcome.refuse(ID, read.line, f"OPENAI_API_KEY is used in another way too, first in {stop[0]}")
+            outcome.refuse(
+                ID, read.line, f"OPENAI_API_KEY {read.problem or f'is used in another way too, first in {stop}'}"
+            )
     return outcome
 
 
@@ -45,12 +45,16 @@ def _all_reads(project: Project) -> dict[str, list[KeyRead]]:
     found: dict[str, list[KeyRead]] = {}
     for file in project.python():
         if any(one.kind == "env" and one.value in _NAMES for one in file.facts.literals):
-            reads = [one for one in key_reads(file, _NAMES, redirected) if not file.ignored(ID, one.line)]
-            for read in reads:
-                if read.name and not read.problem and _used_elsewhere(project, file, read.name):
-                    read.problem = f"is kept as {read.name}, which other files name"
-            found[file.path] = reads
+            found[file.path] = [one for one in key_reads(file, _NAMES, redirected) if not file.ignored(ID, one.line)]
+            _check_kept(project, file, found[file.path])
     return found
+
+
+def _check_kept(project: Project, file: File, reads: list[KeyRead]) -> None:
+    """Say of a place whose value is kept under a name that other files name it."""
+    for read in reads:
+        if read.name and not read.problem and _used_elsewhere(project, file, read.name):
+            read.problem = f"is kept as {read.name}, which other files name"
 
 
 _NAMES: Final = frozenset({"OPENAI_API_KEY"})

@@ -30,7 +30,7 @@ def apply(file: File, project: Project) -> RuleOutcome:
     if not (file.kind == "env" or compose) or not (project.moves or file.path in project.named):
         return outcome
     for mark in file.extract.marks:
-        if mark.kind != "env_var" or mark.target not in _KEYS or not _is_key(file, mark) or file.ignored(ID, mark.line):
+        if not _is_key(file, mark) or file.ignored(ID, mark.line):
             continue
         if compose:
             _in_compose(file, mark, outcome)
@@ -40,7 +40,9 @@ def apply(file: File, project: Project) -> RuleOutcome:
 
 
 def _is_key(file: File, mark: Mark) -> bool:
-    """Whether a variable is set, not referred to; `- OPENAI_API_KEY` passes one on."""
+    """Whether a variable with a key of OpenAI's is set, not referred to; `- OPENAI_API_KEY` passes one on."""
+    if mark.kind != "env_var" or mark.target not in _KEYS:
+        return False
     before = file.line_bytes(mark.line)[: mark.column]
     return mark.role == "key" or (not mark.role and file.kind == "yaml" and before.strip(b" \t\"'") == b"-")
 

@@ -42,19 +42,7 @@ def _line(file: File, mark: Mark) -> int:
 
 
 def _requirement(file: File, mark: Mark, outcome: RuleOutcome) -> None:
-    problem = None
-    if file.kind == "requirements":
-        if "constraint" in file.path.rpartition("/")[2].lower():
-            return
-        edit, problem = _in_lines(file, mark, b"")
-    elif file.kind == "setup_cfg":
-        edit, problem = _in_lines(file, mark, file.line_bytes(mark.line)[: mark.column])
-    elif file.kind == "conda":
-        edit, problem = _in_conda(file, mark)
-    elif file.is_python or _is_quoted(file, mark):
-        edit, problem = _in_list(file, mark)
-    else:
-        edit, problem = _in_table(file, mark)
+    edit, problem = _edit(file, mark)
     if edit is None and problem is None:
         return
     if problem is None and excludes_ours(mark.target):
@@ -67,6 +55,18 @@ def _requirement(file: File, mark: Mark, outcome: RuleOutcome) -> None:
 
 _Answer = tuple[Edit | None, str | None]
 """The edit, or why there is none; neither where ours is there already."""
+
+
+def _edit(file: File, mark: Mark) -> _Answer:
+    """The edit for a requirement, by what the file is."""
+    if file.kind == "requirements":
+        constraints = "constraint" in file.path.rpartition("/")[2].lower()
+        return (None, None) if constraints else _in_lines(file, mark, b"")
+    if file.kind == "setup_cfg":
+        return _in_lines(file, mark, file.line_bytes(mark.line)[: mark.column])
+    if file.kind == "conda":
+        return _in_conda(file, mark)
+    return _in_list(file, mark) if file.is_python or _is_quoted(file, mark) else _in_table(file, mark)
 
 
 def _in_lines(file: File, mark: Mark, indent: bytes) -> _Answer:
