@@ -212,7 +212,7 @@ def _first_parameter(function: m.Function) -> Literal["object", "project_class"]
     return "object"
 
 
-def _given(linker: Linker, file: int, index: int, position: int) -> Iterator[tuple[int, m.Expr]]:
+def _given(linker: Linker, file: int, index: int, position: int) -> Iterator[tuple[int, m.Expr | None]]:
     """The expressions that calls in the project give to a parameter."""
     from .linker import MOST_SITES
 
