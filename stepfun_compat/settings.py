@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import wraps
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
@@ -141,12 +142,12 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         "caller",
         about="`caller` replays reasoning you pass back; `cache` also remembers it for callers that drop it",
     ),
-    "max_reasks": Spec(
-        ("STEPFUN_MAX_REASKS",),
+    "max_corrections": Spec(
+        ("STEPFUN_MAX_CORRECTIONS", "STEPFUN_MAX_REASKS"),
         parse.whole_number(0, 10),
         1,
         named_file_only=True,
-        about="how often one call may be sent again for a missed tool call or schema; 0 turns it off",
+        about="how often one call may be corrected by another request, for a missed tool call or schema; 0 turns it off",
     ),
     "web_search": Spec(
         ("STEPFUN_WEB_SEARCH",),
@@ -154,8 +155,8 @@ SETTINGS: Final[Mapping[str, Spec]] = {
         True,
         about="`web_search_options` becomes StepFun's search tool, billed per call",
     ),
-    "rescue_tool_calls": Spec(
-        ("STEPFUN_RESCUE_TOOL_CALLS",),
+    "parse_xml_tool_calls": Spec(
+        ("STEPFUN_PARSE_XML_TOOL_CALLS", "STEPFUN_RESCUE_TOOL_CALLS"),
         parse.flag,
         False,
         named_file_only=True,
@@ -202,10 +203,10 @@ SETTINGS: Final[Mapping[str, Spec]] = {
     ),
     "state_on_error": Spec(
         ("STEPFUN_STATE_ON_ERROR",),
-        parse.choice("error", "forget"),
+        parse.choice("error", "ignore", forget="ignore"),
         "error",
         named_file_only=True,
-        about="`error` or `forget` when the store is down",
+        about="`error` or `ignore` when the store is down; `ignore` continues without the conversation",
     ),
     "state_ttl": Spec(
         ("STEPFUN_STATE_TTL",),
@@ -266,9 +267,11 @@ SETTINGS: Final[Mapping[str, Spec]] = {
     ),
 }
 
+RENAMED: Final = MappingProxyType({"max_reasks": "max_corrections", "rescue_tool_calls": "parse_xml_tool_calls"})
+"""Settings of 0.1.0 with another name there; that name and its variable keep working for one release."""
 
 _FILE_RULES: Final = FileRules(
-    tuple(SETTINGS), frozenset(name for name, spec in SETTINGS.items() if spec.named_file_only)
+    tuple(SETTINGS), frozenset(name for name, spec in SETTINGS.items() if spec.named_file_only), tuple(RENAMED.items())
 )
 
 
@@ -306,10 +309,10 @@ class Settings:
     list_openai_models: bool = _UNSET
     """Let `models.list()` and `models.retrieve()` show the OpenAI names that calls may ask for."""
     replay_reasoning: Literal["caller", "cache"] = _UNSET
-    max_reasks: int = _UNSET
+    max_corrections: int = _UNSET
     web_search: bool = _UNSET
     """Whether `web_search_options` becomes StepFun's own search tool, which is billed per call."""
-    rescue_tool_calls: bool = _UNSET
+    parse_xml_tool_calls: bool = _UNSET
     rate_limit_min_wait: float = _UNSET
     """Least wait in seconds before a retry after HTTP 429."""
     stream_idle_timeout: float | None = _UNSET
@@ -319,7 +322,7 @@ class Settings:
     """How step-image-edit-2 writes a size (stepfun-api 11.16)."""
     state: str = _UNSET
     state_namespace: str | None = _UNSET
-    state_on_error: Literal["error", "forget"] = _UNSET
+    state_on_error: Literal["error", "ignore"] = _UNSET
     state_ttl: float = _UNSET
     """Seconds a stored record lives after it was last used."""
     state_max_bytes: int | None = _UNSET
@@ -354,9 +357,16 @@ class Settings:
         if self.model is not None or self.model_aliases:
             _check_models(self)
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name not in RENAMED:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return getattr(self, _present_name(name, 3))
+
     def source(self, name: str) -> str:
         """Where a value came from: `argument`, the environment variable, the file, or `default`."""
-        return self.sources[name]
+        return self.sources[RENAMED.get(name, name)]
 
     def named(self, name: str) -> str:
         """A setting as an error names it: its variable, its key in a file, or its argument."""
@@ -365,6 +375,8 @@ class Settings:
 
     def replace(self, **changes: Any) -> Settings:
         """A copy with some values changed; the others keep their values and sources."""
+        for former in RENAMED.keys() & changes.keys():
+            changes[_present_name(former, 3)] = changes.pop(former)
         values = {name: getattr(self, name) for name in SETTINGS if self.sources[name] != "default"}
         copy = Settings(**{**values, **changes})
         kept = {name: self.sources[name] for name in SETTINGS if name not in changes}
@@ -394,6 +406,28 @@ class Settings:
         for name in values.keys() & {"model_aliases", "fallback"}:
             values[name] = dict(values[name])
         return (_restore, (values, dict(self.sources)))
+
+
+def _with_former_names(init: Callable[..., None]) -> Callable[..., None]:
+    @wraps(init)
+    def renamed(self: Settings, *args: Any, **values: Any) -> None:
+        for former in RENAMED.keys() & values.keys():
+            values[_present_name(former, 3)] = values.pop(former)
+        init(self, *args, **values)
+
+    return renamed
+
+
+Settings.__init__ = _with_former_names(Settings.__init__)
+
+
+def _present_name(former: str, stacklevel: int) -> str:
+    """The name a renamed setting has now, with a DeprecationWarning for the line of the caller's."""
+    import warnings
+
+    present = RENAMED[former]
+    warnings.warn(f"The setting {former} is now called {present}.", DeprecationWarning, stacklevel=stacklevel)
+    return present
 
 
 def _check_models(settings: Settings) -> None:
@@ -439,8 +473,9 @@ def settings_or_default(given: object) -> Settings:
 
 
 def _restore(values: dict[str, Any], sources: dict[str, str]) -> Settings:
-    settings = Settings(**values)
-    object.__setattr__(settings, "sources", MappingProxyType(sources))
+    settings = Settings(**{RENAMED.get(name, name): value for name, value in values.items()})
+    given = {RENAMED.get(name, name): source for name, source in sources.items()}
+    object.__setattr__(settings, "sources", MappingProxyType(given))
     return settings
 
 

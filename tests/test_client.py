@@ -348,7 +348,7 @@ def test_a_forced_call_that_never_comes_is_said_by_the_policy() -> None:
     assert caught.value.code == "tool_choice_not_honoured"
     assert len(wire.requests) == 2
     wire = Wire(completion("prose"))
-    wire.client(settings=Settings(max_reasks=0, on_unsupported="ignore")).chat.completions.create(**arguments)
+    wire.client(settings=Settings(max_corrections=0, on_unsupported="ignore")).chat.completions.create(**arguments)
     assert len(wire.requests) == 1
 
 

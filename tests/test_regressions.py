@@ -133,7 +133,7 @@ def test_an_empty_reasoning_is_replayed_as_it_came(form: str) -> None:
 def test_calls_written_as_xml_are_rescued_only_when_asked() -> None:
     text = "<tool_call><function=get_weather><parameter=city>Paris</parameter></function></tool_call>"
     assert ask(Wire(completion(text)), tools=[TOOL]).choices[0].message.content == text
-    client = Wire(completion(text)).client(settings=Settings(rescue_tool_calls=True))
+    client = Wire(completion(text)).client(settings=Settings(parse_xml_tool_calls=True))
     choice = client.chat.completions.create(model="gpt-4o", messages=MESSAGES, tools=[TOOL]).choices[0]
     assert choice.finish_reason == "tool_calls"
     assert [c.function.name for c in choice.message.tool_calls or [] if c.type == "function"] == ["get_weather"]

@@ -35,7 +35,7 @@ def run_store_operation(context: ClientContext, call: CallState, operation: Stor
         return state.execute(state.open_store(settings.state), space, operation, limits)
     except state.StateError as error:
         place = settings.state.partition("://")[0]
-        if settings.state_on_error == "forget":
+        if settings.state_on_error == "ignore":
             log.warning("the conversation store (%s) failed; continuing without it: %s", place, error)
             return None
         if operation.optional:
@@ -48,13 +48,13 @@ def run_store_operation(context: ClientContext, call: CallState, operation: Stor
         if isinstance(error, state.RecordTooLarge):
             raise RequestRejected(
                 f"The response was not stored: {error}. Pass store=False, raise STEPFUN_STATE_MAX_RECORD_BYTES or "
-                "STEPFUN_STATE_MAX_BYTES, or set STEPFUN_STATE_ON_ERROR=forget.",
+                "STEPFUN_STATE_MAX_BYTES, or set STEPFUN_STATE_ON_ERROR=ignore.",
                 code="state_record_too_large",
                 param="store",
             ) from error
         raise RequestRejected(
             f"The conversation store ({place}) failed: {error}. Check STEPFUN_STATE, or set "
-            "STEPFUN_STATE_ON_ERROR=forget to continue without it.",
+            "STEPFUN_STATE_ON_ERROR=ignore to continue without it.",
             status=503,
             code="state_unavailable",
             type="server_error",

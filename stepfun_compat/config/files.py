@@ -88,10 +88,11 @@ def _shallow(document: dict[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class FileRules:
-    """The settings a file may hold, and those among them that only a file the user named may set."""
+    """The settings a file may hold, those among them that only a file the user named may set, and former names."""
 
     known: tuple[str, ...]
     named_file_only: frozenset[str]
+    renamed: tuple[tuple[str, str], ...]
 
 
 Place = tuple[str, Mapping[str, Any]]
@@ -144,6 +145,9 @@ def _read_file(path: str, mtime: int, size: int, named: bool, rules: FileRules) 
     if not isinstance(table, dict):
         raise SettingsError(f"{path}: [tool.stepfun-compat] takes a table of settings.")
     values = {key.replace("-", "_"): value for key, value in cast("dict[str, Any]", table).items()}
+    for former, present in rules.renamed:
+        if former in values:
+            values.setdefault(present, values.pop(former))
     unknown = sorted(set(values) - set(rules.known))
     if unknown:
         from difflib import get_close_matches

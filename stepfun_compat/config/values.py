@@ -87,12 +87,16 @@ def header_name(value: Any, source: str) -> str | None:
     return value.strip()
 
 
-def choice(*allowed: str) -> Callable[[Any, str], Any]:
+def choice(*allowed: str, **former: str) -> Callable[[Any, str], Any]:
+    """One of the words allowed; a `former` word stands for its present one."""
+
     def parse(value: Any, source: str) -> Any:
         if value is None:
             return None
-        if isinstance(value, str) and value.strip().lower() in allowed:
-            return value.strip().lower()
+        word = value.strip().lower() if isinstance(value, str) else ""
+        word = former.get(word, word)
+        if word in allowed:
+            return word
         raise bad_value(source, value, "one of " + ", ".join(allowed))
 
     return parse

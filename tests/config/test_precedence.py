@@ -34,15 +34,15 @@ GOOD: dict[str, tuple[str, Any]] = {
     "STEPFUN_OPENAI_SAMPLING_DEFAULTS": ("1", True),
     "STEPFUN_ECHO_REQUESTED_MODEL": ("true", True),
     "STEPFUN_REPLAY_REASONING": ("cache", "cache"),
-    "STEPFUN_MAX_REASKS": ("0", 0),
+    "STEPFUN_MAX_CORRECTIONS": ("0", 0),
     "STEPFUN_WEB_SEARCH": ("off", False),
-    "STEPFUN_RESCUE_TOOL_CALLS": ("yes", True),
+    "STEPFUN_PARSE_XML_TOOL_CALLS": ("yes", True),
     "STEPFUN_RATE_LIMIT_MIN_WAIT": ("6", 6.0),
     "STEPFUN_STREAM_IDLE_TIMEOUT": ("120", 120.0),
     "STEPFUN_RESPONSES_ROUTE": ("chat", "chat"),
     "STEPFUN_STATE": ("sqlite:///x.db", "sqlite:///x.db"),
     "STEPFUN_STATE_NAMESPACE": ("ns", "ns"),
-    "STEPFUN_STATE_ON_ERROR": ("forget", "forget"),
+    "STEPFUN_STATE_ON_ERROR": ("forget", "ignore"),
     "STEPFUN_STATE_TTL": ("3600", 3600.0),
     "STEPFUN_STATE_TIMEOUT": ("2.5", 2.5),
     "STEPFUN_STATE_MAX_BYTES": ("1000000", 1000000),
@@ -54,6 +54,7 @@ GOOD: dict[str, tuple[str, Any]] = {
     "STEPFUN_TIER": ("V1", "v1"),
     "STEPFUN_FAST_PATH": ("0", False),
 }
+FORMER = {"STEPFUN_MAX_REASKS": "max_corrections", "STEPFUN_RESCUE_TOOL_CALLS": "parse_xml_tool_calls"}
 BAD = {
     "STEPFUN_BASE_URL": "gw.example",
     "STEPFUN_REGION": "mars",
@@ -66,7 +67,7 @@ BAD = {
     "STEPFUN_PROMPT_CACHE_HEADER": "no spaces",
     "STEPFUN_TOKEN_HEADROOM": "-1",
     "STEPFUN_OPENAI_SAMPLING_DEFAULTS": "maybe",
-    "STEPFUN_MAX_REASKS": "many",
+    "STEPFUN_MAX_CORRECTIONS": "many",
     "STEPFUN_RATE_LIMIT_MIN_WAIT": "nan",
     "STEPFUN_STREAM_IDLE_TIMEOUT": "0",
     "STEPFUN_RESPONSES_ROUTE": "pigeon",
@@ -102,9 +103,24 @@ def test_variable_is_read(variable: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_every_variable_is_tested_here() -> None:
-    assert {v for spec in SETTINGS.values() for v in spec.env} == {*GOOD, "STEP_API_KEY"} | {
+    assert {v for spec in SETTINGS.values() for v in spec.env} == {*GOOD, *FORMER, "STEP_API_KEY"} | {
         v for spec in SETTINGS.values() for v in spec.env if v == "STEPFUN_CATALOG"
     }
+
+
+@pytest.mark.parametrize("variable", FORMER)
+def test_a_variable_of_0_1_0_is_still_read_and_the_present_one_comes_first(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = FORMER[variable]
+    monkeypatch.setenv(variable, "0" if name == "max_corrections" else "1")
+    settings = Settings()
+    assert settings.source(name) == variable
+    assert getattr(settings, name) != SETTINGS[name].default
+    present = SETTINGS[name].env[0]
+    monkeypatch.setenv(present, "1" if name == "max_corrections" else "0")
+    assert Settings().source(name) == present
+    assert getattr(Settings(), name) == SETTINGS[name].default
 
 
 @pytest.mark.parametrize("variable", BAD)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
+import inspect
 import logging
 import os
 import pickle
@@ -109,8 +111,47 @@ def test_every_secret_is_hidden_and_everything_else_shown() -> None:
 
 def test_repr_tells_sources_and_leaves_defaults_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_PLAN", "step_plan")
-    assert repr(Settings(max_reasks=0)) == "Settings(plan='step_plan' (STEPFUN_PLAN), max_reasks=0 (argument))"
+    assert (
+        repr(Settings(max_corrections=0)) == "Settings(plan='step_plan' (STEPFUN_PLAN), max_corrections=0 (argument))"
+    )
     assert set(Settings().sources) == set(SETTINGS)
+
+
+def test_settings_of_0_1_0_keep_their_former_names_with_a_warning() -> None:
+    with pytest.warns(DeprecationWarning, match="max_reasks is now called max_corrections") as caught:
+        settings = Settings(max_reasks=0, region="cn")
+    assert [row.filename for row in caught] == [__file__]
+    assert settings == Settings(max_corrections=0, region="cn")
+    with pytest.warns(DeprecationWarning, match="rescue_tool_calls is now called parse_xml_tool_calls") as caught:
+        changed = settings.replace(rescue_tool_calls=True)
+    assert [row.filename for row in caught] == [__file__]
+    assert (changed.parse_xml_tool_calls, changed.max_corrections, changed.region) == (True, 0, "cn")
+    with pytest.warns(DeprecationWarning, match="max_corrections") as caught:
+        assert settings.max_reasks == 0  # type: ignore[attr-defined]
+    assert [row.filename for row in caught] == [__file__]
+    assert settings.source("max_reasks") == "argument"
+    assert dataclasses.replace(settings, max_corrections=2).max_corrections == 2
+    assert "max_corrections" in inspect.signature(Settings).parameters
+    assert Settings(state_on_error="forget").state_on_error == "ignore"  # type: ignore[arg-type]
+    with pytest.raises(AttributeError, match="no attribute 'max_repeats'"):
+        settings.max_repeats  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_a_pickle_of_0_1_0_has_its_settings_under_their_present_names() -> None:
+    restore, (values, sources) = Settings(max_corrections=0).__reduce__()
+    former = {"max_reasks": values.pop("max_corrections"), **values}
+    settings = restore(former, {"max_reasks": sources.pop("max_corrections"), **sources})
+    assert settings.max_corrections == 0
+    assert settings.source("max_corrections") == "argument"
+
+
+def test_a_named_file_may_hold_the_former_name_of_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("max_reasks = 0\n", encoding="utf-8")
+    monkeypatch.setenv("STEPFUN_CONFIG", str(file))
+    assert Settings().max_corrections == 0
+    file.write_text("max_reasks = 0\nmax-corrections = 2\n", encoding="utf-8")
+    assert Settings().max_corrections == 2
 
 
 def test_a_pickle_keeps_values_and_sources(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -478,12 +519,14 @@ def test_a_pipe_in_the_working_directory_is_a_clear_error(folder: Path) -> None:
 
 def test_a_strangers_file_sets_nothing_that_costs_or_acts(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     (folder / "stepfun.toml").write_text(
-        "max_reasks = 9\nrescue_tool_calls = true\ntoken_headroom = 900000\nrate_limit_min_wait = 500\n",
+        "max_corrections = 9\nparse_xml_tool_calls = true\ntoken_headroom = 900000\nrate_limit_min_wait = 500\n",
         encoding="utf-8",
     )
     settings = Settings()
-    assert settings == Settings(max_reasks=1, rescue_tool_calls=False, token_headroom=None, rate_limit_min_wait=0)
-    for name in ("max_reasks", "rescue_tool_calls", "token_headroom", "rate_limit_min_wait"):
+    assert settings == Settings(
+        max_corrections=1, parse_xml_tool_calls=False, token_headroom=None, rate_limit_min_wait=0
+    )
+    for name in ("max_corrections", "parse_xml_tool_calls", "token_headroom", "rate_limit_min_wait"):
         assert f"'{name}' is ignored" in caplog.text
 
 
@@ -491,7 +534,7 @@ def test_a_strangers_file_sets_nothing_that_costs_or_acts(folder: Path, caplog: 
     "name",
     [
         "token_headroom",
-        "max_reasks",
+        "max_corrections",
         "rate_limit_min_wait",
         "state_ttl",
         "state_max_bytes",

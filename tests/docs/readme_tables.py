@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from stepfun_compat import catalog
-from stepfun_compat.settings import SETTINGS
+from stepfun_compat.settings import RENAMED, SETTINGS
 
 from . import cli_tables, field_tables
 
@@ -25,6 +25,7 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
+FORMER: Final = {f"STEPFUN_{name.upper()}" for name in RENAMED}
 FIRST: Final = (
     *("api_key", "region", "plan", "model", "model_aliases", "reasoning_effort", "token_headroom", "on_unsupported"),
     *("state", "fallback"),
@@ -34,7 +35,7 @@ GROUPS: Final = {
     "Connection": ("base_url", "rate_limit_min_wait", "stream_idle_timeout", "tier"),
     "Models and requests": (
         *("catalog_overlay", "openai_sampling_defaults", "web_search", "image_size_order", "responses_route"),
-        *("prompt_cache_key", "prompt_cache_header", "max_reasks", "rescue_tool_calls"),
+        *("prompt_cache_key", "prompt_cache_header", "max_corrections", "parse_xml_tool_calls"),
     ),
     "Responses to the program": (
         *("echo_requested_model", "list_openai_models", "show_reasoning", "replay_reasoning", "raw", "fast_path"),
@@ -49,7 +50,7 @@ def _settings(names: Iterable[str]) -> str:
         spec = SETTINGS[name]
         default = spec.default
         shown = "" if default is None or isinstance(default, Mapping) else f"`{default}`"
-        rows.append((f"`{name}`", ", ".join(f"`{v}`" for v in spec.env), shown, spec.about))
+        rows.append((f"`{name}`", ", ".join(f"`{v}`" for v in spec.env if v not in FORMER), shown, spec.about))
     return _table(("setting", "environment", "default", "what it does"), rows)
 
 

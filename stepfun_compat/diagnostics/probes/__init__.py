@@ -127,7 +127,7 @@ CHECKS: Final = (
         "11.5",
         "one call with none where a tool fits, one with required where none does",
         chat.tool_choice,
-        "STEPFUN_MAX_REASKS",
+        "STEPFUN_MAX_CORRECTIONS",
     ),
     _asked(
         "stream_usage",
@@ -157,7 +157,7 @@ CHECKS: Final = (
         "13",
         "whether text comes where the reasoning holds the sequence",
         chat.stop_in_reasoning,
-        "STEPFUN_MAX_REASKS",
+        "STEPFUN_MAX_CORRECTIONS",
     ),
     _asked("developer", "Is the developer role accepted?", "11.10", "whether the model obeyed it", chat.developer),
     _asked(

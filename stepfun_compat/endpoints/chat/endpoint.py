@@ -263,7 +263,7 @@ class ChatCompletions(PassThroughEndpoint):
         state = context.state(ChatState)
         data = transform_completion(reply.body, context)
         total = data.get("usage")
-        for _ in range(context.settings.max_reasks):
+        for _ in range(context.settings.max_corrections):
             miss = find_miss(data, context)
             if miss is None:
                 break

@@ -60,7 +60,7 @@ _XML_CALL = re.compile(r"<tool_call>\s*<function=([^>\s]+)>\s*(.*?)\s*</function
 _XML_PARAMETER = re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
 
 
-def rescue_tool_calls(message: Dict) -> None:
+def parse_xml_tool_calls(message: Dict) -> None:
     """Read tool calls that arrived as XML text in the content (opt-in)."""
     content = message.get("content")
     if not isinstance(content, str) or "<tool_call>" not in content or message.get("tool_calls"):
@@ -128,8 +128,8 @@ def transform_message(message: Dict, context: RequestContext, state: ChatState) 
     if message.get("role") != "assistant":
         message["role"] = "assistant"
     unify_reasoning(message, context)
-    if context.settings.rescue_tool_calls:
-        rescue_tool_calls(message)
+    if context.settings.parse_xml_tool_calls:
+        parse_xml_tool_calls(message)
     built_in: list[Dict] = []
     functions: list[Dict] = []
     for row in as_list(message.get("tool_calls")):

@@ -64,7 +64,7 @@ def _forgotten(parameter: str, before: str, context: RequestContext) -> None:
         )
         return
     context.record_change(
-        "drop", parameter, before, None, "the store failed and Settings.state_on_error is forget", lossy=True
+        "drop", parameter, before, None, "the store failed and Settings.state_on_error is ignore", lossy=True
     )
 
 

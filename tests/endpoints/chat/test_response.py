@@ -311,7 +311,7 @@ Paris
 
 def test_calls_in_text_are_rescued_only_when_asked() -> None:
     assert message(said(content=XML))["content"] == XML
-    context = out(settings={"rescue_tool_calls": True})[1]
+    context = out(settings={"parse_xml_tool_calls": True})[1]
     row = message(said(content=XML), context)
     assert row["content"] == "I will look."
     assert row["tool_calls"][0]["function"] == {"name": "get_weather", "arguments": '{"city": "Paris", "days": 3}'}

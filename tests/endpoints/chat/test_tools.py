@@ -281,7 +281,9 @@ def test_api_3_2_legacy_and_renamed_and_custom_calls_count_as_made() -> None:
 
 
 def test_api_3_2_no_asking_again_when_it_is_off_or_cut_off() -> None:
-    _, requests, context = asked(answer(content="a"), settings={"max_reasks": 0}, tools=TWO, tool_choice="required")
+    _, requests, context = asked(
+        answer(content="a"), settings={"max_corrections": 0}, tools=TWO, tool_choice="required"
+    )
     assert len(requests) == 1
     assert context.forced_call_missing
     assert len(asked(answer(content="", finish="length"), tools=TWO, tool_choice="required")[1]) == 1

@@ -317,7 +317,7 @@ def test_stop_is_asked_again_within_the_budget_only(caplog: pytest.LogCaptureFix
     stepfun_compat.reset_warnings()
     silent = completion("", reasoning="Thought:")
     wire = Wire(silent)
-    assert ask(wire, {"max_reasks": 0}, stop="\n").choices[0].message.content in ("", None)
+    assert ask(wire, {"max_corrections": 0}, stop="\n").choices[0].message.content in ("", None)
     assert len(wire.requests) == 1
     assert "stop" in caplog.text
 
