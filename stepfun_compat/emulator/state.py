@@ -210,24 +210,32 @@ class Engine:
     # -- limits (stepfun-api 9.3) ----------------------------------------------------------------------------------------
 
     def enter(self, channel: str) -> tuple[str, int, int] | None:
-        """Counts a request in; or says which limit it breaks: ("concurrency" or "rpm", current, limit)."""
+        """Count a request in, or return the limit it exceeds: ("concurrency" or "rpm", current, limit)."""
         with self._lock:
-            config = self.config
-            concurrency: int | None = config.plan_concurrency if channel == "plan" else None
-            if channel == "standard" and config.tier is not None:
-                concurrency, rpm = TIERS[config.region][config.tier]
-                now = config.clock()
-                while self._minute and self._minute[0] <= now - 60:
-                    self._minute.popleft()
-                if len(self._minute) >= rpm:
-                    return ("rpm", len(self._minute) + 1, rpm)
+            concurrency, rpm = self._limits(channel)
+            if rpm is not None and self._last_minute() >= rpm:
+                return ("rpm", self._last_minute() + 1, rpm)
             active = self._active.get(channel, 0)
             if concurrency is not None and active >= concurrency:
                 return ("concurrency", active + 1, concurrency)
-            if channel == "standard" and config.tier is not None:
-                self._minute.append(config.clock())
+            if rpm is not None:
+                self._minute.append(self.config.clock())
             self._active[channel] = active + 1
             return None
+
+    def _limits(self, channel: str) -> tuple[int | None, int | None]:
+        """(concurrency, requests a minute) of a channel; None: no limit."""
+        config = self.config
+        if channel == "plan":
+            return config.plan_concurrency, None
+        return (None, None) if config.tier is None else TIERS[config.region][config.tier]
+
+    def _last_minute(self) -> int:
+        """How many requests of the standard channel the last minute saw."""
+        now = self.config.clock()
+        while self._minute and self._minute[0] <= now - 60:
+            self._minute.popleft()
+        return len(self._minute)
 
     def leave(self, channel: str) -> None:
         with self._lock:

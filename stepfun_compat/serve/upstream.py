@@ -209,6 +209,7 @@ def _status_failure(error: openai.APIStatusError) -> Failure:
 def _error_body(status: int, error: openai.APIError) -> dict[str, Any]:
     """An error body with the attributes of an exception and what its own body adds."""
     made = openai_error(status, error.message, error.code, error.param)
-    if isinstance(error.body, Mapping):
-        made["error"].update(cast("Mapping[str, Any]", error.body))
+    details: Any = error.body
+    if isinstance(details, Mapping):
+        made["error"].update(cast("Mapping[str, Any]", details))
     return made

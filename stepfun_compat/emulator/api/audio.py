@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from .. import catalog as facts
@@ -75,9 +76,7 @@ def speak(call: Call) -> Answer:
     body = call.object()
     model = _model(call, body.get("model"), "tts")
     if call.config.strict:
-        for name in body:
-            if name not in _SPEECH:
-                raise errors.unknown_param(name)
+        errors.check_known(body, _SPEECH)
     text = _spoken_text(call, body.get("input"))
     _check_voice(call, body.get("voice"))
     form = body.get("response_format") or "mp3"
@@ -191,9 +190,7 @@ def transcribe(call: Call) -> Answer:
     """The old endpoint: step-asr only, and response_format must be given."""
     form = {name: values[-1] for name, values in call.request.form.items()}
     if call.config.strict:
-        for name in [*form, *call.request.files]:
-            if name not in ("model", "response_format", "file", "hotwords"):
-                raise errors.unknown_param(name)
+        errors.check_known([*form, *call.request.files], ("model", "response_format", "file", "hotwords"))
     if form.get("model") != "step-asr":
         raise errors.invalid_param("model", "step-asr")
     wanted = form.get("response_format")
@@ -237,24 +234,10 @@ def recognise(call: Call) -> Answer:
         raise errors.invalid_param("audio.input.format.type", ", ".join(_ASR_TYPES))
     if call.config.strict:
         known = {"model", "language", "hotwords", "enable_itn", "enable_timestamp"}
-        for name in options:
-            if name not in known:
-                raise errors.unknown_param(f"audio.input.transcription.{name}")
-    try:
-        data = base64.b64decode(as_text(audio.get("data")), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise errors.invalid_param("audio.data", "base64") from error
-    if not data:
-        raise errors.invalid_param("audio.data", "not empty")
+        errors.check_known(options, known, "audio.input.transcription.")
+    data = _sound_in(audio)
     text = _transcript(call, str(form), data)
-    events: list[Event] = []
-    at = 0
-    for piece in tokens.pieces(text, 4):
-        delta: Object = {"type": "transcript.text.delta", "delta": piece}
-        if options.get("enable_timestamp") is True:
-            delta |= {"start_time": at, "end_time": at + 400}
-        at += 400
-        events.append(Event(delta))
+    deltas = _transcript_deltas(text, timestamps=options.get("enable_timestamp") is True)
     heard, said = len(data) // 320 + 1, tokens.count(text)
     usage = {
         "type": "tokens",
@@ -263,8 +246,25 @@ def recognise(call: Call) -> Answer:
         "output_tokens": said,
         "total_tokens": heard + said,
     }
-    events.append(Event({"type": "transcript.text.done", "text": text, "usage": usage}))
-    return Events(events, content_type="text/plain; charset=utf-8")
+    done = Event({"type": "transcript.text.done", "text": text, "usage": usage})
+    return Events([*deltas, done], content_type="text/plain; charset=utf-8")
+
+
+def _sound_in(audio: Object) -> bytes:
+    try:
+        data = base64.b64decode(as_text(audio.get("data")), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise errors.invalid_param("audio.data", "base64") from error
+    if not data:
+        raise errors.invalid_param("audio.data", "not empty")
+    return data
+
+
+def _transcript_deltas(text: str, *, timestamps: bool) -> Iterator[Event]:
+    """The text in pieces of 400 ms each."""
+    for place, piece in enumerate(tokens.pieces(text, 4)):
+        times = {"start_time": 400 * place, "end_time": 400 * (place + 1)} if timestamps else {}
+        yield Event({"type": "transcript.text.delta", "delta": piece, **times})
 
 
 def submit_file(call: Call) -> Answer:

@@ -229,27 +229,30 @@ class _Writer:
                 if step is None:
                     continue
                 spent += step.cost
-                choice: Object = {"index": index, "delta": step.delta}
-                if step.finish is not None:
-                    choice["finish_reason"] = step.finish
-                elif self.shape == "a":
-                    choice["finish_reason"] = ""
                 if step.early:
                     usage: Object = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
                 else:
                     usage = made[0].given_usage or self.usage(total, spent, flat=flat)
-                chunk: Object = {
-                    "id": self.identity,
-                    "object": "chat.completion.chunk",
-                    "created": 0 if step.early else self.created,
-                    "model": self.request.model.id,
-                    "choices": [choice],
-                    "usage": usage,
-                }
-                if self.shape == "b":
-                    chunk["agent"] = ""
-                events.append(Event(chunk))
+                events.append(Event(self._chunk(index, step, usage)))
         return Events([*events, DONE])
+
+    def _chunk(self, index: int, step: _Delta, usage: Object) -> Object:
+        choice: Object = {"index": index, "delta": step.delta}
+        if step.finish is not None:
+            choice["finish_reason"] = step.finish
+        elif self.shape == "a":
+            choice["finish_reason"] = ""
+        chunk: Object = {
+            "id": self.identity,
+            "object": "chat.completion.chunk",
+            "created": 0 if step.early else self.created,
+            "model": self.request.model.id,
+            "choices": [choice],
+            "usage": usage,
+        }
+        if self.shape == "b":
+            chunk["agent"] = ""
+        return chunk
 
     def _deltas(self, made: Generated) -> Iterator[_Delta]:
         """The steps of one choice. The end is a step of its own, except in shape B, which has it on the last one."""

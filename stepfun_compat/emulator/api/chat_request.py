@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -227,13 +227,15 @@ def _read_audio(body: Object, model: Model, *, stream: bool) -> bool:
         return False
     if not model.audio_out:
         raise errors.invalid_param("modalities", "text")
-    audio = as_object(body.get("audio"))
+    _check_voice_and_format(as_object(body.get("audio")), "pcm" if stream else "wav")
+    return True
+
+
+def _check_voice_and_format(audio: Object, form: str) -> None:
     if audio.get("voice") not in facts.CHAT_VOICES and not as_text(audio.get("voice")).startswith("voice-tone-"):
         raise errors.invalid_param("audio.voice", ", ".join(sorted(facts.CHAT_VOICES)))
-    form = "pcm" if stream else "wav"
     if audio.get("format") != form:
         raise errors.invalid_param("audio.format", form)
-    return True
 
 
 # -- tools -------------------------------------------------------------------------------------------------------
@@ -257,27 +259,33 @@ def _read_tools(
         function = as_object(tool.get("function"))
         kind = tool.get("type")
         if config.strict:
-            for name in tool:
-                if name not in ("type", "function"):
-                    raise errors.unknown_param(f"tools.{name}")
+            errors.check_known(tool, ("type", "function"), "tools.")
         if kind == "function":
             functions.append(read_function(function, config))
         elif kind == "web_search":
-            if model.kind == "router":
-                raise errors.ApiError(400, f"{model.id} does not support web_search", "unsupported_content_type")
-            if not as_text(function.get("description")):
-                raise errors.invalid_param("tools.function.description", "not empty")
-            search = function
+            search = _read_web_search(function, model)
         elif kind == "retrieval":
-            options = as_object(function.get("options"))
-            if not as_text(options.get("vector_store_id")):
-                raise errors.invalid_param("tools.function.options.vector_store_id", "not empty")
-            retrievals.append(options)
+            retrievals.append(_read_retrieval(function))
         else:
             raise errors.invalid_param("tools.type", "function, web_search, retrieval")
     if functions and not model.tools:
         raise errors.model_incompatible(model.id, "tools")
     return functions, search, retrievals
+
+
+def _read_web_search(function: Object, model: Model) -> Object:
+    if model.kind == "router":
+        raise errors.ApiError(400, f"{model.id} does not support web_search", "unsupported_content_type")
+    if not as_text(function.get("description")):
+        raise errors.invalid_param("tools.function.description", "not empty")
+    return function
+
+
+def _read_retrieval(function: Object) -> Object:
+    options = as_object(function.get("options"))
+    if not as_text(options.get("vector_store_id")):
+        raise errors.invalid_param("tools.function.options.vector_store_id", "not empty")
+    return options
 
 
 def read_function(
@@ -293,9 +301,7 @@ def read_function(
     if config.strict:
         if _TOOL_NAME.fullmatch(name) is None:
             raise errors.invalid_param(f"{place}.name", "^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$")
-        for key in function:
-            if key not in known:
-                raise errors.unknown_param(f"{place}.{key}")
+        errors.check_known(function, known, f"{place}.")
     parameters = function.get("parameters")
     if parameters is not None and not is_object(parameters):
         raise errors.invalid_param(f"{place}.parameters", "JSON Schema object")
@@ -323,30 +329,39 @@ def read_messages(value: object, model: Model, call: Call) -> tuple[list[Turn], 
     for item in as_list(value):
         if not is_object(item):
             raise errors.invalid_param("messages", "array of objects")
-        message = as_object(item)
-        role = message.get("role")
-        if not isinstance(role, str) or not role:
-            raise errors.invalid_param("messages.role", "system, user, assistant, tool")
-        if call.config.strict:
-            _check_message_keys(message, role)
-        calls = _read_calls(message.get("tool_calls"))
-        content = message.get("content")
-        if content is None and role != "assistant":
-            raise errors.invalid_param("messages.content", "not empty")
-        parts = _read_content(content, role, model, call)
+        turn, parts = _read_message(as_object(item), model, call)
         images += sum(part.text.startswith("<image") for part in parts)
         clips += sum(part.text.startswith("<audio") for part in parts)
         if images > _MAX_IMAGES:
             raise errors.invalid(f"too many images: {images}, at most {_MAX_IMAGES}")
         if clips > _MAX_CLIPS:
             raise errors.invalid(f"too many audio clips: {clips}, at most {_MAX_CLIPS}")
-        shown = "".join(part.text if part.tokens is None else marker(part.text) for part in parts)
-        turns.append(Turn(role, shown, tuple(calls), as_text(message.get("tool_call_id"))))
-        cost = [Part(f"<{role}>", None), *parts]
-        if calls:
-            cost.append(Part(dumps([[item.name, item.arguments] for item in calls])))
+        turns.append(turn)
+        cost = [Part(f"<{turn.role}>", None), *parts]
+        if turn.calls:
+            cost.append(Part(dumps([[made.name, made.arguments] for made in turn.calls])))
         costs.append(cost)
     return turns, costs
+
+
+def _read_message(message: Object, model: Model, call: Call) -> tuple[Turn, list[Part]]:
+    """The turn of a message and the parts of its content."""
+    role = message.get("role")
+    if not isinstance(role, str) or not role:
+        raise errors.invalid_param("messages.role", "system, user, assistant, tool")
+    if call.config.strict:
+        _check_message_keys(message, role)
+    calls = _read_calls(message.get("tool_calls"))
+    content = message.get("content")
+    if content is None and role != "assistant":
+        raise errors.invalid_param("messages.content", "not empty")
+    parts = _read_content(content, role, model, call)
+    return Turn(role, shown(parts), tuple(calls), as_text(message.get("tool_call_id"))), parts
+
+
+def shown(parts: Iterable[Part]) -> str:
+    """What a turn with these parts reads like."""
+    return "".join(part.text if part.tokens is None else marker(part.text) for part in parts)
 
 
 def marker(text: str) -> str:
@@ -357,9 +372,7 @@ def marker(text: str) -> str:
 def _check_message_keys(message: Object, role: str) -> None:
     if role not in _ROLES:
         raise errors.invalid_param("messages.role", "system, user, assistant, tool")
-    for key in message:
-        if key not in _MESSAGE_KEYS[role]:
-            raise errors.unknown_param(f"messages.{key}")
+    errors.check_known(message, _MESSAGE_KEYS[role], "messages.")
     if role != "user" and is_array(message.get("content")):
         raise errors.invalid_param("messages.content", f"string for role {role}")
 

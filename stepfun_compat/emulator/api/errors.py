@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
+
 from ..json_values import Object
 
 
@@ -34,6 +36,17 @@ def invalid_param(name: str, recommended: str) -> ApiError:
 def unknown_param(name: str) -> ApiError:
     """Strict mode only: what StepFun does with unknown fields is not documented (stepfun-api 3.2)."""
     return invalid(f"Request param: {name} is not supported")
+
+
+def check_known(names: Iterable[str], known: Container[str], prefix: str = "") -> None:
+    """Refuse the first of the names that is not known. `prefix` is put before it in the error.
+
+    Raises:
+        ApiError: there is one.
+    """
+    for name in names:
+        if name not in known:
+            raise unknown_param(f"{prefix}{name}")
 
 
 def unknown_model(model: str, status: int) -> ApiError:

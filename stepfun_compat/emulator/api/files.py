@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import contested
+from ..config import EmulatorConfig
 from ..json_values import Object, as_list, as_object, as_text, is_array, is_object
 from ..model import extraction
 from . import errors
@@ -63,30 +64,13 @@ def upload(call: Call) -> Answer:
     """A file, or a `url` in its place. The reply has no status."""
     form = {name: values[-1] for name, values in call.request.form.items()} or as_object(call.request.json)
     if call.config.strict:
-        for name in [*form, *call.request.files]:
-            if name not in ("purpose", "file", "url"):
-                raise errors.unknown_param(name)
+        errors.check_known([*form, *call.request.files], ("purpose", "file", "url"))
     purpose = as_text(form.get("purpose"))
     if purpose not in _KINDS:
         raise errors.invalid_param("purpose", ", ".join(_KINDS))
     contested.check_purpose(purpose, call.config)
-    sent = call.request.files.get("file", [])
-    url = as_text(form.get("url"))
-    if sent:
-        file = sent[0]
-    elif url:
-        name = url.partition("?")[0].rpartition("/")[2]
-        file = Upload(name, "text/plain", f"content of {url}".encode())
-    else:
-        raise errors.invalid_param("file", "not empty")
-    kinds, limit = _KINDS[purpose]
-    # where storage is the only purpose, it takes documents as well
-    if file.filename.rpartition(".")[2].lower() not in kinds | (
-        _DOCUMENTS if call.config.refused("purposes") else kinds
-    ):
-        raise errors.invalid_param("file", f"for {purpose}: {', '.join(sorted(kinds))}")
-    if len(file.content) > limit:
-        raise errors.invalid(f"file is larger than {limit // _MEGABYTE} MB")
+    file = _sent_file(call.request.files.get("file", []), as_text(form.get("url")))
+    _check_kind_and_size(file, purpose, call.config)
     if len(_files(call)) >= _MAX_FILES:
         raise errors.invalid(f"too many files, at most {_MAX_FILES}")
     stored: Object = {
@@ -103,6 +87,25 @@ def upload(call: Call) -> Answer:
     }
     _files(call)[stored["id"]] = stored
     return json_body(_base(stored))
+
+
+def _sent_file(sent: list[Upload], url: str) -> Upload:
+    """The file of the form, or one made up for its URL."""
+    if sent:
+        return sent[0]
+    if not url:
+        raise errors.invalid_param("file", "not empty")
+    return Upload(url.partition("?")[0].rpartition("/")[2], "text/plain", f"content of {url}".encode())
+
+
+def _check_kind_and_size(file: Upload, purpose: str, config: EmulatorConfig) -> None:
+    kinds, limit = _KINDS[purpose]
+    # where storage is the only purpose, it takes documents as well
+    taken = kinds | _DOCUMENTS if config.refused("purposes") else kinds
+    if file.filename.rpartition(".")[2].lower() not in taken:
+        raise errors.invalid_param("file", f"for {purpose}: {', '.join(sorted(kinds))}")
+    if len(file.content) > limit:
+        raise errors.invalid(f"file is larger than {limit // _MEGABYTE} MB")
 
 
 def list_files(call: Call) -> Answer:
@@ -236,31 +239,31 @@ def add_files(call: Call) -> Answer:
     if not is_array(wanted) or not wanted or not all(is_object(item) for item in wanted):
         raise errors.invalid_param("files", "[{file_id, description}]")
     if call.config.strict:
-        for name in body:
-            if name != "files":
-                raise errors.unknown_param(name)
-    added: list[Object] = []
-    for item in (as_object(entry) for entry in wanted):
-        file = as_object(_files(call).get(as_text(item.get("file_id"))))
-        if file.get("purpose") != f"retrieval-{stored['type']}":
-            raise errors.invalid(f"file {item.get('file_id')} not found with purpose retrieval-{stored['type']}")
-        if file["looks"] < file["polls"]:
-            raise errors.invalid(f"file {file['id']} is not ready")
-        description = as_text(item.get("description"))
-        if (stored["type"] == "image" and not description) or len(description) > _MAX_DESCRIPTION:
-            raise errors.invalid_param("description", f"1 to {_MAX_DESCRIPTION} characters")
-        row: Object = {
-            "id": file["id"],
-            "object": "vector_store.file",
-            "created_at": call.engine.now(),
-            "vector_store_id": stored["id"],
-            "metadata": {"description": description},
-        }
-        stored["files"] = [entry for entry in stored["files"] if entry["id"] != file["id"]] + [row]
-        if call.config.index_polls:
-            stored["waiting"][file["id"]] = call.config.index_polls
-        added.append({"file_id": file["id"], "metadata": {"description": description}})
-    return json_body({"files": added})
+        errors.check_known(body, ("files",))
+    return json_body({"files": [_add_file(call, stored, as_object(item)) for item in wanted]})
+
+
+def _add_file(call: Call, stored: Object, item: Object) -> Object:
+    """Put one file into a store and return how the answer shows it."""
+    file = as_object(_files(call).get(as_text(item.get("file_id"))))
+    if file.get("purpose") != f"retrieval-{stored['type']}":
+        raise errors.invalid(f"file {item.get('file_id')} not found with purpose retrieval-{stored['type']}")
+    if file["looks"] < file["polls"]:
+        raise errors.invalid(f"file {file['id']} is not ready")
+    description = as_text(item.get("description"))
+    if (stored["type"] == "image" and not description) or len(description) > _MAX_DESCRIPTION:
+        raise errors.invalid_param("description", f"1 to {_MAX_DESCRIPTION} characters")
+    row: Object = {
+        "id": file["id"],
+        "object": "vector_store.file",
+        "created_at": call.engine.now(),
+        "vector_store_id": stored["id"],
+        "metadata": {"description": description},
+    }
+    stored["files"] = [entry for entry in stored["files"] if entry["id"] != file["id"]] + [row]
+    if call.config.index_polls:
+        stored["waiting"][file["id"]] = call.config.index_polls
+    return {"file_id": file["id"], "metadata": {"description": description}}
 
 
 def list_store_files(call: Call) -> Answer:

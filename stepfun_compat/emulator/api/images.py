@@ -44,14 +44,13 @@ def edit(call: Call) -> Answer:
     """One picture changed; the answer has its size, whatever `size` says."""
     body: Object = {name: _typed(values[-1]) for name, values in call.request.form.items()}
     uploads = call.request.files
-    extra = [name for name in uploads if name not in ("image", "image[]", "mask")]
-    if call.config.strict and (extra or "mask" in uploads):
-        raise errors.unknown_param((extra or ["mask"])[0])
+    if call.config.strict:
+        errors.check_known(uploads, ("image", "image[]", "mask"))
+        errors.check_known(uploads, ("image", "image[]"))
     _model(call, body, ("step-image-edit-2",))
     _check(call, body, _COMMON | _EDIT_ONLY | {"size", "image"}, _MAX_PROMPT, 50)
     pictures = [item.content for name in ("image", "image[]") for item in uploads.get(name, [])]
-    if "image" in call.request.form:
-        pictures += [_decode(text) for text in call.request.form["image"]]
+    pictures += map(_decode, call.request.form.get("image", ()))
     if len(pictures) != 1:
         raise errors.invalid_param("image", "exactly one image")
     return _answer(call, body, _source_size(pictures[0], "image", 4096))
@@ -66,23 +65,26 @@ def image_to_image(call: Call) -> Answer:
     if weight is None:
         raise errors.invalid_param("source_weight", "(0.0,1.0]")
     check_number(body, "source_weight", 0, 1, "(0.0,1.0]", open_low=True)
-    source = as_text(body.get("source_url"))
-    if source.startswith("data:image/"):
-        data = _decode(source)
-        if len(data) > _MAX_SOURCE:
-            raise errors.invalid("source_url is larger than 10 MB")
-        if not data.startswith((b"\x89PNG", b"\xff\xd8")):
-            raise errors.invalid_param("source_url", "png, jpeg")
-        size = _source_size(data, "source_url", 2048)
-    elif source.startswith(("http://", "https://")):
-        size = (1024, 1024)
-    else:
-        raise errors.invalid_param("source_url", "URL or data URL")
+    size = _url_size(as_text(body.get("source_url")))
     if body.get("size") is not None:
         if body["size"] not in facts.IMAGE_SIZES[model]:
             raise errors.invalid_param("size", ", ".join(facts.IMAGE_SIZES[model]))
         size = _dimensions(call, model, str(body["size"]))
     return _answer(call, body, size)
+
+
+def _url_size(source: str) -> tuple[int, int]:
+    """The size of the picture a data URL holds; what other URLs lead to is not fetched and has a size of its own."""
+    if source.startswith(("http://", "https://")):
+        return (1024, 1024)
+    if not source.startswith("data:image/"):
+        raise errors.invalid_param("source_url", "URL or data URL")
+    data = _decode(source)
+    if len(data) > _MAX_SOURCE:
+        raise errors.invalid("source_url is larger than 10 MB")
+    if not data.startswith((b"\x89PNG", b"\xff\xd8")):
+        raise errors.invalid_param("source_url", "png, jpeg")
+    return _source_size(data, "source_url", 2048)
 
 
 def picture(engine: Engine, identity: str) -> Body | None:
@@ -121,9 +123,7 @@ def _model(call: Call, body: Object, allowed: tuple[str, ...]) -> str:
 
 def _check(call: Call, body: Object, known: frozenset[str], prompt: int, steps: int) -> None:
     if call.config.strict:
-        for name in body:
-            if name not in known:
-                raise errors.unknown_param(name)
+        errors.check_known(body, known)
     text = str(body.get("prompt") or "")
     if not 1 <= len(text) <= prompt:
         raise errors.invalid_param("prompt", f"1 to {prompt} characters")

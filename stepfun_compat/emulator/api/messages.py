@@ -74,9 +74,7 @@ def _check(body: Object, call: Call, known: frozenset[str]) -> None:
     if not model.messages:
         raise errors.invalid(f"model {model.id} is not enabled for the Messages API")
     if call.config.strict:
-        for name in body:
-            if name not in known:
-                raise errors.unknown_param(name)
+        errors.check_known(body, known)
 
 
 def _as_chat(body: Object, call: Call) -> Object:
@@ -97,20 +95,19 @@ def _as_chat(body: Object, call: Call) -> Object:
     effort = as_object(body.get("output_config")).get("effort")
     if effort is not None:
         made["reasoning_effort"] = effort
-    tools = [as_object(item) for item in as_list(body.get("tools"))]
+    tools = as_list(body.get("tools"))
     if tools:
-        made["tools"] = [
-            {
-                "type": "function",
-                "function": {
-                    "name": item.get("name"),
-                    "description": as_text(item.get("description")),
-                    "parameters": item.get("input_schema") or {},
-                },
-            }
-            for item in tools
-        ]
+        made["tools"] = [_tool(as_object(item)) for item in tools]
     return made
+
+
+def _tool(item: Object) -> Object:
+    function: Object = {
+        "name": item.get("name"),
+        "description": as_text(item.get("description")),
+        "parameters": item.get("input_schema") or {},
+    }
+    return {"type": "function", "function": function}
 
 
 def _turns(entry: Object, call: Call) -> list[Object]:
@@ -124,13 +121,20 @@ def _turns(entry: Object, call: Call) -> list[Object]:
     blocks = [as_object(item) for item in as_list(content)]
     for block in blocks:
         _check_block(block, role, call)
+    return [_assistant_turn(blocks)] if role == "assistant" else _user_turns(blocks)
+
+
+def _assistant_turn(blocks: list[Object]) -> Object:
+    text = "".join(as_text(block.get("text")) for block in blocks if block["type"] == "text")
+    calls = [_tool_call(block) for block in blocks if block["type"] == "tool_use"]
+    turn: Object = {"role": "assistant", "content": text}
+    return {**turn, "tool_calls": calls} if calls else turn
+
+
+def _user_turns(blocks: list[Object]) -> list[Object]:
     parts = [_part(block) for block in blocks if block["type"] in ("text", "image")]
-    if role == "assistant":
-        calls = [_tool_call(block) for block in blocks if block["type"] == "tool_use"]
-        turn: Object = {"role": role, "content": "".join(part["text"] for part in parts)}
-        return [{**turn, "tool_calls": calls} if calls else turn]
     results = [_tool_result(block) for block in blocks if block["type"] == "tool_result"]
-    return [*results, *([{"role": role, "content": parts}] if parts or not results else [])]
+    return [*results, *([{"role": "user", "content": parts}] if parts or not results else [])]
 
 
 def _check_block(block: Object, role: str, call: Call) -> None:

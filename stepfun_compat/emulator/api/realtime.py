@@ -7,6 +7,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -86,6 +87,13 @@ def _check_detection(detection: Object, *, strict: bool) -> None:
         raise errors.invalid_param("session.turn_detection.energy_awakeness_threshold", "[0,5000]")
 
 
+def _check_tools(tools: list[Any]) -> None:
+    for item in tools:
+        tool = as_object(item)
+        if tool.get("type") == "function" and not as_text(as_object(tool.get("function")).get("name")):
+            raise errors.invalid_param("session.tools.function.name", "not empty")
+
+
 class _Session:
     """What one socket remembers, and what it answers to each event."""
 
@@ -156,9 +164,8 @@ class _Session:
 
     def _update(self, changes: Object) -> None:
         strict = self.call.config.strict
-        for name in changes:
-            if strict and name not in _SESSION_KEYS:
-                raise errors.unknown_param(f"session.{name}")
+        if strict:
+            errors.check_known(changes, _SESSION_KEYS, "session.")
         if changes.get("modalities", ["text", "audio"]) != ["text", "audio"]:
             raise errors.invalid_param("session.modalities", '["text","audio"]')
         for name in ("input_audio_format", "output_audio_format"):
@@ -167,10 +174,7 @@ class _Session:
         detection = changes.get("turn_detection")
         if detection is not None:
             _check_detection(as_object(detection), strict=strict)
-        for item in as_list(changes.get("tools")):
-            tool = as_object(item)
-            if tool.get("type") == "function" and not as_text(as_object(tool.get("function")).get("name")):
-                raise errors.invalid_param("session.tools.function.name", "not empty")
+        _check_tools(as_list(changes.get("tools")))
         self.session.update({name: item for name, item in changes.items() if name in _SESSION_KEYS})
         if detection is not None:
             self.session["turn_detection"] = {**_DETECTION, **as_object(detection)}

@@ -16,7 +16,7 @@ from ..model.rules import Conversation, Function, Reply, Turn
 from . import errors
 from .answers import Answer, Event, Events, json_body
 from .calls import Call, Endpoint
-from .chat_request import Part, check_number, find_model, marker, prompt_tokens, read_function, read_image, read_video
+from .chat_request import Part, check_number, find_model, prompt_tokens, read_function, read_image, read_video, shown
 
 DOCUMENTED = frozenset(
     [
@@ -81,9 +81,7 @@ def read(body: Object, call: Call) -> ResponsesRequest:
         raise errors.invalid(f"model {model.id} is not enabled for the Responses API")
     contested.check_responses(body, model, config)
     if config.strict:
-        for name in body:
-            if name not in DOCUMENTED:
-                raise errors.unknown_param(name)
+        errors.check_known(body, DOCUMENTED)
         if body.get("tool_choice") not in (None, "auto"):
             raise errors.invalid_param("tool_choice", "auto")
     check_number(body, "temperature", 0, 2, "[0.0,2.0]")
@@ -118,9 +116,7 @@ def _read_effort(value: object, model: Model, config: EmulatorConfig) -> str | N
         raise errors.invalid_param("reasoning", "object")
     effort = value.get("effort")
     if config.strict:
-        for name in value:
-            if name != "effort":
-                raise errors.unknown_param(f"reasoning.{name}")
+        errors.check_known(value, ("effort",), "reasoning.")
         if effort is not None and effort not in model.efforts:
             raise errors.invalid_param("reasoning.effort", ", ".join(model.efforts))
     return effort if isinstance(effort, str) else None
@@ -129,9 +125,7 @@ def _read_effort(value: object, model: Model, config: EmulatorConfig) -> str | N
 def _read_text(value: object, config: EmulatorConfig) -> tuple[Object | None, bool]:
     given = as_object(value)
     if config.strict:
-        for name in given:
-            if name != "format":
-                raise errors.unknown_param(f"text.{name}")
+        errors.check_known(given, ("format",), "text.")
     form = given.get("format")
     if form is None:
         return None, False
@@ -183,22 +177,29 @@ def _read_item(item: Object, place: int, model: Model, call: Call) -> tuple[Turn
     if kind == "message":
         return _read_message(item, place, model, call)
     if kind == "function_call":
-        name, arguments = as_text(item.get("name")), as_text(item.get("arguments"))
-        if not name or not as_text(item.get("call_id")):
-            raise errors.invalid_param(f"input[{place}]", "function_call with call_id, name, arguments")
-        made = FunctionCall(name, arguments, as_text(item["call_id"]))
-        return Turn("assistant", "", (made,)), [Part(dumps([name, arguments]))]
+        return _read_call(item, place)
     if kind == "function_call_output":
-        output = item.get("output")
-        if call.config.strict and not isinstance(output, str):
-            raise errors.invalid_param(f"input[{place}].output", "string")
-        text = (
-            output if isinstance(output, str) else "".join(as_text(as_object(p).get("text")) for p in as_list(output))
-        )
-        return Turn("tool", text, call_id=as_text(item.get("call_id"))), [Part(text)]
+        return _read_output(item, place, call.config)
     if kind == "reasoning" and not call.config.strict:
         return None  # not documented as input; let pass without effect
     raise errors.invalid_param(f"input[{place}].type", "message, function_call, function_call_output")
+
+
+def _read_call(item: Object, place: int) -> tuple[Turn, list[Part]]:
+    name, arguments = as_text(item.get("name")), as_text(item.get("arguments"))
+    if not name or not as_text(item.get("call_id")):
+        raise errors.invalid_param(f"input[{place}]", "function_call with call_id, name, arguments")
+    made = FunctionCall(name, arguments, as_text(item["call_id"]))
+    return Turn("assistant", "", (made,)), [Part(dumps([name, arguments]))]
+
+
+def _read_output(item: Object, place: int, config: EmulatorConfig) -> tuple[Turn, list[Part]]:
+    output = item.get("output")
+    if config.strict and not isinstance(output, str):
+        raise errors.invalid_param(f"input[{place}].output", "string")
+    parts = as_list(output)
+    text = output if isinstance(output, str) else "".join(as_text(as_object(part).get("text")) for part in parts)
+    return Turn("tool", text, call_id=as_text(item.get("call_id"))), [Part(text)]
 
 
 def _read_message(item: Object, place: int, model: Model, call: Call) -> tuple[Turn, list[Part]] | None:
@@ -209,16 +210,14 @@ def _read_message(item: Object, place: int, model: Model, call: Call) -> tuple[T
         raise errors.invalid_param(f"input[{place}].role", ", ".join(_ROLES))
     content = item.get("content")
     if isinstance(content, str):
-        parts = [Part(content)]
-    elif is_array(content):
-        untyped = "type" not in item and any(as_object(part).get("type") == "output_text" for part in content)
-        if role == "assistant" and untyped:
-            raise errors.invalid(_validation_errors(place))
-        parts = [_read_part(as_object(part), place, model, call) for part in content]
-    else:
+        return Turn(str(role), content), [Part(content)]
+    if not is_array(content):
         raise errors.invalid_param(f"input[{place}].content", "string or array")
-    shown = "".join(part.text if part.tokens is None else marker(part.text) for part in parts)
-    return Turn(str(role), shown), parts
+    untyped = "type" not in item and any(as_object(part).get("type") == "output_text" for part in content)
+    if role == "assistant" and untyped:
+        raise errors.invalid(_validation_errors(place))
+    parts = [_read_part(as_object(part), place, model, call) for part in content]
+    return Turn(str(role), shown(parts)), parts
 
 
 def _validation_errors(place: int) -> str:

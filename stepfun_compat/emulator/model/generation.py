@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from ..api import errors
-from ..api.answers import DONE, Answer, Event, Events, json_body, text_body
+from ..api.answers import DONE, Answer, Body, Event, Events, json_body, text_body
 from ..api.calls import Call
 from ..catalog import Model
 from ..json_values import Object, as_list, as_object, as_text, dumps, is_object
@@ -56,14 +56,9 @@ def read_scripted(item: object) -> Reply | Answer:
         raise ValueError(f"a scripted reply is a text, a mapping or a function, not {item!r}")
     given = as_object(item)
     if "chunks" in given:
-        events = [chunk if isinstance(chunk, Event) else Event(chunk) for chunk in as_list(given["chunks"])]
-        return Events([*events, DONE] if given.get("done", True) else events)
+        return _scripted_chunks(given)
     if "body" in given or "status" in given:
-        status = given.get("status", 200)
-        body = given.get("body")
-        if isinstance(body, str):
-            return replace(text_body(body, status), content_type="application/json")
-        return json_body(errors.for_status(status) if body is None else body, status)
+        return _scripted_body(given.get("body"), given.get("status", 200))
     unknown = sorted(set(given) - {"content", "reasoning", "tool_calls", "finish_reason", "usage", "parsed"})
     if unknown:
         raise ValueError(f"unknown keys in a scripted reply: {', '.join(unknown)}")
@@ -75,6 +70,17 @@ def read_scripted(item: object) -> Reply | Answer:
         finish_reason=given.get("finish_reason"),
         usage=given.get("usage"),
     )
+
+
+def _scripted_chunks(given: Object) -> Events:
+    events = [chunk if isinstance(chunk, Event) else Event(chunk) for chunk in as_list(given["chunks"])]
+    return Events([*events, DONE] if given.get("done", True) else events)
+
+
+def _scripted_body(body: Any, status: int) -> Body:
+    if isinstance(body, str):
+        return replace(text_body(body, status), content_type="application/json")
+    return json_body(errors.for_status(status) if body is None else body, status)
 
 
 def _scripted_call(entry: Object) -> FunctionCall:

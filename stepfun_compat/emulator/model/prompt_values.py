@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import dropwhile
 from typing import Any
 
 from ..json_values import Object, as_list, as_object, is_array, is_object
@@ -249,30 +250,26 @@ class Evidence:
 
     def names(self) -> list[str]:
         """Names of things: capitalised words, else what follows a preposition, else leading Chinese words."""
+        for names_in in (self._capitalised, _after_prepositions, _HAN.findall):
+            for text in self.spoken:
+                found = names_in(text)
+                if found:
+                    return list(dict.fromkeys(found))
+        return []
+
+    def _capitalised(self, text: str) -> list[str]:
+        """The names a text writes with capitals, without the words that only begin a sentence."""
         found: list[str] = []
-        for text in self.spoken:
-            plain = _URL.sub(" ", text)
-            for match in _PROPER.finditer(plain):
-                words = match.group().split()
-                while words and words[0].lower().rstrip(".") in _NOT_NAMES:
-                    words.pop(0)
-                name = " ".join(words).rstrip(".")
-                name = re.sub(r"['’]s$", "", name)
-                if name and name.lower() not in self.ignore and not re.fullmatch(r"[A-Z]?", name):
-                    found.append(name)
-            if found:
-                break
-        if not found:
-            for text in self.spoken:
-                found += [match.group(1).strip() for match in _PLACE.finditer(text) if match.group(1).strip()]
-                if found:
-                    break
-        if not found:
-            for text in self.spoken:
-                found += _HAN.findall(text)
-                if found:
-                    break
-        return list(dict.fromkeys(found))
+        for match in _PROPER.finditer(_URL.sub(" ", text)):
+            words = list(dropwhile(lambda word: word.lower().rstrip(".") in _NOT_NAMES, match.group().split()))
+            name = re.sub(r"['’]s$", "", " ".join(words).rstrip("."))
+            if name and name.lower() not in self.ignore and not re.fullmatch(r"[A-Z]?", name):
+                found.append(name)
+        return found
+
+
+def _after_prepositions(text: str) -> list[str]:
+    return [name for match in _PLACE.finditer(text) if (name := match.group(1).strip())]
 
 
 def _dig(value: object, name: str, depth: int) -> Any:

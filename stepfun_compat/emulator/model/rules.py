@@ -214,22 +214,27 @@ def answer(talk: Conversation) -> Reply:
     if calls:
         return Reply(calls=tuple(calls))
     last = _last_user(talk.turns)
-    asked = _asked_text(talk.turns)
+    question = _question_text(talk.turns)
     results = [turn.text for turn in talk.turns[last + 1 :] if turn.role == "tool"]
-    evidence = Evidence(*reversed(results), asked)
+    evidence = Evidence(*reversed(results), question)
     if talk.schema is not None:
         return Reply(content=json.dumps(fill(talk.schema, evidence), ensure_ascii=False))
     schema = _schema_in_prompt(talk.turns, last)
     if talk.json_mode:
         schema = schema or _sample_in_prompt(talk.turns, last)
-        value = fill(schema, evidence) if schema is not None else {"answer": results[-1] if results else asked}
-        return Reply(content=json.dumps(value if is_object(value) else {"value": value}, ensure_ascii=False))
+        return Reply(content=_json_object(schema, evidence, results[-1] if results else question))
     if schema is not None:
         # Without JSON mode the model likes to fence its JSON (stepfun-api 3.5).
         return Reply(content=f"```json\n{json.dumps(fill(schema, evidence), ensure_ascii=False, indent=2)}\n```")
     if results:
         return Reply(content="Here is what I found: " + "\n".join(results))
     return Reply(content=_echo(talk.turns, last))
+
+
+def _json_object(schema: Object | None, evidence: Evidence, otherwise: str) -> str:
+    """The object that JSON mode returns: the schema filled, or this text as the answer."""
+    value: Any = {"answer": otherwise} if schema is None else fill(schema, evidence)
+    return json.dumps(value if is_object(value) else {"value": value}, ensure_ascii=False)
 
 
 _OBSERVED = re.compile(r"\s*Observation:\s*", re.IGNORECASE)
@@ -302,21 +307,26 @@ def _fresh(turns: Sequence[Turn], last: int) -> str:
     return "\n".join(turn.text for turn in turns[start + 1 :] if turn.role not in ("assistant", "tool"))
 
 
-def _asked_text(turns: Sequence[Turn]) -> str:
+def _question_text(turns: Sequence[Turn]) -> str:
     last = _last_user(turns)
     if last < 0:
         return "\n".join(turn.text for turn in turns if turn.role not in ("assistant", "tool"))
     return turns[last].text
 
 
+def _instructions(turns: Sequence[Turn], last: int) -> Iterator[str]:
+    """The texts that may say what the answer looks like, newest first: system messages and the current question."""
+    for place, turn in reversed(list(enumerate(turns))):
+        if turn.role not in ("assistant", "tool") and not (turn.role == "user" and place < last):
+            yield turn.text
+
+
 def _schema_in_prompt(turns: Sequence[Turn], last: int) -> Object | None:
     """A JSON Schema somebody wrote into a system message or the current question."""
-    for place, turn in reversed(list(enumerate(turns))):
-        if turn.role in ("assistant", "tool") or (turn.role == "user" and place < last):
+    for text in _instructions(turns, last):
+        if "json" not in text.lower() and "schema" not in text.lower():
             continue
-        if "json" not in turn.text.lower() and "schema" not in turn.text.lower():
-            continue
-        for item in json_objects(turn.text):
+        for item in json_objects(text):
             if looks_like_schema(item):
                 return item
             wrapped = item.get("schema")
@@ -334,13 +344,11 @@ _KEYS = re.compile(
 
 def _sample_in_prompt(turns: Sequence[Turn], last: int) -> Object | None:
     """A schema made of an example object in the prompt, or of keys it lists ("with the keys name and age")."""
-    for place, turn in reversed(list(enumerate(turns))):
-        if turn.role in ("assistant", "tool") or (turn.role == "user" and place < last):
-            continue
-        for item in json_objects(turn.text):
+    for text in _instructions(turns, last):
+        for item in json_objects(text):
             if item:
                 return _schema_of(item)
-        match = _KEYS.search(turn.text)
+        match = _KEYS.search(text)
         if match is not None:
             keys = re.findall(r"\w+", re.sub(r"\([^)]*\)|\band\b", " ", match.group(1)))
             return {"type": "object", "properties": {key: {"type": "string"} for key in keys}}
@@ -383,7 +391,7 @@ class _CallState:
 
 def _call_state(turns: Sequence[Turn]) -> _CallState:
     last = _last_user(turns)
-    asked = _asked_text(turns)
+    asked = _question_text(turns)
     fresh = _fresh(turns, last)
     standing = "\n".join(turn.text for turn in turns[: max(0, last)] if turn.role not in ("user", "assistant", "tool"))
     results = [turn.text for turn in turns[last + 1 :] if turn.role == "tool"]
@@ -410,15 +418,16 @@ def choose_calls(talk: Conversation) -> list[Call]:
     named = _named(talk.functions, "\n".join(state.orders))
     if named:
         return [call for item in named for call in _calls_of(item, state.before, state.question, len(named) == 1)]
-    finals = [item for item in talk.functions if _is_final(item)]
-    wanted = _wanted([item for item in talk.functions if not _is_final(item)], state)
+    open_calls = _next_calls([item for item in talk.functions if not _is_final(item)], state)
+    return open_calls or _last_calls(talk.functions, [item for item in talk.functions if _is_final(item)], state)
+
+
+def _next_calls(workers: Sequence[Function], state: _CallState) -> list[Call]:
+    """The calls of the wanted functions still to be made; the first alone where the question gives an order."""
+    wanted = _wanted(workers, state)
     alone = len(wanted) == 1
-    open_calls = [
-        call for item in wanted for call in _open_calls(item, state.question, state.before, state.done, alone)
-    ]
-    if open_calls:
-        return open_calls[:1] if len(wanted) > 1 and _ORDERED.search(state.asked) else open_calls
-    return _last_calls(talk.functions, finals, state)
+    calls = [call for item in wanted for call in _open_calls(item, state.question, state.before, state.done, alone)]
+    return calls[:1] if len(wanted) > 1 and _ORDERED.search(state.asked) else calls
 
 
 def _wanted(workers: Sequence[Function], state: _CallState) -> list[Function]:
@@ -503,9 +512,7 @@ def _overlapping(functions: Sequence[Function], text: str) -> list[Function]:
     for place, item in enumerate(functions):
         name = {_stem(word) for word in words_of(item.name) if word not in _STOP_WORDS} & said
         text_hits = (_keywords(item.description) & said) - name
-        fields = {_stem(word) for key in _properties(item) for word in words_of(key)}
-        choices = {_stem(word) for value in _choices(item.parameters) for word in words_of(value)}
-        fields_hit = (fields | choices) & said - name
+        fields_hit = _field_words(item) & said - name
         score = 3.0 * len(name) + 2.0 * len(fields_hit) + 1.5 * len(text_hits)
         if score >= 3:
             scored.append((-score, place, item, name))
@@ -517,6 +524,11 @@ def _overlapping(functions: Sequence[Function], text: str) -> list[Function]:
             chosen.append(item)
             spoken_for |= name
     return chosen
+
+
+def _field_words(item: Function) -> set[str]:
+    """The stems of the words in a function's parameters and their choices."""
+    return {_stem(word) for text in (*_properties(item), *_choices(item.parameters)) for word in words_of(text)}
 
 
 def _choices(schema: object) -> list[str]:
@@ -556,22 +568,26 @@ def _call(item: Function, evidence: Evidence) -> Call:
     return Call(item.name, json.dumps(value if is_object(value) else {}, ensure_ascii=False))
 
 
-def _calls_of(item: Function, evidence: Evidence, asked: str, alone: bool) -> list[Call]:
+def _calls_of(item: Function, evidence: Evidence, question: str, alone: bool) -> list[Call]:
     """One call, or one for each thing named when the function takes one thing and the question names several."""
+    field = _only_text_field(item)
+    if alone and field is not None and _TWO_OF.search(question):
+        own = frozenset({*words_of(item.name), item.name.lower()})
+        things = evidence.ignoring(own).names()
+        if len(things) > 1 and not evidence.quoted():
+            first = parse_object(_call(item, evidence).arguments) or {}
+            return [Call(item.name, json.dumps({**first, field: thing}, ensure_ascii=False)) for thing in things[:8]]
+    return [_call(item, evidence)]
+
+
+def _only_text_field(item: Function) -> str | None:
+    """The one field a function needs, if it is a string of any form."""
     properties = _properties(item)
     required = item.parameters.get("required")
     needed = required if is_array(required) else list(properties)
-    if alone and len(needed) == 1 and _TWO_OF.search(asked):
-        rule = properties.get(needed[0])
-        plain = is_object(rule) and rule.get("type") == "string" and not {"enum", "format", "pattern"} & set(rule)
-        own = frozenset({*words_of(item.name), item.name.lower()})
-        things = evidence.ignoring(own).names()
-        if plain and len(things) > 1 and not evidence.quoted():
-            first = parse_object(_call(item, evidence).arguments) or {}
-            return [
-                Call(item.name, json.dumps({**first, needed[0]: thing}, ensure_ascii=False)) for thing in things[:8]
-            ]
-    return [_call(item, evidence)]
+    rule = properties.get(needed[0]) if len(needed) == 1 else None
+    plain = is_object(rule) and rule.get("type") == "string" and not {"enum", "format", "pattern"} & set(rule)
+    return str(needed[0]) if plain else None
 
 
 def _is_done(call: Call, done: Sequence[Call]) -> bool:
@@ -581,7 +597,7 @@ def _is_done(call: Call, done: Sequence[Call]) -> bool:
 
 def reasoning_text(talk: Conversation, reply: Reply) -> str:
     """A plain thought to be repeated until the effort is spent."""
-    asked = " ".join(_asked_text(talk.turns).split())[:80]
+    asked = " ".join(_question_text(talk.turns).split())[:80]
     if reply.calls:
         names = ", ".join(call.name for call in reply.calls)
         return f"The user asks: {asked}. I need the result of {names}, so I call it. "

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
-from typing import Any, cast
+from typing import Any
 
 from ..json_values import Object, as_list, as_object, is_array, is_integer, is_number, is_object
 from .prompt_values import Evidence, words_of
@@ -12,6 +13,8 @@ from .string_values import StringValues
 
 _MAX_DEPTH = 24
 _MAX_STEPS = 5_000
+_MOST_REPEATED = 200
+"""How many equal items are dropped from an array of unique ones before it stays shorter."""
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -36,9 +39,9 @@ class _Filler:
         self._steps += 1
         if self._steps > _MAX_STEPS:
             raise RecursionError
-        if schema is True or schema == {} or not is_object(schema):
+        rule = as_object(schema)  # {} for a boolean
+        if not rule:
             return self._strings.value({}, name, index)
-        rule = as_object(schema)
         if isinstance(rule.get("$ref"), str):
             return self._referenced(rule, name, path, index)
         if "const" in rule:
@@ -49,8 +52,7 @@ class _Filler:
             return self.value(self._merged(rule), name, path, index)
         for key in ("anyOf", "oneOf"):
             if as_list(rule.get(key)):
-                rest = {k: v for k, v in rule.items() if k not in (key, "default", "title", "description")}
-                return self._branch(as_list(rule[key]), rest, name, path, index)
+                return self._branch(rule, key, name, path, index)
         return self._of_kind(_kind_of(rule, path), rule, name, path, index)
 
     def _of_kind(self, kind: str, rule: Object, name: str, path: tuple[str, ...], index: int) -> Any:
@@ -89,12 +91,7 @@ class _Filler:
     def _merged(self, rule: Object) -> Object:
         merged = {key: item for key, item in rule.items() if key != "allOf"}
         for part in as_list(rule["allOf"]):
-            branch = as_object(part)
-            for _ in range(_MAX_DEPTH):
-                if not isinstance(branch.get("$ref"), str):
-                    break
-                extra = {key: item for key, item in branch.items() if key != "$ref"}
-                branch = {**as_object(self._resolve(branch["$ref"])), **extra}
+            branch = self._dereferenced(as_object(part))
             if as_list(branch.get("allOf")):
                 branch = self._merged(branch)
             for key, item in branch.items():
@@ -106,6 +103,15 @@ class _Filler:
                     merged.setdefault(key, item)
         return merged
 
+    def _dereferenced(self, rule: Object) -> Object:
+        """A schema without a `$ref` at its top, as far as that goes."""
+        for _ in range(_MAX_DEPTH):
+            if not isinstance(rule.get("$ref"), str):
+                break
+            beside = {key: item for key, item in rule.items() if key != "$ref"}
+            rule = {**as_object(self._resolve(rule["$ref"])), **beside}
+        return rule
+
     def _recurses(self, schema: object, path: tuple[str, ...]) -> bool:
         """Whether this branch leads back to a definition we are inside of."""
         rule = as_object(schema)
@@ -116,7 +122,10 @@ class _Filler:
             return True
         return any(self._recurses(item, path) for key in ("anyOf", "oneOf", "allOf") for item in as_list(rule.get(key)))
 
-    def _branch(self, branches: list[Any], rest: Object, name: str, path: tuple[str, ...], index: int) -> Any:
+    def _branch(self, rule: Object, key: str, name: str, path: tuple[str, ...], index: int) -> Any:
+        """The value of one of the alternatives below `key`, together with what stands beside them."""
+        branches = as_list(rule[key])
+        rest = {k: v for k, v in rule.items() if k not in (key, "default", "title", "description")}
         usable = [item for item in branches if as_object(item).get("type") != "null"]
         nullable = len(usable) < len(branches)
         straight = [item for item in usable if not self._recurses(item, path)]
@@ -124,15 +133,15 @@ class _Filler:
             if nullable or not usable:
                 return None
             straight = usable
-        chosen = straight[0]
-        if len(straight) > 1:  # take the branch the prompt speaks of, if it names one
-            text = self.evidence.text.lower()
-            for item in straight:
-                words = words_of(str(as_object(item).get("$ref", as_object(item).get("title", ""))).split("/")[-1])
-                if words and all(word in text for word in words):
-                    chosen = item
-                    break
+        chosen = straight[0] if len(straight) == 1 else next(filter(self._is_named, straight), straight[0])
         return self.value({**rest, **as_object(chosen)} if is_object(chosen) else chosen, name, path, index)
+
+    def _is_named(self, schema: object) -> bool:
+        """Whether the prompt has every word of the schema's name."""
+        rule = as_object(schema)
+        text = self.evidence.text.lower()
+        words = words_of(str(rule.get("$ref", rule.get("title", ""))).split("/")[-1])
+        return bool(words) and all(word in text for word in words)
 
     # -- kinds ---------------------------------------------------------------------------------------------------
 
@@ -145,16 +154,16 @@ class _Filler:
                 continue
             made[key] = self.value(item, key, path, index)
         extra = rule.get("additionalProperties")
+        further: object = extra if is_object(extra) else True
         for key in required - set(made):
-            made[key] = self.value(extra if is_object(extra) else True, key, path, index)
-        fewest = rule.get("minProperties")
-        if is_object(extra) and not made and not is_integer(fewest):
-            fewest = 1
-        if is_integer(fewest):
-            number = 1
-            while len(made) < fewest:
-                made[f"key{number}"] = self.value(extra if is_object(extra) else True, "", path, number)
-                number += 1
+            made[key] = self.value(further, key, path, index)
+        fewest = _count(rule, "minProperties")
+        if fewest is None:
+            fewest = int(is_object(extra) and not made)
+        number = 1
+        while len(made) < fewest:
+            made[f"key{number}"] = self.value(further, "", path, number)
+            number += 1
         return made
 
     def _array(self, rule: Object, name: str, path: tuple[str, ...]) -> list[Any]:
@@ -169,16 +178,20 @@ class _Filler:
             if known is not None:
                 return known
         count = self._item_count(rule, items, path, from_prompt=scalars and not fixed, otherwise=0 if fixed else 1)
-        place = len(made)
-        tries = 0
-        while len(made) < count and tries < count + 200:
-            item = self.value(items, "" if scalars else name, path, place)
-            tries += 1
-            place += 1
-            if rule.get("uniqueItems") and item in made:
-                continue
-            made.append(item)
+        self._add_items(made, count, items, "" if scalars else name, path, unique=bool(rule.get("uniqueItems")))
         return made
+
+    def _add_items(
+        self, made: list[Any], count: int, items: object, name: str, path: tuple[str, ...], *, unique: bool
+    ) -> None:
+        """Fill an array up to `count` items, or to fewer if the schema has not so many different ones."""
+        start = len(made)
+        for place in range(start, start + count + _MOST_REPEATED):
+            if len(made) >= count:
+                return
+            item = self.value(items, name, path, place)
+            if not (unique and item in made):
+                made.append(item)
 
     def _known_items(self, rule: Object, items: Object, name: str) -> list[Any] | None:
         """The array of that name in the prompt, when enough of it is of the wanted kind."""
@@ -209,16 +222,19 @@ class _Filler:
             return known
         if index:
             return values[index % len(values)]
+        texts = [value for value in values if isinstance(value, str)]
+        spoken_of = itertools.chain(self._assigned(texts, name), filter(self._speaks_of, texts))
+        return next(itertools.chain(spoken_of, (value for value in values if value is not None)), None)
+
+    def _assigned(self, texts: list[str], name: str) -> list[str]:
+        """Those of the texts that the prompt says the field is, whatever their case."""
         said = self.evidence.assigned(name) if name else None
-        for value in values:
-            if isinstance(value, str) and said is not None and said.lower() == value.lower():
-                return value
-        for value in values:
-            if isinstance(value, str) and re.search(
-                rf"(?<![a-z0-9]){re.escape(value.lower())}(?![a-z0-9])", self.evidence.text.lower()
-            ):
-                return value
-        return next((value for value in values if value is not None), None)
+        return [text for text in texts if said is not None and said.lower() == text.lower()]
+
+    def _speaks_of(self, word: str) -> bool:
+        """Whether the prompt has this word, whatever its case."""
+        pattern = rf"(?<![a-z0-9]){re.escape(word.lower())}(?![a-z0-9])"
+        return re.search(pattern, self.evidence.text.lower()) is not None
 
     def _boolean(self, rule: Object, name: str) -> bool:
         known = self.evidence.named(name) if name else None
@@ -240,17 +256,21 @@ class _Filler:
     def _suggested_number(self, rule: Object, name: str, index: int) -> float:
         """What the prompt says the field is, else the next number in it, else the default."""
         known = self.evidence.named(name) if name else None
-        said = self.evidence.assigned(name) if name else None
-        if is_number(known) or (isinstance(known, str) and _NUMBER.fullmatch(known)):
-            return float(known)
-        if said is not None and _NUMBER.fullmatch(said):
-            value = float(said)
+        said = _as_number(self.evidence.assigned(name) if name else None)
+        if (value := _as_number(known)) is not None:
+            return value
+        if (value := said) is not None:
             if value in self._numbers:
                 self._numbers.remove(value)
             return value
         if self._numbers:
             return self._numbers.pop(0)
         return float(rule["default"]) if is_number(rule.get("default")) else 1.0 + index
+
+
+def _as_number(value: object) -> float | None:
+    """A number, or a text that is one."""
+    return float(value) if is_number(value) or (isinstance(value, str) and _NUMBER.fullmatch(value)) else None
 
 
 def _count(rule: Object, key: str) -> int | None:
@@ -265,22 +285,23 @@ def _is_scalar(schema: object) -> bool:
 
 
 def _within_bounds(value: float, rule: Object) -> float:
-    low = rule.get("minimum")
-    high = rule.get("maximum")
-    above = rule.get("exclusiveMinimum")
-    below = rule.get("exclusiveMaximum")
-    if is_number(low):
-        value = max(value, low)
-    if is_number(above) and value <= above:
+    """The number nearest to a value that its bounds allow, a whole step inside an exclusive one if there is room."""
+    low = _bound(rule, "minimum", -math.inf)
+    above = _bound(rule, "exclusiveMinimum", -math.inf)
+    below = _bound(rule, "exclusiveMaximum", math.inf)
+    value = max(value, low)
+    if value <= above:
         value = above + 1
-    if is_number(high):
-        value = min(value, high)
-    if is_number(below) and value >= below:
+    value = min(value, _bound(rule, "maximum", math.inf))
+    if value >= below:
         value = below - 1
-        if (is_number(above) and value <= above) or (is_number(low) and value < low):
-            floor = cast("float", above if is_number(above) else low)
-            value = (floor + below) / 2
+        if value <= above or value < low:
+            value = ((above if above > -math.inf else low) + below) / 2
     return value
+
+
+def _bound(rule: Object, key: str, otherwise: float) -> float:
+    return rule[key] if is_number(rule.get(key)) else otherwise
 
 
 def _on_step(value: float, rule: Object) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from ..json_values import Object, is_integer, is_number
@@ -77,18 +78,15 @@ class StringValues:
     def _candidates(self, rule: Object, name: str, index: int) -> list[str]:
         """What the string may be, best first; never empty."""
         given = self._given(name)
-        form = rule.get("format")
-        words = set(words_of(name))
-        if form in ("email", "idn-email") or "email" in words:
-            return [item for item in given if "@" in item] + self._evidence.emails() + [_FORMATS["email"]]
-        if form in ("uri", "url") or {"url", "uri", "link"} & words:
-            return [item for item in given if "://" in item] + self._evidence.urls() + [_FORMATS["uri"]]
-        if form == "date" or ("date" in words and not form):
-            dates = [item for item in given if re.fullmatch(r"\d{4}-\d\d-\d\d", item)]
-            return dates + self._evidence.dates() + [_FORMATS["date"]]
-        if form in _FORMATS:
-            return [item for item in given if _fits(item, str(form))] + [_FORMATS[str(form)]]
-        return self._free_candidates(given, rule, name, index)
+        kind = _text_kind(rule.get("format"), set(words_of(name)))
+        if kind is None:
+            return self._free_candidates(given, rule, name, index)
+        offered = {"email": self._evidence.emails, "uri": self._evidence.urls, "date": self._evidence.dates}.get(kind)
+        return [
+            *(item for item in given if _fits(item, kind)),
+            *(offered() if offered is not None else ()),
+            _FORMATS[kind],
+        ]
 
     def _given(self, name: str) -> list[str]:
         """What the prompt says the field is."""
@@ -107,21 +105,21 @@ class StringValues:
 
     def _free_candidates(self, given: list[str], rule: Object, name: str, index: int) -> list[str]:
         """What a string of no format may be."""
-        things = [item for item in self._evidence.names() if item not in self._keys]
-        quotes = [item for item in self._evidence.quoted() if item not in self._keys]
+        quotes = self._no_keys(self._evidence.quoted())
+        things = quotes + self._no_keys(self._evidence.names())
         whole = self._evidence.text.strip()
         if set(words_of(name)) & _FREE_TEXT:
             candidates = [*given, *quotes[:1], whole]
         else:
-            ordered = quotes + things
             default = rule.get("default")
-            candidates = given or self._next_thing(ordered, index)
-            candidates += [default] if isinstance(default, str) else []
-            candidates += [*ordered, whole]
+            defaults = [default] if isinstance(default, str) else []
+            candidates = [*(given or self._next_thing(things, index)), *defaults, *things, whole]
         candidates = [item for item in candidates if item.strip()] or [name or "text"]
-        if index and not things and not quotes:
-            return [f"{candidates[0][:60]} {index + 1}"]
-        return candidates
+        return candidates if things or not index else [f"{candidates[0][:60]} {index + 1}"]
+
+    def _no_keys(self, texts: list[str]) -> list[str]:
+        """The texts that are no property names of the schema."""
+        return [text for text in texts if text not in self._keys]
 
     def _next_thing(self, things: list[str], index: int) -> list[str]:
         """The next of these things for a field, the one at `index` for an item of an array."""
@@ -133,8 +131,22 @@ class StringValues:
         return [f"{chosen} {index + 1}" if index >= len(things) else chosen]
 
 
+def _text_kind(form: object, words: set[str]) -> str | None:
+    """The key of `_FORMATS` for a field with this `format` and a name of these words; None for free text."""
+    if form in ("email", "idn-email") or "email" in words:
+        return "email"
+    if form in ("uri", "url") or {"url", "uri", "link"} & words:
+        return "uri"
+    if form == "date" or ("date" in words and not form):
+        return "date"
+    return str(form) if form in _FORMATS else None
+
+
 def _fits(text: str, form: str) -> bool:
     shapes = {
+        "email": r"(?s).*@.*",
+        "uri": r"(?s).*://.*",
+        "date": r"\d{4}-\d\d-\d\d",
         "date-time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)",
         "time": r"\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?",
         "uuid": r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
@@ -177,33 +189,32 @@ _CANDIDATES = "a1A0-_ .xyzbcdefghijklmnopqrstuvw"
 
 
 def _from_nodes(nodes: Any) -> str:
+    """A text for the nodes of a parsed expression. Raises ValueError for a kind of node that has no text here."""
     made: list[str] = []
     groups: dict[int, str] = {}
     for code, argument in nodes:
         kind = str(code)
-        if kind == "LITERAL":
-            made.append(chr(argument))
-        elif kind == "NOT_LITERAL":
-            made.append("a" if argument != ord("a") else "b")
-        elif kind == "ANY":
-            made.append("a")
-        elif kind == "IN":
-            made.append(_from_class(argument))
-        elif kind == "BRANCH":
-            made.append(_from_nodes(argument[1][0]))
-        elif kind == "SUBPATTERN":
+        if kind == "SUBPATTERN":
             inner = _from_nodes(argument[3])
             if argument[0] is not None:
                 groups[argument[0]] = inner
             made.append(inner)
-        elif kind in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
-            fewest, most, inner_nodes = argument
-            made.append(_from_nodes(inner_nodes) * max(int(fewest), min(1, int(most))))
         elif kind == "GROUPREF":
             made.append(groups[argument])
-        elif kind not in ("AT", "ASSERT", "ASSERT_NOT"):
+        elif kind in _TEXT_OF_NODE:
+            made.append(_TEXT_OF_NODE[kind](argument))
+        else:
             raise ValueError(kind)
     return "".join(made)
+
+
+def _repeated(argument: Any) -> str:
+    fewest, most, nodes = argument
+    return _from_nodes(nodes) * max(int(fewest), min(1, int(most)))
+
+
+def _nothing(_argument: Any) -> str:
+    return ""
 
 
 def _from_class(items: Any) -> str:
@@ -220,6 +231,21 @@ def _from_class(items: Any) -> str:
     if kind == "RANGE":
         return chr(argument[0])
     return _CLASSES[str(argument)]
+
+
+_TEXT_OF_NODE: dict[str, Callable[[Any], str]] = {
+    "LITERAL": chr,
+    "NOT_LITERAL": lambda character: "a" if character != ord("a") else "b",
+    "ANY": lambda _: "a",
+    "IN": _from_class,
+    "BRANCH": lambda branches: _from_nodes(branches[1][0]),
+    "MAX_REPEAT": _repeated,
+    "MIN_REPEAT": _repeated,
+    "POSSESSIVE_REPEAT": _repeated,
+    "AT": _nothing,
+    "ASSERT": _nothing,
+    "ASSERT_NOT": _nothing,
+}
 
 
 def _in_class(item: Any, candidate: str) -> bool:
