@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 from urllib.parse import unquote
 
 from .base import WireRequest
@@ -15,7 +15,7 @@ from .model_resolution import resolve_model
 
 
 def carry_cache_key(given: Mapping[str, Any], context: RequestContext, headers: Mapping[str, str]) -> None:
-    """The cache key as a header, hashed. That StepFun heeds any is unverified (stepfun-api 6, 11.12)."""
+    """Send the cache key as a header, hashed. Whether StepFun uses one is unverified (stepfun-api 6, 11.12)."""
     per_call = given.get("prompt_cache_key")
     key = per_call or context.settings.prompt_cache_key
     name = context.settings.prompt_cache_header
@@ -32,7 +32,7 @@ def carry_cache_key(given: Mapping[str, Any], context: RequestContext, headers: 
 
 
 def given(request: WireRequest) -> Dict:
-    """The body's fields that hold something: None is how the SDK's callers leave a parameter out."""
+    """Return the fields of the body that are not None, which stands for a parameter left out."""
     body = request.json
     if not isinstance(body, Mapping):
         return {}
@@ -40,20 +40,34 @@ def given(request: WireRequest) -> Dict:
 
 
 def segment(request: WireRequest, position: int) -> str:
-    """One segment of the path, decoded; position 0 is the first after the leading slash."""
+    """Return one segment of the path, decoded; position 0 is the first after the leading slash."""
     parts = request.path.strip("/").split("/")
     return unquote(parts[position]) if position < len(parts) else ""
 
 
 def headers_for(request: WireRequest, **changed: str | None) -> dict[str, str]:
-    """The request's headers with some set, or removed where the value is None. `content_type` means `Content-Type`."""
+    """Return the request's headers with `changed` set, or removed where the value is None. `content_type` means `Content-Type`."""
     names = {name.replace("_", "-").lower(): value for name, value in changed.items()}
     kept = {name: value for name, value in request.headers.items() if name.lower() not in names}
     return {**kept, **{name.title(): value for name, value in names.items() if value is not None}}
 
 
-def drop_by_table(fields: Dict, wire: Dict, context: RequestContext, endpoint: str, handled: Collection[str]) -> None:
-    """Hand on what the table does not drop, in `wire`; record what it does. Unknown fields pass: the caller wins."""
+_EMPTY: Final[tuple[Any, ...]] = ("auto", [], {}, "")
+
+
+def drop_by_table(
+    fields: Dict,
+    wire: Dict,
+    context: RequestContext,
+    endpoint: str,
+    handled: Collection[str],
+    inert_values: Mapping[str, Collection[Any]] | None = None,
+) -> None:
+    """Copy to `wire` the fields that the catalog's table does not drop, and record those it drops.
+
+    Fields the table does not know are sent: the caller wins. A dropped value is lossy unless it requests the default
+    behaviour: one of `inert_values` of its field, or without that argument an empty one or `auto`.
+    """
     table = context.catalog.parameters(endpoint)
     for name, value in fields.items():
         if name in handled:
@@ -62,17 +76,17 @@ def drop_by_table(fields: Dict, wire: Dict, context: RequestContext, endpoint: s
         if row is None or row.action != "drop":
             wire[name] = value
             continue
-        inert = not row.meaning or value in ("auto", [], {}, "")
+        inert = not row.meaning or value in (_EMPTY if inert_values is None else inert_values.get(name, ()))
         context.record_change("drop", name, value, None, WHY_DROPPED[row.state], lossy=not inert)
 
 
 def kind_of_model(
     context: RequestContext, name: Any, kind: Literal["tts", "asr", "image"], default: str, endpoint: str | None = None
 ) -> str:
-    """The model id to send for an endpoint that serves one kind of model only.
+    """Resolve the model for an endpoint that serves one kind of model only.
 
     Raises:
-        RequestRejected: the name stands for a StepFun model of another kind, or for one this endpoint does not serve.
+        RequestRejected: the name resolves to a StepFun model of another kind, or to one this endpoint does not serve.
     """
     if not isinstance(name, str) or not name:
         context.model_id, context.model = default, context.catalog.model(default)
@@ -80,20 +94,26 @@ def kind_of_model(
     id = resolve_model(context, name, default=default) or default
     row = context.model
     if row is not None and (row.kind != kind or (endpoint is not None and endpoint not in row.endpoints)):
-        able = [m.id for m in context.catalog.models.values() if m.kind == kind]
-        if endpoint is not None:
-            able = [id for id in able if endpoint in cast("Any", context.catalog.model(id)).endpoints]
-        raise RequestRejected(
-            f"model={name!r} stands for {row.id}, which {context.endpoint} does not take. Use one of {', '.join(able)}, "
-            "or an OpenAI name for the same task.",
-            code="model_incompatible",
-            param="model",
-        )
+        raise _wrong_kind(context, name, row.id, kind, endpoint)
     return id
 
 
+def _wrong_kind(context: RequestContext, name: str, id: str, kind: str, endpoint: str | None) -> RequestRejected:
+    able = [
+        model.id
+        for model in context.catalog.models.values()
+        if model.kind == kind and (endpoint is None or endpoint in model.endpoints)
+    ]
+    return RequestRejected(
+        f"model={name!r} stands for {id}, which {context.endpoint} does not take. Use one of {', '.join(able)}, "
+        "or an OpenAI name for the same task.",
+        code="model_incompatible",
+        param="model",
+    )
+
+
 def not_available(what: str, instead: str, resource: str | None = None) -> RequestRejected:
-    """The refusal for what StepFun does not offer (stepfun-api 10)."""
+    """Build the error for what StepFun does not offer (stepfun-api 10)."""
     text = f"StepFun has no {what}. {instead}"
     if resource is not None:
         text += (

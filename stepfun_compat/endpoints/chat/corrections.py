@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from ..base import WireRequest, replace
 from ..context import Json, RequestContext
@@ -15,6 +15,7 @@ from .tools import Tools, translate_tool_choice
 
 
 def needs_check(body: Dict) -> bool:
+    """Whether a response to this body may need a correction."""
     choice = translate_tool_choice(body)
     if body.get("stop") or (choice is not None and choice not in ("auto", "none")):
         return True
@@ -22,7 +23,7 @@ def needs_check(body: Dict) -> bool:
 
 
 def calls_none(data: Dict, tools: Tools) -> bool:
-    """Whether no choice makes the call that was demanded: one of the named functions, or any where none is named."""
+    """Whether no choice makes the required call: one of the forced functions, or any if none is named."""
     wanted = {tools.caller_name(name) for name in tools.forced or ()}
     for choice in as_list(data.get("choices")):
         message = as_dict((as_dict(choice) or {}).get("message")) or {}
@@ -34,24 +35,26 @@ def calls_none(data: Dict, tools: Tools) -> bool:
 
 
 def find_miss(data: Dict, context: RequestContext) -> str | None:
-    """Why the answer is not what was asked for, None if it is."""
+    """Return what the response misses of the request's requirements, None if nothing."""
     state = context.state(ChatState)
     tools = state.tools
     choices = [as_dict(choice) or {} for choice in as_list(data.get("choices"))]
     if state.stop and _stopped_while_reasoning(choices, context):
         return STOPPED
     if any(choice.get("finish_reason") in ("length", "content_filter") for choice in choices):
-        return None  # cut off: asking again with the same cap would be cut off again
+        return None  # another request with the same cap would be truncated too
     if tools.forced is not None:
         return NOT_CALLED if calls_none(data, tools) else None
-    if state.emulated_schema:
-        for choice in choices:
-            message = as_dict(choice.get("message")) or {}
-            if message.get("tool_calls"):
-                continue
-            found = structured.problem(message.get("content"), state.schema)
-            if found is not None:
-                return found
+    return _schema_problem(choices, state.schema) if state.emulated_schema else None
+
+
+def _schema_problem(choices: Sequence[Dict], schema: Mapping[str, Any]) -> str | None:
+    """Return why the first invalid choice is not valid under the schema, None if there is none. Tool calls are not checked."""
+    for choice in choices:
+        message = as_dict(choice.get("message")) or {}
+        found = None if message.get("tool_calls") else structured.problem(message.get("content"), schema)
+        if found is not None:
+            return found
     return None
 
 
@@ -69,25 +72,33 @@ def _stopped_while_reasoning(choices: Sequence[Dict], context: RequestContext) -
 
 
 def cut_at_stop(data: Dict, stop: Json) -> None:
-    """Cut each text before the first stop sequence, for an answer that was asked for without them."""
+    """Truncate each text before its first stop sequence, for a response that was requested without `stop`."""
     sequences = [stop] if isinstance(stop, str) else [text for text in as_list(stop) if isinstance(text, str)]
     for choice in as_list(data.get("choices")):
         message = as_dict((as_dict(choice) or {}).get("message")) or {}
         content = message.get("content")
         if isinstance(content, str):
-            places = [place for text in sequences if text and (place := content.find(text)) >= 0]
-            if places:
-                message["content"] = content[: min(places)]
+            end = _first_of(sequences, content)
+            if end is not None:
+                message["content"] = content[:end]
                 choice["finish_reason"] = "stop"
 
 
+def _first_of(sequences: Sequence[str], text: str) -> int | None:
+    """Return where the first of the stop sequences begins, None if the text has none."""
+    return min((place for sequence in sequences if sequence and (place := text.find(sequence)) >= 0), default=None)
+
+
 def public_reason(miss: str) -> str:
-    """What was wrong with an answer, without its content."""
+    """Describe a miss without the content of the response."""
     return miss if miss in (NOT_CALLED, STOPPED) else "the response does not match the schema"
 
 
 def corrected_request(wire: WireRequest, data: Dict, miss: str, context: RequestContext) -> WireRequest:
-    """The request once more, with the answer that missed and what was wrong with it after the last message."""
+    """Build the request of a correction: after the last message come the response and what is wrong with it.
+
+    A request whose `stop` ended the reasoning is sent without `stop` instead.
+    """
     body = dict(cast("Dict", wire.json))
     if miss == STOPPED:
         body.pop("stop", None)

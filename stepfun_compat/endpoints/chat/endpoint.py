@@ -1,4 +1,4 @@
-"""`POST /chat/completions`: OpenAI's request as StepFun takes it, and the answer back (stepfun-api 3, 4)."""
+"""`POST /chat/completions`: translate the request to StepFun's form and the response back (stepfun-api 3, 4)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing_extensions import override
 
 from ...catalog import chat_audio
 from ..base import Effect, Flow, PassThroughEndpoint, Send, StreamTransform, WireRequest, WireResponse, replace
-from ..changes import SENT_AGAIN, WHY_DROPPED
+from ..changes import SENT_AGAIN
 from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, as_dict, as_list
 from ..model_resolution import effective_effort, headroom, resolve_model
-from ..parameters import carry_cache_key
+from ..parameters import carry_cache_key, drop_by_table
+from ..parameters import given as given_fields
 from . import structured_output as structured
 from .corrections import STOPPED, calls_none, corrected_request, cut_at_stop, find_miss, needs_check, public_reason
 from .messages import input_kinds, translate_messages
@@ -23,8 +24,20 @@ from .stream import ChatStream
 from .tools import Tools, apply_tool_choice, translate_tool_choice, translate_tools
 from .usage import add_usage
 
+_HANDLED = frozenset(
+    {
+        "model",
+        "messages",
+        "tools",
+        "tool_choice",
+        "functions",
+        "function_call",
+        "web_search_options",
+        "prompt_cache_key",
+    }
+)
 _CAPS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
-# Values that ask for what happens anyway: their absence changes nothing.
+# Values that request the default behaviour: dropping them changes nothing.
 _INERT_VALUES: Mapping[str, tuple[Any, ...]] = {
     "presence_penalty": (0,),
     "logit_bias": ({},),
@@ -37,7 +50,7 @@ _INERT_VALUES: Mapping[str, tuple[Any, ...]] = {
 
 
 class ChatCompletions(PassThroughEndpoint):
-    """Chat, plain and streamed."""
+    """Chat completions, streamed or not."""
 
     name = "chat.completions"
     rewrites_raw = True
@@ -46,15 +59,10 @@ class ChatCompletions(PassThroughEndpoint):
 
     @override
     def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
-        body = as_dict(request.json)
-        if body is None:
+        if not isinstance(request.json, dict):
             return request
-        # None is how the SDK's callers leave a parameter out
-        given = {key: value for key, value in body.items() if value is not None}
-        messages = given.get("messages")
-        kinds = input_kinds(cast("Sequence[Any]", messages)) if isinstance(messages, list | tuple) else frozenset[str]()
-        name = given.get("model")
-        model = resolve_model(context, name, kinds) if isinstance(name, str | None) else name
+        given = given_fields(request)
+        model = _resolve(given, context)
         tools = Tools()
         wire: Dict = {}
         if model is not None:
@@ -62,62 +70,54 @@ class ChatCompletions(PassThroughEndpoint):
         sent_tools, line = apply_tool_choice(
             translate_tool_choice(given), translate_tools(given, context, tools), context, tools
         )
-        if messages is not None:
-            wire["messages"] = translate_messages(messages, context, tools.wire_name)
-        handled = {"model", "messages", "tools", "tool_choice", "functions", "function_call", "web_search_options"}
-        handled |= self._caps(given, wire, context)
+        if "messages" in given:
+            wire["messages"] = translate_messages(given["messages"], context, tools.wire_name)
+        handled = _HANDLED | self._caps(given, wire, context)
         handled |= self._effort(given, wire, context)
         handled |= self._format(given, wire, context)
         handled |= self._audio(given, wire, context)
         handled |= self._stream(given, wire, context)
         carry_cache_key(given, context, request.headers)
-        handled.add("prompt_cache_key")
         handled |= self._parallel(given, context, tools)
         if sent_tools:
             wire["tools"] = sent_tools
         if line is not None:
             _append_line(wire, line)
-        table = context.catalog.parameters(self.name)
-        for name, value in given.items():
-            if name in handled:
-                continue
-            row = table.get(name)
-            if row is None or row.action != "drop" or (name == "thinking" and context.model_id == "step-router-v1"):
-                wire[name] = value  # documented by StepFun, or unknown to us: the caller wins
-                continue
-            inert = not row.meaning or value in _INERT_VALUES.get(name, ())
-            context.record_change("drop", name, value, None, WHY_DROPPED[row.state], lossy=not inert)
+        if "thinking" in given and context.model_id == "step-router-v1":
+            wire["thinking"] = given["thinking"]
+            handled |= {"thinking"}
+        drop_by_table(given, wire, context, self.name, handled, _INERT_VALUES)
         self._sampling(given, wire, context)
         state = context.state(ChatState)
-        if state.structured:
-            state.cap = None  # JSON cut in half is no JSON
         state.stop, state.tools = given.get("stop") or state.stop, tools
         return replace(request, json=wire, headers={**request.headers, **context.headers})
 
     def _caps(self, given: Dict, wire: Dict, context: RequestContext) -> set[str]:
-        """`max_tokens` is the only cap StepFun heeds, and reasoning is paid from it (stepfun-api 3.1, 4.6)."""
+        """Send the cap as `max_tokens`, the only one StepFun honours; reasoning counts against it (stepfun-api 3.1, 4.6)."""
         name = next((name for name in _CAPS if name in given), None)
         if name is None:
             return set()
         cap = given[name]
         if name != "max_tokens":
             context.record_change("rename", name, cap, "max_tokens", "StepFun honours no other cap")
-        extra = headroom(context) if isinstance(cap, int) and not isinstance(cap, bool) and cap > 0 else 0
-        wire["max_tokens"] = cap + extra if extra else cap
-        if isinstance(cap, int) and not isinstance(cap, bool) and cap > 0:
-            context.state(ChatState).sent_cap = cap + extra
+        wire["max_tokens"] = cap
+        if not isinstance(cap, int) or isinstance(cap, bool) or cap <= 0:
+            return set(_CAPS)  # StepFun rejects it
+        state, extra = context.state(ChatState), headroom(context)
+        state.sent_cap = cap + extra
         if extra:
-            context.state(ChatState).cap = cap
+            wire["max_tokens"] = cap + extra
+            state.cap = cap
             context.record_change(
                 "cost", "max_tokens", cap, cap + extra, "StepFun counts reasoning tokens against the cap"
             )
         return set(_CAPS)
 
     def _effort(self, given: Dict, wire: Dict, context: RequestContext) -> set[str]:
-        asked = given.get("reasoning_effort")
+        requested = given.get("reasoning_effort")
         nested = as_dict(given.get("reasoning"))
-        if asked is None and nested is not None:
-            asked = nested.get("effort")
+        if requested is None and nested is not None:
+            requested = nested.get("effort")
             context.record_change(
                 "rename",
                 "reasoning",
@@ -125,7 +125,7 @@ class ChatCompletions(PassThroughEndpoint):
                 "reasoning_effort",
                 "StepFun's chat takes the effort as a top-level parameter",
             )
-        effort = effective_effort(context, str(asked) if asked is not None else None)
+        effort = effective_effort(context, str(requested) if requested is not None else None)
         if effort is not None:
             wire["reasoning_effort"] = effort
         return {"reasoning_effort", "reasoning"} if nested is not None else {"reasoning_effort"}
@@ -136,55 +136,37 @@ class ChatCompletions(PassThroughEndpoint):
             return set()
         format = cast("Mapping[str, Any]", format)
         schema = structured.schema_of(format)
-        state = context.state(ChatState)
-        if schema is None or context.model is None or context.model.json_schema:
-            if schema is not None:
-                state.schema = schema
-                inner = cast("Mapping[str, Any]", format["json_schema"])
-                if any(value is None for value in inner.values()):
-                    format = {**format, "json_schema": {k: v for k, v in inner.items() if v is not None}}
+        if schema is None:
             wire["response_format"] = format
-            if schema is not None or format.get("type") == "json_object":
-                # a fence is never JSON: JSON mode that wraps its answer in one is unwrapped (stepfun-api 3.5)
-                state.structured = state.json_text = True
-            if format.get("type") == "json_object" and not speaks_of_json(wire.get("messages")):
-                _append_line(wire, JSON_LINE)
-                context.record_change(
-                    "inject",
-                    "messages",
-                    None,
-                    "an instruction to answer in JSON",
-                    "StepFun requires it in a system message",
-                )
-            return {"response_format"}
-        context.record_change(
-            "reshape",
-            "response_format",
-            "json_schema",
-            "json_object and the schema in the prompt",
-            f"json_schema is not known to work on {context.model_id}",
-        )
-        wire["response_format"] = {"type": "json_object"}
-        _append_line(wire, structured.instruction(schema))
-        state.structured = state.json_text = state.emulated_schema = True
+            if format.get("type") != "json_object":
+                return {"response_format"}
+            _mention_json(wire, context)
+        elif context.model is None or context.model.json_schema:
+            wire["response_format"] = _without_nulls(format)
+        else:
+            _emulate_schema(schema, wire, context)
+        state = context.state(ChatState)
         state.schema = schema
+        # JSON mode may wrap its answer in a code fence, which is removed (stepfun-api 3.5)
+        state.structured = state.json_text = True
+        state.cap = None  # truncated JSON is not valid
         return {"response_format"}
 
     def _audio(self, given: Dict, wire: Dict, context: RequestContext) -> set[str]:
-        """Voice and format for spoken answers: StepFun has wav without and pcm with a stream (stepfun-api 3.1)."""
+        """Translate `modalities` and `audio`; StepFun returns wav, and pcm in a stream (stepfun-api 3.1)."""
         modalities = given.get("modalities")
-        if isinstance(modalities, list) and "audio" in modalities and context.model is not None:
-            if "audio" not in context.model.output:
-                raise _no_spoken_answers(context)
-        elif modalities is None and context.model is not None and context.model.kind == "audio_chat":
-            wire["modalities"] = ["text"]
-            context.record_change(
-                "inject", "modalities", None, "text", "StepFun's audio models require it; it is OpenAI's default"
-            )
-        elif modalities == ["text"] and (context.model is None or context.model.kind == "chat"):
+        model = context.model
+        if modalities is None:
+            if model is not None and model.kind == "audio_chat":
+                wire["modalities"] = ["text"]
+                context.record_change(
+                    "inject", "modalities", None, "text", "StepFun's audio models require it; it is OpenAI's default"
+                )
+        elif modalities == ["text"] and (model is None or model.kind == "chat"):
             context.record_change("drop", "modalities", modalities, None, "chat models return text only")
             return {"modalities", "audio"}
-        if modalities is not None:
+        else:
+            _check_modalities(modalities, context)
             wire["modalities"] = modalities
         audio = as_dict(given.get("audio"))
         if audio is None:
@@ -230,7 +212,7 @@ class ChatCompletions(PassThroughEndpoint):
                     wire[name] = 1
                     context.record_change("inject", name, None, 1, "Settings.openai_sampling_defaults")
 
-    # ------------------------------------------------------------ answer
+    # ------------------------------------------------------------ response
 
     @override
     def transform_response(self, data: Json, context: RequestContext) -> Json:
@@ -240,18 +222,21 @@ class ChatCompletions(PassThroughEndpoint):
     def transform_stream(self, context: RequestContext) -> StreamTransform | None:
         return ChatStream(context)
 
-    # ------------------------------------------------------------ asking again
+    # ------------------------------------------------------------ corrections
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
-        """Only where an answer may have to be asked for again: a forced call, a schema, which a model may refuse to
-        enforce, or a stop sequence that may have ended the reasoning."""
+        """Return a flow for a request that may need a correction, None for any other.
+
+        That is one with a forced tool call, with a schema, which a model may not enforce, or with a stop sequence,
+        which may end the reasoning.
+        """
         body = as_dict(request.json) or {}
         if body.get("stream") or not needs_check(body):
             return None
-        return self._asked_until_it_fits(request, context)
+        return self._with_corrections(request, context)
 
-    def _asked_until_it_fits(self, request: WireRequest, context: RequestContext) -> Flow:
+    def _with_corrections(self, request: WireRequest, context: RequestContext) -> Flow:
         wire = self.transform_request(request, context)
         reply = yield Send(wire)
         return (yield from self.until_it_fits(wire, reply, context))
@@ -259,7 +244,7 @@ class ChatCompletions(PassThroughEndpoint):
     def until_it_fits(
         self, wire: WireRequest, reply: WireResponse, context: RequestContext
     ) -> Generator[Effect, WireResponse, WireResponse]:
-        """StepFun's first answer to `wire` as OpenAI's, asked for again while it is not what was demanded."""
+        """Translate the response to `wire`; while it misses what the request requires, send a correction."""
         state = context.state(ChatState)
         data = transform_completion(reply.body, context)
         total = data.get("usage")
@@ -292,11 +277,49 @@ class ChatCompletions(PassThroughEndpoint):
 ENDPOINT = ChatCompletions()
 
 
+def _resolve(given: Dict, context: RequestContext) -> Json:
+    """Return the model to send. Any value that is not a string is sent as it is."""
+    messages, name = given.get("messages"), given.get("model")
+    kinds = input_kinds(cast("Sequence[Any]", messages)) if isinstance(messages, list | tuple) else frozenset[str]()
+    return resolve_model(context, name, kinds) if isinstance(name, str | None) else name
+
+
 JSON_LINE = "Answer with one JSON object and nothing else."
 
 
+def _mention_json(wire: Dict, context: RequestContext) -> None:
+    """Add the instruction JSON mode requires, unless a system message has one."""
+    if not speaks_of_json(wire.get("messages")):
+        _append_line(wire, JSON_LINE)
+        context.record_change(
+            "inject", "messages", None, "an instruction to answer in JSON", "StepFun requires it in a system message"
+        )
+
+
+def _without_nulls(format: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a `json_schema` format without the members that are None."""
+    inner = cast("Mapping[str, Any]", format["json_schema"])
+    if not any(value is None for value in inner.values()):
+        return format
+    return {**format, "json_schema": {key: value for key, value in inner.items() if value is not None}}
+
+
+def _emulate_schema(schema: Mapping[str, Any], wire: Dict, context: RequestContext) -> None:
+    """Send JSON mode and the schema in the prompt; the response is validated here."""
+    context.record_change(
+        "reshape",
+        "response_format",
+        "json_schema",
+        "json_object and the schema in the prompt",
+        f"json_schema is not known to work on {context.model_id}",
+    )
+    wire["response_format"] = {"type": "json_object"}
+    _append_line(wire, structured.instruction(schema))
+    context.state(ChatState).emulated_schema = True
+
+
 def speaks_of_json(messages: Json) -> bool:
-    """Whether a system message speaks of JSON, which StepFun asks for with `json_object` (stepfun-api 3.5, 13)."""
+    """Whether a system message mentions JSON, which StepFun requires with `json_object` (stepfun-api 3.5, 13)."""
     for message in as_list(messages):
         row: Mapping[str, Any] = cast("Mapping[str, Any]", message) if isinstance(message, Mapping) else {}
         if row.get("role") == "system" and "json" in str(row.get("content")).lower():
@@ -305,14 +328,22 @@ def speaks_of_json(messages: Json) -> bool:
 
 
 def _append_line(wire: Dict, line: str) -> None:
-    """A system line after the last message, so that the cached prefix survives."""
+    """Add a system message after the last message, so that the cached prefix stays the same."""
     wire["messages"] = [*as_list(wire.get("messages")), {"role": "system", "content": line}]
 
 
-def _no_spoken_answers(context: RequestContext) -> RequestRejected:
-    """The error for `modalities` with audio on a model without."""
+def _check_modalities(modalities: Json, context: RequestContext) -> None:
+    """Check that the model can return audio if `modalities` has it.
+
+    Raises:
+        RequestRejected: it cannot.
+    """
+    if not isinstance(modalities, list) or "audio" not in modalities:
+        return
+    if context.model is None or "audio" in context.model.output:
+        return
     able = ", ".join(m.id for m in context.catalog.models.values() if "audio" in m.output and m.kind == "audio_chat")
-    return RequestRejected(
+    raise RequestRejected(
         f"modalities requests audio, which {context.model_id} cannot return. Use one of {able}.",
         code="model_incompatible",
         param="modalities",
@@ -320,7 +351,7 @@ def _no_spoken_answers(context: RequestContext) -> RequestRejected:
 
 
 def _spoken_form(audio: Dict, stream: bool, context: RequestContext) -> Dict:
-    """The caller's `audio` with a voice of StepFun's and the one format it returns."""
+    """Return `audio` with StepFun's voice and the only format it returns."""
     wanted = chat_audio.STREAM_FORMAT if stream else chat_audio.FORMAT
     voice = audio.get("voice")
     sent = dict(audio)

@@ -1,4 +1,4 @@
-"""OpenAI's chat messages as StepFun takes them (stepfun-api 3.1, 3.3). A message that needs no change is handed on as it is."""
+"""Translate chat messages to StepFun's form (stepfun-api 3.1, 3.3). A message that needs no change is sent as it is."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import binascii
 import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import is_not
 from typing import TYPE_CHECKING, Any, cast
 
 from ..context import Json, RequestContext, RequestRejected
@@ -15,8 +16,9 @@ from ..model_resolution import replays_reasoning, shows_reasoning
 if TYPE_CHECKING:
     from .reasoning_cache import ReasoningCache
 
-# What an assistant message may be replayed with (stepfun-api 4.1); the rest of a dumped ChatCompletionMessage stays here.
-_REPLAYED = frozenset({"role", "content", "tool_calls", "reasoning_content"})
+# The fields of an assistant message that are sent (stepfun-api 4.1); other fields of a dumped ChatCompletionMessage are
+# not. `name` is translated apart.
+_REPLAYED = frozenset({"role", "content", "tool_calls", "reasoning_content", "name"})
 _SAME = ("system", "user", "assistant")  # roles that are StepFun's as well
 _AUDIO_FORMATS = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 _INPUT_OF_PART = {"image_url": "image", "video_url": "video", "input_audio": "audio"}
@@ -36,7 +38,7 @@ def _parts(content: Json) -> Sequence[Any] | None:
 
 
 def input_kinds(messages: Iterable[Json]) -> frozenset[str]:
-    """The kinds of input beyond text that the messages hold: `image`, `video`, `audio`."""
+    """Return the kinds of input beyond text in the messages: `image`, `video`, `audio`."""
     kinds: set[str] = set()
     for message in messages:
         row = _mapping(message)
@@ -50,14 +52,16 @@ def input_kinds(messages: Iterable[Json]) -> frozenset[str]:
 
 
 def audio_id(transcript: str) -> str:
-    """An id for a spoken answer from which its transcript can be read back: StepFun sends no audio id, and an audio
-    turn is replayed by its transcript (stepfun-api 4.2)."""
+    """Make an audio id that encodes its transcript.
+
+    StepFun sends no audio id, and an audio turn is replayed by its transcript (stepfun-api 4.2).
+    """
     packed = base64.urlsafe_b64encode(zlib.compress(transcript.encode("utf-8", "surrogatepass"), 9))
     return AUDIO_ID + packed.decode("ascii").rstrip("=")
 
 
 def transcript_of(id: str) -> str | None:
-    """The transcript behind an id made by `audio_id`, None for any other."""
+    """Return the transcript in an id made by `audio_id`, None for any other id."""
     if not id.startswith(AUDIO_ID):
         return None
     packed = id[len(AUDIO_ID) :]
@@ -69,38 +73,37 @@ def transcript_of(id: str) -> str | None:
 
 
 def translate_messages(messages: Json, context: RequestContext, rename: Callable[[str], str]) -> Json:
-    """The list of messages for StepFun. `rename` gives the name a tool has on the wire.
+    """Translate the list of messages. `rename` returns the name a tool has on the wire.
 
     Raises:
-        RequestRejected: a part StepFun has no place for (`file`, images in a tool result).
+        RequestRejected: a part StepFun does not support (`file`, images in a tool result).
     """
     rows = _parts(messages)
     if rows is None:
         return messages
-    speakers = {
-        row.get("name")
-        for m in rows
-        if (row := _mapping(m)) is not None
-        and "name" in row
-        and row.get("role") == "user"
-        and isinstance(row.get("name"), str)
-        and row["name"]
-    }
+    several_speakers = _has_several_speakers(rows)
     call_ids: list[str] = []
     out: list[Any] = []
-    changed = False
     for position, message in enumerate(rows):
         row = _mapping(message)
-        if row is not None and len(row) == 2 and row.get("role") in _SAME and type(row.get("content")) is str:
-            out.append(message)  # the bulk of every long history: nothing to look at
-            continue
-        if row is None:
-            out.append(message)
-            continue
-        new = _translate_message(row, position, context, rename, len(speakers) > 1, call_ids)
-        changed = changed or new is not row
-        out.append(new)
+        if row is None or (len(row) == 2 and row.get("role") in _SAME and type(row.get("content")) is str):
+            out.append(message)  # most of a long history: plain text
+        else:
+            out.append(_translate_message(row, position, context, rename, several_speakers, call_ids))
+    changed = any(map(is_not, out, rows))
     return out if changed or not isinstance(messages, list) else cast("Json", messages)
+
+
+def _has_several_speakers(rows: Sequence[Any]) -> bool:
+    """Whether the user messages have more than one name."""
+    names: set[str] = set()
+    for message in rows:
+        row = _mapping(message)
+        if row is not None and "name" in row and row.get("role") == "user":
+            name = row["name"]
+            if isinstance(name, str) and name:
+                names.add(name)
+    return len(names) > 1
 
 
 def _translate_message(
@@ -112,23 +115,21 @@ def _translate_message(
     call_ids: list[str],
 ) -> Mapping[str, Any]:
     role = message.get("role")
-    where = f"messages[{position}]"
+    json_path = f"messages[{position}]"
     edits: dict[str, Any] = {}
     drops: set[str] = set()
     if role in ("developer", "function"):
-        role = _translate_role(message, where, context, edits, call_ids)
+        role = _translate_role(message, json_path, context, edits, call_ids)
     content = message.get("content")
     if role == "user":
-        new = _user_content(content, where, context)
+        new = _user_content(content, json_path, context)
     else:
-        new = _flat_content(content, where, str(role), context)
+        new = _flat_content(content, json_path, str(role), context)
     if "name" in message:
         drops.add("name")
-        new = _translate_name(message, role, new, where, context, several_speakers)
+        new = _translate_name(message, role, new, json_path, context, several_speakers)
     if role == "assistant":
-        new = _assistant(message, new, where, context, rename, edits, drops, call_ids)
-    elif role == "tool" and new is None:
-        new = ""
+        new = _assistant(message, new, json_path, context, rename, edits, drops, call_ids)
     if new is not content or "content" not in message:
         edits["content"] = new
     if not edits and not drops:
@@ -137,37 +138,43 @@ def _translate_message(
 
 
 def _translate_role(
-    message: Mapping[str, Any], where: str, context: RequestContext, edits: dict[str, Any], call_ids: list[str]
+    message: Mapping[str, Any], json_path: str, context: RequestContext, edits: dict[str, Any], call_ids: list[str]
 ) -> str:
-    """Put the role that stands for `developer` or `function` into `edits`, and return it."""
+    """Translate `developer` or `function`: put the role to send into `edits`, and return it."""
     if message.get("role") == "developer":
-        # StepFun lists system, user, assistant and tool; an unknown role is dropped or refused (stepfun-api 3.1)
+        # StepFun lists system, user, assistant and tool; it drops or rejects other roles (stepfun-api 3.1)
         edits["role"] = "system"
-        context.record_change("rename", f"{where}.role", "developer", "system", "StepFun has no developer role")
+        context.record_change("rename", f"{json_path}.role", "developer", "system", "StepFun has no developer role")
         return "system"
     edits["role"] = "tool"
     if not message.get("tool_call_id"):
-        edits["tool_call_id"] = call_ids[-1] if call_ids else _call_id(where, message.get("name"))
-    context.record_change("rename", f"{where}.role", "function", "tool", "StepFun has no function role")
+        edits["tool_call_id"] = call_ids[-1] if call_ids else _call_id(json_path, message.get("name"))
+    context.record_change("rename", f"{json_path}.role", "function", "tool", "StepFun has no function role")
     return "tool"
 
 
 def _translate_name(
-    message: Mapping[str, Any], role: Json, content: Json, where: str, context: RequestContext, several_speakers: bool
+    message: Mapping[str, Any],
+    role: Json,
+    content: Json,
+    json_path: str,
+    context: RequestContext,
+    several_speakers: bool,
 ) -> Json:
     """Return the content of a message whose name is not sent: with several speakers it starts with the user's name."""
     name = message["name"]
     if role == "user" and several_speakers and isinstance(name, str) and name:
         context.record_change(
-            "reshape", f"{where}.name", name, "the start of the text", "StepFun documents no name on messages"
+            "reshape", f"{json_path}.name", name, "the start of the text", "StepFun documents no name on messages"
         )
         return _spoken_by(name, content)
     if name is not None and role != "tool":
-        context.record_change("drop", f"{where}.name", name, None, "StepFun documents no name on messages")
+        context.record_change("drop", f"{json_path}.name", name, None, "StepFun documents no name on messages")
     return content
 
 
 def _spoken_by(name: str, content: Json) -> Json:
+    """Return the content with the speaker's name before its first text."""
     if isinstance(content, str):
         return f"{name}: {content}"
     parts = list(_parts(content) or ())
@@ -182,31 +189,26 @@ def _spoken_by(name: str, content: Json) -> Json:
 # ---------------------------------------------------------------- content
 
 
-def _flat_content(content: Json, where: str, role: str, context: RequestContext) -> Json:
-    """System, tool and assistant content is documented as a string only (stepfun-api 3.1)."""
+def _flat_content(content: Json, json_path: str, role: str, context: RequestContext) -> Json:
+    """Join parts to a string, the only documented form of system, tool and assistant content (stepfun-api 3.1)."""
     parts = _parts(content)
     if parts is None:
-        return content
+        return "" if content is None and role == "tool" else content
     texts: list[str] = []
     for part in parts:
-        row = _mapping(part)
-        kind = row.get("type") if row is not None else None
-        if isinstance(part, str):
-            texts.append(part)
-        elif row is not None and kind in ("text", "input_text", "output_text"):
-            texts.append(str(row.get("text") or ""))
-        elif row is not None and kind == "refusal":
-            texts.append(str(row.get("refusal") or ""))
-        else:
+        text = _text_of_part(part)
+        if text is None:
+            kind = (_mapping(part) or {}).get("type")
             raise RequestRejected(
-                f"{where}.content has a part of type {kind!r}, but StepFun takes only text in a {role} message. "
+                f"{json_path}.content has a part of type {kind!r}, but StepFun takes only text in a {role} message. "
                 "Put it into a user message.",
                 code="unsupported_content_type",
                 param="messages",
             )
+        texts.append(text)
     context.record_change(
         "reshape",
-        f"{where}.content",
+        f"{json_path}.content",
         f"{len(parts)} text parts",
         "one string",
         f"StepFun takes {role} content as a string",
@@ -214,28 +216,39 @@ def _flat_content(content: Json, where: str, role: str, context: RequestContext)
     return "\n".join(texts)
 
 
-def _user_content(content: Json, where: str, context: RequestContext) -> Json:
+def _text_of_part(part: Json) -> str | None:
+    """Return the text of a text or refusal part, None for a part of another type."""
+    if isinstance(part, str):
+        return part
+    row = _mapping(part) or {}
+    kind = row.get("type")
+    if kind in ("text", "input_text", "output_text"):
+        return str(row.get("text") or "")
+    return str(row.get("refusal") or "") if kind == "refusal" else None
+
+
+def _user_content(content: Json, json_path: str, context: RequestContext) -> Json:
     parts = _parts(content)
     if parts is None:
         return content
-    out = [_user_part(part, f"{where}.content[{i}]", context) for i, part in enumerate(parts)]
+    out = [_user_part(part, f"{json_path}.content[{i}]", context) for i, part in enumerate(parts)]
     return out if any(new is not old for new, old in zip(out, parts, strict=True)) else content
 
 
-def _user_part(part: Json, where: str, context: RequestContext) -> Json:
+def _user_part(part: Json, json_path: str, context: RequestContext) -> Json:
     row = _mapping(part)
     if row is None:
         return {"type": "text", "text": part} if isinstance(part, str) else part
     kind = row.get("type")
     if kind == "image_url":
-        return _image_part(row, where, context)
+        return _image_part(row, json_path, context)
     if kind == "input_audio":
-        return _audio_part(row, where, context)
+        return _audio_part(row, json_path, context)
     if kind == "refusal":
         return {"type": "text", "text": str(row.get("refusal", ""))}
     if kind in ("file", "input_file"):
         raise RequestRejected(
-            f"{where} is a file part, which StepFun's chat does not take. Upload the file with "
+            f"{json_path} is a file part, which StepFun's chat does not take. Upload the file with "
             "client.files.create(file=..., purpose='user_data'), wait until it is processed, and put the text of "
             "client.files.content(id) into the message. A page shown as an image goes in as an image_url part.",
             code="unsupported_content_type",
@@ -244,54 +257,58 @@ def _user_part(part: Json, where: str, context: RequestContext) -> Json:
     return part
 
 
-def _image_part(row: Mapping[str, Any], where: str, context: RequestContext) -> Json:
+def _image_part(row: Mapping[str, Any], json_path: str, context: RequestContext) -> Json:
     image = row.get("image_url")
     if isinstance(image, str):
         context.record_change(
-            "reshape", f"{where}.image_url", "a string", "an object with a url", "StepFun takes no string"
+            "reshape", f"{json_path}.image_url", "a string", "an object with a url", "StepFun takes no string"
         )
         return {**row, "image_url": {"url": image}}
     inner = _mapping(image)
     if inner is None or "detail" not in inner or inner["detail"] in ("low", "high"):
         return row
-    # `auto` is OpenAI's default and no value of StepFun's; the model's own default serves (stepfun-api 3.3)
+    # StepFun does not have OpenAI's default `auto`; without `detail` the model's own default applies (stepfun-api 3.3)
     detail = inner["detail"]
     context.record_change(
-        "drop", f"{where}.image_url.detail", detail, None, "StepFun takes low and high; its default applies"
+        "drop", f"{json_path}.image_url.detail", detail, None, "StepFun takes low and high; its default applies"
     )
     return {**row, "image_url": {key: value for key, value in inner.items() if key != "detail"}}
 
 
-def _audio_part(row: Mapping[str, Any], where: str, context: RequestContext) -> Json:
+def _audio_part(row: Mapping[str, Any], json_path: str, context: RequestContext) -> Json:
     audio = _mapping(row.get("input_audio"))
     if audio is None:
         return row
     data = audio.get("data")
     if not isinstance(data, str) or data.startswith(("data:", "http://", "https://", "stepfile://")):
-        if "format" not in audio:
-            return row
-        kept = {key: value for key, value in audio.items() if key != "format"}
-        context.record_change(
-            "drop", f"{where}.input_audio.format", audio["format"], None, "the data URL names the format"
-        )
-        return {**row, "input_audio": kept}
+        return _without_format(row, audio, json_path, context) if "format" in audio else row
     format = str(audio.get("format") or "wav")
     mime = _AUDIO_FORMATS.get(format)
     if mime is None:
         raise RequestRejected(
-            f"{where}.input_audio.format={format!r} is not taken by StepFun, which documents "
+            f"{json_path}.input_audio.format={format!r} is not taken by StepFun, which documents "
             f"{' and '.join(_AUDIO_FORMATS)}. Convert the clip.",
             code="invalid_value",
             param="messages",
         )
     kept = {key: value for key, value in audio.items() if key not in ("data", "format")}
     context.record_change(
-        "reshape", f"{where}.input_audio", f"base64 {format}", "a data URL", "StepFun takes audio as a data URL"
+        "reshape", f"{json_path}.input_audio", f"base64 {format}", "a data URL", "StepFun takes audio as a data URL"
     )
     return {**row, "input_audio": {"data": f"data:{mime};base64,{data}", **kept}}
 
 
-# ---------------------------------------------------------------- the assistant's own turns
+def _without_format(
+    row: Mapping[str, Any], audio: Mapping[str, Any], json_path: str, context: RequestContext
+) -> Mapping[str, Any]:
+    """Return an audio part whose data is a URL without its `format`."""
+    context.record_change(
+        "drop", f"{json_path}.input_audio.format", audio["format"], None, "the data URL names the format"
+    )
+    return {**row, "input_audio": {key: value for key, value in audio.items() if key != "format"}}
+
+
+# ---------------------------------------------------------------- assistant messages
 
 
 def _call_id(*seed: object) -> str:
@@ -303,38 +320,36 @@ def _call_id(*seed: object) -> str:
 def _assistant(
     message: Mapping[str, Any],
     content: Json,
-    where: str,
+    json_path: str,
     context: RequestContext,
     rename: Callable[[str], str],
     edits: dict[str, Any],
     drops: set[str],
     call_ids: list[str],
 ) -> Json:
-    """Put what is sent otherwise into `edits` and what is not sent into `drops`, and return the content to send."""
-    drops.update({key for key in message if key not in _REPLAYED and key != "name"})
+    """Put changed fields into `edits` and the names of fields not to send into `drops`; return the content to send."""
+    drops.update(message.keys() - _REPLAYED)
     if "reasoning_content" in message or "reasoning" in message or context.client.reasoning_cache is not None:
-        _replayed_reasoning(message, where, context, edits)
+        _replayed_reasoning(message, json_path, context, edits, drops)
     if message.get("tool_calls") or message.get("function_call") is not None:
-        _replayed_calls(message, where, context, rename, edits, call_ids)
+        _replayed_calls(message, json_path, context, rename, edits, call_ids)
     if content is None and not edits.get("tool_calls", message.get("tool_calls")):
-        content = _text_instead(message, where)
+        content = _text_instead(message, json_path)
     drops.difference_update(edits)
     if not edits.get("tool_calls", message.get("tool_calls", True)):
-        drops.add("tool_calls")  # none were left, or there was only a null
+        drops.add("tool_calls")  # none are left, or the field is null
         edits.pop("tool_calls", None)
-    if message.get("reasoning_content", True) is None and "reasoning_content" not in edits:
-        drops.add("reasoning_content")
-    # what StepFun itself sends beside calls; null and a missing key were refused (stepfun-api 13.5)
+    # StepFun itself sends "" beside calls; it rejected null and a missing key (stepfun-api 13.5)
     return "" if content is None else content
 
 
-def _text_instead(message: Mapping[str, Any], where: str) -> str:
-    """The text of a turn without content and calls: the transcript of its audio, its refusal, or nothing."""
+def _text_instead(message: Mapping[str, Any], json_path: str) -> str:
+    """Return the text of a message without content and calls: the transcript of its audio, its refusal, or ""."""
     audio = _mapping(message.get("audio"))
     transcript = transcript_of(str(audio.get("id"))) if audio else None
     if audio and transcript is None:
         raise RequestRejected(
-            f"{where}.audio names {audio.get('id')!r}, but StepFun keeps no audio: "
+            f"{json_path}.audio names {audio.get('id')!r}, but StepFun keeps no audio: "
             "put the transcript of that answer into content.",
             code="invalid_value",
             param="messages",
@@ -345,87 +360,104 @@ def _text_instead(message: Mapping[str, Any], where: str) -> str:
     return refusal if isinstance(refusal, str) else ""
 
 
-def _replayed_reasoning(message: Mapping[str, Any], where: str, context: RequestContext, edits: dict[str, Any]) -> None:
-    """Send a turn's reasoning under one spelling, or the remembered reasoning behind its calls."""
+def _replayed_reasoning(
+    message: Mapping[str, Any], json_path: str, context: RequestContext, edits: dict[str, Any], drops: set[str]
+) -> None:
+    """Send a message's reasoning under one name, or the remembered reasoning of its calls; drop a null."""
     reasoning = message.get("reasoning_content")
     if not isinstance(reasoning, str):
         reasoning = message.get("reasoning")
     if isinstance(reasoning, str) and message.get("reasoning_content") != reasoning:
-        # both spellings hold the same text; sent twice it would be billed twice (stepfun-api 4.1)
+        # both names hold the same text; sent twice it would be billed twice (stepfun-api 4.1)
         edits["reasoning_content"] = reasoning
-    elif not reasoning and message.get("tool_calls") and (cache := context.client.reasoning_cache) is not None:
+        return
+    if not reasoning and message.get("tool_calls") and (cache := context.client.reasoning_cache) is not None:
         found = _remembered(message, cache) if replays_reasoning(context) else None
         if found is not None:
             edits["reasoning_content"] = found
             why = "Settings.replay_reasoning is cache" if shows_reasoning(context) else "the caller does not see it"
-            context.record_change("inject", f"{where}.reasoning_content", None, "the remembered reasoning", why)
+            context.record_change("inject", f"{json_path}.reasoning_content", None, "the remembered reasoning", why)
+            return
+    if message.get("reasoning_content", True) is None:
+        drops.add("reasoning_content")
 
 
 def _replayed_calls(
     message: Mapping[str, Any],
-    where: str,
+    json_path: str,
     context: RequestContext,
     rename: Callable[[str], str],
     edits: dict[str, Any],
     call_ids: list[str],
 ) -> None:
-    """Translate a turn's tool calls, or its `function_call` if it has none, and add their ids to `call_ids`."""
+    """Translate a message's tool calls, or its `function_call` if it has none, and add their ids to `call_ids`."""
     calls = _parts(message.get("tool_calls"))
     if calls:
-        new = [_tool_call(call, f"{where}.tool_calls[{i}]", context, rename) for i, call in enumerate(calls)]
+        new = [_tool_call(call, f"{json_path}.tool_calls[{i}]", context, rename) for i, call in enumerate(calls)]
         new = [call for call in new if call is not None]
         if len(new) != len(calls) or any(a is not b for a, b in zip(new, calls, strict=False)):
             edits["tool_calls"] = new
         call_ids.extend(str(row.get("id")) for call in new if (row := _mapping(call)) is not None)
     elif (legacy := _mapping(message.get("function_call"))) is not None:
-        id = _call_id(where, legacy)
-        call_ids.append(id)
-        call = {"id": id, "type": "function", "function": dict(legacy)}
-        edits["tool_calls"] = [_tool_call(call, f"{where}.function_call", context, rename)]
-        context.record_change(
-            "rename", f"{where}.function_call", legacy.get("name"), "tool_calls", "StepFun has no function_call"
-        )
+        call_ids.append(_replayed_function_call(legacy, json_path, context, rename, edits))
 
 
-def _tool_call(call: Json, where: str, context: RequestContext, rename: Callable[[str], str]) -> Json | None:
+def _replayed_function_call(
+    legacy: Mapping[str, Any],
+    json_path: str,
+    context: RequestContext,
+    rename: Callable[[str], str],
+    edits: dict[str, Any],
+) -> str:
+    """Translate a `function_call` to the one entry of `tool_calls`, and return its id."""
+    id = _call_id(json_path, legacy)
+    call = {"id": id, "type": "function", "function": dict(legacy)}
+    edits["tool_calls"] = [_tool_call(call, f"{json_path}.function_call", context, rename)]
+    context.record_change(
+        "rename", f"{json_path}.function_call", legacy.get("name"), "tool_calls", "StepFun has no function_call"
+    )
+    return id
+
+
+def _tool_call(call: Json, json_path: str, context: RequestContext, rename: Callable[[str], str]) -> Json | None:
+    """Translate one tool call; None for StepFun's own search, which it does not take back (stepfun-api 3.4)."""
     row = _mapping(call)
     if row is None:
         return call
     if row.get("type") not in (None, "", "function", "custom"):
-        return None  # StepFun's own search, which it reports but does not take back (stepfun-api 3.4)
+        return None
     custom = _mapping(row.get("custom"))
-    if custom is not None:
-        function: Mapping[str, Any] = {
-            "name": custom.get("name"),
-            "arguments": json.dumps({"input": custom.get("input", "")}, ensure_ascii=False),
-        }
-    else:
-        function = _mapping(row.get("function")) or {}
+    function = (_mapping(row.get("function")) or {}) if custom is None else _function_of_custom(custom)
     name = function.get("name")
-    sent_name = rename(name) if isinstance(name, str) and name else "unknown_function"
-    if not name:
-        # an empty name is refused: "tool_calls.function.name is required" (stepfun-api 3.3)
-        context.record_change("repair", f"{where}.function.name", name, sent_name, "StepFun rejects an empty name")
-    arguments = repair_arguments(function.get("arguments"), f"{where}.function.arguments", context)
-    clean = (
-        row.keys() <= {"id", "type", "function"}
-        and row.get("type") == "function"
-        and function.keys() <= {"name", "arguments"}
-        and sent_name == name
-        and arguments is function.get("arguments")
-        and row.get("id")
-    )
-    if clean:
-        return row
-    return {
-        "id": row.get("id") or _call_id(where, name),
+    if isinstance(name, str) and name:
+        sent_name = rename(name)
+    else:
+        sent_name = _placeholder_name(name, json_path, context)
+    arguments = repair_arguments(function.get("arguments"), f"{json_path}.function.arguments", context)
+    sent = {
+        "id": row.get("id") or _call_id(json_path, name),
         "type": "function",
         "function": {"name": sent_name, "arguments": arguments},
     }
+    return row if sent == row else sent
+
+
+def _function_of_custom(custom: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Translate a call of a free-text tool: its input is the function's only argument."""
+    input = json.dumps({"input": custom.get("input", "")}, ensure_ascii=False)
+    return {"name": custom.get("name"), "arguments": input}
+
+
+def _placeholder_name(name: Json, json_path: str, context: RequestContext) -> str:
+    """Return a name for a call without one: StepFun answers "tool_calls.function.name is required" (stepfun-api 3.3)."""
+    sent = "unknown_function"
+    if not name:
+        context.record_change("repair", f"{json_path}.function.name", name, sent, "StepFun rejects an empty name")
+    return sent
 
 
 def same_arguments(arguments: str) -> str:
-    """Arguments in one spelling, so that a caller who parsed and wrote them again is still known."""
+    """Return arguments in a canonical form, which a caller that parsed and dumped them again gets too."""
     try:
         return json.dumps(json.loads(arguments), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     except (ValueError, RecursionError):
@@ -433,7 +465,7 @@ def same_arguments(arguments: str) -> str:
 
 
 def call_key(call: Mapping[str, Any]) -> tuple[str, str, str]:
-    """(id, name, arguments) of a tool call in OpenAI's shape; a custom tool's input stands for its arguments."""
+    """Return (id, name, arguments) of a tool call in OpenAI's shape, or a custom tool's input in place of arguments."""
     custom = _mapping(call.get("custom"))
     function = custom if custom is not None else (_mapping(call.get("function")) or {})
     arguments = function.get("input" if custom is not None else "arguments")
@@ -443,7 +475,7 @@ def call_key(call: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _remembered(message: Mapping[str, Any], cache: ReasoningCache) -> str | None:
-    """The reasoning behind an assistant's calls, if every one of them is known and they were made in one answer."""
+    """Return the reasoning of a message's calls if each of them is known and they were made in one response."""
     found: set[str | None] = set()
     for call in _parts(message.get("tool_calls")) or ():
         row = _mapping(call)
@@ -454,19 +486,14 @@ def _remembered(message: Mapping[str, Any], cache: ReasoningCache) -> str | None
     return found.pop() if len(found) == 1 else None
 
 
-def repair_arguments(arguments: Json, where: str, context: RequestContext) -> str:
-    """Arguments as the JSON object in a string that StepFun insists on ("No filter named 'fromjson' found", stepfun-api 3.3)."""
-    if isinstance(arguments, Mapping):
-        fixed = json.dumps(cast("Json", arguments), ensure_ascii=False, default=str)
-        context.record_change("repair", where, "object", fixed, "arguments are a string")
-        return fixed
-    if arguments is None or (isinstance(arguments, str) and not arguments.strip()):
-        context.record_change("repair", where, arguments, "{}", "StepFun takes only a JSON object")
+def repair_arguments(arguments: Json, json_path: str, context: RequestContext) -> str:
+    """Return arguments as a JSON object in a string; StepFun rejects anything else ("No filter named 'fromjson' found",
+    stepfun-api 3.3)."""
+    if arguments is not None and not isinstance(arguments, str):
+        return _dumped(arguments, json_path, context)
+    if arguments is None or not arguments.strip():
+        context.record_change("repair", json_path, arguments, "{}", "StepFun takes only a JSON object")
         return "{}"
-    if not isinstance(arguments, str):
-        fixed = json.dumps({"value": arguments}, ensure_ascii=False, default=str)
-        context.record_change("repair", where, arguments, fixed, "StepFun takes only a JSON object")
-        return fixed
     try:
         value: Json = json.loads(arguments)
         encoded_twice = isinstance(value, str)
@@ -474,7 +501,7 @@ def repair_arguments(arguments: Json, where: str, context: RequestContext) -> st
             value = json.loads(value)
     except (ValueError, RecursionError):
         context.record_change(
-            "repair", where, arguments, "{}", "StepFun rejects arguments that are not valid JSON", lossy=True
+            "repair", json_path, arguments, "{}", "StepFun rejects arguments that are not valid JSON", lossy=True
         )
         return "{}"
     if isinstance(value, dict):
@@ -483,5 +510,16 @@ def repair_arguments(arguments: Json, where: str, context: RequestContext) -> st
         fixed = json.dumps(value, ensure_ascii=False)
     else:
         fixed = json.dumps({"value": value}, ensure_ascii=False)
-    context.record_change("repair", where, arguments, fixed, "StepFun takes only a JSON object")
+    context.record_change("repair", json_path, arguments, fixed, "StepFun takes only a JSON object")
+    return fixed
+
+
+def _dumped(arguments: Json, json_path: str, context: RequestContext) -> str:
+    """Dump arguments that are not a string; a value that is not an object goes under `value`."""
+    if isinstance(arguments, Mapping):
+        fixed = json.dumps(cast("Json", arguments), ensure_ascii=False, default=str)
+        context.record_change("repair", json_path, "object", fixed, "arguments are a string")
+        return fixed
+    fixed = json.dumps({"value": arguments}, ensure_ascii=False, default=str)
+    context.record_change("repair", json_path, arguments, fixed, "StepFun takes only a JSON object")
     return fixed

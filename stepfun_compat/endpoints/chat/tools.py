@@ -1,4 +1,4 @@
-"""Tools, names and tool_choice: what StepFun takes, and how a choice it ignores is enforced all the same (stepfun-api 3.2, 3.4)."""
+"""Translate tools, tool names and `tool_choice`; enforce a choice that StepFun ignores (stepfun-api 3.2, 3.4)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ _OWN_TOOLS = ("web_search", "retrieval")  # StepFun's built-in tools, which trav
 
 @dataclass(slots=True)
 class Tools:
-    """What the way back needs to know of the tools that were sent.
+    """What the translation of the response needs to know about the tools of the request.
 
     `originals` maps a name on the wire to the caller's; `custom` names the caller's free-text tools; `legacy` is set
-    when the caller spoke `functions`; `searches` where the web may be searched; `forced` is None, or the names of which one call must be made (empty: any).
+    if the request used `functions`; `searches` if the web may be searched. `forced` is None, or the names of the
+    functions one of which must be called (empty: any).
     """
 
     originals: dict[str, str] = field(default_factory=dict[str, str])
@@ -32,7 +33,7 @@ class Tools:
     forced: tuple[str, ...] | None = None
 
     def wire_name(self, name: str) -> str:
-        """The name a tool has on the wire: its own, or one that fits StepFun's pattern."""
+        """Return the name a tool has on the wire: its own, or one that fits StepFun's pattern."""
         if _NAME.match(name):
             return name
         sent = self.renamed.get(name)
@@ -47,7 +48,7 @@ class Tools:
         return sent
 
     def caller_name(self, name: str) -> str:
-        """The caller's name for a name on the wire."""
+        """Return the caller's name for a name on the wire."""
         return self.originals.get(name, name)
 
 
@@ -56,14 +57,14 @@ def _mapping(value: Json) -> Mapping[str, Any]:
 
 
 def tool_name(tool: Json) -> str | None:
-    """The name of a tool of any kind, None for one without."""
+    """Return the name of a tool of any kind, None if it has none."""
     row = _mapping(tool)
     name = _mapping(row.get(str(row.get("type")))).get("name") or _mapping(row.get("function")).get("name")
     return name if isinstance(name, str) else None
 
 
 def translate_tools(body: Mapping[str, Any], context: RequestContext, tools: Tools) -> list[Any]:
-    """The tools to send, from `tools`, `functions` and `web_search_options`.
+    """Translate `tools`, `functions` and `web_search_options` to the tools StepFun is sent.
 
     Raises:
         RequestRejected: a tool of a kind StepFun does not have.
@@ -73,99 +74,124 @@ def translate_tools(body: Mapping[str, Any], context: RequestContext, tools: Too
         given.extend(cast("Sequence[Any]", body["tools"]))
     functions = body.get("functions")
     if isinstance(functions, Sequence) and functions:
-        tools.legacy = True
-        listed = cast("Sequence[Any]", functions)
-        given.extend({"type": "function", "function": function} for function in listed)
-        context.record_change(
-            "rename", "functions", f"{len(listed)} functions", "tools", "StepFun does not document functions"
-        )
-    for tool in given:  # names that fit are taken before others are bent to fit
-        name = tool_name(tool)
-        if name is not None and _NAME.match(name):
-            tools.originals.setdefault(name, name)
+        given += _tools_of_functions(cast("Sequence[Any]", functions), context, tools)
+    if given:
+        _reserve_valid_names(given, tools)
     sent = [_translate_tool(tool, f"tools[{i}]", context, tools) for i, tool in enumerate(given)]
     options = body.get("web_search_options")
-    name = str(body.get("model") or "")
-    if options is not None or "-search" in name or any(_mapping(tool).get("type") == "web_search" for tool in sent):
+    if options is not None or "-search" in str(body.get("model")):
         tools.searches = True
     if options is not None:
-        if context.settings.web_search and (context.model is None or context.model.web_search):
-            sent.append({"type": "web_search", "function": {"description": "Search the web for current information."}})
-            context.record_change(
-                "cost",
-                "web_search_options",
-                options,
-                "the web_search tool",
-                "StepFun's search is a tool, billed per call",
-            )
-        else:
-            why = (
-                "off by Settings.web_search"
-                if not context.settings.web_search
-                else f"{context.model_id} has no web search"
-            )
-            context.record_change("drop", "web_search_options", options, None, why, lossy=True)
+        sent += _web_search(options, context)
     return sent
 
 
-def _translate_tool(tool: Json, where: str, context: RequestContext, tools: Tools) -> Json:
+def _reserve_valid_names(given: Sequence[Any], tools: Tools) -> None:
+    """Note the names StepFun accepts, before the others are changed to names that are still free."""
+    for tool in given:
+        name = tool_name(tool)
+        if name is not None and _NAME.match(name):
+            tools.originals.setdefault(name, name)
+
+
+def _tools_of_functions(functions: Sequence[Any], context: RequestContext, tools: Tools) -> list[Any]:
+    """Wrap the legacy `functions` as function tools."""
+    tools.legacy = True
+    context.record_change(
+        "rename", "functions", f"{len(functions)} functions", "tools", "StepFun does not document functions"
+    )
+    return [{"type": "function", "function": function} for function in functions]
+
+
+def _web_search(options: Json, context: RequestContext) -> list[Any]:
+    """Translate `web_search_options` to StepFun's web_search tool; empty if the settings or the model have no search."""
+    if not context.settings.web_search:
+        why = "off by Settings.web_search"
+    elif context.model is not None and not context.model.web_search:
+        why = f"{context.model_id} has no web search"
+    else:
+        context.record_change(
+            "cost", "web_search_options", options, "the web_search tool", "StepFun's search is a tool, billed per call"
+        )
+        return [{"type": "web_search", "function": {"description": "Search the web for current information."}}]
+    context.record_change("drop", "web_search_options", options, None, why, lossy=True)
+    return []
+
+
+def _translate_tool(tool: Json, json_path: str, context: RequestContext, tools: Tools) -> Json:
     row = _mapping(tool)
     kind = row.get("type")
     if kind in _OWN_TOOLS:
+        tools.searches = tools.searches or kind == "web_search"
         return tool
     if kind == "custom":
-        custom = _mapping(row.get("custom"))
-        name = str(custom.get("name") or "")
-        format = _mapping(custom.get("format"))
-        if format.get("type") == "grammar":
-            context.record_change(
-                "drop", f"{where}.custom.format", "grammar", None, "StepFun has no grammars for tool input", lossy=True
-            )
-        tools.custom.add(name)
-        context.record_change(
-            "reshape", where, "custom tool", "a function with one string", "StepFun supports function tools only"
-        )
-        return {
-            "type": "function",
-            "function": {
-                "name": _wire(name, where, context, tools),
-                "description": str(custom.get("description") or ""),
-                "parameters": {
-                    "type": "object",
-                    "properties": {"input": {"type": "string"}},
-                    "required": ["input"],
-                },
-            },
-        }
+        return _translate_custom_tool(_mapping(row.get("custom")), json_path, context, tools)
     if kind not in (None, "function") or not isinstance(row.get("function"), Mapping):
         raise RequestRejected(
-            f"{where}.type={kind!r} is not a tool StepFun's chat has. It takes function tools, web_search and retrieval.",
+            f"{json_path}.type={kind!r} is not a tool StepFun's chat has. It takes function tools, web_search and "
+            "retrieval.",
             code="invalid_value",
             param="tools",
         )
     function = _mapping(row["function"])
     name = function.get("name")
-    wire = _wire(name, where, context, tools) if isinstance(name, str) else name
-    drop_strict = "strict" in function
-    fine = wire == name and not drop_strict and isinstance(function.get("parameters"), Mapping) and kind == "function"
-    if fine:
-        return tool
-    kept = {key: value for key, value in function.items() if key != "strict"}
-    if drop_strict and function["strict"] is not None:
+    wire_name = _wire_name(name, json_path, context, tools) if isinstance(name, str) else name
+    unchanged = (
+        kind == "function"
+        and wire_name == name
+        and "strict" not in function
+        and isinstance(function.get("parameters"), Mapping)
+    )
+    return (
+        tool
+        if unchanged
+        else {**row, "type": "function", "function": _function(function, wire_name, json_path, context)}
+    )
+
+
+def _translate_custom_tool(custom: Mapping[str, Any], json_path: str, context: RequestContext, tools: Tools) -> Dict:
+    """Translate a free-text tool to a function with one string parameter."""
+    name = str(custom.get("name") or "")
+    if _mapping(custom.get("format")).get("type") == "grammar":
         context.record_change(
-            "drop", f"{where}.function.strict", function["strict"], None, "StepFun does not document it"
+            "drop", f"{json_path}.custom.format", "grammar", None, "StepFun has no grammars for tool input", lossy=True
         )
-    if not isinstance(kept.get("parameters"), Mapping):
-        kept["parameters"] = {"type": "object", "properties": {}}
-    return {**row, "type": "function", "function": {**kept, "name": wire}}
+    tools.custom.add(name)
+    context.record_change(
+        "reshape", json_path, "custom tool", "a function with one string", "StepFun supports function tools only"
+    )
+    return {
+        "type": "function",
+        "function": {
+            "name": _wire_name(name, json_path, context, tools),
+            "description": str(custom.get("description") or ""),
+            "parameters": {
+                "type": "object",
+                "properties": {"input": {"type": "string"}},
+                "required": ["input"],
+            },
+        },
+    }
 
 
-def _wire(name: str, where: str, context: RequestContext, tools: Tools) -> str:
+def _function(function: Mapping[str, Any], wire_name: Json, json_path: str, context: RequestContext) -> Dict:
+    """Return a function without `strict`, with parameters and with its name on the wire."""
+    sent = {key: value for key, value in function.items() if key != "strict"}
+    if function.get("strict") is not None:
+        context.record_change(
+            "drop", f"{json_path}.function.strict", function["strict"], None, "StepFun does not document it"
+        )
+    if not isinstance(sent.get("parameters"), Mapping):
+        sent["parameters"] = {"type": "object", "properties": {}}
+    return {**sent, "name": wire_name}
+
+
+def _wire_name(name: str, json_path: str, context: RequestContext, tools: Tools) -> str:
     sent = tools.wire_name(name)
     if sent != name:
         context.record_change(
             "rename",
-            f"{where}.function.name",
+            f"{json_path}.function.name",
             name,
             sent,
             "StepFun's names start with a letter or _ and have at most 64 characters",
@@ -176,10 +202,12 @@ def _wire(name: str, where: str, context: RequestContext, tools: Tools) -> str:
 def apply_tool_choice(
     choice: Json, sent: list[Any], context: RequestContext, tools: Tools
 ) -> tuple[list[Any], str | None]:
-    """(the tools to send, the line to add after the last message). StepFun accepts `tool_choice` and ignores it (stepfun-api 3.2).
+    """Return (the tools to send, the system line to add after the last message or None).
+
+    StepFun accepts `tool_choice` and ignores it (stepfun-api 3.2).
 
     Raises:
-        RequestRejected: the choice names a tool that is not there, or demands a call without tools.
+        RequestRejected: the choice names a tool that is not there, or requires a call without tools.
     """
     if choice is None or choice == "auto":
         return sent, None
@@ -198,12 +226,12 @@ def apply_tool_choice(
             return sent, None
         choice, functions = "required", sent
     if choice == "required":
-        return sent, _demand_any(functions, context, tools)
-    return _demand_one(choice, functions, context, tools)
+        return sent, _require_any(functions, context, tools)
+    return _require_one(choice, functions, context, tools)
 
 
 def _allowed(allowed: Mapping[str, Any], sent: list[Any], context: RequestContext, tools: Tools) -> list[Any]:
-    """The tools that `allowed_tools` names."""
+    """Return the tools that `allowed_tools` names."""
     listed = cast("Sequence[Any]", allowed.get("tools") or ())
     names = {tools.wire_name(name) for tool in listed if (name := tool_name(tool)) is not None}
     sent = [tool for tool in sent if tool_name(tool) in names]
@@ -217,11 +245,11 @@ def _allowed(allowed: Mapping[str, Any], sent: list[Any], context: RequestContex
     return sent
 
 
-def _demand_any(functions: Sequence[Any], context: RequestContext, tools: Tools) -> str:
-    """The line that demands a call of any function.
+def _require_any(functions: Sequence[Any], context: RequestContext, tools: Tools) -> str:
+    """Return the system line that requires a call of any function.
 
     Raises:
-        RequestRejected: there is none.
+        RequestRejected: there are no functions.
     """
     if not functions:
         raise RequestRejected(
@@ -234,17 +262,19 @@ def _demand_any(functions: Sequence[Any], context: RequestContext, tools: Tools)
     return "You must answer by calling one of the available tools. Do not answer in text."
 
 
-def _demand_one(choice: Json, functions: Sequence[Any], context: RequestContext, tools: Tools) -> tuple[list[Any], str]:
-    """(the one function the choice names, the line that demands a call of it).
+def _require_one(
+    choice: Json, functions: Sequence[Any], context: RequestContext, tools: Tools
+) -> tuple[list[Any], str]:
+    """Return (the function the choice names, the system line that requires a call of it).
 
     Raises:
-        RequestRejected: the choice names none, or one that is not there.
+        RequestRejected: the choice names no function, or one that is not there.
     """
     row = _mapping(choice)
     name = tool_name(row) or (row.get("name") if isinstance(row.get("name"), str) else None)
     if name is None:
         raise RequestRejected(
-            f"tool_choice={choice!r} is not a choice: it takes 'none', 'auto', 'required' or a named function.",
+            f"tool_choice={choice!r} is not valid: it takes 'none', 'auto', 'required' or a named function.",
             code="invalid_value",
             param="tool_choice",
         )
@@ -262,7 +292,7 @@ def _demand_one(choice: Json, functions: Sequence[Any], context: RequestContext,
 
 
 def translate_tool_choice(given: Dict) -> Json:
-    """`tool_choice`, or `function_call` in its words."""
+    """Return `tool_choice`, or a `function_call` translated to one."""
     choice = given.get("tool_choice")
     if choice is None and "function_call" in given:
         choice = given["function_call"]
