@@ -8,13 +8,10 @@ import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import is_not
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from ..context import Json, RequestContext, RequestRejected
 from ..model_resolution import replays_reasoning, shows_reasoning
-
-if TYPE_CHECKING:
-    from .reasoning_cache import ReasoningCache
 
 # The fields of an assistant message that are sent (stepfun-api 4.1); other fields of a dumped ChatCompletionMessage are
 # not. `name` is translated apart.
@@ -134,7 +131,10 @@ def _translate_message(
         edits["content"] = new
     if not edits and not drops:
         return message
-    return {**{key: value for key, value in message.items() if key not in drops}, **edits}
+    sent = {**message, **edits}
+    for key in drops:
+        sent.pop(key, None)
+    return sent
 
 
 def _translate_role(
@@ -371,8 +371,8 @@ def _replayed_reasoning(
         # both names hold the same text; sent twice it would be billed twice (stepfun-api 4.1)
         edits["reasoning_content"] = reasoning
         return
-    if not reasoning and message.get("tool_calls") and (cache := context.client.reasoning_cache) is not None:
-        found = _remembered(message, cache) if replays_reasoning(context) else None
+    if not reasoning and message.get("tool_calls"):
+        found = _remembered(message, context)
         if found is not None:
             edits["reasoning_content"] = found
             why = "Settings.replay_reasoning is cache" if shows_reasoning(context) else "the caller does not see it"
@@ -395,7 +395,7 @@ def _replayed_calls(
     if calls:
         new = [_tool_call(call, f"{json_path}.tool_calls[{i}]", context, rename) for i, call in enumerate(calls)]
         new = [call for call in new if call is not None]
-        if len(new) != len(calls) or any(a is not b for a, b in zip(new, calls, strict=False)):
+        if len(new) != len(calls) or any(map(is_not, new, calls)):
             edits["tool_calls"] = new
         call_ids.extend(str(row.get("id")) for call in new if (row := _mapping(call)) is not None)
     elif (legacy := _mapping(message.get("function_call"))) is not None:
@@ -474,8 +474,11 @@ def call_key(call: Mapping[str, Any]) -> tuple[str, str, str]:
     return str(call.get("id") or ""), str(function.get("name") or ""), arguments
 
 
-def _remembered(message: Mapping[str, Any], cache: ReasoningCache) -> str | None:
+def _remembered(message: Mapping[str, Any], context: RequestContext) -> str | None:
     """Return the reasoning of a message's calls if each of them is known and they were made in one response."""
+    cache = context.client.reasoning_cache
+    if cache is None or not replays_reasoning(context):
+        return None
     found: set[str | None] = set()
     for call in _parts(message.get("tool_calls")) or ():
         row = _mapping(call)

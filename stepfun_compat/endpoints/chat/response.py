@@ -1,4 +1,4 @@
-"""StepFun's chat answers in OpenAI's shape (stepfun-api 4.1 to 4.4): messages, tool calls, finish reasons, usage."""
+"""Translate chat completions to OpenAI's shape: messages, tool calls, finish reasons, usage (stepfun-api 4.1 to 4.4)."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from .usage import characters_of, cut, cut_off, fill_usage, visible_tokens
 
 
 def new_call_id(*seed: object) -> str:
-    """An id for a tool call that came without one; the same call always gets the same."""
+    """Make an id for a tool call that has none; the same seed gives the same id."""
     return "call_" + hashlib.sha256(repr(seed).encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
 def is_built_in(call: Mapping[str, Any]) -> bool:
-    """Whether an entry of `tool_calls` is a search StepFun has already run, not a call for the program (stepfun-api 3.4)."""
+    """Whether an entry of `tool_calls` is a search StepFun has run itself, not a call for the caller (stepfun-api 3.4)."""
     kind = call.get("type")
     function = as_dict(call.get("function")) or {}
     return "results" in function or (bool(kind) and kind not in ("function", "custom"))
 
 
 def citations(calls: Sequence[Mapping[str, Any]], length: int) -> list[Dict]:
-    """The hits of built-in searches as OpenAI's url citations over the whole answer of `length` characters."""
+    """Translate the results of built-in searches to url citations of the whole text of `length` characters."""
     out: list[Dict] = []
     seen: set[str] = set()
     for call in calls:
@@ -47,7 +47,7 @@ def citations(calls: Sequence[Mapping[str, Any]], length: int) -> list[Dict]:
 
 
 def unify_reasoning(message: Dict, context: RequestContext) -> None:
-    """Put the reasoning under both spellings, identical (stepfun-api 4.1); read `reasoning_content`, else `reasoning`."""
+    """Put the reasoning, from `reasoning_content` or else `reasoning`, under both names (stepfun-api 4.1)."""
     del context
     text = message.get("reasoning_content")
     if text is None or text == "":
@@ -61,7 +61,7 @@ _XML_PARAMETER = re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?</parameter>", re.
 
 
 def parse_xml_tool_calls(message: Dict) -> None:
-    """Read tool calls that arrived as XML text in the content (opt-in)."""
+    """Parse tool calls that arrived as XML text in the content (`Settings.parse_xml_tool_calls`)."""
     content = message.get("content")
     if not isinstance(content, str) or "<tool_call>" not in content or message.get("tool_calls"):
         return
@@ -81,15 +81,17 @@ def parse_xml_tool_calls(message: Dict) -> None:
 
 
 def caller_call(call: Dict, position: int, tools: Tools) -> Dict:
-    """One function call as the caller's tools were declared: its own name, an id, custom tools with their text."""
+    """Translate one function call: the caller's name for the tool, an id, and the text of a custom tool."""
     if call.get("type") == "custom" and as_dict(call.get("custom")):
-        return call  # a gateway that has them
+        return call  # from a gateway that supports custom tools
     function = as_dict(call.get("function")) or {}
     arguments = function.get("arguments")
-    if arguments is None or (isinstance(arguments, str) and not arguments.strip()):
-        arguments = "{}"  # as OpenAI sends a call without arguments
+    if arguments is None:
+        arguments = ""
     elif not isinstance(arguments, str):
         arguments = json.dumps(arguments, ensure_ascii=False)
+    if not arguments.strip():
+        arguments = "{}"  # as OpenAI sends a call without arguments
     name = tools.caller_name(str(function.get("name") or ""))
     id = call.get("id") or new_call_id(position, name, arguments)
     if name in tools.custom:
@@ -98,7 +100,7 @@ def caller_call(call: Dict, position: int, tools: Tools) -> Dict:
 
 
 def custom_input(arguments: str) -> str:
-    """The free text of a custom tool's call, out of the object it travelled in."""
+    """Return the text of a custom tool's call from the arguments of the function that stands for it."""
     try:
         row = as_dict(json.loads(arguments))
     except (ValueError, RecursionError):
@@ -108,10 +110,9 @@ def custom_input(arguments: str) -> str:
 
 
 def finish_reason(reason: Json, called: bool, tools: Tools) -> str:
-    """The reason OpenAI would give, on the evidence of the calls (stepfun-api 4.3).
+    """Return OpenAI's finish reason, which depends on whether the message has calls (stepfun-api 4.3).
 
-    A named function that was forced ends in `stop`, as OpenAI's does: loops go on for as long as the model itself
-    wants tools.
+    With a forced named function it is `stop`, as at OpenAI, so that an agent's loop ends.
     """
     if reason in ("length", "content_filter"):
         return cast("str", reason)
@@ -123,44 +124,49 @@ def finish_reason(reason: Json, called: bool, tools: Tools) -> str:
 
 
 def transform_message(message: Dict, context: RequestContext, state: ChatState) -> tuple[Dict, bool]:
-    """One answer message in OpenAI's shape, and whether it calls tools."""
+    """Translate one message in place. Returns it and whether it calls functions."""
     tools = state.tools
-    if message.get("role") != "assistant":
-        message["role"] = "assistant"
+    message["role"] = "assistant"
     unify_reasoning(message, context)
     if context.settings.parse_xml_tool_calls:
         parse_xml_tool_calls(message)
-    built_in: list[Dict] = []
-    functions: list[Dict] = []
-    for row in as_list(message.get("tool_calls")):
-        call = as_dict(row)
-        if call is not None and is_built_in(call):
-            built_in.append(call)
-        elif call is not None:
-            functions.append(caller_call(call, len(functions), tools))
-    if tools.one_call and len(functions) > 1:
-        functions = functions[:1]
-    content = message.get("content")
-    if state.json_text and isinstance(content, str):
-        message["content"] = content = strip_fences(content)
-    if built_in:
-        length = len(content) if isinstance(content, str) else 0
-        message["annotations"] = as_list(message.get("annotations")) + citations(built_in, length)
-    message.pop("tool_calls", None)
+    if state.json_text and isinstance(message.get("content"), str):
+        message["content"] = strip_fences(message["content"])
+    calls = as_list(message.pop("tool_calls", None))
+    functions = _take_calls(message, calls, tools) if calls else []
     if functions:
         _put_calls(message, functions, context, tools)
     message.setdefault("content", None)
     message.setdefault("refusal", None)
     if tools.searches and not isinstance(message.get("annotations"), list):
-        message["annotations"] = []  # OpenAI's search models have a list, also without hits
+        message["annotations"] = []  # as OpenAI's search models do without results
     audio = as_dict(message.get("audio"))
     if audio is not None:
         _complete_audio(audio)
     return message, bool(functions)
 
 
+def _take_calls(message: Dict, calls: Sequence[Any], tools: Tools) -> list[Dict]:
+    """Return the function calls for the caller; add citations for the searches StepFun has run."""
+    built_in: list[Dict] = []
+    functions: list[Dict] = []
+    for entry in calls:
+        call = as_dict(entry)
+        if call is None:
+            continue
+        if is_built_in(call):
+            built_in.append(call)
+        else:
+            functions.append(caller_call(call, len(functions), tools))
+    if built_in:
+        content = message.get("content")
+        length = len(content) if isinstance(content, str) else 0
+        message["annotations"] = as_list(message.get("annotations")) + citations(built_in, length)
+    return functions[:1] if tools.one_call else functions
+
+
 def _put_calls(message: Dict, functions: list[Dict], context: RequestContext, tools: Tools) -> None:
-    """Put calls into a message where the caller looks for them, and remember the reasoning behind them."""
+    """Put calls into the field the caller reads, and remember the reasoning behind them."""
     if not message.get("content"):
         message["content"] = None
     if tools.legacy:
@@ -182,8 +188,10 @@ def _complete_audio(audio: Dict) -> None:
 
 
 def remember_reasoning(context: RequestContext, calls: Sequence[tuple[str, str, str]], reasoning: str) -> None:
-    """Keep the reasoning behind an answer's calls, (id, name, arguments) as the caller was given them, for a caller
-    that drops it from its history, or never saw it (whether StepFun needs it back is unverified, stepfun-api 11.20)."""
+    """Cache the reasoning of a message by its calls, each (id, name, arguments) as the caller gets it.
+
+    It is replayed if the caller's history lacks it. Whether StepFun needs it is unverified (stepfun-api 11.20).
+    """
     cache = context.client.reasoning_cache
     if cache is None or not replays_reasoning(context):
         return
@@ -192,17 +200,16 @@ def remember_reasoning(context: RequestContext, calls: Sequence[tuple[str, str, 
 
 
 def transform_completion(data: Json, context: RequestContext) -> Dict:
-    """A whole answer in OpenAI's shape, changed in place.
+    """Translate a complete response in place, and return it.
 
     Raises:
-        UnexpectedBody: there is no list of choices in it.
+        UnexpectedBody: it has no list of choices.
     """
-    body = as_dict(data)
-    if body is None or not isinstance(body.get("choices"), list):
-        raise UnexpectedBody("the response has no list of choices")
+    body = _completion(data)
     state = context.state(ChatState)
     tools = state.tools
     messages: list[Dict] = []
+    text = reasoning = 0
     for position, entry in enumerate(cast("list[Any]", body["choices"])):
         choice = as_dict(entry)
         if choice is None:
@@ -211,15 +218,13 @@ def transform_completion(data: Json, context: RequestContext) -> Dict:
         messages.append(message)
         choice["message"] = message
         choice.setdefault("index", position)
-        if called or not message.get("function_call"):  # a gateway may speak of function_call itself
+        if called and cut_off(body.get("usage"), message, context):
+            choice["finish_reason"] = "length"
+        elif called or not message.get("function_call"):  # a gateway may send function_call itself
             choice["finish_reason"] = finish_reason(choice.get("finish_reason"), called, tools)
-            if called and cut_off(body.get("usage"), message, context):
-                choice["finish_reason"] = "length"
         choice.setdefault("logprobs", None)
-    text = reasoning = 0
-    for message in messages:
-        visible, thought = characters_of(message)
-        text, reasoning = text + visible, reasoning + thought
+        visible, hidden = characters_of(message)
+        text, reasoning = text + visible, reasoning + hidden
     state.reasoned = bool(reasoning)
     usage = fill_usage(body.get("usage"), text, reasoning)
     if state.cap is not None:
@@ -232,45 +237,55 @@ def transform_completion(data: Json, context: RequestContext) -> Dict:
     return body
 
 
+def _completion(data: Json) -> Dict:
+    if not isinstance(data, dict) or not isinstance(cast("Dict", data).get("choices"), list):
+        raise UnexpectedBody("the response has no list of choices")
+    return cast("Dict", data)
+
+
 def _apply_cap(body: Dict, messages: Sequence[Dict], cap: int) -> None:
-    """Cut each choice's text at the caller's cap, by its share of the tokens StepFun reported for all of them."""
+    """Truncate each choice's text to the caller's cap, by its share of the tokens StepFun reported for all of them."""
     usage = as_dict(body.get("usage"))
-    texts = [str(message.get("content") or "") for message in messages]
-    thoughts = [str(message.get("reasoning_content") or "") for message in messages]
-    total = visible_tokens(usage, "".join(texts), "".join(thoughts))
+    texts = _texts(messages, "content")
+    total = visible_tokens(usage, "".join(texts), "".join(_texts(messages, "reasoning_content")))
     characters = sum(map(len, texts))
     if not total or not characters:
         return
     for choice, message, text in zip(as_list(body["choices"]), messages, texts, strict=True):
+        if message.get("tool_calls") or message.get("function_call"):
+            continue
         tokens = round(total * len(text) / characters)
-        if text and tokens > cap and not message.get("tool_calls") and not message.get("function_call"):
+        if text and tokens > cap:
             message["content"] = cut(text, tokens, cap)
             choice["finish_reason"] = "length"
 
 
+def _texts(messages: Sequence[Dict], field: str) -> list[str]:
+    return [str(message.get(field) or "") for message in messages]
+
+
 def hide_reasoning(id: str, messages: Sequence[Dict], context: RequestContext, reasoned: bool) -> None:
-    """Take the reasoning out of an answer whose caller does not know of it; `client.stepfun.reasoning` still has it."""
+    """Remove the reasoning if the caller does not see it; `client.stepfun.reasoning` still returns it."""
     if (not reasoned and not any("reasoning" in message for message in messages)) or shows_reasoning(context):
         return
-    thoughts = [str(message.get("reasoning_content") or "") for message in messages]
-    keep_answer_reasoning(context, id, "".join(thoughts))
+    keep_answer_reasoning(context, id, "".join(_texts(messages, "reasoning_content")))
     for message in messages:
         message.pop("reasoning", None)
         message.pop("reasoning_content", None)
 
 
 def keep_answer_reasoning(context: RequestContext, id: str, reasoning: str) -> None:
-    """Remember the reasoning of an answer by its id, for `client.stepfun.reasoning`."""
+    """Cache the reasoning of a response by its id, for `client.stepfun.reasoning`."""
     cache = context.client.reasoning_cache
     if cache is not None and reasoning:
         cache.put_answer(id, reasoning)
 
 
 def finish_envelope(body: Dict, context: RequestContext) -> None:
-    """The fields around the choices: an id, a time and a model are always there."""
+    """Complete the fields beside the choices: id, created and model are always there."""
     if not isinstance(body.get("id"), str) or not body["id"]:
-        said = repr(body.get("choices")).encode("utf-8", "surrogatepass")
-        body["id"] = "chatcmpl-" + hashlib.sha256(said).hexdigest()[:24]
+        content = repr(body.get("choices")).encode("utf-8", "surrogatepass")
+        body["id"] = "chatcmpl-" + hashlib.sha256(content).hexdigest()[:24]
     if not isinstance(body.get("created"), int):
         body["created"] = 0
     if context.settings.echo_requested_model and context.requested_model:

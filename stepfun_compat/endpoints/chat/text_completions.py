@@ -1,4 +1,4 @@
-"""`POST /completions`, the legacy one, over chat: StepFun has no text completion (stepfun-api 10)."""
+"""`POST /completions`, the legacy endpoint, by chat: StepFun has no text completions (stepfun-api 10)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HANDLED: Final = ("model", "prompt", "suffix", "echo", "n", "best_of", "logprob
 
 
 def _prompts(fields: Dict) -> list[str]:
-    """The prompts as texts.
+    """Return the prompts as texts.
 
     Raises:
         RequestRejected: there is none, or they are OpenAI's token numbers.
@@ -57,48 +57,37 @@ def _messages(prompt: str, suffix: Json) -> list[Dict]:
 
 @dataclass(slots=True)
 class TextCompletionState:
-    """The prompt to repeat before the text, and whether the stream was made here of whole answers."""
+    """The prompt to repeat before the text, and whether the stream was made here from complete responses."""
 
     echo: str = ""
     whole_stream: bool = False
 
 
 class Completions(PassThroughEndpoint):
-    """Text completion. A prompt is a user's message; `suffix` asks for the text between."""
+    """Text completions. A prompt becomes a user message; `suffix` requests the text between."""
 
     name = "completions"
     rewrites_raw = True
 
     @override
     def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
-        return self._wire(request, context, _prompts(given(request))[0], told=True)
+        return self._wire(request, context, _prompts(given(request))[0], record=True)
 
-    def _wire(self, request: WireRequest, context: RequestContext, prompt: str, *, told: bool) -> WireRequest:
-        """The chat request for one prompt; what is changed is told for the first only."""
+    def _wire(self, request: WireRequest, context: RequestContext, prompt: str, *, record: bool) -> WireRequest:
+        """Build the chat request for one prompt. `record` is False after the first, so that changes appear once."""
         fields = given(request)
         chat: Dict = {"model": fields.get("model"), "messages": _messages(prompt, fields.get("suffix"))}
-        y = (
-            context
-            if told
-            else RequestContext(context.endpoint, context.settings, context.catalog, states=context.states)
-        )
-        drop_by_table(fields, chat, y, self.name, _HANDLED)
-        n, best_of = fields.get("n"), fields.get("best_of")
-        if n is not None:
-            chat["n"] = n
-        if isinstance(best_of, int) and best_of > (n if isinstance(n, int) else 1):
-            y.record_change(
-                "drop", "best_of", best_of, n or 1, "StepFun reports no log probabilities to choose by", lossy=True
-            )
-        logprobs = fields.get("logprobs")
-        if logprobs is not None:
-            y.record_change("drop", "logprobs", logprobs, None, "StepFun does not document it", lossy=True)
-        for key in ("stream", "stream_options"):
-            if key in fields:
-                chat[key] = fields[key]
-        if told:
+        recording = context
+        if not record:
+            recording = RequestContext(context.endpoint, context.settings, context.catalog, states=context.states)
+        drop_by_table(fields, chat, recording, self.name, _HANDLED)
+        for name in ("n", "stream", "stream_options"):
+            if name in fields:
+                chat[name] = fields[name]
+        _record_unsupported(fields, recording)
+        if record:
             context.record_change("route", "path", request.path, "/chat/completions", "StepFun has no text completions")
-        wire = CHAT.transform_request(replace(request, path="/chat/completions", json=chat), y)
+        wire = CHAT.transform_request(replace(request, path="/chat/completions", json=chat), recording)
         context.state(TextCompletionState).echo = prompt if fields.get("echo") else ""
         return wire
 
@@ -118,7 +107,7 @@ class Completions(PassThroughEndpoint):
         return self._one_by_one(request, context, prompts) if len(prompts) > 1 else None
 
     def _one_by_one(self, request: WireRequest, context: RequestContext, prompts: Sequence[str]) -> Flow:
-        """One request for each prompt. A stream is put together from whole answers: one chunk for each."""
+        """Send one request for each prompt. A stream has one chunk for each choice of the complete responses."""
         fields = given(request)
         stream = bool(fields.get("stream"))
         plain = {key: value for key, value in fields.items() if key not in ("stream", "stream_options")}
@@ -129,7 +118,7 @@ class Completions(PassThroughEndpoint):
         done: Dict = {}
         reply = WireResponse(None)
         for i, prompt in enumerate(prompts):
-            wire = self._wire(replace(request, json=plain), context, prompt, told=i == 0)
+            wire = self._wire(replace(request, json=plain), context, prompt, record=i == 0)
             reply = yield Send(wire, example={"choices": [{"message": {"role": "assistant", "content": ""}}]})
             body = cast("Dict", self.transform_response(reply.body, context))
             n = len(body["choices"])
@@ -152,23 +141,37 @@ class Completions(PassThroughEndpoint):
         )
 
 
+def _record_unsupported(fields: Dict, context: RequestContext) -> None:
+    n, best_of, logprobs = fields.get("n"), fields.get("best_of"), fields.get("logprobs")
+    if isinstance(best_of, int) and best_of > (n if isinstance(n, int) else 1):
+        context.record_change(
+            "drop", "best_of", best_of, n or 1, "StepFun reports no log probabilities to choose by", lossy=True
+        )
+    if logprobs is not None:
+        context.record_change("drop", "logprobs", logprobs, None, "StepFun does not document it", lossy=True)
+
+
 def text_completion(body: Dict, echo: str) -> Dict:
-    """A chat answer as a text completion."""
+    """Translate a chat completion to a text completion."""
     choices: list[Dict] = []
     for entry in as_list(body.get("choices")):
         choice = as_dict(entry) or {}
         message = as_dict(choice.get("message")) or {}
-        reason = choice.get("finish_reason")
         row: Dict = {
             "text": echo + str(message.get("content") or ""),
             "index": choice.get("index", len(choices)),
             "logprobs": None,
-            "finish_reason": reason if reason in ("length", "content_filter") else "stop",
+            "finish_reason": _finish_reason(choice.get("finish_reason")),
         }
         if message.get("reasoning_content"):
             row["reasoning_content"] = message["reasoning_content"]
         choices.append(row)
     return {**body, "object": "text_completion", "choices": choices}
+
+
+def _finish_reason(reason: Json) -> str:
+    """Text completions know no tool calls: whatever is not a cap or a filter is `stop`."""
+    return str(reason) if reason in ("length", "content_filter") else "stop"
 
 
 def _events(body: Dict, include_usage: bool) -> str:
@@ -180,7 +183,7 @@ def _events(body: Dict, include_usage: bool) -> str:
 
 
 class CompletionStream:
-    """A chat stream as a stream of text completions."""
+    """Translate a chat stream to a stream of text completions."""
 
     reads_chunks = True
 
@@ -200,27 +203,28 @@ class CompletionStream:
         return self._chat.usage
 
     def feed(self, chunk: Json) -> Sequence[Json]:
-        """One chunk of chat in, text out; chunks that hold reasoning only are left out."""
+        """Translate one chunk of chat; chunks with reasoning only give nothing."""
         return self._texts(self._chat.feed(chunk))
 
     def close(self) -> Sequence[Json]:
-        """What chat still owes, as text."""
+        """Translate the chunks still pending at the end of the stream."""
         return self._texts(self._chat.close())
 
     def _texts(self, chunks: Sequence[Json]) -> list[Json]:
         out: list[Json] = []
         for chunk in chunks:
-            choices: list[Dict] = []
-            for choice in chunk["choices"]:
-                text, index = choice["delta"].get("content") or "", choice["index"]
-                if index not in self._echoed and (text or choice["finish_reason"]):
-                    self._echoed.add(index)
-                    text = self._echo + text
-                if text or choice["finish_reason"]:
-                    reason = choice["finish_reason"]
-                    if reason not in (None, "length", "content_filter"):
-                        reason = "stop"
-                    choices.append({"text": text, "index": index, "logprobs": None, "finish_reason": reason})
+            choices = [row for choice in chunk["choices"] if (row := self._choice(choice)) is not None]
             if choices or not chunk["choices"]:
                 out.append({**chunk, "object": "text_completion", "choices": choices})
         return out
+
+    def _choice(self, choice: Dict) -> Dict | None:
+        """Translate one choice, None if it has neither text nor a finish reason."""
+        text, index, reason = choice["delta"].get("content") or "", choice["index"], choice["finish_reason"]
+        if not text and not reason:
+            return None
+        if index not in self._echoed:
+            self._echoed.add(index)
+            text = self._echo + text
+        reason = None if reason is None else _finish_reason(reason)
+        return {"text": text, "index": index, "logprobs": None, "finish_reason": reason}

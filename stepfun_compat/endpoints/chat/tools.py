@@ -122,7 +122,7 @@ def _translate_tool(tool: Json, json_path: str, context: RequestContext, tools: 
     row = _mapping(tool)
     kind = row.get("type")
     if kind in _OWN_TOOLS:
-        tools.searches = tools.searches or kind == "web_search"
+        tools.searches |= kind == "web_search"
         return tool
     if kind == "custom":
         return _translate_custom_tool(_mapping(row.get("custom")), json_path, context, tools)

@@ -1,4 +1,4 @@
-"""Usage of chat responses, and cutting text at the caller's cap."""
+"""Complete the usage of chat responses, and truncate text to the caller's cap."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .state import ChatState
 
 
 def fill_usage(usage: Json, text: int = 0, reasoning: int = 0) -> Dict | None:
-    """Fill usage with OpenAI's nested details, always ints, since programs add them up without looking (stepfun-api 4.4).
+    """Complete usage with OpenAI's nested details, always ints, since programs sum them unchecked (stepfun-api 4.4).
 
-    `cached_tokens` is 0 where StepFun reports none. Where it does not split off the reasoning, `reasoning_tokens` is
-    an estimate: the share of `reasoning` characters in those and the `text` characters, rounded.
+    `cached_tokens` is 0 if StepFun reports none. If it does not report `reasoning_tokens`, they are estimated from the
+    `text` and `reasoning` characters.
     """
     given = as_dict(usage)
     if given is None:
@@ -23,27 +23,36 @@ def fill_usage(usage: Json, text: int = 0, reasoning: int = 0) -> Dict | None:
     out = dict(given)
     for name in ("prompt_tokens", "completion_tokens", "total_tokens"):
         if type(out.get(name)) is not int:
-            total = out.get("prompt_tokens", 0) + out.get("completion_tokens", 0) if name == "total_tokens" else 0
-            out[name] = whole_number(out.get(name)) or total
+            out[name] = whole_number(out.get(name)) or _missing_count(name, out)
     prompt = dict(as_dict(out.get("prompt_tokens_details")) or {})
     if type(prompt.get("cached_tokens")) is not int:
-        cached = prompt.get("cached_tokens")
-        cached = out.get("cached_tokens") if cached is None else cached
-        prompt["cached_tokens"] = 0 if cached is None else whole_number(cached) or 0
+        prompt["cached_tokens"] = _cached_tokens(prompt.get("cached_tokens"), out.get("cached_tokens"))
     out["prompt_tokens_details"] = prompt
     completion = dict(as_dict(out.get("completion_tokens_details")) or {})
     if type(completion.get("reasoning_tokens")) is not int:
-        split = completion.get("reasoning_tokens")
-        split = None if split is None else whole_number(split)
-        if split is None:
-            split = round(out["completion_tokens"] * reasoning / (text + reasoning)) if reasoning > 0 else 0
-        completion["reasoning_tokens"] = split
+        reported = whole_number(completion.get("reasoning_tokens"))
+        completion["reasoning_tokens"] = _share(reasoning, text, out) if reported is None else reported
     out["completion_tokens_details"] = completion
     return out
 
 
+def _missing_count(name: str, usage: Dict) -> int:
+    return usage.get("prompt_tokens", 0) + usage.get("completion_tokens", 0) if name == "total_tokens" else 0
+
+
+def _share(reasoning: int, text: int, usage: Dict) -> int:
+    """Estimate the reasoning tokens by the characters of the reasoning and of the text."""
+    return round(usage["completion_tokens"] * reasoning / (text + reasoning)) if reasoning > 0 else 0
+
+
+def _cached_tokens(nested: Json, beside: Json) -> int:
+    """Return the cached tokens from the details, else from StepFun's field beside the totals, else 0."""
+    cached = beside if nested is None else nested
+    return 0 if cached is None else whole_number(cached) or 0
+
+
 def add_usage(first: Json, second: Json) -> Json:
-    """The sum of two usages, for a call that was asked again."""
+    """Return the sum of two usages, for a call that took two requests."""
     a, b = as_dict(first), as_dict(second)
     if a is None or b is None:
         return a or b
@@ -60,7 +69,7 @@ def add_usage(first: Json, second: Json) -> Json:
 
 
 def characters_of(message: Mapping[str, Any]) -> tuple[int, int]:
-    """(characters of what the caller reads, characters of the reasoning) of one answer message in OpenAI's shape."""
+    """Return (characters of text and calls, characters of reasoning) of one message in OpenAI's shape."""
     text = len(str(message.get("content") or ""))
     legacy = message.get("function_call")
     for call in (*as_list(message.get("tool_calls")), {"function": legacy} if legacy else None):
@@ -72,8 +81,10 @@ def characters_of(message: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def visible_tokens(usage: Mapping[str, Any] | None, text: str, reasoning: str) -> int | None:
-    """How many completion tokens were the visible text: the reported total less the reported reasoning, or, where
-    StepFun does not split it, the text's share by length. None without a report."""
+    """Return how many completion tokens were the visible text, None if StepFun reports no total.
+
+    They are the total less the reasoning tokens, or, if those are not reported, the text's share by length.
+    """
     total = whole_number(usage.get("completion_tokens")) if usage is not None else None
     if usage is None or total is None:
         return None
@@ -87,12 +98,12 @@ def visible_tokens(usage: Mapping[str, Any] | None, text: str, reasoning: str) -
 
 
 def cut(text: str, tokens: int, cap: int) -> str:
-    """The text up to the caller's cap, by its share of the tokens StepFun reported for it."""
+    """Truncate a text that took `tokens` to the caller's cap, in proportion."""
     return text[: max(len(text) * cap // max(tokens, 1), 1)]
 
 
 def cut_off(usage: Json, message: Mapping[str, Any], context: RequestContext) -> bool:
-    """Whether StepFun's cap ended the answer inside the arguments of a call."""
+    """Whether StepFun's cap ended the response inside the arguments of a call."""
     sent = context.state(ChatState).sent_cap
     used = whole_number((as_dict(usage) or {}).get("completion_tokens"))
     if sent is None or used is None or used < sent:
