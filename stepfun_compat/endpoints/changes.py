@@ -1,4 +1,4 @@
-"""One alteration of a request, and the sentence that tells it."""
+"""The record of one alteration of a request, and the sentence that describes it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ChangeKind = Literal["alias", "rename", "reshape", "drop", "clamp", "inject", "r
 """`miss`: the response does not keep to the parameter."""
 
 SENT_AGAIN: Final = "another request"
-"""The `after` of a cost that is the same call, sent once more."""
+"""The `after` of a `cost` change for a second request of the same call."""
 
 WHY_DROPPED: Final[Mapping[str, str]] = {
     "supports": "StepFun supports it in another form",
@@ -29,7 +29,7 @@ WHY_DROPPED: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class Change:
-    """One alteration of a request. `lossy` is True where the answer may differ in meaning for it."""
+    """One alteration of a request. `lossy` is True if the response may differ in meaning because of it."""
 
     kind: ChangeKind
     parameter: str
@@ -51,7 +51,7 @@ class Change:
         return _sentence(self, brief(self.before), brief(self.after))
 
     def for_log(self) -> str:
-        """The text without anything the caller wrote: only numbers, and values that are names of OpenAI's or ours."""
+        """Return the text without the caller's content: only numbers, and names of OpenAI or of this package."""
         return _sentence(self, self._public(self.before), self._public(self.after, self.kind in _OUR_WORDS))
 
     def _public(self, value: Json, ours: bool = False) -> str:
@@ -91,30 +91,37 @@ _WITHOUT_RESULT: Final[Mapping[ChangeKind, str]] = {
 
 
 def _sentence(change: Change, before: str, after: str) -> str:
-    """What became of the parameter. `before` and `after` are shown values, empty where there is none to show."""
+    """Describe a change. `before` and `after` are the values to show, empty for none."""
+    return f"{_outcome(change, before, after)}: {change.why}{_CHOICE if change.lossy else ''}"
+
+
+def _outcome(change: Change, before: str, after: str) -> str:
+    if change.kind == "route":
+        return f"the request was sent to {after}" + (f" instead of {before}" if before != after else "")
+    if change.after == SENT_AGAIN:
+        return f"{change.parameter if before else 'the call'} cost {after}"
     described = " " in before or before.startswith(("{", "["))
     parameter = f"{change.parameter} ({before})" if described else "=".join(filter(None, (change.parameter, before)))
-    if change.kind == "route":
-        text = f"the request was sent to {after}" + (f" instead of {before}" if before != after else "")
-    elif change.after == SENT_AGAIN:
-        text = f"{change.parameter if before else 'the call'} cost {after}"
-    elif change.kind == "miss":
-        text = f"{parameter} was not honoured"
-    elif change.after is None:
-        text = f"{parameter} was dropped"
-    elif change.before is None and change.kind == "inject":
-        text = f"{after} was added to {parameter}" if " " in after else f"{parameter}={after} was added"
-    elif isinstance(change.before, int) and isinstance(change.after, int) and change.kind == "cost":
-        text = f"{parameter} was raised to {after}"
-    elif after:
-        text = f"{parameter} {_WITH_RESULT[change.kind]} {after}"
-    else:
-        text = f"{parameter} {_WITHOUT_RESULT[change.kind]}"
-    return f"{text}: {change.why}{_CHOICE if change.lossy else ''}"
+    if change.kind == "miss":
+        return f"{parameter} was not honoured"
+    if change.after is None:
+        return f"{parameter} was dropped"
+    return _replacement(change, parameter, after)
+
+
+def _replacement(change: Change, parameter: str, after: str) -> str:
+    """Describe a change that has a result."""
+    if change.before is None and change.kind == "inject":
+        return f"{after} was added to {parameter}" if " " in after else f"{parameter}={after} was added"
+    if change.kind == "cost" and isinstance(change.before, int) and isinstance(change.after, int):
+        return f"{parameter} was raised to {after}"
+    if after:
+        return f"{parameter} {_WITH_RESULT[change.kind]} {after}"
+    return f"{parameter} {_WITHOUT_RESULT[change.kind]}"
 
 
 def brief(value: Json, limit: int = 80) -> str:
-    """A value as one short text; empty for None."""
+    """Return a value as one short text; empty for None."""
     if value is None:
         return ""
     if isinstance(value, str):

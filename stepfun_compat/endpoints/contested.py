@@ -1,7 +1,7 @@
-"""Contested facts: the safe form of a request, and which refusals ask for it (stepfun-api 11, 13).
+"""Rewrite requests to the safe form of contested facts, and recognise the errors that require it (stepfun-api 11, 13).
 
-Pure. Everything here works on the request as it goes over the wire, so that it serves every endpoint that ends up
-there, plain or streamed, alone or as a step of a script.
+Pure. Everything here works on the request as it is sent, so that it serves every endpoint that sends such a request,
+streamed or not, alone or as a step of a flow.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from ..catalog.schema import ContestedFact, Rewrite, SettledFact
 
 MOST: Final = 6
-"""How many facts one request may settle; each costs a request."""
+"""How many facts one request may settle; each costs one more request."""
 _ENDPOINTS: Final = {"/chat/completions": "chat.completions", "/responses": "responses", "/files": "files.create"}
 _REFUSED: Final = 400
-_TOLD: Final = frozenset({"reasoning_effort", "reasoning", "stream_options"})
-"""Parameters whose values are told where they are dropped: none of them can hold anything of a conversation."""
+_SHOWN: Final = frozenset({"reasoning_effort", "reasoning", "stream_options"})
+"""Parameters whose values are shown when they are dropped: they cannot hold anything of a conversation."""
 _DOCUMENTED: Final = frozenset({"role", "content", "tool_calls", "tool_call_id"})
 _ROLES: Final = {"developer": "system", "function": "tool"}
 _LISTED_ROLES: Final = frozenset({"system", "user", "assistant", "tool"})
@@ -37,7 +37,7 @@ _LISTED_ROLES: Final = frozenset({"system", "user", "assistant", "tool"})
 
 @dataclass(frozen=True)
 class WireError:
-    """An error answer as plain data: its HTTP status and the fields of its `error` object, None where it had none."""
+    """An error response as plain data: its HTTP status and the fields of its `error` object, None if absent."""
 
     status: int
     message: str = ""
@@ -46,7 +46,7 @@ class WireError:
 
     @classmethod
     def of(cls, status: int, body: object) -> WireError:
-        """Read an error body, or the object inside it; any other body is the message."""
+        """Read an error body or its `error` object; any other body is the message."""
         outer = cast("Mapping[str, Any]", body) if isinstance(body, Mapping) else None
         inner = cast("Any", outer.get("error", outer) if outer is not None else body)
         if not isinstance(inner, Mapping):
@@ -61,7 +61,7 @@ class WireError:
         )
 
 
-# ---------------------------------------------------------------- which fact an error speaks of
+# ---------------------------------------------------------------- the fact an error is about
 
 
 @functools.lru_cache(maxsize=256)
@@ -70,7 +70,7 @@ def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def speaks_of(fact: ContestedFact, error: WireError) -> bool:
-    """Whether an error answer is a refusal of this fact's OpenAI form."""
+    """Whether StepFun rejected the OpenAI form of this fact."""
     if error.status != _REFUSED:
         return False
     text = "\n".join((error.param or "", error.type or "", error.message)).lower()
@@ -82,14 +82,14 @@ def speaks_of(fact: ContestedFact, error: WireError) -> bool:
 
 
 def model_of(request: WireRequest) -> str:
-    """The StepFun model a request on the wire names, empty where it names none."""
+    """Return the model of a request as it is sent, "" if it has none."""
     body: Any = request.json
     model = cast("Mapping[str, Any]", body).get("model") if isinstance(body, Mapping) else None
     return model if isinstance(model, str) else ""
 
 
 def facts_for(request: WireRequest, context: RequestContext) -> list[ContestedFact]:
-    """The rows that concern a request, in the order in which they are tried."""
+    """Return the facts that concern a request, in the order in which they are tried."""
     endpoint = _ENDPOINTS.get(request.path) if request.method == "POST" else None
     if endpoint is None:
         return []
@@ -102,7 +102,7 @@ def facts_for(request: WireRequest, context: RequestContext) -> list[ContestedFa
 
 
 def fixed(settled: Iterable[SettledFact], fact: str, model: str, host: str) -> SettledFact | None:
-    """The outcome that a row of the catalog fixes for a fact; the last that fits wins."""
+    """Return the catalog's fixed outcome for a fact; the last matching row wins."""
     found = None
     for row in settled:
         if row.fact == fact and fnmatchcase(model, row.model) and fnmatchcase(host, row.host):
@@ -111,7 +111,7 @@ def fixed(settled: Iterable[SettledFact], fact: str, model: str, host: str) -> S
 
 
 def _resendable(files: Any) -> bool:
-    """Whether the files of a request can be read once more: an open file that cannot be rewound is used up."""
+    """Whether the files of a request can be read again: an open file that cannot be rewound cannot."""
     from .forms import file_parts
 
     for part in file_parts(files):
@@ -122,30 +122,27 @@ def _resendable(files: Any) -> bool:
     return True
 
 
-# ---------------------------------------------------------------- the two questions
+# ---------------------------------------------------------------- the request to send
 
 
 def alternative(
     endpoint: Endpoint, request: WireRequest, error: WireError, context: RequestContext, host: str = ""
 ) -> WireRequest | None:
-    """The request to send in place of one that was refused, None where the refusal is the caller's.
+    """Return the request to send in place of a rejected one, None if the error is the caller's.
 
-    `request` is what went over the wire. The fact is noted in `x.safe_forms`, the new form as a change, and the
-    request it costs as another one.
+    `request` is the rejected request as it was sent. The fact goes into `context.safe_forms`; the safe form and the
+    additional request are recorded as changes.
     """
     if error.status != _REFUSED or len(context.safe_forms) >= MOST or not _resendable(request.files):
         return None
     for fact in facts_for(request, context):
-        if fact.fact in context.safe_forms or not speaks_of(fact, error):
+        if not _may_rewrite(fact, request, error, context, host):
             continue
-        row = fixed(context.catalog.settled, fact.fact, model_of(request), host)
-        if row is not None and row.outcome == "openai":
-            continue
-        told = len(context.changes)
+        recorded = len(context.changes)
         try:
             safe = endpoint.safe_form(fact, request, context)
-        except RequestRejected:  # the policy lets nothing be lost, or the safe form cannot carry the request
-            del context.changes[told:]
+        except RequestRejected:  # on_unsupported="error", or the safe form cannot express the request
+            del context.changes[recorded:]
             return None
         if safe is None:
             continue
@@ -157,14 +154,25 @@ def alternative(
     return None
 
 
+def _may_rewrite(
+    fact: ContestedFact, request: WireRequest, error: WireError, context: RequestContext, host: str
+) -> bool:
+    """Whether the error is about this fact, and neither this call nor the catalog has settled it."""
+    if fact.fact in context.safe_forms or not speaks_of(fact, error):
+        return False
+    row = fixed(context.catalog.settled, fact.fact, model_of(request), host)
+    return row is None or row.outcome != "openai"
+
+
 def settled_form(
     endpoint: Endpoint, request: WireRequest, context: RequestContext, refused: Collection[str], host: str = ""
 ) -> WireRequest:
-    """The request with the safe form of every fact that is known to be refused: those in `refused`, and those a row of
-    the catalog fixes. Where the catalog fixes OpenAI's form, that is sent.
+    """Return the request with the safe form of every fact in `refused` and of those the catalog fixes as safe.
+
+    Facts the catalog fixes as `openai` keep OpenAI's form.
 
     Raises:
-        RequestRejected: the safe form loses something, and the policy says error.
+        RequestRejected: the safe form is lossy, and `Settings.on_unsupported` is `error`.
     """
     model = model_of(request)
     rewritten: set[tuple[str, str]] = set()
@@ -187,7 +195,7 @@ def settled_form(
 
 
 def rewrite(fact: ContestedFact, request: WireRequest, context: RequestContext) -> WireRequest | None:
-    """The request in the safe form, None where that is what it has already, or there is none."""
+    """Return the request in the safe form, None if it has that already or there is none."""
     body: Any = request.json
     make = _REWRITES.get(fact.rewrite)
     if make is None or not isinstance(body, Mapping):
@@ -247,8 +255,8 @@ def _replace(fact: ContestedFact, body: _Body, _: WireRequest, context: RequestC
 def _drop(fact: ContestedFact, body: _Body, _: WireRequest, context: RequestContext) -> _Made:
     if fact.parameter not in body:
         return None
-    told = body[fact.parameter] if fact.parameter in _TOLD else "…"
-    context.record_change("drop", fact.parameter, told, None, _why(fact, context), lossy=fact.lossy)
+    shown = body[fact.parameter] if fact.parameter in _SHOWN else "…"
+    context.record_change("drop", fact.parameter, shown, None, _why(fact, context), lossy=fact.lossy)
     return {key: value for key, value in body.items() if key != fact.parameter}
 
 
@@ -273,7 +281,7 @@ def _messages(body: _Body) -> Sequence[Any]:
 
 
 def _each_message(name: str, edit: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
-    """A rewrite that edits one message at a time; `edit` hands on the message itself where nothing is to do."""
+    """Make a rewrite from `edit`, which translates one message and returns the same object if nothing changes."""
 
     def make(fact: ContestedFact, body: _Body, _: WireRequest, context: RequestContext) -> _Made:
         out = [
@@ -296,7 +304,7 @@ def _string(message: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _joined(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The texts of a message that holds nothing else, as one string."""
+    """Join the content of a message that has only text parts."""
     content: Any = message.get("content")
     if not isinstance(content, list | tuple):
         return message

@@ -1,4 +1,4 @@
-"""Which StepFun model a request goes to, and what the old name brings with it. Pure."""
+"""Resolve the StepFun model of a request, and what an OpenAI name implies. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..catalog import Model, Retired
 
 
-# Azure serves these under the deployment in the URL, whatever the call names; other endpoints go by the call
+# Azure takes the model of these endpoints from the deployment in the URL, of others from the body
 _BY_PATH = ("chat.", "completions", "embeddings", "audio.", "images.")
 
 
@@ -25,7 +25,7 @@ def _compiled(aliases: tuple[tuple[str, str], ...]) -> tuple[tuple[re.Pattern[st
 
 
 def user_alias(name: str, aliases: Mapping[str, str]) -> str | None:
-    """The target of a name in the user's own aliases: an exact name first, else the first glob that matches."""
+    """Return the target of a name in the user's aliases: an exact name first, else the first glob that matches."""
     if not aliases:
         return None
     if name in aliases:
@@ -33,8 +33,8 @@ def user_alias(name: str, aliases: Mapping[str, str]) -> str | None:
     return next((target for pattern, target in _compiled(tuple(aliases.items())) if pattern.match(name)), None)
 
 
-def _says_something(context: RequestContext, name: str) -> bool:
-    """Whether a name stands for a model by itself: to the user, to StepFun, or as a name of OpenAI's."""
+def _is_model_name(context: RequestContext, name: str) -> bool:
+    """Whether a name is a model's: a StepFun id, an OpenAI name, or one of the user's aliases."""
     known = name in context.catalog.models or name in context.catalog.retired or context.catalog.alias(name) is not None
     return known or user_alias(name, context.settings.model_aliases) is not None
 
@@ -42,14 +42,14 @@ def _says_something(context: RequestContext, name: str) -> bool:
 def resolve_model(
     context: RequestContext, name: str | None, needs: frozenset[str] = frozenset(), *, default: str | None = None
 ) -> str | None:
-    """Fill `x.model_id`, `x.model` and `x.alias` for the model the caller named, and return the id to send.
+    """Set `model_id`, `model` and `alias` of the context for the model the caller named, and return the id to send.
 
-    Order: the user's aliases, a StepFun id as it stands, a retired id's replacement, `Settings.model` for OpenAI's
-    chat names, the catalog's alias, untouched. `needs` holds the input kinds the request carries beyond text; a name
-    that is only an alias moves to a model that takes them, a StepFun model the user named does not.
+    Order: the user's aliases, a StepFun id as it is, a retired id's replacement, `Settings.model` for OpenAI's chat
+    names, the catalog's alias, any other name as it is. `needs` holds the kinds of input beyond text in the request; an
+    alias moves to a model that takes them, a StepFun id does not.
 
-    On Azure the deployment decides, where its name says something; one that says nothing is `default`, else the chat
-    model of the settings or the catalog.
+    On Azure the deployment is resolved in place of the name if it is a model's name. Any other deployment is `default`,
+    else the chat model of the settings or the catalog.
 
     Raises:
         RequestRejected: the StepFun model the user named cannot take the input.
@@ -57,11 +57,9 @@ def resolve_model(
     context.requested_model = name
     catalog, settings = context.catalog, context.settings
     if name is None:
-        context.model_id = settings.model
-        context.model = catalog.model(context.model_id) if context.model_id else None
-        return context.model_id
+        return _model_of_settings(context)
     if isinstance(context.client.deployment, str):
-        name = _of_deployment(context, name, context.client.deployment)
+        name = _name_on_azure(context, name, context.client.deployment)
     context.alias = catalog.alias(name) if name not in catalog.models else None
     own = user_alias(name, settings.model_aliases)
     chosen_by_name = own is None and name in catalog.models
@@ -70,13 +68,13 @@ def resolve_model(
         target, why = own, f"alias from {settings.source('model_aliases')}"
     elif not chosen_by_name and name not in catalog.retired:
         target, why = _stand_in(context, name, default)
-    retired = catalog.retired.get(target)  # whoever named it: the caller, an alias or the settings
+    retired = catalog.retired.get(target)  # named by the caller, an alias or the settings
     if retired is not None:
         _record_retired(context, target, retired)
         target, why = retired.replacement, ""
     context.model_id, context.model = target, catalog.model(target)
-    missing = needs - context.model.input if context.model is not None else frozenset[str]()
-    if missing and context.model is not None:
+    if context.model is not None and not needs <= context.model.input:
+        missing = needs - context.model.input
         why = f"{context.model.id} takes no {_listed(missing)} input"
         context.model = _model_that_takes(context, context.model, needs, missing, fixed=chosen_by_name)
         context.model_id = target = context.model.id
@@ -85,21 +83,30 @@ def resolve_model(
     return target
 
 
-def _of_deployment(context: RequestContext, name: str, deployment: str) -> str:
-    """The Azure deployment in place of the name the call gives, where it decides and says something."""
+def _model_of_settings(context: RequestContext) -> str | None:
+    """Resolve the model of a request that names none."""
+    context.model_id = id = context.settings.model
+    context.model = context.catalog.model(id) if id else None
+    return id
+
+
+def _name_on_azure(context: RequestContext, name: str, deployment: str) -> str:
+    """Return the deployment if the endpoint takes the model from it and it is a model's name; else the name."""
     if (
         context.endpoint.startswith(_BY_PATH)
         and name not in context.catalog.models
         and user_alias(name, context.settings.model_aliases) is None
-        and _says_something(context, deployment)
+        and _is_model_name(context, deployment)
     ):
         return deployment
     return name
 
 
 def _stand_in(context: RequestContext, name: str, default: str | None) -> tuple[str, str]:
-    """(model, why) for a name that is neither the user's nor StepFun's: by the catalog's alias, else for an Azure
-    deployment; any other name is sent as it stands."""
+    """Return (model, reason) for a name that is neither the user's nor StepFun's.
+
+    It is the target of the catalog's alias, else a model for the Azure deployment, else the name itself.
+    """
     catalog, settings = context.catalog, context.settings
     if context.alias is not None:
         row = catalog.model(context.alias.model)
@@ -133,7 +140,7 @@ def _listed(kinds: frozenset[str]) -> str:
 def _model_that_takes(
     context: RequestContext, model: Model, needs: frozenset[str], missing: frozenset[str], *, fixed: bool
 ) -> Model:
-    """The preferred chat model that takes the input `model` does not.
+    """Return the preferred chat model that takes the input `model` does not take.
 
     Raises:
         RequestRejected: there is none, or the model is `fixed`.
@@ -152,50 +159,60 @@ def _model_that_takes(
     )
 
 
-def effective_effort(context: RequestContext, asked: str | None) -> str | None:
-    """The reasoning effort to send: the call's, else the settings', else the alias's, in the model's own levels (stepfun-api 3.6).
+def effective_effort(context: RequestContext, requested: str | None) -> str | None:
+    """Return the reasoning effort to send: the request's, else the settings', else the alias's, as a level of the model
+    (stepfun-api 3.6).
 
     Raises:
-        RequestRejected: the value is none of OpenAI's efforts.
+        RequestRejected: the value is not an OpenAI effort.
     """
     settings = context.settings
-    effort = asked or settings.reasoning_effort or (context.alias.effort if context.alias is not None else None)
+    effort = requested or settings.reasoning_effort or (context.alias.effort if context.alias is not None else None)
     if effort is None:
         return None
-    if context.model is None:  # a model the catalog does not know: what the caller asked, less the off switch
-        sent = "low" if effort in ("none", "minimal") else "high" if effort in ("xhigh", "max") else effort
-    elif not context.model.efforts:
-        if asked is not None:
+    if context.model is not None and not context.model.efforts:
+        if requested is not None:
             context.record_change(
-                "drop", "reasoning_effort", asked, None, f"{context.model_id} has no reasoning effort", lossy=True
+                "drop", "reasoning_effort", requested, None, f"{context.model_id} has no reasoning effort", lossy=True
             )
         return None
-    else:
-        found = context.model.efforts.get(effort)
-        if found is None:
-            raise RequestRejected(
-                f"reasoning_effort={effort!r} is not an effort; {context.model_id} is asked with one of "
-                f"{', '.join(dict.fromkeys(context.model.efforts.values()))}, and OpenAI's other levels are mapped to these.",
-                code="invalid_value",
-                param="reasoning_effort",
-            )
-        sent = found
-    if asked is not None:
-        if sent != asked:
-            context.record_change(
-                "clamp", "reasoning_effort", asked, sent, f"it is the nearest level of {context.model_id}"
-            )
-    else:
+    sent = _level(effort, context)
+    if requested is None:
         origin = (
             settings.source("reasoning_effort") if settings.reasoning_effort else f"alias {context.requested_model}"
         )
         context.record_change("inject", "reasoning_effort", None, sent, f"from {origin}")
+    elif sent != requested:
+        context.record_change(
+            "clamp", "reasoning_effort", requested, sent, f"it is the nearest level of {context.model_id}"
+        )
     return sent
 
 
+_LEVELS_OF_UNKNOWN_MODELS: Mapping[str, str] = {"none": "low", "minimal": "low", "xhigh": "high", "max": "high"}
+
+
+def _level(effort: str, context: RequestContext) -> str:
+    """Return the model's level for an effort."""
+    if context.model is None:
+        return _LEVELS_OF_UNKNOWN_MODELS.get(effort, effort)
+    level = context.model.efforts.get(effort)
+    if level is None:
+        raise RequestRejected(
+            f"reasoning_effort={effort!r} is not an effort; {context.model_id} takes "
+            f"{', '.join(dict.fromkeys(context.model.efforts.values()))}, and OpenAI's other levels are mapped to these.",
+            code="invalid_value",
+            param="reasoning_effort",
+        )
+    return level
+
+
 def shows_reasoning(context: RequestContext) -> bool:
-    """Whether the caller of chat sees reasoning fields: by the setting, or, if it is `auto`, unless the model was asked
-    for under a name of OpenAI's or an Azure deployment, whose programs do not know such fields."""
+    """Whether the caller of chat sees reasoning fields.
+
+    With the setting `auto` it does unless the request names an OpenAI model or an Azure deployment: programs for those
+    do not know such fields.
+    """
     setting = context.settings.show_reasoning
     if setting != "auto" or context.endpoint not in ("chat.completions", "completions"):
         return setting != "never" or context.endpoint not in ("chat.completions", "completions")
@@ -206,12 +223,12 @@ def shows_reasoning(context: RequestContext) -> bool:
 
 
 def replays_reasoning(context: RequestContext) -> bool:
-    """Whether reasoning is remembered beside its tool calls and replayed: if asked for, or if the caller never sees it."""
+    """Whether reasoning is cached with its tool calls and replayed: by the setting, or since the caller does not see it."""
     return context.settings.replay_reasoning == "cache" or not shows_reasoning(context)
 
 
 def headroom(context: RequestContext) -> int:
-    """Tokens to add to the caller's cap, for names of models that did not reason before they answered (stepfun-api 4.6)."""
+    """Return the tokens to add to the cap of a request for an OpenAI model that does not reason (stepfun-api 4.6)."""
     if context.alias is None or not context.alias.headroom or (context.model is not None and not context.model.reasons):
         return 0
     chosen = context.settings.token_headroom

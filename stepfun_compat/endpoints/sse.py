@@ -1,4 +1,4 @@
-"""Server-sent events out of a body that was read whole."""
+"""Read server-sent events from a complete body, and error events from any stream."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .json_values import Dict, UnexpectedBody, as_dict
 
 
 def server_sent(body: Any) -> Iterator[Dict]:
-    """The JSON objects of a stream of events, up to `[DONE]`. A body that is one JSON object counts as one event.
+    """Yield the JSON objects of an event stream, up to `[DONE]`. A body that is one JSON object is one event.
 
     Raises:
         UnexpectedBody: the body is something else, or an event is not a JSON object.
@@ -33,41 +33,50 @@ def server_sent(body: Any) -> Iterator[Dict]:
             text, data = "\n".join(data), []
             if text.strip() == "[DONE]":
                 return
-            try:
-                event = as_dict(json.loads(text))
-            except ValueError as error:
-                raise UnexpectedBody(f"an event is not JSON: {text[:200]!r}") from error
-            if event is None:
-                raise UnexpectedBody(f"an event is not an object: {text[:200]!r}")
-            yield event
+            yield _event(text)
+
+
+def _event(text: str) -> Dict:
+    try:
+        event = as_dict(json.loads(text))
+    except ValueError as error:
+        raise UnexpectedBody(f"an event is not JSON: {text[:200]!r}") from error
+    if event is None:
+        raise UnexpectedBody(f"an event is not an object: {text[:200]!r}")
+    return event
 
 
 def failure(event: Mapping[str, Any], otherwise: str) -> RequestRejected:
-    """An event that tells of an error, as the error a plain answer would have been; `otherwise` where it says nothing."""
+    """Translate an error event to the error of a response without a stream; `otherwise` is the message if it has none."""
     inner = as_dict(event.get("error")) or event
     message = str(inner.get("message") or otherwise)
     known = FAILURES.get(str(inner.get("type"))) or FAILURES.get(str(inner.get("code")))
-    if known is None:
-        words = next((row for row in WORDINGS if 0 in row.wire and row.pattern.search(message)), None)
-        if words is not None:
-            return RequestRejected(message, status=words.status, code=words.code)
-    if known is None and "no speech found" in message.lower():  # told of silence (stepfun-api 9.1)
-        known = FAILURES["request_params_invalid"]
-    if known is None:
-        return RequestRejected(message, status=500, code="server_error", type="server_error")
-    return RequestRejected(message, status=known.status, code=known.code)
+    if known is not None:
+        return RequestRejected(message, status=known.status, code=known.code)
+    worded = next((row for row in WORDINGS if 0 in row.wire and row.pattern.search(message)), None)
+    if worded is not None:
+        return RequestRejected(message, status=worded.status, code=worded.code)
+    if "no speech found" in message.lower():  # StepFun's error for silence (stepfun-api 9.1)
+        invalid = FAILURES["request_params_invalid"]
+        return RequestRejected(message, status=invalid.status, code=invalid.code)
+    return RequestRejected(message, status=500, code="server_error", type="server_error")
 
 
 def error_in(event: Mapping[str, Any]) -> Dict | None:
-    """The error object of a chat event that has neither `choices` nor an `error` member, None where nothing says that
-    it is an error. StepFun's own form is not documented (stepfun-api 4.5); gateways have theirs."""
+    """Return the error object of a chat event without `choices` and `error`, None if it is not an error.
+
+    StepFun's form is not documented (stepfun-api 4.5); gateways have their own.
+    """
     status = as_dict(event.get("base_resp")) or {}
-    code = next((code for code in (event.get("code"), status.get("status_code")) if code not in (None, "")), None)
+    code = event.get("code")
+    if code in (None, ""):
+        code = status.get("status_code")
+    if code == "":
+        code = None
     text = event.get("message") or event.get("msg") or event.get("detail") or status.get("status_msg")
-    if "error" not in (event.get("type"), event.get("object")):
-        says_so = bool(text) if code is None else str(code).lower() not in _NO_ERROR
-        if not says_so:
-            return None
+    marked = "error" in (event.get("type"), event.get("object"))
+    if not marked and not _means_error(code, text):
+        return None
     message = text if isinstance(text, str) else json.dumps(text, ensure_ascii=False) if text else ""
     kept = {key: value for key, value in event.items() if key != "object" and (key, value) != ("type", "error")}
     return {**kept, "message": message or "The server ended the stream with an error.", "code": code}
@@ -76,8 +85,12 @@ def error_in(event: Mapping[str, Any]) -> Dict | None:
 _NO_ERROR = frozenset({"0", "200", "ok", "success"})
 
 
+def _means_error(code: Any, text: Any) -> bool:
+    return bool(text) if code is None else str(code).lower() not in _NO_ERROR
+
+
 def error_named(text: str) -> Any:
-    """The error object of an event that is called `error`: its data need not be JSON."""
+    """Return the error object of an event named `error`, whose data may be text."""
     try:
         event = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,11 +1,11 @@
-"""`/files`: purposes, limits before the upload, the status swap, and a list that ends (stepfun-api 8.1)."""
+"""`/files`: translate purposes and statuses, check limits before the upload, and page the list (stepfun-api 8.1)."""
 
 from __future__ import annotations
 
 import codecs
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,9 +32,11 @@ from ..parameters import drop_by_table, given, segment
 _OPENAI_PAGE = 10_000
 
 
-def file_object(data: Json, asked: Json = None) -> Dict:
-    """One file in OpenAI's shape. `processed` means "still parsing" at StepFun and "ready" at OpenAI: it is swapped.
-    The purpose is OpenAI's, or the one the upload `asked` for; StepFun's own is `stepfun_purpose`.
+def file_object(data: Json, requested_purpose: Json = None) -> Dict:
+    """Translate one file to OpenAI's shape.
+
+    StepFun's status `processed` means that the file is still being parsed, OpenAI's that it is ready. The purpose is
+    `requested_purpose`, else OpenAI's for StepFun's, which is kept as `stepfun_purpose`.
 
     Raises:
         UnexpectedBody: it is not an object with an id.
@@ -51,18 +53,20 @@ def file_object(data: Json, asked: Json = None) -> Dict:
     purpose = row.get("purpose")
     if isinstance(purpose, str):
         row["stepfun_purpose"] = purpose
-        picture, other = PURPOSE_OF.get(purpose, (purpose, purpose))
-        row["purpose"] = picture if os.path.splitext(str(row["filename"]))[1].lower().lstrip(".") in PICTURES else other
-    if isinstance(asked, str) or purpose is None:
-        row["purpose"] = asked
+        for_picture, other = PURPOSE_OF.get(purpose, (purpose, purpose))
+        row["purpose"] = (
+            for_picture if os.path.splitext(str(row["filename"]))[1].lower().lstrip(".") in PICTURES else other
+        )
+    if isinstance(requested_purpose, str) or purpose is None:
+        row["purpose"] = requested_purpose
     return row
 
 
 def stepfun_purpose(purpose: str, part: Part, context: RequestContext) -> str:
-    """StepFun's purpose for OpenAI's, by the kind of file.
+    """Translate OpenAI's purpose to StepFun's, by the type of the file.
 
     Raises:
-        RequestRejected: StepFun has nothing for this purpose, does not take this type for it, or the file is too large.
+        RequestRejected: StepFun has no such purpose, does not take this type for it, or the file is too large.
     """
     if purpose in REFUSED_PURPOSES:
         raise RequestRejected(
@@ -75,17 +79,9 @@ def stepfun_purpose(purpose: str, part: Part, context: RequestContext) -> str:
         context.record_change("rename", "purpose", purpose, target, "StepFun's purpose for this kind of file")
     row = PURPOSES.get(target)
     if row is None:
-        return target  # a purpose we do not know: the caller wins
+        return target  # a purpose the catalog does not know: the caller wins
     if part.extension and part.extension not in row.extensions:
-        others = [name for name, other in PURPOSES.items() if part.extension in other.extensions]
-        known = part.extension in DOCUMENTS | MEDIA
-        advice = f"use purpose={others[0]!r}" if others else f"StepFun takes {', '.join(sorted(DOCUMENTS | MEDIA))}"
-        raise RequestRejected(
-            f"{part.filename!r} cannot be uploaded with purpose={target!r}, which takes "
-            f"{', '.join(sorted(row.extensions))}: {advice if known else advice + '; convert or rename it'}.",
-            code="invalid_value",
-            param="file",
-        )
+        raise _wrong_type(part, target, row.extensions)
     size = part.size
     if size is not None and size > row.max_bytes:
         raise RequestRejected(
@@ -95,6 +91,18 @@ def stepfun_purpose(purpose: str, part: Part, context: RequestContext) -> str:
             param="file",
         )
     return target
+
+
+def _wrong_type(part: Part, purpose: str, extensions: Collection[str]) -> RequestRejected:
+    others = [name for name, other in PURPOSES.items() if part.extension in other.extensions]
+    known = part.extension in DOCUMENTS | MEDIA
+    advice = f"use purpose={others[0]!r}" if others else f"StepFun takes {', '.join(sorted(DOCUMENTS | MEDIA))}"
+    return RequestRejected(
+        f"{part.filename!r} cannot be uploaded with purpose={purpose!r}, which takes "
+        f"{', '.join(sorted(extensions))}: {advice if known else advice + '; convert or rename it'}.",
+        code="invalid_value",
+        param="file",
+    )
 
 
 _SIGNATURES = (
@@ -107,7 +115,7 @@ _ZIPPED = ((b"word/", "docx"), (b"ppt/", "pptx"), (b"xl/", "xlsx"))
 
 
 def kind_of_content(head: bytes) -> str | None:
-    """The extension that fits the first bytes of a file; None where they do not tell."""
+    """Return the extension for the first bytes of a file, None if they are of no known type."""
     for signature, extension in _SIGNATURES:
         if head.startswith(signature):
             return extension
@@ -115,10 +123,12 @@ def kind_of_content(head: bytes) -> str | None:
         return "webp"
     if head.startswith(b"PK"):
         return next((extension for name, extension in _ZIPPED if name in head), None)
-    if (kind := sound_format(head)) is not None:
-        return kind
+    return sound_format(head) or _kind_of_text(head)
+
+
+def _kind_of_text(head: bytes) -> str | None:
     try:
-        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # the last character may be cut
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # the last character may be incomplete
     except UnicodeDecodeError:
         return None
     start = text.lstrip("\ufeff \t\r\n").lower()
@@ -128,7 +138,7 @@ def kind_of_content(head: bytes) -> str | None:
 
 
 def named(part: Part, context: RequestContext) -> Part:
-    """The part with an extension: the SDK calls bare bytes `upload`, and StepFun tells a file's kind by its name."""
+    """Add an extension to a name without one: the SDK names bytes `upload`, and StepFun goes by the name."""
     kind = None if part.extension else kind_of_content(part.head())
     if kind is None or kind not in DOCUMENTS | MEDIA:
         return part
@@ -138,20 +148,20 @@ def named(part: Part, context: RequestContext) -> Part:
 
 
 def _of_local_file(name: BatchOperationName, request: WireRequest) -> Flow | None:
-    """The script of a call on a file of a batch; None for StepFun's own files."""
+    """Return the flow of a call on a local file of a batch; None for StepFun's files."""
     id = segment(request, 1)
     return local(BatchOperation(name, id)) if is_local_file(id) else None
 
 
 @dataclass(slots=True)
 class FileState:
-    """The purpose the caller gave, which stands in the response."""
+    """The purpose of the request, which the response repeats."""
 
     purpose: Json = None
 
 
 class CreateFile(PassThroughEndpoint):
-    """An upload."""
+    """Upload a file."""
 
     name = "files.create"
 
@@ -184,17 +194,17 @@ class CreateFile(PassThroughEndpoint):
         wire: Dict = {}
         drop_by_table(fields, wire, context, self.name, ("purpose",))
         purpose = fields.get("purpose")
-        parts = [part for part in file_parts(request.files) if part.field == "file"]
+        part = next((part for part in file_parts(request.files) if part.field == "file"), None)
         files = request.files
-        if parts and parts[0].size and (better := named(parts[0], context)) is not parts[0]:
-            parts[0] = better
-            files = [("file", better.as_upload())]
+        if part is not None and part.size and (renamed := named(part, context)) is not part:
+            part = renamed
+            files = [("file", part.as_upload())]
         context.state(FileState).purpose = purpose
         if isinstance(purpose, str):
-            part = parts[0] if parts else Part("file", str(fields.get("url") or "").partition("?")[0], b"")
-            wire["purpose"] = stepfun_purpose(purpose, part, context)
-        if "url" in fields and parts and not parts[0].size:
-            files = None  # StepFun fetches the file itself; the SDK insists on a `file` argument
+            typed = part or Part("file", str(fields.get("url") or "").partition("?")[0], b"")
+            wire["purpose"] = stepfun_purpose(purpose, typed, context)
+        if "url" in fields and part is not None and not part.size:
+            files = None  # StepFun fetches the file itself; the SDK requires a `file` argument
         return replace(request, json=wire, files=files)
 
     @override
@@ -203,7 +213,7 @@ class CreateFile(PassThroughEndpoint):
 
 
 class RetrieveFile(PassThroughEndpoint):
-    """One file's record."""
+    """Retrieve one file object."""
 
     name = "files.retrieve"
 
@@ -217,7 +227,7 @@ class RetrieveFile(PassThroughEndpoint):
 
 
 class DeleteFile(PassThroughEndpoint):
-    """A deletion."""
+    """Delete a file."""
 
     name = "files.delete"
 
@@ -236,7 +246,7 @@ class DeleteFile(PassThroughEndpoint):
 
 
 class FileContent(PassThroughEndpoint):
-    """The extracted text of a `file-extract` file; StepFun does not give the original back (stepfun-api 8.1)."""
+    """Return the extracted text of a `file-extract` file; StepFun does not return the original (stepfun-api 8.1)."""
 
     name = "files.content"
 
@@ -247,15 +257,17 @@ class FileContent(PassThroughEndpoint):
 
 @dataclass(slots=True)
 class FileListState:
-    """The caller's paging, which StepFun does not know, and the files that are not at StepFun."""
+    """The caller's paging, which StepFun does not support, and the local files of batches."""
 
     query: Dict = field(default_factory=dict[str, Any])
     local_files: Sequence[Dict] = ()
 
 
 class ListFiles(PassThroughEndpoint):
-    """All files. StepFun documents no parameters and no `has_more`, without which the SDK asks for ever (stepfun-api 8.1):
-    limit, order, after and purpose are applied here."""
+    """List all files. `limit`, `order`, `after` and `purpose` are applied here.
+
+    StepFun documents no parameters and no `has_more`, without which the SDK never stops paging (stepfun-api 8.1).
+    """
 
     name = "files.list"
 
@@ -265,7 +277,7 @@ class ListFiles(PassThroughEndpoint):
         return self._merged(request, context) if purpose in (None, "batch", "batch_output") else None
 
     def _merged(self, request: WireRequest, context: RequestContext) -> Flow:
-        """StepFun's files and those of batches, which are not at StepFun."""
+        """Merge StepFun's files with the local files of batches."""
         rows = as_list((yield BatchOperation("list_files")).body)
         context.state(FileListState).local_files = [row for row in map(as_dict, rows) if row is not None]
         return self.transform_request(request, context)
@@ -290,7 +302,7 @@ class ListFiles(PassThroughEndpoint):
 
 
 def page(rows: Sequence[Dict], query: Dict, default_limit: int) -> Dict:
-    """One page of a whole list, as OpenAI cuts it: `order` by time, `after` and `before` an id, at most `limit` rows."""
+    """Return one page of a complete list: `order` by time, `after` and `before` an id, at most `limit` rows."""
     newest_first = query.get("order", "desc") != "asc"
     ordered = sorted(rows, key=_place, reverse=newest_first)
     ids = [row["id"] for row in ordered]
@@ -310,7 +322,7 @@ def page(rows: Sequence[Dict], query: Dict, default_limit: int) -> Dict:
 
 
 def _place(row: Dict) -> tuple[float, str]:
-    """By time, and within one second by id, so that pages cut from several answers fit together."""
+    """Sort by time, and within one second by id, so that pages of several responses fit together."""
     created = row.get("created_at")
     return (created if isinstance(created, int | float) else 0), str(row["id"])
 
