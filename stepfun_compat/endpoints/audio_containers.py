@@ -1,8 +1,8 @@
-"""Sound files as bytes: what they are, how long they last, and how several become one valid file. Pure Python.
+"""Detect, measure and join audio files. Pure Python.
 
-wav: one header over all samples. mp3: frames stand alone once tags and the frame that counts them are off. opus: the
-packets are put into one Ogg stream with new pages. flac: written from samples, uncompressed ("verbatim"), because
-frames of different files cannot simply be put after one another. pcm: bytes after bytes.
+wav: one header over all samples. mp3: frames are independent without the tags and the frame that counts them. opus:
+the packets go into one Ogg stream with new pages. flac: written from samples, uncompressed ("verbatim"), because frames
+of different files cannot simply be concatenated. pcm: concatenated.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ import struct
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-_OPEN_END = 0xFFFFFFFF  # a size field of a file that was written before its end was known
+_EXTENSIBLE = 0xFFFE  # the tag of a wav format whose real tag comes later in the chunk
+_OPEN_END = 0xFFFFFFFF  # the size field of a file that was written as a stream
 
 
 class SoundError(ValueError):
-    """The bytes are not the sound file they should be."""
+    """The bytes are not a valid audio file of the expected format."""
 
 
-# ---------------------------------------------------------------- what it is
+# ---------------------------------------------------------------- format and length
 
 
 def sound_format(data: bytes, extension: str = "") -> str | None:
-    """`wav`, `mp3`, `ogg`, `flac`, `mp4`, `webm`, or by the file's extension where the bytes do not tell."""
+    """Return `wav`, `mp3`, `ogg`, `flac`, `mp4` or `webm` by the bytes, else the format of the extension."""
     head = data[:12]
     if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
         return "wav"
@@ -46,7 +47,7 @@ def sound_format(data: bytes, extension: str = "") -> str | None:
 
 
 def duration(data: bytes, format: str, *, rate: int = 16_000) -> float | None:
-    """Seconds, None where the bytes do not tell. `rate` is that of raw 16-bit mono `pcm`."""
+    """Return the length in seconds, None if it is not known. `rate` is that of raw 16-bit mono `pcm`."""
     try:
         if format == "wav":
             wav = parse_wav(data)
@@ -63,7 +64,7 @@ def duration(data: bytes, format: str, *, rate: int = 16_000) -> float | None:
 
 
 def join(parts: Sequence[bytes], format: str) -> bytes:
-    """Several sound files of one format as one.
+    """Join several audio files of one format.
 
     For `flac` the parts are wav files.
 
@@ -90,7 +91,7 @@ def join(parts: Sequence[bytes], format: str) -> bytes:
 
 @dataclass(frozen=True)
 class Wav:
-    """A wav file taken apart. `data` holds the samples; `tag` is 1 for PCM."""
+    """A parsed wav file. `data` holds the samples; `tag` is 1 for PCM."""
 
     tag: int
     channels: int
@@ -103,12 +104,17 @@ class Wav:
         """Bytes of one sample of all channels."""
         return self.channels * ((self.bits + 7) // 8)
 
+    def with_samples(self, data: bytes) -> Wav:
+        """Return the file with these samples, less an incomplete one at the end."""
+        rest = len(data) % self.frame if self.frame else 0
+        return replace(self, data=data[: len(data) - rest])
+
 
 def parse_wav(data: bytes) -> Wav:
-    """Read a wav file, also one whose sizes were never filled in.
+    """Parse a wav file, also one that was written as a stream, without sizes.
 
     Raises:
-        SoundError: it is none.
+        SoundError: it is not a wav file, or it has no samples.
     """
     if data[:4] not in (b"RIFF", b"RF64") or data[8:12] != b"WAVE":
         raise SoundError("not a wav file")
@@ -117,17 +123,20 @@ def parse_wav(data: bytes) -> Wav:
         name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         start = at + 8
         if name == b"fmt " and size >= 16 and start + 16 <= len(data):
-            fmt = struct.unpack("<HHIIHH", data[start : start + 16])
-            if fmt[0] == 0xFFFE and size >= 26:  # extensible: the real tag comes later
-                fmt = (int.from_bytes(data[start + 24 : start + 26], "little"), *fmt[1:])
+            fmt = _wav_format(data[start : start + size])
         elif name == b"data" and fmt is not None:
-            if size in (0, _OPEN_END) or start + size > len(data):
-                size = len(data) - start
-            frame = fmt[1] * ((fmt[5] + 7) // 8)
-            size -= size % frame if frame else 0
-            return Wav(fmt[0], fmt[1], fmt[2], fmt[5], data[start : start + size])
+            end = len(data) if size in (0, _OPEN_END) else start + size
+            return fmt.with_samples(data[start:end])
         at = start + size + size % 2
     raise SoundError("a wav file without samples")
+
+
+def _wav_format(chunk: bytes) -> Wav:
+    """Parse a format chunk of at least 16 bytes, to a file without samples."""
+    tag, channels, rate, _, _, bits = struct.unpack("<HHIIHH", chunk[:16])
+    if tag == _EXTENSIBLE and len(chunk) >= 26:
+        tag = int.from_bytes(chunk[24:26], "little")
+    return Wav(tag, channels, rate, bits, b"")
 
 
 def _check_alike(wavs: Sequence[Wav]) -> None:
@@ -136,7 +145,7 @@ def _check_alike(wavs: Sequence[Wav]) -> None:
 
 
 def join_wav(wavs: Sequence[Wav]) -> bytes:
-    """One wav file with the samples of all, and sizes that are right."""
+    """Return one wav file with the samples of all and correct sizes."""
     _check_alike(wavs)
     first = wavs[0]
     samples = b"".join(wav.data for wav in wavs)
@@ -349,24 +358,22 @@ def _ogg_page(flags: int, granule: int, serial: int, sequence: int, packets: Seq
 
 
 def join_opus(parts: Sequence[bytes]) -> bytes:
-    """One Ogg Opus stream with the packets of all.
+    """Return one Ogg Opus stream with the packets of all.
 
     Raises:
-        SoundError: a part is no Ogg Opus file, or they differ in channels.
+        SoundError: a part is not an Ogg Opus file, or they differ in channels.
     """
     head = tags = b""
     sound: list[bytes] = []
     trim = 0
     for part in parts:
-        packets, granule = ogg_packets(part)
-        if len(packets) < 2 or not packets[0].startswith(b"OpusHead") or len(packets[0]) < 19:
-            raise SoundError("not an Ogg Opus file")
+        packets, granule = _opus_packets(part)
         if not head:
             head, tags = packets[0], packets[1]
         elif packets[0][9] != head[9] or packets[0][18:] != head[18:]:
             raise SoundError("the parts differ in channels")
         sound += packets[2:]
-        # the last page of a file may say that some of its samples are not to be heard
+        # the last page of a file may exclude some of its samples from playback
         trim = max(sum(map(opus_samples, packets[2:])) - granule, 0)
     serial = int.from_bytes(hashlib.sha256(head + b"".join(sound[:8])).digest()[:4], "little")
     out = [_ogg_page(2, 0, serial, 0, [head]), _ogg_page(0, 0, serial, 1, [tags])]
@@ -378,8 +385,16 @@ def join_opus(parts: Sequence[bytes]) -> bytes:
     return b"".join(out)
 
 
+def _opus_packets(data: bytes) -> tuple[list[bytes], int]:
+    """Return (the packets of an Ogg Opus file, its last granule position)."""
+    packets, granule = ogg_packets(data)
+    if len(packets) < 2 or not packets[0].startswith(b"OpusHead") or len(packets[0]) < 19:
+        raise SoundError("not an Ogg Opus file")
+    return packets, granule
+
+
 def _grouped(packets: Sequence[bytes]) -> Iterator[list[bytes]]:
-    """Packets by page: a second of sound at most, and never more segments than a page can name."""
+    """Group packets by page: at most a second of audio and 255 segments each."""
     group: list[bytes] = []
     segments = samples = 0
     for packet in packets:

@@ -261,12 +261,12 @@ def _drop(fact: ContestedFact, body: _Body, _: WireRequest, context: RequestCont
 
 
 def _other_purpose(fact: ContestedFact, body: _Body, request: WireRequest, context: RequestContext) -> _Made:
-    from .forms import file_parts
+    from .forms import file_part
 
     if body.get("purpose") != "storage":
         return None
-    parts = [part for part in file_parts(request.files) if part.field == "file"]
-    picture = bool(parts) and parts[0].extension in PICTURES
+    part = file_part(request.files)
+    picture = part is not None and part.extension in PICTURES
     new = "retrieval-image" if picture else "file-extract"
     context.record_change("clamp", "purpose", "storage", new, _why(fact, context), lossy=fact.lossy)
     return {**body, "purpose": new}

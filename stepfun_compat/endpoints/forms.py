@@ -24,7 +24,7 @@ class Part:
 
     @property
     def size(self) -> int | None:
-        """Bytes, None for a file that cannot tell."""
+        """The size in bytes, None if it is not known."""
         if isinstance(self.content, bytes | bytearray):
             return len(self.content)
         if isinstance(self.content, str):
@@ -38,7 +38,7 @@ class Part:
         return int(end)
 
     def read(self) -> bytes:
-        """The whole content; an open file is read from its beginning where it can be, as the SDK would send it."""
+        """Read the whole content; an open file from its beginning if it is seekable, as the SDK sends it."""
         if isinstance(self.content, str):
             return self.content.encode()
         if isinstance(self.content, bytes | bytearray):
@@ -50,7 +50,7 @@ class Part:
         return data.encode() if isinstance(data, str) else bytes(data)
 
     def head(self, size: int = 4096) -> bytes:
-        """The first bytes, with an open file left where it was; empty where it cannot be."""
+        """Read the first bytes and leave an open file at its position; empty if it is not seekable."""
         if isinstance(self.content, str | bytes | bytearray):
             return self.read()[:size]
         try:
@@ -63,13 +63,18 @@ class Part:
         return data if isinstance(data, bytes) else b""
 
     def as_upload(self, content: bytes | None = None) -> tuple[Any, ...]:
-        """The part as the SDK's own file tuple."""
+        """Return the part as the SDK's file tuple."""
         body = self.content if content is None else content
         return (self.filename, body, self.mime) if self.mime else (self.filename, body)
 
 
+def file_part(files: Any) -> Part | None:
+    """Return the first part of a form that is named `file`, None if there is none."""
+    return next((part for part in file_parts(files) if part.field == "file"), None)
+
+
 def file_parts(files: Any) -> list[Part]:
-    """The files of a request, whatever form the SDK gave them: a mapping or pairs, bare contents or tuples."""
+    """Return the files of a request in any form the SDK takes: a mapping or pairs, of contents or tuples."""
     if not files:
         return []
     pairs = cast("Mapping[str, Any]", files).items() if isinstance(files, Mapping) else cast("Sequence[Any]", files)

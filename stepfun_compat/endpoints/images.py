@@ -1,4 +1,5 @@
-"""`/images`: generate, edit, and variations by image2image (stepfun-api 8.3). `n` is 1 at StepFun, so `n` images are `n` requests."""
+"""`/images`: generate, edit, and variations by image2image (stepfun-api 8.3). StepFun makes one image a request, so `n`
+images are `n` requests."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from typing_extensions import override
 
@@ -26,22 +27,25 @@ from .forms import Part, file_parts
 from .json_values import Dict, UnexpectedBody, as_dict, as_list
 from .parameters import drop_by_table, given, headers_for, kind_of_model
 
+if TYPE_CHECKING:
+    from ..catalog.schema import ImageModel
+
 _GENERATE_DEFAULT = "step-image-edit-2"
 _SEED_LIMIT = 2_147_483_647
 
 
-def nearest_size(asked: str, sizes: Mapping[tuple[int, int], str]) -> str:
-    """The size StepFun takes that is nearest to OpenAI's `WIDTHxHEIGHT`: in shape first, then in area.
+def nearest_size(requested: str, sizes: Mapping[tuple[int, int], str]) -> str:
+    """Return StepFun's size nearest to OpenAI's `WIDTHxHEIGHT`: in shape first, then in area.
 
     Raises:
         RequestRejected: it is not a size.
     """
     try:
-        width, height = (int(side) for side in asked.lower().split("x"))
+        width, height = (int(side) for side in requested.lower().split("x"))
         shape, area = math.log(width / height), math.log(width * height)
     except (ValueError, ZeroDivisionError):
         raise RequestRejected(
-            f"size={asked!r} is not a size: it takes WIDTHxHEIGHT, and StepFun has {', '.join(sizes.values())}.",
+            f"size={requested!r} is not a size: it takes WIDTHxHEIGHT, and StepFun has {', '.join(sizes.values())}.",
             code="invalid_value",
             param="size",
         ) from None
@@ -53,25 +57,32 @@ def nearest_size(asked: str, sizes: Mapping[tuple[int, int], str]) -> str:
 
 
 def _translate_size(fields: Dict, wire: Dict, model: str, context: RequestContext) -> None:
-    asked = fields.get("size")
-    if asked is None or asked == "auto":
-        if asked is not None:
-            context.record_change("drop", "size", asked, None, "StepFun's default, 1024x1024, applies")
+    requested = fields.get("size")
+    if requested is None:
+        return
+    if requested == "auto":
+        context.record_change("drop", "size", requested, None, "StepFun's default, 1024x1024, applies")
         return
     row = IMAGE_MODELS.get(model)
-    if row is None or not isinstance(asked, str):
-        wire["size"] = asked
+    if row is None or not isinstance(requested, str):
+        wire["size"] = requested
         return
-    sizes = row.sizes
+    sizes = _sizes(row, context)
+    # a caller who names StepFun's model writes its sizes, one who names OpenAI's or none writes width x height
+    native = context.requested_model == model and requested in sizes.values()
+    wire["size"] = size = requested if native else nearest_size(requested, sizes)
+    width, height = next(sides for sides, text in sizes.items() if text == size)
+    context.state(ImageState).size = f"{width}x{height}"
+    if size != requested:
+        exact = tuple(map(int, requested.lower().split("x"))) in sizes
+        context.record_change("clamp", "size", requested, size, f"it is the nearest size of {model}", lossy=not exact)
+
+
+def _sizes(row: ImageModel, context: RequestContext) -> Mapping[tuple[int, int], str]:
+    """Return the model's sizes by (width, height), in the order of sides that the settings assume if it is unverified."""
     if row.order_unverified and context.settings.image_size_order == "width_first":
-        sizes = {(height, width): text for (width, height), text in sizes.items()}
-    # who names StepFun's model writes its sizes, who names OpenAI's or none writes width x height
-    own = context.requested_model == model and asked in sizes.values()
-    wire["size"] = size = asked if own else nearest_size(asked, sizes)
-    context.state(ImageState).size = "{}x{}".format(*next(sides for sides, text in sizes.items() if text == size))
-    if size != asked:
-        exact = tuple(int(side) for side in asked.lower().split("x")) in sizes
-        context.record_change("clamp", "size", asked, size, f"it is the nearest size of {model}", lossy=not exact)
+        return {(height, width): text for (width, height), text in row.sizes.items()}
+    return row.sizes
 
 
 def _count(fields: Dict) -> int:
@@ -98,7 +109,7 @@ def _check_prompt(prompt: Json, limit: int) -> None:
 
 
 def _response_format(fields: Dict, wire: Dict, context: RequestContext) -> None:
-    """gpt-image models always answered in base64; StepFun's default is a URL, as that of dall-e was."""
+    """Request base64 if the program expects it: gpt-image models return it always; StepFun's default is a URL, as dall-e's."""
     name = str(context.requested_model or "")
     if "response_format" not in fields and (name.startswith(("gpt-image", "chatgpt-image")) or fields.get("stream")):
         wire["response_format"] = "b64_json"
@@ -108,11 +119,11 @@ def _response_format(fields: Dict, wire: Dict, context: RequestContext) -> None:
 
 
 def image_rows(data: Json) -> list[Dict]:
-    """The images of one answer.
+    """Return the images of one response.
 
     Raises:
-        UnexpectedBody: there are none in it.
-        RequestRejected: the content review blocked one, which StepFun says with a 200 (stepfun-api 8.3).
+        UnexpectedBody: it has none.
+        RequestRejected: the content review blocked one, which StepFun reports with status 200 (stepfun-api 8.3).
     """
     rows = [row for entry in as_list((as_dict(data) or {}).get("data")) if (row := as_dict(entry)) is not None]
     if not rows:
@@ -129,16 +140,16 @@ def image_rows(data: Json) -> list[Dict]:
 
 @dataclass(slots=True)
 class ImageState:
-    """The size that was sent, as OpenAI writes it."""
+    """The size that was sent, as WIDTHxHEIGHT."""
 
     size: str | None = None
 
 
 class _Images(PassThroughEndpoint):
-    """What all three do alike: one request for each image, and one answer."""
+    """Common base: one request for each image, and one response."""
 
     def _wire(self, request: WireRequest, context: RequestContext) -> tuple[WireRequest, int]:
-        """The request for one image, and how many images are wanted."""
+        """Build the request for one image. Returns it and the number of images."""
         raise NotImplementedError
 
     @override
@@ -175,7 +186,7 @@ class _Images(PassThroughEndpoint):
             reply = yield Send(step, example={"data": [{"url": ""}]})
             body = self.transform_response(reply.body, context)
             done = {**body, "created": done["created"] or body["created"], "data": [*done["data"], *body["data"]]}
-            # what is paid for is not lost when a later request fails: the client puts it on the error
+            # if a later request fails, the client attaches the images already paid for to the error
             context.partial = done
         if stream:
             return WireResponse(
@@ -188,14 +199,14 @@ class _Images(PassThroughEndpoint):
     event = "image_generation.completed"
 
 
-def _format(picture: Json) -> str:
-    """png, jpeg or webp, by the first bytes of a picture in base64."""
-    head = picture[:16] if isinstance(picture, str) else ""
+def _format(image: Json) -> str:
+    """Return png, jpeg or webp, by the first bytes of an image in base64."""
+    head = image[:16] if isinstance(image, str) else ""
     return "jpeg" if head.startswith("/9j/") else "webp" if head.startswith("UklGR") else "png"
 
 
 def _events(body: Dict, kind: str, size: str | None) -> str:
-    """The images as the stream OpenAI would have sent, less the partial images StepFun does not make."""
+    """Build OpenAI's stream of the images, without partial images, which StepFun does not make."""
     out: list[str] = []
     for row in as_list(body.get("data")):
         event = {
@@ -206,7 +217,7 @@ def _events(body: Dict, kind: str, size: str | None) -> str:
             "background": "auto",
             "output_format": _format(row.get("b64_json")),
             **{k: v for k, v in row.items() if v is not None},
-            # StepFun reports none; OpenAI code adds it up without looking
+            # StepFun reports no usage; programs for OpenAI sum it unchecked
             "usage": {
                 "input_tokens": 0,
                 "input_tokens_details": {"image_tokens": 0, "text_tokens": 0},
@@ -219,7 +230,7 @@ def _events(body: Dict, kind: str, size: str | None) -> str:
 
 
 class Generate(_Images):
-    """Text to image."""
+    """Generate an image from text."""
 
     name = "images.generate"
 
@@ -237,7 +248,7 @@ class Generate(_Images):
 
 
 class Edit(_Images):
-    """Image and text to image. The answer has the size of the input (stepfun-api 8.3)."""
+    """Edit an image. The result has the size of the input (stepfun-api 8.3)."""
 
     name = "images.edit"
     event = "image_edit.completed"
@@ -266,14 +277,14 @@ class Edit(_Images):
         wire: Dict = {"model": model}
         drop_by_table(fields, wire, context, self.name, ("model", "n", "stream", "image"))
         if not images and "image" in fields:
-            wire["image"] = fields["image"]  # base64 by extra_body, which StepFun takes
+            wire["image"] = fields["image"]  # base64 through extra_body, which StepFun accepts
         _response_format(fields, wire, context)
         files = [*images, *others] or request.files
         return replace(request, json=wire, files=files, headers={**request.headers, **context.headers}), count
 
 
 def _split(request: WireRequest, several_times: bool) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
-    """(the pictures, the other files). Open files that are sent more than once are read into memory."""
+    """Return (the images, the other files). Open files that are sent more than once are read into memory."""
     images: list[tuple[str, Any]] = []
     others: list[tuple[str, Any]] = []
     parts = file_parts(request.files)
@@ -291,7 +302,7 @@ def _split(request: WireRequest, several_times: bool) -> tuple[list[tuple[str, A
 
 
 class Variation(_Images):
-    """OpenAI's variations, by StepFun's image2image (stepfun-api 8.3), which wants a prompt and a weight."""
+    """Make a variation by StepFun's image2image, which requires a prompt and a weight (stepfun-api 8.3)."""
 
     name = "images.create_variation"
 

@@ -55,19 +55,12 @@ def resolve_model(
         RequestRejected: the StepFun model the user named cannot take the input.
     """
     context.requested_model = name
-    catalog, settings = context.catalog, context.settings
+    catalog = context.catalog
     if name is None:
         return _model_of_settings(context)
     if isinstance(context.client.deployment, str):
         name = _name_on_azure(context, name, context.client.deployment)
-    context.alias = catalog.alias(name) if name not in catalog.models else None
-    own = user_alias(name, settings.model_aliases)
-    chosen_by_name = own is None and name in catalog.models
-    target, why = name, ""
-    if own is not None:
-        target, why = own, f"alias from {settings.source('model_aliases')}"
-    elif not chosen_by_name and name not in catalog.retired:
-        target, why = _stand_in(context, name, default)
+    target, why, chosen_by_name = _target(context, name, default)
     retired = catalog.retired.get(target)  # named by the caller, an alias or the settings
     if retired is not None:
         _record_retired(context, target, retired)
@@ -100,6 +93,22 @@ def _name_on_azure(context: RequestContext, name: str, deployment: str) -> str:
     ):
         return deployment
     return name
+
+
+def _target(context: RequestContext, name: str, default: str | None) -> tuple[str, str, bool]:
+    """Return (model, reason, whether the caller chose it by its StepFun id), and set the alias of the context."""
+    catalog, settings = context.catalog, context.settings
+    own = user_alias(name, settings.model_aliases)
+    if name in catalog.models:
+        context.alias = None
+        if own is None:
+            return name, "", True
+    else:
+        context.alias = catalog.alias(name)
+    if own is not None:
+        return own, f"alias from {settings.source('model_aliases')}", False
+    target, why = (name, "") if name in catalog.retired else _stand_in(context, name, default)
+    return target, why, False
 
 
 def _stand_in(context: RequestContext, name: str, default: str | None) -> tuple[str, str]:
@@ -177,16 +186,20 @@ def effective_effort(context: RequestContext, requested: str | None) -> str | No
             )
         return None
     sent = _level(effort, context)
-    if requested is None:
-        origin = (
-            settings.source("reasoning_effort") if settings.reasoning_effort else f"alias {context.requested_model}"
-        )
-        context.record_change("inject", "reasoning_effort", None, sent, f"from {origin}")
-    elif sent != requested:
+    if requested != sent:
+        _record_effort(requested, sent, context)
+    return sent
+
+
+def _record_effort(requested: str | None, sent: str, context: RequestContext) -> None:
+    if requested is not None:
         context.record_change(
             "clamp", "reasoning_effort", requested, sent, f"it is the nearest level of {context.model_id}"
         )
-    return sent
+        return
+    settings = context.settings
+    origin = settings.source("reasoning_effort") if settings.reasoning_effort else f"alias {context.requested_model}"
+    context.record_change("inject", "reasoning_effort", None, sent, f"from {origin}")
 
 
 _LEVELS_OF_UNKNOWN_MODELS: Mapping[str, str] = {"none": "low", "minimal": "low", "xhigh": "high", "max": "high"}

@@ -68,21 +68,27 @@ def error_in(event: Mapping[str, Any]) -> Dict | None:
     StepFun's form is not documented (stepfun-api 4.5); gateways have their own.
     """
     status = as_dict(event.get("base_resp")) or {}
-    code = event.get("code")
-    if code in (None, ""):
-        code = status.get("status_code")
-    if code == "":
-        code = None
-    text = event.get("message") or event.get("msg") or event.get("detail") or status.get("status_msg")
+    code = _first(event.get("code"), status.get("status_code"))
+    text = next((text for name in ("message", "msg", "detail") if (text := event.get(name))), status.get("status_msg"))
     marked = "error" in (event.get("type"), event.get("object"))
     if not marked and not _means_error(code, text):
         return None
-    message = text if isinstance(text, str) else json.dumps(text, ensure_ascii=False) if text else ""
-    kept = {key: value for key, value in event.items() if key != "object" and (key, value) != ("type", "error")}
-    return {**kept, "message": message or "The server ended the stream with an error.", "code": code}
+    if text and not isinstance(text, str):
+        text = json.dumps(text, ensure_ascii=False)
+    message = text or "The server ended the stream with an error."
+    return {**_without_marks(event), "message": message, "code": code}
 
 
 _NO_ERROR = frozenset({"0", "200", "ok", "success"})
+
+
+def _first(*codes: Any) -> Any:
+    return next((code for code in codes if code not in (None, "")), None)
+
+
+def _without_marks(event: Mapping[str, Any]) -> Dict:
+    """Return an error event without the members that only say that it is one."""
+    return {key: value for key, value in event.items() if key != "object" and (key, value) != ("type", "error")}
 
 
 def _means_error(code: Any, text: Any) -> bool:

@@ -149,20 +149,22 @@ def _plan(method: Any, plain: dict[str, Any], kwargs: dict[str, Any]) -> _Plan |
         return None
     if sent is None:
         return None
-    path, said = sent
-    body, options = said.pop("body", None), said.pop("options", None)
-    if type(body) is not dict or type(options) is not dict:
+    path, rest = sent
+    body, options = rest.pop("body", None), rest.pop("options", None)
+    if type(body) is not dict or type(options) is not dict or not _is_plain(options):
         return None
     fields = cast("dict[str, Any]", body)
-    for name, value in fields.items():
-        if value is not handed.pop(name, None) and (name in plain or type(value) not in _CONSTANTS):
-            return None
-    if handed or not _is_plain(options):
+    if not _posts_unchanged(fields, handed) or not (rest.keys() <= {"cast_to", "stream", "stream_cls"}):
         return None
-    if not (said.keys() <= {"cast_to", "stream", "stream_cls"}):
-        return None
-    shape = {name: None if name in plain else value for name, value in fields.items()}
-    return _Plan(path, shape, cast("dict[str, Any]", options), said)
+    shape = {**fields, **dict.fromkeys(plain)}
+    return _Plan(path, shape, cast("dict[str, Any]", options), rest)
+
+
+def _posts_unchanged(fields: dict[str, Any], handed: dict[str, _Handed]) -> bool:
+    """Whether a body has every handed value in its own field, and nothing else but constants."""
+    if any(fields.get(name) is not value for name, value in handed.items()):
+        return False
+    return all(name in handed or type(value) in _CONSTANTS for name, value in fields.items())
 
 
 class _Method:

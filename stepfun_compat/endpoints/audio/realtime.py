@@ -1,4 +1,4 @@
-"""`realtime.connect`: which model a WebSocket connection names. Events pass as they are, with the beta's names (stepfun-api 8.6)."""
+"""`realtime.connect`: resolve the model of a WebSocket connection. Events, with the beta's names, pass unchanged (stepfun-api 8.6)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ NAME = "realtime"
 
 
 def connection(arguments: Dict, context: RequestContext) -> Dict:
-    """The arguments of a connection, with StepFun's model: without one in the query StepFun answers with 400.
+    """Return the arguments of a connection with StepFun's model, which the query must have.
 
     Raises:
-        RequestRejected: no model is named, or one that StepFun's socket does not serve, or a call to take over.
+        RequestRejected: there is no model, or one without a realtime endpoint, or a `call_id`.
     """
     if isinstance(arguments.get("call_id"), str):
         raise not_available(

@@ -1,4 +1,4 @@
-"""`POST /audio/speech`: voices, instructions, speed; long texts in several requests and one file (stepfun-api 8.4)."""
+"""`POST /audio/speech`: translate voices, instructions and speed; send a long text in several requests (stepfun-api 8.4)."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _CUTS = (
 
 
 def split_text(text: str, limit: int) -> list[str]:
-    """The text in pieces of at most `limit` characters, cut at the best place in the second half of each piece, or
-    where there is none, at the next best. Nothing but white space between pieces is lost."""
+    """Split a text into pieces of at most `limit` characters, each cut at the best place in its second half, if there is
+    one, else at the best place anywhere. Only white space between pieces is lost."""
     pieces: list[str] = []
     rest = text.strip()
     while len(rest) > limit:
@@ -48,7 +48,7 @@ def split_text(text: str, limit: int) -> list[str]:
 def _cut(window: str, limit: int) -> int:
     for floor in (limit // 2, 1):
         for pattern in _CUTS:
-            # what the mark is followed by may lie beyond the window, but the piece itself may not
+            # white space after the mark may lie beyond the limit, the piece itself may not
             ends = [m.end() for m in pattern.finditer(window) if len(window[: m.end()].rstrip()) <= limit]
             if ends and ends[-1] >= floor:
                 return ends[-1]
@@ -63,7 +63,7 @@ class Speech(PassThroughEndpoint):
 
     @override
     def transform_response(self, data: Json, context: RequestContext) -> Json:
-        """What came in place of sound: the object `return_url` asks for, or something that is no answer."""
+        """Return the object that `return_url` requests; any other body than audio or an object is unexpected."""
         row = as_dict(data)
         if row is None:
             raise UnexpectedBody("the response contains no audio")
@@ -95,7 +95,7 @@ class Speech(PassThroughEndpoint):
             or context.requested_model == model
         ):
             return text
-        # who asked for an OpenAI model means parentheses to be read out (stepfun-api 8.4)
+        # a program for an OpenAI model expects text in parentheses to be spoken (stepfun-api 8.4)
         spoken = re.sub(r"\s*[(（]\s*([^()（）]*?)\s*[)）]", r", \1,", text)
         spoken = re.sub(r"[()（）]", ", ", re.sub(r",([,.;:!?])", r"\1", spoken))
         if spoken != text:
@@ -171,16 +171,16 @@ class Speech(PassThroughEndpoint):
             f"{len(pieces)} requests",
             f"a StepFun request takes {voices.INPUT_LIMIT} characters",
         )
-        asked = {**body}
-        if format == "flac":  # frames of several FLAC files cannot be put together; samples can
-            asked["response_format"] = "wav"
+        fields = {**body}
+        if format == "flac":  # frames of several FLAC files cannot be joined; samples can
+            fields["response_format"] = "wav"
             context.record_change(
                 "reshape", "response_format", "flac", "wav", "the client joins the samples and writes uncompressed FLAC"
             )
         parts: list[bytes] = []
         reply = WireResponse(b"")
         for piece in pieces:
-            reply = yield Send(replace(wire, json={**asked, "input": piece}))
+            reply = yield Send(replace(wire, json={**fields, "input": piece}))
             parts.append(_events_sound(reply.body, parts) if events else _sound(reply.body))
             context.partial = list(parts)  # each a file of its own, for the error of a later request
         try:
@@ -201,11 +201,11 @@ def _sound(body: Any) -> bytes:
 
 
 def _events_sound(body: Any, before: Sequence[bytes]) -> bytes:
-    """The sound in a stream of speech events; `before` is that of the requests before it.
+    """Return the audio in a stream of speech events; `before` is that of the earlier requests.
 
     Raises:
         RequestRejected: the stream ended in an error.
-        UnexpectedBody: there is no sound in it.
+        UnexpectedBody: it contains no audio.
         BrokenOff: it ended without `speech.audio.done`.
     """
     out: list[bytes] = []
@@ -219,7 +219,7 @@ def _events_sound(body: Any, before: Sequence[bytes]) -> bytes:
             try:
                 out.append(base64.b64decode(event["audio"]))
             except binascii.Error as error:
-                raise UnexpectedBody("an event's sound is not base64") from error
+                raise UnexpectedBody("an event's audio is not base64") from error
     if not out:
         raise UnexpectedBody("the response contains no audio")
     if not done:
@@ -228,7 +228,7 @@ def _events_sound(body: Any, before: Sequence[bytes]) -> bytes:
 
 
 def speech_events(data: bytes) -> str:
-    """A sound file as the events StepFun would have sent."""
+    """Build StepFun's events for an audio file."""
     events: list[Dict] = [
         {"type": "speech.audio.delta", "audio": base64.b64encode(data[at : at + _CHUNK]).decode("ascii")}
         for at in range(0, len(data), _CHUNK)
@@ -238,7 +238,7 @@ def speech_events(data: bytes) -> str:
 
 
 class Voice(PassThroughEndpoint):
-    """`POST /audio/voices`: StepFun's cloning, by a file's id, goes through; OpenAI's, by a recording, does not exist."""
+    """`POST /audio/voices`: pass StepFun's cloning by a file's id; reject OpenAI's by a recording."""
 
     name = "audio.voices"
 

@@ -14,7 +14,7 @@ from ...catalog import voices
 from .. import audio_containers as sound
 from ..base import BrokenOff, Flow, PassThroughEndpoint, Send, StreamTransform, WireRequest, WireResponse, replace
 from ..context import Json, RequestContext, RequestRejected
-from ..forms import Part, file_parts
+from ..forms import Part, file_part
 from ..json_values import Dict, UnexpectedBody, as_dict
 from ..parameters import drop_by_table, given, headers_for, kind_of_model
 from ..sse import failure, server_sent
@@ -82,11 +82,11 @@ class Transcription(PassThroughEndpoint):
 
     def _recommended(self, request: WireRequest, fields: Dict, model: str, context: RequestContext) -> WireRequest:
         format = _format(fields, _FORMATS)
-        parts = [part for part in file_parts(request.files) if part.field == "file"]
-        if not parts:
+        part = file_part(request.files)
+        if part is None:
             raise RequestRejected("file is missing: it takes a recording.", code="missing_parameter", param="file")
-        data = parts[0].read()
-        kind = _kind(parts[0], data)
+        data = part.read()
+        kind = _kind(part, data)
         transcription: Dict = {"model": model}
         for name in ("language", "hotwords", "enable_itn", "enable_timestamp"):
             if name in fields:
@@ -118,7 +118,7 @@ class Transcription(PassThroughEndpoint):
         )
 
     def _old(self, request: WireRequest, fields: Dict, model: str, context: RequestContext) -> WireRequest:
-        """`step-asr` on the old route: StepFun insists on `response_format`, which the SDK leaves out (stepfun-api 8.5)."""
+        """Build the request for `step-asr` on the old route, which requires `response_format` (stepfun-api 8.5)."""
         format = _format(fields, _OLD_FORMATS, model, _able(context))
         wire: Dict = {"model": model, "response_format": format}
         for name in ("language", "stream", "timestamp_granularities", "timestamp_granularities[]"):
@@ -143,7 +143,7 @@ class Transcription(PassThroughEndpoint):
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
-        """The recommended route always answers in events; without `stream` they are put together here."""
+        """Build a single response from the events, which the recommended route always returns, unless `stream` is set."""
         fields = given(request)
         if fields.get("stream"):
             return None
@@ -192,7 +192,7 @@ def _kind(part: Part, data: bytes) -> str:
 
 
 def _format_fields(kind: str, data: bytes) -> Dict:
-    """What StepFun is told of the recording: rate and width only where they are known."""
+    """Describe the recording; rate and sample size only if they are known."""
     if kind == "pcm":
         return {"type": "pcm", "codec": "pcm_s16le", "rate": voices.ASR_PCM_RATE, "bits": 16, "channel": 1}
     if kind == "wav":
@@ -208,25 +208,25 @@ def _format_fields(kind: str, data: bytes) -> Dict:
 
 
 def _granularities(fields: Dict, context: RequestContext) -> None:
-    asked = fields.get("timestamp_granularities") or fields.get("timestamp_granularities[]")
-    if isinstance(asked, list | tuple) and "word" in asked:
+    requested = fields.get("timestamp_granularities") or fields.get("timestamp_granularities[]")
+    if isinstance(requested, list | tuple) and "word" in requested:
         context.record_change(
             "drop",
             "timestamp_granularities",
-            asked,
+            requested,
             ["segment"],
             "StepFun times segments and no words",
             lossy=True,
         )
 
 
-# ---------------------------------------------------------------- the answer
+# ---------------------------------------------------------------- response
 
 _BROKEN_OFF = "StepFun's answer ended before the transcript was complete."
 
 
 def usage_of(event: Mapping[str, Any]) -> Dict | None:
-    """The usage of a transcription in OpenAI's shape, None if there is none."""
+    """Return the usage of a transcription in OpenAI's shape, None if there is none."""
     usage = as_dict(event.get("usage"))
     if usage is None:
         return None
@@ -239,7 +239,7 @@ def usage_of(event: Mapping[str, Any]) -> Dict | None:
 
 
 def _seconds(value: Json) -> float | None:
-    """Milliseconds as seconds."""
+    """Convert milliseconds to seconds; None for what is not a number."""
     try:
         return float(value) / 1000 if value is not None and not isinstance(value, bool) else None
     except (TypeError, ValueError):
@@ -247,7 +247,7 @@ def _seconds(value: Json) -> float | None:
 
 
 def failed(event: Mapping[str, Any]) -> RequestRejected:
-    """An `error` event as the error OpenAI code catches."""
+    """Translate an `error` event to the error that code for OpenAI catches."""
     return failure(event, "StepFun could not transcribe the recording.")
 
 
@@ -259,53 +259,73 @@ def answer(events: Any, context: RequestContext) -> Dict | str:
         UnexpectedBody: there is no text in it.
         BrokenOff: it ended without `transcript.text.done`.
     """
-    text, usage, timed = _read_events(events)
+    transcript = _Transcript()
+    for event in events:
+        transcript.add(event)
+    text, timed = transcript.complete_text(), transcript.timed
     state = context.state(TranscriptionState)
     if state.format == "json":
-        return {"text": text} if usage is None else {"text": text, "usage": usage}
+        return {"text": text} if transcript.usage is None else {"text": text, "usage": transcript.usage}
     if state.format == "text":
         return text + "\n"
-    seconds = state.seconds
-    if seconds is None:
-        seconds = timed[-1].end if timed else 0.0
-    segments = captions(timed) or ([Segment(0.0, seconds, text)] if text.strip() else [])
-    if state.format == "srt":
-        return to_srt(segments)
-    if state.format == "vtt":
-        return to_vtt(segments)
-    return _verbose(text, state.language, seconds, segments)
+    end = timed[-1].end if timed else 0.0
+    seconds = end if state.seconds is None else state.seconds
+    segments = captions(timed)
+    if not segments and text.strip():
+        segments = [Segment(0.0, seconds, text)]
+    captions_of = _CAPTIONS.get(state.format)
+    return captions_of(segments) if captions_of is not None else _verbose(text, state.language, seconds, segments)
 
 
-def _read_events(events: Any) -> tuple[str, Dict | None, list[Segment]]:
-    """Read all events. Returns (text, usage, timed segments).
+class _Transcript:
+    """Collects the events of one transcription."""
 
-    Raises:
-        RequestRejected: the stream ended in an error.
-        UnexpectedBody: there is no text in it.
-        BrokenOff: it ended without `transcript.text.done`.
-    """
-    pieces: list[str] = []
-    timed: list[Segment] = []
-    text: str | None = None
-    usage: Dict | None = None
-    for event in events:
+    def __init__(self) -> None:
+        self.usage: Dict | None = None
+        self.timed: list[Segment] = []
+        self._pieces: list[str] = []
+        self._text: str | None = None
+
+    def add(self, event: Mapping[str, Any]) -> None:
+        """Read one event. An event without a type is an error or the final text.
+
+        Raises:
+            RequestRejected: the event is an error.
+        """
         kind = event.get("type")
-        if kind == "error" or (kind is None and event.get("error")):
+        if kind is None:
+            kind = _kind_of_untyped(event)
+        if kind == "error":
             raise failed(event)
         if kind == "transcript.text.delta":
             delta = str(event.get("delta") or "")
-            pieces.append(delta)
+            self._pieces.append(delta)
             segment = _timed(event, delta)
             if segment is not None:
-                timed.append(segment)
-        elif kind == "transcript.text.done" or (kind is None and isinstance(event.get("text"), str)):
-            text = str(event.get("text") or "")
-            usage = usage_of(event)
-    if text is None and not pieces:
-        raise UnexpectedBody("the response has no transcript")
-    if text is None:
-        raise BrokenOff(_BROKEN_OFF, "".join(pieces))
-    return text or "".join(pieces), usage, timed
+                self.timed.append(segment)
+        elif kind == "transcript.text.done":
+            self._text = str(event.get("text") or "")
+            self.usage = usage_of(event)
+
+    def complete_text(self) -> str:
+        """Return the text.
+
+        Raises:
+            UnexpectedBody: there was no text at all.
+            BrokenOff: the final event is missing.
+        """
+        pieces = "".join(self._pieces)
+        if self._text is not None:
+            return self._text or pieces
+        if not self._pieces:
+            raise UnexpectedBody("the response has no transcript")
+        raise BrokenOff(_BROKEN_OFF, pieces)
+
+
+def _kind_of_untyped(event: Mapping[str, Any]) -> str | None:
+    if event.get("error"):
+        return "error"
+    return "transcript.text.done" if isinstance(event.get("text"), str) else None
 
 
 def _timed(event: Mapping[str, Any], text: str) -> Segment | None:
@@ -323,7 +343,7 @@ def _verbose(text: str, language: Json, seconds: float, segments: Sequence[Segme
         "language": language or "",
         "duration": seconds,
         "text": text,
-        # StepFun reports no likelihoods; OpenAI code compares them without looking, so they are 0 and not None
+        # StepFun reports no likelihoods; programs for OpenAI compare them unchecked, so they are 0 and not None
         "segments": [
             {
                 "id": i,
@@ -344,7 +364,7 @@ def _verbose(text: str, language: Json, seconds: float, segments: Sequence[Segme
 
 
 def captions(pieces: Sequence[Segment]) -> list[Segment]:
-    """Timed pieces put together to sentences, or to what fits on a screen."""
+    """Join timed segments to sentences, or to what fits on a screen."""
     out: list[Segment] = []
     start, end, text = 0.0, 0.0, ""
     for piece in pieces:
@@ -365,7 +385,7 @@ def _clock(seconds: float, mark: str) -> str:
 
 
 def to_srt(segments: Sequence[Segment]) -> str:
-    """SubRip captions."""
+    """Format segments as SubRip captions."""
     return "".join(
         f"{i}\n{_clock(row.start, ',')} --> {_clock(row.end, ',')}\n{_line(row.text)}\n\n"
         for i, row in enumerate(segments, 1)
@@ -373,26 +393,29 @@ def to_srt(segments: Sequence[Segment]) -> str:
 
 
 def to_vtt(segments: Sequence[Segment]) -> str:
-    """WebVTT captions."""
+    """Format segments as WebVTT captions."""
     return "WEBVTT\n\n" + "".join(
         f"{_clock(row.start, '.')} --> {_clock(row.end, '.')}\n{_line(row.text)}\n\n" for row in segments
     )
 
 
 def _line(text: str) -> str:
-    """A caption's text: an empty line would end it, an arrow would start another."""
+    """Escape a caption's text: an empty line would end it, an arrow would start another."""
     return re.sub(r"\s*\n\s*", " ", text.strip()).replace("-->", "→")
 
 
+_CAPTIONS = {"srt": to_srt, "vtt": to_vtt}
+
+
 class TranscriptStream:
-    """StepFun's events, which are nearly OpenAI's."""
+    """Translate StepFun's transcription events to OpenAI's."""
 
     def __init__(self) -> None:
         self._text = ""
         self._done = False
 
     def feed(self, chunk: Json) -> Sequence[Json]:
-        """One event in, one or none out.
+        """Translate one event, to one or none.
 
         Raises:
             RequestRejected: the event is an error.
@@ -418,7 +441,7 @@ class TranscriptStream:
         return (event,) if kind else ()
 
     def close(self) -> Sequence[Json]:
-        """Nothing is owed.
+        """Return no events.
 
         Raises:
             BrokenOff: the stream ended without `transcript.text.done`.

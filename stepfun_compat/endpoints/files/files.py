@@ -25,7 +25,7 @@ from ..audio_containers import sound_format
 from ..base import BatchOperation, BatchOperationName, Flow, PassThroughEndpoint, WireRequest, replace
 from ..batches import is_local_file, local
 from ..context import Json, RequestContext, RequestRejected
-from ..forms import Part, file_parts
+from ..forms import Part, file_part
 from ..json_values import Dict, UnexpectedBody, as_dict, as_list
 from ..parameters import drop_by_table, given, segment
 
@@ -181,12 +181,12 @@ class CreateFile(PassThroughEndpoint):
             context.record_change(
                 "drop", name, fields[name], None, "files of batches stay on this machine until they are deleted"
             )
-        parts = [part for part in file_parts(request.files) if part.field == "file"]
-        if not parts:
+        part = file_part(request.files)
+        if part is None:
             raise RequestRejected(
                 "Missing required parameter: 'file'.", code="missing_required_parameter", param="file"
             )
-        return local(BatchOperation("create_file", part=parts[0]))
+        return local(BatchOperation("create_file", part=part))
 
     @override
     def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
@@ -194,7 +194,7 @@ class CreateFile(PassThroughEndpoint):
         wire: Dict = {}
         drop_by_table(fields, wire, context, self.name, ("purpose",))
         purpose = fields.get("purpose")
-        part = next((part for part in file_parts(request.files) if part.field == "file"), None)
+        part = file_part(request.files)
         files = request.files
         if part is not None and part.size and (renamed := named(part, context)) is not part:
             part = renamed

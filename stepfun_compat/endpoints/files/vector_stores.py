@@ -1,8 +1,8 @@
-"""`/vector_stores`: the shape differences of stepfun-api 8.2, and polling helpers that end.
+"""`/vector_stores`: translate shapes (stepfun-api 8.2), and wait for files.
 
 StepFun answers a creation with `{id, name}` only, keeps no status per file and has no batches. The store is read again
-for its counts, and a file's status is told from them: while any file of the store is in progress, all are; a file
-counts as failed only if every file of the store has failed, since StepFun does not say which one did.
+for its counts, from which a file's status follows: while any file of the store is in progress, all are; a file counts as
+failed only if every file of the store has failed, since StepFun does not report which one did.
 """
 
 from __future__ import annotations
@@ -32,8 +32,18 @@ _PAGE: Final = 100
 _OPENAI_PAGE: Final = 20
 _PARSING: Final = "processed"  # StepFun's word for "still parsing" (stepfun-api 8.1)
 _RETRIEVAL: Final = ("retrieval-text", "retrieval-image")
-_WAITS: Final = (0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, *(5.0,) * 60)  # seconds; the call's deadline ends it sooner
-_MANY: Final = 3  # from here on one look at the whole list is less than one at each file
+_WAITS: Final = (
+    0.2,
+    0.5,
+    1.0,
+    1.0,
+    2.0,
+    2.0,
+    3.0,
+    3.0,
+    *(5.0,) * 60,
+)  # seconds; the call's timeout ends the wait sooner
+_MANY: Final = 3  # from this number of files on, the list takes fewer requests than each file
 
 
 # ---------------------------------------------------------------- objects
@@ -48,7 +58,7 @@ def _counts(store: Mapping[str, Any]) -> dict[str, int]:
 
 
 def store_object(data: Json) -> Dict:
-    """One store in OpenAI's shape.
+    """Translate one store to OpenAI's shape.
 
     Raises:
         UnexpectedBody: it is not an object with an id.
@@ -63,7 +73,7 @@ def store_object(data: Json) -> Dict:
         row["status"] = "in_progress" if counts["in_progress"] else "completed"
     row.setdefault("created_at", 0)
     row.setdefault("name", "")
-    # StepFun does not report these; OpenAI code reads them without looking
+    # StepFun does not report these; programs for OpenAI read them unchecked
     row.setdefault("usage_bytes", 0)
     row.setdefault("last_active_at", None)
     row.setdefault("metadata", {})
@@ -71,7 +81,7 @@ def store_object(data: Json) -> Dict:
 
 
 def file_status(store: Mapping[str, Any]) -> str:
-    """The status of a store's files, as far as its counts tell."""
+    """Derive the status of a store's files from its counts."""
     counts = _counts(store)
     if counts["in_progress"]:
         return "in_progress"
@@ -79,7 +89,7 @@ def file_status(store: Mapping[str, Any]) -> str:
 
 
 def store_file(row: Mapping[str, Any], store_id: str, status: str) -> Dict:
-    """One file of a store in OpenAI's shape."""
+    """Translate one file of a store to OpenAI's shape."""
     out = {key: value for key, value in row.items() if key not in ("metadata", "file_id")}
     described = (as_dict(row.get("metadata")) or {}).get("description")
     out["id"] = str(row.get("id") or row.get("file_id") or "")
@@ -119,7 +129,7 @@ def _read_store(request: WireRequest, store_id: str) -> Steps:
 
 
 def _all_files(request: WireRequest, store_id: str) -> Steps:
-    """Every file of a store, page by page; a list that repeats itself ends."""
+    """Read every file of a store, page by page, until a page has nothing new."""
     rows: list[Dict] = []
     seen: set[str] = set()
     query: Dict = {"limit": _PAGE}
@@ -137,28 +147,13 @@ def _until_ready(request: WireRequest, ids: Sequence[str]) -> Steps:
     """Wait until StepFun has parsed the files: only then may they be added (stepfun-api 8.2).
 
     Raises:
-        RequestRejected: a file was uploaded for another purpose, or is not parsed after minutes.
+        RequestRejected: a file was uploaded for another purpose, or is not parsed after several minutes.
     """
     waiting = list(dict.fromkeys(ids))
     for seconds in (*_WAITS, None):
-        if len(waiting) >= _MANY:
-            reply = yield Send(_get(request, "/files"), poll=True, example={"data": []})
-            found = {str(row.get("id")): row for row in _rows(reply.body) if row.get("id") in waiting}
-        else:
-            found: dict[str, Dict] = {}
-            for id in waiting:
-                reply = yield Send(_get(request, f"/files/{quote(id, safe='')}"), poll=True, example={})
-                found[id] = as_dict(reply.body) or {}
+        found = yield from _read_files(request, waiting)
         for id, row in found.items():
-            purpose = row.get("purpose")
-            if isinstance(purpose, str) and purpose and purpose not in _RETRIEVAL:
-                raise RequestRejected(
-                    f"file {id!r} was uploaded with purpose={purpose!r}; a vector store takes files uploaded with "
-                    "purpose='assistants' or 'retrieval-text' (documents) or 'retrieval-image' (pictures). "
-                    "Upload it once more.",
-                    code="invalid_value",
-                    param="file_id",
-                )
+            _check_purpose(id, row.get("purpose"))
         waiting = [id for id in waiting if found.get(id, {}).get("status") == _PARSING]
         if not waiting or seconds is None:
             break
@@ -172,8 +167,31 @@ def _until_ready(request: WireRequest, ids: Sequence[str]) -> Steps:
         )
 
 
+def _read_files(request: WireRequest, ids: Sequence[str]) -> Steps:
+    """Read the files' objects, by id: each of them, or the whole list if that takes fewer requests."""
+    if len(ids) >= _MANY:
+        reply = yield Send(_get(request, "/files"), poll=True, example={"data": []})
+        return {str(row.get("id")): row for row in _rows(reply.body) if row.get("id") in ids}
+    found: dict[str, Dict] = {}
+    for id in ids:
+        reply = yield Send(_get(request, f"/files/{quote(id, safe='')}"), poll=True, example={})
+        found[id] = as_dict(reply.body) or {}
+    return found
+
+
+def _check_purpose(id: str, purpose: Json) -> None:
+    if isinstance(purpose, str) and purpose and purpose not in _RETRIEVAL:
+        raise RequestRejected(
+            f"file {id!r} was uploaded with purpose={purpose!r}; a vector store takes files uploaded with "
+            "purpose='assistants' or 'retrieval-text' (documents) or 'retrieval-image' (pictures). "
+            "Upload it once more.",
+            code="invalid_value",
+            param="file_id",
+        )
+
+
 def _entry(file: Mapping[str, Any], context: RequestContext) -> Dict:
-    """One file as StepFun takes it: its id, and a description if there is one."""
+    """Translate one file to add: its id, and its description if it has one."""
     id = file.get("file_id")
     if not isinstance(id, str) or not id:
         raise RequestRejected(
@@ -183,11 +201,7 @@ def _entry(file: Mapping[str, Any], context: RequestContext) -> Dict:
     attributes = as_dict(file.get("attributes")) or {}
     described = file.get("description", attributes.get("description"))
     if described is not None:
-        wire["description"] = text = str(described)[:_DESCRIPTION]
-        if text != str(described):
-            context.record_change(
-                "clamp", "description", described, text, f"StepFun takes {_DESCRIPTION} characters", lossy=True
-            )
+        wire["description"] = _description(described, context)
     lost = {key: value for key, value in attributes.items() if key != "description"}
     if lost:
         context.record_change(
@@ -201,6 +215,20 @@ def _entry(file: Mapping[str, Any], context: RequestContext) -> Dict:
     return wire
 
 
+def _description(described: Json, context: RequestContext) -> str:
+    text = str(described)
+    if len(text) > _DESCRIPTION:
+        context.record_change(
+            "clamp",
+            "description",
+            described,
+            text[:_DESCRIPTION],
+            f"StepFun takes {_DESCRIPTION} characters",
+            lossy=True,
+        )
+    return text[:_DESCRIPTION]
+
+
 def _add(request: WireRequest, store_id: str, entries: Sequence[Dict], context: RequestContext) -> Steps:
     yield from _until_ready(request, [row["file_id"] for row in entries])
     context.record_change("reshape", "files", f"{len(entries)} files", "a list", "StepFun takes a list of files")
@@ -212,7 +240,7 @@ def _add(request: WireRequest, store_id: str, entries: Sequence[Dict], context: 
 
 
 def store_name(name: Json, context: RequestContext) -> str:
-    """A name StepFun takes: letters, digits and underscores, not an underscore first; made up where there is none."""
+    """Return a name StepFun accepts (letters, digits, underscores, no leading underscore); a random one if there is none."""
     if not isinstance(name, str) or not name:
         made = f"store_{uuid.uuid4().hex[:12]}"
         context.record_change("inject", "name", None, made, "StepFun requires a name")
@@ -226,7 +254,7 @@ def store_name(name: Json, context: RequestContext) -> str:
 
 
 class CreateStore(PassThroughEndpoint):
-    """A new store, with its files."""
+    """Create a store and add its files."""
 
     name = "vector_stores.create"
 
@@ -251,7 +279,7 @@ class CreateStore(PassThroughEndpoint):
 
 
 class RetrieveStore(PassThroughEndpoint):
-    """One store."""
+    """Retrieve a store."""
 
     name = "vector_stores.retrieve"
 
@@ -261,7 +289,7 @@ class RetrieveStore(PassThroughEndpoint):
 
 
 class ListStores(PassThroughEndpoint):
-    """All stores, page by page."""
+    """List stores, page by page."""
 
     name = "vector_stores.list"
 
@@ -277,7 +305,7 @@ class ListStores(PassThroughEndpoint):
 
 
 class AddFile(PassThroughEndpoint):
-    """One file into a store."""
+    """Add a file to a store."""
 
     name = "vector_stores.files.create"
 
@@ -294,7 +322,7 @@ class AddFile(PassThroughEndpoint):
 
 
 class RetrieveFile(PassThroughEndpoint):
-    """One file of a store, out of the list, since StepFun has no call for it."""
+    """Retrieve a file of a store from the list: StepFun has no endpoint for it."""
 
     name = "vector_stores.files.retrieve"
 
@@ -320,7 +348,7 @@ def _filtered(rows: Iterable[Dict], query: Mapping[str, Any]) -> list[Dict]:
 
 
 class ListFiles(PassThroughEndpoint):
-    """The files of a store. `filter` is applied here, to the page StepFun gave."""
+    """List the files of a store. `filter` is applied here, to StepFun's page."""
 
     name = "vector_stores.files.list"
 
@@ -347,16 +375,16 @@ class ListFiles(PassThroughEndpoint):
 
 
 def batch_id(file_ids: Sequence[str]) -> str:
-    """An id from which the files of a batch can be read back: StepFun keeps no batches, and neither do we."""
+    """Make a batch id that encodes the ids of its files: nothing else stores the batch."""
     packed = zlib.compress(json.dumps(list(file_ids), separators=(",", ":")).encode(), 9)
     return _BATCH + base64.urlsafe_b64encode(packed).decode("ascii").rstrip("=")
 
 
 def batch_files(id: str) -> list[str]:
-    """The files behind a batch's id.
+    """Return the ids of the files in a batch's id.
 
     Raises:
-        RequestRejected: no batch of ours has this id.
+        RequestRejected: `batch_id` did not make this id.
     """
     packed = id.removeprefix(_BATCH)
     try:
@@ -369,7 +397,7 @@ def batch_files(id: str) -> list[str]:
 
 
 def batch_object(id: str, store: Mapping[str, Any]) -> Dict:
-    """A batch in OpenAI's shape, its counts taken from its store's."""
+    """Build a batch in OpenAI's shape from the counts of its store."""
     total = len(batch_files(id))
     counts = _counts(store)
     in_progress = min(counts["in_progress"], total)
@@ -392,7 +420,7 @@ def batch_object(id: str, store: Mapping[str, Any]) -> Dict:
 
 
 class AddBatch(PassThroughEndpoint):
-    """Several files into a store, in one request."""
+    """Add several files to a store, in one request."""
 
     name = "vector_stores.file_batches.create"
 
@@ -419,13 +447,13 @@ class AddBatch(PassThroughEndpoint):
 
 
 class RetrieveBatch(PassThroughEndpoint):
-    """A batch, from its id and its store's counts."""
+    """Retrieve a batch from its id and its store's counts."""
 
     name = "vector_stores.file_batches.retrieve"
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
-        batch_files(segment(request, 3))  # an unknown id is refused before the network
+        batch_files(segment(request, 3))  # an unknown id is rejected before any request
         return self._read(request)
 
     def _read(self, request: WireRequest) -> Flow:
@@ -434,7 +462,7 @@ class RetrieveBatch(PassThroughEndpoint):
 
 
 class ListBatchFiles(PassThroughEndpoint):
-    """The files of a batch."""
+    """List the files of a batch."""
 
     name = "vector_stores.file_batches.list_files"
 
