@@ -86,7 +86,7 @@ class StepFunHooks(_SDKClient):
         def chat(self) -> Any:
             """openai's, whose plain messages skip the SDK's transform."""
             chat = super().chat
-            return messages.shorten_chat(chat) if _is_accelerated(self) else chat
+            return messages.accelerate_chat(chat) if _is_accelerated(self) else chat
 
     if not TYPE_CHECKING and _has("responses"):
 
@@ -94,7 +94,7 @@ class StepFunHooks(_SDKClient):
         def responses(self) -> Any:
             """openai's, without the socket StepFun does not offer; plain input skips the SDK's transform."""
             responses = websockets.refuse(super().responses, self, "responses")
-            return messages.shorten_responses(responses) if _is_accelerated(self) else responses
+            return messages.accelerate_responses(responses) if _is_accelerated(self) else responses
 
     if not TYPE_CHECKING and _has("live"):
 

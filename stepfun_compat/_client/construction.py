@@ -119,8 +119,8 @@ def _start(context: ClientContext, start: Callable[..., None], kwargs: dict[str,
         fast = context.target.ours and context.settings.fast_path
         guard_beta(made["beta"], fast)
         if fast:
-            messages.shorten_chat(made["chat"])
-            messages.shorten_responses(made["responses"])
+            messages.accelerate_chat(made["chat"])
+            messages.accelerate_responses(made["responses"])
 
 
 def _starting_key(context: ClientContext, given: Any, target: Target, owner: str | None = None) -> Any:

@@ -27,7 +27,7 @@ class _Rows(Reader):
     """Reads rows as plain data, for which no object is built."""
 
     @override
-    def _shorten(self, stream: Any) -> bool:
+    def _use_fast_path(self, stream: Any) -> bool:
         return False
 
     @override

@@ -121,16 +121,16 @@ class Reader:
         self.reads_chunks = bool(getattr(transform, "reads_chunks", False))
         self.frames = Frames()
         self.make: Callable[[Any], Any] = self.build
-        self.short = self.call.request_context.settings.fast_path and self._shorten(stream)
+        self.fast = self.call.request_context.settings.fast_path and self._use_fast_path(stream)
 
-    def _shorten(self, stream: Any) -> bool:
-        """Take the short way where it leads to the same objects; False for a stream that goes the SDK's own."""
-        from ..fast_path import eligibility as entry
+    def _use_fast_path(self, stream: Any) -> bool:
+        """Use the fast path if it gives the SDK's objects. Returns whether it does."""
+        from ..fast_path import eligibility
 
-        cast = entry.casting(stream, self.call.endpoint.name, self.build, self._class_of)
-        if cast is None:
+        builder = eligibility.builder_for(stream, self.call.endpoint.name, self.build, self._class_of)
+        if builder is None:
             return False
-        self.make, self.parse = cast, entry.parse
+        self.make, self.parse = builder, eligibility.parse
         return True
 
     def _class_of(self, row: Any) -> Any:
@@ -144,11 +144,11 @@ class Reader:
     def read(self, data: bytes) -> Iterator[Any]:
         """Some bytes of the body in, what comes of them out, as `feed` gives it; `over` says that it was the end.
 
-        What `frames` does not cut is the SDK's decoder's, once it is `odd`.
+        Once `frames` needs the SDK's decoder, the rest is left to that.
         """
         parse, rows = self.parse, self.rows
         made: list[Any] = []
-        for payload in self.frames.cut(data):
+        for payload in self.frames.feed(data):
             try:
                 event = parse(payload)
             except ValueError:  # `[DONE]`, or one to be looked at by the SDK's own means
@@ -197,7 +197,7 @@ class Reader:
             return
         try:
             event: Any = json.loads(text)
-            if self.short and "\\u" in text and _has_half_a_pair(event):
+            if self.fast and "\\u" in text and _has_half_a_pair(event):
                 self.make = self.build
         except ValueError as error:
             raise openai.APIResponseValidationError(
@@ -312,13 +312,13 @@ class StepfunStream(openai.Stream[_T], Generic[_T]):
 
     def _steps(self, reader: Reader) -> Iterator[Iterator[Any]]:
         """The body, read by read or event by event, and its end; each step is to be used up before the next."""
-        own = reader.short or _is_stock(self)
+        own = reader.fast or _is_stock(self)
         body: Any = self.response.iter_bytes() if own else self._iter_events()
         if own:
             body = chain((first_bytes(reader, body),), body)
-        for data in body if reader.short else ():
+        for data in body if reader.fast else ():
             yield reader.read(data)
-            if reader.over or reader.frames.odd:
+            if reader.over or reader.frames.needs_sdk_decoder:
                 break
         if not reader.over:
             events: Any = self._decoder.iter_bytes(chain((reader.frames.rest,), body)) if own else body
@@ -362,19 +362,19 @@ class AsyncStepfunStream(openai.AsyncStream[_T], Generic[_T]):
 
     async def _steps(self, reader: Reader) -> AsyncIterator[Iterator[Any]]:
         """The body, read by read or event by event, and its end; each step is to be used up before the next."""
-        own = reader.short or _is_stock(self)
+        own = reader.fast or _is_stock(self)
         body: Any = self.response.aiter_bytes() if own else self._iter_events()
         first = await first_bytes_later(reader, body) if own else b""
-        if reader.short:
+        if reader.fast:
             yield reader.read(first)
-            if not (reader.over or reader.frames.odd):
+            if not (reader.over or reader.frames.needs_sdk_decoder):
                 async for data in body:
                     yield reader.read(data)
-                    if reader.over or reader.frames.odd:
+                    if reader.over or reader.frames.needs_sdk_decoder:
                         break
         if not reader.over:
             decoder: Any = self._decoder
-            events = decoder.aiter_bytes(after(reader.frames.rest if reader.short else first, body)) if own else body
+            events = decoder.aiter_bytes(after(reader.frames.rest if reader.fast else first, body)) if own else body
             async for event in events:
                 yield reader.feed(event.data, event.event)
                 if reader.over:

@@ -22,7 +22,7 @@ from ..credentials.urls import without_secrets
 from ..endpoints.audio.realtime import connection as realtime_connection
 from ..endpoints.context import RequestContext, RequestRejected
 from ..errors import KeyRefusedError
-from ..fast_path.messages import shorten_chat, shorten_responses
+from ..fast_path.messages import accelerate_chat, accelerate_responses
 from ..report import report
 from . import credentials, responses
 from .context import ClientContext, context_of, given
@@ -227,7 +227,7 @@ def _remade(cls: type, name: str, change: Callable[[Any, Any], Any]) -> Any:
 def _guarded_beta(cls: type, fast: bool) -> type:
     def responses(made: Any, client: Any) -> Any:
         refuse(made, client, "beta.responses")
-        return shorten_responses(made) if fast else made
+        return accelerate_responses(made) if fast else made
 
     own: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
     if "realtime" in vars(cls):
@@ -237,7 +237,7 @@ def _guarded_beta(cls: type, fast: bool) -> type:
     if "agents" in vars(cls):
         own["agents"] = _remade(cls, "agents", _without_uploads)
     if fast and "chat" in vars(cls):
-        own["chat"] = _remade(cls, "chat", lambda made, _: shorten_chat(made))
+        own["chat"] = _remade(cls, "chat", lambda made, _: accelerate_chat(made))
     return type(cls.__name__, (cls,), own)
 
 

@@ -1,7 +1,7 @@
-"""The short ways: of plain messages past the SDK's transform (`messages`), and from StepFun's bytes to openai's objects.
+"""The fast path: plain messages skip the SDK's transform (`messages`), and streams skip its decoder.
 
-The latter has three steps, each of which knows when it does not know: `frames` cuts bytes into events, the endpoint's own stream
-translation turns events into rows, `casting` turns rows into objects. What one of them does not know goes the SDK's own
-way, that event alone or, for frames, the rest of the stream. `entry` decides whether a stream may take the short way at
-all, and compares it with the SDK's on a set of its own before the first one does.
+A stream takes three steps: `sse_frames` splits bytes into events, the endpoint's stream translation turns events into
+rows, `stream_objects` turns rows into the SDK's objects. What a step does not know is left to the SDK: one event, or, for
+frames, the rest of the stream. `eligibility` decides whether a stream may use the fast path, after comparing it with the
+SDK on built-in events (`self_check`) once.
 """

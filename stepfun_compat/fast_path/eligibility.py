@@ -1,8 +1,8 @@
-"""Which streams may take the short way, and whether it leads where the SDK's does.
+"""Decide which streams may use the fast path, and check that it gives the SDK's objects.
 
-What the short way replaces is looked at for every stream: a client, a stream or a part of the SDK that somebody has
-subclassed or patched keeps its own. The first stream of a kind also pays for a comparison of both ways on events built
-in; if anything differs, no stream of the process takes the short way.
+What the fast path replaces is examined for every stream: a client, a stream or a part of the SDK that is subclassed or
+patched is used as it is. The first stream of a kind also compares the fast path with the SDK on built-in events; if
+anything differs, no stream of the process uses the fast path.
 """
 
 from __future__ import annotations
@@ -16,74 +16,75 @@ from typing import Any
 from .object_templates import same
 from .self_check import BODY, CHUNKS, EVENTS
 from .sse_frames import Frames
-from .stream_objects import Build, Casting, Chunks, Events, Moulds
+from .stream_objects import Build, ChunkBuilder, EventBuilder, ObjectBuilder, TemplateCache
 
 try:
     from pydantic_core import from_json as _from_json
 except ImportError:  # pydantic 1, or 2 before it had this
     _from_json: Any = None
 
-_LONG = 4096  # bytes; the longest number `json.loads` takes is a little longer
+_LONG = 4096  # bytes, less than the longest number `json.loads` takes
 
-_moulds = Moulds()
+_templates = TemplateCache()
 _compared: set[str] = set()
 _lock = threading.Lock()
 
 
 def parse(data: bytes) -> Any:
-    """The JSON of one event, as `json.loads` would give it.
+    """Parse the JSON of one event, as `json.loads` does.
 
     Raises:
-        ValueError: it is for `json.loads` to say.
+        ValueError: the caller must use `json.loads`.
     """
     if len(data) > _LONG:
-        raise ValueError("an event this long gains nothing")
+        raise ValueError("an event of this length gains nothing")
     return _from_json(data)
 
 
-def trusted() -> bool:
-    """Whether the short way is open in this process: nothing has been found to differ."""
-    return _moulds.trusted
+def is_enabled() -> bool:
+    """Whether the process uses the fast path: no difference to the SDK was found."""
+    return _templates.enabled
 
 
-def casting(stream: Any, endpoint: str, build: Build, class_of: Callable[[Any], Any]) -> Casting | None:
-    """What builds the objects of a stream, None for one that goes the SDK's own way."""
-    if not _moulds.trusted or _from_json is None or not _is_stock(stream):
+def builder_for(stream: Any, endpoint: str, sdk: Build, class_of: Callable[[Any], Any]) -> ObjectBuilder | None:
+    """Return the builder of a stream's objects, None for a stream that the SDK must build."""
+    if not _templates.enabled or _from_json is None or not _is_stock(stream):
         return None
-    made: Casting
+    builder: ObjectBuilder
     if endpoint == "chat.completions" and stream._cast_to is _named("chat", "ChatCompletionChunk"):
-        made, rows = Chunks(_moulds, build), CHUNKS
+        builder, rows = ChunkBuilder(_templates, sdk), CHUNKS
     elif endpoint == "responses" and stream._cast_to is _named("responses", "ResponseStreamEvent"):
-        made, rows = Events(_moulds, build, class_of), EVENTS
+        builder, rows = EventBuilder(_templates, sdk, class_of), EVENTS
     else:
         return None
     if endpoint not in _compared:
         with _lock:
-            if endpoint not in _compared:
-                _compare(stream, made, rows)
-                _compared.add(endpoint)
-    return made if _moulds.trusted else None
+            _compare_once(endpoint, stream, builder, rows)
+    return builder if _templates.enabled else None
 
 
-def _compare(stream: Any, cast: Casting, rows: list[dict[str, Any]]) -> None:
-    """Both ways on the events built in. The rows come twice, since the first of a sort only makes its mould."""
+def _compare_once(endpoint: str, stream: Any, builder: ObjectBuilder, rows: list[dict[str, Any]]) -> None:
+    """Compare the fast path with the SDK on the built-in events, twice each, since the first only makes the template."""
+    if endpoint in _compared:
+        return
     events = stream._client._make_sse_decoder().iter_bytes(iter([BODY]))
-    if not same([json.loads(event.data) for event in events], [parse(data) for data in Frames().cut(BODY)]):
-        _moulds.distrust("a decoded event")
+    if not same([json.loads(event.data) for event in events], [parse(data) for data in Frames().feed(BODY)]):
+        _templates.disable("a decoded event")
     for row in [*rows, *rows]:
-        if _moulds.trusted and not same(cast(row), cast.build(row)):
-            _moulds.distrust(f"an event of {', '.join(row)}")
+        if _templates.enabled and not same(builder(row), builder.sdk(row)):
+            _templates.disable(f"an event of {', '.join(row)}")
+    _compared.add(endpoint)
 
 
 def _named(module: str, name: str) -> Any:
     return getattr(sys.modules.get(f"openai.types.{module}"), name, None)
 
 
-# ---------------------------------------------------------------- whose code is it?
+# ---------------------------------------------------------------- is the code the SDK's and ours?
 
 
 def _is_stock(stream: Any) -> bool:
-    """Whether what the short way replaces is, for this stream, as the SDK and we have written it."""
+    """Whether the parts of the SDK that the fast path replaces are neither subclassed nor patched for this stream."""
     client, decoder = stream._client, stream._decoder
     base, models, streaming = (sys.modules[f"openai.{name}"] for name in ("_base_client", "_models", "_streaming"))
     return (
@@ -92,18 +93,21 @@ def _is_stock(stream: Any) -> bool:
         and _files(stream, "_iter_events") == [streaming.__file__]
         and type(decoder) is streaming.SSEDecoder
         and all(_files(decoder, name) == [streaming.__file__] for name in ("iter_bytes", "aiter_bytes", "decode"))
-        and all(_file(getattr(models, name)) == models.__file__ for name in _BUILDERS)
         and base.construct_type is models.construct_type
-        and _file(models.BaseModel.construct) == models.__file__
+        and all(_file(function) == models.__file__ for function in _builders(models))
     )
 
 
 _OURS = "stepfun_compat.client"
-_BUILDERS = ("construct_type", "validate_type", "_construct_field")
+
+
+def _builders(models: Any) -> tuple[Any, ...]:
+    """Return the SDK's functions that build objects."""
+    return models.construct_type, models.validate_type, models._construct_field, models.BaseModel.construct
 
 
 def _files(thing: Any, name: str) -> list[str | None]:
-    """The files that define a method of an object: its own, then those of its classes."""
+    """Return the files that define a method: the object's own, then those of its classes."""
     return [_file(vars(owner)[name]) for owner in (thing, *type(thing).__mro__) if name in vars(owner)]
 
 

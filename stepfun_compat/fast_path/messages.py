@@ -1,13 +1,13 @@
-"""The message fast path: plain JSON is handed past the transform the SDK runs over every message.
+"""The message fast path: plain JSON skips the transform that the SDK runs over every message.
 
-`create` and `parse` of chat and Responses walk each message against the union of all message types, about 160 µs a
-message, to find the few values that JSON cannot hold: pydantic objects, generators, files, `NotGiven`. Where a whole
-list is plain JSON there is nothing to find, and the walk gives back what it was given.
+`create` and `parse` of chat and Responses check each message against the union of all message types, about 160 µs a
+message, to find the few values that JSON cannot hold: pydantic objects, generators, files, `NotGiven`. If a whole list
+is plain JSON there is nothing to find, and the transform returns what it was given.
 
-The walk happens inside openai's own method, so the method is called with a `_Handed` in place of the list, which the
-walk has no type for and passes on, and `_post` of the same resource puts the list back. Nobody else sees it: what the
-caller's own wrappers around `create` get is what the caller wrote, and where openai's method is not its own any more
-(instrumentation replaced it on the class), the replacement is called as it stands and everything takes the stock way.
+The transform runs inside openai's own method, so the method is called with an `_Untransformed` in place of the list. The
+transform has no type for it and passes it on, and `_post` of the same resource puts the list back. Wrappers around
+`create` get what the caller wrote. Where openai's method has been replaced on the class, by instrumentation for example,
+the replacement is called and nothing is skipped.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _PLAIN = frozenset(
         "reasoning_effort", "seed", "stop", "store", "temperature", "tool_choice", "top_p", "user", "verbosity",
     }
 )  # fmt: skip
-# Method -> the parameters it does nothing with but hand them to the transform. `create` also looks at `stream` and
-# `response_format`, `parse` at `tools` and formats.
+# Method -> the parameters it only passes to the transform. `create` also reads `stream` and `response_format`, `parse`
+# reads `tools` and formats.
 _CHAT = {"create": _PLAIN | {"messages", "tools", "functions"}, "parse": _PLAIN | {"messages"}}
 _RESPONSES = {
     "create": (_PLAIN | {"input", "tools", "reasoning", "text", "include"}),
@@ -40,15 +40,15 @@ _RESPONSES = {
 }
 
 _VERIFIED = (3, 57)
-"""The newest openai whose methods were read and whose types were walked; a newer one is checked at first use."""
+"""The newest openai version that was verified; the methods of a newer one are checked at first use."""
 
-_MOST_PLANS = 256
+_MAX_TEMPLATES = 256
 _SCALARS = frozenset({str, int, float, bool, type(None)})
-_CONSTANTS = _SCALARS | {openai.NotGiven}  # the latter is left to the client by old SDKs
+_CONSTANTS = _SCALARS | {openai.NotGiven}  # old SDKs leave the latter to the client
 
 
-class _Handed:
-    """A value that travels through the transform unseen."""
+class _Untransformed:
+    """Wraps a value that the transform must not examine."""
 
     __slots__ = ("value",)
 
@@ -57,7 +57,7 @@ class _Handed:
 
 
 class _Post:
-    """`_post` of a resource, which puts back what was handed past the transform."""
+    """Wraps `_post` of a resource to put back the values that skipped the transform."""
 
     __slots__ = ("post",)
 
@@ -69,7 +69,7 @@ class _Post:
         if type(body) is dict:
             fields = cast("dict[str, Any]", body)
             for name, value in fields.items():
-                if type(value) is _Handed:
+                if type(value) is _Untransformed:
                     fields[name] = value.value
         return self.post(path, **kwargs)
 
@@ -87,7 +87,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def plain_copy(rows: list[Any]) -> list[Any] | None:
-    """The list and its members copied, as the transform would have done, if all of it is plain JSON; else None."""
+    """Copy the list and its members, as the transform does, if all of it is plain JSON; else return None."""
     copies: list[Any] = []
     for row in rows:
         if type(row) is dict:
@@ -103,7 +103,7 @@ def plain_copy(rows: list[Any]) -> list[Any] | None:
 
 
 def _plain_values(names: frozenset[str], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Those of the keyword arguments that may skip the transform, copied as it would have."""
+    """Return the keyword arguments that may skip the transform, copied as it copies them."""
     plain: dict[str, Any] = {}
     for name, value in kwargs.items():
         if name not in names:
@@ -120,12 +120,12 @@ def _plain_values(names: frozenset[str], kwargs: dict[str, Any]) -> dict[str, An
     return plain
 
 
-# ---------------------------------------------------------------- what a method posts, once known
+# ---------------------------------------------------------------- what a method posts
 
 
-class _Plan:
-    """What openai's method makes of one set of parameters, all of them plain: where it posts, the order of the body's
-    fields and the rest of what it says. The next call with the same parameters is posted as it would have been."""
+class _RequestTemplate:
+    """What openai's method posts for one set of plain parameters: the path, the order of the body's fields and the other
+    arguments. The next call with the same parameters is posted without running the method."""
 
     __slots__ = ("body", "options", "path", "rest")
 
@@ -140,12 +140,12 @@ class _Plan:
         return post(self.path, body=body, options=options, **self.rest)
 
 
-def _plan(method: Any, plain: dict[str, Any], kwargs: dict[str, Any]) -> _Plan | None:
-    """Run a method with nothing behind it and keep what it posts, if nothing in that depends on values."""
-    handed = {name: _Handed(value) for name, value in plain.items()}
+def _request_template(method: Any, plain: dict[str, Any], kwargs: dict[str, Any]) -> _RequestTemplate | None:
+    """Run a method on a recorder and keep what it posts, unless that depends on values."""
+    wrapped = {name: _Untransformed(value) for name, value in plain.items()}
     try:
-        sent = _posted(method, _Recorder(), {**kwargs, **handed})
-    except Exception:  # what openai refuses is refused when it is asked in earnest
+        sent = _posted(method, _Recorder(), {**kwargs, **wrapped})
+    except Exception:  # the call itself will raise the same
         return None
     if sent is None:
         return None
@@ -154,27 +154,27 @@ def _plan(method: Any, plain: dict[str, Any], kwargs: dict[str, Any]) -> _Plan |
     if type(body) is not dict or type(options) is not dict or not _is_plain(options):
         return None
     fields = cast("dict[str, Any]", body)
-    if not _posts_unchanged(fields, handed) or not (rest.keys() <= {"cast_to", "stream", "stream_cls"}):
+    if not _posts_unchanged(fields, wrapped) or not (rest.keys() <= {"cast_to", "stream", "stream_cls"}):
         return None
     shape = {**fields, **dict.fromkeys(plain)}
-    return _Plan(path, shape, cast("dict[str, Any]", options), rest)
+    return _RequestTemplate(path, shape, cast("dict[str, Any]", options), rest)
 
 
-def _posts_unchanged(fields: dict[str, Any], handed: dict[str, _Handed]) -> bool:
-    """Whether a body has every handed value in its own field, and nothing else but constants."""
-    if any(fields.get(name) is not value for name, value in handed.items()):
+def _posts_unchanged(fields: dict[str, Any], wrapped: dict[str, _Untransformed]) -> bool:
+    """Whether a body has every wrapped value in its own field, and otherwise only constants."""
+    if any(fields.get(name) is not value for name, value in wrapped.items()):
         return False
-    return all(name in handed or type(value) in _CONSTANTS for name, value in fields.items())
+    return all(name in wrapped or type(value) in _CONSTANTS for name, value in fields.items())
 
 
 class _Method:
-    """openai's method, shortened: the plans it has, and what else can be handed past its transform."""
+    """Runs openai's method: by a template if it has one, else with plain values wrapped."""
 
-    __slots__ = ("method", "names", "plans")
+    __slots__ = ("method", "names", "templates")
 
     def __init__(self, method: Any, names: frozenset[str]) -> None:
         self.method, self.names = method, names
-        self.plans: dict[tuple[Any, ...], _Plan | None] = {}
+        self.templates: dict[tuple[Any, ...], _RequestTemplate | None] = {}
 
     def __call__(self, resource: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         post: Any = resource.__dict__.get("_post")
@@ -183,23 +183,23 @@ class _Method:
             return self.method(resource, *args, **kwargs)
         try:
             plain = _plain_values(self.names, kwargs)
-        except (RecursionError, RuntimeError):  # too deep, or changed by another thread: the stock way says so
+        except (RecursionError, RuntimeError):  # too deep, or changed by another thread: the SDK raises
             return self.method(resource, **kwargs)
         stream = kwargs.get("stream")
         if len(plain) + ("stream" in kwargs) == len(kwargs) and type(stream) in (bool, type(None)):
             key = (stream, *kwargs)
-            plan = self.plans.get(key)
-            if plan is None and key not in self.plans and len(self.plans) < _MOST_PLANS:
-                plan = self.plans[key] = _plan(self.method, plain, kwargs)
-            if plan is not None:
-                return plan.post(post.post, plain)
+            template = self.templates.get(key)
+            if template is None and key not in self.templates and len(self.templates) < _MAX_TEMPLATES:
+                template = self.templates[key] = _request_template(self.method, plain, kwargs)
+            if template is not None:
+                return template.post(post.post, plain)
         for name, value in plain.items():
-            kwargs[name] = _Handed(value)
+            kwargs[name] = _Untransformed(value)
         return self.method(resource, **kwargs)
 
 
-def _is_openais(method: Any, name: str) -> bool:
-    """Whether a class attribute is still the function openai put there: bare, or in its `required_args`."""
+def _is_openai_method(method: Any, name: str) -> bool:
+    """Whether a class attribute is still openai's function, wrapped in its `required_args` or not."""
     if type(method) is FunctionType and method.__globals__.get("__name__") == "openai._utils._utils":
         method = getattr(method, "__wrapped__", None)
     return (
@@ -209,8 +209,8 @@ def _is_openais(method: Any, name: str) -> bool:
     )
 
 
-def _shortened(method: Any, names: frozenset[str]) -> Any:
-    """openai's method with the long lists handed past its transform."""
+def _accelerated(method: Any, names: frozenset[str]) -> Any:
+    """Wrap openai's method so that plain values skip its transform."""
     short = _Method(method, names)
     if inspect.iscoroutinefunction(method):
 
@@ -227,15 +227,15 @@ def _shortened(method: Any, names: frozenset[str]) -> Any:
     return now
 
 
-class _Door:
-    """A method of the resource: openai's, shortened, while it is openai's own; else whatever stands there now.
+class _MethodDescriptor:
+    """A method of the resource: openai's, accelerated, unless it has been replaced on the class; then the replacement.
 
     Not a data descriptor, so that `client.chat.completions.create = wrapper` works as it does on openai's class.
     """
 
     def __init__(self, stock: type, name: str, names: frozenset[str]) -> None:
         self._stock, self._name, self._names = stock, name, names
-        self._known: tuple[Any, Any] = (None, None)  # what stood there, and what we made of it
+        self._known: tuple[Any, Any] = (None, None)  # openai's method and the accelerated one
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         current = vars(self._stock)[self._name]
@@ -243,8 +243,8 @@ class _Door:
         if instance is not None:
             if current is known:
                 return MethodType(short, instance)
-            if _is_openais(current, self._name) and _stands_the_check(self._stock, self._name, current, self._names):
-                short = _shortened(current, self._names)
+            if _is_openai_method(current, self._name) and _passes_check(self._stock, self._name, current, self._names):
+                short = _accelerated(current, self._names)
                 self._known = (current, short)
                 return MethodType(short, instance)
         kind = cast("Any", type(current))
@@ -256,9 +256,11 @@ _classes: dict[tuple[Any, ...], type] = {}
 _making = threading.Lock()
 
 
-def _shortcut(stock: type, methods: tuple[tuple[str, frozenset[str]], ...]) -> type:
-    """A subclass of a resource's class with shorter methods, made once. It says `__class__` is openai's:
-    instrumentation looks resources up by exactly that."""
+def _accelerated_class(stock: type, methods: tuple[tuple[str, frozenset[str]], ...]) -> type:
+    """Return a subclass of a resource's class with accelerated methods, made once.
+
+    Its `__class__` is openai's, which instrumentation compares.
+    """
     known = _classes.get((stock, methods))
     if known is None:
         with _making:
@@ -275,44 +277,44 @@ def _made(stock: type, methods: tuple[tuple[str, frozenset[str]], ...]) -> type:
         "__doc__": stock.__doc__,
         "__class__": property(lambda _: stock),
     }
-    own.update((name, _Door(stock, name, names)) for name, names in methods if name in vars(stock))
+    own.update((name, _MethodDescriptor(stock, name, names)) for name, names in methods if name in vars(stock))
     return type(stock.__name__, (stock,), own)
 
 
-def _shorten(resource: Any, methods: dict[str, frozenset[str]]) -> Any:
+def _accelerate(resource: Any, methods: dict[str, frozenset[str]]) -> Any:
     own = cast("dict[str, Any]", vars(resource))
     post: Any = own.get("_post")
     if post is None or type(post) is _Post:
         return resource
     stock = cast("Any", type(resource))
-    resource.__class__ = _shortcut(stock, tuple(methods.items()))
+    resource.__class__ = _accelerated_class(stock, tuple(methods.items()))
     own["_post"] = _Post(post)
     return resource
 
 
-def shorten_chat(chat: Any) -> Any:
+def accelerate_chat(chat: Any) -> Any:
     """Let the completions of a chat resource take the fast path; returns the resource."""
     completions = getattr(chat, "completions", None)
     if completions is not None:
-        _shorten(completions, _CHAT)
+        _accelerate(completions, _CHAT)
     return chat
 
 
-def shorten_responses(responses: Any) -> Any:
+def accelerate_responses(responses: Any) -> Any:
     """Let a Responses resource take the fast path; returns it."""
-    return _shorten(responses, _RESPONSES)
+    return _accelerate(responses, _RESPONSES)
 
 
-# ---------------------------------------------------------------- an SDK newer than the ones that were read
+# ---------------------------------------------------------------- an SDK newer than the verified ones
 
 
-def _stands_the_check(stock: type, name: str, method: Any, names: frozenset[str]) -> bool:
-    """Whether the method of an SDK that is newer than verified still does with a `_Handed` what it did."""
+def _passes_check(stock: type, name: str, method: Any, names: frozenset[str]) -> bool:
+    """Whether the method of an SDK newer than verified still passes an `_Untransformed` through."""
     if _version() <= _VERIFIED:
         return True
     same = checked(stock, name, method, names)
     if not same:
-        log.info("openai %s: %s.%s takes the stock path", openai.__version__, stock.__name__, name)
+        log.info("openai %s: %s.%s uses the SDK's transform", openai.__version__, stock.__name__, name)
     return same
 
 
@@ -321,7 +323,7 @@ def _version() -> tuple[int, ...]:
 
 
 class _Recorder:
-    """Stands in for a resource whose `_post` tells what it was called with."""
+    """Stands in for a resource and records the arguments of `_post`."""
 
     def __init__(self) -> None:
         self.sent: Any = None
@@ -367,23 +369,22 @@ _SAMPLES: dict[str, Any] = {
 
 
 def checked(stock: type, name: str, method: Any, names: frozenset[str]) -> bool:
-    """Run a method on samples, once as openai runs it and once with all of them handed past; compare what it posts."""
-
+    """Whether a method posts the same for samples, wrapped and as they are."""
     taken = inspect.signature(method).parameters
     given = {name: _SAMPLES.get(name, "sample") for name in sorted(names) if name in taken}
     unseen = _Recorder()
     unseen._post = _Post(unseen._post)
     try:
         usual = _posted(method, _Recorder(), given)
-        short = _posted(method, unseen, {name: _Handed(value) for name, value in given.items()})
-    except Exception as error:  # whatever a newer SDK does with what it does not know
+        short = _posted(method, unseen, {name: _Untransformed(value) for name, value in given.items()})
+    except Exception as error:  # a newer SDK may raise anything
         log.debug("%s.%s: %r", stock.__name__, name, error)
         return False
     return usual is not None and short is not None and (usual[0], usual[1]["body"]) == (short[0], short[1]["body"])
 
 
 def _posted(method: Any, recorder: _Recorder, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """What a method posts: the path and its keyword arguments."""
+    """Return what a method posts: the path and the keyword arguments."""
     outcome = method(recorder, **arguments)
     if inspect.iscoroutine(outcome):
         try:

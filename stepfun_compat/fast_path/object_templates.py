@@ -1,8 +1,8 @@
-"""Moulds: code that builds what the SDK built, learned from what it built.
+"""Compile code that builds the SDK's objects, from one object the SDK has built.
 
-An object of a stream differs from the last one in a text or a number, and the SDK looks at every field of it anew. A
-mould is made from one object the SDK has built: Python code that builds the same classes with the same values, and
-with its arguments in the places where the sample's marks were found.
+An object of a stream differs from the one before in a text or a number, yet the SDK examines every field of it again. A
+template is Python code compiled from a sample object: it builds the same classes with the same values, and puts its
+arguments where the sample has marks.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ import pydantic
 _SLOTS = ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
 
 
-class NoMould(Exception):
-    """The SDK's object has something a mould cannot give."""
+class NotTemplatable(Exception):
+    """The object has something a template cannot build."""
 
 
-def mould(sample: Any, marks: Sequence[Any]) -> Callable[..., Any]:
-    """A function of as many arguments as there are marks, which builds what `sample` is with them in the marks' places.
+def compile_template(sample: Any, marks: Sequence[Any]) -> Callable[..., Any]:
+    """Compile a function that builds objects like `sample`, with its arguments in place of the marks.
 
-    A mark is a string or a number found nowhere else in the sample.
+    A mark is a string or a number that is nowhere else in the sample.
 
     Raises:
-        NoMould: the sample holds something other than models, lists, dicts, strings, numbers, booleans and None.
+        NotTemplatable: the sample has something other than models, lists, dicts, strings, numbers, booleans and None.
     """
     writer = _Writer(marks)
     result = writer.value(sample)
     arguments = ", ".join(f"a{i}" for i in range(len(marks)))
-    code = "\n    ".join([f"def cast({arguments}):", *writer.lines, f"return {result}"])
-    exec(compile(code, "<stepfun_compat mould>", "exec"), writer.names)
-    return cast("Callable[..., Any]", writer.names["cast"])
+    code = "\n    ".join([f"def build({arguments}):", *writer.lines, f"return {result}"])
+    exec(compile(code, "<stepfun_compat template>", "exec"), writer.names)
+    return cast("Callable[..., Any]", writer.names["build"])
 
 
 class _Writer:
-    """Writes the statements that build one object, its parts before it."""
+    """Writes the statements that build one object, its parts first."""
 
     def __init__(self, marks: Sequence[Any]) -> None:
         self.marks = marks
@@ -46,16 +46,11 @@ class _Writer:
             self.names[f"put{i}"] = vars(pydantic.BaseModel)[slot].__set__
 
     def value(self, value: Any) -> str:
-        """An expression for a value; the lines it needs are written."""
+        """Return an expression for a value, after writing the statements it needs."""
         if value is None or type(value) is bool:
             return repr(value)
         if type(value) in (str, int, float):
-            for i, mark in enumerate(self.marks):
-                if type(mark) is type(value) and mark == value:
-                    return f"a{i}"
-            if value != value or value in (float("inf"), float("-inf")):
-                raise NoMould(value)
-            return repr(value)
+            return self.scalar(value)
         if type(value) is list:
             return f"[{', '.join(self.value(entry) for entry in cast('list[Any]', value))}]"
         if type(value) is dict:
@@ -63,7 +58,15 @@ class _Writer:
         kind = cast("Any", type(value))
         if issubclass(kind, pydantic.BaseModel) and kind.__new__ is object.__new__:
             return self.model(value)
-        raise NoMould(kind)
+        raise NotTemplatable(kind)
+
+    def scalar(self, value: Any) -> str:
+        for i, mark in enumerate(self.marks):
+            if type(mark) is type(value) and mark == value:
+                return f"a{i}"
+        if value != value or value in (float("inf"), float("-inf")):
+            raise NotTemplatable(value)
+        return repr(value)
 
     def dict(self, value: dict[Any, Any]) -> str:
         return "{" + ", ".join(f"{self.value(key)}: {self.value(entry)}" for key, entry in value.items()) + "}"
@@ -85,14 +88,14 @@ class _Writer:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Whether two values cannot be told apart: classes, values, fields set, extras, private attributes, orders."""
+    """Whether two values are alike in classes, values, fields set, extras, private attributes and their order."""
     kind = cast("Any", type(a))
     if kind is not type(b):
         return False
     if kind is dict:
-        return list(a) == list(b) and all(same(context, y) for context, y in zip(a.values(), b.values(), strict=True))
+        return list(a) == list(b) and all(map(same, a.values(), b.values()))
     if kind is list:
-        return len(a) == len(b) and all(same(context, y) for context, y in zip(a, b, strict=True))
+        return len(a) == len(b) and all(map(same, a, b))
     if issubclass(kind, pydantic.BaseModel):
         return all(same(getattr(a, slot), getattr(b, slot)) for slot in _SLOTS)
     return a == b or (a != a and b != b)

@@ -1,4 +1,4 @@
-"""The events on which the short way is compared with the SDK's before it is taken."""
+"""The events on which the fast path is compared with the SDK before it is used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ data: {"type":"response.output_text.delta","a":1,"b":{},"a":[2],"delta":"x"}
 data: {"error":null,"empty":{}}
 
 """.encode()
-"""Frames of every plain sort, and JSON of every sort."""
+"""Every kind of plain frame and of JSON."""
 
 
 def _chunk(delta: dict[str, Any], reason: str | None = None, index: int = 0, **more: Any) -> dict[str, Any]:
@@ -31,13 +31,13 @@ def _call(index: int, arguments: str) -> dict[str, Any]:
 
 
 def _chunks(**more: Any) -> list[dict[str, Any]]:
-    thought = {"content": None, "reasoning": "Hm.\n", "reasoning_content": "Hm.\n"}
+    reasoning = {"content": None, "reasoning": "Hm.\n", "reasoning_content": "Hm.\n"}
     return [
         _chunk({"role": "assistant", "content": ""}, **more),
-        _chunk({"role": "assistant", **thought}, **more),
+        _chunk({"role": "assistant", **reasoning}, **more),
         _chunk({"content": "你好\n😀"}, **more),
         _chunk({"content": "\0", "reasoning": "x", "reasoning_content": "x"}, index=1, **more),
-        _chunk(thought, **more),
+        _chunk(reasoning, **more),
         _chunk(_call(0, '{"city": "'), **more),
         _chunk(_call(3, ""), **more),
         _chunk({}, "stop", **more),
@@ -47,7 +47,7 @@ def _chunks(**more: Any) -> list[dict[str, Any]]:
 
 
 CHUNKS = [*_chunks(), *_chunks(usage=None)]
-"""Rows of `ChatStream`, each sort twice with different values."""
+"""Chunks of `ChatStream`, each kind twice with different values."""
 
 _AT = {"item_id": "msg_1", "output_index": 1, "content_index": 0}
 _CALL = {"item_id": "fc_1", "output_index": 2}
@@ -62,4 +62,4 @@ EVENTS: list[dict[str, Any]] = [
     {"type": "response.function_call_arguments.done", "sequence_number": 21, **_CALL, "name": "f", "arguments": "{}"},
     {"type": "response.custom_tool_call_input.delta", "sequence_number": 22, **_CALL, "delta": "x"},
 ]
-"""Rows of both Responses translations."""
+"""Events of both Responses translations."""

@@ -283,7 +283,7 @@ def test_the_walk_is_skipped_for_what_is_plain_and_taken_for_the_rest(monkeypatc
     client.chat.completions.create(**given, extra_headers={"x-a": "b"})
     client.chat.completions.create(**{**given, "messages": odd})
     off.chat.completions.create(**given)
-    assert walked == [fast_messages._Handed, list, list]
+    assert walked == [fast_messages._Untransformed, list, list]
     assert wire.requests[0].content == wire.requests[2].content == wire.requests[3].content == wire.requests[5].content
     assert wire.requests[3].headers["x-a"] == "b"
 

@@ -17,9 +17,8 @@ import pytest
 import stepfun_compat
 from stepfun_compat import Settings, stock
 from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
-from stepfun_compat.fast_path import eligibility as entry
-from stepfun_compat.fast_path import stream_objects as casting
-from stepfun_compat.fast_path.object_templates import NoMould, mould, same
+from stepfun_compat.fast_path import eligibility, stream_objects
+from stepfun_compat.fast_path.object_templates import NotTemplatable, compile_template, same
 from stepfun_compat.fast_path.self_check import BODY, CHUNKS, EVENTS
 from stepfun_compat.fast_path.sse_frames import Frames
 from tests.support.exchange import exchange
@@ -69,11 +68,11 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 @pytest.fixture
-def fresh(monkeypatch: pytest.MonkeyPatch) -> casting.Moulds:
+def fresh(monkeypatch: pytest.MonkeyPatch) -> stream_objects.TemplateCache:
     """A process that has compared nothing yet."""
-    monkeypatch.setattr(entry, "_moulds", casting.Moulds())
-    monkeypatch.setattr(entry, "_compared", set())
-    return entry._moulds
+    monkeypatch.setattr(eligibility, "_templates", stream_objects.TemplateCache())
+    monkeypatch.setattr(eligibility, "_compared", set())
+    return eligibility._templates
 
 
 # ---------------------------------------------------------------- the same objects
@@ -88,7 +87,7 @@ def runner() -> Iterator[Runner]:
 
 def test_streams_of_every_shape_in_every_framing_come_out_as_the_sdk_builds_them(runner: Runner) -> None:
     assert sum(runner.compare(make_case(random.Random(seed))) for seed in range(40)) > 500
-    assert entry.trusted()
+    assert eligibility.is_enabled()
 
 
 def test_the_common_chunk_is_told_as_the_rest_of_feed_tells_it() -> None:
@@ -113,20 +112,20 @@ def test_hypothesis_finds_no_stream_that_comes_out_otherwise(runner: Runner) -> 
         runner.compare(make_case(choices))
 
     check()
-    assert entry.trusted()
+    assert eligibility.is_enabled()
 
 
-def test_a_mould_gives_what_its_sample_is() -> None:
+def test_a_template_builds_what_its_sample_is() -> None:
     from openai._models import construct_type
     from openai.types.chat import ChatCompletionChunk
 
     sample = construct_type(value=CHUNKS[1], type_=ChatCompletionChunk)
-    made = mould(sample, ["Hm.\n"])
+    made = compile_template(sample, ["Hm.\n"])
     assert same(made("Hm.\n"), sample)
     assert made("other").choices[0].delta.reasoning == "other"
-    assert made("x").choices is not made("x").choices  # nothing is shared between two casts
-    with pytest.raises(NoMould):
-        mould([object()], [])
+    assert made("x").choices is not made("x").choices  # nothing is shared between two objects
+    with pytest.raises(NotTemplatable):
+        compile_template([object()], [])
 
 
 # ---------------------------------------------------------------- frames
@@ -138,9 +137,9 @@ def test_plain_frames_cut_at_any_byte_are_the_sdk_s_events(end: bytes) -> None:
     wanted = [event.data for event in stock.OpenAI(api_key="k")._make_sse_decoder().iter_bytes(iter([raw]))]
     for place in range(len(raw) + 1):
         frames = Frames()
-        found = frames.cut(raw[:place])
-        rest = [frames.rest, raw[place:]] if frames.odd else []
-        found += [] if frames.odd else frames.cut(raw[place:])
+        found = frames.feed(raw[:place])
+        rest = [frames.rest, raw[place:]] if frames.needs_sdk_decoder else []
+        found += [] if frames.needs_sdk_decoder else frames.feed(raw[place:])
         told = [data.decode().removeprefix(" ") for data in found]
         told += [e.data for e in stock.OpenAI(api_key="k")._make_sse_decoder().iter_bytes(iter(rest))] if rest else []
         assert told == wanted
@@ -154,17 +153,17 @@ def test_plain_frames_cut_at_any_byte_are_the_sdk_s_events(end: bytes) -> None:
 def test_what_is_not_plain_is_left_to_the_sdk_s_decoder_from_there_on(odd: bytes) -> None:
     frames = Frames()
     after = b"\ndata: 3\n\ndata: 4"
-    found = frames.cut(b"data: 0\n\n" + odd + after)
-    assert frames.odd
+    found = frames.feed(b"data: 0\n\n" + odd + after)
+    assert frames.needs_sdk_decoder
     assert b"".join([b"data:" + data + b"\n\n" for data in found]) + frames.rest == b"data: 0\n\n" + odd + after
 
 
 def test_a_frame_without_end_is_not_looked_at_for_ever() -> None:
     frames = Frames()
     for _ in range(20):
-        if not frames.odd:
-            frames.cut(b"x" * 4096)
-    assert frames.odd
+        if not frames.needs_sdk_decoder:
+            frames.feed(b"x" * 4096)
+    assert frames.needs_sdk_decoder
 
 
 # ---------------------------------------------------------------- the price of a chunk, without a clock
@@ -302,28 +301,28 @@ def test_a_decoder_of_the_caller_s_own_is_used() -> None:
 @pytest.mark.parametrize("what", ["an object", "JSON", "a frame"])
 def test_a_difference_turns_it_off_for_the_process_with_one_line(
     what: str,
-    fresh: casting.Moulds,
+    fresh: stream_objects.TemplateCache,
     built: list[Any],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     if what == "an object":
-        monkeypatch.setattr(casting, "mould", lambda sample, marks: lambda *values: sample)
+        monkeypatch.setattr(stream_objects, "compile_template", lambda sample, marks: lambda *values: sample)
     elif what == "JSON":
-        monkeypatch.setattr(entry, "_from_json", lambda data: {**json.loads(data), "x": 1})
+        monkeypatch.setattr(eligibility, "_from_json", lambda data: {**json.loads(data), "x": 1})
     else:
-        monkeypatch.setattr(entry, "BODY", BODY + b"id: 1\ndata: {}\n\n")
+        monkeypatch.setattr(eligibility, "BODY", BODY + b"id: 1\ndata: {}\n\n")
     with caplog.at_level(logging.INFO, "stepfun_compat"):
         for _ in range(3):
             assert [chunk.choices[0].delta.content for chunk in streamed(client(body(3)))] == ["word "] * 3
-    assert not entry.trusted()
+    assert not eligibility.is_enabled()
     assert len([r for r in caplog.records if "the fast path is off" in r.getMessage()]) == 1
     assert len(built) >= 9
 
 
-def test_the_comparison_happens_once_a_kind(fresh: casting.Moulds, built: list[Any]) -> None:
+def test_the_comparison_happens_once_a_kind(fresh: stream_objects.TemplateCache, built: list[Any]) -> None:
     list(streamed(client(body(1))))
-    assert entry.trusted()
+    assert eligibility.is_enabled()
     assert len(fresh) >= len({tuple(row["choices"][0]["delta"]) for row in CHUNKS})
     assert len(built) >= len(CHUNKS)
     built.clear()
@@ -331,13 +330,13 @@ def test_the_comparison_happens_once_a_kind(fresh: casting.Moulds, built: list[A
     assert built == []
 
 
-def test_every_event_compared_has_a_mould(fresh: casting.Moulds) -> None:
+def test_every_compared_event_has_a_template(fresh: stream_objects.TemplateCache) -> None:
     from openai.types.responses import ResponseStreamEvent
 
     ours = client(b"")
     members = stepfun_compat._client.streaming._members(ResponseStreamEvent)
     response = httpx.Response(200, request=httpx.Request("POST", URL))
-    cast = casting.Events(
+    cast = stream_objects.EventBuilder(
         fresh,
         lambda row: ours._process_response_data(data=row, cast_to=ResponseStreamEvent, response=response),
         lambda row: members.get(row["type"]),
