@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from stepfun_compat.launch.run import Options, UsageError, interpreter_options, parse
+from tests.support.fork_server import ForkServer
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,6 +42,14 @@ def plain(arguments: list[str], cwd: Path, **more: Any) -> subprocess.CompletedP
 
 def run(arguments: list[str], cwd: Path, **more: Any) -> subprocess.CompletedProcess[str]:
     return start(["-m", "stepfun_compat", "run", *arguments], cwd, **more)
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[ForkServer]:
+    """Runs `stepfun-compat run` in forks of a process that has imported openai."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("STEPFUN_", "OPENAI_", "STEP_"))}
+    with ForkServer({**kept, "STEPFUN_API_KEY": "run-key"}) as server:
+        yield server
 
 
 PROGRAMS = {
@@ -69,11 +79,12 @@ PROGRAMS = {
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_program_behaves_as_under_plain_python(name: str, tmp_path: Path) -> None:
+def test_a_program_behaves_as_under_plain_python(name: str, forks: ForkServer, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAMS[name], encoding="utf-8")
     arguments = [str(program), "--flag", "-m", "word"]
-    expected, seen = plain(arguments, tmp_path, stdin="text"), run(arguments, tmp_path, stdin="text")
+    expected = plain(arguments, tmp_path, stdin="text")
+    seen = forks.run("stepfun_compat", tmp_path, "run", *arguments, stdin="text")
     assert seen.stdout == expected.stdout
     assert seen.stderr == expected.stderr
     assert seen.returncode == expected.returncode
@@ -87,9 +98,10 @@ def test_a_relative_path_is_shown_as_python_shows_it(name: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["error", "chained", "syntax", "names", "hook_fails"])
-def test_code_and_stdin_tell_errors_and_names_as_python_does(name: str, tmp_path: Path) -> None:
+def test_code_and_stdin_tell_errors_and_names_as_python_does(name: str, forks: ForkServer, tmp_path: Path) -> None:
     for arguments, stdin in ((["-c", PROGRAMS[name]], ""), (["-"], PROGRAMS[name])):
-        expected, seen = plain(arguments, tmp_path, stdin=stdin), run(arguments, tmp_path, stdin=stdin)
+        expected = plain(arguments, tmp_path, stdin=stdin)
+        seen = forks.run("stepfun_compat", tmp_path, "run", *arguments, stdin=stdin)
         assert (seen.stdout, seen.stderr, seen.returncode) == (expected.stdout, expected.stderr, expected.returncode)
 
 
@@ -153,18 +165,19 @@ def test_an_interrupt_ends_by_its_signal(tmp_path: Path) -> None:
     assert run(["-c", "raise KeyboardInterrupt"], tmp_path).returncode == -signal.SIGINT
 
 
-def test_code_stdin_and_missing_file(tmp_path: Path) -> None:
+def test_code_stdin_and_missing_file(forks: ForkServer, tmp_path: Path) -> None:
     for arguments, stdin in (
         (["-c", "import sys; print(sys.argv, repr(sys.path[0]))", "a"], ""),
         (["-", "a"], "import sys; print(sys.argv)"),
     ):
-        expected, seen = plain(arguments, tmp_path, stdin=stdin), run(arguments, tmp_path, stdin=stdin)
+        expected = plain(arguments, tmp_path, stdin=stdin)
+        seen = forks.run("stepfun_compat", tmp_path, "run", *arguments, stdin=stdin)
         assert (seen.stdout, seen.returncode) == (expected.stdout, expected.returncode)
     expected, seen = plain(["nothing.py"], tmp_path), run(["nothing.py"], tmp_path)
     assert (seen.stderr, seen.returncode) == (expected.stderr, expected.returncode)
 
 
-def test_modules_packages_folders_and_zips(tmp_path: Path) -> None:
+def test_modules_packages_folders_and_zips(forks: ForkServer, tmp_path: Path) -> None:
     package = tmp_path / "pack"
     package.mkdir()
     (package / "__init__.py").write_text("", encoding="utf-8")
@@ -173,7 +186,7 @@ def test_modules_packages_folders_and_zips(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "app.pyz", "w") as archive:
         archive.writestr("__main__.py", "import sys; print(sys.argv[1:], __name__)")
     for arguments in (["-m", "pack", "a"], ["-m", "pack.tool", "a"], ["pack", "a"], ["app.pyz", "a"]):
-        expected, seen = plain(arguments, tmp_path), run(arguments, tmp_path)
+        expected, seen = plain(arguments, tmp_path), forks.run("stepfun_compat", tmp_path, "run", *arguments)
         assert seen.stdout == expected.stdout, seen.stderr
         assert seen.returncode == expected.returncode == 0
 

@@ -35,21 +35,26 @@ class ForkServer:
             text=True,
         )
 
-    def run(self, program: Path, cwd: Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        """Run a Python file as `python PROGRAM` would, in a folder."""
+    def run(
+        self, program: Path | str, cwd: Path, *arguments: str, stdin: str = "", timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a Python file as `python PROGRAM ARGUMENT…` would in a folder, or a module as `python -m` would where it is
+        named by a text."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with tempfile.TemporaryDirectory() as folder:
-            out, err = Path(folder, "out"), Path(folder, "err")
-            self._process.stdin.write(json.dumps([str(program), str(cwd), str(out), str(err)]) + "\n")
+            files = [Path(folder, name) for name in ("in", "out", "err")]
+            files[0].write_text(stdin, encoding="utf-8")
+            request = [isinstance(program, str), [str(program), *arguments], str(cwd), *map(str, files)]
+            self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
             ready, _, _ = select.select([self._process.stdout], [], [], timeout)
             if not ready:
                 self._process.kill()
-                raise subprocess.TimeoutExpired(str(program), timeout)
+                raise subprocess.TimeoutExpired([str(program), *arguments], timeout)
             code = int(self._process.stdout.readline())
-            texts = [file.read_text(encoding="utf-8") for file in (out, err)]
-        return subprocess.CompletedProcess([str(program)], code, *texts)
+            texts = [file.read_text(encoding="utf-8") for file in files[1:]]
+        return subprocess.CompletedProcess([str(program), *arguments], code, *texts)
 
     def __enter__(self) -> ForkServer:
         return self
@@ -64,16 +69,20 @@ def serve() -> None:
     """Read requests from stdin, one a line, and answer each with the exit code of its program."""
     exec(PRELOADED, {})
     for line in sys.stdin:
-        program, cwd, out, err = json.loads(line)
+        is_module, arguments, cwd, *files = json.loads(line)
         child = os.fork()
         if not child:
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-            for number, path in ((1, out), (2, err)):
-                os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+            for number, path in enumerate(files):
+                os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)
+            sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)  # the other one has read ahead
             os.chdir(cwd)
-            sys.argv[:] = [program]
-            sys.path[0] = str(Path(program).parent)
-            runpy.run_path(program, run_name="__main__")
+            sys.argv[:] = arguments
+            if is_module:
+                sys.path[0] = cwd
+                runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+            else:
+                sys.path[0] = os.path.dirname(arguments[0])
+                runpy.run_path(arguments[0], run_name="__main__")
             return  # ends as a program does: with its exit handlers
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201
