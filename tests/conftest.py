@@ -8,8 +8,12 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.support.fork_server import ForkServer
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
     # a shell's background job ignores it, and so would every program that a test starts and interrupts
@@ -46,6 +50,17 @@ def nothing_settled() -> Iterator[None]:
     yield
     if "stepfun_compat.contested_memory" in sys.modules:
         sys.modules["stepfun_compat.contested_memory"].reset_settled_facts()
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[ForkServer]:
+    """Runs programs and commands in forks of a process that has imported openai, with a key of StepFun's."""
+    from tests.support.fork_server import ForkServer
+
+    foreign = ("OPENAI_", "STEPFUN_", "STEP_", "AZURE_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    with ForkServer({**kept, "STEPFUN_API_KEY": "run-key"}) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-pytest.importorskip("typer")
-pytest.importorskip("rich")
-pytest.importorskip("uvicorn")
-pytest.importorskip("starlette")
-
 from stepfun_compat import OpenAI, Settings, explain
 from stepfun_compat.__main__ import main
 from stepfun_compat.cli import app
 from stepfun_compat.diagnostics import probes as probing
-from stepfun_compat.emulator import EmulatorConfig, EmulatorServer
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatorServer]:
-    with EmulatorServer(EmulatorConfig()) as running:
-        monkeypatch.setenv("STEPFUN_BASE_URL", running.base_url)
-        monkeypatch.setenv("STEPFUN_API_KEY", running.api_key)
-        yield running
+from stepfun_compat.emulator import EmulatorServer
+from tests.support.fork_server import ForkServer
 
 
 def test_tracebacks_of_typer_are_off() -> None:
@@ -168,32 +150,26 @@ def test_an_explanation_is_readable_as_a_notebooks_last_line() -> None:
     assert printed == [str(told)]
 
 
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "STEPFUN_API_KEY": "k", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "stepfun_compat", "run", *arguments]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-
-
-def test_run_takes_the_name_of_an_interpreter_or_a_console_script(tmp_path: Path) -> None:
+def test_run_takes_the_name_of_an_interpreter_or_a_console_script(forks: ForkServer, tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("import openai, sys; print(openai.OpenAI.__module__, sys.argv)", encoding="utf-8")
     for name in ("python", "python3", "python3.11"):
-        done = run(name, "app.py", "-x", cwd=tmp_path)
+        done = forks.run("stepfun_compat", tmp_path, "run", name, "app.py", "-x")
         assert done.stdout.split(" ", 1) == ["stepfun_compat.client", "['app.py', '-x']\n"], done.stderr
     (tmp_path / "test_it.py").write_text(
         "import openai\ndef test_it():\n    assert openai.OpenAI.__module__ == 'stepfun_compat.client'\n",
         encoding="utf-8",
     )
-    done = run("pytest", "-q", "-p", "no:cacheprovider", cwd=tmp_path)
+    done = forks.run("stepfun_compat", tmp_path, "run", "pytest", "-q", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
-    done = run("uvicorn", "--version", cwd=tmp_path)
+    done = forks.run("stepfun_compat", tmp_path, "run", "uvicorn", "--version")
     assert "uvicorn" in done.stdout, done.stderr
 
 
-def test_a_file_comes_before_a_command_of_its_name(tmp_path: Path) -> None:
+def test_a_file_comes_before_a_command_of_its_name(forks: ForkServer, tmp_path: Path) -> None:
     (tmp_path / "pytest").write_text("print('mine')", encoding="utf-8")
-    assert run("pytest", cwd=tmp_path).stdout == "mine\n"
-    assert "can't open file" in run("no-such-command", cwd=tmp_path).stderr
+    assert forks.run("stepfun_compat", tmp_path, "run", "pytest").stdout == "mine\n"
+    assert "can't open file" in forks.run("stepfun_compat", tmp_path, "run", "no-such-command").stderr
 
 
 def test_a_command_names_the_variable_that_breaks_it(

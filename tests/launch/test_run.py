@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,14 +41,6 @@ def plain(arguments: list[str], cwd: Path, **more: Any) -> subprocess.CompletedP
 
 def run(arguments: list[str], cwd: Path, **more: Any) -> subprocess.CompletedProcess[str]:
     return start(["-m", "stepfun_compat", "run", *arguments], cwd, **more)
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[ForkServer]:
-    """Runs `stepfun-compat run` in forks of a process that has imported openai."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("STEPFUN_", "OPENAI_", "STEP_"))}
-    with ForkServer({**kept, "STEPFUN_API_KEY": "run-key"}) as server:
-        yield server
 
 
 PROGRAMS = {
