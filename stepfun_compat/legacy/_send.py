@@ -1,11 +1,12 @@
-"""One request through the client, and its answer before it is looked at. Sync and async differ in their awaits only."""
+"""One request through the client, and its answer before it is interpreted."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, cast
 
 import openai
@@ -13,6 +14,7 @@ import openai
 from . import _failures as failures
 from . import error, util
 from ._headers import Headers
+from ._pairs import Flow, arelay, awaited, method, relay, same, step
 
 MAX_CONNECTION_RETRIES: Final = 2
 _RAW: Final = {"X-Stainless-Raw-Response": "true"}
@@ -155,6 +157,10 @@ def _refused(problem: openai.APIStatusError) -> Answer:
     return Answer(problem.status_code, headers, response.content, problem=problem, body=body, message=message)
 
 
+def _reader(response: Any) -> Callable[[Any], Any]:
+    return lambda data: _chunk(data, response)
+
+
 def _chunk(data: Any, response: Any) -> Any:
     """One chunk as it was on the wire: older SDKs wrap what came under an event's name."""
     fields = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
@@ -175,24 +181,25 @@ def _raise(problem: Exception, response: Any = None) -> None:
     raise mapped from problem
 
 
-# ---------------------------------------------------------------- sync
+# ---------------------------------------------------------------- sending
 
 
-def send(client: Any, call: Call) -> Answer:
+@method
+def send(client: Any, call: Call) -> Flow[Answer]:
     """Send a call. A status that means failure comes back as an answer; no answer at all is raised.
 
     Raises:
         OpenAIError: Timeout, APIConnectionError, or APIError for a body that cannot be read.
     """
-    args, kwargs = call.arguments(False)
+    args, kwargs = call.arguments(isinstance(client, openai.AsyncOpenAI))
     for left in range(MAX_CONNECTION_RETRIES, -1, -1):
         try:
-            raw = getattr(client, call.method)(*args, **kwargs)
+            raw = yield same(client, call.method, *args, **kwargs)
             answer, streamed = _received(raw, call, client.stepfun.active)
             if streamed:
-                answer.chunks = _chunks(raw)
+                answer.chunks = yield step(_Chunks, "of", raw)
             else:
-                answer.content = raw.http_response.read()
+                answer.content = yield step(raw.http_response, "read")
             return answer
         except openai.APIStatusError as problem:
             return _refused(problem)
@@ -204,53 +211,19 @@ def send(client: Any, call: Call) -> Answer:
     raise AssertionError("unreachable")
 
 
-def _chunks(raw: Any) -> Iterator[Any]:
-    response = raw.http_response
-    try:
-        for data in raw.parse():
-            yield _chunk(data, response)
-    except Exception as problem:
-        _raise(problem, response)
-        raise
-    finally:
-        response.close()
+asend = awaited(send)
 
 
-# ---------------------------------------------------------------- async
+class _Chunks:
+    @staticmethod
+    def of(raw: Any) -> Iterator[Any]:
+        response = raw.http_response
+        return relay(raw.parse(), _reader(response), response.close, partial(_raise, response=response))
 
-
-async def asend(client: Any, call: Call) -> Answer:
-    """As `send`."""
-    args, kwargs = call.arguments(True)
-    for left in range(MAX_CONNECTION_RETRIES, -1, -1):
-        try:
-            raw = await getattr(client, call.method)(*args, **kwargs)
-            answer, streamed = _received(raw, call, client.stepfun.active)
-            if streamed:
-                answer.chunks = _achunks(raw)
-            else:
-                answer.content = await raw.http_response.aread()
-            return answer
-        except openai.APIStatusError as problem:
-            return _refused(problem)
-        except Exception as problem:
-            if left and failures.never_connected(problem):
-                continue
-            _raise(problem)
-            raise
-    raise AssertionError("unreachable")
-
-
-async def _achunks(raw: Any) -> AsyncIterator[Any]:
-    response = raw.http_response
-    try:
-        async for data in raw.parse():
-            yield _chunk(data, response)
-    except Exception as problem:
-        _raise(problem, response)
-        raise
-    finally:
-        await response.aclose()
+    @staticmethod
+    def aof(raw: Any) -> AsyncIterator[Any]:
+        response = raw.http_response
+        return arelay(raw.parse(), _reader(response), response.aclose, partial(_raise, response=response))
 
 
 # ---------------------------------------------------------------- what an answer means

@@ -12,6 +12,7 @@ from . import _clients, _paths, _send, error, util
 from . import _failures as failures
 from ._config import config
 from ._headers import Headers
+from ._pairs import Flow, Step, arelay, awaited, method, relay, step
 from .openai_response import OpenAIResponse
 from .util import ApiType
 from .version import VERSION
@@ -73,6 +74,7 @@ class APIRequestor:
 
     # ------------------------------------------------------------ requests
 
+    @method
     def request(
         self,
         method: str,
@@ -83,13 +85,15 @@ class APIRequestor:
         stream: Any = False,
         request_id: Any = None,
         request_timeout: Any = None,
-    ) -> tuple[Any, bool, Any]:
+    ) -> Flow[tuple[Any, bool, Any]]:
         """(an `OpenAIResponse`, or an iterator of them; whether it is a stream; the key).
 
         Raises:
             OpenAIError: as the answer, or the lack of one, calls for.
         """
-        result = self.request_raw(
+        result = yield step(
+            self,
+            "request_raw",
             method.lower(),
             url,
             params=params,
@@ -99,34 +103,10 @@ class APIRequestor:
             request_id=request_id,
             request_timeout=request_timeout,
         )
-        response, streamed = self._interpret_response(result, stream)
+        response, streamed = yield Step(self, "_interpret_response", "_interpret_async_response", (result, stream), {})
         return response, streamed, self.api_key
 
-    async def arequest(
-        self,
-        method: str,
-        url: str,
-        params: Any = None,
-        headers: Any = None,
-        files: Any = None,
-        stream: Any = False,
-        request_id: Any = None,
-        request_timeout: Any = None,
-    ) -> tuple[Any, bool, Any]:
-        """As `request`; a stream is an async iterator."""
-        result = await self.arequest_raw(
-            method.lower(),
-            url,
-            None,
-            params=params,
-            supplied_headers=headers,
-            files=files,
-            stream=stream,
-            request_id=request_id,
-            request_timeout=request_timeout,
-        )
-        response, streamed = await self._interpret_async_response(result, stream)
-        return response, streamed, self.api_key
+    arequest = awaited(request)
 
     def request_raw(
         self,
@@ -244,28 +224,12 @@ class APIRequestor:
     def _interpret_response(self, result: Any, stream: Any) -> tuple[Any, bool]:  # noqa: ARG002
         if result.chunks is None:
             return OpenAIResponse(_send.interpret(result), result.headers), False
+        return relay(result.chunks, lambda chunk: OpenAIResponse(chunk, result.headers), result.chunks.close), True
 
-        def responses() -> Iterator[OpenAIResponse]:
-            try:
-                for chunk in result.chunks:
-                    yield OpenAIResponse(chunk, result.headers)
-            finally:
-                result.chunks.close()
-
-        return responses(), True
-
-    async def _interpret_async_response(self, result: Any, stream: Any) -> tuple[Any, bool]:  # noqa: ARG002
+    async def _interpret_async_response(self, result: Any, stream: Any) -> tuple[Any, bool]:
         if result.chunks is None:
-            return OpenAIResponse(_send.interpret(result), result.headers), False
-
-        async def responses() -> AsyncIterator[OpenAIResponse]:
-            try:
-                async for chunk in result.chunks:
-                    yield OpenAIResponse(chunk, result.headers)
-            finally:
-                await result.chunks.aclose()
-
-        return responses(), True
+            return self._interpret_response(result, stream)
+        return arelay(result.chunks, lambda chunk: OpenAIResponse(chunk, result.headers), result.chunks.aclose), True
 
     def _interpret_response_line(self, rbody: str, rcode: int, rheaders: Any, stream: bool) -> OpenAIResponse:
         answer = _send.Answer(rcode, Headers(dict(rheaders).items()), rbody.encode())

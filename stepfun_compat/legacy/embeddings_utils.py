@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import random
-import time
-from collections.abc import Awaitable, Callable, Sequence
+import sys
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any
 
 from . import error
+from ._pairs import Flow, awaited, method, pause, step
 from .api_resources.embedding import Embedding
 
-_T = TypeVar("_T")
 _TRIES = 6
 _LONGEST_PAUSE = 20.0  # seconds
 _PASSING = (
@@ -30,57 +29,40 @@ def _pause(attempt: int) -> float:
     return random.uniform(1, max(1.0, min(2.0**attempt, _LONGEST_PAUSE)))
 
 
-def _persistent(call: Callable[[], _T]) -> _T:
-    """Call, and again after what may pass."""
-    for attempt in range(1, _TRIES):
-        try:
-            return call()
-        except _PASSING:
-            time.sleep(_pause(attempt))
-    return call()
-
-
-async def _apersistent(call: Callable[[], Awaitable[_T]]) -> _T:
-    for attempt in range(1, _TRIES):
-        try:
-            return await call()
-        except _PASSING:
-            await asyncio.sleep(_pause(attempt))
-    return await call()
-
-
 def _lines(texts: Sequence[str]) -> list[str]:
     if len(texts) > 2048:
         raise AssertionError("At most 2048 texts can be embedded at once.")
     return [text.replace("\n", " ") for text in texts]
 
 
-def get_embedding(text: str, engine: str = "text-similarity-davinci-001", **kwargs: Any) -> list[float]:
-    """The embedding of one text; what may pass is tried up to six times."""
-    return get_embeddings([text], engine, **kwargs)[0]
-
-
-async def aget_embedding(text: str, engine: str = "text-similarity-davinci-001", **kwargs: Any) -> list[float]:
-    """As `get_embedding`."""
-    return (await aget_embeddings([text], engine, **kwargs))[0]
-
-
+@method
 def get_embeddings(
     list_of_text: Sequence[str], engine: str = "text-similarity-babbage-001", **kwargs: Any
-) -> list[list[float]]:
-    """The embeddings of up to 2048 texts."""
-    texts = _lines(list_of_text)
-    answer = _persistent(lambda: Embedding.create(input=texts, engine=engine, **kwargs))
-    return [row["embedding"] for row in answer.data]
+) -> Flow[list[list[float]]]:
+    """The embeddings of up to 2048 texts; what may pass is tried up to six times."""
+    create = step(Embedding, "create", input=_lines(list_of_text), engine=engine, **kwargs)
+    for attempt in range(1, _TRIES + 1):
+        try:
+            answer = yield create
+        except _PASSING:
+            if attempt == _TRIES:
+                raise
+        else:
+            return [row["embedding"] for row in answer.data]
+        yield pause(_pause(attempt))
+    raise AssertionError("unreachable")
 
 
-async def aget_embeddings(
-    list_of_text: Sequence[str], engine: str = "text-similarity-babbage-001", **kwargs: Any
-) -> list[list[float]]:
-    """As `get_embeddings`."""
-    texts = _lines(list_of_text)
-    answer = await _apersistent(lambda: Embedding.acreate(input=texts, engine=engine, **kwargs))
-    return [row["embedding"] for row in answer.data]
+aget_embeddings = awaited(get_embeddings)
+
+
+@method
+def get_embedding(text: str, engine: str = "text-similarity-davinci-001", **kwargs: Any) -> Flow[list[float]]:
+    """The embedding of one text; what may pass is tried up to six times."""
+    return (yield step(sys.modules[__name__], "get_embeddings", [text], engine, **kwargs))[0]
+
+
+aget_embedding = awaited(get_embedding)
 
 
 def cosine_similarity(a: Sequence[float], b: Sequence[float]) -> float:

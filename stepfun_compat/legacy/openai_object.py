@@ -11,6 +11,7 @@ from typing_extensions import Self, override
 
 from . import util
 from ._config import config
+from ._pairs import Flow, awaited, method, step
 
 _OWN = ("api_key", "api_version", "api_type", "organization", "api_base_override", "engine")
 
@@ -148,6 +149,7 @@ class OpenAIObject(dict[str, Any]):
             organization=self.organization,
         )
 
+    @method
     def request(
         self,
         method: str,
@@ -158,9 +160,11 @@ class OpenAIObject(dict[str, Any]):
         plain_old_data: bool = False,
         request_id: Any = None,
         request_timeout: Any = None,
-    ) -> Any:
+    ) -> Flow[Any]:
         """One request with this object's key; the answer as an object, or a generator of objects."""
-        response, streamed, key = self._requestor().request(
+        response, streamed, key = yield step(
+            self._requestor(),
+            "request",
             method,
             url,
             params=self._retrieve_params if params is None else params,
@@ -169,42 +173,12 @@ class OpenAIObject(dict[str, Any]):
             request_id=request_id,
             request_timeout=request_timeout,
         )
+        made_with = (key, self.api_version, self.organization)
         if streamed:
-            return util.convert_stream(
-                response, key, self.api_version, self.organization, plain_old_data=plain_old_data
-            )
-        return util.convert_to_openai_object(
-            response, key, self.api_version, self.organization, plain_old_data=plain_old_data
-        )
+            return (yield step(util, "convert_stream", response, *made_with, plain_old_data=plain_old_data))
+        return util.convert_to_openai_object(response, *made_with, plain_old_data=plain_old_data)
 
-    async def arequest(
-        self,
-        method: str,
-        url: str,
-        params: Any = None,
-        headers: Any = None,
-        stream: Any = False,
-        plain_old_data: bool = False,
-        request_id: Any = None,
-        request_timeout: Any = None,
-    ) -> Any:
-        """As `request`; a streamed answer is an async generator."""
-        response, streamed, key = await self._requestor().arequest(
-            method,
-            url,
-            params=self._retrieve_params if params is None else params,
-            headers=headers,
-            stream=stream,
-            request_id=request_id,
-            request_timeout=request_timeout,
-        )
-        if streamed:
-            return util.aconvert_stream(
-                response, key, self.api_version, self.organization, plain_old_data=plain_old_data
-            )
-        return util.convert_to_openai_object(
-            response, key, self.api_version, self.organization, plain_old_data=plain_old_data
-        )
+    arequest = awaited(request)
 
     # ------------------------------------------------------------ plain data, copies, pickles
 

@@ -15,6 +15,7 @@ from ..errors import KeyRefusedError, SettingsError
 from ..settings import Settings
 from . import error
 from ._config import config
+from ._pairs import arelay, relay
 from .openai_response import OpenAIResponse
 
 __all__ = [
@@ -168,20 +169,12 @@ def convert_to_openai_object(
 
 def convert_stream(response: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
     """A stream of `OpenAIResponse`s as one of objects; closing it closes the other."""
-    try:
-        for line in response:
-            yield convert_to_openai_object(line, *args, **kwargs)
-    finally:
-        response.close()
+    return relay(response, lambda line: convert_to_openai_object(line, *args, **kwargs), response.close)
 
 
-async def aconvert_stream(response: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+def aconvert_stream(response: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
     """As `convert_stream`."""
-    try:
-        async for line in response:
-            yield convert_to_openai_object(line, *args, **kwargs)
-    finally:
-        await response.aclose()
+    return arelay(response, lambda line: convert_to_openai_object(line, *args, **kwargs), response.aclose)
 
 
 def convert_to_dict(obj: Any) -> Any:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import Any
 
 from .. import api_requestor, util
+from .._pairs import Flow, awaited, method, step
 from ..util import ApiType
 from .abstract import APIResource
 
@@ -46,54 +46,43 @@ class Audio(APIResource):
         return requestor, request, (api_version, organization)
 
     @classmethod
-    def _send(cls, action: str, model: Any, file: Any, filename: Any, *args: Any, **kwargs: Any) -> Any:
+    @method
+    def _send(cls, action: str, model: Any, file: Any, filename: Any, *args: Any, **kwargs: Any) -> Flow[Any]:
         requestor, request, made = cls._prepare(action, model, file, filename, *args, **kwargs)
-        response, _, key = requestor.request(**request)
+        response, _, key = yield step(requestor, "request", **request)
         return util.convert_to_openai_object(response, key, *made)
 
-    @classmethod
-    async def _asend(cls, action: str, model: Any, file: Any, filename: Any, *args: Any, **kwargs: Any) -> Any:
-        requestor, request, made = cls._prepare(action, model, file, filename, *args, **kwargs)
-        response, _, key = await requestor.arequest(**request)
-        return util.convert_to_openai_object(response, key, *made)
+    _asend = awaited(_send)
 
     @classmethod
-    def transcribe(cls, model: Any, file: Any, *args: Any, **kwargs: Any) -> Any:
+    @method
+    def transcribe(cls, model: Any, file: Any, *args: Any, **kwargs: Any) -> Flow[Any]:
         """The text of an open sound file. Further arguments: api_key, api_base, api_type, api_version, organization,
         deployment_id, and the endpoint's own."""
-        return cls._send("transcriptions", model, file, file.name, *args, **kwargs)
+        return (yield step(cls, "_send", "transcriptions", model, file, file.name, *args, **kwargs))
+
+    atranscribe = awaited(transcribe)
 
     @classmethod
-    def translate(cls, model: Any, file: Any, *args: Any, **kwargs: Any) -> Any:
+    @method
+    def translate(cls, model: Any, file: Any, *args: Any, **kwargs: Any) -> Flow[Any]:
         """The text of an open sound file, in English."""
-        return cls._send("translations", model, file, file.name, *args, **kwargs)
+        return (yield step(cls, "_send", "translations", model, file, file.name, *args, **kwargs))
+
+    atranslate = awaited(translate)
 
     @classmethod
-    def transcribe_raw(cls, model: Any, file: Any, filename: Any, *args: Any, **kwargs: Any) -> Any:
+    @method
+    def transcribe_raw(cls, model: Any, file: Any, filename: Any, *args: Any, **kwargs: Any) -> Flow[Any]:
         """As `transcribe`, for bytes and a file name."""
-        return cls._send("transcriptions", model, file, filename, *args, **kwargs)
+        return (yield step(cls, "_send", "transcriptions", model, file, filename, *args, **kwargs))
+
+    atranscribe_raw = awaited(transcribe_raw)
 
     @classmethod
-    def translate_raw(cls, model: Any, file: Any, filename: Any, *args: Any, **kwargs: Any) -> Any:
+    @method
+    def translate_raw(cls, model: Any, file: Any, filename: Any, *args: Any, **kwargs: Any) -> Flow[Any]:
         """As `translate`, for bytes and a file name."""
-        return cls._send("translations", model, file, filename, *args, **kwargs)
+        return (yield step(cls, "_send", "translations", model, file, filename, *args, **kwargs))
 
-    @classmethod
-    def atranscribe(cls, model: Any, file: Any, *args: Any, **kwargs: Any) -> Awaitable[Any]:
-        """As `transcribe`."""
-        return cls._asend("transcriptions", model, file, file.name, *args, **kwargs)
-
-    @classmethod
-    def atranslate(cls, model: Any, file: Any, *args: Any, **kwargs: Any) -> Awaitable[Any]:
-        """As `translate`."""
-        return cls._asend("translations", model, file, file.name, *args, **kwargs)
-
-    @classmethod
-    def atranscribe_raw(cls, model: Any, file: Any, filename: Any, *args: Any, **kwargs: Any) -> Awaitable[Any]:
-        """As `transcribe_raw`."""
-        return cls._asend("transcriptions", model, file, filename, *args, **kwargs)
-
-    @classmethod
-    def atranslate_raw(cls, model: Any, file: Any, filename: Any, *args: Any, **kwargs: Any) -> Awaitable[Any]:
-        """As `translate_raw`."""
-        return cls._asend("translations", model, file, filename, *args, **kwargs)
+    atranslate_raw = awaited(translate_raw)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import Any
 
+from .._pairs import Flow, awaited, method, step
 from ..openai_object import OpenAIObject
 
 
@@ -17,11 +17,9 @@ class Customer(OpenAIObject):
         return f"/customer/{customer}/{endpoint}"
 
     @classmethod
-    def create(cls, customer: str, endpoint: str, **params: Any) -> Any:
+    @method
+    def create(cls, customer: str, endpoint: str, **params: Any) -> Flow[Any]:
         """POST to one of the customer's endpoints."""
-        return cls().request("post", cls.get_url(customer, endpoint), params)
+        return (yield step(cls(), "request", "post", cls.get_url(customer, endpoint), params))
 
-    @classmethod
-    def acreate(cls, customer: str, endpoint: str, **params: Any) -> Awaitable[Any]:
-        """As `create`."""
-        return cls().arequest("post", cls.get_url(customer, endpoint), params)
+    acreate = awaited(create)

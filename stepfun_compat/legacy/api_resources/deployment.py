@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from typing_extensions import override
 
+from .._pairs import Flow, awaited, method, step
 from ..error import APIError, InvalidRequestError
 from ..util import ApiType
 from .abstract import CreateableAPIResource, DeletableAPIResource, ListableAPIResource
@@ -37,7 +38,8 @@ class Deployment(CreateableAPIResource, ListableAPIResource, DeletableAPIResourc
 
     @override
     @classmethod
-    def create(cls, *args: Any, **kwargs: Any) -> Any:
+    @method
+    def create(cls, *args: Any, **kwargs: Any) -> Flow[Any]:
         """Deploy a model.
 
         Raises:
@@ -45,53 +47,36 @@ class Deployment(CreateableAPIResource, ListableAPIResource, DeletableAPIResourc
             InvalidRequestError: `model` or `scale_settings` is missing or incomplete, or the server has none of this.
         """
         cls._check_create(kwargs)
-        return super().create(*args, **kwargs)
+        return (yield step(super(), "create", *args, **kwargs))
+
+    acreate = awaited(create)
 
     @override
     @classmethod
-    def acreate(cls, *args: Any, **kwargs: Any) -> Any:
-        """As `create`."""
-        cls._check_create(kwargs)
-        return super().acreate(*args, **kwargs)
-
-    @override
-    @classmethod
-    def list(cls, *args: Any, **kwargs: Any) -> Any:
+    @method
+    def list(cls, *args: Any, **kwargs: Any) -> Flow[Any]:
         """All deployments."""
         cls._only_azure(kwargs)
-        return super().list(*args, **kwargs)
+        return (yield step(super(), "list", *args, **kwargs))
+
+    alist = awaited(list)
 
     @override
     @classmethod
-    def alist(cls, *args: Any, **kwargs: Any) -> Any:
-        """As `list`."""
-        cls._only_azure(kwargs)
-        return super().alist(*args, **kwargs)
-
-    @override
-    @classmethod
-    def delete(cls, *args: Any, **kwargs: Any) -> Any:
+    @method
+    def delete(cls, *args: Any, **kwargs: Any) -> Flow[Any]:
         """Delete a deployment."""
         cls._only_azure(kwargs)
-        return super().delete(*args, **kwargs)
+        return (yield step(super(), "delete", *args, **kwargs))
+
+    adelete = awaited(delete)
 
     @override
     @classmethod
-    def adelete(cls, *args: Any, **kwargs: Any) -> Awaitable[Any]:
-        """As `delete`."""
-        cls._only_azure(kwargs)
-        return super().adelete(*args, **kwargs)
-
-    @override
-    @classmethod
-    def retrieve(cls, *args: Any, **kwargs: Any) -> Any:
+    @method
+    def retrieve(cls, *args: Any, **kwargs: Any) -> Flow[Any]:
         """One deployment."""
         cls._only_azure(kwargs)
-        return super().retrieve(*args, **kwargs)
+        return (yield step(super(), "retrieve", *args, **kwargs))
 
-    @override
-    @classmethod
-    def aretrieve(cls, *args: Any, **kwargs: Any) -> Awaitable[Any]:
-        """As `retrieve`."""
-        cls._only_azure(kwargs)
-        return super().aretrieve(*args, **kwargs)
+    aretrieve = awaited(retrieve)

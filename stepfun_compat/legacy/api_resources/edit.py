@@ -7,6 +7,7 @@ from typing import Any
 from typing_extensions import override
 
 from .. import error
+from .._pairs import Flow, awaited, method, step
 from ..util import ApiType
 from .abstract.engine_api_resource import EngineAPIResource
 
@@ -18,21 +19,17 @@ class Edit(EngineAPIResource):
 
     @override
     @classmethod
-    def create(cls, *args: Any, **kwargs: Any) -> Any:
+    @method
+    def create(cls, *args: Any, **kwargs: Any) -> Flow[Any]:
         """Change a text.
 
         Raises:
             InvalidAPIType: Azure never had this.
         """
         cls._not_azure(kwargs)
-        return super().create(*args, **kwargs)
+        return (yield step(super(), "create", *args, **kwargs))
 
-    @override
-    @classmethod
-    async def acreate(cls, *args: Any, **kwargs: Any) -> Any:
-        """As `create`."""
-        cls._not_azure(kwargs)
-        return await super().acreate(*args, **kwargs)
+    acreate = awaited(create)
 
     @classmethod
     def _not_azure(cls, kwargs: dict[str, Any]) -> None:

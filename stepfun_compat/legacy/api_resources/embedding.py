@@ -9,6 +9,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from .._pairs import Flow, awaited, method, step
 from .abstract.engine_api_resource import EngineAPIResource
 
 
@@ -19,19 +20,14 @@ class Embedding(EngineAPIResource):
 
     @override
     @classmethod
-    def create(cls, *args: Any, **kwargs: Any) -> Any:
+    @method
+    def create(cls, *args: Any, **kwargs: Any) -> Flow[Any]:
         """Embed texts. Vectors travel as base64 unless `encoding_format` says otherwise, and come back as floats."""
-        asked = kwargs.get("encoding_format")
-        response = super().create(*args, **{**kwargs, "encoding_format": asked or "base64"})
-        return response if asked else _decoded(response)
+        wanted = kwargs.get("encoding_format")
+        response = yield step(super(), "create", *args, **{**kwargs, "encoding_format": wanted or "base64"})
+        return response if wanted else _decoded(response)
 
-    @override
-    @classmethod
-    async def acreate(cls, *args: Any, **kwargs: Any) -> Any:
-        """As `create`."""
-        asked = kwargs.get("encoding_format")
-        response = await super().acreate(*args, **{**kwargs, "encoding_format": asked or "base64"})
-        return response if asked else _decoded(response)
+    acreate = awaited(create)
 
 
 def _decoded(response: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from .._pairs import Flow, awaited, method, step
 from .abstract import ListableAPIResource, UpdateableAPIResource
 
 
@@ -13,13 +14,13 @@ class Engine(ListableAPIResource, UpdateableAPIResource):
 
     OBJECT_NAME = "engines"
 
-    def generate(self, timeout: Any = None, **params: Any) -> Any:  # noqa: ARG002
+    @method
+    def generate(self, timeout: Any = None, **params: Any) -> Flow[Any]:  # noqa: ARG002
         """A completion as plain data. StepFun has none in this form."""
-        return self.request("post", f"{self.instance_url()}/generate", params, None, params.get("stream"), True)
+        url = f"{self.instance_url()}/generate"
+        return (yield step(self, "request", "post", url, params, None, params.get("stream"), True))
 
-    async def agenerate(self, timeout: Any = None, **params: Any) -> Any:  # noqa: ARG002
-        """As `generate`."""
-        return await self.arequest("post", f"{self.instance_url()}/generate", params, None, params.get("stream"), True)
+    agenerate = awaited(generate)
 
     def embeddings(self, **params: Any) -> Any:
         """Embeddings by this engine; `Embedding.create` took its place."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import _send, api_requestor, error, util
+from .._pairs import Flow, awaited, method, step
 from .abstract import DeletableAPIResource, ListableAPIResource
 
 _FORM = "application/octet-stream"
@@ -29,6 +30,7 @@ class File(ListableAPIResource, DeletableAPIResource):
         return {"method": "post", "url": url, "files": files}
 
     @classmethod
+    @method
     def create(
         cls,
         file: Any,
@@ -40,33 +42,19 @@ class File(ListableAPIResource, DeletableAPIResource):
         api_version: Any = None,
         organization: Any = None,
         user_provided_filename: Any = None,
-    ) -> Any:
+    ) -> Flow[Any]:
         """Upload an open file. Its name is `file` unless `user_provided_filename` says otherwise."""
         requestor = api_requestor.APIRequestor(api_key, api_base, api_type, api_version, organization)
         url = cls._url(api_type, api_version)
-        response, _, key = requestor.request(**cls._upload(file, purpose, model, user_provided_filename, url))
+        response, _, key = yield step(
+            requestor, "request", **cls._upload(file, purpose, model, user_provided_filename, url)
+        )
         return util.convert_to_openai_object(response, key, api_version, organization)
 
-    @classmethod
-    async def acreate(
-        cls,
-        file: Any,
-        purpose: Any,
-        model: Any = None,
-        api_key: Any = None,
-        api_base: Any = None,
-        api_type: Any = None,
-        api_version: Any = None,
-        organization: Any = None,
-        user_provided_filename: Any = None,
-    ) -> Any:
-        """As `create`."""
-        requestor = api_requestor.APIRequestor(api_key, api_base, api_type, api_version, organization)
-        url = cls._url(api_type, api_version)
-        response, _, key = await requestor.arequest(**cls._upload(file, purpose, model, user_provided_filename, url))
-        return util.convert_to_openai_object(response, key, api_version, organization)
+    acreate = awaited(create)
 
     @classmethod
+    @method
     def download(
         cls,
         id: str,
@@ -75,29 +63,17 @@ class File(ListableAPIResource, DeletableAPIResource):
         api_type: Any = None,
         api_version: Any = None,
         organization: Any = None,
-    ) -> bytes:
+    ) -> Flow[bytes]:
         """The content of a file. StepFun gives the text it extracted.
 
         Raises:
             OpenAIError: as for every request.
         """
         requestor = api_requestor.APIRequestor(api_key, api_base, api_type, api_version, organization)
-        return cls._downloaded(requestor.request_raw("get", cls._url(api_type, api_version, f"/{id}/content")))
-
-    @classmethod
-    async def adownload(
-        cls,
-        id: str,
-        api_key: Any = None,
-        api_base: Any = None,
-        api_type: Any = None,
-        api_version: Any = None,
-        organization: Any = None,
-    ) -> bytes:
-        """As `download`."""
-        requestor = api_requestor.APIRequestor(api_key, api_base, api_type, api_version, organization)
         url = cls._url(api_type, api_version, f"/{id}/content")
-        return cls._downloaded(await requestor.arequest_raw("get", url))
+        return cls._downloaded((yield step(requestor, "request_raw", "get", url)))
+
+    adownload = awaited(download)
 
     @classmethod
     def _downloaded(cls, result: Any) -> bytes:
@@ -118,14 +94,13 @@ class File(ListableAPIResource, DeletableAPIResource):
         ]
 
     @classmethod
-    def find_matching_files(cls, name: str, bytes: int, purpose: str, **configuration: Any) -> Any:
+    @method
+    def find_matching_files(cls, name: str, bytes: int, purpose: str, **configuration: Any) -> Flow[Any]:
         """The uploaded files with this name, size and purpose."""
-        return cls._matching(name, bytes, cls.list(**configuration).get("data", []), purpose)
+        found = yield step(cls, "list", **configuration)
+        return cls._matching(name, bytes, found.get("data", []), purpose)
 
-    @classmethod
-    async def afind_matching_files(cls, name: str, bytes: int, purpose: str, **configuration: Any) -> Any:
-        """As `find_matching_files`."""
-        return cls._matching(name, bytes, (await cls.alist(**configuration)).get("data", []), purpose)
+    afind_matching_files = awaited(find_matching_files)
 
     @classmethod
     def wait_for_processing(cls, id: str, max_wait_seconds: float = 30 * 60) -> Any:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import Any
 from urllib.parse import quote_plus
 
+from .._pairs import Flow, awaited, method, step
 from .abstract import (
     APIResource,
     CreateableAPIResource,
@@ -19,6 +19,7 @@ class Cancellable(APIResource):
     """`cancel` and `acancel`."""
 
     @classmethod
+    @method
     def cancel(
         cls,
         id: str,
@@ -27,24 +28,12 @@ class Cancellable(APIResource):
         request_id: Any = None,
         api_version: Any = None,
         **params: Any,
-    ) -> Any:
+    ) -> Flow[Any]:
         """Stop a job."""
         url = cls._url(api_type, api_version, f"/{quote_plus(id)}/cancel")
-        return cls(id, api_key, **params).request("post", url, request_id=request_id)
+        return (yield step(cls(id, api_key, **params), "request", "post", url, request_id=request_id))
 
-    @classmethod
-    def acancel(
-        cls,
-        id: str,
-        api_key: Any = None,
-        api_type: Any = None,
-        request_id: Any = None,
-        api_version: Any = None,
-        **params: Any,
-    ) -> Awaitable[Any]:
-        """As `cancel`."""
-        url = cls._url(api_type, api_version, f"/{quote_plus(id)}/cancel")
-        return cls(id, api_key, **params).arequest("post", url, request_id=request_id)
+    acancel = awaited(cancel)
 
 
 @nested_resource_class_methods("event", operations=["paginated_list"])

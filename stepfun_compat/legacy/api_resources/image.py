@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import api_requestor, error, util
+from .._pairs import Flow, awaited, method, step
 from ..util import ApiType
 from .abstract import APIResource
 
@@ -36,6 +37,7 @@ class Image(APIResource):
         return requestor, ("post", path, params), (api_version, organization)
 
     @classmethod
+    @method
     def create(
         cls,
         api_key: Any = None,
@@ -44,30 +46,15 @@ class Image(APIResource):
         api_version: Any = None,
         organization: Any = None,
         **params: Any,
-    ) -> Any:
+    ) -> Flow[Any]:
         """Make images."""
         requestor, request, made = cls._post(
             "generations", api_key, api_base, api_type, api_version, organization, **params
         )
-        response, _, key = requestor.request(*request)
+        response, _, key = yield step(requestor, "request", *request)
         return util.convert_to_openai_object(response, key, *made)
 
-    @classmethod
-    async def acreate(
-        cls,
-        api_key: Any = None,
-        api_base: Any = None,
-        api_type: Any = None,
-        api_version: Any = None,
-        organization: Any = None,
-        **params: Any,
-    ) -> Any:
-        """As `create`."""
-        requestor, request, made = cls._post(
-            "generations", api_key, api_base, api_type, api_version, organization, **params
-        )
-        response, _, key = await requestor.arequest(*request)
-        return util.convert_to_openai_object(response, key, *made)
+    acreate = awaited(create)
 
     @classmethod
     def _form(cls, image: Any, mask: Any, api_type: Any, what: str, params: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -78,6 +65,7 @@ class Image(APIResource):
         return files if mask is None else [*files, ("mask", ("mask", mask, _FORM))]
 
     @classmethod
+    @method
     def create_variation(
         cls,
         image: Any,
@@ -87,31 +75,17 @@ class Image(APIResource):
         api_version: Any = None,
         organization: Any = None,
         **params: Any,
-    ) -> Any:
+    ) -> Flow[Any]:
         """Make images like this one."""
         files = cls._form(image, None, api_type, "variations", params)
         requestor, request, made = cls._post("variations", api_key, api_base, api_type, api_version, organization)
-        response, _, key = requestor.request(*request, files=files)
+        response, _, key = yield step(requestor, "request", *request, files=files)
         return util.convert_to_openai_object(response, key, *made)
 
-    @classmethod
-    async def acreate_variation(
-        cls,
-        image: Any,
-        api_key: Any = None,
-        api_base: Any = None,
-        api_type: Any = None,
-        api_version: Any = None,
-        organization: Any = None,
-        **params: Any,
-    ) -> Any:
-        """As `create_variation`."""
-        files = cls._form(image, None, api_type, "variations", params)
-        requestor, request, made = cls._post("variations", api_key, api_base, api_type, api_version, organization)
-        response, _, key = await requestor.arequest(*request, files=files)
-        return util.convert_to_openai_object(response, key, *made)
+    acreate_variation = awaited(create_variation)
 
     @classmethod
+    @method
     def create_edit(
         cls,
         image: Any,
@@ -122,27 +96,11 @@ class Image(APIResource):
         api_version: Any = None,
         organization: Any = None,
         **params: Any,
-    ) -> Any:
+    ) -> Flow[Any]:
         """Change an image."""
         files = cls._form(image, mask, api_type, "image edits", params)
         requestor, request, made = cls._post("edits", api_key, api_base, api_type, api_version, organization)
-        response, _, key = requestor.request(*request, files=files)
+        response, _, key = yield step(requestor, "request", *request, files=files)
         return util.convert_to_openai_object(response, key, *made)
 
-    @classmethod
-    async def acreate_edit(
-        cls,
-        image: Any,
-        mask: Any = None,
-        api_key: Any = None,
-        api_base: Any = None,
-        api_type: Any = None,
-        api_version: Any = None,
-        organization: Any = None,
-        **params: Any,
-    ) -> Any:
-        """As `create_edit`."""
-        files = cls._form(image, mask, api_type, "image edits", params)
-        requestor, request, made = cls._post("edits", api_key, api_base, api_type, api_version, organization)
-        response, _, key = await requestor.arequest(*request, files=files)
-        return util.convert_to_openai_object(response, key, *made)
+    acreate_edit = awaited(create_edit)

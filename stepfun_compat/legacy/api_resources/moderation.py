@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from typing_extensions import Self
 
+from .._pairs import Flow, awaited, method, step
 from ..openai_object import OpenAIObject
 
 
@@ -28,17 +29,14 @@ class Moderation(OpenAIObject):
         return cls(api_key=api_key), params
 
     @classmethod
-    def create(cls, input: Any, model: Any = None, api_key: Any = None) -> Any:
+    @method
+    def create(cls, input: Any, model: Any = None, api_key: Any = None) -> Flow[Any]:
         """Classify a text or several.
 
         Raises:
             ValueError: the model is none that moderates.
         """
         instance, params = cls._prepare_create(input, model, api_key)
-        return instance.request("post", cls.get_url(), params)
+        return (yield step(instance, "request", "post", cls.get_url(), params))
 
-    @classmethod
-    def acreate(cls, input: Any, model: Any = None, api_key: Any = None) -> Awaitable[Any]:
-        """As `create`."""
-        instance, params = cls._prepare_create(input, model, api_key)
-        return instance.arequest("post", cls.get_url(), params)
+    acreate = awaited(create)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -10,6 +9,7 @@ from typing_extensions import Self
 
 from ... import api_requestor, error, util
 from ..._config import config
+from ..._pairs import Flow, awaited, method, step
 from ...openai_object import OpenAIObject
 from ...util import ApiType
 
@@ -23,34 +23,25 @@ class APIResource(OpenAIObject):
     azure_deployments_prefix = "deployments"
 
     @classmethod
+    @method
     def retrieve(
         cls, id: Any, api_key: Any = None, request_id: Any = None, request_timeout: Any = None, **params: Any
-    ) -> Self:
+    ) -> Flow[Self]:
         """The object with this id."""
         instance = cls(id=id, api_key=api_key, **params)
-        return instance.refresh(request_id=request_id, request_timeout=request_timeout)
+        return (yield step(instance, "refresh", request_id=request_id, request_timeout=request_timeout))
 
-    @classmethod
-    def aretrieve(
-        cls, id: Any, api_key: Any = None, request_id: Any = None, request_timeout: Any = None, **params: Any
-    ) -> Awaitable[Self]:
-        """As `retrieve`."""
-        instance = cls(id=id, api_key=api_key, **params)
-        return instance.arefresh(request_id=request_id, request_timeout=request_timeout)
+    aretrieve = awaited(retrieve)
 
-    def refresh(self, request_id: Any = None, request_timeout: Any = None) -> Self:
-        """Ask for this object again, and keep what comes."""
-        self.refresh_from(
-            self.request("get", self.instance_url(), request_id=request_id, request_timeout=request_timeout)
-        )
+    @method
+    def refresh(self, request_id: Any = None, request_timeout: Any = None) -> Flow[Self]:
+        """Request this object again, and keep what comes."""
+        url = self.instance_url()
+        fields = yield step(self, "request", "get", url, request_id=request_id, request_timeout=request_timeout)
+        self.refresh_from(fields)
         return self
 
-    async def arefresh(self, request_id: Any = None, request_timeout: Any = None) -> Self:
-        """As `refresh`."""
-        self.refresh_from(
-            await self.arequest("get", self.instance_url(), request_id=request_id, request_timeout=request_timeout)
-        )
-        return self
+    arefresh = awaited(refresh)
 
     @classmethod
     def class_url(cls) -> str:
@@ -97,6 +88,7 @@ class APIResource(OpenAIObject):
         return ApiType.from_str(api_type or config().api_type), api_version or config().api_version
 
     @classmethod
+    @method
     def _static_request(
         cls,
         method_: str,
@@ -108,24 +100,19 @@ class APIResource(OpenAIObject):
         api_version: Any = None,
         organization: Any = None,
         **params: Any,
-    ) -> Any:
+    ) -> Flow[Any]:
         requestor = api_requestor.APIRequestor(api_key, api_base, api_type, api_version, organization)
-        response, _, key = requestor.request(method_, url_, params, request_id=request_id)
-        return util.convert_to_openai_object(response, key, api_version, organization)
+        response, _, key = yield step(requestor, "request", method_, url_, params, request_id=request_id)
+        return (yield step(_Result, "of", response, key, api_version, organization))
 
-    @classmethod
-    async def _astatic_request(
-        cls,
-        method_: str,
-        url_: str,
-        api_key: Any = None,
-        api_base: Any = None,
-        api_type: Any = None,
-        request_id: Any = None,
-        api_version: Any = None,
-        organization: Any = None,
-        **params: Any,
-    ) -> Any:
-        requestor = api_requestor.APIRequestor(api_key, api_base, api_type, api_version, organization)
-        response, _, _ = await requestor.arequest(method_, url_, params, request_id=request_id)
+    _astatic_request = awaited(_static_request)
+
+
+class _Result:
+    @staticmethod
+    def of(response: Any, *made_with: Any) -> Any:
+        return util.convert_to_openai_object(response, *made_with)
+
+    @staticmethod
+    def aof(response: Any, *_: Any) -> Any:
         return response  # and no object: so it was, and programs read its `data`

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ from urllib.parse import quote_plus
 from typing_extensions import override
 
 from ... import api_requestor, error, util
+from ..._pairs import Flow, awaited, method, pause, step
 from ...util import ApiType
 from .api_resource import APIResource
 
@@ -73,6 +73,7 @@ class EngineAPIResource(APIResource):
         return requestor, cls.class_url(engine, api_type, api_version), body, options, engine
 
     @classmethod
+    @method
     def create(
         cls,
         api_key: Any = None,
@@ -82,7 +83,7 @@ class EngineAPIResource(APIResource):
         api_version: Any = None,
         organization: Any = None,
         **params: Any,
-    ) -> Any:
+    ) -> Flow[Any]:
         """Run the model: an object, or a generator of objects with `stream=True`. A server that says 409 is asked
         again, for `timeout` seconds where that is given.
 
@@ -95,45 +96,20 @@ class EngineAPIResource(APIResource):
         patience = _Patience(params.get("timeout"))
         while True:
             try:
-                response, streamed, key = requestor.request("post", url, params=body, request_id=request_id, **options)
-                break
-            except error.TryAgain as again:
-                time.sleep(patience.pause(again))
-        how = {"engine": engine, "plain_old_data": cls.plain_old_data}
-        if streamed:
-            return util.convert_stream(response, key, api_version, organization, **how)
-        cls._must_stream(options, response)
-        return util.convert_to_openai_object(response, key, api_version, organization, **how)
-
-    @classmethod
-    async def acreate(
-        cls,
-        api_key: Any = None,
-        api_base: Any = None,
-        api_type: Any = None,
-        request_id: Any = None,
-        api_version: Any = None,
-        organization: Any = None,
-        **params: Any,
-    ) -> Any:
-        """As `create`; a streamed answer is an async generator."""
-        requestor, url, body, options, engine = cls._prepare(
-            api_key, api_base, api_type, api_version, organization, params
-        )
-        patience = _Patience(params.get("timeout"))
-        while True:
-            try:
-                response, streamed, key = await requestor.arequest(
-                    "post", url, params=body, request_id=request_id, **options
+                response, streamed, key = yield step(
+                    requestor, "request", "post", url, params=body, request_id=request_id, **options
                 )
                 break
             except error.TryAgain as again:
-                await asyncio.sleep(patience.pause(again))
+                wait = patience.pause(again)
+            yield pause(wait)
         how = {"engine": engine, "plain_old_data": cls.plain_old_data}
         if streamed:
-            return util.aconvert_stream(response, key, api_version, organization, **how)
+            return (yield step(util, "convert_stream", response, key, api_version, organization, **how))
         cls._must_stream(options, response)
         return util.convert_to_openai_object(response, key, api_version, organization, **how)
+
+    acreate = awaited(create)
 
     @classmethod
     def _must_stream(cls, options: Mapping[str, Any], response: Any) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ... import api_requestor, util
+from ..._pairs import Flow, awaited, method, step
 from .api_resource import APIResource
 
 
@@ -18,6 +19,7 @@ class ListableAPIResource(APIResource):
         yield from cls.list(*args, **params).data
 
     @classmethod
+    @method
     def list(
         cls,
         api_key: Any = None,
@@ -27,30 +29,13 @@ class ListableAPIResource(APIResource):
         api_base: Any = None,
         api_type: Any = None,
         **params: Any,
-    ) -> Any:
+    ) -> Flow[Any]:
         """All of them, in `data`."""
         requestor = api_requestor.APIRequestor(api_key, api_base or cls.api_base(), api_type, api_version, organization)
-        response, _, key = requestor.request("get", cls._url(api_type, api_version), params, request_id=request_id)
+        url = cls._url(api_type, api_version)
+        response, _, key = yield step(requestor, "request", "get", url, params, request_id=request_id)
         found = util.convert_to_openai_object(response, key, api_version, organization)
         found._retrieve_params = params
         return found
 
-    @classmethod
-    async def alist(
-        cls,
-        api_key: Any = None,
-        request_id: Any = None,
-        api_version: Any = None,
-        organization: Any = None,
-        api_base: Any = None,
-        api_type: Any = None,
-        **params: Any,
-    ) -> Any:
-        """As `list`."""
-        requestor = api_requestor.APIRequestor(api_key, api_base or cls.api_base(), api_type, api_version, organization)
-        response, _, key = await requestor.arequest(
-            "get", cls._url(api_type, api_version), params, request_id=request_id
-        )
-        found = util.convert_to_openai_object(response, key, api_version, organization)
-        found._retrieve_params = params
-        return found
+    alist = awaited(list)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote_plus
 
 from ... import api_requestor, util
+from ..._pairs import Flow, awaited, method, step
 
 _T = TypeVar("_T", bound=type)
 
@@ -45,28 +46,23 @@ def _decorator(
         tail = f"/{quote_plus(nested_id)}" if nested_id is not None else ""
         return f"{cls.class_url()}/{quote_plus(id)}/{quote_plus(below)}{tail}"
 
-    def prepare(
+    @method
+    def request(
+        _: Any,
+        method: str,
+        url: str,
         api_key: Any = None,
         api_base: Any = None,
         api_version: Any = None,
         organization: Any = None,
         request_id: Any = None,
         **params: Any,
-    ) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+    ) -> Flow[Any]:
         requestor = api_requestor.APIRequestor(
             api_key, api_base=api_base, api_version=api_version, organization=organization
         )
-        return requestor, request_id, api_version, organization, params
-
-    def request(_: Any, method: str, url: str, **given: Any) -> Any:
-        requestor, request_id, version, organization, params = prepare(**given)
-        response, _, key = requestor.request(method, url, params, request_id=request_id)
-        return util.convert_to_openai_object(response, key, version, organization)
-
-    async def arequest(_: Any, method: str, url: str, **given: Any) -> Any:
-        requestor, request_id, version, organization, params = prepare(**given)
-        response, _, key = await requestor.arequest(method, url, params, request_id=request_id)
-        return util.convert_to_openai_object(response, key, version, organization)
+        response, _, key = yield step(requestor, "request", method, url, params, request_id=request_id)
+        return util.convert_to_openai_object(response, key, api_version, organization)
 
     def operation(name: str) -> Any:
         verb, method = name.removeprefix("paginated_"), _METHODS[name.removeprefix("paginated_")]
@@ -82,7 +78,7 @@ def _decorator(
 
     def decorate(cls: _T) -> _T:
         setattr(cls, f"{resource}s_url", classmethod(url))
-        setattr(cls, f"{resource}s_request", classmethod(arequest if asynchronous else request))
+        setattr(cls, f"{resource}s_request", classmethod(awaited(request) if asynchronous else request))
         for name in operations:
             verb = name.removeprefix("paginated_")
             if verb not in _METHODS:

@@ -7,6 +7,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from ..._pairs import Flow, awaited, method, step
 from .listable_api_resource import ListableAPIResource
 
 
@@ -27,16 +28,11 @@ class PaginatableAPIResource(ListableAPIResource):
 
     @override
     @classmethod
+    @method
     def list(  # pyright: ignore[reportIncompatibleMethodOverride]
         cls, limit: Any = None, starting_after: Any = None, *args: Any, **params: Any
-    ) -> Any:
+    ) -> Flow[Any]:
         """One page."""
-        return super().list(*args, **params, limit=limit, starting_after=starting_after)
+        return (yield step(super(), "list", *args, **params, limit=limit, starting_after=starting_after))
 
-    @override
-    @classmethod
-    async def alist(  # pyright: ignore[reportIncompatibleMethodOverride]
-        cls, limit: Any = None, starting_after: Any = None, *args: Any, **params: Any
-    ) -> Any:
-        """As `list`."""
-        return await super().alist(*args, **params, limit=limit, starting_after=starting_after)
+    alist = awaited(list)

@@ -1,0 +1,116 @@
+"""Methods to be called and to be awaited are two faces of one: same parameters, each of its own kind."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from stepfun_compat import legacy
+from stepfun_compat.legacy import _pairs, embeddings_utils
+
+CLASSES = [value for value in vars(legacy).values() if isinstance(value, type) and hasattr(value, "OBJECT_NAME")]
+
+
+def pairs() -> list[tuple[str, Any, Any]]:
+    owners: list[Any] = [*CLASSES, legacy.Moderation, legacy.Customer, embeddings_utils]
+    found: list[tuple[str, Any, Any]] = []
+    for owner in owners:
+        for name in dir(owner):
+            twin = getattr(owner, f"a{name}", None)
+            if not name.startswith("_") and twin is not None and callable(getattr(owner, name)):
+                found.append((f"{owner.__name__}.{name}", getattr(owner, name), twin))
+    return found
+
+
+@pytest.mark.parametrize(("name", "called", "awaited"), pairs())
+def test_a_pair_has_the_same_parameters_and_names_of_its_own(name: str, called: Any, awaited: Any) -> None:
+    assert inspect.iscoroutinefunction(awaited)
+    assert not inspect.iscoroutinefunction(called)
+    assert not inspect.isgeneratorfunction(called)
+    assert inspect.signature(called) == inspect.signature(awaited)
+    last = name.rpartition(".")[2]
+    assert awaited.__name__ == f"a{last}"
+    assert awaited.__qualname__.endswith(f"a{last}")
+    assert called.__doc__
+    assert awaited.__doc__ == f"As `{last}`."
+
+
+def test_the_pairs_are_found() -> None:
+    names = {name for name, _, _ in pairs()}
+    assert {"ChatCompletion.create", "Image.create_edit", "Audio.transcribe", "File.download", "Model.list"} <= names
+    assert {"Moderation.create", "stepfun_compat.legacy.embeddings_utils.get_embedding"} <= names
+
+
+class Target:
+    """Fails twice, then gives what it was called with."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def _next(self, kind: str, value: int) -> int:
+        self.calls.append(kind)
+        if len(self.calls) < 3:
+            raise LookupError(value)
+        return value
+
+    def get(self, value: int) -> int:
+        return self._next("get", value)
+
+    async def aget(self, value: int) -> int:
+        return self._next("aget", value)
+
+
+@_pairs.method
+def persistent(target: Target, tries: int) -> Generator[_pairs.Step, Any, int]:
+    """Get it."""
+    for left in range(tries, 0, -1):
+        try:
+            return (yield _pairs.step(target, "get", 7))
+        except LookupError as problem:
+            if left == 1:
+                raise RuntimeError("gave up") from problem
+        yield _pairs.pause(0.0)
+    raise AssertionError("unreachable")
+
+
+apersistent = _pairs.awaited(persistent)
+
+
+def test_a_step_that_fails_fails_inside_the_flow() -> None:
+    target, awaited = Target(), Target()
+    assert persistent(target, 3) == asyncio.run(apersistent(awaited, 3)) == 7
+    assert target.calls == ["get"] * 3
+    assert awaited.calls == ["aget"] * 3
+    for attempt in (lambda: persistent(Target(), 2), lambda: asyncio.run(apersistent(Target(), 2))):
+        with pytest.raises(RuntimeError, match="gave up") as caught:
+            attempt()
+        assert isinstance(caught.value.__cause__, LookupError)
+
+
+def test_a_cancelled_flow_ends() -> None:
+    ended: list[str] = []
+
+    class Slow:
+        async def aget(self) -> None:
+            await asyncio.Event().wait()
+
+    @_pairs.method
+    def flow() -> Generator[_pairs.Step, Any, None]:
+        try:
+            yield _pairs.step(Slow(), "get")
+        finally:
+            ended.append("ended")
+
+    async def main() -> None:
+        task = asyncio.ensure_future(_pairs.awaited(flow)())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert ended == ["ended"]
