@@ -1,5 +1,29 @@
-"""Statistics of the prompt cache, and the diagnosis of a prefix that was not found again."""
+"""Statistics of the prompt cache, and the diagnosis of prefixes that differ."""
 
 from __future__ import annotations
 
-from .stats import *  # noqa: F403
+from typing import TYPE_CHECKING, Any
+
+from .stats import Currency, ModelStats, PromptCacheStats, Stats, header_value
+
+if TYPE_CHECKING:
+    from .diagnosis import BreakKind, Diagnosis, diagnose
+
+__all__ = [
+    "BreakKind",
+    "Currency",
+    "Diagnosis",
+    "ModelStats",
+    "PromptCacheStats",
+    "Stats",
+    "diagnose",
+    "header_value",
+]
+
+
+def __getattr__(name: str) -> Any:  # a client needs the statistics alone
+    if name in ("BreakKind", "Diagnosis", "diagnose"):
+        from . import diagnosis
+
+        return getattr(diagnosis, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

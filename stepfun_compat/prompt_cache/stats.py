@@ -1,7 +1,6 @@
-"""StepFun's prefix cache from the caller's side: the affinity header, hit statistics, and why a prefix broke (stepfun-api 6).
+"""Statistics of StepFun's prefix cache, and the header that names a session (stepfun-api 6).
 
-StepFun caches prefixes by itself and documents no field, header or key for it. What is here only keeps count, names
-a session in a header whose effect is unverified, and compares two requests.
+StepFun caches prefixes automatically and documents no field, header or key for it. The effect of the header is unverified.
 """
 
 from __future__ import annotations
@@ -15,12 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from typing_extensions import override
 
-from .diagnosis import Diagnosis, diagnose
-
 if TYPE_CHECKING:
     from ..catalog import Catalog
 
-__all__ = ["Currency", "Diagnosis", "ModelStats", "PromptCacheStats", "Stats", "diagnose", "header_value"]
+__all__ = ["Currency", "ModelStats", "PromptCacheStats", "Stats", "header_value"]
 
 Currency = Literal["USD", "CNY"]
 
@@ -172,6 +169,3 @@ class PromptCacheStats:
     @override
     def __repr__(self) -> str:
         return f"<PromptCacheStats {self.stats()!r}>"
-
-
-# ---------------------------------------------------------------- diagnosis

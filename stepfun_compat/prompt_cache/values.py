@@ -1,4 +1,4 @@
-"""Requests' values as they are compared and shown: plain data, one text for each, and short snippets."""
+"""JSON values as they are compared and shown: equality, paths, and short snippets."""
 
 from __future__ import annotations
 
@@ -8,62 +8,73 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-Row = dict[str, Any]
+Json = Any
+Row = Mapping[str, Any]
 
 
-def as_row(value: Any) -> tuple[Row, bool]:
-    """A message, part or tool as a new dict without its None fields, and whether the order of its keys is the caller's."""
-    if isinstance(value, Mapping):
-        given = cast("Mapping[Any, Any]", value)
-        return {str(key): inner for key, inner in given.items() if inner is not None}, True
-    dump = getattr(value, "model_dump", None)
-    if callable(dump):
-        try:
-            dumped = dump(exclude_none=True, warnings=False)
-        except TypeError:
-            dumped = dump()
-        if isinstance(dumped, Mapping):
-            return as_row(dumped)[0], False
-    return {"content": value}, False
+def rows(value: Json) -> list[Row]:
+    """A list of messages, parts or tools; an entry that is no object counts as one with that content."""
+    entries: Sequence[Any] = (
+        cast("Sequence[Any]", value) if isinstance(value, list) else [] if value is None else [value]
+    )
+    return [
+        cast("Row", entry) if isinstance(entry, Mapping) else {"type": "text", "text": entry, "content": entry}
+        for entry in entries
+    ]
 
 
-def as_rows(value: Any) -> list[tuple[Row, bool]]:
-    if isinstance(value, str):
-        return [({"role": "user", "content": value}, True)]
-    if isinstance(value, list | tuple):
-        return [as_row(item) for item in cast("Sequence[Any]", value)]
-    return []  # absent, or an iterator, which looking at would use up
-
-
-def plain(value: Any) -> Any:
-    """Nested SDK objects as dicts; plain data as it is."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in cast("Mapping[Any, Any]", value).items()}
-    if isinstance(value, list | tuple):
-        return [plain(inner) for inner in cast("Sequence[Any]", value)]
-    return plain(as_row(value)[0]) if hasattr(value, "model_dump") else value
-
-
-def text_of(value: Any) -> str:
+def text_of(value: Json) -> str:
     """One fixed text for any value, with the order of its keys."""
-    return value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False, default=str)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def same(a: Any, b: Any) -> bool:
-    """Equal in content, whatever the order of keys; 1 and True differ, as they do in JSON."""
-    if a is b:
-        return True
+def same(a: Json, b: Json) -> bool:
+    """Whether two values are equal whatever the order of their keys; 1 and True differ, as they do in JSON."""
     if isinstance(a, str) or isinstance(b, str):
         return bool(a == b)
-    return _sorted(a) == _sorted(b)
+    return a is b or _sorted(a) == _sorted(b)
 
 
-def _sorted(value: Any) -> str:
-    return json.dumps(plain(value), ensure_ascii=False, default=str, sort_keys=True)
+def _sorted(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str, sort_keys=True)
+
+
+def first_difference(a: Json, b: Json, path: str) -> tuple[str, Json, Json]:
+    """(path, value, other value) of the first place where two values differ, as deep as both have it."""
+    step = _step(a, b)
+    if step is None:
+        return path, a, b
+    name, x, y = step
+    return first_difference(x, y, path + name)
+
+
+def _step(a: Json, b: Json) -> tuple[str, Json, Json] | None:
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return _differing_key(cast("Row", a), cast("Row", b))
+    if isinstance(a, list) and isinstance(b, list):
+        return _differing_index(cast("list[Any]", a), cast("list[Any]", b))
+    return None
+
+
+def _differing_key(a: Row, b: Row) -> tuple[str, Json, Json] | None:
+    for key in [*b, *(key for key in a if key not in b)]:
+        if key not in a or key not in b:
+            return f".{key}", a.get(key, "(absent)"), b.get(key, "(absent)")
+        if not same(a[key], b[key]):
+            return f".{key}", a[key], b[key]
+    return None
+
+
+def _differing_index(a: list[Any], b: list[Any]) -> tuple[str, Json, Json] | None:
+    """The first entries that differ; None where one list is a beginning of the other."""
+    for i, (x, y) in enumerate(zip(a, b, strict=False)):
+        if not same(x, y):
+            return f"[{i}]", x, y
+    return None
 
 
 def common_length(a: str, b: str) -> int:
-    """The length of the common beginning, by halving: comparing slices is far faster than walking characters."""
+    """The length of the common beginning, by halving: comparing slices is far faster than a loop over characters."""
     low, high = 0, min(len(a), len(b))
     if a[:high] == b[:high]:
         return high
@@ -77,12 +88,13 @@ def common_length(a: str, b: str) -> int:
 
 
 def snippet(text: str, at: int, until: int | None = None) -> str:
+    """The text around a position, on one line."""
     start, end = max(at - 24, 0), min(max(until or at, at) + 40, len(text), at + 120)
     return ("…" if start else "") + text[start:end].replace("\n", "\\n") + ("…" if end < len(text) else "")
 
 
-def shown(value: Any) -> str:
-    """A value short enough to read; a data URL by its kind, size and digest."""
+def shown(value: Json) -> str:
+    """A value short enough to print; a data URL as its type, size and digest."""
     text = text_of(value)
     match = re.search(r"data:([\w/+.-]*)[;,]", text)
     if match is not None and len(text) > 160:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import hashlib
 import threading
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from openai.types.chat import ChatCompletionMessage
+from pydantic import BaseModel
 
+from stepfun_compat import Settings, explain
 from stepfun_compat.prompt_cache.diagnosis import Diagnosis, diagnose
 from stepfun_compat.prompt_cache.stats import _MOST_MODELS, OTHER_MODELS, PromptCacheStats, header_value
 
@@ -180,7 +182,8 @@ CASES: list[tuple[str, Any, str, str, int]] = [
     ("text", system("You are a rude clerk. Today is 2026-09-28T10:00:00Z. Be brief."), "text", "messages[0].content", 0),
     ("appended", system(BASE["messages"][0]["content"] + " Please."), "text_added", "messages[0].content", 0),
     ("role", lambda r: r["messages"][1].update(role="assistant"), "role", "messages[1].role", 1),
-    ("model", lambda r: r.update(model="step-3.5-flash"), "model", "model", 0),
+    ("model", lambda r: r.update(model="step-5-preview"), "model", "model", 0),
+    ("model without images", lambda r: r.update(model="step-3.5-flash"), "rejected", "request", 0),
     ("tools swapped", swap(0, 1, "tools"), "tools_reordered", "tools[0]", 0),
     ("tool added", lambda r: r["tools"].append(tool("new")), "tool_added", "tools[3]", 0),
     ("tool put first", lambda r: r["tools"].insert(0, tool("new")), "tool_added", "tools[0]", 0),
@@ -223,7 +226,6 @@ CASES: list[tuple[str, Any, str, str, int]] = [
     ("function", lambda r: call(r)["function"].update(name="search"), "tool_call", "messages[2].tool_calls[0].function.name", 2),
     ("call dropped", lambda r: r["messages"][2].pop("tool_calls"), "tool_call", "messages[2].tool_calls[0]", 2),
     ("reasoning", lambda r: r["messages"][2].update(reasoning_content="hm"), "reasoning", "messages[2].reasoning_content", 2),
-    ("name", lambda r: r["messages"][1].update(name="bob"), "field", "messages[1].name", 1),
     (
         "schema",
         lambda r: r.update(response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}),
@@ -304,55 +306,150 @@ def test_two_names_of_one_model_share_a_cache():
     assert diagnose({"model": "gpt-4o"}, {"model": "step-5-preview"}).kind == "model"
 
 
-def test_messages_may_be_objects():
-    class Message(SimpleNamespace):
-        def model_dump(self, **options: Any) -> dict[str, Any]:
-            return {key: value for key, value in vars(self).items() if value is not None}
+def test_a_field_that_is_not_sent_breaks_nothing():
+    named = edited(lambda r: r["messages"][1].update(name="bob"))
+    assert not diagnose(BASE, named).broken
+    assert not diagnose(BASE, {**BASE, "user": "u-1", "metadata": {"a": "b"}, "temperature": 0.1}).broken
 
-    answer = Message(content="sunny", refusal=None, role="assistant")
+
+def test_messages_may_be_objects():
+    answer = ChatCompletionMessage(role="assistant", content="sunny", refusal=None)
     first = {"messages": [{"role": "user", "content": "weather?"}, answer]}
-    again = {"messages": [{"role": "user", "content": "weather?"}, {"role": "assistant", "content": "sunny"}]}
+    again = {"messages": [{"role": "user", "content": "weather?"}, {"content": "sunny", "role": "assistant"}]}
     assert not diagnose(first, again).broken
-    answer_2 = Message(content="rain", refusal=None, role="assistant")
+    again["messages"][1] = {"role": "assistant", "content": "sunny"}  # the SDK sends an object's content first
+    assert diagnose(first, again).kind == "key_order"
+    answer_2 = ChatCompletionMessage(role="assistant", content="rain", refusal=None)
     assert diagnose(first, {"messages": [first["messages"][0], answer_2]}).where == "messages[1].content"
 
 
-def test_responses_requests():
-    first = {"instructions": "Be kind. It is 10:00.", "input": "hello"}
-    assert not diagnose(
-        first, {**first, "input": [{"role": "user", "content": "hello"}, {"role": "user", "content": "2"}]}
-    ).broken
-    found = diagnose(first, {**first, "instructions": "Be kind. It is 10:01."})
-    assert (found.where, found.kind) == ("instructions", "timestamp")
-    assert diagnose(first, {"input": "hello"}).kind == "instructions"
-    found = diagnose(first, {**first, "input": "hullo"})
-    assert (found.where, found.kind) == ("input[0].content", "text")
-    stored = {"instructions": first["instructions"], "input": "next", "previous_response_id": "resp_1"}
-    assert not diagnose(first, stored).broken
+RESPONSES: dict[str, Any] = {"model": "step-3.7-flash", "instructions": "Be kind. It is 10:00.", "input": "hello"}
+OVER_CHAT = Settings(responses_route="chat")
+
+
+@pytest.mark.parametrize(("settings", "key"), [(Settings(), "input"), (OVER_CHAT, "messages")])
+def test_responses_requests(settings: Settings, key: str):
+    more = [{"role": "user", "content": "hello"}, {"role": "user", "content": "2"}]
+    assert not diagnose(RESPONSES, {**RESPONSES, "input": more}, settings=settings).broken
+    found = diagnose(RESPONSES, {**RESPONSES, "input": "hullo"}, settings=settings)
+    assert (found.where, found.kind) == (f"{key}[{int(key == 'messages')}].content", "text")
     call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": '{"a": 1}'}
-    result = {"type": "function_call_output", "call_id": "c", "output": "1"}
-    one = {"input": [call, result]}
-    assert diagnose(one, {"input": [{**call, "arguments": '{"a":1}'}, result]}).kind == "key_order"
-    assert diagnose(one, {"input": [call, {**result, "output": "2"}]}).where == "input[1].output"
+    result = {"type": "function_call_output", "call_id": "c", "output": "run at 10:00"}
+    one = {**RESPONSES, "input": [call, result]}
+    for edited_call, kind in (
+        ({"arguments": '{"a":1}'}, "key_order"),
+        ({"arguments": '{"a": 2}'}, "tool_call"),
+        ({"name": "g"}, "tool_call"),
+        ({"call_id": "d"}, "tool_call_id"),
+    ):
+        two = {**RESPONSES, "input": [{**call, **edited_call}, {**result, "call_id": edited_call.get("call_id", "c")}]}
+        assert diagnose(one, two, settings=settings).kind == kind
+    two = {**RESPONSES, "input": [call, {**result, "output": "run at 10:01"}]}
+    found = diagnose(one, two, settings=settings)
+    assert (found.where, found.kind) == ("input[1].output" if key == "input" else "messages[2].content", "timestamp")
+
+
+def test_instructions_stand_before_the_input():
+    later = {**RESPONSES, "instructions": "Be kind. It is 10:01."}
+    found = diagnose(RESPONSES, later)
+    assert (found.where, found.kind, found.shared_messages) == ("instructions", "timestamp", 0)
+    found = diagnose(RESPONSES, later, settings=OVER_CHAT)
+    assert (found.where, found.kind, found.shared_messages) == ("messages[0].content", "timestamp", 0)
+    without = {key: value for key, value in RESPONSES.items() if key != "instructions"}
+    assert diagnose(RESPONSES, without).kind == "instructions"
+    assert diagnose(RESPONSES, without, settings=OVER_CHAT).kind == "message_removed"
+
+
+@pytest.mark.parametrize("settings", [Settings(), OVER_CHAT])
+@pytest.mark.parametrize("reference", [{"previous_response_id": "resp_1"}, {"conversation": "conv_1"}])
+def test_a_stored_conversation_continues_the_previous_request(reference: dict[str, str], settings: Settings):
+    stored = {**RESPONSES, **reference, "input": "next"}
+    found = diagnose(RESPONSES, stored, settings=settings)
+    assert (found.broken, found.why) == (False, "the input continues a stored conversation")
+    assert diagnose(RESPONSES, {**stored, "instructions": "Be rude."}, settings=settings).broken
+    later = {**stored, "input": "and then?"}
+    assert diagnose(stored, later, settings=settings).shared_messages == found.shared_messages
+    tools = [{"type": "function", "name": "f", "parameters": {}}]
+    assert diagnose(RESPONSES, {**stored, "tools": tools}, settings=settings).kind == "tool_added"
+
+
+def test_requests_to_different_endpoints_share_no_prefix():
+    found = diagnose(RESPONSES, {**RESPONSES, "tools": [{"type": "web_search"}]})
+    assert (found.kind, found.where, found.shared_messages) == ("route", "path", 0)
+    assert "web search is a tool of chat" in found.why
+    assert found.before.endswith("/responses")
+    assert found.after.endswith("/chat/completions")
+
+
+def test_a_rejected_request_is_named():
+    stored_prompt = {**RESPONSES, "prompt": {"id": "pmpt_1"}}
+    found = diagnose(stored_prompt, RESPONSES)
+    assert (found.kind, found.where) == ("rejected", "previous_request")
+    assert "prompt names a template" in str(found)
+    assert diagnose(RESPONSES, stored_prompt).where == "request"
+
+
+def test_a_request_of_chat_and_one_of_responses_are_compared_as_they_are_sent():
+    messages = [{"role": "system", "content": "Be kind. It is 10:00."}, {"role": "user", "content": "hello"}]
+    chat = {"model": "step-3.7-flash", "messages": messages}
+    assert not diagnose(chat, RESPONSES, settings=OVER_CHAT).broken
+
+
+class Answer(BaseModel):
+    city: str
 
 
 def test_a_schema_change_breaks_a_json_object_does_not():
-    class Answer:
-        pass
-
+    base: dict[str, Any] = {"model": "step-3.7-flash", "messages": [{"role": "user", "content": "Answer in JSON."}]}
     schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "title": "one"}}}
     other = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "title": "two"}}}
-    assert diagnose({"response_format": schema}, {"response_format": other}).where.endswith("schema.title")
-    assert not diagnose({"response_format": {"type": "json_object"}}, {}).broken
-    assert not diagnose({"response_format": Answer}, {"response_format": Answer}).broken
-    assert diagnose({"response_format": Answer}, {}).kind == "response_format"
-    assert diagnose({"text": {"format": {**schema, "name": "a"}}}, {}).kind == "response_format"
+    found = diagnose({**base, "response_format": schema}, {**base, "response_format": other})
+    assert found.where == "response_format.json_schema.schema.title"
+    assert not diagnose({**base, "response_format": {"type": "json_object"}}, base).broken
+    assert not diagnose({**base, "response_format": Answer}, {**base, "response_format": Answer}).broken
+    assert diagnose({**base, "response_format": Answer}, base).kind == "response_format"
+    text = {"format": {"type": "json_schema", "name": "x", "schema": {"type": "object"}}}
+    assert diagnose({**RESPONSES, "text": text}, RESPONSES).kind == "response_format"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"response_format": {"type": "json_object"}},
+        {"tools": BASE["tools"], "tool_choice": "required"},
+        {
+            "model": "step-1o-turbo-vision",
+            "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}},
+        },
+    ],
+)
+def test_an_instruction_the_client_appends_breaks_nothing(parameters: dict[str, Any]):
+    first: dict[str, Any] = {"messages": [{"role": "user", "content": "hi"}], **parameters}
+    assert len(explain("chat.completions", **first).body["messages"]) == 2
+    turns = [*first["messages"], {"role": "assistant", "content": "hello"}, {"role": "user", "content": "more"}]
+    found = diagnose(first, {**first, "messages": turns})
+    assert (found.broken, found.shared_messages) == (False, 1)
+    assert "instruction that the client appends" in found.why
+    assert diagnose(first, {**first, "messages": [{"role": "user", "content": "ho"}]}).where == "messages[0].content"
+
+
+def test_settings_decide_what_is_compared():
+    requests = [{"model": name, "messages": BASE["messages"]} for name in ("gpt-4o", "step-5-preview")]
+    assert diagnose(*requests).kind == "model"
+    assert not diagnose(*requests, settings=Settings(model_aliases={"gpt-4o": "step-5-preview"})).broken
+
+
+def test_a_difference_of_content_is_named_before_one_of_key_order():
+    turned = edited(lambda r: r["messages"].__setitem__(1, dict(reversed(r["messages"][1].items()))))
+    assert (diagnose(BASE, turned).kind, diagnose(BASE, turned).shared_messages) == ("key_order", 1)
+    turned["messages"][3]["content"] = "rain"
+    assert diagnose(BASE, turned).where == "messages[3].content"
 
 
 def test_functions_of_the_legacy_api_are_tools():
-    first = {"functions": [{"name": "a"}, {"name": "b"}]}
-    found = diagnose(first, {"functions": [{"name": "b"}, {"name": "a"}]})
-    assert (found.kind, found.where) == ("tools_reordered", "functions[0]")
+    first = {"messages": BASE["messages"], "functions": [{"name": "a"}, {"name": "b"}]}
+    found = diagnose(first, {**first, "functions": [{"name": "b"}, {"name": "a"}]})
+    assert (found.kind, found.where) == ("tools_reordered", "tools[0]")
     assert diagnose(first, {**first, "function_call": "none"}).kind == "tool_choice"
     allowed = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [tool("clock")]}}
     assert diagnose(BASE, edited(lambda r: r.update(tool_choice=allowed))).after == "clock"
@@ -420,22 +517,40 @@ def test_any_two_requests_are_compared_without_a_crash_or_a_change(first: dict[s
 
 @hypothesis.given(requests)
 def test_a_request_never_breaks_itself(request: dict[str, Any]):
-    assert not diagnose(request, copy.deepcopy(request)).broken
+    found = diagnose(request, copy.deepcopy(request))
+    assert found.kind in ("none", "rejected")
 
 
-@hypothesis.given(requests, st.lists(messages, min_size=1, max_size=3))
+turns = st.fixed_dictionaries(
+    {
+        "role": st.sampled_from(["system", "developer", "user", "assistant"]),
+        "content": st.text(min_size=1, max_size=12)
+        | st.lists(
+            st.fixed_dictionaries({"type": st.just("text"), "text": st.text(max_size=12)}), min_size=1, max_size=2
+        ),
+    }
+)
+conversations = st.fixed_dictionaries(
+    {"messages": st.lists(turns, min_size=1, max_size=5)},
+    optional={
+        "model": st.sampled_from(["gpt-4o", "step-3.7-flash", "step-3.5-flash"]),
+        "tools": st.just(BASE["tools"]),
+        "response_format": st.sampled_from([{"type": "text"}, {"type": "json_object"}]),
+    },
+)
+
+
+@hypothesis.given(conversations, st.lists(turns, min_size=1, max_size=3))
 def test_appending_never_breaks(request: dict[str, Any], more: list[dict[str, Any]]):
     longer = {**request, "messages": [*request["messages"], *more]}
     found = diagnose(request, longer)
     assert not found.broken
-    assert found.shared_messages == len(request["messages"])
+    assert found.shared_messages >= len(request["messages"])
 
 
-@hypothesis.given(requests, messages, st.integers(0, 5))
+@hypothesis.given(conversations, turns, st.integers(0, 5))
 def test_a_break_lies_at_or_before_the_message_that_changed(request: dict[str, Any], new: dict[str, Any], at: int):
     rows = request["messages"]
-    hypothesis.assume(rows)
     at %= len(rows)
     other = {**request, "messages": [*rows[:at], new, *rows[at + 1 :]]}
-    found = diagnose(request, other)
-    assert found.shared_messages >= at
+    assert diagnose(request, other).shared_messages >= at
