@@ -1,4 +1,4 @@
-"""A StepFun that runs on this machine and answers on the wire as the real one does.
+"""An emulator of StepFun: a local server with StepFun's documented requests, responses, streams and errors.
 
     from stepfun_compat.emulator import EmulatorServer
 
@@ -107,7 +107,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Everything on first use: importing this package costs nothing and needs no extra."""
+    """Import a name on first use, so that importing this package is cheap and needs no extra."""
     if name in _HOMES:
         return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,7 +16,7 @@ PREFIX = "/__emulator__/"
 
 
 def answer(engine: Engine, request: RecordedRequest) -> Body:
-    """GET/DELETE requests, POST script, fault, reset, release, GET/PATCH config."""
+    """Answer a request below `PREFIX`: GET/DELETE requests, POST script, fault, reset, release, GET/PATCH config."""
     name = request.path.removeprefix(PREFIX).strip("/")
     try:
         return _answer(engine, request.method, name, request.json)

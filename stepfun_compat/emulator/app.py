@@ -1,4 +1,4 @@
-"""The ASGI application: records, breaks on demand, checks keys and limits, hands over to the endpoints."""
+"""The ASGI app: it records requests, applies faults, checks keys and limits, and calls the endpoints."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _OPENAI_KEYS = ("sk-proj-", "sk-svcacct-", "sk-admin-")
 
 
 class EmulatorApp(Starlette):
-    """The app, with its `engine` (state). Everything before the routes happens here, nearest to the wire."""
+    """The ASGI app over an `engine`, which holds its state. Requests are recorded and faults applied before routing."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -98,7 +98,7 @@ def create_app(config: EmulatorConfig | None = None) -> EmulatorApp:
 
 
 class _Response(Response):
-    """What Starlette calls to answer."""
+    """A Starlette response that sends an answer through a sender."""
 
     def __init__(self, answer: Answer, sender: _Sender, leave: Callable[[], None] | None) -> None:
         super().__init__(status_code=answer.status)
@@ -155,7 +155,7 @@ def _handler(engine: Engine, item: Endpoint, channel: Channel) -> Callable[[Requ
 
 
 def _socket(engine: Engine, channel: Channel) -> Callable[[WebSocket], Awaitable[None]]:
-    """The realtime socket: refused with an ordinary HTTP answer before it opens, never after."""
+    """Make the handler of the realtime WebSocket, which refuses before the handshake, with an HTTP response."""
 
     async def handle(socket: WebSocket) -> None:
         request = _recorded({**socket.scope, "method": "GET"}, b"")
@@ -273,7 +273,7 @@ def _headers(answer: Answer, length: int | None) -> list[tuple[bytes, bytes]]:
 
 
 class _Sender:
-    """Sends one answer, with one fault worked into it."""
+    """Sends one response with one fault applied."""
 
     def __init__(self, engine: Engine, request: RecordedRequest, receive: Receive, send: Send) -> None:
         self.engine = engine
@@ -295,7 +295,7 @@ class _Sender:
         await self._send(message)
 
     async def wait(self, seconds: float = 0, *, hold: bool = False) -> bool:
-        """Waits for the time, or for release() if held; False when the client has gone away meanwhile."""
+        """Wait for a time, or for `release()` if held. Return False if the client disconnects meanwhile."""
         if not seconds and not hold:
             return True
         event = self.engine.hold()
@@ -308,21 +308,21 @@ class _Sender:
             released.cancel()
             gone.cancel()
             await asyncio.gather(released, gone, return_exceptions=True)
-            self.engine.let_go(event)
+            self.engine.end_hold(event)
 
     async def _gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
     def _abort(self) -> None:
-        """Closes the connection at once. uvicorn's send knows the transport; another server gets an exception."""
+        """Abort the connection: through uvicorn's transport, or with an exception for another server."""
         transport = getattr(getattr(self._send, "__self__", None), "transport", None)
         if transport is None:
-            raise ConnectionAbortedError("the emulator was asked to break this connection")
+            raise ConnectionAbortedError("a fault of the emulator ends this connection")
         transport.abort()
 
     async def replace(self, fault: Fault) -> None:
-        """The fault answers in place of the endpoint."""
+        """Send the response of a fault in place of the endpoint's."""
         if fault.disconnect:
             self._abort()
             await asyncio.sleep(0)
@@ -374,7 +374,7 @@ class _Sender:
 
     async def _send_events(self, answer: Events, fault: Fault) -> None:
         await self.track({"type": "http.response.start", "status": answer.status, "headers": _headers(answer, None)})
-        for place, event in enumerate(_worked_into(answer.events, fault)):
+        for place, event in enumerate(_with_faults(answer.events, fault)):
             if fault.hold_after == place and not await self.wait(hold=True):
                 return
             if fault.chunk_delay and not await self.wait(fault.chunk_delay):
@@ -385,8 +385,8 @@ class _Sender:
         await self.track({"type": "http.response.body", "body": b""})
 
 
-def _worked_into(events: Sequence[Event], fault: Fault) -> list[Event]:
-    """The events with the faults that are data."""
+def _with_faults(events: Sequence[Event], fault: Fault) -> list[Event]:
+    """Return the events changed by the faults that concern their data."""
     made = list(events)
     if fault.no_finish:
         made = [item for item in map(no_finish, made) if item is not None]

@@ -1,4 +1,4 @@
-"""What StepFun serves, as data (stepfun-api 2, 8, 9.3). Written down here a second time on purpose: see the package."""
+"""StepFun's models and tiers (stepfun-api 2, 8, 9.3). They are not shared with `stepfun_compat.catalog`: see the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one emulated StepFun is like. Every default is the side of the facts that breaks most OpenAI code."""
+"""The configuration of an emulator. Each default is the documented behaviour that breaks most OpenAI code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ StreamShape = Literal["a", "b", "c"]
 ToolFinish = Literal["stop", "tool_calls"]
 ReasoningFields = Literal["both", "reasoning"]
 UsageStyle = Literal["nested", "flat"]
-ToolDelta = Literal["missing_index", "repeat", "blank", "honest"]
+ToolDelta = Literal["missing_index", "repeat", "blank", "openai", "honest"]
 Tier = Literal["V0", "V1", "V2", "V3", "V4", "V5"]
 Region = Literal["global", "cn"]
 Profile = Literal["open", "june"]
@@ -48,7 +48,7 @@ _CHOICES: Mapping[str, tuple[object, ...]] = {
     "finish_reason": ("stop", "tool_calls"),
     "reasoning_fields": ("both", "reasoning"),
     "usage_style": ("nested", "flat"),
-    "tool_delta": ("missing_index", "repeat", "blank", "honest"),
+    "tool_delta": ("missing_index", "repeat", "blank", "openai", "honest"),
     "tier": (None, "V0", "V1", "V2", "V3", "V4", "V5"),
     "region": ("global", "cn"),
     "image_size_order": ("hw", "wh"),
@@ -61,14 +61,14 @@ _CHOICES: Mapping[str, tuple[object, ...]] = {
 
 @dataclass(frozen=True)
 class EmulatorConfig:
-    """One StepFun account and server, as the emulator plays them. Raises ValueError for a value that is not listed."""
+    """One emulated StepFun account and server. Raises ValueError for a value that is not listed."""
 
     stream_shape: StreamShape = "b"
     """The chat stream on the wire: a (2024), b (2026-03), c (web search sample) (stepfun-api 4.5)."""
     strict: bool = False
     """Refuse with 400 everything StepFun does not document: parameters, roles, keys in messages, effort values."""
     profile: Profile = "open"
-    """Which side of the contested facts is played: `open` takes OpenAI's forms, `june` refuses them with 400."""
+    """Which behaviour is emulated where sources disagree: `open` takes OpenAI's forms, `june` refuses them with 400."""
     refuses: frozenset[str] = frozenset()
     """More to refuse, by the names in `REFUSALS`."""
     tier: Tier | None = None
@@ -87,7 +87,7 @@ class EmulatorConfig:
     usage_style: UsageStyle = "nested"
     """`nested`: OpenAI's details; `flat`: top-level cached_tokens, and only on a hit (stepfun-api 4.4)."""
     tool_delta: ToolDelta = "repeat"
-    """Function calls in a stream (stepfun-api 4.5): no index, id and name repeated, id and name blank afterwards, or as OpenAI."""
+    """Function calls in a stream (stepfun-api 4.5): no index, id and name repeated, id and name blank afterwards, or as `openai`, formerly `honest`."""
     unknown_model_status: int = 400
     """The docs say 400, probes also saw 404 (stepfun-api 9.1)."""
     plan: Literal["active", "absent", "exhausted"] = "active"

@@ -1,6 +1,6 @@
-"""The strict side of what sources disagree about: what `EmulatorConfig.profile` and `refuses` answer with 400.
+"""Refusals where sources disagree: what `EmulatorConfig.profile` and `refuses` answer with 400.
 
-The wording of most of these refusals is not on record. Where one is (stepfun-api 9.1, 13), it is used; the others follow it.
+Measured wordings are used where there are any (stepfun-api 9.1, 13); the others follow them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _UNRECOGNISED = "Unrecognized chat message."
 
 
 def check_chat(body: Object, model: Model, config: EmulatorConfig) -> None:
-    """400 for what this StepFun does not take on chat."""
+    """Refuse what is configured to be refused on chat."""
     if config.refused("chat"):
         raise errors.invalid("this model is not enabled for the Chat Completions API, please use the Messages API")
     _check_schema(body.get("response_format"), "response_format", model, config)
@@ -72,7 +72,7 @@ def _check_parts(parts: list[Any], role: object, place: int, config: EmulatorCon
 
 
 def check_responses(body: Object, model: Model, config: EmulatorConfig) -> None:
-    """400 for what this StepFun does not take on Responses."""
+    """Refuse what is configured to be refused on Responses."""
     if config.refused("responses"):
         raise errors.invalid(f"model {model.id} is not enabled for the Responses API")
     _check_schema(as_object(body.get("text")).get("format"), "text.format", model, config)
@@ -81,7 +81,7 @@ def check_responses(body: Object, model: Model, config: EmulatorConfig) -> None:
 
 
 def check_purpose(purpose: str, config: EmulatorConfig) -> None:
-    """400 for a file purpose this StepFun does not take."""
+    """Refuse a file purpose that is configured to be refused."""
     if config.refused("purposes") and purpose != "storage":
         raise errors.invalid_param("purpose", "storage")
     if config.refused("storage") and purpose == "storage":

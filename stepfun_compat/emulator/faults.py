@@ -1,4 +1,4 @@
-"""Everything that can go wrong on the wire, on purpose."""
+"""Faults that tests can put into responses and connections."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Fault:
     empty: bool = False
     """An empty body: status 200 unless `status` says otherwise."""
     disconnect: bool = False
-    """Close the connection without a word."""
+    """Close the connection without a response."""
     half_close: bool = False
     """Announce the full body, send half of it, close."""
     content_type: str | None = None

@@ -1,6 +1,6 @@
-"""Fixtures for suites that talk to StepFun: an emulator and clients pointed at it.
+"""pytest fixtures: an emulator of StepFun and clients that call it.
 
-Registered for every pytest run where this package is installed, so it imports nothing until a fixture is asked for.
+Registered for every pytest run where this package is installed, so it imports nothing until a fixture is requested.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _stepfun_emulator_session() -> Iterator[EmulatorServer]:
 
 @pytest.fixture
 def stepfun_emulator(_stepfun_emulator_session: EmulatorServer) -> Iterator[EmulatorServer]:
-    """An emulated StepFun, as new for each test. The server behind it runs for the whole session."""
+    """An emulated StepFun, reset for each test. Its server runs for the whole session."""
     _stepfun_emulator_session.reset()
     yield _stepfun_emulator_session
     _stepfun_emulator_session.reset()
@@ -49,7 +49,7 @@ def _options(server: EmulatorServer) -> dict[str, Any]:
 
 @pytest.fixture
 def stepfun_client(stepfun_emulator: EmulatorServer) -> Iterator[OpenAI]:
-    """A `stepfun_compat.OpenAI` that talks to the emulator."""
+    """A `stepfun_compat.OpenAI` that calls the emulator."""
     import stepfun_compat
 
     with stepfun_compat.OpenAI(**_options(stepfun_emulator)) as client:
@@ -58,7 +58,7 @@ def stepfun_client(stepfun_emulator: EmulatorServer) -> Iterator[OpenAI]:
 
 @pytest.fixture
 def async_stepfun_client(stepfun_emulator: EmulatorServer) -> Iterator[AsyncOpenAI]:
-    """A `stepfun_compat.AsyncOpenAI` that talks to the emulator; for tests under any async plugin.
+    """A `stepfun_compat.AsyncOpenAI` that calls the emulator; for tests under any async plugin.
 
     A plain fixture, because each async plugin wants async fixtures marked its own way. No connection outlives its
     answer, so closing the client needs no loop in particular.

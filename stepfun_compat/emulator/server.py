@@ -27,7 +27,7 @@ _STOP_SECONDS = 10.0
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that says when it listens, and looks more often whether it should stop."""
+    """uvicorn's server, which reports when it listens and stops without delay."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -40,14 +40,14 @@ class _Server(uvicorn.Server):
 
     @override
     async def main_loop(self) -> None:
-        self.stop_asked = asyncio.Event()
+        self.stop_requested = asyncio.Event()
         ticks = 0
         while not self.should_exit:
             ticks += 1
             if await self.on_tick(ticks):
                 break
             try:
-                await asyncio.wait_for(self.stop_asked.wait(), 0.1)
+                await asyncio.wait_for(self.stop_requested.wait(), 0.1)
             except asyncio.TimeoutError:
                 continue
 
@@ -69,7 +69,7 @@ class EmulatorServer:
             client = OpenAI(api_key=server.api_key, base_url=server.base_url)
 
     `port` 0 takes a free one. `log_level` is uvicorn's; at the default it says nothing, not even about connections
-    it was asked to break. Raises OSError when the port is taken.
+    that a fault ends. Raises OSError when the port is taken.
     """
 
     api_key = "emulator-key"
@@ -120,7 +120,7 @@ class EmulatorServer:
         await server.serve(sockets=[listener])
 
     def stop(self) -> None:
-        """Lets held requests go, closes every connection and waits for the thread."""
+        """Release held requests, close every connection and wait for the thread."""
         server, thread, loop = self._server, self._thread, self._loop
         self._server = self._thread = self._loop = None
         if server is None or thread is None:
@@ -128,7 +128,7 @@ class EmulatorServer:
         self.engine.release()
         server.should_exit = True
         if loop is not None and not loop.is_closed():
-            event = getattr(server, "stop_asked", None)
+            event = getattr(server, "stop_requested", None)
             if event is not None:
                 loop.call_soon_threadsafe(event.set)
         thread.join(_STOP_SECONDS)
@@ -170,7 +170,7 @@ class EmulatorServer:
         return self.engine.config
 
     def configure(self, **changes: Any) -> EmulatorConfig:
-        """Changes the configuration until `reset()`. Names are those of EmulatorConfig."""
+        """Change the configuration until `reset()`. Names are those of EmulatorConfig."""
         return self.engine.configure(changes)
 
     @property
@@ -183,38 +183,38 @@ class EmulatorServer:
         return self.requests.last
 
     def script(self, *replies: Any) -> None:
-        """Queues replies for the next chat or Responses calls, in order. See the package for their forms."""
+        """Queue replies for the next chat or Responses calls, in order. See the package for their forms."""
         self.engine.script(*replies)
 
     def fault(self, kind: str | int | Fault | None = None, **options: Any) -> Fault:
-        """Queues a fault: a status, a name ("html", "cut", …) or fields of Fault; `retry_after` in seconds."""
+        """Queue a fault: a status, a name ("html", "cut", …) or fields of Fault; `retry_after` in seconds."""
         item = faults.make(kind, **options)
         self.engine.fault(item)
         return item
 
     def release(self) -> int:
-        """Lets held and delayed requests go on."""
+        """Release held and delayed requests and return how many there were."""
         return self.engine.release()
 
     def wait_until_held(self, count: int = 1, timeout: float = 5.0) -> bool:
-        """Waits until so many requests are held or delayed by faults."""
+        """Wait until this many requests are held or delayed by faults. Return False after `timeout` seconds."""
         return self.engine.wait_for(lambda: self.engine.held >= count, timeout)
 
     def wait_for_requests(self, count: int, timeout: float = 5.0) -> bool:
-        """Waits until so many requests were recorded."""
+        """Wait until this many requests were recorded. Return False after `timeout` seconds."""
         return self.engine.wait_for(lambda: len(self.engine.requests) >= count, timeout)
 
     def wait_until_idle(self, timeout: float = 5.0) -> bool:
-        """Waits until no metered request is being answered and none is held."""
+        """Wait until no metered request is being answered and none is held. Return False after `timeout` seconds."""
         return self.engine.wait_for(lambda: self.engine.active == 0 and self.engine.held == 0, timeout)
 
     def reset(self) -> None:
-        """As on the first day: configuration, requests, scripts, faults, cache, files."""
+        """Reset the configuration, and forget requests, scripts, faults, cache and files."""
         self.engine.reset()
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket that says it is TCP: asyncio turns Nagle's delay off only then, and that delay is 40 ms."""
+    """Open a listening socket with the protocol TCP, without which asyncio leaves Nagle's delay of 40 ms on."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
@@ -234,7 +234,7 @@ def serve(
     log_level: str = "info",
     announce: Callable[[str], None] | None = None,
 ) -> None:
-    """Serves in the foreground until interrupted, then returns; the access log goes to uvicorn's logger. `announce` is
+    """Serve in the foreground until interrupted; the access log goes to uvicorn's logger. `announce` is
     called with the base URL once connections are taken.
 
     Raises:
@@ -266,7 +266,7 @@ def _uvicorn_server(config: EmulatorConfig | None, host: str, port: int, log_lev
 
 
 def _socket_protocol() -> Any:
-    """How uvicorn speaks WebSocket: not through the part of `websockets` that warns of its own end."""
+    """Return uvicorn's WebSocket protocol, if possible the one that does not use the deprecated part of `websockets`."""
     if find_spec("websockets") is not None and "websockets-sansio" in WS_PROTOCOLS:
         return "websockets-sansio"
     return "auto"

@@ -42,7 +42,7 @@ class RecordedRequest:
         return f"RecordedRequest({self.as_json()})"
 
     def as_json(self) -> Object:
-        """Without keys."""
+        """Return the request as JSON, without keys."""
         files = {
             name: [{"filename": item.filename, "content_type": item.content_type, "bytes": len(item.content)}]
             for name, items in self.files.items()
@@ -67,7 +67,7 @@ class _Holding:
 
 
 class Engine:
-    """Everything an app remembers. Methods may be called from any thread."""
+    """The state of an app. Methods may be called from any thread."""
 
     def __init__(self, config: EmulatorConfig | None = None) -> None:
         self._base = config or EmulatorConfig()
@@ -86,7 +86,7 @@ class Engine:
         """Files, vector stores, voices and tasks, each endpoint under its own name."""
 
     def reset(self) -> None:
-        """As new: configuration, requests, scripts, faults, cache, files. Held requests are let go."""
+        """Reset the configuration, forget requests, scripts, faults, cache and files, and release held requests."""
         self.release()
         with self._lock:
             self.config = self._base
@@ -111,7 +111,7 @@ class Engine:
         return int(self.config.clock())
 
     def new_id(self, digits: int = 32) -> str:
-        """An id in hex, different each time and the same in each run."""
+        """Return a new id in hex. The sequence is the same in each run."""
         with self._lock:
             self._serial += 1
             serial = self._serial
@@ -153,7 +153,7 @@ class Engine:
             self._faults.append((item, [0]))
 
     def next_fault(self, method: str, path: str, headers: Mapping[str, str]) -> Fault | None:
-        """The fault for this request: the header's, else the oldest queued one that fits. Counts it."""
+        """Return the fault for a request, and count its use: the header's, else the oldest queued one that matches."""
         text = headers.get("x-emulator-fault")
         if text:
             item = faults.parse(text)
@@ -181,7 +181,7 @@ class Engine:
     # -- holding -------------------------------------------------------------------------------------------------
 
     def hold(self) -> asyncio.Event:
-        """An event that `release()` sets. To be called in the server's loop."""
+        """Return an event that `release()` sets. Call this in the server's event loop."""
         event = asyncio.Event()
         with self._lock:
             self._holding.append(_Holding(asyncio.get_running_loop(), event))
@@ -189,7 +189,7 @@ class Engine:
         return event
 
     def release(self) -> int:
-        """Lets every held request go on; says how many there were."""
+        """Release every held request and return how many there were."""
         with self._lock:
             held, self._holding = self._holding, []
         for item in held:
@@ -197,7 +197,7 @@ class Engine:
                 item.loop.call_soon_threadsafe(item.event.set)
         return len(held)
 
-    def let_go(self, event: asyncio.Event) -> None:
+    def end_hold(self, event: asyncio.Event) -> None:
         with self._lock:
             self._holding = [item for item in self._holding if item.event is not event]
             self._lock.notify_all()
@@ -231,7 +231,7 @@ class Engine:
         return (None, None) if config.tier is None else TIERS[config.region][config.tier]
 
     def _last_minute(self) -> int:
-        """How many requests of the standard channel the last minute saw."""
+        """Return the number of requests on the standard channel in the last minute."""
         now = self.config.clock()
         while self._minute and self._minute[0] <= now - 60:
             self._minute.popleft()
@@ -249,7 +249,7 @@ class Engine:
             return sum(self._active.values())
 
     def wait_for(self, condition: Callable[[], bool], timeout: float) -> bool:
-        """Waits, outside the server's loop, until something observable here has changed enough."""
+        """Wait for a condition on this state, in a thread other than the server's. Return False after `timeout` seconds."""
         with self._lock:
             return self._lock.wait_for(condition, timeout)
 

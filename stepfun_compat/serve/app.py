@@ -1,4 +1,4 @@
-"""The ASGI app: reads a request, checks who sends it, waits for its turn, and hands it to the wire it speaks."""
+"""The ASGI app: it reads a request, checks the caller, waits for its turn and routes it to OpenAI's or Anthropic's API."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _READ_ONLY: Final = ("GET", "HEAD")
 
 
 class ServeApp:
-    """An ASGI app for one event loop. `draining` refuses what is new while what is under way is finished."""
+    """An ASGI app for one event loop. While `draining`, it refuses new requests and finishes the current ones."""
 
     def __init__(self, settings: Settings, options: ServeOptions) -> None:
         self.settings = settings
@@ -82,7 +82,7 @@ class ServeApp:
             await self._answer(inbound, receive, out, sample)
         except Rejected as error:
             if not out.started:
-                await _suppressing_gone(out.rejection(error))
+                await _send_if_connected(out.rejection(error))
         except Disconnected:
             sample.status = 499
         finally:
@@ -123,8 +123,8 @@ class ServeApp:
             return
         length = inbound.headers.get("content-length")
         body = await read_body(receive, self.options.max_body, self.options.body_timeout, length)
-        if await self._watched(receive, lambda: self._limited(inbound, caller, body, out, sample), out, sample):
-            await self._late(inbound, out)
+        if await self._cancellable(receive, lambda: self._queued(inbound, caller, body, out, sample), out, sample):
+            await self._report_timeout(inbound, out)
 
     async def _own_page(self, inbound: Inbound, out: Outbound) -> bool:
         """Answer the health checks, which need no token."""
@@ -139,7 +139,7 @@ class ServeApp:
             return False
         return True
 
-    async def _watched(
+    async def _cancellable(
         self, receive: Receive, work: Callable[[], Awaitable[None]], out: Outbound, sample: Sample
     ) -> bool:
         """Run the work until it ends, the caller disconnects or the time limit passes; the last two cancel it and its request
@@ -172,7 +172,7 @@ class ServeApp:
             raise rejected[0]
         return late and not gone
 
-    async def _late(self, inbound: Inbound, out: Outbound) -> None:
+    async def _report_timeout(self, inbound: Inbound, out: Outbound) -> None:
         """Report the timeout: as an error response, or as the last event of a stream.
 
         Raises:
@@ -189,21 +189,21 @@ class ServeApp:
             await out.piece(openai_wire.error_event(openai_error(504, text, "timeout"), inbound.path, out.pieces))
         await out.end()
 
-    async def _limited(self, inbound: Inbound, caller: Caller, body: bytes, out: Outbound, sample: Sample) -> None:
+    async def _queued(self, inbound: Inbound, caller: Caller, body: bytes, out: Outbound, sample: Sample) -> None:
         """Wait for the caller's turn, where the request takes a model's time."""
         metered = inbound.method == "POST" and inbound.segments[:1] and inbound.segments[0] in openai_wire.METERED
         if not metered:
-            await self._carried_out(inbound, caller, body, out, sample)
+            await self._carry_out(inbound, caller, body, out, sample)
             return
         async with self.queue.turn(caller.name or inbound.client):
-            await self._carried_out(inbound, caller, body, out, sample)
+            await self._carry_out(inbound, caller, body, out, sample)
 
     # ------------------------------------------------------------ the wires
 
-    async def _carried_out(self, inbound: Inbound, caller: Caller, body: bytes, out: Outbound, sample: Sample) -> None:
+    async def _carry_out(self, inbound: Inbound, caller: Caller, body: bytes, out: Outbound, sample: Sample) -> None:
         """Route the request; an exception of the client becomes the error response of the caller's API."""
         try:
-            await self._routed(inbound, caller, body, out, sample)
+            await self._route(inbound, caller, body, out, sample)
         except Rejected:
             raise
         except Exception as error:
@@ -220,7 +220,7 @@ class ServeApp:
                 content = encode(anthropic_error(failure.status, failure.message, id))
             await out.whole(failure.status, content, failure.headers)
 
-    async def _routed(self, inbound: Inbound, caller: Caller, body: bytes, out: Outbound, sample: Sample) -> None:
+    async def _route(self, inbound: Inbound, caller: Caller, body: bytes, out: Outbound, sample: Sample) -> None:
         if inbound.segments[:1] == ("messages",):
             await self._messages(inbound, caller, body, out, sample)
             return
@@ -234,7 +234,7 @@ class ServeApp:
         await openai_wire.relay(client, request, out, self.clients.secrets)
 
     async def _messages(self, inbound: Inbound, caller: Caller, body: bytes, out: Outbound, sample: Sample) -> None:
-        """Anthropic's wire."""
+        """Answer a request of Anthropic's API."""
         counts = inbound.segments == ("messages", "count_tokens")
         if not (counts or inbound.segments == ("messages",)):
             raise Rejected(
@@ -262,7 +262,7 @@ class ServeApp:
             sample.model = name if name in self._catalog.models else alias.model if alias is not None else ""
 
 
-async def _suppressing_gone(sending: Awaitable[None]) -> None:
+async def _send_if_connected(sending: Awaitable[None]) -> None:
     """Send to a caller who may have hung up."""
     with suppress(OSError):
         await sending

@@ -1,4 +1,4 @@
-"""Multipart forms: the fields back in the shape the SDK's methods take, and the files beside them."""
+"""Multipart forms as the fields and files that the SDK's methods take."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def put(fields: dict[str, Any], name: str, value: str) -> None:
 
 
 def _typed(name: str, value: str) -> Any:
-    """A form has only text: what OpenAI's API reads as a number or a flag is one for the client."""
+    """Convert the text of a field that OpenAI's API reads as a number or a flag."""
     text = value.strip().lower()
     if name in _FLAGS and text in ("true", "false"):
         return text == "true"

@@ -1,4 +1,4 @@
-"""One request as it arrived: its path in segments, its headers, its body within limits."""
+"""Reading a request: its path in segments, its headers, and its body within limits."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Inbound:
 
     @property
     def is_anthropic(self) -> bool:
-        """Whether the caller speaks Anthropic's API, and is to be answered in its shapes."""
+        """Whether the request is one of Anthropic's API, and so is its response."""
         return self.segments[:1] == ("messages",) or "anthropic-version" in self.headers
 
 
@@ -109,9 +109,9 @@ def read_head(scope: Scope, max_header_bytes: int, max_headers: int) -> Inbound:
         raise Rejected(431, "The request's headers are too large.")
     names = [name.lower() for name, _ in raw]
     if any(names.count(name) > 1 for name in _SINGLE):
-        raise Rejected(400, "A header that may stand once stands twice.")
+        raise Rejected(400, "A header that may occur once occurs twice.")
     if b"transfer-encoding" in names and b"content-length" in names:
-        raise Rejected(400, "Content-Length and Transfer-Encoding exclude each other.")
+        raise Rejected(400, "A request cannot have both Content-Length and Transfer-Encoding.")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, (_, value) in zip(names, raw, strict=True)}
     query = parse_qsl(cast("bytes", scope.get("query_string", b"")).decode("latin-1"), keep_blank_values=True)
     client = scope.get("client") or ("", 0)

@@ -26,7 +26,7 @@ DEFAULT_PORT: Final = 8317
 
 
 class LaunchError(Exception):
-    """The server is not started. The text says why and what to do."""
+    """An error that prevents the start of the server, with the reason and the fix."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def ended_by_signals() -> Generator[None, None, None]:
 
 @contextmanager
 def _emulated(wanted: bool, announce: Callable[[str], None]) -> Generator[None, None, None]:
-    """An emulated StepFun for as long as the server runs, of which this process and its workers know by the environment."""
+    """Run an emulator as long as the server, and set the environment of this process and its workers to use it."""
     if not wanted:
         yield
         return
@@ -186,7 +186,7 @@ def _emulated(wanted: bool, announce: Callable[[str], None]) -> Generator[None, 
 
 @contextmanager
 def _listener(host: str, port: int) -> Generator[socket.socket, None, None]:
-    """A listening socket that says it is TCP: asyncio turns Nagle's delay off only then.
+    """Open a listening socket with the protocol TCP, without which asyncio leaves Nagle's delay on.
 
     Raises:
         LaunchError: the address cannot be listened on.

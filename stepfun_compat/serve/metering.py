@@ -1,4 +1,4 @@
-"""What is counted: requests, tokens, waiting, latency; as Prometheus text and as one log line a request.
+"""Metrics (requests, tokens, waiting, latency) as Prometheus text, and one log line for each request.
 
 No label and no log line holds anything a caller wrote: models are the catalog's, routes are patterns.
 """
@@ -43,7 +43,7 @@ class Sample:
     completion_tokens: int = 0
     cached_tokens: int = 0
     left_out: list[str] = field(default_factory=lambda: [])
-    """What of the request was not passed on, with the reason. No value of the caller's."""
+    """What of the request was not passed on, with the reason. It has no values of the caller."""
 
     def begin(self) -> None:
         """Make this the sample of the current task, to which the client's usage is added."""

@@ -1,4 +1,4 @@
-"""OpenAI's wire: what the client answers, as bytes."""
+"""OpenAI's API: requests for the client, and its responses as bytes."""
 
 from __future__ import annotations
 
@@ -75,17 +75,17 @@ async def read(inbound: Inbound, body: bytes) -> upstream.Outgoing:
 
 
 def unknown(inbound: Inbound) -> Rejected:
-    """The error for a path no route has, in OpenAI's words, with what to do instead."""
+    """Make the 404 for an unknown path, with what to do instead."""
     return Rejected(
         404,
-        f"Invalid URL ({inbound.method if inbound.method.isalpha() else '?'} {inbound.path}): this server speaks OpenAI's API "
+        f"Invalid URL ({inbound.method if inbound.method.isalpha() else '?'} {inbound.path}): this server serves OpenAI's API "
         "below /v1 (chat/completions, responses, models, files, images, audio, …) and Anthropic's at /v1/messages. Check the base URL.",
         code="unknown_url",
     )
 
 
 async def relay(client: AsyncOpenAI, request: upstream.Outgoing, out: Outbound, secrets: tuple[str, ...]) -> None:
-    """Carry a request out and send back what the client answers.
+    """Send a request through the client and relay the response.
 
     Raises:
         openai.OpenAIError: as the client raises it, before anything was sent back.

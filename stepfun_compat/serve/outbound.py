@@ -1,4 +1,4 @@
-"""What is sent back: one head, then the body, whole or piece by piece."""
+"""Sending responses: one head, then the body, whole or piece by piece."""
 
 from __future__ import annotations
 
@@ -53,19 +53,19 @@ class Outbound:
         return 0.0 if self._last is None else time.monotonic() - self._last
 
     async def end(self) -> None:
-        """Say that the body is complete."""
+        """Complete the body."""
         self.finished = True
         await self._send({"type": "http.response.body", "body": b""})
 
     async def whole(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-        """Send an answer at once."""
+        """Send a complete response."""
         rows = {"content-type": "application/json", **(headers or {})}
         await self.start(status, rows, len(body))
         self.finished = True
         await self._send({"type": "http.response.body", "body": b"" if self._head_only else body})
 
     async def rejection(self, error: Rejected) -> None:
-        """Send an error of this server's in the caller's dialect."""
+        """Send an error of this server in the format of the caller's API."""
         if self.anthropic:
             body = anthropic_error(error.status, error.message, self.request_id)
         else:
@@ -73,7 +73,7 @@ class Outbound:
         await self.whole(error.status, encode(body), error.headers)
 
     def of(self, inbound: Inbound) -> None:
-        """Say whose request this answers."""
+        """Take the id and the error format of the request this answers."""
         self.request_id = inbound.id
         self.anthropic = inbound.is_anthropic
 

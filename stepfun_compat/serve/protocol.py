@@ -60,14 +60,14 @@ class Connection(H11Protocol):
 
     def _expect_head(self) -> None:
         if self._head_timer is None:
-            self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self._late)
+            self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self._close_late)
 
     def _forget_head(self) -> None:
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
 
-    def _late(self) -> None:
+    def _close_late(self) -> None:
         self._head_timer = None
         if not self.transport.is_closing():
             self.transport.close()

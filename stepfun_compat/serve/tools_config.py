@@ -1,4 +1,4 @@
-"""The lines each tool needs to call this server: what `--print-config` prints and the documentation shows."""
+"""The configuration each tool needs to call this server, as `--print-config` prints it."""
 
 from __future__ import annotations
 

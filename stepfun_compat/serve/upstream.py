@@ -1,4 +1,4 @@
-"""The way through the client: one request in OpenAI's shape in, what the client answers out, as bytes.
+"""Calling the client: a request of OpenAI's API in, the client's response as bytes out.
 
 The client returns raw responses with bodies already in OpenAI's shape; nothing is translated here.
 """
@@ -35,7 +35,7 @@ Form = Literal["json", "text", "bytes", "stream"]
 
 @dataclass
 class Answer:
-    """What goes back: whole (`content`), or piece by piece (`pieces`). `close` gives the connection to StepFun back."""
+    """A response: whole (`content`) or piece by piece (`pieces`). `close` releases the connection to StepFun."""
 
     status: int
     headers: dict[str, str]
@@ -45,7 +45,7 @@ class Answer:
     close: Callable[[], Any] | None = None
 
     async def aclose(self) -> None:
-        """Let go of the connection to StepFun, cancelled or not."""
+        """Release the connection to StepFun, even when cancelled."""
         if self.close is not None:
             with anyio.move_on_after(1.0, shield=True), suppress(Exception):
                 await self.close()
@@ -78,7 +78,7 @@ class Outgoing:
 
 
 def outgoing(inbound: Inbound, body: dict[str, Any] | None, files: list[tuple[str, Any]] | None = None) -> Outgoing:
-    """The client's request for a caller's: of its headers nothing goes on, of its query nothing that names a key."""
+    """Make the client's request for a caller's, without its headers and without keys in its query."""
     query: dict[str, Any] = {}
     for name, value in inbound.query:
         if name.lower() in ("api-version", "api_key", "api-key", "key", "token", "access_token"):
@@ -91,7 +91,7 @@ def outgoing(inbound: Inbound, body: dict[str, Any] | None, files: list[tuple[st
 
 
 async def send(client: openai.AsyncOpenAI, request: Outgoing) -> Answer:
-    """Let the client carry a request out.
+    """Send a request through the client.
 
     Raises:
         openai.OpenAIError: as the client raises it for a Python program.
@@ -161,7 +161,7 @@ class Failure:
 
 
 def failure(error: Exception, secrets: tuple[str, ...] = ()) -> Failure:
-    """What to answer for an exception. `secrets` are taken out of the text."""
+    """Return the response for an exception. `secrets` are removed from its text."""
     made = _failure(error)
     text = json.dumps(made.body, ensure_ascii=False)
     raw = (made.raw or b"").decode("utf-8", "replace")
@@ -173,7 +173,7 @@ def failure(error: Exception, secrets: tuple[str, ...] = ()) -> Failure:
 
 
 def stream_failure(error: Exception, answer: Answer, secrets: tuple[str, ...]) -> Failure:
-    """What to send for an exception in the middle of a stream, which may be one of the HTTP library's."""
+    """Return the error for an exception in the middle of a stream, which may be one of the HTTP library."""
     known = error if isinstance(error, openai.OpenAIError) else transport_error(error, answer.response) or error
     return failure(known, secrets)
 

@@ -1,4 +1,4 @@
-"""Several processes on one socket. Each is started from nothing; one that ends is replaced until the parent is to stop."""
+"""Several processes on one socket. Each is spawned; one that ends is replaced until the parent stops."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ import pytest
 
 from stepfun_compat.serve.metering import Metrics, Sample
 from stepfun_compat.serve.protocol import MOST_READ_AHEAD, Connection
+from tests.support.serve import Served, serving
 
-from .support import Served, serving
 from .test_load import CHAT, REQUESTS, read, until
 
 SECOND = 1.0
@@ -52,7 +52,7 @@ class Events:
 def events(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Events]:
     seen = Events()
     engine = served.emulator.engine
-    connection_lost, let_go = Connection.connection_lost, engine.let_go
+    connection_lost, end_hold = Connection.connection_lost, engine.end_hold
 
     def lost(self: Connection, exc: Exception | None) -> None:
         seen.lost[self.client[1] if self.client else 0] = time.monotonic()
@@ -60,10 +60,10 @@ def events(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Events]:
 
     def gone(event: Any) -> None:
         seen.cancelled.append(time.monotonic())
-        let_go(event)
+        end_hold(event)
 
     monkeypatch.setattr(Connection, "connection_lost", lost)
-    monkeypatch.setattr(engine, "let_go", gone)
+    monkeypatch.setattr(engine, "end_hold", gone)
     monkeypatch.setattr(served.app.metrics, "count", served.app.metrics.count)  # what `count` sets is taken back
     seen.count(served.app.metrics)
     yield seen

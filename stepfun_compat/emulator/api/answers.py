@@ -1,4 +1,4 @@
-"""What an endpoint answers, before it is sent: data, so that faults can be worked into it."""
+"""Responses of endpoints as data, which faults can change before they are sent."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DONE = Event("[DONE]")
 
 @dataclass(frozen=True)
 class Body:
-    """An answer in one piece."""
+    """A response sent at once."""
 
     content: bytes
     status: int = 200
@@ -48,7 +48,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Events:
-    """An answer in pieces."""
+    """A response sent as a stream of events."""
 
     events: Sequence[Event]
     status: int = 200
@@ -68,7 +68,7 @@ def text_body(text: str, status: int = 200) -> Body:
 
 
 def no_finish(event: Event) -> Event | None:
-    """The event without its finish reason; None when it is nothing but an ending."""
+    """Return the event without its finish reason; None for an event that has nothing else."""
     if event.is_done:
         return None
     if event.name in ("response.completed", "response.incomplete", "response.failed"):

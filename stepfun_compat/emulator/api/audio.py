@@ -72,7 +72,7 @@ def _model(call: Call, value: object, kind: str) -> Model:
 
 
 def speak(call: Call) -> Answer:
-    """Sound, whole or as events. `return_url` is taken and not heeded: no answer to it is on record."""
+    """Return speech, whole or as events. `return_url` is accepted and ignored: no response to it is documented."""
     body = call.object()
     model = _model(call, body.get("model"), "tts")
     if call.config.strict:
@@ -175,7 +175,7 @@ def preview_voice(call: Call) -> Answer:
 
 
 def _transcript(call: Call, form: str, data: bytes) -> str:
-    """What was said: the next scripted reply, or a sentence about the sound. Silence is an error."""
+    """Return the transcript: the next scripted reply, or a sentence about the sound. Silence is an error."""
     if media.is_silent(form, data):
         raise errors.invalid("no speech found")
     script = generation.scripted(call)
@@ -187,7 +187,7 @@ def _transcript(call: Call, form: str, data: bytes) -> str:
 
 
 def transcribe(call: Call) -> Answer:
-    """The old endpoint: step-asr only, and response_format must be given."""
+    """Transcribe with the former endpoint, which takes step-asr only and requires `response_format`."""
     form = {name: values[-1] for name, values in call.request.form.items()}
     if call.config.strict:
         errors.check_known([*form, *call.request.files], ("model", "response_format", "file", "hotwords"))
@@ -221,7 +221,7 @@ def _check_hotwords(value: str | None) -> None:
 
 
 def recognise(call: Call) -> Answer:
-    """Events, under a content type that does not say so."""
+    """Transcribe as events, whose content type is text/plain."""
     body = call.object()
     audio = as_object(body.get("audio"))
     given = as_object(audio.get("input"))
@@ -290,7 +290,7 @@ def query_file(call: Call) -> Answer:
 
 
 def _find_url(value: Any) -> str | None:
-    """The first URL in the body: where it stands is not in our facts."""
+    """Return the first URL in the body: its place is not documented."""
     if isinstance(value, str):
         return value if value.startswith(("http://", "https://")) else None
     for item in [*as_object(value).values(), *as_list(value)]:

@@ -1,4 +1,4 @@
-"""One request on its way to an endpoint, and what an endpoint is."""
+"""A request as endpoints receive it, and the description of an endpoint."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _REASONING_CHUNKS = 8
 
 
 def complete(call: Call) -> Answer:
-    """One chat completion."""
+    """Answer with a chat completion."""
     body = call.object()
     request = read(body, call)
     generation.check_blocked(call, request.talk)
@@ -72,24 +72,24 @@ def complete(call: Call) -> Answer:
 
 
 def _answer(call: Call, request: ChatRequest) -> tuple[Reply, list[Object]]:
-    """What the model says, with the two built-in tools worked in (stepfun-api 3.4)."""
+    """Return the model's reply and its web searches, with the two built-in tools applied (stepfun-api 3.4)."""
     reply = generation.answer(request.talk)
     if reply.calls:
         return reply, []
-    asked = next((turn.text for turn in reversed(request.talk.turns) if turn.role == "user"), "")
+    question = next((turn.text for turn in reversed(request.talk.turns) if turn.role == "user"), "")
     for options in request.retrievals:
-        reply = Reply(content=retrieve(call.engine, options, asked))
-    if request.searches is not None and any(word in asked.lower() for word in _SEARCH_WORDS):
-        results = search_results(asked, 2)
+        reply = Reply(content=retrieve(call.engine, options, question))
+    if request.searches is not None and any(word in question.lower() for word in _SEARCH_WORDS):
+        results = search_results(question, 2)
         text = "; ".join(f"{item['title']}: {item['summary']}" for item in results)
         if request.talk.schema is None and not request.talk.json_mode:
-            reply = Reply(content=f"{asked} According to the web: {text}")
-        return reply, [{"keyword": asked[:60], "results": results}]
+            reply = Reply(content=f"{question} According to the web: {text}")
+        return reply, [{"keyword": question[:60], "results": results}]
     return reply, []
 
 
 def search_results(query: str, count: int) -> list[Object]:
-    """Made-up hits, the same for the same query."""
+    """Return invented search results, the same for the same query."""
     topic = " ".join(query.split())[:40]
     made: list[Object] = []
     for index in range(count):
@@ -162,7 +162,7 @@ class _Writer:
         return self.config.finish_reason if made.calls else "stop"
 
     def search_call(self) -> list[Object]:
-        """A search that already happened, dressed as a tool call (stepfun-api 3.4)."""
+        """Return a finished search in the form of a tool call (stepfun-api 3.4)."""
         return [
             {
                 "id": f"call__{hashlib.sha256(dumps(hit).encode('utf-8', 'surrogatepass')).hexdigest()[:4]}",

@@ -70,7 +70,7 @@ _FORMATS = ("text", "json_object", "json_schema")
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """What is left of a request once it is found good."""
+    """A valid request, as far as the answer depends on it."""
 
     model: Model
     talk: Conversation
@@ -99,7 +99,7 @@ def find_model(value: object, call: Call) -> Model:
 
 
 def read(body: Object, call: Call) -> ChatRequest:
-    """Checks the body in StepFun's order of complaint: model, parameters, tools, messages."""
+    """Check the body in StepFun's order: model, parameters, tools, messages."""
     config = call.config
     model = find_model(body.get("model"), call)
     if not model.chats:
@@ -139,7 +139,7 @@ def read(body: Object, call: Call) -> ChatRequest:
 
 
 def check_number(body: Object, name: str, low: float, high: float, text: str, *, open_low: bool = False) -> None:
-    """400 when a number is no number or outside its range. Null counts as absent."""
+    """Raise a 400 for a value that is no number or out of range. Null counts as absent."""
     value = body.get(name)
     if value is None:
         return
@@ -171,7 +171,7 @@ def _read_stop(value: object) -> tuple[str, ...]:
 
 
 def _check_tool_choice(value: object, config: EmulatorConfig) -> None:
-    """Accepted and ignored, whatever it says (stepfun-api 3.2). Nonsense is refused in strict mode only."""
+    """Accepted and ignored, whatever it says (stepfun-api 3.2). Other types are refused in strict mode only."""
     if value is None or not config.strict:
         return
     named = as_text(as_object(as_object(value).get("function")).get("name"))
@@ -320,7 +320,7 @@ class Part:
 
 
 def read_messages(value: object, model: Model, call: Call) -> tuple[list[Turn], list[list[Part]]]:
-    """The turns the model reads and, per message, what it costs."""
+    """Return the turns for the model and, for each message, the parts that are counted."""
     if not is_array(value) or not value:
         raise errors.invalid_param("messages", "not empty")
     turns: list[Turn] = []
@@ -360,12 +360,12 @@ def _read_message(message: Object, model: Model, call: Call) -> tuple[Turn, list
 
 
 def shown(parts: Iterable[Part]) -> str:
-    """What a turn with these parts reads like."""
+    """Return the text of a turn with these parts."""
     return "".join(part.text if part.tokens is None else marker(part.text) for part in parts)
 
 
 def marker(text: str) -> str:
-    """How something seen or heard reads in an echo."""
+    """Return the placeholder for an image, a video or a clip in a text."""
     return f" [{text[1:].partition(' ')[0]}]"
 
 
@@ -378,7 +378,7 @@ def _check_message_keys(message: Object, role: str) -> None:
 
 
 def _read_calls(value: object) -> list[FunctionCall]:
-    """Calls in the history. Loose about ids, not about names and arguments (stepfun-api 3.3)."""
+    """Read the calls of an earlier message. Ids may be missing, names and arguments may not (stepfun-api 3.3)."""
     made: list[FunctionCall] = []
     if value is not None and not is_array(value):
         raise errors.invalid_param("messages.tool_calls", "array")
@@ -427,7 +427,7 @@ def _refuse_media(model: Model, what: str) -> None:
 
 
 def read_image(image: Object, model: Model, call: Call) -> Part:
-    """A picture by URL, data URL or stepfile:// (stepfun-api 3.3)."""
+    """Read an image given as a URL, a data URL or stepfile:// (stepfun-api 3.3)."""
     _refuse_media(model, "image")
     url = as_text(image.get("url"))
     detail = image.get("detail")
@@ -439,7 +439,7 @@ def read_image(image: Object, model: Model, call: Call) -> Part:
 
 
 def read_video(video: Object, model: Model, call: Call) -> Part:
-    """A film, likewise."""
+    """Read a video in the same forms."""
     _refuse_media(model, "video")
     url = as_text(video.get("url"))
     _check_url(url, "video_url", ("video/",), call)

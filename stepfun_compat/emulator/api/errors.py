@@ -1,4 +1,4 @@
-"""StepFun's error bodies, literally where one is on record (stepfun-api 9.1)."""
+"""StepFun's error bodies, verbatim where one was measured (stepfun-api 9.1)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def invalid(message: str) -> ApiError:
 
 
 def invalid_param(name: str, recommended: str) -> ApiError:
-    """The wording on record for an empty model (stepfun-api 9.1), used for every bad value."""
+    """Make the error for a bad value, in the wording measured for an empty model (stepfun-api 9.1)."""
     return invalid(f"Request param: {name} is invalid, recommended val is: {recommended}")
 
 
@@ -78,7 +78,7 @@ def concurrency_reached(current: int, limit: int) -> ApiError:
 
 
 def rate_reached(current: int, limit: int) -> ApiError:
-    """Only the concurrency wording is on record; requests a minute borrow it (stepfun-api 11.17)."""
+    """Make the error for the request rate, in the wording measured for concurrency (stepfun-api 11.17)."""
     return ApiError(429, f"requests per minute reached, current: {current}, limit: {limit}", "rate_limited")
 
 

@@ -1,4 +1,4 @@
-"""Files and vector stores, with statuses that mean the opposite of OpenAI's and lists that do not say if they end (stepfun-api 8)."""
+"""Files and vector stores: statuses mean the opposite of OpenAI's, and lists have no `has_more` (stepfun-api 8)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MAX_DESCRIPTION = 255
 
 
 def _gone(what: str, identity: str) -> ApiError:
-    """The status of a missing id is not on record; 404 is what a client expects."""
+    """Make the error for a missing id. Its status is not documented; 404 is what a client expects."""
     return ApiError(404, f"{what} {identity} not found", "request_params_invalid")
 
 
@@ -50,7 +50,7 @@ def _find(call: Call) -> Object:
 
 
 def _described(stored: Object) -> Object:
-    """One file. Each look brings its parsing one step further: `processed` is not ready, `success` is."""
+    """Return a file. Each read advances its parsing by one step: `processed` is not ready, `success` is."""
     status = "success" if stored["looks"] >= stored["polls"] else "processed"
     stored["looks"] += 1
     return {**_base(stored), "status": status}
@@ -61,7 +61,7 @@ def _base(stored: Object) -> Object:
 
 
 def upload(call: Call) -> Answer:
-    """A file, or a `url` in its place. The reply has no status."""
+    """Store an uploaded file, or one for a `url`. The response has no status."""
     form = {name: values[-1] for name, values in call.request.form.items()} or as_object(call.request.json)
     if call.config.strict:
         errors.check_known([*form, *call.request.files], ("purpose", "file", "url"))
@@ -109,7 +109,7 @@ def _check_kind_and_size(file: Upload, purpose: str, config: EmulatorConfig) -> 
 
 
 def list_files(call: Call) -> Answer:
-    """All of them: no has_more, no cursor, and `after` means nothing."""
+    """Return all files: there is no `has_more` and no cursor, and `after` is ignored."""
     purpose = call.request.query.get("purpose")
     rows = [as_object(item) for item in _files(call).values()]
     data = [_described(item) for item in rows if purpose in (None, item["purpose"])]
@@ -127,7 +127,7 @@ def delete_file(call: Call) -> Answer:
 
 
 def file_content(call: Call) -> Answer:
-    """The text found in the file, not the file."""
+    """Return the text extracted from the file."""
     stored = _find(call)
     if stored["purpose"] != "file-extract":
         raise errors.invalid("only files with purpose file-extract have content")
@@ -164,7 +164,7 @@ def _store_object(stored: Object) -> Object:
 
 
 def create_store(call: Call) -> Answer:
-    """Only id and name come back."""
+    """Create a store. The response has only its id and name."""
     body = call.object()
     if call.config.strict:
         for name in body:
@@ -218,7 +218,7 @@ def _page(call: Call, rows: list[Object]) -> Object:
 
 
 def retrieve_store(call: Call) -> Answer:
-    """Each look brings the new files one step further."""
+    """Return a store. Each read advances the indexing of new files by one step."""
     stored = _store(call)
     answer = json_body(_store_object(stored))
     stored["waiting"] = {file: looks - 1 for file, looks in stored["waiting"].items() if looks > 1}
@@ -232,7 +232,7 @@ def delete_store(call: Call) -> Answer:
 
 
 def add_files(call: Call) -> Answer:
-    """Takes a list of files; OpenAI's single file_id is not understood."""
+    """Add a list of files; OpenAI's single `file_id` is refused."""
     stored = _store(call)
     body = call.object()
     wanted = body.get("files")

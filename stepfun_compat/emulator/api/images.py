@@ -26,7 +26,7 @@ _MAX_SOURCE = 10 * 1024 * 1024
 
 
 def generate(call: Call) -> Answer:
-    """text to image."""
+    """Generate an image from a text."""
     body = call.object()
     model = _model(call, body, ("step-image-edit-2", "step-2x-large"))
     known = _GENERATION | (_EDIT_ONLY if model == "step-image-edit-2" else frozenset[str]())
@@ -41,7 +41,7 @@ def generate(call: Call) -> Answer:
 
 
 def edit(call: Call) -> Answer:
-    """One picture changed; the answer has its size, whatever `size` says."""
+    """Edit one image. The result has its size; `size` is ignored."""
     body: Object = {name: _typed(values[-1]) for name, values in call.request.form.items()}
     uploads = call.request.files
     if call.config.strict:
@@ -57,7 +57,7 @@ def edit(call: Call) -> Answer:
 
 
 def image_to_image(call: Call) -> Answer:
-    """A picture by URL or data URL, and how far to go from it."""
+    """Generate an image from another, given by URL or data URL."""
     body = call.object()
     model = _model(call, body, ("step-2x-large",))
     _check(call, body, _GENERATION | {"source_url", "source_weight"}, 1024, 100)
@@ -74,7 +74,7 @@ def image_to_image(call: Call) -> Answer:
 
 
 def _url_size(source: str) -> tuple[int, int]:
-    """The size of the picture a data URL holds; what other URLs lead to is not fetched and has a size of its own."""
+    """Return the size of the image in a data URL. Other URLs are not fetched: their images count as 1024x1024."""
     if source.startswith(("http://", "https://")):
         return (1024, 1024)
     if not source.startswith("data:image/"):
@@ -88,7 +88,7 @@ def _url_size(source: str) -> tuple[int, int]:
 
 
 def picture(engine: Engine, identity: str) -> Body | None:
-    """A generated picture by its id, for the URLs in answers."""
+    """Return a generated image by its id, for the URLs in responses."""
     stored = engine.table("images").get(identity.removesuffix(".png"))
     return None if stored is None else Body(media.png(*stored), 200, "image/png")
 

@@ -32,7 +32,7 @@ _BLOCKS = {"user": ("text", "image", "tool_result"), "assistant": ("text", "tool
 
 
 def create(call: Call) -> Answer:
-    """One message, in one piece or as events."""
+    """Answer with a message, whole or as events."""
     body = call.object()
     _check(body, call, _DOCUMENTED)
     if not is_integer(body.get("max_tokens")) or body["max_tokens"] < 1:
@@ -59,7 +59,7 @@ def create(call: Call) -> Answer:
 
 
 def count(call: Call) -> Answer:
-    """The tokens of a prompt."""
+    """Answer with the number of tokens of a prompt."""
     body = call.object()
     _check(body, call, _COUNTED)
     request = chat_request.read(_as_chat(body, call), call)
@@ -111,7 +111,7 @@ def _tool(item: Object) -> Object:
 
 
 def _turns(entry: Object, call: Call) -> list[Object]:
-    """One message as those of a chat: results of tools stand in messages of their own there."""
+    """Translate one message to those of a chat, where each tool result is a message of its own."""
     role = entry.get("role")
     if role not in ("user", "assistant"):
         raise errors.invalid_param("messages.role", "user, assistant")

@@ -1,4 +1,4 @@
-"""The realtime socket: one conversation in the old beta's event names (stepfun-api 8.6)."""
+"""The realtime WebSocket: one conversation with the event names of OpenAI's beta (stepfun-api 8.6)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _MAX_SECONDS = 30 * 60
 
 
 def check(call: Call, model: str | None, subprotocols: list[str]) -> Model:
-    """The model must be in the query; asking for a subprotocol is refused in strict mode."""
+    """Check the query's model. Strict mode refuses subprotocols."""
     if not model:
         raise errors.invalid_param("model", "not empty")
     row = facts.MODELS.get(model)
@@ -54,7 +54,7 @@ def check(call: Call, model: str | None, subprotocols: list[str]) -> Model:
 
 
 async def talk(call: Call, model: Model, socket: WebSocket) -> None:
-    """One session, until the client goes."""
+    """Serve one session until the client disconnects."""
     session = _Session(call, model)
     ends = call.engine.now() + _MAX_SECONDS
     await socket.accept()
@@ -95,7 +95,7 @@ def _check_tools(tools: list[Any]) -> None:
 
 
 class _Session:
-    """What one socket remembers, and what it answers to each event."""
+    """The state of one connection and its responses to events."""
 
     def __init__(self, call: Call, model: Model) -> None:
         self.call = call
@@ -125,7 +125,7 @@ class _Session:
         yield self._event("session.created", session=dict(self.session))
 
     def handle(self, text: str) -> Iterator[Object]:
-        """The events one client event brings about. A mistake is an `error` event, not the end."""
+        """Yield the events that answer one client event. An invalid one is answered with an `error` event."""
         try:
             given: object = json.loads(text)
             if not is_object(given):
@@ -184,7 +184,7 @@ class _Session:
         self.looked, self.loud_since = 0, None
 
     def _listen(self) -> Iterator[Object]:
-        """server_vad: who has spoken and is quiet for long enough gets an answer without asking for one."""
+        """Apply server_vad: a pause after speech ends the turn, and the model answers it."""
         detection = as_object(self.session["turn_detection"])
         patience = detection["silence_duration_ms"] // 20 * _FRAME
         while len(self.heard) - self.looked >= _FRAME:
@@ -281,7 +281,7 @@ class _Session:
         yield self._event("response.done", response=response)
 
     def _speak(self, identity: str, text: str, output: list[Object]) -> Iterator[Object]:
-        """A thought, the words, and their sound."""
+        """Yield the events of a spoken answer: reasoning, transcript and audio."""
         item = self._item("message", role="assistant", content=[{"type": "audio", "transcript": text}])
         at = {"response_id": identity, "item_id": item["id"], "output_index": 0, "content_index": 0}
         yield self._event(

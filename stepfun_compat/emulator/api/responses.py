@@ -50,7 +50,7 @@ class ResponsesRequest:
 
 
 def create(call: Call) -> Answer:
-    """One response, in one piece or as events."""
+    """Answer with a response, whole or as events."""
     request = read(call.object(), call)
     generation.check_blocked(call, request.talk)
     script = generation.scripted(call)
@@ -141,7 +141,7 @@ def _read_text(value: object, config: EmulatorConfig) -> tuple[Object | None, bo
 
 
 def _read_tools(value: object, config: EmulatorConfig) -> list[Function]:
-    """Functions only: no hosted tool is known here (stepfun-api 5.1)."""
+    """Read the tools, which may only be functions (stepfun-api 5.1)."""
     if value is None:
         return []
     if not is_array(value):
@@ -205,7 +205,7 @@ def _read_output(item: Object, place: int, config: EmulatorConfig) -> tuple[Turn
 def _read_message(item: Object, place: int, model: Model, call: Call) -> tuple[Turn, list[Part]] | None:
     role = item.get("role")
     if role == "developer" and not call.config.strict:
-        return None  # dropped without a word: the model never sees it
+        return None  # dropped without an error: the model never sees it
     if role not in _ROLES:
         raise errors.invalid_param(f"input[{place}].role", ", ".join(_ROLES))
     content = item.get("content")
@@ -259,7 +259,7 @@ class _Writer:
         self.ids: dict[str, str] = {}
 
     def _id(self, prefix: str, place: int) -> str:
-        """The same id for the same item from its first event to the last."""
+        """Return the id of an item, the same in all its events."""
         return self.ids.setdefault(f"{prefix}{place}", f"{prefix}_{self.call.engine.new_id()}")
 
     # -- items ---------------------------------------------------------------------------------------------------
@@ -278,7 +278,7 @@ class _Writer:
         return "incomplete" if self.status() == "incomplete" else "completed"
 
     def _reasoning_item(self, place: int, status: str | None) -> Object:
-        """The text is only in the stream: the item is empty (stepfun-api 5.2)."""
+        """Return a reasoning item, which is empty: its text is only in the stream (stepfun-api 5.2)."""
         return {
             "type": "reasoning",
             "id": self._id("rs", place),

@@ -1,4 +1,4 @@
-"""From a conversation to an answer that cost something: reasoning, limits, cache. Shared by chat and Responses."""
+"""Generating an answer with its costs: reasoning, limits, prompt cache. Shared by chat and Responses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Generated:
-    """One answer with its costs. `length`: it was cut by max_tokens or the window."""
+    """One answer with its costs. `length`: max_tokens or the context window cut it short."""
 
     reasoning: str
     content: str
@@ -91,7 +91,7 @@ def _scripted_call(entry: Object) -> FunctionCall:
 
 
 def check_blocked(call: Call, talk: Conversation) -> None:
-    """451 when the prompt holds a blocked word (stepfun-api 9.1)."""
+    """Raise a 451 for a prompt with a blocked word (stepfun-api 9.1)."""
     for turn in talk.turns:
         if any(term in turn.text for term in call.config.blocked_terms):
             raise errors.blocked()
@@ -122,7 +122,7 @@ def generate(
     effort: str | None = None,
     stop: Sequence[str] = (),
 ) -> Generated:
-    """Reasoning first, then the answer, from one budget (stepfun-api 4.6)."""
+    """Generate reasoning and then the answer from one token budget (stepfun-api 4.6)."""
     if reply is None:
         reply = answer(talk)
     budget = max(0, window(call, model) - len(prompt))

@@ -19,7 +19,7 @@ class PrefixCache:
         self._seen.clear()
 
     def look_up(self, owner: str, tokens: Sequence[str], unit: int, warm_after: int) -> int:
-        """How many leading tokens are a hit; then remembers the prompt. `owner` separates models and keys."""
+        """Return how many leading tokens are cached, and store the prompt. `owner` separates models and keys."""
         if unit <= 0:
             return 0
         running = hashlib.sha256(owner.encode())

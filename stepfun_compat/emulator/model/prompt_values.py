@@ -193,20 +193,20 @@ def words_of(name: str) -> list[str]:
     return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
 
 
-class Evidence:
-    """One prompt to fill from. `texts` in order of trust: values are looked for in the first one first."""
+class PromptValues:
+    """The values a prompt offers. Values are looked for in the first of `texts` first."""
 
     def __init__(self, *texts: str, ignore: frozenset[str] = frozenset()) -> None:
         self.ignore = ignore
         self.texts = [text for text in texts if text.strip()]
         self.text = "\n".join(self.texts)
         self._objects = [item for text in self.texts for item in json_objects(text) if not looks_like_schema(item)]
-        self.spoken = [plain for plain in map(_without_json, self.texts) if plain.strip()]
+        self.plain_texts = [plain for plain in map(_without_json, self.texts) if plain.strip()]
         """The texts without the JSON objects in them, whose keys and quotes are no values."""
 
-    def ignoring(self, words: frozenset[str]) -> Evidence:
+    def ignoring(self, words: frozenset[str]) -> PromptValues:
         """The same prompt, where these words (in lower case) are no names of things."""
-        return Evidence(*self.texts, ignore=words)
+        return PromptValues(*self.texts, ignore=words)
 
     def named(self, name: str) -> Any:
         """The value of `name` in a JSON object of the prompt, or None."""
@@ -233,11 +233,11 @@ class Evidence:
     def numbers(self) -> list[float]:
         return [
             float(item.replace(",", ""))
-            for item in _NUMBER.findall(_DATE.sub(" ", _URL.sub(" ", "\n".join(self.spoken))))
+            for item in _NUMBER.findall(_DATE.sub(" ", _URL.sub(" ", "\n".join(self.plain_texts))))
         ]
 
     def quoted(self) -> list[str]:
-        return [next(filter(None, item)) for item in _QUOTED.findall("\n".join(self.spoken))]
+        return [next(filter(None, item)) for item in _QUOTED.findall("\n".join(self.plain_texts))]
 
     def emails(self) -> list[str]:
         return _EMAIL.findall(self.text)
@@ -249,9 +249,9 @@ class Evidence:
         return _DATE.findall(self.text)
 
     def names(self) -> list[str]:
-        """Names of things: capitalised words, else what follows a preposition, else leading Chinese words."""
+        """Return the names of things: capitalised words, else what follows a preposition, else leading Chinese words."""
         for names_in in (self._capitalised, _after_prepositions, _HAN.findall):
-            for text in self.spoken:
+            for text in self.plain_texts:
                 found = names_in(text)
                 if found:
                     return list(dict.fromkeys(found))

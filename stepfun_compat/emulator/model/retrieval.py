@@ -8,7 +8,7 @@ from ..state import Engine
 
 
 def retrieve(engine: Engine, options: Object, query: str) -> str:
-    """An answer made of what the store's files hold. 400 when there is no such store."""
+    """Answer with the text of a store's files. A missing store is a 400."""
     identity = as_text(options.get("vector_store_id"))
     store = engine.table("vector_stores").get(identity)
     if store is None:

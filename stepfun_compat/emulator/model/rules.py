@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..json_values import Object, is_array, is_object, parse_object
-from .prompt_values import Evidence, json_objects, looks_like_schema, words_of
+from .prompt_values import PromptValues, json_objects, looks_like_schema, words_of
 from .schema_values import fill
 
 
@@ -41,7 +41,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Conversation:
-    """All that decides an answer. `schema`: a JSON Schema to fill; `json_mode`: some JSON object is wanted."""
+    """What an answer depends on. `schema`: a JSON Schema to fill; `json_mode`: some JSON object is wanted."""
 
     turns: tuple[Turn, ...]
     functions: tuple[Function, ...] = ()
@@ -51,7 +51,7 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer before it takes the shape of an endpoint. None means: as usual."""
+    """An answer before an endpoint gives it its form. None stands for the default."""
 
     content: str = ""
     calls: tuple[Call, ...] = ()
@@ -214,26 +214,26 @@ def answer(talk: Conversation) -> Reply:
     if calls:
         return Reply(calls=tuple(calls))
     last = _last_user(talk.turns)
-    question = _question_text(talk.turns)
+    question = _user_text(talk.turns)
     results = [turn.text for turn in talk.turns[last + 1 :] if turn.role == "tool"]
-    evidence = Evidence(*reversed(results), question)
+    prompt = PromptValues(*reversed(results), question)
     if talk.schema is not None:
-        return Reply(content=json.dumps(fill(talk.schema, evidence), ensure_ascii=False))
+        return Reply(content=json.dumps(fill(talk.schema, prompt), ensure_ascii=False))
     schema = _schema_in_prompt(talk.turns, last)
     if talk.json_mode:
         schema = schema or _sample_in_prompt(talk.turns, last)
-        return Reply(content=_json_object(schema, evidence, results[-1] if results else question))
+        return Reply(content=_json_object(schema, prompt, results[-1] if results else question))
     if schema is not None:
         # Without JSON mode the model likes to fence its JSON (stepfun-api 3.5).
-        return Reply(content=f"```json\n{json.dumps(fill(schema, evidence), ensure_ascii=False, indent=2)}\n```")
+        return Reply(content=f"```json\n{json.dumps(fill(schema, prompt), ensure_ascii=False, indent=2)}\n```")
     if results:
         return Reply(content="Here is what I found: " + "\n".join(results))
     return Reply(content=_echo(talk.turns, last))
 
 
-def _json_object(schema: Object | None, evidence: Evidence, otherwise: str) -> str:
+def _json_object(schema: Object | None, prompt: PromptValues, otherwise: str) -> str:
     """The object that JSON mode returns: the schema filled, or this text as the answer."""
-    value: Any = {"answer": otherwise} if schema is None else fill(schema, evidence)
+    value: Any = {"answer": otherwise} if schema is None else fill(schema, prompt)
     return json.dumps(value if is_object(value) else {"value": value}, ensure_ascii=False)
 
 
@@ -287,18 +287,18 @@ def _orders(text: str) -> list[str]:
 
 
 def _only_orders(text: str) -> bool:
-    """Whether a message is nothing but such an order, so that it is no question of its own."""
+    """Whether a message only orders a call, and so belongs to the question before it."""
     parts = _sentences(text)
     return bool(_orders(text)) and all(_ORDER.search(part) or _ABOUT_TEXT.search(part) for part in parts)
 
 
 def _last_user(turns: Sequence[Turn]) -> int:
     """The last real question: a later user message that only orders a call belongs to it."""
-    spoken = [place for place, turn in enumerate(turns) if turn.role == "user"]
-    for place in reversed(spoken[1:]):
+    places = [place for place, turn in enumerate(turns) if turn.role == "user"]
+    for place in reversed(places[1:]):
         if not _only_orders(turns[place].text):
             return place
-    return spoken[0] if spoken else -1
+    return places[0] if places else -1
 
 
 def _fresh(turns: Sequence[Turn], last: int) -> str:
@@ -307,7 +307,7 @@ def _fresh(turns: Sequence[Turn], last: int) -> str:
     return "\n".join(turn.text for turn in turns[start + 1 :] if turn.role not in ("assistant", "tool"))
 
 
-def _question_text(turns: Sequence[Turn]) -> str:
+def _user_text(turns: Sequence[Turn]) -> str:
     last = _last_user(turns)
     if last < 0:
         return "\n".join(turn.text for turn in turns if turn.role not in ("assistant", "tool"))
@@ -322,7 +322,7 @@ def _instructions(turns: Sequence[Turn], last: int) -> Iterator[str]:
 
 
 def _schema_in_prompt(turns: Sequence[Turn], last: int) -> Object | None:
-    """A JSON Schema somebody wrote into a system message or the current question."""
+    """Return the JSON Schema in a system message or the current question."""
     for text in _instructions(turns, last):
         if "json" not in text.lower() and "schema" not in text.lower():
             continue
@@ -374,42 +374,42 @@ def _schema_of(value: object) -> Object:
 class _CallState:
     """What decides the function calls of one conversation."""
 
-    asked: str
+    user_text: str
     question: str
-    """`asked` without the sentences that only say what to call."""
+    """`user_text` without the sentences that only say what to call."""
     orders: list[str]
     """The sentences after the question and the last result that tell the model to call something."""
     standing_orders: list[str]
     """The same for the instructions before the question, when they hold always."""
     refused: bool
     done: list[Call]
-    before: Evidence
+    before: PromptValues
     """The question first, then the results."""
-    after: Evidence
+    after: PromptValues
     """The results first, then the question."""
 
 
 def _call_state(turns: Sequence[Turn]) -> _CallState:
     last = _last_user(turns)
-    asked = _question_text(turns)
+    user_text = _user_text(turns)
     fresh = _fresh(turns, last)
     standing = "\n".join(turn.text for turn in turns[: max(0, last)] if turn.role not in ("user", "assistant", "tool"))
     results = [turn.text for turn in turns[last + 1 :] if turn.role == "tool"]
-    question = _question(asked)
+    question = _question(user_text)
     return _CallState(
-        asked=asked,
+        user_text=user_text,
         question=question,
         orders=_orders(fresh),
         standing_orders=[part for part in _orders(standing) if _ALWAYS.search(part)],
-        refused=any(_REFUSED.search(text) for text in (asked, fresh)),
+        refused=any(_REFUSED.search(text) for text in (user_text, fresh)),
         done=[call for turn in turns[last + 1 :] for call in turn.calls],
-        before=Evidence(question, *reversed(results)),
-        after=Evidence(*reversed(results), question),
+        before=PromptValues(question, *reversed(results)),
+        after=PromptValues(*reversed(results), question),
     )
 
 
 def choose_calls(talk: Conversation) -> list[Call]:
-    """The function calls this conversation asks for now; none when it should be answered in words."""
+    """Return the function calls a conversation requests now; none if the answer is text."""
     if not talk.functions:
         return []
     state = _call_state(talk.turns)
@@ -427,34 +427,34 @@ def _next_calls(workers: Sequence[Function], state: _CallState) -> list[Call]:
     wanted = _wanted(workers, state)
     alone = len(wanted) == 1
     calls = [call for item in wanted for call in _open_calls(item, state.question, state.before, state.done, alone)]
-    return calls[:1] if len(wanted) > 1 and _ORDERED.search(state.asked) else calls
+    return calls[:1] if len(wanted) > 1 and _ORDERED.search(state.user_text) else calls
 
 
 def _wanted(workers: Sequence[Function], state: _CallState) -> list[Function]:
-    """The functions, but for final ones, that the question or a standing order asks for."""
-    wanted = _mentioned(workers, state.asked) or _named(workers, "\n".join(state.standing_orders))
+    """Return the functions, except final ones, that the question or a standing order requests."""
+    wanted = _mentioned(workers, state.user_text) or _named(workers, "\n".join(state.standing_orders))
     if wanted or state.done:
         return wanted
-    ordered = bool(state.orders or _orders(state.asked))
-    return _overlapping(workers, state.asked) or (list(workers[:1]) if ordered else [])
+    ordered = bool(state.orders or _orders(state.user_text))
+    return _overlapping(workers, state.user_text) or (list(workers[:1]) if ordered else [])
 
 
 def _last_calls(functions: Sequence[Function], finals: Sequence[Function], state: _CallState) -> list[Call]:
-    """The call that hands in the answer, when everything else that was asked for is done."""
+    """Return the call that delivers the final answer, once the other requested calls are made."""
     if finals:
-        chosen = _mentioned(finals, state.asked) or _overlapping(finals, state.asked) or finals
+        chosen = _mentioned(finals, state.user_text) or _overlapping(finals, state.user_text) or finals
         return [_call(chosen[0], state.after)]
     if (
         state.orders
     ):  # an order after the results still wants a call: of what was not called yet, if there is such a thing
         called = {call.name for call in state.done}
         rest = [item for item in functions if item.name not in called] or functions
-        return [_call((_overlapping(rest, state.asked) or rest)[0], state.after)]
+        return [_call((_overlapping(rest, state.user_text) or rest)[0], state.after)]
     return []
 
 
 def _question(text: str) -> str:
-    """The question without sentences that only say what to call: they are no evidence for arguments."""
+    """Return the question without sentences that only say what to call: arguments are not taken from those."""
     kept = " ".join(part for part in _sentences(text) if not (_ORDER.search(part) and _ALWAYS.search(part)))
     return kept if kept.strip() else text
 
@@ -506,7 +506,7 @@ def _keywords(text: str) -> set[str]:
 
 
 def _overlapping(functions: Sequence[Function], text: str) -> list[Function]:
-    """The functions whose words the text shares. A further one only joins by a word of its name not yet spoken for."""
+    """The functions whose words the text shares. A further one is added only for a word of its name that no other matched."""
     said = _keywords(text)
     scored: list[tuple[float, int, Function, set[str]]] = []
     for place, item in enumerate(functions):
@@ -518,11 +518,11 @@ def _overlapping(functions: Sequence[Function], text: str) -> list[Function]:
             scored.append((-score, place, item, name))
     scored.sort(key=lambda row: (row[0], row[1]))
     chosen: list[Function] = []
-    spoken_for: set[str] = set()
+    matched: set[str] = set()
     for _, _, item, name in scored:
-        if not chosen or name - spoken_for:
+        if not chosen or name - matched:
             chosen.append(item)
-            spoken_for |= name
+            matched |= name
     return chosen
 
 
@@ -551,33 +551,33 @@ def _properties(item: Function) -> Object:
     return value if is_object(value) else {}
 
 
-def _open_calls(item: Function, question: str, evidence: Evidence, done: Sequence[Call], alone: bool) -> list[Call]:
+def _open_calls(item: Function, question: str, prompt: PromptValues, done: Sequence[Call], alone: bool) -> list[Call]:
     """The calls of one function still to be made. What was planned from the question alone is made once, so loops end."""
-    planned = _calls_of(item, Evidence(question), question, alone)
+    planned = _calls_of(item, PromptValues(question), question, alone)
     made = [call for call in done if call.name == item.name]
     if not made:
-        return _calls_of(item, evidence, question, alone)
+        return _calls_of(item, prompt, question, alone)
     if len(made) >= len(planned):
         return []
     return [call for call in planned if not _is_done(call, made)]
 
 
-def _call(item: Function, evidence: Evidence) -> Call:
-    evidence = evidence.ignoring(frozenset({*words_of(item.name), item.name.lower()}))
-    value: Any = fill(item.parameters, evidence) if item.parameters else {}
+def _call(item: Function, prompt: PromptValues) -> Call:
+    prompt = prompt.ignoring(frozenset({*words_of(item.name), item.name.lower()}))
+    value: Any = fill(item.parameters, prompt) if item.parameters else {}
     return Call(item.name, json.dumps(value if is_object(value) else {}, ensure_ascii=False))
 
 
-def _calls_of(item: Function, evidence: Evidence, question: str, alone: bool) -> list[Call]:
+def _calls_of(item: Function, prompt: PromptValues, question: str, alone: bool) -> list[Call]:
     """One call, or one for each thing named when the function takes one thing and the question names several."""
     field = _only_text_field(item)
     if alone and field is not None and _TWO_OF.search(question):
         own = frozenset({*words_of(item.name), item.name.lower()})
-        things = evidence.ignoring(own).names()
-        if len(things) > 1 and not evidence.quoted():
-            first = parse_object(_call(item, evidence).arguments) or {}
+        things = prompt.ignoring(own).names()
+        if len(things) > 1 and not prompt.quoted():
+            first = parse_object(_call(item, prompt).arguments) or {}
             return [Call(item.name, json.dumps({**first, field: thing}, ensure_ascii=False)) for thing in things[:8]]
-    return [_call(item, evidence)]
+    return [_call(item, prompt)]
 
 
 def _only_text_field(item: Function) -> str | None:
@@ -596,11 +596,11 @@ def _is_done(call: Call, done: Sequence[Call]) -> bool:
 
 
 def reasoning_text(talk: Conversation, reply: Reply) -> str:
-    """A plain thought to be repeated until the effort is spent."""
-    asked = " ".join(_question_text(talk.turns).split())[:80]
+    """Return a sentence of reasoning, which is repeated until the effort's tokens are used."""
+    user_text = " ".join(_user_text(talk.turns).split())[:80]
     if reply.calls:
         names = ", ".join(call.name for call in reply.calls)
-        return f"The user asks: {asked}. I need the result of {names}, so I call it. "
+        return f"The user asks: {user_text}. I need the result of {names}, so I call it. "
     if talk.schema is not None or talk.json_mode:
-        return f"The user asks: {asked}. The answer has to be JSON, so I fill in each field. "
-    return f"The user asks: {asked}. I can answer this at once. "
+        return f"The user asks: {user_text}. The answer has to be JSON, so I fill in each field. "
+    return f"The user asks: {user_text}. I can answer this at once. "

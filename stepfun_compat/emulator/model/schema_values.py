@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from ..json_values import Object, as_list, as_object, is_array, is_integer, is_number, is_object
-from .prompt_values import Evidence, words_of
+from .prompt_values import PromptValues, words_of
 from .string_values import StringValues
 
 _MAX_DEPTH = 24
@@ -18,21 +18,21 @@ _MOST_REPEATED = 200
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
-def fill(schema: object, evidence: Evidence) -> Any:
+def fill(schema: object, prompt: PromptValues) -> Any:
     """A value for the schema. `$ref` is followed inside the document only; recursion ends in null, [] or an omission."""
     try:
-        return _Filler(as_object(schema), evidence).value(schema, "", (), 0)
-    except RecursionError:  # a schema that has no finite value, or hides it too well
+        return _Filler(as_object(schema), prompt).value(schema, "", (), 0)
+    except RecursionError:  # a schema without a finite value, or too complex for this
         return {}
 
 
 class _Filler:
-    def __init__(self, root: Object, evidence: Evidence) -> None:
+    def __init__(self, root: Object, prompt: PromptValues) -> None:
         self.root = root
-        self.evidence = evidence
-        self._numbers = evidence.numbers()
+        self.prompt = prompt
+        self._numbers = prompt.numbers()
         self._steps = 0
-        self._strings = StringValues(evidence, _property_names(root))
+        self._strings = StringValues(prompt, _property_names(root))
 
     def value(self, schema: object, name: str, path: tuple[str, ...], index: int) -> Any:
         """`path` holds the `$ref`s on the way here; `index` tells the items of one array apart."""
@@ -113,7 +113,7 @@ class _Filler:
         return rule
 
     def _recurses(self, schema: object, path: tuple[str, ...]) -> bool:
-        """Whether this branch leads back to a definition we are inside of."""
+        """Whether this branch leads back to a definition that is being filled."""
         rule = as_object(schema)
         ref = rule.get("$ref")
         if isinstance(ref, str):
@@ -139,7 +139,7 @@ class _Filler:
     def _is_named(self, schema: object) -> bool:
         """Whether the prompt has every word of the schema's name."""
         rule = as_object(schema)
-        text = self.evidence.text.lower()
+        text = self.prompt.text.lower()
         words = words_of(str(rule.get("$ref", rule.get("title", ""))).split("/")[-1])
         return bool(words) and all(word in text for word in words)
 
@@ -195,7 +195,7 @@ class _Filler:
 
     def _known_items(self, rule: Object, items: Object, name: str) -> list[Any] | None:
         """The array of that name in the prompt, when enough of it is of the wanted kind."""
-        known = self.evidence.named(name)
+        known = self.prompt.named(name)
         if not is_array(known):
             return None
         kind = (str,) if items.get("type") == "string" else (int, float)
@@ -205,42 +205,42 @@ class _Filler:
     def _item_count(
         self, rule: Object, items: object, path: tuple[str, ...], *, from_prompt: bool, otherwise: int
     ) -> int:
-        """How long an array is: as many items as the prompt has values for when `from_prompt`, else `otherwise`."""
+        """Return the length of an array: as many items as the prompt has values for if `from_prompt`, else `otherwise`."""
         fewest = _count(rule, "minItems") or 0
         most = _count(rule, "maxItems")
         count = max(fewest, otherwise)
         if self._recurses(items, path) or len(path) >= _MAX_DEPTH:
             count = fewest
         elif from_prompt:
-            offered = self.evidence.names() if as_object(items).get("type") == "string" else self._numbers
+            offered = self.prompt.names() if as_object(items).get("type") == "string" else self._numbers
             count = max(count, min(len(offered), 8))
         return count if most is None else min(count, most)
 
     def _enum(self, values: list[Any], name: str, index: int) -> Any:
-        known = self.evidence.named(name) if name else None
+        known = self.prompt.named(name) if name else None
         if known in values:
             return known
         if index:
             return values[index % len(values)]
         texts = [value for value in values if isinstance(value, str)]
-        spoken_of = itertools.chain(self._assigned(texts, name), filter(self._speaks_of, texts))
-        return next(itertools.chain(spoken_of, (value for value in values if value is not None)), None)
+        likely = itertools.chain(self._assigned(texts, name), filter(self._occurs, texts))
+        return next(itertools.chain(likely, (value for value in values if value is not None)), None)
 
     def _assigned(self, texts: list[str], name: str) -> list[str]:
         """Those of the texts that the prompt says the field is, whatever their case."""
-        said = self.evidence.assigned(name) if name else None
+        said = self.prompt.assigned(name) if name else None
         return [text for text in texts if said is not None and said.lower() == text.lower()]
 
-    def _speaks_of(self, word: str) -> bool:
+    def _occurs(self, word: str) -> bool:
         """Whether the prompt has this word, whatever its case."""
         pattern = rf"(?<![a-z0-9]){re.escape(word.lower())}(?![a-z0-9])"
-        return re.search(pattern, self.evidence.text.lower()) is not None
+        return re.search(pattern, self.prompt.text.lower()) is not None
 
     def _boolean(self, rule: Object, name: str) -> bool:
-        known = self.evidence.named(name) if name else None
+        known = self.prompt.named(name) if name else None
         if isinstance(known, bool):
             return known
-        said = self.evidence.assigned(name) if name else None
+        said = self.prompt.assigned(name) if name else None
         if said is not None and said.lower() in ("true", "false", "yes", "no"):
             return said.lower() in ("true", "yes")
         default = rule.get("default")
@@ -255,8 +255,8 @@ class _Filler:
 
     def _suggested_number(self, rule: Object, name: str, index: int) -> float:
         """What the prompt says the field is, else the next number in it, else the default."""
-        known = self.evidence.named(name) if name else None
-        said = _as_number(self.evidence.assigned(name) if name else None)
+        known = self.prompt.named(name) if name else None
+        said = _as_number(self.prompt.assigned(name) if name else None)
         if (value := _as_number(known)) is not None:
             return value
         if (value := said) is not None:
@@ -315,7 +315,7 @@ def _on_step(value: float, rule: Object) -> float:
 
 
 def _property_names(schema: object) -> frozenset[str]:
-    """Every key the schema speaks of: quoted in a prompt it is a key, not a value."""
+    """Return every property name of the schema: quoted in a prompt, it is a key and not a value."""
     found: set[str] = set()
     waiting: list[object] = [schema]
     while waiting:

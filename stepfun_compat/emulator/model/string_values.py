@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..json_values import Object, is_integer, is_number
-from .prompt_values import Evidence, words_of
+from .prompt_values import PromptValues, words_of
 
 _FREE_TEXT = frozenset(
     [
@@ -56,11 +56,11 @@ _FORMATS = {
 
 
 class StringValues:
-    """The strings of one schema. It remembers which names of the prompt it has given out: each field takes the next."""
+    """The strings of one schema. Each field takes the next name of the prompt."""
 
-    def __init__(self, evidence: Evidence, keys: frozenset[str]) -> None:
+    def __init__(self, prompt: PromptValues, keys: frozenset[str]) -> None:
         """`keys`: the property names of the schema, which are no values where the prompt quotes them."""
-        self._evidence = evidence
+        self._prompt = prompt
         self._keys = keys
         self._taken = 0
 
@@ -81,7 +81,7 @@ class StringValues:
         kind = _text_kind(rule.get("format"), set(words_of(name)))
         if kind is None:
             return self._free_candidates(given, rule, name, index)
-        offered = {"email": self._evidence.emails, "uri": self._evidence.urls, "date": self._evidence.dates}.get(kind)
+        offered = {"email": self._prompt.emails, "uri": self._prompt.urls, "date": self._prompt.dates}.get(kind)
         return [
             *(item for item in given if _fits(item, kind)),
             *(offered() if offered is not None else ()),
@@ -92,8 +92,8 @@ class StringValues:
         """What the prompt says the field is."""
         if not name:
             return []
-        known = self._evidence.named(name)
-        said = self._evidence.assigned(name)
+        known = self._prompt.named(name)
+        said = self._prompt.assigned(name)
         candidates: list[str] = []
         if isinstance(known, str) and known:
             candidates.append(known)
@@ -105,9 +105,9 @@ class StringValues:
 
     def _free_candidates(self, given: list[str], rule: Object, name: str, index: int) -> list[str]:
         """What a string of no format may be."""
-        quotes = self._no_keys(self._evidence.quoted())
-        things = quotes + self._no_keys(self._evidence.names())
-        whole = self._evidence.text.strip()
+        quotes = self._no_keys(self._prompt.quoted())
+        things = quotes + self._no_keys(self._prompt.names())
+        whole = self._prompt.text.strip()
         if set(words_of(name)) & _FREE_TEXT:
             candidates = [*given, *quotes[:1], whole]
         else:
@@ -174,7 +174,7 @@ def _matching(pattern: str, candidates: list[str]) -> str:
 
 
 def from_pattern(pattern: str) -> str | None:
-    """The shortest plain string of a regular expression, or None when it is too clever for us."""
+    """Return a short string that a regular expression matches, or None if this cannot make one."""
     # The standard library's own parser, whose module moved in 3.11.
     parser: Any = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
     try:

@@ -1,4 +1,4 @@
-"""A token rule simple enough to do by hand.
+"""A rule for counting tokens that can be applied by hand.
 
 Whitespace belongs to what follows it and costs nothing. A run of ASCII letters and digits costs one token for every
 four characters or part of four; every other character (punctuation, a Chinese character) costs one. A message adds 4,

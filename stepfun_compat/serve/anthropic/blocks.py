@@ -78,7 +78,7 @@ def _image(block: Mapping[str, Any], where: str) -> Dict:
         url = f"data:{source['media_type']};base64,{source['data']}"
     elif kind == "file":
         raise Invalid(
-            f"{where}.source: files of Anthropic's are not known here: send the image as base64 or by its URL."
+            f"{where}.source: Anthropic's files are not available here: send the image as base64 or by its URL."
         )
     else:
         raise Invalid(f"{where}.source: it takes a url, or base64 data with a media_type of {', '.join(_IMAGES)}.")

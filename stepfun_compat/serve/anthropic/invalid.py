@@ -1,4 +1,4 @@
-"""What a request of Anthropic's may be refused for."""
+"""The error for a request that Anthropic's API would refuse."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def input_of(arguments: Any) -> Mapping[str, Any]:
 
 
 def stop_reason(finish: Any, has_calls: bool) -> str:
-    """Anthropic's word for the end of an answer."""
+    """Return Anthropic's stop reason for a finish reason."""
     if has_calls and finish in (None, "stop"):
         return "tool_use"
     return _STOPS.get(str(finish), "end_turn")

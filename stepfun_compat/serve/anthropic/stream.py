@@ -23,7 +23,7 @@ class _Call:
     name: Any = None
     arguments: list[str] = field(default_factory=lambda: [])
 
-    def name_it(self, id: Any, name: Any) -> None:
+    def identify(self, id: Any, name: Any) -> None:
         """Take the id and the name from the first delta that has them."""
         self.id = self.id or id
         self.name = self.name or name
@@ -71,7 +71,7 @@ class MessageStream:
         return out
 
     def close(self) -> list[Dict]:
-        """What is owed at the end: calls that waited for their turn, the stop reason and the usage."""
+        """Return the last events: calls that waited for their turn, the stop reason and the usage."""
         out: list[Dict] = [] if self._started else self._begin()
         for place in sorted(self._calls):
             call = self._calls[place]
@@ -116,7 +116,7 @@ class MessageStream:
         place = place if isinstance(place, int) else max(self._calls, default=0)
         call = self._calls.setdefault(place, _Call())
         function = cast("Dict", delta.get("function") or {})
-        call.name_it(delta.get("id"), function.get("name"))
+        call.identify(delta.get("id"), function.get("name"))
         arguments = function.get("arguments")
         if place == self._open_call:
             return [self._delta({"type": "input_json_delta", "partial_json": arguments})] if arguments else []

@@ -1,4 +1,4 @@
-"""Anthropic's wire: `/v1/messages` and `/v1/messages/count_tokens`, over the client's chat completions."""
+"""Anthropic's API: `/v1/messages` and `/v1/messages/count_tokens`, over the client's chat completions."""
 
 from __future__ import annotations
 

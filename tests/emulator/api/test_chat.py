@@ -501,7 +501,7 @@ def tool_entries(chunks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [entry for chunk in chunks for entry in chunk["choices"][0]["delta"].get("tool_calls", [])]
 
 
-@pytest.mark.parametrize("style", ["missing_index", "repeat", "blank", "honest"])
+@pytest.mark.parametrize("style", ["missing_index", "repeat", "blank", "openai", "honest"])
 def test_streamed_calls_in_each_style(stream: Any, server: Any, style: str) -> None:
     server.configure(tool_delta=style)
     chunks = stream("What is the weather in Paris and in Tokyo?", tools=[WEATHER])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stepfun_compat.emulator.model.prompt_values import Evidence
+from stepfun_compat.emulator.model.prompt_values import PromptValues
 from stepfun_compat.emulator.model.rules import Call, Conversation, Function, Turn, answer
 from stepfun_compat.emulator.model.schema_values import fill
 from stepfun_compat.emulator.model.string_values import from_pattern
@@ -203,7 +203,7 @@ def test_json_mode_follows_an_example_or_a_list_of_keys() -> None:
 
 def test_quoted_keys_are_no_values() -> None:
     schema = {"type": "object", "properties": {"name": TEXT, "temperature": {"type": "integer"}}}
-    assert fill(schema, Evidence('Paris at 21, as {"name", "temperature"}')) == {"name": "Paris", "temperature": 21}
+    assert fill(schema, PromptValues('Paris at 21, as {"name", "temperature"}')) == {"name": "Paris", "temperature": 21}
 
 
 def test_chinese_questions_find_their_tool() -> None:
@@ -271,15 +271,15 @@ SCHEMAS: list[Any] = [
 @pytest.mark.parametrize("text", ["", "Ann has 3 apples and 40.5 pears, see https://a.example/b and ann@example.com"])
 def test_filled_schemas_are_valid_and_the_same_each_time(schema: Any, text: str) -> None:
     jsonschema = pytest.importorskip("jsonschema")
-    value = fill(schema, Evidence(text))
+    value = fill(schema, PromptValues(text))
     jsonschema.Draft202012Validator(schema, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER).validate(
         value
     )
-    assert fill(schema, Evidence(text)) == value
+    assert fill(schema, PromptValues(text)) == value
 
 
 def test_recursion_ends_in_null_and_empty_lists() -> None:
-    assert fill(NODE, Evidence("5")) == {"value": 5, "next": None, "children": []}
+    assert fill(NODE, PromptValues("5")) == {"value": 5, "next": None, "children": []}
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_recursion_ends_in_null_and_empty_lists() -> None:
     ],
 )
 def test_schemas_without_a_finite_value_still_end(schema: Any) -> None:
-    json.dumps(fill(schema, Evidence("x")))
+    json.dumps(fill(schema, PromptValues("x")))
 
 
 def test_fields_take_what_the_prompt_says_about_them() -> None:
@@ -310,7 +310,7 @@ def test_fields_take_what_the_prompt_says_about_them() -> None:
         },
     }
     text = "Write ann@example.com about https://a.example/x on 2026-05-06: a green one, title is 'Big News', count: 7"
-    assert fill(schema, Evidence(text)) == {
+    assert fill(schema, PromptValues(text)) == {
         "email": "ann@example.com",
         "url": "https://a.example/x",
         "date": "2026-05-06",
