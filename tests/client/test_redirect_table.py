@@ -18,9 +18,8 @@ import pytest
 import stepfun_compat
 from stepfun_compat import AsyncOpenAI, OpenAI, Settings
 from tests.support.key_places import MARKED, PLACES, PLAIN, VENDOR, Given
+from tests.support.redirects import Redirecting, told
 from tests.support.wire import KEY
-
-from .test_redirects import Redirecting, told
 
 MESSAGES: Any = [{"role": "user", "content": "x"}]
 STATUSES = (301, 302, 303, 307, 308)

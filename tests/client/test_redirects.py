@@ -9,39 +9,13 @@ import openai
 import pytest
 
 from stepfun_compat import AsyncOpenAI, OpenAI, Settings
-from tests.support.key_places import VENDOR, readable
-from tests.support.wire import KEY, completion
+from tests.support.key_places import VENDOR
+from tests.support.redirects import Redirecting, told
+from tests.support.wire import KEY
 
 MESSAGES: Any = [{"role": "user", "content": "x"}]
 OURS = "https://api.stepfun.ai/v1"
 STATUSES = (301, 302, 303, 307, 308)
-
-
-class Redirecting:
-    """Answers the first requests with redirects, and keeps everything it was sent."""
-
-    def __init__(self, status: int, *targets: str) -> None:
-        self.status = status
-        self.targets = iter(targets)
-        self.requests: list[httpx.Request] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        target = next(self.targets, None)
-        if target is not None:
-            return httpx.Response(self.status, headers=[(b"location", target.encode())])
-        return httpx.Response(200, json=completion())
-
-    def http_client(self, later: bool, **more: Any) -> Any:
-        made = httpx.AsyncClient if later else httpx.Client
-        return made(transport=httpx.MockTransport(self), follow_redirects=True, **more)
-
-
-def told(request: httpx.Request) -> str:
-    """Everything of a request in which a key could be read."""
-    values = [value for _, value in request.headers.multi_items()]
-    query = [text for pair in request.url.params.multi_items() for text in pair]
-    return readable([str(request.url), request.url.userinfo.decode(), *values, *query])
 
 
 @pytest.mark.anyio

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from stepfun_compat.launch import is_patched, patch, unpatch
-
-from .test_run import run
+from tests.support.launch import run
 
 DECIDES = """
 import os

@@ -9,39 +9,13 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from stepfun_compat.launch.run import Options, UsageError, interpreter_options, parse
 from tests.support.fork_server import ForkServer
-
-ROOT = Path(__file__).parents[2]
-
-
-def start(arguments: list[str], cwd: Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("STEPFUN_", "OPENAI_", "STEP_"))}
-    path = os.pathsep.join([str(ROOT), *filter(None, [kept.get("PYTHONPATH")])])
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=cwd,
-        input=stdin,
-        env={**kept, "PYTHONPATH": path, "STEPFUN_API_KEY": "run-key", **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,  # for a machine that is busy with the rest of the suite
-        check=False,
-    )
-
-
-def plain(arguments: list[str], cwd: Path, **more: Any) -> subprocess.CompletedProcess[str]:
-    return start(arguments, cwd, **more)
-
-
-def run(arguments: list[str], cwd: Path, **more: Any) -> subprocess.CompletedProcess[str]:
-    return start(["-m", "stepfun_compat", "run", *arguments], cwd, **more)
-
+from tests.support.launch import ROOT, plain, run, start
 
 PROGRAMS = {
     "argv": "import sys; print(sys.argv, __name__, __file__, __spec__, sys.path[0])",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from stepfun_compat.endpoints.context import RequestContext
 from .exchange import exchange
 
 USER = {"role": "user", "content": "hi"}
+TOOL_NAME = re.compile(r"^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$")
+"""A name of a tool that StepFun takes (stepfun-api 3.1)."""
 USAGE = {"prompt_tokens": 90, "completion_tokens": 24, "total_tokens": 114}
 
 

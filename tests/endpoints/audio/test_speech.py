@@ -14,8 +14,8 @@ from stepfun_compat.endpoints.audio.speech import split_text
 from stepfun_compat.endpoints.base import BrokenOff, WireRequest, WireResponse
 from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
-from tests.endpoints.test_audio_containers import mp3_frame, read_flac, samples, wav
 from tests.support.exchange import drive, exchange, lost
+from tests.support.sound import mp3_frame, read_flac, samples, wav
 
 OPENAI_VOICES = [
     "alloy",

@@ -21,8 +21,8 @@ from stepfun_compat.endpoints.base import BrokenOff, WireRequest
 from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 from stepfun_compat.endpoints.sse import server_sent
-from tests.endpoints.test_audio_containers import mp3_frame, samples, wav
 from tests.support.exchange import drive, exchange, lost
+from tests.support.sound import mp3_frame, samples, wav
 
 ENDPOINT = transcriptions.Transcription()
 SPEECH = wav(samples(16_000), rate=8_000)  # two seconds

@@ -7,9 +7,6 @@ import json
 from typing import Any
 
 import pytest
-
-pytest.importorskip("hypothesis")
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,27 +16,12 @@ from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
 from stepfun_compat.endpoints.chat.state import ChatState
 from stepfun_compat.endpoints.context import RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
-from tests.support.chat import USER, a, b, back, c, function, gather, out, reasons, stream, text
+from tests.support.chat import TOOL_NAME, USER, a, b, back, c, function, gather, out, reasons, stream, text
 from tests.support.exchange import exchange
 from tests.support.properties import examples
+from tests.support.strategies import arguments, fixed, junk, names, some, words
 
-scalars = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(allow_nan=False, width=16) | st.text(max_size=6)
-junk = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
-words = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
-names = st.sampled_from(["f", "get_weather", "a.b", "2x", "天气", ""]) | words
-arguments = st.sampled_from(["", "{}", '{"a": 1}', "{", "null", "[1]", '"x"', '"{}"', None]) | words | junk
-
-
-def fixed(**required: Any) -> Any:
-    return st.fixed_dictionaries(required)
-
-
-def some(required: dict[str, Any], **optional: Any) -> Any:
-    return st.fixed_dictionaries(required, optional=optional)
+pytest.importorskip("hypothesis")
 
 
 calls = some(
@@ -202,16 +184,15 @@ def test_every_message_that_is_sent_is_one_stepfun_takes(rows: Any) -> None:
 @examples(70)
 @given(listed=st.lists(names, max_size=6, unique=True))
 def test_tool_names_fit_and_come_back(listed: list[str]) -> None:
-    from .test_tools import PATTERN
-
     wire, context = out(tools=[function(name) for name in listed])
     short = [tool["function"]["name"] for tool in wire.get("tools", ())]
     assert len(set(short)) == len(listed)
-    assert all(PATTERN.fullmatch(name) for name in short)
+    assert all(TOOL_NAME.fullmatch(name) for name in short)
     assert [context.state(ChatState).tools.caller_name(name) for name in short] == listed
 
 
 # ---------------------------------------------------------------- answers
+
 
 good_calls = st.lists(
     fixed(

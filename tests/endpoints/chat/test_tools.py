@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -12,10 +11,9 @@ from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
 from stepfun_compat.endpoints.chat.state import ChatState
 from stepfun_compat.endpoints.chat.tools import Tools
 from stepfun_compat.endpoints.context import RequestRejected
-from tests.support.chat import USAGE, USER, function, message, out, sent
+from tests.support.chat import TOOL_NAME, USAGE, USER, function, message, out, sent
 from tests.support.exchange import drive, exchange, lost
 
-PATTERN = re.compile(r"^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$")
 NAMED = {"type": "function", "function": {"name": "get_weather"}}
 TWO = [function(), function("get_time")]
 
@@ -45,7 +43,7 @@ def call(name: str = "get_weather", arguments: Any = "{}", id: str = "call_1") -
 def test_api_3_1_names_stepfun_refuses_are_bent_and_mapped_back(name: str) -> None:
     wire, context = out(tools=[function(name)])
     (short,) = names(wire)
-    assert PATTERN.fullmatch(short)
+    assert TOOL_NAME.fullmatch(short)
     assert message(answer(call(short)), context)["tool_calls"][0]["function"]["name"] == name
     assert lost(context) == []
 

@@ -19,13 +19,12 @@ from stepfun_compat.endpoints.context import RequestContext, RequestRejected
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 from stepfun_compat.endpoints.responses.endpoint import Responses
 from stepfun_compat.endpoints.responses.replay import events_of
-from tests.endpoints.chat.test_properties import arguments, fixed, junk, names, some, words
 from tests.support.chat import b, fragment
 from tests.support.exchange import exchange
 from tests.support.properties import examples
-
-from .test_response import WEATHER, events
-from .test_response import asked as asked_for
+from tests.support.responses import WEATHER, events
+from tests.support.responses import asked as asked_for
+from tests.support.strategies import arguments, fixed, junk, names, some, words
 
 ROUTES = ("auto", "native", "chat")
 texts = fixed(type=st.sampled_from(["input_text", "output_text", "text"]), text=words)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from stepfun_compat.endpoints.base import StoreOperation, WireRequest
-from stepfun_compat.endpoints.context import RequestContext
 from stepfun_compat.endpoints.json_values import UnexpectedBody
 from stepfun_compat.endpoints.responses.endpoint import Responses
 from tests.support.chat import b, fragment
-from tests.support.exchange import exchange
+from tests.support.responses import WEATHER, asked, events
 
-WEATHER = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}
 # Every field of OpenAI's newest Response, and those of the OpenResponses schema the SDK's type lacks.
 FIELDS = [
     "id",
@@ -63,14 +59,6 @@ FIELDS = [
 ]
 
 
-def asked(route: str = "chat", **body: Any) -> RequestContext:
-    context = exchange(Responses(), responses_route=route)
-    Responses().transform_request(
-        WireRequest("POST", "/responses", json={"model": "step-3.7-flash", "input": "hi", **body}), context
-    )
-    return context
-
-
 def answer(message: dict[str, Any], finish: str = "stop") -> dict[str, Any]:
     return {
         "id": "1",
@@ -79,30 +67,6 @@ def answer(message: dict[str, Any], finish: str = "stop") -> dict[str, Any]:
         "choices": [{"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}],
         "usage": {"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14, "cached_tokens": 4},
     }
-
-
-def events(context: RequestContext, chunks: Sequence[Any]) -> list[Any]:
-    """A stream's events. Shows what holds of every stream: numbers, places, ids, one response id, kept before told."""
-    transform = Responses().transform_stream(context)
-    told: list[Any] = [row for chunk in chunks for row in transform.feed(copy.deepcopy(chunk))]
-    told += transform.close()
-    assert [isinstance(row, StoreOperation) for row in told].index(True) == len(told) - 2
-    out = [row for row in told if not isinstance(row, StoreOperation)]
-    assert [row["sequence_number"] for row in out] == list(range(len(out)))
-    assert [row["type"] for row in out[:2]] == ["response.created", "response.in_progress"]
-    assert len({row["response"]["id"] for row in out if "response" in row}) == 1
-    places: dict[int, str] = {}
-    for row in out:
-        if row["type"] == "response.output_item.added":
-            assert row["output_index"] == len(places)
-            places[row["output_index"]] = row["item"]["id"]
-        elif row["type"] == "response.output_item.done":
-            assert places[row["output_index"]] == row["item"]["id"]
-        elif "item_id" in row:
-            assert places[row["output_index"]] == row["item_id"]
-    final = out[-1]["response"]
-    assert [item["id"] for item in final["output"]] == list(places.values())
-    return out
 
 
 def kinds(out: Sequence[Any]) -> list[str]:
