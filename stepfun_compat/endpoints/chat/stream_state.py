@@ -1,7 +1,8 @@
-"""What has been seen of a chat stream, by choice and by tool call, and small readings of its chunks."""
+"""The state of a chat stream, by choice and by tool call, and helpers that read its chunks."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,9 +13,9 @@ from .structured_output import FenceFilter
 
 @dataclass
 class StreamedCall:
-    """One tool call of a stream: its place in the caller's list, what has come of it and what has been told.
+    """One tool call of a stream: its place in the caller's list, and what has arrived of it.
 
-    `wire_id` and `wire_name` are StepFun's; `id` is what the caller was or will be told, and stays.
+    `wire_id` and `wire_name` are StepFun's; `id` is the caller's, and does not change once `emitted`.
     """
 
     index: int
@@ -23,18 +24,33 @@ class StreamedCall:
     wire_name: str = ""
     wire_index: int | None = None
     arguments: str = ""
-    told: bool = False
+    emitted: bool = False
+
+
+@dataclass(slots=True)
+class Fragment:
+    """One fragment of a tool call, as StepFun sends it."""
+
+    id: str
+    name: str
+    index: int | None
+    arguments: str
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it has neither a name nor arguments."""
+        return not self.name and not self.arguments.strip()
 
 
 @dataclass(slots=True)  # one for each open stream
 class ChoiceState:
-    """What has been seen of one choice."""
+    """What has arrived of one choice."""
 
     role_sent: bool = False
     finished: str | None = None
     calls: list[StreamedCall] = field(default_factory=lambda: [])
     by_id: dict[str, StreamedCall] = field(default_factory=lambda: {})
-    by_wire_index: dict[int, StreamedCall] = field(default_factory=lambda: {})
+    by_wire_index: dict[int | None, StreamedCall] = field(default_factory=lambda: {})
     pending_ids: dict[int | None, str] = field(default_factory=lambda: {})
     built_in: list[Dict] = field(default_factory=lambda: [])
     built_in_ids: dict[str, None] = field(default_factory=lambda: {})
@@ -48,6 +64,11 @@ class ChoiceState:
     transcript: str = ""
     fences: FenceFilter | None = None
 
+    @property
+    def last_call(self) -> StreamedCall | None:
+        """The call that started last, None before the first."""
+        return self.calls[-1] if self.calls else None
+
 
 DELTA_FIELDS = frozenset({"role", "content", "reasoning", "reasoning_content", "tool_calls", "audio"})
 
@@ -58,17 +79,17 @@ CHUNK_FIELDS = frozenset(
 
 
 def more_fields(body: Dict) -> Dict:
-    """What else stands around the choices: `system_fingerprint`, `service_tier`, `obfuscation` and a gateway's own."""
+    """Return the other fields beside the choices: `system_fingerprint`, `service_tier`, `obfuscation` and a gateway's."""
     return {key: value for key, value in body.items() if key not in CHUNK_FIELDS}
 
 
 def more_of_delta(given: Dict) -> Dict:
-    """What a delta holds beyond the known fields: `refusal`, `function_call` and a gateway's own."""
+    """Return the other fields of a delta: `refusal`, `function_call` and a gateway's."""
     return {key: value for key, value in given.items() if key not in DELTA_FIELDS and value is not None}
 
 
 def has_content(row: Dict) -> bool:
-    """Whether a chunk has anything to show yet."""
+    """Whether a chunk has more than an empty text."""
     delta = row["choices"][0]["delta"]
     return (
         bool(delta.keys() - {"role", "content"})
@@ -77,21 +98,27 @@ def has_content(row: Dict) -> bool:
     )
 
 
-def place_of(state: ChoiceState, fragment: Dict, function: Dict) -> tuple[str, str, int | None]:
-    """(id, name, index) of a fragment; a name without an id takes the one that came alone at its index."""
-    name = text_of(function.get("name"))
-    index = fragment.get("index")
+def read_fragment(state: ChoiceState, row: Dict, function: Dict) -> Fragment:
+    """Read a fragment. A name without an id takes the id that arrived alone at its index."""
+    name, id, index = text_of(function.get("name")), text_of(row.get("id")), row.get("index")
     place = index if isinstance(index, int) else None
-    id = text_of(fragment.get("id"))
-    return id or (state.pending_ids.pop(place, "") if name else ""), name, place
+    if name and not id:
+        id = state.pending_ids.pop(place, "")
+    arguments = function.get("arguments")
+    if arguments is None:
+        arguments = ""
+    elif not isinstance(arguments, str):
+        arguments = json.dumps(arguments, ensure_ascii=False)
+    return Fragment(id, name, place, arguments)
 
 
 def text_of(value: Json) -> str:
+    """Return the value if it is a string, else ""."""
     return value if isinstance(value, str) else ""
 
 
 def join_pieces(pieces: Sequence[Dict | None]) -> Dict:
-    """Pieces of one function as one: its texts are put together."""
+    """Merge pieces of one function: arguments and input are concatenated."""
     out: Dict = {}
     for piece in pieces:
         for key, value in (piece or {}).items():
