@@ -176,7 +176,7 @@ _RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 
 
 
 def _mp3_header(data: bytes, at: int) -> tuple[int, int, int] | None:
-    """(bytes, samples, rate) of the layer III frame at a place, None where there is none."""
+    """Return (bytes, samples, rate) of the layer III frame at a position, None if there is none."""
     if at + 4 > len(data) or data[at] != 0xFF or data[at + 1] & 0xE6 != 0xE2:
         return None
     version = data[at + 1] >> 3 & 3
@@ -190,7 +190,7 @@ def _mp3_header(data: bytes, at: int) -> tuple[int, int, int] | None:
 
 
 def _mp3_start(data: bytes) -> int:
-    """Where the tag at the beginning ends."""
+    """Return where the tag at the beginning ends."""
     at = 0
     while data[at : at + 3] == b"ID3" and at + 10 <= len(data):
         size = data[at + 6 : at + 10]
@@ -199,7 +199,7 @@ def _mp3_start(data: bytes) -> int:
 
 
 def mp3_frames(data: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """(start, bytes, samples, rate) of each frame, tags and other bytes between them skipped."""
+    """Yield (start, bytes, samples, rate) of each frame; tags and other bytes between frames are skipped."""
     at = _mp3_start(data)
     while at + 4 <= len(data):
         header = _mp3_header(data, at)
@@ -213,7 +213,7 @@ def mp3_frames(data: bytes) -> Iterator[tuple[int, int, int, int]]:
 
 
 def strip_mp3(data: bytes) -> bytes:
-    """The sound of an mp3 file alone: no tags, and no first frame that counts the others, which would be wrong.
+    """Return the audio frames of an mp3 file, without tags and the frame that counts the others, which would be wrong.
 
     Raises:
         SoundError: there is no frame in it.
@@ -230,7 +230,7 @@ def strip_mp3(data: bytes) -> bytes:
 
 
 def join_mp3(parts: Sequence[bytes]) -> bytes:
-    """One mp3 file: the frames of all, after a first frame that counts them, from which players tell the length.
+    """Return one mp3 file with the frames of all, after a first frame that counts them, which players read the length from.
 
     Raises:
         SoundError: a part is no mp3 file.
@@ -265,7 +265,7 @@ def _ogg_table() -> tuple[int, ...]:
 
 
 def ogg_crc(data: bytes) -> int:
-    """The checksum of an Ogg page whose own checksum field is zero."""
+    """Return the checksum of an Ogg page whose checksum field is zero."""
     table, crc = _ogg_table(), 0
     for byte in data:
         crc = (crc << 8) & 0xFFFFFFFF ^ table[crc >> 24 ^ byte]
@@ -274,7 +274,7 @@ def ogg_crc(data: bytes) -> int:
 
 @dataclass(frozen=True)
 class OggPage:
-    """One page. `lacing` are the sizes of its segments; a packet goes on while they are 255."""
+    """One page. `lacing` has the sizes of its segments; a packet continues while they are 255."""
 
     flags: int
     granule: int
@@ -285,7 +285,7 @@ class OggPage:
 
 
 def ogg_pages(data: bytes) -> Iterator[OggPage]:
-    """The pages of an Ogg file.
+    """Yield the pages of an Ogg file.
 
     Raises:
         SoundError: something else is in it.
@@ -299,13 +299,13 @@ def ogg_pages(data: bytes) -> Iterator[OggPage]:
         start = at + 27 + count
         end = start + sum(lacing)
         if end > len(data):
-            raise SoundError("an Ogg file that is cut off")
+            raise SoundError("a truncated Ogg file")
         yield OggPage(flags, granule, serial, sequence, lacing, data[start:end])
         at = end
 
 
 def ogg_packets(data: bytes) -> tuple[list[bytes], int]:
-    """(all packets of an Ogg file with one stream, the position of its last page)."""
+    """Return (all packets of an Ogg file with one stream, the granule position of its last page)."""
     packets: list[bytes] = []
     rest, granule = b"", 0
     for page in ogg_pages(data):
@@ -322,10 +322,10 @@ def ogg_packets(data: bytes) -> tuple[list[bytes], int]:
 
 
 def ogg_seconds(data: bytes) -> float | None:
-    """The length of an Ogg Opus file, None for another codec.
+    """Return the length of an Ogg Opus file in seconds, None for another codec.
 
     Raises:
-        SoundError: it is no Ogg file.
+        SoundError: it is not an Ogg file.
     """
     pages = list(ogg_pages(data))
     head = pages[0].body if pages else b""
@@ -336,7 +336,7 @@ def ogg_seconds(data: bytes) -> float | None:
 
 
 def opus_samples(packet: bytes) -> int:
-    """Samples, 48,000 a second, that an Opus packet holds."""
+    """Return the number of samples, at 48,000 a second, in an Opus packet."""
     if not packet:
         return 0
     config, count = packet[0] >> 3, packet[0] & 3
@@ -418,7 +418,7 @@ _BLOCK = 4096
 
 @lru_cache(maxsize=1)
 def _crc16_table() -> array[int]:
-    """What two bytes do to the checksum, for every state: half the steps of a table of 256."""
+    """Build the table of the checksum for two bytes at a time, which halves the steps of one for 256 values."""
     single: list[int] = []
     for value in range(256):
         row = value << 8
@@ -433,7 +433,7 @@ def _crc16_table() -> array[int]:
 
 
 def flac_crc16(data: bytes) -> int:
-    """The checksum at the end of a FLAC frame."""
+    """Return the checksum at the end of a FLAC frame."""
     if len(data) % 2:  # leading zeros change nothing, since it starts from zero
         data = b"\0" + data
     words = array("H", data)
@@ -446,7 +446,7 @@ def flac_crc16(data: bytes) -> int:
 
 
 def flac_crc8(data: bytes) -> int:
-    """The checksum at the end of a FLAC frame's header."""
+    """Return the checksum at the end of a FLAC frame's header."""
     crc = 0
     for byte in data:
         crc ^= byte
@@ -456,7 +456,7 @@ def flac_crc8(data: bytes) -> int:
 
 
 def _utf8_number(value: int) -> bytes:
-    """A frame's number as FLAC writes it: UTF-8's scheme, longer."""
+    """Encode a frame's number like UTF-8, with up to 36 bits."""
     if value < 0x80:
         return bytes([value])
     tail: list[int] = []
@@ -470,7 +470,7 @@ def _utf8_number(value: int) -> bytes:
 
 
 def write_flac(samples: bytes, rate: int, channels: int, bits: int) -> bytes:
-    """A FLAC file from little-endian 16-bit samples. Not compressed: every frame holds its samples as they are.
+    """Write a FLAC file of little-endian 16-bit samples, not compressed: every frame holds its samples verbatim.
 
     Raises:
         SoundError: the samples are not of 16 bits.

@@ -1,4 +1,4 @@
-"""What an endpoint is: the pure translation between one OpenAI endpoint and StepFun."""
+"""The interface of endpoints: each is the pure translation between one OpenAI endpoint and StepFun."""
 
 from __future__ import annotations
 
@@ -37,8 +37,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class WireRequest:
-    """One request as plain data. `path` is relative to the base URL and starts with a slash; `json` is the body of a
-    JSON request, or the form fields of a multipart one, whose `files` are the SDK's own and travel untouched."""
+    """One request as plain data.
+
+    `path` is relative to the base URL and starts with a slash. `json` is the body of a JSON request, or the form fields
+    of a multipart one, whose `files` are the SDK's.
+    """
 
     method: str
     path: str
@@ -50,7 +53,7 @@ class WireRequest:
 
 @dataclass(frozen=True)
 class WireResponse:
-    """One answer as plain data: parsed JSON where the body is JSON, else text, bytes, or the path of a file of bytes."""
+    """One response as plain data: parsed JSON if the body is JSON, else text, bytes, or the path of a file of bytes."""
 
     body: Json | str | bytes | Path
     status: int = 200
@@ -59,10 +62,10 @@ class WireResponse:
 
 @dataclass(frozen=True)
 class Send:
-    """A request to StepFun, whose `Reply` comes back. An error status never does: it is raised to the caller.
+    """A request to StepFun. The flow gets its `WireResponse`; an error status is raised to the caller instead.
 
-    A `poll` asks whether something is ready and may be repeated. `example` is the body of a reply as far as the script
-    reads it: `explain` goes on with it in place of StepFun. Without one, what follows depends on StepFun's answer.
+    A `poll` checks whether something is ready and may be repeated. `example` is the body of a response as far as the
+    flow reads it, with which `explain` continues without StepFun.
     """
 
     request: WireRequest
@@ -72,19 +75,19 @@ class Send:
 
 @dataclass(frozen=True)
 class Sleep:
-    """A pause, within the call's deadline. An empty `Reply` comes back."""
+    """A pause, within the call's timeout. The flow gets an empty `WireResponse`."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class StoreOperation:
-    """An operation on the client's store of conversations. The body of its `Reply` is the records that were loaded, by
-    key, or None where the store is down and `Settings.state_on_error` lets calls go on without it.
+    """An operation on the client's store of conversations.
 
-    `append` is (key, field, value): to a list in a record that is there. `remove` is (key, field, id): from a list of
-    items. `merge` is (key, fields). Several may stand together: what is loaded is loaded first, the rest is done at
-    once, all of it or nothing. An `optional` operation that fails costs no answer.
+    The body of the `WireResponse` is the loaded records by key, or None if the store is down and
+    `Settings.state_on_error` lets calls continue without it. `append` is (key, field, value), to a list of an existing
+    record; `remove` is (key, field, id), from a list of items; `merge` is (key, fields). `load` comes first; all others
+    are one atomic operation. The failure of an `optional` operation does not fail the call.
     """
 
     load: Sequence[str] = ()
@@ -103,8 +106,11 @@ BatchOperationName = Literal[
 
 @dataclass(frozen=True)
 class BatchOperation:
-    """A call on the batches of the client's namespace, or on their files. The body of its `Reply` is OpenAI's object,
-    a list of objects for `list_files`, and bytes or a path for `read_file`. `part` is the file of an upload."""
+    """An operation on the batches of the client's namespace, or on their files.
+
+    The body of the `WireResponse` is OpenAI's object, a list of objects for `list_files`, and bytes or a path for
+    `read_file`. `part` is the file of an upload.
+    """
 
     name: BatchOperationName
     id: str = ""
@@ -113,26 +119,28 @@ class BatchOperation:
 
 
 Effect = Send | Sleep | StoreOperation | BatchOperation
-"""What a script yields: it does no I/O and knows no clock, the client carries it out."""
+"""What a flow yields: it does no I/O and has no clock; the client executes it."""
 
 Flow = Generator[Effect, WireResponse, "WireResponse | WireRequest"]
-"""Several requests, or none, for one call. Yields effects one after another, is sent their replies, and returns the one
-answer in OpenAI's shape, or the one request that is to be sent in the ordinary way, which streams are.
-The client drives it, so the same generator serves the sync and the async client."""
+"""The steps of a call that takes several requests, or none.
+
+Yields effects, is sent their responses, and returns the response in OpenAI's shape, or a request for the client to send
+as usual, such as that of a stream. The client drives it, so the same generator serves the sync and the async client.
+"""
 
 Steps = Generator[Effect, WireResponse, Any]
-"""A part of a script."""
+"""A part of a flow."""
 
 
 class StreamTransform(Protocol):
-    """Translates one stream, chunk by chunk. Stateful, but pure: no I/O, and what it is fed is its own to change."""
+    """Translates one stream, chunk by chunk. Stateful, but without I/O. It may change the chunks it gets."""
 
     def feed(self, chunk: Json) -> Sequence[Json]:
-        """One decoded event from StepFun in; zero or more in OpenAI's shape out."""
+        """Translate one decoded event, to any number of events in OpenAI's shape."""
         ...
 
     def close(self) -> Sequence[Json]:
-        """The stream has ended as it should (`[DONE]` or end of body): what is still owed to the caller."""
+        """Return the events still pending at the end of the stream (`[DONE]` or end of body)."""
         ...
 
 
@@ -141,43 +149,43 @@ class Endpoint(Protocol):
 
     name: str
     answers_bytes: bool
-    """Whether an answer is bytes for the caller to read when he likes; only a page or an object in its place is looked at."""
+    """Whether a response is bytes, which the caller reads; only an HTML page or JSON in their place is examined."""
     rewrites_raw: bool
-    """Whether the bytes of a raw stream are translated, too; elsewhere they stay as on the wire."""
+    """Whether the bytes of a raw stream are translated too; otherwise they are StepFun's."""
 
     def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
-        """OpenAI's request -> StepFun's. Never mutates; raises `RequestRejected` for what must not be sent."""
+        """Translate OpenAI's request to StepFun's, without mutating it. Raises `RequestRejected` if it must not be sent."""
         ...
 
     def transform_response(self, data: Json, context: RequestContext) -> Json:
-        """StepFun's answer -> OpenAI's. `data` is freshly parsed and may be changed in place."""
+        """Translate StepFun's response to OpenAI's. `data` may be changed in place."""
         ...
 
     def transform_stream(self, context: RequestContext) -> StreamTransform | None:
-        """A translator for one streamed answer; None hands the stream on as it is."""
+        """Return the translation of one stream, None if it needs none."""
         ...
 
     def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
-        """For a call that needs several requests, or none; `request` is OpenAI's. None: the one request suffices.
+        """Return the flow of a call that takes several requests, or none; None if it takes one. `request` is OpenAI's.
 
-        A script does its own translating: `transform_request` and `transform_response` are not called around it.
+        A flow calls `transform_request` and `transform_response` itself.
         """
         ...
 
     def alternative(
         self, request: WireRequest, error: WireError, context: RequestContext, host: str = ""
     ) -> WireRequest | None:
-        """The request to send in place of `request`, StepFun's, which a server refused; None where the refusal is the
-        caller's. Only a 400 that speaks of a contested fact has one."""
+        """Return the request to send in place of `request`, StepFun's, which was rejected; None if the error is the
+        caller's. Only a 400 about a contested fact has one."""
         ...
 
     def safe_form(self, fact: ContestedFact, request: WireRequest, context: RequestContext) -> WireRequest | None:
-        """StepFun's request with what is contested in its safe form; None where it has that already."""
+        """Return StepFun's request with the safe form of a contested fact; None if it has that already."""
         ...
 
 
 class PassThroughEndpoint:
-    """The endpoint that changes nothing; the others say only where they differ."""
+    """The endpoint that changes nothing, base of all others."""
 
     name = ""
     rewrites_raw = False
@@ -209,11 +217,11 @@ class PassThroughEndpoint:
 
 
 PLAIN: Endpoint = PassThroughEndpoint()
-"""The one that stands for every path that no other endpoint translates."""
+"""The endpoint of every path that no other endpoint translates."""
 
 
 class BrokenOff(Exception):
-    """An answer that ended before its end; the client raises `APIConnectionError` with `partial`."""
+    """A response that is incomplete; the client raises `APIConnectionError` with `partial`."""
 
     def __init__(self, message: str, partial: Json) -> None:
         super().__init__(message)

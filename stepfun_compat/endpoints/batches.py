@@ -1,6 +1,6 @@
-"""`/batches`, and the files of batches: carried out beside the client, since StepFun has no such endpoint.
+"""`/batches`, and the files of batches: run on this machine, since StepFun has no such endpoint.
 
-Endpoints say what to do with a `BatchOperation`; the client hands it to `stepfun_compat.batches`.
+Endpoints yield a `BatchOperation`, which the client passes to `stepfun_compat.batches`.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from .json_values import Dict
 from .parameters import given, segment
 
 FILE_PREFIX: Final = "file-batch_"
-"""Ids of files that are kept beside the client begin with this, so that no request is needed to know whose a file is."""
+"""The prefix of ids of local files, which distinguishes them from StepFun's without a request."""
 
 _PARAMETERS: Final = frozenset({"input_file_id", "endpoint", "completion_window", "metadata", "after", "limit"})
 
 
 def local(operation: BatchOperation) -> Flow:
-    """Carry out one operation and answer with what it gives."""
+    """Execute one operation and return its response."""
     reply = yield operation
     return WireResponse(reply.body, headers=reply.headers)
 
 
 def is_local_file(id: str) -> bool:
-    """Whether a file is kept beside the client."""
+    """Whether a file is a local file of a batch."""
     return id.startswith(FILE_PREFIX)
 
 

@@ -1,4 +1,4 @@
-"""The record of one request: what it resolved to, what we changed about it, what the way back needs."""
+"""The record of one request: its model, the changes made to it, and what the translation of the response needs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ S = TypeVar("S")
 
 
 class RequestRejected(Exception):
-    """A request that must not be sent, said in plain data; the client turns it into the exception OpenAI code catches.
+    """A request that must not be sent. The client raises the exception that code for OpenAI catches.
 
-    `status` is the HTTP status OpenAI would have answered with; `code`, `param` and `type` are the fields of its
-    error body.
+    `status` is the HTTP status of OpenAI's response; `code`, `param` and `type` are the fields of its error body.
     """
 
     def __init__(
@@ -42,18 +41,18 @@ class RequestRejected(Exception):
 
 @dataclass(frozen=True)
 class ClientFacts:
-    """What a translation may know of the client that makes the call."""
+    """What translations may read of the client that makes the call."""
 
     base_url: str = ""
-    """Where the client sends; empty where there is no client."""
+    """The client's base URL; empty without a client."""
     deployment: str | bool = False
-    """The Azure deployment the client was made for, True where the calls name it, False for other clients."""
+    """The client's Azure deployment, True if each call names it, False for other clients."""
     callable_key: bool = False
-    """Whether the API key is a function, which may give another key with each request."""
+    """Whether the API key is a function, which may return another key for each request."""
     reasoning_cache: ReasoningCache | None = None
-    """The reasoning of earlier answers, where `Settings.replay_reasoning` asks for it."""
+    """The reasoning of earlier responses, if `Settings.replay_reasoning` requires it."""
     dry_run: bool = False
-    """Whether the call is only explained: nothing is sent and nothing is looked up."""
+    """Whether the call is only explained: nothing is sent."""
 
 
 NO_CLIENT = ClientFacts()
@@ -61,10 +60,10 @@ NO_CLIENT = ClientFacts()
 
 @dataclass(slots=True)
 class RequestContext:
-    """Made for one request, filled by the endpoint's translation, read on the way back.
+    """The state of one request: set by the translation of the request, read by that of the response.
 
-    `requested_model` is what the caller wrote, `model_id` what is sent, `model` its catalog row (None for an id the
-    catalog does not know).
+    `requested_model` is the caller's, `model_id` the one that is sent, `model` its catalog row (None for an id that is
+    not in the catalog).
     """
 
     endpoint: str
@@ -78,36 +77,36 @@ class RequestContext:
     changes: list[Change] = field(default_factory=list[Change])
     headers: dict[str, str] = field(default_factory=dict[str, str])
     states: dict[type[Any], Any] = field(default_factory=dict[type[Any], Any])
-    """What endpoints remember between request and response: one dataclass each, see `state`."""
+    """The endpoints' own state between request and response: one dataclass each, see `state`."""
     client: ClientFacts = NO_CLIENT
     partial: Json = None
-    """What is done and paid for, for the error of a later request of the same call."""
+    """What is complete and paid for, for the error of a later request of the same call."""
     request_count: int | None = None
-    """How many requests the call takes, where the translation knows it beforehand."""
+    """How many requests the call takes, if that is known beforehand."""
     save_operation: StoreOperation | None = None
-    """What keeps the translated response, to be carried out before the caller gets it."""
+    """The operation that stores the translated response before the caller gets it."""
     events_translated: bool = False
     """Whether a stream's events are in OpenAI's shape already."""
     forced_call_missing: bool = False
     """Whether the response lacks the call that `tool_choice` demands."""
     safe_forms: list[str] = field(default_factory=list[str])
-    """The contested facts in whose safe form this call was sent once more."""
+    """The contested facts whose safe form this call has used in another request."""
 
     def state(self, kind: type[S]) -> S:
-        """Return the endpoint's state of this class, made with its defaults at first use."""
+        """Return the state of this class, created with its defaults at first use."""
         found = self.states.get(kind)
         if found is None:
             found = self.states[kind] = kind()
         return found
 
     def set_state(self, state: object) -> None:
-        """Keep a state that its endpoint made, for `state`."""
+        """Set a state that its endpoint created."""
         self.states[type(state)] = state
 
     def record_change(
         self, kind: ChangeKind, parameter: str, before: Json, after: Json, why: str, *, lossy: bool = False
     ) -> None:
-        """Record an alteration. One that loses meaning is refused here when the policy says `error`.
+        """Record an alteration. A lossy one is rejected if `Settings.on_unsupported` is `error`.
 
         Raises:
             RequestRejected: `lossy` and `Settings.on_unsupported == "error"`.

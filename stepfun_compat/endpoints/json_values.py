@@ -12,21 +12,21 @@ Dict = dict[str, Any]
 
 
 class UnexpectedBody(Exception):
-    """The body is JSON, but not an answer of this endpoint; the client raises `APIResponseValidationError`."""
+    """The body is JSON, but not a response of this endpoint; the client raises `APIResponseValidationError`."""
 
 
 def as_dict(value: Json) -> Dict | None:
-    """The value as a dict, None for anything else."""
+    """Return the value if it is a dict, else None."""
     return value if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType]
 
 
 def as_list(value: Json) -> list[Any]:
-    """The value as a list, empty for anything else."""
+    """Return the value if it is a list, else an empty list."""
     return value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType]
 
 
 def whole_number(value: Json) -> int | None:
-    """A count as an int: gateways send some as strings or floats. None for anything that is no count."""
+    """Return a count as an int, also from a string or float, as some gateways send; None for anything else."""
     if type(value) is int:
         return value
     if isinstance(value, bool):
@@ -38,7 +38,7 @@ def whole_number(value: Json) -> int | None:
 
 
 def is_whole_json(text: str) -> bool:
-    """Whether a text is one JSON value."""
+    """Whether a text is one complete JSON value."""
     try:
         json.loads(text)
     except (ValueError, RecursionError):
@@ -47,18 +47,18 @@ def is_whole_json(text: str) -> bool:
 
 
 def row_of(value: Json) -> Mapping[str, Any]:
-    """The value as a mapping, empty for anything else."""
+    """Return the value if it is a mapping, else an empty one."""
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
 def rows_of(value: Json) -> Sequence[Any]:
-    """The value as a list, empty for anything that is no sequence or set of values."""
+    """Return the members of a sequence or set, () for anything else."""
     if isinstance(value, list | tuple):
         return cast("Sequence[Any]", value)
     return list(cast("Collection[Any]", value)) if is_sequence(value) else ()
 
 
 def is_sequence(value: Json) -> bool:
-    """Whether the value is as good as a list: a collection that is no text and no mapping. An iterator is none, since it
-    can be read only once."""
+    """Whether the value can be read like a list: a collection, but not text, bytes or a mapping. Iterators cannot, since
+    they can be read only once."""
     return isinstance(value, Collection) and not isinstance(value, str | bytes | bytearray | Mapping)

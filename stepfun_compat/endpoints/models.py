@@ -1,4 +1,4 @@
-"""`GET /models` and `GET /models/{id}`: aliases resolve, the live list's own fields stay (stepfun-api 7)."""
+"""`GET /models` and `GET /models/{id}`: resolve aliases, and keep the fields of StepFun's list (stepfun-api 7)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .parameters import segment
 
 
 def model_object(data: Json, id: str | None = None) -> Dict:
-    """One model in OpenAI's shape; fields the live list has beyond it stay as extras.
+    """Translate one model to OpenAI's shape; other fields of StepFun's list stay.
 
     Raises:
         UnexpectedBody: it is not an object with an id.
@@ -41,7 +41,7 @@ def _listed(data: Json) -> list[Dict]:
 
 
 def _openai_names(live: Sequence[Dict], context: RequestContext) -> list[Dict]:
-    """Build rows for the OpenAI names whose StepFun model the account has: what the model says, under the name."""
+    """Build rows for the OpenAI names whose StepFun model the account has: its row under the OpenAI name."""
     by_id = {row["id"]: row for row in live}
     rows: list[Dict] = []
     for name in LISTED:
@@ -53,7 +53,7 @@ def _openai_names(live: Sequence[Dict], context: RequestContext) -> list[Dict]:
 
 
 class ListModels(PassThroughEndpoint):
-    """The account's models. A listed id may still be refused for the account (stepfun-api 7)."""
+    """List the account's models. StepFun may still reject a listed id for the account (stepfun-api 7)."""
 
     name = "models.list"
 
@@ -66,14 +66,14 @@ class ListModels(PassThroughEndpoint):
 
 
 def _under_its_name(row: Dict, context: RequestContext) -> Dict:
-    """The row under the OpenAI name that was asked for, as the list shows it."""
+    """Return the row under the requested OpenAI name, as the list has it."""
     name = context.requested_model
     known = context.settings.list_openai_models and context.alias is not None and isinstance(name, str)
     return {**row, "id": name} if known else row
 
 
 class RetrieveModel(PassThroughEndpoint):
-    """One model. An OpenAI name describes the StepFun model it stands for."""
+    """Retrieve one model. An OpenAI name returns the StepFun model it resolves to."""
 
     name = "models.retrieve"
 
@@ -88,7 +88,7 @@ class RetrieveModel(PassThroughEndpoint):
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
-        """Step Plan serves the list and not the single model, which it answers with 404 (stepfun-api 1)."""
+        """On Step Plan, find the model in the list: the single model is a 404 (stepfun-api 1)."""
         return self._from_the_list(request, context) if on_step_plan(context) else None
 
     def _from_the_list(self, request: WireRequest, context: RequestContext) -> Flow:
@@ -108,6 +108,6 @@ class RetrieveModel(PassThroughEndpoint):
 
 
 def on_step_plan(context: RequestContext) -> bool:
-    """Whether requests go to a Step Plan URL: the client's base URL says so, else the settings do."""
+    """Whether requests go to a Step Plan URL, by the client's base URL, else by the settings."""
     base = context.client.base_url or context.settings.base_url
     return "/step_plan" in str(base) if base else context.settings.plan == "step_plan"

@@ -46,7 +46,7 @@ def segment(request: WireRequest, position: int) -> str:
 
 
 def headers_for(request: WireRequest, **changed: str | None) -> dict[str, str]:
-    """Return the request's headers with `changed` set, or removed where the value is None. `content_type` means `Content-Type`."""
+    """Return the request's headers with some set, or removed where the value is None; `content_type` is Content-Type."""
     names = {name.replace("_", "-").lower(): value for name, value in changed.items()}
     kept = {name: value for name, value in request.headers.items() if name.lower() not in names}
     return {**kept, **{name.title(): value for name, value in names.items() if value is not None}}

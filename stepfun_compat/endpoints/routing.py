@@ -1,4 +1,4 @@
-"""The routing table: which endpoint answers a method and a path. A new endpoint is one line here."""
+"""The routing table from method and path to endpoint. A new endpoint is one line here."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ..catalog.absent import ABSENT
 if TYPE_CHECKING:
     from .base import Endpoint
 
-# (method, path pattern) -> "module:class", or an object that others use too; `*` stands for one path segment, a trailing `**` for any tail.
-# The first line that matches wins. Modules are imported when first used.
-# What StepFun does not offer comes last: those rows are wide.
+# (method, path pattern) -> "module:class", or a shared instance. `*` matches one path segment, a trailing `**` any tail.
+# The first matching line wins. Modules are imported at first use. What StepFun does not offer comes last, since those
+# patterns are wide.
 ROUTES: Final = (
     ("POST", "/chat/completions", "chat.endpoint:ENDPOINT"),
     ("POST", "/completions", "chat.text_completions:Completions"),
@@ -66,7 +66,7 @@ ROUTES: Final = (
 
 
 def matches(pattern: str, path: str) -> bool:
-    """Whether a path fits a pattern of the table."""
+    """Whether a path matches a pattern of the table."""
     wanted, given = pattern.split("/"), path.split("/")
     if wanted[-1] == "**":
         wanted = wanted[:-1]
@@ -90,6 +90,6 @@ def _load(target: str) -> Endpoint:
 
 
 def find(method: str, path: str) -> Endpoint | None:
-    """The endpoint for a request, None where StepFun's answer needs no translation."""
+    """Return the endpoint for a request, None if it needs no translation."""
     target = _target(method.upper(), path)
     return None if target is None else _load(target)

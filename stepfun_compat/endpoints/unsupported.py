@@ -1,4 +1,4 @@
-"""What StepFun does not offer: refused before any connection, with what to do instead (stepfun-api 10)."""
+"""Reject what StepFun does not offer, before any connection, and name the alternative (stepfun-api 10)."""
 
 from __future__ import annotations
 
@@ -19,20 +19,23 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=1024)
 def absent_row(method: str, path: str) -> Absent | None:
-    """The row for a request StepFun has no endpoint for, None for any other."""
+    """Return the row of a request StepFun has no endpoint for, None for any other."""
     method = method.upper()
     return next((row for row in ABSENT if row.method in ("*", method) and matches(row.pattern, path)), None)
 
 
 def fallback_name(method: str, path: str) -> str | None:
-    """The name under which a request's resource may be sent to another provider (`Settings(fallback={name: client})`);
-    None where StepFun serves the request itself, or another provider could not. `path` is below the base URL, with its leading slash."""
+    """Return the name under which `Settings(fallback={name: client})` may send a request to another provider.
+
+    None if StepFun serves the request, or another provider cannot. `path` is relative to the base URL and starts with a
+    slash.
+    """
     row = absent_row(method, path.partition("?")[0])
     return row.resource if row is not None and row.routable else None
 
 
 class AbsentEndpoint(PassThroughEndpoint):
-    """The endpoint that is not there."""
+    """An endpoint StepFun does not have."""
 
     name = "absent"
 
@@ -45,7 +48,7 @@ class AbsentEndpoint(PassThroughEndpoint):
         raise self.refusal(request, context)
 
     def refusal(self, request: WireRequest, context: RequestContext) -> RequestRejected:
-        """Why the request is not sent. The exchange's name becomes the resource's, for logs."""
+        """Build the error. The context's endpoint becomes the resource, for logs."""
         row = absent_row(request.method, request.path)
         if row is None:
             return not_available(

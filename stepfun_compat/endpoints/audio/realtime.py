@@ -1,4 +1,4 @@
-"""`realtime.connect`: resolve the model of a WebSocket connection. Events, with the beta's names, pass unchanged (stepfun-api 8.6)."""
+"""`realtime.connect`: resolve the model of a WebSocket connection. Events pass unchanged (stepfun-api 8.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reasoning remembered for callers that drop it from their history, or that are not shown it.
+"""Cache reasoning for callers that drop it from their history, or that do not see it.
 
 Whether StepFun needs its reasoning back on later turns is unverified (stepfun-api 11.20).
 """
@@ -14,7 +14,7 @@ MAX_CHARACTERS = 4_000_000
 
 
 class _Bounded:
-    """Texts by key; the oldest go when there are too many entries or characters."""
+    """Texts by key; the oldest are evicted when there are too many entries or characters."""
 
     def __init__(self, most: int, characters: int) -> None:
         self._most = most
@@ -34,10 +34,10 @@ class _Bounded:
 
 
 class ReasoningCache:
-    """Reasoning by tool call and by answer, bounded, shared by threads.
+    """Reasoning by tool call and by response. Bounded and thread-safe.
 
-    The key of a call is its id, name and arguments together, so that an id used twice cannot bring back another
-    turn's reasoning.
+    The key of a call is its id, name and arguments, so that an id used twice cannot return the reasoning of another
+    response.
     """
 
     def __init__(self, most: int = MAX_ENTRIES, characters: int = MAX_CHARACTERS) -> None:
@@ -46,21 +46,21 @@ class ReasoningCache:
         self._lock = threading.Lock()
 
     def put(self, id: str, name: str, arguments: str, reasoning: str) -> None:
-        """Remember the reasoning behind a call."""
+        """Cache the reasoning behind a call."""
         with self._lock:
             self._calls.put((id, name, arguments), reasoning)
 
     def get(self, id: str, name: str, arguments: str) -> str | None:
-        """Return the reasoning behind a call, None if it is not known."""
+        """Return the reasoning behind a call, None if it is not cached."""
         with self._lock:
             return self._calls.get((id, name, arguments))
 
     def put_answer(self, id: str, reasoning: str) -> None:
-        """Remember the reasoning of an answer that was handed out without it."""
+        """Cache the reasoning of a response that the caller gets without it."""
         with self._lock:
             self._answers.put(id, reasoning)
 
     def answer(self, id: str) -> str | None:
-        """Return the reasoning of an answer, None if it is not known or not any more."""
+        """Return the reasoning of a response, None if it is not cached."""
         with self._lock:
             return self._answers.get(id)

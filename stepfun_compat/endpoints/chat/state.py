@@ -1,4 +1,4 @@
-"""What the way back of a chat call needs to know of its request."""
+"""The state of a chat call between request and response."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from .tools import Tools
 
 @dataclass(slots=True)
 class ChatState:
-    """Filled by the request's translation, read by those of the response and the stream."""
+    """Set by the translation of the request, read by those of the response and the stream."""
 
     tools: Tools = field(default_factory=Tools)
     cap: int | None = None
-    """The caller's cap where headroom was added to it, to which the text is cut."""
+    """The caller's cap if headroom was added to it: the text is truncated to it."""
     sent_cap: int | None = None
     include_usage: bool = False
     schema: Json = None
     structured: bool = False
-    """Whether the response is JSON, which is never cut."""
+    """Whether the response is JSON, which is never truncated."""
     json_text: bool = False
     """Whether the text is JSON, which StepFun may wrap in a fence (stepfun-api 3.5)."""
     emulated_schema: bool = False
-    """Whether the schema stands in the prompt, and the response is checked against it here."""
+    """Whether the schema is in the prompt, and the response is validated here."""
     stop: Json = None
     reasoned: bool = False

@@ -1,4 +1,4 @@
-"""JSON-Schema output where StepFun has only JSON mode: the schema goes into the prompt, the answer is cleaned and checked.
+"""Emulate JSON-Schema output by JSON mode: put the schema into the prompt, clean and validate the response.
 
 Pure. Validation proper needs the extra `structured` (jsonschema); without it an answer is only parsed.
 """
@@ -17,7 +17,7 @@ _FENCE = re.compile(r"\A\s*```[a-zA-Z0-9_-]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```\s*\Z
 
 
 def schema_of(response_format: Json) -> Mapping[str, Any] | None:
-    """The schema inside a `json_schema` response format, None for any other."""
+    """Return the schema of a `json_schema` response format, None for any other format."""
     if not isinstance(response_format, Mapping):
         return None
     row = cast("Mapping[str, Any]", response_format)
@@ -28,7 +28,7 @@ def schema_of(response_format: Json) -> Mapping[str, Any] | None:
 
 
 def instruction(schema: Mapping[str, Any]) -> str:
-    """The line that carries a schema in the prompt; the same schema always gives the same bytes."""
+    """Return the instruction with a schema for the prompt; the same schema gives the same bytes."""
     text = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
     return (
         "Answer with one JSON object and nothing else: no text around it, no code fences. "
@@ -37,13 +37,13 @@ def instruction(schema: Mapping[str, Any]) -> str:
 
 
 def strip_fences(text: str) -> str:
-    """The inside of a single Markdown code fence around the whole text; any other text as it is (stepfun-api 3.5)."""
+    """Remove a Markdown code fence around the whole text; return any other text as it is (stepfun-api 3.5)."""
     match = _FENCE.match(text)
     return match.group(1) if match else text
 
 
 def problem(text: str | None, schema: Mapping[str, Any]) -> str | None:
-    """Why an answer does not fit the schema, in one sentence; None if it fits."""
+    """Return why a text is not valid under the schema, in one sentence; None if it is."""
     if not text:
         return "the answer is empty"
     try:
@@ -62,7 +62,7 @@ def problem(text: str | None, schema: Mapping[str, Any]) -> str | None:
     try:
         first: Any = jsonschema.exceptions.best_match(validator(dict(schema)).iter_errors(value))
     except Exception:
-        return None  # a schema the validator cannot read is no proof against the answer
+        return None  # the validator cannot read the schema, which is no fault of the response
     if first is None:
         return None
     where = "/".join(str(step) for step in first.absolute_path)
@@ -70,7 +70,7 @@ def problem(text: str | None, schema: Mapping[str, Any]) -> str | None:
 
 
 class FenceFilter:
-    """Strips a Markdown code fence from text that arrives in pieces; text that opens with anything else passes at once."""
+    """Removes a Markdown code fence from text in pieces; text that starts with anything else passes at once."""
 
     def __init__(self) -> None:
         self._head: str | None = ""
@@ -78,7 +78,7 @@ class FenceFilter:
         self._tail = ""
 
     def feed(self, text: str) -> str:
-        """One piece in, what may already be handed on out."""
+        """Read one piece, and return the text that is certain by now."""
         if self._head is not None:
             self._head += text
             stripped = self._head.lstrip()
@@ -101,7 +101,7 @@ class FenceFilter:
         return text[:at]
 
     def close(self) -> str:
-        """What was held back and is not the closing fence."""
+        """Return the text still held back, without the closing fence."""
         if self._head is not None:
             return self._head
         return "" if self._tail.strip() == "```" or not self._fenced else self._tail

@@ -1,4 +1,4 @@
-"""`/uploads`: StepFun takes a file whole, so the parts are kept in this process and sent as one file at the end (stepfun-api 8.1)."""
+"""`/uploads`: keep the parts in this process and send them as one file, since StepFun takes no parts (stepfun-api 8.1)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LIFETIME: Final = 3600  # seconds, as at OpenAI
 
 @dataclass
 class _Pending:
-    """One upload that is not yet complete."""
+    """One upload that is not complete."""
 
     id: str
     filename: str
@@ -37,7 +37,7 @@ class _Pending:
     parts: dict[str, bytes] = field(default_factory=lambda: {})
 
     def record(self, status: str, file: Dict | None = None) -> Dict:
-        """The upload in OpenAI's shape."""
+        """Return the upload in OpenAI's shape."""
         return {
             "id": self.id,
             "object": "upload",
@@ -59,7 +59,7 @@ class PendingUploads:
         self._rows: OrderedDict[str, _Pending] = OrderedDict()
 
     def add(self, row: _Pending) -> None:
-        """Keep an upload; the oldest make room."""
+        """Add an upload; the oldest are removed if there are too many."""
         with self._lock:
             now = time.time()
             for id in [id for id, old in self._rows.items() if now > old.created_at + _LIFETIME]:
@@ -69,7 +69,7 @@ class PendingUploads:
             self._rows[row.id] = row
 
     def get(self, id: str) -> _Pending:
-        """An upload that is under way.
+        """Return a pending upload.
 
         Raises:
             RequestRejected: there is none with this id.
@@ -86,7 +86,7 @@ class PendingUploads:
         return row
 
     def put_part(self, id: str, data: bytes) -> str:
-        """Keep a part and name it.
+        """Add a part. Returns its id.
 
         Raises:
             RequestRejected: there is no such upload, or the parts are more than it announced.
@@ -104,7 +104,7 @@ class PendingUploads:
             return name
 
     def remove(self, id: str) -> None:
-        """Forget an upload."""
+        """Remove an upload."""
         with self._lock:
             self._rows.pop(id, None)
 
@@ -113,7 +113,7 @@ PENDING: Final = PendingUploads()
 
 
 class CreateUpload(PassThroughEndpoint):
-    """The announcement of an upload; nothing is sent."""
+    """Create an upload; nothing is sent."""
 
     name = "uploads.create"
 
@@ -151,13 +151,13 @@ class CreateUpload(PassThroughEndpoint):
 
 
 def _answered(body: Dict) -> Flow:
-    """A script that sends nothing."""
+    """Return a response without any request."""
     return WireResponse(body)
     yield Sleep(0)  # pragma: no cover - makes this a generator
 
 
 class AddPart(PassThroughEndpoint):
-    """A part, kept in memory."""
+    """Add a part, in memory."""
 
     name = "uploads.parts.create"
 
@@ -175,7 +175,7 @@ class AddPart(PassThroughEndpoint):
 
 
 class CompleteUpload(PassThroughEndpoint):
-    """The end of an upload: its parts as one file."""
+    """Send the parts as one file."""
 
     name = "uploads.complete"
 
@@ -222,7 +222,7 @@ class CompleteUpload(PassThroughEndpoint):
 
 
 class CancelUpload(PassThroughEndpoint):
-    """The parts are forgotten; nothing is sent."""
+    """Discard the parts; nothing is sent."""
 
     name = "uploads.cancel"
 
