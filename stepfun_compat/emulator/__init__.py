@@ -72,7 +72,7 @@ a `Reply`; or a function of the request body that returns one of these.
 `"no_finish"`, `"no_done"`, `"wrong_content_type"`, `"hold"`, or the fields of `Fault`: `fault(cut_after=3)`,
 `fault(delay=1)`. A held or delayed request goes on after `server.release()`; `server.wait_until_held()` says when it
 has arrived, `server.wait_until_idle()` when everything is answered. `server.requests` and `server.last` are what came
-in, with headers, query, JSON, form, files and the status answered.
+in, with headers, query, JSON, form, files and the status answered: the newest 10,000, and 256 MB of bodies.
 
 From another process: the request header `X-Emulator-Fault: status=429;times=2` (counted by the SDK's retry count if
 that is sent, else by the header's text), and, without a key, below `/__emulator__/`: GET or DELETE `requests`, POST

@@ -21,6 +21,10 @@ from .json_values import Object, as_object
 from .model.prefix_cache import PrefixCache
 from .redaction import redacted
 
+MOST_REQUESTS = 10_000
+MOST_REQUEST_BYTES = 256 * 1024 * 1024
+"""How many requests, and how many bytes of their bodies, are kept for inspection."""
+
 
 @dataclass(repr=False)
 class RecordedRequest:
@@ -74,7 +78,8 @@ class Engine:
         self._lock = threading.Condition()
         self.config = self._base
         self.cache = PrefixCache()
-        self._requests: list[RecordedRequest] = []
+        self._requests: deque[RecordedRequest] = deque()
+        self._request_bytes = 0
         self._script: deque[Any] = deque()
         self._faults: list[tuple[Fault, list[int]]] = []
         self._header_counts: dict[str, int] = {}
@@ -92,6 +97,7 @@ class Engine:
             self.config = self._base
             self.cache.clear()
             self._requests.clear()
+            self._request_bytes = 0
             self._script.clear()
             self._faults.clear()
             self._header_counts.clear()
@@ -120,8 +126,14 @@ class Engine:
     # -- requests ------------------------------------------------------------------------------------------------
 
     def record(self, request: RecordedRequest) -> None:
+        """Keep a request, and forget the oldest ones above the limits."""
         with self._lock:
             self._requests.append(request)
+            self._request_bytes += len(request.body)
+            while len(self._requests) > 1 and (
+                len(self._requests) > MOST_REQUESTS or self._request_bytes > MOST_REQUEST_BYTES
+            ):
+                self._request_bytes -= len(self._requests.popleft().body)
             self._lock.notify_all()
 
     @property
@@ -132,6 +144,7 @@ class Engine:
     def forget_requests(self) -> None:
         with self._lock:
             self._requests.clear()
+            self._request_bytes = 0
 
     # -- scripts and faults --------------------------------------------------------------------------------------
 

@@ -27,6 +27,11 @@ class Disconnected(Exception):
     """The caller hung up before the request was whole."""
 
 
+def new_id() -> str:
+    """Make an id for a request."""
+    return f"req_{secrets.token_hex(16)}"
+
+
 @dataclass(frozen=True)
 class Inbound:
     """`segments` is the path below the mount point and without a leading `v1`, decoded; `headers` has lower-case names."""
@@ -36,7 +41,7 @@ class Inbound:
     query: tuple[tuple[str, str], ...]
     headers: Mapping[str, str]
     client: str
-    id: str = field(default_factory=lambda: f"req_{secrets.token_hex(16)}")
+    id: str = field(default_factory=new_id)
 
     @property
     def path(self) -> str:

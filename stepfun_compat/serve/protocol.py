@@ -6,11 +6,14 @@ import asyncio
 import logging
 from typing import Any, Final
 
+import h11
 import uvicorn
 from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .app import ServeApp
+from .inbound import new_id
+from .rejections import encode, openai_error
 
 HEAD_TIMEOUT: Final = 20.0
 """Seconds from a connection's beginning, or from a request's first byte, to the end of its headers."""
@@ -52,6 +55,20 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget_head()
         super().connection_lost(exc)
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP request with OpenAI's error body, and close the connection."""
+        body = encode(openai_error(400, msg))
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-request-id", new_id().encode()),
+            (b"connection", b"close"),
+        ]
+        for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def _read_ahead(self) -> None:
         """Go on reading while a request that has arrived whole is answered, so that a disconnect is seen."""

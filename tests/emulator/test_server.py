@@ -20,6 +20,7 @@ pytest.importorskip("uvicorn", reason="the emulator needs uvicorn")
 httpx = pytest.importorskip("httpx", reason="these tests speak HTTP through httpx")
 
 from stepfun_compat.emulator import Call, EmulatorConfig, EmulatorServer, Fault, Reply, create_app  # noqa: E402
+from stepfun_compat.emulator.state import Engine, RecordedRequest  # noqa: E402
 
 # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -391,3 +392,23 @@ def test_another_process_can_do_the_same_over_http(server: EmulatorServer, http:
     http.post("/__emulator__/reset")
     assert http.get("/__emulator__/config").json()["strict"] is False
     assert http.post("/__emulator__/release").json() == {"released": 0}
+
+
+def test_the_oldest_requests_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sent(body: bytes) -> RecordedRequest:
+        return RecordedRequest("POST", "/v1/x", {}, {}, body)
+
+    monkeypatch.setattr("stepfun_compat.emulator.state.MOST_REQUESTS", 3)
+    monkeypatch.setattr("stepfun_compat.emulator.state.MOST_REQUEST_BYTES", 10)
+    engine = Engine()
+    for number in range(5):
+        engine.record(sent(b"%d" % number))
+    assert [request.body for request in engine.requests] == [b"2", b"3", b"4"]
+    engine.record(sent(b"x" * 9))
+    assert [len(request.body) for request in engine.requests] == [1, 9]
+    engine.record(sent(b"x" * 20))
+    assert [len(request.body) for request in engine.requests] == [20]
+    engine.reset()
+    engine.record(sent(b"x" * 9))
+    engine.record(sent(b"x"))
+    assert len(engine.requests) == 2

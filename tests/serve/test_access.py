@@ -252,6 +252,20 @@ def test_header_smuggling_is_refused(served: Served) -> None:
     assert not served.emulator.requests
 
 
+@pytest.mark.parametrize(
+    "data", [b"no HTTP at all\r\n\r\n", b"GET /v1/models HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01"]
+)
+def test_what_is_no_http_is_a_400_of_openais_form(served: Served, data: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400")
+    assert b"x-request-id: req_" in head
+    assert error_of(body)["type"] == "invalid_request_error"
+
+
 def test_too_many_and_too_large_headers_are_refused(served: Served) -> None:
     many = {f"x-{place}": "1" for place in range(200)}
     assert served.call("GET", "/v1/models", headers=many)[0] == 431

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import re
@@ -287,6 +288,28 @@ def test_a_request_is_one_log_line_without_its_prompt(served: Served, caplog: py
     served.call("POST", "/v1/messages", {**MESSAGE, "top_k": 5})
     until(lambda: caplog.records)
     assert "left out: top_k" in caplog.records[-1].getMessage()
+
+
+def test_nothing_is_kept_of_a_finished_request(served: Served) -> None:
+    """Less than one object for two requests, of every outcome: answered, streamed, refused, unknown, hung up."""
+
+    def round_of_requests(number: int) -> int:
+        for _ in range(number):
+            served.call("POST", "/v1/chat/completions", CHAT)
+            served.call("POST", "/v1/messages", {**MESSAGE, "stream": True})
+            served.call("POST", "/v1/chat/completions", CHAT, {"authorization": "Bearer wrong-token"})
+            served.call("GET", "/v1/private/path")
+            with served.opened_request("POST", "/v1/chat/completions", {**CHAT, "stream": True}):
+                pass
+        until(lambda: not served.app.metrics.active and not served.server.server_state.connections)
+        assert served.emulator.wait_until_idle(20)
+        served.emulator.reset()
+        gc.collect()
+        return len(gc.get_objects())
+
+    round_of_requests(20)
+    before = round_of_requests(5)
+    assert round_of_requests(40) - before < 100
 
 
 def test_callers_share_the_queue_by_token(served: Served) -> None:
