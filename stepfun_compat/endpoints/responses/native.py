@@ -16,9 +16,19 @@ from ..json_values import Dict, UnexpectedBody, as_dict, as_list, row_of, rows_o
 from ..model_resolution import effective_effort, headroom, replays_reasoning, resolve_model
 from ..models import on_step_plan
 from .messages import messages_of
-from .request import HANDLED, Asked, new_id, reasons_aloud, refuse_what_nobody_serves, response_format, told, unpacked
+from .request import (
+    HANDLED,
+    Asked,
+    missing_input,
+    new_id,
+    reasons_aloud,
+    refuse_what_nobody_serves,
+    response_format,
+    told,
+    unpacked,
+)
 from .response import FAILED_REASONS, finished, frame, message_item, reasoning_item, refusal_part, text_part
-from .tools import packed_native
+from .tools import Unpacked, packed_native
 
 _SAMPLING: Final = ("temperature", "top_p")
 _ITEMS: Final = frozenset({"message", "function_call", "function_call_output", "reasoning"})
@@ -97,74 +107,65 @@ def _not_served(asked: Asked, context: RequestContext) -> str | None:
 
 
 def _beyond_native(asked: Asked, context: RequestContext) -> str | None:
+    """What in a request StepFun's Responses does not support, None if nothing."""
     fields = asked.fields
-    choice = fields.get("tool_choice")
-    if choice not in (None, "auto", "none"):
+    if fields.get("tool_choice") not in (None, "auto", "none"):
         return "tool_choice is enforced"
-    unpack = unpacked(asked)
-    tools = unpack.tools
+    reason = _beyond_native_tools(unpacked(asked), fields)
+    if reason is not None:
+        return reason
+    if context.client.reasoning_cache is not None and replays_reasoning(context):
+        return "remembered reasoning is replayed"
+    table = context.catalog.parameters("responses")
+    for name in fields:
+        if name not in HANDLED and name not in table:
+            return f"{name} is not a parameter of Responses"
+    return _beyond([*asked.history, *asked.items])
+
+
+def _beyond_native_tools(unpack: Unpacked, fields: Mapping[str, Any]) -> str | None:
     if unpack.search:
         return "web search is a tool of chat"
     if unpack.packing.packs:
         return "tools holds one that packs a function"
     names = Tools()
-    for tool in tools:
-        function = row_of(tool.get("function"))
-        name = function.get("name")
+    for tool in unpack.tools:
+        name = row_of(tool.get("function")).get("name")
         if tool.get("type") != "function":
             return f"tools holds one of type {tool.get('type')}"
         if not isinstance(name, str) or names.wire_name(name) != name:
             return f"the function name {name!r} does not fit StepFun's pattern"
-    if tools and fields.get("parallel_tool_calls") is False:
+    if unpack.tools and fields.get("parallel_tool_calls") is False:
         return "parallel_tool_calls=False is enforced"
-    if context.client.reasoning_cache is not None and replays_reasoning(context):
-        return "remembered reasoning is replayed"
-    table = context.catalog.parameters("responses")
-    extra = [name for name in fields if name not in HANDLED and name not in table]
-    if extra:
-        return f"{extra[0]} is not a parameter of Responses"
-    return _beyond([*asked.history, *asked.items])
+    return None
 
 
 # ---------------------------------------------------------------- request
 
 
 def native_fields(asked: Asked, context: RequestContext) -> Dict:
-    """The body StepFun's Responses is sent: documented fields only (stepfun-api 5.1).
+    """Build the body for StepFun's Responses: documented fields only (stepfun-api 5.1).
 
     Raises:
-        RequestRejected: something in it no StepFun model can be asked for.
+        RequestRejected: no StepFun model supports something in the request.
     """
     fields = asked.fields
     refuse_what_nobody_serves(fields)
     items = [*asked.history, *asked.items]
     if not items:
-        raise RequestRejected(
-            "input is missing: it takes a string or a list of items.", code="missing_parameter", param="input"
-        )
+        raise missing_input()
     name = fields.get("model")
     wire: Dict = {"model": resolve_model(context, name if isinstance(name, str) else None, input_kinds(items))}
-    instructions = fields.get("instructions")
-    text = instructions if isinstance(instructions, str) else None
     unpack = unpacked(asked)
     unpack.record(context)
-    messages = messages_of(items, None if text is not None else instructions, context, unpack.packing)
-    wire["input"] = _input(messages, context)
-    if text:
-        wire["instructions"] = text
+    messages = _put_input(items, fields.get("instructions"), wire, unpack, context)
     effort = effective_effort(context, row_of(fields.get("reasoning")).get("effort"))
     if effort is not None:
         wire["reasoning"] = {"effort": effort}
-    tools = [] if fields.get("tool_choice") == "none" else unpack.tools
-    if tools:
-        wire["tools"] = [_tool(tool) for tool in tools]
+    if unpack.tools and fields.get("tool_choice") != "none":
+        wire["tools"] = [_tool(tool) for tool in unpack.tools]
     _put_format(row_of(fields.get("text")), wire, messages, context)
-    for name in _SAMPLING:
-        if fields.get(name) is not None:
-            wire[name] = fields[name]
-        elif context.settings.openai_sampling_defaults:
-            wire[name] = 1
-            context.record_change("inject", name, None, 1, "Settings.openai_sampling_defaults")
+    _put_sampling(fields, wire, context)
     if fields.get("max_output_tokens") is not None:
         wire["max_output_tokens"] = _cap(fields["max_output_tokens"], context)
     if fields.get("stream"):
@@ -172,6 +173,27 @@ def native_fields(asked: Asked, context: RequestContext) -> Dict:
     _record_dropped(fields, context)
     told(fields, context)
     return wire
+
+
+def _put_input(
+    items: Sequence[Dict], instructions: Json, wire: Dict, unpack: Unpacked, context: RequestContext
+) -> list[Dict]:
+    """Set `input`, and `instructions` if they are text; as items they come first in `input`. Returns chat's messages."""
+    text = instructions if isinstance(instructions, str) else None
+    messages = messages_of(items, None if text is not None else instructions, context, unpack.packing)
+    wire["input"] = _input(messages, context)
+    if text:
+        wire["instructions"] = text
+    return messages
+
+
+def _put_sampling(fields: Mapping[str, Any], wire: Dict, context: RequestContext) -> None:
+    for name in _SAMPLING:
+        if fields.get(name) is not None:
+            wire[name] = fields[name]
+        elif context.settings.openai_sampling_defaults:
+            wire[name] = 1
+            context.record_change("inject", name, None, 1, "Settings.openai_sampling_defaults")
 
 
 def _put_format(text: Mapping[str, Any], wire: Dict, messages: Sequence[Dict], context: RequestContext) -> None:
@@ -307,28 +329,30 @@ def chat_usage(usage: Dict | None) -> Json:
 def native_item(
     item: Mapping[str, Any], context: RequestContext, *, reasoning: str = "", status: str | None = None
 ) -> Dict:
-    """One output item as OpenAI's. `reasoning` is its text where only the stream told it (stepfun-api 5.2)."""
+    """One output item as OpenAI's. `reasoning` is its text where only the stream held it (stepfun-api 5.2)."""
     kind = item.get("type")
     state = status or item.get("status") or "completed"
     if kind == "reasoning":
         text = reasoning or "".join(str(row_of(part).get("text") or "") for part in rows_of(item.get("content")))
         return reasoning_item(str(item.get("id") or new_id("rs")), text, state)
     if kind == "message":
-        parts: list[Dict] = []
-        for part in rows_of(item.get("content")):
-            if row_of(part).get("type") == "refusal":
-                parts.append(refusal_part(str(row_of(part).get("refusal") or "")))
-                continue
-            text = str(row_of(part).get("text") or "")
-            if wants_json(context):
-                text = strip_fences(text)
-            parts.append(text_part(text, [dict(row_of(a)) for a in rows_of(row_of(part).get("annotations"))]))
+        parts = [_output_part(row_of(part), context) for part in rows_of(item.get("content"))]
         return message_item(str(item.get("id") or new_id("msg")), parts, state)
     out = {key: value for key, value in item.items() if value is not None}
     if kind == "function_call":
         out["arguments"] = call_arguments(item.get("arguments"), whole=state == "completed")
         out = packed_native(out, _asked(context).packing)
     return {**out, "id": item.get("id") or new_id("fc"), "status": state}
+
+
+def _output_part(part: Mapping[str, Any], context: RequestContext) -> Dict:
+    """One part of a message as OpenAI's."""
+    if part.get("type") == "refusal":
+        return refusal_part(str(part.get("refusal") or ""))
+    text = str(part.get("text") or "")
+    if wants_json(context):
+        text = strip_fences(text)
+    return text_part(text, [dict(row_of(annotation)) for annotation in rows_of(part.get("annotations"))])
 
 
 def call_arguments(value: Json, *, whole: bool) -> str:

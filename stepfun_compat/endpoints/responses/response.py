@@ -45,8 +45,41 @@ def _tool(tool: Json) -> Json:
     return {"type": "function", "description": None, "parameters": None, "strict": True, **row}
 
 
-# Fields of OpenAI's newest Response that hold nothing for an answer of StepFun's. A program that reads the JSON finds them.
-_ABSENT: Final[Mapping[str, Any]] = {
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    "id": "",
+    "object": "response",
+    "created_at": 0,
+    "status": "in_progress",
+    "background": False,
+    "completed_at": None,
+    "error": None,
+    "frequency_penalty": 0.0,
+    "incomplete_details": None,
+    "instructions": None,
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "model": "",
+    "output": (),
+    "parallel_tool_calls": True,
+    "presence_penalty": 0.0,
+    "previous_response_id": None,
+    "prompt_cache_key": None,
+    "prompt_cache_retention": None,
+    "reasoning": None,
+    "safety_identifier": None,
+    "service_tier": "default",
+    "store": True,
+    "temperature": _CHAT_TEMPERATURE,
+    "text": None,
+    "tool_choice": "auto",
+    "tools": (),
+    "top_logprobs": 0,
+    "top_p": _CHAT_TOP_P,
+    "truncation": "disabled",
+    "usage": None,
+    "user": None,
+    "metadata": None,
+    # fields of OpenAI's newest Response that StepFun has no value for; programs that read the JSON find them
     "access_programs": None,
     "conversation": None,
     "image": None,
@@ -57,59 +90,65 @@ _ABSENT: Final[Mapping[str, Any]] = {
     "prompt_cache_options": None,
     "tool_usage": None,
 }
+"""The fields of a Response, in OpenAI's order."""
+_REPEATED: Final = (
+    "instructions",
+    "max_output_tokens",
+    "max_tool_calls",
+    "parallel_tool_calls",
+    "previous_response_id",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "tool_choice",
+    "truncation",
+    "user",
+)
+"""Parameters that a Response repeats as they were passed."""
 
 
 def frame(asked: Asked, context: RequestContext, *, model: Json = None) -> Dict:
     """Build the Response without an answer: `in_progress`, with everything OpenAI repeats of the request."""
-    fields, sent = asked.fields, asked.sent
-    text = row_of(fields.get("text"))
-    reasoning = row_of(fields.get("reasoning"))
-    effort: Json = reasoning.get("effort") or sent.get("reasoning_effort")
+    fields = asked.fields
     echo = context.requested_model if context.settings.echo_requested_model else None
-    native = asked.route == "native"
+    text = row_of(fields.get("text"))
     response: Dict = {
+        **_DEFAULTS,
+        **{name: fields[name] for name in _REPEATED if fields.get(name) is not None},
+        **_sampling(asked),
         "id": asked.id,
-        "object": "response",
         "created_at": asked.created,
-        "status": "in_progress",
         "background": bool(fields.get("background")),
-        "completed_at": None,
-        "error": None,
-        "frequency_penalty": _number(sent.get("frequency_penalty")),
-        "incomplete_details": None,
-        "instructions": fields.get("instructions"),
-        "max_output_tokens": fields.get("max_output_tokens"),
-        "max_tool_calls": fields.get("max_tool_calls"),
         "model": echo or model or context.model_id or "",
         "output": [],
-        "parallel_tool_calls": fields.get("parallel_tool_calls", True),
-        "presence_penalty": _number(sent.get("presence_penalty")),
-        "previous_response_id": fields.get("previous_response_id"),
-        "prompt_cache_key": fields.get("prompt_cache_key"),
-        "prompt_cache_retention": fields.get("prompt_cache_retention"),
-        "reasoning": {
-            "effort": effort or row_of(sent.get("reasoning")).get("effort"),
-            "summary": reasoning.get("summary") or reasoning.get("generate_summary"),
-        },
-        "safety_identifier": fields.get("safety_identifier"),
-        "service_tier": "default",
+        "reasoning": _reasoning(asked),
         "store": asked.stored and not asked.too_large,
-        "temperature": sent.get("temperature", 1.0 if native else _CHAT_TEMPERATURE),
         "text": {"format": text.get("format") or {"type": "text"}, "verbosity": text.get("verbosity") or "medium"},
-        "tool_choice": fields.get("tool_choice", "auto"),
         "tools": [_tool(tool) for tool in rows_of(fields.get("tools"))],
-        "top_logprobs": 0,
-        "top_p": sent.get("top_p", 1.0 if native else _CHAT_TOP_P),
-        "truncation": fields.get("truncation") or "disabled",
-        "usage": None,
-        "user": fields.get("user"),
         "metadata": fields.get("metadata") or {},
-        **_ABSENT,
     }
     conversation = fields.get("conversation")
     if conversation is not None:
         response["conversation"] = {"id": row_of(conversation).get("id") or conversation}
     return response
+
+
+def _sampling(asked: Asked) -> Dict:
+    """The sampling parameters as they were sent, else StepFun's defaults."""
+    sent, native = asked.sent, asked.route == "native"
+    return {
+        "temperature": sent.get("temperature", 1.0 if native else _CHAT_TEMPERATURE),
+        "top_p": sent.get("top_p", 1.0 if native else _CHAT_TOP_P),
+        "frequency_penalty": _number(sent.get("frequency_penalty")),
+        "presence_penalty": _number(sent.get("presence_penalty")),
+    }
+
+
+def _reasoning(asked: Asked) -> Dict:
+    """`reasoning` as it was passed; without an effort, that which was sent."""
+    reasoning, sent = row_of(asked.fields.get("reasoning")), asked.sent
+    effort = reasoning.get("effort") or sent.get("reasoning_effort") or row_of(sent.get("reasoning")).get("effort")
+    return {"effort": effort, "summary": reasoning.get("summary") or reasoning.get("generate_summary")}
 
 
 def _number(value: Json) -> Json:
@@ -237,19 +276,24 @@ def _spoken_items(message: Dict, cut: bool, aloud: bool) -> list[Dict]:
 
     A completion that was `cut` before its first word has a message with empty text, unless its reasoning is an item.
     """
+    silent = not (message.get("content") or as_list(message.get("tool_calls")) or message.get("refusal"))
     items: list[Dict] = []
-    calls = as_list(message.get("tool_calls"))
-    content, refusal = message.get("content"), message.get("refusal")
-    silent = not (content or calls or refusal)
     reasoning = message.get("reasoning_content")
     if aloud and isinstance(reasoning, str) and reasoning:
         items.append(reasoning_item(new_id("rs"), reasoning, "incomplete" if cut and silent else "completed"))
-    if content or (silent and not (cut and aloud)):
-        part = text_part(content if isinstance(content, str) else "", annotations_of(message.get("annotations")))
-        items.append(message_item(new_id("msg"), [part], "incomplete" if cut and not calls else "completed"))
-    elif refusal:
-        items.append(message_item(new_id("msg"), [refusal_part(str(refusal))]))
+    if message.get("content") or (silent and not (cut and aloud)):
+        items.append(_text_message(message, cut))
+    elif message.get("refusal"):
+        items.append(message_item(new_id("msg"), [refusal_part(str(message["refusal"]))]))
     return items
+
+
+def _text_message(message: Dict, cut: bool) -> Dict:
+    """The message item of a chat completion's text; calls after it show that it is complete."""
+    content = message.get("content")
+    part = text_part(content if isinstance(content, str) else "", annotations_of(message.get("annotations")))
+    complete = not cut or bool(as_list(message.get("tool_calls")))
+    return message_item(new_id("msg"), [part], "completed" if complete else "incomplete")
 
 
 def _call_items(calls: Sequence[Json], cut: bool, asked: Asked) -> list[Dict]:
