@@ -160,7 +160,7 @@ class StepFunHooks(_SDKClient):
                 redirects.mark(context, request, options)
                 return request
             try:
-                requests.translate(context, call, requests.plain_request(context, options))
+                requests.translate(context, call, requests.plain_request(call, options))
             except RequestRejected as refusal:
                 request = super()._build_request(options, **kwargs)
                 raise responses.rejection(context, refusal, request) from None

@@ -118,7 +118,7 @@ def context_if_any(client: Any) -> ClientContext | None:
 
 @dataclass(slots=True, repr=False)  # it stands in requests, which errors hold, and has what the caller wrote
 class CallState:
-    """`wire` is the translated request; `bare` marks a step of a script, whose response is handed back untouched;
+    """`path` is the caller's, below the base URL; `wire` is the translated request; `bare` marks a step of a script, whose response is handed back untouched;
     `done` marks an answer that is already in OpenAI's shape. `reported` counts the changes already told,
     `timeout` is how many seconds the caller waits for an answer, None for without end; `deadline` is when all requests
     of the call must be done, as `time.monotonic` counts, None where the timeout is not one number. `refused` is the
@@ -128,6 +128,7 @@ class CallState:
 
     request_context: RequestContext
     endpoint: Endpoint
+    path: str = ""
     wire: WireRequest | None = None
     bare: bool = False
     done: bool = False
@@ -146,6 +147,7 @@ class CallState:
         return CallState(
             self.request_context,
             self.endpoint,
+            path=self.path,
             wire=wire,
             bare=True,
             deadline=self.deadline,

@@ -91,7 +91,7 @@ def _request(
     if other is not None:
         return (yield partial(other.request, cast_to, options, *args, **kwargs))
     try:
-        given = requests.plain_request(context, options)
+        given = requests.plain_request(call, options)
         script = call.endpoint.script(given, call.request_context)
         if script is not None:
             return (yield from _run(context, call, script, post, cast_to, options, kwargs))

@@ -25,17 +25,15 @@ def begin(context: ClientContext, options: Any, stream: bool) -> CallState | Non
     if not context.targets_stepfun():
         return None
     path = path_of(context, options.url)
-    endpoint = table.find(options.method, path) if path is not None else None
-    if endpoint is None:
-        if path is None:
-            return None
-        endpoint = PLAIN
+    if path is None:
+        return None
+    endpoint = table.find(options.method, path) or PLAIN
     catalog, facts = catalog_for(context.settings), context.facts()
-    request_context = RequestContext(endpoint.name or str(path), context.settings, catalog, stream=stream, client=facts)
+    request_context = RequestContext(endpoint.name or path, context.settings, catalog, stream=stream, client=facts)
     timeout = context.client.timeout if isinstance(options.timeout, openai.NotGiven) else options.timeout
     is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
     deadline = time.monotonic() + timeout if is_number else None
-    return CallState(request_context, endpoint, timeout=_patience(timeout), deadline=deadline)
+    return CallState(request_context, endpoint, path=path, timeout=_patience(timeout), deadline=deadline)
 
 
 def fallback_client(context: ClientContext, options: Any) -> Any:
@@ -66,7 +64,7 @@ def path_of(context: ClientContext, url: str) -> str | None:
     return "/" + url.partition("?")[0].strip("/")
 
 
-def plain_request(context: ClientContext, options: Any) -> WireRequest:
+def plain_request(call: CallState, options: Any) -> WireRequest:
     """The request as plain data; `extra_body` is merged as the SDK merges it."""
     body: Any = options.json_data
     extra = options.extra_json
@@ -76,10 +74,11 @@ def plain_request(context: ClientContext, options: Any) -> WireRequest:
         elif isinstance(body, Mapping):
             body = {**cast("Mapping[str, Any]", body), **extra}
     headers: Any = options.headers or {}  # what is not given is false
+    query: Mapping[str, Any] = options.params or {}
     return WireRequest(
         method=options.method.upper(),
-        path=path_of(context, options.url) or options.url,
-        query={**_query_of(options.url), **cast("Mapping[str, Any]", options.params or {})},
+        path=call.path,
+        query={**_query_of(options.url), **query} if "?" in options.url else dict(query),
         headers={k: v for k, v in headers.items() if isinstance(v, str)},
         json=body,
         files=options.files,

@@ -101,52 +101,78 @@ def _translated_body(context: ClientContext, call: CallState, response: Any, bod
         openai.APIResponseValidationError: the body is not what the endpoint answers with.
     """
     kind = _media_type(response)
-    is_json = kind.endswith("json")
-    wants_json = _expects_json(cast_to)
-    data: Any = body
-    if is_json or wants_json:
-        if not body.strip() and cast_to is type(None):
+    is_json, wants_json = kind.endswith("json"), _expects_json(cast_to)
+    if is_json and cast_to is type(None) and not body.strip():
+        return response
+    data: Any = _decoded(response, body, kind, is_json or wants_json)
+    if type(call.endpoint).transform_response is not PassThroughEndpoint.transform_response:
+        try:
+            data = _transformed(context, call, response, data, wants_json)
+        except UnexpectedBody:  # the caller reads the answer by its own means
             return response
-        try:
-            data = json.loads(body)
-        except ValueError as error:
-            shown = body.decode("utf-8", "replace")
-            raise openai.APIResponseValidationError(
-                response=response,
-                body=shown,
-                message=f"Expected JSON but received {kind or 'a body without content type'}: {shown[:200]!r}",
-            ) from error
-    elif kind.startswith("text/"):
-        data = response.text
-    changes = type(call.endpoint).transform_response is not PassThroughEndpoint.transform_response
-    if changes:
-        bare = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
-        if isinstance(bare.get("error"), Mapping) and len(bare) == 1:
-            raise errors.from_stream(bare["error"], request=response.request, response=response)
-        try:
-            data = call.endpoint.transform_response(data, call.request_context)
-        except UnexpectedBody as error:
-            if not wants_json and not call.endpoint.answers_bytes:  # the caller reads the answer by its own means
-                return response
-            raise openai.APIResponseValidationError(
-                response=response, body=cast("object", data), message=str(error)
-            ) from error
-        except RequestRejected as refusal:
-            raise rejection(context, refusal, response.request) from None
-        call.reported = report(call.request_context, call.reported)
-        context.family.record(call.request_context, data)
     elif is_json or not wants_json:
         return response
-    if isinstance(data, bytes):
-        return response if data == body else http_objects.rebuild(response, data, kind or "application/octet-stream")
-    if isinstance(data, str):
-        return http_objects.rebuild(response, data.encode("utf-8"), "text/plain; charset=utf-8")
-    raw = response.request.headers.get(RAW) and not hands_out_wire(context, call)
-    seen_by_caller = raw or not is_json or not wants_json
-    if seen_by_caller:
-        return http_objects.rebuild(response, _dump(data), "application/json")
+    if not (is_json and wants_json) or isinstance(data, bytes | str) or response.request.headers.get(RAW):
+        return _rebuilt(context, call, response, body, data, is_json and wants_json)
     response.extensions[DATA] = data
     return response
+
+
+def _decoded(response: Any, body: bytes, kind: str, as_json: bool) -> Any:
+    """The body as an endpoint reads it: JSON parsed, text as a string, anything else as bytes.
+
+    Raises:
+        openai.APIResponseValidationError: it is not the JSON it should be.
+    """
+    if not as_json:
+        return response.text if kind.startswith("text/") else body
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        shown = body.decode("utf-8", "replace")
+        raise openai.APIResponseValidationError(
+            response=response,
+            body=shown,
+            message=f"Expected JSON but received {kind or 'a body without content type'}: {shown[:200]!r}",
+        ) from error
+
+
+def _transformed(context: ClientContext, call: CallState, response: Any, data: Any, wants_json: bool) -> Any:
+    """A body in OpenAI's shape, its changes reported and its usage recorded.
+
+    Raises:
+        openai.APIError: the body is an error object, or not what the endpoint answers with.
+        UnexpectedBody: the same where the SDK does not read the body.
+    """
+    if isinstance(data, dict) and len(cast("dict[str, Any]", data)) == 1 and isinstance(data.get("error"), Mapping):
+        raise errors.from_stream(data["error"], request=response.request, response=response)
+    try:
+        data = call.endpoint.transform_response(data, call.request_context)
+    except UnexpectedBody as error:
+        if not wants_json and not call.endpoint.answers_bytes:
+            raise
+        raise openai.APIResponseValidationError(
+            response=response, body=cast("object", data), message=str(error)
+        ) from error
+    except RequestRejected as refusal:
+        raise rejection(context, refusal, response.request) from None
+    call.reported = report(call.request_context, call.reported)
+    context.family.record(call.request_context, data)
+    return data
+
+
+def _rebuilt(context: ClientContext, call: CallState, response: Any, body: bytes, data: Any, parsed: bool) -> Any:
+    """The response with `data` for its body: who reads the response itself, raw or not as JSON, gets it as bytes.
+    `parsed` says that the SDK builds the object of what the response's extensions hold."""
+    if isinstance(data, bytes):
+        kind = _media_type(response) or "application/octet-stream"
+        return response if data == body else http_objects.rebuild(response, data, kind)
+    if isinstance(data, str):
+        return http_objects.rebuild(response, data.encode("utf-8"), "text/plain; charset=utf-8")
+    if parsed and hands_out_wire(context, call):
+        response.extensions[DATA] = data
+        return response
+    return http_objects.rebuild(response, _dump(data), "application/json")
 
 
 def local_response(context: ClientContext, call: CallState, options: Any, reply: WireResponse, last: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import openai
@@ -91,50 +91,85 @@ def _watching(cls: type) -> type:
 
 
 def checked(client: Any, extra_query: Any, extra_headers: Any) -> tuple[Any, Any]:
-    """The query and headers to open a connection with, such that with what the SDK adds from the client no key goes
-    where it must not.
+    """Return the query and headers to open a connection with, such that with what the SDK adds from the client no key
+    goes where it must not.
 
     Raises:
         KeyRefusedError: a key stands where it cannot be left out, or the connection would take the StepFun key away.
     """
     context = context_of(client)
     passed: dict[str, Any] = dict(extra_headers or {})
-    place = str(getattr(client, "websocket_base_url", None) or client._base_url)
-    texts: dict[str, tuple[str, str]] = {}
-    for headers in (client.auth_headers, client.default_headers, passed):
-        texts.update({str(k).lower(): (str(k), v) for k, v in dict(headers).items() if isinstance(v, str)})
-    query = {str(k): str(v) for k, v in {**dict(client.default_query), **dict(extra_query or {})}.items()}
-    sent: Any = context_of(client).http_module().Request("GET", place, headers=list(texts.values()))
-    sent.url = sent.url.copy_merge_params(query) if query else sent.url
+    url = _socket_url(context)
+    texts = _text_headers(client.auth_headers, client.default_headers, passed)
+    query: dict[str, Any] = dict(extra_query or {})
+    sent: Any = context.http_module().Request("GET", url, headers=list(texts.values()))
+    merged = {str(name): str(value) for name, value in {**dict(client.default_query), **query}.items()}
+    sent.url = sent.url.copy_merge_params(merged) if merged else sent.url
     before: Any = sent.url
-    credentials.sanitize_request(context_of(client), sent)
-    own = any(str(name).lower() == "authorization" for name in passed)
-    leaves = context.target.ours and not own and not context.guard.trusts(place)
-    lost = "authorization" in texts and "authorization" not in sent.headers
-    gone = [name for name in dict(before.params) if name not in sent.url.params]
-    hidden = before.userinfo != sent.url.userinfo or any(_is_key(client, name) for name in gone)
-    if leaves or lost or hidden:
+    credentials.sanitize_request(context, sent)
+    removed = [name for name in dict(before.params) if name not in sent.url.params]
+    authorization = texts.get("authorization", ("", None))[1]
+    if (
+        _held_key(context, before, sent.url, removed)
+        or _takes_key_away(context, url, passed)
+        or _is_lost(authorization, sent)
+    ):
         raise KeyRefusedError(
-            f"A connection to {without_secrets(place)} would send a key to a host it does not belong to. Pass that host's "
+            f"A connection to {without_secrets(url)} would send a key to a host it does not belong to. Pass that host's "
             "Authorization in extra_headers, or remove websocket_base_url and keys from URLs."
         )
-    kept = {k: v for k, v in passed.items() if not isinstance(v, str) or str(k).lower() in sent.headers}
-    for low, (name, _) in texts.items():
-        if low not in sent.headers:
-            kept[name] = Omit()
-    authorization = sent.headers.get("authorization")
-    if authorization is not None and authorization != texts.get("authorization", ("", None))[1]:
-        kept = {k: v for k, v in kept.items() if str(k).lower() != "authorization"}
-        kept["Authorization"] = authorization
-    return ({**dict(extra_query or {}), **dict.fromkeys(gone, "")} if gone else extra_query), (
-        kept if kept != passed else extra_headers
+    safe = _safe_headers(passed, sent, authorization)
+    safe.update({name: Omit() for low, (name, _) in texts.items() if low not in sent.headers})
+    return (
+        {**query, **dict.fromkeys(removed, "")} if removed else extra_query,
+        safe if safe != passed else extra_headers,
     )
 
 
-def _is_key(client: Any, text: str) -> bool:
-    context = context_of(client)
-    own = [str(key) for key in (context.settings.api_key, client.api_key) if key]
-    return within(own, text) or context.guard.is_openais(text)
+def _socket_url(context: ClientContext) -> str:
+    """The URL connections are opened at."""
+    return str(getattr(context.client, "websocket_base_url", None) or context.client._base_url)
+
+
+def _text_headers(*sources: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """The headers whose values are text, later sources first, as (name, value) by lower-case name."""
+    return {
+        str(name).lower(): (str(name), value)
+        for source in sources
+        for name, value in dict(source).items()
+        if isinstance(value, str)
+    }
+
+
+def _takes_key_away(context: ClientContext, url: str, passed: Mapping[str, Any]) -> bool:
+    """Whether a connection would send a StepFun client's key to another host: the caller passed no other."""
+    if not context.target.ours or context.guard.trusts(url):
+        return False
+    return not any(str(name).lower() == "authorization" for name in passed)
+
+
+def _is_lost(authorization: str | None, sent: Any) -> bool:
+    """Whether the guard took the Authorization header out of a request, and put no other in its place."""
+    return authorization is not None and "authorization" not in sent.headers
+
+
+def _safe_headers(passed: Mapping[str, Any], sent: Any, authorization: str | None) -> dict[str, Any]:
+    """The caller's headers, less those the guard took out, and with the Authorization it put in the place of
+    `authorization`."""
+    safe = {name: v for name, v in passed.items() if not isinstance(v, str) or str(name).lower() in sent.headers}
+    signed: str | None = sent.headers.get("authorization")
+    if signed is not None and signed != authorization:
+        safe = {name: value for name, value in safe.items() if str(name).lower() != "authorization"}
+        safe["Authorization"] = signed
+    return safe
+
+
+def _held_key(context: ClientContext, before: Any, url: Any, removed: Sequence[str]) -> bool:
+    """Whether a key stood in a URL where the SDK would put it again: its user part, or the name of a parameter."""
+    own = [str(key) for key in (context.settings.api_key, context.client.api_key) if key]
+    return before.userinfo != url.userinfo or any(
+        within(own, name) or context.guard.is_openais(name) for name in removed
+    )
 
 
 def _with_last_look(options: Mapping[str, Any], manager: Any, client: Any) -> Mapping[str, Any]:
@@ -249,46 +284,14 @@ def guard_beta(beta: Any, fast: bool) -> Any:
 
 
 def connection_arguments(context: ClientContext, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a WebSocket connection: StepFun's model, and a key only for a host that may have it.
+    """Return the arguments of a WebSocket connection: StepFun's model, and a key only for a host that may have it.
 
     Raises:
         KeyRefusedError: the connection would take this client's key to another host.
         openai.BadRequestError: StepFun's socket serves no such model.
     """
-    place = str(getattr(context.client, "websocket_base_url", None) or context.client._base_url)
-    extra: dict[str, Any] = dict(given(kwargs.get("extra_headers")) or {})
-    provider = context.key_provider
-    if provider is not None and not hasattr(openai.OpenAI, "_refresh_api_key"):
-        if inspect.iscoroutinefunction(provider):
-            raise KeyRefusedError(
-                "Before openai 1.107 a WebSocket connection cannot wait for an async api_key function: "
-                "pass the key as a string, or upgrade openai."
-            )
-        context.client.api_key = provider()
-    sent: Any = context.http_module().Request(
-        "GET",
-        place,
-        headers={k: v for k, v in {**context.client.auth_headers, **extra}.items() if isinstance(v, str)},
-        params=given(kwargs.get("extra_query")) or None,
-    )
-    before: dict[str, str] = dict(sent.headers)
-    query: Any = dict(sent.url.params)
-    credentials.sanitize_request(context, sent)
-    own = any(name.lower() == "authorization" for name in extra)
-    leaves = context.target.ours and not own and not context.guard.trusts(place)
-    if leaves or ("authorization" in before and "authorization" not in sent.headers):
-        raise KeyRefusedError(
-            f"{without_secrets(place)} is another host, to which this connection would take the StepFun "
-            "key. Pass that host's Authorization in extra_headers, or remove websocket_base_url."
-        )
-    headers = {k: v for k, v in extra.items() if not isinstance(v, str) or k.lower() in sent.headers}
-    if sent.headers.get("authorization") != before.get("authorization"):
-        headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
-        headers["Authorization"] = sent.headers["authorization"]
-    if given(kwargs.get("extra_query")) and dict(sent.url.params) != query:
-        kwargs = {**kwargs, "extra_query": dict(sent.url.params)}
-    if headers != extra:
-        kwargs = {**kwargs, "extra_headers": headers}
+    _refresh_key(context)
+    kwargs = _safe_arguments(context, kwargs)
     if not context.targets_stepfun():
         return kwargs
     request_context = RequestContext(
@@ -302,6 +305,51 @@ def connection_arguments(context: ClientContext, kwargs: dict[str, Any]) -> dict
         ) from None
     report(request_context)
     return kwargs
+
+
+def _refresh_key(context: ClientContext) -> None:
+    """Call a callable key for SDKs that take keys as text only.
+
+    Raises:
+        KeyRefusedError: the key is an async function.
+    """
+    provider = context.key_provider
+    if provider is None or hasattr(openai.OpenAI, "_refresh_api_key"):
+        return
+    if inspect.iscoroutinefunction(provider):
+        raise KeyRefusedError(
+            "Before openai 1.107 a WebSocket connection cannot wait for an async api_key function: "
+            "pass the key as a string, or upgrade openai."
+        )
+    context.client.api_key = provider()
+
+
+def _safe_arguments(context: ClientContext, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a connection with its query and headers as the credential guard leaves them.
+
+    Raises:
+        KeyRefusedError: the connection would take this client's key to another host.
+    """
+    url = _socket_url(context)
+    passed: dict[str, Any] = dict(given(kwargs.get("extra_headers")) or {})
+    extra_query: Any = given(kwargs.get("extra_query")) or None
+    texts = [(k, v) for k, v in {**context.client.auth_headers, **passed}.items() if isinstance(v, str)]
+    sent: Any = context.http_module().Request("GET", url, headers=texts, params=extra_query)
+    authorization: str | None = sent.headers.get("authorization")
+    query: Any = dict(sent.url.params)
+    credentials.sanitize_request(context, sent)
+    if _takes_key_away(context, url, passed) or _is_lost(authorization, sent):
+        raise KeyRefusedError(
+            f"{without_secrets(url)} is another host, to which this connection would take the StepFun "
+            "key. Pass that host's Authorization in extra_headers, or remove websocket_base_url."
+        )
+    changed: dict[str, Any] = {}
+    safe_query, safe_headers = dict(sent.url.params), _safe_headers(passed, sent, authorization)
+    if extra_query and safe_query != query:
+        changed["extra_query"] = safe_query
+    if safe_headers != passed:
+        changed["extra_headers"] = safe_headers
+    return {**kwargs, **changed} if changed else kwargs
 
 
 def reject_unserved(context: ClientContext, name: str) -> None:
