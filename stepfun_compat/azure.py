@@ -95,10 +95,8 @@ def _start(client: Any, init: Callable[..., None], kwargs: dict[str, Any], setti
     if not ours and shared is None and kwargs.get("api_key") != found.api_key:
         kwargs["api_key"], owner = None, "Azure"  # its key, or what provides one: it must not leave for StepFun
     context = construct(client, init, kwargs, settings, shared, owner)
-    deployment = azure["azure_deployment"] or deployment_in(place)
     context.azure_key = None if ours and shared is None else client.api_key
-    context.deployment = deployment or True
-    _set_azure_attributes(client, azure["api_version"], deployment, endpoint)
+    _set_azure_attributes(client, azure["api_version"], azure["azure_deployment"] or deployment_in(place), endpoint)
 
 
 def _endpoint(base_url: Any, azure_endpoint: Any) -> Any:
@@ -120,6 +118,7 @@ def _endpoint(base_url: Any, azure_endpoint: Any) -> Any:
 
 def _set_azure_attributes(client: Any, api_version: Any, deployment: str | None, endpoint: Any) -> None:
     """Set what openai's constructor of an Azure client sets, without its credentials."""
+    context_of(client).deployment = deployment or True
     client._api_version = api_version or os.environ.get("OPENAI_API_VERSION") or ""
     client._azure_ad_token = None
     client._azure_ad_token_provider = None

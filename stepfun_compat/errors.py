@@ -229,24 +229,27 @@ def from_response(err_msg: str, *, body: object, response: Any) -> openai.APISta
     if response.status_code == 404 and not isinstance(body, Mapping) and mapped["code"] is None:  # stepfun-api 1, 9.1
         body = mapped = {**mapped, **_no_such_path(response)}
     message, hint = mapped["message"], _hint(mapped["message"], mapped["code"])
-    ours = bool(message) and (isinstance(body, Mapping) or status != response.status_code or mapped["code"] is not None)
-    text = err_msg
-    if ours:
-        told = {**mapped, "message": f"{message} ({hint})" if hint else message}
-        # up to 3.0 the SDK's text is the whole body, and programs look for a code in it; later ones tell the message
+    if message and (isinstance(body, Mapping) or status != response.status_code or mapped["code"] is not None):
+        shown, response = _with_hint(message, hint), _answer(response, status, mapped)
+        # up to 3.0 the SDK's text is the whole body, and programs look for a code in it; in later ones it is the message
         whole = err_msg.endswith(f" - {given}")
-        text = f"Error code: {status} - {{'error': {told}}}" if whole else f"Error code: {status} - {told['message']}"
-        response = _answer(response, status, mapped)
-    elif response.request.url.userinfo or response.request.url.query:
-        response.request = without_secrets(response.request)
+        text = f"Error code: {status} - " + (str({"error": {**mapped, "message": shown}}) if whole else shown)
+        body = {"error": mapped}
+    else:
+        text = err_msg
+        if response.request.url.userinfo or response.request.url.query:
+            response.request = without_secrets(response.request)
     error: Any = error_class(status, mapped["code"])(text, response=response, body=mapped)
     error.hint = hint
-    if not ours:
-        error.body = cast("Mapping[str, Any]", body).get("error", body) if isinstance(body, Mapping) else body
+    error.body = cast("Mapping[str, Any]", body).get("error", body) if isinstance(body, Mapping) else body
     error.status_code = status
     if error.request_id is None:
         error.request_id = response.headers.get("x-trace-id")
     return error
+
+
+def _with_hint(message: str, hint: str | None) -> str:
+    return f"{message} ({hint})" if hint else message
 
 
 def _answer(response: Any, status: int, mapped: Mapping[str, Any]) -> Any:
@@ -255,20 +258,23 @@ def _answer(response: Any, status: int, mapped: Mapping[str, Any]) -> Any:
     return rebuild(response, content, "application/json", status, without_secrets(response.request))
 
 
+def _status_in(error: Mapping[str, Any]) -> int | None:
+    """The HTTP status an error object stands for: that of its type, else the one its code names."""
+    known = FAILURES.get(str(error.get("type")))
+    if known is not None:
+        return known.wire
+    code = str(error.get("code") or "")
+    return int(code) if code.isdecimal() and 400 <= int(code) < 600 else None
+
+
 def from_stream(body: Any, *, request: Any, response: Any) -> openai.APIError:
     """The exception for an error object inside a stream: by its type, its words, or a status it carries as its code
     (stepfun-api 9.1), the class a plain answer would have raised (stepfun-api 9.2); a plain `openai.APIError`, as the stock client
     raises, where none says anything."""
-    inner: Mapping[str, Any] = cast("Mapping[str, Any]", body) if isinstance(body, Mapping) else {}
-    told = str(inner.get("code") or "")
-    known = FAILURES.get(str(inner.get("type")))
-    status = known.wire if known is not None else None
-    if status is None and told.isdecimal() and 400 <= int(told) < 600:
-        status = int(told)
+    status = _status_in(cast("Mapping[str, Any]", body)) if isinstance(body, Mapping) else None
     seen, mapped = mapped_body(status or 0, cast("object", body))
     hint = _hint(mapped["message"], mapped["code"])
-    message = mapped["message"] or "An error occurred during streaming"
-    text = f"{message} ({hint})" if hint else message
+    text = _with_hint(mapped["message"] or "An error occurred during streaming", hint)
     cls = error_class(seen, mapped["code"])
     if (status is None and mapped["code"] is None) or cls is openai.APIStatusError:
         return openai.APIError(text, request=without_secrets(request), body=cast("object", body))

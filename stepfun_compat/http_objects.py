@@ -29,9 +29,9 @@ def http_module(http_client: Any) -> Any:
 
 def has_own_http_client(client: Any) -> bool:
     """Whether a client of openai's sends with an HTTP client that its user made."""
-    from openai import _base_client
+    from openai._base_client import AsyncHttpxClientWrapper, SyncHttpxClientWrapper
 
-    made_by_openai = (_base_client.SyncHttpxClientWrapper, _base_client.AsyncHttpxClientWrapper)
+    made_by_openai = (SyncHttpxClientWrapper, AsyncHttpxClientWrapper)
     return hasattr(client, "_client") and not isinstance(client._client, made_by_openai)
 
 

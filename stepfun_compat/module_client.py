@@ -58,25 +58,29 @@ def load(module: ModuleType) -> Any:
     """
     with _lock:
         kind = _kind(module)
-        bedrock = getattr(openai, "BedrockOpenAI", None) if kind == "amazon-bedrock" else None
-        if bedrock is not None and module is openai:
-            return stock.load_client()  # another vendor's, whose attributes openai's own client follows
-        names = [name for name in ATTRIBUTES if name != "webhook_secret" or hasattr(openai, "webhook_secret")]
-        if kind == "azure":
-            names = [name for name in names if name not in _NOT_FOR_AZURE] + list(AZURE_ATTRIBUTES)
-        elif bedrock is not None:
-            names += ["bedrock_token_provider"]
-        kwargs = {name: getattr(module, name, None) for name in names}
+        cls: Any = _AzureModuleClient if kind == "azure" else _ModuleClient
+        if kind == "amazon-bedrock" and hasattr(openai, "BedrockOpenAI"):
+            if module is openai:
+                return stock.load_client()  # another vendor's, whose attributes openai's own client follows
+            cls = openai.BedrockOpenAI
+        kwargs = {name: getattr(module, name, None) for name in _attributes(cls)}
         values = (kind, *kwargs.values())
         known = _clients.get(module.__name__)
         if known is not None and known[0] == values:
             return known[1]
         if known is not None and kwargs["http_client"] is None:
             kwargs["http_client"] = known[1]._client
-        cls: Any = bedrock or (_AzureModuleClient if kind == "azure" else _ModuleClient)
         client = cls(**kwargs)
         _clients[module.__name__] = (values, client)
         return client
+
+
+def _attributes(cls: Any) -> list[str]:
+    """The module's attributes that a class of clients takes as arguments."""
+    if cls is _AzureModuleClient:
+        return [*(name for name in ATTRIBUTES if name not in _NOT_FOR_AZURE), *AZURE_ATTRIBUTES]
+    names = [name for name in ATTRIBUTES if name != "webhook_secret" or hasattr(openai, "webhook_secret")]
+    return names if cls is _ModuleClient else [*names, "bedrock_token_provider"]
 
 
 def _kind(module: ModuleType) -> str:

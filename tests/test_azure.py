@@ -377,8 +377,10 @@ async def test_sockets(cls: Any, model: str, socket_server: tuple[int, list[Any]
 @pytest.fixture(params=["patched openai", "stepfun_compat"])
 def module(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     chosen: Any = openai if request.param == "patched openai" else stepfun_compat
-    for name in (*module_client.ATTRIBUTES, *module_client.AZURE_ATTRIBUTES, "api_type"):
+    module_client.reset(chosen)
+    for name in (*module_client.ATTRIBUTES, *module_client.AZURE_ATTRIBUTES):
         monkeypatch.setattr(chosen, name, getattr(chosen, name, None), raising=False)
+    monkeypatch.setattr(chosen, "api_type", None, raising=False)
     if chosen is openai:
         stepfun_compat.patch()
     yield chosen

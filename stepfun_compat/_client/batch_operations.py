@@ -57,11 +57,13 @@ def run_batch_operation(
             if operation.name == "retrieve" and worker.error is not None:
                 _add_work_error(answer, worker.error)
     except BatchError as error:
-        kind = "server_error" if error.status >= 500 else "invalid_request_error"
-        raise RequestRejected(
-            error.message, status=error.status, code=error.code, param=error.param, type=kind
-        ) from error
+        raise _rejected(error) from error
     return answer
+
+
+def _rejected(error: BatchError) -> RequestRejected:
+    kind = "server_error" if error.status >= 500 else "invalid_request_error"
+    return RequestRejected(error.message, status=error.status, code=error.code, param=error.param, type=kind)
 
 
 async def run_batch_operation_async(context: ClientContext, call: CallState, operation: BatchOperation) -> Any:

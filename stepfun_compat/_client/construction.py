@@ -48,68 +48,98 @@ def construct(
     """
     explicit = settings is not None
     settings = settings_or_default(settings)
-    base_url, given_key = given(kwargs.get("base_url")), kwargs.get("api_key")
-    if given_key == PLACEHOLDER_KEY:
-        given_key = None
-    target = resolve_target(
-        None if base_url is None else str(base_url), settings, explicit_settings=explicit, api_key=given_key
-    )
-    if kwargs.get("provider") is not None and not isinstance(kwargs.get("provider"), openai.NotGiven):
-        target = Target(str(base_url or ""), False, "provider argument")  # another vendor's credentials and host
+    base_url, key = given(kwargs.get("base_url")), kwargs.get("api_key")
+    if key == PLACEHOLDER_KEY:
+        key = None
+    url = None if base_url is None else str(base_url)
+    target = resolve_target(url, settings, explicit_settings=explicit, api_key=key)
+    if given(kwargs.get("provider")) is not None:
+        target = Target(url or "", False, "provider argument")  # another vendor's credentials and host
     context = ClientContext(client, settings, target, family or ClientFamily(settings), explicit)
-    if not target.ours:
-        kwargs, keyless = _without_placeholder(kwargs)
-        try:
-            _start(context, start, kwargs)
-            if (
-                keyless
-                and kwargs.get("_enforce_credentials", True)
-                and not client.api_key
-                and getattr(client, "admin_api_key", None) is None
-            ):
-                raise openai.OpenAIError(  # as SDKs say it that take an empty key for one
-                    "The api_key client option must be set either by passing api_key to the client or by setting "
-                    "the OPENAI_API_KEY environment variable"
-                )
-        except openai.OpenAIError as error:
-            if base_url is None or not settings.api_key or "api_key" not in str(error):
-                raise
-            raise errors.KeyRefusedError(
-                f"{error} ({without_secrets(str(base_url))!r} is another vendor's host, which never "
-                "gets the StepFun key. If it is a gateway to StepFun, set STEPFUN_BASE_URL or pass "
-                "settings=Settings().)"
-            ) from error
-        return context
+    if target.ours:
+        _start_on_stepfun(context, start, dict(kwargs), url, key, owner)
+    else:
+        _start_elsewhere(context, start, kwargs, url)
+    return context
+
+
+def _start_elsewhere(
+    context: ClientContext, start: Callable[..., None], kwargs: dict[str, Any], url: str | None
+) -> None:
+    """Start a client of another vendor's host: with what openai reads for it, and never the StepFun key."""
+    kwargs, keyless = _without_placeholder(kwargs)
+    try:
+        _start(context, start, kwargs)
+        if keyless:
+            _check_credentials(context.client, kwargs)
+    except openai.OpenAIError as error:
+        if url is None or not context.settings.api_key or "api_key" not in str(error):
+            raise
+        raise errors.KeyRefusedError(
+            f"{error} ({without_secrets(url)!r} is another vendor's host, which never "
+            "gets the StepFun key. If it is a gateway to StepFun, set STEPFUN_BASE_URL or pass "
+            "settings=Settings().)"
+        ) from error
+
+
+def _check_credentials(client: Any, kwargs: dict[str, Any]) -> None:
+    """Raise openai's error for a client without a key, for SDKs that take an empty key for one."""
+    if not kwargs.get("_enforce_credentials", True) or client.api_key:
+        return
+    if getattr(client, "admin_api_key", None) is None:
+        raise openai.OpenAIError(
+            "The api_key client option must be set either by passing api_key to the client or by setting "
+            "the OPENAI_API_KEY environment variable"
+        )
+
+
+def _start_on_stepfun(
+    context: ClientContext,
+    start: Callable[..., None],
+    kwargs: dict[str, Any],
+    url: str | None,
+    key: Any,
+    owner: str | None,
+) -> None:
+    """Start a client of StepFun's: base URL and key explicit, without what means something at OpenAI only."""
+    settings, target = context.settings, context.target
     if settings.tier is not None:
         tier_of(settings, target.base_url)  # a name the platform does not have is an error before anything is sent
-    kwargs = dict(kwargs)
+    _drop_openai_arguments(kwargs)
     kwargs["base_url"] = target.base_url
+    place = url or os.environ.get("OPENAI_BASE_URL", "")
+    azure = host_kind(place) == "azure"
+    if azure and key is not None and key != settings.api_key:
+        key, owner = None, "Azure"
+    kwargs["api_key"] = key = _starting_key(context, key, target, owner)
+    if azure:
+        context.azure_key = key
+        context.deployment = deployment_in(place) or True
+    if settings.fallback:
+        context.fallback = fallback_clients(settings, context.is_async, target, key, context.family.fallbacks)
+    _start(context, start, kwargs)
+    _drop_openai_attributes(context.client, kwargs)
+
+
+def _drop_openai_arguments(kwargs: dict[str, Any]) -> None:
+    """Remove OpenAI's own credentials and places from a constructor's arguments."""
     for name in _OPENAI_ONLY:
         if kwargs.pop(name, None) is not None:
             log.info("%s is OpenAI's and is not used for StepFun", name)
     socket = kwargs.get("websocket_base_url")
     if socket is not None and host_kind(str(socket)) in ("openai", "azure"):
         kwargs["websocket_base_url"] = None
-    place = str(base_url or os.environ.get("OPENAI_BASE_URL", ""))
-    azure = host_kind(place) == "azure"
-    if azure and given_key is not None and given_key != settings.api_key:
-        given_key, owner = None, "Azure"
-    kwargs["api_key"] = key = _starting_key(context, given_key, target, owner)
-    if azure:
-        context.azure_key = kwargs["api_key"]
-        context.deployment = deployment_in(place) or True
-    if settings.fallback:
-        context.fallback = fallback_clients(settings, context.is_async, target, key, context.family.fallbacks)
-    _start(context, start, kwargs)
-    if kwargs.get("organization") is None:
-        client.organization = None
-    if kwargs.get("project") is None:
-        client.project = None
+
+
+def _drop_openai_attributes(client: Any, kwargs: dict[str, Any]) -> None:
+    """Reset what openai's constructor took from `OPENAI_*` where the caller passed nothing."""
+    for name in ("organization", "project"):
+        if kwargs.get(name) is None:
+            setattr(client, name, None)
     if hasattr(client, "admin_api_key"):
         client.admin_api_key = None
     headers = kwargs.get("default_headers")
     client._custom_headers = headers if headers is not None else {}
-    return context
 
 
 def _start(context: ClientContext, start: Callable[..., None], kwargs: dict[str, Any]) -> None:
@@ -164,34 +194,61 @@ def copied(context: ClientContext, copy: Callable[..., Any], settings: Settings 
         KeyRefusedError: `base_url` names another host and no key for it was given.
     """
     base_url, key = given(kwargs.get("base_url")), kwargs.get("api_key")
-    if context.azure_key is not None and base_url is None:
+    if base_url is None and context.azure_key is not None:
         key = kwargs["api_key"] = None  # Azure's, as at construction
-    if base_url is not None and key is None:
-        url = str(base_url)
-        kind = host_kind(url)
-        leaves = (
-            not context.guard.trusts(url)
-            if context.target.ours
-            else (origin(url) != origin(str(context.client._base_url)) and kind == "stepfun")
-        )
-        if leaves:
-            raise errors.KeyRefusedError(
-                f"with_options(base_url={without_secrets(url)!r}) would send this client's key to another host. "
-                "Pass the api_key of that host as well, or create another client for it."
-            )
+    stays = _stays_on_stepfun(context, base_url, key)
     extra = dict(kwargs.pop("_extra_kwargs", None) or {})
-    keep = settings_or_default(settings) if settings is not None else context.settings
-    stays = context.target.ours and (base_url is None or context.guard.trusts(str(base_url)))
     if settings is not None or stays:
-        extra.setdefault("settings", keep)
+        extra.setdefault("settings", context.settings if settings is None else settings_or_default(settings))
     extra.setdefault(FAMILY, context.family)
     copied = copy(_extra_kwargs=extra, **kwargs)
     made = context_of(copied)
-    if stays and base_url is None:
-        made.set_target(context.target)  # the SDK hands the URL on as if the caller had written it
-        made.azure_key = context.azure_key
-        made.deployment = context.deployment
+    if stays and base_url is None:  # the SDK hands the URL on as if the caller had written it
+        _keep_target(context, made)
+    if key is None:
+        _keep_key_provider(context, made)
     made.explicit_settings = context.explicit_settings or settings is not None
-    if context.key_provider is not None and key is None and made.target.ours:
-        made.key_provider = context.key_provider
     return copied
+
+
+def _keep_target(context: ClientContext, made: ClientContext) -> None:
+    """Let a copy send where its original sends, with the same rules for Azure's keys and deployments."""
+    made.set_target(context.target)
+    made.azure_key = context.azure_key
+    made.deployment = context.deployment
+
+
+def _keep_key_provider(context: ClientContext, made: ClientContext) -> None:
+    """Let a copy for StepFun get its keys from the function its original gets them from."""
+    if context.key_provider is not None and made.target.ours:
+        made.key_provider = context.key_provider
+
+
+def _stays_on_stepfun(context: ClientContext, base_url: Any, key: Any) -> bool:
+    """Whether a copy with this base URL and key still sends to StepFun.
+
+    Raises:
+        KeyRefusedError: it would send this client's key to another host.
+    """
+    if base_url is None:
+        return context.target.ours
+    if key is None:
+        _check_host_may_have_key(context, str(base_url))
+    return context.target.ours and context.guard.trusts(str(base_url))
+
+
+def _check_host_may_have_key(context: ClientContext, url: str) -> None:
+    """Raise where a copy with another base URL would send this client's key to a host it is not for.
+
+    Raises:
+        KeyRefusedError: it would.
+    """
+    if context.target.ours:
+        leaves = not context.guard.trusts(url)
+    else:
+        leaves = origin(url) != origin(str(context.client._base_url)) and host_kind(url) == "stepfun"
+    if leaves:
+        raise errors.KeyRefusedError(
+            f"with_options(base_url={without_secrets(url)!r}) would send this client's key to another host. "
+            "Pass the api_key of that host as well, or create another client for it."
+        )

@@ -91,7 +91,7 @@ class Extras:
         """
         id: Any = answer
         if not isinstance(answer, str):
-            values: dict[str, Any] = dict(cast("Any", answer if isinstance(answer, Mapping) else answer.to_dict()))
+            values: dict[str, Any] = cast("dict[str, Any]", answer) if isinstance(answer, Mapping) else answer.to_dict()
             id = values.get("id")
             choices: list[Any] = list(values.get("choices") or ())
             messages: list[Any] = [choice.get("message") or {} for choice in choices]

@@ -46,11 +46,10 @@ def fallback_client(context: ClientContext, options: Any) -> Any:
     log.info("%s %s goes to %s, as Settings.fallback says", options.method.upper(), path, client.base_url.host)
     options.url = path  # an absolute URL would take the other provider's key to StepFun
     own = [str(key) for key in (context.settings.api_key, context.client.api_key) if key]
-    headers: Any = given(options.headers)
-    if headers:
-        options.headers = {k: v for k, v in headers.items() if not within(own, v)}
-    if options.params:
-        options.params = {k: v for k, v in options.params.items() if not within(own, v)}
+    for pairs in ("headers", "params"):
+        passed: Any = given(getattr(options, pairs))
+        if passed:
+            setattr(options, pairs, {name: value for name, value in passed.items() if not within(own, value)})
     return client
 
 

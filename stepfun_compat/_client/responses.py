@@ -144,8 +144,9 @@ def _transformed(context: ClientContext, call: CallState, response: Any, data: A
         openai.APIError: the body is an error object, or not what the endpoint answers with.
         UnexpectedBody: the same where the SDK does not read the body.
     """
-    if isinstance(data, dict) and len(cast("dict[str, Any]", data)) == 1 and isinstance(data.get("error"), Mapping):
-        raise errors.from_stream(data["error"], request=response.request, response=response)
+    members = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
+    if len(members) == 1 and isinstance(members.get("error"), Mapping):
+        raise errors.from_stream(members["error"], request=response.request, response=response)
     try:
         data = call.endpoint.transform_response(data, call.request_context)
     except UnexpectedBody as error:

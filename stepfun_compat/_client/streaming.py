@@ -408,7 +408,7 @@ async def first_bytes_later(reader: Reader, body: AsyncIterator[bytes]) -> bytes
 
 def _is_stock(stream: Any) -> bool:
     """Whether the stream reads its events as the SDK wrote it: a method somebody has replaced keeps its part."""
-    code: Any = getattr(cast("Any", type(stream))._iter_events, "__code__", None)
+    code: Any = getattr(getattr(stream.__class__, "_iter_events", None), "__code__", None)
     own = getattr(code, "co_filename", "") == sys.modules["openai._streaming"].__file__
     return own and "_iter_events" not in vars(stream)
 

@@ -43,9 +43,8 @@ def guard(resource: Any, client: Any) -> Any:
 
 def _watched(manager: Any, client: Any) -> Any:
     """A connection manager that looks at what it is about to send."""
-    cls = cast("Any", type(manager))
-    if hasattr(cls, "__enter__") or hasattr(cls, "__aenter__"):
-        manager.__class__ = _watching(cls)
+    if hasattr(manager, "__enter__") or hasattr(manager, "__aenter__"):
+        manager.__class__ = _watching(manager.__class__)
         manager._watched_client = client
         options = f"_{_owner(manager)}__websocket_connection_options"
         passed: Any = getattr(manager, options, None)
@@ -60,12 +59,12 @@ def _owner(manager: Any) -> str:
 
 
 @functools.lru_cache(maxsize=16)
-def _watching(cls: type) -> type:
+def _watching(cls: Any) -> type:
     """The class of a connection manager whose connections and reconnections are looked at before they are opened."""
 
     def connect_ws(self: Any, extra_query: Any, extra_headers: Any, **more: Any) -> Any:
         query, headers = checked(self._watched_client, extra_query, extra_headers)
-        return cast("Any", cls)._connect_ws(self, query, headers, **more)
+        return cls._connect_ws(self, query, headers, **more)
 
     def enter(self: Any, name: str) -> Any:
         prefix = f"_{_owner(self)}__extra_"
@@ -75,7 +74,7 @@ def _watching(cls: type) -> type:
         for key, value in (("query", query), ("headers", headers)):
             if key in kept:
                 setattr(self, prefix + key, value)
-        return getattr(cast("Any", cls), name)(self)
+        return getattr(cls, name)(self)
 
     own: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "_is_watching": True}
     if hasattr(cls, "_connect_ws"):
@@ -103,9 +102,8 @@ def checked(client: Any, extra_query: Any, extra_headers: Any) -> tuple[Any, Any
     texts = _text_headers(client.auth_headers, client.default_headers, passed)
     query: dict[str, Any] = dict(extra_query or {})
     sent: Any = context.http_module().Request("GET", url, headers=list(texts.values()))
-    merged = {str(name): str(value) for name, value in {**dict(client.default_query), **query}.items()}
-    sent.url = sent.url.copy_merge_params(merged) if merged else sent.url
-    before: Any = sent.url
+    before: Any = _with_query(sent.url, {**dict(client.default_query), **query})
+    sent.url = before
     credentials.sanitize_request(context, sent)
     removed = [name for name in dict(before.params) if name not in sent.url.params]
     authorization = texts.get("authorization", ("", None))[1]
@@ -139,6 +137,11 @@ def _text_headers(*sources: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
         for name, value in dict(source).items()
         if isinstance(value, str)
     }
+
+
+def _with_query(url: Any, query: Mapping[Any, Any]) -> Any:
+    """The URL with more parameters, each once."""
+    return url.copy_merge_params({str(name): str(value) for name, value in query.items()}) if query else url
 
 
 def _takes_key_away(context: ClientContext, url: str, passed: Mapping[str, Any]) -> bool:
@@ -333,7 +336,8 @@ def _safe_arguments(context: ClientContext, kwargs: dict[str, Any]) -> dict[str,
     url = _socket_url(context)
     passed: dict[str, Any] = dict(given(kwargs.get("extra_headers")) or {})
     extra_query: Any = given(kwargs.get("extra_query")) or None
-    texts = [(k, v) for k, v in {**context.client.auth_headers, **passed}.items() if isinstance(v, str)]
+    headers = {**context.client.auth_headers, **passed}
+    texts = {name: value for name, value in headers.items() if isinstance(value, str)}
     sent: Any = context.http_module().Request("GET", url, headers=texts, params=extra_query)
     authorization: str | None = sent.headers.get("authorization")
     query: Any = dict(sent.url.params)
@@ -343,13 +347,12 @@ def _safe_arguments(context: ClientContext, kwargs: dict[str, Any]) -> dict[str,
             f"{without_secrets(url)} is another host, to which this connection would take the StepFun "
             "key. Pass that host's Authorization in extra_headers, or remove websocket_base_url."
         )
-    changed: dict[str, Any] = {}
     safe_query, safe_headers = dict(sent.url.params), _safe_headers(passed, sent, authorization)
     if extra_query and safe_query != query:
-        changed["extra_query"] = safe_query
+        kwargs = {**kwargs, "extra_query": safe_query}
     if safe_headers != passed:
-        changed["extra_headers"] = safe_headers
-    return {**kwargs, **changed} if changed else kwargs
+        kwargs = {**kwargs, "extra_headers": safe_headers}
+    return kwargs
 
 
 def reject_unserved(context: ClientContext, name: str) -> None:

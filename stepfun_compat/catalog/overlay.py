@@ -43,7 +43,7 @@ import datetime
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, replace
 from typing import Any, Final, NoReturn, TypeAlias, cast, get_args, get_type_hints
 
@@ -113,22 +113,29 @@ def _efforts(value: Any, where: str) -> Mapping[str, str]:
     """OpenAI's levels to the model's own: as a table, or made from the list of those the model takes."""
     allowed = f"a list out of {', '.join(_LEVELS)}, or a table from these to the levels the model takes"
     if isinstance(value, list):
-        levels = [item for item in cast("list[Any]", value) if isinstance(item, str)]
-        if len(levels) != len(cast("list[Any]", value)) or not set(levels) <= set(_LEVELS):
-            _fail(where, cast("object", value), allowed)
-        places = sorted({_LEVELS.index(level) for level in levels})
-        # the nearest of the model's levels; of two as near, the higher one, so that nothing answers worse than asked
-        return {
-            name: _LEVELS[min(places, key=lambda place: (abs(place - i), -place))]
-            for i, name in enumerate(_LEVELS)
-            if places
-        }
-    if not isinstance(value, dict):
-        _fail(where, value, allowed)
-    table = cast("dict[str, Any]", value)
-    if not set(table) <= set(_LEVELS) or not all(isinstance(item, str) and item for item in table.values()):
+        levels = cast("list[Any]", value)
+        if not all(isinstance(level, str) and level in _LEVELS for level in levels):
+            _fail(where, levels, allowed)
+        return _nearest(sorted({_LEVELS.index(level) for level in levels}))
+    table = dict(_texts(value, where, allowed))
+    if not set(table) <= set(_LEVELS) or not all(table.values()):
         _fail(where, table, allowed)
-    return dict(table)
+    return table
+
+
+def _nearest(places: Sequence[int]) -> Mapping[str, str]:
+    """OpenAI's levels to the nearest of the levels at `places`; of two as near, the higher one, so that no answer is
+    worse than requested."""
+    return {
+        name: _LEVELS[min(places, key=lambda place: (abs(place - i), -place))]
+        for i, name in enumerate(_LEVELS)
+        if places
+    }
+
+
+def _is_amount(value: Any) -> bool:
+    """Whether a value is a number that money or a count may have."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9
 
 
 def _price(value: Any, where: str) -> Price:
@@ -136,8 +143,7 @@ def _price(value: Any, where: str) -> Price:
     if not isinstance(value, dict):
         _fail(where, value, allowed)
     table = cast("dict[str, Any]", value)
-    numbers = [item for item in table.values() if isinstance(item, int | float) and not isinstance(item, bool)]
-    if set(table) != {"input", "cached", "output"} or len(numbers) != 3 or not all(0 <= n < 1e9 for n in numbers):
+    if set(table) != {"input", "cached", "output"} or not all(_is_amount(item) for item in table.values()):
         _fail(where, table, allowed)
     return Price(**{name: float(item) for name, item in table.items()})
 
@@ -148,12 +154,11 @@ def _rate(value: Any, where: str) -> Rate:
         _fail(where, value, allowed)
     table = cast("dict[str, Any]", value)
     amount, unit, per = table.get("amount"), table.get("unit"), table.get("per", 1)
-    numbers = [item for item in (amount, per) if isinstance(item, int | float) and not isinstance(item, bool)]
     if not set(table) <= {"amount", "unit", "per"} or unit not in ("characters", "hours", "images"):
         _fail(where, table, allowed)
-    if len(numbers) != 2 or not (0 <= numbers[0] < 1e9 and isinstance(per, int) and 0 < per < 1e9):
+    if not _is_amount(amount) or not _is_amount(per) or not isinstance(per, int) or per == 0:
         _fail(where, table, allowed)
-    return Rate(float(numbers[0]), unit, per)
+    return Rate(float(cast("float", amount)), unit, per)
 
 
 def _number(value: Any, where: str) -> float:
@@ -176,9 +181,9 @@ def _expressions(value: Any, where: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _texts(value: Any, where: str) -> Mapping[str, str]:
+def _texts(value: Any, where: str, allowed: str = "a table of strings") -> Mapping[str, str]:
     if not isinstance(value, dict) or not all(isinstance(item, str) for item in cast("dict[str, Any]", value).values()):
-        _fail(where, cast("object", value), "a table of strings")
+        _fail(where, cast("object", value), allowed)
     return dict(cast("dict[str, str]", value))
 
 
@@ -243,32 +248,35 @@ def _merged(kind: str, place: str, row: Any, known: Mapping[Any, Any], stamp: Ma
     """A row of the file: a known one with the given fields changed, or a new one."""
     if not isinstance(row, dict):
         _fail(place, row, f"a table; write it as [[{kind}]]")
-    cls = _ROWS[kind]
-    columns = {column.name: column for column in fields(cls)}
-    given: dict[str, Any] = {}
-    for raw, value in cast("dict[str, Any]", row).items():
+    given = _given(kind, place, cast("dict[str, Any]", row), stamp)
+    old = known.get(tuple(given.get(name) for name in _KEYS[kind]))
+    if old is None:
+        missing = [name for name in _required(_ROWS[kind]) if name not in given]
+        if missing:
+            _incomplete(kind, place, given, missing)
+        return _ROWS[kind](**given)
+    if kind == "contested" and given.get("endpoint", old.endpoint) != old.endpoint:
+        _fail(
+            f"{place}.endpoint", given["endpoint"], f"{old.endpoint} for {old.fact}; a new fact needs a name of its own"
+        )
+    return replace(old, **given)
+
+
+def _given(kind: str, place: str, row: Mapping[str, Any], stamp: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of a row, checked, and those of `stamp` that it does not give itself."""
+    columns = [column.name for column in fields(_ROWS[kind])]
+    given: dict[str, Any] = {name: value for name, value in stamp.items() if name in columns}
+    for raw, value in row.items():
         name = raw.replace("-", "_")
         if name not in columns:
             _fail(place, raw, f"the fields {', '.join(columns)}")
         given[name] = _value(kind, name, value, f"{place}.{name}")
-    for name, value in stamp.items():
-        if name in columns:
-            given.setdefault(name, value)
-    missing = [name for name in _KEYS[kind] if name not in given]
-    key = tuple(given.get(name) for name in _KEYS[kind])
-    old = None if missing else known.get(key)
-    if old is not None and kind == "contested" and given.get("endpoint", old.endpoint) != old.endpoint:
-        _fail(
-            f"{place}.endpoint", given["endpoint"], f"{old.endpoint} for {old.fact}; a new fact needs a name of its own"
-        )
-    if old is not None:
-        return replace(old, **given)
-    missing = [
-        n for n, c in columns.items() if n not in given and c.default is MISSING and c.default_factory is MISSING
-    ]
-    if missing:
-        _incomplete(kind, place, given, missing)
-    return cls(**given)
+    return given
+
+
+def _required(cls: type[Any]) -> list[str]:
+    """The fields of a kind of rows that have no default."""
+    return [column.name for column in fields(cls) if column.default is MISSING and column.default_factory is MISSING]
 
 
 def _incomplete(kind: str, place: str, given: Mapping[str, Any], missing: list[str]) -> NoReturn:

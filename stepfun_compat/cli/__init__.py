@@ -86,20 +86,31 @@ def failed(error: Exception) -> int:
     """Print an error on standard error and return the exit code."""
     from ..errors import SettingsError, without_keys
 
-    usage: Any = getattr(error, "format_message", None)  # click's usage errors, whichever click typer brings
-    text = str(usage()) if usage is not None else str(error) or type(error).__name__
-    own = usage is not None or isinstance(error, SettingsError) or type(error).__module__.partition(".")[0] == "openai"
-    if not own and not isinstance(error, OSError):
-        text = f"{type(error).__name__}: {text}"
-    if not own:  # most often a proxy or certificate of the environment, which the HTTP library does not name
-        from ..diagnostics import environment
-
-        broken = [found for found in environment.findings() if found.state == "fail"]
-        text += "".join(f"; {found.check}: {found.found}, {found.fix}" for found in broken)
-    cause = error.__cause__
-    if type(error).__name__ == "APIConnectionError" and cause is not None and str(cause):
-        text = f"{text} ({cause})"
-    if isinstance(error, UnicodeEncodeError):
-        text = f"this terminal cannot show the text ({error.encoding}): set PYTHONIOENCODING=utf-8"
-    typer.echo(f"stepfun-compat: {without_keys(text)}", err=True)
+    typer.echo(f"stepfun-compat: {without_keys(_text_of(error))}", err=True)
     return int(getattr(error, "exit_code", 2 if isinstance(error, SettingsError) else 1))
+
+
+def _text_of(error: Exception) -> str:
+    """One line for an error: its message, and what the user can do about one that is not of this package."""
+    from ..errors import SettingsError
+
+    if isinstance(error, UnicodeEncodeError):
+        return f"this terminal cannot show the text ({error.encoding}): set PYTHONIOENCODING=utf-8"
+    usage: Any = getattr(error, "format_message", None)  # click's usage errors, whichever click typer brings
+    if usage is not None:
+        return str(usage())
+    text = str(error) or type(error).__name__
+    if isinstance(error, SettingsError):
+        return text
+    if type(error).__module__.partition(".")[0] != "openai":
+        return (text if isinstance(error, OSError) else f"{type(error).__name__}: {text}") + _broken_environment()
+    cause = str(error.__cause__ or "")
+    return f"{text} ({cause})" if cause and type(error).__name__ == "APIConnectionError" else text
+
+
+def _broken_environment() -> str:
+    """What is wrong with proxies and certificates, which the HTTP library does not name in its errors."""
+    from ..diagnostics import environment
+
+    broken = [found for found in environment.findings() if found.state == "fail"]
+    return "".join(f"; {found.check}: {found.found}, {found.fix}" for found in broken)

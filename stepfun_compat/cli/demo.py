@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import typer
@@ -46,60 +46,67 @@ def _translations(stderr: str) -> Iterator[str]:
     yield from (f"  {line}" for line in stderr.splitlines() if not line.startswith("@@ "))
 
 
+def demo(
+    names: list[str] | None = typer.Argument(None, help=f"Examples to run: {', '.join(EXAMPLES)}. All by default."),
+    source: bool = typer.Option(False, "--source", help="Print each program first."),
+) -> None:
+    """Run unmodified OpenAI programs against an emulator of StepFun. Needs no key.
+
+    Examples:
+
+        stepfun-compat demo
+
+        stepfun-compat demo tools --source
+    """
+    chosen = names or list(EXAMPLES)
+    strange = [name for name in chosen if name not in EXAMPLES]
+    if strange:
+        raise typer.BadParameter(f"unknown example {strange[0]!r}: choose from {', '.join(EXAMPLES)}")
+    try:
+        from ..emulator import EmulatorConfig, EmulatorServer
+    except ImportError as error:
+        typer.echo(f"stepfun-compat: demo needs {error.name}: pip install 'stepfun-compat[emulator]'", err=True)
+        raise typer.Exit(2) from None
+    failed: list[str] = []
+    out = show.console()
+    with EmulatorServer(EmulatorConfig(strict=True)) as server:
+        environment = _environment(server.base_url, server.api_key)
+        for name in chosen:
+            file = examples_folder() / f"{name}.py"
+            out.rule(f"{name}.py", align="left") if sys.stdout.isatty() else typer.echo(f"\n=== {name}.py")
+            if source:
+                typer.echo(file.read_text(encoding="utf-8"))
+            if not _ran(file, environment):
+                failed.append(name)
+    if failed:
+        typer.echo(f"\nfailed: {', '.join(failed)}", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"\n{len(chosen)} unmodified programs ran; the lines with | show what was translated for StepFun.")
+
+
+def _environment(base_url: str, key: str) -> dict[str, str]:
+    """The environment of an example: this one, with the emulator in place of any provider."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("STEPFUN_", "STEP_", "OPENAI_"))}
+    path = os.pathsep.join(filter(None, [str(_PACKAGE.parent), os.environ.get("PYTHONPATH")]))
+    return {**kept, "PYTHONPATH": path, "STEPFUN_BASE_URL": base_url, "STEPFUN_API_KEY": key}
+
+
+def _ran(file: Path, environment: Mapping[str, str]) -> bool:
+    """Run an example and print its output and what was translated; False where it failed."""
+    with show.working(f"running {file.name}"):
+        done = subprocess.run(
+            [sys.executable, "-c", _RUNNER, str(file)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    typer.echo(done.stdout.rstrip())
+    for line in _translations(done.stderr):
+        typer.echo(line)
+    return done.returncode == 0
+
+
 def register(app: typer.Typer) -> None:
-    @app.command("demo")
-    def demo(  # pyright: ignore[reportUnusedFunction]
-        names: list[str] | None = typer.Argument(None, help=f"Examples to run: {', '.join(EXAMPLES)}. All by default."),
-        source: bool = typer.Option(False, "--source", help="Print each program first."),
-    ) -> None:
-        """Run unmodified OpenAI programs against an emulator of StepFun. Needs no key.
-
-        Examples:
-
-            stepfun-compat demo
-
-            stepfun-compat demo tools --source
-        """
-        chosen = names or list(EXAMPLES)
-        strange = [name for name in chosen if name not in EXAMPLES]
-        if strange:
-            raise typer.BadParameter(f"unknown example {strange[0]!r}: choose from {', '.join(EXAMPLES)}")
-        try:
-            from ..emulator import EmulatorConfig, EmulatorServer
-        except ImportError as error:
-            typer.echo(f"stepfun-compat: demo needs {error.name}: pip install 'stepfun-compat[emulator]'", err=True)
-            raise typer.Exit(2) from None
-        failed: list[str] = []
-        out = show.console()
-        with EmulatorServer(EmulatorConfig(strict=True)) as server:
-            path = os.pathsep.join(filter(None, [str(_PACKAGE.parent), os.environ.get("PYTHONPATH")]))
-            kept = {k: v for k, v in os.environ.items() if not k.startswith(("STEPFUN_", "STEP_", "OPENAI_"))}
-            environment = {
-                **kept,
-                "PYTHONPATH": path,
-                "STEPFUN_BASE_URL": server.base_url,
-                "STEPFUN_API_KEY": server.api_key,
-            }
-            for name in chosen:
-                file = examples_folder() / f"{name}.py"
-                out.rule(f"{name}.py", align="left") if sys.stdout.isatty() else typer.echo(f"\n=== {name}.py")
-                if source:
-                    typer.echo(file.read_text(encoding="utf-8"))
-                with show.working(f"running {name}.py"):
-                    done = subprocess.run(
-                        [sys.executable, "-c", _RUNNER, str(file)],
-                        env=environment,
-                        capture_output=True,
-                        text=True,
-                        timeout=120,
-                        check=False,
-                    )
-                typer.echo(done.stdout.rstrip())
-                for line in _translations(done.stderr):
-                    typer.echo(line)
-                if done.returncode:
-                    failed.append(name)
-        if failed:
-            typer.echo(f"\nfailed: {', '.join(failed)}", err=True)
-            raise typer.Exit(1)
-        typer.echo(f"\n{len(chosen)} unmodified programs ran; the lines with | show what was translated for StepFun.")
+    app.command("demo")(demo)

@@ -3,69 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import typer
 
 from . import show
 
+if TYPE_CHECKING:
+    from ..diagnostics.probes import Check, Result
+    from ..diagnostics.probes.settling import Settlement
+
+
+def probe(
+    names: list[str] | None = typer.Argument(None, help="Checks to run; all but the expensive ones by default."),
+    listed: bool = typer.Option(False, "--list", help="List the checks without sending anything."),
+    model: str = typer.Option("step-3.7-flash", help="The model to test."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    yes: bool = typer.Option(False, "--yes", "-y", help="Do not prompt before sending many requests."),
+    write: str | None = typer.Option(
+        None, help="Settle contested facts instead, and write the outcomes to this catalog file."
+    ),
+) -> None:
+    """Test behaviour that StepFun's documentation leaves open. Each check sends small paid requests.
+
+    Examples:
+
+        stepfun-compat probe --list
+
+        stepfun-compat probe tool_choice stream_usage --json
+
+        stepfun-compat probe --yes --write stepfun-catalog.toml
+    """
+    from ..diagnostics import probes as probing
+
+    if write is not None:
+        _settle(names or (), write, model, as_json, yes=yes)
+        return
+    checks = _chosen(names, expensive=listed)
+    if listed:
+        show.table(
+            ["check", "question", "decided by", "setting"],
+            [[c.name, c.question, c.decided, c.setting] for c in checks],
+        )
+        show.table(["not tested"], [[text] for _, text in probing.LEFT_OPEN])
+        return
+    if not names:
+        count = sum(check.requests for check in checks)
+        show.names(check.name for check in checks)
+        show.confirmed(f"These {len(checks)} checks send about {count} small paid requests to {model}.", yes=yes)
+    results: list[probing.Result] = []
+    with probing.client() as stock:
+        for check in checks:
+            with show.working(check.name):
+                results.append(probing.run(check, stock, model))
+            if not as_json:
+                typer.echo(f"{check.name}: {results[-1].answer}")
+    if as_json:
+        show.as_json([vars(result) for result in results])
+    _exit_if_all_failed(results)
+
+
+def _chosen(names: Sequence[str] | None, *, expensive: bool) -> Sequence[Check]:
+    """The checks of these names; without names all, or all but the expensive ones."""
+    from ..diagnostics import probes as probing
+
+    known = {check.name: check for check in probing.CHECKS}
+    if not names:
+        return [check for check in probing.CHECKS if expensive or not check.dear]
+    strange = [name for name in names if name not in known]
+    if strange:
+        raise typer.BadParameter(f"unknown check {strange[0]!r}: choose from {', '.join(known)}")
+    return [known[name] for name in names]
+
 
 def register(app: typer.Typer) -> None:
-    @app.command("probe")
-    def probe(  # pyright: ignore[reportUnusedFunction]
-        names: list[str] | None = typer.Argument(None, help="Checks to run; all but the expensive ones by default."),
-        listed: bool = typer.Option(False, "--list", help="List the checks without sending anything."),
-        model: str = typer.Option("step-3.7-flash", help="The model to test."),
-        as_json: bool = typer.Option(False, "--json", help="Print JSON."),
-        yes: bool = typer.Option(False, "--yes", "-y", help="Do not prompt before sending many requests."),
-        write: str | None = typer.Option(
-            None, help="Settle contested facts instead, and write the outcomes to this catalog file."
-        ),
-    ) -> None:
-        """Test behaviour that StepFun's documentation leaves open. Each check sends small paid requests.
+    app.command("probe")(probe)
 
-        Examples:
 
-            stepfun-compat probe --list
-
-            stepfun-compat probe tool_choice stream_usage --json
-
-            stepfun-compat probe --yes --write stepfun-catalog.toml
-        """
-        from ..diagnostics import probes as probing
-
-        if write is not None:
-            _settle(names or (), write, model, as_json, yes=yes)
-            return
-        checks = [check for check in probing.CHECKS if listed or not check.dear]
-        if names:
-            known = {check.name: check for check in probing.CHECKS}
-            strange = [name for name in names if name not in known]
-            if strange:
-                raise typer.BadParameter(f"unknown check {strange[0]!r}: choose from {', '.join(known)}")
-            checks = [known[name] for name in names]
-        if listed:
-            show.table(
-                ["check", "question", "decided by", "setting"],
-                [[c.name, c.question, c.decided, c.setting] for c in checks],
-            )
-            show.table(["not tested"], [[text] for _, text in probing.LEFT_OPEN])
-            return
-        if not names:
-            count = sum(check.requests for check in checks)
-            show.names(check.name for check in checks)
-            show.confirmed(f"These {len(checks)} checks send about {count} small paid requests to {model}.", yes=yes)
-        results: list[probing.Result] = []
-        with probing.client() as stock:
-            for check in checks:
-                with show.working(check.name):
-                    result = probing.run(check, stock, model)
-                results.append(result)
-                if not as_json:
-                    typer.echo(f"{check.name}: {result.answer}")
-        if as_json:
-            show.as_json([vars(result) for result in results])
-        if all(result.failed for result in results):
-            raise typer.Exit(1)
+def _exit_if_all_failed(results: Sequence[Result | Settlement]) -> None:
+    if all(result.failed for result in results):
+        raise typer.Exit(1)
 
 
 def _settle(names: Sequence[str], path: str, model: str, as_json: bool, *, yes: bool) -> None:
@@ -94,8 +111,7 @@ def _settle(names: Sequence[str], path: str, model: str, as_json: bool, *, yes: 
                 found.append(settling.settle(fact, stock, model, catalog))
             if not as_json:
                 typer.echo(f"{fact.fact}: {found[-1].answer}")
-    if all(settlement.failed for settlement in found):
-        raise typer.Exit(1)
+    _exit_if_all_failed(found)
     rows = settling.write(path, found, datetime.datetime.now(tz=datetime.timezone.utc).date())
     if as_json:
         show.as_json([{k: v for k, v in vars(s).items() if k != "row"} for s in found])

@@ -7,13 +7,15 @@ import typer
 from ..launch.run import USAGE
 
 
+def run(context: typer.Context) -> None:
+    from ..launch.run import main
+
+    raise typer.Exit(main(context.args))
+
+
 def register(app: typer.Typer) -> None:
-    @app.command(
+    app.command(
         "run",
         help="Run an unmodified program with openai's names rebound.\n\n\b\n" + USAGE,
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
-    )
-    def run(context: typer.Context) -> None:  # pyright: ignore[reportUnusedFunction]
-        from ..launch.run import main
-
-        raise typer.Exit(main(context.args))
+    )(run)

@@ -22,7 +22,7 @@ def console() -> Console:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows as a table if the lines fit, else one block for each row with named columns: no cell is cut."""
-    widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
+    widths = [max(len(str(cell)) for cell in column) for column in zip(head, *rows, strict=True)]
     width = shutil.get_terminal_size((80, 24)).columns
     if sys.stdout.isatty() and sum(widths) + 3 * len(widths) + 1 <= width:
         drawn = Table(*head)
@@ -36,8 +36,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
             sys.stdout.write(line.rstrip() + "\n")
         return
     for row in rows:
-        cells = [f"{name}: {cell}" for name, cell in zip(head[1:], row[1:], strict=True) if str(cell) not in ("", "-")]
-        sys.stdout.write("\n".join([*wrap(row[0], width, break_long_words=False), *_lines(cells, width)]) + "\n")
+        sys.stdout.write("\n".join(_block(head, row, width)) + "\n")
+
+
+def _block(head: Sequence[str], row: Sequence[str], width: int) -> Iterator[str]:
+    """A row as lines: its first cell, then the others that say something, with the names of their columns."""
+    yield from wrap(row[0], width, break_long_words=False)
+    cells = [f"{name}: {cell}" for name, cell in zip(head[1:], row[1:], strict=True) if str(cell) not in ("", "-")]
+    yield from _lines(cells, width)
 
 
 def _lines(cells: Sequence[str], width: int) -> Iterator[str]:

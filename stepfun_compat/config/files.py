@@ -106,15 +106,22 @@ def config_files(rules: FileRules) -> tuple[Place | None, Place | None]:
         SettingsError: a file cannot be read, is no TOML or holds an unknown setting.
     """
     named_path = os.environ.get("STEPFUN_CONFIG", "").strip()
-    if named_path:
-        path = os.path.expanduser(named_path)
-        try:
-            stat = os.stat(path)
-            return (named_path, _read_file(path, stat.st_mtime_ns, stat.st_size, True, rules)), None
-        except OSError as error:
-            raise SettingsError(
-                f"STEPFUN_CONFIG={named_path!r} cannot be read ({error.strerror}): it takes the path of a TOML file."
-            ) from error
+    return (_named_file(named_path, rules), None) if named_path else (None, _found_file(rules))
+
+
+def _named_file(named_path: str, rules: FileRules) -> Place:
+    path = os.path.expanduser(named_path)
+    try:
+        stat = os.stat(path)
+        return named_path, _read_file(path, stat.st_mtime_ns, stat.st_size, True, rules)
+    except OSError as error:
+        raise SettingsError(
+            f"STEPFUN_CONFIG={named_path!r} cannot be read ({error.strerror}): it takes the path of a TOML file."
+        ) from error
+
+
+def _found_file(rules: FileRules) -> Place | None:
+    """The file in the working directory, None where there is none with settings."""
     for file in ("stepfun.toml", "pyproject.toml"):
         try:
             stat = os.stat(file)
@@ -122,29 +129,36 @@ def config_files(rules: FileRules) -> tuple[Place | None, Place | None]:
             continue
         try:
             values = _read_file(os.path.abspath(file), stat.st_mtime_ns, stat.st_size, False, rules)
-        except NotTOMLError:
+        except (NotTOMLError, OSError) as error:
             if file == "pyproject.toml":  # a broken pyproject.toml is some other tool's business
                 continue
-            raise
-        except OSError as error:
-            if file == "pyproject.toml":
-                continue
+            if isinstance(error, NotTOMLError):
+                raise
             raise SettingsError(f"{file} cannot be read ({error.strerror}): make it readable or remove it.") from error
         if values or file == "stepfun.toml":
-            return None, (file, values)
-    return None, None
+            return file, values
+    return None
+
+
+def _own_table(path: str) -> dict[str, Any]:
+    """The part of a configuration file that is this package's.
+
+    Raises:
+        SettingsError: it is no table, or the file is no TOML.
+    """
+    document = read_toml(path)
+    if os.path.basename(path) != "pyproject.toml":
+        return document
+    tool: Any = document.get("tool")
+    table: Any = cast("dict[str, Any]", tool).get("stepfun-compat", {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        raise SettingsError(f"{path}: [tool.stepfun-compat] takes a table of settings.")
+    return cast("dict[str, Any]", table)
 
 
 @lru_cache(maxsize=16)
 def _read_file(path: str, mtime: int, size: int, named: bool, rules: FileRules) -> Mapping[str, Any]:  # noqa: ARG001 - part of the cache key
-    document = read_toml(path)
-    table: Any = document
-    if os.path.basename(path) == "pyproject.toml":
-        tool: Any = document.get("tool")
-        table = cast("dict[str, Any]", tool).get("stepfun-compat", {}) if isinstance(tool, dict) else {}
-    if not isinstance(table, dict):
-        raise SettingsError(f"{path}: [tool.stepfun-compat] takes a table of settings.")
-    values = {key.replace("-", "_"): value for key, value in cast("dict[str, Any]", table).items()}
+    values = {key.replace("-", "_"): value for key, value in _own_table(path).items()}
     for former, present in rules.renamed:
         if former in values:
             values.setdefault(present, values.pop(former))

@@ -150,28 +150,40 @@ def aliases(value: Any, source: str) -> Mapping[str, str]:
     if value is None or value == "":
         return MappingProxyType({})
     allowed = 'JSON like {"gpt-4o": "step-3.7-flash"} or pairs like gpt-4o=step-3.7-flash,o3*=step-5-preview'
-    pairs: object = value
-    if isinstance(value, str):
-        text = value.strip()
-        if text.startswith("{"):
-            try:
-                pairs = json.loads(text)
-            except (ValueError, RecursionError) as error:
-                raise bad_value(source, value, allowed) from error
-        else:
-            split = [part.partition("=") for part in text.split(",") if part.strip()]
-            if any(not sep for _, sep, _ in split):
-                raise bad_value(source, value, allowed)
-            pairs = {name.strip(): target.strip() for name, _, target in split}
+    try:
+        pairs: object = _pairs(value.strip()) if isinstance(value, str) else value
+    except (ValueError, RecursionError) as error:
+        raise bad_value(source, value, allowed) from error
     if not isinstance(pairs, Mapping):
         raise bad_value(source, value, allowed)
-    items = cast("Mapping[object, object]", pairs)
-    clean: dict[str, str] = {}
-    for name, target in items.items():
-        if not (isinstance(name, str) and isinstance(target, str) and name and target):
-            raise bad_value(source, value, allowed)
-        clean[name] = target
+    clean = dict(cast("Mapping[Any, Any]", pairs))
+    if not all(isinstance(text, str) and text for pair in clean.items() for text in pair):
+        raise bad_value(source, value, allowed)
     return MappingProxyType(clean)
+
+
+def _pairs(text: str) -> object:
+    """A mapping written as JSON, or as `name=target,…`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if text.startswith("{"):
+        return json.loads(text)
+    pairs: dict[str, str] = {}
+    for part in text.split(","):
+        name, equals, target = part.partition("=")
+        if equals:
+            pairs[name.strip()] = target.strip()
+        elif part.strip():
+            raise ValueError(part)
+    return pairs
+
+
+def _is_http(url: str) -> bool:
+    """Whether a URL has a host, and a scheme the clients speak."""
+    parts = split_url(url)
+    return parts is not None and parts.scheme.lower() in ("http", "https") and bool(parts.hostname)
 
 
 def base_url(value: Any, source: str) -> str | None:
@@ -181,8 +193,7 @@ def base_url(value: Any, source: str) -> str | None:
     if not text:
         return None
     text = with_scheme(text)
-    parts = split_url(text)
-    if parts is None or parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+    if not _is_http(text):
         raise bad_value(source, without_secrets(text), "a URL that starts with http:// or https://")
     if host_kind(text) == "openai":
         raise bad_value(source, without_secrets(text), "the URL of StepFun or of a gateway to it, not one of OpenAI's")
@@ -232,20 +243,16 @@ def fallback(value: Any, source: str) -> Mapping[str, Any]:
                 f"{_resource(source, name)} is no resource that can be sent to another provider. {meant}"
                 f"There are {', '.join(FALLBACK_NAMES)}."
             )
-        if not isinstance(target, str):
-            continue
-        parts = split_url(target)
-        if parts is None or parts.scheme.lower() not in ("http", "https") or not parts.hostname:
-            raise bad_value(
-                _resource(source, name), without_secrets(target), "a URL that starts with http:// or https://"
-            )
-        if host_kind(target) == "stepfun":
-            raise bad_value(
-                _resource(source, name),
-                without_secrets(target),
-                "the URL of another provider: StepFun has no such endpoint",
-            )
+        if isinstance(target, str):
+            _check_fallback_url(target, _resource(source, name))
     return MappingProxyType(dict(given))
+
+
+def _check_fallback_url(url: str, source: str) -> None:
+    if not _is_http(url):
+        raise bad_value(source, without_secrets(url), "a URL that starts with http:// or https://")
+    if host_kind(url) == "stepfun":
+        raise bad_value(source, without_secrets(url), "the URL of another provider: StepFun has no such endpoint")
 
 
 FALLBACK_PREFIX: Final = "STEPFUN_FALLBACK_"

@@ -168,15 +168,22 @@ def _take_out(request: Any, found: Callable[[str], bool], what: str) -> None:
         if found(_readable(value)) and name in request.headers:
             del request.headers[name]
             taken.append(name)
-    if url.query:
-        pairs: list[tuple[str, str]] = url.params.multi_items()
-        kept = [pair for pair in pairs if not any(found(_readable(text)) for text in pair)]
-        if len(kept) < len(pairs):
-            url = url.copy_with(params=kept)
-            taken.append("the query")
+    query = _query_without(url, found)
+    if query is not None:
+        url = url.copy_with(params=query)
+        taken.append("the query")
     if url.userinfo and found(unquote(url.userinfo.decode("ascii", "replace")).replace(":", " ")):
         url = url.copy_with(userinfo=b"")
         taken.append("the URL")
     if taken:
         request.url = url
         log.warning("%s was removed from a request to %s (%s)", what, url.host, ", ".join(taken))
+
+
+def _query_without(url: Any, found: Callable[[str], bool]) -> list[tuple[str, str]] | None:
+    """The parameters of a URL in which there is no key; None where there is none in any."""
+    if not url.query:
+        return None
+    pairs: list[tuple[str, str]] = url.params.multi_items()
+    kept = [pair for pair in pairs if not any(found(_readable(text)) for text in pair)]
+    return kept if len(kept) < len(pairs) else None

@@ -37,13 +37,11 @@ def resolve_target(argument: str | None, settings: Settings, *, explicit_setting
     if argument is not None:
         argument = with_scheme(argument)
         kind = host_kind(argument)
-        if kind == "stepfun":
+        if kind == "stepfun" or (
+            kind == "other" and (explicit_settings or _names_gateway(argument, settings, api_key))
+        ):
             return Target(normalise_base_url(argument), True, "base_url argument")
         if kind == "other":
-            configured = settings.base_url is not None and origin(settings.base_url) == origin(argument)
-            stepfun_key = isinstance(api_key, str) and bool(api_key) and api_key == settings.api_key
-            if configured or explicit_settings or stepfun_key:
-                return Target(normalise_base_url(argument), True, "base_url argument")
             return Target(argument, False, "base_url argument")
     if settings.base_url is not None:
         return Target(settings.base_url, True, settings.source("base_url"))
@@ -51,3 +49,10 @@ def resolve_target(argument: str | None, settings: Settings, *, explicit_setting
     if from_openai and host_kind(from_openai) == "stepfun":
         return Target(normalise_base_url(from_openai), True, "OPENAI_BASE_URL")
     return Target(_PLACES[settings.region, settings.plan], True, f"region {settings.region}, plan {settings.plan}")
+
+
+def _names_gateway(url: str, settings: Settings, api_key: object) -> bool:
+    """Whether a URL of an unknown host is a gateway to StepFun: the configured one, or passed with the StepFun key."""
+    if settings.base_url is not None and origin(settings.base_url) == origin(url):
+        return True
+    return isinstance(api_key, str) and bool(api_key) and api_key == settings.api_key

@@ -151,17 +151,7 @@ def _surroundings(settings: Settings) -> list[Finding]:
         name for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
     )
     found.append(Finding("proxy", "ok", ", ".join(proxies) if proxies else "none set"))
-    paths = ssl.get_default_verify_paths()
-    store = os.environ.get("SSL_CERT_FILE") or paths.cafile or paths.capath
-    has_store = bool(store) or _installed("certifi")
-    found.append(
-        Finding(
-            "CA store",
-            "ok" if has_store else "fail",
-            store or ("certifi" if has_store else "none found"),
-            "" if has_store else "install the ca-certificates package, or set SSL_CERT_FILE",
-        )
-    )
+    found.append(_certificates())
     workers = [name for name in ("WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "UVICORN_WORKERS") if os.environ.get(name)]
     if workers and in_this_process(settings.state):
         found.append(
@@ -174,6 +164,14 @@ def _surroundings(settings: Settings) -> list[Finding]:
         )
     found.append(_store(settings))
     return found
+
+
+def _certificates() -> Finding:
+    paths = ssl.get_default_verify_paths()
+    store = os.environ.get("SSL_CERT_FILE") or paths.cafile or paths.capath
+    if store or _installed("certifi"):
+        return Finding("CA store", "ok", store or "certifi")
+    return Finding("CA store", "fail", "none found", "install the ca-certificates package, or set SSL_CERT_FILE")
 
 
 def _store(settings: Settings) -> Finding:
@@ -191,13 +189,11 @@ def _store(settings: Settings) -> Finding:
         execute(store, "doctor", StoreOperation(delete=[probe]), limits)
     except StateError as error:
         return Finding("conversation store", "fail", f"{place} {error}", "check STEPFUN_STATE")
+    if not kept:
+        fix = "check the limits of the store (Redis: maxmemory and its policy)"
+        return Finding("conversation store", "fail", f"{place} did not return a record it had just stored", fix)
     milliseconds = (time.monotonic() - started) * 1000
-    return Finding(
-        "conversation store",
-        "ok" if kept else "fail",
-        f"{place} works ({milliseconds:.0f} ms)" if kept else f"{place} did not return a record it had just stored",
-        "" if kept else "check the limits of the store (Redis: maxmemory and its policy)",
-    )
+    return Finding("conversation store", "ok", f"{place} works ({milliseconds:.0f} ms)")
 
 
 def _server(settings: Settings) -> list[Finding]:

@@ -65,17 +65,22 @@ def _proxies() -> Iterator[Finding]:
         if name.lower() not in _PROXIES or not os.environ[name].strip():
             continue
         url = os.environ[name].strip()
-        try:
-            parts = urlsplit(url if "://" in url else f"http://{url}")
-            scheme, well = parts.scheme.lower(), bool(parts.hostname) and parts.port != 0 and " " not in url
-        except ValueError:
-            scheme, well = "", False
+        scheme, is_url = _proxy_scheme(url)
         if scheme.startswith("socks"):
             if find_spec("socksio") is None:
                 yield Finding(name, "fail", "a SOCKS proxy needs the package socksio", "pip install socksio")
-        elif scheme not in ("http", "https") or not well:
+        elif scheme not in ("http", "https") or not is_url:
             fix = "set it to http://host:port, or unset it"
             yield Finding(name, "fail", f"{without_secrets(url)!r} is not a proxy URL", fix)
+
+
+def _proxy_scheme(url: str) -> tuple[str, bool]:
+    """The scheme of a proxy's URL, http where it has none, and whether a host and a possible port follow."""
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        return parts.scheme.lower(), bool(parts.hostname) and parts.port != 0 and " " not in url
+    except ValueError:
+        return "", False
 
 
 def _certificates() -> Iterator[Finding]:

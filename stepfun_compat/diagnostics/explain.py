@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, cast
@@ -144,42 +144,45 @@ def _upload(value: Any) -> Any:
 
 def plain(value: Any) -> Json:
     """Arguments of a call as the JSON the SDK would send: models and response types become plain data, not-given goes."""
-    import openai
     import pydantic
 
     if isinstance(value, Mapping):
-        items = cast("Mapping[str, Any]", value).items()
-        return {key: plain(inner) for key, inner in items if not isinstance(inner, openai.NotGiven | _omit())}
-    if isinstance(value, list | tuple):
-        return [plain(inner) for inner in cast("list[Any]", value)]
+        return {key: plain(inner) for key, inner in _given_items(cast("Mapping[str, Any]", value))}
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
     if isinstance(value, type) and issubclass(value, pydantic.BaseModel):
-        from openai.lib._parsing import type_to_response_format_param
-
-        return plain(cast("Any", type_to_response_format_param(value)))
+        return plain(_response_format(value))
     if isinstance(value, pydantic.BaseModel):
         return plain(value.model_dump(mode="json", exclude_unset=True))
-    if isinstance(value, str | int | float | bool) or value is None:
-        return value
     several = cast("Any", value)
-    if hasattr(several, "__iter__"):
-        return [plain(inner) for inner in several]
-    return str(several)
+    return [plain(inner) for inner in several] if hasattr(several, "__iter__") else str(several)
+
+
+def _given_items(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    import openai
+
+    left_out = (openai.NotGiven, getattr(openai, "Omit", openai.NotGiven))
+    return [(key, value) for key, value in values.items() if not isinstance(value, left_out)]
+
+
+def _response_format(model: type[Any]) -> Any:
+    from openai.lib._parsing import type_to_response_format_param
+
+    return type_to_response_format_param(model)
 
 
 _CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "cookie"})
 
 
-def _shown(name: str, value: str, settings: Settings) -> str:
-    """A header fit to be printed: an explanation ends up in logs and tickets, where no key belongs."""
+def _fit_to_print(pairs: Mapping[str, Any], settings: Settings) -> dict[str, str]:
+    """Headers or a query with credentials hidden: an explanation ends up in logs and tickets, where no key belongs."""
     keys = [key for key in (settings.api_key, os.environ.get("OPENAI_API_KEY", "").strip()) if key]
-    hidden = name.lower() in _CREDENTIALS or looks_like_openai_key(value) or within(keys, value)
-    return "…" if hidden else value
 
+    def shown(name: str, value: str) -> str:
+        hidden = name.lower() in _CREDENTIALS or looks_like_openai_key(value) or within(keys, value)
+        return "…" if hidden else value
 
-def _omit() -> type:
-    import openai
-
-    return getattr(openai, "Omit", openai.NotGiven)
+    return {name: shown(name, str(value)) for name, value in pairs.items()}
 
 
 def explain_call(
@@ -196,51 +199,74 @@ def explain_call(
     Raises:
         ValueError: the endpoint is not known.
     """
-    name = endpoint if endpoint in ENDPOINTS else endpoint.rpartition(".")[0] if endpoint.endswith(_VERBS) else ""
-    place = ENDPOINTS.get(name)
-    if place is None and " /" in endpoint:
+    method, path = _method_and_path(endpoint)
+    request = _request_of(method, path, kwargs)
+    url = base_url or resolve_target(None, settings, explicit_settings=True, api_key=None).base_url
+    found = table.find(method, request.path)
+    client = ClientFacts(base_url or "", deployment, dry_run=True)
+    context = RequestContext(endpoint, settings, catalog_for(settings), client=client)
+    if found is None:
+        return _explanation(context, request, [Send(request)], url)
+    context.endpoint = found.name or endpoint
+    sends: list[Send] = []
+    refusal: str | None = None
+    try:
+        _plan(found, request, context, url, sends)
+    except RequestRejected as error:
+        refusal = error.message
+    return _explanation(context, request, sends, url, refusal)
+
+
+def _method_and_path(endpoint: str) -> tuple[str, str]:
+    """The HTTP method and path of a resource's dotted name, its verb included or not, or of `METHOD /path`.
+
+    Raises:
+        ValueError: the endpoint is not known.
+    """
+    name = endpoint if endpoint in ENDPOINTS or not endpoint.endswith(_VERBS) else endpoint.rpartition(".")[0]
+    known = ENDPOINTS.get(name)
+    if known is not None:
+        return known
+    if " /" in endpoint:
         method, _, path = endpoint.partition(" ")
-        place = (method.upper(), path)
-    if place is None:
-        raise ValueError(
-            f"endpoint={endpoint!r} is not known: it takes one of {', '.join(ENDPOINTS)}, or 'POST /path'."
-        )
-    method, path = place
+        return method.upper(), path
+    raise ValueError(f"endpoint={endpoint!r} is not known: it takes one of {', '.join(ENDPOINTS)}, or 'POST /path'.")
+
+
+def _request_of(method: str, path: str, kwargs: Mapping[str, Any]) -> WireRequest:
+    """The request that openai makes of a call's arguments; files stay as they are handed over."""
     given = dict(kwargs)
-    files = [(name, _upload(given.pop(name))) for name in _FILES if method == "POST" and given.get(name) is not None]
+    files = _taken_files(given) if method == "POST" else None
     body: dict[str, Any] = plain(given)
     if "{model}" in path:
         path = path.replace("{model}", quote(str(body.pop("model", "")), safe=""))
-    extra_headers: dict[str, Any] = body.pop("extra_headers", None) or {}
+    headers: dict[str, Any] = body.pop("extra_headers", None) or {}
     query: dict[str, Any] = body.pop("extra_query", None) or {}
-    extra_body: dict[str, Any] = body.pop("extra_body", None) or {}
-    body = {**body, **extra_body}
+    body |= body.pop("extra_body", None) or {}
     body.pop("timeout", None)
     if method == "GET":
         query, body = {**body, **query}, {}
-    url = base_url or resolve_target(None, settings, explicit_settings=True, api_key=None).base_url
-    found = table.find(method, path)
-    client = ClientFacts(base_url or "", deployment, dry_run=True)
-    context = RequestContext(endpoint, settings, catalog_for(settings), client=client)
-    request = WireRequest(method, path, query, extra_headers, body or None, files or None)
-    sends = [Send(request)]
-    refusal: str | None = None
-    if found is not None:
-        context.endpoint = found.name or endpoint
-        sends.clear()
-        try:
-            _plan(found, request, context, url, sends)
-        except RequestRejected as error:
-            refusal = error.message
+    return WireRequest(method, path, query, headers, body or None, files)
+
+
+def _taken_files(given: dict[str, Any]) -> list[tuple[str, Any]] | None:
+    """Take the files out of a call's arguments, as the SDK hands them over; None where there are none."""
+    names = [name for name in _FILES if given.get(name) is not None]
+    return [(name, _upload(given.pop(name))) for name in names] or None
+
+
+def _explanation(
+    context: RequestContext, request: WireRequest, sends: Sequence[Send], url: str, refusal: str | None = None
+) -> Explanation:
+    """What is told of a planned call. Where nothing is sent but polls, `request` is shown, as the caller wrote it."""
+    settings = context.settings
     shown = next((send.request for send in sends if not send.poll), request)
     place = without_secrets(url).rstrip("/")
-    headers = {name: _shown(name, str(value), settings) for name, value in shown.headers.items()}
-    headers.update(context.headers)
     return Explanation(
         endpoint=context.endpoint,
         method=shown.method,
         url=place + shown.path,
-        headers=headers,
+        headers={**_fit_to_print(shown.headers, settings), **context.headers},
         body=shown.json,
         changes=tuple(context.changes),
         refusal=refusal,
@@ -249,7 +275,7 @@ def explain_call(
             PlannedRequest(
                 send.request.method,
                 place + send.request.path,
-                {name: _shown(name, str(value), settings) for name, value in send.request.query.items()},
+                _fit_to_print(send.request.query, settings),
                 send.request.json,
                 send.poll,
             )

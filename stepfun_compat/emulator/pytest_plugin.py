@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def _stepfun_emulator_session() -> Iterator[EmulatorServer]:
     try:
-        import starlette  # noqa: F401  # pyright: ignore[reportUnusedImport]
-        import uvicorn  # noqa: F401  # pyright: ignore[reportUnusedImport]
+        for name in ("starlette", "uvicorn"):
+            import_module(name)
     except ImportError as error:
         pytest.skip(f"the emulator needs `pip install 'stepfun-compat[emulator]'` ({error.name} is missing)")
     from .server import EmulatorServer

@@ -325,9 +325,9 @@ def _version() -> tuple[int, ...]:
 class _Recorder:
     """Stands in for a resource and records the arguments of `_post`."""
 
-    def __init__(self) -> None:
+    def __init__(self, wrap: Callable[[Any], Any] = lambda post: post) -> None:
         self.sent: Any = None
-        self._post: Any = self._record
+        self._post: Any = wrap(self._record)
 
     def _record(self, path: str, **kwargs: Any) -> Any:
         self.sent = (path, kwargs)
@@ -372,8 +372,7 @@ def checked(stock: type, name: str, method: Any, names: frozenset[str]) -> bool:
     """Whether a method posts the same for samples, wrapped and as they are."""
     taken = inspect.signature(method).parameters
     given = {name: _SAMPLES.get(name, "sample") for name in sorted(names) if name in taken}
-    unseen = _Recorder()
-    unseen._post = _Post(unseen._post)
+    unseen = _Recorder(_Post)
     try:
         usual = _posted(method, _Recorder(), given)
         short = _posted(method, unseen, {name: _Untransformed(value) for name, value in given.items()})

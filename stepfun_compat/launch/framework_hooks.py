@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, Final
 
+from .child.stepfun_compat_import_hook import ImportHook
+
 _OPENAI: Final = "https://api.openai.com/v1"
 
 
@@ -32,50 +34,34 @@ def _dspy(module: ModuleType) -> Mapping[str, Any]:
     return {"os": _Environment()} if vars(module).get("os") is os else {}
 
 
-DETOURS: Final[Mapping[str, Callable[[ModuleType], Mapping[str, Any]]]] = {
+FRAMEWORKS: Final[Mapping[str, Callable[[ModuleType], Mapping[str, Any]]]] = {
     "dspy.clients.backend_selection": _dspy,
 }
 
 
-class Watch:
-    """Adapts the modules of `DETOURS`; `rebind(module, name, new)` is how. A finder of the import system."""
+class FrameworkHooks:
+    """Adapts the modules of `FRAMEWORKS`; `rebind(module, name, new)` is how."""
 
     def __init__(self, rebind: Callable[[ModuleType, str, Any], None]) -> None:
         self._rebind = rebind
+        self._import_hook = ImportHook(FRAMEWORKS, self._load)
 
     def start(self) -> None:
-        sys.meta_path.insert(0, self)
-        for name in DETOURS:
+        """Adapt the modules that are loaded, and the others when they are."""
+        self._import_hook.start()
+        for name in FRAMEWORKS:
             module = sys.modules.get(name)
             if module is not None:
                 self._adapt(module)
 
     def stop(self) -> None:
-        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
+        """Leave modules that are loaded from now on as they are."""
+        self._import_hook.stop()
+
+    def _load(self, module: ModuleType, run: Callable[[ModuleType], None]) -> None:
+        run(module)
+        self._adapt(module)
 
     def _adapt(self, module: ModuleType) -> None:
-        for name, new in DETOURS[module.__name__](module).items():
+        for name, new in FRAMEWORKS[module.__name__](module).items():
             self._rebind(module, name, new)
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name not in DETOURS:
-            return None
-        spec: Any = None
-        for finder in list(sys.meta_path):
-            if finder is not self and hasattr(finder, "find_spec"):
-                spec = finder.find_spec(name, path, target)
-                if spec is not None:
-                    break
-        if spec is None or spec.loader is None:
-            return spec
-        loader: Any = spec.loader
-        load: Any = loader.exec_module
-
-        def exec_module(module: ModuleType) -> None:
-            del loader.exec_module
-            load(module)
-            if self in sys.meta_path:
-                self._adapt(module)
-
-        loader.exec_module = exec_module
-        return spec

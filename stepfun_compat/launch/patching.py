@@ -14,7 +14,7 @@ from .. import stock
 from .._client.class_checks import STANDS_FOR
 from ..azure import AsyncAzureOpenAI, AzureOpenAI
 from ..client import AsyncOpenAI, OpenAI
-from .framework_hooks import Watch
+from .framework_hooks import FrameworkHooks
 
 OURS: Final[dict[type, type]] = {
     stock.OpenAI: OpenAI,
@@ -51,8 +51,9 @@ def _rebind(module: ModuleType, name: str, new: Any) -> None:
 
 def _classes() -> Iterator[tuple[str, ModuleType, str, type]]:
     """Every name of a loaded module that is bound to a class, but for ours and the inside of openai's."""
-    for name, module in list(sys.modules.items()):
-        if not isinstance(module, ModuleType):  # pyright: ignore[reportUnnecessaryIsInstance]
+    loaded: list[tuple[str, object]] = list(sys.modules.items())
+    for name, module in loaded:
+        if not isinstance(module, ModuleType):  # programs put other objects there
             continue
         package = name.partition(".")[0]
         if package == "stepfun_compat" or (package == "openai" and name not in _OPENAI_MODULES):
@@ -63,7 +64,7 @@ def _classes() -> Iterator[tuple[str, ModuleType, str, type]]:
                 yield name, module, attribute, value
 
 
-_watch: Final = Watch(_rebind)
+_framework_hooks: Final = FrameworkHooks(_rebind)
 
 
 def patch() -> None:
@@ -92,7 +93,7 @@ def patch() -> None:
 
             _rebind(removed, "INSTRUCTIONS", vars(removed)["INSTRUCTIONS"] + WAYS_OUT)
         STANDS_FOR.update(_THEIRS)
-        _watch.start()
+        _framework_hooks.start()
 
 
 def unpatch() -> None:
@@ -102,12 +103,8 @@ def unpatch() -> None:
     with _lock:
         if not _changes:
             return
-        _watch.stop()
-        rebound = {(id(module), name) for module, name, _, _ in _changes}
-        for name, module, attribute, value in list(_classes()):
-            since = id(value) in _THEIRS_BY_ID and (id(module), attribute) not in rebound
-            if since and (name, attribute) not in _ours_before and not _chosen(module, attribute):
-                vars(module)[attribute] = _THEIRS_BY_ID[id(value)]
+        _framework_hooks.stop()
+        _restore_imported_since()
         for module, name, old, new in reversed(_changes):
             if vars(module).get(name) is new:
                 vars(module)[name] = old
@@ -115,6 +112,15 @@ def unpatch() -> None:
         STANDS_FOR.clear()
         if "stepfun_compat.module_client" in sys.modules:
             sys.modules["stepfun_compat.module_client"].reset(openai)
+
+
+def _restore_imported_since() -> None:
+    """Give openai's classes back to modules that have imported ours under openai's names since `patch`."""
+    rebound = {(id(module), name) for module, name, _, _ in _changes}
+    for name, module, attribute, value in list(_classes()):
+        since = id(value) in _THEIRS_BY_ID and (id(module), attribute) not in rebound
+        if since and (name, attribute) not in _ours_before and not _chosen(module, attribute):
+            vars(module)[attribute] = _THEIRS_BY_ID[id(value)]
 
 
 def _chosen(module: ModuleType, name: str) -> bool:

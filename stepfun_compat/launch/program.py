@@ -165,7 +165,7 @@ def _die_of_interrupt() -> None:
 
     with contextlib.suppress(Exception):
         vars(threading)["_shutdown"]()
-        atexit._run_exitfuncs()
+        vars(atexit)["_run_exitfuncs"]()
     with contextlib.suppress(Exception):
         sys.stdout.flush()
         sys.stderr.flush()

@@ -81,38 +81,50 @@ def parse(argv: Sequence[str]) -> Options:
     Raises:
         UsageError: an option is not known, or there is no program.
     """
-    emulate = legacy = False
-    children = True
+    flags: set[str] = set()
     model: str | None = None
     rest = list(argv)
     while rest:
         word = rest.pop(0)
         if word in ("-h", "--help"):
             return Options("help", "", help=True)
-        if word == "--emulate":
-            emulate = True
-        elif word == "--legacy":
-            legacy = True
-        elif word == "--no-children":
-            children = False
+        if word in _FLAGS:
+            flags.add(word)
         elif word == "--model" or word.startswith("--model="):
-            model = word.partition("=")[2] or (rest.pop(0) if rest else "")
-            if not model:
-                raise UsageError("--model takes a StepFun model id")
-        elif word in ("-m", "-c"):
-            if not rest:
-                raise UsageError(f"{word} takes {'a module' if word == '-m' else 'code'}")
-            kind = "module" if word == "-m" else "code"
-            return Options(kind, rest[0], tuple(rest[1:]), emulate, legacy, children, model)
-        elif word == "-":
-            return Options("stdin", "-", tuple(rest), emulate, legacy, children, model)
-        elif word == "--":
-            continue
-        elif word.startswith("-"):
-            raise UsageError(f"{word} is not an option of run; options of the program come after the program")
-        else:
-            return Options("path", word, tuple(rest), emulate, legacy, children, model)
+            model = _model(word, rest)
+        elif word != "--":
+            kind, what, arguments = _program(word, rest)
+            emulate, legacy, no_children = (flag in flags for flag in _FLAGS)
+            return Options(kind, what, arguments, emulate, legacy, not no_children, model)
     raise UsageError("there is no program to run")
+
+
+def _model(word: str, rest: list[str]) -> str:
+    """The value of `--model`, taken from `rest` unless it follows an equals sign."""
+    model = word.partition("=")[2] or (rest.pop(0) if rest else "")
+    if not model:
+        raise UsageError("--model takes a StepFun model id")
+    return model
+
+
+_FLAGS = ("--emulate", "--legacy", "--no-children")
+
+
+def _program(word: str, rest: Sequence[str]) -> tuple[str, str, tuple[str, ...]]:
+    """The program that starts at `word`, as the first three values of `Options`.
+
+    Raises:
+        UsageError: `word` is an option that is not known, or takes something that is missing.
+    """
+    if word in ("-m", "-c"):
+        if not rest:
+            raise UsageError(f"{word} takes {'a module' if word == '-m' else 'code'}")
+        return "module" if word == "-m" else "code", rest[0], tuple(rest[1:])
+    if word == "-":
+        return "stdin", word, tuple(rest)
+    if word.startswith("-"):
+        raise UsageError(f"{word} is not an option of run; options of the program come after the program")
+    return "path", word, tuple(rest)
 
 
 def _position(argv: Sequence[str]) -> int | None:

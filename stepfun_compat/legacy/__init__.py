@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from contextvars import ContextVar
 from importlib import import_module
 from types import ModuleType
@@ -150,5 +149,4 @@ def stepfun_client(asynchronous: bool = False) -> Any:
     """
     from .api_requestor import APIRequestor
 
-    make: Callable[[bool], Any] = APIRequestor()._client
-    return make(asynchronous)
+    return APIRequestor().stepfun_client(asynchronous)

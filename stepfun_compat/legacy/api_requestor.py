@@ -121,7 +121,7 @@ class APIRequestor:
         request_timeout: Any = None,
     ) -> Any:
         """The answer with `status_code`, `headers`, `content` and `text`, whatever its status."""
-        client = self._client(False)
+        client = self.stepfun_client(False)
         call = self._call(
             client, method, url, params, supplied_headers, files, bool(stream), request_id, request_timeout
         )
@@ -141,13 +141,13 @@ class APIRequestor:
         request_timeout: Any = None,
     ) -> Any:
         """As `request_raw`; `session` is an `aiohttp.ClientSession` for this call, or None."""
-        client = self._client(True, session)
+        client = self.stepfun_client(True, session)
         call = self._call(
             client, method, url, params, supplied_headers, files, bool(stream), request_id, request_timeout
         )
         return call if isinstance(call, _send.Answer) else await _send.asend(client, call)
 
-    def _client(self, asynchronous: bool, session: Any = None) -> Any:
+    def stepfun_client(self, asynchronous: bool, session: Any = None) -> Any:
         return _clients.client_for(asynchronous, self.api_key, self.api_base, self.api_type, self.organization, session)
 
     def _call(

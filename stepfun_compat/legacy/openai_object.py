@@ -29,13 +29,13 @@ class OpenAIObject(dict[str, Any]):
         api_version: Any = None,
         api_type: Any = None,
         organization: Any = None,
-        response_ms: int | None = None,
+        response_ms: Any = None,
         api_base: Any = None,
         engine: Any = None,
         **params: Any,
     ) -> None:
         super().__init__()
-        if response_ms is not None and not isinstance(response_ms, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if response_ms is not None and not isinstance(response_ms, int):
             raise TypeError(f"response_ms takes an int, not {type(response_ms).__name__}.")
         self._response_ms = response_ms
         self._retrieve_params = params

@@ -218,25 +218,22 @@ def responses(client: Any, model: str) -> str:
 
 
 def reasoning_replay(client: Any, model: str) -> str:
-    asked = {"tools": [TOOL], "max_tokens": 1500}
-    first = message(chat(client, model, messages=USE_TOOL, **asked))
+    options = {"tools": [TOOL], "max_tokens": 1500}
+    first = message(chat(client, model, messages=USE_TOOL, **options))
     calls: list[Any] = list(first.get("tool_calls") or ())
     if not calls:
         return "no tool was called"
-    reasoning = first.get("reasoning_content") or first.get("reasoning")
+    turn: dict[str, Any] = {"role": "assistant", "content": first.get("content") or "", "tool_calls": calls}
+    reasoning = {"reasoning_content": first.get("reasoning_content") or first.get("reasoning") or ""}
     results = [{"role": "tool", "tool_call_id": call["id"], "content": "done"} for call in calls]
-    said: list[str] = []
-    for kept in (False, True):
-        turn: dict[str, Any] = {"role": "assistant", "content": first.get("content") or "", "tool_calls": calls}
-        if kept:
-            turn["reasoning_content"] = reasoning or ""
-        name = "with" if kept else "without"
+    outcomes: list[str] = []
+    for name, sent in (("without", turn), ("with", {**turn, **reasoning})):
         try:
-            answer = chat(client, model, messages=[*USE_TOOL, turn, *results], **asked)
-            said.append(f"{name} it accepted, {answer['usage']['prompt_tokens']} prompt tokens")
+            answer = chat(client, model, messages=[*USE_TOOL, sent, *results], **options)
+            outcomes.append(f"{name} it accepted, {answer['usage']['prompt_tokens']} prompt tokens")
         except openai.APIStatusError as error:
-            said.append(f"{name} it rejected with {told(error)}")
-    return "; ".join(said)
+            outcomes.append(f"{name} it rejected with {told(error)}")
+    return "; ".join(outcomes)
 
 
 def several(client: Any, model: str) -> str:

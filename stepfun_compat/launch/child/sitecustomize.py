@@ -6,7 +6,12 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself is not imported: every child would pay for it
-    from typing import Any
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from .stepfun_compat_import_hook import ImportHook
+else:
+    from stepfun_compat_import_hook import ImportHook
 
 
 def _step_aside() -> None:
@@ -17,7 +22,7 @@ def _step_aside() -> None:
     path = list(sys.path)
     sys.path[:] = [entry for entry in path if os.path.abspath(entry or ".") != here]
     try:
-        import sitecustomize  # noqa: F401 # pyright: ignore[reportUnusedImport] - the one that was there before
+        __import__("sitecustomize")  # the one that was there before
     except ImportError as error:
         if getattr(error, "name", None) != "sitecustomize":
             raise
@@ -54,47 +59,24 @@ def _take_over() -> None:
         sys.stderr.write(f"stepfun-compat: openai stays as it is in child process {os.getpid()}: {error!r}\n")
 
 
-class _PatchOnImport:
-    """Patches when `openai` has been loaded; loads it before a framework that can go past it (`launch.framework_hooks`).
-
-    Programs also ask for a module's spec without importing it, so it is the loading that counts, not the finding.
-    """
-
-    @classmethod
-    def find_spec(cls, name: str, path: Any = None, target: Any = None) -> Any:
-        if name not in ("openai", "dspy"):
-            return None
-        spec: Any = None
-        for finder in list(sys.meta_path):
-            if finder is not cls and hasattr(finder, "find_spec"):
-                spec = finder.find_spec(name, path, target)
-                if spec is not None:
-                    break
-        if spec is None or spec.loader is None:
-            return spec
-        loader: Any = spec.loader
-        load = loader.exec_module
-
-        def exec_module(module: Any) -> None:
-            del loader.exec_module
-            if name == "openai":
-                sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not cls]
-                load(module)
-                _take_over()
-            else:
-                _load_openai()
-                load(module)
-
-        loader.exec_module = exec_module
-        return spec
+def _load(module: ModuleType, run: Callable[[ModuleType], None]) -> None:
+    """Load `openai` and take over; load it before a framework that can go past it (`launch.framework_hooks`)."""
+    if module.__name__ == "openai":
+        _hook.stop()
+        run(module)
+        _take_over()
+        return
+    _load_openai()
+    run(module)
 
 
 def _load_openai() -> None:
     try:
-        import openai  # noqa: F401 # pyright: ignore[reportUnusedImport]
+        __import__("openai")
     except ImportError:
         return  # then there is nothing to patch
 
 
-sys.meta_path.insert(0, _PatchOnImport)
+_hook = ImportHook(("openai", "dspy"), _load)
+_hook.start()
 _step_aside()

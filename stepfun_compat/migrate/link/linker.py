@@ -228,7 +228,7 @@ class Linker:
             results.append(self._bound(file, 0, name))
         else:
             results += [self._from_module(file, star, name) for star in scope.stars]
-        results += self._written(name, Value("file", file=file))
+        results += self.written(name, Value("file", file=file))
         # a copy of the module's setting is none itself
         values = frozenset([one for one in union(results).values if one.kind != "setting"])
         if not values and self.paths[file].rpartition("/")[2].startswith("__init__."):
@@ -240,7 +240,7 @@ class Linker:
         found = self.modules.file_at(f"{self.paths[file].rpartition('/')[0]}/{name}".lstrip("/"))
         return NOTHING if found is None or found == file else _one(Value("file", file=found), True)
 
-    def _written(self, attribute: str, owner: Value) -> list[Result]:
+    def written(self, attribute: str, owner: Value) -> list[Result]:
         """What other code sets an attribute of a module or object to: `config.client = …`."""
         writes = self.writes.get(attribute)
         if writes is None:
@@ -360,7 +360,7 @@ class Linker:
         """What an attribute of one thing is."""
         kind = value.kind
         if kind == "foreign":
-            put = union(self._written(name, value))  # `g.client = …`, `st.session_state["client"] = …`
+            put = union(self.written(name, value))  # `g.client = …`, `st.session_state["client"] = …`
             return Result(put.values, True) if put.values else _one(value)
         if kind == "file":
             return self.exported(value.file, name)

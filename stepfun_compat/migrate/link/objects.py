@@ -48,7 +48,7 @@ def _of_class(linker: Linker, value: Value, name: str, seen: set[tuple[int, int]
     if annotation is not None:
         results.append(linker.instances(linker.values(value.file, annotation)))
         results += _constructor_arguments(linker, value, cls, name)
-    results += linker._written(name, value)
+    results += linker.written(name, value)
     results += _set_by_validators(linker, value, name)
     found = union(results)
     if found.values:
