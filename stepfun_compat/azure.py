@@ -31,7 +31,7 @@ _AZURE_QUERY = ("api-version", "deployment")
 
 
 class _Plain:
-    """Leads past what Azure's classes do to URLs and headers, to openai's own client below them."""
+    """Skip what Azure's classes do to URLs and headers: the hooks of openai's own client are called instead."""
 
     _stock: Any
 
@@ -62,12 +62,12 @@ class _Plain:
         client: Any = self
         place: Any = client.websocket_base_url or client._base_url
         url: Any = type(client._base_url)(str(place))
-        query = {name: value for name, value in dict(extra_query or {}).items() if name not in _AZURE_QUERY}
-        path, _, asked = url.raw_path.partition(b"?")
+        parameters = {name: value for name, value in dict(extra_query or {}).items() if name not in _AZURE_QUERY}
+        path, _, query_string = url.raw_path.partition(b"?")
         url = url.copy_with(
             scheme={"http": "ws", "https": "wss"}.get(url.scheme, url.scheme),
-            raw_path=path.rstrip(b"/") + b"/realtime" + (b"?" + asked if asked else b""),
-        ).copy_merge_params({"model": model, **query})
+            raw_path=path.rstrip(b"/") + b"/realtime" + (b"?" + query_string if query_string else b""),
+        ).copy_merge_params({"model": model, **parameters})
         headers: dict[str, str] = client.auth_headers
         if isinstance(api_key, str) and api_key:  # fresh from what provides it
             headers = {"Authorization": context_of(client).guard.authorization(f"Bearer {api_key}")}

@@ -112,10 +112,10 @@ def in_safe_form(endpoint: Endpoint, wire: WireRequest, context: RequestContext,
     refused = SETTLED.refused(host, model_of(wire)).union(context.safe_forms)
     if not refused and not context.catalog.settled:
         return wire
-    told = len(context.changes)
+    before = len(context.changes)
     wire = settled_form(endpoint, wire, context, refused, host)
-    context.changes[told:] = [
-        change for change in context.changes[told:] if change not in context.changes[:told]
+    context.changes[before:] = [
+        change for change in context.changes[before:] if change not in context.changes[:before]
     ]  # at an earlier step
     return wire
 

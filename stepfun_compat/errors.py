@@ -8,7 +8,7 @@
             ├── openai.BadRequestError
             │   ├── ContentFilteredError          StepFun's 451, and images blocked with a 200
             │   ├── UnsupportedParameterError     refused here, before the network
-            │   └── ToolChoiceNotHonouredError    the model did not make the call that was asked for
+            │   └── ToolChoiceNotHonouredError    the model did not make the call that tool_choice requires
             ├── openai.NotFoundError
             │   ├── ModelNotFoundError            an unknown model id (StepFun may answer 400 or 404)
             │   └── EndpointNotAvailableError     StepFun, or this plan, has no such endpoint

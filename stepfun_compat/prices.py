@@ -31,8 +31,8 @@ def price_of(name: str, settings: Settings) -> ModelPrice:
     catalog = for_settings(settings)
     row = catalog.models.get(name)
     if row is None:
-        asked = {"model": name, "messages": [{"role": "user", "content": "x"}]}
-        body: Any = explain_call("chat.completions", asked, settings.replace(on_unsupported="ignore")).body
+        arguments = {"model": name, "messages": [{"role": "user", "content": "x"}]}
+        body: Any = explain_call("chat.completions", arguments, settings.replace(on_unsupported="ignore")).body
         resolved = str(cast("Mapping[str, Any]", body).get("model", name)) if isinstance(body, Mapping) else name
         row = catalog.models.get(resolved)
         name = resolved

@@ -23,7 +23,7 @@ _lock = threading.Lock()
 
 
 class StepfunCompatWarning(UserWarning):
-    """Something the caller asked for may not be in the answer. Given once per kind and parameter and process, if
+    """Something the caller requested may be missing from the answer. Given once per kind and parameter and process, if
     `Settings.on_unsupported` is `warn`."""
 
 

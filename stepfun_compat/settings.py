@@ -277,7 +277,7 @@ _FILE_RULES: Final = FileRules(
 
 @dataclass(frozen=True, repr=False)
 class Settings:
-    """Everything a client can be told beyond openai's own arguments. Frozen; made once, shared by copies.
+    """The options of a client beyond openai's own arguments. Frozen; made once, shared by copies.
 
     A field that is not given is read from the environment, then from the configuration file, then has its default;
     `source(name)` says which it was. Values are checked here.

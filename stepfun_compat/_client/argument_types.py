@@ -1,7 +1,7 @@
 """The types of the clients' arguments, for type checkers and editors: openai's own, of every supported SDK, and ours.
 
 Never imported when a program runs. What an SDK does not know it refuses when it is called, as openai does. HTTP clients
-and URLs are told by what they can do: those of httpx and of httpx2 are both taken.
+and URLs are typed by what they can do: those of httpx and of httpx2 are both taken.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ def _starting_key(context: ClientContext, given: Any, target: Target, owner: str
 
 def _without_placeholder(kwargs: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """A client's arguments with the placeholder of `run` left out, and whether openai would read it from the environment
-    if it was not told otherwise: it is no credential of another vendor's. The environment itself stays as it is, since
+    without this: it is no credential of another vendor's. The environment itself stays as it is, since
     other threads read it."""
     if kwargs.get("api_key") == PLACEHOLDER_KEY:
         kwargs = {**kwargs, "api_key": None}

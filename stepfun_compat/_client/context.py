@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import openai
 
-from ..credentials.guard import Gate
+from ..credentials.guard import CredentialGuard
 from ..endpoints.base import PLAIN
 from ..endpoints.context import NO_CLIENT, ClientFacts
 from ..http_objects import http_module
@@ -74,7 +74,7 @@ class ClientContext:
     def set_target(self, target: Target) -> None:
         """Say where this client sends."""
         self.target = target
-        self.guard = Gate(self.settings, target.ours, target.base_url, target.named)
+        self.guard = CredentialGuard(self.settings, target.ours, target.base_url, target.named)
         self._seen: Any = None
         self._targets_stepfun = target.ours
         self._facts = NO_CLIENT
@@ -119,7 +119,7 @@ def context_if_any(client: Any) -> ClientContext | None:
 @dataclass(slots=True, repr=False)  # it stands in requests, which errors hold, and has what the caller wrote
 class CallState:
     """`path` is the caller's, below the base URL; `wire` is the translated request; `bare` marks a step of a script, whose response is handed back untouched;
-    `done` marks an answer that is already in OpenAI's shape. `reported` counts the changes already told,
+    `done` marks an answer that is already in OpenAI's shape. `reported` counts the changes already reported,
     `timeout` is how many seconds the caller waits for an answer, None for without end; `deadline` is when all requests
     of the call must be done, as `time.monotonic` counts, None where the timeout is not one number. `refused` is the
     status and body of the last error answer, as StepFun sent it. `credential` is the key the call's requests send, once

@@ -86,7 +86,7 @@ class Extras:
     def reasoning(self, answer: Any) -> str | None:
         """Return the reasoning behind a chat answer: an object, a dict or an id; None if there was none.
 
-        An answer asked for under OpenAI's names does not carry it (`Settings.show_reasoning`); that of the last 256
+        An answer to a request for one of OpenAI's model names does not carry it (`Settings.show_reasoning`); that of the last 256
         such answers of this client and its copies is kept.
         """
         id: Any = answer

@@ -1,7 +1,7 @@
 """Redirects: every hop is a request of its own, and is looked at as one.
 
 The HTTP library follows redirects below the SDK's hooks and takes every header but `Authorization` along to another
-host. Its `auth` stands above that: told not to follow, it hands each redirect back together with the request it would
+host. Its `auth` stands above that: set not to follow, it hands each redirect back together with the request it would
 send next, which is looked at and sent from here. Nothing of the caller's own HTTP client is changed.
 """
 
@@ -20,7 +20,7 @@ _FOLLOW = "stepfun_compat.follow_redirects"
 _LOOK = "stepfun_compat.look"
 _SENDER = "stepfun_compat.sender"
 _HOLDS = "follow_redirects" in FinalRequestOptions.model_fields
-"""Whether the SDK can be told not to follow redirects; where it cannot, an event hook looks at each hop instead."""
+"""Whether a request of the SDK can say not to follow redirects; where not, an event hook checks each hop instead."""
 
 
 def hold_back(options: Any) -> None:

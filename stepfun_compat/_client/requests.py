@@ -1,4 +1,4 @@
-"""The way in: the SDK's options as a plain request, translated, and as options again."""
+"""Turn the SDK's options into a plain request, translate it, and turn it back into options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way back: reading, checking and translating a response, and the errors of a call."""
+"""Read, check and translate responses, and build the errors of a call."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def wants_body(call: CallState, response: Any, cast_to: Any) -> bool:
 def translated(
     context: ClientContext, call: CallState, options: Any, response: Any, body: bytes, cast_to: Any
 ) -> tuple[Any, Any]:
-    """The response and options to go on with. Whoever asked for a raw response gets it in any case; what is wrong
-    with it is raised when it is parsed."""
+    """Return the translated response, and the options to parse it with. A caller of raw responses always gets one; what
+    is wrong with it is raised when it is parsed."""
     streamed = response.request.headers.get(RAW) == "stream"
     try:
         answer = _translated_body(context, call, response, body, cast_to)

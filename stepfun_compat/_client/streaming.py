@@ -234,7 +234,7 @@ class Reader:
         return rows
 
     def close(self) -> Iterator[Any]:
-        """The end of the body or `[DONE]`: what is still owed, and what must be said."""
+        """Return what remains to be yielded at the end of the body or at `[DONE]`, and report the changes."""
         if self.events == 0:
             self._nothing_came()
         try:

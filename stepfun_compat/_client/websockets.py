@@ -1,7 +1,7 @@
-"""Methods that pass no request hook: WebSocket connections (`realtime.connect`), which get the same gate as requests,
+"""Methods that pass no request hook: WebSocket connections (`realtime.connect`), which pass the same credential guard as requests,
 and helpers of the SDK that would send something before the call StepFun does not offer.
 
-The resources stay openai's own classes' instances; only these methods are looked at on their way (stepfun-api 8.6, 10).
+The resources stay instances of openai's own classes; only these methods are wrapped (stepfun-api 8.6, 10).
 """
 
 from __future__ import annotations
@@ -29,54 +29,54 @@ from .context import ClientContext, context_of, given
 
 
 def guard(resource: Any, client: Any) -> Any:
-    """Let what `connect` of a resource opens pass through the client's gate, when it is asked for and whenever a
-    connection is opened: base URLs and headers may change in between, and a reconnect may bring others."""
+    """Check the connections that `connect` of a resource opens, when it is called and whenever a connection is opened:
+    base URLs and headers may change in between, and a reconnect may bring others."""
     original = resource.connect
 
     @functools.wraps(original)
     def connect(*args: Any, **kwargs: Any) -> Any:
-        return _watched(original(*args, **connection_arguments(context_of(client), kwargs)), client)
+        return _guarded(original(*args, **connection_arguments(context_of(client), kwargs)), client)
 
     resource.connect = connect
     return resource
 
 
-def _watched(manager: Any, client: Any) -> Any:
-    """A connection manager that looks at what it is about to send."""
+def _guarded(manager: Any, client: Any) -> Any:
+    """Return the connection manager with its class replaced by one that checks what it is about to send."""
     if hasattr(manager, "__enter__") or hasattr(manager, "__aenter__"):
-        manager.__class__ = _watching(manager.__class__)
-        manager._watched_client = client
+        manager.__class__ = _guarding_class(manager.__class__)
+        manager._guarded_client = client
         options = f"_{_owner(manager)}__websocket_connection_options"
         passed: Any = getattr(manager, options, None)
         if isinstance(passed, Mapping):
-            setattr(manager, options, _with_last_look(cast("Mapping[str, Any]", passed), manager, client))
+            setattr(manager, options, _with_handshake_check(cast("Mapping[str, Any]", passed), manager, client))
     return manager
 
 
 def _owner(manager: Any) -> str:
     """The name of the SDK's class, which its private attributes begin with."""
-    return next(cls.__name__.lstrip("_") for cls in type(manager).__mro__ if not hasattr(cls, "_is_watching"))
+    return next(cls.__name__.lstrip("_") for cls in type(manager).__mro__ if not hasattr(cls, "_is_guarding"))
 
 
 @functools.lru_cache(maxsize=16)
-def _watching(cls: Any) -> type:
-    """The class of a connection manager whose connections and reconnections are looked at before they are opened."""
+def _guarding_class(cls: Any) -> type:
+    """The class of a connection manager that checks connections and reconnections before they are opened."""
 
     def connect_ws(self: Any, extra_query: Any, extra_headers: Any, **more: Any) -> Any:
-        query, headers = checked(self._watched_client, extra_query, extra_headers)
+        query, headers = checked(self._guarded_client, extra_query, extra_headers)
         return cls._connect_ws(self, query, headers, **more)
 
     def enter(self: Any, name: str) -> Any:
         prefix = f"_{_owner(self)}__extra_"
         held = cast("dict[str, Any]", vars(self))
         kept = {key: held[prefix + key] for key in ("query", "headers") if prefix + key in held}
-        query, headers = checked(self._watched_client, kept.get("query"), kept.get("headers"))
+        query, headers = checked(self._guarded_client, kept.get("query"), kept.get("headers"))
         for key, value in (("query", query), ("headers", headers)):
             if key in kept:
                 setattr(self, prefix + key, value)
         return getattr(cls, name)(self)
 
-    own: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "_is_watching": True}
+    own: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "_is_guarding": True}
     if hasattr(cls, "_connect_ws"):
         own["_connect_ws"] = connect_ws
     else:
@@ -175,8 +175,8 @@ def _held_key(context: ClientContext, before: Any, url: Any, removed: Sequence[s
     )
 
 
-def _with_last_look(options: Mapping[str, Any], manager: Any, client: Any) -> Mapping[str, Any]:
-    """The options of `websockets` with a connection that looks at the handshake it sends, redirected or not."""
+def _with_handshake_check(options: Mapping[str, Any], manager: Any, client: Any) -> Mapping[str, Any]:
+    """The options of `websockets` with a connection class that checks the handshake it sends, redirected or not."""
     base: Any = options.get("create_connection")
     if base is None:
         module = "websockets.asyncio.client" if hasattr(manager, "__aenter__") else "websockets.sync.client"
@@ -184,16 +184,16 @@ def _with_last_look(options: Mapping[str, Any], manager: Any, client: Any) -> Ma
             base = importlib.import_module(module).ClientConnection
         except ImportError:  # the SDK says what is missing
             return options
-    return {**options, "create_connection": _looking(base, client)} if isinstance(base, type) else options
+    return {**options, "create_connection": _checking_connection(base, client)} if isinstance(base, type) else options
 
 
-def _looking(base: Any, client: Any) -> Any:
+def _checking_connection(base: Any, client: Any) -> Any:
     class Connection(base):
         def handshake(self, additional_headers: Any = None, *args: Any, **kwargs: Any) -> Any:
             request: Any = self.protocol.connect()
             if additional_headers is not None:
                 request.headers.update(additional_headers)
-            _last_look(client, self.protocol.uri, request)
+            _check_handshake(client, self.protocol.uri, request)
             self.protocol.connect = lambda: request
             made: Any = super()
             return made.handshake(None, *args, **kwargs)
@@ -201,7 +201,7 @@ def _looking(base: Any, client: Any) -> Any:
     return Connection
 
 
-def _last_look(client: Any, uri: Any, request: Any) -> None:
+def _check_handshake(client: Any, uri: Any, request: Any) -> None:
     """Take out of a handshake what must not go to the host it is sent to: headers, subprotocols and the user part of
     the URL, which `websockets` has made a header of.
 
@@ -229,7 +229,7 @@ def _last_look(client: Any, uri: Any, request: Any) -> None:
 
 
 def refuse(resource: Any, client: Any, name: str, method: str = "connect") -> Any:
-    """Let a method of a resource say that StepFun has no such thing, before a connection (stepfun-api 10)."""
+    """Make a method of a resource raise that StepFun has no such endpoint, before a connection (stepfun-api 10)."""
     original = getattr(resource, method, None)
     if original is not None:
 
@@ -237,7 +237,7 @@ def refuse(resource: Any, client: Any, name: str, method: str = "connect") -> An
         def refused(*args: Any, **kwargs: Any) -> Any:
             reject_unserved(context_of(client), f"{name}.{method}")
             made = original(*args, **kwargs)
-            return _watched(made, client) if method == "connect" else made
+            return _guarded(made, client) if method == "connect" else made
 
         setattr(resource, method, refused)
     return resource
@@ -280,8 +280,8 @@ def _guarded_beta(cls: type, fast: bool) -> type:
 
 
 def guard_beta(beta: Any, fast: bool) -> Any:
-    """Let `beta.realtime.connect` pass through the credential guard, and with the fast path let plain messages skip the SDK's transform,
-    without importing either before it is used."""
+    """Guard the connections of `beta.realtime`, and with the fast path let plain messages skip the SDK's transform;
+    neither is imported before it is used."""
     beta.__class__ = _guarded_beta(beta.__class__, fast)
     return beta
 
@@ -356,7 +356,7 @@ def _safe_arguments(context: ClientContext, kwargs: dict[str, Any]) -> dict[str,
 
 
 def reject_unserved(context: ClientContext, name: str) -> None:
-    """Refuse what StepFun does not offer and no request would tell; a client of another vendor's host goes on as stock.
+    """Reject what StepFun does not offer where no request is sent that would fail; other vendors' hosts are left alone.
 
     Raises:
         EndpointNotAvailableError: the client is ours.

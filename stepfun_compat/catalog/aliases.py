@@ -68,8 +68,8 @@ ALIASES: Final = (
         "codex-*",
         "computer-use-preview*",
     ),
-    # Anthropic's names, in their own spellings, those of Bedrock and Vertex, and the short ones of tools; thinking is asked
-    # for by the call, so that without it these answer at once
+    # Anthropic's names, in their own spellings, those of Bedrock and Vertex, and the short ones of tools; thinking is
+    # requested by the call, so that without it these answer without reasoning
     *_answers_at_once("claude-*", "anthropic/claude-*", "anthropic.claude-*", "*.anthropic.claude-*"),
     *_answers_at_once("opus", "sonnet", "haiku", "opusplan"),
     # fine-tunes carry the name of what they were made from

@@ -19,7 +19,7 @@ def glob_pattern(pattern: str) -> re.Pattern[str]:
 
 
 class Catalog:
-    """One immutable set of rows and the questions asked of it."""
+    """One immutable set of rows, with look-ups."""
 
     def __init__(
         self,

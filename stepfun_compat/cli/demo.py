@@ -59,9 +59,9 @@ def demo(
         stepfun-compat demo tools --source
     """
     chosen = names or list(EXAMPLES)
-    strange = [name for name in chosen if name not in EXAMPLES]
-    if strange:
-        raise typer.BadParameter(f"unknown example {strange[0]!r}: choose from {', '.join(EXAMPLES)}")
+    unknown = [name for name in chosen if name not in EXAMPLES]
+    if unknown:
+        raise typer.BadParameter(f"unknown example {unknown[0]!r}: choose from {', '.join(EXAMPLES)}")
     try:
         from ..emulator import EmulatorConfig, EmulatorServer
     except ImportError as error:

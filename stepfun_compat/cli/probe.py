@@ -69,10 +69,10 @@ def _chosen(names: Sequence[str] | None, *, expensive: bool) -> Sequence[Check]:
 
     known = {check.name: check for check in probing.CHECKS}
     if not names:
-        return [check for check in probing.CHECKS if expensive or not check.dear]
-    strange = [name for name in names if name not in known]
-    if strange:
-        raise typer.BadParameter(f"unknown check {strange[0]!r}: choose from {', '.join(known)}")
+        return [check for check in probing.CHECKS if expensive or not check.expensive]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise typer.BadParameter(f"unknown check {unknown[0]!r}: choose from {', '.join(known)}")
     return [known[name] for name in names]
 
 

@@ -33,7 +33,7 @@ _AZURE_HEADERS = ("api-key", "ocp-apim-subscription-key")
 
 
 @dataclass
-class Gate:
+class CredentialGuard:
     """What one client may send where. `base_url` is the one it was made for, `named` the one the caller wrote, `ours` is
     False for a client of another vendor's host, and `only` is the one key a client configured for Azure sends."""
 
@@ -155,7 +155,7 @@ def take_out(request: Any, own: Collection[object], what: str) -> None:
 
 
 def take_out_openais(request: Any) -> None:
-    """Remove every key of OpenAI's from a request of a client that has no gate and was redirected to StepFun."""
+    """Remove every key of OpenAI's from a request of a client that has no guard and was redirected to StepFun."""
     known = [os.environ.get("OPENAI_API_KEY", "").strip() or "\0"]
     _take_out(request, lambda text: looks_like_openai_key(text) or within(known, text), "OpenAI's key")
 

@@ -1,4 +1,4 @@
-"""What `stepfun-compat doctor` examines: one finding a line, each with what would mend it."""
+"""The checks of `stepfun-compat doctor`: one finding a line, each with its fix."""
 
 from __future__ import annotations
 

@@ -258,7 +258,7 @@ def _taken_files(given: dict[str, Any]) -> list[tuple[str, Any]] | None:
 def _explanation(
     context: RequestContext, request: WireRequest, sends: Sequence[Send], url: str, refusal: str | None = None
 ) -> Explanation:
-    """What is told of a planned call. Where nothing is sent but polls, `request` is shown, as the caller wrote it."""
+    """The explanation of a planned call. Where nothing is sent but polls, it shows `request`, as the caller wrote it."""
     settings = context.settings
     shown = next((send.request for send in sends if not send.poll), request)
     place = without_secrets(url).rstrip("/")
@@ -300,7 +300,7 @@ def _plan(endpoint: Endpoint, request: WireRequest, context: RequestContext, url
         except (RequestRejected, UnexpectedBody):
             if not sends:
                 raise
-            return  # an example went in where StepFun's answer would have told more
+            return  # an example went in where StepFun's answer would decide what follows
     if isinstance(last, WireRequest):
         sends.append(Send(in_safe_form(endpoint, last, context, url)))
 
@@ -338,8 +338,8 @@ def explain(endpoint: str = "chat.completions", *, settings: Settings | None = N
 
 def token_count_body(messages: Any, model: str, settings: Settings) -> Json:
     """The body of StepFun's token count for a conversation (stepfun-api 7): the model resolved, the messages translated."""
-    told = explain_call("chat.completions", {"model": model, "messages": messages}, settings, base_url="")
-    if told.refusal is not None:
-        raise ValueError(told.refusal)
-    body: Any = told.body
+    explanation = explain_call("chat.completions", {"model": model, "messages": messages}, settings, base_url="")
+    if explanation.refusal is not None:
+        raise ValueError(explanation.refusal)
+    body: Any = explanation.body
     return {"model": body["model"], "messages": body["messages"]}

@@ -72,8 +72,8 @@ def _dated(real: Any) -> Any:
         @property
         @override
         def metadata(self) -> Any:
-            told: Any = real.metadata
-            told.replace_header("Version", VERSION)
-            return told
+            metadata: Any = real.metadata
+            metadata.replace_header("Version", VERSION)
+            return metadata
 
     return Old()

@@ -28,7 +28,7 @@ def fresh_main(**attributes: Any) -> ModuleType:
 
 
 def _search_first(folder: str) -> None:
-    """What `python` puts at the head of `sys.path` for a program, unless it was told not to (-P, -I)."""
+    """What `python` puts at the head of `sys.path` for a program, unless an option says not to (-P, -I)."""
     if not (getattr(sys.flags, "safe_path", False) or sys.flags.isolated):
         sys.path[0] = folder
 
@@ -143,7 +143,7 @@ def as_python_would(program: Callable[[], None]) -> None:
 
 
 def _show(error: BaseException) -> None:
-    """Hand an error to the program's own hook; one that fails itself is told of as the interpreter does."""
+    """Hand an error to the program's own hook; an error in the hook is printed as the interpreter prints it."""
     import traceback
 
     try:

@@ -43,7 +43,7 @@ class UsageError(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """What `run` was asked: `kind` is `path`, `module`, `code` or `stdin`, `what` the program in that form."""
+    """The command line of `run`: `kind` is `path`, `module`, `code` or `stdin`, `what` the program in that form."""
 
     kind: str
     what: str

@@ -246,7 +246,7 @@ def test_the_table_is_as_large_as_what_was_tried() -> None:
 
 def test_a_handshake_loses_what_must_not_go_to_its_host() -> None:
     """Whatever led to it: a redirect that `websockets` follows, or an SDK that adds what no one knows yet."""
-    from stepfun_compat._client.websockets import _last_look
+    from stepfun_compat._client.websockets import _check_handshake
 
     client = OpenAI(api_key=KEY)
     headers = {"Authorization": f"Bearer {KEY}", "x-api-key": KEY, "x-own": "kept"}
@@ -255,7 +255,7 @@ def test_a_handshake_loses_what_must_not_go_to_its_host() -> None:
         protocol = ClientProtocol(parse_uri(url), subprotocols=["realtime", f"key.{KEY}"])  # type: ignore[list-item]
         request = protocol.connect()
         request.headers.update(headers)
-        _last_look(client, protocol.uri, request)
+        _check_handshake(client, protocol.uri, request)
         return {name.lower(): value for name, value in request.headers.raw_items()}
 
     away = looked(f"{AWAY}/realtime?model=m")

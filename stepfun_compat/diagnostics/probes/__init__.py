@@ -17,7 +17,7 @@ from ...credentials.keys import missing_key, stepfun_key
 from ...credentials.target import resolve_target
 from ...settings import Settings
 from . import chat, others
-from .wire import told
+from .wire import rejection
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Check:
     """One open question.
 
     `fact` is its place in the facts, `decided` what is looked at, `setting` what to set if the answer is not the one
-    the default expects (`-`: nothing, both sides are accepted). One that is `dear` is put only by its name.
+    the default expects (`-`: nothing, both sides are accepted). An `expensive` one runs only by its name.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Check:
     decided: str
     setting: str
     ask: Callable[[Any, str], str]
-    dear: bool = False
+    expensive: bool = False
 
     @property
     def requests(self) -> int:
@@ -94,12 +94,12 @@ def client() -> Any:
 
 
 def run(check: Check, client: Any, model: str) -> Result:
-    """Put one question; an error of the server is an answer, a missing connection is not."""
+    """Run one check; an error of the server is an answer, a missing connection is not."""
     failed = False
     try:
         answer = check.ask(client, model)
     except openai.APIStatusError as error:
-        answer = f"rejected with {told(error)}"
+        answer = f"rejected with {rejection(error)}"
     except openai.OpenAIError as error:
         answer, failed = f"failed: {error}", True
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
@@ -107,7 +107,7 @@ def run(check: Check, client: Any, model: str) -> Result:
     return Result(check.name, check.question, check.fact, check.setting, answer, failed)
 
 
-def _asked(
+def _check(
     name: str,
     question: str,
     fact: str,
@@ -115,13 +115,13 @@ def _asked(
     ask: Callable[[Any, str], str],
     setting: str = "-",
     *,
-    dear: bool = False,
+    expensive: bool = False,
 ) -> Check:
-    return Check(name, question, fact, decided, setting, ask, dear)
+    return Check(name, question, fact, decided, setting, ask, expensive)
 
 
 CHECKS: Final = (
-    _asked(
+    _check(
         "tool_choice",
         "Is tool_choice honoured?",
         "11.5",
@@ -129,29 +129,29 @@ CHECKS: Final = (
         chat.tool_choice,
         "STEPFUN_MAX_CORRECTIONS",
     ),
-    _asked(
+    _check(
         "stream_usage",
         "What does stream_options.include_usage do?",
         "11.2",
         "chunks with usage, and chunks without choices",
         chat.stream_usage,
     ),
-    _asked(
+    _check(
         "stream_shape",
         "Which stream shape does the model send?",
         "11.8",
         "role and finish_reason of the chunks in the middle",
         chat.stream_shape,
     ),
-    _asked(
+    _check(
         "stream_tools",
         "What do streamed tool calls look like?",
         "11.6",
         "fragments with an index, fragments with an id",
         chat.stream_tools,
     ),
-    _asked("finish_reason", "Which finish reason accompanies tool calls?", "11.7", "finish_reason", chat.finish_reason),
-    _asked(
+    _check("finish_reason", "Which finish reason accompanies tool calls?", "11.7", "finish_reason", chat.finish_reason),
+    _check(
         "stop_in_reasoning",
         "Does a stop sequence end the reasoning?",
         "13",
@@ -159,8 +159,8 @@ CHECKS: Final = (
         chat.stop_in_reasoning,
         "STEPFUN_MAX_CORRECTIONS",
     ),
-    _asked("developer", "Is the developer role accepted?", "11.10", "whether the model obeyed it", chat.developer),
-    _asked(
+    _check("developer", "Is the developer role accepted?", "11.10", "whether the model obeyed it", chat.developer),
+    _check(
         "effort_none",
         "Is reasoning_effort none accepted?",
         "11.3",
@@ -168,7 +168,7 @@ CHECKS: Final = (
         chat.effort("none"),
         "STEPFUN_REASONING_EFFORT",
     ),
-    _asked(
+    _check(
         "effort_minimal",
         "Is reasoning_effort minimal accepted?",
         "11.3",
@@ -176,7 +176,7 @@ CHECKS: Final = (
         chat.effort("minimal"),
         "STEPFUN_REASONING_EFFORT",
     ),
-    _asked(
+    _check(
         "effort_xhigh",
         "Is reasoning_effort xhigh accepted?",
         "11.3",
@@ -184,7 +184,7 @@ CHECKS: Final = (
         chat.effort("xhigh"),
         "STEPFUN_REASONING_EFFORT",
     ),
-    _asked(
+    _check(
         "default_effort",
         "Which effort does an unset effort behave like?",
         "11.4",
@@ -192,40 +192,40 @@ CHECKS: Final = (
         chat.default_effort,
         "STEPFUN_REASONING_EFFORT",
     ),
-    _asked(
+    _check(
         "message_shapes",
         "Which shapes of messages are accepted?",
         "11.10",
         "a name, lists of text parts, two system messages, an assistant last: the status of each",
         chat.message_shapes,
     ),
-    _asked("json_schema", "Is json_schema native on this model?", "11.9", "whether the answer fits", chat.json_schema),
-    _asked(
+    _check("json_schema", "Is json_schema native on this model?", "11.9", "whether the answer fits", chat.json_schema),
+    _check(
         "schema_subset",
         "How much of JSON Schema is supported?",
         "11.9",
         "the status with $ref, anyOf and recursion",
         chat.schema_subset,
     ),
-    _asked(
+    _check(
         "large_cap",
         "Is an excessive max_tokens rejected?",
         "11.11",
         "the status with ten million",
         chat.large_cap,
     ),
-    _asked(
+    _check(
         "overflow",
         "What is the response to a prompt longer than the window?",
         "11.11",
         "the status and the text; a quarter of a million tokens, if it is accepted",
         chat.overflow,
-        dear=True,
+        expensive=True,
     ),
-    _asked(
+    _check(
         "cache", "Do equal prompts hit the cache?", "11.12", "cached tokens of three equal prompts", chat.cache(None)
     ),
-    _asked(
+    _check(
         "cache_header",
         "Do equal prompts hit the cache with the header?",
         "11.12",
@@ -233,7 +233,7 @@ CHECKS: Final = (
         chat.cache("X-Session-Id"),
         "STEPFUN_PROMPT_CACHE_HEADER",
     ),
-    _asked(
+    _check(
         "responses",
         "Is the Responses route served on this plan?",
         "11.14",
@@ -241,7 +241,7 @@ CHECKS: Final = (
         chat.responses,
         "STEPFUN_RESPONSES_ROUTE",
     ),
-    _asked(
+    _check(
         "responses_tool_choice",
         "Is tool_choice honoured on Responses?",
         "11.5",
@@ -249,21 +249,21 @@ CHECKS: Final = (
         chat.responses_tool_choice,
         "STEPFUN_RESPONSES_ROUTE",
     ),
-    _asked(
+    _check(
         "responses_reasoning",
         "Does Responses take reasoning items back?",
         "11.20",
         "the status of a second turn that holds the whole output of the first",
         chat.responses_reasoning,
     ),
-    _asked(
+    _check(
         "messages",
         "Is the Messages route served for this model?",
         "11.12, 11.13",
         "the status, and which fields tell of the cache",
         chat.messages_route,
     ),
-    _asked(
+    _check(
         "reasoning_replay",
         "Must reasoning be replayed after a tool call?",
         "11.20",
@@ -271,7 +271,7 @@ CHECKS: Final = (
         chat.reasoning_replay,
         "STEPFUN_REPLAY_REASONING",
     ),
-    _asked(
+    _check(
         "web_search",
         "Is the built-in search served here? It is billed per search.",
         "11.18",
@@ -279,22 +279,22 @@ CHECKS: Final = (
         chat.web_search,
         "STEPFUN_WEB_SEARCH",
     ),
-    _asked(
+    _check(
         "several_choices",
         "Does n return several choices?",
         "11.21",
         "the number of choices: plain, with tools, streamed",
         chat.several,
     ),
-    _asked("image_detail", "Is detail auto accepted?", "11.15", "the status, with an image of 16 pixels", chat.detail),
-    _asked(
+    _check("image_detail", "Is detail auto accepted?", "11.15", "the status, with an image of 16 pixels", chat.detail),
+    _check(
         "many_images",
         "How many images does a request take?",
         "11.15",
         "the status with 11, 51 and 61 of 16 pixels",
         chat.many_images,
     ),
-    _asked(
+    _check(
         "limit_headers",
         "Do headers report rate limits?",
         "11.17",
@@ -302,7 +302,7 @@ CHECKS: Final = (
         chat.limit_headers,
         "STEPFUN_RATE_LIMIT_MIN_WAIT",
     ),
-    _asked(
+    _check(
         "unknown_model",
         "Which status does an unknown model get?",
         "11.17",
@@ -310,7 +310,7 @@ CHECKS: Final = (
         chat.unknown_model,
     ),
     *(
-        _asked(
+        _check(
             name,
             f"Is {name} accepted on chat?",
             "11.1",
@@ -333,7 +333,7 @@ CHECKS: Final = (
             ("prompt_cache_key", "probe"),
         )
     ),
-    _asked(
+    _check(
         "model_facts",
         "What does the live list report about the model?",
         "11.3, 11.13",
@@ -341,7 +341,7 @@ CHECKS: Final = (
         others.model_facts,
         "STEPFUN_CATALOG",
     ),
-    _asked(
+    _check(
         "image_size",
         "Are image sizes height x width?",
         "11.16, 11.18",
@@ -349,35 +349,35 @@ CHECKS: Final = (
         others.image_size,
         "STEPFUN_IMAGE_SIZE_ORDER",
     ),
-    _asked(
+    _check(
         "audio_chat",
         "Is audio chat served here?",
         "11.18",
         "the status",
         others.audio_chat,
     ),
-    _asked(
+    _check(
         "speech",
         "Which speech models are served here, and which take an instruction?",
         "11.18, 11.23",
         "the status of each",
         others.speech,
     ),
-    _asked(
+    _check(
         "transcription",
         "Is transcription served here?",
         "11.18",
         "the status, with a second of a tone",
         others.transcription,
     ),
-    _asked(
+    _check(
         "files",
         "Do files work on this plan, and with an unknown field?",
         "11.19",
         "the status and the object; what was uploaded is deleted",
         others.files,
     ),
-    _asked(
+    _check(
         "vector_stores",
         "Do vector stores work on this plan, and with the SDK's own header?",
         "11.19",

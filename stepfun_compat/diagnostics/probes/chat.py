@@ -8,7 +8,7 @@ from typing import Any
 
 import openai
 
-from .wire import ASK, PIXELS, SHORT, TOOL, USE_TOOL, Json, chat, each, events, message, post, told
+from .wire import ASK, PIXELS, SHORT, TOOL, USE_TOOL, Json, chat, each, events, message, post, rejection
 
 
 def accepts(parameter: str, value: Any) -> Callable[[Any, str], str]:
@@ -33,18 +33,18 @@ def effort(value: str) -> Callable[[Any, str], str]:
 
 
 def default_effort(client: Any, model: str) -> str:
-    said = [f"unset: {_spent(chat(client, model))}"]
+    outcomes = [f"unset: {_spent(chat(client, model))}"]
     for value in ("low", "medium", "high"):
         try:
-            said.append(f"{value}: {_spent(chat(client, model, reasoning_effort=value))}")
+            outcomes.append(f"{value}: {_spent(chat(client, model, reasoning_effort=value))}")
         except openai.APIStatusError as error:
-            said.append(f"{value} rejected with {told(error)}")
-    return "; ".join(said)
+            outcomes.append(f"{value} rejected with {rejection(error)}")
+    return "; ".join(outcomes)
 
 
 def tool_choice(client: Any, model: str) -> str:
-    asked = {"messages": USE_TOOL, "max_tokens": 1500}
-    none = bool(message(chat(client, model, tools=[TOOL], tool_choice="none", **asked)).get("tool_calls"))
+    options = {"messages": USE_TOOL, "max_tokens": 1500}
+    none = bool(message(chat(client, model, tools=[TOOL], tool_choice="none", **options)).get("tool_calls"))
     required = bool(message(chat(client, model, tools=[TOOL], tool_choice="required")).get("tool_calls"))
     return f"none {'still called' if none else 'did not call'} a tool; required {'called' if required else 'did not call'} one"
 
@@ -232,7 +232,7 @@ def reasoning_replay(client: Any, model: str) -> str:
             answer = chat(client, model, messages=[*USE_TOOL, sent, *results], **options)
             outcomes.append(f"{name} it accepted, {answer['usage']['prompt_tokens']} prompt tokens")
         except openai.APIStatusError as error:
-            outcomes.append(f"{name} it rejected with {told(error)}")
+            outcomes.append(f"{name} it rejected with {rejection(error)}")
     return "; ".join(outcomes)
 
 
@@ -289,5 +289,5 @@ def unknown_model(client: Any, model: str) -> str:
     try:
         chat(client, "step-0-nonexistent")
     except openai.APIStatusError as error:
-        return told(error)
+        return rejection(error)
     return "accepted"

@@ -15,8 +15,10 @@ def model_facts(client: Any, model: str) -> str:
     row: dict[str, Any] | None = next((entry for entry in rows if entry.get("id") == model), None)
     if row is None:
         return f"{model} is not among the {len(rows)} models listed"
-    told = {key: value for key, value in row.items() if key not in ("id", "object", "created", "owned_by")}
-    return f"{len(rows)} models listed; {model}: " + (", ".join(f"{k}={v}" for k, v in told.items()) or "nothing more")
+    fields = {key: value for key, value in row.items() if key not in ("id", "object", "created", "owned_by")}
+    return f"{len(rows)} models listed; {model}: " + (
+        ", ".join(f"{k}={v}" for k, v in fields.items()) or "nothing more"
+    )
 
 
 def picture_size(data: bytes) -> str:
@@ -50,8 +52,13 @@ def speech(client: Any, model: str) -> str:
     speak = client.audio.speech.create
 
     def case(name: str, **more: Any) -> Any:
-        asked: dict[str, Any] = {"model": name, "input": "Yes.", "voice": "wenrounansheng", "extra_body": more or None}
-        return lambda: f"{len(speak(**asked).content)} bytes"
+        arguments: dict[str, Any] = {
+            "model": name,
+            "input": "Yes.",
+            "voice": "wenrounansheng",
+            "extra_body": more or None,
+        }
+        return lambda: f"{len(speak(**arguments).content)} bytes"
 
     return each(
         {
@@ -68,8 +75,8 @@ def transcription(client: Any, model: str) -> str:
     del model
     tone = b"".join(struct.pack("<h", int(9000 * math.sin(i / 9))) for i in range(16_000))
     kind = {"type": "pcm", "codec": "pcm_s16le", "rate": 16_000, "bits": 16, "channel": 1}
-    asked = {"model": "stepaudio-2.5-asr", "enable_timestamp": True}
-    audio = {"data": base64.b64encode(tone).decode(), "input": {"transcription": asked, "format": kind}}
+    transcription = {"model": "stepaudio-2.5-asr", "enable_timestamp": True}
+    audio = {"data": base64.b64encode(tone).decode(), "input": {"transcription": transcription, "format": kind}}
     text: str = client.post("/audio/asr/sse", body={"audio": audio}, cast_to=str)
     return f"served; {text.count('start_time')} events with a time"
 

@@ -23,7 +23,7 @@ from ...endpoints import contested
 from ...endpoints.base import PLAIN, WireRequest
 from ...endpoints.context import RequestContext
 from ...settings import Settings
-from .wire import ASK, SHORT, TOOL, USE_TOOL, told
+from .wire import ASK, SHORT, TOOL, USE_TOOL, rejection
 
 _NODE: Final = {"type": "object", "properties": {"a": {"$ref": "#/$defs/word"}}, "$defs": {"word": {"type": "string"}}}
 _PLAIN: Final = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
@@ -103,8 +103,8 @@ def settle(fact: ContestedFact, client: Any, model: str, catalog: Catalog) -> Se
     except openai.APIStatusError as error:
         refusal = contested.WireError.of(error.status_code, error.body)
         if not contested.speaks_of(fact, refusal):
-            return Settlement(fact.fact, "open", f"rejected for another reason: {told(error)}")
-        words = told(error)
+            return Settlement(fact.fact, "open", f"rejected for another reason: {rejection(error)}")
+        words = rejection(error)
     except openai.OpenAIError as error:
         return Settlement(fact.fact, "open", f"failed: {error}", failed=True)
     else:

@@ -1,4 +1,4 @@
-"""What the probes share: one small chat request, and how an error is told."""
+"""What the probes share: one small chat request, and how an error is shown."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ PIXELS: Final = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQk
 Json = Mapping[str, Any]
 
 
-def told(error: openai.APIStatusError) -> str:
-    """Status and words of a refusal."""
+def rejection(error: openai.APIStatusError) -> str:
+    """Return the status and message of an error."""
     body: Any = error.body
     words = cast("dict[str, Any]", body).get("message") if isinstance(body, dict) else None
     return f"{error.status_code}: {words or error.message}"
@@ -59,11 +59,11 @@ def events(client: Any, body: Json) -> list[Json]:
 
 def each(cases: Mapping[str, Callable[[], object]]) -> str:
     """Which of several requests are accepted: a refusal of one says nothing of the next."""
-    said: list[str] = []
+    outcomes: list[str] = []
     for name, ask in cases.items():
         try:
             answer = ask()
-            said.append(f"{name} accepted" + (f" ({answer})" if answer else ""))
+            outcomes.append(f"{name} accepted" + (f" ({answer})" if answer else ""))
         except openai.APIStatusError as error:
-            said.append(f"{name} rejected with {told(error)}")
-    return "; ".join(said)
+            outcomes.append(f"{name} rejected with {rejection(error)}")
+    return "; ".join(outcomes)
