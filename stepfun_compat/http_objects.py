@@ -52,20 +52,23 @@ def rebuild(response: Any, content: bytes, kind: str, status: int | None = None,
     return rebuilt
 
 
-def unread(response: Any, family: Any) -> Any:
-    """The same response as one whose body is still to be read, as `with_streaming_response` hands it out. `family` is the
-    HTTP library the response is of."""
-    headers = [(k, v) for k, v in response.headers.multi_items() if k.lower() not in _OF_THE_BODY[:3]]
-    body = _body_class(family)(response.content)
-    made = type(response)(
+def with_body(response: Any, body: Any) -> Any:
+    """The same response as one that reads `body`, a byte stream of its HTTP library, when the caller does."""
+    return type(response)(
         response.status_code,
-        headers=headers,
+        headers=[(k, v) for k, v in response.headers.multi_items() if k.lower() not in _OF_THE_BODY[:3]],
         stream=body,
         request=response.request,
         extensions=dict(response.extensions),
         history=list(response.history),
     )
-    body.response = made
+
+
+def unread(response: Any, family: Any) -> Any:
+    """The same response as one whose body is still to be read, as `with_streaming_response` hands it out. `family` is the
+    HTTP library the response is of."""
+    body = _body_class(family)(response.content)
+    made = body.response = with_body(response, body)
     with contextlib.suppress(RuntimeError):
         made.elapsed = response.elapsed
     return made

@@ -18,9 +18,8 @@ import openai
 from typing_extensions import override
 
 from ..endpoints.base import StoreOperation
+from ..http_objects import with_body
 from .streaming import Reader, after, first_bytes, first_bytes_later
-
-_OF_THE_OLD_BODY = ("content-length", "content-encoding", "transfer-encoding")
 
 
 class _Rows(Reader):
@@ -68,16 +67,7 @@ def translated(client: Any, response: Any, family: Any, *, later: bool) -> Any:
     reader = _Rows(SimpleNamespace(response=response, _client=client, _cast_to=object))
     reader.call.request_context.events_translated = True  # who parses what is made here finds OpenAI's events already
     body = _bodies(family)[later](reader)
-    headers = [(k, v) for k, v in response.headers.multi_items() if k.lower() not in _OF_THE_OLD_BODY]
-    made = type(response)(
-        response.status_code,
-        headers=headers,
-        stream=body,
-        request=response.request,
-        extensions=dict(response.extensions),
-        history=list(response.history),
-    )
-    body.made = made
+    made = body.made = with_body(response, body)
     return made
 
 
