@@ -138,7 +138,7 @@ class Linker:
             self._open.add(key)
         return found
 
-    def _name_read(self, file: int, expr: m.Name) -> Result:
+    def name_read(self, file: int, expr: m.Name) -> Result:
         name = (file, expr.scope, expr.name)
         known = self._names.get(name)
         if known is None:
@@ -147,26 +147,26 @@ class Linker:
             self.cuts += 1
         return known
 
-    def _attribute_read(self, file: int, expr: m.Attribute) -> Result:
+    def attribute_read(self, file: int, expr: m.Attribute) -> Result:
         return NOTHING if expr.attr == "modules" else self.attribute(self.values(file, expr.base), expr.attr)
 
-    def _function(self, file: int, expr: m.FunctionValue) -> Result:
+    def function_value(self, file: int, expr: m.FunctionValue) -> Result:
         """A function of the project where it is named: what its decorators make of it is taken to be the same."""
         return _one(Value("function", file=file, number=expr.function))
 
-    def _class(self, file: int, expr: m.ClassValue) -> Result:
+    def class_value(self, file: int, expr: m.ClassValue) -> Result:
         return _one(Value("project_class", file=file, number=expr.cls))
 
-    def _annotated(self, file: int, expr: m.Annotated) -> Result:
+    def annotated(self, file: int, expr: m.Annotated) -> Result:
         return self.instances(self.values(file, expr.type))
 
-    def _choice(self, file: int, expr: m.Choice) -> Result:
+    def choice(self, file: int, expr: m.Choice) -> Result:
         return union([self.values(file, one) for one in expr.options])
 
-    def _element(self, file: int, expr: m.Element) -> Result:
+    def element(self, file: int, expr: m.Element) -> Result:
         return objects.elements(self, self.values(file, expr.of))
 
-    def _entered(self, file: int, expr: m.Entered) -> Result:
+    def entered(self, file: int, expr: m.Entered) -> Result:
         return objects.entered(self, self.values(file, expr.of))
 
     def box(self, file: int, expr: m.Mapping | m.Sequence) -> Result:
@@ -392,20 +392,20 @@ class Linker:
 
 
 _RULES: Final[dict[type, Callable[[Linker, int, Any], Result]]] = {
-    m.Name: Linker._name_read,
-    m.Attribute: Linker._attribute_read,
+    m.Name: Linker.name_read,
+    m.Attribute: Linker.attribute_read,
     m.Call: calls.call,
-    m.FunctionValue: Linker._function,
-    m.ClassValue: Linker._class,
+    m.FunctionValue: Linker.function_value,
+    m.ClassValue: Linker.class_value,
     m.ParameterValue: calls.parameter,
     m.Imported: Linker.imported,
-    m.Annotated: Linker._annotated,
-    m.Choice: Linker._choice,
+    m.Annotated: Linker.annotated,
+    m.Choice: Linker.choice,
     m.Mapping: Linker.box,
     m.Sequence: Linker.box,
     m.Item: objects.item,
-    m.Element: Linker._element,
-    m.Entered: Linker._entered,
+    m.Element: Linker.element,
+    m.Entered: Linker.entered,
 }
 """What works out an expression, by its class; nothing is known of any other."""
 
