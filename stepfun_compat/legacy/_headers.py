@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from typing_extensions import override
 
@@ -45,7 +45,7 @@ class Headers(Mapping[str, str]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Mapping):
             return NotImplemented
-        theirs = {str(name).lower(): value for name, value in other.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        theirs = {str(name).lower(): value for name, value in cast("Mapping[Any, Any]", other).items()}
         return {name: value for name, (_, value) in self._rows.items()} == theirs
 
     __hash__ = None  # pyright: ignore[reportAssignmentType]

@@ -19,7 +19,7 @@ import inspect
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from typing_extensions import ParamSpec
 
@@ -117,7 +117,7 @@ def method(flow: Callable[_P, Flow[_T]]) -> Callable[_P, _T]:
 def awaited(called: Any) -> Any:
     """The twin of what `method` made, in the same class or module, under the name its steps use."""
     if isinstance(called, classmethod):
-        return classmethod(_twin(called.__func__))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        return classmethod(_twin(cast("Any", called).__func__))
     return _twin(called)
 
 
