@@ -18,9 +18,9 @@ from typing import Any, Final
 from ..report import log
 from .files import InputReader, LiveFiles, write_results
 from .journal import LEASE_SECONDS, Answer, Journal, Lease
-from .limiter import Window, WindowPlace
+from .limiter import WindowPlace
 from .records import BatchError, BatchRecord, LineError, Status, new_id
-from .sending import Outcome, Pricing, Sender, SenderClosed, failure_line, send_line
+from .sending import Outcome, Pricing, Sender, SenderClosed, Tally, failure_line, send_line
 from .validation import Validation
 from .workers import add_worker, dead_workers, remove_worker
 
@@ -69,9 +69,7 @@ class Worker:
         self._answered = asyncio.Event()
         self._seen: list[BatchRecord] = []
         self._look_at = self._release_at = 0.0
-        self._ended = 0
-        self._limited: float | None = None
-        self._mean_tokens = 1000.0
+        self._tally = Tally()
         self._closing = self._leaving = self._awake = False
         self._failure: BatchError | None = None
         self._woken: asyncio.Future[None] | None = None
@@ -133,7 +131,7 @@ class Worker:
     def _settle(self) -> None:
         dead = dead_workers(self._journal)
         with self._window.open() as window:
-            self._report(window)
+            window.report(self.id, *self._tally.collect(), self._clock())
             window.keep_alive(self.id, self._clock() + LEASE_SECONDS)
             for id in dead:
                 window.flights.pop(id, None)
@@ -234,8 +232,8 @@ class Worker:
     def _allowed(self, wanted: int) -> tuple[int, float]:
         """How many of the wanted lines may start now, and, if none, when to ask again."""
         with self._window.open() as window:
-            self._report(window)
-            return window.take(self.id, wanted, int(self._mean_tokens), self._clock(), LEASE_SECONDS)
+            window.report(self.id, *self._tally.collect(), self._clock())
+            return window.take(self.id, wanted, int(self._tally.mean_tokens), self._clock(), LEASE_SECONDS)
 
     def _affordable(self, id: str, limit: float) -> int:
         """How many lines more the cost limit allows, if they cost what lines of the batch have cost so far."""
@@ -248,15 +246,6 @@ class Worker:
             return self._ahead
         mean = cost / done
         return max(int((limit - cost - mean * in_flight) / mean), 0 if in_flight or unwritten else 1)
-
-    def _report(self, window: Window) -> None:
-        ended, self._ended = self._ended, 0
-        limited, self._limited = self._limited, None
-        if limited is not None:
-            window.done(self.id, 1, self._clock(), limited=True, retry_after=limited)
-            ended -= 1
-        if ended:
-            window.done(self.id, ended, self._clock())
 
     async def _wind_up(self, record: BatchRecord) -> bool:
         """End a batch that is cancelled or expired once the requests in flight, of all workers, have ended."""
@@ -364,7 +353,7 @@ class Worker:
 
     def _line_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)
-        self._ended += 1
+        self._tally.ended += 1
         self._wake()
         error = None if task.cancelled() else task.exception()
         if error is not None and self._failure is None:
@@ -389,11 +378,8 @@ class Worker:
     async def _conclude(self, record: BatchRecord, lease: Lease, outcome: Outcome) -> None:
         """Note what became of one request: an answer to keep, a line to send again, or the end of the whole batch."""
         line = (record.id, lease.number)
-        if outcome.limited:
-            self._limited = max(self._limited or 0.0, outcome.retry_after or 0.0)
+        self._tally.note(outcome)
         if outcome.answer is not None:
-            tokens = outcome.answer.tokens
-            self._mean_tokens += ((tokens.input + tokens.output) - self._mean_tokens) * 0.05
             self._unwritten.append(outcome.answer)
             self._answered.set()
         elif outcome.stop is not None:

@@ -92,6 +92,14 @@ class Window:
             self.flights[worker] = [count + allowed, now + alive]
         return allowed, wait
 
+    def report(self, worker: str, ended: int, limited: float | None, now: float) -> None:
+        """Take note of `ended` requests; `limited` is the longest pause a 429 among them named, None without a 429."""
+        if limited is not None:
+            self.done(worker, 1, now, limited=True, retry_after=limited)
+            ended -= 1
+        if ended:  # -1 where the 429 is noted before its request has ended
+            self.done(worker, ended, now)
+
     def done(
         self, worker: str, count: int, now: float, *, limited: bool = False, retry_after: float | None = None
     ) -> None:

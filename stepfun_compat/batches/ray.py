@@ -30,7 +30,7 @@ from .engine import Worker
 from .journal import LEASE_SECONDS, Lease
 from .limiter import Rate, Window
 from .records import BatchError, BatchRecord, new_id
-from .sending import AsyncSender, Outcome, backoff, send_line
+from .sending import AsyncSender, Outcome, Tally, backoff, send_line
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -185,7 +185,7 @@ class RayWorker(Worker):
 
     @override
     def _allowed(self, wanted: int) -> tuple[int, float]:
-        self._ended, self._limited = 0, None
+        self._tally.collect()  # the actors tell the limiter themselves
         return (wanted, 0.0) if self._pool.has_room() else (0, 0.1)
 
     @override
@@ -328,11 +328,7 @@ class Limiter:
     ) -> tuple[int, float]:
         """Take note of what has ended, and say how many requests may start: (count, seconds to wait if none)."""
         now = time.time()
-        if limited is not None:
-            self._window.done(worker, 1, now, limited=True, retry_after=limited)
-            ended -= 1
-        if ended > 0:
-            self._window.done(worker, ended, now)
+        self._window.report(worker, ended, limited, now)
         self._window.keep_alive(worker, now + LEASE_SECONDS)
         return self._window.take(worker, wanted, tokens, now, LEASE_SECONDS) if wanted else (0, 0.0)
 
@@ -349,9 +345,7 @@ class LineActor:
         self._limiter = limiter
         self._account = account
         self._stopped: set[str] = set()
-        self._ended = 0
-        self._limited: float | None = None
-        self._tokens = 1000.0
+        self._tally = Tally()
         self._sender: Sender | None = None
         self._price: Pricing = workspace.pricing(account.settings)
 
@@ -400,17 +394,12 @@ class LineActor:
                 await self._permits(0)
 
     async def _permits(self, wanted: int) -> tuple[int, float]:
-        ended, self._ended = self._ended, 0
-        limited, self._limited = self._limited, None
-        return await self._limiter.exchange.remote(self._id, ended, limited, wanted, int(self._tokens))
+        ended, limited = self._tally.collect()
+        return await self._limiter.exchange.remote(self._id, ended, limited, wanted, int(self._tally.mean_tokens))
 
     async def _line(self, endpoint: str, line: Line) -> tuple[int, Outcome]:
         assert self._sender is not None
         outcome = await send_line(self._sender, endpoint, line.lease, line.request, self._price)
-        self._ended += 1
-        if outcome.limited:
-            self._limited = max(self._limited or 0.0, outcome.retry_after or 0.0)
-        if outcome.answer is not None:
-            tokens = outcome.answer.tokens
-            self._tokens += ((tokens.input + tokens.output) - self._tokens) * 0.05
+        self._tally.ended += 1
+        self._tally.note(outcome)
         return line.lease.number, outcome

@@ -139,6 +139,31 @@ class Outcome:
     stop: str | None = None
 
 
+@dataclass
+class Tally:
+    """What became of a worker's requests since it last told the limiter."""
+
+    ended: int = 0
+    limited: float | None = None
+    """The longest pause a 429 named, in seconds; None without a 429."""
+    mean_tokens: float = 1000.0
+    """Tokens of a request, as a moving mean."""
+
+    def note(self, outcome: Outcome) -> None:
+        """Take note of one outcome."""
+        if outcome.limited:
+            self.limited = max(self.limited or 0.0, outcome.retry_after or 0.0)
+        if outcome.answer is not None:
+            tokens = outcome.answer.tokens
+            self.mean_tokens += ((tokens.input + tokens.output) - self.mean_tokens) * 0.05
+
+    def collect(self) -> tuple[int, float | None]:
+        """Return (ended, limited) and begin again."""
+        collected = self.ended, self.limited
+        self.ended, self.limited = 0, None
+        return collected
+
+
 async def send_line(sender: Sender, endpoint: str, lease: Lease, request: Mapping[str, Any], price: Pricing) -> Outcome:
     """Send one line once.
 
