@@ -19,10 +19,10 @@ from measure import cpu, figure, server
 from stepfun_compat import Settings, stock
 from stepfun_compat.batches import workspace
 from stepfun_compat.batches.engine import Worker
-from stepfun_compat.batches.journal import Journal
 from stepfun_compat.batches.limiter import Rate, SharedWindow
 from stepfun_compat.batches.sending import AsyncSender
 from stepfun_compat.batches.service import BatchService
+from stepfun_compat.batches.sqlite_journal import SqliteJournal
 
 MODEL = "step-3.7-flash"
 CONCURRENCY = 64
@@ -62,7 +62,7 @@ def by_hand(url: str, source: Path, output: Path) -> None:
 def as_batch(url: str, source: Path, folder: Path, rate: Rate) -> BatchService:
     """The same as a batch: validated, journalled, limited, and written in the order of the input."""
     settings = Settings(base_url=url, api_key="k", batch_dir=str(folder))
-    journal = Journal(folder)
+    journal = SqliteJournal(folder)
     service = BatchService(journal, "bench")
     with source.open("rb") as opened:
         file = service.create_file("in.jsonl", iter(lambda: opened.read(1 << 20), b""))

@@ -41,19 +41,19 @@ def run_batch_operation(
     from ..batches.service import BatchService
 
     settings, client = context.settings, context.client
-    folder, base_url = workspace.folder_of(settings), str(client._base_url)
+    base_url = str(client._base_url)
     key = call.credential or str(client.api_key)
     space = state.namespace(settings.state_namespace, key, base_url)
-    if operation.name == "list_files" and not workspace.has_journal(folder):
+    if operation.name == "list_files" and not workspace.has_journal(settings):
         return []
     try:
-        if operation.name not in ("create_file", "create") and not workspace.has_journal(folder):
+        if operation.name not in ("create_file", "create") and not workspace.has_journal(settings):
             return _without_journal(operation)
-        service = BatchService(workspace.journal_of(folder), space, served=workspace.serves(settings))
+        service = BatchService(workspace.journal_of(settings), space, served=workspace.serves(settings))
         answer = _carried_out(service, operation)
         if operation.name in ("create", "retrieve", "list", "cancel"):
             make_sender = _sender_of(context, key, loop)
-            worker = workspace.work_in_background(folder, space, settings, key, base_url, make_sender)
+            worker = workspace.work_in_background(space, settings, key, base_url, make_sender)
             if operation.name == "retrieve" and worker.error is not None:
                 _add_work_error(answer, worker.error)
     except BatchError as error:

@@ -45,7 +45,7 @@ class Desk:
     def __init__(self, settings: Settings, key: str, base_url: str) -> None:
         self.settings, self._key, self._base_url = settings, key, base_url
         self.folder = workspace.folder_of(settings)
-        self.journal = workspace.journal_of(self.folder)
+        self.journal = workspace.journal_of(settings)
         self.space = state.namespace(settings.state_namespace, key, base_url)
         self.price = workspace.pricing(settings)
 

@@ -425,7 +425,7 @@ class Worker:
                 self._wake()
                 self._journal.reserve.release()
                 if time.monotonic() >= until:
-                    log.error("%d answers could not be kept; their lines will be sent again. %s", len(group), error)
+                    log.error("%d answers could not be counted; %s. %s", len(group), self._journal.uncounted, error)
                     return
                 await asyncio.sleep(pause)
                 pause = 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -176,6 +177,25 @@ class BatchRecord:
             },
             "metadata": dict(self.metadata) if self.metadata is not None else None,
         }
+
+
+_COUNTED: Final = frozenset({"counts", "tokens", "cost"})
+
+
+def dump_record(record: BatchRecord) -> str:
+    """The text of a record, without what is counted."""
+    values = {name: value for name, value in vars(record).items() if name not in _COUNTED}
+    values["errors"] = [error.to_json() for error in record.errors]
+    values["metadata"] = None if record.metadata is None else dict(record.metadata)
+    return json.dumps(values)
+
+
+def load_record(text: str, status: Status, counts: Counts, tokens: Tokens, cost: float) -> BatchRecord:
+    """The record of a text of `dump_record`, with its status and what was counted."""
+    values: dict[str, Any] = json.loads(text)
+    values["errors"] = [LineError(**error) for error in values["errors"]]
+    values["status"] = status
+    return BatchRecord(**values, counts=counts, tokens=tokens, cost=cost)
 
 
 @dataclass(frozen=True)

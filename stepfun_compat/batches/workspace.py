@@ -17,6 +17,7 @@ from ..settings import Settings
 from .journal import Journal
 from .limiter import Rate, SharedWindow, WindowPlace
 from .records import Tokens
+from .sqlite_journal import SqliteJournal
 
 if TYPE_CHECKING:
     import openai
@@ -55,22 +56,36 @@ def folder_of(settings: Settings) -> Path:
     return (Path(data) if data else Path.home() / ".local" / "share") / "stepfun_compat" / "batches"
 
 
-def has_journal(folder: Path) -> bool:
-    """Whether anything was ever kept in a folder."""
-    return (folder / "journal.db").exists()
+def has_journal(settings: Settings) -> bool:
+    """Whether anything was ever kept in the folder of the settings."""
+    return (folder_of(settings) / ("journal.id" if _on_redis(settings) else "journal.db")).exists()
 
 
-def journal_of(folder: Path) -> Journal:
-    """The journal of a folder: one for all clients and threads of this process.
+def journal_of(settings: Settings) -> Journal:
+    """The journal of the settings' folder: one for all clients and threads of this process.
 
     Raises:
-        BatchError: the folder cannot be written, or the file is no journal or damaged.
+        BatchError: the folder cannot be written, the file is no journal or damaged, or the Redis server does not answer.
     """
+    folder = folder_of(settings)
+    name = f"{folder} {settings.state if _on_redis(settings) else ''}"
     with _lock:
-        journal = _journals.get(str(folder))
-        if journal is None or not has_journal(folder):
-            journal = _journals[str(folder)] = Journal(folder)
+        journal = _journals.get(name)
+        if journal is None or not has_journal(settings):
+            journal = _journals[name] = _opened_journal(settings, folder)
         return journal
+
+
+def _opened_journal(settings: Settings, folder: Path) -> Journal:
+    if _on_redis(settings):
+        from .redis.journal import RedisJournal
+
+        return RedisJournal(folder, settings.state)
+    return SqliteJournal(folder)
+
+
+def _on_redis(settings: Settings) -> bool:
+    return settings.state.startswith(("redis://", "rediss://"))
 
 
 def rate_of(settings: Settings, base_url: str) -> Rate:
@@ -89,8 +104,8 @@ def rate_of(settings: Settings, base_url: str) -> Rate:
 def window_of(settings: Settings, folder: Path, key: str, base_url: str) -> WindowPlace:
     """The one limiter of a key and host on this machine, or on all that share a Redis server."""
     account, rate = state.namespace(None, key, base_url), rate_of(settings, base_url)
-    if settings.state.startswith(("redis://", "rediss://")):
-        from .redis_window import RedisWindow
+    if _on_redis(settings):
+        from .redis.window import RedisWindow
 
         return RedisWindow(settings.state, account, rate)
     return SharedWindow(folder, account, rate)
@@ -148,13 +163,11 @@ async def callers_sender(sender: Sender) -> AsyncGenerator[Sender, None]:
     yield sender
 
 
-def work_in_background(
-    folder: Path, space: str, settings: Settings, key: str, base_url: str, make_sender: MakeSender
-) -> Background:
+def work_in_background(space: str, settings: Settings, key: str, base_url: str, make_sender: MakeSender) -> Background:
     """Make sure that somebody works on the open batches of a namespace."""
     from .background import Background
 
-    journal = journal_of(folder)
+    folder, journal = folder_of(settings), journal_of(settings)
     with _lock:
         worker = _workers.get((str(folder), space, base_url))
         if worker is None or worker.journal is not journal:

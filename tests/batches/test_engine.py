@@ -17,8 +17,10 @@ from stepfun_compat.batches.engine import Worker
 from stepfun_compat.batches.journal import LEASE_SECONDS, Journal
 from stepfun_compat.batches.limiter import Rate, SharedWindow
 from stepfun_compat.batches.records import BatchError, Tokens
+from stepfun_compat.batches.redis.journal import RedisJournal
 from stepfun_compat.batches.sending import Sent
 from stepfun_compat.batches.service import BatchService
+from stepfun_compat.batches.sqlite_journal import SqliteJournal
 from tests.support.batches import jsonl, line, rows_of
 
 ANSWER = {"object": "chat.completion", "model": "m", "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
@@ -46,9 +48,16 @@ class Clock:
         return self.now
 
 
+@pytest.fixture(params=["sqlite", "redis"])
+def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Journal:
+    if request.param == "redis":
+        return RedisJournal(tmp_path / "batches", request.getfixturevalue("redis_url"))
+    return SqliteJournal(tmp_path / "batches")
+
+
 @pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    return Journal(tmp_path / "batches")
+def sqlite(tmp_path: Path) -> SqliteJournal:
+    return SqliteJournal(tmp_path / "batches")
 
 
 @pytest.fixture
@@ -152,7 +161,7 @@ def test_the_end_of_a_batch_waits_for_the_requests_of_other_workers(
     assert record.counts.failed == 40 - len(calls)
 
 
-def limit_pages(journal: Journal, more: int | None) -> None:
+def limit_pages(journal: SqliteJournal, more: int | None) -> None:
     """Let the journal's file grow by so many pages, and then be on a full disk; None for space again."""
     with journal._open() as db:
         pages = db.execute("PRAGMA page_count").fetchone()[0]
@@ -160,31 +169,31 @@ def limit_pages(journal: Journal, more: int | None) -> None:
 
 
 def test_a_full_disk_says_so_and_no_answer_is_lost(
-    journal: Journal, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    sqlite: SqliteJournal, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ANSWER_PADDING, "size", 3000)
-    id = created(journal, 200, clock)
-    reserve = journal.folder / "reserve"
-    sender = Sender(lambda sent: limit_pages(journal, 2) if sent == 20 else None)
+    id = created(sqlite, 200, clock)
+    reserve = sqlite.folder / "reserve"
+    sender = Sender(lambda sent: limit_pages(sqlite, 2) if sent == 20 else None)
     release = disk.Reserve.release
 
     def released(self: disk.Reserve) -> None:
         assert reserve.stat().st_size == disk.RESERVE_BYTES
         release(self)
-        limit_pages(journal, 200)  # what the reserve took up
+        limit_pages(sqlite, 200)  # what the reserve took up
 
     monkeypatch.setattr(disk.Reserve, "release", released)
     with pytest.raises(BatchError, match=r"disk of .* is full.*stepfun-compat batch resume") as full:
-        asyncio.run(worker(journal, Padded(sender), clock).run())
+        asyncio.run(worker(sqlite, Padded(sender), clock).run())
     assert (full.value.code, full.value.status) == ("disk_full", 507)
-    record = journal.batch(id)
+    record = sqlite.batch(id)
     assert record
     assert record.status == "in_progress"
     assert record.counts.completed == sender.sent.total() < 200, "every answer that was paid for is kept"
-    limit_pages(journal, None)
-    asyncio.run(worker(journal, sender, clock).run())
+    limit_pages(sqlite, None)
+    asyncio.run(worker(sqlite, sender, clock).run())
     assert set(sender.sent.values()) == {1}
-    assert output(journal, id) == [f"line-{i}" for i in range(200)]
+    assert output(sqlite, id) == [f"line-{i}" for i in range(200)]
     assert reserve.exists()
 
 
@@ -204,31 +213,31 @@ class Padded:
 
 
 def test_a_disk_that_stays_full_ends_the_worker_and_the_lines_are_sent_again(
-    journal: Journal, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    sqlite: SqliteJournal, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "KEEP_TRYING", 0.0)
-    id = created(journal, 50, clock)
+    id = created(sqlite, 50, clock)
     with pytest.raises(BatchError, match="is full"):
-        asyncio.run(worker(journal, Sender(lambda sent: limit_pages(journal, 0)), clock).run())
-    limit_pages(journal, None)
+        asyncio.run(worker(sqlite, Sender(lambda sent: limit_pages(sqlite, 0)), clock).run())
+    limit_pages(sqlite, None)
     clock.now += LEASE_SECONDS + 1
     sender = Sender()
-    asyncio.run(worker(journal, sender, clock).run())
-    record = journal.batch(id)
+    asyncio.run(worker(sqlite, sender, clock).run())
+    record = sqlite.batch(id)
     assert record
     assert record.counts.completed == 50
 
 
 def test_a_read_only_folder_is_refused_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "batches"
-    Journal(folder)
+    SqliteJournal(folder)
     connect = sqlite3.connect
 
     def read_only(path: Path, **options: Any) -> sqlite3.Connection:
         return connect(f"file:{path}?mode=ro", uri=True, **options)
 
     monkeypatch.setattr(sqlite3, "connect", read_only)
-    journal = Journal(folder)
+    journal = SqliteJournal(folder)
     with pytest.raises(BatchError, match=r"cannot be written.*STEPFUN_BATCH_DIR"):
         created(journal, 1, Clock())
 
@@ -236,22 +245,22 @@ def test_a_read_only_folder_is_refused_with_the_remedy(tmp_path: Path, monkeypat
 def test_a_path_that_is_no_folder_is_refused_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BatchError, match="STEPFUN_BATCH_DIR"):
-        Journal(tmp_path / "file" / "batches")
+        SqliteJournal(tmp_path / "file" / "batches")
 
 
 @pytest.mark.parametrize("at", [0, 4096])
-def test_a_damaged_journal_is_refused_with_the_remedy(journal: Journal, clock: Clock, at: int) -> None:
-    created(journal, 200, clock)
-    with journal._open() as db:
+def test_a_damaged_journal_is_refused_with_the_remedy(sqlite: SqliteJournal, clock: Clock, at: int) -> None:
+    created(sqlite, 200, clock)
+    with sqlite._open() as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         pages = db.execute("PRAGMA page_count").fetchone()[0]
-    content = bytearray(journal.path.read_bytes())
+    content = bytearray(sqlite.path.read_bytes())
     content[at : at + 4096 * (1 if at == 0 else pages)] = b"\x5a" * 4096 * (1 if at == 0 else pages - 1)
-    copy = journal.folder.with_name("copy")
+    copy = sqlite.folder.with_name("copy")
     copy.mkdir()
     (copy / "journal.db").write_bytes(content)
     with pytest.raises(BatchError, match=r"damaged.*Move the file away.*\.recover") as damaged:
-        Journal(copy).batches(None)
+        SqliteJournal(copy).batches(None)
     assert damaged.value.code == "journal_damaged"
     assert (copy / "journal.db").read_bytes() == bytes(content), "left as it is"
 

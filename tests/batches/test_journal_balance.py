@@ -7,7 +7,7 @@ import json
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,15 @@ from stepfun_compat.batches.engine import Worker
 from stepfun_compat.batches.journal import Journal
 from stepfun_compat.batches.limiter import Rate, SharedWindow
 from stepfun_compat.batches.records import BatchError
+from stepfun_compat.batches.redis.journal import RedisJournal
 from stepfun_compat.batches.sending import Sent
 from stepfun_compat.batches.service import BatchService
+from stepfun_compat.batches.sqlite_journal import SqliteJournal
 from tests.support.batches import jsonl, line
 from tests.support.properties import examples
 
 
-class MortalJournal(Journal):
+class MortalJournal(SqliteJournal):
     """A journal whose process may be dead: it writes nothing any more, not even a farewell."""
 
     dead = False
@@ -41,6 +43,17 @@ class MortalJournal(Journal):
             raise BatchError("killed")
         with super()._write() as db:
             yield db
+
+
+class MortalRedisJournal(RedisJournal):
+    """The same on Redis."""
+
+    dead = False
+
+    def _script(self, script: str, batch: str, *values: Any) -> Any:
+        if self.dead:
+            raise BatchError("killed")
+        return super()._script(script, batch, *values)
 
 
 class World:
@@ -54,7 +67,7 @@ class World:
         self.sent: Counter[tuple[str, int]] = Counter()
 
     def service(self) -> BatchService:
-        return BatchService(Journal(self.folder), "s", clock=lambda: self.now)
+        return BatchService(self.journal(), "s", clock=lambda: self.now)
 
     def create(self, lines: int) -> None:
         service = self.service()
@@ -72,7 +85,7 @@ class World:
         asyncio.run(self._work(answers))
 
     async def _work(self, answers: int | None) -> None:
-        journal = MortalJournal(self.folder)
+        journal = self.mortal()
         window = SharedWindow(self.folder, "s", Rate(concurrency=4))
         killed = asyncio.Event()
 
@@ -90,7 +103,7 @@ class World:
             await asyncio.sleep(0)
             return Sent(200, "r", json.dumps({"model": "m", "usage": {"prompt_tokens": 1}}))
 
-        self.finished = {id: set(self.numbers(id, "state >= 2")) for id in self.ids}
+        self.finished = {id: self.done(id) for id in self.ids}
         run = asyncio.ensure_future(Worker(journal, sender, window, clock=lambda: self.now, space="s").run())
         dead = asyncio.ensure_future(killed.wait())
         await asyncio.wait((run, dead), return_when=asyncio.FIRST_COMPLETED)
@@ -100,25 +113,33 @@ class World:
         with suppress(asyncio.CancelledError, BatchError):
             await run
 
+    def journal(self) -> Journal:
+        return SqliteJournal(self.folder)
+
+    def mortal(self) -> MortalJournal | MortalRedisJournal:
+        return MortalJournal(self.folder)
+
     def rows(self, query: str, *values: Any) -> list[Any]:
-        with Journal(self.folder)._open() as db:
+        with SqliteJournal(self.folder)._open() as db:
             return db.execute(query, values).fetchall()
 
-    def numbers(self, id: str, where: str) -> Iterator[int]:
-        return (row[0] for row in self.rows(f"SELECT number FROM line WHERE batch = ? AND {where}", id))
+    def done(self, id: str) -> set[int]:
+        """The lines that have an answer."""
+        return {row[0] for row in self.rows("SELECT number FROM line WHERE batch = ? AND state >= 2", id)}
+
+    def states(self, id: str) -> Counter[int]:
+        """How many lines are pending (0), leased (1), completed (2) and failed (3)."""
+        return Counter(row[0] for row in self.rows("SELECT state FROM line WHERE batch = ?", id))
 
     def check(self) -> None:
         """The counters say what the rows say, and every finished line has exactly one answer."""
         for id in self.ids:
-            counts = self.service().record(id).counts
-            states = Counter(row[0] for row in self.rows("SELECT state FROM line WHERE batch = ?", id))
-            kept = Counter(row[0] for row in self.rows("SELECT failed FROM answer WHERE batch = ?", id))
+            counts, states, journal = self.service().record(id).counts, self.states(id), self.journal()
             assert counts.total == states.total()
-            assert counts.completed == states[2] == kept[0]
-            assert counts.failed == states[3] == kept[1]
+            assert counts.completed == states[2] == len(list(journal.answers(id, failed=False)))
+            assert counts.failed == states[3] == len(list(journal.answers(id, failed=True)))
             assert counts.pending == states[0] + states[1] == counts.total - counts.completed - counts.failed
-            before = self.finished.get(id, set())
-            assert before <= set(self.numbers(id, "state >= 2"))
+            assert self.finished.get(id, set()) <= self.done(id)
 
     def end(self) -> None:
         self.work(None)
@@ -132,9 +153,32 @@ class World:
             ):
                 assert (file is None) == (count == 0)
                 if file is not None:
-                    stored = Journal(self.folder).file(file)
+                    stored = self.journal().file(file)
                     assert stored
                     assert len((self.folder / stored.path).read_bytes().splitlines()) == count
+
+
+class RedisWorld(World):
+    """The same with a journal on Redis."""
+
+    url = ""
+
+    def journal(self) -> RedisJournal:
+        return RedisJournal(self.folder, self.url)
+
+    def mortal(self) -> MortalRedisJournal:
+        return MortalRedisJournal(self.folder, self.url)
+
+    def done(self, id: str) -> set[int]:
+        journal = self.journal()
+        return {int(number) for number in journal._redis.hkeys(journal._key("done", id))}
+
+    def states(self, id: str) -> Counter[int]:
+        journal = self.journal()
+        redis, key = journal._redis, journal._key
+        done = Counter(redis.hvals(key("done", id)))
+        free = redis.zcard(key("free", id)) + redis.zcard(key("later", id))
+        return Counter({0: free, 1: redis.hlen(key("owner", id)), 2: done["0"], 3: done["1"]})
 
 
 STEPS = st.one_of(
@@ -151,10 +195,26 @@ STEPS = st.one_of(
 @examples(6)
 @given(st.lists(STEPS, min_size=3, max_size=8))
 def test_the_books_balance(steps: list[tuple[str, int]]) -> None:
-    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+    with tempfile.TemporaryDirectory() as folder:
+        live_through(World(Path(folder)), steps)
+
+
+def test_the_books_balance_on_redis(redis_url: str) -> None:
+    @settings(max_examples=8)
+    @given(st.lists(STEPS, min_size=3, max_size=8))
+    def balance(steps: list[tuple[str, int]]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            world = RedisWorld(Path(folder))
+            world.url = redis_url
+            live_through(world, steps)
+
+    balance()
+
+
+def live_through(world: World, steps: list[tuple[str, int]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "KEEP_TRYING", 0.0)
         patch.setattr(engine, "_AGAIN", 0.001)
-        world = World(Path(folder))
         world.create(6)
         for name, number in steps:
             id = world.ids[number % len(world.ids)]
@@ -169,10 +229,9 @@ def test_the_books_balance(steps: list[tuple[str, int]]) -> None:
             else:
                 if name == "retry":
                     world.finished.pop(id, None)
+                service = world.service()
                 with suppress(BatchError):  # not in this state
-                    {"cancel": world.service().cancel, "resume": world.service().resume}.get(
-                        name, world.service().retry_failed
-                    )(id)
+                    {"cancel": service.cancel, "resume": service.resume}.get(name, service.retry_failed)(id)
             world.check()
         world.end()
         world.check()

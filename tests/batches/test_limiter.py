@@ -13,12 +13,12 @@ import pytest
 from stepfun_compat import Settings
 from stepfun_compat.batches import workspace
 from stepfun_compat.batches.engine import Worker
-from stepfun_compat.batches.journal import Journal
 from stepfun_compat.batches.limiter import MOST_CONCURRENCY, Rate, SharedWindow, Window, WindowPlace
 from stepfun_compat.batches.records import BatchError
-from stepfun_compat.batches.redis_window import RedisWindow
+from stepfun_compat.batches.redis.window import RedisWindow
 from stepfun_compat.batches.sending import Sent
 from stepfun_compat.batches.service import BatchService
+from stepfun_compat.batches.sqlite_journal import SqliteJournal
 from tests.support.batches import jsonl, line
 
 
@@ -96,7 +96,7 @@ def test_two_workers_share_one_window(place: Callable[[], WindowPlace], tmp_path
     async def main() -> None:
         runs: list[Any] = []
         for name in ("one", "two"):
-            journal = Journal(tmp_path / name)
+            journal = SqliteJournal(tmp_path / name)
             service = BatchService(journal, "s")
             file = service.create_file("in.jsonl", [jsonl(line(i) for i in range(40))])
             fields = {"input_file_id": file["id"], "endpoint": "/v1/chat/completions", "completion_window": "1h"}

@@ -1,0 +1,201 @@
+"""The Lua scripts by which a journal on Redis changes several keys in one step.
+
+`KEYS` are those of one batch, in the order of `KEYS_OF_A_BATCH`. Each script returns nil for a batch the server does
+not have.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+KEYS_OF_A_BATCH: Final = (
+    "batch",
+    "lines",
+    "free",
+    "later",
+    "leased",
+    "owner",
+    "attempts",
+    "done",
+    "answers",
+    "counted",
+)
+"""batch: record, status, counters · lines: number -> where it stands in the input file · free: numbers nobody works on ·
+later: number, with the time from which it may be sent again · leased: number, with the end of its lease · owner: number
+-> worker · attempts: number -> failed attempts · done: number -> 0 (completed) or 1 (failed) · answers: places in answer
+files, with their sequence · counted: answer file -> bytes whose answers are counted."""
+
+_HEAD: Final = """
+local batch, lines, free, later, leased = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local owner, attempts, done, answers, counted = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+if redis.call('EXISTS', batch) == 0 then return nil end
+"""
+
+UPDATE: Final = (
+    _HEAD
+    + """
+local old = redis.call('HMGET', batch, 'record', 'status')
+if old[1] ~= ARGV[1] or old[2] ~= ARGV[2] then return 0 end
+redis.call('HSET', batch, 'record', ARGV[3], 'status', ARGV[4])
+return 1
+"""
+)
+"""ARGV: the record and status as they were read, and the new ones. Returns 0 where somebody else was faster."""
+
+CLAIM: Final = (
+    _HEAD
+    + """
+local me, limit, now, untill = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local held = {}
+for i = 5, #ARGV do held[ARGV[i]] = true end
+for _, number in ipairs(redis.call('ZRANGEBYSCORE', later, '-inf', now)) do
+  redis.call('ZREM', later, number)
+  redis.call('ZADD', free, number, number)
+end
+for _, number in ipairs(redis.call('ZRANGEBYSCORE', leased, '-inf', now)) do
+  if not (redis.call('HGET', owner, number) == me and held[number]) then
+    redis.call('ZREM', leased, number)
+    redis.call('HDEL', owner, number)
+    redis.call('ZADD', free, number, number)
+  end
+end
+local found = {}
+for _, number in ipairs(redis.call('ZRANGE', free, 0, limit - 1)) do
+  redis.call('ZREM', free, number)
+  redis.call('ZADD', leased, untill, number)
+  redis.call('HSET', owner, number, me)
+  table.insert(found, {number, redis.call('HGET', lines, number), redis.call('HGET', attempts, number) or '0'})
+end
+return found
+"""
+)
+"""ARGV: worker, limit, now, end of the leases, numbers the worker has. Returns [number, line, attempts] of each leased
+line. What the worker has stays its own, even if the lease has expired while its machine slept."""
+
+RENEW: Final = (
+    _HEAD
+    + """
+for i = 3, #ARGV do
+  local number = ARGV[i]
+  local other = redis.call('HGET', owner, number)
+  if redis.call('HEXISTS', done, number) == 0 and (not other or other == ARGV[1]) then
+    redis.call('ZREM', free, number)
+    redis.call('ZREM', later, number)
+    redis.call('HSET', owner, number, ARGV[1])
+    redis.call('ZADD', leased, ARGV[2], number)
+  end
+end
+if redis.call('HGET', batch, 'keeper') == ARGV[1] then redis.call('HSET', batch, 'keeper_until', ARGV[2]) end
+return 1
+"""
+)
+"""ARGV: worker, end of its leases, numbers it has. A lease that the server has lost is made again."""
+
+RELEASE: Final = (
+    _HEAD
+    + """
+local held = redis.call('HGETALL', owner)
+for i = 1, #held, 2 do
+  if held[i + 1] == ARGV[1] then
+    redis.call('HDEL', owner, held[i])
+    redis.call('ZREM', leased, held[i])
+    redis.call('ZADD', free, held[i], held[i])
+  end
+end
+if redis.call('HGET', batch, 'keeper') == ARGV[1] then redis.call('HDEL', batch, 'keeper', 'keeper_until') end
+return 1
+"""
+)
+"""ARGV: a worker that is gone."""
+
+GIVE_BACK: Final = (
+    _HEAD
+    + """
+for i = 4, #ARGV do
+  if redis.call('HGET', owner, ARGV[i]) == ARGV[1] then
+    redis.call('HDEL', owner, ARGV[i])
+    redis.call('ZREM', leased, ARGV[i])
+    redis.call('ZADD', later, ARGV[2], ARGV[i])
+    redis.call('HINCRBY', attempts, ARGV[i], ARGV[3])
+  end
+end
+return 1
+"""
+)
+"""ARGV: worker, time from which the lines may be sent again, attempts to add, numbers."""
+
+KEEP: Final = (
+    _HEAD
+    + """
+local found = redis.call('HMGET', batch, 'status', 'keeper', 'keeper_until')
+if found[1] ~= ARGV[2] then return 0 end
+if found[2] and found[2] ~= ARGV[1] and tonumber(found[3]) > tonumber(ARGV[3]) then return 0 end
+redis.call('HSET', batch, 'keeper', ARGV[1], 'keeper_until', ARGV[4])
+return 1
+"""
+)
+"""ARGV: worker, status, now, until when it keeps the batch. Returns 0 where it may not."""
+
+UNKEEP: Final = (
+    _HEAD
+    + """
+if redis.call('HGET', batch, 'keeper') == ARGV[1] then redis.call('HDEL', batch, 'keeper', 'keeper_until') end
+return 1
+"""
+)
+"""ARGV: worker."""
+
+FINISH: Final = (
+    _HEAD
+    + """
+local file, stop = ARGV[1], tonumber(ARGV[2])
+local new = {}
+for i = 3, #ARGV, 8 do
+  local number, failed = ARGV[i], ARGV[i + 1]
+  if redis.call('HSETNX', done, number, failed) == 1 then
+    redis.call('ZREM', free, number)
+    redis.call('ZREM', later, number)
+    redis.call('ZREM', leased, number)
+    redis.call('HDEL', owner, number)
+    if failed == '0' then
+      redis.call('HDEL', lines, number)
+      redis.call('HINCRBY', batch, 'completed', 1)
+    else
+      redis.call('HINCRBY', batch, 'failed', 1)
+    end
+    redis.call('ZADD', answers, redis.call('HINCRBY', batch, 'answer', 1), ARGV[i + 2])
+    redis.call('HINCRBY', batch, 'input_tokens', ARGV[i + 3])
+    redis.call('HINCRBY', batch, 'cached_tokens', ARGV[i + 4])
+    redis.call('HINCRBY', batch, 'output_tokens', ARGV[i + 5])
+    redis.call('HINCRBY', batch, 'reasoning_tokens', ARGV[i + 6])
+    redis.call('HINCRBYFLOAT', batch, 'cost', ARGV[i + 7])
+    table.insert(new, number)
+  end
+end
+if stop > tonumber(redis.call('HGET', counted, file) or '0') then redis.call('HSET', counted, file, stop) end
+return new
+"""
+)
+"""ARGV: answer file, its end in bytes, then number, failed, place, tokens (input, cached, output, reasoning) and cost of
+each answer. Returns the numbers that had no answer before."""
+
+REOPEN: Final = (
+    _HEAD
+    + """
+local count, rows = 0, redis.call('HGETALL', done)
+for i = 1, #rows, 2 do
+  if rows[i + 1] == '1' then
+    redis.call('HDEL', done, rows[i])
+    redis.call('HDEL', attempts, rows[i])
+    redis.call('ZADD', free, rows[i], rows[i])
+    count = count + 1
+  end
+end
+for _, place in ipairs(redis.call('ZRANGE', answers, 0, -1)) do
+  if string.match(place, '^%d+ 1 ') then redis.call('ZREM', answers, place) end
+end
+redis.call('HINCRBY', batch, 'failed', -count)
+return count
+"""
+)
+"""Make failed lines free again. Returns how many."""

@@ -1,0 +1,46 @@
+"""The rate limiter of an account on a Redis server: all machines that use the server share one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+from typing import Final
+
+from ..limiter import Rate, Window, dump_window, load_window
+from .server import TIMEOUT_SECONDS, RedisServer
+
+_PREFIX: Final = "stepfun_compat:batch_rate:"
+_KEPT_SECONDS: Final = 24 * 3600
+
+
+class RedisWindow:
+    """A window that all workers of a Redis server share. The clocks of their machines should agree to a second.
+
+    Raises:
+        BatchError: the package redis is missing.
+    """
+
+    def __init__(self, url: str, name: str, rate: Rate) -> None:
+        self._server = RedisServer(
+            url,
+            holds="the rates of batches",
+            remedy="Finished lines are kept; continue with `stepfun-compat batch resume` when it answers.",
+        )
+        self._key = _PREFIX + name
+        self._rate = rate
+
+    @contextlib.contextmanager
+    def open(self) -> Generator[Window, None, None]:
+        """The window, locked until the block ends.
+
+        Raises:
+            BatchError: the server does not answer.
+        """
+        redis = self._server.client
+        with (
+            self._server.errors(),
+            redis.lock(f"{self._key}:lock", timeout=TIMEOUT_SECONDS, blocking_timeout=TIMEOUT_SECONDS, sleep=0.005),
+        ):
+            window = load_window(redis.get(self._key), self._rate)
+            yield window
+            redis.set(self._key, dump_window(window), ex=_KEPT_SECONDS)
