@@ -101,6 +101,8 @@ class Worker:
             await asyncio.gather(writer, heart, return_exceptions=True)
             for reader in self._readers.values():
                 reader.close()
+            with suppress(BatchError):
+                self._leave_window()
             with suppress(BatchError):  # a disk that is full: the process table says the same
                 self._settle()
                 remove_worker(self._journal, self.id)
@@ -127,6 +129,12 @@ class Worker:
             return
         self._release_at = time.monotonic() + _IDLE
         await self._call(self._settle)
+
+    def _leave_window(self) -> None:
+        """Free the places of this worker's requests, all of which have ended."""
+        with self._window.open() as window:
+            window.report(self.id, *self._tally.collect(), self._clock())
+            window.flights.pop(self.id, None)
 
     def _settle(self) -> None:
         dead = dead_workers(self._journal)

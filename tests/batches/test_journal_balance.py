@@ -200,7 +200,6 @@ def test_the_books_balance(steps: list[tuple[str, int]]) -> None:
 
 
 def test_the_books_balance_on_redis(redis_url: str) -> None:
-    @settings(max_examples=8)
     @given(st.lists(STEPS, min_size=3, max_size=8))
     def balance(steps: list[tuple[str, int]]) -> None:
         with tempfile.TemporaryDirectory() as folder:
