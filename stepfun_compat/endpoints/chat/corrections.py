@@ -110,6 +110,6 @@ def corrected_request(wire: WireRequest, data: Dict, miss: str, context: Request
         line = f"That was text. Call {which} now; do not answer in text."
     else:
         line = f"That answer is not valid: {miss}. Answer again with only the JSON object."
-    said = {"role": "assistant", "content": message.get("content") or ""}
-    body["messages"] = [*as_list(body.get("messages")), said, {"role": "user", "content": line}]
+    answer = {"role": "assistant", "content": message.get("content") or ""}
+    body["messages"] = [*as_list(body.get("messages")), answer, {"role": "user", "content": line}]
     return replace(wire, json=body)

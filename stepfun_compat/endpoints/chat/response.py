@@ -15,7 +15,7 @@ from .messages import audio_id, call_key, same_arguments
 from .state import ChatState
 from .structured_output import strip_fences
 from .tools import Tools
-from .usage import characters_of, cut, cut_off, fill_usage, visible_tokens
+from .usage import characters_of, fill_usage, is_call_truncated, truncate, visible_tokens
 
 
 def new_call_id(*seed: object) -> str:
@@ -218,7 +218,7 @@ def transform_completion(data: Json, context: RequestContext) -> Dict:
         messages.append(message)
         choice["message"] = message
         choice.setdefault("index", position)
-        if called and cut_off(body.get("usage"), message, context):
+        if called and is_call_truncated(body.get("usage"), message, context):
             choice["finish_reason"] = "length"
         elif called or not message.get("function_call"):  # a gateway may send function_call itself
             choice["finish_reason"] = finish_reason(choice.get("finish_reason"), called, tools)
@@ -256,7 +256,7 @@ def _apply_cap(body: Dict, messages: Sequence[Dict], cap: int) -> None:
             continue
         tokens = round(total * len(text) / characters)
         if text and tokens > cap:
-            message["content"] = cut(text, tokens, cap)
+            message["content"] = truncate(text, tokens, cap)
             choice["finish_reason"] = "length"
 
 

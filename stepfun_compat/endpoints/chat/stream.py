@@ -284,7 +284,7 @@ class ChatStream:
         logprobs: Dict | None,
     ) -> None:
         """Emit the last delta of a choice, then its finish reason."""
-        if reason != "length" and not self._cut_off(state):
+        if reason != "length" and not self._is_call_truncated(state):
             self._calls.add_empty_arguments(state, delta)
         self._add_pending(state, delta)
         if delta or logprobs:
@@ -299,13 +299,13 @@ class ChatStream:
         final = finish_reason(reason, bool(state.calls), self._tools)
         if state.called and not state.calls:
             final = reason  # a gateway sent function_call itself
-        if self._cut_off(state) or (state.cut and final == "stop"):
+        if self._is_call_truncated(state) or (state.truncated and final == "stop"):
             final = "length"
         if final == "stop" and self._stopped_while_reasoning(state):
             log.warning("%s: %s", self._context.endpoint, STOPPED_WHILE_REASONING)
         return final
 
-    def _cut_off(self, state: ChoiceState) -> bool:
+    def _is_call_truncated(self, state: ChoiceState) -> bool:
         """Whether StepFun's cap ended the response inside the arguments of a call."""
         sent = self._context.state(ChatState).sent_cap
         if sent is None or not state.calls or self._tokens < sent:
@@ -320,7 +320,7 @@ class ChatStream:
     def _add_pending(self, state: ChoiceState, delta: Dict) -> None:
         """Add what was held back to the last delta of a choice: text, calls, citations and the audio id."""
         tail = state.fences.close() if state.fences is not None else ""
-        if tail and not state.cut:
+        if tail and not state.truncated:
             delta["content"] = (delta.get("content") or "") + tail
             state.length += len(tail)
         self._calls.merge(delta, self._calls.pending(state))
@@ -336,7 +336,7 @@ class ChatStream:
 
     def _text(self, state: ChoiceState, text: str, reasoning: str) -> str:
         """Return the visible text up to the caller's cap, without a code fence if JSON was requested."""
-        if state.cut:
+        if state.truncated:
             return ""
         if state.fences is not None:
             text = state.fences.feed(text)
@@ -360,7 +360,7 @@ class ChatStream:
         state.text_tokens = used = min(used, state.size)  # a token is at least a byte of text
         if used <= cap:
             return text
-        state.cut = True
+        state.truncated = True
         fits = len(text) * max(cap - before, 0) // max(used - before, 1)
         return text[: fits if state.length else max(fits, 1)]
 

@@ -58,7 +58,7 @@ class ChoiceState:
     length: int = 0
     size: int = 0
     text_tokens: int = 0
-    cut: bool = False
+    truncated: bool = False
     called: bool = False
     reasoning: list[str] = field(default_factory=lambda: [])
     transcript: str = ""

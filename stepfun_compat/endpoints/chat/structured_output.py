@@ -95,8 +95,8 @@ class FenceFilter:
         if not self._fenced:
             return text
         text = self._tail + text
-        cut = re.search(r"\s*`{0,3}\s*\Z", text)
-        at = cut.start() if cut else len(text)
+        match = re.search(r"\s*`{0,3}\s*\Z", text)
+        at = match.start() if match else len(text)
         self._tail = text[at:]
         return text[:at]
 

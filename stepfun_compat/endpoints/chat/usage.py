@@ -97,12 +97,12 @@ def visible_tokens(usage: Mapping[str, Any] | None, text: str, reasoning: str) -
     return min(share, len(text.encode("utf-8", "surrogatepass")))  # a token is at least a byte of text
 
 
-def cut(text: str, tokens: int, cap: int) -> str:
+def truncate(text: str, tokens: int, cap: int) -> str:
     """Truncate a text that took `tokens` to the caller's cap, in proportion."""
     return text[: max(len(text) * cap // max(tokens, 1), 1)]
 
 
-def cut_off(usage: Json, message: Mapping[str, Any], context: RequestContext) -> bool:
+def is_call_truncated(usage: Json, message: Mapping[str, Any], context: RequestContext) -> bool:
     """Whether StepFun's cap ended the response inside the arguments of a call."""
     sent = context.state(ChatState).sent_cap
     used = whole_number((as_dict(usage) or {}).get("completion_tokens"))

@@ -311,13 +311,13 @@ def page(rows: Sequence[Dict], query: Dict, default_limit: int) -> Dict:
     end = ids.index(before) if before in ids else len(ids)
     ordered = ordered[start:end]
     limit = _limit(query.get("limit"), default_limit)
-    cut = ordered[:limit]
+    shown = ordered[:limit]
     return {
         "object": "list",
-        "data": cut,
-        "has_more": len(ordered) > len(cut),
-        "first_id": cut[0]["id"] if cut else None,
-        "last_id": cut[-1]["id"] if cut else None,
+        "data": shown,
+        "has_more": len(ordered) > len(shown),
+        "first_id": shown[0]["id"] if shown else None,
+        "last_id": shown[-1]["id"] if shown else None,
     }
 
 
