@@ -194,9 +194,11 @@ def _content_break(a: Json, b: Json, where: str, message: Row) -> Diagnosis | No
     what = f"the {_role(message) or 'message'} text"
     if isinstance(a, str) and isinstance(b, str):
         return text_break(a, b, where, what)
+    if not a and not b:
+        return None
     old, new = _parts(a), _parts(b)
     if not old and not new:
-        return _value_break(a, b, where, "text", what) if a or b else None
+        return _value_break(a, b, where, "text", what)
     for i, (x, y) in enumerate(zip(old, new, strict=False)):
         found = _part_break(x, y, f"{where}[{i}]" if isinstance(b, list) else where, what)
         if found is not None:

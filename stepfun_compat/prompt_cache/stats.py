@@ -23,12 +23,11 @@ Currency = Literal["USD", "CNY"]
 
 _MOST_MODELS: Final = 256
 OTHER_MODELS: Final = "(other models)"
-"""Where calls are counted once more models were seen than are kept apart: names are the caller's, memory is ours."""
+"""The row of all models beyond the first `_MOST_MODELS`, so that model names of the caller cannot fill the memory."""
 
 
 def header_value(key: str) -> str:
-    """What stands for a `prompt_cache_key` in the affinity header: 32 hex digits, so that the key itself, which may
-    name a user, does not travel."""
+    """Hash a `prompt_cache_key` for the affinity header, to 32 hex digits: the key itself may name a user."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
@@ -37,7 +36,7 @@ def header_value(key: str) -> str:
 
 @dataclass(frozen=True)
 class ModelStats:
-    """What the cache did for one model. `saved` is money, None where the catalog has no price for the model."""
+    """Cache hits of one model. `saved` is money, None if the catalog has no price for the model."""
 
     calls: int = 0
     hits: int = 0
@@ -53,7 +52,7 @@ class ModelStats:
 
 @dataclass(frozen=True)
 class Stats:
-    """What the cache did, over all calls that reported usage.
+    """Cache hits of all calls that reported usage.
 
     `prompt_tokens` includes `cached_tokens` (stepfun-api 4.4). `hits` counts the calls with any cached token. `saved` is the
     list-price difference between input and cached input, in `currency`, over the models whose price is known.
@@ -102,7 +101,7 @@ def _tokens(usage: Mapping[str, Any]) -> tuple[int, int]:
 
 
 class PromptCacheStats:
-    """Counts cache hits, tokens and money saved for one client and its copies. Thread-safe; constant time per call.
+    """Count cache hits, tokens and money saved for one client and its copies. Thread-safe; constant time per call.
 
     Prices are the catalog's list prices: in USD for region `global`, in CNY for region `cn`.
     """
@@ -114,7 +113,7 @@ class PromptCacheStats:
         self._rows: dict[str, list[int]] = {}
 
     def record(self, model_id: str, usage: Mapping[str, Any]) -> None:
-        """Count one answer. `usage` is the answer's own, in OpenAI's shape; one without prompt tokens is not counted."""
+        """Count one response by its `usage`, in OpenAI's form; one without prompt tokens is not counted."""
         prompt, cached = _tokens(usage)
         if not prompt:
             return
@@ -149,7 +148,7 @@ class PromptCacheStats:
         )
 
     def reset(self) -> None:
-        """Start counting anew."""
+        """Set all counts to zero."""
         with self._lock:
             self._rows.clear()
 

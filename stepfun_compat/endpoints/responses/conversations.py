@@ -13,7 +13,7 @@ from ..context import RequestContext
 from ..json_values import Dict, as_list
 from ..parameters import given, segment
 from .input import input_items
-from .records import item_key, listed, load, not_found, records, shown, turns_of
+from .records import item_key, load, not_found, paginate, records, to_list_item, turns_of
 from .request import check_id, new_id
 
 
@@ -125,7 +125,7 @@ class AddItems(PassThroughEndpoint):
         items = _with_ids(given(request).get("items"))
         part, rows = _added(items)
         yield StoreOperation(save=rows, append=(id, "parts", part))
-        return WireResponse({**listed(items, {"limit": 100, "order": "asc"}), "has_more": False})
+        return WireResponse({**paginate(items, {"limit": 100, "order": "asc"}), "has_more": False})
 
 
 class ListItems(PassThroughEndpoint):
@@ -138,7 +138,7 @@ class ListItems(PassThroughEndpoint):
         id = segment(request, 1)
         record = yield from _head(id, context)
         parts = yield from _parts(id, record, context)
-        return WireResponse(listed(_flat(parts), request.query))
+        return WireResponse(paginate(_flat(parts), request.query))
 
 
 class RetrieveItem(PassThroughEndpoint):
@@ -153,7 +153,7 @@ class RetrieveItem(PassThroughEndpoint):
         parts = yield from _parts(id, record, context)
         for item in _flat(parts):
             if item.get("id") == wanted:
-                return WireResponse(shown(item))
+                return WireResponse(to_list_item(item))
         raise not_found("Item", wanted, context, param="item_id")
 
 

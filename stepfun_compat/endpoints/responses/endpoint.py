@@ -14,13 +14,13 @@ from ..chat.response import transform_completion
 from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict
 from ..parameters import carry_cache_key, given
-from .history import recall, refers
+from .history import load_history, needs_history
 from .input import input_items
 from .native import chat_needed, native_fields, native_response
 from .native_stream import NativeStream
 from .records import check_size, kept
-from .replay import AsTold, replayed
-from .request import Asked, chat_fields, check_references, new_id, response_format
+from .replay import PassThroughStream, replayed
+from .request import ResponsesState, chat_fields, check_references, new_id, response_format
 from .response import built_in_calls, response_of
 from .stream import ResponsesStream
 
@@ -31,8 +31,8 @@ _CHAT_PATH = "/chat/completions"
 
 
 @contextmanager
-def _in_our_words() -> Generator[None, None, None]:
-    """Refusals of chat name chat's parameters; the caller wrote those of Responses."""
+def _responses_names() -> Generator[None, None, None]:
+    """Name the parameters of Responses in errors of chat's translation."""
     names = {
         "messages": "input",
         "reasoning_effort": "reasoning.effort",
@@ -54,161 +54,163 @@ class Responses(PassThroughEndpoint):
     reads_errors = True
     rewrites_raw = True
 
-    def asked(self, request: WireRequest, context: RequestContext) -> Asked:
-        """The request as it was asked, kept for the way back."""
+    def read(self, request: WireRequest, context: RequestContext) -> ResponsesState:
+        """Read a request into the state that its response needs."""
         fields = given(request)
         check_references(fields)
-        if fields.get("background"):  # made whole first; what is streamed is told afterwards
+        if fields.get("background"):  # made as a whole, then streamed
             fields.pop("stream", None)
-        asked = Asked(fields, items=[_with_id(item) for item in input_items(fields.get("input"))])
-        check_size(asked, context)
-        context.set_state(asked)
+        original = ResponsesState(fields, items=[_with_id(item) for item in input_items(fields.get("input"))])
+        check_size(original, context)
+        context.set_state(original)
         context.stream = bool(fields.get("stream"))
-        return asked
+        return original
 
     # ------------------------------------------------------------ two routes
 
-    def _chat_request(self, request: WireRequest, asked: Asked, context: RequestContext, why: str) -> WireRequest:
-        chat = replace(request, path=_CHAT_PATH, json=chat_fields(asked, context))
+    def _chat_request(
+        self, request: WireRequest, original: ResponsesState, context: RequestContext, why: str
+    ) -> WireRequest:
+        chat = replace(request, path=_CHAT_PATH, json=chat_fields(original, context))
         context.record_change("route", "path", request.path, chat.path, why)
         return chat
 
-    def _native_request(self, request: WireRequest, asked: Asked, context: RequestContext) -> WireRequest:
-        asked.route = "native"
-        carry_cache_key(asked.fields, context, request.headers)
+    def _native_request(self, request: WireRequest, original: ResponsesState, context: RequestContext) -> WireRequest:
+        original.route = "native"
+        carry_cache_key(original.fields, context, request.headers)
         context.record_change("route", "path", request.path, request.path, "StepFun serves the model here")
-        return replace(request, json=native_fields(asked, context))
+        return replace(request, json=native_fields(original, context))
 
     @override
     def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
         ready = context.states.pop(WireRequest, None)
-        return ready if ready is not None else self._one_request(request, self.asked(request, context), context)
+        return ready if ready is not None else self._one_request(request, self.read(request, context), context)
 
-    def _one_request(self, request: WireRequest, asked: Asked, context: RequestContext) -> WireRequest:
-        way = self._way(request, asked, context, several=False)
+    def _one_request(self, request: WireRequest, original: ResponsesState, context: RequestContext) -> WireRequest:
+        way = self._way(request, original, context, several=False)
         assert isinstance(way, WireRequest)
         return way
 
     def _way(
-        self, request: WireRequest, asked: Asked, context: RequestContext, *, several: bool = True
+        self, request: WireRequest, original: ResponsesState, context: RequestContext, *, several: bool = True
     ) -> WireRequest | Flow:
-        """The one request that carries a call, or the script of chat's where it may take several."""
-        with _in_our_words():
-            why = chat_needed(asked, context)
+        """The one request of a call, or the flow of chat's endpoint where it may take several."""
+        with _responses_names():
+            why = chat_needed(original, context)
             if why is None:
-                wire = self._native_request(request, asked, context)
+                wire = self._native_request(request, original, context)
             else:
-                chat = self._chat_request(request, asked, context, why)
+                chat = self._chat_request(request, original, context, why)
                 script = CHAT.script(chat, context) if several else None
                 if script is not None:
                     return script
                 wire = CHAT.transform_request(chat, context)
-        asked.sent = cast("Dict", wire.json)
+        original.sent = cast("Dict", wire.json)
         return wire
 
     @override
     def safe_form(self, fact: ContestedFact, request: WireRequest, context: RequestContext) -> WireRequest | None:
-        """Chat in place of StepFun's own Responses, unless the settings insist on that."""
+        """The request over chat in place of StepFun's own Responses, unless the settings require those."""
         if fact.rewrite != "chat":
             return super().safe_form(fact, request, context)
-        asked = context.state(Asked)
-        if asked.route != "native" or context.settings.responses_route == "native":
+        original = context.state(ResponsesState)
+        if original.route != "native" or context.settings.responses_route == "native":
             return None
-        told = [*context.changes]
+        earlier = [*context.changes]
         context.changes.clear()
-        with _in_our_words():
+        with _responses_names():
             wire = CHAT.transform_request(
-                self._chat_request(request, asked, context, f"StepFun refuses {fact.openai}"), context
+                self._chat_request(request, original, context, f"StepFun refuses {fact.openai}"), context
             )
-        context.changes[:] = [*told, *(change for change in context.changes if change not in told)]
-        asked.route, asked.sent = "chat", cast("Dict", wire.json)
+        context.changes[:] = [*earlier, *(change for change in context.changes if change not in earlier)]
+        original.route, original.sent = "chat", cast("Dict", wire.json)
         return wire
 
     @override
     def transform_response(self, data: Json, context: RequestContext) -> Json:
-        asked = context.state(Asked)
-        if asked.route == "native":
-            return _made(native_response(data, asked, context), asked, context)
-        asked.searches = built_in_calls(data)
-        return _made(response_of(transform_completion(data, context), asked, context), asked, context)
+        original = context.state(ResponsesState)
+        if original.route == "native":
+            return _made(native_response(data, original, context), original, context)
+        original.searches = built_in_calls(data)
+        return _made(response_of(transform_completion(data, context), original, context), original, context)
 
     @override
     def transform_stream(self, context: RequestContext) -> StreamTransform:
-        asked = context.state(Asked)
-        if asked.fields.get("background") or context.events_translated:
-            return AsTold()
-        return NativeStream(asked, context) if asked.route == "native" else ResponsesStream(asked, context)
+        original = context.state(ResponsesState)
+        if original.fields.get("background") or context.events_translated:
+            return PassThroughStream()
+        return NativeStream(original, context) if original.route == "native" else ResponsesStream(original, context)
 
-    # ------------------------------------------------------------ what came before, and what is kept
+    # ------------------------------------------------------------ history and storage
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
         fields = given(request)
-        if fields.get("background") or refers(fields):
+        if fields.get("background") or needs_history(fields):
             return self._with_past(request, context)
         if fields.get("stream"):
             return None
-        asked = self.asked(request, context)
-        way = self._way(request, asked, context)
-        if isinstance(way, WireRequest) and not _has_schema(asked):
+        original = self.read(request, context)
+        way = self._way(request, original, context)
+        if isinstance(way, WireRequest) and not _has_schema(original):
             context.set_state(way)  # for transform_request
             return None
-        return self._whole(way, asked, context)
+        return self._whole(way, original, context)
 
     def _with_past(self, request: WireRequest, context: RequestContext) -> Flow:
-        asked = self.asked(request, context)
-        yield from recall(asked, context)
-        way = self._way(request, asked, context, several=not asked.fields.get("stream"))
-        checked = _has_schema(asked) and not asked.fields.get("stream")
-        if isinstance(way, WireRequest) and not asked.fields.get("background") and not checked:
+        original = self.read(request, context)
+        yield from load_history(original, context)
+        way = self._way(request, original, context, several=not original.fields.get("stream"))
+        checked = _has_schema(original) and not original.fields.get("stream")
+        if isinstance(way, WireRequest) and not original.fields.get("background") and not checked:
             return way
-        reply = yield from self._whole(way, asked, context)
+        reply = yield from self._whole(way, original, context)
         return replayed(cast("Dict", reply.body)) if given(request).get("stream") else reply
 
     def _whole(
-        self, way: WireRequest | Flow, asked: Asked, context: RequestContext
+        self, way: WireRequest | Flow, original: ResponsesState, context: RequestContext
     ) -> Generator[Effect, WireResponse, WireResponse]:
-        """The whole answer, kept."""
-        reply, body = yield from self._answered(way, asked, context)
+        """The whole response, stored."""
+        reply, body = yield from self._answered(way, original, context)
         keep, context.save_operation = context.save_operation, None
         if keep is not None:
             yield keep
         return replace(reply, body=body)
 
     def _answered(
-        self, way: WireRequest | Flow, asked: Asked, context: RequestContext
+        self, way: WireRequest | Flow, original: ResponsesState, context: RequestContext
     ) -> Generator[Effect, WireResponse, tuple[WireResponse, Dict]]:
-        """StepFun's last reply, and the Response made of it."""
+        """(StepFun's last response, the Response made of it)."""
         if not isinstance(way, WireRequest):
-            return (yield from self._over_chat(way, asked, context))
-        native = asked.route == "native"
+            return (yield from self._over_chat(way, original, context))
+        native = original.route == "native"
         reply = yield Send(way)
-        if native and asked.route != "native":  # refused there, so chat answered
-            asked.searches = built_in_calls(reply.body)
-            chat = replace(way, path=_CHAT_PATH, json=asked.sent)
-            return (yield from self._over_chat(CHAT.until_it_fits(chat, reply, context), asked, context))
+        if native and original.route != "native":  # rejected there, so chat serves it
+            original.searches = built_in_calls(reply.body)
+            chat = replace(way, path=_CHAT_PATH, json=original.sent)
+            return (yield from self._over_chat(CHAT.until_it_fits(chat, reply, context), original, context))
         return reply, self.transform_response(reply.body, context)
 
     def _over_chat(
-        self, script: Flow, asked: Asked, context: RequestContext
+        self, script: Flow, original: ResponsesState, context: RequestContext
     ) -> Generator[Effect, WireResponse, tuple[WireResponse, Dict]]:
-        with _in_our_words():
-            reply = yield from _watched(script, asked)
-        return reply, _made(response_of(cast("Dict", reply.body), asked, context), asked, context)
+        with _responses_names():
+            reply = yield from _watched(script, original)
+        return reply, _made(response_of(cast("Dict", reply.body), original, context), original, context)
 
 
-def _made(response: Dict, asked: Asked, context: RequestContext) -> Dict:
-    """A whole Response, with the operation that is to keep it before the caller gets it."""
-    keep = kept(asked, response)
+def _made(response: Dict, original: ResponsesState, context: RequestContext) -> Dict:
+    """Return a whole Response, and set the operation that stores it before the caller gets it."""
+    keep = kept(original, response)
     if keep is not None:
-        context.partial = response  # should the store be down, the error holds what was paid for
+        context.partial = response  # if the store fails, the error still holds the response
         context.save_operation = keep
     return response
 
 
-def _has_schema(asked: Asked) -> bool:
-    """Whether a schema is asked for, which may have to be asked for again."""
-    form = response_format(asked.fields.get("text"))
+def _has_schema(original: ResponsesState) -> bool:
+    """Whether the response needs a schema, so that a correction may take a second request."""
+    form = response_format(original.fields.get("text"))
     return form is not None and form["type"] == "json_schema"
 
 
@@ -230,21 +232,21 @@ _PREFIXES: Final = {
 
 
 def _with_id(item: Dict) -> Dict:
-    """An input item with an id, under which it can be listed and referred to."""
+    """An input item with an id, so that it can be listed and referenced."""
     return item if item.get("id") else {**item, "id": new_id(_PREFIXES.get(item["type"], "item"))}
 
 
-def _watched(script: Flow, asked: Asked) -> Generator[Effect, WireResponse, WireResponse]:
-    """Chat's script, with a look at what goes out and what StepFun's own tools did."""
+def _watched(script: Flow, original: ResponsesState) -> Generator[Effect, WireResponse, WireResponse]:
+    """Run chat's flow, keeping the body that is sent and the calls of StepFun's own tools."""
     try:
         effect = next(script)
-    except StopIteration as stop:  # it began with an answer, and that fits
+    except StopIteration as stop:  # it had a response from the start, and that is valid
         return stop.value
     if isinstance(effect, Send):
-        asked.sent = cast("Dict", effect.request.json)
+        original.sent = cast("Dict", effect.request.json)
     while True:
         reply = yield effect
-        asked.searches = built_in_calls(reply.body)
+        original.searches = built_in_calls(reply.body)
         try:
             effect = script.send(reply)
         except StopIteration as stop:

@@ -1,4 +1,4 @@
-"""What a request refers to: the response before it, its conversation, single items. Loaded before it is translated."""
+"""Load what a request refers to, before it is translated: the previous response, its conversation, single items."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ..base import Effect, WireResponse
 from ..context import RequestContext
 from ..json_values import Dict, as_list, row_of, rows_of
 from .records import item_key, load, not_found, records, turn_key, turns_of
-from .request import Asked
+from .request import ResponsesState
 
 Loading = Generator[Effect, WireResponse, None]
 
 
-def refers(fields: Mapping[str, Any]) -> bool:
-    """Whether a request needs anything from the store."""
+def needs_history(fields: Mapping[str, Any]) -> bool:
+    """Whether a request refers to anything in the store."""
     return (
         fields.get("previous_response_id") is not None
         or fields.get("conversation") is not None
@@ -27,25 +27,25 @@ def _is_reference(item: Mapping[str, Any]) -> bool:
     return item.get("type") == "item_reference" or ("type" not in item and "role" not in item and "id" in item)
 
 
-def recall(asked: Asked, context: RequestContext) -> Loading:
-    """Fill `asked.history` and put referenced items in their places.
+def load_history(original: ResponsesState, context: RequestContext) -> Loading:
+    """Fill `original.history` and put referenced items in their places.
 
     Raises:
-        RequestRejected: something of it is not stored.
+        RequestRejected: something the request refers to is not stored.
     """
-    previous = asked.fields.get("previous_response_id")
+    previous = original.fields.get("previous_response_id")
     if previous is not None:
-        yield from _previous(str(previous), asked, context)
-    conversation = asked.fields.get("conversation")
+        yield from _previous(str(previous), original, context)
+    conversation = original.fields.get("conversation")
     if conversation is not None:
-        yield from _conversation(str(row_of(conversation).get("id") or conversation), asked, context)
-    yield from _references(asked, context)
-    if asked.history:
-        asked.history = _sendable(asked.history)
+        yield from _conversation(str(row_of(conversation).get("id") or conversation), original, context)
+    yield from _references(original, context)
+    if original.history:
+        original.history = _sendable(original.history)
 
 
 def _sendable(value: Any) -> Any:
-    """Replace lone surrogates in what an answer held: they can be kept and not be sent, which is no fault of the caller."""
+    """Replace lone surrogates of earlier responses: they can be stored but not sent, and the caller cannot help it."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, Mapping):
@@ -53,7 +53,7 @@ def _sendable(value: Any) -> Any:
     return [_sendable(entry) for entry in as_list(value)] if isinstance(value, list) else value
 
 
-def _forgotten(parameter: str, before: str, context: RequestContext) -> None:
+def record_missing_history(parameter: str, before: str, context: RequestContext) -> None:
     if context.client.dry_run:
         context.record_change(
             "reshape",
@@ -68,22 +68,22 @@ def _forgotten(parameter: str, before: str, context: RequestContext) -> None:
     )
 
 
-def _previous(id: str, asked: Asked, context: RequestContext) -> Loading:
+def _previous(id: str, original: ResponsesState, context: RequestContext) -> Loading:
     missing = not_found(
         "Previous response", id, context, status=400, code="previous_response_not_found", param="previous_response_id"
     )
     found = records((yield load(id)).body)
     if found is None:
-        _forgotten("previous_response_id", id, context)
+        record_missing_history("previous_response_id", id, context)
         return
     head = found.get(id)
     if head is None:
         raise missing
     chain: list[str] = [*as_list(head.get("chain")), id]
-    parts: list[str] = as_list(head.get("before"))  # it was part of a conversation, which it followed up to here
+    parts: list[str] = as_list(head.get("before"))  # the turns of its conversation up to this response
     turns = records((yield load(*parts, *map(turn_key, chain))).body)
     if turns is None:
-        _forgotten("previous_response_id", id, context)
+        record_missing_history("previous_response_id", id, context)
         return
     gone = next((earlier for earlier in chain if turn_key(earlier) not in turns), None)
     if gone is not None:
@@ -95,41 +95,41 @@ def _previous(id: str, asked: Asked, context: RequestContext) -> Loading:
             code="previous_response_not_found",
             param="previous_response_id",
         )
-    asked.history = turns_of([*parts, *map(turn_key, chain)], turns, missing)
-    asked.chain = chain
+    original.history = turns_of([*parts, *map(turn_key, chain)], turns, missing)
+    original.chain = chain
     if parts:
-        asked.parts = parts
+        original.parts = parts
 
 
-def _conversation(id: str, asked: Asked, context: RequestContext) -> Loading:
+def _conversation(id: str, original: ResponsesState, context: RequestContext) -> Loading:
     found = records((yield load(id)).body)
     if found is None:
-        _forgotten("conversation", id, context)
+        record_missing_history("conversation", id, context)
         return
     head = found.get(id)
     if head is None:
         raise not_found("Conversation", id, context, code="conversation_not_found", param="conversation")
     parts: list[str] = as_list(head.get("parts"))
     turns = (records((yield load(*parts)).body) or {}) if parts else {}
-    asked.history = turns_of(parts, turns, not_found("Turns of conversation", id, context, param="conversation"))
-    asked.conversation, asked.parts = id, parts
+    original.history = turns_of(parts, turns, not_found("Turns of conversation", id, context, param="conversation"))
+    original.conversation, original.parts = id, parts
 
 
-def _references(asked: Asked, context: RequestContext) -> Loading:
+def _references(original: ResponsesState, context: RequestContext) -> Loading:
     """Put the items that the input refers to in place of the references."""
-    wanted = [str(item.get("id")) for item in asked.items if item["type"] == "item_reference"]
+    wanted = [str(item.get("id")) for item in original.items if item["type"] == "item_reference"]
     if not wanted:
         return
-    known: dict[str, Dict] = {str(item.get("id")): item for item in asked.history}
+    known: dict[str, Dict] = {str(item.get("id")): item for item in original.history}
     unknown = [id for id in wanted if id not in known]
     if unknown:
         known = {**(yield from _stored_items(unknown)), **known}
-    for place, item in enumerate(asked.items):
-        if item["type"] == "item_reference":
-            id = str(item.get("id"))
-            if id not in known:
-                raise not_found("Item", id, context, param="input")
-            asked.items[place] = dict(known[id])
+    missing = next((id for id in wanted if id not in known), None)
+    if missing is not None:
+        raise not_found("Item", missing, context, param="input")
+    original.items[:] = [
+        dict(known[str(item.get("id"))]) if item["type"] == "item_reference" else item for item in original.items
+    ]
 
 
 def _stored_items(ids: Sequence[str]) -> Generator[Effect, WireResponse, dict[str, Dict]]:

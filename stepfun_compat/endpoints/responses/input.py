@@ -1,4 +1,4 @@
-"""Responses input items as chat messages, of every kind OpenAI documents (stepfun-api 5.1 says how few StepFun takes itself)."""
+"""Read the input of a Responses request as a list of items."""
 
 from __future__ import annotations
 

@@ -9,42 +9,42 @@ from ..chat.endpoint import ENDPOINT as CHAT
 from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, UnexpectedBody, as_dict
 from ..parameters import drop_by_table, given
-from .history import recall, refers
+from .history import load_history, needs_history
 from .input import input_items
 from .messages import messages_of
-from .request import Asked, check_references, unpacked
+from .request import ResponsesState, check_references, unpacked
 
 
 class InputTokens(PassThroughEndpoint):
-    """How many tokens an input has."""
+    """Count the tokens of an input."""
 
     name = "responses.input_tokens"
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
-        return self._with_past(request, context) if refers(given(request)) else None
+        return self._with_past(request, context) if needs_history(given(request)) else None
 
     def _with_past(self, request: WireRequest, context: RequestContext) -> Flow:
-        asked = _asked(request)
-        yield from recall(asked, context)
-        return self._count(request, asked, context)
+        original = _original(request)
+        yield from load_history(original, context)
+        return self._count(request, original, context)
 
     @override
     def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
-        return self._count(request, _asked(request), context)
+        return self._count(request, _original(request), context)
 
-    def _count(self, request: WireRequest, asked: Asked, context: RequestContext) -> WireRequest:
-        fields, wire = asked.fields, Dict()
+    def _count(self, request: WireRequest, original: ResponsesState, context: RequestContext) -> WireRequest:
+        fields, wire = original.fields, Dict()
         drop_by_table(
             fields, wire, context, self.name, ("model", "input", "instructions", "previous_response_id", "conversation")
         )
         # reasoning is not counted as input: StepFun documents no such item (stepfun-api 5.1)
-        items = [item for item in (*asked.history, *asked.items) if item["type"] != "reasoning"]
+        items = [item for item in (*original.history, *original.items) if item["type"] != "reasoning"]
         if not items:
             raise RequestRejected(
                 "input is missing: it takes text or a list of items.", code="missing_parameter", param="input"
             )
-        messages = messages_of(items, fields.get("instructions"), context, unpacked(asked).packing)
+        messages = messages_of(items, fields.get("instructions"), context, unpacked(original).packing)
         chat = CHAT.transform_request(
             WireRequest("POST", "/chat/completions", json={"model": fields.get("model"), "messages": messages}), context
         )
@@ -60,7 +60,7 @@ class InputTokens(PassThroughEndpoint):
         return {"object": "response.input_tokens", "input_tokens": total}
 
 
-def _asked(request: WireRequest) -> Asked:
+def _original(request: WireRequest) -> ResponsesState:
     fields = given(request)
     check_references(fields)
-    return Asked(fields, items=input_items(fields.get("input")))
+    return ResponsesState(fields, items=input_items(fields.get("input")))

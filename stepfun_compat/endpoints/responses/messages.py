@@ -1,4 +1,4 @@
-"""Responses input items as chat messages, of every kind OpenAI documents (stepfun-api 5.1 says how few StepFun takes)."""
+"""Translate input items of Responses to chat messages: every kind OpenAI documents (StepFun's: stepfun-api 5.1)."""
 
 from __future__ import annotations
 

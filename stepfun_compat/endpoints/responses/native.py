@@ -1,4 +1,4 @@
-"""StepFun's own `POST /responses`: when it can serve a request, what it is sent and what its answer becomes (stepfun-api 5)."""
+"""StepFun's own `POST /responses`: which requests it can serve, and the translation of both ways (stepfun-api 5)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ..models import on_step_plan
 from .messages import messages_of
 from .request import (
     HANDLED,
-    Asked,
+    ResponsesState,
+    emits_reasoning_item,
     missing_input,
     new_id,
-    reasons_aloud,
-    refuse_what_nobody_serves,
+    record_ignored_parameters,
+    reject_unsupported,
     response_format,
-    told,
     unpacked,
 )
 from .response import FAILED_REASONS, finished, frame, message_item, reasoning_item, refusal_part, text_part
@@ -48,7 +48,7 @@ def input_kinds(items: Sequence[Dict]) -> frozenset[str]:
 
 
 def _beyond(items: Sequence[Dict]) -> str | None:
-    """What in the input StepFun's Responses documents no place for."""
+    """What in the input StepFun's Responses does not document, None if nothing."""
     for item in items:
         kind = item["type"]
         if kind not in _ITEMS:
@@ -62,8 +62,8 @@ def _beyond(items: Sequence[Dict]) -> str | None:
     return None
 
 
-def chat_needed(asked: Asked, context: RequestContext) -> str | None:
-    """Why a request travels over chat, None if StepFun's own Responses carries it.
+def chat_needed(original: ResponsesState, context: RequestContext) -> str | None:
+    """Why a request is sent over chat, None if StepFun's own Responses supports it.
 
     Raises:
         RequestRejected: `responses_route` is `native`, which cannot carry it.
@@ -71,7 +71,7 @@ def chat_needed(asked: Asked, context: RequestContext) -> str | None:
     route = context.settings.responses_route
     if route == "chat":
         return "Settings.responses_route"
-    why = _beyond_native(asked, context)
+    why = _beyond_native(original, context)
     if route == "native" and why is not None:
         raise RequestRejected(
             f"{why}, which StepFun's own Responses does not carry, and Settings.responses_route is native. "
@@ -79,39 +79,39 @@ def chat_needed(asked: Asked, context: RequestContext) -> str | None:
             code="unsupported_parameter",
             param="input",
         )
-    return why or (_not_served(asked, context) if route == "auto" else None)
+    return why or (_not_served(original, context) if route == "auto" else None)
 
 
-def _resolved(asked: Asked, context: RequestContext) -> RequestContext:
+def _resolved(original: ResponsesState, context: RequestContext) -> RequestContext:
     probe = RequestContext(context.endpoint, context.settings, context.catalog)
-    name = asked.fields.get("model")
-    resolve_model(probe, name if isinstance(name, str) else None, input_kinds([*asked.history, *asked.items]))
+    name = original.fields.get("model")
+    resolve_model(probe, name if isinstance(name, str) else None, input_kinds([*original.history, *original.items]))
     return probe
 
 
-def _not_served(asked: Asked, context: RequestContext) -> str | None:
-    """Why the model or plan has no Responses, None where it has."""
+def _not_served(original: ResponsesState, context: RequestContext) -> str | None:
+    """Why the model or plan does not support a request over Responses, None if it does."""
     if on_step_plan(context):
         return "StepFun documents no Responses on Step Plan"
     try:
-        probe = _resolved(asked, context)
+        probe = _resolved(original, context)
     except RequestRejected:
         return "the model is refused"
     if probe.model is None or "responses" not in probe.model.endpoints:
         return f"{probe.model_id} is not listed for Responses"
-    if asked.fields.get("max_output_tokens") is not None and headroom(probe):
+    if original.fields.get("max_output_tokens") is not None and headroom(probe):
         return "the cap gets headroom for reasoning, and the answer is cut to it"
-    if response_format(asked.fields.get("text")) is not None and not probe.model.json_schema:
+    if response_format(original.fields.get("text")) is not None and not probe.model.json_schema:
         return f"{probe.model_id} is not shown to keep to a schema"
     return None
 
 
-def _beyond_native(asked: Asked, context: RequestContext) -> str | None:
+def _beyond_native(original: ResponsesState, context: RequestContext) -> str | None:
     """What in a request StepFun's Responses does not support, None if nothing."""
-    fields = asked.fields
+    fields = original.fields
     if fields.get("tool_choice") not in (None, "auto", "none"):
         return "tool_choice is enforced"
-    reason = _beyond_native_tools(unpacked(asked), fields)
+    reason = _beyond_native_tools(unpacked(original), fields)
     if reason is not None:
         return reason
     if context.client.reasoning_cache is not None and replays_reasoning(context):
@@ -120,7 +120,7 @@ def _beyond_native(asked: Asked, context: RequestContext) -> str | None:
     for name in fields:
         if name not in HANDLED and name not in table:
             return f"{name} is not a parameter of Responses"
-    return _beyond([*asked.history, *asked.items])
+    return _beyond([*original.history, *original.items])
 
 
 def _beyond_native_tools(unpack: Unpacked, fields: Mapping[str, Any]) -> str | None:
@@ -143,20 +143,20 @@ def _beyond_native_tools(unpack: Unpacked, fields: Mapping[str, Any]) -> str | N
 # ---------------------------------------------------------------- request
 
 
-def native_fields(asked: Asked, context: RequestContext) -> Dict:
+def native_fields(original: ResponsesState, context: RequestContext) -> Dict:
     """Build the body for StepFun's Responses: documented fields only (stepfun-api 5.1).
 
     Raises:
         RequestRejected: no StepFun model supports something in the request.
     """
-    fields = asked.fields
-    refuse_what_nobody_serves(fields)
-    items = [*asked.history, *asked.items]
+    fields = original.fields
+    reject_unsupported(fields)
+    items = [*original.history, *original.items]
     if not items:
         raise missing_input()
     name = fields.get("model")
     wire: Dict = {"model": resolve_model(context, name if isinstance(name, str) else None, input_kinds(items))}
-    unpack = unpacked(asked)
+    unpack = unpacked(original)
     unpack.record(context)
     messages = _put_input(items, fields.get("instructions"), wire, unpack, context)
     effort = effective_effort(context, row_of(fields.get("reasoning")).get("effort"))
@@ -171,7 +171,7 @@ def native_fields(asked: Asked, context: RequestContext) -> Dict:
     if fields.get("stream"):
         wire["stream"] = True
     _record_dropped(fields, context)
-    told(fields, context)
+    record_ignored_parameters(fields, context)
     return wire
 
 
@@ -238,7 +238,7 @@ def _tool(tool: Dict) -> Dict:
 
 
 def _input(messages: Sequence[Dict], context: RequestContext) -> list[Dict]:
-    """Chat messages as the items StepFun documents. The assistant's text goes as a string, which is safe (stepfun-api 5.1)."""
+    """Translate chat messages to the items StepFun documents. The assistant's text is a string, which is safe (stepfun-api 5.1)."""
     items: list[Dict] = []
     for place, message in enumerate(messages):
         role, content = message["role"], message.get("content")
@@ -257,7 +257,7 @@ def _input(messages: Sequence[Dict], context: RequestContext) -> list[Dict]:
             items.append(
                 {
                     "type": "function_call",
-                    "id": f"fc_{row_of(call).get('id')}",  # the same at every turn, as the prefix cache wants it
+                    "id": f"fc_{row_of(call).get('id')}",  # the same at every turn, for the prefix cache
                     "call_id": row_of(call).get("id"),
                     "name": function.get("name"),
                     "arguments": repair_arguments(function.get("arguments"), f"input[{place}].arguments", context),
@@ -273,7 +273,7 @@ def _part(part: Json) -> Json:
     if row.get("type") == "image_url":
         image = row_of(row.get("image_url"))
         detail = image.get("detail")
-        wanted = detail in ("low", "high")  # `auto` is no value of StepFun's (stepfun-api 3.3)
+        wanted = detail in ("low", "high")  # StepFun has no `auto` (stepfun-api 3.3)
         return {
             "type": "input_image",
             "image_url": {"url": image.get("url"), "detail": detail} if wanted else image.get("url"),
@@ -283,7 +283,7 @@ def _part(part: Json) -> Json:
     return part
 
 
-# ---------------------------------------------------------------- answer
+# ---------------------------------------------------------------- response
 
 
 def native_usage(usage: Json, text: int = 0, thought: int = 0) -> Dict | None:
@@ -300,22 +300,22 @@ def native_usage(usage: Json, text: int = 0, thought: int = 0) -> Dict | None:
         return whole_number(value) or 0
 
     cached, reasoning = given.get("input_tokens_details"), given.get("output_tokens_details")
-    asked, said = count(given.get("input_tokens")), count(given.get("output_tokens"))
+    original, said = count(given.get("input_tokens")), count(given.get("output_tokens"))
     total = whole_number(given.get("total_tokens"))
     split = whole_number(row_of(reasoning).get("reasoning_tokens"))
     if split is None:
         split = round(said * thought / (text + thought)) if thought else 0
     return {
-        "input_tokens": asked,
+        "input_tokens": original,
         "input_tokens_details": {"cached_tokens": count(row_of(cached).get("cached_tokens")), "cache_write_tokens": 0},
         "output_tokens": said,
         "output_tokens_details": {"reasoning_tokens": split},
-        "total_tokens": asked + said if total is None else total,
+        "total_tokens": original + said if total is None else total,
     }
 
 
 def chat_usage(usage: Dict | None) -> Json:
-    """Usage in chat's words, for the statistics."""
+    """The usage of Responses as chat's, for the statistics."""
     if usage is None:
         return None
     return {
@@ -341,7 +341,7 @@ def native_item(
     out = {key: value for key, value in item.items() if value is not None}
     if kind == "function_call":
         out["arguments"] = call_arguments(item.get("arguments"), whole=state == "completed")
-        out = packed_native(out, _asked(context).packing)
+        out = packed_native(out, _original(context).packing)
     return {**out, "id": item.get("id") or new_id("fc"), "status": state}
 
 
@@ -363,7 +363,7 @@ def call_arguments(value: Json, *, whole: bool) -> str:
 
 
 def _characters(rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    """(characters of what the caller reads, characters of the reasoning) of output items."""
+    """(characters of text and calls, characters of reasoning) of output items."""
     text = reasoning = 0
     for row in rows:
         said = sum(len(str(row_of(part).get("text") or "")) for part in rows_of(row.get("content")))
@@ -375,49 +375,49 @@ def _characters(rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
     return text, reasoning
 
 
-def native_items(rows: Sequence[Mapping[str, Any]], asked: Asked, context: RequestContext) -> list[Dict]:
-    """Output items as OpenAI's, less reasoning where it is none of them."""
-    if reasons_aloud(asked, context):
+def native_items(rows: Sequence[Mapping[str, Any]], original: ResponsesState, context: RequestContext) -> list[Dict]:
+    """Translate output items, without reasoning where it is not an item of the output."""
+    if emits_reasoning_item(original, context):
         return [native_item(row, context) for row in rows]
     items = [native_item(row, context) for row in rows if row.get("type") != "reasoning"]
     return items or [empty_answer()]
 
 
 def empty_answer() -> Dict:
-    """A message that was cut before its first word."""
+    """Build the message of a response that was cut before its first word."""
     return message_item(new_id("msg"), [text_part("")], "incomplete")
 
 
 def wants_json(context: RequestContext) -> bool:
-    """Whether the answer is JSON, which StepFun may wrap in a fence (stepfun-api 3.5)."""
-    return response_format(_asked(context).fields.get("text")) is not None
+    """Whether the response is JSON, which StepFun may wrap in a fence (stepfun-api 3.5)."""
+    return response_format(_original(context).fields.get("text")) is not None
 
 
-def _asked(context: RequestContext) -> Asked:
-    return context.state(Asked)
+def _original(context: RequestContext) -> ResponsesState:
+    return context.state(ResponsesState)
 
 
-def native_final(data: Json, output: Sequence[Dict], asked: Asked, context: RequestContext) -> Dict:
-    """StepFun's Response with everything OpenAI's holds."""
+def native_final(data: Json, output: Sequence[Dict], original: ResponsesState, context: RequestContext) -> Dict:
+    """Build a Response with every field of OpenAI's from StepFun's."""
     body = as_dict(data) or {}
-    response = frame(asked, context, model=body.get("model"))
-    told: Json = row_of(body.get("incomplete_details")).get("reason")
+    response = frame(original, context, model=body.get("model"))
+    detail: Json = row_of(body.get("incomplete_details")).get("reason")
     reason = "length" if body.get("status") == "incomplete" else None
-    for said in (told, body.get("status")):
-        if isinstance(said, str) and said in FAILED_REASONS:
-            reason, told = said, None
+    for given in (detail, body.get("status")):
+        if isinstance(given, str) and given in FAILED_REASONS:
+            reason, detail = given, None
     text, thought = _characters(output)
     hidden = _characters([row_of(row) for row in as_list(body.get("output"))])[1]
     final = finished(response, output, reason, native_usage(body.get("usage"), text, max(thought, hidden)))
-    if reason and told:
-        final["incomplete_details"] = {"reason": told}
+    if reason and detail:
+        final["incomplete_details"] = {"reason": detail}
     if body.get("status") == "failed":
         final.update(status="failed", error=body.get("error"), completed_at=None)
     return final
 
 
-def native_response(data: Json, asked: Asked, context: RequestContext) -> Dict:
-    """A whole answer of StepFun's Responses in OpenAI's shape.
+def native_response(data: Json, original: ResponsesState, context: RequestContext) -> Dict:
+    """Translate a whole response of StepFun's Responses.
 
     Raises:
         UnexpectedBody: it is no Response.
@@ -426,9 +426,9 @@ def native_response(data: Json, asked: Asked, context: RequestContext) -> Dict:
     if body is None or not isinstance(body.get("output"), list):
         raise UnexpectedBody("the response has no list of output items")
     if isinstance(body.get("created_at"), int) and body["created_at"]:
-        asked.created = body["created_at"]
+        original.created = body["created_at"]
     rows = [row for entry in as_list(body["output"]) if (row := as_dict(entry)) is not None]
     if rows and body.get("status") == "incomplete" and not rows[-1].get("status"):
         rows[-1]["status"] = "incomplete"  # StepFun's reasoning has no status (stepfun-api 5.2)
-    output = native_items(rows, asked, context)
-    return native_final(body, output, asked, context)
+    output = native_items(rows, original, context)
+    return native_final(body, output, original, context)

@@ -11,7 +11,7 @@ from ..context import Json, RequestContext
 from ..json_values import Dict, as_dict, as_list, row_of
 from .native import call_arguments, chat_usage, empty_answer, native_final, native_item, native_usage, wants_json
 from .replay import item_events
-from .request import Asked, reasons_aloud
+from .request import ResponsesState, emits_reasoning_item
 from .response import refusal_part, text_part
 from .stream import ERROR_CODES, Events
 
@@ -59,10 +59,10 @@ class _Item:
 class NativeStream:
     """Translate one streamed Response of StepFun's (a `StreamTransform`)."""
 
-    def __init__(self, asked: Asked, context: RequestContext) -> None:
-        self._asked = asked
+    def __init__(self, original: ResponsesState, context: RequestContext) -> None:
+        self._original = original
         self._context = context
-        self._events = Events(asked, context)
+        self._events = Events(original, context)
         self._items: dict[int, _Item] = {}
         self._pending_reasoning: tuple[int, Dict] | None = None
         self._usage: Json = None
@@ -71,7 +71,7 @@ class NativeStream:
 
     @property
     def usage(self) -> Json:
-        """The usage StepFun reported, in chat's words; None if it reported none."""
+        """The usage StepFun reported, in chat's form; None if it reported none."""
         return self._usage
 
     def feed(self, chunk: Json) -> Sequence[Json]:
@@ -111,7 +111,7 @@ class NativeStream:
         response = row_of(event.get("response"))
         created = response.get("created_at")
         if isinstance(created, int) and created:
-            self._asked.created = created
+            self._original.created = created
         self._events.begin(response.get("model"))
 
     def _fail(self, event: Event) -> None:
@@ -134,7 +134,7 @@ class NativeStream:
             self._add_empty_message()
             output = self._events.output()
         self._usage = chat_usage(native_usage(response.get("usage")))
-        self._events.end(native_final({**response, "status": status}, output, self._asked, self._context))
+        self._events.end(native_final({**response, "status": status}, output, self._original, self._context))
 
     def _close_open_items(self) -> None:
         """End the items StepFun left open, with what there is of them."""
@@ -173,8 +173,8 @@ class NativeStream:
         self._events.done(output_index, answer)
 
     def _hides(self, row: Event) -> bool:
-        """Whether an item is reasoning that is no item of the output under the requested model."""
-        return row.get("type") == "reasoning" and not reasons_aloud(self._asked, self._context)
+        """Whether an item is reasoning that is not an item of the output under the requested model."""
+        return row.get("type") == "reasoning" and not emits_reasoning_item(self._original, self._context)
 
     # ------------------------------------------------------------ items
 
@@ -305,7 +305,7 @@ class NativeStream:
             if not item.text.strip():
                 self._events.emit("response.function_call_arguments.delta", **item.place, delta=arguments)
         item.text = arguments
-        name = self._asked.packing.behind(event.get("name") or item.row.get("name")).name
+        name = self._original.packing.behind(event.get("name") or item.row.get("name")).name
         self._events.emit("response.function_call_arguments.done", **item.place, name=name, arguments=arguments)
 
     _TRANSLATIONS: ClassVar[Mapping[str, Callable[[Any, Event, _Item], None]]] = {

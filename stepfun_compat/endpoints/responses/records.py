@@ -16,18 +16,18 @@ from ...state import in_this_process
 from ..base import StoreOperation
 from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, as_dict, as_list, row_of
-from .request import Asked, new_id
+from .request import ResponsesState, new_id
 
 
 def load(*keys: str) -> StoreOperation:
-    """Look records up."""
+    """Build the operation that loads records."""
     return StoreOperation(load=keys)
 
 
 def not_found(
     what: str, id: str, context: RequestContext, *, status: int = 404, code: str | None = None, param: str | None = None
 ) -> RequestRejected:
-    """Build OpenAI's error for what is not stored, or no longer (404; 400 for a previous response)."""
+    """Build OpenAI's error for a record that is missing or expired (404; 400 for a previous response)."""
     text = f"{what} with id '{id}' not found."
     if in_this_process(context.settings.state):
         text += (
@@ -43,7 +43,7 @@ def not_found(
 
 
 def records(body: Json) -> Mapping[str, Dict] | None:
-    """Return what was loaded, None where the store was down and is to be forgotten.
+    """Return the records that were loaded, None if the store failed and its errors are ignored.
 
     Raises:
         RequestRejected: a record is not of the form this package writes: another program has the namespace, too.
@@ -99,10 +99,10 @@ def _is_ours(key: str, record: Json) -> bool:
 
 
 def turns_of(keys: Sequence[str], found: Mapping[str, Dict], missing: RequestRejected) -> list[Dict]:
-    """The items of turns, what was sent and what was answered.
+    """The items of turns, input and output.
 
     Raises:
-        RequestRejected: `missing`, since one of them is no longer kept; a conversation never loses a turn silently.
+        RequestRejected: `missing`, if a turn is no longer stored; a conversation never loses one silently.
     """
     if any(key not in found for key in keys):
         raise missing
@@ -110,12 +110,12 @@ def turns_of(keys: Sequence[str], found: Mapping[str, Dict], missing: RequestRej
 
 
 def turn_key(id: str) -> str:
-    """The key of the record that holds what a response was asked and answered."""
+    """The key of the record that holds the input and output of a response."""
     return f"turn_{id}"
 
 
 def item_key(id: str) -> str:
-    """The key of the record that says where an item is."""
+    """The key of the record that says which record holds an item."""
     return f"item_{id}"
 
 
@@ -133,18 +133,18 @@ def least_size(value: Json) -> int:
     return size
 
 
-def check_size(asked: Asked, context: RequestContext) -> None:
-    """Mark input that is known to be too large to keep before it is paid for.
+def check_size(original: ResponsesState, context: RequestContext) -> None:
+    """Mark input that is too large to store, before the request is sent.
 
     Raises:
-        RequestRejected: the caller insists on having it kept.
+        RequestRejected: the caller passed `store=True`, and errors of the store are not ignored.
     """
     settings = context.settings
     most = min(settings.state_max_record_bytes, settings.state_max_bytes or settings.state_max_record_bytes)
-    if not asked.stored or least_size(asked.items) <= most:
+    if not original.stored or least_size(original.items) <= most:
         return
-    asked.too_large = True
-    if asked.fields.get("store") is True and settings.state_on_error == "error":
+    original.too_large = True
+    if original.fields.get("store") is True and settings.state_on_error == "error":
         raise RequestRejected(
             f"store=True cannot be kept: the input alone is more than the {most:,} bytes a record may have, so nothing "
             "was sent. Leave store out, pass store=False, or raise STEPFUN_STATE_MAX_RECORD_BYTES or "
@@ -154,40 +154,40 @@ def check_size(asked: Asked, context: RequestContext) -> None:
         )
 
 
-def kept(asked: Asked, response: Dict) -> StoreOperation | None:
-    """Build the operation that keeps an answer, None if nothing is to be kept.
+def kept(original: ResponsesState, response: Dict) -> StoreOperation | None:
+    """Build the operation that stores a response, None if nothing is to be stored.
 
-    It is `optional` unless the caller passed `store=True` or `background=True`: a store that fails then costs no answer.
+    It is `optional` unless the caller passed `store=True` or `background=True`: a failing store then loses no response.
     """
-    optional = asked.fields.get("store") is not True and not asked.fields.get("background")
+    optional = original.fields.get("store") is not True and not original.fields.get("background")
     rows: dict[str, Dict] = {}
-    conversation = asked.conversation
+    conversation = original.conversation
     made: list[Dict] = as_list(response.get("output"))
-    if asked.stored:
-        turn = turn_key(asked.id)
-        rows[asked.id] = {"response": {**response, "output": []}, "chain": asked.chain}
-        rows[turn] = {"items": asked.items, "output": made}
+    if original.stored:
+        turn = turn_key(original.id)
+        rows[original.id] = {"response": {**response, "output": []}, "chain": original.chain}
+        rows[turn] = {"items": original.items, "output": made}
         if conversation is not None:
-            rows[asked.id]["conversation"] = conversation
-        if asked.parts:
-            rows[asked.id]["before"] = asked.parts
-        for item in (*asked.items, *made):
+            rows[original.id]["conversation"] = conversation
+        if original.parts:
+            rows[original.id]["before"] = original.parts
+        for item in (*original.items, *made):
             if isinstance(item.get("id"), str):
                 rows[item_key(item["id"])] = {"in": turn}
     if conversation is None:
         return StoreOperation(save=rows, optional=optional) if rows else None
     part = new_id("part")
-    rows[part] = {"items": [*asked.items, *made]}
+    rows[part] = {"items": [*original.items, *made]}
     return StoreOperation(save=rows, append=(conversation, "parts", part), optional=optional)
 
 
-def listed(items: Sequence[Dict], query: Mapping[str, Any], default_order: str = "desc") -> Dict:
+def paginate(items: Sequence[Dict], query: Mapping[str, Any], default_order: str = "desc") -> Dict:
     """One page of a list of items, as OpenAI pages: `limit` 1 to 100 (20), `order`, `after` an item's id.
 
     Raises:
         RequestRejected: `after` is not in the list, or `limit` is out of range.
     """
-    rows = [shown(item) for item in items]
+    rows = [to_list_item(item) for item in items]
     if query.get("order", default_order) != "asc":
         rows.reverse()
     after = query.get("after")
@@ -223,8 +223,8 @@ def _limit(value: Json) -> int:
     return limit
 
 
-def shown(item: Dict) -> Dict:
-    """A stored item as lists show it: a message's text is a part, and everything has a status."""
+def to_list_item(item: Dict) -> Dict:
+    """Build the list entry of a stored item: a message's text is a part, and every item has a status."""
     if item.get("type") == "reasoning":
         return item
     content = item.get("content")

@@ -16,7 +16,7 @@ from ..json_values import Dict, as_list, row_of, rows_of
 _PIECE: Final = 64  # characters of text in one delta
 
 
-class AsTold:
+class PassThroughStream:
     """Pass on a stream of events that are OpenAI's already (a `StreamTransform`)."""
 
     def feed(self, chunk: Json) -> Sequence[Json]:

@@ -1,4 +1,4 @@
-"""A Responses request as one of chat completions, and what of it the answer repeats (stepfun-api 5.1)."""
+"""Translate a Responses request to chat completions, and keep what the response repeats of it (stepfun-api 5.1)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..parameters import drop_by_table
 from .messages import messages_of
 from .tools import Packing, Unpacked, unpack
 
-# Handled here, or only repeated in the answer; the rest goes by the table of parameters.
+# Handled here, or only repeated in the response; the parameter table decides about the rest.
 HANDLED: Final = frozenset(
     [
         "model",
@@ -54,11 +54,13 @@ def new_id(prefix: str) -> str:
 
 
 @dataclass
-class Asked:
-    """What the way back needs to know of a request. `items` are the input as it was given, ids filled in; `history`
-    what came before it from the store, where `chain` are the responses and `parts` the turns of `conversation` it came
-    from. `too_large` marks input no store of this size takes,
-    `packing` packs its calls again. `sent` is the body as it was sent, for what StepFun was asked in the end."""
+class ResponsesState:
+    """What the response needs of its request.
+
+    `items` are the input with ids filled in, `history` the items before it from the store: those of the responses in
+    `chain`, or of the turns `parts` of `conversation`. `too_large` marks input that exceeds the store's limits. `packing`
+    restores the tools that calls belong to. `sent` is the body that was sent.
+    """
 
     fields: Dict
     id: str = field(default_factory=lambda: new_id("resp"))
@@ -76,14 +78,17 @@ class Asked:
 
     @property
     def stored(self) -> bool:
-        """Whether the answer is kept: it is, unless the caller says otherwise."""
+        """Whether the response is stored: it is, unless `store=False`."""
         return self.fields.get("store") is not False
 
 
-def reasons_aloud(asked: Asked, context: RequestContext) -> bool:
-    """Whether reasoning is an item of the output. It is not under the name of a model that did not reason: programs
-    written for one take the first item for the answer. There the text goes with the answer, as `reasoning_content`."""
-    return context.alias is None or not context.alias.headroom or asked.fields.get("reasoning") is not None
+def emits_reasoning_item(original: ResponsesState, context: RequestContext) -> bool:
+    """Whether reasoning is an item of the output.
+
+    It is not under the name of a model that does not reason: programs written for one expect the message as the first
+    item. The message then has the text as `reasoning_content`.
+    """
+    return context.alias is None or not context.alias.headroom or original.fields.get("reasoning") is not None
 
 
 def check_references(fields: Mapping[str, Any]) -> None:
@@ -125,7 +130,7 @@ def check_id(id: Json, param: str, prefix: str) -> None:
         )
 
 
-def refuse_what_nobody_serves(fields: Mapping[str, Any]) -> None:
+def reject_unsupported(fields: Mapping[str, Any]) -> None:
     """Reject what neither route supports.
 
     Raises:
@@ -145,14 +150,14 @@ def refuse_what_nobody_serves(fields: Mapping[str, Any]) -> None:
         )
 
 
-def unpacked(asked: Asked) -> Unpacked:
+def unpacked(original: ResponsesState) -> Unpacked:
     """Unpack the tools of a request, and keep on it the packing that its calls need.
 
     Raises:
         RequestRejected: a tool of OpenAI's servers, which StepFun does not have.
     """
-    tools = unpack(asked.fields, [*asked.history, *asked.items])
-    asked.packing = tools.packing
+    tools = unpack(original.fields, [*original.history, *original.items])
+    original.packing = tools.packing
     return tools
 
 
@@ -205,16 +210,16 @@ def response_format(text: Json) -> Json:
     return None
 
 
-def chat_fields(asked: Asked, context: RequestContext) -> Dict:
+def chat_fields(original: ResponsesState, context: RequestContext) -> Dict:
     """Build the body of the chat request, in OpenAI's form; chat's own translation follows.
 
     Raises:
         RequestRejected: no StepFun model supports something in the request.
     """
-    fields = asked.fields
-    refuse_what_nobody_serves(fields)
-    items: Sequence[Dict] = [*asked.history, *asked.items]
-    tools = unpacked(asked)
+    fields = original.fields
+    reject_unsupported(fields)
+    items: Sequence[Dict] = [*original.history, *original.items]
+    tools = unpacked(original)
     messages = messages_of(items, fields.get("instructions"), context, tools.packing)
     if not items:
         raise missing_input()
@@ -234,7 +239,7 @@ def chat_fields(asked: Asked, context: RequestContext) -> Dict:
         chat["prompt_cache_key"] = fields["prompt_cache_key"]
     if fields.get("stream"):
         chat["stream"] = True
-    told(fields, context)
+    record_ignored_parameters(fields, context)
     return chat
 
 
@@ -287,7 +292,7 @@ _IGNORED: Final[tuple[tuple[str, Callable[[Json], bool], Json, str], ...]] = (
 """Parameters that are not sent: (name, which values are recorded, the value that applies instead, why)."""
 
 
-def told(fields: Mapping[str, Any], context: RequestContext) -> None:
+def record_ignored_parameters(fields: Mapping[str, Any], context: RequestContext) -> None:
     """Record the parameters that are handled here or have no effect, and so leave no trace in the request."""
     for name in rows_of(fields.get("include")):
         if str(name) not in _INCLUDED_ANYWAY:

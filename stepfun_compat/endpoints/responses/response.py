@@ -1,4 +1,4 @@
-"""The Response object: every field OpenAI's holds, from chat's answer and from what was asked (stepfun-api 5.2)."""
+"""Build the Response object, with every field of OpenAI's, from a chat completion and the request (stepfun-api 5.2)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ..chat.response import is_built_in
 from ..chat.usage import fill_usage
 from ..context import Json, RequestContext
 from ..json_values import Dict, as_dict, as_list, row_of, rows_of
-from .request import Asked, new_id, reasons_aloud
+from .request import ResponsesState, emits_reasoning_item, new_id
 from .tools import PACKED_CALLS, call_item, item_prefix
 
-# What StepFun's chat samples with where the call says nothing (stepfun-api 3.1).
+# StepFun's defaults for chat (stepfun-api 3.1).
 _CHAT_TEMPERATURE: Final = 0.5
 _CHAT_TOP_P: Final = 0.9
 
 
 def usage_of(chat_usage: Json) -> Dict | None:
-    """Chat's usage in the words of Responses; None if StepFun reported none. A detail StepFun does not report is 0,
+    """Chat's usage as that of Responses; None if StepFun reported none. A detail StepFun does not report is 0,
     since the SDK's types have no other way to say it."""
     usage = fill_usage(chat_usage)
     if usage is None:
@@ -107,22 +107,22 @@ _REPEATED: Final = (
 """Parameters that a Response repeats as they were passed."""
 
 
-def frame(asked: Asked, context: RequestContext, *, model: Json = None) -> Dict:
-    """Build the Response without an answer: `in_progress`, with everything OpenAI repeats of the request."""
-    fields = asked.fields
+def frame(original: ResponsesState, context: RequestContext, *, model: Json = None) -> Dict:
+    """Build the Response without output: `in_progress`, with everything OpenAI repeats of the request."""
+    fields = original.fields
     echo = context.requested_model if context.settings.echo_requested_model else None
     text = row_of(fields.get("text"))
     response: Dict = {
         **_DEFAULTS,
         **{name: fields[name] for name in _REPEATED if fields.get(name) is not None},
-        **_sampling(asked),
-        "id": asked.id,
-        "created_at": asked.created,
+        **_sampling(original),
+        "id": original.id,
+        "created_at": original.created,
         "background": bool(fields.get("background")),
         "model": echo or model or context.model_id or "",
         "output": [],
-        "reasoning": _reasoning(asked),
-        "store": asked.stored and not asked.too_large,
+        "reasoning": _reasoning(original),
+        "store": original.stored and not original.too_large,
         "text": {"format": text.get("format") or {"type": "text"}, "verbosity": text.get("verbosity") or "medium"},
         "tools": [_tool(tool) for tool in rows_of(fields.get("tools"))],
         "metadata": fields.get("metadata") or {},
@@ -133,9 +133,9 @@ def frame(asked: Asked, context: RequestContext, *, model: Json = None) -> Dict:
     return response
 
 
-def _sampling(asked: Asked) -> Dict:
+def _sampling(original: ResponsesState) -> Dict:
     """The sampling parameters as they were sent, else StepFun's defaults."""
-    sent, native = asked.sent, asked.route == "native"
+    sent, native = original.sent, original.route == "native"
     return {
         "temperature": sent.get("temperature", 1.0 if native else _CHAT_TEMPERATURE),
         "top_p": sent.get("top_p", 1.0 if native else _CHAT_TOP_P),
@@ -144,9 +144,9 @@ def _sampling(asked: Asked) -> Dict:
     }
 
 
-def _reasoning(asked: Asked) -> Dict:
+def _reasoning(original: ResponsesState) -> Dict:
     """`reasoning` as it was passed; without an effort, that which was sent."""
-    reasoning, sent = row_of(asked.fields.get("reasoning")), asked.sent
+    reasoning, sent = row_of(original.fields.get("reasoning")), original.sent
     effort = reasoning.get("effort") or sent.get("reasoning_effort") or row_of(sent.get("reasoning")).get("effort")
     return {"effort": effort, "summary": reasoning.get("summary") or reasoning.get("generate_summary")}
 
@@ -156,11 +156,11 @@ def _number(value: Json) -> Json:
 
 
 FAILED_REASONS: Final = frozenset({"error", "network_error"})
-"""Finish reasons of an answer that broke off."""
+"""Finish reasons of a response that failed in the middle."""
 
 
 def finished(response: Dict, output: Sequence[Dict], reason: str | None, usage: Dict | None) -> Dict:
-    """Complete the frame with its answer. `reason` is chat's finish reason."""
+    """Complete the frame with its output. `reason` is chat's finish reason."""
     if reason in FAILED_REASONS:
         return failed(response, output, "server_error", f"StepFun ended the answer with {reason!r}.", usage)
     why = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(reason or "")
@@ -175,7 +175,7 @@ def finished(response: Dict, output: Sequence[Dict], reason: str | None, usage: 
 
 
 def failed(response: Dict, output: Sequence[Dict], code: str, message: str, usage: Dict | None = None) -> Dict:
-    """The frame of a response that broke off."""
+    """Complete the frame of a response that failed."""
     error = {"code": code, "message": message}
     return {**response, "status": "failed", "error": error, "output": list(output), "usage": usage}
 
@@ -190,21 +190,21 @@ def reasoning_item(id: str, text: str, status: str = "completed") -> Dict:
 
 
 def text_part(text: str, annotations: Sequence[Dict] = ()) -> Dict:
-    """One part of an answer's text."""
+    """Build a part with text of a message."""
     return {"type": "output_text", "text": text, "annotations": list(annotations), "logprobs": []}
 
 
 def refusal_part(text: str) -> Dict:
-    """An answer's refusal to answer."""
+    """Build a part with the refusal of a message."""
     return {"type": "refusal", "refusal": text}
 
 
 def message_item(id: str, content: Sequence[Dict], status: str = "completed") -> Dict:
-    """What the model says."""
+    """Build a message item of the assistant."""
     return {"id": id, "type": "message", "role": "assistant", "status": status, "content": list(content)}
 
 
-def search_item(id: str, call: Mapping[str, Any], asked: Asked, status: str = "completed") -> Dict:
+def search_item(id: str, call: Mapping[str, Any], original: ResponsesState, status: str = "completed") -> Dict:
     """A search StepFun ran, as OpenAI's `web_search_call`; the pages it found are there if `include` asks for them."""
     function = row_of(call.get("function"))
     try:
@@ -214,7 +214,7 @@ def search_item(id: str, call: Mapping[str, Any], asked: Asked, status: str = "c
     arguments = row_of(said)
     query = next((str(arguments[key]) for key in ("keyword", "query", "q") if arguments.get(key)), "")
     action: Dict = {"type": "search", "query": query, "queries": [query] if query else []}
-    if "web_search_call.action.sources" in rows_of(asked.fields.get("include")):
+    if "web_search_call.action.sources" in rows_of(original.fields.get("include")):
         urls = [row_of(hit).get("url") for hit in rows_of(function.get("results"))]
         action["sources"] = [{"type": "url", "url": url} for url in urls if isinstance(url, str)]
     return {"id": id, "type": "web_search_call", "status": status, "action": action}
@@ -224,7 +224,7 @@ _ANSWERS: Final = frozenset({"message", "function_call", "custom_tool_call", *PA
 
 
 def with_thought(items: Sequence[Dict], thought: Json) -> list[Dict]:
-    """Items with the reasoning behind them in the first that holds a piece of the answer."""
+    """Add reasoning as `reasoning_content` to the first message or call."""
     out = list(items)
     first = next((place for place, item in enumerate(out) if item["type"] in _ANSWERS), None)
     if first is not None and isinstance(thought, str) and thought:
@@ -242,7 +242,7 @@ def annotations_of(citations: Json) -> list[Dict]:
 
 
 def built_in_calls(body: Json) -> list[Dict]:
-    """The searches StepFun ran itself, out of a whole chat answer or a chunk as it came over the wire (stepfun-api 3.4)."""
+    """The searches StepFun ran itself, of a chat completion or chunk as it was received (stepfun-api 3.4)."""
     found: list[Dict] = []
     for choice in as_list((as_dict(body) or {}).get("choices")):
         row = as_dict(choice) or {}
@@ -252,36 +252,36 @@ def built_in_calls(body: Json) -> list[Dict]:
     return found
 
 
-def response_of(chat: Dict, asked: Asked, context: RequestContext) -> Dict:
-    """A chat answer in OpenAI's shape as a whole Response."""
+def response_of(chat: Dict, original: ResponsesState, context: RequestContext) -> Dict:
+    """Translate a chat completion in OpenAI's form to a whole Response."""
     choice = as_dict((as_list(chat.get("choices")) or [{}])[0]) or {}
     message = as_dict(choice.get("message")) or {}
     reason = choice.get("finish_reason")
     cut = reason in ("length", "content_filter") or reason in FAILED_REASONS
     if isinstance(chat.get("created"), int) and chat["created"]:
-        asked.created = chat["created"]
+        original.created = chat["created"]
     output = [
-        search_item(new_id("ws"), call, asked) for call in asked.searches
+        search_item(new_id("ws"), call, original) for call in original.searches
     ]  # StepFun searches first (stepfun-api 3.4)
-    aloud = reasons_aloud(asked, context)
-    output += _spoken_items(message, cut, aloud)
-    output += _call_items(as_list(message.get("tool_calls")), cut, asked)
-    if not aloud:
+    with_reasoning = emits_reasoning_item(original, context)
+    output += _spoken_items(message, cut, with_reasoning)
+    output += _call_items(as_list(message.get("tool_calls")), cut, original)
+    if not with_reasoning:
         output = with_thought(output, message.get("reasoning_content"))
-    return finished(frame(asked, context, model=chat.get("model")), output, reason, usage_of(chat.get("usage")))
+    return finished(frame(original, context, model=chat.get("model")), output, reason, usage_of(chat.get("usage")))
 
 
-def _spoken_items(message: Dict, cut: bool, aloud: bool) -> list[Dict]:
-    """Build the reasoning item (only if `aloud`) and the message item of a chat completion.
+def _spoken_items(message: Dict, cut: bool, with_reasoning: bool) -> list[Dict]:
+    """Build the reasoning item (only `with_reasoning`) and the message item of a chat completion.
 
     A completion that was `cut` before its first word has a message with empty text, unless its reasoning is an item.
     """
     silent = not (message.get("content") or as_list(message.get("tool_calls")) or message.get("refusal"))
     items: list[Dict] = []
     reasoning = message.get("reasoning_content")
-    if aloud and isinstance(reasoning, str) and reasoning:
+    if with_reasoning and isinstance(reasoning, str) and reasoning:
         items.append(reasoning_item(new_id("rs"), reasoning, "incomplete" if cut and silent else "completed"))
-    if message.get("content") or (silent and not (cut and aloud)):
+    if message.get("content") or (silent and not (cut and with_reasoning)):
         items.append(_text_message(message, cut))
     elif message.get("refusal"):
         items.append(message_item(new_id("msg"), [refusal_part(str(message["refusal"]))]))
@@ -296,12 +296,12 @@ def _text_message(message: Dict, cut: bool) -> Dict:
     return message_item(new_id("msg"), [part], "completed" if complete else "incomplete")
 
 
-def _call_items(calls: Sequence[Json], cut: bool, asked: Asked) -> list[Dict]:
+def _call_items(calls: Sequence[Json], cut: bool, original: ResponsesState) -> list[Dict]:
     """Build the items of a chat completion's tool calls; if it was `cut`, the last is incomplete."""
     items: list[Dict] = []
     for position, entry in enumerate(calls):
         call = row_of(entry)
         last = cut and position == len(calls) - 1
-        id = new_id(item_prefix(call, asked.packing))
-        items.append(call_item(id, call, "incomplete" if last else "completed", asked.packing))
+        id = new_id(item_prefix(call, original.packing))
+        items.append(call_item(id, call, "incomplete" if last else "completed", original.packing))
     return items

@@ -1,4 +1,4 @@
-"""Responses that are kept: retrieve, delete, cancel and the items of their input. Served from the store alone."""
+"""Stored responses: retrieve, delete, cancel and list their input items. Served from the store alone."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..base import Effect, Flow, PassThroughEndpoint, StoreOperation, StreamTran
 from ..context import RequestContext, RequestRejected
 from ..json_values import Dict, as_list
 from ..parameters import segment
-from .records import item_key, listed, load, not_found, records, turn_key, turns_of
-from .replay import AsTold, replayed
+from .records import item_key, load, not_found, paginate, records, turn_key, turns_of
+from .replay import PassThroughStream, replayed
 from .request import check_id
 
 Loading = Generator[Effect, WireResponse, Dict]
@@ -45,7 +45,7 @@ class Retrieve(PassThroughEndpoint):
 
     @override
     def transform_stream(self, context: RequestContext) -> StreamTransform:
-        return AsTold()
+        return PassThroughStream()
 
 
 class Delete(PassThroughEndpoint):
@@ -63,8 +63,8 @@ class Delete(PassThroughEndpoint):
 
 
 class Cancel(PassThroughEndpoint):
-    """`POST /responses/{id}/cancel`: what is kept is finished. Cancelling that changes nothing where it was made in the
-    background, and is an error elsewhere, as at OpenAI."""
+    """`POST /responses/{id}/cancel`: a stored response is finished. Cancelling it has no effect if it was made in the
+    background, and is an error otherwise, as at OpenAI."""
 
     name = "responses.cancel"
 
@@ -95,4 +95,4 @@ class InputItems(PassThroughEndpoint):
         turns = [*parts, *map(turn_key, chain)]
         past = (records((yield load(*turns)).body) or {}) if turns else {}
         before = turns_of(turns, past, not_found("Earlier input of response", id, context, param="response_id"))
-        return WireResponse(listed([*before, *as_list(record.get("items"))], request.query))
+        return WireResponse(paginate([*before, *as_list(record.get("items"))], request.query))

@@ -11,7 +11,7 @@ from ..context import Json, RequestContext
 from ..json_values import Dict, as_dict, as_list, is_whole_json, row_of
 from ..sse import error_in
 from .records import kept
-from .request import Asked, new_id, reasons_aloud
+from .request import ResponsesState, emits_reasoning_item, new_id
 from .response import (
     FAILED_REASONS,
     annotations_of,
@@ -35,8 +35,8 @@ ERROR_CODES = {"rate_limited": "rate_limit_exceeded", "rate_limit_exceeded": "ra
 class Events:
     """Number the events of one stream and collect its Response."""
 
-    def __init__(self, asked: Asked, context: RequestContext) -> None:
-        self.asked = asked
+    def __init__(self, original: ResponsesState, context: RequestContext) -> None:
+        self.original = original
         self.context = context
         self.out: list[Json] = []
         self.number = 0
@@ -56,7 +56,7 @@ class Events:
         """Emit the two events every stream starts with, once."""
         if self.frame is not None:
             return
-        self.frame = frame(self.asked, self.context, model=model)
+        self.frame = frame(self.original, self.context, model=model)
         self.emit("response.created", response=self.frame)
         self.emit("response.in_progress", response=self.frame)
 
@@ -88,7 +88,7 @@ class Events:
 
     def end(self, response: Dict) -> None:
         """Emit the whole Response, after the operation that stores it."""
-        keep = kept(self.asked, response)
+        keep = kept(self.original, response)
         if keep is not None:
             self.context.partial = response  # if the store fails, the error still holds the response
             self.out.append(keep)
@@ -126,16 +126,16 @@ class ResponsesStream:
 
     reads_chunks = True
 
-    def __init__(self, asked: Asked, context: RequestContext) -> None:
+    def __init__(self, original: ResponsesState, context: RequestContext) -> None:
         self._chat = ChatStream(context)
-        self._asked = asked
-        self._events = Events(asked, context)
+        self._original = original
+        self._events = Events(original, context)
         self._reasoning: _Text | None = None
         self._message: _Text | None = None
         self._calls: dict[int, _Call] = {}
         self._reason: str | None = None
         self._searched: set[str] = set()
-        self._emits_reasoning = reasons_aloud(asked, context)
+        self._emits_reasoning = emits_reasoning_item(original, context)
         self._ended = False
 
     @property
@@ -145,7 +145,7 @@ class ResponsesStream:
 
     @property
     def usage(self) -> Json:
-        """The last usage StepFun reported, in chat's words."""
+        """The last usage StepFun reported, in chat's form."""
         return self._chat.usage
 
     def feed(self, chunk: Json) -> Sequence[Json]:
@@ -169,7 +169,7 @@ class ResponsesStream:
 
     def _begin(self, body: Dict) -> None:
         if isinstance(body.get("created"), int) and body["created"]:
-            self._asked.created = body["created"]
+            self._original.created = body["created"]
         self._events.begin(body.get("model"))
 
     def close(self) -> Sequence[Json]:
@@ -302,10 +302,10 @@ class ResponsesStream:
         self._searched.add(name)
         self._close_reasoning("completed")
         id = new_id("ws")
-        place = self._events.add(search_item(id, call, self._asked, "in_progress"))
+        place = self._events.add(search_item(id, call, self._original, "in_progress"))
         for state in ("in_progress", "searching", "completed"):
             self._events.emit(f"response.web_search_call.{state}", output_index=place, item_id=id)
-        self._events.done(place, search_item(id, call, self._asked))
+        self._events.done(place, search_item(id, call, self._original))
 
     # ------------------------------------------------------------ calls
 
@@ -334,7 +334,7 @@ class ResponsesStream:
                 self._close_call(earlier, "completed")
         kind = "custom" if entry.get("type") == "custom" else "function"
         call: Dict = {"id": entry.get("id"), "type": kind, kind: {"name": row_of(entry.get(kind)).get("name")}}
-        packing = self._asked.packing
+        packing = self._original.packing
         id = new_id(item_prefix(call, packing))
         hidden = is_whole_only(call, packing)
         return _Call(id, -1 if hidden else self._events.add(call_item(id, call, "in_progress", packing)), call)
@@ -343,7 +343,7 @@ class ResponsesStream:
         if state.closed:
             return
         state.closed = True
-        packing = self._asked.packing
+        packing = self._original.packing
         if state.place < 0:
             call: Dict = {**state.call, "function": {**state.call["function"], "arguments": state.text}}
             item = call_item(state.id, call, status, packing)

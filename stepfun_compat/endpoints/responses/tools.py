@@ -97,7 +97,7 @@ class Tool:
 
 @dataclass
 class Packing:
-    """Which tool stands behind each name that is sent."""
+    """The tool of the caller for each name that is sent."""
 
     tools: dict[str, Tool] = field(default_factory=lambda: {})
     sent: dict[tuple[str, str | None, str], str] = field(default_factory=lambda: {})
@@ -142,7 +142,7 @@ class Packing:
 
     @property
     def packs(self) -> bool:
-        """Whether any tool is more than a plain function."""
+        """Whether any tool is neither a function nor a custom tool."""
         return any(tool.kind not in _PLAIN for tool in self.tools.values())
 
 
@@ -301,7 +301,7 @@ def item_prefix(call: Mapping[str, Any], packing: Packing) -> str:
 
 
 def is_whole_only(call: Mapping[str, Any], packing: Packing) -> bool:
-    """Whether a call is an item without deltas of its own: told when it is whole."""
+    """Whether a call is an item without deltas of its own: added once it is whole."""
     return item_prefix(call, packing) not in ("fc", "ctc")
 
 
@@ -331,7 +331,7 @@ def _object(text: Json) -> Mapping[str, Any]:
 
 
 def _words(value: Json, raw: str, *shell: str) -> list[str]:
-    """Commands as a list of strings; a bare text, and what is not to be read, for a shell."""
+    """Commands as a list of strings; text that is not a list is passed to a shell."""
     if isinstance(value, list | tuple):
         return [str(entry) for entry in rows_of(value)]
     return [*shell, value if isinstance(value, str) else raw]
