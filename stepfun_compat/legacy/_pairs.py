@@ -90,9 +90,9 @@ def _run(flow: Flow[_T]) -> _T:
         return done.value
 
 
-async def _arun(flow: Flow[_T]) -> _T:
+async def _arun(flow: Flow[_T], first: Step | None = None) -> _T:
     try:
-        now = next(flow)
+        now = next(flow) if first is None else first
         while True:
             try:
                 result = await now.acall()
@@ -114,24 +114,33 @@ def method(flow: Callable[_P, Flow[_T]]) -> Callable[_P, _T]:
     return call
 
 
-def awaited(called: Any) -> Any:
-    """The twin of what `method` made, in the same class or module, under the name its steps use."""
+def awaited(called: Any, *, coroutine_function: bool = True) -> Any:
+    """The twin of what `method` made, in the same class or module, under the name its steps use.
+
+    Some of openai 0.28 are no coroutine functions but return a coroutine: they check their arguments when called.
+    """
     if isinstance(called, classmethod):
-        return classmethod(_twin(cast("Any", called).__func__))
-    return _twin(called)
+        return classmethod(_twin(cast("Any", called).__func__, coroutine_function))
+    return _twin(called, coroutine_function)
 
 
-def _twin(called: Any) -> Callable[..., Coroutine[Any, Any, Any]]:
+def _twin(called: Any, coroutine_function: bool) -> Callable[..., Coroutine[Any, Any, Any]]:
     flow: Callable[..., Flow[Any]] = called.__wrapped__
 
     @functools.wraps(flow)
     async def acall(*args: Any, **kwargs: Any) -> Any:
         return await _arun(flow(*args, **kwargs))
 
-    acall.__name__ = step(None, flow.__name__).asynchronous
-    acall.__qualname__ = f"{flow.__qualname__.removesuffix(flow.__name__)}{acall.__name__}"
-    acall.__doc__ = f"As `{flow.__name__}`."
-    return acall
+    @functools.wraps(flow)
+    def acall_at_once(*args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+        started = flow(*args, **kwargs)
+        return _arun(started, next(started))
+
+    twin: Any = acall if coroutine_function else acall_at_once
+    twin.__name__ = step(None, flow.__name__).asynchronous
+    twin.__qualname__ = f"{flow.__qualname__.removesuffix(flow.__name__)}{twin.__name__}"
+    twin.__doc__ = f"As `{flow.__name__}`."
+    return twin
 
 
 # ---------------------------------------------------------------- streams

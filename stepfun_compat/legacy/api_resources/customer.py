@@ -22,4 +22,4 @@ class Customer(OpenAIObject):
         """POST to one of the customer's endpoints."""
         return (yield step(cls(), "request", "post", cls.get_url(customer, endpoint), params))
 
-    acreate = awaited(create)
+    acreate = awaited(create, coroutine_function=False)

@@ -49,7 +49,7 @@ class Deployment(CreateableAPIResource, ListableAPIResource, DeletableAPIResourc
         cls._check_create(kwargs)
         return (yield step(super(), "create", *args, **kwargs))
 
-    acreate = awaited(create)
+    acreate = awaited(create, coroutine_function=False)
 
     @override
     @classmethod
@@ -59,7 +59,7 @@ class Deployment(CreateableAPIResource, ListableAPIResource, DeletableAPIResourc
         cls._only_azure(kwargs)
         return (yield step(super(), "list", *args, **kwargs))
 
-    alist = awaited(list)
+    alist = awaited(list, coroutine_function=False)
 
     @override
     @classmethod
@@ -69,7 +69,7 @@ class Deployment(CreateableAPIResource, ListableAPIResource, DeletableAPIResourc
         cls._only_azure(kwargs)
         return (yield step(super(), "delete", *args, **kwargs))
 
-    adelete = awaited(delete)
+    adelete = awaited(delete, coroutine_function=False)
 
     @override
     @classmethod
@@ -79,4 +79,4 @@ class Deployment(CreateableAPIResource, ListableAPIResource, DeletableAPIResourc
         cls._only_azure(kwargs)
         return (yield step(super(), "retrieve", *args, **kwargs))
 
-    aretrieve = awaited(retrieve)
+    aretrieve = awaited(retrieve, coroutine_function=False)

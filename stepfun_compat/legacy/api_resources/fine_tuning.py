@@ -33,7 +33,7 @@ class Cancellable(APIResource):
         url = cls._url(api_type, api_version, f"/{quote_plus(id)}/cancel")
         return (yield step(cls(id, api_key, **params), "request", "post", url, request_id=request_id))
 
-    acancel = awaited(cancel)
+    acancel = awaited(cancel, coroutine_function=False)
 
 
 @nested_resource_class_methods("event", operations=["paginated_list"])

@@ -39,4 +39,4 @@ class Moderation(OpenAIObject):
         instance, params = cls._prepare_create(input, model, api_key)
         return (yield step(instance, "request", "post", cls.get_url(), params))
 
-    acreate = awaited(create)
+    acreate = awaited(create, coroutine_function=False)

@@ -31,7 +31,7 @@ class APIResource(OpenAIObject):
         instance = cls(id=id, api_key=api_key, **params)
         return (yield step(instance, "refresh", request_id=request_id, request_timeout=request_timeout))
 
-    aretrieve = awaited(retrieve)
+    aretrieve = awaited(retrieve, coroutine_function=False)
 
     @method
     def refresh(self, request_id: Any = None, request_timeout: Any = None) -> Flow[Self]:

@@ -19,4 +19,4 @@ class DeletableAPIResource(APIResource):
         url = cls._url(api_type, api_version, f"/{quote_plus(sid)}")
         return (yield step(cls, "_static_request", "delete", url, api_type=api_type, api_version=api_version, **params))
 
-    adelete = awaited(delete)
+    adelete = awaited(delete, coroutine_function=False)

@@ -18,4 +18,4 @@ class UpdateableAPIResource(APIResource):
         """Change the object with this id; `amodify` gives an `OpenAIResponse`."""
         return (yield step(cls, "_static_request", "post", f"{cls.class_url()}/{quote_plus(sid)}", **params))
 
-    amodify = awaited(modify)
+    amodify = awaited(modify, coroutine_function=False)
