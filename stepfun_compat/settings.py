@@ -21,6 +21,9 @@ from .config.files import FileRules, Place, config_files
 from .credentials.urls import host_kind, without_secrets
 from .errors import SettingsError
 
+if TYPE_CHECKING:
+    from .catalog.schema import Model
+
 _UNSET: Any = object()
 
 
@@ -454,10 +457,13 @@ def _check_models(settings: Settings) -> None:
             raise parse.bad_value(
                 where, name, f"a StepFun model, such as {alias.model}; OpenAI's names are translated without it"
             )
-    row = known.model(settings.model) if settings.model is not None else None
-    if row is not None and "chat.completions" not in row.endpoints:
-        allowed = f"a model for chat, and {settings.model} is for {', '.join(row.endpoints)}"
-        raise parse.bad_value(settings.named("model"), settings.model, allowed)
+    if settings.model is not None:
+        _check_chats(settings.model, known.model(settings.model), settings.named("model"))
+
+
+def _check_chats(name: str, model: Model | None, where: str) -> None:
+    if model is not None and "chat.completions" not in model.endpoints:
+        raise parse.bad_value(where, name, f"a model for chat, and {name} is for {', '.join(model.endpoints)}")
 
 
 def settings_or_default(given: object) -> Settings:

@@ -8,10 +8,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from . import show
+
+if TYPE_CHECKING:
+    from ..emulator import EmulatorServer
 
 EXAMPLES = ("chat", "stream", "tools", "structured_output", "vision", "async_fan_out")
 _PACKAGE = Path(__file__).parent.parent
@@ -62,14 +66,9 @@ def demo(
     unknown = [name for name in chosen if name not in EXAMPLES]
     if unknown:
         raise typer.BadParameter(f"unknown example {unknown[0]!r}: choose from {', '.join(EXAMPLES)}")
-    try:
-        from ..emulator import EmulatorConfig, EmulatorServer
-    except ImportError as error:
-        typer.echo(f"stepfun-compat: demo needs {error.name}: pip install 'stepfun-compat[emulator]'", err=True)
-        raise typer.Exit(2) from None
     failed: list[str] = []
     out = show.console()
-    with EmulatorServer(EmulatorConfig(strict=True)) as server:
+    with _emulator() as server:
         environment = _environment(server.base_url, server.api_key)
         for name in chosen:
             file = examples_folder() / f"{name}.py"
@@ -82,6 +81,16 @@ def demo(
         typer.echo(f"\nfailed: {', '.join(failed)}", err=True)
         raise typer.Exit(1)
     typer.echo(f"\n{len(chosen)} unmodified programs ran; the lines with | show what was translated for StepFun.")
+
+
+def _emulator() -> EmulatorServer:
+    """A strict emulator, not yet started."""
+    try:
+        from ..emulator import EmulatorConfig, EmulatorServer
+    except ImportError as error:
+        typer.echo(f"stepfun-compat: demo needs {error.name}: pip install 'stepfun-compat[emulator]'", err=True)
+        raise typer.Exit(2) from None
+    return EmulatorServer(EmulatorConfig(strict=True))
 
 
 def _environment(base_url: str, key: str) -> dict[str, str]:

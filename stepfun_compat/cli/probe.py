@@ -41,11 +41,7 @@ def probe(
         return
     checks = _chosen(names, expensive=listed)
     if listed:
-        show.table(
-            ["check", "question", "decided by", "setting"],
-            [[c.name, c.question, c.decided, c.setting] for c in checks],
-        )
-        show.table(["not tested"], [[text] for _, text in probing.LEFT_OPEN])
+        _list(checks)
         return
     if not names:
         count = sum(check.requests for check in checks)
@@ -61,6 +57,14 @@ def probe(
     if as_json:
         show.as_json([vars(result) for result in results])
     _exit_if_all_failed(results)
+
+
+def _list(checks: Sequence[Check]) -> None:
+    from ..diagnostics.probes import LEFT_OPEN
+
+    rows = [[check.name, check.question, check.decided, check.setting] for check in checks]
+    show.table(["check", "question", "decided by", "setting"], rows)
+    show.table(["not tested"], [[text] for _, text in LEFT_OPEN])
 
 
 def _chosen(names: Sequence[str] | None, *, expensive: bool) -> Sequence[Check]:

@@ -156,12 +156,7 @@ def _own_table(path: str) -> dict[str, Any]:
     return cast("dict[str, Any]", table)
 
 
-@lru_cache(maxsize=16)
-def _read_file(path: str, mtime: int, size: int, named: bool, rules: FileRules) -> Mapping[str, Any]:  # noqa: ARG001 - part of the cache key
-    values = {key.replace("-", "_"): value for key, value in _own_table(path).items()}
-    for former, present in rules.renamed:
-        if former in values:
-            values.setdefault(present, values.pop(former))
+def _check_known(values: Mapping[str, Any], path: str, rules: FileRules) -> None:
     unknown = sorted(set(values) - set(rules.known))
     if unknown:
         from difflib import get_close_matches
@@ -169,6 +164,15 @@ def _read_file(path: str, mtime: int, size: int, named: bool, rules: FileRules) 
         close = get_close_matches(unknown[0], rules.known, 1)
         meant = f"did you mean {close[0]}? K" if close else "k"
         raise SettingsError(f"{path}: {unknown[0]!r} is not a setting; {meant}nown are {', '.join(rules.known)}.")
+
+
+@lru_cache(maxsize=16)
+def _read_file(path: str, mtime: int, size: int, named: bool, rules: FileRules) -> Mapping[str, Any]:  # noqa: ARG001 - part of the cache key
+    values = {key.replace("-", "_"): value for key, value in _own_table(path).items()}
+    for former, present in rules.renamed:
+        if former in values:
+            values.setdefault(present, values.pop(former))
+    _check_known(values, path, rules)
     overlay = values.get("catalog_overlay")
     if isinstance(overlay, str) and overlay:  # a path in a file is meant from where that file is
         values["catalog_overlay"] = os.path.join(os.path.dirname(path), os.path.expanduser(overlay))
