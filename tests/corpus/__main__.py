@@ -1,4 +1,4 @@
-"""Fetch the releases, scan them, compare with the labels: `python -m tests.corpus [open|sealed|fresh|all] [--show]`."""
+"""Fetch the releases, scan them, compare with the labels: `python -m tests.corpus [PART] [--show]`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import json
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,11 @@ from stepfun_compat.migrate.sources.kinds import of_interest
 
 HERE = Path(__file__).parent
 KINDS = ("import", "client_construction", "api_call", "module_config", "error_class")
-Place = tuple[str, str, str, int]
-"""Package, file, kind, line."""
+PARTS = ("open", "sealed", "fresh", "notebooks")
+SUFFIXES = {"notebooks": ".ipynb"}
+"""The files that are compared in a part; Python files in any other."""
+Place = tuple[str, str, str, int, int]
+"""Package, file, kind, line, and the cell of a notebook; -1 for none."""
 
 
 def fetch(name: str, version: str, into: Path) -> Path:
@@ -38,38 +43,69 @@ def fetch(name: str, version: str, into: Path) -> Path:
     return target
 
 
+def fetch_source(name: str, version: str, into: Path) -> Path:
+    """Unpack the source distribution of one release, which has notebooks that its wheel lacks.
+
+    pip asks the build system of a release for its metadata when it downloads a source distribution: unlike for
+    wheels, code of the release may run.
+    """
+    name = name.partition("@")[0]
+    target = into / f"{name}-{version}-source"
+    if not target.is_dir():
+        command = [sys.executable, "-m", "pip"] if find_spec("pip") else ["uv", "tool", "run", "pip"]
+        command += ["download", "-q", "--no-deps", "--no-binary", ":all:"]
+        with tempfile.TemporaryDirectory() as directory:
+            subprocess.run([*command, "--dest", directory, f"{name}=={version}"], check=True)
+            (archive,) = Path(directory).glob("*.tar.gz")
+            with tarfile.open(archive) as members:
+                members.extractall(Path(directory, "unpacked"), filter="data")
+            (root,) = Path(directory, "unpacked").iterdir()
+            shutil.move(root, target)
+    return target
+
+
 def labelled(name: str) -> Counter[Place]:
     """The labels of a package."""
     path = HERE / "labels" / f"{name}.json"
     if not path.exists():
         return Counter()
-    files: dict[str, list[tuple[str, int]]] = json.loads(path.read_text())
-    return Counter((name, file, kind, line) for file, rows in files.items() for kind, line in rows)
+    files: dict[str, list[tuple[Any, ...]]] = json.loads(path.read_text())
+    return Counter(
+        (name, file, kind, line, cell[0] if cell else -1) for file, rows in files.items() for kind, line, *cell in rows
+    )
 
 
-def found(name: str, root: Path) -> tuple[Counter[Place], int]:
+def found(name: str, root: Path, suffix: str) -> tuple[Counter[Place], int]:
     """What a scan finds in a package, and how many files were not read."""
     result = scan([str(root)])
     places = Counter(
-        (name, one.file, one.kind, one.line if one.kind == "import" else one.end_line)
+        (
+            name,
+            one.file,
+            one.kind,
+            one.line if one.kind == "import" else one.end_line,
+            -1 if one.cell is None else one.cell,
+        )
         for one in result.findings
-        if one.kind in KINDS and one.file.endswith(".py")
+        if one.kind in KINDS and one.file.endswith(suffix)
     )
     return places, len(result.not_read)
 
 
-def look_alikes(root: Path, labels: Counter[Place]) -> int:
+def look_alikes(root: Path, labels: Counter[Place], suffix: str) -> int:
     """How many files have a chain that looks like a call of openai's, and no label: what precision is measured on."""
     marked = {place[1] for place in labels}
     return sum(
-        str(path.relative_to(root)) not in marked and _looks_alike(path.read_bytes()) for path in root.rglob("*.py")
+        str(path.relative_to(root)) not in marked and _looks_alike(path.read_bytes(), suffix)
+        for path in root.rglob(f"*{suffix}")
     )
 
 
-def _looks_alike(data: bytes) -> bool:
-    if not of_interest("python", data):
+def _looks_alike(data: bytes, suffix: str) -> bool:
+    kind = "notebook" if suffix == ".ipynb" else "python"
+    if not of_interest(kind, data):
         return False
-    facts = extract("a.py", "python", data).facts
+    facts = extract(f"a{suffix}", kind, data).facts
     return facts is not None and any(shape_of(call.func) is not None for call in facts.calls)
 
 
@@ -90,7 +126,7 @@ def figures(labels: Counter[Place], findings: Counter[Place]) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.corpus")
-    parser.add_argument("half", nargs="?", default="all", choices=("open", "sealed", "fresh", "all"))
+    parser.add_argument("half", nargs="?", default="all", choices=(*PARTS, "all"))
     parser.add_argument("--show", action="store_true", help="list what is missed and what is false")
     parser.add_argument("--into", type=Path, help="where releases are kept between runs")
     options = parser.parse_args()
@@ -101,18 +137,19 @@ def main() -> None:
 def run(wanted: str, show: bool, into: Path) -> None:
     """Print the figures of each half."""
     packages: dict[str, dict[str, str]] = json.loads((HERE / "packages.json").read_text())["packages"]
-    for half in ("open", "sealed", "fresh"):
+    for half in PARTS:
         if wanted not in (half, "all"):
             continue
         labels: Counter[Place] = Counter()
         findings: Counter[Place] = Counter()
         alike = 0
+        suffix = SUFFIXES.get(half, ".py")
         for name, entry in packages.items():
             if entry["half"] == half:
-                root = fetch(name, entry["version"], into)
+                root = (fetch_source if suffix == ".ipynb" else fetch)(name, entry["version"], into)
                 labels += labelled(name)
-                findings += found(name, root)[0]
-                alike += look_alikes(root, labelled(name))
+                findings += found(name, root, suffix)[0]
+                alike += look_alikes(root, labelled(name), suffix)
         count = sum(entry["half"] == half for entry in packages.values())
         print(f"{half}: {count} packages, {alike} files that only look like it")
         for kind, row in figures(labels, findings).items():
@@ -120,7 +157,11 @@ def run(wanted: str, show: bool, into: Path) -> None:
         if show:
             for word, places in (("missed", labels - findings), ("false", findings - labels)):
                 for place in sorted(places):
-                    print(f"  {word}: {place[0]} {place[1]}:{place[3]} {place[2]}")
+                    print(f"  {word}: {place[0]} {place[1]}:{_where(place)} {place[2]}")
+
+
+def _where(place: Place) -> str:
+    return str(place[3]) if place[4] < 0 else f"cell {place[4]}:{place[3]}"
 
 
 if __name__ == "__main__":
