@@ -22,7 +22,7 @@ from .facts import model as m
 from .findings import Finding, NotRead, ScanResult, findings_of
 from .link.modules import Modules
 from .sources.discovery import Found, discover
-from .sources.kinds import LARGEST, FileKind, of_interest, speaks_of_openai
+from .sources.kinds import LARGEST, LARGEST_NOTEBOOK, FileKind, of_interest, speaks_of_openai
 from .sources.marks import Unread
 from .sources.notebooks import NotANotebook, read_notebook
 
@@ -139,8 +139,9 @@ def bytes_of(path: str) -> tuple[bytes | None, str]:
         if error.errno == errno.ENOENT and os.path.islink(path):
             return None, "a link that leads nowhere"
         return None, f"cannot be read: {error.strerror or error}"
-    if len(data) > LARGEST:
-        return data, f"larger than {LARGEST // 1_000_000} MB: taken to be generated"
+    largest = LARGEST_NOTEBOOK if path.endswith(".ipynb") else LARGEST
+    if len(data) > largest:
+        return data, f"larger than {largest // 1_000_000} MB: taken to be generated"
     return data, ""
 
 

@@ -164,7 +164,7 @@ def _may_matter(linker: Linker, file: int, expr: m.Expr, called: bool, imported:
     if called and (type(expr) is not m.Attribute or expr.attr in linker.heat.attributes):
         return True
     here: m.Expr | None = expr
-    while isinstance(here, m.Attribute | m.Item):
+    while isinstance(here, m.CHAINED):
         if type(here) is m.Attribute and here.attr in _ENDS:
             return True
         here = here.base
@@ -267,7 +267,7 @@ class _FileUses:
                 return
             if here is expr and not found.values and self.looks_like_one(here, call, how):
                 return
-            here = here.base if isinstance(here, m.Attribute | m.Item) else None
+            here = here.base if isinstance(here, m.CHAINED) else None
 
     def looks_like_one(self, expr: m.Expr, call: m.Call | None, how: str) -> bool:
         """Keep a chain that looks like a client's and that nothing is known of; returns whether it is one."""
@@ -371,7 +371,7 @@ class _FileUses:
 
     def around(self, expr: m.Expr) -> tuple[str, str]:
         """The names of the functions and of the classes that an expression stands in."""
-        while isinstance(expr, m.Attribute | m.Item) and expr.base is not None:
+        while isinstance(expr, m.CHAINED) and expr.base is not None:
             expr = expr.base
         functions: list[str] = []
         classes: list[str] = []
@@ -388,7 +388,7 @@ class _FileUses:
 
     def imported_root(self, expr: m.Expr) -> bool:
         """Whether a chain starts with a name that an import binds."""
-        while isinstance(expr, m.Attribute | m.Item) and expr.base is not None:
+        while isinstance(expr, m.CHAINED) and expr.base is not None:
             expr = expr.base
         if not isinstance(expr, m.Name):
             return False

@@ -204,6 +204,20 @@ def test_magics_that_take_python_are_read(tmp_path: Path) -> None:
     assert [(one.kind, one.cell, one.line) for one in result.findings] == [("import", 0, 2), ("api_call", 1, 1)]
 
 
+def test_an_installation_without_a_percent_sign_is_a_magic(tmp_path: Path) -> None:
+    write(tmp_path, {"a.ipynb": notebook(code("pip install openai==1.2\nimport openai"))})
+    result = scanned(tmp_path)
+    assert [(one.kind, one.line) for one in result.findings] == [("dependency", 1), ("import", 2)]
+
+
+def test_a_notebook_may_be_large_by_its_outputs(tmp_path: Path) -> None:
+    cell = {**code(PROGRAM), "outputs": [{"output_type": "display_data", "data": {"image/png": "A" * LARGEST}}]}
+    write(tmp_path, {"a.ipynb": notebook(cell)})
+    result = scanned(tmp_path)
+    assert result.not_read == []
+    assert kinds(result.findings, "api_call") == ["chat.completions.create"]
+
+
 def test_notebooks_of_format_3(tmp_path: Path) -> None:
     old = {"nbformat": 3, "worksheets": [{"cells": [{"cell_type": "code", "input": ["import openai\n"]}]}]}
     write(tmp_path, {"a.ipynb": json.dumps(old)})

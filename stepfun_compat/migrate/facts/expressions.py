@@ -77,17 +77,16 @@ class ExpressionWalker:
         return None
 
     def assign(self, target: ast.expr, value: m.Expr | None, how: str = "=") -> None:
-        kind = type(target)
-        if kind is ast.Name:
-            self.bind(cast("ast.Name", target).id, value)
-        elif kind is ast.Attribute:
-            self.assign_attribute(cast("ast.Attribute", target), value, how)
-        elif kind is ast.Tuple or kind is ast.List:
-            self.assign_parts(cast("ast.Tuple", target), value)
-        elif kind is ast.Starred:
-            self.assign(cast("ast.Starred", target).value, None)
-        elif kind is ast.Subscript:
-            self.assign_item(cast("ast.Subscript", target), value)
+        if type(target) is ast.Name:
+            self.bind(target.id, value)
+        elif type(target) is ast.Attribute:
+            self.assign_attribute(target, value, how)
+        elif type(target) is ast.Tuple or type(target) is ast.List:
+            self.assign_parts(target, value)
+        elif type(target) is ast.Starred:
+            self.assign(target.value, None)
+        elif type(target) is ast.Subscript:
+            self.assign_item(target, value)
 
     def assign_attribute(self, node: ast.Attribute, value: m.Expr | None, how: str) -> None:
         target = self.chain(node)
@@ -138,19 +137,15 @@ class ExpressionWalker:
 
     def chain(self, node: ast.expr) -> m.Expr | None:
         """A name or a chain of attributes, not recorded as a read."""
-        kind = type(node)
-        if kind is ast.Name:
-            return self.name(cast("ast.Name", node))
-        return self.attributes(cast("ast.Attribute", node)) if kind is ast.Attribute else self.expr(node)
+        if type(node) is ast.Name:
+            return self.name(node)
+        return self.attributes(node) if type(node) is ast.Attribute else self.expr(node)
 
     def name(self, node: ast.Name) -> m.Name:
         fixed = self.fixed
         if fixed is not None:
             return m.Name(*fixed, node.id, self.scope)
-        return m.Name(
-            node.lineno, node.col_offset, cast("int", node.end_lineno), cast("int", node.end_col_offset),
-            node.id, self.scope,
-        )  # fmt: skip
+        return m.Name(node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0, node.id, self.scope)
 
     def attributes(self, node: ast.Attribute) -> m.Attribute:
         """A chain, however long, without recursion."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import copyreg
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import Literal, TypeVar, cast
+from typing import Final, Literal, TypeVar
 
 FORMAT = 3
 """Raised when facts stored by an older version can no longer be used."""
@@ -61,10 +61,9 @@ class Attribute(Expr):
 
 def plain_name(expr: Expr | None) -> str:
     """Return a name, or the last attribute of a chain; empty for anything else."""
-    kind = type(expr)
-    if kind is Name:
-        return cast("Name", expr).name
-    return cast("Attribute", expr).attr if kind is Attribute else ""
+    if type(expr) is Name:
+        return expr.name
+    return expr.attr if type(expr) is Attribute else ""
 
 
 @_packed
@@ -134,6 +133,12 @@ class Item(Expr):
 
     base: Expr | None
     key: str | int | None
+
+
+CHAINED: Final = (Attribute, Item)
+"""What a longer chain goes through: for `isinstance`, which takes several times as long for `Attribute | Item`."""
+PLAIN: Final = (Text, Opaque)
+"""What nothing of openai's can be."""
 
 
 @_packed

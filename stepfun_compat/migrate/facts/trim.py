@@ -65,8 +65,13 @@ def trim(facts: m.FileFacts) -> m.FileFacts:
 
 def imported_names(facts: m.FileFacts) -> frozenset[str]:
     """Return the names that imports bind anywhere in a file."""
-    bindings = (one for scope in facts.scopes for one in scope.bindings.items())
-    return frozenset(name for name, values in bindings if any(type(one) is m.Imported for one in values))
+    found: set[str] = set()
+    for scope in facts.scopes:
+        for name, values in scope.bindings.items():
+            for one in values:
+                if type(one) is m.Imported:
+                    found.add(name)
+    return frozenset(found)
 
 
 def _kept(call: m.Call, imported: frozenset[str], bound: set[str]) -> bool:
@@ -75,7 +80,7 @@ def _kept(call: m.Call, imported: frozenset[str], bound: set[str]) -> bool:
         return func.name not in _BUILTINS or func.name in bound
     if type(func) is m.Attribute and func.attr in _PLAIN_METHODS:
         root: m.Expr | None = func
-        while isinstance(root, m.Attribute | m.Item):
+        while isinstance(root, m.CHAINED):
             root = root.base
         return type(root) is m.Name and root.name in imported
     return func is not None

@@ -32,7 +32,7 @@ def from_elsewhere(linker: Linker, file: int, expr: m.Expr | None, steps: int = 
 def _sources(linker: Linker, file: int, expr: m.Expr) -> list[tuple[int, m.Expr]]:
     facts = linker.facts[file]
     if isinstance(expr, m.Name):
-        return [(file, one) for one in _bound(facts, expr) if not isinstance(one, m.Text | m.Opaque)]
+        return [(file, one) for one in _bound(facts, expr) if not isinstance(one, m.PLAIN)]
     if isinstance(expr, m.Attribute):
         return [(file, one) for one in _of_self(facts, expr) if not isinstance(one, m.Opaque)]
     if isinstance(expr, m.ParameterValue):
@@ -72,7 +72,7 @@ def _given(linker: Linker, file: int, expr: m.ParameterValue) -> list[tuple[int,
         for where, call in linker.other_sites.get(name, ())[:_SITES]
         if last_name(call.func)
     )
-    return [(where, one) for where, one in given if one is not None and not isinstance(one, m.Text | m.Opaque)]
+    return [(where, one) for where, one in given if one is not None and not isinstance(one, m.PLAIN)]
 
 
 def _argument(call: m.Call, name: str, position: int) -> m.Expr | None:

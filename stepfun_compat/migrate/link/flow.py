@@ -116,6 +116,8 @@ def _collect(file: int, expr: m.Expr | None, found: list[Node]) -> None:
         _collect_parts(file, expr, found)
 
 
+_SILENT: Final = frozenset({m.Text, m.Opaque, m.ParameterValue})
+"""What a name can be bound to without anything coming to stand under it; parameters are linked with their calls."""
 _EMPTY: Final = frozenset({m.Text, m.Opaque, m.ParameterValue, m.FunctionValue, m.ClassValue, m.Imported})
 
 
@@ -197,7 +199,8 @@ class _Graph:
         for scope in facts.scopes:
             for name, values in scope.bindings.items():
                 for value in values:
-                    self.bind(file, (file, name), value)
+                    if type(value) not in _SILENT:
+                        self.bind(file, (file, name), value)
                 if scope.kind != "function":
                     self.link(((file, name),), name)  # seen from outside as an attribute
                     self.imports.setdefault((file, name), set()).add(name)
@@ -212,7 +215,7 @@ class _Graph:
         if isinstance(value, m.Imported):
             self.imported(target, value)
             return
-        if isinstance(value, m.FunctionValue | m.ClassValue):
+        if type(value) is m.FunctionValue or type(value) is m.ClassValue:
             self.link((target[1],) if isinstance(target, tuple) else (), target)
             return
         if isinstance(value, m.Mapping):
@@ -244,8 +247,9 @@ class _Graph:
             self.link(_nodes(file, value), name)
         self.link(_nodes(file, function.result), name)
         for parameter in function.parameters:
-            self.link(_nodes(file, parameter.annotation), (file, parameter.name))
-            self.link(_nodes(file, parameter.default), (file, parameter.name))
+            for value in (parameter.annotation, parameter.default):
+                if value is not None and type(value) not in _SILENT:
+                    self.link(_nodes(file, value), (file, parameter.name))
 
     def cls(self, file: int, cls: m.Class) -> None:
         for base in cls.bases:
@@ -275,7 +279,7 @@ class _Graph:
     def given(self, file: int, call: m.Call, name: str) -> None:
         for position, argument in enumerate(call.arguments):
             value = argument.value
-            if value is None or isinstance(value, m.Text | m.Opaque):
+            if value is None or isinstance(value, m.PLAIN):
                 continue
             nodes = _nodes(file, value)
             if not nodes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..facts import FileFacts
@@ -33,6 +34,15 @@ _TYPING: Final = frozenset(
 
 
 _NOT_OURS: Final = frozenset(sys.stdlib_module_names) | VENDORS
+
+
+@dataclass(slots=True, eq=False)
+class _Owners:
+    """What one attribute is set to, with the files: by the object, once that is settled; before that with the
+    expression for the object, which led back to itself when it was last worked out."""
+
+    open: list[tuple[int, m.Expr | None, m.Expr]]
+    settled: dict[Value, list[tuple[int, m.Expr]]] = field(default_factory=lambda: {})
 
 
 class Linker:
@@ -74,8 +84,8 @@ class Linker:
         self.writes: dict[str, list[tuple[int, m.AttributeWrite]]] = {}
         self.subclasses: dict[str, list[tuple[int, int]]] = {}
         """Classes by the last part of the names of their bases."""
-        self._owners: dict[str, dict[Value, list[tuple[int, m.Expr]]]] = {}
-        """By attribute: what it is set to in other code, by the object it is an attribute of."""
+        self._owners: dict[str, _Owners] = {}
+        """By attribute: what it is set to in other code."""
         self._shadowed: dict[int, bool] = {}
         self._index()
 
@@ -172,7 +182,7 @@ class Linker:
     def box(self, file: int, expr: m.Mapping | m.Sequence) -> Result:
         """A dictionary or list of the project, if anything in it may matter."""
         parts = expr.values if isinstance(expr, m.Mapping) else expr.items
-        if not any(part is not None and not isinstance(part, m.Text | m.Opaque) for part in parts):
+        if not any(part is not None and not isinstance(part, m.PLAIN) for part in parts):
             return NOTHING
         number = self._box_numbers.get(id(expr))
         if number is None:
@@ -245,26 +255,31 @@ class Linker:
         writes = self.writes.get(attribute)
         if writes is None:
             return []
-        owners = self._owners.get(attribute)
-        if owners is None:
-            owners = self._owners_of(attribute, writes)
-        return [self.values(file, value) for file, value in owners.get(owner, ())]
+        known = self._owners.get(attribute)
+        if known is None:
+            values = [(file, one.target.base, one.value) for file, one in writes[:MOST_SITES] if one.value is not None]
+            known = self._owners[attribute] = _Owners([one for one in values if not isinstance(one[2], m.PLAIN)])
+        found = self._settle_owners(known, owner) if known.open else []
+        found += known.settled.get(owner, ())
+        return [self.values(file, value) for file, value in found]
 
-    def _owners_of(
-        self, attribute: str, writes: list[tuple[int, m.AttributeWrite]]
-    ) -> dict[Value, list[tuple[int, m.Expr]]]:
-        """What each object's attribute is set to; kept if nothing on the way led back to itself."""
-        before = self.cuts
-        owners: dict[Value, list[tuple[int, m.Expr]]] = {}
-        for file, write in writes[:MOST_SITES]:
-            value = write.value
-            if value is None or type(value) is m.Text or type(value) is m.Opaque:
-                continue
-            for owner in self.values(file, write.target.base).values:
-                owners.setdefault(owner, []).append((file, value))
-        if self.cuts == before:
-            self._owners[attribute] = owners
-        return owners
+    def _settle_owners(self, owners: _Owners, owner: Value) -> list[tuple[int, m.Expr]]:
+        """Look whose attributes are set where that is not settled; returns what that of `owner` is set to there."""
+        found: list[tuple[int, m.Expr]] = []
+        still: list[tuple[int, m.Expr | None, m.Expr]] = []
+        for one in owners.open:
+            file, base, value = one
+            before = self.cuts
+            values = self.values(file, base).values
+            if self.cuts != before:
+                still.append(one)
+                if owner in values:
+                    found.append((file, value))
+            else:
+                for settled in values:
+                    owners.settled.setdefault(settled, []).append((file, value))
+        owners.open = still
+        return found
 
     # Imports
 

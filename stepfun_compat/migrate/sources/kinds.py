@@ -10,6 +10,8 @@ FileKind = Literal["python", "notebook", "requirements", "pyproject", "setup_cfg
 
 LARGEST: Final = 8_000_000
 """Bytes. A larger file is generated; it is not read."""
+LARGEST_NOTEBOOK: Final = 64_000_000
+"""Bytes. Notebooks keep pictures and tables among their outputs: little of a large one is code."""
 
 _REQUIREMENTS: Final = re.compile(r"(?:.*[-_.])?(?:requirements|constraints)(?:[-_.].*)?\.(?:txt|in)", re.IGNORECASE)
 _DOCKER: Final = re.compile(r"(?:.*\.)?(?:dockerfile|containerfile)(?:\..*)?", re.IGNORECASE)

@@ -16,6 +16,8 @@ _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _PYTHON_MAGICS: Final = frozenset({"time", "timeit", "capture", "prun", "python", "python3", "memit", "mprun"})
 _ASSIGNED_MAGIC: Final = re.compile(r"(\s*)([\w, ]+?)\s*=\s*[!%](.*)")
 _MAGIC_PYTHON: Final = re.compile(r"(\s*)%(?:time|timeit|prun|memit)\s+(?:-\S+\s+)*(.*)")
+_AUTOMATIC_MAGIC: Final = re.compile(r"\s*(?:pip3?|conda|mamba|uv)\s+(?:pip\s+)?(?:un)?install\s")
+"""IPython takes such a line for a magic without `%`."""
 _HELP: Final = re.compile(r"\s*\??\??[\w.*\[\]'\"]+\?{1,2}\s*|\s*\?{1,2}[\w.*]+\s*")
 
 
@@ -182,7 +184,7 @@ def _instead(line: str) -> str | None:
     if assigned is not None:
         return f"{assigned.group(1)}{assigned.group(2)} = None"
     stripped = line.lstrip()
-    if stripped[:1] in ("!", "%") or _HELP.fullmatch(line):
+    if stripped[:1] in ("!", "%") or _AUTOMATIC_MAGIC.match(line) or _HELP.fullmatch(line):
         return f"{line[: len(line) - len(stripped)]}pass"
     return None
 
