@@ -221,10 +221,8 @@ class ExpressionWalker:
                 arguments.append(m.Argument("*", self.expr(one.value), *place(one)))
                 continue
             value = self.expr(one)
-            if value is None:
-                arguments.append(m.Argument(None, None, *place(one)))
-            else:
-                arguments.append(m.Argument(None, value, value.line, value.column, value.end_line, value.end_column))
+            span = place(one) if value is None else (value.line, value.column, value.end_line, value.end_column)
+            arguments.append(m.Argument(None, value, *span))
         for keyword in node.keywords:
             value = self.expr(keyword.value)
             name = keyword.arg
@@ -383,11 +381,10 @@ class ExpressionWalker:
     ) -> int:
         """Add a function; its parameters are read in the scope around it."""
         parameters: list[m.Parameter] = []
-        positional = [*arguments.posonlyargs, *arguments.args]
-        defaults: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults)) + list(
-            arguments.defaults
-        )
-        for one, default in zip(positional, defaults, strict=True):
+        positional = [*arguments.posonlyargs, *arguments.args] if arguments.posonlyargs else arguments.args
+        without = len(positional) - len(arguments.defaults)
+        for index, one in enumerate(positional):
+            default = arguments.defaults[index - without] if index >= without else None
             parameters.append(self.parameter(one, "positional", default))
         if arguments.vararg is not None:
             parameters.append(self.parameter(arguments.vararg, "*", None))

@@ -85,23 +85,30 @@ _NEEDLES: Final[Mapping[bytes, re.Pattern[bytes] | None]] = {
     b"sora-2": None,
     b"computer-use": None,
     b"babbage-": None,
-    b"'o1": None, b'"o1': None, b"'o3": None, b'"o3': None, b"'o4": None, b'"o4': None,
-    b"'ft:": None, b'"ft:': None,
-}  # fmt: skip
+    b"o1": re.compile(rb"['\"]o1"),
+    b"o3": re.compile(rb"['\"]o3"),
+    b"o4": re.compile(rb"['\"]o4"),
+    b"ft:": re.compile(rb"['\"]ft:"),
+}
 """What the bytes of Python and notebooks are searched for, in lower case, and what must stand there for a needle that
 is a word of many programs. A search for plain bytes costs next to nothing."""
 _TEXT_INTEREST: Final = re.compile(
     rb"[oO][pP][eE][nN]_?[aA][iI]|gpt-|\bo[1-4]\b|davinci|curie|babbage|whisper-1|tts-1|dall-e-|codex-|sora-2|"
     rb"text-embedding-|text-moderation-|text-ada|computer-use-preview|azure\.com|\bft:"
 )
+_TEXT_NEEDLES: Final = (
+    b"openai", b"open_ai", b"gpt-", b"o1", b"o2", b"o3", b"o4", b"davinci", b"curie", b"babbage", b"whisper-1",
+    b"tts-1", b"dall-e-", b"codex-", b"sora-2", b"text-", b"computer-use-preview", b"azure.com", b"ft:",
+)  # fmt: skip
+"""One of these stands, in lower case, wherever `_TEXT_INTEREST` matches, and is found in a tenth of the time."""
 _SPEAKS: Final = re.compile(rb"openai", re.IGNORECASE)
 
 
 def of_interest(kind: FileKind, data: bytes) -> bool:
     """Whether the bytes of a file name anything that could be a finding."""
-    if kind not in ("python", "notebook"):
-        return _TEXT_INTEREST.search(data) is not None
     lower = data.lower()
+    if kind not in ("python", "notebook"):
+        return any(map(lower.__contains__, _TEXT_NEEDLES)) and _TEXT_INTEREST.search(data) is not None
     for needle, pattern in _NEEDLES.items():
         if needle in lower and (pattern is None or pattern.search(lower) is not None):
             return True
