@@ -367,31 +367,29 @@ class LineActor:
             self._sender = AsyncSender(workspace.async_client(account.settings, account.key, account.base_url))
         waiting, running = deque(lines), set[asyncio.Task[tuple[int, Outcome]]]()
         while waiting or running:
-            if batch in self._stopped:
+            if waiting and batch in self._stopped:
                 yield [(line.lease.number, None) for line in waiting]
                 waiting.clear()
-            wait = LEASE_SECONDS / 3
-            if waiting:
-                allowed, wait = await self._permits(len(waiting))
-                for _ in range(allowed):
-                    running.add(asyncio.ensure_future(self._line(endpoint, waiting.popleft())))
-                wait = wait or _GROUP_SECONDS
-            elif not running:
-                return
-            if running:
-                await asyncio.wait(running, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
-                await asyncio.sleep(_GROUP_SECONDS)
-            else:
-                await asyncio.sleep(wait)
-            done = [task for task in running if task.done()]
-            running.difference_update(done)
-            if done:
-                outcomes = [task.result() for task in done]
-                if any(outcome.stop for _, outcome in outcomes):
-                    self._stopped.add(batch)
+                continue
+            wait = await self._start(endpoint, waiting, running)
+            outcomes = await _ended(running, wait)
+            if any(outcome.stop for _, outcome in outcomes):
+                self._stopped.add(batch)
+            if outcomes:
                 yield list(outcomes)
             if not waiting:
                 await self._permits(0)
+
+    async def _start(
+        self, endpoint: str, waiting: deque[Line], running: set[asyncio.Task[tuple[int, Outcome]]]
+    ) -> float:
+        """Start the lines that the limiter lets go; returns for how many seconds to wait then."""
+        if not waiting:
+            return LEASE_SECONDS / 3
+        allowed, wait = await self._permits(len(waiting))
+        for _ in range(allowed):
+            running.add(asyncio.ensure_future(self._line(endpoint, waiting.popleft())))
+        return wait or _GROUP_SECONDS
 
     async def _permits(self, wanted: int) -> tuple[int, float]:
         ended, limited = self._tally.collect()
@@ -403,3 +401,15 @@ class LineActor:
         self._tally.ended += 1
         self._tally.note(outcome)
         return line.lease.number, outcome
+
+
+async def _ended(running: set[asyncio.Task[tuple[int, Outcome]]], wait: float) -> list[tuple[int, Outcome]]:
+    """Take out what has ended within `wait` seconds, with what ends shortly after the first."""
+    if running:
+        await asyncio.wait(running, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.sleep(_GROUP_SECONDS)
+    else:
+        await asyncio.sleep(wait)
+    done = [task for task in running if task.done()]
+    running.difference_update(done)
+    return [task.result() for task in done]

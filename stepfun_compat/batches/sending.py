@@ -190,10 +190,8 @@ async def send_line(sender: Sender, endpoint: str, lease: Lease, request: Mappin
 
 
 def _refused(lease: Lease, error: openai.APIStatusError, price: Pricing) -> Outcome:
-    status = error.status_code
-    quota = status == 402 or getattr(error, "code", None) == "insufficient_quota"
-    if status == 401 or quota:
-        why = "The account has no balance left" if quota else "The key was refused"
+    status, why = error.status_code, _stop_reason(error)
+    if why is not None:
         return Outcome(stop=f"{why}: {error.message}")
     if (status == 429 or status >= 500 or status in (408, 409)) and lease.attempts + 1 < MAX_ATTEMPTS:
         after = seconds_of(error.response.headers.get("retry-after")) or backoff(lease.attempts)
@@ -201,6 +199,13 @@ def _refused(lease: Lease, error: openai.APIStatusError, price: Pricing) -> Outc
     body: Any = {"error": as_dict(error.body) or {"message": error.message}}
     answer = _answered(lease, status, error.request_id, body, price, failed=True)
     return Outcome(answer, limited=status == 429)
+
+
+def _stop_reason(error: openai.APIStatusError) -> str | None:
+    """Why no line of the batch can be answered, if it is so."""
+    if error.status_code == 402 or getattr(error, "code", None) == "insufficient_quota":
+        return "The account has no balance left"
+    return "The key was refused" if error.status_code == 401 else None
 
 
 def _answered(

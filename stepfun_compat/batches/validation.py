@@ -80,8 +80,7 @@ class Validation:
 
     def _request(self, line: bytes, number: int, *, first: bool) -> dict[str, Any] | None:
         try:
-            text = line.decode("utf-8-sig" if first else "utf-8")
-            value: Any = json.loads(text)
+            value: Any = json.loads(line.decode("utf-8-sig" if first else "utf-8"))
         except (ValueError, RecursionError):
             self._fail("invalid_json_line", "This line is not parseable as valid JSON.", number)
             return None
@@ -89,36 +88,38 @@ class Validation:
         if request is None:
             self._fail("invalid_json_line", "This line is not a JSON object.", number)
             return None
-        custom_id: Any = request.get("custom_id")
-        for name, kind in (("custom_id", str), ("method", str), ("url", str), ("body", dict)):
-            if name not in request or request[name] is None:
-                self._fail("missing_required_parameter", f"Missing required parameter: '{name}'.", number, name)
-                return None
-            if not isinstance(request[name], kind):
-                wanted = "a string" if kind is str else "an object"
-                self._fail("invalid_type", f"Invalid type for '{name}': expected {wanted}.", number, name)
-                return None
-        if not custom_id:
-            self._fail("missing_required_parameter", "Missing required parameter: 'custom_id'.", number, "custom_id")
-            return None
-        try:
-            custom_id.encode()
-        except UnicodeEncodeError:
-            self._fail("invalid_type", "The custom_id contains half of a surrogate pair.", number, "custom_id")
-            return None
-        if request["method"] != "POST":
-            self._fail("invalid_method", "Invalid method for this request: only POST is supported.", number, "method")
-            return None
-        if request["url"] != self._endpoint:
-            self._fail(
-                "mismatched_url",
-                f"The URL provided for this request does not match the batch endpoint {self._endpoint}.",
-                number,
-                "url",
-            )
+        problem = _type_problem(request) or _value_problem(request, self._endpoint)
+        if problem is not None:
+            self._fail(problem.code, problem.message, number, problem.param)
             return None
         return request
 
     def _fail(self, code: str, message: str, line: int | None = None, param: str | None = None) -> None:
         if len(self.errors) < _MAX_ERRORS:
             self.errors.append(LineError(code, message, line, param))
+
+
+def _type_problem(request: dict[str, Any]) -> LineError | None:
+    """A field that is missing or has the wrong type."""
+    for name, kind in (("custom_id", str), ("method", str), ("url", str), ("body", dict)):
+        value = request.get(name)
+        if value is None or (name == "custom_id" and value == ""):
+            return LineError("missing_required_parameter", f"Missing required parameter: '{name}'.", param=name)
+        if not isinstance(value, kind):
+            wanted = "a string" if kind is str else "an object"
+            return LineError("invalid_type", f"Invalid type for '{name}': expected {wanted}.", param=name)
+    return None
+
+
+def _value_problem(request: dict[str, Any], endpoint: str) -> LineError | None:
+    """A field whose value a batch cannot have."""
+    try:
+        request["custom_id"].encode()
+    except UnicodeEncodeError:
+        return LineError("invalid_type", "The custom_id contains half of a surrogate pair.", param="custom_id")
+    if request["method"] != "POST":
+        return LineError("invalid_method", "Invalid method for this request: only POST is supported.", param="method")
+    if request["url"] != endpoint:
+        message = f"The URL provided for this request does not match the batch endpoint {endpoint}."
+        return LineError("mismatched_url", message, param="url")
+    return None

@@ -239,13 +239,17 @@ class RedisJournal:
             for chunk in (own[start : start + _CHUNK] for start in range(0, len(own), _CHUNK)):
                 counted = self._count(batch, self._place(batch, chunk))
                 new += [answer for answer in chunk if answer.number in counted]
-                with self._lock:
-                    for answer in chunk:
-                        self._placed.pop(id(answer), None)
-                with self._lease_lock:
-                    for held in self._held.values():
-                        held.get(batch, set()).difference_update(answer.number for answer in chunk)
+                self._forget(batch, chunk)
         return new
+
+    def _forget(self, batch: str, answers: Sequence[Answer]) -> None:
+        """Drop what this process remembers of lines that are counted."""
+        with self._lock:
+            for answer in answers:
+                self._placed.pop(id(answer), None)
+        with self._lease_lock:
+            for held in self._held.values():
+                held.get(batch, set()).difference_update(answer.number for answer in answers)
 
     def _place(self, batch: str, answers: Sequence[Answer]) -> list[PlacedAnswer]:
         """Write answers to the disk that are not there yet from an attempt the server did not count."""
