@@ -126,7 +126,7 @@ def _http_client(asynchronous: bool, api_base: str, session: Any) -> Any:
     """
     state = config()
     if session is None:
-        session = state.aiosession.get() if asynchronous else state.requestssession
+        session = _configured_session(asynchronous)
     proxy = proxy_for(state.proxy, api_base, asynchronous)
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""
     key = (os.getpid(), id(session), proxy, bundle)
@@ -139,28 +139,42 @@ def _http_client(asynchronous: bool, api_base: str, session: Any) -> Any:
             store.move_to_end(key)
             return known[0]
         _forget(store, [old for old, (_, given) in store.items() if getattr(given, "closed", False) is True])
-        made: Any
-        if session is not None:
-            made = (
-                openai.DefaultAsyncHttpxClient(transport=cast("Any", AioSessionTransport(session, proxy)))
-                if asynchronous
-                else openai.DefaultHttpxClient(transport=cast("Any", SessionTransport(session)))
-            )
-        else:
-            if not state.verify_ssl_certs:
-                warnings.warn("verify_ssl_certs has no effect: certificates are always verified.", stacklevel=2)
-            options: dict[str, Any] = {} if proxy is None else {"proxy": proxy}
-            if bundle:  # what requests reads and httpx does not
-                options["verify"] = ssl.create_default_context(
-                    cafile=None if os.path.isdir(bundle) else bundle, capath=bundle if os.path.isdir(bundle) else None
-                )
-            if asynchronous:
-                limits: Any = type(openai.DEFAULT_CONNECTION_LIMITS)
-                options["limits"] = limits(max_connections=1000, max_keepalive_connections=0)
-            made = (openai.DefaultAsyncHttpxClient if asynchronous else openai.DefaultHttpxClient)(**options)
+        if session is None and not state.verify_ssl_certs:
+            warnings.warn("verify_ssl_certs has no effect: certificates are always verified.", stacklevel=2)
+        made = (
+            _own_connections(asynchronous, proxy, bundle)
+            if session is None
+            else _session_connections(asynchronous, session, proxy)
+        )
         store[key] = (made, session)
         _forget(store, list(store)[: max(0, len(store) - _MOST_CONNECTIONS)])
         return made
+
+
+def _configured_session(asynchronous: bool) -> Any:
+    """The session of `openai.aiosession` or `openai.requestssession`; None where the program gave none."""
+    return config().aiosession.get() if asynchronous else config().requestssession
+
+
+def _session_connections(asynchronous: bool, session: Any, proxy: str | None) -> Any:
+    """An HTTP client that sends through the program's session."""
+    if asynchronous:
+        return openai.DefaultAsyncHttpxClient(transport=cast("Any", AioSessionTransport(session, proxy)))
+    return openai.DefaultHttpxClient(transport=cast("Any", SessionTransport(session)))
+
+
+def _own_connections(asynchronous: bool, proxy: str | None, bundle: str) -> Any:
+    """An HTTP client of the SDK's own kind. `bundle` is the certificate file or folder that `requests` would read."""
+    options: dict[str, Any] = {} if proxy is None else {"proxy": proxy}
+    if bundle:  # httpx does not read it itself
+        folder = os.path.isdir(bundle)
+        options["verify"] = ssl.create_default_context(
+            cafile=None if folder else bundle, capath=bundle if folder else None
+        )
+    if asynchronous:
+        limits: Any = type(openai.DEFAULT_CONNECTION_LIMITS)
+        options["limits"] = limits(max_connections=1000, max_keepalive_connections=0)
+    return (openai.DefaultAsyncHttpxClient if asynchronous else openai.DefaultHttpxClient)(**options)
 
 
 def _forget(store: _Connections, keys: list[tuple[Any, ...]]) -> None:

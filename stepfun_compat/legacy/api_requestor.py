@@ -162,7 +162,7 @@ class APIRequestor:
         request_id: Any,
         request_timeout: Any,
     ) -> Any:
-        """The call to send, or the answer to one that StepFun has nothing for."""
+        """Return the call to send, or the response to one for which StepFun has no endpoint."""
         if method not in ("get", "delete", "post", "put", "patch"):
             raise error.APIConnectionError(f"{method!r} is not an HTTP method that is used here.")
         headers = self._validate_headers(supplied_headers)
@@ -174,21 +174,24 @@ class APIRequestor:
             return _send.Answer(404, Headers([("Content-Type", "application/json")]), content)
         body: dict[str, Any] | None = util.convert_to_dict(params) or None
         if method in ("get", "delete"):
-            query |= {name: value for name, value in (body or {}).items() if value is not None}
-            body = None
+            query, body = _with_parameters(query, body), None
         else:
             body = _paths.with_model(body, model)
         body, files = _send.form(body, files)
-        if request_id is not None:
-            headers.setdefault("X-Request-Id", str(request_id))
-        if not ours and self.api_version is not None and self.api_type is ApiType.OPEN_AI:
-            headers.setdefault("OpenAI-Version", self.api_version)
-        if config().app_info:
-            headers.setdefault("User-Agent", f"{client.user_agent} {self.format_app_info(config().app_info)}")
+        self._add_headers(headers, client, request_id)
         util.log_debug("a request to the API", method=method, path=path)
         if util.debugging():
             util.log_debug("its body", data=json.dumps(body, default=str), api_version=self.api_version)
         return _send.Call(method, path, query, headers, body, files, _timeout(request_timeout), stream)
+
+    def _add_headers(self, headers: dict[str, str], client: Any, request_id: Any) -> None:
+        """Add the request id, the API version and the application's name, where `headers` does not have them."""
+        if request_id is not None:
+            headers.setdefault("X-Request-Id", str(request_id))
+        if not client.stepfun.active and self.api_version is not None and self.api_type is ApiType.OPEN_AI:
+            headers.setdefault("OpenAI-Version", self.api_version)
+        if config().app_info:
+            headers.setdefault("User-Agent", f"{client.user_agent} {self.format_app_info(config().app_info)}")
 
     def _validate_headers(self, supplied_headers: Any) -> dict[str, str]:
         if supplied_headers is None:
@@ -237,6 +240,11 @@ class APIRequestor:
         if stream and isinstance(data, dict) and "error" in data:
             raise self.handle_error_response(rbody, rcode, data, answer.headers, stream_error=True)
         return OpenAIResponse(data, answer.headers)
+
+
+def _with_parameters(query: dict[str, Any], parameters: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the query with the parameters that are not None."""
+    return query | {name: value for name, value in (parameters or {}).items() if value is not None}
 
 
 def _string(value: Any) -> str:

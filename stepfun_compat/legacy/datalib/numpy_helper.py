@@ -1,4 +1,4 @@
-"""numpy, if it is there: looked for when it is first asked for."""
+"""numpy, if it is there: imported on first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pandas, if it is there: looked for when it is first asked for."""
+"""pandas, if it is there: imported on first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be asked of a server by its id."""
+"""Resources that are retrieved by their id."""
 
 from __future__ import annotations
 

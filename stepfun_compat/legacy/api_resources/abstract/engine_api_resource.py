@@ -113,7 +113,7 @@ class EngineAPIResource(APIResource):
 
     @classmethod
     def _must_stream(cls, options: Mapping[str, Any], response: Any) -> None:
-        """A program that asked for a stream would iterate over the names of a whole answer's fields."""
+        """Raise `APIError` for a complete response to a streamed call: the program would iterate over its keys."""
         if options["stream"]:
             raise error.APIError(f"{cls.__name__}.create asked for a stream and got {response.data!r} instead.")
 
