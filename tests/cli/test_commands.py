@@ -70,7 +70,7 @@ def test_without_the_extra_a_command_says_what_to_install(name: str) -> None:
 
     def ask(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
         )
 
     done = ask("doctor")

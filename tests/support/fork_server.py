@@ -36,7 +36,7 @@ class ForkServer:
         )
 
     def run(
-        self, program: Path | str, cwd: Path, *arguments: str, stdin: str = "", timeout: float = 60
+        self, program: Path | str, cwd: Path, *arguments: str, stdin: str = "", timeout: float = 300
     ) -> subprocess.CompletedProcess[str]:
         """Run a Python file as `python PROGRAM ARGUMENT…` would in a folder, or a module as `python -m` would where it is
         named by a text."""
