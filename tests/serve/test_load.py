@@ -189,9 +189,8 @@ def test_a_server_that_stops_finishes_its_streams(served: Served) -> None:
             assert served.emulator.wait_until_held(1, 20)
             stopping.server.handle_exit(signal.SIGTERM, None)
             assert stopping.app.draining
+            # nothing listens any more; that a connection is refused cannot be seen: the port may be another test's by now
             until(lambda: not stopping.server.servers[0].sockets)
-            with pytest.raises(OSError, match="refused"):
-                socket.create_connection(("127.0.0.1", stopping.port), timeout=20).close()
             assert stopping.thread is not None
             assert stopping.thread.is_alive()
             served.emulator.release()
