@@ -31,7 +31,7 @@ from typing import Any, NamedTuple, cast
 
 import openai
 
-from .catalog.failures import FAILURES, HINTS, MESSAGE_HINTS, PHRASES, WORDINGS
+from .catalog.failures import ERROR_TYPES, HINTS, MESSAGE_HINTS, PHRASES, WORDINGS
 from .http_objects import rebuild, without_secrets
 
 
@@ -128,7 +128,7 @@ def _error_object(body: object) -> dict[str, Any]:
 def _terms_of_failure(status: int, code: str | None, kind: str | None) -> _Terms | None:
     """The terms of what StepFun tells by a status or type of its own: a used-up balance, its content review, a model
     that does not exist."""
-    known = FAILURES.get(kind or "")
+    known = ERROR_TYPES.get(kind or "")
     if status == 402 or kind == "quota_exceeded":
         return _Terms(429, "insufficient_quota", "insufficient_quota")
     if status == 451 or (known is not None and known.code == "content_filter"):
@@ -260,7 +260,7 @@ def _answer(response: Any, status: int, mapped: Mapping[str, Any]) -> Any:
 
 def _status_in(error: Mapping[str, Any]) -> int | None:
     """The HTTP status an error object stands for: that of its type, else the one its code names."""
-    known = FAILURES.get(str(error.get("type")))
+    known = ERROR_TYPES.get(str(error.get("type")))
     if known is not None:
         return known.wire
     code = str(error.get("code") or "")

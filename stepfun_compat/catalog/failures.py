@@ -15,7 +15,7 @@ class Failure(NamedTuple):
     code: str | None
 
 
-FAILURES: Final = MappingProxyType(
+ERROR_TYPES: Final = MappingProxyType(
     {
         "invalid_api_key": Failure(401, 401, "invalid_api_key"),
         "quota_exceeded": Failure(402, 429, "insufficient_quota"),

@@ -12,7 +12,7 @@ from typing_extensions import override
 from .base import BatchOperation, BatchOperationName, Flow, PassThroughEndpoint, WireRequest, WireResponse
 from .context import RequestContext
 from .json_values import Dict
-from .parameters import given, segment
+from .parameters import given, path_segment
 
 FILE_PREFIX: Final = "file-batch_"
 """The prefix of ids of local files, which distinguishes them from StepFun's without a request."""
@@ -45,7 +45,7 @@ class BatchCall(PassThroughEndpoint):
             context.record_change(
                 "drop", name, fields.pop(name), None, "batches run on this machine, where it has no meaning"
             )
-        id = segment(request, 1) if self._operation in ("retrieve", "cancel") else ""
+        id = path_segment(request, 1) if self._operation in ("retrieve", "cancel") else ""
         return local(BatchOperation(self._operation, id, fields))
 
 

@@ -25,7 +25,7 @@ from .base import Flow, PassThroughEndpoint, Send, WireRequest, WireResponse, re
 from .context import Json, RequestContext, RequestRejected
 from .forms import Part, file_parts
 from .json_values import Dict, UnexpectedBody, as_dict, as_list
-from .parameters import drop_by_table, given, headers_for, kind_of_model
+from .parameters import apply_parameter_policy, given, headers_for, resolve_model_of_kind
 
 if TYPE_CHECKING:
     from ..catalog.schema import ImageModel
@@ -237,11 +237,11 @@ class Generate(_Images):
     @override
     def _wire(self, request: WireRequest, context: RequestContext) -> tuple[WireRequest, int]:
         fields = given(request)
-        model = kind_of_model(context, fields.get("model"), "image", _GENERATE_DEFAULT, self.name)
+        model = resolve_model_of_kind(context, fields.get("model"), "image", _GENERATE_DEFAULT, self.name)
         row = IMAGE_MODELS.get(model)
         _check_prompt(fields.get("prompt"), row.prompt_limit if row else 512)
         wire: Dict = {"model": model}
-        drop_by_table(fields, wire, context, self.name, ("model", "size", "n", "stream"))
+        apply_parameter_policy(fields, wire, context, self.name, ("model", "size", "n", "stream"))
         _translate_size(fields, wire, model, context)
         _response_format(fields, wire, context)
         return replace(request, json=wire, headers={**request.headers, **context.headers}), _count(fields)
@@ -256,7 +256,7 @@ class Edit(_Images):
     @override
     def _wire(self, request: WireRequest, context: RequestContext) -> tuple[WireRequest, int]:
         fields = given(request)
-        model = kind_of_model(context, fields.get("model"), "image", EDIT_MODEL, self.name)
+        model = resolve_model_of_kind(context, fields.get("model"), "image", EDIT_MODEL, self.name)
         row = IMAGE_MODELS[EDIT_MODEL]
         _check_prompt(fields.get("prompt"), row.prompt_limit)
         count = _count(fields)
@@ -275,7 +275,7 @@ class Edit(_Images):
                 param="mask",
             )
         wire: Dict = {"model": model}
-        drop_by_table(fields, wire, context, self.name, ("model", "n", "stream", "image"))
+        apply_parameter_policy(fields, wire, context, self.name, ("model", "n", "stream", "image"))
         if not images and "image" in fields:
             wire["image"] = fields["image"]  # base64 through extra_body, which StepFun accepts
         _response_format(fields, wire, context)
@@ -326,7 +326,7 @@ class Variation(_Images):
             "source_url": _data_url(images[0]),
             "source_weight": VARIATION_WEIGHT,
         }
-        drop_by_table(fields, wire, context, self.name, ("model", "image", "n", "size"))
+        apply_parameter_policy(fields, wire, context, self.name, ("model", "image", "n", "size"))
         context.record_change(
             "route", "path", request.path, "/images/image2image", "StepFun has image2image in place of variations"
         )

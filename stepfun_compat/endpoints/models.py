@@ -12,7 +12,7 @@ from .base import Flow, PassThroughEndpoint, Send, WireRequest, WireResponse, re
 from .context import Json, RequestContext, RequestRejected
 from .json_values import Dict, UnexpectedBody, as_dict, as_list
 from .model_resolution import resolve_model
-from .parameters import segment
+from .parameters import path_segment
 
 
 def model_object(data: Json, id: str | None = None) -> Dict:
@@ -79,7 +79,7 @@ class RetrieveModel(PassThroughEndpoint):
 
     @override
     def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
-        id = resolve_model(context, segment(request, 1)) or segment(request, 1)
+        id = resolve_model(context, path_segment(request, 1)) or path_segment(request, 1)
         return replace(request, path=f"/models/{quote(id, safe='')}")
 
     @override
@@ -92,7 +92,7 @@ class RetrieveModel(PassThroughEndpoint):
         return self._from_the_list(request, context) if on_step_plan(context) else None
 
     def _from_the_list(self, request: WireRequest, context: RequestContext) -> Flow:
-        name = segment(request, 1)
+        name = path_segment(request, 1)
         id = resolve_model(context, name) or name
         context.record_change("route", "path", request.path, "/models", "Step Plan serves the list but no single model")
         reply = yield Send(replace(request, path="/models"), example={"data": [{"id": id}]})

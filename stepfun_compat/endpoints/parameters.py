@@ -14,7 +14,7 @@ from .json_values import Dict
 from .model_resolution import resolve_model
 
 
-def carry_cache_key(given: Mapping[str, Any], context: RequestContext, headers: Mapping[str, str]) -> None:
+def apply_prompt_cache_key(given: Mapping[str, Any], context: RequestContext, headers: Mapping[str, str]) -> None:
     """Send the cache key as a header, hashed. Whether StepFun uses one is unverified (stepfun-api 6, 11.12)."""
     per_call = given.get("prompt_cache_key")
     key = per_call or context.settings.prompt_cache_key
@@ -39,7 +39,7 @@ def given(request: WireRequest) -> Dict:
     return {key: value for key, value in cast("Mapping[str, Any]", body).items() if value is not None}
 
 
-def segment(request: WireRequest, position: int) -> str:
+def path_segment(request: WireRequest, position: int) -> str:
     """Return one segment of the path, decoded; position 0 is the first after the leading slash."""
     parts = request.path.strip("/").split("/")
     return unquote(parts[position]) if position < len(parts) else ""
@@ -55,7 +55,7 @@ def headers_for(request: WireRequest, **changed: str | None) -> dict[str, str]:
 _EMPTY: Final[tuple[Any, ...]] = ("auto", [], {}, "")
 
 
-def drop_by_table(
+def apply_parameter_policy(
     fields: Dict,
     wire: Dict,
     context: RequestContext,
@@ -80,7 +80,7 @@ def drop_by_table(
         context.record_change("drop", name, value, None, WHY_DROPPED[row.state], lossy=not inert)
 
 
-def kind_of_model(
+def resolve_model_of_kind(
     context: RequestContext, name: Any, kind: Literal["tts", "asr", "image"], default: str, endpoint: str | None = None
 ) -> str:
     """Resolve the model for an endpoint that serves one kind of model only.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..catalog.failures import FAILURES, WORDINGS
+from ..catalog.failures import ERROR_TYPES, WORDINGS
 from .context import RequestRejected
 from .json_values import Dict, UnexpectedBody, as_dict
 
@@ -50,14 +50,14 @@ def failure(event: Mapping[str, Any], otherwise: str) -> RequestRejected:
     """Translate an error event to the error of a response without a stream; `otherwise` is the message if it has none."""
     inner = as_dict(event.get("error")) or event
     message = str(inner.get("message") or otherwise)
-    known = FAILURES.get(str(inner.get("type"))) or FAILURES.get(str(inner.get("code")))
+    known = ERROR_TYPES.get(str(inner.get("type"))) or ERROR_TYPES.get(str(inner.get("code")))
     if known is not None:
         return RequestRejected(message, status=known.status, code=known.code)
     worded = next((row for row in WORDINGS if 0 in row.wire and row.pattern.search(message)), None)
     if worded is not None:
         return RequestRejected(message, status=worded.status, code=worded.code)
     if "no speech found" in message.lower():  # StepFun's error for silence (stepfun-api 9.1)
-        invalid = FAILURES["request_params_invalid"]
+        invalid = ERROR_TYPES["request_params_invalid"]
         return RequestRejected(message, status=invalid.status, code=invalid.code)
     return RequestRejected(message, status=500, code="server_error", type="server_error")
 

@@ -16,7 +16,7 @@ from .. import audio_containers as sound
 from ..base import BrokenOff, Flow, PassThroughEndpoint, Send, WireRequest, WireResponse, replace
 from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, UnexpectedBody, as_dict
-from ..parameters import drop_by_table, given, kind_of_model
+from ..parameters import apply_parameter_policy, given, resolve_model_of_kind
 from ..sse import failure, server_sent
 from ..unsupported import ENDPOINT as ABSENT
 
@@ -72,9 +72,9 @@ class Speech(PassThroughEndpoint):
     @override
     def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
         fields = given(request)
-        model = kind_of_model(context, fields.get("model"), "tts", "stepaudio-2.5-tts")
+        model = resolve_model_of_kind(context, fields.get("model"), "tts", "stepaudio-2.5-tts")
         wire: Dict = {"model": model}
-        drop_by_table(fields, wire, context, self.name, ("model", "input", "voice", "speed", "instructions"))
+        apply_parameter_policy(fields, wire, context, self.name, ("model", "input", "voice", "speed", "instructions"))
         wire["input"] = self._text(fields.get("input"), model, context)
         self._voice(fields.get("voice"), wire, context)
         self._speed(fields.get("speed"), wire, context)

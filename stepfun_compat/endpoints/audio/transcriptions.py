@@ -16,7 +16,7 @@ from ..base import BrokenOff, Flow, PassThroughEndpoint, Send, StreamTransform, 
 from ..context import Json, RequestContext, RequestRejected
 from ..forms import Part, file_part
 from ..json_values import Dict, UnexpectedBody, as_dict
-from ..parameters import drop_by_table, given, headers_for, kind_of_model
+from ..parameters import apply_parameter_policy, given, headers_for, resolve_model_of_kind
 from ..sse import failure, server_sent
 
 _ROUTE = "/audio/asr/sse"
@@ -68,7 +68,7 @@ class Transcription(PassThroughEndpoint):
     @override
     def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
         fields = given(request)
-        model = kind_of_model(context, fields.get("model"), "asr", "stepaudio-2.5-asr")
+        model = resolve_model_of_kind(context, fields.get("model"), "asr", "stepaudio-2.5-asr")
         endpoints = context.model.endpoints if context.model is not None else frozenset({"audio.asr.sse"})
         if "audio.asr.sse" in endpoints:
             return self._recommended(request, fields, model, context)
@@ -95,7 +95,7 @@ class Transcription(PassThroughEndpoint):
             transcription["enable_timestamp"] = True
         _granularities(fields, context)
         extra: Dict = {}
-        drop_by_table(fields, extra, context, self.name, _HANDLED)
+        apply_parameter_policy(fields, extra, context, self.name, _HANDLED)
         transcription.update(extra)
         state = context.state(TranscriptionState)
         state.format, state.seconds = format, sound.duration(data, kind, rate=voices.ASR_PCM_RATE)
@@ -124,7 +124,7 @@ class Transcription(PassThroughEndpoint):
         for name in ("language", "stream", "timestamp_granularities", "timestamp_granularities[]"):
             if fields.get(name):
                 context.record_change("drop", name, fields[name], None, f"{model} does not support it", lossy=True)
-        drop_by_table(fields, wire, context, self.name, _HANDLED - {"hotwords"})
+        apply_parameter_policy(fields, wire, context, self.name, _HANDLED - {"hotwords"})
         context.state(TranscriptionState).format = format
         return replace(request, json=wire, headers={**request.headers, **context.headers})
 
@@ -148,7 +148,7 @@ class Transcription(PassThroughEndpoint):
         if fields.get("stream"):
             return None
         probe = RequestContext(context.endpoint, context.settings, context.catalog)
-        kind_of_model(probe, fields.get("model"), "asr", "stepaudio-2.5-asr")
+        resolve_model_of_kind(probe, fields.get("model"), "asr", "stepaudio-2.5-asr")
         if probe.model is not None and "audio.asr.sse" not in probe.model.endpoints:
             return None
         return self._whole(request, context)

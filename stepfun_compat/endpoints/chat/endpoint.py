@@ -13,7 +13,7 @@ from ..changes import SENT_AGAIN
 from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, as_dict, as_list
 from ..model_resolution import effective_effort, headroom, resolve_model
-from ..parameters import carry_cache_key, drop_by_table
+from ..parameters import apply_parameter_policy, apply_prompt_cache_key
 from ..parameters import given as given_fields
 from . import structured_output as structured
 from .corrections import STOPPED, calls_none, corrected_request, cut_at_stop, find_miss, needs_check, public_reason
@@ -77,7 +77,7 @@ class ChatCompletions(PassThroughEndpoint):
         handled |= self._format(given, wire, context)
         handled |= self._audio(given, wire, context)
         handled |= self._stream(given, wire, context)
-        carry_cache_key(given, context, request.headers)
+        apply_prompt_cache_key(given, context, request.headers)
         handled |= self._parallel(given, context, tools)
         if sent_tools:
             wire["tools"] = sent_tools
@@ -86,7 +86,7 @@ class ChatCompletions(PassThroughEndpoint):
         if "thinking" in given and context.model_id == "step-router-v1":
             wire["thinking"] = given["thinking"]
             handled |= {"thinking"}
-        drop_by_table(given, wire, context, self.name, handled, _INERT_VALUES)
+        apply_parameter_policy(given, wire, context, self.name, handled, _INERT_VALUES)
         self._sampling(given, wire, context)
         state = context.state(ChatState)
         state.stop, state.tools = given.get("stop") or state.stop, tools

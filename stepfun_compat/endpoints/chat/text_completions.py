@@ -12,7 +12,7 @@ from typing_extensions import override
 from ..base import Flow, PassThroughEndpoint, Send, StreamTransform, WireRequest, WireResponse, replace
 from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, as_dict, as_list
-from ..parameters import drop_by_table, given
+from ..parameters import apply_parameter_policy, given
 from .endpoint import ENDPOINT as CHAT
 from .response import transform_completion
 from .stream import ChatStream
@@ -80,7 +80,7 @@ class Completions(PassThroughEndpoint):
         recording = context
         if not record:
             recording = RequestContext(context.endpoint, context.settings, context.catalog, states=context.states)
-        drop_by_table(fields, chat, recording, self.name, _HANDLED)
+        apply_parameter_policy(fields, chat, recording, self.name, _HANDLED)
         for name in ("n", "stream", "stream_options"):
             if name in fields:
                 chat[name] = fields[name]

@@ -27,7 +27,7 @@ from ..batches import is_local_file, local
 from ..context import Json, RequestContext, RequestRejected
 from ..forms import Part, file_part
 from ..json_values import Dict, UnexpectedBody, as_dict, as_list
-from ..parameters import drop_by_table, given, segment
+from ..parameters import apply_parameter_policy, given, path_segment
 
 _OPENAI_PAGE = 10_000
 
@@ -149,7 +149,7 @@ def named(part: Part, context: RequestContext) -> Part:
 
 def _of_local_file(name: BatchOperationName, request: WireRequest) -> Flow | None:
     """Return the flow of a call on a local file of a batch; None for StepFun's files."""
-    id = segment(request, 1)
+    id = path_segment(request, 1)
     return local(BatchOperation(name, id)) if is_local_file(id) else None
 
 
@@ -192,7 +192,7 @@ class CreateFile(PassThroughEndpoint):
     def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
         fields = given(request)
         wire: Dict = {}
-        drop_by_table(fields, wire, context, self.name, ("purpose",))
+        apply_parameter_policy(fields, wire, context, self.name, ("purpose",))
         purpose = fields.get("purpose")
         part = file_part(request.files)
         files = request.files

@@ -17,7 +17,7 @@ from ..base import Flow, PassThroughEndpoint, Send, Sleep, WireRequest, WireResp
 from ..context import RequestContext, RequestRejected
 from ..forms import Part, file_parts
 from ..json_values import Dict, as_list
-from ..parameters import given, headers_for, segment
+from ..parameters import given, headers_for, path_segment
 from .files import file_object, named, stepfun_purpose
 
 _MOST_UPLOADS: Final = 16
@@ -163,7 +163,7 @@ class AddPart(PassThroughEndpoint):
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
-        id = segment(request, 1)
+        id = path_segment(request, 1)
         parts = [part for part in file_parts(request.files) if part.field == "data"]
         if not parts:
             raise RequestRejected(
@@ -185,7 +185,7 @@ class CompleteUpload(PassThroughEndpoint):
 
     def _send(self, request: WireRequest, context: RequestContext) -> Flow:
         fields = given(request)
-        pending = PENDING.get(segment(request, 1))
+        pending = PENDING.get(path_segment(request, 1))
         names: list[Any] = as_list(fields.get("part_ids"))
         missing = [name for name in names if name not in pending.parts]
         if missing or not names:
@@ -228,6 +228,6 @@ class CancelUpload(PassThroughEndpoint):
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
-        pending = PENDING.get(segment(request, 1))
+        pending = PENDING.get(path_segment(request, 1))
         PENDING.remove(pending.id)
         return _answered(pending.record("cancelled"))

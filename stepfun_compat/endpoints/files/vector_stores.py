@@ -23,7 +23,7 @@ from typing_extensions import override
 from ..base import Flow, PassThroughEndpoint, Send, Sleep, Steps, WireRequest, WireResponse, replace
 from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, UnexpectedBody, as_dict, as_list
-from ..parameters import drop_by_table, given, segment
+from ..parameters import apply_parameter_policy, given, path_segment
 from .files import page
 
 _BATCH: Final = "vsfb_"
@@ -265,7 +265,7 @@ class CreateStore(PassThroughEndpoint):
     def _create(self, request: WireRequest, context: RequestContext) -> Flow:
         fields = given(request)
         wire: Dict = {"name": store_name(fields.get("name"), context)}
-        drop_by_table(fields, wire, context, self.name, ("name", "file_ids"))
+        apply_parameter_policy(fields, wire, context, self.name, ("name", "file_ids"))
         wire.setdefault("type", "text")
         entries = [_entry({"file_id": id}, context) for id in as_list(fields.get("file_ids"))]
         if entries:
@@ -314,7 +314,7 @@ class AddFile(PassThroughEndpoint):
         return self._add(request, context)
 
     def _add(self, request: WireRequest, context: RequestContext) -> Flow:
-        store_id = segment(request, 1)
+        store_id = path_segment(request, 1)
         entry = _entry(given(request), context)
         reply = yield from _add(request, store_id, [entry], context)
         row = store_file({"id": entry["file_id"], "created_at": int(time.time())}, store_id, "in_progress")
@@ -331,7 +331,7 @@ class RetrieveFile(PassThroughEndpoint):
         return self._find(request)
 
     def _find(self, request: WireRequest) -> Flow:
-        store_id, file_id = segment(request, 1), segment(request, 3)
+        store_id, file_id = path_segment(request, 1), path_segment(request, 3)
         store = yield from _read_store(request, store_id)
         rows = yield from _all_files(request, store_id)
         found = next((row for row in rows if row.get("id") == file_id), None)
@@ -357,7 +357,7 @@ class ListFiles(PassThroughEndpoint):
         return self._list(request)
 
     def _list(self, request: WireRequest) -> Flow:
-        store_id = segment(request, 1)
+        store_id = path_segment(request, 1)
         query = {key: value for key, value in request.query.items() if key != "filter"}
         reply = yield Send(replace(request, query=query), example={"data": []})
         given = _rows(reply.body)
@@ -438,7 +438,7 @@ class AddBatch(PassThroughEndpoint):
                 "file_ids is empty: it takes ids of uploaded files.", code="invalid_value", param="file_ids"
             )
         entries = [_entry(row, context) for row in listed]
-        store_id = segment(request, 1)
+        store_id = path_segment(request, 1)
         reply = yield from _add(request, store_id, entries, context)
         store = yield from _read_store(request, store_id)
         return WireResponse(
@@ -453,12 +453,12 @@ class RetrieveBatch(PassThroughEndpoint):
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
-        batch_files(segment(request, 3))  # an unknown id is rejected before any request
+        batch_files(path_segment(request, 3))  # an unknown id is rejected before any request
         return self._read(request)
 
     def _read(self, request: WireRequest) -> Flow:
-        store = yield from _read_store(request, segment(request, 1))
-        return WireResponse(batch_object(segment(request, 3), store))
+        store = yield from _read_store(request, path_segment(request, 1))
+        return WireResponse(batch_object(path_segment(request, 3), store))
 
 
 class ListBatchFiles(PassThroughEndpoint):
@@ -468,11 +468,11 @@ class ListBatchFiles(PassThroughEndpoint):
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
-        batch_files(segment(request, 3))
+        batch_files(path_segment(request, 3))
         return self._list(request)
 
     def _list(self, request: WireRequest) -> Flow:
-        store_id, wanted = segment(request, 1), set(batch_files(segment(request, 3)))
+        store_id, wanted = path_segment(request, 1), set(batch_files(path_segment(request, 3)))
         store = yield from _read_store(request, store_id)
         rows = yield from _all_files(request, store_id)
         status = file_status(store)

@@ -11,7 +11,7 @@ from typing_extensions import override
 from ..base import Effect, Flow, PassThroughEndpoint, StoreOperation, WireRequest, WireResponse
 from ..context import RequestContext
 from ..json_values import Dict, as_list
-from ..parameters import given, segment
+from ..parameters import given, path_segment
 from .input import input_items
 from .records import item_key, load, not_found, paginate, records, to_list_item, turns_of
 from .request import check_id, new_id
@@ -81,7 +81,7 @@ class Retrieve(PassThroughEndpoint):
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow:
-        id = segment(request, 1)
+        id = path_segment(request, 1)
         record = yield from _head(id, context)
         return WireResponse(_conversation(id, record))
 
@@ -93,7 +93,7 @@ class Update(PassThroughEndpoint):
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow:
-        id = segment(request, 1)
+        id = path_segment(request, 1)
         record = yield from _head(id, context)
         metadata: Dict = given(request).get("metadata") or {}
         yield StoreOperation(merge=(id, {"metadata": metadata}))
@@ -107,7 +107,7 @@ class Delete(PassThroughEndpoint):
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow:
-        id = segment(request, 1)
+        id = path_segment(request, 1)
         yield from _head(id, context)
         yield StoreOperation(delete=[id])
         return WireResponse({"id": id, "object": "conversation.deleted", "deleted": True})
@@ -120,7 +120,7 @@ class AddItems(PassThroughEndpoint):
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow:
-        id = segment(request, 1)
+        id = path_segment(request, 1)
         yield from _head(id, context)
         items = _with_ids(given(request).get("items"))
         part, rows = _added(items)
@@ -135,7 +135,7 @@ class ListItems(PassThroughEndpoint):
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow:
-        id = segment(request, 1)
+        id = path_segment(request, 1)
         record = yield from _head(id, context)
         parts = yield from _parts(id, record, context)
         return WireResponse(paginate(_flat(parts), request.query))
@@ -148,7 +148,7 @@ class RetrieveItem(PassThroughEndpoint):
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow:
-        id, wanted = segment(request, 1), segment(request, 3)
+        id, wanted = path_segment(request, 1), path_segment(request, 3)
         record = yield from _head(id, context)
         parts = yield from _parts(id, record, context)
         for item in _flat(parts):
@@ -164,7 +164,7 @@ class DeleteItem(PassThroughEndpoint):
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow:
-        id, wanted = segment(request, 1), segment(request, 3)
+        id, wanted = path_segment(request, 1), path_segment(request, 3)
         record = yield from _head(id, context)
         parts = yield from _parts(id, record, context)
         for part, items in parts.items():

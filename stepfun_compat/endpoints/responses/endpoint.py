@@ -13,7 +13,7 @@ from ..chat.endpoint import ENDPOINT as CHAT
 from ..chat.response import transform_completion
 from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict
-from ..parameters import carry_cache_key, given
+from ..parameters import apply_prompt_cache_key, given
 from .history import load_history, needs_history
 from .input import input_items
 from .native import chat_needed, native_fields, native_response
@@ -77,7 +77,7 @@ class Responses(PassThroughEndpoint):
 
     def _native_request(self, request: WireRequest, original: ResponsesState, context: RequestContext) -> WireRequest:
         original.route = "native"
-        carry_cache_key(original.fields, context, request.headers)
+        apply_prompt_cache_key(original.fields, context, request.headers)
         context.record_change("route", "path", request.path, request.path, "StepFun serves the model here")
         return replace(request, json=native_fields(original, context))
 

@@ -8,7 +8,7 @@ from ..base import Flow, PassThroughEndpoint, WireRequest, replace
 from ..chat.endpoint import ENDPOINT as CHAT
 from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, UnexpectedBody, as_dict
-from ..parameters import drop_by_table, given
+from ..parameters import apply_parameter_policy, given
 from .history import load_history, needs_history
 from .input import input_items
 from .messages import messages_of
@@ -35,7 +35,7 @@ class InputTokens(PassThroughEndpoint):
 
     def _count(self, request: WireRequest, original: ResponsesState, context: RequestContext) -> WireRequest:
         fields, wire = original.fields, Dict()
-        drop_by_table(
+        apply_parameter_policy(
             fields, wire, context, self.name, ("model", "input", "instructions", "previous_response_id", "conversation")
         )
         # reasoning is not counted as input: StepFun documents no such item (stepfun-api 5.1)

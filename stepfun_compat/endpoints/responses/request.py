@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict, row_of, rows_of
-from ..parameters import drop_by_table
+from ..parameters import apply_parameter_policy
 from .messages import messages_of
 from .tools import Packing, Unpacked, unpack
 
@@ -224,7 +224,7 @@ def chat_fields(original: ResponsesState, context: RequestContext) -> Dict:
     if not items:
         raise missing_input()
     chat: Dict = {"model": fields.get("model"), "messages": messages}
-    drop_by_table(fields, chat, context, "responses", HANDLED)
+    apply_parameter_policy(fields, chat, context, "responses", HANDLED)
     tools.record(context)
     chat.update(_chat_tools(tools, fields, context))
     optional: Dict = {

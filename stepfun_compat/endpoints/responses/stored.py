@@ -9,7 +9,7 @@ from typing_extensions import override
 from ..base import Effect, Flow, PassThroughEndpoint, StoreOperation, StreamTransform, WireRequest, WireResponse
 from ..context import RequestContext, RequestRejected
 from ..json_values import Dict, as_list
-from ..parameters import segment
+from ..parameters import path_segment
 from .records import item_key, load, not_found, paginate, records, turn_key, turns_of
 from .replay import PassThroughStream, replayed
 from .request import check_id
@@ -38,7 +38,7 @@ class Retrieve(PassThroughEndpoint):
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow:
-        record = yield from stored(segment(request, 1), context)
+        record = yield from stored(path_segment(request, 1), context)
         if str(request.query.get("stream", "")).lower() == "true":
             return replayed(record["response"], request.query.get("starting_after"))
         return WireResponse(record["response"])
@@ -55,7 +55,7 @@ class Delete(PassThroughEndpoint):
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow:
-        id = segment(request, 1)
+        id = path_segment(request, 1)
         record = yield from stored(id, context)
         items = [*as_list(record.get("items")), *as_list(record["response"].get("output"))]
         yield StoreOperation(delete=[id, turn_key(id), *(item_key(str(item.get("id"))) for item in items)])
@@ -70,7 +70,7 @@ class Cancel(PassThroughEndpoint):
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow:
-        id = segment(request, 1)
+        id = path_segment(request, 1)
         record = yield from stored(id, context)
         if record["response"].get("background"):
             return WireResponse(record["response"])
@@ -89,7 +89,7 @@ class InputItems(PassThroughEndpoint):
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow:
-        id = segment(request, 1)
+        id = path_segment(request, 1)
         record = yield from stored(id, context)
         chain, parts = as_list(record.get("chain")), as_list(record.get("before"))
         turns = [*parts, *map(turn_key, chain)]
