@@ -183,8 +183,7 @@ def test_a_worker_that_goes_on_over_a_lost_server_sends_no_line_twice(
 
     def empty(sent: int) -> None:
         if sent == 40:
-            for key in journal._redis.scan_iter(f"{journal._prefix}*"):
-                journal._redis.delete(key)
+            journal._redis.delete(*journal._redis.keys(f"{journal._prefix}*"))  # all at once, as by a restart
 
     id, sender = created(journal, 80), Sender(empty)
     asyncio.run(worker(journal, sender).run())
