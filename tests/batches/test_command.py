@@ -63,6 +63,21 @@ def test_retry_failed(server: EmulatorServer, tmp_path: Path, capsys: pytest.Cap
     assert "3 answered, 0 failed" in capsys.readouterr().out
 
 
+def test_cancel_keeps_what_is_done_and_sends_nothing_more(
+    server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(jsonl(line(i) for i in range(3)))
+    assert cli.main(["batch", "create", str(source)]) == 0
+    id = capsys.readouterr().out.strip()
+    assert cli.main(["batch", "cancel", id]) == 0
+    assert cli.main(["batch", "work", "--once"]) == 0
+    capsys.readouterr()
+    assert cli.main(["batch", "status", id]) != 2
+    assert "cancelled" in capsys.readouterr().out
+    assert not server.requests
+
+
 def test_make_and_check_send_nothing(
     server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

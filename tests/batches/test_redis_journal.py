@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -24,7 +27,7 @@ from stepfun_compat.batches.redis import journal as redis_journal
 from stepfun_compat.batches.redis.journal import RedisJournal
 from stepfun_compat.batches.sending import Sent
 from stepfun_compat.batches.service import BatchService
-from stepfun_compat.emulator import EmulatorServer
+from stepfun_compat.emulator import EmulatorServer, Fault
 from tests.support.batches import create, jsonl, line, rows_of, settled
 from tests.support.redis_server import free_port, redis_server
 
@@ -295,6 +298,44 @@ async def test_a_batch_on_redis_async(settings: Settings) -> None:
             assert batch.request_counts
             assert batch.request_counts.completed == 5
             assert len((await client.files.content(batch.output_file_id or "")).text.splitlines()) == 5
+
+
+def test_a_killed_worker_beside_another_leaves_its_lines_to_it(redis_url: str, tmp_path: Path) -> None:
+    """Two processes of the shell on one folder and one server, of which one is killed."""
+    count = 120
+    (tmp_path / "in.jsonl").write_bytes(jsonl(line(i) for i in range(count)))
+    with EmulatorServer() as server:
+        server.fault(Fault(delay=0.02, times=None))
+        environment = {
+            **os.environ,
+            "STEPFUN_BASE_URL": server.base_url,
+            "STEPFUN_API_KEY": server.api_key,
+            "STEPFUN_STATE": redis_url,
+            "STEPFUN_BATCH_DIR": str(tmp_path / "shared"),
+        }
+        command = [sys.executable, "-m", "stepfun_compat", "batch"]
+        root = Path(__file__).parents[2]
+        made = subprocess.run(
+            [*command, "create", str(tmp_path / "in.jsonl")],
+            env=environment,
+            cwd=root,
+            text=True,
+            capture_output=True,
+            check=True,
+        )
+        resume = [*command, "resume", made.stdout.strip()]
+        with (
+            subprocess.Popen(resume, env=environment, cwd=root, stdout=subprocess.DEVNULL) as killed,
+            subprocess.Popen(resume, env=environment, cwd=root, stdout=subprocess.PIPE, text=True) as other,
+        ):
+            server.wait_for_requests(30, timeout=120)
+            killed.kill()
+            output, _ = other.communicate(timeout=240)
+        sent = Counter(request.json["messages"][-1]["content"] for request in server.requests)
+    assert other.returncode == 0
+    assert f"{count} answered, 0 failed, 0 open" in output
+    assert len(sent) == count
+    assert sent.total() - count <= 8, "those in flight at the kill"
 
 
 def test_folders_that_are_not_shared_have_batches_of_their_own(redis_url: str, tmp_path: Path) -> None:
