@@ -170,7 +170,7 @@ for name in ("open", "write", "fsync", "fchmod", "fchown", "fstat", "lstat", "cl
     counted(name)
 path = os.path.join(sys.argv[1], "a.py")
 writing.write_file(path, open(path, "rb").read(), b"import stepfun_compat as openai\\n", [sys.argv[1]])
-sys.exit(10 if calls < left else 11)
+os._exit(10 if calls < left else 11)  # at once: what an exit handler calls is not counted
 """
 
 
