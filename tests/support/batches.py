@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from stepfun_compat.batches.sending import Sent
+
 ENDED = ("completed", "failed", "expired", "cancelled")
+ANSWER = {"object": "chat.completion", "model": "m", "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
+
+
+class Sender:
+    """Answers every line, and counts. `after` is called with how many were sent before each answer."""
+
+    def __init__(self, after: Callable[[int], None] = lambda _: None) -> None:
+        self.sent: Counter[str] = Counter()
+        self.after = after
+
+    async def __call__(self, path: str, body: Mapping[str, Any]) -> Sent:
+        self.sent[body["messages"][0]["content"]] += 1
+        self.after(self.sent.total())
+        await asyncio.sleep(0)
+        return Sent(200, "r", json.dumps(ANSWER))
 
 
 def line(number: int, **changes: Any) -> dict[str, Any]:

@@ -187,11 +187,11 @@ class RedisJournal:
         """Lease up to `limit` lines that nobody works on, in the order of the file. What the owner has is its own, even if
         the lease has expired while the machine slept."""
         now = time.time() if now is None else now
-        self._look_for_restart()
+        run = self._settled_run()
         self._count_missing(batch)
         with self._lease_lock:
             held = self._held.setdefault(owner, {}).setdefault(batch, set())
-            rows = self._script(scripts.CLAIM, batch, owner, limit, now, now + LEASE_SECONDS, *held) or ()
+            rows = self._script(scripts.CLAIM, batch, owner, limit, now, now + LEASE_SECONDS, run, *held) or ()
             held.update(int(row[0]) for row in rows)
         return [Lease(batch, int(number), *_place(line), int(attempts)) for number, line, attempts in rows]
 
@@ -399,7 +399,7 @@ class RedisJournal:
 
     def _script(self, script: str, batch: str, *values: Any) -> Any:
         """Run a script on the keys of one batch; after a loss of the server's data, once more when it is put back."""
-        keys = [self._key(name, batch) for name in scripts.KEYS_OF_A_BATCH]
+        keys = [*(self._key(name, batch) for name in scripts.KEYS_OF_A_BATCH), self._key("server")]
         run = self._scripts.get(script)
         if run is None:
             run = self._scripts[script] = self._redis.register_script(script)
@@ -459,11 +459,13 @@ class RedisJournal:
         with self._server.errors():
             return not self._redis.exists(self._key("server")) and self._settle()
 
-    def _look_for_restart(self) -> None:
-        """See to it that leases the server has forgotten since it was started anew are not given to others at once."""
+    def _settled_run(self) -> str:
+        """The run of the server, whose data is complete, and whose free lines nobody has in flight since an earlier run."""
         with self._server.errors():
-            if self._redis.get(self._key("server")) != self._run_id():
+            run = self._run_id()
+            if self._redis.get(self._key("server")) != run:
                 self._settle()
+        return run
 
     def _run_id(self) -> str:
         return self._redis.info("server")["run_id"]

@@ -20,14 +20,17 @@ KEYS_OF_A_BATCH: Final = (
     "answers",
     "counted",
 )
-"""batch: record, status, counters · lines: number -> where it stands in the input file · free: numbers nobody works on ·
+"""The keys of one batch; the key `server`, which all batches share, comes after them.
+
+batch: record, status, counters · lines: number -> where it stands in the input file · free: numbers nobody works on ·
 later: number, with the time from which it may be sent again · leased: number, with the end of its lease · owner: number
 -> worker · attempts: number -> failed attempts · done: number -> 0 (completed) or 1 (failed) · answers: places in answer
-files, with their sequence · counted: answer file -> bytes whose answers are counted."""
+files, with their sequence · counted: answer file -> bytes whose answers are counted · server: the run of the server whose
+data is complete."""
 
 _HEAD: Final = """
 local batch, lines, free, later, leased = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local owner, attempts, done, answers, counted = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local owner, attempts, done, answers, counted, server = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 if redis.call('EXISTS', batch) == 0 then return nil end
 """
 
@@ -42,54 +45,61 @@ return 1
 )
 """ARGV: the record and status as they were read, and the new ones. Returns 0 where somebody else was faster."""
 
+_HOLD: Final = """
+local function hold(number, me, untill)
+  local other = redis.call('HGET', owner, number)
+  if redis.call('HEXISTS', done, number) == 0 and (not other or other == me) then
+    redis.call('ZREM', free, number)
+    redis.call('ZREM', later, number)
+    redis.call('HSET', owner, number, me)
+    redis.call('ZADD', leased, untill, number)
+  end
+end
+"""
+"""A lease lasts until then; one that the server has lost is made again."""
+
 CLAIM: Final = (
     _HEAD
+    + _HOLD
     + """
 local me, limit, now, untill = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
-local held = {}
-for i = 5, #ARGV do held[ARGV[i]] = true end
+if redis.call('GET', server) ~= ARGV[5] then return nil end
+for i = 6, #ARGV do hold(ARGV[i], me, untill) end
 for _, number in ipairs(redis.call('ZRANGEBYSCORE', later, '-inf', now)) do
   redis.call('ZREM', later, number)
   redis.call('ZADD', free, number, number)
 end
 for _, number in ipairs(redis.call('ZRANGEBYSCORE', leased, '-inf', now)) do
-  if not (redis.call('HGET', owner, number) == me and held[number]) then
-    redis.call('ZREM', leased, number)
-    redis.call('HDEL', owner, number)
-    redis.call('ZADD', free, number, number)
-  end
+  redis.call('ZREM', leased, number)
+  redis.call('HDEL', owner, number)
+  redis.call('ZADD', free, number, number)
 end
 local found = {}
 for _, number in ipairs(redis.call('ZRANGE', free, 0, limit - 1)) do
   redis.call('ZREM', free, number)
-  redis.call('ZADD', leased, untill, number)
-  redis.call('HSET', owner, number, me)
-  table.insert(found, {number, redis.call('HGET', lines, number), redis.call('HGET', attempts, number) or '0'})
+  if redis.call('HEXISTS', done, number) == 0 then
+    redis.call('ZADD', leased, untill, number)
+    redis.call('HSET', owner, number, me)
+    table.insert(found, {number, redis.call('HGET', lines, number), redis.call('HGET', attempts, number) or '0'})
+  end
 end
 return found
 """
 )
-"""ARGV: worker, limit, now, end of the leases, numbers the worker has. Returns [number, line, attempts] of each leased
-line. What the worker has stays its own, even if the lease has expired while its machine slept."""
+"""ARGV: worker, limit, now, end of the leases, run of the server, numbers the worker has. Returns [number, line, attempts]
+of each leased line; nil, too, while the data of the server is put back. What the worker has stays its own, even if the
+lease has expired while its machine slept. A line that was answered while the lines were put back is not leased."""
 
 RENEW: Final = (
     _HEAD
+    + _HOLD
     + """
-for i = 3, #ARGV do
-  local number = ARGV[i]
-  local other = redis.call('HGET', owner, number)
-  if redis.call('HEXISTS', done, number) == 0 and (not other or other == ARGV[1]) then
-    redis.call('ZREM', free, number)
-    redis.call('ZREM', later, number)
-    redis.call('HSET', owner, number, ARGV[1])
-    redis.call('ZADD', leased, ARGV[2], number)
-  end
-end
+for i = 3, #ARGV do hold(ARGV[i], ARGV[1], ARGV[2]) end
 if redis.call('HGET', batch, 'keeper') == ARGV[1] then redis.call('HSET', batch, 'keeper_until', ARGV[2]) end
 return 1
 """
 )
-"""ARGV: worker, end of its leases, numbers it has. A lease that the server has lost is made again."""
+"""ARGV: worker, end of its leases, numbers it has."""
 
 RELEASE: Final = (
     _HEAD
