@@ -1,4 +1,4 @@
-"""A SQLite connection for one process: closed with its owner, never shared with a forked child."""
+"""Connections of one process: closed with their owner, never shared with a forked child."""
 
 from __future__ import annotations
 
@@ -21,11 +21,15 @@ class ProcessConnection:
         if self._connection is None or self._process != os.getpid():
             self._inherited.append(self._connection)  # closing a parent's connection would break its locks
             self._connection, self._process = connect(), os.getpid()
-            weakref.finalize(self, _close, self._connection, self._process)
+            close_with(self, self._connection.close)
         return self._connection
 
 
-def _close(connection: sqlite3.Connection, process: int) -> None:
-    """Close a connection with its owner or at exit, but never one of a parent process."""
+def close_with(owner: object, close: Callable[[], object]) -> None:
+    """Close what `owner` uses once the owner is gone, or at exit, but never in a child process, whose parent has it."""
+    weakref.finalize(owner, _close, close, os.getpid())
+
+
+def _close(close: Callable[[], object], process: int) -> None:
     if process == os.getpid():
-        connection.close()
+        close()

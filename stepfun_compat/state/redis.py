@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from . import DEFAULT, Change, Limits, StateError, renewed_after_fork
+from .process_connection import close_with
 
 _PREFIX = "stepfun_compat:"
 _T = TypeVar("_T")
@@ -99,7 +100,7 @@ class RedisStore:
             client = self._clients.get(timeout)
             if client is None:
                 if len(self._clients) >= 16:
-                    self._clients.pop(next(iter(self._clients)))  # closes itself when it is unused
+                    self._clients.pop(next(iter(self._clients)))  # its connections end when it is unused
                 retry = import_module("redis.retry").Retry(import_module("redis.backoff").NoBackoff(), 0)
                 client = self._clients[timeout] = self._redis.Redis.from_url(
                     self._url,
@@ -108,6 +109,7 @@ class RedisStore:
                     socket_connect_timeout=timeout / 2,
                     retry=retry,
                 )
+                close_with(client, client.connection_pool.disconnect)
             return client
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import weakref
 from collections.abc import Generator
 from importlib import import_module
 from typing import Any, Final
 
+from ...state.process_connection import close_with
 from ..records import BatchError
 
 TIMEOUT_SECONDS: Final = 10.0
@@ -44,7 +43,7 @@ class RedisServer:
             )
         except ValueError as error:
             raise BatchError(f"STEPFUN_STATE is not a valid Redis URL: {error}.") from None
-        weakref.finalize(self, _disconnect, self.client.connection_pool, os.getpid())
+        close_with(self.client, self.client.connection_pool.disconnect)
 
     @contextlib.contextmanager
     def errors(self) -> Generator[None, None, None]:
@@ -61,9 +60,3 @@ class RedisServer:
                 status=503,
                 code="redis_failed",
             ) from error
-
-
-def _disconnect(pool: Any, process: int) -> None:
-    """Close the connections with their owner or at exit, but never those of a parent process."""
-    if process == os.getpid():
-        pool.disconnect()
