@@ -17,6 +17,7 @@ from . import errors, stock
 from ._client import construction, credentials, flow, redirects, requests, responses, stream_idle, websockets
 from ._client.class_checks import Rebindable
 from ._client.context import CALL, DATA, EXTENSION, CallState, ClientContext, call_of, context_if_any
+from ._client.drivers import drive, drive_async
 from ._client.extras import ClientFamily, Extras
 from ._client.signatures import Bases, copy_with_signature, signature_with_settings
 from .endpoints.context import RequestRejected
@@ -264,7 +265,7 @@ class OpenAI(_SyncBases, metaclass=Rebindable):
         """Hook: one call of a resource method. Sends once, answers locally, or sends several requests."""
         if CALL in options.__dict__:
             return cast("Any", super().request(cast_to, options, *args, **kwargs))
-        return flow.drive(flow.request(self._stepfun, super().request, cast_to, options, args, kwargs))
+        return drive(flow.request(self._stepfun, super().request, cast_to, options, args, kwargs))
 
     @override
     def _prepare_options(self, options: Any) -> Any:
@@ -288,7 +289,7 @@ class OpenAI(_SyncBases, metaclass=Rebindable):
         call, process = call_of(response), super()._process_response
         if call is None:
             return process(response=response, **kwargs)
-        return flow.drive(flow.process_response(self._stepfun, process, call, response=response, **kwargs))
+        return drive(flow.process_response(self._stepfun, process, call, response=response, **kwargs))
 
 
 class AsyncOpenAI(_AsyncBases, metaclass=Rebindable):
@@ -315,7 +316,7 @@ class AsyncOpenAI(_AsyncBases, metaclass=Rebindable):
         """Hook: one call of a resource method. Sends once, answers locally, or sends several requests."""
         if CALL in options.__dict__:
             return await super().request(cast_to, options, *args, **kwargs)
-        return await flow.drive_async(flow.request(self._stepfun, super().request, cast_to, options, args, kwargs))
+        return await drive_async(flow.request(self._stepfun, super().request, cast_to, options, args, kwargs))
 
     @override
     async def _prepare_options(self, options: Any) -> Any:
@@ -340,7 +341,7 @@ class AsyncOpenAI(_AsyncBases, metaclass=Rebindable):
         call, process = call_of(response), super()._process_response
         if call is None:
             return await process(response=response, **kwargs)
-        return await flow.drive_async(flow.process_response(self._stepfun, process, call, response=response, **kwargs))
+        return await drive_async(flow.process_response(self._stepfun, process, call, response=response, **kwargs))
 
 
 for _ours, _stock in ((OpenAI, stock.OpenAI), (AsyncOpenAI, stock.AsyncOpenAI)):

@@ -1,7 +1,7 @@
 """One flow for the sync and the async client.
 
 A flow is a generator that does everything a call needs and yields whatever has to be waited for, as a function without
-arguments. `drive` calls each function and `drive_async` awaits what it returns; both hand the result, or the error,
+arguments. `drivers.drive` calls each function and `drivers.drive_async` awaits what it returns; both hand the result, or the error,
 back to the flow. Everything between two waits is the same code for both clients.
 """
 
@@ -33,36 +33,6 @@ ClientFlow: TypeAlias = Generator[Callable[[], Any], Any, Any]
 """Yields functions without arguments, is sent what they return, and returns what the caller gets."""
 Post: TypeAlias = Callable[..., Any]
 """The SDK's own `request`: the client's `super().request`."""
-
-
-def drive(flow: ClientFlow) -> Any:
-    """Run a flow for the sync client: call what it yields."""
-    try:
-        step = next(flow)
-        while True:
-            try:
-                result = step()
-            except BaseException as error:
-                step = flow.throw(error)
-            else:
-                step = flow.send(result)
-    except StopIteration as stop:
-        return stop.value
-
-
-async def drive_async(flow: ClientFlow) -> Any:
-    """Run a flow for the async client: await what the functions it yields return."""
-    try:
-        step = next(flow)
-        while True:
-            try:
-                result = await step()
-            except BaseException as error:
-                step = flow.throw(error)
-            else:
-                step = flow.send(result)
-    except StopIteration as stop:
-        return stop.value
 
 
 def request(

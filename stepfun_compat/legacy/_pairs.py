@@ -23,6 +23,8 @@ from typing import Any, TypeVar, cast
 
 from typing_extensions import ParamSpec
 
+from .._client.drivers import drive, drive_async
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -37,7 +39,7 @@ class Step:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
 
-    def call(self) -> Any:
+    def __call__(self) -> Any:
         """Make the call that blocks."""
         return getattr(self.target, self.name)(*self.args, **self.kwargs)
 
@@ -76,32 +78,21 @@ class _Clock:
         await asyncio.sleep(seconds)
 
 
-def _run(flow: Flow[_T]) -> _T:
-    try:
-        now = next(flow)
-        while True:
-            try:
-                result = now.call()
-            except BaseException as problem:
-                now = flow.throw(problem)
-            else:
-                now = flow.send(result)
-    except StopIteration as done:
-        return done.value
+class _Awaited:
+    """A flow whose steps are awaited, for the driver of the async client."""
 
+    def __init__(self, flow: Flow[Any], first: Step | None = None) -> None:
+        """`first` is the step at which a flow stands that was started already."""
+        self._flow, self._first = flow, first
 
-async def _arun(flow: Flow[_T], first: Step | None = None) -> _T:
-    try:
-        now = next(flow) if first is None else first
-        while True:
-            try:
-                result = await now.acall()
-            except BaseException as problem:
-                now = flow.throw(problem)
-            else:
-                now = flow.send(result)
-    except StopIteration as done:
-        return done.value
+    def __next__(self) -> Callable[[], Any]:
+        return (self._first or next(self._flow)).acall
+
+    def send(self, result: Any) -> Callable[[], Any]:
+        return self._flow.send(result).acall
+
+    def throw(self, error: BaseException) -> Callable[[], Any]:
+        return self._flow.throw(error).acall
 
 
 def method(flow: Callable[_P, Flow[_T]]) -> Callable[_P, _T]:
@@ -109,15 +100,16 @@ def method(flow: Callable[_P, Flow[_T]]) -> Callable[_P, _T]:
 
     @functools.wraps(flow)
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        return _run(flow(*args, **kwargs))
+        return drive(flow(*args, **kwargs))
 
     return call
 
 
 def awaited(called: Any, *, coroutine_function: bool = True) -> Any:
-    """The twin of what `method` made, in the same class or module, under the name its steps use.
+    """Return the async counterpart of what `method` made, under the name that steps use for it.
 
-    Some of openai 0.28 are no coroutine functions but return a coroutine: they check their arguments when called.
+    Some async methods of openai 0.28 are plain functions that return a coroutine, and check their arguments when called:
+    `coroutine_function=False` makes one of those.
     """
     if isinstance(called, classmethod):
         return classmethod(_twin(cast("Any", called).__func__, coroutine_function))
@@ -129,12 +121,12 @@ def _twin(called: Any, coroutine_function: bool) -> Callable[..., Coroutine[Any,
 
     @functools.wraps(flow)
     async def acall(*args: Any, **kwargs: Any) -> Any:
-        return await _arun(flow(*args, **kwargs))
+        return await drive_async(_Awaited(flow(*args, **kwargs)))
 
     @functools.wraps(flow)
     def acall_at_once(*args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
         started = flow(*args, **kwargs)
-        return _arun(started, next(started))
+        return drive_async(_Awaited(started, next(started)))
 
     twin: Any = acall if coroutine_function else acall_at_once
     twin.__name__ = step(None, flow.__name__).asynchronous

@@ -6,6 +6,8 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
+import stepfun_compat
+from stepfun_compat import Settings
 from stepfun_compat.endpoints.base import StoreOperation, WireRequest
 from stepfun_compat.endpoints.context import RequestContext
 from stepfun_compat.endpoints.responses.endpoint import Responses
@@ -44,3 +46,15 @@ def events(context: RequestContext, chunks: Sequence[Any]) -> list[Any]:
     final = out[-1]["response"]
     assert [item["id"] for item in final["output"]] == list(places.values())
     return out
+
+
+def client(server: Any, **settings: Any) -> Any:
+    return stepfun_compat.OpenAI(
+        api_key=server.api_key, base_url=server.base_url, settings=Settings(**settings), max_retries=0
+    )
+
+
+def later(server: Any, **settings: Any) -> Any:
+    return stepfun_compat.AsyncOpenAI(
+        api_key=server.api_key, base_url=server.base_url, settings=Settings(**settings), max_retries=0
+    )

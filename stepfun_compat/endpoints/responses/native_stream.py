@@ -267,25 +267,18 @@ class NativeStream:
             item.text += text
             self._events.emit("response.output_text.delta", **at, delta=text, logprobs=[])
 
-    def _reasoning_text(self, event: Event, item: _Item) -> None:
+    def _piece(self, event: Event, item: _Item) -> None:
+        """Emit a piece of a reasoning text or of a refusal."""
         at = item.part_place(event)
         if not item.part_open:
-            self._open_part(item, at, refusal=False)
+            self._open_part(item, at, refusal=event["type"] == "response.refusal.delta")
         delta = str(event.get("delta") or "")
         item.text += delta
-        self._events.emit("response.reasoning_text.delta", **at, delta=delta)
+        self._events.emit(event["type"], **at, delta=delta)
 
     def _end_reasoning_text(self, event: Event, item: _Item) -> None:
         item.text_done = True
         self._events.emit("response.reasoning_text.done", **item.part_place(event), text=item.text)
-
-    def _refusal(self, event: Event, item: _Item) -> None:
-        at = item.part_place(event)
-        if not item.part_open:
-            self._open_part(item, at, refusal=True)
-        delta = str(event.get("delta") or "")
-        item.text += delta
-        self._events.emit("response.refusal.delta", **at, delta=delta)
 
     def _end_refusal(self, event: Event, item: _Item) -> None:
         item.text_done = True
@@ -315,9 +308,9 @@ class NativeStream:
         "response.reasoning_part.done": _end_part,
         "response.output_text.delta": _output_text,
         "response.output_text.done": _end_output_text,
-        "response.reasoning_text.delta": _reasoning_text,
+        "response.reasoning_text.delta": _piece,
         "response.reasoning_text.done": _end_reasoning_text,
-        "response.refusal.delta": _refusal,
+        "response.refusal.delta": _piece,
         "response.refusal.done": _end_refusal,
         "response.function_call_arguments.delta": _arguments,
         "response.function_call_arguments.done": _end_arguments,

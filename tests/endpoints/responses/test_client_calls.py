@@ -10,7 +10,7 @@ import openai
 import pytest
 
 import stepfun_compat
-from stepfun_compat import Settings
+from tests.support.responses import client, later
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
@@ -41,18 +41,6 @@ def route(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(params=["memory", "sqlite"])
 def state(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/state/s.db"
-
-
-def client(server: Any, **settings: Any) -> Any:
-    return stepfun_compat.OpenAI(
-        api_key=server.api_key, base_url=server.base_url, settings=Settings(**settings), max_retries=0
-    )
-
-
-def later(server: Any, **settings: Any) -> Any:
-    return stepfun_compat.AsyncOpenAI(
-        api_key=server.api_key, base_url=server.base_url, settings=Settings(**settings), max_retries=0
-    )
 
 
 def test_both_routes_answer_alike(server: Any, route: str):

@@ -24,6 +24,7 @@ import stepfun_compat
 from stepfun_compat import Settings, state
 from stepfun_compat.endpoints.base import StoreOperation
 from tests.support.redis_server import SERVER, redis_server
+from tests.support.responses import client, later
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
@@ -53,18 +54,6 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 every_store = pytest.mark.parametrize("url", ["memory", "sqlite", "redis"], indirect=True)
-
-
-def client(server: Any, **settings: Any) -> Any:
-    return stepfun_compat.OpenAI(
-        api_key=server.api_key, base_url=server.base_url, settings=Settings(**settings), max_retries=0
-    )
-
-
-def later(server: Any, **settings: Any) -> Any:
-    return stepfun_compat.AsyncOpenAI(
-        api_key=server.api_key, base_url=server.base_url, settings=Settings(**settings), max_retries=0
-    )
 
 
 def said(c: Any, id: str) -> list[str]:
