@@ -46,7 +46,9 @@ class Window:
     size: float = 0.0
     cool_until: float = 0.0
     cooling: float = 0.0
-    """Seconds the last pause took; doubled by the next 429 that comes after it."""
+    """Seconds of the last pause. The next is twice as long if its 429 comes soon, before a whole window was answered."""
+    answered: int = 0
+    """Requests that were answered since the last pause."""
     request_at: float = 0.0
     """When the next request may start by the requests a minute (generic cell rate algorithm)."""
     token_at: float = 0.0
@@ -108,13 +110,16 @@ class Window:
         if flight is not None:
             flight[0] = max(flight[0] - count, 0.0)
         if not limited:
+            self.answered += count
             self.size = min(self.size + count / max(self.size, 1.0), float(self.most))
             return
         if now < self.cool_until:
             return  # the same burst: halving again for each of its answers would close the window
+        # One 429 among many answers is no reason to wait longer and longer, and neither is one of long ago.
+        recovered = self.answered >= self.size or now - self.cool_until >= self.cooling + _COOL_FIRST
+        self.cooling = _COOL_FIRST if recovered else min(max(self.cooling * 2, _COOL_FIRST), _COOL_MOST)
+        self.answered = 0
         self.size = max(self.size / 2, 1.0)
-        again = now - self.cool_until < self.cooling + _COOL_FIRST
-        self.cooling = min(self.cooling * 2 if again and self.cooling else _COOL_FIRST, _COOL_MOST)
         self.cool_until = now + max(self.cooling, retry_after or 0.0)
 
 

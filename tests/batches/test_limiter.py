@@ -47,6 +47,31 @@ def test_a_429_halves_and_pauses_everybody_once_for_a_burst() -> None:
     assert window.size == 40, "answers let it grow again, up to the tier"
 
 
+def test_pauses_double_while_nothing_is_answered_between_them() -> None:
+    window, now, pauses = Window(Rate(concurrency=8)), 0.0, list[float]()
+    for _ in range(9):
+        window.take("a", 1, 0, now)
+        window.done("a", 1, now, limited=True)
+        pauses.append(window.cool_until - now)
+        now = window.cool_until
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    window.done("a", 1, now + 3600, limited=True)
+    assert window.cooling == 1, "the last 429 was an hour ago"
+
+
+def test_a_429_now_and_then_among_answers_does_not_lengthen_the_pauses() -> None:
+    window, now, sent, limited = Window(Rate(concurrency=400, rpm=10_000)), 0.0, 0, 0
+    while sent < 10_000:
+        count, wait = window.take("a", 400, 0, now)
+        now += 0.02 if count else wait
+        for _ in range(count):
+            sent += 1
+            window.done("a", 1, now, limited=sent % 250 == 0)
+            limited += sent % 250 == 0
+    assert limited == 40
+    assert now < 120, "the tier allows 60 seconds, and each of the 40 pauses takes one"
+
+
 def test_an_account_without_a_tier_grows_from_little() -> None:
     window = Window(Rate())
     assert window.take("a", 100, 0, 0.0)[0] == 5
