@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Mapping
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property, lru_cache
 
 from .aliases import DEFAULT_AUDIO_CHAT, DEFAULT_CHAT, DEFAULT_REALTIME, DEPLOYMENT
 from .schema import Alias, ContestedFact, Model, Parameter, Retired, SettledFact
 
 
+@lru_cache(maxsize=1024)
 def glob_pattern(pattern: str) -> re.Pattern[str]:
     """A shell glob over a model name, compiled: `*` any text, `?` one character, `[…]` one of several."""
     from fnmatch import translate
 
     return re.compile(translate(pattern), re.IGNORECASE)
+
+
+def _plain_start(pattern: str) -> str:
+    """What a glob begins with before its first wildcard, in lower case; empty where case is not a matter of ASCII."""
+    start = re.split(r"[*?\[]", pattern, maxsplit=1)[0].lower()
+    return start if start.isascii() else ""
 
 
 class Catalog:
@@ -68,8 +75,9 @@ class Catalog:
         return tuple(row for row in first if row is not None)
 
     @cached_property
-    def _patterns(self) -> tuple[tuple[re.Pattern[str], Alias], ...]:
-        return tuple((glob_pattern(row.pattern), row) for row in self.aliases)
+    def _by_start(self) -> tuple[tuple[str, Alias], ...]:
+        """Each alias with the plain text its pattern begins with: few patterns need to be compiled."""
+        return tuple((_plain_start(row.pattern), row) for row in self.aliases)
 
     @cached_property
     def _aliases_seen(self) -> dict[str, Alias | None]:
@@ -93,11 +101,16 @@ class Catalog:
             return seen[name]
         except KeyError:
             pass
-        found = next((row for pattern, row in self._patterns if pattern.match(name)), None)
+        found = next((row for row in self._candidates(name) if glob_pattern(row.pattern).match(name)), None)
         if len(seen) > 4096:  # names are the caller's: an endless supply must not become a leak
             seen.clear()
         seen[name] = found
         return found
+
+    def _candidates(self, name: str) -> Iterator[Alias]:
+        """The aliases whose patterns may match a name, in order."""
+        lowered = name.lower()
+        return (row for start, row in self._by_start if lowered.startswith(start) or not name.isascii())
 
     def parameters(self, endpoint: str) -> Mapping[str, Parameter]:
         """The parameter table of one endpoint, by name."""

@@ -85,12 +85,24 @@ def _edition() -> str:
     """What else the facts depend on: this package's own code, and the Python that parses."""
     from .. import __stepfun_version__
 
-    here = Path(__file__).parent
+    here = os.path.dirname(__file__)
     parts = [__stepfun_version__, str(FORMAT), sys.version]
-    for file in sorted((*here.rglob("*.py"), *here.parent.glob("catalog/*.py"))):
-        status = file.stat()
-        parts.append(f"{file.name}:{status.st_size}:{status.st_mtime_ns}")
+    parts += _stamps(here)
+    parts += _stamps(os.path.join(os.path.dirname(here), "catalog"))
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def _stamps(directory: str) -> list[str]:
+    """The modules below a directory, each with its size and the time it was written."""
+    found: list[str] = []
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.name.endswith(".py"):
+                status = entry.stat()
+                found.append(f"{entry.path}:{status.st_size}:{status.st_mtime_ns}")
+            elif entry.is_dir() and entry.name != "__pycache__":
+                found += _stamps(entry.path)
+    return sorted(found)
 
 
 class Cache:

@@ -156,9 +156,17 @@ class ExpressionWalker:
             inner = inner.value
         base = self.name(inner) if type(inner) is ast.Name else self.expr(inner)
         while links:
-            link = links.pop()
-            base = m.Attribute(*self.place(link), base, link.attr)
-        return m.Attribute(*self.place(node), base, node.attr)
+            base = self.link(links.pop(), base)
+        return self.link(node, base)
+
+    def link(self, node: ast.Attribute, base: m.Expr | None) -> m.Attribute:
+        """One link of a chain."""
+        fixed = self.fixed
+        if fixed is not None:
+            return m.Attribute(*fixed, base, node.attr)
+        return m.Attribute(
+            node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0, base, node.attr
+        )
 
     def on_name(self, node: ast.Name) -> m.Expr | None:
         found = self.name(node)
@@ -178,13 +186,13 @@ class ExpressionWalker:
         return m.Opaque(*self.place(node), what)
 
     def text(self, node: ast.Constant, value: str) -> m.Expr:
-        place = self.place(node)
+        line, column, end_line, end_column = self.place(node)
         if len(value) > LONGEST_TEXT:
-            return m.Opaque(*place, "string")
+            return m.Opaque(line, column, end_line, end_column, "string")
         kind = kind_of(value) if " " not in value else None
         if kind is not None:
-            self.facts.literals.append(m.Literal_(kind, value, True, "", *place))
-        return m.Text(*place, value)
+            self.facts.literals.append(m.Literal_(kind, value, True, "", line, column, end_line, end_column))
+        return m.Text(line, column, end_line, end_column, value)
 
     def on_fstring(self, node: ast.JoinedStr) -> m.Expr | None:
         texts: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Collection
 from typing import Final
 
 from . import model as m
@@ -47,34 +48,43 @@ _PLAIN_METHODS: Final = frozenset(
     ]
 )
 
+_TYPING: Final = frozenset({"__future__", "typing", "typing_extensions"})
+"""Modules whose names are words of annotations: most of the names that a file reads."""
+
 
 def trim(facts: m.FileFacts) -> m.FileFacts:
     """Return the facts without names that are read alone and come from no import, and without calls of builtins and
     of everyday methods. What is bound to something stays whole."""
-    imported = imported_names(facts)
+    imported = _imports(facts)
+    read = {name for name, worth in imported.items() if worth}
     bound = {name for scope in facts.scopes for name in scope.bindings}
     if any(scope.stars for scope in facts.scopes):
         facts.reads = [
-            one for one in facts.reads if type(one) is not m.Name or one.name in imported or one.name not in bound
+            one for one in facts.reads if type(one) is not m.Name or one.name in read or one.name not in bound
         ]
     else:
-        facts.reads = [one for one in facts.reads if type(one) is not m.Name or one.name in imported]
+        facts.reads = [one for one in facts.reads if type(one) is not m.Name or one.name in read]
     facts.calls = [one for one in facts.calls if _kept(one, imported, bound)]
     return facts
 
 
 def imported_names(facts: m.FileFacts) -> frozenset[str]:
     """Return the names that imports bind anywhere in a file."""
-    found: set[str] = set()
+    return frozenset(_imports(facts))
+
+
+def _imports(facts: m.FileFacts) -> dict[str, bool]:
+    """The names that imports bind, each with whether it is more than a word of annotations."""
+    found: dict[str, bool] = {}
     for scope in facts.scopes:
         for name, values in scope.bindings.items():
             for one in values:
                 if type(one) is m.Imported:
-                    found.add(name)
-    return frozenset(found)
+                    found[name] = found.get(name, False) or one.module not in _TYPING or one.level > 0
+    return found
 
 
-def _kept(call: m.Call, imported: frozenset[str], bound: set[str]) -> bool:
+def _kept(call: m.Call, imported: Collection[str], bound: set[str]) -> bool:
     func = call.func
     if type(func) is m.Name:
         return func.name not in _BUILTINS or func.name in bound

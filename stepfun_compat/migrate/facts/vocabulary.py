@@ -50,7 +50,9 @@ LONGEST_TEXT: Final = 300
 
 def kind_of(text: str) -> Literal["model", "env", "host"] | None:
     """Return what a whole string names of OpenAI's, None for nothing."""
-    if not _may_name(text):
+    if not (  # most strings
+        "-" in text or "openai" in text or "OPENAI" in text or "azure" in text or text in _WORDS or text[:3] == "ft:"
+    ):
         return None
     found = WHOLE.fullmatch(text)
     kind = None if found is None else found.lastgroup
@@ -59,11 +61,6 @@ def kind_of(text: str) -> Literal["model", "env", "host"] | None:
     if kind == "host":
         return "host" if _API_HOST.search(text) else None
     return "model" if kind == "model" else "env"
-
-
-def _may_name(text: str) -> bool:
-    """A quick look that most strings fail."""
-    return "-" in text or "openai" in text or "OPENAI" in text or "azure" in text or text in _WORDS or text[:3] == "ft:"
 
 
 def names_host(part: str) -> bool:

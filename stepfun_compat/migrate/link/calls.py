@@ -124,7 +124,7 @@ def _called(linker: Linker, file: int, expr: m.Call, value: Value) -> Result:
     if kind in ("function", "bound"):
         return returned(linker, value)
     if kind == "object":
-        caller = objects.attribute(linker, value, "__call__")
+        caller = linker.attribute_of(value, "__call__")
         return union([returned(linker, one) for one in caller.values if one.kind == "bound"])
     if kind == "foreign":
         return _foreign(linker, file, expr, value)

@@ -49,9 +49,11 @@ def _imported(modules: Modules, file: int, facts: FileFacts) -> Iterator[int]:
                 yield from _members(modules, base, statement)
         else:
             target = modules.absolute(file, statement.module)
-            yield from _found(target)
-            for name in statement.names:
-                yield from _found(modules.absolute(file, f"{statement.module}.{name.name}"))
+            if target is not None:
+                yield target
+            if target is None or modules.is_package(target):  # the names may be modules themselves
+                for name in statement.names:
+                    yield from _found(modules.absolute(file, f"{statement.module}.{name.name}"))
     for name in facts.lazy:
         yield from _found(modules.absolute(file, name))
 

@@ -69,12 +69,14 @@ class Heat:
 
     def touches(self, file: int, expr: m.Expr | None) -> bool:
         """Whether a chain in a file leads through anything that may be openai's."""
-        while isinstance(expr, m.Attribute):
+        while type(expr) is m.Attribute:
             if expr.attr in self.attributes:
                 return True
             expr = expr.base
-        if isinstance(expr, m.Name):
+        if type(expr) is m.Name:
             return expr.name in self.variables.get(file, ())
+        if expr is None or type(expr) in _EMPTY:
+            return False
         if isinstance(expr, m.Call) and isinstance(expr.func, m.Name) and expr.func.name == "super":
             return True
         return any(

@@ -86,6 +86,8 @@ class Linker:
         """Classes by the last part of the names of their bases."""
         self._owners: dict[str, _Owners] = {}
         """By attribute: what it is set to in other code."""
+        self._attributes: dict[tuple[Value, str], Result] = {}
+        """What attributes are, once that is settled."""
         self._shadowed: dict[int, bool] = {}
         self._index()
 
@@ -121,17 +123,17 @@ class Linker:
 
     def values(self, file: int, expr: m.Expr | None) -> Result:
         """Everything an expression of a file can be."""
-        rule = _RULES.get(type(expr))
-        if expr is None or rule is None:
-            return NOTHING
         if type(expr) is m.Name:
-            return rule(self, file, expr)
+            return self.name_read(file, expr)
         key = id(expr)
         known = self._memo.get(key)
         if known is not None:
             if key in self._open:
                 self.cuts += 1
             return known
+        rule = _RULES.get(type(expr))
+        if expr is None or rule is None:
+            return NOTHING
         if key in self._busy or self._depth > DEEPEST:
             self.cuts += 1
             return self._previous.get(key, NOTHING)
@@ -241,7 +243,7 @@ class Linker:
         results += self.written(name, Value("file", file=file))
         # a copy of the module's setting is none itself
         values = frozenset([one for one in union(results).values if one.kind != "setting"])
-        if not values and self.paths[file].rpartition("/")[2].startswith("__init__."):
+        if not values and self.modules.is_package(file):
             return self._beside(file, name)
         return Result(values, bool(values))
 
@@ -373,6 +375,16 @@ class Linker:
 
     def attribute_of(self, value: Value, name: str) -> Result:
         """What an attribute of one thing is."""
+        key = (value, name)
+        known = self._attributes.get(key)
+        if known is None:
+            before = self.cuts
+            known = self._attribute_of(value, name)
+            if self.cuts == before:
+                self._attributes[key] = known
+        return known
+
+    def _attribute_of(self, value: Value, name: str) -> Result:
         kind = value.kind
         if kind == "foreign":
             put = union(self.written(name, value))  # `g.client = …`, `st.session_state["client"] = …`
@@ -407,7 +419,6 @@ class Linker:
 
 
 _RULES: Final[dict[type, Callable[[Linker, int, Any], Result]]] = {
-    m.Name: Linker.name_read,
     m.Attribute: Linker.attribute_read,
     m.Call: calls.call,
     m.FunctionValue: Linker.function_value,

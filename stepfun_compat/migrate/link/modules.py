@@ -77,6 +77,10 @@ class Modules:
         base = self.relative(file, statement.module, statement.level)
         return None if base is None else self.file_at(base)
 
+    def is_package(self, file: int) -> bool:
+        """Whether a file is the `__init__` of a package."""
+        return self.paths[file].rpartition("/")[2].startswith("__init__.")
+
     def absolute(self, file: int, module: str) -> int | None:
         """The file that `import module` means in a file, None for one outside the project."""
         key = (self._directory[file], module)
@@ -122,7 +126,7 @@ class Modules:
         if found is None or found == file:
             return False
         path = self.paths[found]
-        if not path.rpartition("/")[2].startswith("__init__."):
+        if not self.is_package(found):
             return not imports_openai(self._facts[found])
         directory = dirname(path)
         if self._is_sdk(directory) or self.paths[file].startswith(directory + "/"):

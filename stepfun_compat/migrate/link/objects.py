@@ -211,7 +211,7 @@ def _got_from(linker: Linker, value: Value) -> list[Result]:
     """What `__getitem__` of an object of the project returns."""
     from .calls import returned
 
-    getter = attribute(linker, value, "__getitem__")
+    getter = linker.attribute_of(value, "__getitem__")
     return [returned(linker, one) for one in getter.values if one.kind == "bound"]
 
 
@@ -256,7 +256,7 @@ def entered(linker: Linker, managers: Result) -> Result:
     for value in managers.values:
         if value.kind == "object":
             for name in ("__enter__", "__aenter__"):
-                for one in attribute(linker, value, name).values:
+                for one in linker.attribute_of(value, name).values:
                     if one.kind == "bound":
                         results.append(returned(linker, one))
             if not any(result.values for result in results):

@@ -44,7 +44,8 @@ class Result(NamedTuple):
     linked: bool = False
 
 
-NOTHING: Final = Result(frozenset())
+_EMPTY: Final[frozenset[Value]] = frozenset()
+NOTHING: Final = Result(_EMPTY)
 ANSWER: Final = Value("answer")
 
 OPENAI_KINDS: Final = frozenset({"module", "class", "client", "resource", "method", "copy", "error", "setting", "type"})
@@ -56,5 +57,7 @@ def union(results: list[Result]) -> Result:
         return NOTHING
     if len(results) == 1:
         return results[0]
-    values = frozenset(value for one in results for value in one.values)
-    return Result(values, any(one.linked and one.values for one in results))
+    known = [one for one in results if one.values]
+    if len(known) < 2:
+        return known[0] if known else NOTHING
+    return Result(_EMPTY.union(*[one.values for one in known]), True in [one.linked for one in known])
