@@ -35,6 +35,7 @@ _RECURSION: Final = 6000
 _FINDING: Final = attrgetter(*(one.name for one in fields(Finding)))
 _ROOM: Final = 16_000_000
 """Bytes of files that are kept in memory between two looks at them."""
+_READING: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _CHUNK: Final = 24
 _HELD: Final = 24_000_000
 """Bytes of packed facts that are held as objects together (some eight times as large); of further files no more than
@@ -129,8 +130,7 @@ def bytes_of(path: str) -> tuple[bytes | None, str]:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
             return None, "no regular file"
-        with open(path, "rb", buffering=0) as stream:
-            data = stream.readall()
+        data = _content(path, status.st_size)
     except OSError as error:
         import errno
 
@@ -143,6 +143,21 @@ def bytes_of(path: str) -> tuple[bytes | None, str]:
     if len(data) > largest:
         return data, f"larger than {largest // 1_000_000} MB: taken to be generated"
     return data, ""
+
+
+def _content(path: str, size: int) -> bytes:
+    """The bytes of a regular file, in as few steps as possible: most files are small, and there are many."""
+    file = os.open(path, _READING)
+    try:
+        data = os.read(file, size + 1)
+        if len(data) != size:  # somebody writes it
+            parts = [data]
+            while parts[-1]:
+                parts.append(os.read(file, 1_000_000))
+            data = b"".join(parts)
+        return data
+    finally:
+        os.close(file)
 
 
 def _facts_of(root: str, path: str, kind: FileKind, data: bytes | None = None) -> tuple[bytes, Extract]:

@@ -32,6 +32,8 @@ UseKind = Literal[
 ]
 Known = Literal["resolved", "inferred", "shape"]
 
+_BY_NAME: Final = frozenset({"setattr", "getattr", "delattr", "hasattr"})
+"""Functions that are given the name of an attribute."""
 _OF_CLASSES: Final = frozenset({"super", "object", "project_class"})
 _RANK: Final = {
     kind: rank for rank, kind in enumerate(("method", "class", "setting", "error", "type", "module", "resource"))
@@ -192,7 +194,11 @@ class _FileUses:
         self.imports()
         matter = self.matter
         for call in self.facts.calls:
-            self.call(call, id(call.func) in matter)
+            func = call.func
+            if func is not None and id(func) in matter:
+                self.call(call, func)
+            if type(func) is m.Name and func.name in _BY_NAME:
+                self.by_name(call, func.name)
         for read in self.facts.reads:
             if id(read) in matter:
                 self.chain(read, None, "value", None)
@@ -227,15 +233,11 @@ class _FileUses:
 
     # Chains and calls
 
-    def call(self, call: m.Call, matters: bool) -> None:
-        func = call.func
-        if func is not None and matters:
-            self.chain(func, call, "call", None)
-        for argument in call.arguments if matters else ():
+    def call(self, call: m.Call, func: m.Expr) -> None:
+        self.chain(func, call, "call", None)
+        for argument in call.arguments:
             if argument.name == "api_base" and argument.value is not None and self.is_request(call):
                 self.add("base_url", _text(argument.value), argument.value, "argument", value=argument.value)
-        if isinstance(func, m.Name) and func.name in ("setattr", "getattr", "delattr", "hasattr"):
-            self.by_name(call, func.name)
 
     def is_request(self, call: m.Call) -> bool:
         return any(one.kind in ("method", "class") for one in self.linker.values(self.file, call.func).values)

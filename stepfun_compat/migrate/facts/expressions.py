@@ -22,6 +22,8 @@ class ExpressionWalker:
 
     def __init__(self) -> None:
         self.facts = m.FileFacts()
+        self.reads = self.facts.reads
+        self.calls = self.facts.calls
         self.scope = 0
         self.bindings: dict[str, list[m.Expr]] = {}
         self.function: int | None = None
@@ -169,21 +171,27 @@ class ExpressionWalker:
         )
 
     def on_name(self, node: ast.Name) -> m.Expr | None:
-        found = self.name(node)
-        self.facts.reads.append(found)
+        if self.fixed is None:
+            found = m.Name(
+                node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0, node.id, self.scope
+            )
+        else:
+            found = self.name(node)
+        self.reads.append(found)
         return found
 
     def on_attribute(self, node: ast.Attribute) -> m.Expr | None:
         found = self.attributes(node)
-        self.facts.reads.append(found)
+        self.reads.append(found)
         return found
 
     def on_constant(self, node: ast.Constant) -> m.Expr | None:
         value = node.value
         if type(value) is str:
             return self.text(node, value)
-        what = str(value).lower() if value is None or type(value) is bool else "number"
-        return m.Opaque(*self.place(node), what)
+        line, column, end_line, end_column = self.place(node)
+        what = _CONSTANTS[value] if value is None or type(value) is bool else "number"
+        return m.Opaque(line, column, end_line, end_column, what)
 
     def text(self, node: ast.Constant, value: str) -> m.Expr:
         line, column, end_line, end_column = self.place(node)
@@ -210,8 +218,10 @@ class ExpressionWalker:
 
     def on_call(self, node: ast.Call) -> m.Expr | None:
         func = self.chain(node.func)
-        call = m.Call(*self.place(node), func, self.arguments(node), self.scope)
-        self.facts.calls.append(call)
+        arguments = self.arguments(node) if node.args or node.keywords else ()
+        line, column, end_line, end_column = self.place(node)
+        call = m.Call(line, column, end_line, end_column, func, arguments, self.scope)
+        self.calls.append(call)
         called = m.plain_name(func)
         if called == "dict" and call.arguments and type(func) is m.Name:
             return self.mapping_of(call)
@@ -229,12 +239,15 @@ class ExpressionWalker:
                 arguments.append(m.Argument("*", self.expr(one.value), *place(one)))
                 continue
             value = self.expr(one)
-            span = place(one) if value is None else (value.line, value.column, value.end_line, value.end_column)
-            arguments.append(m.Argument(None, value, *span))
+            if value is None:
+                arguments.append(m.Argument(None, None, *place(one)))
+            else:
+                arguments.append(m.Argument(None, value, value.line, value.column, value.end_line, value.end_column))
         for keyword in node.keywords:
             value = self.expr(keyword.value)
             name = keyword.arg
-            arguments.append(m.Argument("**" if name is None else name, value, *place(keyword)))
+            line, column, end_line, end_column = place(keyword)
+            arguments.append(m.Argument("**" if name is None else name, value, line, column, end_line, end_column))
             if name is not None and name.isupper() and kind_of(name) == "env":
                 self.facts.literals.append(m.Literal_("env", name, True, "key", *place(keyword)))
         return tuple(arguments)
@@ -528,6 +541,7 @@ def _names_type(node: ast.expr) -> bool:
     )
 
 
+_CONSTANTS: Final = {None: "none", True: "true", False: "false"}
 _ALIASES: Final = frozenset({"Union", "Optional", "Annotated"})
 """What type aliases are made with."""
 _TRANSPARENT: Final = frozenset(

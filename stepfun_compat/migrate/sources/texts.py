@@ -17,7 +17,6 @@ from ..facts.vocabulary import kind_of
 from .kinds import FileKind
 from .marks import Mark, TextFacts, Unread
 
-_LINES: Final = re.compile(r"\r\n|\r|\n")
 _REQUIREMENT: Final = re.compile(
     r"openai(?![\w.-])\s*(?:\[[^\]]*\])?\s*(?:\(?\s*(?:[<>=!~^]=?=?|@)[^#;]*)?(?:;[^#]*)?", re.IGNORECASE
 )
@@ -32,6 +31,8 @@ _ENV_LINE: Final = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*[=:]\s*(.*?)\s
 _YAML_KEY: Final = re.compile(r"([\"']?)([\w./-]+)\1\s*:(?=\s|$)\s*")
 _PIP: Final = re.compile(r"\bpip3?\s+install\b(.*)")
 _PIP_WORD: Final = re.compile(r"(?<![\w/.-])[\"']?(openai(?:\[[^\]]*\])?(?:[=<>!~]=?[^\s\"';&|]*)?)[\"']?(?=[\s;&|]|$)")
+_LONGEST: Final = 300
+"""Longer strings are no names."""
 _KINDS: Final = {"model": "model_literal", "env": "env_var", "host": "base_url"}
 
 
@@ -50,8 +51,14 @@ def read_text_file(kind: FileKind, data: bytes) -> TextFacts:
     if problem is not None:
         facts.unread.append(Unread(problem))
         return facts
-    facts.marks += sorted(_MARKS[kind](_LINES.split(text)), key=lambda mark: (mark.line, mark.column))
+    facts.marks += sorted(_MARKS[kind](_lines(text)), key=lambda mark: (mark.line, mark.column))
     return facts
+
+
+def _lines(text: str) -> list[str]:
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.split("\n")
 
 
 def _broken(kind: FileKind, text: str) -> str | None:
@@ -96,7 +103,7 @@ def _mark(kind: str, target: str, number: int, line: str, start: int, end: int, 
 
 
 def _whole(text: str, number: int, line: str, start: int, role: str = "") -> Iterator[Mark]:
-    kind = kind_of(text) if len(text) < 300 else None
+    kind = kind_of(text) if len(text) < _LONGEST else None
     if kind is not None:
         yield _mark(_KINDS[kind], text, number, line, start, start + len(text), role)
 
@@ -110,6 +117,8 @@ _NAMED: Final = (
 
 def _worth_a_look(lines: list[str]) -> list[int]:
     """The numbers of lines that may name something: files of data are long."""
+    if len(lines) < 3:
+        return list(range(1, len(lines) + 1))
     text = "\n".join(lines)
     places: list[int] = []
     for word in _NAMED:
@@ -129,9 +138,10 @@ def _quoted(lines: list[str]) -> Iterator[Mark]:
         if line.lstrip().startswith("#"):
             continue
         for found in _QUOTED.finditer(line):
-            text = found.group(1) if found.group(1) is not None else found.group(2)
-            key = _AFTER_KEY.match(line, found.end()) is not None
-            yield from _whole(text, number, line, found.start() + 1, "key" if key else "")
+            text = found[1] if found[1] is not None else found[2]
+            if len(text) < _LONGEST and kind_of(text) is not None:
+                key = _AFTER_KEY.match(line, found.end()) is not None
+                yield from _whole(text, number, line, found.start() + 1, "key" if key else "")
         bare = re.match(r"\s*([\w.-]+)\s*=", line)
         if bare is not None:
             yield from _whole(bare.group(1), number, line, bare.start(1), "key")
