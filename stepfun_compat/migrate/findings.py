@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from .extract import Extract
@@ -99,6 +100,7 @@ class ScanResult:
         return next((verdict for verdict in reversed(VERDICTS) if self.count(verdict)), None)
 
 
+@lru_cache(maxsize=4096)
 def redact(text: str) -> str:
     """Return a line without what looks like a key or a password."""
     return _SECRET.sub("…", text)

@@ -25,6 +25,7 @@ from .sources.discovery import Found, discover
 from .sources.kinds import LARGEST, LARGEST_NOTEBOOK, FileKind, of_interest, speaks_of_openai
 from .sources.marks import Unread
 from .sources.notebooks import NotANotebook, read_notebook
+from .sources.texts import lines_of
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
@@ -353,8 +354,6 @@ class _Lines:
         return self._last[1]
 
     def _lines(self, path: str) -> list[str]:
-        import re
-
         data, why = bytes_of(os.path.join(self._root, path))
         if data is None or why:
             return []
@@ -372,7 +371,7 @@ class _Lines:
                 return []
         else:
             text = data.decode("utf-8-sig", "replace")
-        return re.split(r"\r\n|\r|\n", text)
+        return lines_of(text)
 
 
 # The result as a whole

@@ -171,12 +171,7 @@ class ExpressionWalker:
         )
 
     def on_name(self, node: ast.Name) -> m.Expr | None:
-        if self.fixed is None:
-            found = m.Name(
-                node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0, node.id, self.scope
-            )
-        else:
-            found = self.name(node)
+        found = self.name(node)
         self.reads.append(found)
         return found
 
@@ -421,7 +416,7 @@ class ExpressionWalker:
                 self.owner,
                 tuple(parameters),
                 decorators,
-                None if result is None else self.annotation(result),
+                None if result is None else self.declared(result),
                 isinstance(node, ast.AsyncFunctionDef),
                 node.lineno,
             )
@@ -432,7 +427,7 @@ class ExpressionWalker:
         return m.Parameter(
             node.arg,
             kind,
-            None if node.annotation is None else self.annotation(node.annotation),
+            None if node.annotation is None else self.declared(node.annotation),
             None if default is None else self.expr(default),
         )
 
@@ -451,6 +446,10 @@ class ExpressionWalker:
         self.assign(target, element)
 
     # Annotations
+
+    def declared(self, node: ast.expr) -> m.Expr | None:
+        """What the annotation of a parameter or result names; plain text and numbers hold nothing."""
+        return None if type(node) is ast.Name and node.id in _PLAIN_TYPES else self.annotation(node)
 
     def annotation(self, node: ast.expr) -> m.Expr | None:
         """What an annotation names, strings in it read as the types they spell; several types are a `Choice`, the
@@ -542,6 +541,7 @@ def _names_type(node: ast.expr) -> bool:
 
 
 _CONSTANTS: Final = {None: "none", True: "true", False: "false"}
+_PLAIN_TYPES: Final = frozenset({"str", "int", "float", "bool", "bytes"})
 _ALIASES: Final = frozenset({"Union", "Optional", "Annotated"})
 """What type aliases are made with."""
 _TRANSPARENT: Final = frozenset(

@@ -51,11 +51,12 @@ def read_text_file(kind: FileKind, data: bytes) -> TextFacts:
     if problem is not None:
         facts.unread.append(Unread(problem))
         return facts
-    facts.marks += sorted(_MARKS[kind](_lines(text)), key=lambda mark: (mark.line, mark.column))
+    facts.marks += sorted(_MARKS[kind](lines_of(text)), key=lambda mark: (mark.line, mark.column))
     return facts
 
 
-def _lines(text: str) -> list[str]:
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text: what ends a line is CR, LF, or both."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text.split("\n")
