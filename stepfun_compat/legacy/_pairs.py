@@ -18,6 +18,7 @@ import functools
 import inspect
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -78,6 +79,21 @@ class _Clock:
         await asyncio.sleep(seconds)
 
 
+def is_awaited() -> Step:
+    """Return True to a flow that is awaited, False to one that is called."""
+    return Step(_Kind, "called", "awaited", (), {})
+
+
+class _Kind:
+    @staticmethod
+    def called() -> bool:
+        return False
+
+    @staticmethod
+    def awaited() -> bool:
+        return True
+
+
 class _Awaited:
     """A flow whose steps are awaited, for the driver of the async client."""
 
@@ -105,18 +121,18 @@ def method(flow: Callable[_P, Flow[_T]]) -> Callable[_P, _T]:
     return call
 
 
-def awaited(called: Any, *, coroutine_function: bool = True) -> Any:
-    """Return the async counterpart of what `method` made, under the name that steps use for it.
+def awaited(called: Any, *, coroutine_function: bool = True, name: str | None = None) -> Any:
+    """Return the async counterpart of what `method` made, under the name that steps use for it, or under `name`.
 
     Some async methods of openai 0.28 are plain functions that return a coroutine, and check their arguments when called:
     `coroutine_function=False` makes one of those.
     """
     if isinstance(called, classmethod):
-        return classmethod(_twin(cast("Any", called).__func__, coroutine_function))
-    return _twin(called, coroutine_function)
+        return classmethod(_twin(cast("Any", called).__func__, coroutine_function, name))
+    return _twin(called, coroutine_function, name)
 
 
-def _twin(called: Any, coroutine_function: bool) -> Callable[..., Coroutine[Any, Any, Any]]:
+def _twin(called: Any, coroutine_function: bool, name: str | None) -> Callable[..., Coroutine[Any, Any, Any]]:
     flow: Callable[..., Flow[Any]] = called.__wrapped__
 
     @functools.wraps(flow)
@@ -129,7 +145,7 @@ def _twin(called: Any, coroutine_function: bool) -> Callable[..., Coroutine[Any,
         return drive_async(_Awaited(started, next(started)))
 
     twin: Any = acall if coroutine_function else acall_at_once
-    twin.__name__ = step(None, flow.__name__).asynchronous
+    twin.__name__ = name or step(None, flow.__name__).asynchronous
     twin.__qualname__ = f"{flow.__qualname__.removesuffix(flow.__name__)}{twin.__name__}"
     twin.__doc__ = f"As `{flow.__name__}`."
     return twin
@@ -139,30 +155,51 @@ def _twin(called: Any, coroutine_function: bool) -> Callable[..., Coroutine[Any,
 
 
 def relay(
-    source: Any, each: Callable[[Any], _T], close: Any, failed: Callable[[Exception], None] | None = None
+    source: Any, each: Callable[[Any], _T], owner: Any, failed: Callable[[Exception], None] | None = None
 ) -> Iterator[_T]:
-    """What `each` makes of the items of a stream; closes it at the end, `failed` may raise something better."""
+    """Yield what `each` makes of the items of a stream, and close `owner` at the end.
+
+    Raises:
+        Exception: what `failed` raises in place of an error of the stream.
+    """
     try:
-        for item in source:
-            yield each(item)
-    except Exception as problem:
-        if failed is not None:
-            failed(problem)
-        raise
+        with _failing(failed):
+            for item in source:
+                yield each(item)
     finally:
-        close()
+        owner.close()
 
 
 async def arelay(
-    source: Any, each: Callable[[Any], _T], close: Any, failed: Callable[[Exception], None] | None = None
+    source: Any, each: Callable[[Any], _T], owner: Any, failed: Callable[[Exception], None] | None = None
 ) -> AsyncIterator[_T]:
     """As `relay`."""
     try:
-        async for item in source:
-            yield each(item)
+        with _failing(failed):
+            async for item in source:
+                yield each(item)
+    finally:
+        await owner.aclose()
+
+
+def relayed(
+    source: Any, each: Callable[[Any], Any], owner: Any, failed: Callable[[Exception], None] | None = None
+) -> Step:
+    """A stream made by `relay`, or by `arelay` where the flow is awaited."""
+    return Step(_Relays, "relay", "arelay", (source, each, owner, failed), {})
+
+
+class _Relays:
+    relay = staticmethod(relay)
+    arelay = staticmethod(arelay)
+
+
+@contextmanager
+def _failing(failed: Callable[[Exception], None] | None) -> Generator[None, None, None]:
+    """Give `failed` an error first, which may raise a better one."""
+    try:
+        yield
     except Exception as problem:
         if failed is not None:
             failed(problem)
         raise
-    finally:
-        await close()

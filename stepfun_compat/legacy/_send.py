@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, cast
@@ -14,7 +14,7 @@ import openai
 from . import _failures as failures
 from . import error, util
 from ._headers import Headers
-from ._pairs import Flow, arelay, awaited, method, relay, same, step
+from ._pairs import Flow, awaited, method, relayed, same, step
 
 MAX_CONNECTION_RETRIES: Final = 2
 _RAW: Final = {"X-Stainless-Raw-Response": "true"}
@@ -197,7 +197,10 @@ def send(client: Any, call: Call) -> Flow[Answer]:
             raw = yield same(client, call.method, *args, **kwargs)
             answer, streamed = _received(raw, call, client.stepfun.active)
             if streamed:
-                answer.chunks = yield step(_Chunks, "of", raw)
+                response = raw.http_response
+                answer.chunks = yield relayed(
+                    raw.parse(), _reader(response), response, partial(_raise, response=response)
+                )
             else:
                 answer.content = yield step(raw.http_response, "read")
             return answer
@@ -212,18 +215,6 @@ def send(client: Any, call: Call) -> Flow[Answer]:
 
 
 asend = awaited(send)
-
-
-class _Chunks:
-    @staticmethod
-    def of(raw: Any) -> Iterator[Any]:
-        response = raw.http_response
-        return relay(raw.parse(), _reader(response), response.close, partial(_raise, response=response))
-
-    @staticmethod
-    def aof(raw: Any) -> AsyncIterator[Any]:
-        response = raw.http_response
-        return arelay(raw.parse(), _reader(response), response.aclose, partial(_raise, response=response))
 
 
 # ---------------------------------------------------------------- what an answer means

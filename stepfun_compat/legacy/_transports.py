@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
+from typing_extensions import Self, override
+
 from .._client.redirects import look_once_more
+from ._pairs import Flow, arelay, awaited, method, relay, same, step
 
 _HOP = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
 _DECODED = frozenset({"content-encoding", "content-length", "transfer-encoding"})
@@ -27,31 +31,38 @@ def _headers(request: Any) -> dict[str, str]:
     return {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
 
 
+class _Body:
+    """The body of a response: `pieces` of it from the session, called or awaited as the session is."""
+
+    def __init__(self, pieces: Any, finish: Callable[[], object], failed: Callable[[Exception], None]) -> None:
+        self._pieces, self._finish, self._failed = pieces, finish, failed
+
+    def __iter__(self) -> Iterator[bytes]:
+        return relay(self._pieces, bytes, self, self._failed)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return arelay(self._pieces, bytes, self, self._failed)
+
+    def close(self) -> None:
+        self._finish()
+
+    async def aclose(self) -> None:
+        self._finish()
+
+
 @lru_cache(maxsize=8)
-def _stream_class(family: Any, asynchronous: bool) -> Any:
-    """A body of this family that reads from `source` and closes with `finish`."""
+def _body_class(family: Any) -> Any:
+    return type("SessionBody", (_Body, family.SyncByteStream, family.AsyncByteStream), {})
 
-    def start(self: Any, source: Any, finish: Any) -> None:
-        self.source, self.finish = source, finish
 
-    def read(self: Any) -> Any:
-        return self.source
-
-    def close(self: Any) -> None:
-        self.finish()
-
-    async def aclose(self: Any) -> None:
-        self.finish()
-
-    base: Any = family.AsyncByteStream if asynchronous else family.SyncByteStream
-    members: dict[str, Any] = (
-        {"__aiter__": read, "aclose": aclose} if asynchronous else {"__iter__": read, "close": close}
-    )
-    return type("SessionBody", (base,), {"__init__": start, **members})
+def _raise_mapped(request: Any, reading: bool, error: Exception) -> None:
+    """Raise the same failure as an error of the request's family; return for what is no failure of the network."""
+    mapped = _mapped(error, request, reading)
+    if mapped is not None:
+        raise mapped from error
 
 
 def _mapped(error: Exception, request: Any, reading: bool) -> Exception | None:
-    """The same failure in the words of the request's family; None for what is no failure of the network."""
     family, names = _family(request), {cls.__name__ for cls in type(error).__mro__}
     connecting = bool(names & {"ConnectTimeout", "ConnectionTimeoutError"})
     if names & {"Timeout", "TimeoutError", "ServerTimeoutError"}:
@@ -89,22 +100,71 @@ class _LastLook:
         return prepared
 
 
-class SessionTransport:
+class _Transport(ABC):
+    """Sends a request through a session, for the sync client or the async one."""
+
+    @abstractmethod
+    def _session(self) -> Any:
+        """Return the session of this thread or loop."""
+
+    @abstractmethod
+    def _arguments(self, session: Any, request: Any, timeout: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """(URL, further arguments) of `session.request`, apart from method, body and redirects."""
+
+    @abstractmethod
+    def _response(self, response: Any) -> tuple[int, Any]:
+        """(status, pieces of the body)."""
+
+    @method
+    def handle_request(self, request: Any) -> Flow[Any]:
+        """Send one request."""
+        session, content = self._session(), (yield step(request, "read"))
+        url, arguments = self._arguments(session, request, request.extensions.get("timeout", {}))
+        failed = partial(_raise_mapped, request)
+        try:
+            response = yield same(
+                session, "request", request.method, url, data=content or None, allow_redirects=False, **arguments
+            )
+        except Exception as error:
+            failed(False, error)
+            raise
+        headers = [(k, v) for k, v in response.headers.items() if k.lower() not in _DECODED]
+        status, pieces = self._response(response)
+        family = _family(request)
+        body = _body_class(family)(pieces, response.close, partial(failed, True))
+        return family.Response(status, headers=headers, stream=body)
+
+    handle_async_request = awaited(handle_request, name="handle_async_request")
+
+    def close(self) -> None:
+        """Do nothing: the session is the program's."""
+        return
+
+    async def aclose(self) -> None:
+        """As `close`."""
+        return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+
+class SessionTransport(_Transport):
     """For the sync client. `session` is a `requests.Session`, or makes one for each thread."""
 
     def __init__(self, session: Any) -> None:
         self._given = session
         self._own = threading.local()
 
-    def __enter__(self) -> SessionTransport:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def close(self) -> None:
-        """Nothing: the session is the program's."""
-
+    @override
     def _session(self) -> Any:
         if hasattr(self._given, "request"):
             return self._given
@@ -113,93 +173,46 @@ class SessionTransport:
             self._own.session = make()
         return self._own.session
 
-    def handle_request(self, request: Any) -> Any:
-        """Send one request."""
-        timeout = request.extensions.get("timeout", {})
-        session = self._session()
-        try:
-            response = session.request(
-                request.method,
-                str(request.url),
-                headers=_headers(request),
-                data=request.read() or None,
-                stream=True,
-                allow_redirects=False,
-                auth=_LastLook(request, session),
-                timeout=(timeout.get("connect"), timeout.get("read")),
-                proxies=session.proxies,
-            )
-        except Exception as error:
-            mapped = _mapped(error, request, False)
-            if mapped is None:
-                raise
-            raise mapped from error
-        headers = [(k, v) for k, v in response.headers.items() if k.lower() not in _DECODED]
-        body = _stream_class(_family(request), False)(self._read(response, request), response.close)
-        return _family(request).Response(response.status_code, headers=headers, stream=body)
+    @override
+    def _arguments(self, session: Any, request: Any, timeout: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+        return str(request.url), {
+            "headers": _headers(request),
+            "stream": True,
+            "auth": _LastLook(request, session),
+            "timeout": (timeout.get("connect"), timeout.get("read")),
+            "proxies": session.proxies,
+        }
 
-    def _read(self, response: Any, request: Any) -> Iterator[bytes]:
+    @override
+    def _response(self, response: Any) -> tuple[int, Any]:
         streamed = "event-stream" in response.headers.get("content-type", "")
-        try:
-            yield from response.iter_content(512 if streamed else 65536)
-        except Exception as error:
-            mapped = _mapped(error, request, True)
-            if mapped is None:
-                raise
-            raise mapped from error
+        return response.status_code, response.iter_content(512 if streamed else 65536)
 
 
-class AioSessionTransport:
+class AioSessionTransport(_Transport):
     """For the async client, over an `aiohttp.ClientSession`."""
 
     def __init__(self, session: Any, proxy: str | None = None) -> None:
-        self._session = session
+        self._given = session
         self._proxy = proxy
 
-    async def __aenter__(self) -> AioSessionTransport:
-        return self
+    @override
+    def _session(self) -> Any:
+        return self._given
 
-    async def __aexit__(self, *_: object) -> None:
-        return None
-
-    async def aclose(self) -> None:
-        """Nothing: the session is the program's."""
-
-    async def handle_async_request(self, request: Any) -> Any:
-        """Send one request."""
-        timeout = request.extensions.get("timeout", {})
-        limits = sys.modules["aiohttp"].ClientTimeout(
-            total=None, sock_connect=timeout.get("connect"), sock_read=timeout.get("read")
-        )
+    @override
+    def _arguments(self, session: Any, request: Any, timeout: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         headers = _headers(request)
-        added: dict[str, str] = {k: v for k, v in self._session.headers.items() if k.lower() not in request.headers}
+        added: dict[str, str] = {k: v for k, v in session.headers.items() if k.lower() not in request.headers}
         made = _looked_at(request, str(request.url), {**headers, **added})
         headers |= {name: "" for name in added if name not in made.headers}  # None would keep the session's own
-        try:
-            response = await self._session.request(
-                request.method,
-                sys.modules["yarl"].URL(str(request.url), encoded=True),
-                headers=headers,
-                data=await request.aread() or None,
-                allow_redirects=False,
-                timeout=limits,
-                proxy=self._proxy,
-            )
-        except Exception as error:
-            mapped = _mapped(error, request, False)
-            if mapped is None:
-                raise
-            raise mapped from error
-        headers = [(k, v) for k, v in response.headers.items() if k.lower() not in _DECODED]
-        body = _stream_class(_family(request), True)(self._read(response, request), response.close)
-        return _family(request).Response(response.status, headers=headers, stream=body)
+        limits = sys.modules["aiohttp"].ClientTimeout
+        return sys.modules["yarl"].URL(str(request.url), encoded=True), {
+            "headers": headers,
+            "timeout": limits(total=None, sock_connect=timeout.get("connect"), sock_read=timeout.get("read")),
+            "proxy": self._proxy,
+        }
 
-    async def _read(self, response: Any, request: Any) -> AsyncIterator[bytes]:
-        try:
-            async for piece in response.content.iter_any():
-                yield piece
-        except Exception as error:
-            mapped = _mapped(error, request, True)
-            if mapped is None:
-                raise
-            raise mapped from error
+    @override
+    def _response(self, response: Any) -> tuple[int, Any]:
+        return response.status, response.content.iter_any()

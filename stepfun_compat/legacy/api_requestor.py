@@ -12,7 +12,7 @@ from . import _clients, _paths, _send, error, util
 from . import _failures as failures
 from ._config import config
 from ._headers import Headers
-from ._pairs import Flow, Step, arelay, awaited, method, relay, step
+from ._pairs import Flow, Step, awaited, is_awaited, method, relayed, step
 from .openai_response import OpenAIResponse
 from .util import ApiType
 from .version import VERSION
@@ -108,26 +108,8 @@ class APIRequestor:
 
     arequest = awaited(request)
 
+    @method
     def request_raw(
-        self,
-        method: str,
-        url: str,
-        *,
-        params: Any = None,
-        supplied_headers: Any = None,
-        files: Any = None,
-        stream: Any = False,
-        request_id: Any = None,
-        request_timeout: Any = None,
-    ) -> Any:
-        """The answer with `status_code`, `headers`, `content` and `text`, whatever its status."""
-        client = self.stepfun_client(False)
-        call = self._call(
-            client, method, url, params, supplied_headers, files, bool(stream), request_id, request_timeout
-        )
-        return call if isinstance(call, _send.Answer) else _send.send(client, call)
-
-    async def arequest_raw(
         self,
         method: str,
         url: str,
@@ -139,13 +121,24 @@ class APIRequestor:
         stream: Any = False,
         request_id: Any = None,
         request_timeout: Any = None,
-    ) -> Any:
-        """As `request_raw`; `session` is an `aiohttp.ClientSession` for this call, or None."""
-        client = self.stepfun_client(True, session)
+    ) -> Flow[Any]:
+        """Return the answer with `status_code`, `headers`, `content` and `text`, whatever its status.
+
+        `session` is a `requests.Session` for this call, an `aiohttp.ClientSession` for `arequest_raw`, or None.
+
+        Raises:
+            OpenAIError: there is no answer.
+            TypeError: `session` is something else.
+        """
+        if session is not None and not hasattr(session, "request"):
+            raise TypeError(f"session takes a session of requests or aiohttp, not {type(session).__name__}.")
+        client = self.stepfun_client((yield is_awaited()), session)
         call = self._call(
             client, method, url, params, supplied_headers, files, bool(stream), request_id, request_timeout
         )
-        return call if isinstance(call, _send.Answer) else await _send.asend(client, call)
+        return call if isinstance(call, _send.Answer) else (yield step(_send, "send", client, call))
+
+    arequest_raw = awaited(request_raw)
 
     def stepfun_client(self, asynchronous: bool, session: Any = None) -> Any:
         return _clients.client_for(asynchronous, self.api_key, self.api_base, self.api_type, self.organization, session)
@@ -224,15 +217,14 @@ class APIRequestor:
         """The error for a status and a parsed body, to be raised by the caller."""
         return failures.from_answer(rbody, rcode, resp, rheaders, stream_error)
 
-    def _interpret_response(self, result: Any, stream: Any) -> tuple[Any, bool]:  # noqa: ARG002
+    @method
+    def _interpret_response(self, result: Any, stream: Any) -> Flow[tuple[Any, bool]]:  # noqa: ARG002
+        """(an `OpenAIResponse`, or an iterator of them; whether it is a stream)."""
         if result.chunks is None:
             return OpenAIResponse(_send.interpret(result), result.headers), False
-        return relay(result.chunks, lambda chunk: OpenAIResponse(chunk, result.headers), result.chunks.close), True
+        return (yield relayed(result.chunks, lambda chunk: OpenAIResponse(chunk, result.headers), result.chunks)), True
 
-    async def _interpret_async_response(self, result: Any, stream: Any) -> tuple[Any, bool]:
-        if result.chunks is None:
-            return self._interpret_response(result, stream)
-        return arelay(result.chunks, lambda chunk: OpenAIResponse(chunk, result.headers), result.chunks.aclose), True
+    _interpret_async_response = awaited(_interpret_response, name="_interpret_async_response")
 
     def _interpret_response_line(self, rbody: str, rcode: int, rheaders: Any, stream: bool) -> OpenAIResponse:
         answer = _send.Answer(rcode, Headers(dict(rheaders).items()), rbody.encode())

@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from enum import Enum
 from typing import Any, cast
 
@@ -169,12 +169,16 @@ def convert_to_openai_object(
 
 def convert_stream(response: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
     """A stream of `OpenAIResponse`s as one of objects; closing it closes the other."""
-    return relay(response, lambda line: convert_to_openai_object(line, *args, **kwargs), response.close)
+    return relay(response, _converter(args, kwargs), response)
 
 
 def aconvert_stream(response: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
     """As `convert_stream`."""
-    return arelay(response, lambda line: convert_to_openai_object(line, *args, **kwargs), response.aclose)
+    return arelay(response, _converter(args, kwargs), response)
+
+
+def _converter(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[Any], Any]:
+    return lambda line: convert_to_openai_object(line, *args, **kwargs)
 
 
 def convert_to_dict(obj: Any) -> Any:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import inspect
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stepfun_compat import legacy
 from stepfun_compat.legacy import _pairs, embeddings_utils
+from stepfun_compat.legacy.api_requestor import APIRequestor
 
 CLASSES = [value for value in vars(legacy).values() if isinstance(value, type) and hasattr(value, "OBJECT_NAME")]
 
 
 def pairs() -> list[tuple[str, Any, Any]]:
-    owners: list[Any] = [*CLASSES, legacy.Moderation, legacy.Customer, embeddings_utils]
+    owners: list[Any] = [*CLASSES, legacy.Moderation, legacy.Customer, APIRequestor, embeddings_utils]
     found: list[tuple[str, Any, Any]] = []
     for owner in owners:
         for name in dir(owner):
@@ -130,3 +133,20 @@ def test_a_cancelled_flow_ends() -> None:
 
     asyncio.run(main())
     assert ended == ["ended"]
+
+
+def test_nothing_else_is_written_twice() -> None:
+    """What is awaited besides: the two kinds of stream, what aiohttp and the HTTP client call, and what waits itself."""
+    folder = Path(legacy.__file__).parent
+    found = {
+        f"{file.name}:{node.name}"
+        for file in folder.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.AsyncFunctionDef)
+    }
+    assert found == {
+        *("_pairs.py:acall", "_pairs.py:asleep", "_pairs.py:arelay"),
+        *("_transports.py:aclose", "_transports.py:__aenter__", "_transports.py:__aexit__"),
+        "_send.py:read",
+        "api_requestor.py:parse_stream_async",
+    }

@@ -102,3 +102,28 @@ async def test_openais_key_in_the_programs_own_aiohttp_session_stays_here(
     text = told(stepfun)
     assert THEIRS not in text
     assert BASIC not in text
+
+
+def test_a_session_for_one_raw_request(vendor: Any, server: ReferenceServer) -> None:
+    requests = pytest.importorskip("requests")
+    requestor = vendor.api_requestor.APIRequestor()
+    with requests.Session() as session:
+        session.headers["X-Mine"] = "once"
+        answer = requestor.request_raw("get", "/models", session)
+        assert (answer.status_code, answer.json()["object"]) == (200, "list")
+        assert requestor.request_raw("get", "/models", session=None).status_code == 200
+        vendor.close()
+    with pytest.raises(TypeError, match="not dict"):
+        requestor.request_raw("post", "/completions", {"model": "m"})
+    assert [r["headers"].get("x-mine") for r in server.take()] == ["once", None]
+
+
+@pytest.mark.anyio
+async def test_a_session_for_one_raw_request_that_is_awaited(vendor: Any, server: ReferenceServer) -> None:
+    aiohttp = pytest.importorskip("aiohttp")
+    requestor = vendor.api_requestor.APIRequestor()
+    async with aiohttp.ClientSession(headers={"X-Mine": "once"}) as session:
+        answer = await requestor.arequest_raw("get", "/models", session)
+        assert (answer.status_code, (await answer.read())[:1]) == (200, b"{")
+        assert (await requestor.arequest_raw("get", "/models")).status_code == 200
+    assert [r["headers"].get("x-mine") for r in server.take()] == ["once", None]
