@@ -101,13 +101,13 @@ class Extras:
         cache = self._context.family.reasoning
         return None if cache is None else cache.answer(str(id))
 
-    def explain(self, endpoint: str = "chat.completions", **kwargs: Any) -> Explanation:
-        """What a call would send, and what was changed about it, without sending anything."""
-        from ..diagnostics.explain import explain_call
+    def explain(self, endpoint: str = "", /, **kwargs: Any) -> Explanation:
+        """What a call would send, and what was changed about it, without sending anything: as `stepfun_compat.explain`."""
+        from ..diagnostics.explain import DEFAULT, explain_call
 
-        client = self._client
+        name = endpoint or kwargs.pop("endpoint", DEFAULT)
         deployment = self._context.deployment
-        return explain_call(endpoint, kwargs, self.settings, base_url=str(client._base_url), deployment=deployment)
+        return explain_call(name, kwargs, self.settings, base_url=str(self._client._base_url), deployment=deployment)
 
     def price(self, model: str) -> ModelPrice:
         """The list price of the model a name runs on, in USD for region `global` and in CNY for `cn`."""

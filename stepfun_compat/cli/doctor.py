@@ -30,7 +30,8 @@ def doctor(
         findings = examine(offline=offline, call=call)
     failed = [finding for finding in findings if finding.state == "fail"]
     if as_json:
-        show.as_json({"ok": not failed, "checks": [vars(finding) for finding in findings]})
+        # `fix` was called `remedy` in 0.1.0
+        show.as_json({"ok": not failed, "checks": [{**vars(finding), "remedy": finding.fix} for finding in findings]})
     else:
         for finding in findings:
             mark = {"ok": "ok  ", "warn": "note", "fail": "FAIL", "skip": "skip"}[finding.state]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from ..credentials.target import resolve_target
 from ..credentials.urls import without_secrets
 from ..endpoints import routing as table
 from ..endpoints.base import Endpoint, Flow, Send, WireRequest, WireResponse
-from ..endpoints.context import Change, ClientFacts, Json, RequestContext, RequestRejected
+from ..endpoints.context import Change, ClientFacts, Json, NotStored, RequestContext, RequestRejected
 from ..endpoints.json_values import UnexpectedBody
 from ..settings import Settings, settings_or_default
 
@@ -39,11 +40,44 @@ ENDPOINTS: Final[Mapping[str, tuple[str, str]]] = {
     "audio.translations": ("POST", "/audio/translations"),
     "files": ("POST", "/files"),
     "files.list": ("GET", "/files"),
+    "files.retrieve": ("GET", "/files/{file_id}"),
+    "files.delete": ("DELETE", "/files/{file_id}"),
+    "files.content": ("GET", "/files/{file_id}/content"),
+    "uploads": ("POST", "/uploads"),
+    "uploads.parts": ("POST", "/uploads/{upload_id}/parts"),
+    "uploads.complete": ("POST", "/uploads/{upload_id}/complete"),
+    "uploads.cancel": ("POST", "/uploads/{upload_id}/cancel"),
     "vector_stores": ("POST", "/vector_stores"),
+    "vector_stores.list": ("GET", "/vector_stores"),
+    "vector_stores.retrieve": ("GET", "/vector_stores/{vector_store_id}"),
+    "vector_stores.files": ("POST", "/vector_stores/{vector_store_id}/files"),
+    "vector_stores.files.list": ("GET", "/vector_stores/{vector_store_id}/files"),
+    "vector_stores.files.retrieve": ("GET", "/vector_stores/{vector_store_id}/files/{file_id}"),
+    "vector_stores.file_batches": ("POST", "/vector_stores/{vector_store_id}/file_batches"),
+    "vector_stores.file_batches.retrieve": ("GET", "/vector_stores/{vector_store_id}/file_batches/{batch_id}"),
+    "vector_stores.file_batches.list_files": ("GET", "/vector_stores/{vector_store_id}/file_batches/{batch_id}/files"),
+    "batches": ("POST", "/batches"),
+    "batches.list": ("GET", "/batches"),
+    "batches.retrieve": ("GET", "/batches/{batch_id}"),
+    "batches.cancel": ("POST", "/batches/{batch_id}/cancel"),
     "responses.input_tokens": ("POST", "/responses/input_tokens"),
+    "responses.retrieve": ("GET", "/responses/{response_id}"),
+    "responses.delete": ("DELETE", "/responses/{response_id}"),
+    "responses.cancel": ("POST", "/responses/{response_id}/cancel"),
+    "responses.input_items.list": ("GET", "/responses/{response_id}/input_items"),
+    "conversations": ("POST", "/conversations"),
+    "conversations.retrieve": ("GET", "/conversations/{conversation_id}"),
+    "conversations.update": ("POST", "/conversations/{conversation_id}"),
+    "conversations.delete": ("DELETE", "/conversations/{conversation_id}"),
+    "conversations.items": ("POST", "/conversations/{conversation_id}/items"),
+    "conversations.items.list": ("GET", "/conversations/{conversation_id}/items"),
+    "conversations.items.retrieve": ("GET", "/conversations/{conversation_id}/items/{item_id}"),
+    "conversations.items.delete": ("DELETE", "/conversations/{conversation_id}/items/{item_id}"),
     "models.list": ("GET", "/models"),
     "models.retrieve": ("GET", "/models/{model}"),
 }
+DEFAULT: Final = "chat.completions"
+_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 _VERBS: Final = (".create", ".parse", ".stream", ".count")
 _FILES: Final = ("file", "image", "mask", "data")
 _LONG: Final = 4096  # characters after which a text is cut where it is printed: a recording is megabytes
@@ -99,7 +133,9 @@ class Explanation:
             lines += ["", f"refused: {self.refusal}"]
         else:
             lines += ["", json.dumps(_shortened(self.body), ensure_ascii=False, indent=2, default=str)]
-        if self.requests != 1:
+        if self.requests == 0 and self.refusal is None:
+            lines += ["", "requests: 0 (the client carries it out)"]
+        elif self.requests != 1:
             lines += ["", f"requests: {self.requests}"]
             lines += [f"{place}. {step}" for place, step in enumerate(self.steps, 1)]
         lines.append("")
@@ -238,8 +274,7 @@ def _request_of(method: str, path: str, kwargs: Mapping[str, Any]) -> WireReques
     given = dict(kwargs)
     files = _taken_files(given) if method == "POST" else None
     body: dict[str, Any] = plain(given)
-    if "{model}" in path:
-        path = path.replace("{model}", quote(str(body.pop("model", "")), safe=""))
+    path = _PLACEHOLDER.sub(lambda found: _segment(found[1], body), path)
     headers: dict[str, Any] = body.pop("extra_headers", None) or {}
     query: dict[str, Any] = body.pop("extra_query", None) or {}
     body |= body.pop("extra_body", None) or {}
@@ -247,6 +282,18 @@ def _request_of(method: str, path: str, kwargs: Mapping[str, Any]) -> WireReques
     if method == "GET":
         query, body = {**body, **query}, {}
     return WireRequest(method, path, query, headers, body or None, files)
+
+
+def _segment(name: str, body: dict[str, Any]) -> str:
+    """Take an argument that stands in the path out of a body.
+
+    Raises:
+        ValueError: it is missing or empty, which openai rejects as well.
+    """
+    value = str(body.pop(name, None) or "")
+    if not value:
+        raise ValueError(f"{name} is missing: it is part of the URL.")
+    return quote(value, safe="")
 
 
 def _taken_files(given: dict[str, Any]) -> list[tuple[str, Any]] | None:
@@ -270,7 +317,7 @@ def _explanation(
         body=shown.json,
         changes=tuple(context.changes),
         refusal=refusal,
-        requests=0 if refusal is not None else max(len(sends), context.request_count or 0),
+        requests=0 if refusal is not None else len(sends),
         steps=tuple(
             PlannedRequest(
                 send.request.method,
@@ -297,6 +344,8 @@ def _plan(endpoint: Endpoint, request: WireRequest, context: RequestContext, url
     else:
         try:
             last = _run(script, endpoint, context, url, sends)
+        except NotStored:
+            return  # the store was not read
         except (RequestRejected, UnexpectedBody):
             if not sends:
                 raise
@@ -326,14 +375,17 @@ def _run(
         return stop.value
 
 
-def explain(endpoint: str = "chat.completions", *, settings: Settings | None = None, **kwargs: Any) -> Explanation:
+def explain(endpoint: str = "", /, *, settings: Settings | None = None, **kwargs: Any) -> Explanation:
     """What `client.<endpoint>.create(**kwargs)` would send, without a client, a key or a connection.
 
+    Without an endpoint it is `chat.completions`, or the argument `endpoint`: `explain("batches", endpoint=…)` is the
+    argument of the call.
+
     Raises:
-        ValueError: the endpoint is not known.
+        ValueError: the endpoint is not known, or an id that is part of its URL is missing.
         SettingsError: a setting has a value that is not allowed.
     """
-    return explain_call(endpoint, kwargs, settings_or_default(settings))
+    return explain_call(endpoint or kwargs.pop("endpoint", DEFAULT), kwargs, settings_or_default(settings))
 
 
 def token_count_body(messages: Any, model: str, settings: Settings) -> Json:

@@ -14,3 +14,11 @@ class Finding:
     state: Literal["ok", "warn", "fail", "skip"]
     found: str
     fix: str = ""
+
+    @property
+    def remedy(self) -> str:
+        """The name of `fix` in 0.1.0."""
+        import warnings
+
+        warnings.warn("Finding.remedy is now Finding.fix.", DeprecationWarning, stacklevel=2)
+        return self.fix

@@ -39,6 +39,10 @@ class RequestRejected(Exception):
         self.type = type or "invalid_request_error"
 
 
+class NotStored(RequestRejected):
+    """The client's store has no such record, or was not read."""
+
+
 @dataclass(frozen=True)
 class ClientFacts:
     """What translations may read of the client that makes the call."""
@@ -81,8 +85,6 @@ class RequestContext:
     client: ClientFacts = NO_CLIENT
     partial: Json = None
     """What is complete and paid for, for the error of a later request of the same call."""
-    request_count: int | None = None
-    """How many requests the call takes, if that is known beforehand."""
     save_operation: StoreOperation | None = None
     """The operation that stores the translated response before the caller gets it."""
     events_translated: bool = False

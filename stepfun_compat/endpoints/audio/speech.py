@@ -21,6 +21,7 @@ from ..sse import failure, server_sent
 from ..unsupported import ENDPOINT as ABSENT
 
 _MEDIA = {"mp3": "audio/mpeg", "wav": "audio/wav", "flac": "audio/flac", "opus": "audio/ogg", "pcm": "audio/pcm"}
+_SILENCE = b"\0"  # a response's body as far as `explain` needs one
 _CHUNK = 24_576  # bytes of sound in one event of a joined stream
 
 # Where a long text may be cut, best first: paragraphs, sentences, clauses, words.
@@ -163,7 +164,6 @@ class Speech(PassThroughEndpoint):
             )
         events = body.get("stream_format") == "sse"
         pieces = split_text(str(body["input"]), voices.INPUT_LIMIT)
-        context.request_count = len(pieces)
         context.record_change(
             "cost",
             "input",
@@ -179,8 +179,9 @@ class Speech(PassThroughEndpoint):
             )
         parts: list[bytes] = []
         reply = WireResponse(b"")
+        example = speech_events(_SILENCE) if events else _SILENCE
         for piece in pieces:
-            reply = yield Send(replace(wire, json={**fields, "input": piece}))
+            reply = yield Send(replace(wire, json={**fields, "input": piece}), example=example)
             parts.append(_events_sound(reply.body, parts) if events else _sound(reply.body))
             context.partial = list(parts)  # each a file of its own, for the error of a later request
         try:

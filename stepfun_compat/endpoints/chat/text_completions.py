@@ -111,7 +111,6 @@ class Completions(PassThroughEndpoint):
         fields = given(request)
         stream = bool(fields.get("stream"))
         plain = {key: value for key, value in fields.items() if key not in ("stream", "stream_options")}
-        context.request_count = len(prompts)
         context.record_change(
             "cost", "prompt", f"{len(prompts)} prompts", f"{len(prompts)} requests", "a chat request takes one prompt"
         )

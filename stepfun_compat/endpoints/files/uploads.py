@@ -108,8 +108,20 @@ class PendingUploads:
         with self._lock:
             self._rows.pop(id, None)
 
+    def copy(self) -> PendingUploads:
+        """Return the same uploads, for a call that must not change these."""
+        made = PendingUploads()
+        with self._lock:
+            made._rows.update((id, replace(row, parts={**row.parts})) for id, row in self._rows.items())
+        return made
+
 
 PENDING: Final = PendingUploads()
+
+
+def _uploads(context: RequestContext) -> PendingUploads:
+    """Return the uploads of this process; a copy for a call that is only explained."""
+    return PENDING.copy() if context.client.dry_run else PENDING
 
 
 class CreateUpload(PassThroughEndpoint):
@@ -146,7 +158,7 @@ class CreateUpload(PassThroughEndpoint):
             bytes=size,
             created_at=int(time.time()),
         )
-        PENDING.add(pending)
+        _uploads(context).add(pending)
         return _answered(pending.record("pending"))
 
 
@@ -169,7 +181,7 @@ class AddPart(PassThroughEndpoint):
             raise RequestRejected(
                 "data is missing: it takes the bytes of the part.", code="missing_parameter", param="data"
             )
-        name = PENDING.put_part(id, parts[0].read())
+        name = _uploads(context).put_part(id, parts[0].read())
         body = {"id": name, "object": "upload.part", "created_at": int(time.time()), "upload_id": id}
         return _answered(body)
 
@@ -185,7 +197,8 @@ class CompleteUpload(PassThroughEndpoint):
 
     def _send(self, request: WireRequest, context: RequestContext) -> Flow:
         fields = given(request)
-        pending = PENDING.get(path_segment(request, 1))
+        uploads = _uploads(context)
+        pending = uploads.get(path_segment(request, 1))
         names: list[Any] = as_list(fields.get("part_ids"))
         missing = [name for name in names if name not in pending.parts]
         if missing or not names:
@@ -215,7 +228,7 @@ class CompleteUpload(PassThroughEndpoint):
                 headers=headers_for(request, content_type="multipart/form-data"),
             )
         )
-        PENDING.remove(pending.id)
+        uploads.remove(pending.id)
         return WireResponse(
             pending.record("completed", file_object(reply.body, pending.purpose)), reply.status, reply.headers
         )
@@ -228,6 +241,7 @@ class CancelUpload(PassThroughEndpoint):
 
     @override
     def script(self, request: WireRequest, context: RequestContext) -> Flow | None:
-        pending = PENDING.get(path_segment(request, 1))
-        PENDING.remove(pending.id)
+        uploads = _uploads(context)
+        pending = uploads.get(path_segment(request, 1))
+        uploads.remove(pending.id)
         return _answered(pending.record("cancelled"))

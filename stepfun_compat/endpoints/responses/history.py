@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from ..base import Effect, WireResponse
 from ..context import RequestContext
@@ -12,6 +12,9 @@ from .records import item_key, load, not_found, records, turn_key, turns_of
 from .request import ResponsesState
 
 Loading = Generator[Effect, WireResponse, None]
+
+_UNSEEN: Final = {"type": "message", "role": "user", "content": "(an item of the store)"}
+"""Stands for a referenced item in a call that is only explained."""
 
 
 def needs_history(fields: Mapping[str, Any]) -> bool:
@@ -123,7 +126,11 @@ def _references(original: ResponsesState, context: RequestContext) -> Loading:
     known: dict[str, Dict] = {str(item.get("id")): item for item in original.history}
     unknown = [id for id in wanted if id not in known]
     if unknown:
-        known = {**(yield from _stored_items(unknown)), **known}
+        stored = yield from _stored_items(unknown)
+        if context.client.dry_run:
+            record_missing_history("input", ", ".join(unknown), context)
+            stored = dict.fromkeys(unknown, _UNSEEN)
+        known = {**stored, **known}
     missing = next((id for id in wanted if id not in known), None)
     if missing is not None:
         raise not_found("Item", missing, context, param="input")

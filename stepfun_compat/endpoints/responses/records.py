@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 
 from ...state import in_this_process
 from ..base import StoreOperation
-from ..context import Json, RequestContext, RequestRejected
+from ..context import Json, NotStored, RequestContext, RequestRejected
 from ..json_values import Dict, as_dict, as_list, row_of
 from .request import ResponsesState, new_id
 
@@ -39,7 +39,7 @@ def not_found(
             " Records belong to the key that made them, and api_key is a function: if it rotates keys of one owner, name "
             "the owner's records with STEPFUN_STATE_NAMESPACE."
         )
-    return RequestRejected(text, status=status, code=code, param=param)
+    return NotStored(text, status=status, code=code, param=param)
 
 
 def records(body: Json) -> Mapping[str, Dict] | None:
