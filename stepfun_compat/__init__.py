@@ -6,9 +6,12 @@ public name of `openai`, ours where we have one and openai's own where we do not
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+
     # what openai has had under one name from 1.66 on, with its types; for the rest a type checker takes Any
     # isort: off
     from openai import APIConnectionError as APIConnectionError
@@ -169,8 +172,6 @@ _DEFAULTS = {"timeout": "DEFAULT_TIMEOUT", "max_retries": "DEFAULT_MAX_RETRIES"}
 
 def _from_openai(name: str) -> Any:
     """openai's value of a name: a resource follows this module's client, a name of openai 0.x says what to do."""
-    import sys
-
     import openai
     from openai._utils import LazyProxy
 
@@ -215,3 +216,19 @@ def __dir__() -> list[str]:
     import openai
 
     return sorted({*globals(), *_LAZY, *_DEFAULTS, "stock", "version", *dir(openai)})
+
+
+class _FormerModules:
+    """Finds the modules of 0.1.0 that have moved; it comes last, for what nobody else finds."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG004 - the protocol's
+        if not name.startswith(f"{__name__}."):
+            return None
+        from .former_names import spec_of
+
+        return spec_of(name)
+
+
+if not any(getattr(finder, "__qualname__", "") == _FormerModules.__qualname__ for finder in sys.meta_path):
+    sys.meta_path.append(_FormerModules)

@@ -350,3 +350,13 @@ for _ours, _stock in ((OpenAI, stock.OpenAI), (AsyncOpenAI, stock.AsyncOpenAI)):
 
 Client = OpenAI
 AsyncClient = AsyncOpenAI
+
+
+if not TYPE_CHECKING:  # which would otherwise take any name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        if name.startswith("_"):  # `from` looks for `__path__` in every module
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from .former_names import look_up
+
+        return look_up(__name__, name)

@@ -46,7 +46,7 @@ def _stack_level() -> int:
     return level
 
 
-def tell_once(kind: str, parameter: str, text: str, *, as_warning: bool) -> None:
+def tell_once(kind: str, parameter: str, text: str, *, as_warning: bool = True) -> None:
     """Log `text` at WARNING, or give it as a `StepfunCompatWarning`, unless one for this kind and parameter was given.
 
     The log line is visible without any set-up, and no `-W error` turns it into an exception.
@@ -117,3 +117,13 @@ def debug_body(context: RequestContext, method: str, path: str, body: Json) -> N
         log.debug(
             "%s %s %s %s", context.endpoint, method, path, json.dumps(redacted(body), ensure_ascii=False, default=str)
         )
+
+
+if not TYPE_CHECKING:  # which would otherwise take any name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        if name.startswith("_"):  # `from` looks for `__path__` in every module
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from .former_names import look_up
+
+        return look_up(__name__, name)

@@ -506,27 +506,11 @@ def _look_up(name: str, spec: Spec, named: Place | None, found: Place | None) ->
     return spec.default, "default"
 
 
-_MOVED: Final = {
-    **dict.fromkeys(
-        ("HostKind", "deployment_in", "origin", "without_secrets", "with_scheme", "normalise_base_url"),
-        "urls",
-    ),
-    **dict.fromkeys(("Target", "resolve_target"), "target"),
-    **dict.fromkeys(
-        ("PLACEHOLDER_KEY", "looks_like_openai_key", "is_openai_key", "stepfun_key", "missing_key"), "keys"
-    ),
-}
-"""Names that stood in this module in 0.1.0, and the module of `stepfun_compat.credentials` that holds them now."""
-
-
 if not TYPE_CHECKING:  # which would otherwise take any name for one of this module
 
     def __getattr__(name: str) -> Any:
-        if name not in _MOVED:
+        if name.startswith("_"):  # `from` looks for `__path__` in every module
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        import warnings
-        from importlib import import_module
+        from .former_names import look_up
 
-        module = f"stepfun_compat.credentials.{_MOVED[name]}"
-        warnings.warn(f"{__name__}.{name} has moved to {module}.{name}.", DeprecationWarning, stacklevel=2)
-        return getattr(import_module(module), name)
+        return look_up(__name__, name)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import openai
 import pytest
 
 import stepfun_compat
@@ -123,9 +124,24 @@ def test_only_the_clients_override_openai():
     assert hooks == {"stepfun_compat.client"}
 
 
+@pytest.mark.parametrize("module", ["client", "azure"])
+def test_every_override_of_openai_says_so(module: str):
+    free = {"__init__", "copy"}  # have signatures of their own
+    hooks = [
+        (node.name, [ast.unparse(one) for one in node.decorator_list])
+        for owner in tree(f"stepfun_compat.{module}").body
+        if isinstance(owner, ast.ClassDef) and owner.bases
+        for node in owner.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    stock = {*dir(openai.AzureOpenAI), *dir(openai.AsyncAzureOpenAI)}
+    assert len([name for name, _ in hooks if name in stock]) > (10 if module == "client" else 1)
+    assert {name for name, decorators in hooks if name in stock - free and "override" not in decorators} == set()
+
+
 @pytest.mark.parametrize("module", [name for name in FILES if name.startswith("stepfun_compat._client")])
 def test_the_client_package_knows_nothing_of_the_classes_it_serves(module: str):
-    assert "stepfun_compat.client" not in imports(module, lazy=False)
+    assert "stepfun_compat.client" not in imports(module, lazy=True)
 
 
 def test_private_attributes_of_the_client_are_touched_by_its_own_package_only():
@@ -148,6 +164,7 @@ def test_endpoints_translate_and_know_nothing_of_clients(module: str):
         "stepfun_compat.settings",
         "stepfun_compat.state",
         "stepfun_compat.credentials.urls",
+        "stepfun_compat.former_names",  # for one release
     )
     assert not outside(module, *shared)
     for node in ast.walk(tree(module)):
@@ -210,3 +227,37 @@ def test_the_document_names_modules_and_folders_that_exist():
     assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
     folders = set(re.findall(r"^\| `([a-z_]+)` \| ", document, re.MULTILINE))
     assert folders == {file.parent.name for file in ROOT.glob("*/__init__.py")}
+
+
+STEPS = re.findall(
+    r"^\d+\. (`\S+\.py`: .*)$", (ROOT.parent / "ARCHITECTURE.md").read_text(encoding="utf-8"), re.MULTILINE
+)
+KNOWN_ELSEWHERE = {"WireRequest", "StoreOperation", "Settings.model_aliases", "previous_response_id"}
+"""What a step mentions of other files."""
+
+
+def defined(file: Path) -> set[str]:
+    """The functions and classes of a file, methods as `Class.method`."""
+    found: set[str] = set()
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        for inner in getattr(node, "body", []) if isinstance(node, ast.ClassDef) else []:
+            if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
+                found.add(f"{node.name}.{inner.name}")
+    return found
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_steps_of_a_walk_name_functions_of_their_file(step: str):
+    file, _, rest = step.partition(": ")
+    named = {name for name in re.findall(r"`([\w.]+)`", rest) if not name.endswith(".py")}
+    here = defined(ROOT / file.strip("`"))
+    assert named - here - KNOWN_ELSEWHERE == set()
+
+
+def test_there_are_five_walks():
+    document = (ROOT.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    walks = re.findall(r"^\*\*(.+)\*\*$", document, re.MULTILINE)
+    assert len(walks) == 5
+    assert len(STEPS) > 30

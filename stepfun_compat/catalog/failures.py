@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 
 class Failure(NamedTuple):
@@ -112,3 +112,13 @@ MESSAGE_HINTS: Final = (
     ("input images too many", "StepFun takes at most 60 images in one request. Send fewer, or split the conversation."),
 )
 """Advice by words of the message, in lower case (stepfun-api 13.5, 13.8)."""
+
+
+if not TYPE_CHECKING:  # which would otherwise take any name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        if name.startswith("_"):  # `from` looks for `__path__` in every module
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from ..former_names import look_up
+
+        return look_up(__name__, name)

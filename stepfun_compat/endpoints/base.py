@@ -70,7 +70,7 @@ class Send:
 
     request: WireRequest
     poll: bool = False
-    example: Json = None
+    example: Json | bytes = None
 
 
 @dataclass(frozen=True)
@@ -226,3 +226,13 @@ class BrokenOff(Exception):
     def __init__(self, message: str, partial: Json) -> None:
         super().__init__(message)
         self.partial = partial
+
+
+if not TYPE_CHECKING:  # which would otherwise take any name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        if name.startswith("_"):  # `from` looks for `__path__` in every module
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from ..former_names import look_up
+
+        return look_up(__name__, name)

@@ -173,7 +173,6 @@ class _Images(PassThroughEndpoint):
     def _one_by_one(self, request: WireRequest, context: RequestContext) -> Flow:
         stream = bool(given(request).get("stream"))
         wire, count = self._wire(request, context)
-        context.request_count = count
         if count > 1:
             context.record_change("cost", "n", count, f"{count} requests", "a StepFun request makes one image")
         done: Dict = {"created": 0, "data": []}
@@ -361,3 +360,13 @@ def _data_url(part: Part) -> str:
     if mime is None:
         raise RequestRejected("image is neither png nor jpeg: convert it.", code="invalid_value", param="image")
     return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+if not TYPE_CHECKING:  # which would otherwise take any name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        if name.startswith("_"):  # `from` looks for `__path__` in every module
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from ..former_names import look_up
+
+        return look_up(__name__, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from typing_extensions import override
@@ -111,3 +112,13 @@ def on_step_plan(context: RequestContext) -> bool:
     """Whether requests go to a Step Plan URL, by the client's base URL, else by the settings."""
     base = context.client.base_url or context.settings.base_url
     return "/step_plan" in str(base) if base else context.settings.plan == "step_plan"
+
+
+if not TYPE_CHECKING:  # which would otherwise take any name for one of this module
+
+    def __getattr__(name: str) -> Any:
+        if name.startswith("_"):  # `from` looks for `__path__` in every module
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from ..former_names import look_up
+
+        return look_up(__name__, name)

@@ -26,4 +26,8 @@ def __getattr__(name: str) -> Any:  # a client needs the statistics alone
         from . import diagnosis
 
         return getattr(diagnosis, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from ..former_names import look_up
+
+    return look_up(__name__, name)

@@ -1,0 +1,119 @@
+"""The public names of 0.1.0 still work; those that have moved warn, and say where they are now."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+import textwrap
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stepfun_compat import former_names
+from stepfun_compat.diagnostics.finding import Finding
+
+NAMES: dict[str, str] = json.loads(Path(__file__).with_name("public_names_0_1_0.json").read_text(encoding="utf-8"))
+GONE = {
+    "stepfun_compat.catalog.endpoints": {"markdown_table"},  # writes tables of the documents: a helper of the tests
+    "stepfun_compat.emulator.plain": {"without_none"},  # without a use
+    "stepfun_compat.endpoints.common": {"KEEP", "STATE", "WAIT"},  # effects are classes now
+    "stepfun_compat.gate": {"watched"},  # redirects are examined by the client's own authentication
+    "stepfun_compat.state": {"perform"},  # took a dict of operations
+}
+"""Helpers of the package's own that have no counterpart."""
+
+
+@pytest.mark.parametrize("module", NAMES)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_every_public_name_of_0_1_0_is_found_where_it_was(module: str) -> None:
+    found = importlib.import_module(module)
+    missing = {name for name in NAMES[module].split() if not hasattr(found, name)}
+    assert missing == GONE.get(module, set())
+
+
+@pytest.mark.filterwarnings("error::DeprecationWarning")
+def test_the_public_modules_of_the_package_work_without_a_warning() -> None:
+    for module in ("", ".azure", ".client", ".errors", ".emulator", ".launch", ".legacy", ".report", ".stock"):
+        full = f"stepfun_compat{module}"
+        moved = former_names.RENAMED.get(module[1:], {})
+        for name in NAMES[full].split():
+            assert name in moved or hasattr(importlib.import_module(full), name), f"{full}.{name}"
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "now"),
+    [
+        ("exchange", "Exchange", "endpoints.context.RequestContext"),
+        ("exchange", "Change", "endpoints.changes.Change"),
+        ("endpoints.common", "segment", "endpoints.parameters.path_segment"),
+        ("endpoints.base", "Request", "endpoints.base.WireRequest"),
+        ("settings", "Target", "credentials.target.Target"),
+        ("client", "StepfunMixin", "client.StepFunHooks"),
+        ("explanation", "explain_call", "diagnostics.explain.explain_call"),
+        ("prompt_cache", "OTHER_MODELS", "prompt_cache.stats.OTHER_MODELS"),
+        ("fast.mould", "mould", "fast_path.object_templates.compile_template"),
+        ("catalog.failures", "FAILURES", "catalog.failures.ERROR_TYPES"),
+    ],
+)
+def test_a_name_that_has_moved_says_where_it_is_now(module: str, name: str, now: str) -> None:
+    place, _, present = now.rpartition(".")
+    with pytest.warns(DeprecationWarning, match="is now") as caught:
+        scope: dict[str, Any] = {}
+        exec(compile(f"from stepfun_compat.{module} import {name}", "program.py", "exec"), scope)
+    assert scope[name] is getattr(importlib.import_module(f"stepfun_compat.{place}"), present)
+    assert str(caught[0].message) == f"stepfun_compat.{module}.{name} is now stepfun_compat.{now}."
+    assert caught[0].filename == "program.py"  # the line to change
+
+
+def test_an_endpoint_that_stood_there_as_an_instance_still_does() -> None:
+    with pytest.warns(DeprecationWarning, match=r"CreateStore\(\)"):
+        from stepfun_compat.endpoints.vector_stores import CREATE
+    from stepfun_compat.endpoints.files.vector_stores import CreateStore
+
+    assert isinstance(CREATE, CreateStore)
+
+
+@pytest.mark.parametrize("module", [*former_names.STILL, *former_names.MODULES])
+def test_what_was_never_there_is_no_name(module: str) -> None:
+    found = importlib.import_module(f"stepfun_compat.{module}")
+    for name in ("nothing_of_this_name", "__all__of_it"):
+        with pytest.raises(AttributeError, match=f"'{found.__name__}' has no attribute '{name}'"):
+            getattr(found, name)
+
+
+def test_every_successor_is_there_and_every_renamed_name_is_in_one() -> None:
+    for table in (former_names.MODULES, former_names.STILL):
+        for short, places in table.items():
+            modules = [importlib.import_module(f"stepfun_compat.{place}") for place in places.split()]
+            for present in former_names.RENAMED.get(short, {}).values():
+                assert any(hasattr(module, present.removesuffix("()")) for module in modules), (short, present)
+    assert former_names.RENAMED.keys() <= former_names.MODULES.keys() | former_names.STILL.keys()
+
+
+def test_other_imports_are_none_of_its_business() -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"stepfun_compat\.nothing_of_this_name"):
+        importlib.import_module("stepfun_compat.nothing_of_this_name")
+
+
+def test_the_table_is_not_imported_until_a_former_name_is_used_and_the_finder_is_one() -> None:
+    program = """
+        import importlib, sys
+        import stepfun_compat.client
+        importlib.reload(stepfun_compat)
+        print('stepfun_compat.former_names' in sys.modules)
+        print(sum(getattr(finder, '__qualname__', '') == '_FormerModules' for finder in sys.meta_path))
+    """
+    ran = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["False", "1"]
+
+
+def test_the_former_name_of_a_fix() -> None:
+    with pytest.warns(DeprecationWarning, match=r"Finding\.fix"):
+        assert Finding("key", "warn", "none", "set it").remedy == "set it"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Finding("key", "ok", "found").fix == ""
