@@ -161,7 +161,6 @@ def test_a_long_text_is_several_requests_and_one_mp3():
     assert " ".join(step.json["input"] for step in sent) == request.json["input"].strip()
     assert reply.body.endswith(mp3_frame(1) + mp3_frame(2) + mp3_frame(3))
     assert reply.headers["content-type"] == "audio/mpeg"
-    assert context.request_count == 3
     assert context.partial == [mp3_frame(1), mp3_frame(2), mp3_frame(3)]
 
 
