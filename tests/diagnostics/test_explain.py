@@ -211,7 +211,7 @@ CALLS: dict[str, tuple[str, Callable[[list[str]], dict[str, Any]], Use]] = {
     "a response": (
         "responses",
         lambda _: {"model": "gpt-4o", "input": "x", "background": True},
-        lambda c, _: c.responses.create(model="gpt-4o", input="x", background=True),
+        lambda c, _: c.responses.create(model="gpt-4o", input="x", extra_body={"background": True}),
     ),
 }
 

@@ -26,6 +26,15 @@ def function(name: str = "get_weather", **more: Any) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name, "parameters": parameters, **more}}
 
 
+def search(*results: dict[str, Any]) -> dict[str, Any]:
+    """A call of StepFun's own search, with what it found (stepfun-api 4.4)."""
+    return {
+        "id": "call__Tg9p",
+        "type": "web_search",
+        "function": {"name": "step_websearch", "arguments": '{"keyword": "x"}', "results": list(results)},
+    }
+
+
 def out(
     context: RequestContext | None = None, /, settings: dict[str, Any] | None = None, **body: Any
 ) -> tuple[Any, RequestContext]:

@@ -9,7 +9,7 @@ import pytest
 from stepfun_compat.endpoints.chat.messages import transcript_of
 from stepfun_compat.endpoints.chat.usage import add_usage, fill_usage
 from stepfun_compat.endpoints.json_values import UnexpectedBody
-from tests.support.chat import USER, back, message, out, sent
+from tests.support.chat import USER, back, message, out, search, sent
 
 DOCUMENTED = {
     "id": "e2eb4b00d2c226517de3882f17d9664b.ffead889783a0bcd8d2bd17ea4d4c2af",
@@ -30,19 +30,11 @@ CALL = {
     "type": "function",
     "function": {"name": "Calculator", "arguments": '{"formula": "(80 + 20) / 5"}'},
 }
-SEARCH = {
-    "id": "call__Tg9p",
-    "type": "web_search",
-    "function": {
-        "name": "step_websearch",
-        "arguments": '{"keyword": "x"}',
-        "results": [
-            {"index": 0, "url": "https://a.example", "title": "A", "summary": "…"},
-            {"index": 1, "url": "https://b.example"},
-            {"index": 2, "title": "no address"},
-        ],
-    },
-}
+SEARCH = search(
+    {"index": 0, "url": "https://a.example", "title": "A", "summary": "…"},
+    {"index": 1, "url": "https://b.example"},
+    {"index": 2, "title": "no address"},
+)
 
 
 def said(finish: Any = "stop", usage: Any = None, **row: Any) -> dict[str, Any]:

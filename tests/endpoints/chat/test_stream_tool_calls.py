@@ -21,24 +21,17 @@ from tests.support.chat import (
     gather,
     out,
     reasons,
+    search,
     stream,
     text,
     tool_stream,
 )
 
-SEARCH = {
-    "id": "call__Tg9p",
-    "type": "web_search",
-    "function": {
-        "name": "step_websearch",
-        "arguments": '{"keyword": "x"}',
-        "results": [
-            {"index": 0, "url": "https://a.example", "title": "A", "summary": "…"},
-            {"index": 1, "url": "https://b.example", "title": "B", "summary": "…"},
-            {"index": 2, "url": "https://a.example", "title": "A again", "summary": "…"},
-        ],
-    },
-}
+SEARCH = search(
+    {"index": 0, "url": "https://a.example", "title": "A", "summary": "…"},
+    {"index": 1, "url": "https://b.example", "title": "B", "summary": "…"},
+    {"index": 2, "url": "https://a.example", "title": "A again", "summary": "…"},
+)
 PARIS = '{"city": "Paris"}'
 ROME = '{"city": "Rome"}'
 ONE = [("call_1", "get_weather", PARIS)]

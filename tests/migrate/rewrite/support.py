@@ -61,3 +61,12 @@ def refused(root: Path, source: str, name: str = "a.py", **more: Any) -> tuple[i
     assert done[name] == textwrap.dedent(source)
     ((_, line, why),) = done.left
     return line, why
+
+
+def refused_beside_a_program(root: Path, name: str, text: str) -> tuple[str, int, str]:
+    """File, line and reason of the only refusal in a folder of a program and a file that is left as it was."""
+    write(root, {"a.py": "from openai import OpenAI\nclient = OpenAI()\n", name: text.encode()})
+    done = migrate(root)
+    assert (done.code, done[name]) == (3, text)
+    (only,) = done.left
+    return only

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ..support import write
-from .support import migrate
+from .support import migrate, refused_beside_a_program
 
 PROGRAM = "from openai import OpenAI\nclient = OpenAI()\n"
 SECRET = "sk-proj-0123456789abcdefT3BlbkFJ0123"
@@ -90,10 +90,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_refused(tmp_path: Path, case: str) -> None:
     name, text, line, why = REFUSED[case]
-    write(tmp_path, {"a.py": PROGRAM, name: text.encode()})
-    done = migrate(tmp_path)
-    assert (done.code, done[name]) == (3, text)
-    ((file, found, reason),) = done.left
+    file, found, reason = refused_beside_a_program(tmp_path, name, text)
     assert (file, found, why in reason) == (name, line, True), reason
 
 
