@@ -155,7 +155,14 @@ def _imported_names(facts: FileFacts) -> frozenset[str] | None:
     return imported_names(facts)
 
 
-_ENDS: Final = METHOD_NAMES | surface.VERBS | surface.RAW_VERBS | surface.SETTINGS | set(surface.LEGACY_FUNCTIONS)
+_ENDS: Final = METHOD_NAMES.union(
+    surface.VERBS,
+    surface.RAW_VERBS,
+    surface.SETTINGS,
+    surface.LEGACY_FUNCTIONS,
+    surface.ERRORS,
+    surface.CLIENT_CLASSES,
+)
 """Attributes that are a use even if they are reached by no imported name."""
 
 
@@ -303,7 +310,7 @@ class _FileUses:
         elif kind == "setting":
             self.setting(value, _known(result), expr, how, given)
         elif kind == "error":
-            if self.imported_root(expr):
+            if self.named(expr):
                 self.add("error_class", f"openai.{value.name}", expr, how, _known(result), value.detail or None, call)
         elif kind in ("type", "module", "resource"):
             self.type_or_module(value, _known(result), expr, call, how)
@@ -319,7 +326,7 @@ class _FileUses:
     def client_class(self, value: Value, known: Known, expr: m.Expr, call: m.Call | None, how: str) -> None:
         if call is not None:
             self.construction(value, expr, call, known)
-        elif self.imported_root(expr):
+        elif self.named(expr):
             self.add("type_use", f"openai.{value.name}", expr, how, known, "1+")
 
     def setting(self, value: Value, known: Known, expr: m.Expr, how: str, given: m.Expr | None) -> None:
@@ -331,7 +338,7 @@ class _FileUses:
             self.add("base_url", _text(given), given, "argument", known, generation, value=given)
 
     def type_or_module(self, value: Value, known: Known, expr: m.Expr, call: m.Call | None, how: str) -> None:
-        if not self.imported_root(expr) or (value.kind == "resource" and value.detail == "module"):
+        if not self.named(expr) or (value.kind == "resource" and value.detail == "module"):
             return
         target = value.name if value.name.startswith("openai") else f"openai.{value.name}"
         self.add("type_use", target, expr, how, known, "0.x" if value.detail == "0.x" else None, call)
@@ -387,6 +394,14 @@ class _FileUses:
                     classes.append(self.facts.classes[function.owner].name)
             here = scope.parent
         return " ".join(functions), " ".join(classes)
+
+    def named(self, expr: m.Expr) -> bool:
+        """Whether a chain names something of openai's, by an imported name or as an attribute of the module, however
+        that is reached: `self._openai.APIError`, `cast(Any, openai).APIError`."""
+        if self.imported_root(expr):
+            return True
+        base = expr.base if isinstance(expr, m.Attribute) else None
+        return any(one.kind == "module" for one in self.linker.values(self.file, base).values)
 
     def imported_root(self, expr: m.Expr) -> bool:
         """Whether a chain starts with a name that an import binds."""

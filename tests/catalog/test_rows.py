@@ -197,3 +197,18 @@ def test_models_of_an_endpoint_and_a_plan():
     }
     assert "step-router-v1" in {row.id for row in CATALOG.models_for("chat.completions", "step_plan")}
     assert "step-router-v1" not in {row.id for row in CATALOG.models_for("chat.completions", "standard")}
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("GPT-4O-Mini-TTS", "gpt-4o-mini-tts*"),
+        ("gpt-4", "gpt-4"),
+        ("us.anthropic.claude-3-haiku", "*.anthropic.claude-*"),
+        ("\u017fonnet", "sonnet"),
+        ("sonnet-4", None),
+    ],
+)
+def test_the_first_pattern_that_matches_a_name_decides(name: str, pattern: str | None) -> None:
+    row = CATALOG.alias(name)
+    assert (None if row is None else row.pattern) == pattern

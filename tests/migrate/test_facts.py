@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from stepfun_compat.migrate.facts import Undecodable, decode, facts_of, parse
 from stepfun_compat.migrate.facts import model as m
+from stepfun_compat.migrate.facts.trim import trim
 
 
 def facts(source: str) -> m.FileFacts:
@@ -156,3 +157,15 @@ def test_any_text_that_parses_has_facts(source: str) -> None:
     except (SyntaxError, ValueError):
         return
     facts_of(tree, source)
+
+
+def test_names_of_annotations_are_not_kept_and_other_imported_names_are() -> None:
+    kept = trim(facts("from typing import Any\nfrom openai import OpenAI\ndef f(a: Any, b: OpenAI) -> str: ...\n"))
+    assert [one.name for one in kept.reads if isinstance(one, m.Name)] == ["OpenAI"]
+
+
+def test_a_name_that_typing_only_stands_in_for_is_kept() -> None:
+    source = (
+        "try:\n    from openai import OpenAI\nexcept ImportError:\n    from typing import Any as OpenAI\nx: OpenAI\n"
+    )
+    assert [one.name for one in trim(facts(source)).reads if isinstance(one, m.Name)] == ["OpenAI"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 
 from .support import calls, uses
@@ -258,3 +260,81 @@ def test_an_argument_of_another_vendor_speaks_against() -> None:
 
 def test_wrapped_chains_that_are_too_short_are_none() -> None:
     assert calls(a="import openai\nx.with_raw_response.with_raw_response()\ny.with_raw_response\n") == []
+
+
+MODULE_KEPT = {
+    "a cast": "import openai\nfrom typing import Any, cast\nERRORS = (cast(Any, openai).RateLimitError,)\n",
+    "an attribute": "import openai\nclass A:\n    def __init__(self):\n        self._sdk = openai\n    def f(self):\n        try:\n            g()\n        except self._sdk.RateLimitError:\n            pass\n",
+    "importlib": "import importlib\nERRORS = (importlib.import_module('openai').RateLimitError,)\n",
+    "another file": "from base import sdk\nERRORS = (sdk.sdk.RateLimitError,)\n",
+}
+
+
+@pytest.mark.parametrize("name", MODULE_KEPT)
+def test_an_error_class_taken_from_the_module_under_another_name(name: str) -> None:
+    found = uses(a=MODULE_KEPT[name], base="import openai\nclass sdk:\n    sdk = openai\n")
+    assert [one.target for one in found if one.kind == "error_class"] == ["openai.RateLimitError"]
+
+
+def test_a_name_that_holds_an_error_class_is_none() -> None:
+    found = uses(
+        a="import openai\nclass A:\n    limit = openai.RateLimitError\ntry:\n    f()\nexcept A.limit:\n    pass\n"
+    )
+    assert [one.line for one in found if one.kind == "error_class"] == [3]
+
+
+OVERRIDDEN = """
+    import openai
+
+    class Base:
+        def __init__(self):
+            self.client = self.make()
+        def make(self):
+            {base}
+
+    class Other(Base):
+        def make(self):
+            {other}
+        def send(self):
+            self.client.files.create()
+            self.client.chat.completions.create()
+"""
+
+
+def test_a_subclass_that_makes_another_vendors_client_has_no_client_of_openais() -> None:
+    text = OVERRIDDEN.format(base="return openai.OpenAI()", other="return AsyncVendor()")
+    assert calls(a=f"from vendor import AsyncVendor\n{textwrap.dedent(text)}") == []
+
+
+def test_a_subclass_makes_the_client_that_its_base_keeps() -> None:
+    text = OVERRIDDEN.format(base="raise NotImplementedError", other="return openai.OpenAI()")
+    assert calls(a=text) == [("files.create", "inferred"), (CREATE, "inferred")]
+
+
+def test_a_subclass_that_makes_nothing_known_leaves_what_its_base_makes() -> None:
+    text = OVERRIDDEN.format(base="return openai.OpenAI()", other="return unknown()")
+    assert calls(a=text) == [("files.create", "inferred"), (CREATE, "inferred")]
+
+
+def test_an_argument_that_is_an_object_with_a_client() -> None:
+    holder = """
+        import openai
+
+        class Thread:
+            def __init__(self):
+                self.client = openai.OpenAI()
+
+        class Agency:
+            def __init__(self):
+                self.thread = Thread()
+    """
+    user = """
+        from holder import Agency
+
+        def show(agency, height):
+            agency.thread.client.files.create()
+
+        mine = Agency()
+        show(mine, height=3)
+    """
+    assert calls(holder=holder, user=user) == [("files.create", "inferred")]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from stepfun_compat.migrate.command import Options, run
 from stepfun_compat.migrate.extract import extract
-from stepfun_compat.migrate.scan import scan
+from stepfun_compat.migrate.scan import bytes_of, scan
 from stepfun_compat.migrate.sources.kinds import LARGEST
 
 from .support import kinds, scanned, write
@@ -430,3 +430,22 @@ def test_a_comment_leaves_a_line_of_a_text_file_alone(tmp_path: Path) -> None:
     assert [one.line for one in scanned(tmp_path).findings] == [2]
     write(tmp_path, {".env": "OPENAI_API_KEY=x  # stepfun: ignore\n", "requirements.txt": ""})
     assert scanned(tmp_path).findings == []
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r", "\r\n"])
+def test_lines_of_settings_files_end_as_they_like(tmp_path: Path, end: str) -> None:
+    text = f'{{"models":{end} ["gpt-4o", "other", "say \\"gpt-4\\" twice"],{end} "OPENAI_API_KEY": "x"}}{end}'
+    found = scanned(write(tmp_path, {"a.json": text.encode()})).findings
+    lines = [2, 3] if end else [1, 1]
+    assert [(one.target, one.line) for one in found] == list(zip(["gpt-4o", "OPENAI_API_KEY"], lines, strict=True))
+
+
+def test_a_file_that_grows_is_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.py"
+    path.write_bytes(b"import openai\n" + b"#\n" * 1_000_000)
+    real = os.stat(path)
+    shorter = os.stat_result((*real[:6], 3, *real[7:]))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", lambda *_: shorter)
+        data, why = bytes_of(str(path))
+    assert (data, why) == (path.read_bytes(), "")

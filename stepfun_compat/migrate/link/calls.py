@@ -15,6 +15,8 @@ from .vocabulary import CALLED, FIRST_ARGUMENT, hands_on, imports
 if TYPE_CHECKING:
     from .linker import Linker
 
+_FEW_SITES: Final = 20
+"""A function whose name is called more often has a common name: its calls say little."""
 _MODULE: Final = re.compile(r"[A-Za-z_][\w.]*")
 
 
@@ -200,6 +202,8 @@ def parameter(linker: Linker, file: int, expr: m.ParameterValue) -> Result:
     results = [linker.instances(linker.values(file, declared.annotation)), linker.values(file, declared.default)]
     if declared.kind in ("positional", "keyword"):
         results += [linker.values(where, value) for where, value in _given(linker, file, expr.function, index)]
+        if not any(one.values for one in results):
+            results += _objects_given(linker, file, expr.function, index)
     return Result(union(results).values, True)
 
 
@@ -232,6 +236,21 @@ def _given(linker: Linker, file: int, index: int, position: int) -> Iterator[tup
             value = _argument(call, name, position - offset)
             if linker.heat.touches(where, value):
                 yield where, value
+
+
+def _objects_given(linker: Linker, file: int, index: int, position: int) -> Iterator[Result]:
+    """What calls give to a parameter that is nothing of openai's itself but may hold it: objects of the project."""
+    function = linker.facts[file].functions[index]
+    name = function.parameters[position].name
+    offset = 1 if function.owner is not None and _first_parameter(function) is not None else 0
+    sites = linker.other_sites.get(function.name, ())
+    for where, call in sites if len(sites) <= _FEW_SITES else ():
+        value = _argument(call, name, position - offset)
+        if isinstance(value, m.Name | m.Call) and _calls(linker, where, call, file, index, constructor=False):
+            found = linker.values(where, value)
+            objects_ = frozenset(one for one in found.values if one.kind == "object")
+            if objects_:
+                yield Result(objects_, True)
 
 
 def _names_called(linker: Linker, file: int, constructor: m.Function) -> list[str]:

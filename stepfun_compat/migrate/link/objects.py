@@ -21,15 +21,16 @@ def attribute(linker: Linker, value: Value, name: str) -> Result:
     """What an attribute of an object or class of the project is; of `super()` what its bases say."""
     seen: set[tuple[int, int]] = set()
     if value.kind == "super":
-        return _of_bases(linker, value, name, seen)
-    found = _of_class(linker, value, name, seen)
+        return _of_bases(linker, value, name, seen, value)
+    found = _of_class(linker, value, name, seen, value)
     if found.values:
         return Result(found.values, True)
     found = _of_subclasses(linker, value, name, seen)
     return Result(found.values, True)
 
 
-def _of_class(linker: Linker, value: Value, name: str, seen: set[tuple[int, int]]) -> Result:
+def _of_class(linker: Linker, value: Value, name: str, seen: set[tuple[int, int]], whole: Value) -> Result:
+    """What an attribute is by a class and its bases; `whole` is the object, perhaps of a class made of this one."""
     key = (value.file, value.number)
     if key in seen or len(seen) > _DEEPEST_BASE:
         return NOTHING
@@ -38,7 +39,7 @@ def _of_class(linker: Linker, value: Value, name: str, seen: set[tuple[int, int]
     cls = facts.classes[value.number]
     results: list[Result] = []
     for one in cls.attributes.get(name, ()):
-        results.append(linker.values(value.file, one))
+        results.append(_set_for(linker, value, one, whole))
     for one in facts.scopes[cls.scope].bindings.get(name, ()):
         if isinstance(one, m.FunctionValue):
             results.append(_method(linker, value, one.function))
@@ -53,8 +54,23 @@ def _of_class(linker: Linker, value: Value, name: str, seen: set[tuple[int, int]
     found = union(results)
     if found.values:
         return found
-    found = _of_bases(linker, value, name, seen)
+    found = _of_bases(linker, value, name, seen, whole)
     return found if found.values else _delegated(linker, value, name)
+
+
+def _set_for(linker: Linker, value: Value, set_to: m.Expr, whole: Value) -> Result:
+    """What a method of a class sets an attribute of `self` to, for an object of a class made of it: a method called on
+    `self` is the one of that class (`self._client = self.create_client()`)."""
+    if (value.file, value.number) != (whole.file, whole.number) and isinstance(set_to, m.Call):
+        func = set_to.func
+        if isinstance(func, m.Attribute) and isinstance(func.base, m.Name) and func.base.name == "self":
+            from .calls import returned
+
+            methods = linker.attribute_of(whole._replace(kind="object"), func.attr)
+            found = union([returned(linker, one) for one in methods.values if one.kind == "bound"])
+            if found.values:
+                return found
+    return linker.values(value.file, set_to)
 
 
 def _set_by_validators(linker: Linker, value: Value, name: str) -> list[Result]:
@@ -87,7 +103,7 @@ def _delegated(linker: Linker, value: Value, name: str) -> Result:
         return NOTHING
     results: list[Result] = []
     for held in (*cls.attributes, *cls.annotations):
-        for one in _of_class(linker, value, held, set()).values:
+        for one in _of_class(linker, value, held, set(), value).values:
             if one.kind in ("client", "module", "resource"):
                 results.append(linker.attribute_of(one, name))
     return union(results)
@@ -130,13 +146,13 @@ def _constructor_arguments(linker: Linker, value: Value, cls: m.Class, name: str
     return results
 
 
-def _of_bases(linker: Linker, value: Value, name: str, seen: set[tuple[int, int]]) -> Result:
+def _of_bases(linker: Linker, value: Value, name: str, seen: set[tuple[int, int]], whole: Value) -> Result:
     cls = linker.facts[value.file].classes[value.number]
     results: list[Result] = []
     for base in cls.bases:
         for one in linker.values(value.file, base).values:
             if one.kind == "project_class":
-                results.append(_of_class(linker, one._replace(kind="object"), name, seen))
+                results.append(_of_class(linker, one._replace(kind="object"), name, seen, whole))
             elif one.kind == "class":
                 results.append(linker.attribute_of(Value("client", one.name), name))
             elif one.kind == "resource":
@@ -158,7 +174,7 @@ def _of_subclasses(linker: Linker, value: Value, name: str, seen: set[tuple[int,
             for one in linker.values(file, base).values
         ):
             below = Value("object", file=file, number=index)
-            results.append(_of_class(linker, below, name, seen))
+            results.append(_of_class(linker, below, name, seen, below))
             if len(seen) < _DEEPEST_BASE:
                 results.append(_of_subclasses(linker, below, name, seen))
     return union(results)
