@@ -21,7 +21,7 @@ from stepfun_compat.migrate.sources.kinds import of_interest
 
 HERE = Path(__file__).parent
 KINDS = ("import", "client_construction", "api_call", "module_config", "error_class")
-PARTS = ("open", "sealed", "fresh", "notebooks")
+PARTS = ("open", "sealed", "fresh", "notebooks", "later")
 SUFFIXES = {"notebooks": ".ipynb"}
 """The files that are compared in a part; Python files in any other."""
 Place = tuple[str, str, str, int, int]

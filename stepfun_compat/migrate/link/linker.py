@@ -134,6 +134,9 @@ class Linker:
         rule = _RULES.get(type(expr))
         if expr is None or rule is None:
             return NOTHING
+        if type(expr) in _LEAVES:
+            found = self._memo[key] = rule(self, file, expr)
+            return found
         if key in self._busy or self._depth > DEEPEST:
             self.cuts += 1
             return self._previous.get(key, NOTHING)
@@ -434,6 +437,8 @@ _RULES: Final[dict[type, Callable[[Linker, int, Any], Result]]] = {
     m.Entered: Linker.entered,
 }
 """What works out an expression, by its class; nothing is known of any other."""
+_LEAVES: Final = frozenset({m.FunctionValue, m.ClassValue})
+"""What leads to nothing else."""
 
 
 def _one(value: Value, linked: bool = False) -> Result:
