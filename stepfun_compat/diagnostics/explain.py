@@ -24,6 +24,7 @@ from ..endpoints import routing as table
 from ..endpoints.base import Endpoint, Flow, Send, WireRequest, WireResponse
 from ..endpoints.context import Change, ClientFacts, Json, NotStored, RequestContext, RequestRejected
 from ..endpoints.json_values import UnexpectedBody
+from ..endpoints.unsupported import fallback_name
 from ..settings import Settings, settings_or_default
 
 ENDPOINTS: Final[Mapping[str, tuple[str, str]]] = {
@@ -241,6 +242,9 @@ def explain_call(
     found = table.find(method, request.path)
     client = ClientFacts(base_url or "", deployment, dry_run=True)
     context = RequestContext(endpoint, settings, catalog_for(settings), client=client)
+    elsewhere = _fallback_url(request, context)
+    if elsewhere is not None:
+        return _explanation(context, request, [Send(request)], elsewhere)
     if found is None:
         return _explanation(context, request, [Send(request)], url)
     context.endpoint = found.name or endpoint
@@ -251,6 +255,18 @@ def explain_call(
     except RequestRejected as error:
         refusal = error.message
     return _explanation(context, request, sends, url, refusal)
+
+
+def _fallback_url(request: WireRequest, context: RequestContext) -> str | None:
+    """Return the base URL of the provider that `Settings.fallback` names for a request, None if it names none."""
+    name = fallback_name(request.method, request.path)
+    fallback: Any = None if name is None else context.settings.fallback.get(name)
+    if name is None or fallback is None:
+        return None
+    url = without_secrets(fallback if isinstance(fallback, str) else str(fallback.base_url)).rstrip("/")
+    context.endpoint = name
+    context.record_change("route", "path", request.path, url + request.path, "Settings.fallback sends it there")
+    return url
 
 
 def _method_and_path(endpoint: str) -> tuple[str, str]:

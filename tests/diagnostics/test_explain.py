@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+import openai
 import pytest
 
 import stepfun_compat
@@ -137,6 +138,18 @@ def test_what_a_call_refers_to_is_looked_up_when_it_is_made() -> None:
     assert told.refusal is None
     assert (told.changes[0].parameter, told.changes[0].before) == ("input", "msg_1")
     assert "looks them up" in str(told)
+
+
+@pytest.mark.parametrize("kind", ["a URL", "a client"])
+def test_a_request_for_another_provider_is_explained_unchanged(kind: str) -> None:
+    url = "https://embeddings.example/v1"
+    other: Any = url if kind == "a URL" else openai.OpenAI(base_url=url, api_key="theirs")
+    settings = stepfun_compat.Settings(fallback={"embeddings": other})
+    told = stepfun_compat.explain("embeddings", model="m", input="x", settings=settings)
+    assert (told.refusal, told.requests, told.url) == (None, 1, f"{url}/embeddings")
+    assert told.body == {"model": "m", "input": "x"}
+    assert [(change.kind, change.lossy) for change in told.changes] == [("route", False)]
+    assert stepfun_compat.explain("moderations", input="x", settings=settings).refusal
 
 
 def test_the_argument_endpoint_is_the_calls_where_an_endpoint_is_named() -> None:
