@@ -175,7 +175,7 @@ def _from_openai(name: str) -> Any:
     import openai
     from openai._utils import LazyProxy
 
-    value = vars(openai).get(name)  # not getattr: a lazy proxy is told by its class, without loading what it stands for
+    value = vars(openai).get(name)  # not getattr: the class of a lazy proxy suffices, without loading its target
     if type(value).__module__ == "openai.lib._old_api":
         from .removed_names import RemovedName
 

@@ -70,7 +70,7 @@ class _Plain:
         ).copy_merge_params({"model": model, **parameters})
         headers: dict[str, str] = client.auth_headers
         if isinstance(api_key, str) and api_key:  # fresh from what provides it
-            headers = {"Authorization": context_of(client).guard.authorization(f"Bearer {api_key}")}
+            headers = {"Authorization": context_of(client).guard.safe_authorization(f"Bearer {api_key}")}
         return url, headers
 
     def copy(self, **kwargs: Any) -> Any:

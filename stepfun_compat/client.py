@@ -172,7 +172,7 @@ class StepFunHooks(_SDKClient):
         request.extensions[EXTENSION] = call
         if call.pinned is not None:  # the store was read under this key; a callable may give another by now
             request.headers["authorization"] = call.pinned
-        if call.bare and context.settings.stream_idle_timeout is not None:
+        if call.is_step and context.settings.stream_idle_timeout is not None:
             stream_idle.limit_step(call.wire, request, context.settings.stream_idle_timeout)
         return request
 

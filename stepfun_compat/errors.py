@@ -32,7 +32,7 @@ from typing import Any, NamedTuple, cast
 import openai
 
 from .catalog.failures import ERROR_TYPES, HINTS, MESSAGE_HINTS, PHRASES, WORDINGS
-from .http_objects import rebuild, without_secrets
+from .http_objects import rebuild, redact_request
 
 
 class SettingsError(openai.OpenAIError, ValueError):
@@ -238,7 +238,7 @@ def from_response(err_msg: str, *, body: object, response: Any) -> openai.APISta
     else:
         text = err_msg
         if response.request.url.userinfo or response.request.url.query:
-            response.request = without_secrets(response.request)
+            response.request = redact_request(response.request)
     error: Any = error_class(status, mapped["code"])(text, response=response, body=mapped)
     error.hint = hint
     error.body = cast("Mapping[str, Any]", body).get("error", body) if isinstance(body, Mapping) else body
@@ -255,7 +255,7 @@ def _with_hint(message: str, hint: str | None) -> str:
 def _answer(response: Any, status: int, mapped: Mapping[str, Any]) -> Any:
     """The response OpenAI would have given for an error in its terms."""
     content = json.dumps({"error": mapped}, ensure_ascii=False).encode("utf-8", "surrogatepass")
-    return rebuild(response, content, "application/json", status, without_secrets(response.request))
+    return rebuild(response, content, "application/json", status, redact_request(response.request))
 
 
 def _status_in(error: Mapping[str, Any]) -> int | None:
@@ -277,7 +277,7 @@ def from_stream(body: Any, *, request: Any, response: Any) -> openai.APIError:
     text = _with_hint(mapped["message"] or "An error occurred during streaming", hint)
     cls = error_class(seen, mapped["code"])
     if (status is None and mapped["code"] is None) or cls is openai.APIStatusError:
-        return openai.APIError(text, request=without_secrets(request), body=cast("object", body))
+        return openai.APIError(text, request=redact_request(request), body=cast("object", body))
     error: Any = cls(text, response=_answer(response, seen, mapped), body=mapped)
     error.hint = hint
     error.request_id = error.request_id or response.headers.get("x-trace-id")
@@ -334,7 +334,7 @@ def redact(error: Any) -> Any:
         with contextlib.suppress(RuntimeError):  # the HTTP library's, where there is none
             request = getattr(holder, "request", None)
         if request is not None and hasattr(request, "url"):
-            shown = without_secrets(request)
+            shown = redact_request(request)
             if shown is not request:
                 holder.request = shown
     return error

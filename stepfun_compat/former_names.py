@@ -116,7 +116,7 @@ STILL: Final = {
     "explanation": "diagnostics.explain",
     "prompt_cache": "prompt_cache.stats",
     "report": "report",
-    "settings": "credentials.urls credentials.keys credentials.target config.files",
+    "settings": "settings credentials.urls credentials.keys credentials.target config.files",
 }
 """Each module that is still there, and the modules that hold its former names."""
 
@@ -209,10 +209,11 @@ RENAMED: Final = {
     "fast.entry": {"casting": "builder_for", "trusted": "is_enabled"},
     "fast.messages": {"shorten_chat": "accelerate_chat", "shorten_responses": "accelerate_responses"},
     "fast.mould": {"NoMould": "NotTemplatable", "mould": "compile_template"},
-    "gate": {"Gate": "CredentialGuard"},
+    "gate": {"Gate": "CredentialGuard", "within": "contains_any_key"},
     "launch.detours": {"DETOURS": "FRAMEWORKS", "Watch": "FrameworkHooks"},
     "probing.wire": {"told": "rejection"},
     "report": {"warn_once": "tell_once"},
+    "settings": {"Spec": "SettingSpec", "without_secrets": "redact_url"},
 }
 """What a name of a former module is called in its successors."""
 

@@ -155,7 +155,7 @@ def _body_class(family: Any) -> Any:
     return Body
 
 
-def without_secrets(request: Any) -> Any:
+def redact_request(request: Any) -> Any:
     """The request with neither user part nor query values in its URL, for an error that may be printed or stored; the
     same object where its URL has neither."""
     url = request.url

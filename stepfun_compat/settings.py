@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from .config import values as parse
 from .config.files import FileRules, Place, config_files
-from .credentials.urls import host_kind, without_secrets
+from .credentials.urls import host_kind, redact_url
 from .errors import SettingsError
 
 if TYPE_CHECKING:
@@ -31,242 +31,242 @@ _UNSET: Any = object()
 
 
 @dataclass(frozen=True)
-class Spec:
-    """One setting: where it is read from and what it may be. `named_file_only`: not from a file that was merely found."""
+class SettingSpec:
+    """One setting: where it is read from and what it may be. `trusted_file_only`: not from a file that was merely found."""
 
     env: tuple[str, ...]
     parse: Callable[[Any, str], Any]
     default: Any = None
-    named_file_only: bool = False
+    trusted_file_only: bool = False
     secret: bool = False
     empty_is_value: bool = False
-    about: str = ""
+    help: str = ""
 
 
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
-SETTINGS: Final[Mapping[str, Spec]] = {
-    "api_key": Spec(
-        ("STEPFUN_API_KEY", "STEP_API_KEY"), parse.key, named_file_only=True, secret=True, about="the StepFun key"
+SETTINGS: Final[Mapping[str, SettingSpec]] = {
+    "api_key": SettingSpec(
+        ("STEPFUN_API_KEY", "STEP_API_KEY"), parse.key, trusted_file_only=True, secret=True, help="the StepFun key"
     ),
-    "base_url": Spec(
+    "base_url": SettingSpec(
         ("STEPFUN_BASE_URL",),
         parse.base_url,
-        named_file_only=True,
-        about="where requests go, instead of region and plan; also marks a gateway of yours as StepFun's",
+        trusted_file_only=True,
+        help="where requests go, instead of region and plan; also marks a gateway of yours as StepFun's",
     ),
-    "region": Spec(
+    "region": SettingSpec(
         ("STEPFUN_REGION",),
         parse.choice("global", "cn"),
         "global",
-        named_file_only=True,
-        about="`global` (api.stepfun.ai) or `cn` (api.stepfun.com); keys are bound to one",
+        trusted_file_only=True,
+        help="`global` (api.stepfun.ai) or `cn` (api.stepfun.com); keys are bound to one",
     ),
-    "plan": Spec(
+    "plan": SettingSpec(
         ("STEPFUN_PLAN",),
         parse.choice("standard", "step_plan"),
         "standard",
-        named_file_only=True,
-        about="`standard` (pay as you go) or `step_plan` (subscription)",
+        trusted_file_only=True,
+        help="`standard` (pay as you go) or `step_plan` (subscription)",
     ),
-    "model": Spec(
+    "model": SettingSpec(
         ("STEPFUN_MODEL",),
         parse.text,
-        about="the StepFun model for OpenAI's chat names and Azure deployments, keeping the name's effort and headroom",
+        help="the StepFun model for OpenAI's chat names and Azure deployments, keeping the name's effort and headroom",
     ),
-    "model_aliases": Spec(
+    "model_aliases": SettingSpec(
         ("STEPFUN_MODEL_ALIASES",),
         parse.aliases,
         MappingProxyType({}),
-        about="names or globs mapped to StepFun ids, as JSON or `a=b,c=d`; they come before the built-in aliases",
+        help="names or globs mapped to StepFun ids, as JSON or `a=b,c=d`; they come before the built-in aliases",
     ),
-    "catalog_overlay": Spec(
+    "catalog_overlay": SettingSpec(
         ("STEPFUN_CATALOG",),
         parse.overlay_path,
-        named_file_only=True,
-        about="TOML file that adds models, aliases and parameters to the catalog, or corrects them",
+        trusted_file_only=True,
+        help="TOML file that adds models, aliases and parameters to the catalog, or corrects them",
     ),
-    "reasoning_effort": Spec(
-        ("STEPFUN_REASONING_EFFORT",), parse.choice(*EFFORTS), about="effort for calls that set none"
+    "reasoning_effort": SettingSpec(
+        ("STEPFUN_REASONING_EFFORT",), parse.choice(*EFFORTS), help="effort for calls that set none"
     ),
-    "on_unsupported": Spec(
+    "on_unsupported": SettingSpec(
         ("STEPFUN_ON_UNSUPPORTED",),
         parse.choice("log", "warn", "error", "ignore"),
         "log",
-        about="what happens to a parameter that StepFun does not support: `log` a line at WARNING, once per kind and parameter; `warn` with a `StepfunCompatWarning`; raise an `error`; or `ignore`",
+        help="what happens to a parameter that StepFun does not support: `log` a line at WARNING, once per kind and parameter; `warn` with a `StepfunCompatWarning`; raise an `error`; or `ignore`",
     ),
-    "prompt_cache_key": Spec(
-        ("STEPFUN_PROMPT_CACHE_KEY",), parse.text, named_file_only=True, about="key for calls that set none"
+    "prompt_cache_key": SettingSpec(
+        ("STEPFUN_PROMPT_CACHE_KEY",), parse.text, trusted_file_only=True, help="key for calls that set none"
     ),
-    "prompt_cache_header": Spec(
+    "prompt_cache_header": SettingSpec(
         ("STEPFUN_PROMPT_CACHE_HEADER",),
         parse.header_name,
         "X-Session-Id",
-        named_file_only=True,
+        trusted_file_only=True,
         empty_is_value=True,
-        about="header that carries the hashed key, empty for none; whether StepFun uses it is unverified",
+        help="header that carries the hashed key, empty for none; whether StepFun uses it is unverified",
     ),
-    "token_headroom": Spec(
+    "token_headroom": SettingSpec(
         ("STEPFUN_TOKEN_HEADROOM",),
         parse.whole_number(0, 1_000_000),
-        named_file_only=True,
-        about="tokens added to a cap under names of models that do not reason; 0 turns it off, unset uses the number of the alias",
+        trusted_file_only=True,
+        help="tokens added to a cap under names of models that do not reason; 0 turns it off, unset uses the number of the alias",
     ),
-    "openai_sampling_defaults": Spec(
+    "openai_sampling_defaults": SettingSpec(
         ("STEPFUN_OPENAI_SAMPLING_DEFAULTS",),
         parse.flag,
         False,
-        about="send OpenAI's temperature and top_p (1, 1) where the call sent none",
+        help="send OpenAI's temperature and top_p (1, 1) where the call sent none",
     ),
-    "echo_requested_model": Spec(
-        ("STEPFUN_ECHO_REQUESTED_MODEL",), parse.flag, False, about="`response.model` is the name you passed"
+    "echo_requested_model": SettingSpec(
+        ("STEPFUN_ECHO_REQUESTED_MODEL",), parse.flag, False, help="`response.model` is the name you passed"
     ),
-    "show_reasoning": Spec(
+    "show_reasoning": SettingSpec(
         ("STEPFUN_SHOW_REASONING",),
         parse.choice("auto", "always", "never"),
         "auto",
-        about="`always` or `never` show reasoning fields in chat; `auto` hides them under OpenAI's model names, whose programs do not know them",
+        help="`always` or `never` show reasoning fields in chat; `auto` hides them under OpenAI's model names, whose programs do not know them",
     ),
-    "raw": Spec(
+    "raw": SettingSpec(
         ("STEPFUN_RAW",),
         parse.choice("openai", "wire"),
         "openai",
-        about="raw responses and the bytes of raw streams: in OpenAI's shape, or as StepFun sent them (`wire`)",
+        help="raw responses and the bytes of raw streams: in OpenAI's shape, or as StepFun sent them (`wire`)",
     ),
-    "list_openai_models": Spec(
+    "list_openai_models": SettingSpec(
         ("STEPFUN_LIST_OPENAI_MODELS",),
         parse.flag,
         True,
-        about="`models.list()` also lists OpenAI's names that calls may use, after StepFun's",
+        help="`models.list()` also lists OpenAI's names that calls may use, after StepFun's",
     ),
-    "replay_reasoning": Spec(
+    "replay_reasoning": SettingSpec(
         ("STEPFUN_REPLAY_REASONING",),
         parse.choice("caller", "cache"),
         "caller",
-        about="`caller` replays reasoning you pass back; `cache` also remembers it for callers that drop it",
+        help="`caller` replays reasoning you pass back; `cache` also remembers it for callers that drop it",
     ),
-    "max_corrections": Spec(
+    "max_corrections": SettingSpec(
         ("STEPFUN_MAX_CORRECTIONS", "STEPFUN_MAX_REASKS"),
         parse.whole_number(0, 10),
         1,
-        named_file_only=True,
-        about="how often one call may be corrected by another request, for a missed tool call or schema; 0 turns it off",
+        trusted_file_only=True,
+        help="how often one call may be corrected by another request, for a missed tool call or schema; 0 turns it off",
     ),
-    "web_search": Spec(
+    "web_search": SettingSpec(
         ("STEPFUN_WEB_SEARCH",),
         parse.flag,
         True,
-        about="`web_search_options` becomes StepFun's search tool, billed per call",
+        help="`web_search_options` becomes StepFun's search tool, billed per call",
     ),
-    "parse_xml_tool_calls": Spec(
+    "parse_xml_tool_calls": SettingSpec(
         ("STEPFUN_PARSE_XML_TOOL_CALLS", "STEPFUN_RESCUE_TOOL_CALLS"),
         parse.flag,
         False,
-        named_file_only=True,
-        about="read tool calls that arrive as XML text",
+        trusted_file_only=True,
+        help="read tool calls that arrive as XML text",
     ),
-    "rate_limit_min_wait": Spec(
+    "rate_limit_min_wait": SettingSpec(
         ("STEPFUN_RATE_LIMIT_MIN_WAIT",),
         parse.seconds(0, 600),
         0.0,
-        named_file_only=True,
-        about="shortest wait in seconds before a retry after a 429; 6 suits tier V0 of region `cn`, which allows 10 requests a minute",
+        trusted_file_only=True,
+        help="shortest wait in seconds before a retry after a 429; 6 suits tier V0 of region `cn`, which allows 10 requests a minute",
     ),
-    "stream_idle_timeout": Spec(
+    "stream_idle_timeout": SettingSpec(
         ("STEPFUN_STREAM_IDLE_TIMEOUT",),
         parse.seconds_or_none,
-        named_file_only=True,
-        about="seconds without a byte after which a stream ends with `APITimeoutError`; off unless set, 120 is advised",
+        trusted_file_only=True,
+        help="seconds without a byte after which a stream ends with `APITimeoutError`; off unless set, 120 is advised",
     ),
-    "responses_route": Spec(
+    "responses_route": SettingSpec(
         ("STEPFUN_RESPONSES_ROUTE",),
         parse.choice("auto", "native", "chat"),
         "auto",
-        about="how `client.responses` is sent: `auto`, `native` or `chat`",
+        help="how `client.responses` is sent: `auto`, `native` or `chat`",
     ),
-    "image_size_order": Spec(
+    "image_size_order": SettingSpec(
         ("STEPFUN_IMAGE_SIZE_ORDER",),
         parse.choice("height_first", "width_first"),
         "height_first",
-        about="how step-image-edit-2 writes a size: its page says `height_first`, some clients `width_first`; unverified",
+        help="how step-image-edit-2 writes a size: its page says `height_first`, some clients `width_first`; unverified",
     ),
-    "state": Spec(
+    "state": SettingSpec(
         ("STEPFUN_STATE",),
         parse.store_url,
         "memory://",
-        named_file_only=True,
+        trusted_file_only=True,
         secret=True,
-        about="where conversations are stored: `memory://`, `sqlite:///path`, `redis://…`",
+        help="where conversations are stored: `memory://`, `sqlite:///path`, `redis://…`",
     ),
-    "state_namespace": Spec(
+    "state_namespace": SettingSpec(
         ("STEPFUN_STATE_NAMESPACE",),
         parse.text,
-        named_file_only=True,
-        about="shares or splits conversations; unset derives it from key and host",
+        trusted_file_only=True,
+        help="shares or splits conversations; unset derives it from key and host",
     ),
-    "state_on_error": Spec(
+    "state_on_error": SettingSpec(
         ("STEPFUN_STATE_ON_ERROR",),
         parse.choice("error", "ignore", forget="ignore"),
         "error",
-        named_file_only=True,
-        about="`error` or `ignore` when the store is down; `ignore` continues without the conversation",
+        trusted_file_only=True,
+        help="`error` or `ignore` when the store is down; `ignore` continues without the conversation",
     ),
-    "state_ttl": Spec(
+    "state_ttl": SettingSpec(
         ("STEPFUN_STATE_TTL",),
         parse.seconds(1, 3_153_600_000),
         2592000.0,
-        named_file_only=True,
-        about="seconds a stored response or conversation lives after it was last used",
+        trusted_file_only=True,
+        help="seconds a stored response or conversation lives after it was last used",
     ),
-    "state_max_bytes": Spec(
+    "state_max_bytes": SettingSpec(
         ("STEPFUN_STATE_MAX_BYTES",),
         parse.whole_number(1, 10**15),
-        named_file_only=True,
-        about="bytes the store may hold, beyond which the least used goes; unset is 256 MB for `memory://`, 4 GB for `sqlite://`; Redis keeps to its `maxmemory`",
+        trusted_file_only=True,
+        help="bytes the store may hold, beyond which the least used goes; unset is 256 MB for `memory://`, 4 GB for `sqlite://`; Redis keeps to its `maxmemory`",
     ),
-    "state_max_record_bytes": Spec(
+    "state_max_record_bytes": SettingSpec(
         ("STEPFUN_STATE_MAX_RECORD_BYTES",),
         parse.whole_number(1, 10**12),
         32000000,
-        named_file_only=True,
-        about="bytes one stored response may have with its input; a larger one is an error",
+        trusted_file_only=True,
+        help="bytes one stored response may have with its input; a larger one is an error",
     ),
-    "state_timeout": Spec(
+    "state_timeout": SettingSpec(
         ("STEPFUN_STATE_TIMEOUT",),
         parse.seconds(0.001, 3600),
         5.0,
-        named_file_only=True,
-        about="seconds one access to the store may take, unless the timeout of the call is shorter",
+        trusted_file_only=True,
+        help="seconds one access to the store may take, unless the timeout of the call is shorter",
     ),
-    "batch_dir": Spec(
+    "batch_dir": SettingSpec(
         ("STEPFUN_BATCH_DIR",),
         parse.folder,
-        named_file_only=True,
-        about="folder of batches, their journal and files; unset is `batches` beside the SQLite file of `STEPFUN_STATE`, else `$XDG_DATA_HOME/stepfun_compat/batches`",
+        trusted_file_only=True,
+        help="folder of batches, their journal and files; unset is `batches` beside the SQLite file of `STEPFUN_STATE`, else `$XDG_DATA_HOME/stepfun_compat/batches`",
     ),
-    "batch_concurrency": Spec(
+    "batch_concurrency": SettingSpec(
         ("STEPFUN_BATCH_CONCURRENCY",),
         parse.whole_number(1, 10_000),
-        about="most requests of batches in flight; unset is the tier's, or adapts from 5 to 64",
+        help="most requests of batches in flight; unset is the tier's, or adapts from 5 to 64",
     ),
-    "tier": Spec(
+    "tier": SettingSpec(
         ("STEPFUN_TIER",),
         parse.choice("v0", "v1", "v2", "v3", "v4", "v5"),
-        about="the account's tier, `V0` to `V5`, whose limits batches keep to",
+        help="the account's tier, `V0` to `V5`, whose limits batches keep to",
     ),
-    "fast_path": Spec(
+    "fast_path": SettingSpec(
         ("STEPFUN_FAST_PATH",),
         parse.flag,
         True,
-        about="build requests and stream objects on a shorter path with the same result; off uses openai's own",
+        help="build requests and stream objects on a shorter path with the same result; off uses openai's own",
     ),
-    "fallback": Spec(
+    "fallback": SettingSpec(
         (),
         parse.fallback,
         MappingProxyType({}),
-        named_file_only=True,
+        trusted_file_only=True,
         secret=True,
-        about="resource to client or URL of another provider, for what StepFun lacks; `STEPFUN_FALLBACK_EMBEDDINGS=https://…` with `STEPFUN_FALLBACK_EMBEDDINGS_API_KEY`",
+        help="resource to client or URL of another provider, for what StepFun lacks; `STEPFUN_FALLBACK_EMBEDDINGS=https://…` with `STEPFUN_FALLBACK_EMBEDDINGS_API_KEY`",
     ),
 }
 
@@ -274,7 +274,9 @@ RENAMED: Final = MappingProxyType({"max_reasks": "max_corrections", "rescue_tool
 """Settings of 0.1.0 with another name there; that name and its variable keep working for one release."""
 
 _FILE_RULES: Final = FileRules(
-    tuple(SETTINGS), frozenset(name for name, spec in SETTINGS.items() if spec.named_file_only), tuple(RENAMED.items())
+    tuple(SETTINGS),
+    frozenset(name for name, spec in SETTINGS.items() if spec.trusted_file_only),
+    tuple(RENAMED.items()),
 )
 
 
@@ -398,7 +400,7 @@ class Settings:
             if isinstance(value, Mapping):
                 value = dict(cast("Mapping[str, Any]", value))
             if item.name == "base_url" and value:
-                value = without_secrets(str(value))
+                value = redact_url(str(value))
             text = "'***'" if SETTINGS[item.name].secret and value else repr(value)
             shown.append(f"{item.name}={text} ({source})")
         return f"Settings({', '.join(shown)})"
@@ -488,7 +490,7 @@ def _restore(values: dict[str, Any], sources: dict[str, str]) -> Settings:
     return settings
 
 
-def _look_up(name: str, spec: Spec, named: Place | None, found: Place | None) -> tuple[Any, str]:
+def _look_up(name: str, spec: SettingSpec, named: Place | None, found: Place | None) -> tuple[Any, str]:
     for variable in spec.env:
         text = os.environ.get(variable)
         if text is not None and (text.strip() or spec.empty_is_value):

@@ -13,7 +13,7 @@ from ..account import tier_of
 from ..config.values import check_key
 from ..credentials.keys import PLACEHOLDER_KEY, is_openai_key, missing_key, stepfun_key
 from ..credentials.target import Target, resolve_target
-from ..credentials.urls import deployment_in, host_kind, origin, without_secrets
+from ..credentials.urls import deployment_in, host_kind, origin, redact_url
 from ..fast_path import messages
 from ..report import log
 from ..settings import Settings, settings_or_default
@@ -76,7 +76,7 @@ def _start_elsewhere(
         if url is None or not context.settings.api_key or "api_key" not in str(error):
             raise
         raise errors.KeyRefusedError(
-            f"{error} ({without_secrets(url)!r} is another vendor's host, which never "
+            f"{error} ({redact_url(url)!r} is another vendor's host, which never "
             "gets the StepFun key. If it is a gateway to StepFun, set STEPFUN_BASE_URL or pass "
             "settings=Settings().)"
         ) from error
@@ -249,6 +249,6 @@ def _check_host_may_have_key(context: ClientContext, url: str) -> None:
         leaves = origin(url) != origin(str(context.client._base_url)) and host_kind(url) == "stepfun"
     if leaves:
         raise errors.KeyRefusedError(
-            f"with_options(base_url={without_secrets(url)!r}) would send this client's key to another host. "
+            f"with_options(base_url={redact_url(url)!r}) would send this client's key to another host. "
             "Pass the api_key of that host as well, or create another client for it."
         )

@@ -65,11 +65,11 @@ class ClientContext:
     @property
     def azure_key(self) -> str | None:
         """The one key a client configured for Azure sends: any other that turns up is Azure's. None for other clients."""
-        return self.guard.only
+        return self.guard.pinned_key
 
     @azure_key.setter
     def azure_key(self, key: str | None) -> None:
-        self.guard.only = key
+        self.guard.pinned_key = key
 
     def set_target(self, target: Target) -> None:
         """Say where this client sends."""
@@ -118,8 +118,8 @@ def context_if_any(client: Any) -> ClientContext | None:
 
 @dataclass(slots=True, repr=False)  # it stands in requests, which errors hold, and has what the caller wrote
 class CallState:
-    """`path` is the caller's, below the base URL; `wire` is the translated request; `bare` marks a step of a script, whose response is handed back untouched;
-    `done` marks an answer that is already in OpenAI's shape. `reported` counts the changes already reported,
+    """`path` is the caller's, below the base URL; `wire` is the translated request; `is_step` marks a step of a script, whose response is handed back untouched;
+    `already_translated` marks an answer that is already in OpenAI's shape. `reported` counts the changes already reported,
     `timeout` is how many seconds the caller waits for an answer, None for without end; `deadline` is when all requests
     of the call must be done, as `time.monotonic` counts, None where the timeout is not one number. `refused` is the
     status and body of the last error answer, as StepFun sent it. `credential` is the key the call's requests send, once
@@ -130,8 +130,8 @@ class CallState:
     endpoint: Endpoint
     path: str = ""
     wire: WireRequest | None = None
-    bare: bool = False
-    done: bool = False
+    is_step: bool = False
+    already_translated: bool = False
     reported: int = 0
     started: float = field(default_factory=time.monotonic)
     last_status: int = 0
@@ -149,7 +149,7 @@ class CallState:
             self.endpoint,
             path=self.path,
             wire=wire,
-            bare=True,
+            is_step=True,
             deadline=self.deadline,
             credential=self.credential,
             pinned=self.pinned,

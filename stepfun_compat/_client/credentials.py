@@ -11,13 +11,13 @@ from .context import EXTENSION, CallState, ClientContext, given
 def safe_auth_headers(context: ClientContext, headers: dict[str, str]) -> dict[str, str]:
     """openai's `auth_headers`, less a key of OpenAI's."""
     value = headers.get("Authorization")
-    return headers if value is None else {**headers, "Authorization": context.guard.authorization(value)}
+    return headers if value is None else {**headers, "Authorization": context.guard.safe_authorization(value)}
 
 
 def safe_default_headers(context: ClientContext, headers: dict[str, Any]) -> dict[str, Any]:
     """openai's `default_headers`, less what means something at OpenAI only (stepfun-api 1), and less a key of OpenAI's."""
     safe: dict[str, Any] = {}
-    foreign = context.guard.foreign(str(context.client._base_url))
+    foreign = context.guard.headers_to_strip(str(context.client._base_url))
     together = "\n".join([value for value in headers.values() if isinstance(value, str)])
     holds_key = looks_like_openai_key(together)
     for name, value in headers.items():
@@ -26,7 +26,7 @@ def safe_default_headers(context: ClientContext, headers: dict[str, Any]) -> dic
         if holds_key and isinstance(value, str) and looks_like_openai_key(value):
             if name.lower() != "authorization":
                 continue
-            value = context.guard.authorization(value, (context.client.api_key,))
+            value = context.guard.safe_authorization(value, (context.client.api_key,))
         safe[name] = value
     return safe
 
@@ -37,7 +37,7 @@ def signed_options(context: ClientContext, options: Any) -> Any:
     if not headers or not context.targets_stepfun():
         return options
     safe = {
-        name: context.guard.authorization(value)
+        name: context.guard.safe_authorization(value)
         if name.lower() == "authorization" and isinstance(value, str)
         else value
         for name, value in headers.items()
@@ -50,7 +50,9 @@ def signed_options(context: ClientContext, options: Any) -> Any:
 
 def sanitize_request(context: ClientContext, request: Any) -> None:
     """The last look before a request leaves: which key to which host, whatever set them."""
-    context.guard.look(request, (context.settings.api_key, context.client.api_key if context.target.ours else None))
+    context.guard.sanitize_request(
+        request, (context.settings.api_key, context.client.api_key if context.target.ours else None)
+    )
     call: CallState | None = request.extensions.get(EXTENSION)
     if call is not None and call.credential is None:
         call.credential = credential_of(request)
@@ -63,7 +65,7 @@ def look_at_hop(context: ClientContext, request: Any, came_from: Any = None) -> 
         return
     ours = (context.settings.api_key, context.client.api_key if context.target.ours else None)
     theirs = () if context.target.ours else (context.client.api_key,)
-    context.guard.look_at_hop(request, came_from, ours, theirs)
+    context.guard.sanitize_redirect(request, came_from, ours, theirs)
 
 
 def credential_of(request: Any) -> str | None:

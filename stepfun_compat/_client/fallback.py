@@ -9,10 +9,10 @@ from typing import Any
 import openai
 
 from .. import stock
-from ..credentials.guard import take_out, take_out_openais
+from ..credentials.guard import strip_keys, strip_openai_keys
 from ..credentials.keys import looks_like_openai_key
 from ..credentials.target import Target
-from ..credentials.urls import host_kind, normalise_base_url, origin, without_secrets
+from ..credentials.urls import host_kind, normalise_base_url, origin, redact_url
 from ..errors import SettingsError
 from ..settings import Settings
 from .redirects import look_at_hops
@@ -54,11 +54,11 @@ def _guard(made: Any, own: Collection[str], asynchronous: bool) -> None:
     def look(request: Any, _: Any) -> None:
         away = origin(str(request.url)) != origin(str(made.base_url))
         # a gateway in front of both may know the user by one key
-        take_out(request, [key for key in own if away or key != made.api_key], "the StepFun key")
+        strip_keys(request, [key for key in own if away or key != made.api_key], "the StepFun key")
         if away:
-            take_out(request, (made.api_key,), "the fallback's key")
+            strip_keys(request, (made.api_key,), "the fallback's key")
             if host_kind(str(request.url)) == "stepfun":
-                take_out_openais(request)
+                strip_openai_keys(request)
 
     def prepare(request: Any) -> None:
         original(request)
@@ -79,9 +79,7 @@ def _made(name: str, url: str, asynchronous: bool, own: Collection[str]) -> Any:
     if not key and theirs:
         key = os.environ.get("OPENAI_API_KEY", "").strip()
     if not key:
-        raise SettingsError(
-            f"fallback[{name!r}] has no key: set {key_variable(name)} to the key of {without_secrets(url)}."
-        )
+        raise SettingsError(f"fallback[{name!r}] has no key: set {key_variable(name)} to the key of {redact_url(url)}.")
     made: Any = (stock.AsyncOpenAI if asynchronous else stock.OpenAI)(api_key=key, base_url=url)
     _guard(made, own, asynchronous)
     if not theirs:  # what OPENAI_* says is meant for OpenAI

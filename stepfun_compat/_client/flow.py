@@ -113,7 +113,7 @@ def _again(context: ClientContext, call: CallState, options: Any) -> Any:
         return None
     again = _within_budget(context, call, options)
     call.wire = wire
-    if not call.bare:  # the driver of a script tells for its steps
+    if not call.is_step:  # the driver of a script tells for its steps
         call.reported = report(call.request_context, call.reported)
     debug_body(call.request_context, wire.method, wire.path, wire.json)
     again.__dict__[CALL] = call
@@ -170,7 +170,7 @@ def _run(
     call.reported = report(call.request_context, call.reported)
     if isinstance(returned, WireRequest):
         return (yield from _send(context, call, post, cast_to, options, **kwargs))
-    call.done = True
+    call.already_translated = True
     context.family.record(call.request_context, returned.body)
     answer = responses.local_response(context, call, options, returned, response)
     answer.request.extensions[EXTENSION] = call
@@ -220,7 +220,7 @@ def process_response(
         if keep is not None:
             with conversation_store.store_errors(context, call, response):
                 yield _stored(context, call, keep)
-    elif call.bare:
+    elif call.is_step:
         yield _read(context, response)
     return (
         yield partial(
@@ -309,7 +309,7 @@ def _step_options(context: ClientContext, call: CallState, options: Any) -> Any:
 
 def _raw_stream(context: ClientContext, call: CallState, response: Any) -> Any:
     """The response a caller of raw streams gets: one of Responses has OpenAI's events for its bytes."""
-    if call.done or not call.endpoint.rewrites_raw or not response.request.headers.get(RAW):
+    if call.already_translated or not call.endpoint.rewrites_raw or not response.request.headers.get(RAW):
         return response
     if responses.hands_out_wire(context, call):
         return response

@@ -11,7 +11,7 @@ import openai
 
 from .. import contested_memory as settled
 from ..catalog import for_settings as catalog_for
-from ..credentials.guard import within
+from ..credentials.guard import contains_any_key
 from ..endpoints import routing as table
 from ..endpoints.base import PLAIN, WireRequest
 from ..endpoints.context import RequestContext
@@ -49,7 +49,7 @@ def fallback_client(context: ClientContext, options: Any) -> Any:
     for pairs in ("headers", "params"):
         passed: Any = given(getattr(options, pairs))
         if passed:
-            setattr(options, pairs, {name: value for name, value in passed.items() if not within(own, value)})
+            setattr(options, pairs, {name: value for name, value in passed.items() if not contains_any_key(own, value)})
     return client
 
 
@@ -116,7 +116,7 @@ def sent_options(call: CallState, options: Any) -> Any:
     # What the SDK marks as left out (Omit) is no text and is kept.
     own: Any = options.headers or {}
     sent = {**call.request_context.headers, **wire.headers}
-    if call.bare:  # a step's answer is ours to read, whatever form the caller wants in the end
+    if call.is_step:  # a step's answer is ours to read, whatever form the caller wants in the end
         sent = {k: v for k, v in sent.items() if k.lower() not in (RAW.lower(), CAST)}
     cast("dict[str, Any]", vars(options)).update(
         method=wire.method.lower(),

@@ -28,7 +28,7 @@ _CUT_AFTER = 590.0  # seconds: StepFun cuts a request at ten minutes with 503 (s
 def rejection(context: ClientContext, refusal: RequestRejected, request: Any) -> openai.APIStatusError:
     """A `RequestRejected` as the exception OpenAI code catches, with a response that never crossed a network."""
     body = {"message": refusal.message, "type": refusal.type, "param": refusal.param, "code": refusal.code}
-    request = http_objects.without_secrets(request)
+    request = http_objects.redact_request(request)
     response = context.http_module().Response(refusal.status, json={"error": body}, request=request)
     return errors.error_class(refusal.status, refusal.code)(refusal.message, response=response, body=body)
 
@@ -59,7 +59,7 @@ def hands_out_wire(context: ClientContext, call: CallState) -> bool:
 
 def wants_body(call: CallState, response: Any, cast_to: Any) -> bool:
     """Whether the whole body is to be read and translated before the SDK parses it."""
-    if call.done or call.bare:
+    if call.already_translated or call.is_step:
         return False
     if call.endpoint.answers_bytes:  # sound goes through as it comes; a page or an error object is looked at
         kind = _media_type(response)

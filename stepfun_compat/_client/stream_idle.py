@@ -10,7 +10,7 @@ import anyio
 import openai
 
 from ..endpoints.base import WireRequest
-from ..http_objects import without_secrets
+from ..http_objects import redact_request
 
 
 def limit_silence(response: Any, seconds: float, family: Any, *, later: bool) -> None:
@@ -52,7 +52,7 @@ def _streams(family: Any) -> tuple[Any, Any]:
             except Exception as error:
                 if not _is_timeout(error):
                     raise
-                raise openai.APITimeoutError(request=without_secrets(self.request)) from error
+                raise openai.APITimeoutError(request=redact_request(self.request)) from error
 
         def close(self) -> None:
             self.inner.close()
@@ -72,7 +72,7 @@ def _streams(family: Any) -> tuple[Any, Any]:
                 except Exception as error:
                     if not isinstance(error, TimeoutError) and not _is_timeout(error):
                         raise
-                    raise openai.APITimeoutError(request=without_secrets(self.request)) from error
+                    raise openai.APITimeoutError(request=redact_request(self.request)) from error
                 yield data
 
         async def aclose(self) -> None:

@@ -17,8 +17,8 @@ from openai._compat import cached_property
 from openai._types import Omit
 
 from ..catalog import for_settings as catalog_for
-from ..credentials.guard import within
-from ..credentials.urls import without_secrets
+from ..credentials.guard import contains_any_key
+from ..credentials.urls import redact_url
 from ..endpoints.audio.realtime import connection as realtime_connection
 from ..endpoints.context import RequestContext, RequestRejected
 from ..errors import KeyRefusedError
@@ -113,7 +113,7 @@ def checked(client: Any, extra_query: Any, extra_headers: Any) -> tuple[Any, Any
         or _is_lost(authorization, sent)
     ):
         raise KeyRefusedError(
-            f"A connection to {without_secrets(url)} would send a key to a host it does not belong to. Pass that host's "
+            f"A connection to {redact_url(url)} would send a key to a host it does not belong to. Pass that host's "
             "Authorization in extra_headers, or remove websocket_base_url and keys from URLs."
         )
     safe = _safe_headers(passed, sent, authorization)
@@ -171,7 +171,7 @@ def _held_key(context: ClientContext, before: Any, url: Any, removed: Sequence[s
     """Whether a key stood in a URL where the SDK would put it again: its user part, or the name of a parameter."""
     own = [str(key) for key in (context.settings.api_key, context.client.api_key) if key]
     return before.userinfo != url.userinfo or any(
-        within(own, name) or context.guard.is_openais(name) for name in removed
+        contains_any_key(own, name) or context.guard.contains_openai_key(name) for name in removed
     )
 
 
@@ -215,9 +215,7 @@ def _check_handshake(client: Any, uri: Any, request: Any) -> None:
     before = str(sent.url)
     credentials.sanitize_request(context_of(client), sent)
     if str(sent.url) != before:
-        raise KeyRefusedError(
-            f"A connection to {without_secrets(place)} would send a key to a host it does not belong to."
-        )
+        raise KeyRefusedError(f"A connection to {redact_url(place)} would send a key to a host it does not belong to.")
     for name in {name.lower() for name, _ in pairs}:
         if name not in sent.headers:
             del request.headers[name]
@@ -344,7 +342,7 @@ def _safe_arguments(context: ClientContext, kwargs: dict[str, Any]) -> dict[str,
     credentials.sanitize_request(context, sent)
     if _takes_key_away(context, url, passed) or _is_lost(authorization, sent):
         raise KeyRefusedError(
-            f"{without_secrets(url)} is another host, to which this connection would take the StepFun "
+            f"{redact_url(url)} is another host, to which this connection would take the StepFun "
             "key. Pass that host's Authorization in extra_headers, or remove websocket_base_url."
         )
     safe_query, safe_headers = dict(sent.url.params), _safe_headers(passed, sent, authorization)

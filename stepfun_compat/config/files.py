@@ -91,7 +91,7 @@ class FileRules:
     """The settings a file may hold, those among them that only a file the user named may set, and former names."""
 
     known: tuple[str, ...]
-    named_file_only: frozenset[str]
+    trusted_file_only: frozenset[str]
     renamed: tuple[tuple[str, str], ...]
 
 
@@ -177,7 +177,7 @@ def _read_file(path: str, mtime: int, size: int, named: bool, rules: FileRules) 
     if isinstance(overlay, str) and overlay:  # a path in a file is meant from where that file is
         values["catalog_overlay"] = os.path.join(os.path.dirname(path), os.path.expanduser(overlay))
     if not named:
-        for name in [n for n in values if n in rules.named_file_only]:
+        for name in [n for n in values if n in rules.trusted_file_only]:
             del values[name]
             log.warning(
                 "%s: %r is ignored: a file found in the working directory may not set it. "

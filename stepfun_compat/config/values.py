@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, cast
 
-from ..credentials.urls import host_kind, normalise_base_url, split_url, with_scheme, without_secrets
+from ..credentials.urls import host_kind, normalise_base_url, redact_url, split_url, with_scheme
 from ..errors import SettingsError
 
 _TRUE = {"1", "true", "yes", "on"}
@@ -194,9 +194,9 @@ def base_url(value: Any, source: str) -> str | None:
         return None
     text = with_scheme(text)
     if not _is_http(text):
-        raise bad_value(source, without_secrets(text), "a URL that starts with http:// or https://")
+        raise bad_value(source, redact_url(text), "a URL that starts with http:// or https://")
     if host_kind(text) == "openai":
-        raise bad_value(source, without_secrets(text), "the URL of StepFun or of a gateway to it, not one of OpenAI's")
+        raise bad_value(source, redact_url(text), "the URL of StepFun or of a gateway to it, not one of OpenAI's")
     return normalise_base_url(text)
 
 
@@ -250,9 +250,9 @@ def fallback(value: Any, source: str) -> Mapping[str, Any]:
 
 def _check_fallback_url(url: str, source: str) -> None:
     if not _is_http(url):
-        raise bad_value(source, without_secrets(url), "a URL that starts with http:// or https://")
+        raise bad_value(source, redact_url(url), "a URL that starts with http:// or https://")
     if host_kind(url) == "stepfun":
-        raise bad_value(source, without_secrets(url), "the URL of another provider: StepFun has no such endpoint")
+        raise bad_value(source, redact_url(url), "the URL of another provider: StepFun has no such endpoint")
 
 
 FALLBACK_PREFIX: Final = "STEPFUN_FALLBACK_"

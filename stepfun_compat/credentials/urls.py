@@ -83,7 +83,7 @@ def origin(url: str) -> str:
 _USERINFO = re.compile(r"^([^/?#]*//)?[^/?#]*@")
 
 
-def without_secrets(url: str) -> str:
+def redact_url(url: str) -> str:
     """A URL fit to be shown: less a user and password, and less what is in a query, where some gateways take a key."""
     start, mark, _ = _USERINFO.sub(r"\1", url).partition("?")
     return f"{start}?…" if mark else start

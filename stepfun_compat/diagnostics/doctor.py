@@ -18,7 +18,7 @@ from .. import stock
 from ..account import tier_of
 from ..credentials.keys import PLACEHOLDER_KEY, stepfun_key
 from ..credentials.target import resolve_target
-from ..credentials.urls import without_secrets
+from ..credentials.urls import redact_url
 from ..errors import KeyRefusedError, SettingsError, without_keys
 from ..settings import SETTINGS, Settings
 from ..state import in_this_process
@@ -87,7 +87,7 @@ def _configured(settings: Settings) -> list[Finding]:
 
 
 def _shown(url: Any) -> str:
-    return without_secrets(str(url))
+    return redact_url(str(url))
 
 
 def _versions() -> list[Finding]:

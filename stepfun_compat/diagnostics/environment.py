@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-from ..credentials.urls import without_secrets
+from ..credentials.urls import redact_url
 from ..settings import SETTINGS
 from .finding import Finding
 
@@ -71,7 +71,7 @@ def _proxies() -> Iterator[Finding]:
                 yield Finding(name, "fail", "a SOCKS proxy needs the package socksio", "pip install socksio")
         elif scheme not in ("http", "https") or not is_url:
             fix = "set it to http://host:port, or unset it"
-            yield Finding(name, "fail", f"{without_secrets(url)!r} is not a proxy URL", fix)
+            yield Finding(name, "fail", f"{redact_url(url)!r} is not a proxy URL", fix)
 
 
 def _proxy_scheme(url: str) -> tuple[str, bool]:

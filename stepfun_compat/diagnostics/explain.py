@@ -16,10 +16,10 @@ from typing_extensions import override
 
 from ..catalog import for_settings as catalog_for
 from ..contested_memory import in_safe_form
-from ..credentials.guard import within
+from ..credentials.guard import contains_any_key
 from ..credentials.keys import looks_like_openai_key
 from ..credentials.target import resolve_target
-from ..credentials.urls import without_secrets
+from ..credentials.urls import redact_url
 from ..endpoints import routing as table
 from ..endpoints.base import Endpoint, Flow, Send, WireRequest, WireResponse
 from ..endpoints.context import Change, ClientFacts, Json, NotStored, RequestContext, RequestRejected
@@ -216,7 +216,7 @@ def _fit_to_print(pairs: Mapping[str, Any], settings: Settings) -> dict[str, str
     keys = [key for key in (settings.api_key, os.environ.get("OPENAI_API_KEY", "").strip()) if key]
 
     def shown(name: str, value: str) -> str:
-        hidden = name.lower() in _CREDENTIALS or looks_like_openai_key(value) or within(keys, value)
+        hidden = name.lower() in _CREDENTIALS or looks_like_openai_key(value) or contains_any_key(keys, value)
         return "…" if hidden else value
 
     return {name: shown(name, str(value)) for name, value in pairs.items()}
@@ -263,7 +263,7 @@ def _fallback_url(request: WireRequest, context: RequestContext) -> str | None:
     fallback: Any = None if name is None else context.settings.fallback.get(name)
     if name is None or fallback is None:
         return None
-    url = without_secrets(fallback if isinstance(fallback, str) else str(fallback.base_url)).rstrip("/")
+    url = redact_url(fallback if isinstance(fallback, str) else str(fallback.base_url)).rstrip("/")
     context.endpoint = name
     context.record_change("route", "path", request.path, url + request.path, "Settings.fallback sends it there")
     return url
@@ -324,7 +324,7 @@ def _explanation(
     """The explanation of a planned call. Where nothing is sent but polls, it shows `request`, as the caller wrote it."""
     settings = context.settings
     shown = next((send.request for send in sends if not send.poll), request)
-    place = without_secrets(url).rstrip("/")
+    place = redact_url(url).rstrip("/")
     return Explanation(
         endpoint=context.endpoint,
         method=shown.method,

@@ -19,7 +19,7 @@ import openai
 from .._client.context import context_of
 from ..client import AsyncOpenAI, OpenAI
 from ..credentials.keys import PLACEHOLDER_KEY
-from ..credentials.urls import without_secrets
+from ..credentials.urls import redact_url
 from ..errors import KeyRefusedError, SettingsError
 from . import error
 from ._config import config
@@ -83,7 +83,7 @@ def client_for(
         raise error.AuthenticationError(str(problem)) from problem
     if api_key == PLACEHOLDER_KEY and not client.stepfun.active:
         raise error.AuthenticationError(
-            f"No API key for {without_secrets(str(api_base))}, which is another vendor's and never gets the StepFun key: set openai.api_key to "
+            f"No API key for {redact_url(str(api_base))}, which is another vendor's and never gets the StepFun key: set openai.api_key to "
             "that vendor's. If it is a gateway to StepFun, set STEPFUN_BASE_URL."
         )
     with _lock:

@@ -235,7 +235,7 @@ def test_a_named_pyproject_is_trusted_with_everything(folder: Path, monkeypatch:
     assert settings.source("api_key") == str(file)
 
 
-@pytest.mark.parametrize("name", sorted(n for n, spec in SETTINGS.items() if spec.named_file_only))
+@pytest.mark.parametrize("name", sorted(n for n, spec in SETTINGS.items() if spec.trusted_file_only))
 def test_a_found_file_sets_nothing_that_leads_elsewhere(
     name: str, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

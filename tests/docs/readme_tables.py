@@ -50,7 +50,7 @@ def _settings(names: Iterable[str]) -> str:
         spec = SETTINGS[name]
         default = spec.default
         shown = "" if default is None or isinstance(default, Mapping) else f"`{default}`"
-        rows.append((f"`{name}`", ", ".join(f"`{v}`" for v in spec.env if v not in FORMER), shown, spec.about))
+        rows.append((f"`{name}`", ", ".join(f"`{v}`" for v in spec.env if v not in FORMER), shown, spec.help))
     return _table(("setting", "environment", "default", "what it does"), rows)
 
 
