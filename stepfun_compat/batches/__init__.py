@@ -1,1 +1,1 @@
-"""Batches: OpenAI's `/batches` on this machine. Engine, journal, limiter and files; the client calls them."""
+"""OpenAI's Batch API (`/batches`), executed on this machine: engine, journal, rate limiter and files."""

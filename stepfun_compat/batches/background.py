@@ -1,4 +1,4 @@
-"""Work on batches in a thread of the process that created them, until none of its namespace is open."""
+"""Process batches in a thread of the process that created them, until no batch of its namespace is open."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from .sending import Pricing, Sender
 from .workers import has_standing_worker
 
 _LEAVE_SECONDS = 5.0
-"""How long a process that ends waits for the lines in flight."""
+"""How long an exiting process waits for the lines in flight."""
 
 MakeSender: TypeAlias = Callable[[], AbstractAsyncContextManager[Sender]]
-"""Makes what the lines are sent with, in the event loop they are sent from."""
+"""Creates the sender of the lines, in the event loop that sends them."""
 
 
 def _at_exit(function: Callable[[], None]) -> None:
-    """Call a function when the program ends, while threads can still be used: `atexit` is too late for that, the pools of
-    `concurrent.futures` take no more work then."""
-    import_module("concurrent.futures.thread")  # the last that was registered is the first to be called
+    """Call a function at exit while threads are still usable. `atexit` runs too late: by then the executors of
+    `concurrent.futures` accept no more work."""
+    import_module("concurrent.futures.thread")  # callbacks run in reverse order of registration
     register: Any = getattr(threading, "_register_atexit", atexit.register)
     register(function)
 
 
 class Background:
-    """One thread for a journal, a namespace and a host. `start` is cheap and may be called before each use."""
+    """One worker thread for a journal, a namespace and a host. `start` is cheap; call it before each use."""
 
     def __init__(self, journal: Journal, space: str, window: WindowPlace, price: Pricing) -> None:
         self.journal = journal
@@ -49,12 +49,12 @@ class Background:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._worker: Worker | None = None
         self.error: BatchError | None = None
-        """What ended the thread, if it did not end by itself."""
+        """The error that ended the thread, if any."""
 
     def start(self, make_sender: MakeSender) -> None:
-        """Make sure that somebody works: this thread, or a `stepfun-compat batch work` that is running."""
+        """Ensure that a worker is running: this thread, or a `stepfun-compat batch work` process."""
         with self._lock:
-            if self._process != os.getpid():  # a forked child has the object, but not the thread
+            if self._process != os.getpid():  # a forked child inherits the object, but not the thread
                 self._thread, self._process = None, os.getpid()
             if self._thread is not None and self._thread.is_alive():
                 return
@@ -66,7 +66,7 @@ class Background:
             _at_exit(self.stop)
 
     def stop(self, seconds: float = _LEAVE_SECONDS) -> None:
-        """Send no further line and wait for those in flight."""
+        """Stop sending lines and wait for those in flight."""
         self._stopping = True
         thread, loop, worker = self._thread, self._loop, self._worker
         if thread is None or self._process != os.getpid() or not thread.is_alive():
@@ -85,7 +85,7 @@ class Background:
                 error = BatchError(f"{type(error).__name__}: {error}", status=500, code="worker_failed")
             self.error = error
             if not self._stopping:
-                log.error("work on batches ended: %s", error)
+                log.error("the batch worker stopped: %s", error)
 
     async def _main(self, make_sender: MakeSender) -> None:
         self._loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Batches from the shell: the service, the worker and the files of the environment's key and host."""
+"""Batches for the command line: service, worker and files for the key and host of the environment."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .records import BatchError, BatchRecord
 from .sending import AsyncSender
 from .service import BatchService
 
-_SOURCE = "stepfun_compat_input"  # the metadata by which `run --resume` finds the batch of a file
+_SOURCE = "stepfun_compat_input"  # the metadata key by which `run --resume` finds the batch of a file
 
 
 @dataclass(frozen=True)
 class Account:
-    """A key and host: the name of its limiter, what it allows, and what its requests are sent with."""
+    """A key and host: the name of its rate limiter, its rate limits, and the settings of its requests."""
 
     name: str
     rate: Rate
@@ -35,8 +35,8 @@ class Account:
 
 
 class Desk:
-    """One journal, and the key and host its lines are sent with. A batch is found by its id, whoever's key made it: the
-    folder is the user's own.
+    """One journal, and the key and host that send its lines. A batch is found by its id regardless of the key that
+    created it: the folder belongs to the user.
 
     Raises:
         BatchError: the journal cannot be used.
@@ -50,7 +50,7 @@ class Desk:
         self.price = workspace.pricing(settings)
 
     def service(self, id: str | None = None) -> BatchService:
-        """The calls of this key's namespace, or of the one a batch belongs to."""
+        """The service of this key's namespace, or of the namespace of batch `id`."""
         space = self.journal.space_of(id) if id else self.space
         return BatchService(self.journal, space or self.space, served=workspace.serves(self.settings))
 
@@ -64,7 +64,7 @@ class Desk:
         max_cost: float | None,
         source: str | None = None,
     ) -> str:
-        """Make a batch of a file on disk; returns its id. `source` is the name it is found by, by default its path."""
+        """Create a batch from a file on disk and return its id. `unfinished` finds it by `source`, by default the path."""
         service = self.service()
         file = service.create_file(path.name, _lines(path, model))
         fields = {
@@ -76,19 +76,19 @@ class Desk:
         return str(service.create(fields, max_cost=max_cost)["id"])
 
     def unfinished(self, path: Path, *, source: str | None = None) -> str | None:
-        """The newest batch of a file that has not ended."""
+        """The id of the newest open batch of a file, or None."""
         name = source or _name_of(path)
         found = [r for r in self.journal.open_batches(self.space) if (r.metadata or {}).get(_SOURCE) == name]
         return found[-1].id if found else None
 
     @property
     def account(self) -> Account:
-        """What lines are sent with, and how fast, for workers elsewhere."""
+        """Credentials, settings and rate limits, for workers on other machines."""
         name = state.namespace(None, self._key, self._base_url)
         return Account(name, workspace.rate_of(self.settings, self._base_url), self.settings, self._key, self._base_url)
 
     def work(self, id: str | None, *, serve: bool = False, on_change: Callable[[str], None] | None = None) -> None:
-        """Work on one batch, or on all of this namespace, until nothing is left to do."""
+        """Process one batch, or all batches of this namespace, until no work is left."""
         asyncio.run(self._work(id, serve, on_change))
 
     async def _work(self, id: str | None, serve: bool, on_change: Callable[[str], None] | None) -> None:
@@ -108,10 +108,10 @@ class Desk:
                 await worker.run(serve=serve)
 
     def tail(self, id: str, count: int, *, follow: bool, pause: Callable[[], None]) -> Iterator[str]:
-        """The last rows of a batch in the order they came; with `follow`, the next ones too until it has ended."""
+        """Yield the last `count` rows of a batch in order of arrival; with `follow`, also new ones until it ends."""
         after, rows = 0, self.journal.latest(id, limit=count)
         while True:
-            for after, text in rows:  # noqa: B007 - the last one is where it goes on
+            for after, text in rows:  # noqa: B007 - the next query starts after the last row
                 yield text
             record = self.journal.batch(id)
             rows = self.journal.latest(id, after=after) if follow else []
@@ -122,7 +122,7 @@ class Desk:
             pause()
 
     def export(self, record: BatchRecord, output: Path) -> Path | None:
-        """Copy the answers to `output`, whole or not at all; returns the path of the failed lines, if there are any."""
+        """Write the answers to `output` atomically. Returns the path of the failed lines, or None."""
         errors = output.with_name(f"{output.stem}.errors{output.suffix or '.jsonl'}")
         for failed, path in ((False, output), (True, errors)):
             if failed and not record.counts.failed:
@@ -141,7 +141,7 @@ def _name_of(path: Path) -> str:
 
 @contextmanager
 def closing_at_a_signal(worker: Worker) -> Generator[None, None, None]:
-    """The first Ctrl-C, or SIGTERM, lets the requests in flight end; the second ends the process."""
+    """On the first Ctrl-C or SIGTERM, let the requests in flight finish; the second ends the process."""
     loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
 
     def close() -> None:
@@ -163,7 +163,7 @@ def closing_at_a_signal(worker: Worker) -> Generator[None, None, None]:
 
 
 def _lines(path: Path, model: str | None) -> Iterator[bytes]:
-    """The bytes of an input file; with `model`, every request names that one."""
+    """Yield the bytes of an input file; `model` replaces the model of every request."""
     with path.open("rb") as file:
         if model is None:
             while chunk := file.read(1 << 20):
@@ -174,7 +174,7 @@ def _lines(path: Path, model: str | None) -> Iterator[bytes]:
                 row = json.loads(raw.decode("utf-8-sig"))
                 row["body"]["model"] = model
             except (ValueError, KeyError, TypeError):
-                yield raw  # the validation says what is wrong with it
+                yield raw  # validation reports the error
                 continue
             yield json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
 

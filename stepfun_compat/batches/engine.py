@@ -1,8 +1,8 @@
-"""Send the lines of open batches and write down what comes back: one asyncio worker, and as many as one likes.
+"""The batch worker: send the lines of open batches and store the answers. Any number of workers run side by side.
 
-A worker leases lines from the journal, sends each through our own client (so aliases, caps, tools and structured output
-hold as for a single call), and commits the answers. It knows no batch but from the journal, so another worker, in this
-process or another, may go on at any time.
+A worker leases lines from the journal, sends each through the StepFun client (so aliases, caps, tools and structured
+output work as in a single call), and commits the answers. All state is in the journal, so another worker, in this process
+or another, can continue at any time.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from .sending import Outcome, Pricing, Sender, SenderClosed, Tally, failure_line
 from .validation import Validation
 from .workers import add_worker, dead_workers, remove_worker
 
-_IDLE: Final = 1.0  # seconds between two looks for new batches
-_LOOK: Final = 0.02  # seconds for which the state of the batches is taken as known
-_AGAIN: Final = 0.1  # seconds until a look for lines that others hold or that wait for their next attempt
-_COMMIT_AFTER: Final = 0.02  # seconds an answer may wait for others to be committed with it
+_IDLE: Final = 1.0  # seconds between two checks for new batches
+_LOOK: Final = 0.02  # seconds for which the state of the batches is cached
+_AGAIN: Final = 0.1  # seconds until the next check for lines that others hold or that wait for a retry
+_COMMIT_AFTER: Final = 0.02  # seconds an answer waits for others, to be committed in one group
 KEEP_TRYING: Final = 30.0
-"""Seconds for which answers are held in memory while the journal cannot be written."""
+"""Seconds for which answers stay in memory while the journal is not writable."""
 
 
 class Worker:
-    """Work on the open batches of a journal until there is nothing left to do, or for ever (`serve=True`).
+    """Process the open batches of a journal until no work is left, or forever (`serve=True`).
 
-    `price` turns tokens into money for the cost limit. `on_change` is called with a batch id after each commit.
+    `price` converts tokens to cost, for the cost limit. `on_change` is called with a batch id after each commit.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Worker:
         self._clock = clock
         self._live = LiveFiles(journal)
         self._ahead = 32
-        """How many lines are leased at once."""
+        """How many lines one lease request fetches."""
         self._tasks: dict[asyncio.Task[None], tuple[str, int]] = {}
         self._queues: dict[str, deque[Lease]] = {}
         self._readers: dict[str, InputReader] = {}
@@ -75,8 +75,8 @@ class Worker:
         self._woken: asyncio.Future[None] | None = None
 
     async def run(self, *, serve: bool = False) -> None:
-        """Work. Returns when no batch is open, unless `serve`. A worker that is closed, or that the disk stops, waits for
-        the requests in flight; one that is cancelled does not.
+        """Process batches. Returns when no batch is open, unless `serve`. A worker that is closed, or stopped by a disk
+        error, waits for the requests in flight; a cancelled one does not.
 
         Raises:
             BatchError: the journal cannot be read or written.
@@ -103,14 +103,14 @@ class Worker:
                 reader.close()
             with suppress(BatchError):
                 self._leave_window()
-            with suppress(BatchError):  # a disk that is full: the process table says the same
+            with suppress(BatchError):  # on a full disk, other workers find this one dead by its process id
                 self._settle()
                 remove_worker(self._journal, self.id)
         if self._failure is not None:
             raise self._failure
 
     def close(self) -> None:
-        """Take no further line; `run` returns when those in flight are answered."""
+        """Stop taking lines; `run` returns when those in flight are answered."""
         self._closing = True
         self._wake()
 
@@ -124,14 +124,14 @@ class Worker:
             await self._wait(_IDLE)
 
     async def _release_dead(self) -> None:
-        """Now and then take back what dead workers of this machine held: their lines, and their requests in the window."""
+        """Periodically release the leases and the window slots of this machine's dead workers."""
         if time.monotonic() < self._release_at:
             return
         self._release_at = time.monotonic() + _IDLE
         await self._call(self._settle)
 
     def _leave_window(self) -> None:
-        """Free the places of this worker's requests, all of which have ended."""
+        """Free the window slots of this worker, whose requests have all ended."""
         with self._window.open() as window:
             window.report(self.id, *self._tally.collect(), self._clock())
             window.flights.pop(self.id, None)
@@ -153,7 +153,7 @@ class Worker:
         return [record for record in records if self._only in (None, record.id) and not record.stopped]
 
     async def _round(self) -> bool:
-        """One look at every open batch; whether there was anything to do."""
+        """Check every open batch once. Returns whether there was work."""
         if time.monotonic() >= self._look_at:
             self._seen = await self._call(self._open)
             self._look_at = time.monotonic() + _LOOK
@@ -170,7 +170,7 @@ class Worker:
         return busy
 
     async def _alone(self, record: BatchRecord, work: Callable[[BatchRecord], None]) -> bool:
-        """Do what only one worker may do at a time; False if another one does it."""
+        """Run `work` in at most one worker at a time. Returns False if another worker runs it."""
         self._look_at = 0.0
 
         def kept() -> bool:
@@ -190,14 +190,14 @@ class Worker:
         return done
 
     async def _advance(self, record: BatchRecord) -> bool:
-        """Send lines of one batch, or let it end when there are none."""
+        """Send lines of one batch, or end it when none are left."""
         if record.counts.pending == 0:
             self._look_at = 0.0
             now = int(self._clock())
             await self._call(self._change, record.id, "in_progress", {"status": "finalizing", "finalizing_at": now})
             return True
         if record.max_cost is not None and record.cost >= record.max_cost:
-            await self._stop(record, f"The cost limit of {record.max_cost:g} is reached: raise it with --max-cost.")
+            await self._stop(record, f"The cost limit of {record.max_cost:g} is reached. Raise it with --max-cost.")
             return False
         queue = self._queues.setdefault(record.id, deque())
         allowed, wait = await self._call(self._take, record, queue)
@@ -208,7 +208,7 @@ class Worker:
         return True
 
     def _send(self, record: BatchRecord, leases: list[Lease]) -> None:
-        """Send lines that may start now."""
+        """Send the lines that the window allows."""
         for lease in leases:
             self._start(record.id, 1, self._line(record, lease))
 
@@ -221,8 +221,8 @@ class Worker:
         return sum(lines for owner, lines in list(self._tasks.values()) if owner == batch)
 
     def _take(self, record: BatchRecord, queue: deque[Lease]) -> tuple[int, float]:
-        """Lease lines where there are none in hand, and ask the window how many may start: (count, seconds to wait)."""
-        if self._journal.status(record.id) != "in_progress":  # cancelled a moment ago
+        """Lease lines if the queue is empty, and request slots from the window. Returns (count, seconds to wait)."""
+        if self._journal.status(record.id) != "in_progress":  # cancelled since the last check
             self._look_at = 0.0
             return 0, 0.0
         if not queue:
@@ -238,13 +238,13 @@ class Worker:
         return self._allowed(wanted)
 
     def _allowed(self, wanted: int) -> tuple[int, float]:
-        """How many of the wanted lines may start now, and, if none, when to ask again."""
+        """How many of the wanted lines may start now, and, if none, the seconds to wait."""
         with self._window.open() as window:
             window.report(self.id, *self._tally.collect(), self._clock())
             return window.take(self.id, wanted, int(self._tally.mean_tokens), self._clock(), LEASE_SECONDS)
 
     def _affordable(self, id: str, limit: float) -> int:
-        """How many lines more the cost limit allows, if they cost what lines of the batch have cost so far."""
+        """How many more lines the cost limit allows, at the mean cost per line so far."""
         record = self._journal.batch(id)
         unwritten = [answer.cost for answer in self._unwritten.copy() if answer.batch == id]
         in_flight = self._in_flight(id)
@@ -256,7 +256,7 @@ class Worker:
         return max(int((limit - cost - mean * in_flight) / mean), 0 if in_flight or unwritten else 1)
 
     async def _wind_up(self, record: BatchRecord) -> bool:
-        """End a batch that is cancelled or expired once the requests in flight, of all workers, have ended."""
+        """End a cancelled or expired batch once the requests in flight of all workers have ended."""
         queue = self._queues.pop(record.id, None)
         if queue:
             await self._call(self._journal.give_back, [(record.id, lease.number) for lease in queue], self.id)
@@ -270,7 +270,7 @@ class Worker:
         self._journal.update(id, (expected,), **fields)
 
     async def _stop(self, record: BatchRecord, why: str) -> None:
-        """Send no further line of a batch until it is resumed, and say so once."""
+        """Stop sending lines of a batch until it is resumed, and log the reason once."""
         self._look_at = 0.0
         self._seen = [seen for seen in self._seen if seen.id != record.id]
         current = await self._call(self._journal.batch, record.id)
@@ -285,7 +285,7 @@ class Worker:
     def _changed(self, batch: str) -> None:
         try:
             self._on_change(batch)
-        except Exception as error:  # showing how it goes never costs an answer
+        except Exception as error:  # an error in a progress display must not lose answers
             log.warning("%s: %s", type(error).__name__, error)
 
     def _wake(self) -> None:
@@ -294,7 +294,7 @@ class Worker:
             self._woken.set_result(None)
 
     async def _wait(self, seconds: float) -> None:
-        """Wait for a line to end, or for the time to pass."""
+        """Wait until a line ends, for at most `seconds`."""
         if self._awake:
             self._awake = False
             return
@@ -316,7 +316,7 @@ class Worker:
                 self._journal.add_lines(record.id, validation.lines(raw))
             errors = validation.errors
         except FileNotFoundError:
-            errors = [LineError("file_not_found", f"The input file {record.input_file_id} is not there any more.")]
+            errors = [LineError("file_not_found", f"The input file {record.input_file_id} no longer exists.")]
         if errors:
             self._journal.drop_lines(record.id)
             self._change(record.id, "validating", {"status": "failed", "failed_at": now, "errors": errors})
@@ -325,7 +325,7 @@ class Worker:
             self._change(record.id, "validating", fields)
 
     def _give_up(self, record: BatchRecord) -> None:
-        """Turn what was not answered into error lines and end the batch as expired or cancelled."""
+        """Write an error line for every unanswered request and end the batch as expired or cancelled."""
         if record.status == "cancelling":
             status, message = "cancelled", "This request was not executed: the batch was cancelled."
         else:
@@ -344,7 +344,7 @@ class Worker:
         self._finalize(record, status)
 
     def _finalize(self, record: BatchRecord, status: str = "completed") -> None:
-        """Write the output and error files in the order of the input, then say so."""
+        """Write the output and error files in input order, then update the record."""
         now = int(self._clock())
         record = self._journal.batch(record.id) or record
         with self._journal.guarded():
@@ -384,7 +384,7 @@ class Worker:
         await self._conclude(record, lease, outcome)
 
     async def _conclude(self, record: BatchRecord, lease: Lease, outcome: Outcome) -> None:
-        """Note what became of one request: an answer to keep, a line to send again, or the end of the whole batch."""
+        """Handle the outcome of one request: store an answer, retry the line, or stop the whole batch."""
         line = (record.id, lease.number)
         self._tally.note(outcome)
         if outcome.answer is not None:
@@ -407,7 +407,7 @@ class Worker:
             reader = self._readers[record.id] = InputReader(self._journal.folder / (file.path if file else "missing"))
         return json.loads(reader.read(lease.start, lease.length).decode("utf-8-sig"))
 
-    # ------------------------------------------------------------ the books
+    # ------------------------------------------------------------ commits and leases
 
     async def _write(self) -> None:
         """Commit answers in groups."""
@@ -423,17 +423,17 @@ class Worker:
                 self._changed(batch)
 
     async def _commit(self, group: list[Answer]) -> None:
-        """Keep answers, if need be in the space that was reserved for them."""
+        """Store answers, on a full disk in the reserved space."""
         until, pause = time.monotonic() + KEEP_TRYING, 0.0
         while True:
             try:
                 await self._call(self._keep, group)
             except BatchError as error:
-                self._failure = self._failure or error  # nothing more is sent
+                self._failure = self._failure or error  # stops further sending
                 self._wake()
                 self._journal.reserve.release()
                 if time.monotonic() >= until:
-                    log.error("%d answers could not be counted; %s. %s", len(group), self._journal.uncounted, error)
+                    log.error("%d answers were not counted; %s. %s", len(group), self._journal.uncounted, error)
                     return
                 await asyncio.sleep(pause)
                 pause = 1.0
@@ -452,5 +452,5 @@ class Worker:
                 log.warning("leases were not renewed: %s", error)
 
     async def _call(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Run what waits for the disk in a thread."""
+        """Run a function that blocks on the disk in a thread."""
         return await asyncio.to_thread(function, *args)

@@ -1,4 +1,4 @@
-"""What an input file will cost, before anything is sent."""
+"""Estimate the tokens and cost of an input file before sending anything."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _CAPS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 @dataclass
 class Estimate:
-    """Tokens are estimated from bytes. `most_output` adds up the caps of the lines that have one; `uncapped` counts the
-    others, whose output is not known beforehand. Costs are in the currency of `Settings.region`."""
+    """Tokens, estimated from bytes, and costs, in the currency of `Settings.region`. `most_output` is the sum of the
+    output caps; `uncapped` counts the lines without one, whose output is unbounded."""
 
     lines: int = 0
     input_tokens: int = 0
@@ -33,7 +33,7 @@ class Estimate:
 
 
 def endpoint_of(path: Path) -> str:
-    """The endpoint the first request of a file names; chat where it names none."""
+    """The endpoint named by the first request of a file; chat completions if it names none."""
     with path.open("rb") as file:
         for raw in file:
             if raw.strip():
@@ -46,7 +46,7 @@ def endpoint_of(path: Path) -> str:
 
 
 def estimate(path: Path, endpoint: str, price: Callable[[str | None, Tokens], float], model: str | None) -> Estimate:
-    """Check an input file and estimate its tokens and cost; `model` stands for that of every line."""
+    """Validate an input file and estimate its tokens and cost. `model` replaces the model of every line."""
     found, validation = Estimate(), Validation(endpoint)
     with path.open("rb") as file, path.open("rb") as again:
         for line in validation.lines(file):

@@ -1,4 +1,4 @@
-"""The files of batches, beside the journal: inputs as uploaded, outputs and errors in the order of their input."""
+"""The files of batches, stored beside the journal: inputs as uploaded, outputs and errors in input order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .records import BATCH_PREFIX, BatchRecord, StoredFile
 
 
 class InputReader:
-    """Read lines of an input file by their place."""
+    """Read lines of an input file by byte offset."""
 
     def __init__(self, path: Path) -> None:
         self._file = open(path, "rb")  # noqa: SIM115 - closed with its worker
@@ -30,19 +30,19 @@ class InputReader:
 
 
 class LiveFiles:
-    """The rows of output and error files as they come, for people who want to look. Nothing reads them again: what counts
-    is the journal, of which they are written anew when a worker takes over."""
+    """The rows of output and error files in order of arrival, for people to inspect. Nothing reads them back: the journal
+    is the source of truth, and a worker that takes over rewrites them from it."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._followed: set[str] = set()
 
     def path(self, batch: str, *, failed: bool) -> Path:
-        """Where the rows of a batch that is not finished are."""
+        """The path of the rows of an unfinished batch."""
         return _path(self._journal, result_id(batch, failed=failed)).with_suffix(".live.jsonl")
 
     def follow(self, batch: str) -> None:
-        """Write what the journal has already, unless another worker does it."""
+        """Write the rows the journal already has, unless another worker does."""
         if batch in self._followed:
             return
         self._followed.add(batch)
@@ -55,7 +55,7 @@ class LiveFiles:
                     file.write(text.encode() + b"\n")
 
     def append(self, answers: Iterable[Answer]) -> None:
-        """Add rows: one write a file, so that those of several workers do not mix."""
+        """Append rows with a single write per file, so that the rows of several workers do not interleave."""
         rows: dict[Path, list[bytes]] = {}
         for answer in answers:
             rows.setdefault(self.path(answer.batch, failed=answer.failed), []).append(answer.text.encode() + b"\n")
@@ -64,7 +64,7 @@ class LiveFiles:
                 file.write(b"".join(lines))
 
     def remove(self, batch: str) -> None:
-        """Remove the rows of a batch whose files are written."""
+        """Remove the rows of a batch whose result files are written."""
         self._followed.discard(batch)
         for failed in (False, True):
             self.path(batch, failed=failed).unlink(missing_ok=True)
@@ -72,7 +72,7 @@ class LiveFiles:
 
 @dataclass(frozen=True)
 class Results:
-    """The ids of a batch's result files; None where there is nothing to put into one."""
+    """The ids of a batch's result files; None for a file that would be empty."""
 
     output: str | None
     error: str | None
@@ -84,7 +84,7 @@ def result_id(batch: str, *, failed: bool) -> str:
 
 
 def write_results(journal: Journal, record: BatchRecord, now: int) -> Results:
-    """Write a batch's output and error files, each whole or not at all, and register them."""
+    """Write a batch's output and error files atomically, and register them."""
     return Results(_write_result(journal, record, now, failed=False), _write_result(journal, record, now, failed=True))
 
 

@@ -1,8 +1,8 @@
-"""What a journal of batches does, and the values it deals in.
+"""The interface of a batch journal, and its data types.
 
-A journal knows what batches there are, which line is where, and every answer. `sqlite_journal` keeps all of it in one
-file of a machine; `redis.journal` keeps leases and counters on a Redis server and the answers in a folder that several
-machines share.
+A journal stores the batches, the state of every line, and every answer. `sqlite_journal` stores all of it in one file on
+one machine; `redis.journal` stores leases and counters on a Redis server and the answers in a folder that several machines
+share.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from .records import BatchRecord, Status, StoredFile, Tokens
 from .validation import InputLine
 
 LEASE_SECONDS: Final = 60.0
-"""How long a line belongs to a worker that does not say it is alive."""
+"""How long the lease of a line lasts without renewal."""
 
 
 @dataclass(frozen=True)
 class Lease:
-    """One line that belongs to a worker until `until` (Unix seconds)."""
+    """One line that a worker has leased. `start` and `length` locate it in the input file, in bytes."""
 
     batch: str
     number: int
@@ -35,7 +35,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Answer:
-    """The end of one line: the text of its row in the output (or, if `failed`, the error) file, without line end."""
+    """The result of one line. `text` is its row in the output file, or in the error file if `failed`, without line end."""
 
     batch: str
     number: int
@@ -47,7 +47,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class WorkerRow:
-    """Who a worker is. `standing` is the namespace of one that stays when there is nothing to do."""
+    """A registered worker. `standing` is the namespace of a worker that keeps running when there is no work."""
 
     id: str
     host: str
@@ -57,23 +57,23 @@ class WorkerRow:
 
 
 class Journal(Protocol):
-    """The books of batches, for several threads and processes. An answer counts once `finish` has returned.
+    """The storage of batches, shared by threads and processes. An answer counts once `finish` has returned.
 
-    Every method raises `BatchError` where the disk or the server fails.
+    Every method raises `BatchError` if the disk or the server fails.
     """
 
     folder: Path
     reserve: Reserve
 
     uncounted: ClassVar[str]
-    """What happens to answers that `finish` could not count."""
+    """For the log: what happens to answers that `finish` failed to count."""
 
     def add_batch(self, space: str, record: BatchRecord) -> None:
-        """Keep a new batch."""
+        """Store a new batch."""
         ...
 
     def batch(self, id: str, space: str | None = None) -> BatchRecord | None:
-        """One batch, if it is there and belongs to the namespace."""
+        """The batch, or None if it does not exist or belongs to another namespace."""
         ...
 
     def status(self, id: str) -> Status | None:
@@ -93,69 +93,69 @@ class Journal(Protocol):
         ...
 
     def update(self, id: str, expected: Sequence[Status] | None = None, **fields: Any) -> BatchRecord | None:
-        """Change fields of a batch with nobody in between; None, and nothing is done, unless its status is `expected`."""
+        """Change fields of a batch atomically. Does nothing and returns None if its status is not in `expected`."""
         ...
 
     def add_lines(self, batch: str, lines: Iterable[InputLine]) -> int:
-        """Keep the lines of a batch that is being validated; returns how many. What an earlier try left is replaced."""
+        """Store the lines of a batch in validation, replacing those of an earlier attempt. Returns how many."""
         ...
 
     def drop_lines(self, batch: str) -> None:
-        """Forget the lines of a batch that failed validation."""
+        """Delete the lines of a batch that failed validation."""
         ...
 
     def claim(self, batch: str, owner: str, limit: int, now: float | None = None) -> list[Lease]:
-        """Lease up to `limit` lines that nobody works on, in the order of the file. What the owner has is its own, even if
-        the lease has expired while the machine slept."""
+        """Lease up to `limit` unleased lines, in file order. Lines of `owner` are not leased to it again, even if their
+        lease expired while the machine was suspended."""
         ...
 
     def leased(self, batch: str, now: float | None = None) -> bool:
-        """Whether a worker that is alive has a line of a batch."""
+        """Whether any line of a batch has an unexpired lease."""
         ...
 
     def keep(self, batch: str, owner: str, status: Status, now: float | None = None) -> bool:
-        """Become the one worker that checks or ends a batch, while its status is `status`; False if another one is."""
+        """Take the exclusive right to validate or end a batch in `status`. Returns False if another worker holds it."""
         ...
 
     def unkeep(self, batch: str, owner: str) -> None:
-        """Let others check or end a batch again."""
+        """Release the exclusive right to validate or end a batch."""
         ...
 
     def renew(self, owner: str, now: float | None = None) -> None:
-        """Say that a worker is alive: its leases last again."""
+        """Extend the leases of a live worker."""
         ...
 
     def give_back(self, lines: Iterable[tuple[str, int]], owner: str, at: float = 0.0, *, failed: bool = False) -> None:
-        """End leases without an answer; the lines may be sent again from `at` (Unix seconds) on. `failed` counts the
+        """End leases without an answer. The lines may be sent again from `at` (Unix seconds); `failed` counts the
         attempt."""
         ...
 
     def finish(self, answers: Sequence[Answer]) -> list[Answer]:
-        """Keep answers and count them, once each; returns those that were new. Durable when this returns."""
+        """Store and count answers, each exactly once. Durable on return. Returns the new ones."""
         ...
 
     def unfinished(self, batch: str) -> Iterator[Lease]:
-        """Lines of a batch without an answer, in the order of the file."""
+        """The unanswered lines of a batch, in file order."""
         ...
 
     def reopen_failed(self, batch: str) -> int:
-        """Make the failed lines of a batch pending again; returns how many."""
+        """Make the failed lines of a batch pending again. Returns how many."""
         ...
 
     def answers(self, batch: str, *, failed: bool) -> Iterator[str]:
-        """The rows of the output file, or of the error file, in the order of the input file."""
+        """The rows of the output file or the error file, in input order."""
         ...
 
     def latest(self, batch: str, *, after: int | None = None, limit: int = 100) -> list[tuple[int, str]]:
-        """(sequence, row) of answered lines in the order they came: those after a sequence, or else the last ones."""
+        """(sequence, row) of answered lines in order of arrival: the ones after a sequence number, or the last ones."""
         ...
 
     def add_file(self, space: str, file: StoredFile) -> None:
-        """Keep what is known of a file whose bytes are in place."""
+        """Register a file whose bytes are in place."""
         ...
 
     def file(self, id: str, space: str | None = None) -> StoredFile | None:
-        """One file, if it is there and belongs to the namespace."""
+        """The file, or None if it does not exist or belongs to another namespace."""
         ...
 
     def files(self, space: str) -> list[StoredFile]:
@@ -163,24 +163,24 @@ class Journal(Protocol):
         ...
 
     def remove_file(self, id: str) -> None:
-        """Forget a file; its bytes are the caller's to remove."""
+        """Unregister a file; the caller removes its bytes."""
         ...
 
     def add_worker(self, id: str, host: str, pid: int, started: str, standing: str | None = None) -> None:
-        """Say who a worker is, so that its leases can be taken over at once when its process is gone.
+        """Register a worker, so that others can take over its leases as soon as its process is dead.
 
-        `standing` is the namespace of a worker that stays when there is nothing to do.
+        `standing` is the namespace of a worker that keeps running when there is no work.
         """
         ...
 
     def workers(self) -> list[WorkerRow]:
-        """Every worker that did not say goodbye."""
+        """All registered workers."""
         ...
 
     def remove_worker(self, id: str) -> None:
-        """End all leases of a worker that is gone."""
+        """Unregister a worker and end all its leases."""
         ...
 
     def guarded(self) -> contextlib.AbstractContextManager[None]:
-        """What the disk refuses in this block, as `BatchError` with the fix."""
+        """Turn disk errors in this block into `BatchError` with the fix."""
         ...

@@ -1,7 +1,7 @@
-"""How fast requests may go out: concurrency, requests and tokens a minute, and what a 429 teaches.
+"""Rate limiting: concurrency, requests and tokens per minute, and backing off after a 429.
 
-`Rate` is what the account allows (`catalog.tiers`), `Window` the pure arithmetic with the time passed in. One window
-serves a key and a host; `SharedWindow` keeps it in a file that all processes of a machine use.
+`Rate` is the limits of the account (`catalog.tiers`); `Window` is the pure arithmetic, which takes the time as an argument.
+There is one window per key and host; `SharedWindow` stores it in a file shared by all processes of a machine.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from ..state.process_connection import ProcessConnection
 from .disk import disk_errors
 
 FIRST_CONCURRENCY: Final = 5
-"""Where an account without a stated tier begins: the concurrency of StepFun's lowest tier."""
+"""The initial concurrency of an account without a configured tier: that of StepFun's lowest tier."""
 
 MOST_CONCURRENCY: Final = 64
-"""Where the window of an account without a stated tier stops growing."""
+"""The maximum concurrency of an account without a configured tier."""
 
 _COOL_FIRST: Final = 1.0
 _COOL_MOST: Final = 60.0
@@ -31,7 +31,7 @@ _COOL_MOST: Final = 60.0
 
 @dataclass(frozen=True)
 class Rate:
-    """What an account allows: requests in flight, requests a minute, tokens a minute. None: no limit is known."""
+    """The limits of an account: requests in flight, requests per minute, tokens per minute. None: no known limit."""
 
     concurrency: int | None = None
     rpm: int | None = None
@@ -40,20 +40,20 @@ class Rate:
 
 @dataclass
 class Window:
-    """The state of one account. `size` is how many requests may be in flight now; all times are in seconds."""
+    """The state of one account. `size` is the current limit of requests in flight; all times are in seconds."""
 
     rate: Rate
     size: float = 0.0
     cool_until: float = 0.0
     cooling: float = 0.0
-    """Seconds of the last pause. The next is twice as long if its 429 comes soon, before a whole window was answered."""
+    """The length of the last pause, in seconds. A 429 soon after it, before a whole window is answered, doubles it."""
     answered: int = 0
-    """Requests that were answered since the last pause."""
+    """Requests answered since the last pause."""
     request_at: float = 0.0
-    """When the next request may start by the requests a minute (generic cell rate algorithm)."""
+    """When requests per minute next allow a request (generic cell rate algorithm)."""
     token_at: float = 0.0
     flights: dict[str, list[float]] = field(default_factory=lambda: {})
-    """Worker -> [requests in flight, until when they count]."""
+    """Worker -> [requests in flight, time until which they count]."""
 
     def __post_init__(self) -> None:
         if not self.size:
@@ -64,18 +64,18 @@ class Window:
         return self.rate.concurrency or MOST_CONCURRENCY
 
     def in_flight(self, now: float) -> int:
-        """Requests in flight of all workers that said they are alive."""
+        """Requests in flight of all live workers."""
         return int(sum(count for count, until in self.flights.values() if until > now))
 
     def keep_alive(self, worker: str, until: float) -> None:
-        """Say that the requests of a worker are still in flight, however long they take."""
+        """Keep counting the requests in flight of a worker until `until`."""
         if worker in self.flights:
             self.flights[worker][1] = max(self.flights[worker][1], until)
 
     def take(self, worker: str, wanted: int, tokens: int, now: float, alive: float = 60.0) -> tuple[int, float]:
-        """Ask for `wanted` requests of about `tokens` tokens each.
+        """Request slots for `wanted` requests of about `tokens` tokens each.
 
-        Returns how many may start now, and, if none, the seconds after which to ask again.
+        Returns how many may start now, and, if none, the seconds to wait.
         """
         self.flights = {name: row for name, row in self.flights.items() if row[0] and row[1] > now}
         if now < self.cool_until:
@@ -95,17 +95,17 @@ class Window:
         return allowed, wait
 
     def report(self, worker: str, ended: int, limited: float | None, now: float) -> None:
-        """Take note of `ended` requests; `limited` is the longest pause a 429 among them named, None without a 429."""
+        """Record `ended` requests; `limited` is the longest Retry-After of a 429 among them, None without a 429."""
         if limited is not None:
             self.done(worker, 1, now, limited=True, retry_after=limited)
             ended -= 1
-        if ended:  # -1 where the 429 is noted before its request has ended
+        if ended:  # -1 if the 429 is recorded before its request has ended
             self.done(worker, ended, now)
 
     def done(
         self, worker: str, count: int, now: float, *, limited: bool = False, retry_after: float | None = None
     ) -> None:
-        """Say that requests have ended; `limited` if the answer was a 429, which halves the window and pauses everyone."""
+        """Record ended requests. `limited` marks a 429, which halves the window and pauses all workers."""
         flight = self.flights.get(worker)
         if flight is not None:
             flight[0] = max(flight[0] - count, 0.0)
@@ -114,8 +114,8 @@ class Window:
             self.size = min(self.size + count / max(self.size, 1.0), float(self.most))
             return
         if now < self.cool_until:
-            return  # the same burst: halving again for each of its answers would close the window
-        # One 429 among many answers is no reason to wait longer and longer, and neither is one of long ago.
+            return  # the same burst: halving again for each of its 429s would close the window
+        # A single 429 among many answers, or long after the last one, does not lengthen the pause.
         recovered = self.answered >= self.size or now - self.cool_until >= self.cooling + _COOL_FIRST
         self.cooling = _COOL_FIRST if recovered else min(max(self.cooling * 2, _COOL_FIRST), _COOL_MOST)
         self.answered = 0
@@ -124,9 +124,9 @@ class Window:
 
 
 def _paced(wanted: int, interval: float, at: float, now: float, burst: float = 1.0) -> tuple[int, float, float]:
-    """Of `wanted` steps that may come every `interval` seconds, how many may come now: (count, wait, next time).
+    """How many of `wanted` steps may run now if one may run every `interval` seconds: (count, wait, next time).
 
-    Up to `burst` seconds' worth come at once, so that a slow start is made up without a flood.
+    Unused steps of up to `burst` seconds accumulate.
     """
     at = max(at, now - burst)
     count = min(wanted, int((now - at) / interval) + 1 if at <= now else 0)
@@ -134,7 +134,7 @@ def _paced(wanted: int, interval: float, at: float, now: float, burst: float = 1
 
 
 def load_window(text: str | None, rate: Rate) -> Window:
-    """A window from its text; a new one where there is none, or where it cannot be read."""
+    """Load a serialized window; a new one if `text` is missing or invalid."""
     try:
         values: dict[str, Any] = json.loads(text or "")
         window = Window(rate, **values)
@@ -145,20 +145,20 @@ def load_window(text: str | None, rate: Rate) -> Window:
 
 
 def dump_window(window: Window) -> str:
-    """The text of a window; what the account allows is no part of it."""
+    """Serialize a window without the limits of the account."""
     state = asdict(window)
     del state["rate"]
     return json.dumps(state)
 
 
 class WindowPlace(Protocol):
-    """Where a window is kept: `open` hands it out with nobody else at it until the block ends."""
+    """The storage of a window. `open` yields it with exclusive access until the block ends."""
 
     def open(self) -> contextlib.AbstractContextManager[Window]: ...
 
 
 class SharedWindow:
-    """A window that all processes of a machine share, in `folder/rates.db`; one row a key and host."""
+    """A window shared by all processes of a machine, in `folder/rates.db`, with one row per key and host."""
 
     def __init__(self, folder: Path, name: str, rate: Rate) -> None:
         self._path = folder / "rates.db"
@@ -172,7 +172,7 @@ class SharedWindow:
             return self._connected()
         except sqlite3.OperationalError:
             raise
-        except sqlite3.DatabaseError:  # damaged; what it knows is soon learnt again
+        except sqlite3.DatabaseError:  # damaged; its contents are soon relearned
             self._path.unlink()
             return self._connected()
 
@@ -181,7 +181,7 @@ class SharedWindow:
         db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
         try:
             db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = OFF")  # a lost row only makes the next requests careful
+            db.execute("PRAGMA synchronous = OFF")  # a lost row only slows the next requests
             db.execute("CREATE TABLE IF NOT EXISTS rate (name TEXT PRIMARY KEY, state TEXT NOT NULL)")
         except BaseException:
             db.close()
@@ -190,7 +190,7 @@ class SharedWindow:
 
     @contextlib.contextmanager
     def open(self) -> Generator[Window, None, None]:
-        """The window, with nobody else at it until the block ends."""
+        """Yield the window with exclusive access until the block ends."""
         with self._lock, disk_errors(self._path):
             db = self._connection.get(self._connect)
             db.execute("BEGIN IMMEDIATE")

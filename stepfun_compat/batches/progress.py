@@ -1,4 +1,4 @@
-"""How a batch stands, as text: a bar for a terminal, a line for a log."""
+"""The progress of a batch as text: a bar for a terminal, lines for a log."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _LOG_SECONDS: Final = 5.0
 
 
 class Progress:
-    """Shows one batch on a stream: one line that changes on a terminal, a line now and then elsewhere.
+    """Show the progress of one batch on a stream: a line updated in place on a terminal, periodic lines elsewhere.
 
-    The rate and the time left are those since `record`, the first that was seen.
+    Rate and time left are measured from `record`, the first one seen.
     """
 
     def __init__(self, stream: TextIO, record: BatchRecord, clock: Callable[[], float]) -> None:
@@ -28,23 +28,23 @@ class Progress:
 
     @property
     def due(self) -> bool:
-        """Whether it is time to show something."""
+        """Whether the next update is due."""
         return self._clock() - self._shown_at >= (_TERMINAL_SECONDS if self._terminal else _LOG_SECONDS)
 
     def show(self, record: BatchRecord) -> None:
-        """Show how the batch stands now."""
+        """Show the current progress."""
         self._shown_at = self._clock()
         text = self.line(record)
         self._write(f"\r\x1b[K{bar(record)} {text}" if self._terminal else f"{text}\n")
 
     def end(self, record: BatchRecord) -> None:
-        """Show how the batch stands in the end."""
+        """Show the final progress."""
         self.show(record)
         if self._terminal:
             self._write("\n")
 
     def line(self, record: BatchRecord) -> str:
-        """Status, lines done and failed, tokens, cost, lines a second, and the time left."""
+        """Status, lines done and failed, tokens, cost, lines per second, and time left."""
         counts, seconds = record.counts, self._clock() - self._started
         rate = (_done(record) - self._done_before) / seconds if seconds > 0 else 0.0
         left = f", {duration(counts.pending / rate)} left" if rate and counts.pending else ""
@@ -59,14 +59,14 @@ class Progress:
 
 
 def bar(record: BatchRecord) -> str:
-    """The share of the lines that are done, as a bar."""
+    """The share of finished lines as a bar."""
     share = _done(record) / record.counts.total if record.counts.total else 0.0
     full = int(share * _WIDTH)
     return f"[{'#' * full}{'.' * (_WIDTH - full)}] {share:4.0%}"
 
 
 def duration(seconds: float) -> str:
-    """Seconds as `1:02:03`, or `2:03` below an hour."""
+    """Format seconds as `1:02:03`, or `2:03` below an hour."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

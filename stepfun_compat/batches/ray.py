@@ -1,8 +1,8 @@
-"""Batches on a Ray cluster (extra `ray`): the journal stays with the program that runs the batch, the lines go out in
-blocks to actors on all machines, and one named actor is the limiter of the account.
+"""Batches on a Ray cluster (extra `ray`): the driver program keeps the journal, actors on all machines send the lines in
+blocks, and one named actor is the rate limiter of the account.
 
-Ray core actors and not Ray Data: answers come back one by one while a block is at work, so that a machine that dies
-costs the requests in flight and not a block, and one limiter sees every 429.
+This uses Ray core actors rather than Ray Data: answers stream back while a block is running, so a lost machine costs the
+requests in flight instead of a whole block, and one limiter sees every 429.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ if TYPE_CHECKING:
     from .sending import Pricing, Sender
 
 BLOCK: Final = 64
-"""Lines that travel together: one line a task costs Ray more than sending it."""
+"""Lines per block: in Ray, one task per line costs more than the request."""
 
-_BLOCKS_AN_ACTOR: Final = 2  # one at work, one that waits for it
-_GROUP_SECONDS: Final = 0.02  # for which outcomes wait for others to travel with them
+_BLOCKS_PER_ACTOR: Final = 2  # one running, one queued
+_GROUP_SECONDS: Final = 0.02  # seconds an outcome waits for others, to be returned in one group
 _NAMESPACE: Final = "stepfun_compat"
 
 
 def ray_module() -> Any:
-    """The package ray.
+    """Import the package ray.
 
     Raises:
         BatchError: it is not installed.
@@ -58,7 +58,7 @@ def ray_module() -> Any:
 
 
 class Dataset(Protocol):
-    """What `run` takes of a Ray Data dataset."""
+    """The part of a Ray Data dataset that `run` uses."""
 
     def iter_rows(self) -> Iterable[Mapping[str, Any]]: ...
 
@@ -76,16 +76,16 @@ def run(
     actors: int | None = None,
     on_change: Callable[[str], None] | None = None,
 ) -> BatchRecord:
-    """Run a batch on a Ray cluster and write the answers to `output`, in the order of the input; failed lines go beside
-    it. An unfinished batch of the same file goes on where it was.
+    """Run a batch on a Ray cluster and write the answers to `output` in input order, and failed lines to a file beside
+    it. Continues an unfinished batch of the same file.
 
-    `source` is an input file as OpenAI's, or a Ray Data dataset whose rows are its lines (`custom_id`, `method`, `url`,
-    `body`). `address` is that of the cluster; None takes the one the program is connected to, or starts one on this
-    machine. `actors` is how many send, by default one a CPU of the cluster. Returns the record of the batch; `stopped`
-    says why it is not complete.
+    `source` is an input file in OpenAI's format, or a Ray Data dataset whose rows are its lines (`custom_id`, `method`,
+    `url`, `body`). `address` is the address of the cluster; None uses the cluster the program is connected to, or starts
+    one on this machine. `actors` is the number of sending actors, by default one per CPU of the cluster. Returns the
+    record of the batch; its `stopped` is the reason if it is incomplete.
 
     Raises:
-        BatchError: the journal cannot be used, the package ray is missing, or the settings cannot travel.
+        BatchError: the journal is not usable, the package ray is missing, or the settings cannot be serialized.
     """
     from ..client import OpenAI
     from .estimate import endpoint_of
@@ -108,7 +108,7 @@ def run(
 
 @contextmanager
 def _as_file(source: str | Path | Dataset) -> Generator[tuple[Path, str | None], None, None]:
-    """(the input file, the name its batch is found by if it is not its path) of a path or a dataset."""
+    """Yield the input file of a path or dataset, and the `source` name of its batch (None: the path)."""
     if isinstance(source, str | Path):
         yield Path(source), None
         return
@@ -130,18 +130,18 @@ def work(
     actors: int | None = None,
     on_change: Callable[[str], None] | None = None,
 ) -> None:
-    """Work on one batch of a journal until nothing is left to do.
+    """Process one batch of a journal until no work is left.
 
     Raises:
-        BatchError: the journal fails, the package ray is missing, or the settings cannot travel.
+        BatchError: the journal fails, the package ray is missing, or the settings cannot be serialized.
     """
     ray = ray_module()
     started = not ray.is_initialized()
     if started:
         try:
             ray.init(address=address, namespace=_NAMESPACE, include_dashboard=False, log_to_driver=False)
-        except Exception as error:  # Ray's own classes are not public, and it raises bare exceptions too
-            where = f"The Ray cluster {address} cannot be reached" if address else "Ray cannot be started"
+        except Exception as error:  # Ray has no public exception classes for this, and raises bare exceptions too
+            where = f"The Ray cluster {address} is not reachable" if address else "Ray failed to start"
             raise BatchError(f"{where}: {error}", status=503, code="ray_failed") from error
     try:
         count = actors or max(int(ray.cluster_resources().get("CPU", 1)), 1)
@@ -161,11 +161,11 @@ async def _work(desk: Desk, id: str, count: int, on_change: Callable[[str], None
         pool.close()
 
 
-# ---------------------------------------------------------------- in the program that runs the batch
+# ---------------------------------------------------------------- in the driver program
 
 
 class _NoWindow:
-    """The window of a worker whose requests are let go elsewhere."""
+    """The window of a worker that sends nothing itself: the actors use the account's limiter."""
 
     def open(self) -> nullcontext[Window]:
         return nullcontext(Window(Rate()))
@@ -176,7 +176,7 @@ async def _nowhere(path: str, body: Mapping[str, Any]) -> Any:
 
 
 class RayWorker(Worker):
-    """A worker that hands its lines out in blocks. The journal, retries, costs and ends are those of the local engine."""
+    """A worker that assigns its lines to actors in blocks. Journal, retries, cost limit and completion are inherited."""
 
     def __init__(self, desk: Desk, pool: Pool, id: str, on_change: Callable[[str], None] | None) -> None:
         super().__init__(desk.journal, _nowhere, _NoWindow(), price=desk.price, on_change=on_change, only=id)
@@ -185,15 +185,15 @@ class RayWorker(Worker):
 
     @override
     def _allowed(self, wanted: int) -> tuple[int, float]:
-        self._tally.collect()  # the actors tell the limiter themselves
-        return (wanted, 0.0) if self._pool.has_room() else (0, 0.1)
+        self._tally.collect()  # the actors report to the limiter themselves
+        return (wanted, 0.0) if self._pool.has_capacity() else (0, 0.1)
 
     @override
     def _send(self, record: BatchRecord, leases: list[Lease]) -> None:
         self._start(record.id, len(leases), self._block(record, leases))
 
     async def _block(self, record: BatchRecord, leases: list[Lease]) -> None:
-        """Hand one block to an actor and note each outcome as it comes back."""
+        """Send one block through an actor and handle each outcome as it arrives."""
         try:
             lines = [Line(lease, self._read(record, lease)) for lease in leases]
         except OSError as error:
@@ -212,7 +212,7 @@ class RayWorker(Worker):
                         await self._conclude(record, lease, outcome)
         except self._pool.errors as error:
             self._pool.lost(actor, error)
-            for lease in open_lines.values():  # they may have been sent
+            for lease in open_lines.values():  # possibly sent, so the attempt counts
                 await self._conclude(record, lease, Outcome(retry_after=backoff(lease.attempts)))
         finally:
             self._pool.give(actor)
@@ -233,7 +233,7 @@ class RayWorker(Worker):
 
 @dataclass
 class Actor:
-    """One actor that sends, and how many blocks it has."""
+    """One sending actor, and the number of its blocks."""
 
     id: str
     handle: Any
@@ -241,10 +241,10 @@ class Actor:
 
 
 class Pool:
-    """The actors of a batch, and the limiter of its account.
+    """The actors of a batch, and the rate limiter of its account.
 
     Raises:
-        BatchError: the settings cannot travel to other machines.
+        BatchError: the settings cannot be serialized for other machines.
     """
 
     def __init__(self, desk: Desk, count: int) -> None:
@@ -261,46 +261,46 @@ class Pool:
             self._actors = [self._new() for _ in range(count)]
         except TypeError as error:
             raise BatchError(
-                f"The settings cannot travel to other machines: {error}. Name other providers by variables "
-                "(STEPFUN_FALLBACK_…), not by client objects.",
+                f"The settings cannot be sent to other machines: {error}. Configure other providers by environment "
+                "variables (STEPFUN_FALLBACK_…) instead of client objects.",
                 code="settings_not_portable",
             ) from error
 
     def _new(self) -> Actor:
         id = new_id("actor_")
-        actor = self._ray.remote(LineActor).options(num_cpus=1, max_concurrency=_BLOCKS_AN_ACTOR + 2)
+        actor = self._ray.remote(LineActor).options(num_cpus=1, max_concurrency=_BLOCKS_PER_ACTOR + 2)
         return Actor(id, actor.remote(id, self._limiter, self._account))
 
-    def has_room(self) -> bool:
-        """Whether an actor takes a block more."""
-        return any(actor.blocks < _BLOCKS_AN_ACTOR for actor in self._actors)
+    def has_capacity(self) -> bool:
+        """Whether any actor accepts another block."""
+        return any(actor.blocks < _BLOCKS_PER_ACTOR for actor in self._actors)
 
     def take(self) -> Actor:
-        """The actor with the least to do."""
+        """Assign a block to the least busy actor, and return the actor."""
         actor = min(self._actors, key=lambda actor: actor.blocks)
         actor.blocks += 1
         return actor
 
     def give(self, actor: Actor) -> None:
-        """Say that a block is done."""
+        """Mark a block of an actor as done."""
         actor.blocks -= 1
 
     def lost(self, actor: Actor, error: Exception) -> None:
-        """Put another actor in the place of one that is gone."""
+        """Replace a lost actor."""
         from ..report import log
 
         if actor in self._actors:
-            log.warning("a Ray actor is lost, its lines are sent again: %s", str(error).splitlines()[0])
+            log.warning("a Ray actor was lost; its lines are sent again: %s", str(error).splitlines()[0])
             self._actors[self._actors.index(actor)] = self._new()
             self._limiter.forget.remote(actor.id)
 
     def stop(self, batch: str) -> None:
-        """Send no further line of a batch."""
+        """Stop sending lines of a batch."""
         for actor in self._actors:
             actor.handle.stop.remote(batch)
 
     def close(self) -> None:
-        """End the actors; the limiter ends with its program."""
+        """End the actors; the limiter ends with the driver program."""
         for actor in self._actors:
             with suppress(Exception):
                 self._ray.kill(actor.handle)
@@ -311,14 +311,14 @@ class Pool:
 
 @dataclass(frozen=True)
 class Line:
-    """One line on its way to an actor."""
+    """One line sent to an actor."""
 
     lease: Lease
     request: Mapping[str, Any]
 
 
 class Limiter:
-    """The actor that keeps the window of an account."""
+    """The actor that holds the rate window of an account."""
 
     def __init__(self, rate: Rate) -> None:
         self._window = Window(rate)
@@ -326,14 +326,14 @@ class Limiter:
     async def exchange(
         self, worker: str, ended: int, limited: float | None, wanted: int, tokens: int
     ) -> tuple[int, float]:
-        """Take note of what has ended, and say how many requests may start: (count, seconds to wait if none)."""
+        """Record ended requests and grant new ones. Returns (how many may start, seconds to wait if none)."""
         now = time.time()
         self._window.report(worker, ended, limited, now)
         self._window.keep_alive(worker, now + LEASE_SECONDS)
         return self._window.take(worker, wanted, tokens, now, LEASE_SECONDS) if wanted else (0, 0.0)
 
     async def forget(self, worker: str) -> None:
-        """Take back what a lost actor had in flight."""
+        """Free the window slots of a lost actor."""
         self._window.flights.pop(worker, None)
 
 
@@ -350,18 +350,18 @@ class LineActor:
         self._price: Pricing = workspace.pricing(account.settings)
 
     async def process(self) -> int:
-        """The id of the actor's process on its machine."""
+        """The process id of the actor."""
         return os.getpid()
 
     async def stop(self, batch: str) -> None:
-        """Send no further line of a batch."""
+        """Stop sending lines of a batch."""
         self._stopped.add(batch)
 
     async def send(
         self, batch: str, endpoint: str, lines: Sequence[Line]
     ) -> AsyncGenerator[list[tuple[int, Outcome | None]], None]:
-        """Send the lines of a block as the limiter lets them go. Yields (number, outcome) in groups as they come, with
-        None for a line that was not sent."""
+        """Send the lines of a block as the limiter permits. Yields groups of (number, outcome) as they arrive; the
+        outcome of an unsent line is None."""
         if self._sender is None:
             account = self._account
             self._sender = AsyncSender(workspace.async_client(account.settings, account.key, account.base_url))
@@ -383,7 +383,7 @@ class LineActor:
     async def _start(
         self, endpoint: str, waiting: deque[Line], running: set[asyncio.Task[tuple[int, Outcome]]]
     ) -> float:
-        """Start the lines that the limiter lets go; returns for how many seconds to wait then."""
+        """Start the lines that the limiter permits. Returns the seconds to wait afterwards."""
         if not waiting:
             return LEASE_SECONDS / 3
         allowed, wait = await self._permits(len(waiting))
@@ -404,7 +404,7 @@ class LineActor:
 
 
 async def _ended(running: set[asyncio.Task[tuple[int, Outcome]]], wait: float) -> list[tuple[int, Outcome]]:
-    """Take out what has ended within `wait` seconds, with what ends shortly after the first."""
+    """Remove and return the tasks that end within `wait` seconds, including those that end shortly after the first."""
     if running:
         await asyncio.wait(running, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.sleep(_GROUP_SECONDS)

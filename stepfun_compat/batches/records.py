@@ -1,4 +1,4 @@
-"""The plain data of batches: what the journal keeps of one, and OpenAI's object for it."""
+"""The data of batches: the journal's records, and their conversion to OpenAI's objects."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from ..endpoints.json_values import as_dict
 Status = Literal["validating", "failed", "in_progress", "finalizing", "completed", "expired", "cancelling", "cancelled"]
 
 OPEN: Final[frozenset[Status]] = frozenset({"validating", "in_progress", "finalizing", "cancelling"})
-"""States a batch does not stay in."""
+"""The states of a batch that has not ended."""
 
 MAX_LINES: Final = 50_000
 MAX_BYTES: Final = 200 * 1024 * 1024
 """OpenAI's limits for one input file."""
 
 ENDPOINTS: Final = ("/v1/chat/completions", "/v1/responses", "/v1/completions", "/v1/embeddings", "/v1/moderations")
-"""Endpoints a batch may name. Those StepFun does not serve need an entry in `Settings.fallback`."""
+"""The endpoints a batch may use. Those StepFun does not serve need an entry in `Settings.fallback`."""
 
 BATCH_PREFIX: Final = "batch_"
 
 
 def new_id(prefix: str) -> str:
-    """An id in OpenAI's form, such as `batch_…`."""
+    """A new id in OpenAI's format, such as `batch_…`."""
     return f"{prefix}{uuid.uuid4().hex}"
 
 
 @dataclass(frozen=True)
 class LineError:
-    """Why an input file was refused: one entry of `batch.errors.data`. `line` counts from 1."""
+    """One error of an input file, an entry of `batch.errors.data`. `line` counts from 1."""
 
     code: str
     message: str
@@ -47,7 +47,7 @@ class LineError:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many lines of a batch are where: `total = completed + failed + pending` always holds."""
+    """How many lines of a batch are in which state; `total = completed + failed + pending`."""
 
     total: int = 0
     completed: int = 0
@@ -60,7 +60,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Tokens:
-    """Usage added up over the answered lines, in tokens."""
+    """The total usage of the answered lines, in tokens."""
 
     input: int = 0
     cached: int = 0
@@ -77,7 +77,7 @@ class Tokens:
 
 
 def tokens_of(body: Any) -> Tokens:
-    """The usage of one answer in OpenAI's shape: chat and completions, Responses, or embeddings."""
+    """The usage of one answer of OpenAI's: chat and text completions, Responses, or embeddings."""
     usage = as_dict((as_dict(body) or {}).get("usage"))
     if usage is None:
         return Tokens()
@@ -99,7 +99,7 @@ def tokens_of(body: Any) -> Tokens:
 
 @dataclass
 class BatchRecord:
-    """One batch as the journal keeps it. Times are Unix seconds, None for what has not happened."""
+    """One batch as the journal stores it. Times are Unix seconds; None for an event that has not happened."""
 
     id: str
     endpoint: str
@@ -121,7 +121,7 @@ class BatchRecord:
     cancelling_at: int | None = None
     cancelled_at: int | None = None
     stopped: str | None = None
-    """Why no line is sent although some are pending: a bad key, an empty account or the cost limit. `resume` clears it."""
+    """Why pending lines are not sent: an invalid key, an empty account or the cost limit. `resume` clears it."""
     max_cost: float | None = None
     cost: float = 0.0
     tokens: Tokens = field(default_factory=Tokens)
@@ -129,7 +129,7 @@ class BatchRecord:
 
     @property
     def is_open(self) -> bool:
-        """Whether the batch has not ended: lines of it may still be sent."""
+        """Whether the batch has not ended, so its lines may still be sent."""
         return self.status in OPEN
 
     @property
@@ -183,7 +183,7 @@ _COUNTED: Final = frozenset({"counts", "tokens", "cost"})
 
 
 def dump_record(record: BatchRecord) -> str:
-    """The text of a record, without what is counted."""
+    """Serialize a record without its counters, which are stored separately."""
     values = {name: value for name, value in vars(record).items() if name not in _COUNTED}
     values["errors"] = [error.to_json() for error in record.errors]
     values["metadata"] = None if record.metadata is None else dict(record.metadata)
@@ -191,7 +191,7 @@ def dump_record(record: BatchRecord) -> str:
 
 
 def load_record(text: str, status: Status, counts: Counts, tokens: Tokens, cost: float) -> BatchRecord:
-    """The record of a text of `dump_record`, with its status and what was counted."""
+    """Load a record serialized by `dump_record`, with its status and counters."""
     values: dict[str, Any] = json.loads(text)
     values["errors"] = [LineError(**error) for error in values["errors"]]
     values["status"] = status
@@ -200,7 +200,7 @@ def load_record(text: str, status: Status, counts: Counts, tokens: Tokens, cost:
 
 @dataclass(frozen=True)
 class StoredFile:
-    """One file of a batch, kept beside the journal: an input, or an output or error file of ours."""
+    """One input, output or error file of a batch, stored beside the journal."""
 
     id: str
     filename: str
@@ -225,7 +225,7 @@ class StoredFile:
 
 
 class BatchError(Exception):
-    """An operation on batches that cannot be carried out, in plain data: the client raises openai's exception for it."""
+    """A batch operation failed. Holds the data from which the client raises openai's exception."""
 
     def __init__(self, message: str, *, status: int = 400, code: str | None = None, param: str | None = None) -> None:
         super().__init__(message)

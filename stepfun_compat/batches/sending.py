@@ -1,4 +1,4 @@
-"""Send one line of a batch and say what became of it. The engine knows no HTTP client, only a `Sender`."""
+"""Send one line of a batch and return its outcome. The engine knows no HTTP client, only a `Sender`."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from .journal import Answer, Lease
 from .records import Tokens, new_id, tokens_of
 
 MAX_ATTEMPTS: Final = 8
-"""How often one line is sent before it becomes an error line; for 429, 5xx, timeouts and broken connections only."""
+"""The maximum number of attempts per line; only 429, 5xx, timeouts and connection errors are retried."""
 
 _RETRY_FIRST: Final = 0.5
 _RETRY_MOST: Final = 60.0
 _RAW: Final = {"X-Stainless-Raw-Response": "true"}
 
 Pricing: TypeAlias = Callable[[str | None, Tokens], float]
-"""What an answered line costs, given its model and tokens."""
+"""Computes the cost of an answered line from its model and tokens."""
 
 
 @dataclass(frozen=True)
 class Sent:
-    """One answer, with the text of its body in OpenAI's shape."""
+    """One response, with the text of its body in OpenAI's format."""
 
     status: int
     request_id: str | None
@@ -39,33 +39,33 @@ class Sent:
 
 
 class SenderClosed(Exception):
-    """The caller's client cannot be used any more: its lines wait for the next one."""
+    """The caller's client is closed; its lines wait for another worker."""
 
 
 class Sender(Protocol):
-    """POST a body to a path of the API. Raises what openai's clients raise, and `SenderClosed`."""
+    """POST a body to a path of the API. Raises the exceptions of openai's clients, and `SenderClosed`."""
 
     async def __call__(self, path: str, body: Mapping[str, Any]) -> Sent: ...
 
 
 class AsyncSender:
-    """Send with an async client of the worker's own event loop."""
+    """Send with an async client in the worker's event loop."""
 
     def __init__(self, client: openai.AsyncOpenAI) -> None:
-        self._client: Any = client.with_options(max_retries=0)  # the engine's window has to see each 429
+        self._client: Any = client.with_options(max_retries=0)  # the engine's window must see each 429
 
     async def __call__(self, path: str, body: Mapping[str, Any]) -> Sent:
         return _sent(await self._client.post(path, cast_to=object, body=body, options={"headers": _RAW}))
 
 
 class ThreadSender:
-    """Send with a sync client whose HTTP client is the caller's own, in threads."""
+    """Send in threads with a sync client that uses the caller's HTTP client."""
 
     def __init__(self, client: openai.OpenAI) -> None:
         self._client: Any = client.with_options(max_retries=0)
 
     async def __call__(self, path: str, body: Mapping[str, Any]) -> Sent:
-        """Send from a thread of the line's own: a program does not wait for it at its end, as it does for a pool."""
+        """Send from a daemon thread per line: unlike a thread pool, it does not delay the program's exit."""
         future: Future[Sent] = Future()
 
         def run() -> None:
@@ -87,7 +87,7 @@ class ThreadSender:
 
 
 class LoopSender:
-    """Send with an async client whose HTTP client is the caller's own, in the event loop that client lives in."""
+    """Send with an async client that uses the caller's HTTP client, in the event loop of that client."""
 
     def __init__(self, client: openai.AsyncOpenAI, loop: asyncio.AbstractEventLoop) -> None:
         self._client: Any = client.with_options(max_retries=0)
@@ -113,7 +113,7 @@ class LoopSender:
             raise
 
     async def _result(self, future: Future[Sent]) -> Sent:
-        """The result of a call in the other loop, which may end before the call does."""
+        """Wait for the result of a call in the caller's loop, which may close first."""
         waiting = asyncio.wrap_future(future)
         while not waiting.done():
             await asyncio.wait((waiting,), timeout=0.5)
@@ -122,7 +122,7 @@ class LoopSender:
         try:
             return waiting.result()
         except asyncio.CancelledError:
-            raise SenderClosed from None  # the other loop ended; a cancelled worker does not come here
+            raise SenderClosed from None  # the caller's loop closed; a cancelled worker does not get here
 
 
 def _sent(raw: Any) -> Sent:
@@ -131,7 +131,7 @@ def _sent(raw: Any) -> Sent:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one request that was sent: an answer or error line, a retry, or the end of the whole batch."""
+    """The outcome of one request: an answer or error line, a retry, or a stop of the whole batch."""
 
     answer: Answer | None = None
     retry_after: float | None = None
@@ -141,16 +141,16 @@ class Outcome:
 
 @dataclass
 class Tally:
-    """What became of a worker's requests since it last told the limiter."""
+    """The outcomes of a worker's requests since its last report to the limiter."""
 
     ended: int = 0
     limited: float | None = None
-    """The longest pause a 429 named, in seconds; None without a 429."""
+    """The longest Retry-After of a 429, in seconds; None without a 429."""
     mean_tokens: float = 1000.0
-    """Tokens of a request, as a moving mean."""
+    """Tokens per request, as a moving average."""
 
     def note(self, outcome: Outcome) -> None:
-        """Take note of one outcome."""
+        """Record one outcome."""
         if outcome.limited:
             self.limited = max(self.limited or 0.0, outcome.retry_after or 0.0)
         if outcome.answer is not None:
@@ -158,7 +158,7 @@ class Tally:
             self.mean_tokens += ((tokens.input + tokens.output) - self.mean_tokens) * 0.05
 
     def collect(self) -> tuple[int, float | None]:
-        """Return (ended, limited) and begin again."""
+        """Return (ended, limited) and reset both."""
         collected = self.ended, self.limited
         self.ended, self.limited = 0, None
         return collected
@@ -182,7 +182,7 @@ async def send_line(sender: Sender, endpoint: str, lease: Lease, request: Mappin
         return _refused(lease, error, price)
     except SenderClosed:
         raise
-    except Exception as error:  # a broken connection, an answer that is no JSON, a key function that raises
+    except Exception as error:  # a connection error, a response that is not JSON, a key function that raises
         if lease.attempts + 1 < MAX_ATTEMPTS:
             return Outcome(retry_after=backoff(lease.attempts))
         text = failure_line(lease.custom_id, "server_error", f"{type(error).__name__}: {error}")
@@ -202,10 +202,10 @@ def _refused(lease: Lease, error: openai.APIStatusError, price: Pricing) -> Outc
 
 
 def _stop_reason(error: openai.APIStatusError) -> str | None:
-    """Why no line of the batch can be answered, if it is so."""
+    """Why no line of the batch can succeed, or None if others may."""
     if error.status_code == 402 or getattr(error, "code", None) == "insufficient_quota":
         return "The account has no balance left"
-    return "The key was refused" if error.status_code == 401 else None
+    return "The API key was rejected" if error.status_code == 401 else None
 
 
 def _answered(
@@ -223,7 +223,7 @@ def _answered(
 
 
 def failure_line(custom_id: str, code: str, message: str) -> str:
-    """The row of a request that was not answered."""
+    """The row of a failed request in the error file."""
     line = {
         "id": new_id("batch_req_"),
         "custom_id": custom_id,
@@ -237,13 +237,13 @@ def _dump(line: Mapping[str, Any]) -> str:
     text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
     try:
         text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which neither SQLite nor a file in UTF-8 takes
+    except UnicodeEncodeError:  # a lone surrogate, which neither SQLite nor UTF-8 can store
         text = json.dumps(line, separators=(",", ":"))
     return text
 
 
 def backoff(attempts: int) -> float:
-    """Seconds before a line is sent again: exponential, with full jitter above the first step."""
+    """Seconds before the next attempt of a line: exponential, with full jitter above the first step."""
     return _RETRY_FIRST + random.uniform(0, min(_RETRY_FIRST * 2**attempts, _RETRY_MOST))
 
 

@@ -1,6 +1,6 @@
-"""OpenAI's calls on batches and their files, on one journal and for one namespace. Plain data in and out.
+"""OpenAI's batch and file operations on one journal, for one namespace.
 
-The client hands each call here; `BatchError` says in plain data why one cannot be carried out.
+The client delegates each call to `BatchService`, which takes and returns plain data and raises `BatchError`.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _UNITS: Final = {"m": 60, "h": 3600, "d": 86400}
 
 
 def parse_window(text: Any) -> int:
-    """Seconds of a completion window: OpenAI's `24h`, or any whole number of minutes, hours or days.
+    """Convert a completion window to seconds: OpenAI's `24h`, or any whole number of minutes, hours or days.
 
     Raises:
-        BatchError: it is neither.
+        BatchError: any other value.
     """
     match = _WINDOW.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise BatchError(
-            f"Invalid value for completion_window: {text!r}. Use '24h', or another whole number of minutes, hours or days "
+            f"Invalid value for completion_window: {text!r}. Use '24h' or another whole number of minutes, hours or days, "
             "such as '30m' or '7d'.",
             code="invalid_value",
             param="completion_window",
@@ -48,10 +48,10 @@ def parse_window(text: Any) -> int:
 
 
 def checked_metadata(value: Any) -> Mapping[str, str] | None:
-    """Metadata within OpenAI's limits: 16 pairs, keys up to 64 characters, values up to 512.
+    """Check metadata against OpenAI's limits: 16 pairs, keys up to 64 characters, values up to 512.
 
     Raises:
-        BatchError: it is not.
+        BatchError: a limit is exceeded, or a key or value is not a string.
     """
     if value is None:
         return None
@@ -67,10 +67,10 @@ def checked_metadata(value: Any) -> Mapping[str, str] | None:
 
 
 def page_size(limit: Any) -> int:
-    """How many batches a page has: `limit`, or 20 for None.
+    """The size of a page of batches: `limit`, or 20 for None.
 
     Raises:
-        BatchError: it is not from 1 to 100.
+        BatchError: `limit` is not an integer from 1 to 100.
     """
     try:
         count = 20 if limit is None else int(limit)
@@ -82,7 +82,7 @@ def page_size(limit: Any) -> int:
 
 
 def page(records: Sequence[BatchRecord], count: int) -> dict[str, Any]:
-    """OpenAI's page of the first `count` of these batches."""
+    """OpenAI's page object with the first `count` of these batches."""
     data = [record.to_openai() for record in records[:count]]
     return {
         "object": "list",
@@ -96,7 +96,7 @@ def page(records: Sequence[BatchRecord], count: int) -> dict[str, Any]:
 class BatchService:
     """Batches and files of one namespace.
 
-    `served` says whether an endpoint such as `/v1/embeddings` is answered by StepFun or a fallback.
+    `served` returns whether StepFun or a fallback serves an endpoint such as `/v1/embeddings`.
     """
 
     def __init__(
@@ -115,10 +115,10 @@ class BatchService:
     # ------------------------------------------------------------ files
 
     def create_file(self, filename: str, chunks: Iterable[bytes]) -> dict[str, Any]:
-        """Keep an input file. A file is there whole or not at all.
+        """Store an input file atomically.
 
         Raises:
-            BatchError: it is larger than a batch may be, or cannot be written.
+            BatchError: the file is larger than a batch may be, or cannot be written.
         """
         id = new_id(FILE_PREFIX)
         path = self.journal.folder / "files" / f"{id}.jsonl"
@@ -147,18 +147,18 @@ class BatchService:
         return stored.to_openai()
 
     def retrieve_file(self, id: str) -> dict[str, Any]:
-        """OpenAI's object of one file."""
+        """OpenAI's `file` object of one file."""
         return self._file(id).to_openai()
 
     def list_files(self) -> list[dict[str, Any]]:
-        """OpenAI's objects of all files, newest first."""
+        """OpenAI's `file` objects of all files, newest first."""
         return [file.to_openai() for file in self.journal.files(self._space)]
 
     def file_path(self, id: str) -> Path:
         """The path of a file's bytes.
 
         Raises:
-            BatchError: the file does not exist, or was removed from the folder.
+            BatchError: the file does not exist, or has been removed from the folder.
         """
         path = self.journal.folder / self._file(id).path
         if not path.is_file():
@@ -166,10 +166,10 @@ class BatchService:
         return path
 
     def delete_file(self, id: str) -> dict[str, Any]:
-        """Remove a file.
+        """Delete a file.
 
         Raises:
-            BatchError: it is not there, or an open batch reads it.
+            BatchError: the file does not exist, or an open batch reads it.
         """
         file = self._file(id)
         if any(batch.input_file_id == id for batch in self.journal.open_batches(self._space)):
@@ -192,10 +192,10 @@ class BatchService:
     # ------------------------------------------------------------ batches
 
     def create(self, fields: Mapping[str, Any], *, max_cost: float | None = None) -> dict[str, Any]:
-        """Make a batch of an uploaded file. Its lines are checked by a worker, as OpenAI does it.
+        """Create a batch from an uploaded file. A worker validates its lines later, as OpenAI does.
 
         Raises:
-            BatchError: a parameter is missing or wrong, or the file is not there.
+            BatchError: a parameter is missing or invalid, or the file does not exist.
         """
         for name in ("input_file_id", "endpoint", "completion_window"):
             if not fields.get(name):
@@ -244,14 +244,14 @@ class BatchService:
         return record.to_openai()
 
     def retrieve(self, id: str) -> dict[str, Any]:
-        """One batch as it stands now."""
+        """OpenAI's `batch` object in its current state."""
         return self.record(id).to_openai()
 
     def record(self, id: str) -> BatchRecord:
         """The journal's record of one batch.
 
         Raises:
-            BatchError: it is not there.
+            BatchError: the batch does not exist.
         """
         record = self.journal.batch(id, self._space)
         if record is None:
@@ -262,7 +262,7 @@ class BatchService:
         """A page of batches, newest first.
 
         Raises:
-            BatchError: `limit` is not from 1 to 100, or `after` is no batch.
+            BatchError: `limit` is not from 1 to 100, or `after` is not the id of a batch.
         """
         count = page_size(limit)
         found = self.journal.batches(self._space, after=after, limit=count + 1)
@@ -271,10 +271,10 @@ class BatchService:
         return page(found, count)
 
     def cancel(self, id: str) -> dict[str, Any]:
-        """Cancel a batch: no further line is sent, and what is done is kept.
+        """Cancel a batch: stop sending its lines and keep the finished ones.
 
         Raises:
-            BatchError: it is not there, or has ended.
+            BatchError: the batch does not exist, or has ended.
         """
         record = self.record(id)
         now = int(self._clock())
@@ -291,22 +291,22 @@ class BatchService:
         return (changed or self.record(id)).to_openai()
 
     def resume(self, id: str, *, max_cost: float | None = None) -> dict[str, Any]:
-        """Let a batch go on that was stopped by a bad key, an empty account or its cost limit; `max_cost` is a new limit."""
+        """Continue a batch stopped by an invalid key, an empty account or its cost limit. `max_cost` sets a new limit."""
         record = self.record(id)
         limit = record.max_cost if max_cost is None else max_cost
         self.journal.update(id, ("in_progress", "validating"), stopped=None, max_cost=limit)
         return self.retrieve(id)
 
     def retry_failed(self, id: str) -> int:
-        """Send the failed lines of a batch that has ended once more; returns how many.
+        """Send the failed lines of an ended batch again. Returns how many.
 
         Raises:
-            BatchError: it has not ended.
+            BatchError: the batch has not ended.
         """
         record = self.record(id)
         if record.status not in ("completed", "expired", "cancelled"):
             raise BatchError(
-                f"Batch {id} is {record.status}: only the failed lines of one that has ended can be sent again.",
+                f"Batch {id} is {record.status}. Only the failed lines of a batch that has ended can be sent again.",
                 status=409,
                 code="invalid_state",
             )

@@ -1,7 +1,7 @@
-"""The journal of one machine: what batches there are, which line is where, and every answer, in one SQLite file (WAL).
+"""The journal of one machine: the batches, the state of every line, and every answer, in one SQLite file (WAL).
 
-An answer counts once its transaction has been committed. A killed process loses nothing that counted: its leases end
-when another process finds it dead, or at the latest when they expire, and only lines without an answer are sent again.
+An answer counts once its transaction is committed. A killed process loses no counted answer: its leases end when another
+process finds it dead, or when they expire, and only unanswered lines are sent again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .records import OPEN, BatchError, BatchRecord, Counts, Status, StoredFile, 
 from .validation import InputLine
 
 _VERSION: Final = 1
-_CHUNK: Final = 2000  # lines in one transaction while a file is read in
+_CHUNK: Final = 2000  # lines per transaction when reading an input file
 
 _PENDING, _LEASED, _COMPLETED, _FAILED = 0, 1, 2, 3
 
@@ -57,10 +57,10 @@ CREATE TABLE IF NOT EXISTS worker (id TEXT PRIMARY KEY, host TEXT NOT NULL, pid 
 
 
 class SqliteJournal:
-    """Open or make the journal in `folder`. Safe for several threads and processes.
+    """Open or create the journal in `folder`. Safe for several threads and processes.
 
     Raises:
-        BatchError: the folder cannot be written, or the file is no journal or damaged.
+        BatchError: the folder is not writable, or the file is damaged or not a journal.
     """
 
     uncounted: ClassVar[str] = "their lines will be sent again"
@@ -81,7 +81,7 @@ class SqliteJournal:
     # ------------------------------------------------------------ batches
 
     def add_batch(self, space: str, record: BatchRecord) -> None:
-        """Keep a new batch."""
+        """Store a new batch."""
         with self._write() as db:
             db.execute(
                 "INSERT INTO batch (id, space, sequence, status, record) VALUES (?, ?, ?, ?, ?)",
@@ -89,7 +89,7 @@ class SqliteJournal:
             )
 
     def batch(self, id: str, space: str | None = None) -> BatchRecord | None:
-        """One batch, if it is there and belongs to the namespace."""
+        """The batch, or None if it does not exist or belongs to another namespace."""
         with self._open() as db:
             row = db.execute(
                 f"SELECT {_COLUMNS} FROM batch WHERE id = ? AND (? IS NULL OR space = ?)", (id, space, space)
@@ -137,7 +137,7 @@ class SqliteJournal:
         return [_load(row) for row in rows]
 
     def update(self, id: str, expected: Sequence[Status] | None = None, **fields: Any) -> BatchRecord | None:
-        """Change fields of a batch with nobody in between; None, and nothing is done, unless its status is `expected`."""
+        """Change fields of a batch atomically. Does nothing and returns None if its status is not in `expected`."""
         with self._write() as db:
             row = db.execute(f"SELECT {_COLUMNS} FROM batch WHERE id = ?", (id,)).fetchone()
             if row is None:
@@ -153,7 +153,7 @@ class SqliteJournal:
     # ------------------------------------------------------------ lines
 
     def add_lines(self, batch: str, lines: Iterable[InputLine]) -> int:
-        """Keep the lines of a batch that is being validated; returns how many. What an earlier try left is replaced."""
+        """Store the lines of a batch in validation, replacing those of an earlier attempt. Returns how many."""
         total = 0
         with self._write() as db:
             db.execute("DELETE FROM line WHERE batch = ?", (batch,))
@@ -177,14 +177,14 @@ class SqliteJournal:
         return total
 
     def drop_lines(self, batch: str) -> None:
-        """Forget the lines of a batch that failed validation."""
+        """Delete the lines of a batch that failed validation."""
         with self._write() as db:
             db.execute("DELETE FROM line WHERE batch = ?", (batch,))
             db.execute("UPDATE batch SET total = 0 WHERE id = ?", (batch,))
 
     def claim(self, batch: str, owner: str, limit: int, now: float | None = None) -> list[Lease]:
-        """Lease up to `limit` lines that nobody works on, in the order of the file. What the owner has is its own, even if
-        the lease has expired while the machine slept."""
+        """Lease up to `limit` unleased lines, in file order. Lines of `owner` are not leased to it again, even if their
+        lease expired while the machine was suspended."""
         now = time.time() if now is None else now
         with self._write() as db:
             rows = db.execute(
@@ -199,14 +199,14 @@ class SqliteJournal:
         return [Lease(batch, *row) for row in rows]
 
     def leased(self, batch: str, now: float | None = None) -> bool:
-        """Whether a worker that is alive has a line of a batch."""
+        """Whether any line of a batch has an unexpired lease."""
         now = time.time() if now is None else now
         with self._open() as db:
             query = "SELECT 1 FROM line WHERE batch = ? AND state = 1 AND until > ? LIMIT 1"
             return db.execute(query, (batch, now)).fetchone() is not None
 
     def keep(self, batch: str, owner: str, status: Status, now: float | None = None) -> bool:
-        """Become the one worker that checks or ends a batch, while its status is `status`; False if another one is."""
+        """Take the exclusive right to validate or end a batch in `status`. Returns False if another worker holds it."""
         now = time.time() if now is None else now
         with self._write() as db:
             return bool(
@@ -218,19 +218,19 @@ class SqliteJournal:
             )
 
     def unkeep(self, batch: str, owner: str) -> None:
-        """Let others check or end a batch again."""
+        """Release the exclusive right to validate or end a batch."""
         with self._write() as db:
             db.execute("UPDATE batch SET keeper = NULL WHERE id = ? AND keeper = ?", (batch, owner))
 
     def renew(self, owner: str, now: float | None = None) -> None:
-        """Say that a worker is alive: its leases last again."""
+        """Extend the leases of a live worker."""
         until = (time.time() if now is None else now) + LEASE_SECONDS
         with self._write() as db:
             db.execute("UPDATE line SET until = ? WHERE state = 1 AND owner = ?", (until, owner))
             db.execute("UPDATE batch SET keeper_until = ? WHERE keeper = ?", (until, owner))
 
     def give_back(self, lines: Iterable[tuple[str, int]], owner: str, at: float = 0.0, *, failed: bool = False) -> None:
-        """End leases without an answer; the lines may be sent again from `at` (Unix seconds) on. `failed` counts the
+        """End leases without an answer. The lines may be sent again from `at` (Unix seconds); `failed` counts the
         attempt."""
         with self._write() as db:
             db.executemany(
@@ -240,7 +240,7 @@ class SqliteJournal:
             )
 
     def finish(self, answers: Sequence[Answer]) -> list[Answer]:
-        """Keep answers and count them, once each; returns those that were new. Durable when this returns."""
+        """Store and count answers, each exactly once. Durable on return. Returns the new ones."""
         new: list[Answer] = []
         with self._write() as db:
             for answer in answers:
@@ -277,7 +277,7 @@ class SqliteJournal:
         return new
 
     def unfinished(self, batch: str) -> Iterator[Lease]:
-        """Lines of a batch without an answer, in the order of the file."""
+        """The unanswered lines of a batch, in file order."""
         yield from (
             Lease(batch, *row)
             for row in self._pages(
@@ -288,7 +288,7 @@ class SqliteJournal:
         )
 
     def reopen_failed(self, batch: str) -> int:
-        """Make the failed lines of a batch pending again; returns how many."""
+        """Make the failed lines of a batch pending again. Returns how many."""
         with self._write() as db:
             db.execute("DELETE FROM answer WHERE batch = ? AND failed = 1", (batch,))
             count = db.execute(
@@ -299,7 +299,7 @@ class SqliteJournal:
         return count
 
     def answers(self, batch: str, *, failed: bool) -> Iterator[str]:
-        """The rows of the output file, or of the error file, in the order of the input file."""
+        """The rows of the output file or the error file, in input order."""
         yield from (
             row[1]
             for row in self._pages(
@@ -310,7 +310,7 @@ class SqliteJournal:
         )
 
     def latest(self, batch: str, *, after: int | None = None, limit: int = 100) -> list[tuple[int, str]]:
-        """(sequence, row) of answered lines in the order they came: those after a sequence, or else the last ones."""
+        """(sequence, row) of answered lines in order of arrival: the ones after a sequence number, or the last ones."""
         with self._open() as db:
             if after is not None:
                 query = "SELECT sequence, text FROM answer WHERE batch = ? AND sequence > ? ORDER BY sequence LIMIT ?"
@@ -319,7 +319,7 @@ class SqliteJournal:
             return db.execute(query, (batch, limit)).fetchall()[::-1]
 
     def _pages(self, query: str, *values: Any) -> Iterator[tuple[Any, ...]]:
-        """Rows of a query in pages, so that no lock is held between them; the first column is where a page goes on."""
+        """Rows of a query, fetched in pages so that no lock is held between them. The first column is the page key."""
         after = -1
         while True:
             with self._open() as db:
@@ -332,7 +332,7 @@ class SqliteJournal:
     # ------------------------------------------------------------ files
 
     def add_file(self, space: str, file: StoredFile) -> None:
-        """Keep what is known of a file whose bytes are in place."""
+        """Register a file whose bytes are in place."""
         with self._write() as db:
             db.execute(
                 "INSERT OR REPLACE INTO file (id, space, sequence, filename, purpose, size, created_at, path) "
@@ -341,7 +341,7 @@ class SqliteJournal:
             )
 
     def file(self, id: str, space: str | None = None) -> StoredFile | None:
-        """One file, if it is there and belongs to the namespace."""
+        """The file, or None if it does not exist or belongs to another namespace."""
         with self._open() as db:
             row = db.execute(
                 "SELECT id, filename, purpose, size, created_at, path FROM file "
@@ -360,16 +360,16 @@ class SqliteJournal:
         return [StoredFile(*row) for row in rows]
 
     def remove_file(self, id: str) -> None:
-        """Forget a file; its bytes are the caller's to remove."""
+        """Unregister a file; the caller removes its bytes."""
         with self._write() as db:
             db.execute("DELETE FROM file WHERE id = ?", (id,))
 
     # ------------------------------------------------------------ workers
 
     def add_worker(self, id: str, host: str, pid: int, started: str, standing: str | None = None) -> None:
-        """Say who a worker is, so that its leases can be taken over at once when its process is gone.
+        """Register a worker, so that others can take over its leases as soon as its process is dead.
 
-        `standing` is the namespace of a worker that stays when there is nothing to do.
+        `standing` is the namespace of a worker that keeps running when there is no work.
         """
         with self._write() as db:
             db.execute(
@@ -378,12 +378,12 @@ class SqliteJournal:
             )
 
     def workers(self) -> list[WorkerRow]:
-        """Every worker that did not say goodbye."""
+        """All registered workers."""
         with self._open() as db:
             return [WorkerRow(*row) for row in db.execute("SELECT id, host, pid, started, standing FROM worker")]
 
     def remove_worker(self, id: str) -> None:
-        """End all leases of a worker that is gone."""
+        """Unregister a worker and end all its leases."""
         with self._write() as db:
             db.execute(
                 "UPDATE line SET state = ?, owner = NULL, until = 0 WHERE owner = ? AND state = 1", (_PENDING, id)
@@ -394,12 +394,12 @@ class SqliteJournal:
     # ------------------------------------------------------------ the file
 
     def guarded(self) -> contextlib.AbstractContextManager[None]:
-        """What the disk refuses in this block, as `BatchError` with the fix."""
+        """Turn disk errors in this block into `BatchError` with the fix."""
         return disk_errors(self.path)
 
     @contextlib.contextmanager
     def _open(self) -> Generator[sqlite3.Connection, None, None]:
-        """This process's connection, one thread at a time; a forked child opens its own."""
+        """The connection of this process, for one thread at a time; a forked child opens its own."""
         with self._lock, self.guarded():
             yield self._connection.get(self._connect)
 

@@ -1,4 +1,4 @@
-"""Write an input file from a template and rows: `{column}` in the template is the row's value."""
+"""Create an input file from a template and rows: `{column}` in the template becomes the row's value."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ def make_requests(
     system: str | None = None,
     id_column: str | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """One chat request a row. `id_column` names the column of the custom ids; else they are `row-1` and so on.
+    """Create one chat request per row. `id_column` names the column of the custom ids, by default `row-1` and so on.
 
     Raises:
-        BatchError: the template names a column a row does not have.
+        BatchError: a row lacks a column of the template.
     """
     for number, row in enumerate(rows, 1):
         missing = [name for name in (*_FIELD.findall(template), *([id_column] if id_column else ())) if name not in row]
         if missing:
             known = ", ".join(str(name) for name in row)
-            raise BatchError(f"Row {number} has no column {missing[0]!r}; there are {known}.", code="missing_column")
+            raise BatchError(f"Row {number} has no column {missing[0]!r}. Its columns: {known}.", code="missing_column")
         text = _FIELD.sub(lambda match, row=row: str(row[match[1]]), template)
         messages = [{"role": "system", "content": system}] if system else []
         yield {

@@ -1,4 +1,4 @@
-"""Check an input file as OpenAI does, line by line and in bounded memory. Nothing is sent for a file that fails."""
+"""Validate an input file as OpenAI does, line by line and in bounded memory. An invalid file sends no requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_ERRORS = 1000
 
 @dataclass(frozen=True)
 class InputLine:
-    """Where one request stands in its file: `number` counts from 1 and includes blank lines; offsets are in bytes."""
+    """The position of one request in its file: `number` counts from 1 and includes blank lines; offsets are in bytes."""
 
     number: int
     custom_id: str
@@ -25,7 +25,7 @@ class InputLine:
 
 
 class Validation:
-    """Read the lines of one input file. `errors` is filled while `lines` is iterated; with any, nothing may be sent."""
+    """Read the lines of one input file. Iterating `lines` fills `errors`; a file with errors must not be sent."""
 
     def __init__(self, endpoint: str, *, max_lines: int = MAX_LINES, max_bytes: int = MAX_BYTES) -> None:
         self.errors: list[LineError] = []
@@ -35,8 +35,8 @@ class Validation:
         self._max_bytes = max_bytes
 
     def lines(self, raw: Iterable[bytes]) -> Iterator[InputLine]:
-        """Yield the position of each valid request of a file, given its raw lines with their line ends."""
-        ids: set[bytes] = set()  # digests: 50,000 long ids would cost more than their file
+        """Yield the position of each valid request of a file, given its raw lines with line ends."""
+        ids: set[bytes] = set()  # digests, to bound the memory of 50,000 long ids
         models: set[str] = set()
         offset = found = 0
         for number, line in enumerate(raw, 1):
@@ -100,7 +100,7 @@ class Validation:
 
 
 def _type_problem(request: dict[str, Any]) -> LineError | None:
-    """A field that is missing or has the wrong type."""
+    """The error of the first field that is missing or has the wrong type."""
     for name, kind in (("custom_id", str), ("method", str), ("url", str), ("body", dict)):
         value = request.get(name)
         if value is None or (name == "custom_id" and value == ""):
@@ -112,11 +112,11 @@ def _type_problem(request: dict[str, Any]) -> LineError | None:
 
 
 def _value_problem(request: dict[str, Any], endpoint: str) -> LineError | None:
-    """A field whose value a batch cannot have."""
+    """The error of the first field with an invalid value."""
     try:
         request["custom_id"].encode()
     except UnicodeEncodeError:
-        return LineError("invalid_type", "The custom_id contains half of a surrogate pair.", param="custom_id")
+        return LineError("invalid_type", "The custom_id contains a lone surrogate.", param="custom_id")
     if request["method"] != "POST":
         return LineError("invalid_method", "Invalid method for this request: only POST is supported.", param="method")
     if request["url"] != endpoint:

@@ -1,4 +1,4 @@
-"""What a client's batches need: the folder, its journal, the account's rate, prices, and the work in the background."""
+"""The resources of a client's batches: folder, journal, rate limiter, prices, and the background worker."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .sending import Sender
 
 FALLBACKS: Final = {"/v1/embeddings": "embeddings", "/v1/moderations": "moderations"}
-"""Endpoints of batches that StepFun does not serve -> the resource another provider may take over."""
+"""Endpoints of batches that StepFun does not serve -> the resource that `Settings.fallback` can route elsewhere."""
 
 _journals: dict[str, Journal] = {}
 _workers: dict[tuple[str, str, str], Background] = {}
@@ -45,7 +45,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def folder_of(settings: Settings) -> Path:
-    """The folder of the journal: `batch_dir`, else beside the SQLite file of the state, else the user's data folder."""
+    """The folder of the journal: `batch_dir`, else the folder of the state's SQLite file, else the user's data folder."""
     if settings.batch_dir:
         return Path(settings.batch_dir)
     scheme, _, rest = settings.state.partition("://")
@@ -57,15 +57,15 @@ def folder_of(settings: Settings) -> Path:
 
 
 def has_journal(settings: Settings) -> bool:
-    """Whether anything was ever kept in the folder of the settings."""
+    """Whether the folder of the settings has a journal."""
     return (folder_of(settings) / ("journal.id" if _on_redis(settings) else "journal.db")).exists()
 
 
 def journal_of(settings: Settings) -> Journal:
-    """The journal of the settings' folder: one for all clients and threads of this process.
+    """The journal of the settings' folder, shared by all clients and threads of this process.
 
     Raises:
-        BatchError: the folder cannot be written, the file is no journal or damaged, or the Redis server does not answer.
+        BatchError: the folder is not writable, the file is damaged or not a journal, or the Redis server is unavailable.
     """
     folder = folder_of(settings)
     name = f"{folder} {settings.state if _on_redis(settings) else ''}"
@@ -89,10 +89,10 @@ def _on_redis(settings: Settings) -> bool:
 
 
 def rate_of(settings: Settings, base_url: str) -> Rate:
-    """What the account allows, by `Settings.tier` and the catalog's tables; `batch_concurrency` stands above them.
+    """The limits of the account, from `Settings.tier` and the catalog's tables; `batch_concurrency` overrides them.
 
     Raises:
-        SettingsError: the platform has no tier of that name.
+        SettingsError: the platform has no such tier.
     """
     row = tier_of(settings, base_url)
     rate = Rate() if row is None else Rate(row.concurrency, row.rpm, row.tpm)
@@ -102,7 +102,7 @@ def rate_of(settings: Settings, base_url: str) -> Rate:
 
 
 def window_of(settings: Settings, folder: Path, key: str, base_url: str) -> WindowPlace:
-    """The one limiter of a key and host on this machine, or on all that share a Redis server."""
+    """The rate limiter of a key and host, shared on this machine or among all machines of a Redis server."""
     account, rate = state.namespace(None, key, base_url), rate_of(settings, base_url)
     if _on_redis(settings):
         from .redis.window import RedisWindow
@@ -112,7 +112,7 @@ def window_of(settings: Settings, folder: Path, key: str, base_url: str) -> Wind
 
 
 def pricing(settings: Settings) -> Callable[[str | None, Tokens], float]:
-    """What tokens of a model cost by list prices; 0 for a model without one."""
+    """A function of the cost of a model's tokens at list prices; 0 for a model without a price."""
 
     @lru_cache(maxsize=64)
     def price(model: str) -> Any:
@@ -131,12 +131,12 @@ def pricing(settings: Settings) -> Callable[[str | None, Tokens], float]:
 
 
 def serves(settings: Settings) -> Callable[[str], bool]:
-    """Whether an endpoint of batches is served, by StepFun or by another provider."""
+    """A function that returns whether StepFun or another provider serves an endpoint."""
     return lambda endpoint: endpoint not in FALLBACKS or FALLBACKS[endpoint] in settings.fallback
 
 
 def async_client(settings: Settings, key: Any, base_url: str, **options: Any) -> openai.AsyncOpenAI:
-    """The client batches are sent with: ours, async, without the SDK's blind retries."""
+    """The async client that sends batches, without the SDK's retries."""
     from ..client import AsyncOpenAI
 
     async def provided() -> str:
@@ -150,7 +150,7 @@ def async_client(settings: Settings, key: Any, base_url: str, **options: Any) ->
 
 @contextlib.asynccontextmanager
 async def own_sender(make_client: Callable[[], openai.AsyncOpenAI]) -> AsyncGenerator[Sender, None]:
-    """Send with an async client that is made for the worker and closed with it."""
+    """A sender with an async client that is created for the worker and closed with it."""
     from .sending import AsyncSender
 
     async with make_client() as client:
@@ -159,12 +159,12 @@ async def own_sender(make_client: Callable[[], openai.AsyncOpenAI]) -> AsyncGene
 
 @contextlib.asynccontextmanager
 async def callers_sender(sender: Sender) -> AsyncGenerator[Sender, None]:
-    """Send with a client of the caller's, which the caller closes."""
+    """A sender with a client that the caller owns and closes."""
     yield sender
 
 
 def work_in_background(space: str, settings: Settings, key: str, base_url: str, make_sender: MakeSender) -> Background:
-    """Make sure that somebody works on the open batches of a namespace."""
+    """Ensure that a worker processes the open batches of a namespace."""
     from .background import Background
 
     folder, journal = folder_of(settings), journal_of(settings)

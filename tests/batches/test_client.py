@@ -20,7 +20,7 @@ from tests.support.wire import Wire
 
 
 def used(batch: Any) -> Any:
-    """The usage of a batch as plain data: older SDKs have no type for it."""
+    """The usage of a batch as a dict: older SDKs have no type for it."""
     return batch.to_dict()["usage"]
 
 
@@ -99,7 +99,7 @@ def test_responses_and_completions(client: OpenAI) -> None:
         assert used(batch)["input_tokens"] > 0
 
 
-def test_embeddings_go_where_the_fallback_says(settings: Settings) -> None:
+def test_embeddings_use_the_fallback(settings: Settings) -> None:
     with (
         OpenAI(settings=settings) as client,
         pytest.raises(openai.NotFoundError, match="STEPFUN_FALLBACK_EMBEDDINGS"),
@@ -119,7 +119,7 @@ def test_embeddings_go_where_the_fallback_says(settings: Settings) -> None:
 
 @pytest.fixture
 def embedder() -> Iterator[EmulatorServer]:
-    """Another provider that answers `/embeddings`, under a host that is not StepFun's."""
+    """Another provider that serves `/embeddings` on a host that is not StepFun's."""
     with EmulatorServer() as other:
         answer = {
             "object": "list",
@@ -132,7 +132,7 @@ def embedder() -> Iterator[EmulatorServer]:
 
 
 def given(other: EmulatorServer) -> dict[str, Any]:
-    """Arguments of a fallback client with settings of its own."""
+    """Arguments of a fallback client with its own settings."""
     url = other.base_url.replace("127.0.0.1", "localhost")
     return {"api_key": "sk-theirs", "base_url": url, "default_query": {"api-version": "1"}, "organization": "org-1"}
 
@@ -149,14 +149,14 @@ def test_lines_of_a_fallback_client_are_sent_with_that_client(settings: Settings
 
 
 @pytest.mark.anyio
-async def test_lines_of_an_async_fallback_client_are_sent_in_its_own_loop(
+async def test_lines_of_an_async_fallback_client_are_sent_in_its_event_loop(
     settings: Settings, embedder: EmulatorServer
 ) -> None:
     async with (
         stock.AsyncOpenAI(**given(embedder)) as theirs,
         AsyncOpenAI(settings=settings.replace(fallback={"embeddings": theirs})) as client,
     ):
-        await client.embeddings.create(model="e", input="x")  # a connection of this loop waits in the pool
+        await client.embeddings.create(model="e", input="x")  # leaves a connection of this loop in the pool
         file = await client.files.create(file=jsonl([EMBEDDING]), purpose="batch")
         batch = await client.batches.create(input_file_id=file.id, endpoint="/v1/embeddings", completion_window="24h")
         with anyio.fail_after(30):
@@ -180,7 +180,7 @@ async def test_lines_of_an_async_fallback_client_are_sent_in_its_own_loop(
         (jsonl([line(1, body="x")]), "invalid_type", 1),
     ],
 )
-def test_a_file_that_is_not_valid_fails_and_nothing_is_sent(
+def test_an_invalid_file_fails_the_batch_and_sends_nothing(
     client: OpenAI, server: EmulatorServer, content: bytes, code: str, number: int | None
 ) -> None:
     batch = settled(client, create(client, content).id)
@@ -191,7 +191,7 @@ def test_a_file_that_is_not_valid_fails_and_nothing_is_sent(
     assert not server.requests
 
 
-def test_more_lines_than_openai_takes(client: OpenAI, server: EmulatorServer) -> None:
+def test_a_file_with_more_lines_than_openai_allows_fails(client: OpenAI, server: EmulatorServer) -> None:
     row = b'{"custom_id":"%d","method":"POST","url":"/v1/chat/completions","body":{}}\n'
     batch = settled(client, create(client, b"".join(row % i for i in range(50_001))).id)
     assert batch.status == "failed"
@@ -207,13 +207,13 @@ def test_more_lines_than_openai_takes(client: OpenAI, server: EmulatorServer) ->
         ({"metadata": {"a": "x" * 513}}, "metadata"),
     ],
 )
-def test_wrong_parameters_are_refused(client: OpenAI, changes: dict[str, Any], param: str) -> None:
+def test_invalid_parameters_raise(client: OpenAI, changes: dict[str, Any], param: str) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
         create(client, jsonl([line(1)]), **changes)
     assert refused.value.param == param
 
 
-def test_what_is_not_there_is_not_found(client: OpenAI) -> None:
+def test_missing_batches_and_files_raise_not_found(client: OpenAI) -> None:
     for use in (
         lambda: client.batches.retrieve("batch_none"),
         lambda: client.batches.cancel("batch_none"),
@@ -228,7 +228,7 @@ def test_what_is_not_there_is_not_found(client: OpenAI) -> None:
             use()
 
 
-def test_asking_creates_nothing(client: OpenAI, settings: Settings) -> None:
+def test_reading_creates_no_journal(client: OpenAI, settings: Settings) -> None:
     assert client.batches.list().data == []
     assert client.files.list().data == []
     with pytest.raises(openai.NotFoundError):
@@ -250,7 +250,7 @@ def test_batches_are_listed_in_pages_newest_first(client: OpenAI) -> None:
         settled(client, id)
 
 
-def test_files_of_batches_and_stepfuns_are_one_list(client: OpenAI) -> None:
+def test_batch_files_and_stepfun_files_are_listed_together(client: OpenAI) -> None:
     theirs = client.files.create(file=("a.txt", b"text"), purpose="user_data")
     ours = client.files.create(file=("input.jsonl", jsonl([line(1)])), purpose="batch")
     assert {file.id for file in client.files.list()} == {theirs.id, ours.id}
@@ -270,7 +270,7 @@ def test_another_key_sees_nothing(client: OpenAI, settings: Settings) -> None:
             other.files.content(batch.output_file_id)
 
 
-def test_cancel_keeps_what_is_done(client: OpenAI, server: EmulatorServer) -> None:
+def test_cancel_keeps_finished_lines(client: OpenAI, server: EmulatorServer) -> None:
     server.fault(Fault(hold=True, times=5))
     batch = create(client, jsonl(line(i) for i in range(20)))
     assert server.wait_until_held(5, timeout=20)
@@ -293,7 +293,7 @@ def test_a_finished_batch_cannot_be_cancelled(client: OpenAI) -> None:
         client.batches.cancel(batch.id)
 
 
-def test_every_line_once_in_output_or_error_file_whatever_breaks(client: OpenAI, server: EmulatorServer) -> None:
+def test_every_line_is_once_in_the_output_or_error_file_despite_faults(client: OpenAI, server: EmulatorServer) -> None:
     for fault in (Fault(status=503, times=3), Fault(disconnect=True, times=3), Fault(cut_after=20, times=2)):
         server.fault(fault)
     rows = [line(i) for i in range(60)]
@@ -308,14 +308,14 @@ def test_every_line_once_in_output_or_error_file_whatever_breaks(client: OpenAI,
     assert sorted([*done, "line-7", "line-9"]) == sorted(row["custom_id"] for row in rows)
 
 
-def test_a_429_slows_down_and_loses_nothing(client: OpenAI, server: EmulatorServer) -> None:
+def test_a_429_slows_the_batch_down_and_loses_no_line(client: OpenAI, server: EmulatorServer) -> None:
     server.fault(Fault(status=429, times=4))
     batch = settled(client, create(client, jsonl(line(i) for i in range(20))).id)
     assert (batch.status, batch.request_counts.completed) == ("completed", 20)
 
 
 @pytest.mark.parametrize(("status", "word"), [(401, "key"), (402, "balance")])
-def test_a_refused_key_or_an_empty_account_stops_the_batch(
+def test_a_rejected_key_or_an_empty_account_stops_the_batch(
     client: OpenAI, server: EmulatorServer, status: int, word: str
 ) -> None:
     server.fault(Fault(status=status, times=None))
@@ -339,7 +339,7 @@ def settled_with_errors(client: OpenAI, id: str) -> Any:
     raise AssertionError(f"{id} did not stop")
 
 
-def test_batches_may_still_go_to_another_provider() -> None:
+def test_batches_can_be_routed_to_another_provider() -> None:
     theirs = Wire({"id": "b", "object": "batch"})
     other = stock.OpenAI(api_key="sk-theirs", http_client=httpx.Client(transport=httpx.MockTransport(theirs)))
     client = Wire().client(settings=Settings(fallback={"batches": other}))
@@ -348,7 +348,7 @@ def test_batches_may_still_go_to_another_provider() -> None:
         client.files.create(file=("a.jsonl", b"{}"), purpose="batch")
 
 
-def test_raw_answers_are_openais(client: OpenAI) -> None:
+def test_raw_responses_have_openais_format(client: OpenAI) -> None:
     batch = settled(client, create(client, jsonl([line(1)])).id)
     raw = client.batches.with_raw_response.retrieve(batch.id)
     assert json.loads(raw.content)["object"] == "batch"
@@ -356,7 +356,7 @@ def test_raw_answers_are_openais(client: OpenAI) -> None:
 
 
 @pytest.mark.parametrize("journal", [False, True])
-def test_what_does_not_exist_is_the_same_error_with_and_without_a_journal(client: OpenAI, journal: bool) -> None:
+def test_not_found_errors_are_the_same_with_and_without_a_journal(client: OpenAI, journal: bool) -> None:
     if journal:
         client.files.create(file=("a.jsonl", b"{}"), purpose="batch")
     with pytest.raises(openai.NotFoundError, match="No batch found with id 'batch_0'") as missing:

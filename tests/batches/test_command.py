@@ -40,7 +40,7 @@ def test_run_writes_answers_and_failed_lines(
     assert "completed" in capsys.readouterr().out
 
 
-def test_an_empty_account_stops_and_resume_goes_on(
+def test_an_empty_account_stops_the_batch_and_resume_continues_it(
     server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
@@ -63,7 +63,7 @@ def test_retry_failed(server: EmulatorServer, tmp_path: Path, capsys: pytest.Cap
     assert "3 answered, 0 failed" in capsys.readouterr().out
 
 
-def test_cancel_keeps_what_is_done_and_sends_nothing_more(
+def test_cancel_keeps_finished_lines_and_sends_no_more(
     server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = tmp_path / "in.jsonl"
@@ -78,7 +78,7 @@ def test_cancel_keeps_what_is_done_and_sends_nothing_more(
     assert not server.requests
 
 
-def test_make_and_check_send_nothing(
+def test_make_and_check_send_no_request(
     server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "data.csv").write_text("id,city\na,Paris\nb,Rome\n")
@@ -98,7 +98,7 @@ def test_make_and_check_send_nothing(
     assert not server.requests
 
 
-def test_follow_and_tail_show_a_batch_while_it_runs(
+def test_follow_and_tail_show_a_running_batch(
     server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = tmp_path / "in.jsonl"
@@ -146,14 +146,14 @@ def test_a_terminal_gets_a_bar_and_a_log_gets_lines() -> None:
     assert shown[io.StringIO] == f"{text}\n" * 2
 
 
-def test_a_cost_limit_is_raised_with_resume(
+def test_resume_raises_the_cost_limit(
     server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_bytes(jsonl(line(i) for i in range(40)))
     assert cli.main(["batch", "run", str(source), "-o", str(output), "--max-cost", "0.0009"]) == 3
     told = capsys.readouterr()
-    assert "The cost limit of 0.0009 is reached: raise it with --max-cost." in told.err
+    assert "The cost limit of 0.0009 is reached. Raise it with --max-cost." in told.err
     id = told.out.split()[0]
     assert cli.main(["batch", "resume", id, "--max-cost", "5"]) == 0
     assert "40 answered, 0 failed, 0 open" in capsys.readouterr().out

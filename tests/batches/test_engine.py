@@ -1,4 +1,4 @@
-"""The worker over a journal, with a sender that answers as the test says: books, disks, costs, windows of time."""
+"""The worker on a journal, with a scripted sender: counters, disk errors, costs, completion windows."""
 
 from __future__ import annotations
 
@@ -70,19 +70,19 @@ def output(journal: Journal, id: str) -> list[str]:
     return [row["custom_id"] for row in rows_of((journal.folder / file.path).read_text())]
 
 
-def test_the_cost_limit_stops_the_batch_and_resume_goes_on(journal: Journal, clock: Clock) -> None:
+def test_the_cost_limit_stops_the_batch_and_resume_continues_it(journal: Journal, clock: Clock) -> None:
     id, sender = created(journal, 100, clock, max_cost=10.0), Sender()
     one: Callable[[str | None, Tokens], float] = lambda model, tokens: 1.0  # noqa: E731
     asyncio.run(worker(journal, sender, clock, price=one).run())
     record = journal.batch(id)
     assert record
     assert record.status == "in_progress"
-    assert record.stopped == "The cost limit of 10 is reached: raise it with --max-cost."
+    assert record.stopped == "The cost limit of 10 is reached. Raise it with --max-cost."
     assert 10 <= record.cost <= 10 + 8, "no more than what was in flight"
     service = BatchService(journal, "s", clock=clock)
     service.resume(id)
     asyncio.run(worker(journal, sender, clock, price=one).run())
-    assert service.record(id).stopped, "a limit that is reached stops it again at once"
+    assert service.record(id).stopped, "a limit already reached stops it again immediately"
     service.resume(id, max_cost=1000.0)
     asyncio.run(worker(journal, sender, clock, price=one).run())
     assert service.record(id).status == "completed"
@@ -90,7 +90,7 @@ def test_the_cost_limit_stops_the_batch_and_resume_goes_on(journal: Journal, clo
     assert set(sender.sent.values()) == {1}
 
 
-def test_a_window_that_ends_keeps_what_is_done(journal: Journal, clock: Clock) -> None:
+def test_an_expired_batch_keeps_finished_lines(journal: Journal, clock: Clock) -> None:
     def pass_time(sent: int) -> None:
         clock.now += 3601 if sent == 20 else 0
 
@@ -111,7 +111,7 @@ def test_a_window_that_ends_keeps_what_is_done(journal: Journal, clock: Clock) -
 def test_the_end_of_a_batch_waits_for_the_requests_of_other_workers(
     journal: Journal, clock: Clock, ending: str
 ) -> None:
-    """What another worker has sent is paid for: its answer counts, although the batch ends."""
+    """A request another worker has sent is paid for, so its answer counts although the batch ends."""
     id = created(journal, 40, clock)
     service = BatchService(journal, "s", clock=clock)
     calls: list[str] = []
@@ -131,7 +131,7 @@ def test_the_end_of_a_batch_waits_for_the_requests_of_other_workers(
             service.cancel(id)
         else:
             clock.now += 3601
-            journal.renew(journal.workers()[0].id, clock.now)  # as its heart does
+            journal.renew(journal.workers()[0].id, clock.now)  # as its heartbeat does
         second = asyncio.ensure_future(worker(journal, Sender(), clock).run())
         await asyncio.sleep(0.3)
         assert service.record(id).status in ("cancelling", "in_progress")
@@ -146,13 +146,13 @@ def test_the_end_of_a_batch_waits_for_the_requests_of_other_workers(
 
 
 def limit_pages(journal: SqliteJournal, more: int | None) -> None:
-    """Let the journal's file grow by so many pages, and then be on a full disk; None for space again."""
+    """Simulate a disk that is full once the journal has grown by `more` pages; None ends the simulation."""
     with journal._open() as db:
         pages = db.execute("PRAGMA page_count").fetchone()[0]
         db.execute(f"PRAGMA max_page_count = {1 << 30 if more is None else pages + more}")
 
 
-def test_a_full_disk_says_so_and_no_answer_is_lost(
+def test_a_full_disk_raises_and_loses_no_answer(
     sqlite: SqliteJournal, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ANSWER_PADDING, "size", 3000)
@@ -164,7 +164,7 @@ def test_a_full_disk_says_so_and_no_answer_is_lost(
     def released(self: disk.Reserve) -> None:
         assert reserve.stat().st_size == disk.RESERVE_BYTES
         release(self)
-        limit_pages(sqlite, 200)  # what the reserve took up
+        limit_pages(sqlite, 200)  # the size of the reserve
 
     monkeypatch.setattr(disk.Reserve, "release", released)
     with pytest.raises(BatchError, match=r"disk of .* is full.*stepfun-compat batch resume") as full:
@@ -186,7 +186,7 @@ class ANSWER_PADDING:
 
 
 class Padded:
-    """Answers that take up space."""
+    """Large answers."""
 
     def __init__(self, sender: Sender) -> None:
         self.sender = sender
@@ -196,7 +196,7 @@ class Padded:
         return Sent(sent.status, sent.request_id, json.dumps({**ANSWER, "padding": "x" * ANSWER_PADDING.size}))
 
 
-def test_a_disk_that_stays_full_ends_the_worker_and_the_lines_are_sent_again(
+def test_a_disk_that_stays_full_stops_the_worker_and_its_lines_are_resent(
     sqlite: SqliteJournal, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "KEEP_TRYING", 0.0)
@@ -212,7 +212,7 @@ def test_a_disk_that_stays_full_ends_the_worker_and_the_lines_are_sent_again(
     assert record.counts.completed == 50
 
 
-def test_a_read_only_folder_is_refused_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_folder_raises_with_the_fix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "batches"
     SqliteJournal(folder)
     connect = sqlite3.connect
@@ -222,18 +222,18 @@ def test_a_read_only_folder_is_refused_with_the_remedy(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(sqlite3, "connect", read_only)
     journal = SqliteJournal(folder)
-    with pytest.raises(BatchError, match=r"cannot be written.*STEPFUN_BATCH_DIR"):
+    with pytest.raises(BatchError, match=r"not writable.*STEPFUN_BATCH_DIR"):
         created(journal, 1, Clock())
 
 
-def test_a_path_that_is_no_folder_is_refused_with_the_remedy(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_folder_raises_with_the_fix(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BatchError, match="STEPFUN_BATCH_DIR"):
         SqliteJournal(tmp_path / "file" / "batches")
 
 
 @pytest.mark.parametrize("at", [0, 4096])
-def test_a_damaged_journal_is_refused_with_the_remedy(sqlite: SqliteJournal, clock: Clock, at: int) -> None:
+def test_a_damaged_journal_raises_with_the_fix(sqlite: SqliteJournal, clock: Clock, at: int) -> None:
     created(sqlite, 200, clock)
     with sqlite._open() as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -246,17 +246,17 @@ def test_a_damaged_journal_is_refused_with_the_remedy(sqlite: SqliteJournal, clo
     with pytest.raises(BatchError, match=r"damaged.*Move the file away.*\.recover") as damaged:
         SqliteJournal(copy).batches(None)
     assert damaged.value.code == "journal_damaged"
-    assert (copy / "journal.db").read_bytes() == bytes(content), "left as it is"
+    assert (copy / "journal.db").read_bytes() == bytes(content), "unchanged"
 
 
-def test_a_damaged_window_is_made_anew(journal: Journal, clock: Clock) -> None:
+def test_a_damaged_window_is_recreated(journal: Journal, clock: Clock) -> None:
     (journal.folder / "rates.db").write_bytes(b"no database" * 1000)
     id = created(journal, 3, clock)
     asyncio.run(worker(journal, Sender(), clock).run())
     assert output(journal, id) == ["line-0", "line-1", "line-2"]
 
 
-def test_an_input_file_that_is_gone_stops_the_batch(journal: Journal, clock: Clock) -> None:
+def test_a_missing_input_file_stops_the_batch(journal: Journal, clock: Clock) -> None:
     id = created(journal, 3, clock)
     asyncio.run(worker(journal, Sender(), clock, only="none").run())
     record = journal.batch(id)
@@ -271,7 +271,7 @@ def test_an_input_file_that_is_gone_stops_the_batch(journal: Journal, clock: Clo
     assert record.errors[0].code == "file_not_found"
 
 
-def test_an_error_of_the_callers_own_code_never_repeats_a_line_for_ever(
+def test_an_exception_in_the_callers_code_does_not_retry_a_line_forever(
     journal: Journal, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stepfun_compat.batches.sending._RETRY_FIRST", 0.0)
@@ -288,11 +288,11 @@ def test_an_error_of_the_callers_own_code_never_repeats_a_line_for_ever(
     ] * 2
 
 
-def test_rows_can_be_read_as_they_come(journal: Journal, clock: Clock) -> None:
+def test_live_rows_are_readable_while_the_batch_runs(journal: Journal, clock: Clock) -> None:
     seen = 0
 
     async def half_way(path: str, body: Mapping[str, Any]) -> Sent:
-        """Answer the second half when rows of the first can be read."""
+        """Answer the second half once rows of the first are readable."""
         nonlocal seen
         while int(body["messages"][0]["content"].split()[-1]) >= 50 and not seen:
             files = list((journal.folder / "files").glob("*_output.live.jsonl"))
@@ -322,7 +322,7 @@ def test_a_lone_surrogate_in_an_answer_is_kept(journal: Journal, clock: Clock) -
     assert output(journal, id) == ["line-0"]
 
 
-def test_validation_is_done_by_one_worker_at_a_time(journal: Journal, clock: Clock) -> None:
+def test_one_worker_at_a_time_validates_a_batch(journal: Journal, clock: Clock) -> None:
     id = created(journal, 30, clock)
     assert journal.keep(id, "another", "validating", clock.now)
     sender = Sender()
@@ -338,7 +338,9 @@ def test_validation_is_done_by_one_worker_at_a_time(journal: Journal, clock: Clo
     assert sender.sent.total() == 30
 
 
-def test_requests_that_take_long_still_count(journal: Journal, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_requests_stay_counted_in_the_window(
+    journal: Journal, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(engine, "_IDLE", 0.01)
     created(journal, 40, clock)
     calls: list[str] = []
@@ -357,7 +359,7 @@ def test_requests_that_take_long_still_count(journal: Journal, clock: Clock, mon
         for _ in range(4):
             clock.now += LEASE_SECONDS * 0.6
             await asyncio.sleep(0.15)
-        assert len(calls) == 8, "the window lets eight at once"
+        assert len(calls) == 8, "the window allows eight concurrent requests"
         go.set()
         await run
 

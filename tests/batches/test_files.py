@@ -1,4 +1,4 @@
-"""The content of batches' files, and the HTTP client lines are sent with."""
+"""The content of batch files, and the HTTP client that sends the lines."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def from_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("from_disk")
-def test_a_file_on_disk_reads_as_one_in_memory(settings: Settings, tmp_path: Path) -> None:
+def test_file_content_on_disk_reads_like_content_in_memory(settings: Settings, tmp_path: Path) -> None:
     with OpenAI(settings=settings) as client:
         id = client.files.create(file=("a.jsonl", CONTENT), purpose="batch").id
         content = client.files.content(id)
-        client.files.delete(id)  # what was handed out can still be read
+        client.files.delete(id)  # content already returned stays readable
         assert content.content == content.read() == CONTENT
         assert content.text == CONTENT.decode()
         id = client.files.create(file=("a.jsonl", CONTENT), purpose="batch").id
@@ -63,7 +63,7 @@ def test_a_file_on_disk_reads_as_one_in_memory(settings: Settings, tmp_path: Pat
 
 @pytest.mark.anyio
 @pytest.mark.usefixtures("from_disk")
-async def test_a_file_on_disk_reads_as_one_in_memory_async(settings: Settings, tmp_path: Path) -> None:
+async def test_file_content_on_disk_reads_like_content_in_memory_async(settings: Settings, tmp_path: Path) -> None:
     async with AsyncOpenAI(settings=settings) as client:
         id = (await client.files.create(file=("a.jsonl", CONTENT), purpose="batch")).id
         content = await client.files.content(id)
@@ -75,8 +75,8 @@ async def test_a_file_on_disk_reads_as_one_in_memory_async(settings: Settings, t
         assert (tmp_path / "copy").read_bytes() == CONTENT
 
 
-def test_a_large_file_is_never_whole_in_memory(settings: Settings, tmp_path: Path) -> None:
-    """Upload, validation, work and download of a file of 60 MB in a process that may not take 40 MB more than it has."""
+def test_a_large_file_is_never_loaded_whole(settings: Settings, tmp_path: Path) -> None:
+    """Upload, validate, process and download a file of 60 MB in less than 40 MB of additional memory."""
     pytest.importorskip("resource")
     if sys.platform != "linux":
         pytest.skip("ru_maxrss is in kilobytes on Linux only")
@@ -130,7 +130,7 @@ class AsyncCounted(httpx.AsyncHTTPTransport):
         return await super().handle_async_request(request)
 
 
-def test_lines_are_sent_with_the_callers_own_http_client(settings: Settings) -> None:
+def test_lines_use_the_callers_http_client(settings: Settings) -> None:
     Counted.seen = 0
     with OpenAI(settings=settings, http_client=httpx.Client(transport=Counted())) as client:
         batch = settled(client, create(client, jsonl(line(i) for i in range(20))).id)
@@ -139,7 +139,7 @@ def test_lines_are_sent_with_the_callers_own_http_client(settings: Settings) -> 
 
 
 @pytest.mark.anyio
-async def test_lines_are_sent_with_the_callers_own_async_http_client(settings: Settings) -> None:
+async def test_lines_use_the_callers_async_http_client(settings: Settings) -> None:
     AsyncCounted.seen = 0
     async with AsyncOpenAI(settings=settings, http_client=httpx.AsyncClient(transport=AsyncCounted())) as client:
         batch = await submitted(client, 20)
@@ -157,7 +157,7 @@ async def submitted(client: AsyncOpenAI, count: int) -> Any:
 
 
 @pytest.mark.parametrize("closed", ["client", "loop"])
-def test_lines_wait_for_the_next_client_when_the_callers_own_is_closed(
+def test_lines_wait_for_the_next_client_when_the_callers_client_is_closed(
     settings: Settings, server: EmulatorServer, closed: str
 ) -> None:
     server.fault(Fault(hold=True, times=5))

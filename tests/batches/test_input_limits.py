@@ -1,4 +1,4 @@
-"""The limits of an input file and what a batch accepts within them, without a request."""
+"""The limits of an input file, and what a batch accepts within them; sends no request."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_openais_limits() -> None:
     assert (MAX_LINES, MAX_BYTES) == (50_000, 200 * 1024 * 1024)
 
 
-def test_a_file_of_more_bytes_than_a_batch_may_have_fails_validation() -> None:
+def test_a_file_over_the_size_limit_fails_validation() -> None:
     content = jsonl(line(i) for i in range(10)).splitlines(keepends=True)
     validation = Validation(URL, max_bytes=sum(map(len, content)) - 1)
     assert len(list(validation.lines(content))) == 9
@@ -39,9 +39,7 @@ def test_a_file_of_more_bytes_than_a_batch_may_have_fails_validation() -> None:
     assert exact.errors == []
 
 
-def test_an_upload_of_more_bytes_than_a_batch_may_have_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_upload_over_the_size_limit_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_service, "MAX_BYTES", 100)
     service = BatchService(SqliteJournal(tmp_path), "s")
     with pytest.raises(BatchError) as refused:
@@ -51,7 +49,7 @@ def test_an_upload_of_more_bytes_than_a_batch_may_have_leaves_nothing_behind(
     assert service.list_files() == []
 
 
-def test_each_line_with_an_error_is_named() -> None:
+def test_every_invalid_line_is_reported() -> None:
     rows = [line(1), line(2, method="PUT"), line(3, custom_id=""), line(4, url=None), line(1)]
     validation = Validation(URL)
     list(validation.lines(jsonl(rows).splitlines(keepends=True)))
@@ -92,7 +90,7 @@ def test_lines_may_name_different_models_and_the_times_of_a_batch_are_in_order(t
     assert all(batch[f"{name}_at"] is None for name in ("failed", "expired", "cancelling", "cancelled"))
 
 
-def test_where_the_journal_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_of_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     assert workspace.folder_of(Settings(batch_dir=str(tmp_path / "own"))) == tmp_path / "own"
     assert workspace.folder_of(Settings(state=f"sqlite:///{tmp_path}/state.db")) == tmp_path / "batches"

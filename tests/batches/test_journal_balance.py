@@ -1,4 +1,4 @@
-"""The books of batches balance after any sequence of create, work, kill, resume, cancel and retry."""
+"""The counters of batches match their rows after any sequence of create, work, kill, resume, cancel and retry."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.support.properties import examples
 
 
 class MortalJournal(SqliteJournal):
-    """A journal whose process may be dead: it writes nothing any more, not even a farewell."""
+    """A journal whose process can be killed: it then writes nothing, not even its unregistration."""
 
     dead = False
 
@@ -57,7 +57,7 @@ class MortalRedisJournal(RedisJournal):
 
 
 class World:
-    """One journal, and what was sent and kept so far."""
+    """One journal, with everything sent and stored so far."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -81,7 +81,7 @@ class World:
         self.ids.append(service.create(fields)["id"])
 
     def work(self, answers: int | None) -> None:
-        """Work to the end, or until a kill after so many answers."""
+        """Process all lines, or be killed after `answers` answers."""
         asyncio.run(self._work(answers))
 
     async def _work(self, answers: int | None) -> None:
@@ -124,7 +124,7 @@ class World:
             return db.execute(query, values).fetchall()
 
     def done(self, id: str) -> set[int]:
-        """The lines that have an answer."""
+        """The answered lines."""
         return {row[0] for row in self.rows("SELECT number FROM line WHERE batch = ? AND state >= 2", id)}
 
     def states(self, id: str) -> Counter[int]:
@@ -132,7 +132,7 @@ class World:
         return Counter(row[0] for row in self.rows("SELECT state FROM line WHERE batch = ?", id))
 
     def check(self) -> None:
-        """The counters say what the rows say, and every finished line has exactly one answer."""
+        """Check that the counters match the rows and that every finished line has exactly one answer."""
         for id in self.ids:
             counts, states, journal = self.service().record(id).counts, self.states(id), self.journal()
             assert counts.total == states.total()
@@ -194,12 +194,12 @@ STEPS = st.one_of(
 
 @examples(6)
 @given(st.lists(STEPS, min_size=3, max_size=8))
-def test_the_books_balance(steps: list[tuple[str, int]]) -> None:
+def test_counters_match_the_rows(steps: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         live_through(World(Path(folder)), steps)
 
 
-def test_the_books_balance_on_redis(redis_url: str) -> None:
+def test_counters_match_the_rows_on_redis(redis_url: str) -> None:
     @given(st.lists(STEPS, min_size=3, max_size=8))
     def balance(steps: list[tuple[str, int]]) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -229,7 +229,7 @@ def live_through(world: World, steps: list[tuple[str, int]]) -> None:
                 if name == "retry":
                     world.finished.pop(id, None)
                 service = world.service()
-                with suppress(BatchError):  # not in this state
+                with suppress(BatchError):  # not allowed in this state
                     {"cancel": service.cancel, "resume": service.resume}.get(name, service.retry_failed)(id)
             world.check()
         world.end()

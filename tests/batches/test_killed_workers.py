@@ -1,4 +1,4 @@
-"""What killed workers of batches leave to the next, and two workers at once."""
+"""Recovery from killed batch workers, and concurrent workers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Pope
 
 @pytest.fixture
 def start(server: EmulatorServer, zygote: subprocess.Popen[str]) -> Iterator[Start]:
-    """Start a command in a process of its own; returns the id of the process."""
+    """Start a command in a separate process and return the process id."""
     assert zygote.stdin
     assert zygote.stdout
     asked, told = zygote.stdin, zygote.stdout
@@ -112,7 +112,7 @@ def answered(id: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
         return [row["custom_id"] for row in rows_of(client.files.content(batch.output_file_id or "").text)]
 
 
-def test_killed_at_20_random_moments_nothing_is_lost_and_no_finished_line_is_sent_again(
+def test_20_random_kills_lose_nothing_and_resend_no_finished_line(
     server: EmulatorServer, start: Start, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     id, moments = created(tmp_path, capsys), random.Random(13)
@@ -121,11 +121,11 @@ def test_killed_at_20_random_moments_nothing_is_lost_and_no_finished_line_is_sen
     for moment in range(20):
         before = len(server.requests)
         worker = start("batch", "resume", id)
-        if moment % 5 == 4:  # however slow the machine: after an answer that counts
+        if moment % 5 == 4:  # on any machine, however slow: after the first counted answer
             deadline = time.monotonic() + 30
             while not finished(folder) - done and len(done) < LINES and time.monotonic() < deadline:
                 Event().wait(0.005)
-        elif moments.random() < 0.8:  # at work; else while it starts
+        elif moments.random() < 0.8:  # while working; else while starting
             assert server.wait_for_requests(min(before + moments.randrange(1, 6), LINES + before), timeout=30)
         Event().wait(moments.uniform(0, 0.05))
         kill(worker)
@@ -152,7 +152,7 @@ def test_two_workers_never_send_the_same_line(
     assert answered(id, capsys) == [f"line-{i}" for i in range(120)]
 
 
-def test_a_killed_worker_beside_another_leaves_its_lines_to_it(
+def test_a_running_worker_takes_over_the_lines_of_a_killed_one(
     server: EmulatorServer, start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     id = created(tmp_path, capsys, 60)
@@ -166,7 +166,7 @@ def test_a_killed_worker_beside_another_leaves_its_lines_to_it(
     assert answered(id, capsys) == [f"line-{i}" for i in range(60)]
 
 
-def test_a_killed_standing_worker_does_not_keep_the_client_from_working(
+def test_a_killed_serving_worker_does_not_block_the_client(
     server: EmulatorServer, start: Start, folder: Path, tmp_path: Path
 ) -> None:
     server.fault(Fault(hold=True, times=1))
@@ -189,14 +189,14 @@ def registered(folder: Path) -> bool:
     with closing(sqlite3.connect(folder / "journal.db", timeout=30)) as db:
         try:
             return db.execute("SELECT COUNT(*) FROM worker").fetchone()[0] > 0
-        except sqlite3.OperationalError:  # not made yet
+        except sqlite3.OperationalError:  # not created yet
             return False
 
 
-def test_what_a_dead_program_left_is_taken_over(
+def test_the_next_program_continues_the_batch_of_a_killed_one(
     server: EmulatorServer, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A program that made a batch and died in the middle; the next one looks for its batch, and it goes on."""
+    """A program creates a batch and is killed; the next program retrieves the batch, which continues."""
     source = tmp_path / "in.jsonl"
     source.write_bytes(jsonl(line(i) for i in range(40)))
     program = f"""
@@ -220,7 +220,7 @@ threading.Event().wait()
     assert answered(id, capsys) == [f"line-{i}" for i in range(40)]
 
 
-def test_ctrl_c_lets_the_requests_in_flight_end(
+def test_ctrl_c_lets_requests_in_flight_finish(
     server: EmulatorServer, start: Start, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     id = created(tmp_path, capsys, 60)
@@ -242,7 +242,7 @@ def test_ctrl_c_lets_the_requests_in_flight_end(
 
 
 @pytest.mark.parametrize("http_client", ["None", "httpx.Client()"])
-def test_a_program_that_ends_keeps_the_answers_of_the_requests_in_flight(
+def test_an_exiting_program_keeps_the_answers_in_flight(
     server: EmulatorServer, folder: Path, tmp_path: Path, http_client: str
 ) -> None:
     source = tmp_path / "in.jsonl"

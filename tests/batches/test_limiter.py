@@ -1,4 +1,4 @@
-"""The window of an account: its arithmetic, and the places where workers share it."""
+"""The rate window of an account: its arithmetic, and its storage shared by workers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from stepfun_compat.batches.sqlite_journal import SqliteJournal
 from tests.support.batches import jsonl, line
 
 
-def test_no_more_requests_at_once_than_the_tier_allows() -> None:
+def test_the_tier_limits_concurrent_requests() -> None:
     window = Window(Rate(concurrency=5))
     assert window.take("a", 3, 10, 0.0) == (3, 0.0)
     assert window.take("b", 10, 10, 0.0)[0] == 2
@@ -31,7 +31,7 @@ def test_no_more_requests_at_once_than_the_tier_allows() -> None:
     assert window.take("b", 10, 10, 0.0)[0] == 2
 
 
-def test_a_429_halves_and_pauses_everybody_once_for_a_burst() -> None:
+def test_a_burst_of_429s_halves_the_window_and_pauses_all_workers_once() -> None:
     window = Window(Rate(concurrency=40))
     window.take("a", 40, 0, 0.0)
     for _ in range(40):
@@ -44,7 +44,7 @@ def test_a_429_halves_and_pauses_everybody_once_for_a_burst() -> None:
     assert window.take("b", 1, 0, 9.0) == (0, pytest.approx(0.2))
     for second in range(1000):
         window.done("b", 1, 20.0 + second)
-    assert window.size == 40, "answers let it grow again, up to the tier"
+    assert window.size == 40, "answers grow it again, up to the tier's limit"
 
 
 def test_pauses_double_while_nothing_is_answered_between_them() -> None:
@@ -59,7 +59,7 @@ def test_pauses_double_while_nothing_is_answered_between_them() -> None:
     assert window.cooling == 1, "the last 429 was an hour ago"
 
 
-def test_a_429_now_and_then_among_answers_does_not_lengthen_the_pauses() -> None:
+def test_occasional_429s_among_answers_do_not_lengthen_the_pauses() -> None:
     window, now, sent, limited = Window(Rate(concurrency=400, rpm=10_000)), 0.0, 0, 0
     while sent < 10_000:
         count, wait = window.take("a", 400, 0, now)
@@ -72,7 +72,7 @@ def test_a_429_now_and_then_among_answers_does_not_lengthen_the_pauses() -> None
     assert now < 120, "the tier allows 60 seconds, and each of the 40 pauses takes one"
 
 
-def test_an_account_without_a_tier_grows_from_little() -> None:
+def test_an_account_without_a_tier_starts_low_and_grows() -> None:
     window = Window(Rate())
     assert window.take("a", 100, 0, 0.0)[0] == 5
     for second in range(100_000):
@@ -81,17 +81,17 @@ def test_an_account_without_a_tier_grows_from_little() -> None:
 
 
 @pytest.mark.parametrize(("rate", "tokens"), [(Rate(rpm=600), 0), (Rate(tpm=600_000), 1000)])
-def test_requests_and_tokens_a_minute(rate: Rate, tokens: int) -> None:
+def test_requests_and_tokens_per_minute_are_limited(rate: Rate, tokens: int) -> None:
     window, now, sent = Window(rate, size=1000.0), 100.0, 0
     while now < 160.0:
         count, wait = window.take("a", 16, tokens, now)
         window.done("a", count, now)
         sent += count
         now += max(wait, 0.001)
-    assert 595 <= sent <= 611, "ten a second, and a second's worth at once"
+    assert 595 <= sent <= 611, "ten per second, with a burst of one second"
 
 
-def test_what_a_worker_held_ends_when_it_is_not_heard_of() -> None:
+def test_the_slots_of_a_silent_worker_expire() -> None:
     window = Window(Rate(concurrency=4))
     assert window.take("dead", 4, 0, 0.0, alive=60.0)[0] == 4
     assert window.take("a", 4, 0, 59.0)[0] == 0
@@ -135,7 +135,7 @@ def test_two_workers_share_one_window(place: Callable[[], WindowPlace], tmp_path
         assert not any(count for count, _ in window.flights.values())
 
 
-def test_redis_state_means_a_window_on_redis(redis_url: str, tmp_path: Path) -> None:
+def test_redis_state_selects_a_window_on_redis(redis_url: str, tmp_path: Path) -> None:
     settings = Settings(state=redis_url, tier="V1")
     window = workspace.window_of(settings, tmp_path, "key", "https://api.stepfun.ai/v1")
     assert isinstance(window, RedisWindow)
@@ -148,7 +148,7 @@ def test_redis_state_means_a_window_on_redis(redis_url: str, tmp_path: Path) -> 
         assert other.size == 20.0
 
 
-def test_a_redis_server_that_is_gone_is_an_error_with_the_remedy() -> None:
+def test_an_unavailable_redis_server_raises_with_the_fix() -> None:
     pytest.importorskip("redis")
     with (
         pytest.raises(BatchError, match=r"Redis server of STEPFUN_STATE.*batch resume"),
@@ -157,8 +157,8 @@ def test_a_redis_server_that_is_gone_is_an_error_with_the_remedy() -> None:
         pass
 
 
-def test_one_account_has_one_window_whoever_its_users_are(tmp_path: Path) -> None:
-    """Users of `serve` have namespaces of their own, and one key."""
+def test_all_users_of_an_account_share_one_window(tmp_path: Path) -> None:
+    """Users of `serve` have separate namespaces and share one key."""
     for space in ("one", "two"):
         settings = Settings(state_namespace=space, batch_concurrency=7)
         with workspace.window_of(settings, tmp_path, "key", "https://api.stepfun.ai/v1").open() as window:

@@ -1,4 +1,4 @@
-"""Batches on a Ray cluster of this machine. Ray takes long to start: one program runs all that has to be seen."""
+"""Batches on a local Ray cluster. Ray starts slowly, so one program covers all cases."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ print(json.dumps([record.status, record.counts.completed, record.counts.failed, 
 """
 
 
-def test_the_ray_package_is_named_where_it_is_missing(
+def test_a_missing_ray_package_raises_with_the_install_command(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
@@ -81,7 +81,7 @@ def test_a_batch_on_ray_survives_the_loss_of_an_actor(tmp_path: Path) -> None:
                 "STEPFUN_BATCH_DIR": str(tmp_path / "batches"),
                 "STEPFUN_BATCH_CONCURRENCY": "16",
                 "RAY_AUTH_MODE": "disabled",
-                "RAY_raylet_start_wait_time_s": "240",  # a machine at work
+                "RAY_raylet_start_wait_time_s": "240",  # for a machine under load
             },
             capture_output=True,
             text=True,

@@ -1,4 +1,4 @@
-"""Leases and counters on Redis: workers of several machines that share a folder, and a server that goes away."""
+"""Leases and counters on Redis: workers of several machines with a shared folder, and loss of the server."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_workers_of_two_machines_never_send_the_same_line(redis_url: str, tmp_pa
     checked_output(two, id, 150)
 
 
-def test_the_lines_of_a_dead_machine_are_taken_over_when_their_leases_end(redis_url: str, tmp_path: Path) -> None:
+def test_the_lines_of_a_dead_machine_are_taken_over_when_their_leases_expire(redis_url: str, tmp_path: Path) -> None:
     dead, journal = RedisJournal(tmp_path, redis_url), RedisJournal(tmp_path, redis_url)
     id, sender = created(journal, 50), Sender()
     service = BatchService(journal, "s")
@@ -82,11 +82,11 @@ def test_the_lines_of_a_dead_machine_are_taken_over_when_their_leases_end(redis_
     asyncio.run(worker(journal, sender, clock=lambda: now + LEASE_SECONDS + 1).run())
     assert set(sender.sent.values()) == {1}
     checked_output(journal, id, 50)
-    assert dead.finish([Answer(id, 1, False, "late")]) == [], "an answer that comes late does not count again"
+    assert dead.finish([Answer(id, 1, False, "late")]) == [], "a late answer does not count again"
 
 
 async def _validated(journal: RedisJournal, id: str) -> None:
-    """Let a worker check the batch, and stop before it sends."""
+    """Let a worker validate the batch and stop before sending."""
 
     async def never(path: str, body: Mapping[str, Any]) -> Sent:
         raise AssertionError("nothing is sent")
@@ -96,10 +96,10 @@ async def _validated(journal: RedisJournal, id: str) -> None:
     await run.run()
 
 
-def test_answers_the_server_did_not_count_are_counted_before_a_line_is_sent(
+def test_uncounted_answers_are_counted_before_a_line_is_sent(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker is killed after its answers are on the disk and before the server counts them."""
+    """A worker is killed after writing its answers to disk, before the server counts them."""
     killed, journal = RedisJournal(tmp_path, redis_url), RedisJournal(tmp_path, redis_url)
     id = created(journal, 10)
     asyncio.run(_validated(journal, id))
@@ -121,7 +121,7 @@ def _answer(id: str, number: int, custom_id: str) -> Answer:
     return Answer(id, number, False, json.dumps(row), tokens_of(ANSWER))
 
 
-def test_a_server_that_goes_away_and_comes_back_empty_costs_no_line_twice(
+def test_a_server_that_restarts_empty_causes_no_duplicate_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(engine, "KEEP_TRYING", 0.0)
@@ -140,7 +140,7 @@ def test_a_server_that_goes_away_and_comes_back_empty_costs_no_line_twice(
         with pytest.raises(BatchError, match=r"Redis server of STEPFUN_STATE.*failed.*batch resume") as gone:
             asyncio.run(worker(journal, sender, only=id).run())
         assert (gone.value.code, gone.value.status) == ("redis_failed", 503)
-        assert "they are kept in the folder and count when the server answers" in caplog.text
+        assert "stored in the folder and will be counted" in caplog.text
     paid = sender.sent.total()
     assert 30 <= paid < 60
     monkeypatch.setattr(redis_journal, "LEASE_SECONDS", 0.2)
@@ -160,17 +160,17 @@ def test_a_server_that_goes_away_and_comes_back_empty_costs_no_line_twice(
         assert [batch.id for batch in again.batches("s") or ()] == [other, id]
 
 
-def test_a_worker_that_goes_on_over_a_lost_server_sends_no_line_twice(
+def test_a_worker_that_outlives_the_servers_data_sends_no_line_twice(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server is emptied while a worker is at it: what is on the disk is put back."""
+    """The server is emptied while a worker is running: its data is restored from disk."""
     monkeypatch.setattr(redis_journal, "LEASE_SECONDS", 2.0)
-    monkeypatch.setattr(engine, "LEASE_SECONDS", 0.3)  # a third of it between two signs of life
+    monkeypatch.setattr(engine, "LEASE_SECONDS", 0.3)  # the worker renews its leases every third of it
     journal = RedisJournal(tmp_path, redis_url)
 
     def empty(sent: int) -> None:
         if sent == 40:
-            journal._redis.delete(*journal._redis.keys(f"{journal._prefix}*"))  # all at once, as by a restart
+            journal._redis.delete(*journal._redis.keys(f"{journal._prefix}*"))  # in one command, as a restart does
 
     id, sender = created(journal, 80), Sender(empty)
     asyncio.run(worker(journal, sender).run())
@@ -178,8 +178,8 @@ def test_a_worker_that_goes_on_over_a_lost_server_sends_no_line_twice(
     checked_output(journal, id, 80)
 
 
-def test_free_lines_wait_for_a_lease_when_the_server_was_started_anew(redis_url: str, tmp_path: Path) -> None:
-    """What it kept may be older than the leases of other machines."""
+def test_free_lines_wait_one_lease_after_a_server_restart(redis_url: str, tmp_path: Path) -> None:
+    """The server may have restored a snapshot older than the leases of other machines."""
     journal = RedisJournal(tmp_path, redis_url)
     id = created(journal, 5)
     asyncio.run(_validated(journal, id))
@@ -189,7 +189,7 @@ def test_free_lines_wait_for_a_lease_when_the_server_was_started_anew(redis_url:
     assert len(journal.claim(id, "worker_here", 5, now + LEASE_SECONDS + 1)) == 5
 
 
-def test_a_full_disk_of_the_shared_folder_says_so_and_no_answer_is_lost(
+def test_a_full_shared_disk_raises_and_loses_no_answer(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = RedisJournal(tmp_path, redis_url)
@@ -197,7 +197,7 @@ def test_a_full_disk_of_the_shared_folder_says_so_and_no_answer_is_lost(
     found = asyncio.Event()
 
     class Patient(Sender):
-        """Answers the last lines when the worker knows that the disk is full."""
+        """Answers the last lines once the worker has seen that the disk is full."""
 
         async def __call__(self, path: str, body: Mapping[str, Any]) -> Sent:
             if self.sent.total() >= 40:
@@ -234,7 +234,7 @@ def test_a_full_disk_of_the_shared_folder_says_so_and_no_answer_is_lost(
     checked_output(journal, id, 60)
 
 
-def test_failed_lines_are_sent_again_and_a_worker_that_went_silent_is_forgotten(
+def test_failed_lines_are_resent_and_a_silent_worker_is_dropped(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = RedisJournal(tmp_path, redis_url)
@@ -259,7 +259,9 @@ def settings(redis_url: str, tmp_path: Path) -> Settings:
     return Settings(state=redis_url, batch_dir=str(tmp_path / "shared"))
 
 
-def test_a_batch_made_on_one_machine_is_seen_on_another(settings: Settings, redis_url: str, tmp_path: Path) -> None:
+def test_a_batch_created_on_one_machine_is_visible_on_another(
+    settings: Settings, redis_url: str, tmp_path: Path
+) -> None:
     with (
         EmulatorServer() as server,
         OpenAI(api_key=server.api_key, base_url=server.base_url, settings=settings) as client,
@@ -294,15 +296,15 @@ async def test_a_batch_on_redis_async(settings: Settings) -> None:
 
 
 def answer_rows(folder: Path) -> list[bytes]:
-    """The whole rows of the answer files as they are now."""
+    """The complete rows of the answer files."""
     rows = [
         row for file in (folder / "answers").rglob("*.jsonl") for row in file.read_bytes().splitlines(keepends=True)
     ]
     return [row.rstrip() for row in rows if row.endswith(b"\n")]
 
 
-def test_a_killed_worker_beside_another_leaves_its_lines_to_it(redis_url: str, tmp_path: Path) -> None:
-    """Two processes of the shell on one folder and one server, of which one is killed."""
+def test_a_running_worker_takes_over_the_lines_of_a_killed_one(redis_url: str, tmp_path: Path) -> None:
+    """Run two command-line workers on one folder and server, and kill one."""
     count = 120
     (tmp_path / "in.jsonl").write_bytes(jsonl(line(i) for i in range(count)))
     with EmulatorServer() as server:
@@ -340,10 +342,10 @@ def test_a_killed_worker_beside_another_leaves_its_lines_to_it(redis_url: str, t
     assert len(sent) == count
     again = {content.replace("Say ", "line-") for content, times in sent.items() if times > 1}
     assert kept
-    assert not again & kept, "an answer that is on the disk is not paid for again"
+    assert not again & kept, "an answer on disk is not paid for again"
 
 
-def test_folders_that_are_not_shared_have_batches_of_their_own(redis_url: str, tmp_path: Path) -> None:
+def test_separate_folders_have_separate_batches(redis_url: str, tmp_path: Path) -> None:
     one, two = RedisJournal(tmp_path / "one", redis_url), RedisJournal(tmp_path / "two", redis_url)
     id = created(one, 1)
     assert two.batch(id) is None
@@ -351,7 +353,7 @@ def test_folders_that_are_not_shared_have_batches_of_their_own(redis_url: str, t
     assert two.file("../../etc/passwd") is None
 
 
-def test_a_server_that_does_not_answer_is_an_error_with_the_remedy(tmp_path: Path) -> None:
+def test_an_unresponsive_server_raises_with_the_fix(tmp_path: Path) -> None:
     pytest.importorskip("redis")
     settings = Settings(state=f"redis://127.0.0.1:{free_port()}/0", batch_dir=str(tmp_path))
     with pytest.raises(BatchError, match=r"leases and counters of batches, failed.*batch resume"):

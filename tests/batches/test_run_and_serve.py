@@ -1,4 +1,4 @@
-"""OpenAI's batch example through the other doors: `stepfun-compat run`, and `serve` with a stock openai client."""
+"""OpenAI's batch example under `stepfun-compat run`, and through `serve` with a stock openai client."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Forks `stepfun-compat` commands off a process that has imported everything: a worker to be killed starts in
-milliseconds. Reads lines of JSON, a command and its environment, and prints the id of the process that runs it."""
+"""Fork `stepfun-compat` commands from a process that has imported everything, so that a worker starts in milliseconds.
+Reads lines of JSON, each a command and its environment, and prints the id of the process that runs it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import sys
 from stepfun_compat import OpenAI, cli
 
 for name in ("batches.desk", "batches.estimate", "batches.sending", "prices", "stock", "_client.batch_operations"):
-    importlib.import_module(f"stepfun_compat.{name}")  # what the commands import when they run
+    importlib.import_module(f"stepfun_compat.{name}")  # modules the commands import lazily
 with OpenAI(api_key="k", base_url="http://localhost:1/v1") as client:
     client.stepfun.explain("chat.completions", model="gpt-4o", messages=[{"role": "user", "content": "x"}])
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are nobody's to wait for
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # reap exited children automatically
 for request in sys.stdin:
     command, environment = json.loads(request)
     child = os.fork()

@@ -1,7 +1,7 @@
-"""Answers of batches in a folder that several machines share.
+"""The answers of batches, in a folder that several machines share.
 
-Each process appends to a file of its own, `answers/<batch>/<writer>.jsonl`, so no two machines write to one file. A row
-is a JSON array of what is counted, a tab, and the row of the output or error file.
+Each process appends to its own file, `answers/<batch>/<writer>.jsonl`, so no two machines write to the same file. A row
+is a JSON array of the counted values, a tab, and the row of the output or error file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..records import Tokens, new_id
 
 @dataclass(frozen=True)
 class Place:
-    """Where the row of one answer is: `start` and `length` are in bytes."""
+    """The position of one answer's row; `start` and `length` are in bytes."""
 
     number: int
     failed: bool
@@ -31,19 +31,19 @@ class Place:
     length: int
 
     def dump(self) -> str:
-        """The text of a place."""
+        """Serialize a place."""
         return f"{self.number} {int(self.failed)} {self.file} {self.start} {self.length}"
 
     @classmethod
     def load(cls, text: str) -> Self:
-        """The place of a text of `dump`."""
+        """Load a place serialized by `dump`."""
         number, failed, file, start, length = text.split(" ")
         return cls(int(number), failed == "1", file, int(start), int(length))
 
 
 @dataclass(frozen=True)
 class PlacedAnswer:
-    """One answer that is on the disk, by what is counted of it."""
+    """One answer on disk: its position and its counted values."""
 
     place: Place
     tokens: Tokens
@@ -59,14 +59,14 @@ class _Writer:
 
 
 class AnswerFiles:
-    """The answers below `folder`. Raises OSError where the disk does."""
+    """The answers below `folder`. Methods raise OSError if the disk fails."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._writers: dict[str, _Writer] = {}
 
     def append(self, batch: str, answers: Sequence[Answer]) -> list[PlacedAnswer]:
-        """Write answers of one batch; they are durable when this returns."""
+        """Write answers of one batch. Durable on return."""
         writer = self._writer(batch)
         placed: list[PlacedAnswer] = []
         rows: list[bytes] = []
@@ -81,19 +81,19 @@ class AnswerFiles:
             _write_all(writer.descriptor, b"".join(rows))
             os.fsync(writer.descriptor)
         except OSError:
-            self.close(batch)  # half a row may stand at its end: the next answers begin a file of their own
+            self.close(batch)  # the file may end in a partial row: the next answers start a new file
             raise
         writer.end = end
         return placed
 
     def close(self, batch: str) -> None:
-        """Close the file this process writes to."""
+        """Close the file this process writes."""
         writer = self._writers.pop(batch, None)
         if writer is not None:
             os.close(writer.descriptor)
 
     def after(self, batch: str, counted: Mapping[str, int]) -> Iterator[list[PlacedAnswer]]:
-        """The answers of each file that stand behind a place: `counted` maps the name of a file to bytes."""
+        """The answers after the counted part of each file; `counted` maps file names to lengths in bytes."""
         for path in sorted((self._folder / batch).glob("*.jsonl")):
             start = counted.get(path.stem, 0)
             if path.stat().st_size > start:
@@ -102,7 +102,7 @@ class AnswerFiles:
                     yield placed
 
     def texts(self, batch: str, places: Iterable[Place]) -> Iterator[str]:
-        """The rows of the output or error file that stand at these places."""
+        """The rows of the output or error file at these places."""
         files: dict[str, BufferedReader] = {}
         try:
             for place in places:
@@ -117,7 +117,7 @@ class AnswerFiles:
 
     def _writer(self, batch: str) -> _Writer:
         writer = self._writers.get(batch)
-        if writer is None or writer.process != os.getpid():  # a forked child begins a file of its own
+        if writer is None or writer.process != os.getpid():  # a forked child starts its own file
             folder, name = self._folder / batch, new_id("")
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(folder / f"{name}.jsonl", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -149,7 +149,7 @@ def _read_after(path: Path, start: int) -> Iterator[PlacedAnswer]:
     with path.open("rb") as file:
         file.seek(start)
         for row in file:
-            if not row.endswith(b"\n"):  # its writer is at it, or was killed
+            if not row.endswith(b"\n"):  # still being written, or its writer was killed
                 return
             number, failed, cost, *tokens = _counted(row)
             place = Place(number, bool(failed), path.stem, start, len(row))

@@ -1,9 +1,9 @@
-"""The journal of several machines: leases and counters on a Redis server, everything else in a folder they share.
+"""The journal of several machines: leases and counters on a Redis server, everything else in a shared folder.
 
-The folder has the records of batches (`batches/`), their input and result files (`files/`) and the answers
-(`answers/`); nothing in it is written by two machines at once, so a network file system will do. Answers are on the disk
-before the server counts them. What the server has not counted, because it or the worker was gone, is counted before a
-line is leased; what the server has lost is put back from the folder.
+The folder holds the records of batches (`batches/`), their input and result files (`files/`) and the answers
+(`answers/`). No two machines write to the same file, so a network file system works. Answers are on disk before the
+server counts them. Answers the server has not counted, because it or the worker died, are counted before a line is
+leased; data the server has lost is restored from the folder.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ from . import scripts
 from .answer_files import AnswerFiles, Place, PlacedAnswer
 from .server import RedisServer
 
-_CHUNK: Final = 1000  # lines or answers in one command
-_ID: Final = re.compile(r"[A-Za-z0-9_-]+")  # what a file in the folder may be called
+_CHUNK: Final = 1000  # lines or answers per command
+_ID: Final = re.compile(r"[A-Za-z0-9_-]+")  # valid file names in the folder
 
 
 class RedisJournal:
-    """Open or make the journal of `folder`, with leases and counters on the Redis server at `url`.
+    """Open or create the journal in `folder`, with leases and counters on the Redis server at `url`.
 
     Raises:
-        BatchError: the folder cannot be written, the server does not answer, or the package redis is missing.
+        BatchError: the folder is not writable, the server is unavailable, or the package redis is missing.
     """
 
-    uncounted: ClassVar[str] = "they are kept in the folder and count when the server answers"
+    uncounted: ClassVar[str] = "they are stored in the folder and will be counted when the server is available"
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
@@ -59,25 +59,25 @@ class RedisJournal:
         self._server = RedisServer(
             url,
             holds="the leases and counters of batches",
-            remedy="Answers are kept in the folder of batches; continue with `stepfun-compat batch resume` when it answers.",
+            remedy="Answers are stored in the batch folder. Continue with `stepfun-compat batch resume` when it is up.",
         )
         self._redis: Any = self._server.client
         self._lock = threading.Lock()
         self._answers = AnswerFiles(folder / "answers")
         self._placed: dict[int, tuple[Answer, PlacedAnswer]] = {}
-        """Answers that are on the disk and not counted, by the identity of the object."""
+        """Uncounted answers that are on disk, by object identity."""
         self._workers: dict[str, WorkerRow] = {}
         self._scripts: dict[str, Any] = {}
         self._lease_lock = threading.Lock()
         self._held: dict[str, dict[str, set[int]]] = {}
-        """Worker of this process -> batch -> lines it has; the server may forget them."""
+        """Worker of this process -> batch -> its lines, in case the server loses them."""
         with self.guarded():
             for name in ("", "files", "batches", "answers"):
                 (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
             self._prefix = f"stepfun_compat:batches:{{{_id_of(folder)}}}:"
         if (folder / "journal.db").exists():
             log.warning(
-                "%s has batches of this machine alone, which are not continued while STEPFUN_STATE names a Redis server.",
+                "%s has a journal of this machine's own batches; they do not continue while STEPFUN_STATE is a Redis URL.",
                 folder / "journal.db",
             )
         self._restore_if_lost()
@@ -85,7 +85,7 @@ class RedisJournal:
     # ------------------------------------------------------------ batches
 
     def add_batch(self, space: str, record: BatchRecord) -> None:
-        """Keep a new batch."""
+        """Store a new batch."""
         self._restore_if_lost()
         with self._server.errors():
             sequence: int = self._redis.incr(self._key("sequence"))
@@ -94,7 +94,7 @@ class RedisJournal:
         self._insert(record.id, saved)
 
     def batch(self, id: str, space: str | None = None) -> BatchRecord | None:
-        """One batch, if it is there and belongs to the namespace."""
+        """The batch, or None if it does not exist or belongs to another namespace."""
         row = self._row(id)
         return None if not row or space not in (None, row["space"]) else _load(row)
 
@@ -128,7 +128,7 @@ class RedisJournal:
             return self._records(found, space)
 
     def update(self, id: str, expected: Sequence[Status] | None = None, **fields: Any) -> BatchRecord | None:
-        """Change fields of a batch with nobody in between; None, and nothing is done, unless its status is `expected`."""
+        """Change fields of a batch atomically. Does nothing and returns None if its status is not in `expected`."""
         while True:
             row = self._row(id)
             record = _load(row) if row else None
@@ -152,7 +152,7 @@ class RedisJournal:
     # ------------------------------------------------------------ lines
 
     def add_lines(self, batch: str, lines: Iterable[InputLine]) -> int:
-        """Keep the lines of a batch that is being validated; returns how many. What an earlier try left is replaced."""
+        """Store the lines of a batch in validation, replacing those of an earlier attempt. Returns how many."""
         self.drop_lines(batch)
         total = 0
         places: dict[int, str] = {}
@@ -177,15 +177,15 @@ class RedisJournal:
         return total
 
     def drop_lines(self, batch: str) -> None:
-        """Forget the lines of a batch that failed validation."""
+        """Delete the lines of a batch that failed validation."""
         with self._server.errors(), self._redis.pipeline(transaction=True) as pipe:
             pipe.delete(*(self._key(name, batch) for name in ("lines", "free", "later", "leased", "owner", "attempts")))
             pipe.hset(self._key("batch", batch), "total", 0)
             pipe.execute()
 
     def claim(self, batch: str, owner: str, limit: int, now: float | None = None) -> list[Lease]:
-        """Lease up to `limit` lines that nobody works on, in the order of the file. What the owner has is its own, even if
-        the lease has expired while the machine slept."""
+        """Lease up to `limit` unleased lines, in file order. Lines of `owner` are not leased to it again, even if their
+        lease expired while the machine was suspended."""
         now = time.time() if now is None else now
         run = self._settled_run()
         self._count_missing(batch)
@@ -196,13 +196,13 @@ class RedisJournal:
         return [Lease(batch, int(number), *_place(line), int(attempts)) for number, line, attempts in rows]
 
     def leased(self, batch: str, now: float | None = None) -> bool:
-        """Whether a worker that is alive has a line of a batch."""
+        """Whether any line of a batch has an unexpired lease."""
         now = time.time() if now is None else now
         with self._server.errors():
             return bool(self._redis.zcount(self._key("leased", batch), f"({now}", "+inf"))
 
     def keep(self, batch: str, owner: str, status: Status, now: float | None = None) -> bool:
-        """Become the one worker that checks or ends a batch, while its status is `status`; False if another one is."""
+        """Take the exclusive right to validate or end a batch in `status`. Returns False if another worker holds it."""
         now = time.time() if now is None else now
         if not self._script(scripts.KEEP, batch, owner, status, now, now + LEASE_SECONDS):
             return False
@@ -210,11 +210,11 @@ class RedisJournal:
         return True
 
     def unkeep(self, batch: str, owner: str) -> None:
-        """Let others check or end a batch again."""
+        """Release the exclusive right to validate or end a batch."""
         self._script(scripts.UNKEEP, batch, owner)
 
     def renew(self, owner: str, now: float | None = None) -> None:
-        """Say that a worker is alive: its leases last again, and those the server has lost are made again."""
+        """Extend the leases of a live worker, and restore those the server has lost."""
         until = (time.time() if now is None else now) + LEASE_SECONDS
         if owner in self._workers:
             self._register(self._workers[owner])
@@ -223,7 +223,7 @@ class RedisJournal:
                 self._script(scripts.RENEW, id, owner, until, *self._held.get(owner, {}).get(id, ()))
 
     def give_back(self, lines: Iterable[tuple[str, int]], owner: str, at: float = 0.0, *, failed: bool = False) -> None:
-        """End leases without an answer; the lines may be sent again from `at` (Unix seconds) on. `failed` counts the
+        """End leases without an answer. The lines may be sent again from `at` (Unix seconds); `failed` counts the
         attempt."""
         for batch, group in groupby(sorted(lines), lambda line: line[0]):
             numbers = [number for _, number in group]
@@ -232,7 +232,7 @@ class RedisJournal:
                 self._held.get(owner, {}).get(batch, set()).difference_update(numbers)
 
     def finish(self, answers: Sequence[Answer]) -> list[Answer]:
-        """Keep answers and count them, once each; returns those that were new. Durable when this returns."""
+        """Store and count answers, each exactly once. Durable on return. Returns the new ones."""
         new: list[Answer] = []
         for batch in dict.fromkeys(answer.batch for answer in answers):
             own = [answer for answer in answers if answer.batch == batch]
@@ -243,7 +243,7 @@ class RedisJournal:
         return new
 
     def _forget(self, batch: str, answers: Sequence[Answer]) -> None:
-        """Drop what this process remembers of lines that are counted."""
+        """Drop the local data of counted lines."""
         with self._lock:
             for answer in answers:
                 self._placed.pop(id(answer), None)
@@ -252,7 +252,7 @@ class RedisJournal:
                 held.get(batch, set()).difference_update(answer.number for answer in answers)
 
     def _place(self, batch: str, answers: Sequence[Answer]) -> list[PlacedAnswer]:
-        """Write answers to the disk that are not there yet from an attempt the server did not count."""
+        """Write answers to disk, except those written by an earlier, uncounted attempt."""
         with self._lock, self.guarded():
             missing = [answer for answer in answers if id(answer) not in self._placed]
             if missing:
@@ -261,7 +261,7 @@ class RedisJournal:
             return [self._placed[id(answer)][1] for answer in answers]
 
     def _count(self, batch: str, placed: Sequence[PlacedAnswer]) -> set[int]:
-        """Count answers that are on the disk; returns the numbers of the lines that had none."""
+        """Count answers that are on disk. Returns the numbers of the newly answered lines."""
         new: set[int] = set()
         for file, group in groupby(placed, lambda answer: answer.place.file):
             values: list[Any] = []
@@ -275,7 +275,7 @@ class RedisJournal:
         return new
 
     def _count_missing(self, batch: str) -> None:
-        """Count answers on the disk that the server has not counted, so that their lines are not sent again."""
+        """Count the answers on disk that the server has not counted, so that their lines are not sent again."""
         with self._server.errors():
             counted: dict[str, str] = self._redis.hgetall(self._key("counted", batch))
         with self.guarded():
@@ -284,7 +284,7 @@ class RedisJournal:
                     self._count(batch, placed[start : start + _CHUNK])
 
     def unfinished(self, batch: str) -> Iterator[Lease]:
-        """Lines of a batch without an answer, in the order of the file."""
+        """The unanswered lines of a batch, in file order."""
         with self._server.errors():
             lines: dict[str, str] = self._redis.hgetall(self._key("lines", batch))
             done: set[str] = set(self._redis.hkeys(self._key("done", batch)))
@@ -292,11 +292,11 @@ class RedisJournal:
             yield Lease(batch, number, *_place(lines[str(number)]), 0)
 
     def reopen_failed(self, batch: str) -> int:
-        """Make the failed lines of a batch pending again; returns how many."""
+        """Make the failed lines of a batch pending again. Returns how many."""
         return int(self._script(scripts.REOPEN, batch) or 0)
 
     def answers(self, batch: str, *, failed: bool) -> Iterator[str]:
-        """The rows of the output file, or of the error file, in the order of the input file."""
+        """The rows of the output file or the error file, in input order."""
         with self._server.errors():
             places = map(Place.load, self._redis.zrange(self._key("answers", batch), 0, -1))
         own = sorted((place for place in places if place.failed == failed), key=lambda place: place.number)
@@ -304,7 +304,7 @@ class RedisJournal:
             yield from self._answers.texts(batch, own)
 
     def latest(self, batch: str, *, after: int | None = None, limit: int = 100) -> list[tuple[int, str]]:
-        """(sequence, row) of answered lines in the order they came: those after a sequence, or else the last ones."""
+        """(sequence, row) of answered lines in order of arrival: the ones after a sequence number, or the last ones."""
         key = self._key("answers", batch)
         with self._server.errors():
             if after is not None:
@@ -318,11 +318,11 @@ class RedisJournal:
     # ------------------------------------------------------------ files
 
     def add_file(self, space: str, file: StoredFile) -> None:
-        """Keep what is known of a file whose bytes are in place."""
+        """Register a file whose bytes are in place."""
         self._save(f"files/{file.id}.json", {"space": space, "sequence": time.time_ns(), **asdict(file)})
 
     def file(self, id: str, space: str | None = None) -> StoredFile | None:
-        """One file, if it is there and belongs to the namespace."""
+        """The file, or None if it does not exist or belongs to another namespace."""
         if not _ID.fullmatch(id):
             return None
         saved = self._saved(self.folder / "files" / f"{id}.json")
@@ -336,7 +336,7 @@ class RedisJournal:
         return [_stored(saved) for saved in sorted(own, key=lambda saved: saved["sequence"], reverse=True)]
 
     def remove_file(self, id: str) -> None:
-        """Forget a file; its bytes are the caller's to remove."""
+        """Unregister a file; the caller removes its bytes."""
         with self.guarded():
             (self.folder / "files" / f"{id}.json").unlink(missing_ok=True)
 
@@ -348,15 +348,15 @@ class RedisJournal:
                 return None
             except ValueError:
                 raise BatchError(
-                    f"{path} is damaged. Move the file away; the others are kept.", status=500, code="journal_damaged"
+                    f"{path} is damaged. Move the file away; others are intact.", status=500, code="journal_damaged"
                 ) from None
 
     # ------------------------------------------------------------ workers
 
     def add_worker(self, id: str, host: str, pid: int, started: str, standing: str | None = None) -> None:
-        """Say who a worker is, so that its leases can be taken over at once when its process is gone.
+        """Register a worker, so that others can take over its leases as soon as its process is dead.
 
-        `standing` is the namespace of a worker that stays when there is nothing to do.
+        `standing` is the namespace of a worker that keeps running when there is no work.
         """
         self._workers[id] = WorkerRow(id, host, pid, started, standing)
         self._register(self._workers[id])
@@ -367,7 +367,7 @@ class RedisJournal:
             self._redis.hset(self._key("workers"), row.id, text)
 
     def workers(self) -> list[WorkerRow]:
-        """Every worker that did not say goodbye and was heard of within a lease."""
+        """All registered workers that renewed their leases in time."""
         with self._server.errors():
             found = [json.loads(text) for text in self._redis.hvals(self._key("workers"))]
             gone = [saved["row"]["id"] for saved in found if saved["until"] <= time.time()]
@@ -376,7 +376,7 @@ class RedisJournal:
         return [WorkerRow(**saved["row"]) for saved in found if saved["row"]["id"] not in gone]
 
     def remove_worker(self, id: str) -> None:
-        """End all leases of a worker that is gone."""
+        """Unregister a worker and end all its leases."""
         self._workers.pop(id, None)
         with self._lease_lock:
             self._held.pop(id, None)
@@ -388,7 +388,7 @@ class RedisJournal:
     # ------------------------------------------------------------ the server and the folder
 
     def guarded(self) -> contextlib.AbstractContextManager[None]:
-        """What the disk refuses in this block, as `BatchError` with the fix."""
+        """Turn disk errors in this block into `BatchError` with the fix."""
         return disk_errors(self.folder / "journal.id")
 
     def _key(self, name: str, batch: str | None = None) -> str:
@@ -398,7 +398,7 @@ class RedisJournal:
         return self._key("all") if space is None else self._key("space", space)
 
     def _script(self, script: str, batch: str, *values: Any) -> Any:
-        """Run a script on the keys of one batch; after a loss of the server's data, once more when it is put back."""
+        """Run a script on the keys of one batch. If the server has lost its data, restore it and run the script again."""
         keys = [*(self._key(name, batch) for name in scripts.KEYS_OF_A_BATCH), self._key("server")]
         run = self._scripts.get(script)
         if run is None:
@@ -430,7 +430,7 @@ class RedisJournal:
         return [_load(row) for row in rows if row and space in (None, row["space"])]
 
     def _save(self, name: str, values: Mapping[str, Any]) -> None:
-        """Write a small file of the folder, whole or not at all."""
+        """Write a small file of the folder atomically."""
         path = self.folder / name
         temporary = path.with_suffix(f".{new_id('')}.part")
         with self.guarded():
@@ -442,7 +442,7 @@ class RedisJournal:
                 raise
 
     def _insert(self, id: str, saved: Mapping[str, Any]) -> None:
-        """Put a batch on the server, unless it is there."""
+        """Store a batch on the server, unless it exists."""
         with self._server.errors(), self._redis.pipeline(transaction=True) as pipe:
             for name, value in saved.items():
                 pipe.hsetnx(self._key("batch", id), name, value)
@@ -452,15 +452,15 @@ class RedisJournal:
                 pipe.zadd(self._key("open"), {id: saved["sequence"]})
             pipe.execute()
 
-    # ------------------------------------------------------------ what the server has lost
+    # ------------------------------------------------------------ restoring lost data
 
     def _restore_if_lost(self) -> bool:
-        """Put back what the server does not know any more because it was emptied; whether it was so."""
+        """Restore the data of an emptied server. Returns whether any was lost."""
         with self._server.errors():
             return not self._redis.exists(self._key("server")) and self._settle()
 
     def _settled_run(self) -> str:
-        """The run of the server, whose data is complete, and whose free lines nobody has in flight since an earlier run."""
+        """The id of the server's current run, once its data is complete and no line from an earlier run is in flight."""
         with self._server.errors():
             run = self._run_id()
             if self._redis.get(self._key("server")) != run:
@@ -471,8 +471,8 @@ class RedisJournal:
         return self._redis.info("server")["run_id"]
 
     def _settle(self) -> bool:
-        """Agree with a server that was started anew: what it has lost is put back, and free lines, which a worker may
-        have in flight, wait for as long as a lease lasts. Returns whether batches were put back."""
+        """Handle a server restart: restore lost data, and hold free lines, which may be in flight, for the length of a
+        lease. Returns whether batches were restored."""
         with self._redis.lock(self._key("restore"), timeout=60, blocking_timeout=70):
             known, current = self._redis.get(self._key("server")), self._run_id()
             if known == current:
@@ -485,7 +485,7 @@ class RedisJournal:
                 self._postpone(id)
             self._redis.set(self._key("server"), current)
         if paths:
-            log.warning("The Redis server had lost %d batches of %s; they are put back.", len(paths), self.folder)
+            log.warning("The Redis server had lost %d batches of %s; they are restored.", len(paths), self.folder)
         return bool(paths)
 
     def _postpone(self, batch: str) -> None:
@@ -499,7 +499,7 @@ class RedisJournal:
                 pipe.execute()
 
     def _restore(self, path: Path) -> None:
-        """Put one batch back: its record, its lines from the input file, its answers from the answer files."""
+        """Restore one batch: its record, its lines from the input file, its answers from the answer files."""
         id, saved = path.stem, self._saved(path)
         if saved is None:
             return
@@ -508,7 +508,7 @@ class RedisJournal:
             placed = [answer for group in self._answers.after(id, {}) for answer in group]
         self._insert(id, saved)
         self._restore_lines(id, _load(saved), len({answer.place.number for answer in placed}))
-        # a line that failed and was sent again has two answers: the good one is the later
+        # a line that failed and was sent again has two answers, of which the later counts
         placed.sort(key=lambda answer: (answer.place.failed, answer.place.file, answer.place.start))
         for _, group in groupby(placed, lambda answer: (answer.place.failed, answer.place.file)):
             own = list(group)
@@ -522,12 +522,12 @@ class RedisJournal:
         try:
             with self.guarded(), open(self.folder / (file.path if file else "missing"), "rb") as raw:
                 self.add_lines(id, Validation(record.endpoint).lines(raw))
-        except BatchError:  # removed by the user, who needs it no more
+        except BatchError:  # the user has removed the file
             self._redis.hset(self._key("batch", id), "total", answered)
 
 
 def _id_of(folder: Path) -> str:
-    """The id of a folder, whatever it is called on each machine: made once, by the first that uses it."""
+    """The id of a folder, independent of its mount path. Created by the first process that uses the folder."""
     path = folder / "journal.id"
     if not path.exists():
         temporary = folder / f"journal.{new_id('')}.part"
@@ -536,7 +536,7 @@ def _id_of(folder: Path) -> str:
             os.link(temporary, path)
         except FileExistsError:
             pass
-        except OSError:  # a file system without links
+        except OSError:  # a file system without hard links
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)

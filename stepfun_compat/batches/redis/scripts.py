@@ -1,7 +1,7 @@
-"""The Lua scripts by which a journal on Redis changes several keys in one step.
+"""The Lua scripts with which a Redis journal changes several keys atomically.
 
-`KEYS` are those of one batch, in the order of `KEYS_OF_A_BATCH`. Each script returns nil for a batch the server does
-not have.
+`KEYS` are the keys of one batch, in the order of `KEYS_OF_A_BATCH`. Each script returns nil if the batch is not on the
+server.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ KEYS_OF_A_BATCH: Final = (
     "answers",
     "counted",
 )
-"""The keys of one batch; the key `server`, which all batches share, comes after them.
+"""The keys of one batch; the key `server`, shared by all batches, follows them.
 
-batch: record, status, counters · lines: number -> where it stands in the input file · free: numbers nobody works on ·
-later: number, with the time from which it may be sent again · leased: number, with the end of its lease · owner: number
--> worker · attempts: number -> failed attempts · done: number -> 0 (completed) or 1 (failed) · answers: places in answer
-files, with their sequence · counted: answer file -> bytes whose answers are counted · server: the run of the server whose
-data is complete."""
+batch: record, status, counters · lines: number -> position in the input file · free: unleased numbers · later: numbers,
+scored by the time of their next attempt · leased: numbers, scored by the end of their lease · owner: number -> worker ·
+attempts: number -> failed attempts · done: number -> 0 (completed) or 1 (failed) · answers: places in answer files, scored
+by sequence · counted: answer file -> length in bytes of its counted part · server: id of the server run whose data is
+complete."""
 
 _HEAD: Final = """
 local batch, lines, free, later, leased = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -43,7 +43,7 @@ redis.call('HSET', batch, 'record', ARGV[3], 'status', ARGV[4])
 return 1
 """
 )
-"""ARGV: the record and status as they were read, and the new ones. Returns 0 where somebody else was faster."""
+"""ARGV: the record and status as read, and the new ones. Returns 0 if another process has changed them since."""
 
 _HOLD: Final = """
 local function hold(number, me, untill)
@@ -56,7 +56,7 @@ local function hold(number, me, untill)
   end
 end
 """
-"""A lease lasts until then; one that the server has lost is made again."""
+"""Extend a lease to `untill`; restore one that the server has lost."""
 
 CLAIM: Final = (
     _HEAD
@@ -86,9 +86,9 @@ end
 return found
 """
 )
-"""ARGV: worker, limit, now, end of the leases, run of the server, numbers the worker has. Returns [number, line, attempts]
-of each leased line; nil, too, while the data of the server is put back. What the worker has stays its own, even if the
-lease has expired while its machine slept. A line that was answered while the lines were put back is not leased."""
+"""ARGV: worker, limit, now, end of the leases, server run, numbers the worker holds. Returns [number, line, attempts] of
+each leased line; also nil while the server's data is being restored. The worker keeps its lines even if the lease expired
+while its machine was suspended. A line answered during the restoration is not leased."""
 
 RENEW: Final = (
     _HEAD
@@ -99,7 +99,7 @@ if redis.call('HGET', batch, 'keeper') == ARGV[1] then redis.call('HSET', batch,
 return 1
 """
 )
-"""ARGV: worker, end of its leases, numbers it has."""
+"""ARGV: worker, end of its leases, numbers it holds."""
 
 RELEASE: Final = (
     _HEAD
@@ -116,7 +116,7 @@ if redis.call('HGET', batch, 'keeper') == ARGV[1] then redis.call('HDEL', batch,
 return 1
 """
 )
-"""ARGV: a worker that is gone."""
+"""ARGV: the worker to remove."""
 
 GIVE_BACK: Final = (
     _HEAD
@@ -132,7 +132,7 @@ end
 return 1
 """
 )
-"""ARGV: worker, time from which the lines may be sent again, attempts to add, numbers."""
+"""ARGV: worker, time of the next attempt, attempts to add, numbers."""
 
 KEEP: Final = (
     _HEAD
@@ -144,7 +144,7 @@ redis.call('HSET', batch, 'keeper', ARGV[1], 'keeper_until', ARGV[4])
 return 1
 """
 )
-"""ARGV: worker, status, now, until when it keeps the batch. Returns 0 where it may not."""
+"""ARGV: worker, status, now, end of its exclusive right. Returns 0 if the right is not granted."""
 
 UNKEEP: Final = (
     _HEAD
@@ -186,8 +186,8 @@ if stop > tonumber(redis.call('HGET', counted, file) or '0') then redis.call('HS
 return new
 """
 )
-"""ARGV: answer file, its end in bytes, then number, failed, place, tokens (input, cached, output, reasoning) and cost of
-each answer. Returns the numbers that had no answer before."""
+"""ARGV: answer file, its length in bytes, then number, failed, place, tokens (input, cached, output, reasoning) and cost
+of each answer. Returns the newly answered numbers."""
 
 REOPEN: Final = (
     _HEAD

@@ -1,4 +1,4 @@
-"""The Redis server of `STEPFUN_STATE`, and what it refuses as `BatchError`."""
+"""The connection to the Redis server of `STEPFUN_STATE`, with its errors as `BatchError`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...state.process_connection import close_with
 from ..records import BatchError
 
 TIMEOUT_SECONDS: Final = 10.0
-"""How long one attempt of a command may take."""
+"""The timeout of one attempt of a command."""
 
 _RETRIES: Final = 2  # connections of a pool may be stale
 _PAUSE: Final = 0.1  # seconds between two attempts
@@ -25,7 +25,7 @@ class RedisServer:
     """
 
     def __init__(self, url: str, *, holds: str, remedy: str) -> None:
-        """`holds` and `remedy` complete the error message: what the server holds, and how to continue."""
+        """`holds` (the data on the server) and `remedy` (how to continue) complete the error message."""
         try:
             redis: Any = import_module("redis")
         except ImportError:
@@ -47,10 +47,10 @@ class RedisServer:
 
     @contextlib.contextmanager
     def errors(self) -> Generator[None, None, None]:
-        """Turn errors of the server in this block into `BatchError`.
+        """Turn Redis errors in this block into `BatchError`.
 
         Raises:
-            BatchError: the server does not answer, or refuses a command (`redis_failed`).
+            BatchError: the server is unavailable, or rejects a command (`redis_failed`).
         """
         try:
             yield

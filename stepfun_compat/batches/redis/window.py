@@ -1,4 +1,4 @@
-"""The rate limiter of an account on a Redis server: all machines that use the server share one."""
+"""The rate limiter of an account on a Redis server, shared by all machines that use the server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KEPT_SECONDS: Final = 24 * 3600
 
 
 class RedisWindow:
-    """A window that all workers of a Redis server share. The clocks of their machines should agree to a second.
+    """A window shared by all workers of a Redis server. The clocks of their machines should agree to within a second.
 
     Raises:
         BatchError: the package redis is missing.
@@ -24,17 +24,17 @@ class RedisWindow:
         self._server = RedisServer(
             url,
             holds="the rates of batches",
-            remedy="Finished lines are kept; continue with `stepfun-compat batch resume` when it answers.",
+            remedy="Finished lines are kept. Continue with `stepfun-compat batch resume` when it is up.",
         )
         self._key = _PREFIX + name
         self._rate = rate
 
     @contextlib.contextmanager
     def open(self) -> Generator[Window, None, None]:
-        """The window, locked until the block ends.
+        """Yield the window, locked until the block ends.
 
         Raises:
-            BatchError: the server does not answer.
+            BatchError: the server is unavailable.
         """
         redis = self._server.client
         with (
