@@ -125,7 +125,7 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         ("STEPFUN_SHOW_REASONING",),
         parse.choice("auto", "always", "never"),
         "auto",
-        help="`always` or `never` show reasoning fields in chat; `auto` hides them under OpenAI's model names, whose programs do not know them",
+        help="`always` or `never` show reasoning fields in chat and reasoning text in streams of Responses; `auto` hides them under OpenAI's model names, whose programs do not know them",
     ),
     "raw": SettingSpec(
         ("STEPFUN_RAW",),

@@ -91,6 +91,20 @@ def emits_reasoning_item(original: ResponsesState, context: RequestContext) -> b
     return context.alias is None or not context.alias.headroom or original.fields.get("reasoning") is not None
 
 
+def streams_reasoning_text(original: ResponsesState, context: RequestContext) -> bool:
+    """Whether a stream has events for the text of its reasoning items, which is in the items in any case.
+
+    OpenAI's models stream none but summaries, so under their names only a request that wants summaries gets such events;
+    StepFun's have their text as `response.reasoning_text` (stepfun-api 5.3).
+    """
+    setting = context.settings.show_reasoning
+    if setting != "auto":
+        return setting == "always"
+    reasoning = row_of(original.fields.get("reasoning"))
+    wanted = reasoning.get("summary") or reasoning.get("generate_summary")
+    return bool(wanted) or (context.alias is None and not context.client.deployment)
+
+
 def check_references(fields: Mapping[str, Any]) -> None:
     """Check the references of a request to what came before it.
 

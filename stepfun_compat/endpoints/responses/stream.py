@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ..chat.stream import ChatStream
 from ..context import Json, RequestContext
 from ..json_values import Dict, as_dict, as_list, is_whole_json, row_of
 from ..sse import error_in
 from .records import kept
-from .request import ResponsesState, emits_reasoning_item, new_id
+from .request import ResponsesState, emits_reasoning_item, new_id, streams_reasoning_text
 from .response import (
     FAILED_REASONS,
     annotations_of,
@@ -29,6 +29,8 @@ from .response import (
 )
 from .tools import call_item, is_whole_only, item_prefix
 
+_REASONING_TEXT: Final = frozenset({"response.reasoning_text.delta", "response.reasoning_text.done"})
+_NO_PART: Final[Dict] = {"type": None}
 ERROR_CODES = {"rate_limited": "rate_limit_exceeded", "rate_limit_exceeded": "rate_limit_exceeded"}
 
 
@@ -43,8 +45,13 @@ class Events:
         self.frame: Dict | None = None
         self.items: list[Dict | None] = []
         self.thought = ""  # reasoning that is not an item of the output
+        self._streams_reasoning = streams_reasoning_text(original, context)
 
     def emit(self, kind: str, **fields: Any) -> None:
+        if not self._streams_reasoning and (
+            kind in _REASONING_TEXT or fields.get("part", _NO_PART)["type"] == "reasoning_text"
+        ):
+            return
         self.out.append({"type": kind, "sequence_number": self.number, **fields})
         self.number += 1
 

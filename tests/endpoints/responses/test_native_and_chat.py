@@ -124,6 +124,30 @@ ENDINGS: dict[str, tuple[Any, dict[str, Any], list[str], str]] = {
         ["reasoning", "message"],
         "completed",
     ),
+    "reasoning under the name of a model that reasoned": (
+        {"content": "It is 42.", "reasoning": "six times seven"},
+        {"model": "gpt-5"},
+        ["reasoning", "message"],
+        "completed",
+    ),
+    "a summary of it asked for": (
+        {"content": "It is 42.", "reasoning": "six times seven"},
+        {"model": "gpt-5", "reasoning": {"summary": "auto"}},
+        ["reasoning", "message"],
+        "completed",
+    ),
+    "incomplete in reasoning under the name of a model that reasoned": (
+        {"content": "", "reasoning": "so much to think about", "finish_reason": "length"},
+        {"model": "o3"},
+        ["reasoning"],
+        "incomplete",
+    ),
+}
+# OpenAI streams no text of the reasoning of its models; the items have it all the same
+WITHOUT_REASONING_TEXT = {
+    "reasoning asked for under such a name",
+    "reasoning under the name of a model that reasoned",
+    "incomplete in reasoning under the name of a model that reasoned",
 }
 ASKED: dict[str, Any] = {
     "model": "step-3.7-flash",
@@ -209,7 +233,7 @@ def test_the_routes_tell_the_same(server: Any, ending: str):
     answer, asked, kinds, status = ENDINGS[ending]
     told = {route: streamed(server, route, answer, **asked) for route in ROUTES}
     for events in told.values():
-        check_order(events)
+        check_order(events, reasoning_text=ending not in WITHOUT_REASONING_TEXT)
         final = events[-1]["response"]
         assert [item["type"] for item in final["output"]] == kinds
         assert (events[-1]["type"], final["status"]) == (f"response.{status}", status)
@@ -231,7 +255,7 @@ def test_the_routes_tell_the_same(server: Any, ending: str):
     assert comparable(whole["chat"]) == comparable(told["chat"][-1]["response"])
 
 
-def check_order(events: Sequence[dict[str, Any]]) -> None:
+def check_order(events: Sequence[dict[str, Any]], *, reasoning_text: bool) -> None:
     """OpenAI's order, and the fields by which events belong together."""
     assert [event["sequence_number"] for event in events] == list(range(len(events)))
     assert [event["type"] for event in events[:2]] == ["response.created", "response.in_progress"]
@@ -247,7 +271,9 @@ def check_order(events: Sequence[dict[str, Any]]) -> None:
         assert (added["output_index"], added["item"]["id"], added["item"]["type"]) == (place, item["id"], kind)
         assert added["item"]["status"] == "in_progress"
         at += 1
-        if kind in ("message", "reasoning"):
+        if kind == "reasoning" and not reasoning_text:
+            assert [part["type"] for part in item["content"]] == ["reasoning_text"]
+        elif kind in ("message", "reasoning"):
             name = "output_text" if kind == "message" else "reasoning_text"
             within = {**index, "content_index": 0}
             (part,) = item["content"]
@@ -281,6 +307,21 @@ def deltas(
         text += events[at]["delta"]
         at = expect(events, at, kind, where, delta=events[at]["delta"], **fields)
     return at, text
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize(
+    ("show_reasoning", "shown"),
+    [("auto", {"step-3.7-flash"}), ("always", {"step-3.7-flash", "gpt-5"}), ("never", set())],
+)
+def test_the_text_of_reasoning_is_streamed_under_stepfuns_names(
+    server: Any, route: str, show_reasoning: str, shown: set[str]
+):
+    with client(server, route, show_reasoning=show_reasoning) as c:
+        for model in ("step-3.7-flash", "gpt-5"):
+            events = list(c.responses.create(model=model, input="hi", stream=True))
+            assert any("reasoning_text" in event.type for event in events) is (model in shown)
+            assert events[-1].response.output[0].content[0].text
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -329,7 +370,7 @@ def test_an_error_in_the_middle_ends_the_response(server: Any, route: str):
     else:
         server.fault(error_after=6, error={"type": "error", **error})
     events = streamed(server, route, {"content": "one two three four five six seven eight", "reasoning": ""})
-    check_order(events)
+    check_order(events, reasoning_text=True)
     final = events[-1]["response"]
     assert events[-1]["type"] == "response.failed"
     assert final["error"] == {"code": "rate_limit_exceeded", "message": "the engine is overloaded"}
