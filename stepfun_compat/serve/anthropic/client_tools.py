@@ -79,16 +79,17 @@ def function_of(tool: Mapping[str, Any], where: str) -> Dict | None:
     name = tool.get("name")
     if isinstance(kind, str) and kind.startswith("tool_search_tool"):
         return None
+    known = next((row for row in _CLIENT_TOOLS if str(kind).startswith(row[0])), None)
+    if kind != "custom" and known is None:
+        raise Invalid(
+            f"{where}: {kind} is a tool of Anthropic's that is not available on StepFun. Remove it, or define one of your own."
+        )
     if not isinstance(name, str) or not name:
         raise Invalid(f"{where}.name: Field required")
-    if kind == "custom":
+    if known is None:
         return _custom_function(tool, name, where)
-    for prefix, description, schema in _CLIENT_TOOLS:
-        if str(kind).startswith(prefix):
-            return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
-    raise Invalid(
-        f"{where}: {kind} runs on Anthropic's servers and is not available on StepFun. Remove it, or define a tool of your own."
-    )
+    _, description, schema = known
+    return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
 
 
 def _custom_function(tool: Mapping[str, Any], name: str, where: str) -> Dict:

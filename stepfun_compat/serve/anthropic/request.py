@@ -45,8 +45,6 @@ def to_chat(body: Mapping[str, Any], *, needs_max_tokens: bool = True) -> ChatRe
     for name in _SAMPLING:
         if body.get(name) is not None:
             chat[name] = body[name]
-    if body.get("top_k") is not None:
-        made.left_out.append("top_k: StepFun's chat completions do not document it")
     _stop_sequences(body, chat)
     _output_format(body, chat)
     _identity(body, chat)
@@ -295,12 +293,25 @@ def _identity(body: Mapping[str, Any], chat: Dict) -> None:
         chat["prompt_cache_key"] = user
 
 
+# without these the response would be another than the one requested
+_REFUSED: Final[Mapping[str, str]] = {
+    "mcp_servers": "only Anthropic's servers connect to them. Connect from your program and pass tools.",
+    "container": "only Anthropic's servers have containers.",
+    "thread": "only Anthropic's servers hold threads. Send the whole conversation in messages.",
+    "compaction": "only Anthropic's servers compact conversations. Summarize the conversation with a request of its own.",
+}
+_LEFT_OUT: Final[Mapping[str, str]] = {
+    "top_k": "StepFun's chat completions do not document it",
+    "context_management": "the whole conversation is sent",
+    "fallbacks": "StepFun has no substitute models",
+    "diagnostics": "StepFun has none",
+    "speed": "StepFun has one speed",
+    "inference_geo": "StepFun's platforms are chosen by STEPFUN_REGION",
+}
+
+
 def _only_at_anthropic(body: Mapping[str, Any], left_out: list[str]) -> None:
-    if body.get("mcp_servers"):
-        raise Invalid(
-            "mcp_servers: only Anthropic's servers connect to them. Connect from your program and pass tools."
-        )
-    if body.get("container"):
-        raise Invalid("container: only Anthropic's servers have containers.")
-    if body.get("context_management"):
-        left_out.append("context_management: the whole conversation is sent")
+    for name, why in _REFUSED.items():
+        if body.get(name):
+            raise Invalid(f"{name}: {why}")
+    left_out += [f"{name}: {why}" for name, why in _LEFT_OUT.items() if body.get(name) is not None]

@@ -48,12 +48,12 @@ def effort_of(body: Mapping[str, Any]) -> str | None:
         raise Invalid("thinking: it takes an object.")
     fields = cast("Mapping[str, Any]", config)
     kind = fields.get("type")
-    if kind == "disabled":
+    if kind in ("disabled", "between_tools"):  # the latter is off as well, with progress notes shown as thinking
         return effort or "low"
     if kind == "adaptive":
         return effort or "medium"
     if kind != "enabled":
-        raise Invalid("thinking.type: it takes enabled, adaptive or disabled.")
+        raise Invalid("thinking.type: it takes enabled, adaptive, between_tools or disabled.")
     budget = _budget(fields.get("budget_tokens"), body.get("max_tokens"))
     return effort or next((level for edge, level in _EFFORTS if budget < edge), "high")
 

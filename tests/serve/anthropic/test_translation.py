@@ -113,6 +113,7 @@ def test_tools_that_the_callers_program_runs_are_functions(name: str) -> None:
     [
         ({}, None),
         ({"thinking": {"type": "disabled"}}, "low"),
+        ({"thinking": {"type": "between_tools"}}, "low"),
         ({"thinking": {"type": "adaptive"}}, "medium"),
         ({"thinking": {"type": "enabled", "budget_tokens": 1024}}, "low"),
         ({"thinking": {"type": "enabled", "budget_tokens": 4096}}, "medium"),
@@ -154,6 +155,30 @@ def test_the_rest_of_a_request() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("top_k", 0),
+        ("context_management", {"edits": []}),
+        ("fallbacks", "default"),
+        ("diagnostics", {"previous_message_id": "msg_1"}),
+        ("speed", "fast"),
+        ("inference_geo", "us"),
+    ],
+)
+def test_what_is_left_out_has_a_word(name: str, value: Any) -> None:
+    made = to_chat({"model": "m", "max_tokens": 5, "messages": HELLO, name: value})
+    assert made.body == {"model": "m", "max_tokens": 5, "messages": HELLO}
+    (word,) = made.left_out
+    assert word.startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize("kind", ["computer_toolset_20260801", "mcp_toolset", "web_search_20260318"])
+def test_a_tool_that_is_not_available_is_refused_by_its_type(kind: str) -> None:
+    with pytest.raises(Invalid, match=kind):
+        chat(tools=[{"type": kind}])
+
+
+@pytest.mark.parametrize(
     "values",
     [
         {"model": None},
@@ -179,6 +204,9 @@ def test_the_rest_of_a_request() -> None:
         {"output_config": {"effort": "furious"}},
         {"mcp_servers": [{"url": "https://example.com"}]},
         {"container": "c"},
+        {"thread": {"type": "create"}},
+        {"compaction": {"type": "summarize"}},
+        {"tools": [{"type": "browser_toolset_20260801"}]},
         {"stream": "yes"},
     ],
     ids=str,
