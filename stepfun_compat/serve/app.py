@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -17,7 +18,19 @@ from .access import Access, Caller
 from .anthropic import wire as anthropic
 from .anthropic.response import MessageContext
 from .clients import Clients
-from .inbound import Disconnected, Inbound, Receive, Scope, Send, parse_json, read_body, read_head
+from .inbound import (
+    Disconnected,
+    Inbound,
+    Receive,
+    Scope,
+    Send,
+    check_encoding,
+    names_anthropic,
+    new_id,
+    parse_json,
+    read_body,
+    read_head,
+)
 from .metering import Metrics, Sample, log_line
 from .options import ServeOptions
 from .outbound import Outbound
@@ -81,6 +94,8 @@ class ServeApp:
             out.of(inbound)
             await self._answer(inbound, receive, out, sample)
         except Rejected as error:
+            if inbound is None:
+                out.request_id, out.anthropic = new_id(), names_anthropic(scope)
             if not out.started:
                 await _send_if_connected(out.rejection(error))
         except Disconnected:
@@ -121,6 +136,7 @@ class ServeApp:
                 {"content-type": "text/plain; version=0.0.4; charset=utf-8"},
             )
             return
+        check_encoding(inbound)
         length = inbound.headers.get("content-length")
         body = await read_body(receive, self.options.max_body, self.options.body_timeout, length)
         if await self._cancellable(receive, lambda: self._queued(inbound, caller, body, out, sample), out, sample):
@@ -210,7 +226,7 @@ class ServeApp:
             if isinstance(error, OSError) and out.started:
                 raise  # the caller's connection; before the head it is this server's own, such as a store's file
             if not isinstance(error, openai.OpenAIError):
-                log.error("%s: %s in %s", inbound.id, type(error).__name__, inbound.shown, exc_info=error)
+                _log_fault(inbound, error)
             if out.started:  # the connection ends without the body's end, which is how HTTP says that it broke
                 return
             failure = upstream.failure(error, self.clients.secrets)
@@ -239,7 +255,7 @@ class ServeApp:
         if not (counts or inbound.segments == ("messages",)):
             raise Rejected(
                 404,
-                f"{inbound.method} {inbound.path} is not served: of Anthropic's API, messages and count_tokens are.",
+                f"{inbound.method} {inbound.sent_path} is not served: of Anthropic's API, messages and count_tokens are.",
             )
         if inbound.method != "POST":
             raise Rejected(405, f"{inbound.method} is not allowed here.", headers={"allow": "POST"})
@@ -260,6 +276,12 @@ class ServeApp:
         if isinstance(name, str):
             alias = self._catalog.alias(name)
             sample.model = name if name in self._catalog.models else alias.model if alias is not None else ""
+
+
+def _log_fault(inbound: Inbound, error: Exception) -> None:
+    """Log where an exception that is none of the client's was raised, without its text, which may hold a prompt."""
+    trace = "".join(traceback.format_tb(error.__traceback__)).rstrip()
+    log.error("%s: %s in %s\n%s", inbound.id, type(error).__name__, inbound.shown, trace)
 
 
 async def _send_if_connected(sending: Awaitable[None]) -> None:

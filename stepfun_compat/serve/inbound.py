@@ -20,6 +20,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 _SINGLE: Final = (b"host", b"authorization", b"x-api-key", b"api-key", b"content-type", b"content-length", b"origin")
+_ANTHROPIC_HEADER: Final = "anthropic-version"
 _BAD_SEGMENT: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
@@ -42,11 +43,18 @@ class Inbound:
     headers: Mapping[str, str]
     client: str
     id: str = field(default_factory=new_id)
+    prefix: str = ""
+    """What the caller's path has before `segments`."""
 
     @property
     def path(self) -> str:
         """The path for the client: every segment quoted."""
         return "/" + "/".join(quote(segment, safe="") for segment in self.segments)
+
+    @property
+    def sent_path(self) -> str:
+        """The path as the caller sent it, for an error."""
+        return self.prefix + self.path
 
     @property
     def shown(self) -> str:
@@ -56,7 +64,7 @@ class Inbound:
     @property
     def is_anthropic(self) -> bool:
         """Whether the request is one of Anthropic's API, and so is its response."""
-        return self.segments[:1] == ("messages",) or "anthropic-version" in self.headers
+        return self.segments[:1] == ("messages",) or _ANTHROPIC_HEADER in self.headers
 
 
 _WORDS: Final = frozenset(
@@ -120,7 +128,33 @@ def read_head(scope: Scope, max_header_bytes: int, max_headers: int) -> Inbound:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, (_, value) in zip(names, raw, strict=True)}
     query = parse_qsl(cast("bytes", scope.get("query_string", b"")).decode("latin-1"), keep_blank_values=True)
     client = scope.get("client") or ("", 0)
-    return Inbound(str(scope["method"]).upper(), _segments(scope), tuple(query), headers, str(client[0]))
+    segments = _segments(scope)
+    versions = _leading_versions(segments)
+    return Inbound(
+        method=str(scope["method"]).upper(),
+        segments=segments[versions:],
+        query=tuple(query),
+        headers=headers,
+        client=str(client[0]),
+        prefix="/v1" * versions,
+    )
+
+
+def _leading_versions(segments: tuple[str, ...]) -> int:
+    """How many `v1` a path begins with, up to two: OpenAI's SDKs leave it to the base URL, and Anthropic's add it to one
+    that may have it already.
+    """
+    if segments[:1] != ("v1",):
+        return 0
+    return 2 if segments[1:2] == ("v1",) else 1
+
+
+def names_anthropic(scope: Scope) -> bool:
+    """Whether a request whose head cannot be read is one of Anthropic's API."""
+    path = _path_below_root(scope).removeprefix(b"/v1")
+    return path.startswith(b"/messages") or any(
+        name.lower() == _ANTHROPIC_HEADER.encode() for name, _ in cast("list[tuple[bytes, bytes]]", scope["headers"])
+    )
 
 
 def _segments(scope: Scope) -> tuple[str, ...]:
@@ -137,7 +171,7 @@ def _segments(scope: Scope) -> tuple[str, ...]:
         raise Rejected(400, "The path is not valid UTF-8.") from None
     if any(segment in ("", ".", "..") or _BAD_SEGMENT.search(segment) for segment in segments):
         raise Rejected(400, "The path is not valid: it has an empty, relative or unprintable segment.")
-    return segments[1:] if segments[:1] == ("v1",) else segments
+    return segments
 
 
 def _path_below_root(scope: Scope) -> bytes:
@@ -147,6 +181,21 @@ def _path_below_root(scope: Scope) -> bytes:
     path = path.partition(b"?")[0]
     root = quote(str(scope.get("root_path", "")).rstrip("/")).encode()
     return path[len(root) :] if root and (path == root or path.startswith(root + b"/")) else path
+
+
+def check_encoding(inbound: Inbound) -> None:
+    """Refuse a compressed body.
+
+    Raises:
+        Rejected: the request has a `Content-Encoding`.
+    """
+    encoding = inbound.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise Rejected(
+            415,
+            "Compressed request bodies are not supported. Send the body without Content-Encoding.",
+            headers={"accept-encoding": "identity"},
+        )
 
 
 async def read_body(receive: Receive, limit: int, timeout: float, declared: str | None) -> bytes:

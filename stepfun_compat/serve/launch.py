@@ -70,13 +70,14 @@ def run(launch: Launch, announce: Callable[[str], None]) -> None:
 
 
 def start_logging(level: str) -> None:
-    """Log one line for each request to the terminal; `debug` adds what the client changed."""
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for name in ("httpx", "httpx2", "openai._base_client"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    if level.lower() == "info":
-        logging.getLogger("stepfun_compat").setLevel(logging.WARNING)
-        logging.getLogger("stepfun_compat.serve").setLevel(logging.INFO)
+    """Log one line for each request to the terminal; `debug` adds what the client changed.
+
+    No level shows what callers wrote: the client's own DEBUG lines, and those of the libraries, have bodies of requests.
+    """
+    quiet = logging.ERROR if level.lower() == "error" else logging.WARNING
+    logging.basicConfig(level=quiet, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("stepfun_compat").setLevel(logging.INFO if level.lower() == "debug" else quiet)
+    logging.getLogger("stepfun_compat.serve").setLevel(logging.INFO if level.lower() in ("debug", "info") else quiet)
 
 
 def _options(launch: Launch, settings: Settings, announce: Callable[[str], None]) -> ServeOptions:

@@ -71,6 +71,8 @@ async def read(inbound: Inbound, body: bytes) -> upstream.Outgoing:
     if is_form(kind):
         fields, files = await parse_form(body, kind)
         return upstream.outgoing(inbound, fields, files)
+    if kind.startswith("application/sdp"):  # of realtime calls, which StepFun lacks: the client says what there is
+        return upstream.outgoing(inbound, None)
     return upstream.outgoing(inbound, parse_json(body))
 
 
@@ -78,7 +80,7 @@ def unknown(inbound: Inbound) -> Rejected:
     """Make the 404 for an unknown path, with what to do instead."""
     return Rejected(
         404,
-        f"Invalid URL ({inbound.method if inbound.method.isalpha() else '?'} {inbound.path}): this server serves OpenAI's API "
+        f"Invalid URL ({inbound.method if inbound.method.isalpha() else '?'} {inbound.sent_path}): this server serves OpenAI's API "
         "below /v1 (chat/completions, responses, models, files, images, audio, …) and Anthropic's at /v1/messages. Check the base URL.",
         code="unknown_url",
     )
@@ -108,6 +110,9 @@ async def send_back(answer: Answer, out: Outbound, request: upstream.Outgoing, s
         headers.setdefault("cache-control", "no-cache")
         headers["x-accel-buffering"] = "no"
     await out.start(answer.status, headers)
+    if out.head_only:
+        await out.end()
+        return
     try:
         async for piece in answer.pieces:
             if piece:

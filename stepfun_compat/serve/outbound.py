@@ -16,7 +16,7 @@ class Outbound:
     def __init__(self, send: Send, sample: Sample, head_only: bool = False) -> None:
         self._send = send
         self._sample = sample
-        self._head_only = head_only
+        self.head_only = head_only
         self.headers: dict[str, str] = {}
         self.request_id = ""
         self.anthropic = False
@@ -62,7 +62,7 @@ class Outbound:
         rows = {"content-type": "application/json", **(headers or {})}
         await self.start(status, rows, len(body))
         self.finished = True
-        await self._send({"type": "http.response.body", "body": b"" if self._head_only else body})
+        await self._send({"type": "http.response.body", "body": b"" if self.head_only else body})
 
     async def rejection(self, error: Rejected) -> None:
         """Send an error of this server in the format of the caller's API."""

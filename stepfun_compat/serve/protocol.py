@@ -70,6 +70,10 @@ class Connection(H11Protocol):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
+    @override
+    def _unsupported_upgrade_warning(self) -> None:
+        """Answer a request that offers another protocol, as Java's client does with h2c, without a word in the log."""
+
     def _read_ahead(self) -> None:
         """Go on reading while a request that has arrived whole is answered, so that a disconnect is seen."""
         if not self.cycle.more_body and len(self.conn.trailing_data[0]) <= MOST_READ_AHEAD:

@@ -87,7 +87,8 @@ def outgoing(inbound: Inbound, body: dict[str, Any] | None, files: list[tuple[st
         query[name] = (
             value if known is None else [*(cast("list[str]", known) if isinstance(known, list) else [known]), value]
         )
-    return Outgoing(inbound.method, inbound.path, query, body, files)
+    method = "GET" if inbound.method == "HEAD" else inbound.method  # what answers it sends the head alone
+    return Outgoing(method, inbound.path, query, body, files)
 
 
 async def send(client: openai.AsyncOpenAI, request: Outgoing) -> Answer:

@@ -36,7 +36,8 @@ def in_process(served: Served) -> openai.OpenAI:
     return served.in_process()
 
 
-_IDS = re.compile(r"(resp|msg|rs|fc|call|chatcmpl|ws|item)_?-?[0-9a-zA-Z]{8,}|[0-9a-f]{32}\.[0-9a-f]{32}|[0-9a-f]{32,}")
+# StepFun's own first: such an id may begin with `fc`
+_IDS = re.compile(r"[0-9a-f]{32}\.[0-9a-f]{32}|[0-9a-f]{32,}|(resp|msg|rs|fc|call|chatcmpl|ws|item)_?-?[0-9a-zA-Z]{8,}")
 
 
 def plain(value: Any) -> Any:

@@ -22,7 +22,8 @@ WEATHER: Any = {"type": "function", "function": {"name": "get_weather", "paramet
 FLAT: Any = {"type": "function", "name": "get_weather", "parameters": PARAMETERS}
 SCHEMA: Any = {"type": "json_schema", "json_schema": {"name": "s", "strict": True, "schema": PARAMETERS}}
 
-_IDS = re.compile(rb"(resp|msg|rs|fc|call|chatcmpl|cmpl|ws|item|req)_?-?[0-9a-zA-Z]{8,}|[0-9a-f]{32}(\.[0-9a-f]{32})?")
+# StepFun's own first: such an id may begin with `fc`
+_IDS = re.compile(rb"[0-9a-f]{32}(\.[0-9a-f]{32})?|(resp|msg|rs|fc|call|chatcmpl|cmpl|ws|item|req)_?-?[0-9a-zA-Z]{8,}")
 _TIMES = re.compile(rb'"(created|created_at|completed_at)":\s?[0-9.]+')
 
 
