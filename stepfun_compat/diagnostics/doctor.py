@@ -44,7 +44,7 @@ def examine(*, offline: bool = False, call: bool = False) -> list[Finding]:
         fix = "set the tier that the account page of this platform shows"
         return [*findings, Finding("tier", "fail", str(error), fix), Finding("server", "skip", "not checked")]
     findings += _keys(settings, target.named)
-    findings += _surroundings(settings)
+    findings += _environment(settings)
     key_state = next(finding.state for finding in findings if finding.check == "key")
     if offline:
         return [*findings, Finding("server", "skip", "not checked")]
@@ -145,7 +145,7 @@ def _installed(module: str) -> bool:
     return find_spec(module) is not None
 
 
-def _surroundings(settings: Settings) -> list[Finding]:
+def _environment(settings: Settings) -> list[Finding]:
     found: list[Finding] = []
     proxies = sorted(
         name for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "all_proxy", "no_proxy")

@@ -32,8 +32,8 @@ from pathlib import Path
 
 from stepfun_compat.emulator import EmulatorConfig, EmulatorServer
 
+from .environment import EMBEDDING_KEY, ClosedProxy, Embeddings
 from .rows import CONSTRAINTS, FRAMEWORKS, QUIET, Framework
-from .surroundings import EMBEDDING_KEY, ClosedProxy, Embeddings
 from .table import Outcome, record, table
 
 ROOT = Path(__file__).parents[2]

@@ -1,8 +1,8 @@
 """Servers, workers and notebooks that nobody changed, under `stepfun-compat run --emulate`: each asks the emulator from
-every process it makes. Run by `.ci/doors`, in the environment that script makes.
+every process it makes. Run by `.ci/entry_points`, in the environment that script makes.
 
-    python .ci/doors.py            all of them
-    python .ci/doors.py celery     those whose name begins so
+    python .ci/entry_points.py            all of them
+    python .ci/entry_points.py celery     those whose name begins so
 """
 
 from __future__ import annotations
