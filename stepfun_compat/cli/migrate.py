@@ -12,7 +12,9 @@ def migrate(
     diff: bool = typer.Option(False, "--diff", help="Show what would change; the default."),
     write: bool = typer.Option(False, "--write", help="Write the changes."),
     check: bool = typer.Option(False, "--check", help="Exit with 1 if something would change."),
-    select: list[str] = typer.Option([], "--select", help="Only these rules: SFC001,SFC003."),
+    select: list[str] = typer.Option(
+        [], "--select", help="Only these rules: SFC001,SFC003. SFC101 runs only if named."
+    ),
     ignore: list[str] = typer.Option([], "--ignore", help="Not these rules."),
     format_: str = typer.Option("text", "--format", help="Output format: text or json."),
 ) -> None:
@@ -26,6 +28,8 @@ def migrate(
         stepfun-compat migrate src
 
         stepfun-compat migrate src --write
+
+        stepfun-compat migrate src --select SFC101
     """
     from ..migrate.rewrite import command
 

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from stepfun_compat.emulator.server import EmulatorServer
+from stepfun_compat.migrate.rewrite.rules import RULES
 
 from .program_runner import Runner
 from .scripted_openai import ScriptedOpenAI
@@ -34,11 +35,15 @@ REPLIES: dict[str, list[Any]] = {
     "tools": [CALL, "It is warm."],
     "errors": [{"status": 429}, "After all."],
     "lazy": [{"status": 429}, "After all."],
+    "pipeline": [{"status": 429}, "After all.", "A second answer."],
+    "retries": [{"status": 429}, "After all.", "A second answer."],
     "parse": ['{"name": "a fair", "people": ["Ann", "Bob"]}'],
 }
 USUAL = ["Grüße, 世界.", "A second answer."]
 
 OLD = sorted(one.name for one in (PROGRAMS / "old").iterdir())
+LEFT_TO_LEGACY = {"completion", "errors", "lazy", "names", "package", "script"}
+"""What SFC101 does not understand whole."""
 NEW = sorted(one.name for one in (PROGRAMS / "new").iterdir())
 
 
@@ -85,11 +90,17 @@ def original(python: str | Runner, generation: str, name: str, folder: Path) -> 
         return printed(python, folder, OPENAI_API_KEY="sk-reference", **{variable: server.url})
 
 
-def after_migration(python: str | Runner, generation: str, name: str, folder: Path, server: EmulatorServer) -> str:
+def after_migration(
+    python: str | Runner, generation: str, name: str, folder: Path, server: EmulatorServer, **more: Any
+) -> str:
     shutil.copytree(PROGRAMS / generation / name, folder)
-    done = migrate(folder)
+    done = migrate(folder, **more)
     assert (done.code, done.left) == (0, []), done.out
-    assert migrate(folder, mode="check").code == 0
+    assert migrate(folder, mode="check", **more).code == 0
+    return run_on(python, name, folder, server)
+
+
+def run_on(python: str | Runner, name: str, folder: Path, server: EmulatorServer) -> str:
     for reply in REPLIES.get(name, USUAL):
         if isinstance(reply, dict) and "status" in reply:
             server.fault(reply["status"])
@@ -115,8 +126,33 @@ def test_a_program_for_openai_1(
     assert after_migration(python, "new", name, tmp_path / "after", stepfun_emulator) == before
 
 
+@pytest.mark.parametrize("name", sorted(set(OLD) - LEFT_TO_LEGACY))
+def test_a_program_for_openai_0_that_is_moved_to_the_client_api(
+    name: str, tmp_path: Path, stepfun_emulator: EmulatorServer, python: str | Runner
+) -> None:
+    recorded: dict[str, str] = json.loads(RECORDED.read_text("utf-8"))
+    folder = tmp_path / "after"
+    assert after_migration(python, "old", name, folder, stepfun_emulator, select=("SFC101",)) == recorded[name]
+    assert not any(
+        "legacy" in one.read_text("utf-8") for one in (folder / "main.py", folder / "main.ipynb") if one.exists()
+    )
+
+
+@pytest.mark.parametrize("name", sorted(LEFT_TO_LEGACY))
+def test_a_program_for_openai_0_that_is_left_to_legacy(
+    name: str, tmp_path: Path, stepfun_emulator: EmulatorServer, python: str | Runner
+) -> None:
+    recorded: dict[str, str] = json.loads(RECORDED.read_text("utf-8"))
+    folder = shutil.copytree(PROGRAMS / "old" / name, tmp_path / "after")
+    done = migrate(folder, select=[one.id for one in RULES])
+    assert done.code == 3, done.out
+    assert {one["rule"] for one in done.document["left"]} == {"SFC101"}
+    assert run_on(python, name, folder, stepfun_emulator) == recorded[name]
+
+
 def test_there_are_enough() -> None:
     assert len(OLD) >= 10
+    assert len(set(OLD) - LEFT_TO_LEGACY) >= 6
     assert len(NEW) >= 10
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from hypothesis import given
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 from stepfun_compat.migrate.facts import decode
 from stepfun_compat.migrate.rewrite.plan import make_plan
 from stepfun_compat.migrate.rewrite.project import link, read_files
-from stepfun_compat.migrate.rewrite.rules import RULES
+from stepfun_compat.migrate.rewrite.rules import RULES, Rule
 from tests.support.properties import examples
 
+DEFAULT = [rule for rule in RULES if rule.default]
 SOURCES = sorted(Path(__file__).parents[3].glob("examples/**/*.py")) + sorted(Path(__file__).parents[1].glob("*.py"))
 
 IMPORTS = (
@@ -49,12 +51,12 @@ def programs(draw: st.DrawFn) -> str:
     )
 
 
-def check(files: dict[str, bytes]) -> None:
+def check(files: dict[str, bytes], rules: Sequence[Rule] = DEFAULT) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, data in files.items():
             (Path(folder) / name).write_bytes(data)
         reading = read_files([folder])
-        plan = make_plan(reading, RULES)
+        plan = make_plan(reading, rules)
         assert plan.failed == {}
         for path, change in plan.changes.items():
             assert rest(change.file.text.utf8, [(one.start, one.end) for one in change.edits]) == rest(
@@ -63,7 +65,7 @@ def check(files: dict[str, bytes]) -> None:
             if path.endswith(".py"):
                 ast.parse(decode(change.after).utf8)
             (Path(folder) / path).write_bytes(change.after)
-        assert make_plan(read_files([folder]), RULES).changes == {}
+        assert make_plan(read_files([folder]), rules).changes == {}
 
 
 def number(plan: object, path: str) -> int:
@@ -132,7 +134,7 @@ def test_the_order_of_files_does_not_matter(sources: list[str]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             for name, source in zip(names, sources, strict=True):
                 Path(folder, name).write_bytes(source.encode())
-            plan = make_plan(read_files([folder]), RULES)
+            plan = make_plan(read_files([folder]), DEFAULT)
             results.append(
                 [
                     plan.changes[name].after if name in plan.changes else Path(folder, name).read_bytes()

@@ -1,4 +1,4 @@
-"""The rules, in their order: where edits overlap, the earlier rule wins."""
+"""The rules, in their order: where edits overlap, the earlier rule wins. SFC002 takes what SFC101 leaves alone."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from . import (
     sfc004_key_names,
     sfc005_env_files,
     sfc006_dependencies,
+    sfc101,
 )
 
 
@@ -29,6 +30,7 @@ class Rule:
 
 RULES: Final[tuple[Rule, ...]] = (
     Rule("SFC001", "import stepfun_compat in place of openai", sfc001_imports.apply),
+    Rule("SFC101", "call the client API in place of openai<1.0", sfc101.apply, default=False),
     Rule("SFC002", "import stepfun_compat.legacy in place of openai<1.0", sfc002_legacy_imports.apply),
     Rule("SFC003", "remove hard-coded OpenAI URLs from clients", sfc003_base_urls.apply),
     Rule("SFC004", "read STEPFUN_API_KEY where only a client uses the key", sfc004_key_names.apply),

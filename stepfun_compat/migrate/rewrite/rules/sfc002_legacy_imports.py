@@ -18,7 +18,7 @@ TO: Final = Destination("stepfun_compat.legacy", legacy_submodule, lambda _: Tru
 def apply(file: File, project: Project) -> RuleOutcome:
     """Return the moved imports of a file written for openai<1.0."""
     outcome = RuleOutcome()
-    if not file.is_python or not project.linker.openai_here(file.number):
+    if file.moved or not file.is_python or not project.linker.openai_here(file.number):
         return outcome
     if file.number not in project.legacy:
         if _only_tests(file, project):

@@ -1,0 +1,131 @@
+"""SFC101: calls of openai<1.0 become calls of a client, in files that are understood whole.
+
+A file is rewritten only if every use of openai in it, and every use of every answer, is one of those that are known
+here to mean the same in the client API. The first that is not is the reason why the file is left alone; it still runs
+with `stepfun_compat.legacy`.
+
+    interfaces   what openai<1.0 returns and takes, as data
+    tree         the syntax tree: parents, variables, places
+    names        imports of openai, and every place that names a part of it
+    calls        calls and their parameters
+    answers      which expressions are answers or parts of them
+    uses         what is done with answers
+    errors       what is done with errors
+    clients      where the clients are made
+    surroundings what other files may notice
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Final
+
+from ...model import Edit, File, Fix, Project, RuleOutcome
+from .answers import Answers
+from .calls import Call, call_edits, call_of
+from .clients import Clients, Setting, setting_of
+from .errors import Errors
+from .interfaces import ENDPOINTS, OTHER_RESOURCES
+from .names import Names, Reference
+from .surroundings import check_loops, check_others, check_text
+from .tree import Stop, Tree
+from .uses import Uses
+
+ID: Final = "SFC101"
+
+
+def apply(file: File, project: Project) -> RuleOutcome:
+    """Return the edits of a file written for openai<1.0, or why it is left alone."""
+    outcome = RuleOutcome()
+    if not file.is_python or file.number not in project.legacy:
+        return outcome
+    try:
+        line, edits = _rewritten(file, project)
+    except Stop as stop:
+        if file.ignored(ID, stop.line):
+            outcome.note(ID, stop.line, "left alone by a comment")
+        else:
+            outcome.refuse(ID, stop.line, stop.why)
+    except RecursionError:
+        outcome.refuse(ID, 1, "nested too deeply for this Python")
+    else:
+        outcome.fixes.append(Fix(ID, line, "use the client API", tuple(edits)))
+        file.moved = file.partly_moved = True
+    return outcome
+
+
+def _rewritten(file: File, project: Project) -> tuple[int, list[Edit]]:
+    """The line of the first call, and all edits.
+
+    Raises:
+        Stop: something is not understood.
+    """
+    _check_comments(file)
+    tree = Tree(file.text)
+    names = Names(tree)
+    if not names.statements:
+        raise Stop(_first_line(file), "openai is not imported here but reached in another way")
+    calls, settings = _sorted(tree, names)
+    if not calls:
+        raise Stop(names.statements[0].lineno, "nothing is called here; what is set or handled is for other files")
+    first = min(one.node.lineno for one in calls.values())
+    _check_scan(file, names)
+    check_text(file, tree)
+    if any(one.is_async for one in calls.values()):
+        check_loops(file, project, tree, min(one.node.lineno for one in calls.values() if one.is_async))
+    uses = Uses(tree, Answers(tree, calls))
+    edits = uses.collect()
+    edits += Errors(tree, names, calls).collect()
+    check_others(file, project, first, bool(settings), uses.kept_in_module(), uses.as_dict)
+    clients = Clients(tree, names, calls, settings)
+    for call in calls.values():
+        edits += call_edits(tree, call, clients.name[call.is_async])
+    edits += names.import_edits(clients.classes)
+    edits += clients.edits(file)
+    return first, edits
+
+
+def _sorted(tree: Tree, names: Names) -> tuple[dict[ast.AST, Call], list[Setting]]:
+    """The calls and the settings among the references; those of errors are looked at by `errors`."""
+    calls: dict[ast.AST, Call] = {}
+    settings: list[Setting] = []
+    for one in sorted(names.references, key=_place):
+        first = one.path[0] if one.path else ""
+        if first in ENDPOINTS or first in OTHER_RESOURCES:
+            call = call_of(tree, one)
+            calls[call.node] = call
+        elif first != "error":
+            settings.append(setting_of(tree, one))
+    return calls, settings
+
+
+def _place(reference: Reference) -> tuple[int, int]:
+    return reference.root.lineno, reference.root.col_offset
+
+
+def _first_line(file: File) -> int:
+    return min((use.line for use in file.uses), default=1)
+
+
+def _check_comments(file: File) -> None:
+    """Raises Stop where a comment leaves a line alone: the file is rewritten whole or not at all."""
+    for line in sorted(file.facts.ignores):
+        if file.ignored(ID, line):
+            raise Stop(line, "left alone by a comment")
+
+
+def _check_scan(file: File, names: Names) -> None:
+    """Raises Stop for something of openai's that the scan has found and that no name here leads to."""
+    known = {(one.root.lineno, one.root.col_offset) for one in names.references}
+    known |= {(one.lineno, one.col_offset) for one in names.statements}
+    for use in file.uses:
+        of_openai = use.kind in (
+            "import",
+            "api_call",
+            "module_config",
+            "error_class",
+            "type_use",
+            "client_construction",
+        )
+        if of_openai and (use.line, use.column) not in known:
+            raise Stop(use.line, f"{use.target} is reached in another way than by the name of an import")

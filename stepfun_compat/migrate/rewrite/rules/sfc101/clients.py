@@ -1,0 +1,193 @@
+"""The clients that a file makes in place of the settings of the module."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ...model import Edit, File
+from .calls import Call
+from .names import Names, Reference
+from .tree import FUNCTIONS, Stop, Tree
+
+_SETTINGS: Final = frozenset({"api_key", "organization"})
+_NAMES: Final = {False: ("client", "openai_client"), True: ("async_client", "async_openai_client")}
+_CLASSES: Final = {False: "OpenAI", True: "AsyncOpenAI"}
+_RETRIES: Final = "max_retries=0"
+"""openai<1.0 sends no request again after an answer, and programs that want it do it themselves."""
+_LOADS: Final = frozenset({"load_dotenv"})
+"""Functions that set variables of the environment, which a client reads when it is made."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setting:
+    """`openai.api_key = value`, once, when the module is imported."""
+
+    statement: ast.Assign
+    name: str
+    value: ast.expr
+
+
+def setting_of(tree: Tree, reference: Reference) -> Setting:
+    """Return the setting that a reference is.
+
+    Raises:
+        Stop: it is read, is set at run time, or is another setting.
+    """
+    node, name = reference.node, f"openai.{'.'.join(reference.path)}"
+    if not reference.path:
+        raise Stop(node.lineno, f"{reference.root.id} is used as a whole")
+    if len(reference.path) != 1 or reference.path[0] not in _SETTINGS:
+        raise Stop(node.lineno, f"{name} is not translated")
+    statement = tree.parent(node)
+    if not isinstance(statement, ast.Assign) or statement.targets != [node]:
+        raise Stop(node.lineno, f"{name} is used otherwise than set")
+    if not isinstance(tree.parent(statement), ast.Module):
+        raise Stop(node.lineno, f"{name} is set in a function or under a condition")
+    if not _plain_key(statement.value):
+        raise Stop(node.lineno, f"{name} is set to something that is no argument of a call")
+    return Setting(statement, reference.path[0], statement.value)
+
+
+def _plain_key(value: ast.expr) -> bool:
+    if isinstance(value, ast.Constant):
+        return isinstance(value.value, str)
+    return isinstance(value, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BoolOp | ast.IfExp)
+
+
+class Clients:
+    """Where the clients are made, and under which names."""
+
+    def __init__(self, tree: Tree, names: Names, calls: Mapping[ast.AST, Call], settings: Sequence[Setting]) -> None:
+        """Raises Stop where one client would not do for all calls."""
+        self.tree = tree
+        self.names = names
+        self.calls = calls
+        self.settings = sorted(settings, key=lambda one: one.statement.lineno)
+        kinds = {one.is_async for one in calls.values()}
+        self.kinds = sorted(kinds)
+        self.classes = [_CLASSES[one] for one in self.kinds]
+        self._check_settings()
+        self.name = {
+            one: self._free(_NAMES[one] if one is False or len(kinds) > 1 else (*_NAMES[False][:1], *_NAMES[True]))
+            for one in self.kinds
+        }
+
+    def _free(self, candidates: Sequence[str]) -> str:
+        found = next((one for one in candidates if one not in self.tree.names), None)
+        if found is None:
+            raise Stop(self.names.statements[0].lineno, f"the names {' and '.join(candidates)} are taken")
+        return found
+
+    def _check_settings(self) -> None:
+        names = [one.name for one in self.settings]
+        for number, one in enumerate(self.settings):
+            if one.name in names[:number]:
+                raise Stop(one.statement.lineno, f"openai.{one.name} is set more than once")
+        if self.settings and len(self.kinds) > 1:
+            line = self.settings[0].statement.lineno
+            raise Stop(line, "the key is for two clients, a synchronous and an asynchronous one")
+
+    def _made(self, is_async: bool) -> str:
+        """How a client is made, up to its first argument."""
+        name = _CLASSES[is_async]
+        if not self.names.from_imports():
+            name = f"{self.names.module}.{name}"
+        elif name in self.tree.names:
+            raise Stop(self.names.statements[0].lineno, f"the name {name} is taken")
+        return f"{self.name[is_async]} = {name}("
+
+    def edits(self, file: File) -> list[Edit]:
+        """Return the edits that make the clients.
+
+        Raises:
+            Stop: something may run before them.
+        """
+        if self.settings:
+            return self._in_place_of_settings()
+        return self._behind_the_imports(file.newline)
+
+    # In place of the settings
+
+    def _in_place_of_settings(self) -> list[Edit]:
+        body = self.tree.module.body
+        first, last = (body.index(self.settings[number].statement) for number in (0, -1))
+        if last - first + 1 != len(self.settings):
+            raise Stop(self.settings[-1].statement.lineno, "the key and the organization are not set side by side")
+        self._check_before(body[:first])
+        edits: list[Edit] = []
+        opening = self._made(self.kinds[0])
+        position, _ = self.tree.span(self.settings[0].statement)
+        for one in self.settings:
+            start, end = self.tree.span(one.statement)
+            if self.tree.text.utf8[position:start].strip():
+                raise Stop(one.statement.lineno, "something stands between the key and the organization")
+            found = re.match(rb"[\w.\s]+=\s*", self.tree.text.utf8[start:end])
+            if found is None:
+                raise Stop(one.statement.lineno, "a setting is written in an unusual way")
+            edits.append(Edit(position, start + found.end(), f"{opening}{one.name}=".encode()))
+            opening, position = ", ", end
+        return [*edits, Edit(position, position, f", {_RETRIES})".encode())]
+
+    def _check_before(self, statements: Sequence[ast.stmt]) -> None:
+        """Raises Stop where a statement before the client may already use it."""
+        for statement in statements:
+            for node in _run(statement):
+                variable = self.tree.variables.get(node) if isinstance(node, ast.Name) else None
+                local = variable is not None and any(isinstance(one, _DEFINED) for one in variable.bindings)
+                if node in self.calls or (local and isinstance(self.tree.parent(node), ast.Call)):
+                    raise Stop(
+                        getattr(node, "lineno", 1), "this may run before the key is set, when there is no client"
+                    )
+
+    # Behind the imports
+
+    def _behind_the_imports(self, newline: bytes) -> list[Edit]:
+        """The clients are made behind the imports that the one of openai stands among, and what loads variables."""
+        body = self.tree.module.body
+        at = body.index(self.names.statements[0])
+        anchor: ast.stmt | None = None
+        while at < len(body) and (isinstance(body[at], ast.Import | ast.ImportFrom) or _loads(body[at])):
+            if self.names.removed(body[at]) is None:
+                anchor = body[at]
+            at += 1
+        assert anchor is not None
+        for node in self.tree.nodes:
+            if isinstance(node, ast.Name) and node.id in _LOADS and node.lineno > (anchor.end_lineno or 0):
+                raise Stop(node.lineno, "the key is read from a file after the client would be made")
+        line = anchor.end_lineno or anchor.lineno
+        for one in body:
+            if one is not anchor and line in (one.lineno, one.end_lineno):
+                raise Stop(line, "several statements stand on the line of an import")
+        text = self.tree.text
+        starts = text.line_starts
+        end = starts[line] if line < len(starts) else len(text.utf8)
+        position = len(text.utf8[:end].rstrip(b"\r\n"))
+        made = [f"{self._made(one)}{_RETRIES})".encode() for one in self.kinds]
+        return [Edit(position, position, newline + b"".join(newline + one for one in made))]
+
+
+_DEFINED: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def _loads(statement: ast.stmt) -> bool:
+    """Whether a statement is `load_dotenv()`."""
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    func = call.func if isinstance(call, ast.Call) else None
+    name = func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
+    return name in _LOADS
+
+
+def _run(node: ast.AST) -> list[ast.AST]:
+    """What of a statement runs with the module: everything but the bodies of functions."""
+    found: list[ast.AST] = [node]
+    inside: list[ast.AST] = []
+    if isinstance(node, FUNCTIONS):
+        inside += [node.body] if isinstance(node, ast.Lambda) else node.body
+    for child in ast.iter_child_nodes(node):
+        if child not in inside:
+            found += _run(child)
+    return found

@@ -1,0 +1,123 @@
+"""What other files of a project may do with the functions, the errors and the settings of a file."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Final
+
+from ...model import File, Project
+from .interfaces import ERRORS, NO_ERRORS
+from .tree import FUNCTIONS, Stop, Tree
+
+_SETS: Final = re.compile(rb"\.(api_key|api_base|api_type|api_version|organization|proxy)[ \t]*=[^=]")
+_ERRORS: Final = re.compile(rb"\b(openai|legacy)\.error\b|\b(" + b"|".join(
+    name.encode() for name in sorted((ERRORS.keys() | NO_ERRORS.keys()) - {"Timeout", "PermissionError", "TryAgain"})
+) + rb")\b")  # fmt: skip
+_PATCHED: Final = re.compile(rb"[\"'](?:[\w.]*\.)?openai\.[A-Za-z]\w*[\w.]*[\"']")
+_OPENAI: Final = re.compile(rb"\bopenai\b|stepfun_compat")
+_CAUGHT: Final = re.compile(rb"except[^\n]*\b(Base)?Exception\b[^\n]*\bas\b")
+_FIELDS: Final = re.compile(rb"\.(content|role|function_call)\b")
+_LOOPS: Final = re.compile(
+    rb"\b(?:asyncio|anyio|trio|uvloop)\.run\b|\brun_until_complete\b|\brun_forever\b|\bnew_event_loop\b|\bRunner\b"
+    rb"|\basync_to_sync\b|\bIsolatedAsyncioTestCase\b|\bmark\.(?:asyncio|anyio)\b|\bnest_asyncio\b|\bTestClient\b"
+    rb"|\bfrom[ \t]+(?:asyncio|anyio|trio)\b"
+)
+_REFLECTION: Final = frozenset({"locals", "globals", "vars", "eval", "exec"})
+
+
+def check_others(file: File, project: Project, line: int, sets: bool, kept: Iterable[str], as_dict: bool) -> None:
+    """Refuse a file whose change other files may notice.
+
+    `sets` says that it sets the key of the module, `kept` are the variables of the module that hold answers, `as_dict`
+    that messages become dicts. `line` is where reasons of that kind are reported.
+
+    Raises:
+        Stop: with the other file.
+    """
+    stem = _stem(file).encode()
+    words = [rf"\b{re.escape(one)}\b".encode() for one in kept]
+    for other in project.python():
+        text = other.text.utf8
+        if other is file:
+            continue
+        if _OPENAI.search(text):
+            _check_other(other, line, sets)
+        if _PATCHED.search(text):
+            raise Stop(line, f"{other.path} names a part of openai in a string, as tests do that replace it")
+        if re.search(rb"\b" + re.escape(stem) + rb"\b", text) is None:
+            continue
+        if _CAUGHT.search(text):
+            raise Stop(line, f"{other.path} handles any error of this file, and the text of errors is another")
+        if as_dict and _FIELDS.search(text):
+            raise Stop(line, f"{other.path} may read an attribute of a message that has become a dict")
+        if b"import *" in text or any(re.search(word, text) for word in words):
+            raise Stop(line, f"{other.path} may import what this file keeps in its variables")
+
+
+def _stem(file: File) -> str:
+    """The name that other files import a file by."""
+    path = PurePosixPath(file.path)
+    return path.parent.name or path.stem if path.stem == "__init__" else path.stem
+
+
+def _check_other(other: File, line: int, sets: bool) -> None:
+    """Check another file that uses openai."""
+    if _SETS.search(other.text.utf8):
+        raise Stop(line, f"{other.path} sets the key or another setting of openai")
+    if _ERRORS.search(other.text.utf8):
+        raise Stop(line, f"{other.path} handles errors of openai<1.0")
+    if sets:
+        raise Stop(line, f"the key is set here for {other.path} as well")
+    if any(one.known == "inferred" for one in other.uses):
+        raise Stop(line, f"{other.path} uses openai through other files")
+
+
+def check_loops(file: File, project: Project, tree: Tree, line: int) -> None:
+    """Refuse asynchronous calls that several event loops may make: the connections of a client belong to one.
+
+    Raises:
+        Stop: it is not one `asyncio.run(…)` of the module that runs them, nor the loop of a notebook.
+    """
+    for other in project.python():
+        if other is not file and _LOOPS.search(other.text.utf8):
+            raise Stop(line, f"{other.path} runs event loops, and the connections of a client belong to one")
+    runs = len(_LOOPS.findall(file.text.utf8))
+    if file.kind == "notebook" and not runs:
+        return
+    if runs != 1 or not any(_runs(one) and _once(tree, one) for one in tree.nodes):
+        raise Stop(line, "no single asyncio.run() of the module runs the calls: a client belongs to one event loop")
+
+
+def _runs(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return False
+    func = node.func
+    return func.attr == "run_until_complete" or (
+        func.attr == "run" and isinstance(func.value, ast.Name) and func.value.id == "asyncio"
+    )
+
+
+def _once(tree: Tree, node: ast.AST) -> bool:
+    """Whether a node runs once, with the module."""
+    return not any(
+        isinstance(one, (*FUNCTIONS, ast.ClassDef, ast.For, ast.While, ast.comprehension, ast.ListComp))
+        for one in tree.above(node)
+    )
+
+
+def check_text(file: File, tree: Tree) -> None:
+    """Refuse a file that may reach its own names by strings.
+
+    Raises:
+        Stop: with the line.
+    """
+    for node in tree.nodes:
+        if isinstance(node, ast.Name) and node.id in _REFLECTION and tree.variables.get(node) is None:
+            raise Stop(node.lineno, f"{node.id}() may reach names that are changed")
+    found = _PATCHED.search(file.text.utf8)
+    if found is not None:
+        line = file.text.utf8.count(b"\n", 0, found.start()) + 1
+        raise Stop(line, "a part of openai is named in a string")

@@ -1,0 +1,316 @@
+"""Every use of an answer in a file, and what it becomes. A use that is not known here stops the whole file."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from ...model import Edit
+from .answers import Answers, described, enumerated, got_key, literal
+from .interfaces import MESSAGE, Field, Listing, Object, Pending, Shape, Stream
+from .tree import FUNCTIONS, Stop, Tree
+
+_OPENING: Final = re.compile(rb"[\s)]*\[\s*")
+_CLOSING: Final = re.compile(rb"\s*\]")
+_GET: Final = re.compile(rb"\.\s*get")
+_LETTING_GO: Final = frozenset({"KeyError", "AttributeError", "LookupError", "TypeError", "Exception", "BaseException"})
+"""Classes whose handlers see that a field is missing."""
+
+
+class Uses:
+    """Collects the edits of all uses of answers."""
+
+    def __init__(self, tree: Tree, answers: Answers) -> None:
+        self.tree = tree
+        self.answers = answers
+        self.edits: list[Edit] = []
+        self.as_dict = False
+        """Whether a message becomes a plain dict somewhere."""
+        self._known: dict[type[ast.AST], Callable[[ast.expr, Any, Any], bool]] = {
+            ast.Attribute: self._attribute,
+            ast.Subscript: self._subscript,
+            ast.Compare: self._compare,
+            ast.Call: self._argument,
+            ast.List: self._in_list,
+            ast.Dict: self._in_dict,
+            ast.keyword: self._unpacked,
+            ast.Assign: self._assigned,
+            ast.AnnAssign: self._assigned,
+            ast.NamedExpr: self._assigned,
+            ast.For: self._iterated,
+            ast.AsyncFor: self._iterated,
+            ast.comprehension: self._looped,
+            ast.If: self._truth,
+            ast.While: self._truth,
+            ast.IfExp: self._truth,
+            ast.Assert: self._truth,
+            ast.UnaryOp: self._truth,
+            ast.BoolOp: self._truth,
+            ast.Expr: self._discarded,
+            ast.Await: self._awaited,
+        }
+
+    def collect(self) -> list[Edit]:
+        """Return the edits.
+
+        Raises:
+            Stop: an answer is used in a way that is not known.
+        """
+        for node in self.tree.nodes:
+            if isinstance(node, ast.expr):
+                shape = self.answers.shape(node)
+                if shape is not None:
+                    self._use(node, shape)
+        self._check_variables()
+        if self.as_dict:
+            self._check_attributes()
+        return self.edits
+
+    def _use(self, node: ast.expr, shape: Shape) -> None:
+        parent = self.tree.parent(node)
+        known = self._known.get(type(parent))
+        if known is None or not known(node, shape, parent):
+            raise Stop(node.lineno, f"{described(shape)} is {_ways(parent)}")
+
+    # What an answer is a part of. Each returns whether the use is known.
+
+    def _attribute(self, node: ast.expr, shape: Shape, parent: ast.Attribute) -> bool:
+        call = self.tree.parent(parent)
+        if isinstance(call, ast.Call) and call.func is parent and isinstance(shape, Object):
+            return self._method(shape, parent, call)
+        if not isinstance(parent.ctx, ast.Load):
+            raise Stop(node.lineno, f"{described(shape)} is changed")
+        return self._read(shape, parent.attr, parent)
+
+    def _method(self, shape: Object, func: ast.Attribute, call: ast.Call) -> bool:
+        key = got_key(call)
+        if key is None:
+            raise Stop(func.lineno, f".{func.attr}() of {described(shape)} is not translated")
+        field = self._field(shape, key, call)
+        written = f".{key}"
+        if len(call.args) == 2 and field.optional:
+            written += self._default(call.args[1], field)
+        elif len(call.args) == 2 and not _is_plain(call.args[1]):
+            raise Stop(call.lineno, "the default of .get() may do something")
+        start, _ = self.tree.span(call)
+        _, value_end = self.tree.span(func.value)
+        _, func_end = self.tree.span(func)
+        _, end = self.tree.span(call)
+        dot = self.tree.text.utf8.rfind(b".", value_end, func_end)
+        if dot < 0 or not _GET.fullmatch(self.tree.text.utf8[dot:func_end]):
+            raise Stop(call.lineno, ".get() is written in an unusual way")
+        if " or " in written and not self._stands_free(call):
+            self.edits.append(Edit(start, start, b"("))
+            written += ")"
+        self.edits.append(Edit(dot, end, written.encode()))
+        return True
+
+    def _default(self, default: ast.expr, field: Field) -> str:
+        """What is written behind a field for the default that `.get()` had. A string that may be missing is never
+        anything else than a string: only an empty default leaves what is there as it is."""
+        if isinstance(default, ast.Constant) and default.value is None:
+            return ""
+        if field.shape is None and literal(default) == "":
+            return f" or {self.tree.source(default).decode('utf-8')}"
+        raise Stop(default.lineno, ".get() has a default other than None and an empty string")
+
+    def _stands_free(self, node: ast.expr) -> bool:
+        """Whether `a or b` can be written in the place of an expression without parentheses."""
+        parent = self.tree.parent(node)
+        if isinstance(parent, ast.Call):
+            return parent.func is not node
+        free = (ast.Assign, ast.AugAssign, ast.Return, ast.Expr, ast.keyword, ast.FormattedValue, ast.List, ast.Tuple)
+        return isinstance(parent, free)
+
+    def _subscript(self, node: ast.expr, shape: Shape, parent: ast.Subscript) -> bool:
+        if node is not parent.value:
+            return False
+        if not isinstance(parent.ctx, ast.Load):
+            raise Stop(node.lineno, f"{described(shape)} is changed")
+        if isinstance(shape, Listing):
+            return literal(parent.slice) is None
+        key = literal(parent.slice)
+        if key is None:
+            raise Stop(node.lineno, f"a field of {described(shape)} is not named by a string")
+        self._read(shape, key, parent)
+        _, value_end = self.tree.span(node)
+        key_start, key_end = self.tree.span(parent.slice)
+        _, end = self.tree.span(parent)
+        text = self.tree.text.utf8
+        if not _OPENING.fullmatch(text[value_end:key_start]) or not _CLOSING.fullmatch(text[key_end:end]):
+            raise Stop(parent.lineno, "a subscript is written in an unusual way")
+        self.edits.append(Edit(text.index(b"[", value_end), end, f".{key}".encode()))
+        return True
+
+    def _read(self, shape: Shape, name: str, node: ast.expr) -> bool:
+        """Check that a field may be read as an attribute, where openai<1.0 raises an error if it is missing."""
+        if not isinstance(shape, Object):
+            return False
+        if self._field(shape, name, node).optional:
+            for handler in self.tree.nodes:
+                if isinstance(handler, ast.ExceptHandler) and _lets_go(handler):
+                    raise Stop(
+                        handler.lineno, f"the handler may be for a missing {name}, which is None in the client API"
+                    )
+        return True
+
+    def _field(self, shape: Object, name: str, node: ast.expr) -> Field:
+        field = shape.fields.get(name)
+        if field is None:
+            raise Stop(node.lineno, f"{name} of {described(shape)} is not translated")
+        return field
+
+    def _compare(self, node: ast.expr, shape: Shape, parent: ast.Compare) -> bool:
+        if len(parent.ops) != 1:
+            return False
+        operator, other = parent.ops[0], parent.comparators[0]
+        if isinstance(operator, ast.Is | ast.IsNot):
+            return isinstance(other, ast.Constant) and other.value is None and not isinstance(shape, Pending)
+        key = literal(parent.left)
+        if node is not other or not isinstance(operator, ast.In | ast.NotIn) or key is None:
+            return False
+        if not isinstance(shape, Object) or not self._field(shape, key, node).optional:
+            raise Stop(node.lineno, f"whether {key} is in {described(shape)} is not the same as whether it is None")
+        start, value_start = self.tree.span(parent)[0], self.tree.span(node)[0]
+        _, value_end = self.tree.span(node)
+        between = self.tree.text.utf8[self.tree.span(parent.left)[1] : value_start]
+        if not re.fullmatch(rb"\s*(not\s+)?in\s+", between) or self.tree.span(parent)[1] != value_end:
+            raise Stop(parent.lineno, "a comparison is written in an unusual way")
+        written = f".{key} is {'not ' if isinstance(operator, ast.In) else ''}None"
+        self.edits += [Edit(start, value_start, b""), Edit(value_end, value_end, written.encode())]
+        return True
+
+    def _argument(self, node: ast.expr, shape: Shape, parent: ast.Call) -> bool:
+        func = parent.func
+        if node is func or parent.keywords or node not in parent.args:
+            return False
+        if isinstance(func, ast.Name) and self.tree.variables.get(func) is None and isinstance(shape, Listing):
+            return func.id == "len" or (enumerated(parent) is node and self._counted(parent))
+        if isinstance(func, ast.Attribute) and func.attr == "append" and shape is MESSAGE:
+            return self._as_dict(node)
+        return False
+
+    def _counted(self, call: ast.Call) -> bool:
+        """Whether `enumerate(…)` is gone through by `for number, one in`."""
+        loop = self.tree.parent(call)
+        return (
+            isinstance(loop, ast.For | ast.comprehension)
+            and loop.iter is call
+            and isinstance(loop.target, ast.Tuple)
+            and len(loop.target.elts) == 2
+            and all(isinstance(one, ast.Name) for one in loop.target.elts)
+        )
+
+    def _in_list(self, node: ast.expr, shape: Shape, parent: ast.List) -> bool:
+        return shape is MESSAGE and isinstance(parent.ctx, ast.Load) and self._as_dict(node)
+
+    def _in_dict(self, node: ast.expr, shape: Shape, parent: ast.Dict) -> bool:
+        unpacked = any(key is None and value is node for key, value in zip(parent.keys, parent.values, strict=True))
+        return unpacked and shape is MESSAGE and self._as_dict(node)
+
+    def _unpacked(self, node: ast.expr, shape: Shape, parent: ast.keyword) -> bool:
+        call = self.tree.parent(parent)
+        plain = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "dict"
+        return parent.arg is None and plain and shape is MESSAGE and self._as_dict(node)
+
+    def _as_dict(self, node: ast.expr) -> bool:
+        """A message among others becomes the dict that openai<1.0 had there."""
+        if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call):
+            return False
+        _, end = self.tree.span(node)
+        self.edits.append(Edit(end, end, b".to_dict()"))
+        self.as_dict = True
+        return True
+
+    def _assigned(self, node: ast.expr, shape: Shape, parent: ast.Assign | ast.AnnAssign | ast.NamedExpr) -> bool:
+        del shape
+        targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
+        if node is not parent.value or not all(isinstance(one, ast.Name) for one in targets):
+            return False
+        return not isinstance(parent, ast.NamedExpr) or self.answers.shape(parent) is not None
+
+    def _iterated(self, node: ast.expr, shape: Shape, parent: ast.For | ast.AsyncFor | ast.comprehension) -> bool:
+        if node is not parent.iter or not isinstance(parent.target, ast.Name):
+            return False
+        waits = isinstance(parent, ast.AsyncFor) or (isinstance(parent, ast.comprehension) and bool(parent.is_async))
+        if isinstance(shape, Stream):
+            return shape.is_async == waits
+        return isinstance(shape, Listing) and not waits
+
+    def _truth(self, node: ast.expr, shape: Shape, parent: ast.AST) -> bool:
+        """A test whether there is an answer: `if answer`, `not message.get("function_call")`."""
+        if isinstance(shape, Pending | Stream) or (isinstance(shape, Object) and shape.may_be_empty):
+            return False
+        if isinstance(parent, ast.BoolOp):
+            return self._truth(parent, shape, self.tree.parent(parent))
+        if isinstance(parent, ast.UnaryOp):
+            return isinstance(parent.op, ast.Not)
+        if isinstance(parent, ast.comprehension):
+            return node in parent.ifs
+        return isinstance(parent, ast.If | ast.While | ast.IfExp | ast.Assert) and node is parent.test
+
+    def _discarded(self, node: ast.expr, shape: Shape, parent: ast.AST) -> bool:
+        del node, parent
+        return not isinstance(shape, Pending)
+
+    def _awaited(self, node: ast.expr, shape: Shape, parent: ast.AST) -> bool:
+        del node, parent
+        return isinstance(shape, Pending)
+
+    def _looped(self, node: ast.expr, shape: Shape, parent: ast.comprehension) -> bool:
+        return self._iterated(node, shape, parent) or self._truth(node, shape, parent)
+
+    # The file as a whole
+
+    def _check_variables(self) -> None:
+        """Answers may be kept in variables of functions and of the module, not in those of classes or of others."""
+        for node, variable in self.tree.variables.items():
+            if variable is None or self.answers.variable(variable) is None:
+                continue
+            if variable.declared or variable.scope.kind == "class":
+                raise Stop(getattr(node, "lineno", 1), f"{variable.name} is kept beyond its function")
+
+    def _check_attributes(self) -> None:
+        """A message that has become a dict has no attributes."""
+        for node in self.tree.nodes:
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr in MESSAGE.fields
+                and self.answers.shape(node.value) is None
+            ):
+                raise Stop(node.lineno, f".{node.attr} may be read of a message that has become a dict")
+
+    def kept_in_module(self) -> set[str]:
+        """Return the variables of the module that hold answers: other files might import them."""
+        variables = self.tree.top.variables.values()
+        return {one.name for one in variables if self.answers.variable(one) is not None}
+
+
+def _is_plain(node: ast.expr) -> bool:
+    """Whether an expression can be left out: a literal, or an empty list or dict."""
+    if isinstance(node, ast.List | ast.Dict):
+        return not (node.elts if isinstance(node, ast.List) else node.values)
+    return isinstance(node, ast.Constant)
+
+
+def _lets_go(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler catches what reading a missing field raises."""
+    if handler.type is None:
+        return True
+    names = {one.id for one in ast.walk(handler.type) if isinstance(one, ast.Name)}
+    return bool(names & _LETTING_GO)
+
+
+def _ways(parent: ast.AST) -> str:
+    """What is done with an expression, for a reason."""
+    if isinstance(parent, (ast.Return, ast.Yield, ast.YieldFrom, *FUNCTIONS)):
+        return "returned from its function"
+    if isinstance(parent, ast.Call | ast.keyword | ast.Starred):
+        return "passed to a call"
+    if isinstance(parent, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        return "kept somewhere else than in a variable"
+    if isinstance(parent, ast.FormattedValue):
+        return "put into a string"
+    return "used in a way that is not translated"

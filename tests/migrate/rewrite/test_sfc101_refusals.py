@@ -1,0 +1,245 @@
+"""SFC101: what it does not understand whole is left alone, with the line and the reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stepfun_compat.migrate.rewrite.rules import RULES
+
+from ..support import write
+from .support import migrate, refused
+
+ASK = "openai.ChatCompletion.create(model='gpt-4', messages=[])"
+HEAD = "import openai\n"
+ANSWER = HEAD + f"def f():\n    r = {ASK}\n"
+STREAM = HEAD + "def f():\n    for c in openai.ChatCompletion.create(model='m', messages=[], stream=True):\n"
+TRY = HEAD + f"try:\n    {ASK}\n"
+ARUN = "import asyncio, openai\nasync def f():\n    await openai.ChatCompletion.acreate(model='m', messages=[])\n"
+
+REFUSED = {
+    # imports and names
+    "an import in a function": (f"def f():\n    import openai\n    return {ASK}.id\n", 2, "in a function or under a condition"),
+    "an import in try": (f"try:\n    import openai\nexcept ImportError: pass\n{ASK}\n", 2, "under a condition"),
+    "import *": (HEAD + f"from os import *\n{ASK}\n", 2, "cannot be seen"),
+    "importlib": (f"import importlib\nopenai = importlib.import_module('openai')\n{ASK}\n", 2, "reached in another way"),
+    "a name bound again": (HEAD + f"openai = None\n{ASK}\n", 2, "bound to something else"),
+    "a parameter of that name is another": (HEAD + f"{ASK}\ndef f(x): global openai; openai = x\n", 3, "bound to something else"),
+    "a module": (HEAD + f"import openai.util\n{ASK}\n", 2, "openai.util has no counterpart"),
+    "a name of a module": (HEAD + f"from openai.openai_object import OpenAIObject\n{ASK}\n", 2, "no counterpart"),
+    "the module of errors by name": (HEAD + f"from openai import error\n{ASK}\n", 2, "import openai and name it there"),
+    "an import over several lines": ("from openai import (\n    ChatCompletion)\nChatCompletion.create(model='m', messages=[])\n", 1, "several lines"),
+    "the whole module": (HEAD + f"x = openai\n{ASK}\n", 2, "as a whole"),
+    "getattr": (HEAD + f"getattr(openai, 'Model')\n{ASK}\n", 2, "as a whole"),
+    "eval": (HEAD + f"eval('openai')\n{ASK}\n", 2, "eval()"),
+    "a name in a string": (HEAD + f"{ASK}\nx = 'openai.ChatCompletion.create'\n", 3, "named in a string"),
+    "no calls": (HEAD + "from openai.error import Timeout\ntry: f()\nexcept Timeout: pass\n", 1, "nothing is called here"),
+    "an annotation": (HEAD + f"def f(x: openai.ChatCompletion): pass\n{ASK}\n", 2, "used otherwise than called"),
+    "names that are taken": (HEAD + f"client = openai_client = 1\n{ASK}\n", 1, "are taken"),
+    "a class that is taken": ("from openai import ChatCompletion\nOpenAI = 1\nChatCompletion.create(model='m', messages=[])\n", 1, "OpenAI is taken"),
+    # resources
+    **{
+        one: (HEAD + f"{ASK}\nopenai.{one}.{method}()\n", 3, f"openai.{one} is not translated")
+        for one, method in {
+            "Audio": "transcribe", "Deployment": "list", "Edit": "create", "Embedding": "create", "Engine": "list",
+            "File": "list", "FineTune": "create", "FineTuningJob": "create", "Image": "create", "Model": "list",
+            "Moderation": "create",
+        }.items()
+    },
+    "a resource by name": ("from openai import ChatCompletion, Embedding\nEmbedding.create(input='x')\n", 1, "openai.Embedding is not translated"),
+    "a method that is handed on": (HEAD + "f = openai.ChatCompletion.create\nf()\n", 2, "otherwise than called"),
+    "a resource that is kept": (HEAD + f"x = openai.ChatCompletion\n{ASK}\n", 2, "otherwise than called"),
+    "another method": (HEAD + "openai.ChatCompletion.construct_from({})\n", 2, "construct_from is not translated"),
+    # parameters
+    **{
+        f"the parameter {one}": (HEAD + f"openai.ChatCompletion.create(model='m', messages=[],\n    {one}=x)\n", 3, f"the parameter {one} of")
+        for one in (
+            "api_key", "api_base", "api_type", "api_version", "organization", "deployment_id", "headers", "request_id",
+            "timeout", "logprobs", "response_format", "surprise",
+        )
+    },
+    "parameters in **": (HEAD + "openai.Completion.create(model='m', **x)\n", 2, "in ** of openai.Completion.create cannot be seen"),
+    "positional parameters": (HEAD + "openai.Completion.create('m')\n", 2, "positional"),
+    "engine and model": (HEAD + "openai.Completion.create(model='m', engine='e')\n", 2, "both engine and model"),
+    "no model": (HEAD + "openai.Completion.create(prompt='x')\n", 2, "names no model"),
+    "stream decided at run time": (HEAD + "openai.Completion.create(model='m', stream=x)\n", 2, "at run time"),
+    "a stream with functions": (HEAD + "openai.ChatCompletion.create(model='m', messages=[], stream=True, functions=[])\n", 2, "stream with functions"),
+    "a timeout in a variable": (HEAD + "openai.Completion.create(model='m', request_timeout=x)\n", 2, "not a number written out"),
+    "a timeout of two numbers": (HEAD + "openai.Completion.create(model='m', request_timeout=(1, 2))\n", 2, "not a number written out"),
+    "a timeout of an async call": (ARUN.replace("[])", "[], request_timeout=3)") + "asyncio.run(f())\n", 3, "whole of an async call"),
+    # settings
+    **{
+        f"openai.{one}": (HEAD + f"openai.{one} = x\n{ASK}\n", 2, f"openai.{one} is not translated")
+        for one in ("api_base", "api_type", "api_version", "proxy", "debug", "log", "verify_ssl_certs", "api_key_path")
+    },
+    "a key that is read": (HEAD + f"if not openai.api_key: raise SystemExit\n{ASK}\n", 2, "otherwise than set"),
+    "a key set in a function": (HEAD + f"def f(k):\n    openai.api_key = k\n{ASK}\n", 3, "in a function or under a condition"),
+    "a key set under a condition": (HEAD + f"if x:\n    openai.api_key = 'k'\n{ASK}\n", 3, "under a condition"),
+    "a key set twice": (HEAD + f"openai.api_key = 'a'\n{ASK}\nopenai.api_key = 'b'\n", 4, "more than once"),
+    "a key that is None": (HEAD + f"openai.api_key = None\n{ASK}\n", 2, "no argument of a call"),
+    "a key from a tuple": (HEAD + f"openai.api_key, x = 1, 2\n{ASK}\n", 2, "otherwise than set"),
+    "a call before the key": (HEAD + f"{ASK}\nopenai.api_key = 'a'\n", 2, "before the key is set"),
+    "a function called before the key": (HEAD + f"def f(): {ASK}\nf()\nopenai.api_key = 'a'\n", 3, "before the key is set"),
+    "key and organization apart": (HEAD + f"openai.api_key = 'a'\nx = 1\nopenai.organization = 'o'\n{ASK}\n", 4, "side by side"),
+    "a comment between them": (HEAD + f"openai.api_key = 'a'  # k\nopenai.organization = 'o'\n{ASK}\n", 3, "something stands between"),
+    "a key for two kinds of clients": (ARUN + f"openai.api_key = 'a'\n{ASK}\nasyncio.run(f())\n", 4, "for two clients"),
+    "a file of variables read later": (f"import openai\nfrom dotenv import load_dotenv\nx = 1\nload_dotenv()\n{ASK}\n", 4, "after the client would be made"),
+    "several statements in a line": (f"import openai; x = 1\n{ASK}\n", 1, "several statements"),
+    # answers that go elsewhere
+    "returned": (ANSWER + "    return r\n", 4, "an answer is returned"),
+    "a part returned": (ANSWER + "    return r['choices'][0]['message']\n", 4, "a message is returned"),
+    "yielded": (STREAM + "        yield c\n", 4, "a chunk is returned"),
+    "a lambda": (HEAD + f"f = lambda: {ASK}\n", 2, "an answer is returned"),
+    "kept on self": (HEAD + f"class A:\n    def f(self):\n        self.r = {ASK}\n", 4, "kept somewhere else"),
+    "kept in a container": (HEAD + f"x = {{}}\nx['r'] = {ASK}\n", 3, "kept somewhere else"),
+    "kept in a global": (HEAD + f"def f():\n    global r\n    r = {ASK}\n", 4, "kept beyond its function"),
+    "kept in a class": (HEAD + f"class A:\n    r = {ASK}\n", 3, "kept beyond its function"),
+    "passed on": (ANSWER + "    g(r)\n", 4, "an answer is passed to a call"),
+    "passed on by keyword": (ANSWER + "    g(x=r)\n", 4, "an answer is passed to a call"),
+    "unpacked into a call": (ANSWER + "    g(**r)\n", 4, "an answer is passed to a call"),
+    "printed": (ANSWER + "    print(r)\n", 4, "an answer is passed to a call"),
+    "str()": (ANSWER + "    x = str(r)\n", 4, "an answer is passed to a call"),
+    "JSON": (ANSWER + "    json.dumps(r)\n", 4, "an answer is passed to a call"),
+    "in a string": (ANSWER + "    x = f'{r}'\n", 4, "an answer is put into a string"),
+    "appended as a whole": (ANSWER + "    x.append(r)\n", 4, "an answer is passed to a call"),
+    "the usage as a dict": (ANSWER + "    dict(r['usage'])\n", 4, "the usage of an answer is passed to a call"),
+    "changed": (ANSWER + "    r['id'] = 1\n", 4, "an answer is changed"),
+    "changed by attribute": (ANSWER + "    r.choices[0].message.content = ''\n", 4, "a message is changed"),
+    "compared": (ANSWER + "    r == 1\n", 4, "an answer is used in a way"),
+    "chosen between": (ANSWER + "    x = r or 1\n", 4, "an answer is used in a way"),
+    "a conditional value": (ANSWER + "    x = r if x else None\n", 4, "an answer is used in a way"),
+    "gone through": (ANSWER + "    for k in r: pass\n", 4, "an answer is used in a way"),
+    "sorted": (ANSWER + "    sorted(r['choices'])\n", 4, "a list of choices is passed to a call"),
+    "unpacked": (ANSWER + "    a, b = r['choices']\n", 4, "kept somewhere else"),
+    "a name for several things": (ANSWER + "    r = r['choices'][0]\n", 4, "different things"),
+    "a name for something else too": (ANSWER + "    r = ''\n", 4, "different things"),
+    "a truth that may be empty": (STREAM + "        if c['choices'][0]['delta']: pass\n", 4, "a delta is used in a way"),
+    "a method": (ANSWER + "    r.items()\n", 4, ".items() of an answer"),
+    "to_dict": (ANSWER + "    r.to_dict()\n", 4, ".to_dict() of an answer"),
+    "an unknown field": (ANSWER + "    r['system_fingerprint']\n", 4, "system_fingerprint of an answer"),
+    "an unknown attribute": (ANSWER + "    r.response_ms\n", 4, "response_ms of an answer"),
+    "logprobs": (ANSWER + "    r['choices'][0]['logprobs']\n", 4, "logprobs of a choice"),
+    "a field in a variable": (ANSWER + "    r[x]\n", 4, "not named by a string"),
+    "content that may be null": (ANSWER + "    'content' in r['choices'][0]['message']\n", 4, "whether content is in a message"),
+    "whether a field is there": (ANSWER + "    'usage' in r\n", 4, "whether usage is in an answer"),
+    "an unknown field sought": (ANSWER + "    'error' in r\n", 4, "error of an answer"),
+    "a default": (STREAM + "        c['choices'][0]['delta'].get('content', 'x')\n", 4, "a default other than"),
+    "a default that is called": (ANSWER + "    r.get('id', g())\n", 4, "may do something"),
+    "a missing field that is handled": (STREAM + "        try: c['choices'][0]['delta']['content']\n        except KeyError: pass\n", 5, "may be for a missing content"),
+    "a missing field that anything handles": (STREAM + "        try: c['choices'][0]['delta'].content\n        except: pass\n", 5, "may be for a missing content"),
+    "a message with attributes later": (ANSWER + "    h.append(r['choices'][0]['message'])\n    return h[0].content\n", 5, "has become a dict"),
+    "a printed expression": (ANSWER + "    x = f'{r[\"id\"]=}'\n", 4, "f-string"),
+    "a format in a string": (ANSWER + "    x = f'{1:{r[\"usage\"][\"total_tokens\"]}}'\n", 4, "f-string"),
+    "a stream that is kept": (HEAD + "class A:\n    def f(self):\n        self.s = openai.Completion.create(model='m', stream=True)\n", 4, "a stream of chunks is kept"),
+    "a stream in list()": (HEAD + "list(openai.Completion.create(model='m', stream=True))\n", 2, "a stream of chunks is passed"),
+    "next of a stream": (HEAD + "next(openai.Completion.create(model='m', stream=True))\n", 2, "a stream of chunks is passed"),
+    "gather": (ARUN.replace("    await ", "    await asyncio.gather(").replace("[])", "[]))") + "asyncio.run(f())\n", 3, "a call is passed to a call"),
+    "a task": (ARUN.replace("    await ", "    asyncio.create_task(").replace("[])", "[]))") + "asyncio.run(f())\n", 3, "a call is passed to a call"),
+    "not awaited": (ARUN.replace("    await ", "    ") + "asyncio.run(f())\n", 3, "a call is used in a way"),
+    # event loops
+    "no event loop here": (ARUN, 3, "no single asyncio.run()"),
+    "two event loops": (ARUN + "asyncio.run(f())\nasyncio.run(f())\n", 3, "no single asyncio.run()"),
+    "an event loop in a loop": (ARUN + "for _ in x: asyncio.run(f())\n", 3, "no single asyncio.run()"),
+    "an event loop in a function": (ARUN + "def g(): asyncio.run(f())\n", 3, "no single asyncio.run()"),
+    # errors
+    **{
+        f"the error {one}": (TRY + f"except openai.error.{one}: pass\n", 4, f"openai.error.{one}:")
+        for one in ("APIError", "ServiceUnavailableError", "TryAgain", "InvalidAPIType", "SignatureVerificationError", "Nothing")
+    },
+    "an error imported": (HEAD + f"from openai.error import APIError\n{ASK}\n", 2, "base of every error"),
+    "a connection without timeouts": (TRY + "except openai.error.APIConnectionError: pass\n", 4, "includes timeouts"),
+    "timeouts after connections": (TRY + "except openai.error.APIConnectionError: pass\nexcept openai.error.Timeout: x\n", 4, "includes timeouts"),
+    "an error raised": (HEAD + f"{ASK}\nraise openai.error.Timeout('x')\n", 3, "otherwise than to tell errors apart"),
+    "an error subclassed": (HEAD + f"{ASK}\nclass E(openai.error.Timeout): pass\n", 3, "otherwise than to tell errors apart"),
+    "errors in a variable": (HEAD + f"E = (openai.error.Timeout,)\n{ASK}\n", 2, "otherwise than to tell errors apart"),
+    "the module of errors": (HEAD + f"e = openai.error\n{ASK}\n", 2, "otherwise than for its classes"),
+    "several classes in a decorator": (HEAD + f"@again(openai.error.InvalidRequestError)\ndef f(): {ASK}\n", 2, "several classes take the place"),
+    "an alias for several classes": (HEAD + f"from openai.error import InvalidRequestError as E\n{ASK}\n", 2, "several classes take its place"),
+    "a class whose name is taken": (HEAD + f"from openai.error import Timeout\nAPITimeoutError = 1\ntry: {ASK}\nexcept Timeout: pass\n", 5, "APITimeoutError is taken"),
+    "the text of an error": (TRY + "except openai.error.Timeout as e: print(e)\n", 4, "the text of errors"),
+    "the text of an error in a string": (TRY + "except openai.error.Timeout as e: print(f'{e}')\n", 4, "the text of errors"),
+    "a field of an error": (TRY + "except openai.error.RateLimitError as e: e.json_body\n", 4, "the json_body of an error"),
+    "the status of what may have none": (TRY + "except openai.error.OpenAIError as e: e.http_status\n", 4, "the http_status of an error"),
+    "the code of another error": (TRY + "except openai.error.RateLimitError as e: e.code\n", 4, "the code of an error"),
+    "the name of an error": (TRY + "except openai.error.Timeout as e: type(e).__name__\n", 4, "the text of errors"),
+    "any error's text": (TRY + "except Exception as e: print(e)\n", 4, "the text of errors"),
+    "any error's text around a function": (HEAD + f"def f(): {ASK}\ntry: f()\nexcept Exception as e: print(e)\n", 4, "the text of errors"),
+    "any error's text around a method": (HEAD + f"def f(): {ASK}\ntry: x.result()\nexcept Exception as e: print(e)\n", 4, "the text of errors"),
+    "errors of requests": (TRY + "except requests.exceptions.ChunkedEncodingError: pass\n", 4, "errors of the connection"),
+    "the last error": (TRY + "except Exception: traceback.format_exc()\n", 4, "the text of errors"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", REFUSED)
+def test_what_is_refused(tmp_path: Path, form: str) -> None:
+    source, line, why = REFUSED[form]
+    found_line, found_why = refused(tmp_path, source, select=("SFC101",))
+    assert (found_line, why in found_why) == (line, True), (found_line, found_why)
+
+
+OTHERS = {
+    "sets the key": ("import openai\nopenai.api_key = 'x'\n", "sets the key or another setting"),
+    "handles errors": ("import openai, a\ntry: a.f()\nexcept openai.error.Timeout: pass\n", "handles errors of openai<1.0"),
+    "handles any error": ("import a\ntry: a.f()\nexcept Exception as e: print(e)\n", "handles any error"),
+    "imports its variables": ("from a import r\n", "keeps in its variables"),
+    "imports everything": ("from a import *\n", "keeps in its variables"),
+    "patches": ("from unittest.mock import patch\n@patch('a.openai.ChatCompletion.create')\ndef test(x): ...\n", "in a string"),
+    "reads attributes of messages": ("import a\na.h[0].content\n", "has become a dict"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_another_file_that(tmp_path: Path, what: str) -> None:
+    other, why = OTHERS[what]
+    source = HEAD + f"r = {ASK}\nh = []\nh.append(r['choices'][0]['message'])\n"
+    write(tmp_path, {"a.py": source, "other.py": other})
+    done = migrate(tmp_path, select=("SFC101",))
+    assert done.code == 3
+    assert ("a.py", 2, True) in [(file, line, why in found) for file, line, found in done.left], done.left
+    assert done["a.py"] == source
+
+
+def test_a_key_that_is_for_another_file_as_well(tmp_path: Path) -> None:
+    write(tmp_path, {"a.py": HEAD + f"openai.api_key = 'x'\n{ASK}\n", "b.py": HEAD + f"{ASK}\n"})
+    done = migrate(tmp_path, select=("SFC101",))
+    assert {(file, why) for file, _, why in done.left} == {
+        ("a.py", "the key is set here for b.py as well"),
+        ("b.py", "a.py sets the key or another setting of openai"),
+    }
+
+
+def test_event_loops_of_another_file(tmp_path: Path) -> None:
+    write(tmp_path, {"a.py": ARUN + "asyncio.run(f())\n", "b.py": "import a, asyncio\nasyncio.run(a.f())\n"})
+    ((file, _, why),) = migrate(tmp_path, select=("SFC101",)).left
+    assert (file, why) == ("a.py", "b.py runs event loops, and the connections of a client belong to one")
+
+
+def test_what_it_refuses_is_left_to_the_imports(tmp_path: Path) -> None:
+    write(tmp_path, {"a.py": ANSWER + "    return r\n", "b.py": ANSWER + "    return r['id']\n"})
+    done = migrate(tmp_path, select=[one.id for one in RULES])
+    assert done.left == [("a.py", 4, "an answer is returned from its function")]
+    assert done["a.py"].startswith("import stepfun_compat.legacy as openai\n")
+    assert done["b.py"].startswith("import stepfun_compat as openai\n\nclient = ")
+
+
+def test_it_is_opt_in(tmp_path: Path) -> None:
+    write(tmp_path, {"a.py": ANSWER + "    return r['id']\n"})
+    assert migrate(tmp_path)["a.py"].startswith("import stepfun_compat.legacy as openai\n")
+
+
+@pytest.mark.parametrize("line", [0, 2])
+def test_a_comment_leaves_the_file_alone(tmp_path: Path, line: int) -> None:
+    lines = (ANSWER + "    return r['id']\n").splitlines()
+    lines[line] += "  # stepfun: ignore[SFC101]"
+    source = "\n".join(lines) + "\n"
+    write(tmp_path, {"a.py": source})
+    done = migrate(tmp_path, select=("SFC101",))
+    assert (done.code, done.left, done["a.py"]) == (0, [], source)
+    assert done.document["left"][0]["severity"] == "note"
+
+
+def test_a_file_for_the_client_api_is_none_of_its_business(tmp_path: Path) -> None:
+    write(tmp_path, {"a.py": "from openai import OpenAI\nOpenAI().models.list()\n"})
+    done = migrate(tmp_path, select=("SFC101",))
+    assert (done.code, done.document["left"]) == (0, [])
