@@ -8,7 +8,7 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -318,26 +318,32 @@ def _add_packages_in_between(
     """Read the `__init__.py` that files with findings import from, too: they may hand on what another file has."""
     python = [one for one in reads if one.kind in ("python", "notebook")]
     modules = Modules([one.path for one in python], [])
+    files: Iterable[int] = range(len(python))
     for _ in range(3):
-        more = _packages_in_between(python, modules, extracts)
+        more = _packages_in_between(python, modules, extracts, files)
         if not more:
             break
-        for one, found in zip(more, _extracts(root, more, jobs, cache, None), strict=True):
+        for number, found in zip(more, _extracts(root, list(more.values()), jobs, cache, None), strict=True):
             found.unread.clear()
-            extracts[one.path] = found
+            extracts[python[number].path] = found
+        files = more
 
 
-def _packages_in_between(python: Sequence[_Read], modules: Modules, extracts: dict[str, Extract]) -> list[_Read]:
-    more: dict[str, _Read] = {}
-    for number, one in enumerate(python):
-        facts = extracts[one.path].facts if one.path in extracts else None
+def _packages_in_between(
+    python: Sequence[_Read], modules: Modules, extracts: dict[str, Extract], files: Iterable[int]
+) -> dict[int, _Read]:
+    """The `__init__.py`, by number, that some files import from and that are not read yet."""
+    more: dict[int, _Read] = {}
+    for number in files:
+        path = python[number].path
+        facts = extracts[path].facts if path in extracts else None
         for statement in facts.imports if facts is not None else ():
             target = modules.of_statement(number, statement)
             if target is not None:
-                path = python[target].path
-                if path not in extracts and "__init__.py" in path:
-                    more[path] = python[target]
-    return list(more.values())
+                wanted = python[target]
+                if "__init__.py" in wanted.path and wanted.path not in extracts:
+                    more[target] = wanted
+    return more
 
 
 class _Lines:

@@ -233,6 +233,11 @@ class _Walker(ExpressionWalker):
             if scope is not None:
                 scopes[self.scope].elsewhere[name] = scope
 
+    def on_raise(self, node: ast.Raise) -> None:
+        for part in (node.exc, node.cause):
+            if part is not None:
+                self.expr(part)
+
     def on_nothing(self, node: ast.stmt) -> None:
         del node
 
@@ -258,6 +263,7 @@ _STATEMENTS: Final[dict[type[ast.AST], Callable[[_Walker, Any], None]]] = {
     ast.While: _Walker.on_while,
     ast.Global: _Walker.on_global,
     ast.Nonlocal: _Walker.on_nonlocal,
+    ast.Raise: _Walker.on_raise,
     ast.Pass: _Walker.on_nothing,
     ast.Break: _Walker.on_nothing,
     ast.Continue: _Walker.on_nothing,

@@ -18,6 +18,7 @@ class Modules:
         self._facts = facts
         self._by_path = {path: number for number, path in enumerate(paths)}
         self._found: dict[tuple[str, str], int | None] = {}
+        self._places: dict[str, list[str]] = {}
 
     @cached_property
     def _by_tail(self) -> dict[str, list[int]]:
@@ -95,16 +96,26 @@ class Modules:
         if top not in self.tops:
             return None
         tail = module.replace(".", "/")
-        here: str = directory
-        while True:
-            if self.file_at(f"{here}/__init__".strip("/")) is None:  # a directory of a package is no place to search
-                found = self.file_at(f"{here}/{tail}".strip("/"))
-                if found is not None:
-                    return found
-            if not here:
-                break
-            here = dirname(here)
+        for place in self._searched(directory):
+            found = self.file_at(place + tail)
+            if found is not None:
+                return found
         return self._by_suffix(tail)
+
+    def _searched(self, directory: str) -> list[str]:
+        """Where a file in a directory finds modules, nearest first, each with its slash: the directory and those above
+        it, but no directory of a package."""
+        known = self._places.get(directory)
+        if known is None:
+            known = self._places[directory] = []
+            above = directory
+            while above:
+                if self.file_at(f"{above}/__init__") is None:
+                    known.append(f"{above}/")
+                above = dirname(above)
+            if self.file_at("__init__") is None:
+                known.append("")
+        return known
 
     def _by_suffix(self, tail: str) -> int | None:
         """A file elsewhere in the project whose path ends with the module's: under `src/`, beside the tests."""
