@@ -50,21 +50,22 @@ def extract(path: str, kind: FileKind, data: bytes) -> Extract:
 
 
 def _python(data: bytes) -> Extract:
-    speaks = speaks_of_openai(data)
     if b"\0" in data:
-        return Extract(unread=[Unread("has NUL bytes", speaks)])
+        return _unread("has NUL bytes", data)
     try:
-        text = decode(data)
+        return Extract(facts=_facts(decode(data).utf8))
     except Undecodable as error:
-        return Extract(unread=[Unread(str(error), speaks)])
-    try:
-        return Extract(facts=_facts(text.utf8))
+        return _unread(str(error), data)
     except SyntaxError as error:
-        return Extract(unread=[Unread(_syntax(error), speaks)])
+        return _unread(_syntax(error), data)
     except (RecursionError, MemoryError):
-        return Extract(unread=[Unread("nested too deeply for this Python", speaks)])
+        return _unread("nested too deeply for this Python", data)
     except ValueError as error:
-        return Extract(unread=[Unread(f"cannot be parsed: {error}", speaks)])
+        return _unread(f"cannot be parsed: {error}", data)
+
+
+def _unread(why: str, data: bytes) -> Extract:
+    return Extract(unread=[Unread(why, speaks_of_openai(data))])
 
 
 def _facts(utf8: bytes) -> FileFacts:
@@ -81,16 +82,15 @@ def _syntax(error: SyntaxError) -> str:
 
 
 def _notebook(data: bytes) -> Extract:
-    speaks = speaks_of_openai(data)
     try:
         notebook: Notebook = read_notebook(data)
     except NotANotebook as error:
-        return Extract(unread=[Unread(str(error), speaks)])
+        return _unread(str(error), data)
     found = Extract(
         cells=[(cell.number, cell.first_line) for cell in notebook.cells], marks=notebook.marks, unread=notebook.unread
     )
     try:
         found.facts = trim(facts_of(parse(notebook.text), notebook.text))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        found.unread.append(Unread(f"its cells cannot be parsed together: {error}", speaks))
+        found.unread.append(Unread(f"its cells cannot be parsed together: {error}", speaks_of_openai(data)))
     return found
