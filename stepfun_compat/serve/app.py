@@ -222,6 +222,8 @@ class ServeApp:
             await self._route(inbound, caller, body, out, sample)
         except Rejected:
             raise
+        except RecursionError:
+            raise Rejected(400, "The JSON body of the request is nested too deeply.") from None
         except Exception as error:
             if isinstance(error, OSError) and out.started:
                 raise  # the caller's connection; before the head it is this server's own, such as a store's file

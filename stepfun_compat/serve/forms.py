@@ -44,7 +44,7 @@ async def parse_form(
     try:
         form = await parser.parse()
     except (MultiPartException, KeyError, ValueError) as error:
-        raise Rejected(400, f"The body is not a valid multipart form: {error}.") from None
+        raise Rejected(400, f"The body is not a valid multipart form: {str(error).rstrip('.')}.") from None
     files: list[tuple[str, Any]] = []
     fields: dict[str, Any] = {}
     try:

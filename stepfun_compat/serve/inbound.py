@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -235,6 +236,13 @@ def _constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("the number is too large for JSON that others read")
+    return number
+
+
 _HALF_PAIR: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -247,7 +255,7 @@ def parse_json(body: bytes) -> dict[str, Any] | None:
     if not body.strip():
         return None
     try:
-        data: Any = json.loads(body.decode(), parse_constant=_constant)
+        data: Any = json.loads(body.decode(), parse_constant=_constant, parse_float=_finite)
         if _HALF_PAIR.search(body):
             json.dumps(data, ensure_ascii=False).encode()
     except (ValueError, RecursionError):  # UnicodeError is a ValueError

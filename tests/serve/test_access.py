@@ -181,13 +181,14 @@ def test_a_slow_head_is_given_up(served: Served, monkeypatch: pytest.MonkeyPatch
         b"[]",
         b'"text"',
         b'{"model": "gpt-4o", "messages": [NaN]}',
+        b'{"model": "gpt-4o", "messages": [1e400]}',
         b'{"model": "\xff\xfe"}',
         b'{"a": "\\ud800"}',
         b"[" * 100_000,
         b'{"a":' * 100_000,
         b"\x00",
     ],
-    ids=["cut", "list", "text", "nan", "utf-8", "half a pair", "deep list", "deep object", "nul"],
+    ids=["cut", "list", "text", "nan", "infinite", "utf-8", "half a pair", "deep list", "deep object", "nul"],
 )
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/messages"])
 def test_bad_json_is_a_400(served: Served, body: bytes, path: str) -> None:
@@ -195,6 +196,20 @@ def test_bad_json_is_a_400(served: Served, body: bytes, path: str) -> None:
     assert status == 400
     assert json.loads(answer)["error"]["type"] == "invalid_request_error"
     assert not served.emulator.requests
+
+
+def test_no_depth_of_json_is_an_error_of_the_server(served: Served) -> None:
+    for depth in range(940, 1000, 5):  # around the depth that can be read, but not be worked with
+        deep = b'{"a":' * depth + b"1" + b"}" * depth
+        tool = b'[{"type": "function", "name": "f", "input_schema": %s, "parameters": %s}]' % (deep, deep)
+        common = b'{"model": "gpt-4o", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}], "metadata": '
+        for path, body in (
+            ("/v1/chat/completions", common + deep + b"}"),
+            ("/v1/messages", common + b'{}, "tools": ' + tool.replace(b'"function"', b'"custom"') + b"}"),
+            ("/v1/responses", b'{"model": "gpt-5", "input": "x", "tools": ' + tool + b"}"),
+        ):
+            status, _, answer = served.call("POST", path, body)
+            assert status in (200, 400), (depth, path, answer)
 
 
 @pytest.mark.parametrize(

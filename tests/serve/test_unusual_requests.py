@@ -189,3 +189,34 @@ def test_the_text_of_an_internal_error_is_not_logged(
     assert "ValueError in /chat/completions" in caplog.text
     assert "in broken" in caplog.text
     assert "private" not in caplog.text + body.decode()
+
+
+# ---------------------------------------------------------------- forms
+
+SOUND = (b'name="file"; filename="a.mp3"', b"\xff\xfb" * 99)
+MODEL = (b'name="model"', b"whisper-1")
+FORMS: dict[str, tuple[list[tuple[bytes, bytes]], int]] = {
+    # name: (parts, status)
+    "a name beyond ASCII": ([(b'name="file"; filename="\xc3\xa9\xf0\x9f\x98\x80.mp3"', SOUND[1]), MODEL], 200),
+    "an empty name": ([SOUND, MODEL, (b'name=""', b"1")], 200),
+    "a list without a name": ([SOUND, MODEL, (b'name="[]"', b"1")], 200),
+    "an open bracket": ([SOUND, MODEL, (b'name="a[b"', b"1")], 200),
+    "no UTF-8": ([SOUND, MODEL, (b'name="\xff"', b"\xff\xfe")], 200),
+    "many brackets": ([SOUND, MODEL, (b'name="a' + b"[b]" * 5000 + b'"', b"1")], 400),
+    "no name": ([SOUND, MODEL, (b'filename="x"', b"1")], 400),
+    "an object and a text of one name": ([SOUND, MODEL, (b'name="model[x]"', b"1")], 400),
+    "a line break in a name": ([SOUND, MODEL, (b'name="a\r\nx"', b"1")], 400),
+    "no parts": ([], 400),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_an_odd_form_is_read_or_refused(served: Served, name: str) -> None:
+    parts, status = FORMS[name]
+    body = b"".join(b"--B\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n" % part for part in parts) + b"--B--\r\n"
+    headers: dict[str, str | None] = {"content-type": "multipart/form-data; boundary=B"}
+    got, _, answer = served.call("POST", "/v1/audio/transcriptions", body, headers)
+    assert got == status, answer
+    for kind in ("multipart/form-data", "multipart/form-data; boundary=C"):
+        if parts:
+            assert served.call("POST", "/v1/audio/transcriptions", body, {"content-type": kind})[0] == 400

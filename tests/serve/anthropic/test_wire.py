@@ -134,6 +134,22 @@ def test_tool_choice(served: Served, claude: Any, choice: Any, called: bool | No
         assert (answer.stop_reason == "tool_use") is called
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_one_call_at_a_time_is_held(served: Served, claude: Any, streamed: bool) -> None:
+    served.emulator.script(
+        {"tool_calls": [{"name": "get_weather", "arguments": {"city": c}} for c in ("Rome", "Oslo")]}
+    )
+    choice = {"type": "auto", "disable_parallel_tool_use": True}
+    ask = {"model": MODEL, "max_tokens": 100, "messages": HELLO, "tools": [WEATHER], "tool_choice": choice}
+    if streamed:
+        with claude.messages.stream(**ask) as stream:
+            answer = stream.get_final_message()
+    else:
+        answer = claude.messages.create(**ask)
+    assert [block.input for block in answer.content if block.type == "tool_use"] == [{"city": "Rome"}]
+    assert answer.stop_reason == "tool_use"
+
+
 def test_images_go_to_stepfun(served: Served, claude: Any) -> None:
     source = {"type": "base64", "media_type": "image/png", "data": PNG}
     content: Any = [{"type": "text", "text": "What is it?"}, {"type": "image", "source": source}]
