@@ -10,7 +10,7 @@ from typing import Any
 from measure import Figure, Work, compare, cpu, figure, in_child
 
 import stepfun_compat
-from stepfun_compat import Settings, stock
+from stepfun_compat import stock
 
 MODEL = "step-3.7-flash"
 ONE = [{"role": "user", "content": "x"}]
@@ -18,20 +18,33 @@ ONE = [{"role": "user", "content": "x"}]
 
 @dataclass
 class Clients:
-    """The plain clients and ours against one server, both with their defaults."""
+    """The plain clients and ours against one server, both with their defaults. With `former`, an earlier version of the
+    package, its clients take the place of the plain ones."""
 
     port: int
+    former: Any = None
 
     def __post_init__(self) -> None:
         url = f"http://127.0.0.1:{self.port}/v1"
-        theirs: dict[str, Any] = {"api_key": "k", "base_url": url, "timeout": 300}
-        settings = Settings(base_url=url, api_key="k")
-        self.plain = stock.OpenAI(**theirs)
-        self.ours = stepfun_compat.OpenAI(settings=settings, timeout=300)
-        self.over_chat = stepfun_compat.OpenAI(settings=settings.replace(responses_route="chat"), timeout=300)
-        self.plain_async = stock.AsyncOpenAI(**theirs)
-        self.ours_async = stepfun_compat.AsyncOpenAI(settings=settings, timeout=300)
+        self.ours, self.ours_over_chat, self.ours_async = made(stepfun_compat, url)
+        if self.former is None:
+            theirs: dict[str, Any] = {"api_key": "k", "base_url": url, "timeout": 300}
+            self.plain = self.plain_over_chat = stock.OpenAI(**theirs)
+            self.plain_async = stock.AsyncOpenAI(**theirs)
+        else:
+            self.plain, self.plain_over_chat, self.plain_async = made(self.former, url)
         self.loop = asyncio.new_event_loop()
+
+
+def made(package: Any, url: str) -> tuple[Any, Any, Any]:
+    """Our clients, of a version of the package: sync, sync with Responses over chat, async."""
+    settings = package.Settings(base_url=url, api_key="k")
+    over_chat = settings.replace(responses_route="chat")
+    return (
+        package.OpenAI(settings=settings, timeout=300),
+        package.OpenAI(settings=over_chat, timeout=300),
+        package.AsyncOpenAI(settings=settings, timeout=300),
+    )
 
 
 def messages(count: int) -> list[dict[str, str]]:
@@ -111,7 +124,7 @@ def response_events(client: Any, events: int) -> Work:
 
 # ---------------------------------------------------------------- import and memory, in processes of their own
 
-_IMPORT = """
+IMPORT = """
 import json, sys, time
 started = time.process_time()
 import openai
@@ -126,8 +139,8 @@ def import_cost(statement: str, rounds: int) -> dict[str, Any]:
     import statistics
     import sys
 
-    in_child(_IMPORT, statement)  # writes the byte code, as installing does
-    rows = [in_child(_IMPORT, statement) for _ in range(rounds)]
+    in_child(IMPORT, statement)  # writes the byte code, as installing does
+    rows = [in_child(IMPORT, statement) for _ in range(rounds)]
     added = rows[0][2]
     ours = [name for name in added if name.partition(".")[0] == "stepfun_compat"]
     third = {name.partition(".")[0] for name in added} - {"stepfun_compat", "openai", *sys.stdlib_module_names}
@@ -146,9 +159,8 @@ def import_cost(statement: str, rounds: int) -> dict[str, Any]:
 
 _MEMORY = """
 import asyncio, gc, json, os, resource, sys
-import stepfun_compat
-from stepfun_compat import stock
-ours, port, count = sys.argv[1] == "ours", sys.argv[2], int(sys.argv[3])
+from importlib import import_module
+package, port, count = import_module(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 url = f"http://127.0.0.1:{port}/v1"
@@ -158,10 +170,10 @@ def resident():
         return int(file.read().split()[1]) * resource.getpagesize()
 async def main():
     given = {"max_retries": 0, "timeout": 120}
-    if ours:
-        client = stepfun_compat.AsyncOpenAI(settings=stepfun_compat.Settings(base_url=url, api_key="k"), **given)
+    if hasattr(package, "Settings"):
+        client = package.AsyncOpenAI(settings=package.Settings(base_url=url, api_key="k"), **given)
     else:
-        client = stock.AsyncOpenAI(api_key="k", base_url=url, **given)
+        client = package.AsyncOpenAI(api_key="k", base_url=url, **given)
     async def one():
         stream = await client.chat.completions.create(model="step-3.7-flash", stream=True,
             messages=[{"role": "user", "content": "x"}], extra_headers={"x-hold": "1"})
@@ -179,13 +191,13 @@ asyncio.run(main())
 """
 
 
-def stream_memory(port: int, count: int, rounds: int) -> Figure:
+def stream_memory(port: int, count: int, rounds: int, plain: str = "stepfun_compat.stock") -> Figure:
     """Growth of a process by `count` open streams, each after its first chunk."""
 
-    def grown(which: str) -> float:
-        return float(in_child(_MEMORY, which, port, count))
+    def grown(package: str) -> float:
+        return float(in_child(_MEMORY, package, port, count))
 
-    rows = [(grown("plain"), grown("ours"), grown("plain")) for _ in range(rounds)]
+    rows = [(grown(plain), grown("stepfun_compat"), grown(plain)) for _ in range(rounds)]
     return figure(f"memory of {count:,} open streams", rows, "kB each", 1 / 1024 / count)
 
 
@@ -237,6 +249,6 @@ def every_case(clients: Clients, rounds: int, quick: bool) -> Iterator[tuple[str
     yield case("Responses events", response_events(c.plain, chunks), response_events(c.ours, chunks))
     for count in (2, 200):
         times = fitting(response_calls(c.plain, count, 1))
-        plain = response_calls(c.plain, count, times)
-        yield case(f"Responses call, native route, {count} items", plain, response_calls(c.ours, count, times))
-        yield case(f"Responses call, chat route, {count} items", plain, response_calls(c.over_chat, count, times))
+        for route, plain, ours in (("native", c.plain, c.ours), ("chat", c.plain_over_chat, c.ours_over_chat)):
+            name = f"Responses call, {route} route, {count} items"
+            yield case(name, response_calls(plain, count, times), response_calls(ours, count, times))

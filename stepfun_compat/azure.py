@@ -14,9 +14,10 @@ import openai
 from typing_extensions import Self, override
 
 from . import stock
+from ._client import context_of
+from ._client.classes import copy_with_signature, describe
 from ._client.construction import construct
-from ._client.context import context_of, given
-from ._client.signatures import copy_with_signature, signature_with_settings
+from ._client.context import given
 from .client import AsyncOpenAI, OpenAI
 from .credentials.urls import deployment_in, host_kind, origin
 from .settings import Settings, settings_or_default
@@ -203,7 +204,7 @@ def _copy(client: Any, base: Callable[..., Any], kwargs: dict[str, Any]) -> Any:
 
 
 for _ours, _theirs in ((AzureOpenAI, stock.AzureOpenAI), (AsyncAzureOpenAI, stock.AsyncAzureOpenAI)):
-    cast("Any", _ours.__init__).__signature__ = signature_with_settings(_theirs.__init__)
+    describe(_ours.__init__, _theirs.__init__)
     _ours.copy = _ours.with_options = copy_with_signature(_ours.copy, _theirs.copy)
 
 __all__ = ["AsyncAzureOpenAI", "AzureOpenAI"]

@@ -13,22 +13,19 @@ import openai
 from openai._compat import cached_property
 from typing_extensions import Self, override
 
-from . import errors, stock
-from ._client import construction, credentials, flow, redirects, requests, responses, stream_idle, websockets
-from ._client.class_checks import Rebindable
-from ._client.context import CALL, DATA, EXTENSION, CallState, ClientContext, call_of, context_if_any
+from . import stock
+from ._client import CALL, DATA, EXTENSION, call_of, context_if_any, parts
+from ._client.classes import Bases, Rebindable, copy_with_signature, describe
 from ._client.drivers import drive, drive_async
-from ._client.extras import ClientFamily, Extras
-from ._client.signatures import Bases, copy_with_signature, signature_with_settings
-from .endpoints.context import RequestRejected
-from .fast_path import messages
-from .settings import Settings
 
 if TYPE_CHECKING:
     from openai._base_client import BaseClient
     from typing_extensions import Unpack
 
     from ._client.argument_types import AsyncCopyOptions, AsyncOptions, SyncCopyOptions, SyncOptions
+    from ._client.context import CallState, ClientContext
+    from ._client.extras import ClientFamily, Extras
+    from .settings import Settings
 
     _SDKClient = BaseClient[Any, Any]
 else:
@@ -58,7 +55,7 @@ class StepFunHooks(_SDKClient):
     @property
     def stepfun(self) -> Extras:
         """What this client has beyond openai's: `explain`, `prompt_cache`, `count_tokens`, `settings`."""
-        return Extras(self._stepfun)
+        return parts.extras.Extras(self._stepfun)
 
     def copy(self, *, settings: Settings | None = None, **kwargs: Any) -> Self:
         """openai's `copy`, keeping our settings and sharing statistics, stores and the HTTP client.
@@ -66,7 +63,7 @@ class StepFunHooks(_SDKClient):
         Raises:
             KeyRefusedError: `base_url` names another host and no key for it was given.
         """
-        return construction.copied(self._stepfun, cast("Any", super()).copy, settings, kwargs)
+        return parts.construction.copied(self._stepfun, cast("Any", super()).copy, settings, kwargs)
 
     with_options = copy
 
@@ -77,8 +74,8 @@ class StepFunHooks(_SDKClient):
         @cached_property
         def realtime(self) -> Any:
             """openai's, whose connections carry guarded credentials."""
-            realtime = websockets.guard(super().realtime, self)
-            websockets.refuse(getattr(realtime, "translations", None), self, "realtime.translations")
+            realtime = parts.websockets.guard(super().realtime, self)
+            parts.websockets.refuse(getattr(realtime, "translations", None), self, "realtime.translations")
             return realtime
 
     if not TYPE_CHECKING and _has("chat"):
@@ -87,24 +84,32 @@ class StepFunHooks(_SDKClient):
         def chat(self) -> Any:
             """openai's, whose plain messages skip the SDK's transform."""
             chat = super().chat
-            return messages.accelerate_chat(chat) if _is_accelerated(self) else chat
+            if not _is_accelerated(self):
+                return chat
+            from .fast_path.messages import accelerate_chat
+
+            return accelerate_chat(chat)
 
     if not TYPE_CHECKING and _has("responses"):
 
         @cached_property
         def responses(self) -> Any:
             """openai's, without the socket StepFun does not offer; plain input skips the SDK's transform."""
-            responses = websockets.refuse(super().responses, self, "responses")
-            return messages.accelerate_responses(responses) if _is_accelerated(self) else responses
+            responses = parts.websockets.refuse(super().responses, self, "responses")
+            if not _is_accelerated(self):
+                return responses
+            from .fast_path.messages import accelerate_responses
+
+            return accelerate_responses(responses)
 
     if not TYPE_CHECKING and _has("live"):
 
         @cached_property
         def live(self) -> Any:
             """openai's, without the sockets StepFun does not offer."""
-            live = websockets.refuse(super().live, self, "live")
+            live = parts.websockets.refuse(super().live, self, "live")
             for name in ("forks", "sideband"):
-                websockets.refuse(getattr(live, name, None), self, f"live.{name}")
+                parts.websockets.refuse(getattr(live, name, None), self, f"live.{name}")
             return live
 
     if not TYPE_CHECKING and _has("beta"):
@@ -112,7 +117,7 @@ class StepFunHooks(_SDKClient):
         @cached_property
         def beta(self) -> Any:
             """openai's, whose connections carry guarded credentials."""
-            return websockets.guard_beta(super().beta, _is_accelerated(self))
+            return parts.websockets.guard_beta(super().beta, _is_accelerated(self))
 
     # ------------------------------------------------------------ credentials
 
@@ -124,7 +129,7 @@ class StepFunHooks(_SDKClient):
         context = getattr(self, "_stepfun", None)
         if context is None or not context.targets_stepfun():
             return headers
-        return credentials.safe_auth_headers(context, headers)
+        return parts.credentials.safe_auth_headers(context, headers)
 
     @property
     @override
@@ -134,18 +139,18 @@ class StepFunHooks(_SDKClient):
         context = getattr(self, "_stepfun", None)
         if context is None or not context.targets_stepfun():
             return headers
-        return credentials.safe_default_headers(context, headers)
+        return parts.credentials.safe_default_headers(context, headers)
 
     @property
     @override
     def custom_auth(self) -> Any:
         """Hook: what signs a request after the SDK's hooks, and follows its redirects."""
-        return redirects.auth(self._stepfun, super().custom_auth)
+        return parts.redirects.auth(self._stepfun, super().custom_auth)
 
     @override
     def _custom_auth(self, security: Any) -> Any:
         """Hook: the same, in SDKs with several kinds of keys."""
-        return redirects.auth(self._stepfun, super()._custom_auth(security))
+        return parts.redirects.auth(self._stepfun, super()._custom_auth(security))
 
     # ------------------------------------------------------------ requests
 
@@ -155,25 +160,25 @@ class StepFunHooks(_SDKClient):
         context = self._stepfun
         call: CallState | None = options.__dict__.get(CALL)
         if call is None:
-            call = requests.begin(context, options, False)
+            call = parts.requests.begin(context, options, False)
             if call is None:
                 request: Any = super()._build_request(options, **kwargs)
-                redirects.mark(context, request, options)
+                parts.redirects.mark(context, request, options)
                 return request
             try:
-                requests.translate(context, call, requests.plain_request(call, options))
-            except RequestRejected as refusal:
+                parts.requests.translate(context, call, parts.requests.plain_request(call, options))
+            except parts.flow.RequestRejected as refusal:
                 request = super()._build_request(options, **kwargs)
-                raise responses.rejection(context, refusal, request) from None
-        sent = requests.sent_options(call, options)
+                raise parts.responses.rejection(context, refusal, request) from None
+        sent = parts.requests.sent_options(call, options)
         call.started, call.retries_taken = time.monotonic(), kwargs.get("retries_taken", 0)
         request = super()._build_request(sent, **kwargs)
-        redirects.mark(context, request, sent)
+        parts.redirects.mark(context, request, sent)
         request.extensions[EXTENSION] = call
         if call.pinned is not None:  # the store was read under this key; a callable may give another by now
             request.headers["authorization"] = call.pinned
         if call.is_step and context.settings.stream_idle_timeout is not None:
-            stream_idle.limit_step(call.wire, request, context.settings.stream_idle_timeout)
+            parts.stream_idle.limit_step(call.wire, request, context.settings.stream_idle_timeout)
         return request
 
     @override
@@ -204,11 +209,11 @@ class StepFunHooks(_SDKClient):
         call = call_of(response)
         if call is None:
             return super()._make_status_error(err_msg, body=body, response=response)
-        responses.set_request_id(response)
+        parts.responses.set_request_id(response)
         call.refused = (response.status_code, body)
-        if responses.cut_by_stepfun(call, response):
+        if parts.responses.cut_by_stepfun(call, response):
             return openai.APITimeoutError(request=response.request)
-        return errors.from_response(err_msg, body=body, response=response)
+        return parts.responses.status_error(err_msg, body, response)
 
     @override
     def _should_retry(self, response: Any) -> bool:
@@ -217,7 +222,7 @@ class StepFunHooks(_SDKClient):
         if call is not None:
             call.last_status = response.status_code
             # a request that ran into StepFun's ten minutes would run into them again
-            if response.status_code in (402, 451) or responses.cut_by_stepfun(call, response):
+            if response.status_code in (402, 451) or parts.responses.cut_by_stepfun(call, response):
                 return False
         return super()._should_retry(response)
 
@@ -251,7 +256,7 @@ class OpenAI(_SyncBases, metaclass=Rebindable):
         _stepfun_shared: ClientFamily | None = None,
         **kwargs: Unpack[SyncOptions],
     ) -> None:
-        construction.construct(self, super().__init__, cast("dict[str, Any]", kwargs), settings, _stepfun_shared)
+        parts.construction.construct(self, super().__init__, cast("dict[str, Any]", kwargs), settings, _stepfun_shared)
 
     if TYPE_CHECKING:
 
@@ -265,7 +270,7 @@ class OpenAI(_SyncBases, metaclass=Rebindable):
         """Hook: one call of a resource method. Sends once, answers locally, or sends several requests."""
         if CALL in options.__dict__:
             return cast("Any", super().request(cast_to, options, *args, **kwargs))
-        return drive(flow.request(self._stepfun, super().request, cast_to, options, args, kwargs))
+        return drive(parts.flow.request(self._stepfun, super().request, cast_to, options, args, kwargs))
 
     @override
     def _prepare_options(self, options: Any) -> Any:
@@ -273,15 +278,15 @@ class OpenAI(_SyncBases, metaclass=Rebindable):
         provider = self._stepfun.key_provider
         if provider is not None and _TAKES_NO_CALLABLE_KEY:
             self.api_key = provider()
-        redirects.hold_back(options)
+        parts.redirects.hold_back(options)
         options = super()._prepare_options(options)
-        return options if provider is None else credentials.signed_options(self._stepfun, options)
+        return options if provider is None else parts.credentials.signed_options(self._stepfun, options)
 
     @override
     def _prepare_request(self, request: Any) -> None:
         """Hook: the last before the network."""
         super()._prepare_request(request)
-        credentials.sanitize_request(self._stepfun, request)
+        parts.credentials.sanitize_request(self._stepfun, request)
 
     @override
     def _process_response(self, *, response: Any, **kwargs: Any) -> Any:
@@ -289,7 +294,7 @@ class OpenAI(_SyncBases, metaclass=Rebindable):
         call, process = call_of(response), super()._process_response
         if call is None:
             return process(response=response, **kwargs)
-        return drive(flow.process_response(self._stepfun, process, call, response=response, **kwargs))
+        return drive(parts.flow.process_response(self._stepfun, process, call, response=response, **kwargs))
 
 
 class AsyncOpenAI(_AsyncBases, metaclass=Rebindable):
@@ -302,7 +307,7 @@ class AsyncOpenAI(_AsyncBases, metaclass=Rebindable):
         _stepfun_shared: ClientFamily | None = None,
         **kwargs: Unpack[AsyncOptions],
     ) -> None:
-        construction.construct(self, super().__init__, cast("dict[str, Any]", kwargs), settings, _stepfun_shared)
+        parts.construction.construct(self, super().__init__, cast("dict[str, Any]", kwargs), settings, _stepfun_shared)
 
     if TYPE_CHECKING:
 
@@ -316,7 +321,7 @@ class AsyncOpenAI(_AsyncBases, metaclass=Rebindable):
         """Hook: one call of a resource method. Sends once, answers locally, or sends several requests."""
         if CALL in options.__dict__:
             return await super().request(cast_to, options, *args, **kwargs)
-        return await drive_async(flow.request(self._stepfun, super().request, cast_to, options, args, kwargs))
+        return await drive_async(parts.flow.request(self._stepfun, super().request, cast_to, options, args, kwargs))
 
     @override
     async def _prepare_options(self, options: Any) -> Any:
@@ -325,15 +330,15 @@ class AsyncOpenAI(_AsyncBases, metaclass=Rebindable):
         if provider is not None and _TAKES_NO_CALLABLE_KEY:
             key = provider()
             self.api_key = await key if inspect.isawaitable(key) else key
-        redirects.hold_back(options)
+        parts.redirects.hold_back(options)
         options = await super()._prepare_options(options)
-        return options if provider is None else credentials.signed_options(self._stepfun, options)
+        return options if provider is None else parts.credentials.signed_options(self._stepfun, options)
 
     @override
     async def _prepare_request(self, request: Any) -> None:
         """Hook: the last before the network."""
         await super()._prepare_request(request)
-        credentials.sanitize_request(self._stepfun, request)
+        parts.credentials.sanitize_request(self._stepfun, request)
 
     @override
     async def _process_response(self, *, response: Any, **kwargs: Any) -> Any:
@@ -341,11 +346,11 @@ class AsyncOpenAI(_AsyncBases, metaclass=Rebindable):
         call, process = call_of(response), super()._process_response
         if call is None:
             return await process(response=response, **kwargs)
-        return await drive_async(flow.process_response(self._stepfun, process, call, response=response, **kwargs))
+        return await drive_async(parts.flow.process_response(self._stepfun, process, call, response=response, **kwargs))
 
 
 for _ours, _stock in ((OpenAI, stock.OpenAI), (AsyncOpenAI, stock.AsyncOpenAI)):
-    cast("Any", _ours.__init__).__signature__ = signature_with_settings(_stock.__init__)
+    describe(_ours.__init__, _stock.__init__)
     _ours.copy = _ours.with_options = copy_with_signature(_ours.copy, _stock.copy)
 
 Client = OpenAI

@@ -39,7 +39,7 @@ MODULES: Final = {
     "probing.wire": "diagnostics.probes.wire",
     "raw_stream": "_client.raw_stream",
     "reasoning": "endpoints.chat.reasoning_cache",
-    "rebound": "_client.class_checks",
+    "rebound": "_client.classes",
     "resolve": "endpoints.model_resolution",
     "sockets": "_client.websockets",
     "streaming": "_client.streaming _client.context",
@@ -107,7 +107,7 @@ MODULES: Final = {
 
 STILL: Final = {
     "catalog.failures": "catalog.failures",
-    "client": "client",
+    "client": "client _client.classes",
     "endpoints.base": "endpoints.base endpoints.context",
     "endpoints.files": "endpoints.files.files",
     "endpoints.images": "endpoints.images",
@@ -123,7 +123,7 @@ STILL: Final = {
 RENAMED: Final = {
     "call": {"Call": "CallState"},
     "catalog.failures": {"FAILURES": "ERROR_TYPES"},
-    "client": {"StepfunMixin": "StepFunHooks"},
+    "client": {"StepfunMixin": "StepFunHooks", "signature_with_settings": "signature_with_settings"},
     "emulator.evidence": {"Evidence": "PromptValues"},
     "endpoints.base": {
         "Exchange": "RequestContext",

@@ -8,6 +8,7 @@ import inspect
 import json
 import pickle
 import threading
+import typing
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -428,3 +429,13 @@ def test_parameters_written_into_a_url_are_sent() -> None:
     wire = Wire({"object": "list", "data": []})
     wire.client().get("/files/a%2Fb?beta=true", cast_to=httpx.Response, options={"params": {"limit": "10"}})
     assert wire.request.url.raw_path == b"/v1/files/a%2Fb?beta=true&limit=10"
+
+
+@pytest.mark.parametrize("name", ["OpenAI", "AsyncOpenAI", "AzureOpenAI", "AsyncAzureOpenAI"])
+@pytest.mark.parametrize("method", ["__init__", "copy", "with_options"])
+def test_type_hints_are_those_of_openai_and_settings(name: str, method: str) -> None:
+    """Dependency injection and validation read them with `typing.get_type_hints`."""
+    ours = typing.get_type_hints(getattr(getattr(stepfun_compat, name), method))
+    theirs = typing.get_type_hints(getattr(getattr(stepfun_compat.stock, name), method))
+    assert ours.pop("settings") is Any
+    assert ours == theirs

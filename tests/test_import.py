@@ -75,6 +75,18 @@ def test_the_clients_come_with_first_use_and_with_no_third_party_module() -> Non
     assert facts == []  # the catalog is read by the first request
 
 
+def test_what_a_client_does_is_imported_with_the_first_client() -> None:
+    """A program that imports the class and makes no client does not pay for catalog, settings and translation."""
+    code = (
+        "import sys; from stepfun_compat import AsyncOpenAI, OpenAI;"
+        "print(*sorted(n for n in sys.modules if n.startswith('stepfun_compat.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported = {name.removeprefix("stepfun_compat.") for name in done.stdout.split()}
+    parts = {"_client.classes", "_client.drivers", "_client.parts"}
+    assert imported == {"_client", "client", "stock"} | parts
+
+
 def test_every_name_of_ours_resolves_and_stays() -> None:
     for name in stepfun_compat.__all__:
         assert getattr(stepfun_compat, name) is getattr(stepfun_compat, name)

@@ -17,7 +17,8 @@ from ..credentials.urls import deployment_in, host_kind, origin, redact_url
 from ..fast_path import messages
 from ..report import log
 from ..settings import Settings, settings_or_default
-from .context import ClientContext, context_of, given
+from . import context_of
+from .context import ClientContext, given
 from .extras import ClientFamily
 from .fallback import clients as fallback_clients
 from .websockets import guard_beta

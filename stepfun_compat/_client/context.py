@@ -13,6 +13,7 @@ from ..credentials.guard import CredentialGuard
 from ..endpoints.base import PLAIN
 from ..endpoints.context import NO_CLIENT, ClientFacts
 from ..http_objects import http_module
+from . import CALL
 
 if TYPE_CHECKING:
     from ..credentials.target import Target
@@ -21,12 +22,6 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from .extras import ClientFamily
 
-CALL: Final = "stepfun_call"
-"""The key in the SDK's options under which the state of a call travels."""
-EXTENSION: Final = "stepfun_compat"
-"""The same in an HTTP request's extensions."""
-DATA: Final = "stepfun_compat.data"
-"""The key in a response's extensions under which its translated body travels to where the SDK builds the object."""
 RAW: Final = "X-Stainless-Raw-Response"
 """The header by which the SDK marks `with_raw_response` (`true`) and `with_streaming_response` (`stream`)."""
 CAST: Final = "____stainless_override_cast_to"
@@ -105,17 +100,6 @@ class ClientContext:
         return self._http_module
 
 
-def context_of(client: Any) -> ClientContext:
-    """The context of one of our clients."""
-    return client._stepfun
-
-
-def context_if_any(client: Any) -> ClientContext | None:
-    """The same, None while openai's constructor has not been reached, or where a test has replaced it."""
-    attributes: dict[str, Any] = client.__dict__
-    return attributes.get("_stepfun")
-
-
 @dataclass(slots=True, repr=False)  # it stands in requests, which errors hold, and has what the caller wrote
 class CallState:
     """`path` is the caller's, below the base URL; `wire` is the translated request; `is_step` marks a step of a script, whose response is handed back untouched;
@@ -164,12 +148,6 @@ class CallState:
     def endpoint_reads_errors(self) -> bool:
         """Whether the endpoint's own stream translation deals with error members (Responses carries `error: null`)."""
         return bool(getattr(self.endpoint, "reads_errors", False))
-
-
-def call_of(response: Any) -> CallState | None:
-    """The call behind a response; None for one that is not ours, or was made without a request."""
-    request = getattr(response, "_request", None)
-    return None if request is None else request.extensions.get(EXTENSION)
 
 
 def unsent_options(call: CallState, options: Any) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..credentials.keys import looks_like_openai_key
-from .context import EXTENSION, CallState, ClientContext, given
+from . import EXTENSION
+from .context import CallState, ClientContext, given
 
 
 def safe_auth_headers(context: ClientContext, headers: dict[str, str]) -> dict[str, str]:

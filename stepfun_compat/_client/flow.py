@@ -21,8 +21,8 @@ from ..endpoints.base import PLAIN, BatchOperation, BrokenOff, Flow, Send, Store
 from ..endpoints.context import RequestRejected
 from ..endpoints.json_values import UnexpectedBody
 from ..report import debug_body, report
-from . import batch_operations, conversation_store, requests, responses
-from .context import CALL, CAST, EXTENSION, RAW, CallState, ClientContext
+from . import CALL, EXTENSION, batch_operations, conversation_store, requests, responses
+from .context import CAST, RAW, CallState, ClientContext
 from .stream_idle import limit_silence
 from .streaming import AsyncStepfunStream, StepfunStream, broken_off
 

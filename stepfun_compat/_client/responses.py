@@ -17,7 +17,8 @@ from ..endpoints.base import PassThroughEndpoint, WireResponse
 from ..endpoints.context import RequestRejected
 from ..endpoints.json_values import UnexpectedBody
 from ..report import report
-from .context import DATA, EXTENSION, RAW, CallState, ClientContext, unsent_options
+from . import DATA, EXTENSION
+from .context import RAW, CallState, ClientContext, unsent_options
 
 if TYPE_CHECKING:
     from ..endpoints.base import StreamTransform
@@ -43,6 +44,11 @@ def unsent_request(context: ClientContext, options: Any) -> Any:
     """A request that is never sent, for an error that needs one: it asks for no key, not even OpenAI's admin key."""
     url = str(context.client._prepare_url(options.url))
     return context.http_module().Request(options.method.upper(), url)
+
+
+def status_error(message: str, body: object, response: Any) -> openai.APIStatusError:
+    """The exception for an error response."""
+    return errors.from_response(message, body=body, response=response)
 
 
 def set_request_id(response: Any) -> None:

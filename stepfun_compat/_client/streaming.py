@@ -22,8 +22,7 @@ from ..endpoints.context import RequestRejected
 from ..endpoints.json_values import UnexpectedBody
 from ..endpoints.sse import error_in, error_named
 from ..fast_path.sse_frames import Frames
-from . import conversation_store, responses
-from .context import EXTENSION, context_of
+from . import EXTENSION, context_of, conversation_store, responses
 
 if TYPE_CHECKING:
     from ..endpoints.base import StreamTransform

@@ -24,8 +24,8 @@ from ..endpoints.context import RequestContext, RequestRejected
 from ..errors import KeyRefusedError
 from ..fast_path.messages import accelerate_chat, accelerate_responses
 from ..report import report
-from . import credentials, responses
-from .context import ClientContext, context_of, given
+from . import context_of, credentials, responses
+from .context import ClientContext, given
 
 
 def guard(resource: Any, client: Any) -> Any:

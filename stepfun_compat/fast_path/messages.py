@@ -21,7 +21,7 @@ from typing import Any, cast
 
 import openai
 
-from .._client.context import context_of
+from .._client import context_of
 from ..report import log
 
 _PLAIN = frozenset(

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 import openai
 
 from .. import stock
-from .._client.class_checks import STANDS_FOR
+from .._client.classes import STANDS_FOR
 from ..azure import AsyncAzureOpenAI, AzureOpenAI
 from ..client import AsyncOpenAI, OpenAI
 from .framework_hooks import FrameworkHooks

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 import openai
 
-from .._client.context import context_of
+from .._client import context_of
 from ..client import AsyncOpenAI, OpenAI
 from ..credentials.keys import PLACEHOLDER_KEY
 from ..credentials.urls import redact_url

@@ -32,8 +32,7 @@ import pydantic
 
 import stepfun_compat
 from stepfun_compat import stock
-from stepfun_compat._client import streaming
-from stepfun_compat._client.context import EXTENSION
+from stepfun_compat._client import EXTENSION, streaming
 from stepfun_compat._client.streaming import _GUESSES
 from stepfun_compat.endpoints.base import StoreOperation
 from stepfun_compat.endpoints.context import RequestRejected
