@@ -1,10 +1,10 @@
-"""Offline tools for moving a code base: what it uses of openai (`scan`), and the edits that move it (`migrate`).
+"""Offline tools for migrating a code base: find its uses of openai (`scan`) and edit them (`migrate`).
 
-Nothing of the scanned code is imported and nothing is downloaded.
+The scanned code is never imported, and nothing is downloaded.
 
-- `facts`: what one file says, from the standard `ast`; pure.
-- `link`: what the names of all files mean together; pure.
-- `findings`, `verdicts`: what is reported, and what becomes of it on StepFun, from the catalog's rows.
-- `sources`: finding and reading files.
-- `report`: the outputs.
+- `facts`: extract the facts of one file with the standard `ast`; pure.
+- `link`: resolve names across all files; pure.
+- `findings`, `verdicts`: the reported findings, and their verdicts on StepFun from the catalog's rows.
+- `sources`: find and read files.
+- `report`: the output formats.
 """

@@ -1,7 +1,6 @@
-"""What earlier scans found out, by content: in one SQLite file of the user's cache directory.
+"""A content-addressed cache of scan results, in one SQLite file of the user's cache directory.
 
-Nothing depends on it: a cache that cannot be read or written is done without. Only classes of this package are loaded
-from it.
+The cache is optional: one that cannot be read or written is ignored. Only classes of this package are unpickled from it.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from typing_extensions import override
 from .facts.model import FORMAT
 
 _LARGEST: Final = 400_000_000
-"""Bytes of facts that are kept; beyond it the cache starts anew."""
+"""The maximum size of the cached facts in bytes; a larger cache is cleared."""
 _SAFE_MODULES: Final = ("stepfun_compat.migrate.",)
 
 
@@ -39,25 +38,25 @@ class _Loader(pickle.Unpickler):
             if isinstance(found, type):
                 self._known[module_name, global_name] = found
                 return found
-        raise pickle.UnpicklingError(f"{module_name}.{global_name} has no place in a cache")
+        raise pickle.UnpicklingError(f"{module_name}.{global_name} is not allowed in a cache")
 
 
 def dumps(value: object) -> bytes:
-    """Return facts as bytes."""
+    """Serialize facts."""
     return pickle.dumps(value, protocol=5)
 
 
 def loads(data: bytes) -> Any:
-    """Return the facts in bytes.
+    """Deserialize facts.
 
     Raises:
-        pickle.UnpicklingError: they name anything but classes of this package.
+        pickle.UnpicklingError: the bytes refer to anything but classes of this package.
     """
     return _Loader(io.BytesIO(data)).load()
 
 
 def pack(head: object, body: object) -> bytes:
-    """Return two values as bytes; the first can be had without the second."""
+    """Serialize two values, so that the first can be read without the second."""
     first = dumps(head)
     return len(first).to_bytes(8, "big") + first + dumps(body)
 
@@ -73,7 +72,7 @@ def unpack_body(data: bytes) -> Any:
 
 
 def default_directory() -> Path:
-    """Where the cache lives: below the user's own cache directory."""
+    """The directory of the cache, below the user's cache directory."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA")
     else:
@@ -82,7 +81,7 @@ def default_directory() -> Path:
 
 
 def _edition() -> str:
-    """What else the facts depend on: this package's own code, and the Python that parses."""
+    """A digest of what else the facts depend on: the code of this package and the Python version."""
     from .. import __stepfun_version__
 
     here = os.path.dirname(__file__)
@@ -106,7 +105,7 @@ def _stamps(directory: str) -> list[str]:
 
 
 class Cache:
-    """Bytes by key. `Cache(None)` keeps nothing."""
+    """Store bytes by key. `Cache(None)` stores nothing."""
 
     def __init__(self, directory: Path | None) -> None:
         self._connection: sqlite3.Connection | None = None
@@ -129,7 +128,7 @@ class Cache:
                     connection.execute("DELETE FROM kept")
                     connection.execute("VACUUM")
                 return connection
-            except sqlite3.DatabaseError:  # no database, or a broken one
+            except sqlite3.DatabaseError:  # not a database, or a damaged one
                 connection.close()
                 if attempt == 2:
                     raise
@@ -137,7 +136,7 @@ class Cache:
         raise AssertionError
 
     def key(self, *parts: str | bytes) -> bytes:
-        """Return the key of what depends on the given parts."""
+        """Return the cache key of a value that depends on the given parts."""
         encoded = [part.encode("utf-8", "surrogateescape") if type(part) is str else part for part in parts]
         digest = self._started.copy()
         digest.update(b",".join([b"%d" % len(one) for one in encoded]))
@@ -146,7 +145,7 @@ class Cache:
         return digest.digest()
 
     def get(self, key: bytes) -> bytes | None:
-        """Return what is kept, None for nothing."""
+        """Return the cached value, or None."""
         if self._connection is None:
             return None
         with suppress(sqlite3.Error):
@@ -155,7 +154,7 @@ class Cache:
         return None
 
     def get_many(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Return what is kept under any of the keys."""
+        """Return the cached values of the keys that have one."""
         found: dict[bytes, bytes] = {}
         if self._connection is None:
             return found
@@ -167,7 +166,7 @@ class Cache:
         return found
 
     def put(self, entries: Iterable[tuple[bytes, bytes]]) -> None:
-        """Keep entries."""
+        """Store entries."""
         if self._connection is None:
             return
         with suppress(sqlite3.Error):

@@ -1,4 +1,4 @@
-"""The scan command without its command line: options in, output written, exit code out."""
+"""The scan command, independent of the command-line parser: run options, write output, return an exit code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _RENDERERS: Final = {
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says."""
+    """The parsed options."""
 
     paths: tuple[str, ...]
     format: str = "text"
@@ -38,7 +38,7 @@ class Options:
 
 
 def run(options: Options, out: TextIO, err: TextIO) -> int:
-    """Scan and write the report; return 0, 1 for a finding at the level of `fail_on`, 2 if it could not be done."""
+    """Scan and write the report. Returns 0 on success, 1 for a finding at the level of `fail_on`, 2 on an error."""
     problem = _problem(options)
     if problem is not None:
         err.write(f"stepfun-compat scan: {problem}\n")
@@ -70,9 +70,9 @@ def render(result: ScanResult, format_: str, verbose: bool = False) -> str:
 
 def _problem(options: Options) -> str | None:
     if options.format != "text" and options.format not in _RENDERERS:
-        return f"--format {options.format!r} is none of text, {', '.join(_RENDERERS)}"
+        return f"invalid --format {options.format!r}: choose from text, {', '.join(_RENDERERS)}"
     if options.fail_on is not None and _verdict(options.fail_on) is None:
-        return f"--fail-on {options.fail_on!r} is none of {', '.join(map(repr, VERDICTS))}"
+        return f"invalid --fail-on {options.fail_on!r}: choose from {', '.join(map(repr, VERDICTS))}"
     return None
 
 
@@ -87,14 +87,14 @@ def _reached(result: ScanResult, level: Verdict | None) -> bool:
 
 
 def write_text(out: TextIO, text: str) -> None:
-    """Write to a stream whose encoding may lack a character."""
+    """Write to a stream, escaping characters its encoding lacks."""
     encoding = out.encoding or "utf-8"
     out.write(text.encode(encoding, "backslashreplace").decode(encoding))
     out.flush()
 
 
 def _progress(err: TextIO) -> Progress | None:
-    """Progress on a terminal, silence in a pipe."""
+    """A progress display on a terminal; None otherwise."""
     if not err.isatty() or os.environ.get("TERM") == "dumb":
         return None
 

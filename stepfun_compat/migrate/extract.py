@@ -1,4 +1,4 @@
-"""From the bytes of one file to everything that is kept of it. Pure."""
+"""Extract the facts of one file from its bytes. Pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .sources.texts import read_text_file
 
 @dataclass(slots=True, eq=False)
 class Extract:
-    """What is kept of a file: the facts of its Python, the marks in other text, and what was not read.
+    """The result for one file: the facts of its Python, the marks in other text, and its unread parts.
 
-    `cells` are the code cells of a notebook: number, and first line in the joined text the facts count in. `packed`
-    holds the facts where `facts` is no more than their outline.
+    `cells` are the code cells of a notebook: number, and first line in the joined text, to which the facts' lines refer.
+    `packed` holds the serialized facts if `facts` is only their outline.
     """
 
     facts: FileFacts | None = None
@@ -27,13 +27,13 @@ class Extract:
     packed: bytes | None = None
 
     def outlined(self) -> Extract:
-        """Return the same with the outline of the facts."""
+        """Return a copy with the facts reduced to their outline."""
         outline = None if self.facts is None else self.facts.outline()
         return Extract(outline, self.cells, self.marks, self.unread)
 
 
 def extract(path: str, kind: FileKind, data: bytes) -> Extract:
-    """Return what a file says; never raises for what is in it."""
+    """Extract the facts of a file. Never raises for invalid contents."""
     if kind == "python":
         found = _python(data)
         if path.rpartition("/")[2] == "setup.py" and found.facts is not None:
@@ -51,7 +51,7 @@ def extract(path: str, kind: FileKind, data: bytes) -> Extract:
 
 def _python(data: bytes) -> Extract:
     if b"\0" in data:
-        return _unread("has NUL bytes", data)
+        return _unread("contains NUL bytes", data)
     try:
         return Extract(facts=_facts(decode(data).utf8))
     except Undecodable as error:
@@ -70,7 +70,7 @@ def _unread(why: str, data: bytes) -> Extract:
 
 def _facts(utf8: bytes) -> FileFacts:
     text = utf8.decode("utf-8") if b"stepfun:" in utf8 or b"coding" in utf8[:400] else None
-    return trim(facts_of(parse(utf8 if text is None else text), text))  # a text is parsed whatever its coding line says
+    return trim(facts_of(parse(utf8 if text is None else text), text))  # parsing str ignores the coding line
 
 
 def _syntax(error: SyntaxError) -> str:
@@ -92,5 +92,5 @@ def _notebook(data: bytes) -> Extract:
     try:
         found.facts = trim(facts_of(parse(notebook.text), notebook.text))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        found.unread.append(Unread(f"its cells cannot be parsed together: {error}", speaks_of_openai(data)))
+        found.unread.append(Unread(f"its joined cells cannot be parsed: {error}", speaks_of_openai(data)))
     return found

@@ -1,4 +1,4 @@
-"""Findings: what `scan` reports, in its fixed form and order."""
+"""The findings of `scan`, in their documented format and order."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class Finding:
     doc: str
     rule: str | None
     reason: str
-    """The id of the reason that decides; no part of the JSON."""
+    """The id of the decisive reason; not part of the JSON."""
     excerpt: str = ""
-    """The source line, without what looks like a secret; no part of the JSON."""
+    """The source line with secrets redacted; not part of the JSON."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the finding as the JSON output has it."""
+        """Return the finding in the format of the JSON output."""
         fields = asdict(self)
         del fields["reason"], fields["excerpt"]
         fields["parameters"] = list(self.parameters)
@@ -56,29 +56,29 @@ class Finding:
 
 @dataclass(slots=True)
 class NotRead:
-    """A file, or a part of one, that was not read; `verdict` is set where it names openai."""
+    """A file, or a part of one, that was not read; `verdict` is set if it names openai."""
 
     file: str
     why: str
     verdict: Verdict | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the entry as the JSON output has it."""
+        """Return the entry in the format of the JSON output."""
         return asdict(self)
 
 
 @dataclass(slots=True)
 class ScanResult:
-    """All that a scan says."""
+    """The complete result of a scan."""
 
     root: str
     files: int
-    """How many files were looked at."""
+    """How many files were checked."""
     findings: list[Finding] = field(default_factory=lambda: [])
     not_read: list[NotRead] = field(default_factory=lambda: [])
 
     def count(self, verdict: Verdict) -> int:
-        """How many findings and unread files have a verdict."""
+        """The number of findings and unread files with the given verdict."""
         return sum(one.verdict == verdict for one in (*self.findings, *self.not_read))
 
     def totals(self) -> dict[str, Any]:
@@ -96,13 +96,13 @@ class ScanResult:
         }
 
     def worst(self) -> Verdict | None:
-        """The verdict with most to do, None without findings."""
+        """The most severe verdict; None without findings."""
         return next((verdict for verdict in reversed(VERDICTS) if self.count(verdict)), None)
 
 
 @lru_cache(maxsize=4096)
 def redact(text: str) -> str:
-    """Return a line without what looks like a key or a password."""
+    """Return a line with everything that looks like a key or password redacted."""
     return _SECRET.sub("…", text)
 
 
@@ -112,10 +112,10 @@ def findings_of(
     lines: Callable[[str], list[str]],
     load: Callable[[bytes], FileFacts] | None = None,
 ) -> tuple[list[Finding], list[NotRead]]:
-    """Return the findings in files whose facts are known, and what was not read, in their fixed order. Pure.
+    """Return the findings of files with known facts, and the unread parts, in their fixed order. Pure.
 
-    `lines` gives the lines of a file by its path (the joined text for a notebook), for columns and excerpts; `load`
-    unpacks the facts of files that are held as an outline.
+    `lines` returns the lines of a file by its path (the joined text for a notebook), for columns and excerpts; `load`
+    loads the facts of files of which only the outline is in memory.
     """
     linked = [(path, one) for path, one in zip(paths, extracts, strict=True) if one.facts is not None]
     facts = [one.facts for _, one in linked if one.facts is not None]
@@ -151,8 +151,8 @@ def _judged(
     packed: list[bytes | None],
     load: Callable[[bytes], FileFacts] | None,
 ) -> Iterator[tuple[Use, Judgement]]:
-    """The uses in files, by file and place, each with the verdict on it if its file is written for openai>=1. Files
-    that are held as an outline are unpacked while the group they are linked with is worked on."""
+    """The uses in files, by file and position, each with its verdict if its file is written for openai>=1. The facts of
+    outlined files are loaded only while their group is linked."""
     project = Project(paths, facts)
     found: list[tuple[Use, Judgement]] = []
     for members in project.members():
@@ -177,7 +177,7 @@ def _says_anything(facts: FileFacts) -> bool:
 
 
 def _marked(paths: Sequence[str], extracts: Sequence[Extract], lines: Callable[[str], list[str]]) -> Iterator[Finding]:
-    """The findings in files that are no Python."""
+    """The findings in files other than Python."""
     for path, extract in zip(paths, extracts, strict=True):
         for mark in extract.marks:
             judgement = judge_mark(mark)
@@ -191,7 +191,7 @@ def _marked(paths: Sequence[str], extracts: Sequence[Extract], lines: Callable[[
 
 
 def _ignored(facts: FileFacts, use: Use, rule: str | None) -> bool:
-    """Whether a comment on the first or last line says to leave the use alone: `# stepfun: ignore[SFC001]`."""
+    """Whether a comment on the first or last line suppresses the use: `# stepfun: ignore[SFC001]`."""
     for line in (use.line, use.end_line):
         ids = facts.ignores.get(line)
         if ids is not None and (not ids or rule in ids):

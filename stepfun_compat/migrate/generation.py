@@ -1,4 +1,4 @@
-"""Which version of openai the files of a project are written for."""
+"""Determine which version of openai the files of a project are written for."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .facts import model as m
 from .uses import Use
 
 _IN_BOTH: Final = frozenset({"openai.APIError", "openai.OpenAIError"})
-"""Error classes that the package itself has had since 0.x."""
+"""Error classes at the top level of the package since 0.x."""
 
 
 def legacy_files(uses: Sequence[Use], facts: Sequence[FileFacts]) -> tuple[frozenset[int], frozenset[int]]:
-    """Return the files written for openai<1.0, and those that nothing tells about in a project that has both.
+    """Return the files written for openai<1.0, and the undetermined files of a project that has both versions.
 
-    A file that imports openai and uses nothing of one version alone, such as one that only sets `openai.api_key`,
-    goes with the rest of the project, of which files that are migrated already are a part.
+    A file that imports openai and uses nothing specific to one version, such as one that only sets `openai.api_key`,
+    follows the rest of the project, including already migrated files.
     """
     moved = [_moved_to(one) for one in facts]
     old = _written_for_old(uses, moved)
@@ -33,12 +33,12 @@ def legacy_files(uses: Sequence[Use], facts: Sequence[FileFacts]) -> tuple[froze
 
 
 def _written_for_old(uses: Sequence[Use], moved: Sequence[str | None]) -> set[int]:
-    """The files with something that only openai<1.0 has, or that import the module of 0.28 of ours."""
+    """The files that use something only openai<1.0 has, or that import `stepfun_compat.legacy`."""
     return {use.file for use in uses if use.generation == "0.x"} | _files_moved_to("0.x", moved)
 
 
 def _written_for_new(uses: Sequence[Use], moved: Sequence[str | None]) -> set[int]:
-    """The files with something that only openai>=1.0 has, or that import our clients."""
+    """The files that use something only openai>=1.0 has, or that import clients of stepfun_compat."""
     return {use.file for use in uses if _is_new(use)} | _files_moved_to("1+", moved)
 
 
@@ -61,12 +61,12 @@ def _only_new(use: Use) -> bool:
 
 
 def _moved_to(facts: FileFacts) -> str | None:
-    """Which of our modules a file imports."""
+    """Which module of stepfun_compat a file imports."""
     return next((moved for moved in map(_moved_by, facts.imports) if moved is not None), None)
 
 
 def _moved_by(statement: m.Import) -> str | None:
-    """Which of our modules a statement imports."""
+    """Which module of stepfun_compat a statement imports."""
     for module in [statement.module] if statement.module is not None else [one.name for one in statement.names]:
         if f"{module}.".startswith("stepfun_compat.legacy."):
             return "0.x"

@@ -1,4 +1,4 @@
-"""Which names of openai are ours as well, and which stay openai's: types and private parts."""
+"""Which names of openai stepfun_compat has too, and which stay openai's: types and private modules."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ _LOWERCASE: Final = (
     }
 )
 _SAME_IN_BOTH: Final = frozenset({"resources", "types"})
-"""Moved in company only: alone they stay what they are."""
+"""Moved only together with other names; alone they stay."""
 
 
 def is_openai(module: str) -> bool:
-    """Whether a module is openai or a part of it."""
+    """Whether a module is openai or one of its submodules."""
     return module == "openai" or module.startswith("openai.")
 
 
 def moves(name: str) -> bool:
-    """Whether `from openai import name` can be had from stepfun_compat."""
+    """Whether stepfun_compat has the name of `from openai import name`."""
     if name.startswith("_") and name not in _LOWERCASE:
         return False
     return name in _LOWERCASE or not name.islower()
 
 
 def submodule(module: str) -> str | None:
-    """Return our counterpart of a part of openai; `openai.lib.azure` is the documented home of Azure's clients."""
+    """Return the counterpart of a submodule of openai. `openai.lib.azure` is the documented home of Azure's clients."""
     return "stepfun_compat.azure" if module == "openai.lib.azure" else None
 
 
 def stays(statement: m.Import) -> bool:
-    """Whether a statement imports nothing but types and private parts."""
+    """Whether a statement imports only types and private modules."""
     if statement.module == "openai":
         names = {one.name for one in statement.names}
         return "*" not in names and (names <= _SAME_IN_BOTH or not any(map(moves, names)))
@@ -55,7 +55,7 @@ def stays(statement: m.Import) -> bool:
 
 
 def private_client(statement: m.Import) -> str | None:
-    """Return the client class that a statement takes from a private part of openai, which stays openai's."""
+    """Return the client class that a statement imports from a private module of openai, which stays openai's."""
     if statement.module is None or not is_openai(statement.module) or not stays(statement):
         return None
     return next((one.name for one in statement.names if one.name in surface.CLIENT_CLASSES), None)
@@ -77,10 +77,10 @@ LEGACY_NAMES: Final = (
         "organization",
     }
 )
-"""The names of the package openai 0.28 that `stepfun_compat.legacy` has."""
+"""The names of openai 0.28 that `stepfun_compat.legacy` has."""
 
 
 def legacy_submodule(module: str) -> str | None:
-    """Return our counterpart of a module of openai 0.28; None for one that we lack."""
+    """Return the counterpart of a module of openai 0.28, or None."""
     name = module.removeprefix("openai.")
     return f"stepfun_compat.legacy.{name}" if name in LEGACY_SUBMODULES else None

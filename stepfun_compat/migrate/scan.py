@@ -1,4 +1,4 @@
-"""Scan files: find them, read them, link them. The only part of the scanner that touches the file system."""
+"""Scan files: find, read and link them. Only this module and `sources.discovery` access the file system."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from .sources.texts import lines_of
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
-"""Called with the number of files done and the number of all."""
+"""Called with the number of files done and the total."""
 
 _STACK: Final = 256 * 1024 * 1024
 _RECURSION: Final = 6000
 _FINDING: Final = attrgetter(*(one.name for one in fields(Finding)))
 _ROOM: Final = 16_000_000
-"""Bytes of files that are kept in memory between two looks at them."""
+"""The maximum size in bytes of the file contents kept in memory between two reads."""
 _READING: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _CHUNK: Final = 24
 _HELD: Final = 24_000_000
-"""Bytes of packed facts that are held as objects together (some eight times as large); of further files no more than
-the outline is held until they are linked."""
+"""The maximum size in bytes of serialized facts that are held as objects (about eight times as large); other files are
+held as outlines until they are linked."""
 _WORTH_A_PROCESS: Final = 60
-"""Files to parse for each further process to pay off."""
+"""The number of files to parse for which another process pays off."""
 
 
 @dataclass(slots=True)
@@ -53,15 +53,15 @@ class _Read:
     kind: FileKind
     key: bytes
     data: bytes | None
-    """Kept while there is room: files are small, and reading them again takes time."""
+    """Kept in memory up to the limit, which saves reading the file again."""
     interesting: bool | None = None
-    """Whether the bytes name anything that could be a finding; None where nobody has looked yet."""
+    """Whether the bytes contain anything that could be a finding; None if not checked yet."""
 
 
 def scan(
     paths: Sequence[str], *, jobs: int | None = None, cache: Path | None = None, progress: Progress | None = None
 ) -> ScanResult:
-    """Scan files and directories; `cache` is a directory for what earlier scans found out, None for none.
+    """Scan files and directories; `cache` is the directory of the cache, or None for no cache.
 
     Raises:
         NoSuchPath: a path does not exist.
@@ -97,7 +97,7 @@ def _scan(paths: Sequence[str], jobs: int, directory: Path | None, progress: Pro
 
 
 def shown_root(root: str) -> str:
-    """The root as the report has it: relative to the working directory where it is below it, with `/`."""
+    """The root as shown in reports: relative to the working directory if it is below it, with `/`."""
     relative = os.path.relpath(root)
     return (root if relative.startswith("..") else relative).replace(os.sep, "/")
 
@@ -106,7 +106,7 @@ def shown_root(root: str) -> str:
 
 
 def _look(found: Found, cache: Cache, not_read: list[NotRead], known: bool) -> Iterator[_Read]:
-    """Read the files. Where an earlier scan is known of, its result may do, and what is of interest is asked later."""
+    """Read the files. With a cached result, the check for relevant names is deferred, as it may not be needed."""
     room = _ROOM
     above = os.path.join(found.root, "")
     for path, kind in found.files:
@@ -126,23 +126,23 @@ def _look(found: Found, cache: Cache, not_read: list[NotRead], known: bool) -> I
 
 
 def bytes_of(path: str) -> tuple[bytes | None, str]:
-    """The bytes of a file and an empty text; or why they are not to be read, with the bytes if there are any."""
+    """(bytes of a file, ""), or (bytes or None, the reason why the file is not read)."""
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
-            return None, "no regular file"
+            return None, "not a regular file"
         data = _content(path, status.st_size)
     except OSError as error:
         import errno
 
         if error.errno == errno.ELOOP:
-            return None, "a link in a circle"
+            return None, "a circular link"
         if error.errno == errno.ENOENT and os.path.islink(path):
-            return None, "a link that leads nowhere"
+            return None, "a broken link"
         return None, f"cannot be read: {error.strerror or error}"
     largest = LARGEST_NOTEBOOK if path.endswith(".ipynb") else LARGEST
     if len(data) > largest:
-        return data, f"larger than {largest // 1_000_000} MB: taken to be generated"
+        return data, f"larger than {largest // 1_000_000} MB: assumed to be generated"
     return data, ""
 
 
@@ -162,7 +162,7 @@ def _content(path: str, size: int) -> bytes:
 
 
 def _facts_of(root: str, path: str, kind: FileKind, data: bytes | None = None) -> tuple[bytes, Extract]:
-    """The facts of one file, as bytes too."""
+    """The facts of one file, serialized and as objects."""
     data, why = bytes_of(os.path.join(root, path)) if data is None else (data, "")
     if data is None or why:
         found = Extract(unread=[Unread(why or "cannot be read")])
@@ -176,7 +176,7 @@ def _facts_of(root: str, path: str, kind: FileKind, data: bytes | None = None) -
 
 
 def _unpacked(packed: bytes, whole: bool) -> Extract:
-    """What is kept of a file, with its facts or with their outline."""
+    """Load the result of a file, with its facts or their outline."""
     found: Extract = unpack_head(packed)
     if found.facts is not None:
         if whole:
@@ -204,7 +204,7 @@ def _extracts(root: str, reads: Sequence[_Read], jobs: int, cache: Cache, progre
 
 
 def _kept(reads: Sequence[_Read], cache: Cache) -> tuple[dict[str, Extract], int]:
-    """What the cache has of the files, by path, and the size of it."""
+    """The cached results of the files, by path, and their total size."""
     kept = cache.get_many([one.key for one in reads])
     found: dict[str, Extract] = {}
     held = 0
@@ -218,7 +218,7 @@ def _kept(reads: Sequence[_Read], cache: Cache) -> tuple[dict[str, Extract], int
 
 
 _Chunk = list[tuple[_Read, bytes, Extract | None]]
-"""Files with their facts as bytes, and as they are where they come from this process."""
+"""Files with their serialized facts, and with the objects if this process extracted them."""
 
 
 def _chunks(reads: Sequence[_Read]) -> list[Sequence[_Read]]:
@@ -245,13 +245,13 @@ def _in_processes(root: str, reads: Sequence[_Read], processes: int) -> Iterator
 
 
 def pack_file(root: str, path: str, kind: FileKind) -> bytes:
-    """Return the facts of one file as bytes; what a process beside this one does."""
+    """Return the serialized facts of one file; runs in worker processes."""
     return _facts_of(root, path, kind)[0]
 
 
 def on_a_deep_stack(job: Callable[[], T]) -> T:
-    """Run something in a thread of its own with a deep stack: how deeply files may be nested must not depend on the
-    caller. The garbage collector rests meanwhile: facts hold no cycles and would only be walked over and over."""
+    """Run a job in a thread with a large stack, so that the supported nesting depth does not depend on the caller. The
+    garbage collector is disabled meanwhile: facts contain no cycles, and traversing them is slow."""
     collecting, limit = gc.isenabled(), sys.getrecursionlimit()
     outcome: list[T] = []
     problem: list[BaseException] = []
@@ -291,7 +291,7 @@ def _link(
     }
     _add_packages_in_between(root, reads, extracts, jobs, cache)
     listed = [one for one in reads if one.path in extracts or one.kind == "python"]
-    silent = Extract(facts=FileFacts(scopes=[m.Scope("module", None, None)]))  # says nothing of openai
+    silent = Extract(facts=FileFacts(scopes=[m.Scope("module", None, None)]))  # does not mention openai
     known = [extracts.get(one.path) or silent for one in listed]
     paths = [one.path for one in listed]
     if any(_matters(one) for one in extracts.values()):
@@ -315,7 +315,7 @@ def _matters(found: Extract) -> bool:
 def _add_packages_in_between(
     root: str, reads: Sequence[_Read], extracts: dict[str, Extract], jobs: int, cache: Cache
 ) -> None:
-    """Read the `__init__.py` that files with findings import from, too: they may hand on what another file has."""
+    """Also read the `__init__.py` files that files with findings import from: they may re-export names."""
     python = [one for one in reads if one.kind in ("python", "notebook")]
     modules = Modules([one.path for one in python], [])
     files: Iterable[int] = range(len(python))
@@ -347,7 +347,7 @@ def _packages_in_between(
 
 
 class _Lines:
-    """The lines of files as they are wanted, for columns and excerpts; one file after another, one at a time."""
+    """The lines of files on demand, for columns and excerpts; one file is cached at a time."""
 
     def __init__(self, root: str, kinds: dict[str, FileKind]) -> None:
         self._root = root

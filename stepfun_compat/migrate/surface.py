@@ -1,6 +1,6 @@
-"""The names of the `openai` package, 0.x and 1+, as data: client classes, resources and their methods, errors, settings.
+"""The names of the `openai` package, 0.x and 1+: client classes, resources and their methods, errors, settings.
 
-A test walks the installed client to see that no method is missing.
+A test compares them with the installed client, so that no method is missing.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ METHODS: Final[Mapping[str, frozenset[str]]] = {path: frozenset(names.split()) f
 """The methods of each resource of the 1+ client; those below `OPEN_RESOURCES` are not listed one by one."""
 
 OPEN_RESOURCES: Final = ("admin", "beta.agents")
-"""Resources whose parts are many and all have one answer: any method below them counts."""
+"""Resources with many parts and one verdict for all: any method below them counts."""
 
 VERBS: Final = frozenset(
     [
@@ -150,15 +150,15 @@ VERBS: Final = frozenset(
 )
 
 NO_REQUEST: Final = frozenset({"webhooks.unwrap", "webhooks.verify_signature"})
-"""Methods that ask no service."""
+"""Methods that send no request."""
 
 PREFIXES: Final = frozenset(
     ".".join(path.split(".")[:size]) for path in (*METHODS, *OPEN_RESOURCES) for size in range(1, path.count(".") + 2)
 )
-"""Every path of attributes from the client to a resource."""
+"""The attribute paths from the client to every resource."""
 
 WRAPPED: Final = frozenset({"with_raw_response", "with_streaming_response"})
-"""Attributes of a client or resource that have the same methods."""
+"""Attributes of a client or resource with the same methods as the object itself."""
 
 COPIES: Final = frozenset({"with_options", "copy"})
 """Methods of a client that return another client."""
@@ -217,8 +217,8 @@ LEGACY: Final[Mapping[str, Mapping[str, str]]] = {
     "Classification": {"create": "completions.create"},
     "Search": {"create": "embeddings.create"},
 }
-"""The resource classes of openai<1.0, each method with the one that took its place; every one has an async form with
-`a` in front."""
+"""The resource classes of openai<1.0, with the replacement of each method. Each method has an async variant with the
+prefix `a`."""
 
 LEGACY_FUNCTIONS: Final[Mapping[str, str]] = {
     "get_embedding": "embeddings.create",
@@ -263,7 +263,7 @@ LEGACY_ERRORS: Final = frozenset(
     ["InvalidRequestError", "ServiceUnavailableError", "TryAgain", "InvalidAPIType", "SignatureVerificationError"]
 )
 NOT_ERRORS_AT_TOP: Final = frozenset({"Timeout", "PermissionError"})
-"""Error classes of `openai.error` whose names mean something else in the package itself."""
+"""Error classes of `openai.error` whose names have another meaning at the top level of the package."""
 
 SETTINGS: Final = frozenset(
     [
@@ -333,7 +333,7 @@ DROP_INS: Final[Mapping[str, str]] = {
     "posthog.ai.openai": "openai",
     "helicone.openai_proxy": "openai",
 }
-"""Modules of other distributions that hand out openai's own module or subclasses of its clients."""
+"""Modules of other distributions that export openai's module or subclasses of its clients."""
 
 VENDORS: Final = frozenset(
     [
@@ -406,12 +406,12 @@ VENDORS: Final = frozenset(
         "guidance",
     ]
 )
-"""Top-level modules of other vendors and of frameworks with clients of their own."""
+"""Top-level modules of other vendors, and of frameworks with their own clients."""
 
 
 @lru_cache(maxsize=4096)
 def resource_attribute(path: str, attribute: str) -> tuple[Literal["resource", "method"], str] | None:
-    """Return what an attribute of a resource is: `("resource", path)` or `("method", target)`; None for neither.
+    """Classify an attribute of a resource: `("resource", path)`, `("method", target)` or None.
 
     `path` is empty for the client itself.
     """
@@ -428,7 +428,7 @@ def resource_attribute(path: str, attribute: str) -> tuple[Literal["resource", "
 
 
 def legacy_method(resource: str, attribute: str) -> str | None:
-    """Return the method that took the place of one of openai<1.0: `ChatCompletion`, `acreate`."""
+    """Return the replacement of a method of openai<1.0, such as `ChatCompletion`, `acreate`."""
     methods = LEGACY.get(resource)
     if methods is None:
         return None

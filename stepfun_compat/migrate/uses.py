@@ -1,4 +1,4 @@
-"""What a project uses of openai: one record for each place, before anybody judges it."""
+"""Collect the uses of openai in a project: one record per place, without verdicts."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ _OF_CLASSES: Final = frozenset({"super", "object", "project_class"})
 _RANK: Final = {
     kind: rank for rank, kind in enumerate(("method", "class", "setting", "error", "type", "module", "resource"))
 }
-"""Which value decides where a place can be several things: the lowest number."""
+"""The priority of values if an expression has several; the lowest number wins."""
 
 
 @dataclass(slots=True, eq=False)
 class Use:
-    """One place that uses something of OpenAI's.
+    """One place that uses openai.
 
-    `file` is an index into the project's files. The span is that of the expression, for a call that of its callee;
-    columns are in UTF-8 bytes. `call` is the call it is the callee of, `value` the expression that was given or
-    assigned; `how` says `call`, `value`, `write`, `argument` or `literal`.
+    `file` is an index into the project's files. The span covers the expression, for a call its callee; columns are in
+    UTF-8 bytes. `call` is the call of which it is the callee, `value` the expression passed or assigned; `how` is `call`,
+    `value`, `write`, `argument` or `literal`.
     """
 
     file: int
@@ -65,14 +65,14 @@ class Use:
     statement: m.Import | None = None
 
     def forget(self) -> None:
-        """Let go of the facts."""
+        """Release the references to facts, to free memory."""
         self.call = self.value = self.statement = None
 
 
 def uses_of(paths: Sequence[str], facts: Sequence[FileFacts], linker: Linker | None = None) -> list[Use]:
-    """Return every use in a project, by file and place. Pure: paths are relative, with `/`.
+    """Return every use in a project, ordered by file and position. Pure: paths are relative, with `/`.
 
-    Files whose bytes say nothing of OpenAI may be left out by the caller. A `linker` over all files is used as it is.
+    The caller may omit files whose bytes do not mention OpenAI. `linker`, if given, must cover all files.
     """
     project = Project(paths, facts)
     found = project.uses(linker) if linker else [one for group in project.groups() for one in project.uses(group)]
@@ -80,7 +80,7 @@ def uses_of(paths: Sequence[str], facts: Sequence[FileFacts], linker: Linker | N
 
 
 class Project:
-    """Files that are linked group by group; what decides over chains of which nothing is known is asked of all."""
+    """Files linked group by group. Unresolved chains are decided with information from all files."""
 
     def __init__(self, paths: Sequence[str], facts: Sequence[FileFacts]) -> None:
         self.paths = paths
@@ -90,7 +90,7 @@ class Project:
         self._vendors = any(vendors_of(one) for one in facts)
 
     def groups(self) -> Iterator[Linker]:
-        """Link the files that belong together, one group after the other."""
+        """Yield the linker of each group of connected files in turn."""
         for members in self.members():
             yield self.linker(members)
 
@@ -103,7 +103,7 @@ class Project:
         return Linker(self.paths, self.facts, self.modules, members)
 
     def uses(self, linker: Linker) -> list[Use]:
-        """Return the uses in the files of a group, by file and place."""
+        """Return the uses in the files of a group, ordered by file and position."""
         matter = _settle(linker)
         found = [_FileUses(linker, file, matter).collect() for file in linker.members]
         for uses in found:
@@ -111,7 +111,7 @@ class Project:
         return [use for uses in found for use in sorted(uses.uses, key=_place)]
 
     def _shapes(self, uses: _FileUses) -> None:
-        """Decide which of the chains that look like a client's are taken for one."""
+        """Decide which of the unresolved chains that look like a client's are uses."""
         here = imports_openai(uses.facts)
         others = bool(vendors_of(uses.facts))
         roots = {shape.root for shape, _, _, _ in uses.shapes if shape.strong}
@@ -135,7 +135,7 @@ class Project:
 
 
 def _settle(linker: Linker) -> set[int]:
-    """Work out every chain that may matter; returns their identities."""
+    """Evaluate every chain that may be a use. Returns their identities."""
     wanted: list[tuple[int, m.Expr]] = []
     for file in linker.members:
         facts = linker.facts[file]
@@ -149,7 +149,7 @@ def _settle(linker: Linker) -> set[int]:
 
 
 def _imported_names(facts: FileFacts) -> frozenset[str] | None:
-    """The names that imports bind in a file; None if any name may be one."""
+    """The names bound by imports in a file; None if any name may be (`import *`)."""
     if any(scope.stars for scope in facts.scopes):
         return None
     return imported_names(facts)
@@ -163,11 +163,11 @@ _ENDS: Final = METHOD_NAMES.union(
     surface.ERRORS,
     surface.CLIENT_CLASSES,
 )
-"""Attributes that are a use even if they are reached by no imported name."""
+"""Attributes that are a use even without an imported name at the start of the chain."""
 
 
 def _may_matter(linker: Linker, file: int, expr: m.Expr, called: bool, imported: frozenset[str] | None) -> bool:
-    """Whether a chain can be a use of something of openai's, or looks like it."""
+    """Whether a chain can be a use of openai, or looks like one."""
     if not linker.heat.touches(file, expr):
         return shape_of(expr) is not None
     if called and (type(expr) is not m.Attribute or expr.attr in linker.heat.attributes):
@@ -194,7 +194,7 @@ class _FileUses:
         self.facts = linker.facts[file]
         self.uses: list[Use] = []
         self.shapes: list[tuple[Shape, m.Expr, m.Call | None, str]] = []
-        """Chains that nothing is known of and that look like a client's."""
+        """Unresolved chains that look like a client's."""
         self.seen: set[tuple[int, int, int, int, str]] = set()
 
     def collect(self) -> _FileUses:
@@ -258,14 +258,14 @@ class _FileUses:
         value = _best(found)
         if value is not None and value.kind == "setting":
             module = call.arguments[0].value
-            if module is not None:  # named for its setting: no use of its own
+            if module is not None:  # named only for the setting, so not a separate use
                 self.seen.add((module.line, module.column, module.end_line, module.end_column, "type_use"))
             given = call.arguments[2].value if len(call.arguments) > 2 else None
             self.add("module_config", f"openai.{value.name}", call, "write" if how == "setattr" else "value",
                      _known(found), value.detail or None, value=given)  # fmt: skip
 
     def chain(self, expr: m.Expr, call: m.Call | None, how: str, given: m.Expr | None) -> None:
-        """A chain as long as it goes; what counts is its longest part that is something of openai's."""
+        """Process a whole chain; its longest part that belongs to openai is the use."""
         here: m.Expr | None = expr
         while isinstance(here, m.Attribute | m.Name | m.Item):
             found = self.linker.values(self.file, here)
@@ -279,7 +279,7 @@ class _FileUses:
             here = here.base if isinstance(here, m.CHAINED) else None
 
     def looks_like_one(self, expr: m.Expr, call: m.Call | None, how: str) -> bool:
-        """Keep a chain that looks like a client's and that nothing is known of; returns whether it is one."""
+        """Record an unresolved chain that looks like a client's. Returns whether it does."""
         shape = shape_of(expr) if isinstance(expr, m.Attribute) else None
         if shape is None or not isinstance(expr, m.Attribute) or self.disproved(expr, shape):
             return False
@@ -287,7 +287,7 @@ class _FileUses:
         return True
 
     def disproved(self, expr: m.Attribute, shape: Shape) -> bool:
-        """Whether anything that the chain goes through is known to be something else."""
+        """Whether any part of the chain is known to be something else."""
         base: m.Expr | None = expr.base
         steps = shape.target.count(".")
         while base is not None and steps >= 0:
@@ -301,7 +301,7 @@ class _FileUses:
     def found(
         self, value: Value, result: Result, expr: m.Expr, call: m.Call | None, how: str, given: m.Expr | None
     ) -> None:
-        """Add the use of something of openai's by what it is."""
+        """Add a use according to the kind of the value."""
         kind = value.kind
         if kind == "method":
             self.method(value, result, expr, call, how, given)
@@ -331,7 +331,7 @@ class _FileUses:
 
     def setting(self, value: Value, known: Known, expr: m.Expr, how: str, given: m.Expr | None) -> None:
         if not (isinstance(expr, m.Attribute) or self.imported_root(expr)):
-            return  # a name that holds what was read elsewhere
+            return  # a name that holds a value read elsewhere
         generation = value.detail or None
         self.add("module_config", f"openai.{value.name}", expr, how, known, generation, value=given)
         if how == "write" and value.name in ("api_base", "base_url", "azure_endpoint") and given is not None:
@@ -344,8 +344,8 @@ class _FileUses:
         self.add("type_use", target, expr, how, known, "0.x" if value.detail == "0.x" else None, call)
 
     def spelled(self, expr: m.Expr) -> bool:
-        """Whether an expression spells a method out: an attribute of something of openai's or of a class made of it,
-        not a name it is kept under."""
+        """Whether an expression names a method itself: an attribute of an object of openai's or of a subclass, not a name
+        that holds the method."""
         if not isinstance(expr, m.Attribute):
             return False
         values = self.linker.values(self.file, expr.base).values
@@ -355,8 +355,8 @@ class _FileUses:
         )
 
     def calls_kept(self, expr: m.Expr, result: Result, call: m.Call | None, how: str) -> bool:
-        """Whether an expression calls a method by the name it is kept under. What hands such a name on is no use of
-        its own, nor is a parameter, nor a name that may hold something else: the method counts where it is taken."""
+        """Whether an expression calls a method through a name that holds it. Passing such a name on is not a use, nor is a
+        parameter or a name that may hold something else: the use is where the method is read."""
         if how == "write":
             return False
         if isinstance(expr, m.Name):
@@ -368,7 +368,7 @@ class _FileUses:
         return call is not None and all(one.kind == "method" for one in result.values)
 
     def bound(self, name: m.Name) -> list[m.Expr]:
-        """What the innermost scope that binds a name binds it to."""
+        """The values bound to a name in the innermost scope that binds it."""
         scopes = self.facts.scopes
         here: int | None = name.scope
         while here is not None:
@@ -379,7 +379,7 @@ class _FileUses:
         return []
 
     def around(self, expr: m.Expr) -> tuple[str, str]:
-        """The names of the functions and of the classes that an expression stands in."""
+        """The names of the functions and classes around an expression."""
         while isinstance(expr, m.CHAINED) and expr.base is not None:
             expr = expr.base
         functions: list[str] = []
@@ -437,16 +437,16 @@ class _FileUses:
 
 
 _BARE: Final = frozenset({"davinci", "curie", "babbage", "ada"})
-"""Model ids that are words as well: they count where openai is used."""
+"""Model ids that are also words: they count only in files that use openai."""
 
 
 def _modules(statement: m.Import) -> list[str]:
-    """The modules that a statement names."""
+    """The modules named by a statement."""
     return [one.name for one in statement.names] if statement.module is None else [statement.module]
 
 
 def _needs_old(statement: m.Import, modules: Iterable[str]) -> bool:
-    """Whether an import names a module or something else that only openai<1.0 has."""
+    """Whether an import names something that only openai<1.0 has."""
     if any(one.partition(".")[2].partition(".")[0] in surface.LEGACY_MODULES for one in modules):
         return True
     return statement.module == "openai" and any(_is_old(one.name) for one in statement.names)

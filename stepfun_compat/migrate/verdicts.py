@@ -1,4 +1,4 @@
-"""What becomes of each use on StepFun: the catalog's rows applied to it."""
+"""The verdict on each use of openai on StepFun, from the catalog's rows."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .sources.marks import Mark
 from .uses import Use
 
 BY_GENERATION: Final = frozenset({"import", "module_config", "error_class"})
-"""Kinds whose verdict depends on the version of openai that the rest of the file is written for."""
+"""Kinds of uses whose verdict depends on the openai version of the file."""
 _ALWAYS: Final = frozenset(
     {"model", "messages", "input", "prompt", "file", "stream", "n", "size", "max_tokens", "voice"}
 )
-"""Parameters of every call whose translation the endpoint's own row tells."""
+"""Parameters of every call whose translation is described in the endpoint's row."""
 _KEPT: Final = frozenset({"previous_response_id", "conversation"})
 _KEYS: Final = frozenset({"OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_KEY", "OPENAI_KEY"})
 _USERINFO: Final = re.compile(r"(?<=//)[^/@\s]+@")
@@ -37,7 +37,7 @@ _VERSION: Final = re.compile(r"(==|<=|>=|~=|<|>|\^|~|=)\s*[\"']?v?(\d+)(?:\.(\d+
 
 @dataclass(slots=True)
 class Judgement:
-    """The verdict on one use: the reasons behind it, the worst first, and the parameters seen."""
+    """The verdict on one use: its reasons, most severe first, and the parameters found."""
 
     reasons: list[tuple[Reason, str]]
     parameters: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ def _because(reason: str, detail: str = "") -> tuple[Reason, str]:
 
 
 def judge(use: Use, facts: FileFacts, legacy: bool) -> Judgement:
-    """Return the verdict on a use in a Python file or notebook; `legacy` says that the file is written for 0.x."""
+    """Return the verdict on a use in a Python file or notebook; `legacy` marks a file written for 0.x."""
     judgement = _JUDGES[use.kind](use, facts, legacy)
     order = sorted(judgement.reasons, key=lambda one: -_rank(one[0].verdict))
     judgement.reasons = order
@@ -134,7 +134,7 @@ def _endpoint(target: str) -> tuple[Reason, str]:
 
 
 def _without_endpoint(target: str) -> tuple[Reason, str]:
-    """What is said of a method that the catalog does not have."""
+    """The reason for a method that is not in the catalog."""
     if target.startswith(("fine_tunes.", "edits.", "deployments.")):
         return _because("absent", "put examples into the prompt" if "tune" in target else "use chat.completions.create")
     return _because("unknown-method", target)
@@ -151,7 +151,7 @@ def _table_of(target: str) -> str:
 
 
 class _Parameters:
-    """The keyword parameters of a call: those given, those looked up in dictionaries, those that cannot be seen."""
+    """The keyword parameters of a call: given directly, found in unpacked dictionaries, and unknown ones."""
 
     def __init__(self, call: m.Call, facts: FileFacts) -> None:
         self.given: dict[str, m.Expr | None] = {}
@@ -209,7 +209,7 @@ def _words(expr: m.Expr | None) -> str:
 
 
 def _unset(value: m.Expr | None) -> bool:
-    """Whether a parameter is given a value that says nothing."""
+    """Whether a parameter is given a value that means "not set"."""
     if isinstance(value, m.Opaque):
         return value.what in ("none", "false")
     return isinstance(value, m.Name | m.Attribute) and _words(value).rpartition(".")[2] in ("NOT_GIVEN", "omit")
@@ -232,7 +232,7 @@ def _parameters(target: str, seen: _Parameters) -> Iterator[tuple[Reason, str]]:
 
 
 def _changed(target: str, given: Mapping[str, m.Expr | None]) -> tuple[list[str], list[str]]:
-    """The parameters of a call that are left out though they mean something, and those that are translated."""
+    """The parameters of a call that are dropped with a loss, and those that are translated."""
     table = catalog().parameters(_table_of(target))
     rows = {name: table[name] for name, value in given.items() if name in table and not _unset(value)}
     dropped = [name for name, row in rows.items() if row.action == "drop" and row.meaning]
@@ -284,7 +284,7 @@ def _model(name: str) -> Judgement:
     if row is None:
         return Judgement([_because("no-model", name)])
     effort = f" at effort {row.effort}" if row.effort else ""
-    return Judgement([_because("model", f"{name} stands for {row.model}{effort}")])
+    return Judgement([_because("model", f"{name} is an alias of {row.model}{effort}")])
 
 
 def _env(use: Use, facts: FileFacts, legacy: bool) -> Judgement:
@@ -330,7 +330,7 @@ def _dependency(requirement: str) -> Judgement:
 
 
 def excludes_ours(requirement: str) -> bool:
-    """Whether no version in openai>=1.66,<4 satisfies a requirement, as far as its bounds tell."""
+    """Whether the bounds of a requirement exclude every version in openai>=1.66,<4."""
     to_patch = requirement.count(".") > 1
     return any(
         _bound_excludes_ours(operator, int(major), int(minor) if minor.isdigit() else None, to_patch)
@@ -339,7 +339,7 @@ def excludes_ours(requirement: str) -> bool:
 
 
 def _bound_excludes_ours(operator: str, major: int, minor: int | None, to_patch: bool) -> bool:
-    """Whether one bound alone rules out every version in openai>=1.66,<4; `minor` is None where it is open."""
+    """Whether one bound alone excludes every version in openai>=1.66,<4; `minor` is None if it is open."""
     if operator in (">", ">="):
         return major >= _AFTER_OURS
     if operator in ("<", "<="):

@@ -1,7 +1,7 @@
-"""Processes that read files beside this one.
+"""Worker processes that read files.
 
-They are started as `python -c`, not by `multiprocessing`, which would run the main module of the caller a second time
-and fails where there is none that can be run again. No directory of the scanned project is on their path.
+They are started as `python -c` instead of by `multiprocessing`, which would import the caller's main module again and
+fails if that is not possible. No directory of the scanned project is on their path.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Files = list[tuple[str, Any]]
 
 
 def run(root: str, chunks: Sequence[Files], processes: int) -> Iterator[list[bytes] | None]:
-    """Yield the packed facts of the files of each chunk, in order; None for a chunk that no process could do."""
+    """Yield the serialized facts of the files of each chunk, in order; None for a chunk whose worker failed."""
     workers: list[_Worker] = []
     here = threading.local()
 
@@ -48,7 +48,7 @@ def run(root: str, chunks: Sequence[Files], processes: int) -> Iterator[list[byt
 
 
 class _Worker:
-    """One process, asked for one chunk after the other. One that cannot be started or broke off answers nothing."""
+    """One process, which handles one chunk at a time. Returns None if it cannot be started or has died."""
 
     def __init__(self, root: str) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -101,14 +101,14 @@ def _close(stream: IO[bytes]) -> None:
 
 
 def _path() -> list[str]:
-    """Where modules are found here, without the working directory, which may be the project that is scanned."""
+    """The module search path without the working directory, which may be the scanned project."""
     here = os.getcwd()
     own = str(Path(__file__).resolve().parents[2])
     return [*(one for one in sys.path if one and os.path.abspath(one) != here), own]
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer chunks until there are no more. Runs in a process of its own."""
+    """Process chunks until the input ends. Runs in the worker process."""
     from .scan import on_a_deep_stack
 
     root: str = pickle.load(requests)

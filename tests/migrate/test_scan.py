@@ -107,10 +107,10 @@ def test_links_in_a_circle_and_files_without_permission_are_listed(tmp_path: Pat
     os.mkfifo(tmp_path / "pipe.py")
     result = scanned(tmp_path)
     reasons = {one.file: one.why for one in result.not_read}
-    assert reasons["loop.py"] == "a link in a circle"
-    assert reasons["gone.py"] == "a link that leads nowhere"
+    assert reasons["loop.py"] == "a circular link"
+    assert reasons["gone.py"] == "a broken link"
     assert "circle" in reasons["sub/up"]
-    assert reasons["pipe.py"] == "no regular file"
+    assert reasons["pipe.py"] == "not a regular file"
     assert len(kinds(result.findings, "api_call")) == 2
 
 
@@ -227,7 +227,7 @@ def test_notebooks_of_format_3(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ('{"cells": [openai', "no valid JSON"),
+        ('{"cells": [openai', "invalid JSON"),
         ('["openai"]', "no object"),
         ('{"openai": 1}', "no cells"),
         ("[" * 100_000 + '"openai"', "nested too deeply"),

@@ -98,7 +98,7 @@ def test_the_worst_reason_decides_and_all_are_said(tmp_path: Path) -> None:
     one = next(one for one in scanned(tmp_path).findings if one.kind == "api_call")
     assert one.verdict == "needs a decision"
     assert "built at run time" in one.why
-    assert "**more cannot be seen" in one.why
+    assert "**more are unknown until run time" in one.why
     assert one.parameters == ("input", "model", "**more")
 
 

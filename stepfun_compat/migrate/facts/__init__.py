@@ -1,4 +1,4 @@
-"""The facts of one file: what it imports, binds, calls, reads and writes, with the span of each.
+"""The facts of one file: its imports, bindings, calls, reads and writes, each with its span.
 
     text = decode(data)                      # bytes -> SourceText, offsets into UTF-8
     tree = parse(text.utf8)                  # ast, without warnings

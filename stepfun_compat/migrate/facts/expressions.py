@@ -1,4 +1,4 @@
-"""Expressions: what is recorded of them, and what they bind."""
+"""Record the facts of expressions and their bindings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _IMPORTERS: Final = frozenset({"import_module", "__import__"})
 
 
 class ExpressionWalker:
-    """Walks expressions; statements are the business of `python._Walker`."""
+    """Walk expressions. `python._Walker` adds statements."""
 
     def __init__(self) -> None:
         self.facts = m.FileFacts()
@@ -30,7 +30,7 @@ class ExpressionWalker:
         self.owner: int | None = None
         self.conditional: Conditional = None
         self.fixed: tuple[int, int, int, int] | None = None
-        """The place of a string annotation while what it says is walked."""
+        """The position of a string annotation while its contents are walked."""
 
     # Scopes and bindings
 
@@ -64,7 +64,7 @@ class ExpressionWalker:
         return (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
 
     def self_class(self, name: str) -> int | None:
-        """The class whose instance (or self) a name is, as the first parameter of an enclosing method."""
+        """The class of `self` or `cls` if a name is the first parameter of an enclosing method."""
         scope: int | None = self.scope
         scopes = self.facts.scopes
         while scope is not None:
@@ -113,7 +113,7 @@ class ExpressionWalker:
                 self.assign(part, m.Item(value.line, value.column, value.end_line, value.end_column, value, index))
 
     def assign_item(self, target: ast.Subscript, value: m.Expr | None) -> None:
-        """`base[key] = value`: what the base holds grows by it."""
+        """`base[key] = value`: add the value to the contents of the base."""
         base = target.value
         key = self.expr(target.slice)
         if isinstance(base, ast.Name | ast.Attribute):
@@ -138,7 +138,7 @@ class ExpressionWalker:
         return handler(self, node)
 
     def chain(self, node: ast.expr) -> m.Expr | None:
-        """A name or a chain of attributes, not recorded as a read."""
+        """Convert a name or a chain of attributes without recording it as a read."""
         if type(node) is ast.Name:
             return self.name(node)
         return self.attributes(node) if type(node) is ast.Attribute else self.expr(node)
@@ -150,7 +150,7 @@ class ExpressionWalker:
         return m.Name(node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0, node.id, self.scope)
 
     def attributes(self, node: ast.Attribute) -> m.Attribute:
-        """A chain, however long, without recursion."""
+        """Convert a chain of attributes iteratively, so that its length is not limited by recursion."""
         links: list[ast.Attribute] = []
         inner = node.value
         while type(inner) is ast.Attribute:
@@ -248,7 +248,7 @@ class ExpressionWalker:
         return tuple(arguments)
 
     def loaded_lazily(self, call: m.Call) -> None:
-        """Keep the names of modules that a function such as `LazyLoader` may import."""
+        """Record the module names passed to a function such as `LazyLoader`."""
         self.facts.lazy += [
             one.value.value
             for one in call.arguments
@@ -308,7 +308,7 @@ class ExpressionWalker:
         if type(node.op) is ast.BitOr and _names_type(node.left) and _names_type(node.right):
             return self.types(node, (node.left, node.right))  # `Client = OpenAI | AsyncOpenAI`
         left: ast.expr = node
-        while type(left) is ast.BinOp:  # long sums lean to the left: no recursion for them
+        while type(left) is ast.BinOp:  # long sums nest on the left: iterate instead of recursing
             self.expr(left.right)
             left = left.left
         self.expr(left)
@@ -395,7 +395,7 @@ class ExpressionWalker:
         decorators: tuple[m.Expr, ...],
         result: ast.expr | None,
     ) -> int:
-        """Add a function; its parameters are read in the scope around it."""
+        """Add a function. Its parameter defaults and annotations belong to the enclosing scope."""
         parameters: list[m.Parameter] = []
         positional = [*arguments.posonlyargs, *arguments.args] if arguments.posonlyargs else arguments.args
         without = len(positional) - len(arguments.defaults)
@@ -452,8 +452,8 @@ class ExpressionWalker:
         return None if type(node) is ast.Name and node.id in _PLAIN_TYPES else self.annotation(node)
 
     def annotation(self, node: ast.expr) -> m.Expr | None:
-        """What an annotation names, strings in it read as the types they spell; several types are a `Choice`, the
-        parts of a container a `Sequence`."""
+        """The types of an annotation, with strings parsed. Several types become a `Choice`, the parts of a container a
+        `Sequence`."""
         kind = type(node)
         if kind is ast.Name or kind is ast.Attribute:
             return self.expr(node)
@@ -502,15 +502,15 @@ class ExpressionWalker:
         return m.Sequence(*self.place(node), options)
 
     def one_of(self, node: ast.expr, options: Many[m.Expr]) -> m.Expr | None:
-        """A choice, if there is one."""
+        """A `Choice` of several options, the option itself if there is one, or None."""
         if len(options) > 1:
             return m.Choice(*self.place(node), tuple(options))
         return options[0] if options else None
 
-    # What neither table names
+    # Nodes in neither table
 
     def body(self, statements: Iterable[ast.stmt]) -> None:
-        """Walk statements, which stand inside no expression of this Python."""
+        """Walk statements. Overridden by `python._Walker`; expressions contain none."""
         del statements
 
     def generic(self, node: ast.AST) -> None:
@@ -543,7 +543,7 @@ def _names_type(node: ast.expr) -> bool:
 _CONSTANTS: Final = {None: "none", True: "true", False: "false"}
 _PLAIN_TYPES: Final = frozenset({"str", "int", "float", "bool", "bytes"})
 _ALIASES: Final = frozenset({"Union", "Optional", "Annotated"})
-"""What type aliases are made with."""
+"""Functions that create type aliases."""
 _TRANSPARENT: Final = frozenset(
     [
         "Optional",

@@ -1,4 +1,4 @@
-"""The comment that leaves a line alone: `# stepfun: ignore`, `# stepfun: ignore[SFC001, SFC002]`."""
+"""Parse suppression comments: `# stepfun: ignore`, `# stepfun: ignore[SFC001, SFC002]`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _IGNORE: Final = re.compile(r"#\s*stepfun:\s*ignore(?:\[([A-Za-z0-9_,\s-]*)\])?"
 
 
 def ignored_rules(line: str) -> tuple[str, ...] | None:
-    """Return the ids that a line's comment names, none for every rule; None without such a comment."""
+    """Return the rule ids of a line's suppression comment, empty for all rules; None without such a comment."""
     found = _IGNORE.search(line)
     if found is None:
         return None

@@ -1,13 +1,12 @@
-"""The facts of one file, as data.
+"""The data model of the facts of one file.
 
-An expression that a name can be bound to is a small tree of `Expr`. What cannot matter (numbers, comparisons,
-arithmetic) is no tree: its parts are looked into, and its place is None.
+An expression that a name can be bound to is a small tree of `Expr`. Irrelevant expressions (numbers, comparisons,
+arithmetic) are None; only their parts are walked.
 
-Places: lines count from 1, columns from 0 in UTF-8 bytes of the line, as in `ast`; `SourceText.offset` turns both into
-an offset into the UTF-8 text of the file. The span of an expression is that of its source without the parentheses
-around it.
+Positions: lines count from 1, columns from 0 in UTF-8 bytes of the line, as in `ast`; `SourceText.offset` converts both to
+an offset into the UTF-8 text of the file. The span of an expression excludes its enclosing parentheses.
 
-Identity is what makes two expressions equal: none of these classes defines `==`.
+Expressions compare by identity: none of these classes defines `==`.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ from operator import attrgetter
 from typing import Final, Literal, TypeVar
 
 FORMAT = 3
-"""Raised when facts stored by an older version can no longer be used."""
+"""The version of the serialized facts; cached facts of another version are discarded."""
 
 
 T = TypeVar("T")
 
 
 def _packed(cls: type[T]) -> type[T]:
-    """Pickle objects of a data class by their values alone. No Python code runs for an object: `attrgetter` is C."""
+    """Pickle the instances of a dataclass as tuples of values. `attrgetter` avoids running Python code per object."""
     cls._values = property(attrgetter(*(one.name for one in fields(cls))))  # type: ignore[attr-defined,arg-type]
     copyreg.pickle(cls, attrgetter("__class__", "_values"))  # type: ignore[arg-type]
     return cls
@@ -44,7 +43,7 @@ class Expr:
 @_packed
 @dataclass(slots=True, eq=False)
 class Name(Expr):
-    """A name that is read, and the scope it is read in."""
+    """A name that is read, and the scope in which it is read."""
 
     name: str
     scope: int
@@ -53,7 +52,7 @@ class Name(Expr):
 @_packed
 @dataclass(slots=True, eq=False)
 class Attribute(Expr):
-    """`base.attr`. The attribute's own name ends where the span ends. `base` is None where nothing is known of it."""
+    """`base.attr`. The span ends with the attribute's name. `base` is None if it is unknown."""
 
     base: Expr | None
     attr: str
@@ -95,7 +94,7 @@ class Call(Expr):
 @_packed
 @dataclass(slots=True, eq=False)
 class Text(Expr):
-    """A string literal, whole; adjacent literals are one. Longer ones than `LONGEST_TEXT` are `Opaque`."""
+    """A whole string literal; adjacent literals are one. Literals longer than `LONGEST_TEXT` are `Opaque`."""
 
     value: str
 
@@ -103,8 +102,8 @@ class Text(Expr):
 @_packed
 @dataclass(slots=True, eq=False)
 class Opaque(Expr):
-    """An expression whose value is not known, where its place or its form matters: `what` is `fstring`, `number`,
-    `true`, `false`, `none`, `string` or `other`."""
+    """An expression of unknown value whose position or kind matters: `what` is `fstring`, `number`, `true`, `false`,
+    `none`, `string` or `other`."""
 
     what: str
 
@@ -112,7 +111,7 @@ class Opaque(Expr):
 @_packed
 @dataclass(slots=True, eq=False)
 class Mapping(Expr):
-    """`{key: value}` or `dict(key=value)`; a key is None for `**rest`. `keys` has one entry for each value."""
+    """`{key: value}` or `dict(key=value)`; a key is None for `**rest`. `keys` has one entry per value."""
 
     keys: tuple[Expr | None, ...]
     values: tuple[Expr | None, ...]
@@ -129,16 +128,16 @@ class Sequence(Expr):
 @_packed
 @dataclass(slots=True, eq=False)
 class Item(Expr):
-    """`base[key]`; `key` is None where it is no literal string or number."""
+    """`base[key]`; `key` is None unless it is a literal string or number."""
 
     base: Expr | None
     key: str | int | None
 
 
 CHAINED: Final = (Attribute, Item)
-"""What a longer chain goes through: for `isinstance`, which takes several times as long for `Attribute | Item`."""
+"""The links of a chain, for `isinstance`, which is several times slower with `Attribute | Item`."""
 PLAIN: Final = (Text, Opaque)
-"""What nothing of openai's can be."""
+"""Expressions that cannot be an object of openai's."""
 
 
 @_packed
@@ -152,7 +151,7 @@ class Choice(Expr):
 @_packed
 @dataclass(slots=True, eq=False)
 class Element(Expr):
-    """What iterating over `of` yields."""
+    """The elements of `of` when iterated."""
 
     of: Expr
 
@@ -160,7 +159,7 @@ class Element(Expr):
 @_packed
 @dataclass(slots=True, eq=False)
 class Entered(Expr):
-    """What `with of as name` binds."""
+    """The value bound by `with of as name`."""
 
     of: Expr
 
@@ -193,7 +192,7 @@ class ParameterValue(Expr):
 @_packed
 @dataclass(slots=True, eq=False)
 class Imported(Expr):
-    """What an import statement binds: the module itself where `name` is None. `level` counts the leading dots."""
+    """The value bound by an import: the module itself if `name` is None. `level` counts the leading dots."""
 
     module: str
     name: str | None
@@ -203,7 +202,7 @@ class Imported(Expr):
 @_packed
 @dataclass(slots=True, eq=False)
 class Annotated(Expr):
-    """An object of the type that an annotation names."""
+    """An object of the annotated type."""
 
     type: Expr
 
@@ -213,7 +212,7 @@ class Annotated(Expr):
 class ImportName:
     """One name of an import statement: `module as alias`, with its span (which includes `as alias`).
 
-    In `from m import n as a`, `name` is `n`. `bound` is the name that comes to exist in the scope; None for `*`.
+    In `from m import n as a`, `name` is `n`. `bound` is the name bound in the scope; None for `*`.
     """
 
     name: str
@@ -228,11 +227,11 @@ class ImportName:
 @_packed
 @dataclass(slots=True, eq=False)
 class Import:
-    """An import statement, whole: `module` is None for `import a, b`, whose modules are the names.
+    """A whole import statement. `module` is None for `import a, b`, whose names are the modules.
 
-    `importlib.import_module("m")` and `__import__("m")` with a literal are imports as well: `call` is the call, the
-    only name is the module, and nothing is bound by the statement itself.
-    `conditional` is `type_checking`, `try`, `if`, `function` or None for one that runs with the module.
+    `importlib.import_module("m")` and `__import__("m")` with a literal are imports too: `call` is the call, the only name
+    is the module, and the statement itself binds nothing.
+    `conditional` is `type_checking`, `try`, `if` or `function`, or None for a statement executed unconditionally.
     """
 
     module: str | None
@@ -250,7 +249,7 @@ class Import:
 @_packed
 @dataclass(slots=True, eq=False)
 class AttributeWrite:
-    """`target = value` where the target is an attribute; `how` is `=`, `+=` or `del`."""
+    """`target = value` with an attribute as target; `how` is `=`, `+=` or `del`."""
 
     target: Attribute
     value: Expr | None
@@ -260,10 +259,10 @@ class AttributeWrite:
 @_packed
 @dataclass(slots=True, eq=False)
 class Literal_:
-    """A string that names something of OpenAI's: `kind` is `model`, `env` or `host`.
+    """A string that is a name of OpenAI's: `kind` is `model`, `env` or `host`.
 
-    `whole` is False for the part of an f-string. `role` says where it stands: `key` for the key of a dictionary and
-    the name of a keyword argument.
+    `whole` is False for a part of an f-string. `role` is `key` for the key of a dictionary and the name of a keyword
+    argument.
     """
 
     kind: Literal["model", "env", "host"]
@@ -290,7 +289,7 @@ class Parameter:
 @_packed
 @dataclass(slots=True, eq=False)
 class Function:
-    """A function or lambda: what it takes, what it returns (and yields), how it is decorated."""
+    """A function or lambda: parameters, returned and yielded values, decorators."""
 
     name: str
     scope: int
@@ -302,7 +301,7 @@ class Function:
     parameters: tuple[Parameter, ...]
     decorators: tuple[Expr, ...]
     result: Expr | None
-    """The annotation of what it returns."""
+    """The return annotation."""
     is_async: bool
     line: int
     returns: list[Expr] = field(default_factory=lambda: [])
@@ -312,7 +311,7 @@ class Function:
 @_packed
 @dataclass(slots=True, eq=False)
 class Class:
-    """A class: its bases, and what its attributes are bound to by its body and by `self.x = …` in its methods."""
+    """A class: its bases, and the values of its attributes from its body and from `self.x = …` in its methods."""
 
     name: str
     scope: int
@@ -327,9 +326,9 @@ class Class:
 @_packed
 @dataclass(slots=True, eq=False)
 class Scope:
-    """The names bound in a module, class or function, each with everything it is bound to, in order.
+    """The names bound in a module, class or function, each with all values bound to it, in order.
 
-    Flow is not followed: a name that is bound twice can be either.
+    Control flow is ignored: a name that is bound twice can have either value.
     """
 
     kind: Literal["module", "class", "function"]
@@ -345,25 +344,25 @@ class Scope:
 
 @dataclass(slots=True, eq=False)
 class FileFacts:
-    """All that one file says. Scope 0 is the module."""
+    """All facts of one file. Scope 0 is the module."""
 
     scopes: list[Scope] = field(default_factory=lambda: [])
     functions: list[Function] = field(default_factory=lambda: [])
     classes: list[Class] = field(default_factory=lambda: [])
     imports: list[Import] = field(default_factory=lambda: [])
     calls: list[Call] = field(default_factory=lambda: [])
-    """Every call that may matter, inner ones before outer ones."""
+    """Every relevant call, inner calls before outer ones."""
     reads: list[Expr] = field(default_factory=lambda: [])
-    """Names and chains of attributes, as long as they go, that are read and not called."""
+    """Names and whole chains of attributes that are read and not called."""
     writes: list[AttributeWrite] = field(default_factory=lambda: [])
     literals: list[Literal_] = field(default_factory=lambda: [])
     lazy: list[str] = field(default_factory=lambda: [])
-    """Modules named in calls of functions that import lazily: `LazyImport("openai", globals(), "package.openai")`."""
+    """Modules named in calls of lazy importers: `LazyImport("openai", globals(), "package.openai")`."""
     ignores: dict[int, tuple[str, ...]] = field(default_factory=lambda: {})
-    """Lines with `# stepfun: ignore[…]` and the ids; an empty tuple stands for all."""
+    """Lines with `# stepfun: ignore[…]` and their rule ids; an empty tuple means all rules."""
 
     def outline(self) -> FileFacts:
-        """Return what says how files belong together, without what they do."""
+        """Return only the facts that connect files, without those about their behavior."""
         return FileFacts(
             scopes=[Scope("module", None, None)], imports=self.imports, lazy=self.lazy, ignores=self.ignores
         )

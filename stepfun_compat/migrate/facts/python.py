@@ -1,7 +1,7 @@
 """Read the facts of one Python file from its syntax tree.
 
-One walk over the tree. Statements bind names and attributes to expressions (`model.Expr`), expressions are recorded
-where they are called, read or written. Nothing is resolved here but scopes: what a name is comes out of linking.
+A single pass over the tree. Statements bind names and attributes to expressions (`model.Expr`); expressions are recorded
+when they are called, read or written. Only scopes are resolved here; linking resolves names.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .ignores import ignored_rules
 
 
 def parse(text: bytes | str) -> ast.Module:
-    """Parse a module without the warnings that its literals may cause.
+    """Parse a module, suppressing the syntax warnings of its literals.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: as `ast.parse` does.

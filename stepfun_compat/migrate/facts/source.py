@@ -1,4 +1,4 @@
-"""The bytes of a file as text, and the way back from places in the text to bytes."""
+"""Decode the bytes of a file, and map positions in the text back to bytes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ _BOM = codecs.BOM_UTF8
 
 
 class Undecodable(Exception):
-    """The bytes are not text in the encoding that the file declares."""
+    """The bytes are not text in the file's declared encoding."""
 
 
 @dataclass(eq=False)
 class SourceText:
     """The text of a Python file.
 
-    `utf8` is the text in UTF-8 without the BOM, its line ends as they are: the offsets of `offset` point into it. For
-    a file in UTF-8, which most are, an offset into the file is `bom` more; for any other encoding `encode` makes the
-    bytes of the file from changed UTF-8.
+    `utf8` is the text in UTF-8 without BOM, with unchanged line ends; `offset` returns offsets into it. In a UTF-8 file,
+    add `bom` for the offset into the file; for any other encoding, `encode` converts changed UTF-8 back.
     """
 
     utf8: bytes
@@ -32,11 +31,11 @@ class SourceText:
 
     @cached_property
     def line_starts(self) -> list[int]:
-        """Where each line starts in `utf8`. A form feed ends no line."""
+        """The offset of each line in `utf8`. A form feed does not end a line."""
         return [0, *(found.end() for found in _LINE_END.finditer(self.utf8))]
 
     def offset(self, line: int, column: int) -> int:
-        """Return the offset into `utf8` of a place as `ast` tells it: line from 1, column in UTF-8 bytes from 0."""
+        """Return the offset into `utf8` of an `ast` position: line from 1, column in UTF-8 bytes from 0."""
         return self.line_starts[line - 1] + column
 
     def slice(self, line: int, column: int, end_line: int, end_column: int) -> bytes:
@@ -44,7 +43,7 @@ class SourceText:
         return self.utf8[self.offset(line, column) : self.offset(end_line, end_column)]
 
     def encode(self, utf8: bytes) -> bytes:
-        """Return the bytes of the file for a changed text: its encoding and BOM are kept.
+        """Return the bytes of the file for a changed text, with the original encoding and BOM.
 
         Raises:
             UnicodeEncodeError: the file's encoding cannot express the text.
@@ -59,7 +58,7 @@ def decode(data: bytes) -> SourceText:
     """Decode a Python file as Python does: by its BOM, its coding line, else as UTF-8.
 
     Raises:
-        Undecodable: with the reason in words.
+        Undecodable: the message is the reason.
     """
     bom = len(_BOM) if data.startswith(_BOM) else 0
     head = data[bom:512]

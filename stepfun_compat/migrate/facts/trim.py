@@ -1,4 +1,4 @@
-"""Leave out of the facts of a file what no linking can make anything of: the scanner keeps and links less."""
+"""Drop the facts of a file that linking cannot use, to save memory and time."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ _TYPING: Final = frozenset({"__future__", "typing", "typing_extensions"})
 
 
 def trim(facts: m.FileFacts) -> m.FileFacts:
-    """Return the facts without names that are read alone and come from no import, and without calls of builtins and
-    of everyday methods. What is bound to something stays whole."""
+    """Return the facts without single names that no import binds, and without calls of builtins and common methods.
+    Bound expressions stay whole."""
     imported = _imports(facts)
     read = {name for name, worth in imported.items() if worth}
     bound = {name for scope in facts.scopes for name in scope.bindings}
@@ -69,7 +69,7 @@ def trim(facts: m.FileFacts) -> m.FileFacts:
 
 
 def imported_names(facts: m.FileFacts) -> frozenset[str]:
-    """Return the names that imports bind anywhere in a file."""
+    """Return the names bound by imports anywhere in a file."""
     return frozenset(_imports(facts))
 
 

@@ -1,4 +1,4 @@
-"""How OpenAI's names look: model ids, environment variables, hosts. Data and the patterns made of it."""
+"""Patterns of OpenAI's names: model ids, environment variables, hosts."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ _API_HOST: Final = re.compile(
 )
 
 WHOLE: Final = re.compile(f"(?:(?P<model>{'|'.join(_MODELS)})|(?P<env>{_ENV})|(?P<host>{_HOST}))")
-"""Matched against a whole string: which group matches says what the string names."""
+"""Matched against a whole string; the matching group is the kind of the name."""
 
 _WORDS: Final = frozenset({"o1", "o2", "o3", "o4", "davinci", "curie", "babbage"})
 """Model ids without a dash."""
 
 LONGEST_TEXT: Final = 300
-"""Longer strings are no names."""
+"""Longer strings are not names."""
 
 
 def kind_of(text: str) -> Literal["model", "env", "host"] | None:
-    """Return what a whole string names of OpenAI's, None for nothing."""
+    """Return the kind of a string that is, as a whole, a name of OpenAI's; None for any other string."""
     if not (  # most strings
         "-" in text or "openai" in text or "OPENAI" in text or "azure" in text or text in _WORDS or text[:3] == "ft:"
     ):
@@ -64,5 +64,5 @@ def kind_of(text: str) -> Literal["model", "env", "host"] | None:
 
 
 def names_host(part: str) -> bool:
-    """Whether a part of a URL that is put together names the host of OpenAI's or Azure's API."""
+    """Whether one part of a concatenated URL contains the host of OpenAI's or Azure's API."""
     return _API_HOST.search(part) is not None

@@ -1,1 +1,1 @@
-"""The outputs of the scanner: text from a `ScanResult`, nothing else."""
+"""The output formats of the scanner: functions from `ScanResult` to text."""

@@ -1,4 +1,4 @@
-"""The JSON output, version 1. Its form is documented in the guide and kept."""
+"""The JSON output, version 1: a documented, stable format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ VERSION: Final = 1
 
 
 def as_json(result: ScanResult) -> str:
-    """Return the result as JSON with a fixed order of keys and findings."""
+    """Return the result as JSON, with a fixed order of keys and findings."""
     document = {
         "version": VERSION,
         "root": result.root,

@@ -1,4 +1,4 @@
-"""The HTML output: one file that loads nothing, reads well on a phone and in the dark, and works without JavaScript."""
+"""The HTML output: one self-contained, responsive file with light and dark themes that works without JavaScript."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _hash(text: str) -> str:
 
 
 def as_html(result: ScanResult) -> str:
-    """Return the page. Whatever comes from scanned files is escaped, and no script but the page's own may run."""
+    """Return the page. Text from scanned files is escaped, and only the page's own script can run."""
     return "".join(_page(result))
 
 
@@ -87,7 +87,7 @@ def _page(result: ScanResult) -> Iterator[str]:
 
 def _summary(result: ScanResult) -> Iterator[str]:
     totals = result.totals()
-    yield f"<header><h1>What {_text(result.root)} uses of openai, and what becomes of it on StepFun</h1>\n"
+    yield f"<header><h1>Uses of openai in {_text(result.root)}, and their support on StepFun</h1>\n"
     yield (
         f'<p class="soft">{totals["findings"]:,} findings in {totals["files_with_findings"]:,} of {result.files:,} files; '
         f"{totals['not_read']:,} not read.</p>\n"
@@ -101,7 +101,7 @@ def _summary(result: ScanResult) -> Iterator[str]:
         if one.verdict in ("needs a decision", "will not work"):
             counts[one.reason] = counts.get(one.reason, 0) + 1
     if counts:
-        yield '<h2>What decides the effort</h2>\n<ul class="plain">\n'
+        yield '<h2>Main work</h2>\n<ul class="plain">\n'
         for reason, number in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:5]:
             yield f"<li>{escape(REASONS[reason].title)}: {number:,}</li>\n"
         yield "</ul>\n"

@@ -1,4 +1,4 @@
-"""The Markdown output, for the text of a pull request."""
+"""The Markdown output, for the description of a pull request."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .text import plain
 
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@-])")
 _MOST: Final = 200
-"""Rows of the table; a pull request takes no more than 65,536 characters."""
+"""Maximum rows of the table: a pull request description is limited to 65,536 characters."""
 
 
 def as_markdown(result: ScanResult) -> str:
-    """Return the counts, and a table of all that has something to do, the worst first."""
+    """Return the counts, and a table of the findings that need work, most severe first."""
     return "\n".join(_lines(result)) + "\n"
 
 
@@ -52,5 +52,5 @@ def _row(one: Finding) -> str:
 
 
 def _text(text: str) -> str:
-    """Text from scanned files that Markdown takes for nothing but text."""
+    """Escape text from scanned files for Markdown."""
     return _SPECIAL.sub(r"\\\1", plain(text))

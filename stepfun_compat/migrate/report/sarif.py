@@ -1,4 +1,4 @@
-"""The SARIF output, version 2.1.0, for code scanning: one rule for each reason."""
+"""The SARIF output, version 2.1.0, for code scanning: one rule per reason."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _LEVELS: Final[dict[Verdict, str]] = {
 
 
 def as_sarif(result: ScanResult) -> str:
-    """Return the result as SARIF. URIs are relative to the root; a fingerprint depends on the line's text, not on its
-    number."""
+    """Return the result as SARIF. URIs are relative to the root; a fingerprint depends on the text of the line, not on
+    its number."""
     from ... import __stepfun_version__
 
     used = sorted({one.reason for one in result.findings})
@@ -38,7 +38,7 @@ def as_sarif(result: ScanResult) -> str:
             }
         },
         "columnKind": "unicodeCodePoints",
-        "originalUriBaseIds": {"ROOT": {"description": {"text": "The directory that was scanned."}}},
+        "originalUriBaseIds": {"ROOT": {"description": {"text": "The scanned directory."}}},
         "results": [_result(one, numbers[one.reason], seen) for one in result.findings],
         "invocations": [
             {
@@ -101,7 +101,7 @@ def _result(one: Finding, rule: int, seen: Counter[str]) -> dict[str, Any]:
 
 
 def _fingerprint(one: Finding, seen: Counter[str]) -> str:
-    """The same for a finding whose line moved; equal lines are told apart by their order."""
+    """A fingerprint that stays the same when the line moves; equal lines are distinguished by their order."""
     text = "\0".join((one.file, one.kind, one.target, one.reason, "".join(one.excerpt.split())))
     seen[text] += 1
     return hashlib.sha256(f"{text}\0{seen[text]}".encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""The terminal output: the answer in ten lines, then the details where they were wanted."""
+"""The terminal output: a summary of at most ten lines, and the details if requested."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TO_DO: tuple[Verdict, ...] = ("will not work", "needs a decision", "translated"
 
 
 def as_text(result: ScanResult, verbose: bool = False) -> str:
-    """Return the answer; with `verbose` every finding by file."""
+    """Return the summary; with `verbose`, also every finding by file."""
     lines = list(_answer(result))
     if verbose:
         lines += ["", *_details(result)]
@@ -21,7 +21,7 @@ def as_text(result: ScanResult, verbose: bool = False) -> str:
 
 
 def _answer(result: ScanResult) -> Iterator[str]:
-    """At most ten lines."""
+    """The summary, of at most ten lines."""
     if not result.findings:
         yield f"No use of openai in {_count(result.files, 'file')} below {plain(result.root)}."
         yield from _unread(result)
@@ -53,21 +53,21 @@ def _count(number: int, what: str) -> str:
 def _explained(verdict: Verdict) -> str:
     return {
         "unchanged": ": works with the import swapped",
-        "translated": ": works, in another form",
+        "translated": ": works, in translated form",
         "needs a decision": "",
         "will not work": "",
     }[verdict]
 
 
 def _effort(result: ScanResult) -> Iterator[str]:
-    """What decides the effort: the commonest reasons with something to do."""
+    """The most frequent reasons that need work."""
     hard = [one for one in result.findings if one.verdict in ("needs a decision", "will not work")]
     if not hard:
-        yield "What decides the effort: nothing; swap the imports."
+        yield "Main work: none; swap the imports."
         return
     counts = Counter(one.reason for one in hard)
     named = [f"{_reason(reason)} ({number})" for reason, number in counts.most_common(3)]
-    yield "What decides the effort: " + "; ".join(named) + "."
+    yield "Main work: " + "; ".join(named) + "."
 
 
 def _reason(reason: str) -> str:
@@ -100,13 +100,13 @@ def _unread(result: ScanResult) -> Iterator[str]:
     if result.not_read:
         speaking = [one for one in result.not_read if one.verdict is not None]
         first: NotRead = (speaking or result.not_read)[0]
-        also = f", {len(speaking)} of them with openai in it" if speaking else ""
+        also = f", {len(speaking)} of them mention openai" if speaking else ""
         yield f"Not read: {len(result.not_read)}{also}; first {plain(first.file)}: {plain(first.why)}."
 
 
 def _next(result: ScanResult) -> str:
     del result
-    return "Next: --verbose or a file's name for every finding; `stepfun-compat migrate` makes the edits."
+    return "Next: add --verbose or a file name to see every finding; run `stepfun-compat migrate` to edit the code."
 
 
 def _details(result: ScanResult) -> Iterator[str]:

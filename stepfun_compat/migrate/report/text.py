@@ -1,4 +1,4 @@
-"""Text from scanned files, made harmless for a terminal, a page or a table."""
+"""Escape text from scanned files for a terminal, a page or a table."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import unicodedata
 
 
 def plain(text: str) -> str:
-    """Return a text without control characters, line breaks and marks that turn the direction of writing: each is
-    spelled out, as `\\x1b` or `\\u202e`."""
+    """Return a text with control characters, line breaks and bidirectional marks escaped, as `\\x1b` or `\\u202e`."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(character if _harmless(character) else _spelled(character) for character in text)

@@ -4,8 +4,8 @@
     plan = make_plan(project, rules)     # edits by file, verified; pure
     write_file(…)                        # atomic, one file at a time
 
-- `rules`: one module for each rule. A rule returns fixes and says what it leaves alone; it never touches text.
-- `edits`: spans into the text of a file, and the new bytes of the file; `notebook_spans` for notebooks.
+- `rules`: one module per rule. A rule returns fixes and reports what it leaves alone; it never changes text.
+- `edits`: apply spans to the text of a file; `notebook_spans` for notebooks.
 - `plan`: which edits are made, and the proof that they did what they say.
-- `writing`: the only module that changes files.
+- `writing`: the only module that writes files.
 """

@@ -1,4 +1,4 @@
-"""The migrate command without its command line: options in, output written, exit code out."""
+"""The migrate command, independent of the command-line parser: run options, write output, return an exit code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .writing import NotWritten, write_file
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says."""
+    """The parsed options."""
 
     paths: tuple[str, ...]
     mode: Mode = "diff"
@@ -31,15 +31,15 @@ class Options:
 
 
 class BadOptions(Exception):
-    """An option has no such value; the message says which there are."""
+    """An option has an invalid value; the message lists the valid ones."""
 
 
 def run(options: Options, out: TextIO, err: TextIO) -> int:
-    """Plan the edits, write them with mode `write`, and report; returns the exit code of `Run.exit_code`."""
+    """Plan the edits, write them in mode `write`, and report. Returns `Run.exit_code`."""
     try:
         rules = selected(options.select, options.ignore)
         if options.format not in ("text", "json"):
-            raise BadOptions(f"--format {options.format!r} is none of text, json")
+            raise BadOptions(f"invalid --format {options.format!r}: choose from text, json")
         done = on_a_deep_stack(lambda: _plan(options, rules))
     except (BadOptions, NoSuchPath, OSError) as error:
         err.write(f"stepfun-compat migrate: {error}\n")
@@ -51,16 +51,16 @@ def run(options: Options, out: TextIO, err: TextIO) -> int:
 
 
 def selected(select: Iterable[str], ignore: Iterable[str]) -> list[Rule]:
-    """Return the rules that ids name, those on by default without any.
+    """Return the selected rules; the default rules if none is selected.
 
     Raises:
-        BadOptions: there is no rule by that id.
+        BadOptions: no rule has a given id.
     """
     wanted, unwanted = _ids(select), _ids(ignore)
     known = {rule.id for rule in RULES}
     for one in (*wanted, *unwanted):
         if one not in known:
-            raise BadOptions(f"there is no rule {one!r}, only {', '.join(sorted(known))}")
+            raise BadOptions(f"unknown rule {one!r}: choose from {', '.join(sorted(known))}")
     return [rule for rule in RULES if (rule.id in wanted if wanted else rule.default) and rule.id not in unwanted]
 
 
@@ -85,8 +85,8 @@ def _plan(options: Options, rules: list[Rule]) -> Run:
 def _write(options: Options, done: Run, err: TextIO) -> None:
     if done.uncommitted:
         number = len(done.uncommitted)
-        what = "a file that has" if number == 1 else f"{number} files that have"
-        err.write(f"stepfun-compat migrate: writing {what} changes git does not have, first {done.uncommitted[0]}\n")
+        what = "a file" if number == 1 else f"{number} files"
+        err.write(f"stepfun-compat migrate: writing {what} with uncommitted changes, first {done.uncommitted[0]}\n")
     root = done.plan.project.root
     for change in done.changes:
         try:

@@ -1,4 +1,4 @@
-"""The difference a change makes, as people read it. No value of a key is in it."""
+"""The unified diff of a change, with secrets redacted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MISSING_END: Final = "\\ No newline at end of file"
 
 
 def unified(change: FileChange) -> str:
-    """Return a unified diff of a change; values of variables and what looks like a secret are shown as `…`."""
+    """Return a unified diff of a change; values of variables and apparent secrets are shown as `…`."""
     file = change.file
     before, after = _shown(file, file.data), _shown(file, change.after)
     name = plain(file.path)
@@ -59,7 +59,7 @@ def _without_values(file: File, line: str) -> str:
 
 
 def _without_value(body: str) -> str:
-    """A line of settings: names stay, everything else goes, unless it only refers to a variable."""
+    """Redact a line of settings: keep names and references to variables."""
     found = _ASSIGNMENT.match(body)
     if found is not None:
         return body if _HARMLESS.fullmatch(found.group(2).strip()) else found.group(1) + "…"

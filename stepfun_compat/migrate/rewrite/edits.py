@@ -1,4 +1,4 @@
-"""From edits to the new bytes of a file. What no edit covers keeps its bytes."""
+"""Apply edits to a file. Bytes outside the edits are unchanged."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from .notebook_spans import NoSuchPlace, NotebookSpans
 
 
 def merge(fixes: Iterable[Fix]) -> tuple[list[Fix], list[Fix]]:
-    """Split fixes into those that are made and those that overlap with an earlier one.
+    """Split fixes into those to apply and those that overlap with an earlier one.
 
-    Fixes come in the order of their rules. The same edit twice is one; two insertions at one place overlap.
+    Fixes come in the order of their rules. Identical edits are merged; two insertions at the same position overlap.
     """
     made: list[Fix] = []
     late: list[Fix] = []
@@ -33,19 +33,19 @@ def _overlap(one: Edit, other: Edit) -> bool:
 
 
 def spans(fixes: Iterable[Fix]) -> list[Edit]:
-    """Return the edits of fixes, each once, in the order of their places."""
+    """Return the distinct edits of fixes, ordered by position."""
     return sorted({edit for fix in fixes for edit in fix.edits})
 
 
 def apply(text: bytes, edits: Sequence[Edit]) -> bytes:
-    """Return a text with edits made, from the end to the start."""
+    """Apply edits to a text, from the end to the start."""
     for edit in sorted(edits, reverse=True):
         text = text[: edit.start] + edit.new + text[edit.end :]
     return text
 
 
 def new_bytes(file: File, edits: Sequence[Edit]) -> bytes:
-    """Return the bytes of a file with edits made in its text.
+    """Return the bytes of a file with edits applied to its text.
 
     Raises:
         NoSuchPlace: an edit in a notebook cannot be placed in its JSON.

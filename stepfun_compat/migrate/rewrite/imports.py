@@ -1,12 +1,12 @@
-"""Move import statements from `openai` to a module of ours: what SFC001 and SFC002 share.
+"""Move import statements from `openai` to a module of stepfun_compat; shared by SFC001 and SFC002.
 
-A statement is moved whole or left alone. What each form becomes, for `stepfun_compat`:
+A statement is moved whole or left alone. The forms, with `stepfun_compat` as destination:
 
     import openai                       import stepfun_compat as openai
     import os, openai as oa             import os, stepfun_compat as oa
     from openai import OpenAI           from stepfun_compat import OpenAI
     import_module("openai")             import_module("stepfun_compat")
-    import openai.types                 stays; it binds `openai` again, so where a client is made through that name
+    import openai.types                 stays; it rebinds `openai`, so if a client is created through that name
                                         it becomes `import openai.types, stepfun_compat as openai`
 """
 
@@ -30,10 +30,10 @@ _PARTS: Final = re.compile(rb"[A-Za-z_]\w*(?:" + _SPACE + rb"\." + _SPACE + rb"[
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where names move to. Each function answers None for "stays where it is"."""
+    """The destination of names. Each function returns None for a name that stays."""
 
     module: str
-    """What takes the place of `openai` itself."""
+    """The replacement of `openai` itself."""
     submodule: Callable[[str], str | None]
     """`openai.error` -> `stepfun_compat.legacy.error`."""
     name: Callable[[str], bool]
@@ -41,16 +41,16 @@ class Destination:
 
 
 class CannotMove(Exception):
-    """A statement cannot be moved safely; the message says why."""
+    """A statement cannot be moved safely; the message is the reason."""
 
 
 def move_statement(statement: m.Import, text: SourceText, to: Destination, rebind: bool) -> list[Edit]:
     """Return the edits that move one import statement; none if it stays.
 
-    `rebind` says that a client is reached through the name `openai`, which `import openai.types` binds as well.
+    `rebind`: a client is used through the name `openai`, which `import openai.types` also binds.
 
     Raises:
-        CannotMove: the statement has to be split in a way that would lose something, or is written unusually.
+        CannotMove: the statement cannot be split without loss, or has an unusual form.
     """
     if statement.call is not None:
         return _move_call(statement, text, to)
@@ -64,7 +64,7 @@ def _span(text: SourceText, one: m.Import | m.ImportName | m.Expr) -> tuple[int,
 
 
 def _move_call(statement: m.Import, text: SourceText, to: Destination) -> list[Edit]:
-    """`importlib.import_module("openai")`: the name inside the quotes."""
+    """Edit the name inside the quotes of `importlib.import_module("openai")`."""
     call = statement.call
     name = statement.names[0]
     target = _target(name.name, to)
@@ -73,11 +73,11 @@ def _move_call(statement: m.Import, text: SourceText, to: Destination) -> list[E
     if isinstance(call.func, m.Name) and call.func.name == "__import__" and "." in name.name + target:
         raise CannotMove("__import__ of a submodule returns the package above it")
     if len(call.arguments) > 1 and not isinstance(call.func, m.Name):
-        raise CannotMove("import_module with a package to be relative to")
+        raise CannotMove("import_module with a package argument")
     start, end = _span(text, name)
     found = _TEXT.fullmatch(text.utf8[start:end])
     if found is None or found.group(2).decode() != name.name:
-        raise CannotMove("the module's name is put together from parts")
+        raise CannotMove("the module's name is concatenated from parts")
     return [Edit(start + found.start(2), start + found.end(2), target.encode())]
 
 
@@ -106,10 +106,10 @@ def _move_module(name: m.ImportName, text: SourceText, to: Destination, rebind: 
 
 
 def _module_span(text: SourceText, start: int, end: int, expected: str) -> tuple[int, int]:
-    """Where the dotted name at a place ends.
+    """The span of the dotted name at a position.
 
     Raises:
-        CannotMove: something else is written there, such as a letter that Python takes for an ASCII one.
+        CannotMove: the source has another spelling, such as a Unicode letter that Python normalizes to ASCII.
     """
     found = _PARTS.match(text.utf8, start, end)
     if found is None or re.sub(_SPACE, b"", found.group()).decode() != expected:
@@ -147,10 +147,10 @@ def _split(
     target: str,
     staying: list[m.ImportName],
 ) -> Edit:
-    """One statement becomes two on one line: `from openai import _x; from stepfun_compat import OpenAI`."""
+    """Split a statement into two on one line: `from openai import _x; from stepfun_compat import OpenAI`."""
     if b"#" in source or b"\n" in source or b"\r" in source:
         names = ", ".join(one.name for one in staying)
-        raise CannotMove(f"{names} of openai's private parts would have to be split off a statement of several lines")
+        raise CannotMove(f"{names}, private in openai, cannot be split off a multi-line statement")
     kept = ", ".join(_written(text, one) for one in staying)
     moved = ", ".join(_written(text, one) for one in statement.names if one not in staying)
     return Edit(*span, f"from {statement.module} import {kept}; from {target} import {moved}".encode())

@@ -1,4 +1,4 @@
-"""Where a program reads the key of OpenAI from its environment, and what it does with it."""
+"""Find where a program reads OpenAI's key from the environment, and how it uses the value."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 @dataclass(slots=True, eq=False)
 class KeyRead:
-    """A string that is the name of the key: where it stands, and why it is not to be changed.
+    """A string with the name of the key: its position, and why it must not be changed.
 
-    `problem` is empty where the value is only handed to a client or checked for presence; `name` is the module's name
-    that it is kept under, if any.
+    `problem` is empty if the value is only passed to a client or checked for presence; `name` is the module-level name
+    that holds it, if any.
     """
 
     line: int
@@ -35,10 +35,10 @@ class KeyRead:
 
 
 def key_reads(file: File, names: frozenset[str], redirected: bool) -> list[KeyRead]:
-    """Return every string of a file that is one of the names, in their order.
+    """Return every string of a file that is one of the names, in source order.
 
-    `redirected` says that the module's own client may be another vendor's: what `openai.api_key` is set to may then
-    leave for that vendor.
+    `redirected`: the module-level client may be another vendor's, so the value of `openai.api_key` may be sent to that
+    vendor.
     """
     return _Reader(file, names, redirected).read()
 
@@ -47,7 +47,7 @@ _REDIRECTS: Final = frozenset({"api_base", "base_url", "api_type", "azure_endpoi
 
 
 def redirects(file: File) -> bool:
-    """Whether a file may send the module's own client anywhere but to OpenAI: it sets such an attribute of a name."""
+    """Whether a file may point the module-level client at another host than OpenAI's, by setting such an attribute."""
     if not any(name.encode() in file.text.utf8 for name in _REDIRECTS):
         return False
     for node in ast.walk(parse(file.text.utf8)):
@@ -60,7 +60,7 @@ def redirects(file: File) -> bool:
 
 
 def _is_openais_url(value: ast.expr | None) -> bool:
-    """Whether a URL is, as a literal, that of OpenAI's API, or None."""
+    """Whether a URL is the literal URL of OpenAI's API, or None."""
     if not isinstance(value, ast.Constant):
         return False
     return value.value is None or (isinstance(value.value, str) and is_openai_url(value.value))
@@ -92,7 +92,7 @@ class _Reader:
         return sorted(found, key=lambda one: one.start)
 
     def _own_clients(self) -> None:
-        """Clients that come from stepfun_compat already."""
+        """Record the clients already imported from stepfun_compat."""
         classes, modules = _own_names(self.tree)
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Call):
@@ -106,7 +106,7 @@ class _Reader:
         end = self.file.text.offset(node.end_lineno or node.lineno, node.end_col_offset or 0)
         quoted = _QUOTED.fullmatch(self.file.text.utf8[start:end])
         if quoted is None:
-            return KeyRead(node.lineno, start, end, "is written in an unusual way")
+            return KeyRead(node.lineno, start, end, "has an unusual form")
         read = KeyRead(node.lineno, start + quoted.start(2), start + quoted.end(2))
         parent = self.parents[node]
         if isinstance(parent, ast.Compare):
@@ -115,7 +115,7 @@ class _Reader:
             return read
         value = self._environment_read(node)
         if value is None:
-            read.problem = "is not only read from the environment"
+            read.problem = "is used for more than reading the environment"
         else:
             self._value(value, read)
         return read
@@ -131,23 +131,23 @@ class _Reader:
         return parent if _reads_environment(parent.func) else None
 
     def _value(self, value: ast.expr, read: KeyRead) -> None:
-        """Say what is done with the value that was read."""
+        """Set `problem` or `name` according to how the value is used."""
         if self._handed_over(value) or self._checked(value):
             return
         target = self._kept_as(value)
         if not isinstance(target, ast.Name):
-            read.problem = "is handed to something that is no client"
+            read.problem = "is passed to something other than a client"
             return
         scope = self._scope(value)
         if isinstance(scope, ast.ClassDef):
-            read.problem = f"is kept as {target.id} of a class"
+            read.problem = f"is stored as {target.id} of a class"
         elif not self._name_is_understood(scope, target.id):
-            read.problem = f"is kept as {target.id}, which is not only handed to a client"
+            read.problem = f"is stored as {target.id}, which is not only passed to a client"
         elif isinstance(scope, ast.Module):
             read.name = target.id
 
     def _kept_as(self, value: ast.expr) -> ast.expr | None:
-        """What a value is assigned to, if nothing else is done with it there."""
+        """The target of a plain assignment of the value."""
         parent = self.parents[value]
         if isinstance(parent, ast.Assign):
             return parent.targets[0] if len(parent.targets) == 1 else None
@@ -156,7 +156,7 @@ class _Reader:
         return parent.target if isinstance(parent, ast.AnnAssign) else None
 
     def _handed_over(self, value: ast.expr) -> bool:
-        """Whether a value is the key of a client, or of the module."""
+        """Whether a value is passed as the key of a client or of the module."""
         parent = self.parents[value]
         if isinstance(parent, ast.keyword) and parent.arg == "api_key":
             call = self.parents[parent]
@@ -166,7 +166,7 @@ class _Reader:
         return False
 
     def _checked(self, value: ast.expr) -> bool:
-        """Whether nothing but the presence of a value counts."""
+        """Whether a value is only checked for presence."""
         parent = self.parents[value]
         if isinstance(parent, ast.UnaryOp):
             return isinstance(parent.op, ast.Not)
@@ -187,7 +187,7 @@ class _Reader:
         return node
 
     def _name_is_understood(self, scope: ast.AST, name: str) -> bool:
-        """Whether a name of a scope holds nothing but such a key, and nothing but a client gets it."""
+        """Whether a name only ever holds such a key and is only passed to clients."""
         for node in _inside(scope, name):
             if isinstance(node, ast.Name):
                 good = (
@@ -222,7 +222,7 @@ class _Reader:
 
 
 def _own_names(tree: ast.Module) -> tuple[set[str], set[str]]:
-    """The names that imports bind to clients of stepfun_compat and to its modules."""
+    """The names that imports bind to clients and modules of stepfun_compat."""
     classes: set[str] = set()
     modules: set[str] = set()
     for node in ast.walk(tree):
@@ -234,12 +234,12 @@ def _own_names(tree: ast.Module) -> tuple[set[str], set[str]]:
 
 
 def _bound(node: ast.Import | ast.ImportFrom, names: frozenset[str]) -> set[str]:
-    """The names that a statement binds to what it imports by one of the given names."""
+    """The names that a statement binds to any of the given imported names."""
     return {one.asname or one.name for one in node.names if one.name in names}
 
 
 def _takes_one(call: ast.Call, node: ast.expr) -> bool:
-    """Whether a call is given one argument, perhaps with an empty default."""
+    """Whether a call has one argument, optionally with an empty default."""
     if not call.args or call.args[0] is not node or call.keywords:
         return False
     return len(call.args) == 1 or (len(call.args) == 2 and _is_empty(call.args[1]))
@@ -253,14 +253,14 @@ def _reads_environment(func: ast.expr) -> bool:
 
 
 def _is_client(func: ast.expr, classes: set[str], modules: set[str]) -> bool:
-    """Whether an expression is the class of a client: one of the classes, or an attribute of one of the modules."""
+    """Whether an expression is a client class: one of the classes, or an attribute of one of the modules."""
     if isinstance(func, ast.Attribute):
         return func.attr in _CLIENTS and _is_one_of(func.value, modules)
     return _is_one_of(func, classes)
 
 
 def _inside(scope: ast.AST, name: str) -> Iterator[ast.AST]:
-    """What names or binds a name in a scope and in the functions inside of it that do not bind it anew."""
+    """The nodes that use or bind a name in a scope and in nested functions that do not rebind it."""
     waiting = list(ast.iter_child_nodes(scope))
     while waiting:
         node = waiting.pop()
@@ -291,7 +291,7 @@ _NAMES_OF: Final[Mapping[type[ast.AST], Callable[[Any], Sequence[object]]]] = {
 
 
 def _binds(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, name: str) -> bool:
-    """Whether a name is a function's own: an argument, or assigned to without being declared global or nonlocal."""
+    """Whether a name is local to a function: a parameter, or assigned without a global or nonlocal declaration."""
     if any(isinstance(one, ast.arg) and one.arg == name for one in ast.iter_child_nodes(function.args)):
         return True
     body = [function.body] if isinstance(function, ast.Lambda) else function.body
@@ -302,7 +302,7 @@ def _binds(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, name: 
 
 
 def _outer_parts(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> list[ast.AST]:
-    """What of a function is evaluated outside of it: defaults and decorators."""
+    """The parts of a function evaluated in its enclosing scope: defaults and decorators."""
     parts: list[ast.AST] = [*function.args.defaults, *(one for one in function.args.kw_defaults if one is not None)]
     if not isinstance(function, ast.Lambda):
         parts += function.decorator_list
@@ -310,7 +310,7 @@ def _outer_parts(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) 
 
 
 def _moved_clients(file: File) -> tuple[set[_Place], set[_Place]]:
-    """The places of the clients that are made and of the settings that are written with a moved import."""
+    """The positions of clients created and settings written through a moved import."""
     clients = {
         (use.line, use.column, use.end_line, use.end_column)
         for use in file.uses
@@ -325,7 +325,7 @@ def _moved_clients(file: File) -> tuple[set[_Place], set[_Place]]:
 
 
 def _redirected(call: ast.Call) -> bool:
-    """Whether a client is given a URL that may be another vendor's, or arguments that cannot be seen."""
+    """Whether a client is given a URL that may be another vendor's, or unknown arguments."""
     return any(one.arg is None or (one.arg == "base_url" and not _is_openais_url(one.value)) for one in call.keywords)
 
 

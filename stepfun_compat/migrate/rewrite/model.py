@@ -1,4 +1,4 @@
-"""What rules work on and what they return."""
+"""The input and output types of rules."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ RuleId = str
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edit:
-    """The bytes from `start` to `end` of a file's text become `new`.
+    """Replace the bytes from `start` to `end` of a file's text by `new`.
 
-    Offsets count in the UTF-8 text of the file without its BOM; in a notebook in the joined text of its code cells.
-    An insertion has `start == end`.
+    Offsets refer to the UTF-8 text of the file without BOM; in a notebook, to the joined text of its code cells. An
+    insertion has `start == end`.
     """
 
     start: int
@@ -33,7 +33,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """Edits of one rule that are made together or not at all; `line` counts in the file's text, `what` is for people."""
+    """Edits of one rule, applied all or none; `line` refers to the file's text, `what` is a short description."""
 
     rule: RuleId
     line: int
@@ -46,7 +46,7 @@ Severity = Literal["refused", "note"]
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A place that a rule leaves alone: `refused` wants somebody to look at it, a `note` needs nothing done."""
+    """A place that a rule leaves alone: `refused` needs a manual check, `note` needs no action."""
 
     rule: RuleId
     line: int
@@ -56,25 +56,25 @@ class Left:
 
 @dataclass(slots=True)
 class RuleOutcome:
-    """What a rule says about one file. `whole` says that a refusal concerns the file: no Python of it is edited."""
+    """The result of a rule for one file. `whole`: a refusal concerns the whole file, so none of its Python is edited."""
 
     fixes: list[Fix] = field(default_factory=lambda: [])
     left: list[Left] = field(default_factory=lambda: [])
     whole: bool = False
 
     def refuse(self, rule: RuleId, line: int, why: str, whole: bool = False) -> None:
-        """Leave a place alone, and say why."""
+        """Report a place that is left alone and needs a manual check."""
         self.left.append(Left(rule, line, why))
         self.whole = self.whole or whole
 
     def note(self, rule: RuleId, line: int, why: str) -> None:
-        """Mention a place where nothing needs to be done."""
+        """Report a place that needs no action."""
         self.left.append(Left(rule, line, why, "note"))
 
 
 @dataclass(eq=False)
 class File:
-    """One file as rules see it. `text` is the joined text of the code cells for a notebook."""
+    """One file, as passed to rules. `text` is the joined text of the code cells for a notebook."""
 
     path: str
     kind: FileKind
@@ -82,10 +82,10 @@ class File:
     text: SourceText
     extract: Extract
     number: int
-    """Its number in the facts of the project; -1 for a file that is no Python."""
+    """Its index in the facts of the project; -1 for a file other than Python."""
     uses: list[Use]
     moved: bool = False
-    """Whether its clients come from stepfun_compat once the fixes are made; set by the rules for imports."""
+    """Whether its clients come from stepfun_compat after the fixes; set by the rules for imports."""
     partly_moved: bool = False
     """Whether some of them do."""
 
@@ -106,7 +106,7 @@ class File:
         return self.text.utf8[starts[line - 1] : end]
 
     def ignored(self, rule: RuleId, *lines: int) -> bool:
-        """Whether a comment on one of the lines says to leave it alone: `# stepfun: ignore[SFC001]`."""
+        """Whether a comment on one of the lines suppresses the rule: `# stepfun: ignore[SFC001]`."""
         for line in lines:
             if not self.is_python:
                 ids = ignored_rules(self.line_bytes(line).decode("utf-8", "replace"))
@@ -118,37 +118,37 @@ class File:
 
     @cached_property
     def newline(self) -> bytes:
-        """The line end that the file uses first."""
+        """The first line end used in the file."""
         found = re.search(rb"\r\n|\r|\n", self.text.utf8)
         return b"\n" if found is None else found.group()
 
 
 @dataclass(eq=False)
 class Project:
-    """All files with something in them, and what links them."""
+    """The relevant files and their links."""
 
     root: str
     files: list[File]
     linker: Linker
     legacy: frozenset[int]
-    """Numbers of the files written for openai<1.0."""
+    """Indexes of the files written for openai<1.0."""
     unclear: frozenset[int]
-    """Numbers of the files that could be written for either, in a project that has both."""
+    """Indexes of the files that may be written for either version, in a project that has both."""
     named: frozenset[str]
-    """Files that were named on the command line."""
+    """Files named on the command line."""
     migrated: bool
     """Whether a file imports stepfun_compat."""
 
     memo: dict[str, Any] = field(default_factory=lambda: {})
-    """What a rule has found out about the project as a whole, by its id."""
+    """Project-wide results of rules, by rule id."""
 
     @property
     def moves(self) -> bool:
-        """Whether clients of the project come from stepfun_compat once the fixes are made."""
+        """Whether clients of the project come from stepfun_compat after the fixes."""
         return self.migrated or any(one.moved or one.partly_moved for one in self.files)
 
     def stock(self) -> File | None:
-        """Return a file whose clients stay openai's own."""
+        """Return a file whose clients stay openai's, or None."""
         for file in self.python():
             statements = [use.statement for use in file.uses if use.kind == "import" and use.statement is not None]
             clients = any(file.number in self.legacy or not stays(one) or private_client(one) for one in statements)

@@ -1,6 +1,6 @@
-"""Where the source of a notebook's code cells stands in its JSON, character by character.
+"""Map the source of a notebook's code cells to its JSON, character by character.
 
-Everything but the characters that an edit replaces keeps its bytes: indentation, key order, escapes, outputs.
+Bytes outside an edit are unchanged: indentation, key order, escapes, outputs.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ _Path = tuple[str | int, ...]
 
 
 class NoSuchPlace(Exception):
-    """An edit cannot be placed in the JSON; the message says why."""
+    """An edit cannot be applied to the JSON; the message is the reason."""
 
 
 @dataclass(slots=True)
 class _Open:
-    """An object or list that the reader is inside of: the key or index of the value that comes next."""
+    """An open object or list, and the key or index of its next value."""
 
     is_object: bool
     key: str | int
     awaits_key: bool
 
     def next(self) -> None:
-        """Go on to the next value, behind a comma."""
+        """Advance to the next value, after a comma."""
         if isinstance(self.key, int):
             self.key += 1
         self.awaits_key = self.is_object
@@ -43,13 +43,13 @@ class _Open:
 
 @dataclass(slots=True)
 class _Source:
-    """The strings that a cell's source consists of: where each starts in the JSON text, after its quote."""
+    """The strings of a cell's source, and where each starts in the JSON text, after its quote."""
 
     strings: list[tuple[int, str]] = field(default_factory=lambda: [])
 
 
 def _strings(text: str) -> Iterator[tuple[_Path, int, str]]:
-    """Every string value of a JSON text: its path, the offset behind its opening quote, and what stands in it."""
+    """Every string value of a JSON text: its path, the offset after its opening quote, and its contents."""
     stack: list[_Open] = []
     for found in _TOKEN.finditer(text):
         token = found.group()
@@ -68,7 +68,7 @@ def _strings(text: str) -> Iterator[tuple[_Path, int, str]]:
 
 
 class NotebookSpans:
-    """The code cells of a notebook by their number, with a way from a place in a cell to a place in the file."""
+    """The code cells of a notebook by number, and the mapping of positions in a cell to positions in the file."""
 
     def __init__(self, data: bytes) -> None:
         self._bom = 3 if data.startswith(b"\xef\xbb\xbf") else 0
@@ -93,10 +93,10 @@ class NotebookSpans:
         return {number: found.get("source") or found["input"] for number, found in sources.items()}
 
     def apply(self, text: SourceText, edits: Sequence[Edit]) -> bytes:
-        """Return the bytes of the notebook with edits of the joined text made.
+        """Return the bytes of the notebook with edits of the joined text applied.
 
         Raises:
-            NoSuchPlace: the JSON does not have the text of an edit where it should be.
+            NoSuchPlace: the JSON does not contain the text of an edit at its position.
         """
         changes: list[tuple[int, int, str]] = []
         for edit in edits:
@@ -107,7 +107,7 @@ class NotebookSpans:
         return self._data[: self._bom] + result.encode("utf-8")
 
     def _change(self, text: SourceText, edit: Edit) -> tuple[int, int, str]:
-        """The span of an edit in the JSON text, and what comes there."""
+        """The span of an edit in the JSON text, and its replacement."""
         old = text.utf8[edit.start : edit.end].decode("utf-8")
         before = text.utf8[: edit.start].decode("utf-8")
         line = len(_LINE_END.findall(before)) + 1
@@ -119,11 +119,11 @@ class NotebookSpans:
         own = _LINE_END.sub("", lines[inner - 1]) if inner <= len(lines) else ""
         if own != joined:
             if not joined.strip() or not own.endswith(joined.lstrip()):
-                raise NoSuchPlace("a line of the cell is not all Python")
-            column += len(own) - len(joined)  # behind a magic: `%time import openai`
+                raise NoSuchPlace("a line of the cell is not entirely Python")
+            column += len(own) - len(joined)  # after a magic: `%time import openai`
         start = sum(map(len, lines[: inner - 1])) + column
         if _LINE_END.sub("\n", cell.source[start : start + len(old)]) != old:
-            raise NoSuchPlace("the text of the cell is not where it should be")
+            raise NoSuchPlace("the text of the cell is not at the expected position")
         return self._raw(number, cell.source, start, start + len(old), edit.new.decode("utf-8"))
 
     def _raw(self, number: int, source: str, start: int, end: int, new: str) -> tuple[int, int, str]:
@@ -141,7 +141,7 @@ class NotebookSpans:
                 last = first + sum(map(len, pieces[start - position : end - position]))
                 return first, last, json.dumps(new)[1:-1]
             position += len(pieces)
-        raise NoSuchPlace("the text goes over several strings of the JSON")
+        raise NoSuchPlace("the text spans several strings of the JSON")
 
 
 def _in_sheet(sheet: str | int, number: str | int, sheets: dict[int, int]) -> str | int:

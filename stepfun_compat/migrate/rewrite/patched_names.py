@@ -1,4 +1,4 @@
-"""Names that tests replace: `patch("openai.OpenAI")`, `monkeypatch.setattr("openai.OpenAI", …)`."""
+"""Names that tests patch: `patch("openai.OpenAI")`, `monkeypatch.setattr("openai.OpenAI", …)`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOVED_TEXT: Final = re.compile(rb"[rRuU]?([\"'])openai\.([\w.]+)\1")
 
 
 def move_patched_names(rule: str, file: File, module: str, moves: Callable[[str], bool], outcome: RuleOutcome) -> None:
-    """Change the strings that are, as a whole, a name that moves; report those that go deeper."""
+    """Edit the strings that are exactly a moved name; report those that name something below it."""
     for call in file.facts.calls:
         first = _patched(call)
         if first is None or file.ignored(rule, call.line, call.end_line):
@@ -27,11 +27,11 @@ def move_patched_names(rule: str, file: File, module: str, moves: Callable[[str]
             edit = Edit(quote + 1, quote + 1 + len("openai"), module.encode())
             outcome.fixes.append(Fix(rule, first.line, f"patch {module}.{name}", (edit,)))
         elif not name.startswith(("resources.", "types.", "_")):
-            outcome.refuse(rule, first.line, f"{first.value} is patched by name, and it is no name that is moved")
+            outcome.refuse(rule, first.line, f"{first.value} is patched by name, and stepfun_compat does not have it")
 
 
 def _patched(call: m.Call) -> m.Text | None:
-    """The name of something of openai's that a call replaces, None for any other call."""
+    """The name in openai that a call patches; None for any other call."""
     first = call.arguments[0].value if call.arguments else None
     if isinstance(first, m.Text) and first.value.startswith("openai.") and _patches(call):
         return first
@@ -39,7 +39,7 @@ def _patched(call: m.Call) -> m.Text | None:
 
 
 def _patches(call: m.Call) -> bool:
-    """Whether a call replaces what a string names: `patch`, `mocker.patch`, `patch.multiple`, `monkeypatch.setattr`."""
+    """Whether a call patches by name: `patch`, `mocker.patch`, `patch.multiple`, `monkeypatch.setattr`."""
     func = call.func
     if isinstance(func, m.Name):
         return func.name == "patch"

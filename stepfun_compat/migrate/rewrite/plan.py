@@ -1,4 +1,4 @@
-"""Which edits are made, and the proof that they do what they say. Pure."""
+"""Select the edits and verify their results. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROUNDS = 4
 
 @dataclass(slots=True, eq=False)
 class FileChange:
-    """A file that would change: its bytes before and after, and the fixes that lead from one to the other."""
+    """A file to change: its bytes before and after, and the applied fixes."""
 
     file: File
     fixes: list[Fix]
@@ -30,18 +30,18 @@ class FileChange:
 
 @dataclass(slots=True, eq=False)
 class Plan:
-    """All that would be done."""
+    """All planned changes."""
 
     project: Project
     changes: dict[str, FileChange] = field(default_factory=lambda: {})
     left: dict[str, list[Left]] = field(default_factory=lambda: {})
     failed: dict[str, str] = field(default_factory=lambda: {})
-    """Files whose edits did not prove right: they stay as they are, and it is a fault of this tool."""
+    """Files whose edits failed verification and stay unchanged, with the reason: a bug of this tool."""
 
 
 def make_plan(reading: Reading, rules: Sequence[Rule]) -> Plan:
-    """Return the edits of rules in what was read, each file verified: it parses, what was found there is gone, nothing
-    else has appeared, and a second run has nothing to do."""
+    """Return the verified edits of the rules. Each changed file must parse, no longer have the findings, have no new
+    ones, and need no further change in a second run."""
     project = link(reading)
     plan = Plan(project)
     said = outcomes(project, rules)
@@ -58,7 +58,7 @@ def make_plan(reading: Reading, rules: Sequence[Rule]) -> Plan:
 
 
 def outcomes(project: Project, rules: Sequence[Rule]) -> dict[str, RuleOutcome]:
-    """Return what all rules say of each file. A rule sees all files after the rules before it have seen them."""
+    """Return the results of all rules by file. Each rule runs on all files before the next rule starts."""
     totals = {file.path: RuleOutcome() for file in project.files}
     for rule in rules:
         for file in project.files:
@@ -81,7 +81,7 @@ def _plan_file(file: File, said: RuleOutcome, plan: Plan, locked: str | None) ->
     if made and locked is not None:
         said.left.append(Left(made[0].rule, made[0].line, locked))
         made = []
-    said.left += [Left(fix.rule, fix.line, "overlaps with another edit; run again after it") for fix in late]
+    said.left += [Left(fix.rule, fix.line, "overlaps with another edit; run again") for fix in late]
     edits = spans(made)
     if edits:
         try:
@@ -99,7 +99,7 @@ def _plan_file(file: File, said: RuleOutcome, plan: Plan, locked: str | None) ->
 
 
 def _verify(reading: Reading, plan: Plan, rules: Sequence[Rule]) -> dict[str, str]:
-    """The changed files that are not as they should be, each with what is wrong."""
+    """The changed files that fail verification, with the reasons."""
     if not plan.changes:
         return {}
     after = link(reading, {path: change.after for path, change in plan.changes.items()})

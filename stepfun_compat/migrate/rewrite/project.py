@@ -1,4 +1,4 @@
-"""Read the files of a project for rewriting: every byte that may be edited is kept."""
+"""Read the files of a project for rewriting, preserving their bytes."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from .writing import why_not
 
 @dataclass(eq=False)
 class Reading:
-    """What was read below the paths: the contents by path, what was not read, and what links them."""
+    """The files read below the paths: contents by path, unread files, and links."""
 
     root: str
     looked_at: int
     contents: dict[str, tuple[FileKind, bytes]]
-    """Every Python file, and every other file that names something of OpenAI's."""
+    """Every Python file, and every other file with a name of OpenAI's."""
     not_read: list[NotRead]
     named: frozenset[str]
     locked: dict[str, str] = field(default_factory=lambda: {})
-    """Files that are not to be written whatever stands in them, with the reason; empty for a link to another file."""
+    """Files that must not be written, with the reason; empty for a link to another file."""
     extracts: dict[str, Extract] = field(default_factory=lambda: {})
 
 
@@ -71,7 +71,7 @@ def _named(paths: Sequence[str], root: str) -> frozenset[str]:
 
 
 def _lock(reading: Reading, paths: Sequence[str]) -> None:
-    """Find what is not to be written: what lies outside, has other names, or is edited under its own name."""
+    """Find the files that must not be written: outside the paths, hard-linked, or edited under another name."""
     own: set[str] = set()
     places = [
         (os.path.join(reading.root, path), path)
@@ -99,7 +99,7 @@ def vendors_named(reading: Reading) -> frozenset[str]:
 
 
 def link(reading: Reading, changed: dict[str, bytes] | None = None) -> Project:
-    """Return the project of what was read, with other bytes for the files of `changed`. Pure."""
+    """Return the project, with new bytes for the files of `changed`. Pure."""
     changed = changed or {}
     contents: dict[str, tuple[FileKind, bytes]] = {
         path: (kind, changed.get(path, data)) for path, (kind, data) in reading.contents.items()
@@ -118,7 +118,7 @@ def link(reading: Reading, changed: dict[str, bytes] | None = None) -> Project:
 def _files(
     contents: dict[str, tuple[FileKind, bytes]], extracts: dict[str, Extract], python: list[str], uses: list[Use]
 ) -> list[File]:
-    """The files that can be decoded, each with its uses; `python` are those with facts, in the order of the linker."""
+    """The decodable files, each with its uses; `python` are those with facts, in the order of the linker."""
     by_file: dict[int, list[Use]] = {}
     for use in uses:
         by_file.setdefault(use.file, []).append(use)
@@ -135,7 +135,7 @@ def _extract(reading: Reading, path: str, kind: FileKind, data: bytes, changed: 
     if known is not None:
         return known
     if kind == "python" and not path.endswith("__init__.py") and not of_interest(kind, data):
-        found = Extract(facts=FileFacts(scopes=[m.Scope("module", None, None)]))  # its bytes say nothing of openai
+        found = Extract(facts=FileFacts(scopes=[m.Scope("module", None, None)]))  # its bytes do not mention openai
     else:
         try:
             found = extract(path, kind, data)
@@ -147,7 +147,7 @@ def _extract(reading: Reading, path: str, kind: FileKind, data: bytes, changed: 
 
 
 def _texts(kind: FileKind, data: bytes) -> Iterable[SourceText]:
-    """The text of a file; none where it cannot be decoded."""
+    """The text of a file; empty if it cannot be decoded."""
     if kind == "notebook":
         try:
             yield SourceText(read_notebook(data).text.encode("utf-8"), "utf-8", 0)

@@ -1,4 +1,4 @@
-"""What a run did or would do, as text and as JSON."""
+"""The report of a run, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Run:
 
     @property
     def refused(self) -> list[tuple[str, Left]]:
-        """The places that want somebody to look at them."""
+        """The places that need a manual check."""
         return [(path, one) for path, one in self.left if one.severity == "refused"]
 
     @property
@@ -46,8 +46,8 @@ class Run:
         return [self.plan.changes[path] for path in sorted(self.plan.changes)]
 
     def exit_code(self) -> int:
-        """Return 0: done; 1: `--check` found something to change; 2: the tool could not do its work; 3: something was
-        left alone that wants somebody to look at it; 130: interrupted."""
+        """Return 0: done; 1: `--check` found changes; 2: the tool failed; 3: a place was left alone that needs a manual
+        check; 130: interrupted."""
         if self.interrupted:
             return 130
         if self.plan.failed or self.not_written:
@@ -70,7 +70,7 @@ def place(file: File, line: int) -> tuple[int | None, int]:
 
 
 def as_json(run: Run) -> str:
-    """Return the run in its documented form."""
+    """Return the run in its documented JSON format."""
     files = {file.path: file for file in run.plan.project.files}
     document: dict[str, Any] = {
         "version": 1,
@@ -109,7 +109,7 @@ def _left(file: File, one: Left) -> dict[str, Any]:
 
 
 def as_text(run: Run) -> str:
-    """Return the diffs of a run that writes nothing, and what it did or would do."""
+    """Return a summary of the run, after the diffs in mode `diff`."""
     parts: list[str] = []
     if run.mode == "diff":
         parts += [unified(one) for one in run.changes]
@@ -122,7 +122,7 @@ def _summary(run: Run) -> Iterator[str]:
     for path, why in sorted(run.not_written.items()):
         yield f"not written {plain(path)}: {plain(why)}"
     for path, why in sorted(run.plan.failed.items()):
-        yield f"left alone {plain(path)}: {plain(why)}. This is a bug of stepfun-compat; please report it."
+        yield f"left alone {plain(path)}: {plain(why)}. This is a bug in stepfun-compat; please report it."
     yield from _left_alone(run)
     yield from (f"not read {plain(one.file)}: {plain(one.why)}" for one in run.not_read if one.verdict)
     yield _last_line(run)
@@ -158,7 +158,7 @@ def _last_line(run: Run) -> str:
         rest = f", {missing} not written" if missing else ""
         return f"Changed {_count(len(run.written), 'file')}{rest}; {_left_over(run)}."
     doing = f"{_count(edits, 'change')} in {_count(len(run.changes), 'file')}; {_left_over(run)}"
-    return f"{doing}. Nothing was written; --write makes the changes."
+    return f"{doing}. Nothing was written; use --write to apply the changes."
 
 
 def _left_over(run: Run) -> str:
@@ -171,16 +171,16 @@ def _count(number: int, what: str) -> str:
 
 
 def nothing_matched(run: Run) -> str | None:
-    """Return why there was nothing to do; None if there was something."""
+    """Return why nothing was changed; None if something was."""
     plan = run.plan
     if plan.changes or plan.failed or run.refused:
         return None
     unread = f"; {_count(len(run.not_read), 'file')} not read" if run.not_read else ""
     looked = f" in {_count(run.looked_at, 'file')}"
     if any(use.kind in ("import", "api_call", "client_construction") for one in plan.project.files for use in one.uses):
-        return f"no rule that is selected changes what uses openai here{unread}"
+        return f"no selected rule applies to the uses of openai here{unread}"
     if plan.project.migrated:
-        return f"already migrated, stepfun_compat is imported{unread}"
+        return f"already migrated: stepfun_compat is imported{unread}"
     if run.vendors:
         return f"no openai{looked}, only other vendors' packages ({', '.join(sorted(run.vendors)[:5])}){unread}"
     return f"no openai{looked}{unread}"

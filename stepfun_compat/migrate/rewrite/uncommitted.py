@@ -1,4 +1,4 @@
-"""Which files have changes that git does not have. No filter or hook of the repository is run."""
+"""Find files with uncommitted changes, without running any filter or hook of the repository."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..sources.discovery import run_git
 
 
 def uncommitted(root: str, contents: Mapping[str, bytes]) -> list[str]:
-    """Return the files whose contents are not those of the last commit; none outside a repository."""
+    """Return the files whose contents differ from the last commit; empty outside a repository."""
     if not contents:
         return []
     inside = run_git(root, "rev-parse", "--show-prefix")

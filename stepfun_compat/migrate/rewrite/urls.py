@@ -9,5 +9,5 @@ _OPENAI: Final = re.compile(r"https?://api\.openai\.com(?::443)?(?:/v1)?/*", re.
 
 
 def is_openai_url(url: str) -> bool:
-    """Whether a URL is that of OpenAI's API."""
+    """Whether a URL is the URL of OpenAI's API."""
     return _OPENAI.fullmatch(url) is not None

@@ -1,6 +1,6 @@
-"""Write a file so that it is old or new at every moment, whatever happens in between.
+"""Write a file atomically.
 
-The new bytes go to a temporary file in the same folder, which then takes the place of the old one.
+The new bytes go to a temporary file in the same folder, which then replaces the old file.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ _PREFIX: Final = ".stepfun-migrate-"
 
 
 class NotWritten(Exception):
-    """A file was left as it was; the message says why."""
+    """A file was not changed; the message is the reason."""
 
 
 def write_file(path: str, before: bytes, after: bytes, allowed: Sequence[str]) -> None:
-    """Replace the contents of a file, if they still are what was read.
+    """Replace the contents of a file, unless they have changed since it was read.
 
-    `allowed` are files and directories: what lies outside of them is not written. The mode and the owner are kept; a
-    link stays a link, and what it leads to is replaced.
+    `allowed` are files and directories; files outside them are not written. Mode and owner are preserved; a link stays a
+    link, and its target is replaced.
 
     Raises:
-        NotWritten: the file changed, leads out of the paths, has other hard links, or is read-only.
-        OSError: the system refused, for example with a full disk; the file is as it was.
+        NotWritten: the file has changed, is outside the paths, has other hard links, or is read-only.
+        OSError: the system failed, for example on a full disk; the file is unchanged.
     """
     target = os.path.realpath(path)
     why = why_not(path, allowed)
@@ -45,7 +45,7 @@ def write_file(path: str, before: bytes, after: bytes, allowed: Sequence[str]) -
             os.close(descriptor)
         now = _check_file(target, before)
         if (now.st_ino, now.st_dev, now.st_nlink) != (old.st_ino, old.st_dev, old.st_nlink):
-            raise NotWritten("it was replaced while the new one was written")
+            raise NotWritten("it changed during the write")
         os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -55,16 +55,16 @@ def write_file(path: str, before: bytes, after: bytes, allowed: Sequence[str]) -
 
 
 def why_not(path: str, allowed: Sequence[str]) -> str | None:
-    """Return why a file is not to be written whatever stands in it; None if it may be."""
+    """Return why a file must not be written, independent of its contents; None if it may be."""
     target = os.path.realpath(path)
     if not any(_inside(target, os.path.realpath(one)) for one in allowed):
-        return "a link that leads out of the path"
+        return "a link to a file outside the path"
     try:
         status = os.lstat(target)
     except OSError as problem:
         return problem.strerror or str(problem)
     if not stat.S_ISREG(status.st_mode):
-        return "no regular file"
+        return "not a regular file"
     if status.st_nlink > 1:
         return "it has other hard links, which would keep the old text"
     return None if os.access(target, os.W_OK) else "read-only"
@@ -75,11 +75,11 @@ def _inside(target: str, above: str) -> bool:
 
 
 def _check_file(target: str, before: bytes) -> os.stat_result:
-    """The status of a file that may be replaced."""
+    """Return the stat result of a file that may be replaced."""
     status = os.lstat(target)
     with open(target, "rb") as stream:
         if stream.read() != before:
-            raise NotWritten("changed since it was read")
+            raise NotWritten("it changed since it was read")
     return status
 
 
@@ -90,14 +90,14 @@ def _fill(descriptor: int, data: bytes) -> None:
 
 
 def _keep(descriptor: int, target: str, old: os.stat_result) -> None:
-    """Give the new file the owner, mode and extended attributes of the old one."""
+    """Copy owner, mode and extended attributes from the old file to the new one."""
     if hasattr(os, "fchown"):
         new = os.fstat(descriptor)
         if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
             try:
                 os.fchown(descriptor, old.st_uid, old.st_gid)
             except PermissionError:
-                raise NotWritten("its owner could not be kept") from None
+                raise NotWritten("its owner cannot be preserved") from None
     if hasattr(os, "listxattr"):
         with contextlib.suppress(OSError):
             for name in os.listxattr(target):
@@ -107,7 +107,7 @@ def _keep(descriptor: int, target: str, old: os.stat_result) -> None:
 
 
 def _sync_folder(folder: str) -> None:
-    """Make the exchange itself last, where the system can."""
+    """Flush the rename to disk, if the system supports it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,1 +1,1 @@
-"""Finding files and reading what is no Python: notebooks, dependency files, settings."""
+"""Find files, and read those other than Python: notebooks, dependency files, settings."""

@@ -1,4 +1,4 @@
-"""Which files there are: what git does not ignore, else all but virtual environments and version control."""
+"""List files: those git does not ignore, or, outside a repository, all but virtual environments and version control."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class NoSuchPath(Exception):
 
 @dataclass(slots=True, eq=False)
 class Found:
-    """Files to read, by path relative to the root with `/`, and those that cannot be."""
+    """Files to read, by path relative to the root with `/`, and unreadable ones."""
 
     root: str
     files: list[tuple[str, FileKind]] = field(default_factory=lambda: [])
     unread: list[tuple[str, str, bool]] = field(default_factory=lambda: [])
-    """Path, why, and whether the bytes name openai."""
+    """Path, reason, and whether the bytes name openai."""
 
 
 def discover(paths: Sequence[str]) -> Found:
-    """Return the files below the paths, each once, in the order of their names.
+    """Return the files below the paths, without duplicates, ordered by name.
 
     Raises:
         NoSuchPath: a path does not exist.
@@ -70,7 +70,7 @@ def relative(root: str, path: str) -> str:
 
 
 def shown(path: str) -> str:
-    """Return a path as valid Unicode: bytes that are no UTF-8 as `\\xNN`."""
+    """Return a path as valid Unicode, with invalid UTF-8 as `\\xNN`."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -101,7 +101,7 @@ def _speaks(path: str) -> bool:
 
 
 def _below(directory: str, found: Found, above: set[tuple[int, int]]) -> Iterator[str]:
-    """The files below a directory; a repository inside it by its own rules."""
+    """The files below a directory; a nested repository by its own ignore rules."""
     listed = _git_files(directory)
     if listed is None:
         yield from _walk(directory, found)
@@ -131,7 +131,7 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 
 def _in_environment(directory: str, name: str, known: dict[str, bool]) -> bool:
-    """Whether a file stands in a virtual environment that git was not told to ignore."""
+    """Whether a file is in a virtual environment that git does not ignore."""
     parts = name.split("/")[:-1]
     if any(part in _SKIPPED for part in parts):
         return True
@@ -147,14 +147,14 @@ def _in_environment(directory: str, name: str, known: dict[str, bool]) -> bool:
 
 
 def _linked(path: str, found: Found) -> None:
-    """A link to a directory is not followed; one that leaves the root or closes a circle is said to be unread."""
+    """Skip a link to a directory, and report it as unread if it leaves the root or is circular."""
     target = os.path.realpath(path)
     name = shown(relative(found.root, path))
     root = os.path.realpath(found.root)
     if os.path.realpath(os.path.dirname(path)).startswith(target):
-        found.unread.append((name, "a link in a circle: it leads to a directory above itself", False))
+        found.unread.append((name, "a circular link to a parent directory", False))
     elif not (target + os.sep).startswith(root + os.sep):
-        found.unread.append((name, "a link to a directory outside", False))
+        found.unread.append((name, "a link to a directory outside the root", False))
 
 
 def _walk(directory: str, found: Found) -> Iterator[str]:
@@ -178,8 +178,8 @@ def _not_listed(found: Found, error: OSError) -> None:
 
 
 def _git_files(directory: str) -> list[str] | None:
-    """What git knows of and does not ignore below a directory; None without git, outside a repository, and for a
-    directory that is itself ignored."""
+    """The files below a directory that git does not ignore; None without git, outside a repository, and for a directory
+    that is itself ignored."""
     if run_git(directory, "check-ignore", "-q", ".") != (1, b""):
         return None
     answer = run_git(directory, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
@@ -191,7 +191,7 @@ def _git_files(directory: str) -> list[str] | None:
 
 
 def run_git(directory: str, *arguments: str) -> tuple[int, bytes] | None:
-    """Run git without anything that the repository's own configuration could start."""
+    """Run git without running any program configured in the repository."""
     command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C", directory, *arguments]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     environment["GIT_OPTIONAL_LOCKS"] = "0"

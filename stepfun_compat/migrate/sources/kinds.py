@@ -1,4 +1,4 @@
-"""Which files are read, and as what; which are skipped after a look at their bytes."""
+"""Determine the kind of a file, and whether its bytes are worth parsing."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Final, Literal
 FileKind = Literal["python", "notebook", "requirements", "pyproject", "setup_cfg", "pipfile", "conda", "env", "yaml", "toml", "json", "docker"]  # fmt: skip
 
 LARGEST: Final = 8_000_000
-"""Bytes. A larger file is generated; it is not read."""
+"""In bytes. A larger file is assumed to be generated and is not read."""
 LARGEST_NOTEBOOK: Final = 64_000_000
-"""Bytes. Notebooks keep pictures and tables among their outputs: little of a large one is code."""
+"""In bytes. Notebooks contain images and tables as outputs, so little of a large one is code."""
 
 _REQUIREMENTS: Final = re.compile(r"(?:.*[-_.])?(?:requirements|constraints)(?:[-_.].*)?\.(?:txt|in)", re.IGNORECASE)
 _DOCKER: Final = re.compile(r"(?:.*\.)?(?:dockerfile|containerfile)(?:\..*)?", re.IGNORECASE)
@@ -35,7 +35,7 @@ _SUFFIXES: Final[dict[str, FileKind]] = {
 
 
 def kind_of_file(path: str) -> FileKind | None:
-    """Return what a path with `/` is read as; None for what is not read at all."""
+    """Return the kind of a file by its path with `/`; None for a file that is not read."""
     directory, _, name = path.rpartition("/")
     known = _NAMES.get(name)
     if known is not None:
@@ -51,7 +51,7 @@ def kind_of_file(path: str) -> FileKind | None:
 
 
 def _below(resource: bytes, methods: bytes) -> re.Pattern[bytes]:
-    """A method of a resource, or the resource with its answers raw; what starts with plain bytes is found fast."""
+    """A pattern of a method of a resource or its raw-response variant; the literal prefix makes the search fast."""
     return re.compile(resource + rb"\s*\.\s*(?:" + methods + rb"|with_raw_response|with_streaming_response)\b")
 
 
@@ -90,8 +90,8 @@ _NEEDLES: Final[Mapping[bytes, re.Pattern[bytes] | None]] = {
     b"o4": re.compile(rb"['\"]o4"),
     b"ft:": re.compile(rb"['\"]ft:"),
 }
-"""What the bytes of Python and notebooks are searched for, in lower case, and what must stand there for a needle that
-is a word of many programs. A search for plain bytes costs next to nothing."""
+"""Bytes to search for in Python files and notebooks, in lower case, and for a common word the pattern that must match
+there. Searching for plain bytes is nearly free."""
 _TEXT_NEEDLES: Final[Mapping[bytes, re.Pattern[bytes] | None]] = {
     b"gpt-": None,
     b"davinci": None,
@@ -116,7 +116,7 @@ many words. The name of OpenAI counts in any case."""
 
 
 def of_interest(kind: FileKind, data: bytes) -> bool:
-    """Whether the bytes of a file name anything that could be a finding."""
+    """Whether the bytes of a file contain anything that could be a finding."""
     lower = data.lower()
     if kind in ("python", "notebook"):
         return _has_any(_NEEDLES, lower)
@@ -131,5 +131,5 @@ def _has_any(needles: Mapping[bytes, re.Pattern[bytes] | None], data: bytes) -> 
 
 
 def speaks_of_openai(data: bytes) -> bool:
-    """Whether the word stands in the bytes, in any case; in UTF-16 as well."""
+    """Whether the bytes contain the word `openai` in any case, also in UTF-16."""
     return b"openai" in data.lower() or (b"\0" in data and b"openai" in data.replace(b"\0", b"").lower())

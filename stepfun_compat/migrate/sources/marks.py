@@ -1,4 +1,4 @@
-"""What the readers of files that are no Python return."""
+"""The result types of the readers of files other than Python."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(slots=True, eq=False)
 class Mark:
-    """A place in a text file that names something of OpenAI's; lines from 1, columns from 0 in UTF-8 bytes."""
+    """A place in a text file with a name of OpenAI's; lines from 1, columns from 0 in UTF-8 bytes."""
 
     kind: Literal["env_var", "model_literal", "base_url", "dependency"]
     target: str
@@ -21,7 +21,7 @@ class Mark:
 
 @dataclass(slots=True, eq=False)
 class Unread:
-    """A file, or a part of one, that was not read, and why. `speaks` says that openai is named in it."""
+    """A file, or a part of one, that was not read, and the reason. `speaks`: it mentions openai."""
 
     why: str
     speaks: bool = False
@@ -29,7 +29,7 @@ class Unread:
 
 @dataclass(slots=True, eq=False)
 class TextFacts:
-    """What a text file says: marks, and what in it was not read."""
+    """The marks of a text file, and its unread parts."""
 
     marks: list[Mark] = field(default_factory=lambda: [])
     unread: list[Unread] = field(default_factory=lambda: [])

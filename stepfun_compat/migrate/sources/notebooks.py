@@ -1,4 +1,4 @@
-"""Notebooks as Python: the code cells as one module, with the way back to cells and lines."""
+"""Read notebooks as Python: join the code cells into one module, and map lines back to cells."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _PYTHON_MAGICS: Final = frozenset({"time", "timeit", "capture", "prun", "python"
 _ASSIGNED_MAGIC: Final = re.compile(r"(\s*)([\w, ]+?)\s*=\s*[!%](.*)")
 _MAGIC_PYTHON: Final = re.compile(r"(\s*)%(?:time|timeit|prun|memit)\s+(?:-\S+\s+)*(.*)")
 _AUTOMATIC_MAGIC: Final = re.compile(r"\s*(?:pip3?|conda|mamba|uv)\s+(?:pip\s+)?(?:un)?install\s")
-"""IPython takes such a line for a magic without `%`."""
+"""IPython treats such a line as a magic without `%`."""
 _HELP: Final = re.compile(r"\s*\??\??[\w.*\[\]'\"]+\?{1,2}\s*|\s*\?{1,2}[\w.*]+\s*")
 
 
 class NotANotebook(Exception):
-    """The file is no notebook; the message says why."""
+    """The file is not a notebook; the message is the reason."""
 
 
 @dataclass(slots=True, eq=False)
 class Cell:
-    """One code cell: its number among all cells, and the line of the joined text that its first line is."""
+    """One code cell: its number among all cells, and the line of its first line in the joined text."""
 
     number: int
     first_line: int
@@ -36,7 +36,7 @@ class Cell:
 
 @dataclass(slots=True, eq=False)
 class Notebook:
-    """The code of a notebook as one text. Lines that are no Python are replaced by `pass`."""
+    """The code of a notebook as one text. Lines other than Python are replaced by `pass`."""
 
     text: str
     cells: list[Cell]
@@ -44,17 +44,17 @@ class Notebook:
     unread: list[Unread] = field(default_factory=lambda: [])
 
     def place(self, line: int) -> tuple[int, int]:
-        """Return the cell of a line of the joined text, and the line inside the cell, from 1."""
+        """Return the cell of a line of the joined text, and the line within the cell, from 1."""
         starts = [cell.first_line for cell in self.cells]
         cell = self.cells[max(0, bisect_right(starts, line) - 1)]
         return cell.number, line - cell.first_line + 1
 
 
 def read_notebook(data: bytes) -> Notebook:
-    """Return the code of a notebook of format 3 or 4; a cell that is no Python is listed as unread.
+    """Return the code of a notebook of format 3 or 4. Cells in other languages are listed as unread.
 
     Raises:
-        NotANotebook: the JSON is broken, or is not that of a notebook.
+        NotANotebook: the JSON is invalid, or not a notebook.
     """
     cells = _cells(data)
     joined: list[str] = []
@@ -65,7 +65,7 @@ def read_notebook(data: bytes) -> Notebook:
             continue
         source = _source(cell)
         if source is None:
-            notebook.unread.append(Unread(f"cell {number}: its source is no text"))
+            notebook.unread.append(Unread(f"cell {number}: its source is not text"))
             continue
         python = _python(notebook, number, source)
         notebook.cells.append(Cell(number, line, source))
@@ -83,18 +83,18 @@ def _cells(data: bytes) -> list[dict[str, Any]]:
     except RecursionError:
         raise NotANotebook("JSON nested too deeply") from None
     except ValueError as error:
-        raise NotANotebook(f"no valid JSON: {error}") from None
+        raise NotANotebook(f"invalid JSON: {error}") from None
     if not isinstance(loaded, dict):
-        raise NotANotebook("no notebook: the JSON is no object")
+        raise NotANotebook("not a notebook: the JSON is not an object")
     found = _listed(cast("dict[str, Any]", loaded))
     if not isinstance(found, list):
-        raise NotANotebook("no notebook: it has no cells")
+        raise NotANotebook("not a notebook: it has no cells")
     cells = cast("list[Any]", found)
     return [cast("dict[str, Any]", cell) if isinstance(cell, dict) else {"cell_type": "unknown"} for cell in cells]
 
 
 def _listed(top: dict[str, Any]) -> Any:
-    """The cells of a notebook, in format 3 those of its sheets one after another."""
+    """The cells of a notebook; in format 3, the cells of all its sheets."""
     sheets = top.get("worksheets")
     if top.get("cells") is not None or not isinstance(sheets, list):
         return top.get("cells")
@@ -115,7 +115,7 @@ def _source(cell: dict[str, Any]) -> str | None:
 
 
 def _python(notebook: Notebook, number: int, source: str) -> str:
-    """The Python of a cell, on the same lines; what is none of it goes to `unread`."""
+    """The Python of a cell, on the same lines. Other lines go to `unread`."""
     lines = _LINE_END.split(source)
     first = next((index for index, line in enumerate(lines) if line.strip()), None)
     if first is not None and lines[first].lstrip().startswith("%%"):
@@ -148,7 +148,7 @@ def _problem(text: str) -> str | None:
 
 
 def _keep_cell(notebook: Notebook, number: int, magic: str, lines: list[str], first: int, speaks: bool) -> None:
-    """What a cell in another language names; the cell itself goes to `unread`."""
+    """Collect the marks of a cell in another language. The cell itself goes to `unread`."""
     for index, line in enumerate(lines, first):
         _keep(notebook, number, index, line)
     speaks = speaks and not any(mark.cell == number for mark in notebook.marks)
@@ -156,7 +156,7 @@ def _keep_cell(notebook: Notebook, number: int, magic: str, lines: list[str], fi
 
 
 def _replace_lines(notebook: Notebook, number: int, lines: list[str]) -> tuple[list[str], list[str]]:
-    """Replace the lines for the shell and for IPython, where they are no part of a Python expression."""
+    """Replace the shell and IPython lines that are not part of a Python expression."""
     if _problem("\n".join(lines)) is None:
         return lines, []
     replaced: list[str] = []
@@ -179,7 +179,7 @@ def _replace_lines(notebook: Notebook, number: int, lines: list[str]) -> tuple[l
 
 
 def _instead(line: str) -> str | None:
-    """What stands in for a line that is for the shell or IPython; None for any other line."""
+    """The replacement of a shell or IPython line; None for any other line."""
     assigned = _ASSIGNED_MAGIC.fullmatch(line)
     if assigned is not None:
         return f"{assigned.group(1)}{assigned.group(2)} = None"
@@ -192,11 +192,11 @@ def _instead(line: str) -> str | None:
 def _name_of(line: str) -> str:
     if line.startswith(("!", "%")):
         return line.split()[0][:24]
-    return "obj?" if line.rstrip().endswith("?") or line.startswith("?") else "a line for the shell"
+    return "obj?" if line.rstrip().endswith("?") or line.startswith("?") else "a shell line"
 
 
 def _keep(notebook: Notebook, number: int, index: int, line: str) -> None:
-    """What a line that is no Python names: requirements that pip installs, variables it sets."""
+    """Collect the marks of a shell line: requirements it installs, variables it sets."""
     text = re.sub(r"^(\s*)[!%]+", lambda found: found.group(1) + " " * (len(found.group()) - len(found.group(1))), line)
     for mark in shell_marks(index, text):
         mark.cell = number

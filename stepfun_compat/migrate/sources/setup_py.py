@@ -1,4 +1,4 @@
-"""Requirements on openai in `setup.py`."""
+"""Find requirements on openai in `setup.py`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NO_REQUIREMENTS: Final = frozenset(
 
 
 def requirements(data: bytes) -> list[Mark]:
-    """Return the requirements on openai among the lists of a `setup.py`; of its own data, since facts keep no texts."""
+    """Return the requirements on openai in the lists of a `setup.py`. Parses the data again, as facts drop plain texts."""
     found: list[Mark] = []
     for node in _lists(ast.parse(data)):
         for one in node.elts:

@@ -1,6 +1,6 @@
-"""Settings and dependency files: names of keys, hosts and models, and requirements on openai.
+"""Read settings and dependency files: names of keys, hosts and models, and requirements on openai.
 
-Values are looked at and never kept: a mark carries the name of a variable, a model id, a host or a requirement.
+Values are never stored: a mark has the name of a variable, a model id, a host or a requirement.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _KINDS: Final = {"model": "model_literal", "env": "env_var", "host": "base_url"}
 
 
 def read_text_file(kind: FileKind, data: bytes) -> TextFacts:
-    """Return what a file that is no Python says; what cannot be read of it is said as well."""
+    """Return the marks of a file other than Python, and its unread parts."""
     facts = TextFacts()
     try:
         text = data.decode("utf-8-sig")
@@ -45,7 +45,7 @@ def read_text_file(kind: FileKind, data: bytes) -> TextFacts:
         facts.unread.append(Unread(f"not UTF-8 at byte {error.start}"))
         return facts
     if "\0" in text:
-        facts.unread.append(Unread("has NUL bytes"))
+        facts.unread.append(Unread("contains NUL bytes"))
         return facts
     problem = _broken(kind, text)
     if problem is not None:
@@ -71,7 +71,7 @@ def _broken(kind: FileKind, text: str) -> str | None:
     except RecursionError:
         return "nested too deeply"
     except ValueError as error:
-        return f"no valid {'JSON' if kind == 'json' else 'TOML'}: {error}"
+        return f"invalid {'JSON' if kind == 'json' else 'TOML'}: {error}"
     return None
 
 
@@ -89,7 +89,7 @@ def _toml_loads(text: str) -> None:
 
 
 def _without_comments(text: str) -> str:
-    """JSON as editors and compilers take it: with comments and trailing commas."""
+    """Remove comments and trailing commas, which editors and compilers allow in JSON."""
     if "//" not in text and "/*" not in text and not re.search(r",\s*[\]}]", text):
         return text
     text = re.sub(
@@ -113,11 +113,11 @@ _NAMED: Final = (
     "openai", "OPENAI", "azure.com", "gpt-", "davinci", "curie", "babbage", "cushman", "whisper-1", "tts-1", "dall-e-",
     "codex-", "sora-2", "text-", "moderation", "computer-use", "ft:", "o1", "o2", "o3", "o4",
 )  # fmt: skip
-"""One of these is in every string that names something of OpenAI's."""
+"""Every string with a name of OpenAI's contains one of these."""
 
 
 def _worth_a_look(lines: list[str]) -> list[int]:
-    """The numbers of lines that may name something: files of data are long."""
+    """The numbers of lines that may contain a name; a fast filter for long data files."""
     if len(lines) < 3:
         return list(range(1, len(lines) + 1))
     text = "\n".join(lines)
@@ -126,7 +126,7 @@ def _worth_a_look(lines: list[str]) -> list[int]:
         start = text.find(word)
         while start >= 0:
             places.append(start)
-            start = text.find("\n", start)  # the rest of the line is looked at anyway
+            start = text.find("\n", start)  # the whole line is checked later
             start = -1 if start < 0 else text.find(word, start)
     ends = list(accumulate(len(line) + 1 for line in lines))
     return sorted({bisect_right(ends, place) + 1 for place in places})
@@ -158,7 +158,7 @@ def _env(lines: list[str]) -> Iterator[Mark]:
 
 
 def _value(value: str, number: int, line: str, start: int) -> Iterator[Mark]:
-    """A scalar, quoted or not, perhaps with a comment behind it."""
+    """A scalar, optionally quoted, optionally followed by a comment."""
     quoted = _QUOTED.match(value)
     if quoted is not None:
         inner = quoted.group(1) if quoted.group(1) is not None else quoted.group(2)
@@ -200,7 +200,7 @@ def _yaml(lines: list[str]) -> Iterator[Mark]:
 
 
 def _behind_dashes(line: str, position: int) -> int:
-    """Where the content of a line starts that may be an item of a list, or of a list in a list."""
+    """The start of the content of a line after the dashes of list items."""
     while line[position : position + 2] == "- ":
         position += 2
         position += len(line[position:]) - len(line[position:].lstrip())
@@ -208,7 +208,7 @@ def _behind_dashes(line: str, position: int) -> int:
 
 
 def _yaml_value(number: int, line: str, position: int, named: bool) -> Iterator[Mark]:
-    """The value that a line has from a position on; `named` says that a key stands in front of it."""
+    """The value of a line from a position on; `named`: it follows a key."""
     rest = line[position:]
     if rest[:1] in ("[", "{"):
         yield from _flow(rest, number, line, position)
@@ -230,7 +230,7 @@ def _flow(text: str, number: int, line: str, start: int) -> Iterator[Mark]:
 
 
 def _shell(number: int, line: str) -> Iterator[Mark]:
-    """A line for a shell: variables set and read, hosts, what pip installs."""
+    """The marks of a shell line: variables set and read, hosts, installed requirements."""
     if line.lstrip().startswith("#"):
         return
     for found in _ASSIGNED.finditer(line):
@@ -359,5 +359,5 @@ def requirement_in(text: str) -> bool:
 
 
 def shell_marks(number: int, line: str) -> list[Mark]:
-    """Return what a line for a shell names."""
+    """Return the marks of a shell line."""
     return list(_shell(number, line))

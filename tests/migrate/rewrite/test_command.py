@@ -27,7 +27,9 @@ def test_a_diff_is_the_default_and_writes_nothing(tmp_path: Path) -> None:
     assert "--- a/a.py\n+++ b/a.py\n" in done.out
     assert "-from openai import OpenAI\n+from stepfun_compat import OpenAI\n" in done.out
     assert "secret" not in done.out
-    assert "1 change in 1 file; nothing was left alone. Nothing was written; --write makes the changes." in done.out
+    assert (
+        "1 change in 1 file; nothing was left alone. Nothing was written; use --write to apply the changes." in done.out
+    )
     assert done["a.py"] == PROGRAM
 
 
@@ -65,7 +67,7 @@ def test_the_json_has_its_documented_form(tmp_path: Path) -> None:
             "cell": None,
             "rule": "SFC001",
             "severity": "refused",
-            "why": "OpenAI is taken from a private part of openai",
+            "why": "OpenAI is imported from a private module of openai",
         }
     ]
     assert (done.code, document["exit_code"]) == (3, 3)
@@ -77,7 +79,7 @@ def test_rules_are_selected_and_ignored(tmp_path: Path) -> None:
     assert migrate(tmp_path, mode="check", select=("SFC001,SFC001",)).code == 1
     unknown = migrate(tmp_path, select=("SFC999",))
     assert (unknown.code, unknown.out) == (2, "")
-    assert "there is no rule 'SFC999'" in unknown.err
+    assert "unknown rule 'SFC999'" in unknown.err
 
 
 def test_a_missing_path_and_an_unknown_format_are_errors(tmp_path: Path) -> None:
@@ -89,7 +91,7 @@ NOTHING = {
     "no openai": ({"a.py": "x = 1\n"}, "no openai in 1 file"),
     "another vendor": ({"a.py": "from groq import Groq\n"}, "only other vendors' packages (groq)"),
     "migrated": ({"a.py": "from stepfun_compat import OpenAI\n"}, "already migrated"),
-    "types alone": ({"a.py": "from openai.types import Model\n"}, "no rule that is selected"),
+    "types alone": ({"a.py": "from openai.types import Model\n"}, "no selected rule"),
 }
 
 
@@ -130,7 +132,7 @@ def test_uncommitted_changes_are_said_in_one_line(tmp_path: Path) -> None:
     assert migrate(tmp_path, mode="diff").document["uncommitted"] == []
     (tmp_path / "sub/b.py").write_text(PROGRAM + "x = 1\n")
     done = migrate(tmp_path)
-    assert done.err == "stepfun-compat migrate: writing a file that has changes git does not have, first sub/b.py\n"
+    assert done.err == "stepfun-compat migrate: writing a file with uncommitted changes, first sub/b.py\n"
     assert done["sub/b.py"] == MOVED + "x = 1\n"
 
 

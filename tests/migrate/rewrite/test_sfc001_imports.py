@@ -128,8 +128,8 @@ def test_what_stays(tmp_path: Path, form: str) -> None:
 
 REFUSED = {
     "private names in several lines": ("from openai import (\n    _legacy,\n    OpenAI,\n)\n", 1, "_legacy of openai's private"),
-    "a private module": ("import openai\nx = openai._client.OpenAI()\n", 2, "openai._client is a private part"),
-    "a client from a private module": ("from openai._client import OpenAI\n", 1, "OpenAI is taken from a private part"),
+    "a private module": ("import openai\nx = openai._client.OpenAI()\n", 2, "openai._client is private"),
+    "a client from a private module": ("from openai._client import OpenAI\n", 1, "OpenAI is imported from a private module"),
     "a star over own names": ("from openai import *\ndef explain(): ...\n", 1, "would bind explain"),
     "a star with names of 0.x": ("from openai import *\nChatCompletion.create()\n", 1, "beside names of openai<1.0"),
     "azure's module as a module": ("import openai.lib.azure\n", 1, "imported as a module"),
@@ -165,7 +165,7 @@ def test_a_file_that_could_be_of_either_version_is_refused(tmp_path: Path) -> No
     write(tmp_path, {"new.py": "from openai import OpenAI\n"})
     write(tmp_path, {"which.py": "import openai\nopenai.api_key = 'x'\n"})
     done = migrate(tmp_path, select=("SFC001",))
-    assert done.left == [("which.py", 2, "the project is written for openai<1.0 and >=1, and nothing here tells which")]
+    assert done.left == [("which.py", 2, "the project uses both openai<1.0 and >=1, and this file does not show which")]
     assert done["new.py"] == "from stepfun_compat import OpenAI\n"
 
 

@@ -56,15 +56,15 @@ def test_an_alias_and_a_module(tmp_path: Path) -> None:
 
 
 REPORTED = {
-    "in parentheses": (f"OpenAI(base_url=({URL}))\n", "refused", "put together from parts or stands in parentheses"),
+    "in parentheses": (f"OpenAI(base_url=({URL}))\n", "refused", "concatenated from parts or in parentheses"),
     "in parts": ("OpenAI(base_url='https://api.openai.com' '/v1')\n", "refused", "put together from parts"),
-    "for a request of its own": (f"import requests\nrequests.post({URL})\n", "refused", "handed to no client"),
-    "a route of a test": (f"import respx\nrespx.post({URL})\n", "refused", "handed to no client"),
+    "for a request of its own": (f"import requests\nrequests.post({URL})\n", "refused", "not passed to a client"),
+    "a route of a test": (f"import respx\nrespx.post({URL})\n", "refused", "not passed to a client"),
     "Azure's": (
-        "AzureOpenAI(azure_endpoint='https://x.openai.azure.com', api_version='1')\n", "note", "set aside by the client",
+        "AzureOpenAI(azure_endpoint='https://x.openai.azure.com', api_version='1')\n", "note", "the client ignores the URL",
     ),
-    "under a name": (f"U = {URL}\nOpenAI(base_url=U)\n", "note", "handed to a client, which sets it aside"),
-    "of another path": ("OpenAI(base_url='https://api.openai.com/v2')\n", "note", "set aside"),
+    "under a name": (f"U = {URL}\nOpenAI(base_url=U)\n", "note", "passed to a client, which ignores it"),
+    "of another path": ("OpenAI(base_url='https://api.openai.com/v2')\n", "note", "ignores the URL"),
 }  # fmt: skip
 
 

@@ -65,7 +65,7 @@ def test_a_link_out_of_the_path_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "inside/a.py").symlink_to("../outside/a.py")
     done = migrate(tmp_path, "inside")
     assert done.code == 3
-    assert [one["why"] for one in done.document["left"]] == ["a link that leads out of the path"]
+    assert [one["why"] for one in done.document["left"]] == ["a link to a file outside the path"]
     assert done["outside/a.py"] == OLD.decode()
     assert done["inside/b.py"] == NEW.decode()
 
@@ -105,7 +105,7 @@ def test_a_file_that_changes_while_the_new_one_is_written_is_refused(
 @posix
 def test_a_file_that_became_a_directory_or_vanished_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.py").mkdir()
-    with pytest.raises(NotWritten, match="no regular file"):
+    with pytest.raises(NotWritten, match="not a regular file"):
         write_file(str(tmp_path / "a.py"), OLD, NEW, [str(tmp_path)])
     with pytest.raises(NotWritten, match="No such file"):
         write_file(str(tmp_path / "b.py"), OLD, NEW, [str(tmp_path)])

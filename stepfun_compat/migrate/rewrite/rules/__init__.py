@@ -20,7 +20,7 @@ from . import (
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule: its id, what it does in a line, and the function that says what to do in one file."""
+    """A rule: its id, its one-line description, and the function that returns its fixes for one file."""
 
     id: str
     title: str

@@ -1,4 +1,4 @@
-"""SFC001: import stepfun_compat where openai was imported."""
+"""SFC001: replace imports of openai by stepfun_compat."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..patched_names import move_patched_names
 ID: Final = "SFC001"
 
 _SHADOWED: Final = frozenset({"_client"})
-"""Modules of ours with the name of a private module of openai's."""
+"""Modules of stepfun_compat that share their name with a private module of openai."""
 _EXTRAS: Final = frozenset(
     {
         "ContentFilteredError",
@@ -37,7 +37,7 @@ _EXTRAS: Final = frozenset(
         "unpatch",
     }
 )
-"""What `from stepfun_compat import *` binds and `from openai import *` does not."""
+"""Names bound by `from stepfun_compat import *` and not by `from openai import *`."""
 _PATCHED: Final = surface.CLIENT_CLASSES | surface.SETTINGS
 
 
@@ -56,7 +56,7 @@ def apply(file: File, project: Project) -> RuleOutcome:
         return outcome
     setting = next((use for use in file.uses if use.kind == "module_config"), None)
     if setting is not None and file.number in project.unclear:
-        why = "the project is written for openai<1.0 and >=1, and nothing here tells which"
+        why = "the project uses both openai<1.0 and >=1, and this file does not show which"
         outcome.refuse(ID, setting.line, why, whole=True)
         return outcome
     _check_file(file, project, outcome)
@@ -71,7 +71,7 @@ def apply(file: File, project: Project) -> RuleOutcome:
 
 
 def _moves_elsewhere(project: Project) -> bool:
-    """Whether any file of the project has an import that this rule may move."""
+    """Whether any file of the project has an import that this rule can move."""
     return any(use.kind == "import" and use.file not in project.legacy for file in project.files for use in file.uses)
 
 
@@ -82,7 +82,7 @@ def _statement(file: File, statement: m.Import, rebind: bool, outcome: RuleOutco
     if stays(statement) and not (rebind and statement.module is None and statement.call is None):
         private = private_client(statement)
         if private is not None:
-            outcome.refuse(ID, statement.line, f"{private} is taken from a private part of openai")
+            outcome.refuse(ID, statement.line, f"{private} is imported from a private module of openai")
         return
     try:
         _check_statement(file, statement)
@@ -95,10 +95,10 @@ def _statement(file: File, statement: m.Import, rebind: bool, outcome: RuleOutco
 
 
 def _check_statement(file: File, statement: m.Import) -> None:
-    """Raises CannotMove for what would mean something else afterwards."""
+    """Raise CannotMove if the moved statement would have another meaning."""
     names = {one.name for one in statement.names}
     if statement.module == "openai.lib.azure" and not names <= {"AzureOpenAI", "AsyncAzureOpenAI"}:
-        raise CannotMove("openai.lib.azure has names that stepfun_compat.azure lacks")
+        raise CannotMove("stepfun_compat.azure lacks some of these names of openai.lib.azure")
     if statement.module is None and "openai.lib.azure" in names:
         raise CannotMove("openai.lib.azure is imported as a module; import the class from openai")
     if statement.module == "openai" and "*" in names:
@@ -106,24 +106,24 @@ def _check_statement(file: File, statement: m.Import) -> None:
 
 
 def _check_star(file: File) -> None:
-    """Raises CannotMove where `from stepfun_compat import *` would bind what `from openai import *` does not."""
+    """Raise CannotMove if `from stepfun_compat import *` would shadow a name of the file."""
     words = set(re.findall(rb"(?<![\w.])[A-Za-z]\w*", file.text.utf8))
     for name in sorted(_EXTRAS):
         if name.encode() in words:
-            raise CannotMove(f"`from stepfun_compat import *` would bind {name}, which the file has already")
+            raise CannotMove(f"`from stepfun_compat import *` would bind {name}, which the file already uses")
     if words & {b"ChatCompletion", b"Completion", b"Embedding"}:
-        raise CannotMove("`from openai import *` beside names of openai<1.0; name what is imported")
+        raise CannotMove("`from openai import *` together with names of openai<1.0; import the names explicitly")
 
 
 def _check_file(file: File, project: Project, outcome: RuleOutcome) -> None:
-    """Refuse a file that reaches a private module of openai's through a name that moves."""
+    """Refuse a file that accesses a private module of openai through a moved name."""
     facts = file.facts
     chains = [*facts.reads, *(one.func for one in facts.calls), *(one.target for one in facts.writes)]
     for chain in chains:
         here: m.Expr | None = chain
         while isinstance(here, m.Attribute):
             if here.attr in _SHADOWED and _is_the_module(project, file, here.base):
-                outcome.refuse(ID, here.line, f"openai.{here.attr} is a private part that stays openai's", whole=True)
+                outcome.refuse(ID, here.line, f"openai.{here.attr} is private and stays openai's", whole=True)
                 return
             here = here.base
 
@@ -135,7 +135,7 @@ def _is_the_module(project: Project, file: File, expr: m.Expr | None) -> bool:
 
 
 def _through_the_module(file: File) -> bool:
-    """Whether anything but types is reached through the name `openai`."""
+    """Whether anything but types is accessed through the name `openai`."""
     if any(
         use.kind == "import"
         and use.statement is not None

@@ -1,4 +1,4 @@
-"""SFC002: import stepfun_compat.legacy where openai<1.0 was imported."""
+"""SFC002: replace imports of openai<1.0 by stepfun_compat.legacy."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _statement(file: File, statement: m.Import, outcome: RuleOutcome) -> None:
 
 
 def _check_statement(statement: m.Import) -> None:
-    """Raises CannotMove for what stepfun_compat.legacy lacks."""
+    """Raise CannotMove for names that stepfun_compat.legacy lacks."""
     modules = [statement.module] if statement.module is not None else [one.name for one in statement.names]
     names = [one.name for one in statement.names] if statement.module == "openai" else []
     missing = [one for one in modules if is_openai(one) and one != "openai" and legacy_submodule(one) is None]
@@ -67,7 +67,7 @@ def _check_statement(statement: m.Import) -> None:
 
 
 def _check_names(file: File, project: Project, outcome: RuleOutcome) -> None:
-    """Refuse a file that reaches a name of openai 0.x that stepfun_compat.legacy lacks."""
+    """Refuse a file that uses a name of openai 0.x that stepfun_compat.legacy lacks."""
     facts = file.facts
     for chain in (*facts.reads, *(one.func for one in facts.calls)):
         here: m.Expr | None = chain
@@ -85,13 +85,13 @@ def _is_package(project: Project, file: File, expr: m.Expr | None) -> bool:
 
 
 def _only_tests(file: File, project: Project) -> bool:
-    """Whether a file imports nothing of openai, in a project written for openai<1.0."""
+    """Whether a file does not import openai, in a project written for openai<1.0."""
     importing = {use.file for one in project.files for use in one.uses if use.kind == "import"}
     return file.number not in importing and bool(importing) and importing <= project.legacy
 
 
 def _patched(name: str) -> bool:
-    """Whether a name that a test replaces is one that moves: `ChatCompletion`, `ChatCompletion.create`, `api_key`."""
+    """Whether a patched name moves: `ChatCompletion`, `ChatCompletion.create`, `api_key`."""
     first, _, rest = name.partition(".")
     if first == "error":
         return "." not in rest

@@ -1,4 +1,4 @@
-"""SFC003: take out hard-coded URLs of OpenAI that clients are given; StepFun's stands in for them anyway."""
+"""SFC003: remove hard-coded OpenAI URLs passed to clients; the client uses StepFun's URL instead of them anyway."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SPACE: Final = b" \t\f"
 
 
 def apply(file: File, project: Project) -> RuleOutcome:
-    """Return the arguments to take out, and the URLs that somebody should look at."""
+    """Return the arguments to remove, and the URLs that need a manual check."""
     outcome = RuleOutcome()
     if not file.is_python or not project.moves:
         return outcome
@@ -35,13 +35,13 @@ def apply(file: File, project: Project) -> RuleOutcome:
         if use.target in _CLIENTS and argument.name == "base_url" and is_openai_url(value.value):
             _take_out(file, use, argument, outcome)
         elif file.moved:
-            outcome.note(ID, value.line, "the URL is set aside by the client, StepFun's stands in")
+            outcome.note(ID, value.line, "the client ignores the URL and uses StepFun's")
     _elsewhere(file, seen, outcome)
     return outcome
 
 
 def _given(file: File) -> Iterator[tuple[Use, m.Argument, m.Text]]:
-    """The literal URLs that clients and calls are given."""
+    """The literal URLs passed to clients and calls."""
     for use in file.uses:
         if use.call is None or use.kind not in ("client_construction", "api_call"):
             continue
@@ -52,23 +52,23 @@ def _given(file: File) -> Iterator[tuple[Use, m.Argument, m.Text]]:
 
 def _take_out(file: File, use: Use, argument: m.Argument, outcome: RuleOutcome) -> None:
     if not file.moved or use.known != "resolved":
-        outcome.refuse(ID, argument.line, "the client is not one that this run moves")
+        outcome.refuse(ID, argument.line, "this run does not move the client")
         return
     start = file.text.offset(argument.line, argument.column)
     end = file.text.offset(argument.end_line, argument.end_column)
     if not _ARGUMENT.fullmatch(file.text.utf8[start:end]):
-        outcome.refuse(ID, argument.line, "the URL is put together from parts or stands in parentheses")
+        outcome.refuse(ID, argument.line, "the URL is concatenated from parts or in parentheses")
         return
     span = removal(file.text.utf8, start, end)
     if span is None:
-        outcome.refuse(ID, argument.line, "the argument cannot be taken out of what surrounds it")
+        outcome.refuse(ID, argument.line, "the argument cannot be removed from the surrounding code")
         return
-    outcome.fixes.append(Fix(ID, argument.line, "take out the URL of OpenAI", (Edit(*span, b""),)))
+    outcome.fixes.append(Fix(ID, argument.line, "remove the OpenAI URL", (Edit(*span, b""),)))
 
 
 def removal(text: bytes, start: int, end: int) -> tuple[int, int] | None:
-    """Return what to take out with an argument: its comma, and its line where nothing else stands on it; None where
-    what surrounds it is neither a comma nor a parenthesis."""
+    """Return the span to remove with an argument: its comma, and the whole line if nothing else is on it; None unless a
+    comma or parenthesis surrounds it."""
     after = _skip(text, end)
     if text[after : after + 1] == b",":
         return _with_comma(text, start, after + 1)
@@ -81,7 +81,7 @@ def removal(text: bytes, start: int, end: int) -> tuple[int, int] | None:
 
 
 def _with_comma(text: bytes, start: int, end: int) -> tuple[int, int]:
-    """What to take out with an argument and the comma behind it: the whole line if nothing else stands on it."""
+    """The span of an argument and the comma after it, or of the whole line if nothing else is on it."""
     line = text.rfind(b"\n", 0, start) + 1
     rest = _skip(text, end)
     if not text[line:start].strip(_SPACE) and text[rest : rest + 1] in (b"\r", b"\n"):
@@ -96,21 +96,21 @@ def _skip(text: bytes, position: int) -> int:
 
 
 def _elsewhere(file: File, seen: set[tuple[int, int]], outcome: RuleOutcome) -> None:
-    """URLs that no client is given by themselves."""
+    """Report URLs that are not passed to a client directly."""
     for use in file.uses:
         if use.kind != "base_url" or (use.line, use.column) in seen or file.ignored(ID, use.line, use.end_line):
             continue
         if use.how == "argument":
             if isinstance(use.value, m.Text) and _OPENAI_OR_AZURE.match(use.value.value):
-                outcome.note(ID, use.line, "the URL is set aside by the client, StepFun's stands in")
+                outcome.note(ID, use.line, "the client ignores the URL and uses StepFun's")
         elif _reaches_a_client(file, use):
-            outcome.note(ID, use.line, "the URL is handed to a client, which sets it aside")
+            outcome.note(ID, use.line, "the URL is passed to a client, which ignores it")
         else:
-            outcome.refuse(ID, use.line, "a URL of OpenAI's that is handed to no client here: it is not redirected")
+            outcome.refuse(ID, use.line, "an OpenAI URL that is not passed to a client here: it is not redirected")
 
 
 def _reaches_a_client(file: File, literal: Use) -> bool:
-    """Whether a client is given a name that is bound to the literal."""
+    """Whether a name bound to the literal is passed to a client."""
     for use in file.uses:
         value = use.value
         if use.kind != "base_url" or use.how != "argument" or not isinstance(value, m.Name):

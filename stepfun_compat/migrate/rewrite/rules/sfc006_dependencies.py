@@ -1,4 +1,4 @@
-"""SFC006: require stepfun-compat beside openai, which stays: it is what stepfun-compat is built on."""
+"""SFC006: require stepfun-compat next to openai, which stays because stepfun-compat depends on it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def apply(file: File, project: Project) -> RuleOutcome:
         line = _line(file, mark)
         if mark.cell is not None or file.kind in ("docker", "yaml"):
             if not file.ignored(ID, line) and not _OURS.search(file.text.utf8):
-                outcome.refuse(ID, line, f"{mark.target} is installed by a command: install stepfun-compat beside it")
+                outcome.refuse(ID, line, f"{mark.target} is installed by a command: install stepfun-compat too")
         elif not file.ignored(ID, line):
             _requirement(file, mark, outcome)
     return outcome
@@ -54,11 +54,11 @@ def _requirement(file: File, mark: Mark, outcome: RuleOutcome) -> None:
 
 
 _Answer = tuple[Edit | None, str | None]
-"""The edit, or why there is none; neither where ours is there already."""
+"""The edit, or the reason why there is none; neither if stepfun-compat is already required."""
 
 
 def _edit(file: File, mark: Mark) -> _Answer:
-    """The edit for a requirement, by what the file is."""
+    """The edit for a requirement, by the kind of file."""
     if file.kind == "requirements":
         constraints = "constraint" in file.path.rpartition("/")[2].lower()
         return (None, None) if constraints else _in_lines(file, mark, b"")
@@ -70,16 +70,16 @@ def _edit(file: File, mark: Mark) -> _Answer:
 
 
 def _in_lines(file: File, mark: Mark, indent: bytes) -> _Answer:
-    """A file with a requirement on each line: ours goes in front, with the same marker."""
+    """Insert a line before a requirement in a file with one requirement per line, with the same marker."""
     text = file.text.utf8
     if _OURS.search(_without_comments(text)):
         return None, None
     if indent.strip():
-        return None, "the requirement stands on the line of its key"
+        return None, "the requirement is on the line of its key"
     if b"--hash" in text:
         return None, "the requirements have hashes: add stepfun-compat with its own"
     if _GENERATED.search(text[:2000]):
-        return None, "the file is generated: add stepfun-compat to what it is made from"
+        return None, "the file is generated: add stepfun-compat to its source"
     start = file.text.offset(mark.line, 0)
     return Edit(start, start, indent + b"stepfun-compat" + _marker(file, mark) + file.newline), None
 
@@ -89,7 +89,7 @@ def _without_comments(text: bytes) -> bytes:
 
 
 def _marker(file: File, mark: Mark) -> bytes:
-    """The environment marker of a requirement, with the space in front of it."""
+    """The environment marker of a requirement, with its leading space."""
     written = file.line_bytes(mark.line)[mark.column : mark.end_column]
     found = re.search(rb"[ \t]*;.*", written)
     return b"" if found is None else found.group().rstrip()
@@ -108,7 +108,7 @@ def _in_conda(file: File, mark: Mark) -> _Answer:
 
 
 def _key_above(file: File, number: int) -> bytes:
-    """The nearest line above that stands further out."""
+    """The nearest line above with less indentation."""
     own = file.line_bytes(number)
     indent = len(own) - len(own.lstrip(b" "))
     for above in range(number - 1, 0, -1):
@@ -124,12 +124,12 @@ def _is_quoted(file: File, mark: Mark) -> bool:
 
 
 def _in_list(file: File, mark: Mark) -> _Answer:
-    """A string in a list of TOML or of `setup.py`: ours goes in front, on a line of its own if openai has one."""
+    """Insert a string before a requirement in a list of TOML or `setup.py`, on its own line if openai has one."""
     text = file.text.utf8
     start = file.text.offset(mark.line, mark.column) - (0 if file.is_python else 1)
     quoted = _QUOTED.match(text, start)
     if quoted is None:
-        return None, "the requirement is written in an unusual way"
+        return None, "the requirement has an unusual form"
     if _OURS.search(_list_around(text, start)):
         return None, None
     quote = quoted.group()[:1]
@@ -142,7 +142,7 @@ def _in_list(file: File, mark: Mark) -> _Answer:
 
 
 def _list_around(text: bytes, position: int) -> bytes:
-    """The list that a position stands in, without what is nested in it being told apart; comments are left out."""
+    """The text of the list around a position, including nested lists, without comments."""
     starts: list[int] = []
     begin, end = 0, len(text)
     for found in _TOKEN.finditer(text):
@@ -157,11 +157,11 @@ def _list_around(text: bytes, position: int) -> bytes:
 
 
 def _in_table(file: File, mark: Mark) -> _Answer:
-    """A key of a table, as Poetry and Pipenv have it."""
+    """Insert a key into a table, the format of Poetry and Pipenv."""
     line = file.line_bytes(mark.line)
     value = line.partition(b"=")[2].strip()
     if not value.startswith((b'"', b"'")) and (not value.startswith(b"{") or _OPTIONS.search(value)):
-        return None, "the requirement has options of its own"
+        return None, "the requirement has options"
     section = _section(file, mark.line)
     if _OURS.search(section):
         return None, None
@@ -170,7 +170,7 @@ def _in_table(file: File, mark: Mark) -> _Answer:
 
 
 def _section(file: File, number: int) -> bytes:
-    """The lines of the table that a line is part of."""
+    """The lines of the table that contains a line."""
     lines = [file.line_bytes(one) for one in range(1, len(file.text.line_starts) + 1)]
     first = next((one for one in range(number - 1, -1, -1) if lines[one].lstrip().startswith(b"[")), 0)
     last = next((one for one in range(number, len(lines)) if lines[one].lstrip().startswith(b"[")), len(lines))
