@@ -109,7 +109,7 @@ def test_links_in_a_circle_and_files_without_permission_are_listed(tmp_path: Pat
     reasons = {one.file: one.why for one in result.not_read}
     assert reasons["loop.py"] == "a circular link"
     assert reasons["gone.py"] == "a broken link"
-    assert "circle" in reasons["sub/up"]
+    assert "circular" in reasons["sub/up"]
     assert reasons["pipe.py"] == "not a regular file"
     assert len(kinds(result.findings, "api_call")) == 2
 
@@ -177,7 +177,7 @@ NOTEBOOKS = {
     "bash": (code("%%bash\ncurl https://api.openai.com/v1/models"), "%%bash is not Python"),
     "help": (code("client?"), "obj? is not Python"),
     "python 2": (code("print 'openai'"), "cell 0: "),
-    "no text": (code(3), "its source is no text"),
+    "no text": (code(3), "its source is not text"),
 }
 
 
@@ -228,7 +228,7 @@ def test_notebooks_of_format_3(tmp_path: Path) -> None:
     ("text", "reason"),
     [
         ('{"cells": [openai', "invalid JSON"),
-        ('["openai"]', "no object"),
+        ('["openai"]', "not an object"),
         ('{"openai": 1}', "no cells"),
         ("[" * 100_000 + '"openai"', "nested too deeply"),
     ],

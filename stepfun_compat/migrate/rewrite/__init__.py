@@ -6,6 +6,6 @@
 
 - `rules`: one module per rule. A rule returns fixes and reports what it leaves alone; it never changes text.
 - `edits`: apply spans to the text of a file; `notebook_spans` for notebooks.
-- `plan`: which edits are made, and the proof that they did what they say.
+- `plan`: select and verify the edits.
 - `writing`: the only module that writes files.
 """

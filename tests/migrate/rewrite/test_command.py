@@ -170,7 +170,7 @@ def test_edits_that_do_not_prove_right_are_not_made(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(planning, "new_bytes", lambda file, edits: WRONG[case].encode())
     done = migrate(tmp_path, format_="text")
     assert (done.code, done["a.py"]) == (2, PROGRAM)
-    assert "This is a bug of stepfun-compat" in done.out
+    assert "This is a bug in stepfun-compat" in done.out
 
 
 def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

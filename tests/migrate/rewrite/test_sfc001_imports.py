@@ -127,16 +127,16 @@ def test_what_stays(tmp_path: Path, form: str) -> None:
 
 
 REFUSED = {
-    "private names in several lines": ("from openai import (\n    _legacy,\n    OpenAI,\n)\n", 1, "_legacy of openai's private"),
+    "private names in several lines": ("from openai import (\n    _legacy,\n    OpenAI,\n)\n", 1, "_legacy, private in openai"),
     "a private module": ("import openai\nx = openai._client.OpenAI()\n", 2, "openai._client is private"),
     "a client from a private module": ("from openai._client import OpenAI\n", 1, "OpenAI is imported from a private module"),
     "a star over own names": ("from openai import *\ndef explain(): ...\n", 1, "would bind explain"),
-    "a star with names of 0.x": ("from openai import *\nChatCompletion.create()\n", 1, "beside names of openai<1.0"),
+    "a star with names of 0.x": ("from openai import *\nChatCompletion.create()\n", 1, "together with names of openai<1.0"),
     "azure's module as a module": ("import openai.lib.azure\n", 1, "imported as a module"),
-    "more of azure's module": ("from openai.lib.azure import AzureOpenAI, API_KEY_SENTINEL\n", 1, "names that stepfun_compat.azure lacks"),
-    "a name in parts": ("import importlib  # openai\nx = importlib.import_module('open' 'ai')\n", 2, "put together from parts"),
+    "more of azure's module": ("from openai.lib.azure import AzureOpenAI, API_KEY_SENTINEL\n", 1, "stepfun_compat.azure lacks"),
+    "a name in parts": ("import importlib  # openai\nx = importlib.import_module('open' 'ai')\n", 2, "concatenated from parts"),
     "a name in other letters": ("# openai\nimport ｏpenai\n", 2, "unusual way"),
-    "a relative import_module": ("import importlib as i\nx = i.import_module('openai', 'pkg')\n", 2, "relative to"),
+    "a relative import_module": ("import importlib as i\nx = i.import_module('openai', 'pkg')\n", 2, "a package argument"),
 }  # fmt: skip
 
 

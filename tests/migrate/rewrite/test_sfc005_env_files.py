@@ -81,9 +81,9 @@ def test_the_diff_shows_no_line_of_a_longer_value(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "in braces": ("compose.yml", "services:\n  app:\n    environment: {OPENAI_API_KEY: x}\n", 3, "line of its own"),
+    "in braces": ("compose.yml", "services:\n  app:\n    environment: {OPENAI_API_KEY: x}\n", 3, "its own line"),
     "of the build": ("compose.yml", "services:\n  app:\n    build:\n      args:\n        OPENAI_API_KEY: x\n", 5, "not in an environment section"),
-    "after a backslash": (".env", "A=1\\\nOPENAI_API_KEY=x\n", 2, "part of another one"),
+    "after a backslash": (".env", "A=1\\\nOPENAI_API_KEY=x\n", 2, "continues another one"),
 }  # fmt: skip
 
 
