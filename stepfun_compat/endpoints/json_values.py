@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from .context import Json
 
@@ -48,17 +48,25 @@ def is_whole_json(text: str) -> bool:
 
 def row_of(value: Json) -> Mapping[str, Any]:
     """Return the value if it is a mapping, else an empty one."""
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+    if type(value) is dict or isinstance(value, Mapping):
+        return cast("Mapping[str, Any]", value)
+    return {}
 
 
 def rows_of(value: Json) -> Sequence[Any]:
     """Return the members of a sequence or set, () for anything else."""
-    if isinstance(value, list | tuple):
+    kind = type(value)
+    if kind is str or value is None:  # the usual values, which need no check against an abstract class
+        return ()
+    if kind is list or kind is tuple:
         return cast("Sequence[Any]", value)
     return list(cast("Collection[Any]", value)) if is_sequence(value) else ()
+
+
+_NO_SEQUENCE: Final = (str, bytes, bytearray, Mapping)
 
 
 def is_sequence(value: Json) -> bool:
     """Whether the value can be read like a list: a collection, but not text, bytes or a mapping. Iterators cannot, since
     they can be read only once."""
-    return isinstance(value, Collection) and not isinstance(value, str | bytes | bytearray | Mapping)
+    return isinstance(value, Collection) and not isinstance(value, _NO_SEQUENCE)
