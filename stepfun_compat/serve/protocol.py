@@ -25,6 +25,41 @@ STALL_TICKS: Final = 600
 log = logging.getLogger("stepfun_compat.serve")
 
 
+class JoiningTransport:
+    """A transport that sends what is written in one step of the event loop at once, such as a head and its body."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._waiting: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._waiting:
+            self._loop.call_soon(self._send)
+        self._waiting.append(data)
+
+    def close(self) -> None:
+        """Send what waits, and close."""
+        self._send()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close without sending what waits."""
+        self._waiting.clear()
+        self._transport.abort()
+
+    def get_write_buffer_size(self) -> int:
+        return self._transport.get_write_buffer_size() + sum(map(len, self._waiting))
+
+    def _send(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting and not self._transport.is_closing():
+            self._transport.write(b"".join(waiting))
+
+
 class Connection(H11Protocol):
     """One connection, which limits how long a head may take to arrive.
 
@@ -37,7 +72,7 @@ class Connection(H11Protocol):
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        super().connection_made(transport)
+        super().connection_made(JoiningTransport(transport, self.loop))  # pyright: ignore[reportArgumentType]
         self._expect_head()
 
     @override

@@ -328,3 +328,10 @@ async def test_the_async_client_reads_the_same(served: Served) -> None:
         answer = await client.responses.create(model="gpt-5", input="Say hello")
     assert text
     assert answer.output_text
+
+
+def test_no_header_speaks_of_the_machine_the_server_runs_on(served: Served) -> None:
+    client_of(served).chat.completions.create(model="gpt-4o", messages=HELLO)
+    request = served.emulator.requests[-1]
+    platform = [name for name in request.headers if name.startswith("x-stainless-")]
+    assert set(platform) <= {"x-stainless-retry-count", "x-stainless-read-timeout", "x-stainless-raw-response"}
