@@ -13,7 +13,7 @@ import openai
 from openai._compat import cached_property
 from typing_extensions import Self, override
 
-from . import stock
+from . import errors, stock
 from ._client import CALL, DATA, EXTENSION, call_of, context_if_any, parts
 from ._client.classes import Bases, Rebindable, copy_with_signature, describe
 from ._client.drivers import drive, drive_async
@@ -213,7 +213,7 @@ class StepFunHooks(_SDKClient):
         call.refused = (response.status_code, body)
         if parts.responses.cut_by_stepfun(call, response):
             return openai.APITimeoutError(request=response.request)
-        return parts.responses.status_error(err_msg, body, response)
+        return errors.from_response(err_msg, body=body, response=response)
 
     @override
     def _should_retry(self, response: Any) -> bool:

@@ -31,7 +31,7 @@ from typing import Any, NamedTuple, cast
 
 import openai
 
-from .catalog.failures import ERROR_TYPES, HINTS, MESSAGE_HINTS, PHRASES, WORDINGS
+# The wording of errors is imported where an error is read: the classes alone do not need the catalog.
 from .http_objects import rebuild, redact_request
 
 
@@ -128,6 +128,8 @@ def _error_object(body: object) -> dict[str, Any]:
 def _terms_of_failure(status: int, code: str | None, kind: str | None) -> _Terms | None:
     """The terms of what StepFun tells by a status or type of its own: a used-up balance, its content review, a model
     that does not exist."""
+    from .catalog.failures import ERROR_TYPES
+
     known = ERROR_TYPES.get(kind or "")
     if status == 402 or kind == "quota_exceeded":
         return _Terms(429, "insufficient_quota", "insufficient_quota")
@@ -140,6 +142,8 @@ def _terms_of_failure(status: int, code: str | None, kind: str | None) -> _Terms
 
 def _terms_of_wording(status: int, code: str | None, kind: str | None, message: str) -> _Terms | None:
     """The terms of what only the message tells, unless a code that is known here says something else."""
+    from .catalog.failures import PHRASES, WORDINGS
+
     wording = next((row for row in WORDINGS if status in row.wire and row.pattern.search(message)), None)
     own = code if code in PHRASES or code in _OWN_CLASSES else None
     if wording is None or own not in (None, wording.code):
@@ -167,6 +171,8 @@ def _terms_of_code_or_status(status: int, code: str | None, kind: str | None) ->
 
 def _in_openais_words(message: str, code: str | None) -> str:
     """StepFun's message, after the words of OpenAI's that programs look for where it does not have them."""
+    from .catalog.failures import PHRASES
+
     words, start = PHRASES.get(code or "", ("", ""))
     if words in message.lower():
         return message
@@ -175,6 +181,8 @@ def _in_openais_words(message: str, code: str | None) -> str:
 
 def _hint(message: str, code: object) -> str | None:
     """Our advice for an error, None where there is none."""
+    from .catalog.failures import HINTS, MESSAGE_HINTS
+
     low = message.lower()
     return next((advice for words, advice in MESSAGE_HINTS if words in low), HINTS.get(str(code)))
 
@@ -260,6 +268,8 @@ def _answer(response: Any, status: int, mapped: Mapping[str, Any]) -> Any:
 
 def _status_in(error: Mapping[str, Any]) -> int | None:
     """The HTTP status an error object stands for: that of its type, else the one its code names."""
+    from .catalog.failures import ERROR_TYPES
+
     known = ERROR_TYPES.get(str(error.get("type")))
     if known is not None:
         return known.wire

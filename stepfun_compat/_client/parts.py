@@ -28,3 +28,9 @@ def __getattr__(name: str) -> ModuleType:
         if error.name != path:
             raise
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load() -> None:
+    """Import all of them now: before openai's module, or a name in it, becomes another."""
+    for name in ("construction", "flow"):  # which import the others
+        __getattr__(name)

@@ -46,11 +46,6 @@ def unsent_request(context: ClientContext, options: Any) -> Any:
     return context.http_module().Request(options.method.upper(), url)
 
 
-def status_error(message: str, body: object, response: Any) -> openai.APIStatusError:
-    """The exception for an error response."""
-    return errors.from_response(message, body=body, response=response)
-
-
 def set_request_id(response: Any) -> None:
     """StepFun's request id where the SDK looks for one (stepfun-api 9.1)."""
     trace = response.headers.get("x-trace-id")

@@ -8,6 +8,8 @@ from typing import Any, cast
 
 from typing_extensions import override
 
+from .._client import parts
+
 
 def install() -> None:
     """Put `stepfun_compat.legacy.submodules()` into `sys.modules`.
@@ -31,6 +33,7 @@ def install() -> None:
         package, _, part = name.partition(".")
         if package == "openai" and part and "." not in part and name not in modules:
             cast("dict[str, Any]", vars(root)).setdefault(part, module)
+    parts.load()  # they import openai, which has to be the SDK's
     sys.modules.update(modules)
     if _OldDistribution not in sys.meta_path:
         sys.meta_path.insert(0, _OldDistribution)

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 import openai
 
 from .. import stock
+from .._client import parts
 from .._client.classes import STANDS_FOR
 from ..azure import AsyncAzureOpenAI, AzureOpenAI
 from ..client import AsyncOpenAI, OpenAI
@@ -75,6 +76,7 @@ def patch() -> None:
     with _lock:
         if _changes:
             return
+        parts.load()
         _ours_before.clear()
         for name, module, attribute, value in _classes():
             ours = _OURS_BY_ID.get(id(value))
