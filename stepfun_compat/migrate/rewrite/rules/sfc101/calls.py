@@ -47,9 +47,7 @@ def call_of(tree: Tree, reference: Reference) -> Call:
     if path[1] not in ("create", "acreate"):
         raise Stop(node.lineno, f"{name} is not translated")
     given = _keywords(call, name)
-    for parameter in given:
-        if RENAMED.get(parameter, parameter) not in endpoint.parameters | {"timeout"} or parameter == "timeout":
-            raise Stop(given[parameter].lineno, f"the parameter {parameter} of {name} is not translated")
+    _check_parameters(given, endpoint, name)
     streamed = _streamed(given)
     if streamed and {"functions", "function_call"} & given.keys():
         raise Stop(call.lineno, "the deltas of a stream with functions may lack what others have")
@@ -67,6 +65,12 @@ def _keywords(call: ast.Call, name: str) -> dict[str, ast.keyword]:
             raise Stop(one.value.lineno, f"the parameters in ** of {name} cannot be seen")
         found[one.arg] = one
     return found
+
+
+def _check_parameters(given: dict[str, ast.keyword], endpoint: Endpoint, name: str) -> None:
+    for parameter, one in given.items():
+        if parameter not in endpoint.parameters | RENAMED.keys():
+            raise Stop(one.lineno, f"the parameter {parameter} of {name} is not translated")
 
 
 def _streamed(given: dict[str, ast.keyword]) -> bool:

@@ -174,15 +174,17 @@ class Errors:
             return
         if isinstance(parent, ast.Call) and _called(parent) == "isinstance" and parent.args[:1] == [node]:
             return
-        if isinstance(parent, ast.Attribute) and isinstance(parent.ctx, ast.Load):
-            if parent.attr == "http_status" and classes and classes <= WITH_STATUS:
-                _, end = self.tree.span(parent)
-                self.edits.append(Edit(end - len(parent.attr), end, b"status_code"))
-                return
-            if parent.attr in ("code", "param") and classes == {"InvalidRequestError"}:
-                return
-            raise Stop(parent.lineno, f"the {parent.attr} of an error may be another in the client API")
-        raise Stop(node.lineno, "the text of errors is another in the client API")
+        if not isinstance(parent, ast.Attribute) or not isinstance(parent.ctx, ast.Load):
+            raise Stop(node.lineno, "the text of errors is another in the client API")
+        self._field(parent, classes)
+
+    def _field(self, node: ast.Attribute, classes: set[str]) -> None:
+        """A field of an error of these classes; of none where there may be others."""
+        if node.attr == "http_status" and classes and classes <= WITH_STATUS:
+            _, end = self.tree.span(node)
+            self.edits.append(Edit(end - len(node.attr), end, b"status_code"))
+        elif node.attr not in ("code", "param") or classes != {"InvalidRequestError"}:
+            raise Stop(node.lineno, f"the {node.attr} of an error may be another in the client API")
 
     def _may_ask(self, body: list[ast.stmt]) -> bool:
         """Whether a request may be sent by statements: by themselves, or by a function that they may call."""

@@ -165,16 +165,17 @@ class Names:
             ("openai.error", None)
         ]:
             return None
-        plain = any(
-            isinstance(one, ast.Import) and any(name.name == "openai" and name.asname is None for name in one.names)
-            for one in self.statements
-        )
         text = self.tree.text
         first = text.offset(node.lineno, 0)
         starts = text.line_starts
         last = starts[node.end_lineno] if node.end_lineno and node.end_lineno < len(starts) else len(text.utf8)
         whole = text.utf8[first:last].strip() == self.tree.source(node)
-        return (first, last) if plain and whole and node.lineno == node.end_lineno else None
+        return (first, last) if self._plain_import() and whole and node.lineno == node.end_lineno else None
+
+    def _plain_import(self) -> bool:
+        """Whether there is an `import openai`."""
+        names = [name for one in self.statements if isinstance(one, ast.Import) for name in one.names]
+        return any(name.name == "openai" and name.asname is None for name in names)
 
     def _written_anew(self, node: ast.ImportFrom, clients: Sequence[str]) -> Edit:
         source = self.tree.source(node)

@@ -47,14 +47,19 @@ def check_others(file: File, project: Project, line: int, sets: bool, kept: Iter
             _check_other(other, line, sets)
         if _PATCHED.search(text):
             raise Stop(line, f"{other.path} names a part of openai in a string, as tests do that replace it")
-        if re.search(rb"\b" + re.escape(stem) + rb"\b", text) is None:
-            continue
-        if _CAUGHT.search(text):
-            raise Stop(line, f"{other.path} handles any error of this file, and the text of errors is another")
-        if as_dict and _FIELDS.search(text):
-            raise Stop(line, f"{other.path} may read an attribute of a message that has become a dict")
-        if b"import *" in text or any(re.search(word, text) for word in words):
-            raise Stop(line, f"{other.path} may import what this file keeps in its variables")
+        if re.search(rb"\b" + re.escape(stem) + rb"\b", text) is not None:
+            _check_importer(other, line, words, as_dict)
+
+
+def _check_importer(other: File, line: int, words: Iterable[bytes], as_dict: bool) -> None:
+    """Check another file that names this one, and so may import it."""
+    text = other.text.utf8
+    if _CAUGHT.search(text):
+        raise Stop(line, f"{other.path} handles any error of this file, and the text of errors is another")
+    if as_dict and _FIELDS.search(text):
+        raise Stop(line, f"{other.path} may read an attribute of a message that has become a dict")
+    if b"import *" in text or any(re.search(word, text) for word in words):
+        raise Stop(line, f"{other.path} may import what this file keeps in its variables")
 
 
 def _stem(file: File) -> str:

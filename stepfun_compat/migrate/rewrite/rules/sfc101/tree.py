@@ -106,9 +106,12 @@ class Tree:
         self.names = {node.id for node in self.nodes if isinstance(node, ast.Name)} | set(walk.names)
         """Every name that is read or bound anywhere."""
         self._placed: dict[ast.AST, tuple[int, int] | None] = {}
+        self._place_fstrings()
+
+    def _place_fstrings(self) -> None:
         for node in self.nodes:
             if isinstance(node, ast.JoinedStr) and not any(isinstance(one, ast.JoinedStr) for one in self.above(node)):
-                self._placed.update(places_in_fstrings(node, text))
+                self._placed.update(places_in_fstrings(node, self.text))
 
     def parent(self, node: ast.AST) -> ast.AST:
         """Return the node that a node is a direct part of."""

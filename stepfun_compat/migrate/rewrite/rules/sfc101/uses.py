@@ -186,11 +186,18 @@ class Uses:
         func = parent.func
         if node is func or parent.keywords or node not in parent.args:
             return False
-        if isinstance(func, ast.Name) and self.tree.variables.get(func) is None and isinstance(shape, Listing):
-            return func.id == "len" or (enumerated(parent) is node and self._counted(parent))
+        if isinstance(shape, Listing):
+            return self._listed(node, parent)
         if isinstance(func, ast.Attribute) and func.attr == "append" and shape is MESSAGE:
             return self._as_dict(node)
         return False
+
+    def _listed(self, node: ast.expr, call: ast.Call) -> bool:
+        """Whether a list is counted by `len`, or its elements by `enumerate`."""
+        func = call.func
+        if not isinstance(func, ast.Name) or self.tree.variables.get(func) is not None:
+            return False
+        return func.id == "len" or (enumerated(call) is node and self._counted(call))
 
     def _counted(self, call: ast.Call) -> bool:
         """Whether `enumerate(…)` is gone through by `for number, one in`."""
