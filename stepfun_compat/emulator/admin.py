@@ -1,4 +1,4 @@
-"""The emulator's own endpoints below /__emulator__/, for programs in another process. No key needed."""
+"""The emulator's control endpoints below /__emulator__/, for programs in another process. They need no key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ASGI app: it records requests, applies faults, checks keys and limits, and calls the endpoints."""
+"""The ASGI app: record requests, apply faults, check keys and limits, and call the endpoints."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def _handler(engine: Engine, item: Endpoint, channel: Channel) -> Callable[[Requ
 
 
 def _socket(engine: Engine, channel: Channel) -> Callable[[WebSocket], Awaitable[None]]:
-    """Make the handler of the realtime WebSocket, which refuses before the handshake, with an HTTP response."""
+    """Create the handler of the realtime WebSocket. It rejects before the handshake, with an HTTP response."""
 
     async def handle(socket: WebSocket) -> None:
         request = _recorded({**socket.scope, "method": "GET"}, b"")
@@ -273,7 +273,7 @@ def _headers(answer: Answer, length: int | None) -> list[tuple[bytes, bytes]]:
 
 
 class _Sender:
-    """Sends one response with one fault applied."""
+    """Send one response with one fault applied."""
 
     def __init__(self, engine: Engine, request: RecordedRequest, receive: Receive, send: Send) -> None:
         self.engine = engine
@@ -386,7 +386,7 @@ class _Sender:
 
 
 def _with_faults(events: Sequence[Event], fault: Fault) -> list[Event]:
-    """Return the events changed by the faults that concern their data."""
+    """Return the events with the faults that change their data applied."""
     made = list(events)
     if fault.no_finish:
         made = [item for item in map(no_finish, made) if item is not None]

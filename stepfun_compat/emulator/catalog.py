@@ -34,7 +34,7 @@ class Model:
 
 _VISION = frozenset({"text", "image", "video"})
 _AUDIO = frozenset({"text", "audio"})
-_UNSTATED = 65_536  # the windows of audio models are not in our facts
+_UNSTATED = 65_536  # the context windows of audio models are not documented
 _THREE = ("low", "medium", "high")
 
 _ROWS = (
@@ -118,7 +118,7 @@ RETIRED = frozenset(
 # Chinese names of model kinds in the live list (stepfun-api 7).
 MODEL_TYPES: dict[str, str] = {"chat": "大语言模型", "router": "路由模型"}
 
-# Concurrency, requests a minute, by platform (stepfun-api 9.3, 13.1). Tokens a minute are not counted.
+# Concurrency and requests per minute, by platform (stepfun-api 9.3, 13.1). Tokens a minute are not counted.
 TIERS: dict[str, dict[str, tuple[int, int]]] = {
     "cn": {
         "V0": (5, 10),

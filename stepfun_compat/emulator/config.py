@@ -36,7 +36,7 @@ REFUSALS: Mapping[str, str] = {
     "responses": "Responses, with every model (stepfun-api 5)",
     "chat": "chat, with every model: 'please use the Messages API' (stepfun-api 13)",
 }
-"""What an emulator can be made to refuse with 400 of that which sources disagree about."""
+"""Disputed features that an emulator can reject with 400: StepFun's sources disagree about their support."""
 PROFILES: Mapping[str, frozenset[str]] = {
     "open": frozenset(),
     "june": frozenset(REFUSALS) - {"user_parts", "message_keys", "system_messages", "storage", "responses", "chat"},
@@ -72,16 +72,16 @@ class EmulatorConfig:
     refuses: frozenset[str] = frozenset()
     """More to refuse, by the names in `REFUSALS`."""
     tier: Tier | None = None
-    """Concurrency and requests a minute of the standard channel on the `region`'s platform (stepfun-api 9.3, 13.1). None: no limits."""
+    """Concurrency and requests per minute of the standard channel on the `region`'s platform (stepfun-api 9.3, 13.1). None: no limits."""
     plan_concurrency: int | None = None
     """Concurrency of the plan channel; 8 and 10 were observed (stepfun-api 9.3). None: no limit."""
     api_keys: frozenset[str] | None = None
-    """The keys that work. None: every non-empty key that does not look like OpenAI's."""
+    """The valid keys. None: every non-empty key that does not look like OpenAI's."""
     region: Region = "global"
     region_keys: Mapping[str, Region] = field(default_factory=lambda: cast("dict[str, Region]", {}))
     """Keys bound to a region: with any other region they give 401 (stepfun-api 1)."""
     finish_reason: ToolFinish = "stop"
-    """What stands beside function calls; both are on record (stepfun-api 4.2)."""
+    """The content of a message with function calls; both values have been observed (stepfun-api 4.2)."""
     reasoning_fields: ReasoningFields = "both"
     """`both`: reasoning and reasoning_content; `reasoning`: the older form, where reasoning_format decides (stepfun-api 4.1)."""
     usage_style: UsageStyle = "nested"
@@ -97,7 +97,7 @@ class EmulatorConfig:
     cache_unit: int = 256
     """Tokens of one block of the prompt cache: 256 documented, 16 and others observed (stepfun-api 6). 0: no cache."""
     cache_warm_after: int = 1
-    """How often a prefix must have been seen before it is a hit."""
+    """How many times a prefix must be seen before it is a hit."""
     reasoning_tokens: Mapping[str, int] = field(default_factory=lambda: {"low": 24, "medium": 150, "high": 600})
     """Tokens spent on reasoning per effort. An unset effort costs like high (stepfun-api 3.6)."""
     context_window: int | None = None
@@ -111,7 +111,7 @@ class EmulatorConfig:
     parse_polls: int = 1
     """How many times a new file answers `processed` (still parsing) before it is `success` (stepfun-api 8.1)."""
     index_polls: int = 1
-    """How many looks at a vector store count a new file as in progress before it is completed (stepfun-api 8.2)."""
+    """How many reads of a vector store report a new file as in progress before it is completed (stepfun-api 8.2)."""
     clock: Callable[[], float] = field(default=time.time, repr=False, compare=False)
     """Seconds since the epoch. The emulator never reads another clock."""
 
@@ -134,7 +134,7 @@ class EmulatorConfig:
             raise ValueError("EmulatorConfig.chunk_tokens must be at least 1")
 
     def refused(self, name: str) -> bool:
-        """Whether the profile or `refuses` has this name out of `REFUSALS`."""
+        """Whether the profile or `refuses` includes this name of `REFUSALS`."""
         return name in self.refuses or name in PROFILES[self.profile]
 
     @staticmethod

@@ -19,7 +19,7 @@ _UNRECOGNISED = "Unrecognized chat message."
 
 
 def check_chat(body: Object, model: Model, config: EmulatorConfig) -> None:
-    """Refuse what is configured to be refused on chat."""
+    """Reject the disputed chat features that the configuration refuses."""
     if config.refused("chat"):
         raise errors.invalid("this model is not enabled for the Chat Completions API, please use the Messages API")
     _check_schema(body.get("response_format"), "response_format", model, config)
@@ -72,7 +72,7 @@ def _check_parts(parts: list[Any], role: object, place: int, config: EmulatorCon
 
 
 def check_responses(body: Object, model: Model, config: EmulatorConfig) -> None:
-    """Refuse what is configured to be refused on Responses."""
+    """Reject the disputed Responses features that the configuration refuses."""
     if config.refused("responses"):
         raise errors.invalid(f"model {model.id} is not enabled for the Responses API")
     _check_schema(as_object(body.get("text")).get("format"), "text.format", model, config)
@@ -81,7 +81,7 @@ def check_responses(body: Object, model: Model, config: EmulatorConfig) -> None:
 
 
 def check_purpose(purpose: str, config: EmulatorConfig) -> None:
-    """Refuse a file purpose that is configured to be refused."""
+    """Reject a file purpose that the configuration refuses."""
     if config.refused("purposes") and purpose != "storage":
         raise errors.invalid_param("purpose", "storage")
     if config.refused("storage") and purpose == "storage":

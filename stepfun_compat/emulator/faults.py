@@ -1,4 +1,4 @@
-"""Faults that tests can put into responses and connections."""
+"""Faults that tests can inject into responses and connections."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ class Fault:
     body: Any = None
     """A JSON value or, as a string, the raw body. Default: StepFun's error for the status."""
     headers: Mapping[str, str] = field(default_factory=lambda: cast("dict[str, str]", {}))
-    """Added to the answer, whatever it is."""
+    """Headers added to the response."""
     delay: float = 0
     """Wait before answering."""
     hold: bool = False
     """Do not answer until `release()` is called or the client goes away."""
     hold_after: int | None = None
-    """As `hold`, in the middle of a stream."""
+    """Like `hold`, in the middle of a stream."""
     chunk_delay: float = 0
     """Wait before every event of a stream."""
     cut_after: int | None = None
-    """Break the connection after so many events; for a plain answer after so many bytes of the body."""
+    """Break the connection after this many events, or bytes of the body of a plain response."""
     malformed_after: int | None = None
-    """Send half a JSON object as the next event; a plain answer is cut in the middle but complete for HTTP."""
+    """Send half a JSON object as the next event. A plain response is truncated, but complete at the HTTP level."""
     error_after: int | None = None
     """Send an `error` object as the next event, and end the stream properly."""
     error: Any = None
@@ -53,11 +53,11 @@ class Fault:
     disconnect: bool = False
     """Close the connection without a response."""
     half_close: bool = False
-    """Announce the full body, send half of it, close."""
+    """Declare the full Content-Length, send half of the body, and close."""
     content_type: str | None = None
     """The Content-Type of the answer."""
     times: int | None = 1
-    """How many requests are hit. None: all of them."""
+    """How many requests are affected. None: all of them."""
     path: str | None = None
     """Only requests whose path contains this text, or matches it as a glob."""
     method: str | None = None

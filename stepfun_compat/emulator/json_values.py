@@ -1,4 +1,4 @@
-"""Small readers of JSON values of unknown shape. Nothing here knows StepFun."""
+"""Helpers for JSON values of unknown shape, independent of StepFun."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ Object = dict[str, Any]
 
 
 def as_object(value: object) -> Object:
-    """The value when it is an object, else an empty one."""
+    """Return the value if it is an object, else an empty one."""
     return cast("Object", value) if isinstance(value, dict) else {}
 
 
 def as_list(value: object) -> list[Any]:
-    """The value when it is an array, else an empty one."""
+    """Return the value if it is an array, else an empty one."""
     return cast("list[Any]", value) if isinstance(value, list) else []
 
 
@@ -40,12 +40,12 @@ def is_integer(value: object) -> TypeGuard[int]:
 
 
 def dumps(value: object) -> str:
-    """Compact JSON in the order given: byte for byte what the prefix cache looks at."""
+    """Return compact JSON in the given key order, as hashed by the prefix cache."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def parse_object(text: str) -> Object | None:
-    """The JSON object in a text, or None when it is anything else."""
+    """Return the JSON object in a text, or None."""
     try:
         value: object = json.loads(text)
     except ValueError:

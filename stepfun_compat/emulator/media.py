@@ -1,4 +1,4 @@
-"""Small sounds and pictures, made in code and valid for every decoder: PCM, WAV, FLAC, MP3, Ogg Opus, PNG."""
+"""Generate small, valid audio and images: PCM, WAV, FLAC, MP3, Ogg Opus, PNG."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def encode(form: str, text: str, rate: int = SAMPLE_RATE, speed: float = 1.0) ->
 
 @cache
 def _crc_table(width: int, polynomial: int) -> tuple[int, ...]:
-    """The table of a CRC that is not reflected."""
+    """The table of a non-reflected CRC."""
     top, mask = 1 << (width - 1), (1 << width) - 1
     table: list[int] = []
     for byte in range(256):
@@ -82,7 +82,7 @@ def flac(pcm: bytes, rate: int = SAMPLE_RATE) -> bytes:
 
 
 def _flac_number(number: int) -> bytes:
-    """A frame number, coded as UTF-8 codes characters."""
+    """A frame number in FLAC's UTF-8-like encoding."""
     return chr(number).encode("utf-8", "surrogatepass")
 
 
@@ -99,7 +99,7 @@ _MP3_RATES = {
 
 
 def mp3(seconds: float, rate: int = SAMPLE_RATE) -> bytes:
-    """Silent mono frames at 64 kbit/s: headers, and side information that says there is nothing."""
+    """Silent mono frames at 64 kbit/s, with headers and empty side information."""
     second_byte, index, samples = _MP3_RATES[rate]
     bitrate = 5 if samples == 1152 else 8  # both mean 64 kbit/s
     length = samples // 8 * 64_000 // rate
@@ -109,7 +109,7 @@ def mp3(seconds: float, rate: int = SAMPLE_RATE) -> bytes:
 
 # -- Ogg Opus ----------------------------------------------------------------------------------------------------
 
-_SILENT_PACKET = b"\xf8\xff\xfe"  # 20 ms of nothing, mono
+_SILENT_PACKET = b"\xf8\xff\xfe"  # 20 ms of silence, mono
 _PACKET_SAMPLES = 960
 
 
@@ -134,11 +134,11 @@ def _ogg_page(packets: list[bytes], position: int, number: int, kind: int) -> by
     return page[:22] + struct.pack("<I", _crc(page, 32, 0x04C11DB7)) + page[26:]
 
 
-# -- pictures ----------------------------------------------------------------------------------------------------
+# -- images ------------------------------------------------------------------------------------------------------
 
 
 def png(width: int, height: int, colour: tuple[int, int, int]) -> bytes:
-    """A picture of one colour."""
+    """A PNG of a single color."""
     row = b"\x00" + bytes((width + 7) // 8)
     header = struct.pack(">IIBBBBB", width, height, 1, 3, 0, 0, 0)
     parts = [(b"IHDR", header), (b"PLTE", bytes(colour)), (b"IDAT", zlib.compress(row * height, 9)), (b"IEND", b"")]
@@ -188,7 +188,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
 
 
 def is_silent(form: str, data: bytes) -> bool:
-    """Whether a WAV or raw PCM sound is nothing but zeros."""
+    """Whether a WAV or raw PCM recording is all zeros."""
     if form == "wav" and data[:4] == b"RIFF":
         start = data.find(b"data")
         data = data[start + 8 :] if start >= 0 else b""

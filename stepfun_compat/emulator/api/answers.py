@@ -1,4 +1,4 @@
-"""Responses of endpoints as data, which faults can change before they are sent."""
+"""Responses of endpoints as data, so that faults can change them before sending."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _none() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Event:
-    """One server-sent event. `data` is JSON, or a string that is sent as it is."""
+    """One server-sent event. `data` is JSON, or a string that is sent unchanged."""
 
     data: Any
     name: str | None = None
@@ -38,7 +38,7 @@ DONE = Event("[DONE]")
 
 @dataclass(frozen=True)
 class Body:
-    """A response sent at once."""
+    """A response with a complete body."""
 
     content: bytes
     status: int = 200

@@ -93,7 +93,7 @@ def speak(call: Call) -> Answer:
     way = body.get("stream_format") or "audio"
     if way not in ("audio", "sse"):
         raise errors.invalid_param("stream_format", "audio, sse")
-    spoken = _DIRECTIONS.sub("", text) if newest else text  # what stands in parentheses is not spoken (stepfun-api 8.4)
+    spoken = _DIRECTIONS.sub("", text) if newest else text  # text in parentheses is not spoken (stepfun-api 8.4)
     sound = media.encode(str(form), spoken, int(rate), float(body.get("speed") or 1))
     return Body(sound, 200, _TYPES[str(form)]) if way == "audio" else _sound_events(sound)
 
@@ -261,7 +261,7 @@ def _sound_in(audio: Object) -> bytes:
 
 
 def _transcript_deltas(text: str, *, timestamps: bool) -> Iterator[Event]:
-    """The text in pieces of 400 ms each."""
+    """The text in segments of 400 ms."""
     for place, piece in enumerate(tokens.pieces(text, 4)):
         times = {"start_time": 400 * place, "end_time": 400 * (place + 1)} if timestamps else {}
         yield Event({"type": "transcript.text.delta", "delta": piece, **times})
@@ -290,7 +290,7 @@ def query_file(call: Call) -> Answer:
 
 
 def _find_url(value: Any) -> str | None:
-    """Return the first URL in the body: its place is not documented."""
+    """Return the first URL in the body: its field is not documented."""
     if isinstance(value, str):
         return value if value.startswith(("http://", "https://")) else None
     for item in [*as_object(value).values(), *as_list(value)]:

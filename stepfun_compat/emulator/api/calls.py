@@ -1,4 +1,4 @@
-"""A request as endpoints receive it, and the description of an endpoint."""
+"""The request type passed to endpoints, and the description of an endpoint."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Call:
     engine: Engine
     request: RecordedRequest
     path: Mapping[str, str]
-    """What the path's placeholders stand for."""
+    """The values of the path's placeholders."""
     channel: Channel
     key: str
 

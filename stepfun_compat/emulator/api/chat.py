@@ -1,4 +1,4 @@
-"""POST /chat/completions: the answer in every shape on record (stepfun-api 4)."""
+"""POST /chat/completions: the answer in every documented or observed shape (stepfun-api 4)."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def search_results(query: str, count: int) -> list[Object]:
 
 @dataclass(frozen=True)
 class _Delta:
-    """One step of a stream: what is new, and how many tokens it cost."""
+    """One step of a stream: its delta and its cost in tokens."""
 
     delta: Object
     cost: int = 0
@@ -125,7 +125,7 @@ class _Writer:
         self.identity = identity
         self.created = created
         self.hits = hits
-        # A searched answer only exists in shape C on record (stepfun-api 3.4).
+        # Answers with a web search are known only in shape C (stepfun-api 3.4).
         self.shape = "c" if hits else config.stream_shape
 
     # -- shared --------------------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ class _Writer:
             completion=sum(item.usage.completion for item in made),
         )
 
-    # -- in one piece --------------------------------------------------------------------------------------------
+    # -- not streamed --------------------------------------------------------------------------------------------
 
     def whole(self, made: Sequence[Generated]) -> Object:
         usage = self.total(made)
@@ -217,7 +217,7 @@ class _Writer:
             message["audio"] = {"data": base64.b64encode(sound).decode(), "transcript": made.content}
         return {"index": index, "message": message, "finish_reason": made.finish_reason}
 
-    # -- in pieces -----------------------------------------------------------------------------------------------
+    # -- streamed ------------------------------------------------------------------------------------------------
 
     def stream(self, made: Sequence[Generated]) -> Events:
         total = self.total(made)
@@ -255,7 +255,7 @@ class _Writer:
         return chunk
 
     def _deltas(self, made: Generated) -> Iterator[_Delta]:
-        """The steps of one choice. The end is a step of its own, except in shape B, which has it on the last one."""
+        """The steps of one choice. The end is a separate step, except in shape B, where it is on the last step."""
         steps = list(self._steps(made))
         finish = self.finish(made)
         if self.shape == "a":

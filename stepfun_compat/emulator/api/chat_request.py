@@ -1,4 +1,4 @@
-"""A chat request, checked as StepFun checks it, and read into what the model sees (stepfun-api 3)."""
+"""Validate a chat request as StepFun does, and convert it to the model's input (stepfun-api 3)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ..model.rules import Conversation, Function, Turn
 from . import errors
 from .calls import Call
 
-# Documented request fields (stepfun-api 3.1); tool_choice stands in official samples.
+# Documented request fields (stepfun-api 3.1); tool_choice is used in official samples.
 DOCUMENTED = frozenset(
     [
         "model",
@@ -70,7 +70,7 @@ _FORMATS = ("text", "json_object", "json_schema")
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """A valid request, as far as the answer depends on it."""
+    """The parts of a valid request that the answer depends on."""
 
     model: Model
     talk: Conversation
@@ -83,7 +83,7 @@ class ChatRequest:
     effort: str | None = None
     reasoning_format: str = "general"
     speaks: bool = False
-    """Audio is wanted in the answer."""
+    """Whether the answer includes audio."""
     searches: Object | None = None
     retrievals: tuple[Object, ...] = field(default_factory=lambda: cast("tuple[Object, ...]", ()))
 
@@ -139,7 +139,7 @@ def read(body: Object, call: Call) -> ChatRequest:
 
 
 def check_number(body: Object, name: str, low: float, high: float, text: str, *, open_low: bool = False) -> None:
-    """Raise a 400 for a value that is no number or out of range. Null counts as absent."""
+    """Raise a 400 for a value that is not a number or is out of range. Null counts as absent."""
     value = body.get(name)
     if value is None:
         return
@@ -171,7 +171,7 @@ def _read_stop(value: object) -> tuple[str, ...]:
 
 
 def _check_tool_choice(value: object, config: EmulatorConfig) -> None:
-    """Accepted and ignored, whatever it says (stepfun-api 3.2). Other types are refused in strict mode only."""
+    """Accept and ignore any value (stepfun-api 3.2). Strict mode rejects other types."""
     if value is None or not config.strict:
         return
     named = as_text(as_object(as_object(value).get("function")).get("name"))
@@ -180,7 +180,7 @@ def _check_tool_choice(value: object, config: EmulatorConfig) -> None:
 
 
 def _read_format(value: object, model: Model) -> tuple[Object | None, bool]:
-    """The schema to fill and whether JSON is wanted. A model without json_schema ignores it (stepfun-api 3.5, 11.9)."""
+    """The requested schema, and whether JSON mode is on. A model without json_schema ignores it (stepfun-api 3.5, 11.9)."""
     if value is None:
         return None, False
     given = as_object(value)
@@ -216,7 +216,7 @@ def _read_effort(value: object, model: Model, config: EmulatorConfig) -> str | N
 
 
 def _read_audio(body: Object, model: Model, *, stream: bool) -> bool:
-    """Whether sound is wanted; audio.voice and audio.format are both required then (stepfun-api 3.1)."""
+    """Whether audio output is requested; audio.voice and audio.format are then required (stepfun-api 3.1)."""
     value = body.get("modalities")
     if value is None:
         return False
@@ -294,7 +294,7 @@ def read_function(
     place: str = "tools.function",
     known: frozenset[str] = frozenset({"name", "description", "parameters"}),
 ) -> Function:
-    """One function tool. `place` names it in errors, `known` are the keys strict mode lets pass."""
+    """One function tool. `place` names it in errors; `known` are the keys that strict mode allows."""
     name = function.get("name")
     if not isinstance(name, str) or not name:
         raise errors.invalid_param(f"{place}.name", "not empty")
@@ -313,7 +313,7 @@ def read_function(
 
 @dataclass(frozen=True)
 class Part:
-    """One piece of the prompt: text, or something seen or heard that costs `tokens`."""
+    """One part of the prompt: text, or an image, video or clip that costs `tokens`."""
 
     text: str
     tokens: int | None = None
@@ -447,7 +447,7 @@ def read_video(video: Object, model: Model, call: Call) -> Part:
 
 
 def _read_clip(audio: Object, model: Model, call: Call) -> Part:
-    """A data URL; raw base64 with a `format`, as OpenAI has it, is not understood (stepfun-api 3.3)."""
+    """A data URL. OpenAI's raw base64 with a `format` is not supported (stepfun-api 3.3)."""
     _refuse_media(model, "audio")
     data = as_text(audio.get("data"))
     if call.config.strict and set(audio) - {"data"}:

@@ -86,7 +86,7 @@ def blocked() -> ApiError:
     return ApiError(451, "The content you provided or machine outputted is blocked.", "censorship_blocked")
 
 
-# What a status means when a fault names nothing but the status.
+# The error of a status, for a fault that sets only the status.
 BY_STATUS: dict[int, tuple[str, str]] = {
     400: ("Request param: request is invalid", "request_params_invalid"),
     401: ("Incorrect API key provided", "invalid_api_key"),

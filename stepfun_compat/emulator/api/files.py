@@ -1,4 +1,4 @@
-"""Files and vector stores: statuses mean the opposite of OpenAI's, and lists have no `has_more` (stepfun-api 8)."""
+"""Files and vector stores: `processed` means not ready, and lists have no `has_more` (stepfun-api 8)."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def upload(call: Call) -> Answer:
 
 
 def _sent_file(sent: list[Upload], url: str) -> Upload:
-    """The file of the form, or one made up for its URL."""
+    """The uploaded file, or a generated one for a URL."""
     if sent:
         return sent[0]
     if not url:
@@ -244,7 +244,7 @@ def add_files(call: Call) -> Answer:
 
 
 def _add_file(call: Call, stored: Object, item: Object) -> Object:
-    """Put one file into a store and return how the answer shows it."""
+    """Add one file to a store and return its entry in the response."""
     file = as_object(_files(call).get(as_text(item.get("file_id"))))
     if file.get("purpose") != f"retrieval-{stored['type']}":
         raise errors.invalid(f"file {item.get('file_id')} not found with purpose retrieval-{stored['type']}")

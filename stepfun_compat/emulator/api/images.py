@@ -1,4 +1,4 @@
-"""Images: one at a time, blocked ones with status 200 (stepfun-api 8.3)."""
+"""Images: one per request; blocked ones have status 200 (stepfun-api 8.3)."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def picture(engine: Engine, identity: str) -> Body | None:
 
 
 def _typed(text: str) -> object:
-    """A form field as the JSON value it stands for."""
+    """Convert a form field to its JSON value."""
     if text in ("true", "false"):
         return text == "true"
     try:
@@ -185,7 +185,7 @@ def _answer(call: Call, body: Object, size: tuple[int, int]) -> Answer:
         value = f"http://{host}{PICTURES}{identity}.png"
     image: Object = {
         str(form): value,
-        # A blocked image is a success for HTTP.
+        # A blocked image has HTTP status 200.
         "finish_reason": "content_filtered" if blocked else "success",
         "seed": body.get("seed") or int.from_bytes(digest[3:7], "big") % _MAX_SEED,
     }

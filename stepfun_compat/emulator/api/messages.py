@@ -1,4 +1,4 @@
-"""POST /messages and /messages/count_tokens: Anthropic's form of a chat (stepfun-api 7).
+"""POST /messages and /messages/count_tokens: Anthropic's Messages API (stepfun-api 7).
 
 The request is put into the form of a chat completion and read as one; the answer is written in Anthropic's blocks and
 events. Reasoning is spent and not shown: no page says in which block it would come.
@@ -145,7 +145,7 @@ def _check_block(block: Object, role: str, call: Call) -> None:
 
 
 def _part(block: Object) -> Object:
-    """A block of text or a picture, as a part of a chat message."""
+    """Convert a text or image block to a part of a chat message."""
     if block["type"] == "text":
         return {"type": "text", "text": as_text(block.get("text"))}
     source = as_object(block.get("source"))
@@ -179,7 +179,7 @@ def _message(call: Call, request: ChatRequest, made: Generated) -> Object:
     for item in made.calls:
         try:
             arguments: object = json.loads(item.arguments)
-        except ValueError:  # cut by the cap
+        except ValueError:  # truncated by max_tokens
             arguments = {}
         blocks.append(
             {

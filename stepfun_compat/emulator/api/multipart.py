@@ -1,4 +1,4 @@
-"""multipart/form-data, as far as OpenAI's SDK and StepFun's clients write it."""
+"""Parse multipart/form-data as sent by OpenAI's SDK and StepFun's clients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Upload:
 
 
 def parse(content_type: str, body: bytes) -> tuple[dict[str, list[str]], dict[str, list[Upload]]]:
-    """Fields and files by name. Raises ValueError when the body is not what its type says."""
+    """Return fields and files by name. Raises ValueError if the body does not match its content type."""
     match = re.search(r'boundary="?([^";,]+)"?', content_type)
     if match is None:
         raise ValueError("multipart body without a boundary")

@@ -17,7 +17,7 @@ _CATEGORIES = (None, "programming", "research", "gov", "business")
 
 
 def _described(model: Model) -> Object:
-    """One live entry; what a kind does not have is absent."""
+    """One entry of the live list; fields that a kind lacks are absent."""
     entry: Object = {"id": model.id, "object": "model", "created": _CREATED, "owned_by": "stepai"}
     if model.kind in facts.MODEL_TYPES:
         entry["model_type"] = facts.MODEL_TYPES[model.kind]

@@ -37,7 +37,7 @@ _SESSION_KEYS = frozenset(
 _DETECTION_KEYS = frozenset({"type", "prefix_padding_ms", "silence_duration_ms", "energy_awakeness_threshold"})
 _DETECTION = {"prefix_padding_ms": 500, "silence_duration_ms": 100, "energy_awakeness_threshold": 2500}
 _BYTES_IN_PIECE = 4800
-_FRAME = media.SAMPLE_RATE // 50 * 2  # bytes of 20 ms, the stretch whose loudness is looked at
+_FRAME = media.SAMPLE_RATE // 50 * 2  # bytes of 20 ms, the segment whose loudness is measured
 _MAX_SECONDS = 30 * 60
 
 
@@ -63,7 +63,9 @@ async def talk(call: Call, model: Model, socket: WebSocket) -> None:
     try:
         while True:
             text = await socket.receive_text()
-            if call.engine.now() >= ends:  # at most 30 minutes (stepfun-api 8.6); how it ends is not on record
+            if (
+                call.engine.now() >= ends
+            ):  # at most 30 minutes (stepfun-api 8.6); how the session ends is not documented
                 await socket.close(1000, "session expired")
                 return
             for event in session.handle(text):
@@ -216,7 +218,7 @@ class _Session:
         yield self._event("conversation.item.created", item=item)
 
     def _item(self, kind: str, **fields: object) -> Object:
-        """Item ids are the server's own, whatever the client sent."""
+        """Return a new item id; the server ignores the client's ids."""
         identity = f"item_{self.call.engine.new_id(20)}"
         return {"id": identity, "object": "realtime.item", "type": kind, "status": "completed", **fields}
 

@@ -181,7 +181,7 @@ def _read_item(item: Object, place: int, model: Model, call: Call) -> tuple[Turn
     if kind == "function_call_output":
         return _read_output(item, place, call.config)
     if kind == "reasoning" and not call.config.strict:
-        return None  # not documented as input; let pass without effect
+        return None  # not documented as input; accepted without effect
     raise errors.invalid_param(f"input[{place}].type", "message, function_call, function_call_output")
 
 

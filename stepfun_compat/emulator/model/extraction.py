@@ -1,4 +1,4 @@
-"""The text of an uploaded document, as far as the standard library reads it (stepfun-api 8.1)."""
+"""Extract the text of an uploaded document with the standard library (stepfun-api 8.1)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _XML_PARTS = {
 
 
 def extract(filename: str, content: bytes) -> str:
-    """Plain text. Pictures and scans have none, as at StepFun."""
+    """The plain text. Images and scans have none, as on StepFun."""
     kind = filename.rpartition(".")[2].lower()
     if kind in _XML_PARTS:
         return _from_zip(content, _XML_PARTS[kind])

@@ -39,7 +39,7 @@ class Generated:
 
 
 def scripted(call: Call) -> Reply | Answer | None:
-    """The next scripted reply, if there is one."""
+    """The next scripted reply, or None."""
     item = call.engine.next_scripted()
     if callable(item):
         item = cast("Callable[[Any], Any]", item)(call.request.json)
@@ -102,7 +102,7 @@ def window(call: Call, model: Model) -> int:
 
 
 def look_up_cache(call: Call, model: Model, prompt: Sequence[str]) -> int:
-    """How many tokens of the prompt were cached; too long a prompt is refused (wording unverified, stepfun-api 9.2)."""
+    """How many prompt tokens were cached. Rejects a prompt that is too long (wording unverified, stepfun-api 9.2)."""
     limit = window(call, model)
     if len(prompt) > limit:
         raise errors.invalid(f"input length {len(prompt)} exceeds the maximum context length {limit} of {model.id}")

@@ -1,4 +1,4 @@
-"""The prompt cache: automatic, by prefix, in whole blocks, least recently used out first (stepfun-api 6)."""
+"""The prompt cache: automatic, by prefix, in whole blocks, with LRU eviction (stepfun-api 6)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MAX_BLOCKS = 20_000
 
 
 class PrefixCache:
-    """Blocks are named by the hash of everything up to their end, so a change anywhere before a block loses it."""
+    """An LRU of blocks. The key of a block hashes everything up to its end, so any earlier change is a miss."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[bytes, int] = OrderedDict()

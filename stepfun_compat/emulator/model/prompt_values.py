@@ -1,4 +1,4 @@
-"""What a prompt offers for filling a field: values named, values in JSON, quotes, numbers, names of things."""
+"""Find values for a field in a prompt: named values, values in JSON, quotes, numbers, proper names."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ _NOT_NAMES = frozenset(
 
 
 def json_objects(text: str) -> Iterator[Object]:
-    """Every JSON object standing in a text, outermost ones only."""
+    """Every outermost JSON object in a text."""
     decoder = json.JSONDecoder()
     position = text.find("{")
     while position != -1:
@@ -165,7 +165,7 @@ def json_objects(text: str) -> Iterator[Object]:
 
 
 def _without_json(text: str) -> str:
-    """The text with its JSON objects cut out."""
+    """The text without its JSON objects."""
     decoder = json.JSONDecoder()
     kept: list[str] = []
     start = 0
@@ -194,7 +194,7 @@ def words_of(name: str) -> list[str]:
 
 
 class PromptValues:
-    """The values a prompt offers. Values are looked for in the first of `texts` first."""
+    """The values in a prompt. Earlier texts have priority."""
 
     def __init__(self, *texts: str, ignore: frozenset[str] = frozenset()) -> None:
         self.ignore = ignore
@@ -202,10 +202,10 @@ class PromptValues:
         self.text = "\n".join(self.texts)
         self._objects = [item for text in self.texts for item in json_objects(text) if not looks_like_schema(item)]
         self.plain_texts = [plain for plain in map(_without_json, self.texts) if plain.strip()]
-        """The texts without the JSON objects in them, whose keys and quotes are no values."""
+        """The texts without their JSON objects, whose keys and quotes are not values."""
 
     def ignoring(self, words: frozenset[str]) -> PromptValues:
-        """The same prompt, where these words (in lower case) are no names of things."""
+        """The same prompt, with these lower-case words excluded from proper names."""
         return PromptValues(*self.texts, ignore=words)
 
     def named(self, name: str) -> Any:
@@ -217,7 +217,7 @@ class PromptValues:
         return None
 
     def assigned(self, name: str) -> str | None:
-        """What the text says the field is: `a=2`, `city: Paris`, `the name is "Ann"`."""
+        """The value that the text assigns to the field: `a=2`, `city: Paris`, `the name is "Ann"`."""
         spelled = r"[\s_-]*".join(re.escape(word) for word in words_of(name)) or re.escape(name)
         match = re.search(
             rf"(?<![\w]){spelled}\s*(?:=|:|\bis\b|\bset to\b)\s*"
@@ -249,7 +249,7 @@ class PromptValues:
         return _DATE.findall(self.text)
 
     def names(self) -> list[str]:
-        """Return the names of things: capitalised words, else what follows a preposition, else leading Chinese words."""
+        """Return proper names: capitalized words, else words after a preposition, else leading Chinese words."""
         for names_in in (self._capitalised, _after_prepositions, _HAN.findall):
             for text in self.plain_texts:
                 found = names_in(text)
@@ -258,7 +258,7 @@ class PromptValues:
         return []
 
     def _capitalised(self, text: str) -> list[str]:
-        """The names a text writes with capitals, without the words that only begin a sentence."""
+        """The capitalized names of a text, without words that only start a sentence."""
         found: list[str] = []
         for match in _PROPER.finditer(_URL.sub(" ", text)):
             words = list(dropwhile(lambda word: word.lower().rstrip(".") in _NOT_NAMES, match.group().split()))

@@ -1,4 +1,4 @@
-"""What the emulated model says. The rules are in the docstring of the package; every one is deterministic."""
+"""The answers of the emulated model. The rules, all deterministic, are in the docstring of the package."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Turn:
-    """One message, whatever endpoint it came through. `call_id` is set on tool results."""
+    """One message, independent of the endpoint. `call_id` is set on tool results."""
 
     role: str
     text: str
@@ -41,7 +41,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Conversation:
-    """What an answer depends on. `schema`: a JSON Schema to fill; `json_mode`: some JSON object is wanted."""
+    """The input of an answer. `schema`: the JSON Schema to fill; `json_mode`: any JSON object is requested."""
 
     turns: tuple[Turn, ...]
     functions: tuple[Function, ...] = ()
@@ -51,7 +51,7 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer before an endpoint gives it its form. None stands for the default."""
+    """An answer, before an endpoint formats it. None means the default."""
 
     content: str = ""
     calls: tuple[Call, ...] = ()
@@ -68,11 +68,11 @@ _STOP_WORDS = frozenset(
     please tell give get set fetch make show let s t re ve ll d m not no yes there here now just also any some
     one all use call tool function invoke using run return returns given user assistant answer question current
     value string number
-    """.split()  # noqa: SIM905 - a line a word would be a page
+    """.split()  # noqa: SIM905 - one word per line would be too long
 )
 _FINAL_NAME = re.compile(r"final_?(result|answer|output|response)|^(submit|respond|final)(_|$)", re.IGNORECASE)
 _FINAL_TEXT = re.compile(r"\bfinal (result|answer|output|response)\b|ends this conversation", re.IGNORECASE)
-# Somebody tells the model to call something: "You must answer by calling one of the available tools."
+# An instruction to call a tool: "You must answer by calling one of the available tools."
 _ORDER = re.compile(
     r"\b(?:call|calling|use|using|invoke|invoking|run|try)\b[^.\n]{0,60}\b(?:tool|function)s?\b"
     r"|\b(?:must|have to|has to|need to|required to|shall|always)\b[^.\n]{0,60}\b(?:call|calling|use|using|invoke)\b"
@@ -85,7 +85,7 @@ _REFUSED = re.compile(
     r"[^.\n]{0,30}\b(?:tool|function)s?\b|\bwithout (?:any )?tools\b|不要调用",
     re.IGNORECASE,
 )
-# What else stands in a message that only gives such an order.
+# Other text in a message that is only such an instruction.
 _ABOUT_TEXT = re.compile(r"\b(?:text|prose|words|instead|now|please)\b", re.IGNORECASE)
 _ORDERED = re.compile(r"\b(?:then|afterwards|after that|one at a time|step by step)\b|然后|再", re.IGNORECASE)
 _TWO_OF = re.compile(r"\b(?:and|or|vs|versus|,)\b|[,、和与及]", re.IGNORECASE)
@@ -108,7 +108,7 @@ def answer(talk: Conversation) -> Reply:
         schema = schema or _sample_in_prompt(talk.turns, last)
         return Reply(content=_json_object(schema, prompt, results[-1] if results else question))
     if schema is not None:
-        # Without JSON mode the model likes to fence its JSON (stepfun-api 3.5).
+        # Without JSON mode the model often fences its JSON (stepfun-api 3.5).
         return Reply(content=f"```json\n{json.dumps(fill(schema, prompt), ensure_ascii=False, indent=2)}\n```")
     if results:
         return Reply(content="Here is what I found: " + "\n".join(results))
@@ -126,7 +126,7 @@ _CALLED = re.compile(r"\s*Calling tools:\s*(\[.*\])\s*", re.DOTALL)
 
 
 def _read_as_calls(turns: Sequence[Turn]) -> Iterator[Turn]:
-    """The turns, with calls and results that a framework has written out as text (smolagents) read as what they are."""
+    """The turns, with calls and results that a framework wrote as text (smolagents) parsed."""
     called = False
     for turn in turns:
         match = _CALLED.fullmatch(turn.text) if turn.role == "assistant" and not turn.calls else None
@@ -166,18 +166,18 @@ def _sentences(text: str) -> list[str]:
 
 
 def _orders(text: str) -> list[str]:
-    """The sentences that tell the model to call a function."""
+    """The sentences that instruct the model to call a function."""
     return [part for part in _sentences(text) if _ORDER.search(part) and not _REFUSED.search(part)]
 
 
 def _only_orders(text: str) -> bool:
-    """Whether a message only orders a call, and so belongs to the question before it."""
+    """Whether a message is only an instruction to call, and so belongs to the previous question."""
     parts = _sentences(text)
     return bool(_orders(text)) and all(_ORDER.search(part) or _ABOUT_TEXT.search(part) for part in parts)
 
 
 def _last_user(turns: Sequence[Turn]) -> int:
-    """The last real question: a later user message that only orders a call belongs to it."""
+    """The last question, including later user messages that are only instructions to call."""
     places = [place for place, turn in enumerate(turns) if turn.role == "user"]
     for place in reversed(places[1:]):
         if not _only_orders(turns[place].text):
@@ -186,7 +186,7 @@ def _last_user(turns: Sequence[Turn]) -> int:
 
 
 def _fresh(turns: Sequence[Turn], last: int) -> str:
-    """Orders that were put in after the question and after the last result."""
+    """Instructions after the question and after the last result."""
     start = max([last, *(place for place, turn in enumerate(turns) if turn.role == "tool")])
     return "\n".join(turn.text for turn in turns[start + 1 :] if turn.role not in ("assistant", "tool"))
 
@@ -199,7 +199,7 @@ def _user_text(turns: Sequence[Turn]) -> str:
 
 
 def _instructions(turns: Sequence[Turn], last: int) -> Iterator[str]:
-    """The texts that may say what the answer looks like, newest first: system messages and the current question."""
+    """The texts that may specify the answer's format, newest first: system messages and the current question."""
     for place, turn in reversed(list(enumerate(turns))):
         if turn.role not in ("assistant", "tool") and not (turn.role == "user" and place < last):
             yield turn.text
@@ -227,7 +227,7 @@ _KEYS = re.compile(
 
 
 def _sample_in_prompt(turns: Sequence[Turn], last: int) -> Object | None:
-    """A schema made of an example object in the prompt, or of keys it lists ("with the keys name and age")."""
+    """A schema derived from an example object in the prompt, or from listed keys ("with the keys name and age")."""
     for text in _instructions(turns, last):
         for item in json_objects(text):
             if item:
@@ -256,15 +256,15 @@ def _schema_of(value: object) -> Object:
 
 @dataclass(frozen=True)
 class _CallState:
-    """What decides the function calls of one conversation."""
+    """The input of the function calls of one conversation."""
 
     user_text: str
     question: str
-    """`user_text` without the sentences that only say what to call."""
+    """`user_text` without the sentences that are only instructions to call."""
     orders: list[str]
-    """The sentences after the question and the last result that tell the model to call something."""
+    """The instructions to call after the question and the last result."""
     standing_orders: list[str]
-    """The same for the instructions before the question, when they hold always."""
+    """The instructions to call before the question that always apply."""
     refused: bool
     done: list[Call]
     before: PromptValues
