@@ -55,7 +55,7 @@ def row_of(value: Json) -> Mapping[str, Any]:
 
 def rows_of(value: Json) -> Sequence[Any]:
     """Return the members of a sequence or set, () for anything else."""
-    kind = type(value)
+    kind: type[Any] = type(value)
     if kind is str or value is None:  # the usual values, which need no check against an abstract class
         return ()
     if kind is list or kind is tuple:
