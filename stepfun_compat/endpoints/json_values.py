@@ -55,10 +55,9 @@ def row_of(value: Json) -> Mapping[str, Any]:
 
 def rows_of(value: Json) -> Sequence[Any]:
     """Return the members of a sequence or set, () for anything else."""
-    kind: type[Any] = type(value)
-    if kind is str or value is None:  # the usual values, which need no check against an abstract class
+    if value is None or type(value) is str:  # the usual values, which need no check against an abstract class
         return ()
-    if kind is list or kind is tuple:
+    if type(value) is list or type(value) is tuple:
         return cast("Sequence[Any]", value)
     return list(cast("Collection[Any]", value)) if is_sequence(value) else ()
 
