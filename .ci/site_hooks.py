@@ -24,7 +24,8 @@ def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
         parts = _CODE.split(markdown)  # text, code, text, …
         parts[::2] = [_TAG.sub(r"&#91;\1&#93;", part) for part in parts[::2]]
         return "".join(parts)
-    return markdown
+    # a document of the repository links to the pages by its own place
+    return text.replace("](docs/", "](") if _INCLUDE.search(markdown) else markdown
 
 
 def _summary(text: str) -> str:
