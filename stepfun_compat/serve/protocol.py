@@ -26,7 +26,7 @@ log = logging.getLogger("stepfun_compat.serve")
 
 
 class JoiningTransport:
-    """A transport that sends what is written in one step of the event loop at once, such as a head and its body."""
+    """A transport that sends the head of a response together with what is written after it in the same step."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
@@ -37,9 +37,11 @@ class JoiningTransport:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        if not self._waiting:
-            self._loop.call_soon(self._send)
         self._waiting.append(data)
+        if data.endswith(b"\r\n\r\n") and data.startswith(b"HTTP/"):
+            self._loop.call_soon(self._send)
+        else:
+            self._send()
 
     def close(self) -> None:
         """Send what waits, and close."""

@@ -9,6 +9,8 @@ import pytest
 
 from stepfun_compat.serve.protocol import JoiningTransport
 
+HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
+
 
 class Recorder:
     """A transport that notes what is sent through it."""
@@ -32,26 +34,28 @@ class Recorder:
         return 100
 
 
-@pytest.mark.parametrize("end", ["step", "close", "abort", "lost"])
-def test_what_one_step_writes_is_sent_at_once(end: str) -> None:
+@pytest.mark.parametrize("end", ["body", "step", "close", "abort", "lost"])
+def test_a_head_is_sent_with_its_body(end: str) -> None:
     async def use() -> tuple[list[bytes], int]:
         recorder: Any = Recorder()
         transport = JoiningTransport(recorder, asyncio.get_running_loop())
-        transport.write(b"head ")
-        transport.write(b"body")
+        transport.write(HEAD)
         assert recorder.sent == []
         size = transport.get_write_buffer_size()
         if end == "lost":
             recorder.close()
+        elif end == "body":
+            transport.write(b"body")
+            assert recorder.sent == [HEAD + b"body"], "not after whatever else this step does"
         elif end != "step":
             getattr(transport, end)()
         await asyncio.sleep(0)
-        if end == "step":
-            assert not transport.is_closing()
-            transport.write(b"next")
+        if end == "body":
             await asyncio.sleep(0)
+            transport.write(b"next")
         return recorder.sent, size
 
     sent, size = asyncio.run(use())
-    assert size == 109
-    assert sent == {"step": [b"head body", b"next"], "close": [b"head body"], "abort": [], "lost": []}[end]
+    assert size == 100 + len(HEAD)
+    expected = {"body": [HEAD + b"body", b"next"], "step": [HEAD], "close": [HEAD], "abort": [], "lost": []}
+    assert sent == expected[end]
