@@ -6,10 +6,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -127,8 +129,24 @@ def one(url: str, count: int, size: int) -> dict[str, Any]:
         }
 
 
+def memory_of_ray() -> dict[str, int]:
+    """Resident MB of Ray's own processes and of the actors on this machine."""
+    found = {"cluster": 0, "actors": 0}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ")
+            pages = int((process / "statm").read_text().split()[1])
+        except (OSError, IndexError):
+            continue
+        if command.startswith(b"ray::"):
+            found["actors"] += pages
+        elif b"/ray/" in command:
+            found["cluster"] += pages
+    return {kind: pages * os.sysconf("SC_PAGE_SIZE") // 1024**2 for kind, pages in found.items()}
+
+
 def on_ray(url: str, count: int) -> dict[str, Any]:
-    """The same batch on a Ray cluster of this machine: start-up, time."""
+    """The same batch on a Ray cluster of this machine: start-up, time, memory."""
     import ray as cluster
 
     from stepfun_compat.batches import ray
@@ -145,7 +163,19 @@ def on_ray(url: str, count: int) -> dict[str, Any]:
             if len(first) < 2:
                 first.append(time.perf_counter())  # the end of the validation, and the first answers
 
+        most = {"cluster": 0, "actors": 0}
+        ended = threading.Event()
+
+        def watch() -> None:
+            while not ended.wait(0.5):
+                for kind, size in memory_of_ray().items():
+                    most[kind] = max(most[kind], size)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
         record = ray.run(folder / "in.jsonl", folder / "out.jsonl", settings=settings, actors=2, on_change=note)
+        ended.set()
+        watcher.join()
         assert record.counts.completed == count, record
         seconds = time.perf_counter() - first[1]
         return {
@@ -154,6 +184,7 @@ def on_ray(url: str, count: int) -> dict[str, Any]:
             "start_of_ray_seconds": round(start_up, 1),
             "until_first_answers_seconds": round(first[1] - started, 1),
             "lines_a_second": round(count / seconds, 1),
+            "peak_memory_mb": most,
         }
 
 
