@@ -358,10 +358,6 @@ AsyncClient = AsyncOpenAI
 
 
 if not TYPE_CHECKING:  # which would otherwise take any name for one of this module
+    from .former_lookup import former_names_of
 
-    def __getattr__(name: str) -> Any:
-        if name.startswith("_"):  # `from` looks for `__path__` in every module
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from .former_names import look_up
-
-        return look_up(__name__, name)
+    __getattr__ = former_names_of(__name__)

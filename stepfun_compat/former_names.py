@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from typing_extensions import override
 
+from .former_lookup import former_names_of
+
 _PACKAGE: Final = "stepfun_compat"
 
 MODULES: Final = {
@@ -254,8 +256,4 @@ class _Loader(Loader):
     @override
     def exec_module(self, module: ModuleType) -> None:
         """Fill the module. Its names warn when they are looked up, which says more than a warning here."""
-
-        def __getattr__(name: str) -> Any:  # a frame of its own, which the warning counts
-            return look_up(module.__name__, name)
-
-        vars(module)["__getattr__"] = __getattr__
+        vars(module)["__getattr__"] = former_names_of(module.__name__)

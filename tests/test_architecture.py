@@ -164,7 +164,7 @@ def test_endpoints_translate_and_know_nothing_of_clients(module: str):
         "stepfun_compat.settings",
         "stepfun_compat.state",
         "stepfun_compat.credentials.urls",
-        "stepfun_compat.former_names",  # for one release
+        "stepfun_compat.former_lookup",  # for one release
     )
     assert not outside(module, *shared)
     for node in ast.walk(tree(module)):

@@ -84,7 +84,7 @@ def test_what_a_client_does_is_imported_with_the_first_client() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     imported = {name.removeprefix("stepfun_compat.") for name in done.stdout.split()}
     parts = {"_client.classes", "_client.drivers", "_client.parts"}
-    assert imported == {"_client", "client", "errors", "http_objects", "stock"} | parts
+    assert imported == {"_client", "client", "errors", "former_lookup", "http_objects", "stock"} | parts
 
 
 def test_patching_imports_all_of_it_before_a_name_of_openai_becomes_another() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 
 class Failure(NamedTuple):
@@ -115,10 +115,6 @@ MESSAGE_HINTS: Final = (
 
 
 if not TYPE_CHECKING:  # which would otherwise take any name for one of this module
+    from ..former_lookup import former_names_of
 
-    def __getattr__(name: str) -> Any:
-        if name.startswith("_"):  # `from` looks for `__path__` in every module
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from ..former_names import look_up
-
-        return look_up(__name__, name)
+    __getattr__ = former_names_of(__name__)

@@ -303,9 +303,9 @@ _REFUSED: Final[Mapping[str, str]] = {
 _LEFT_OUT: Final[Mapping[str, str]] = {
     "top_k": "StepFun's chat completions do not document it",
     "context_management": "the whole conversation is sent",
-    "fallbacks": "StepFun has no substitute models",
-    "diagnostics": "StepFun has none",
-    "speed": "StepFun has one speed",
+    "fallbacks": "StepFun documents no substitute models",
+    "diagnostics": "StepFun documents none",
+    "speed": "StepFun documents no choice of speed",
     "inference_geo": "StepFun's platforms are chosen by STEPFUN_REGION",
 }
 
