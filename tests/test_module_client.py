@@ -18,9 +18,9 @@ MESSAGES: list[Any] = [{"role": "user", "content": "hello"}]
 def module(monkeypatch: pytest.MonkeyPatch) -> Any:
     from stepfun_compat import module_client
 
+    module_client.reset(stepfun_compat)  # first: an `api_type` that another test has found out is not to be restored
     for name in (*module_client.ATTRIBUTES, *module_client.AZURE_ATTRIBUTES, "api_type"):
         monkeypatch.setattr(stepfun_compat, name, getattr(stepfun_compat, name))
-    module_client.reset(stepfun_compat)
     yield stepfun_compat
     module_client.reset(stepfun_compat)
 

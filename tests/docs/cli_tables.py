@@ -15,7 +15,8 @@ def _options(command: Any) -> Iterator[str]:
     yield "|---|---|---|"
     for one in shown:
         names = ", ".join(f"`{name}`" for name in (*one.opts, *one.secondary_opts) if name.startswith("-"))
-        default = "" if one.default in (None, False, True, "", ()) or callable(one.default) else f"`{one.default}`"
+        value = getattr(one.default, "value", one.default)  # of an Enum, which Python 3.10 formats by its name
+        default = "" if value in (None, False, True, "", ()) or callable(value) else f"`{value}`"
         text = " ".join(str(getattr(one, "help", None) or "").split()).replace("|", "\\|")
         yield f"| {names or f'`{one.name.upper()}`'} | {default} | {text} |"
     yield ""
