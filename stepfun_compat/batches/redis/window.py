@@ -11,6 +11,8 @@ from .server import TIMEOUT_SECONDS, RedisServer
 
 _PREFIX: Final = "stepfun_compat:batch_rate:"
 _KEPT_SECONDS: Final = 24 * 3600
+_LOCK_SECONDS: Final = 5.0
+"""Seconds after which the lock of a worker that was killed is free. A live worker holds it for a few commands."""
 
 
 class RedisWindow:
@@ -39,7 +41,12 @@ class RedisWindow:
         redis = self._server.client
         with (
             self._server.errors(),
-            redis.lock(f"{self._key}:lock", timeout=TIMEOUT_SECONDS, blocking_timeout=TIMEOUT_SECONDS, sleep=0.005),
+            redis.lock(
+                f"{self._key}:lock",
+                timeout=_LOCK_SECONDS,
+                blocking_timeout=_LOCK_SECONDS + TIMEOUT_SECONDS,
+                sleep=0.005,
+            ),
         ):
             window = load_window(redis.get(self._key), self._rate)
             yield window
