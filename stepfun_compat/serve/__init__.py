@@ -1,7 +1,7 @@
 """`stepfun-compat serve`: OpenAI's wire and Anthropic's in front of StepFun, for programs in any language.
 
-`app(settings)` is the ASGI app, for any server. Each route hands its request to the async client of this package and
-relays what the client answers, so that what a Python program reads in process is what stands on the wire.
+`app(settings)` is the ASGI app, for any server. Each route passes its request to this package's async client and relays
+the client's response, so a program over HTTP receives what a Python program receives in process.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["ServeOptions", "app"]
 
 
 def app(settings: Settings | None = None, options: ServeOptions | None = None, **values: Any) -> ServeApp:
-    """Make the ASGI app. `settings` are the client's; `values` are fields of `ServeOptions`, on top of `options`.
+    """Create the ASGI app. `settings` are the client's; `values` are fields of `ServeOptions` that override `options`.
 
     Raises:
         KeyRefusedError: no StepFun key is configured.

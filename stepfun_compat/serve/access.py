@@ -1,4 +1,4 @@
-"""Who may call: hosts, origins and tokens. Decided from the headers alone, before a body is read."""
+"""Access control: hosts, origins and tokens. Checks use only the headers, before the body is read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EXPOSED: Final = "x-request-id, retry-after"
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent a request: `name` is a digest of the token, the same for all who share one."""
+    """The sender of a request: `name` is a digest of the token, the same for all callers that share one."""
 
     name: str = field(repr=False)
 
@@ -35,7 +35,7 @@ def host_name(value: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address to listen on is reached from this machine alone."""
+    """Whether a listening address is reachable only from this machine."""
     if host.strip("[]").lower() == "localhost":
         return True
     try:
@@ -53,7 +53,7 @@ def _is_address(name: str) -> bool:
 
 
 class Access:
-    """The rules of one server."""
+    """The access rules of one server."""
 
     def __init__(self, options: ServeOptions) -> None:
         self._hosts = frozenset(name.lower() for name in options.allowed_hosts)
@@ -61,7 +61,7 @@ class Access:
         self._tokens = tuple(_digest(token) for token in options.tokens)
 
     def check_host(self, inbound: Inbound) -> None:
-        """Refuse a name this server does not have: a page of a rebound DNS name sends one. Addresses cannot be rebound.
+        """Refuse host names that are not this server's, as DNS rebinding attacks send them. IP addresses cannot be rebound.
 
         Raises:
             Rejected: the `Host` header is missing or names another host.
@@ -74,7 +74,7 @@ class Access:
         raise Rejected(421, "This server does not answer for that host. Allow its name with --allow-host.")
 
     def cors(self, inbound: Inbound) -> dict[str, str]:
-        """The headers that let the page of an allowed origin read the answer; none for a request without `Origin`.
+        """The headers that let a page of an allowed origin read the response; none for a request without `Origin`.
 
         Raises:
             Rejected: the page belongs to another origin.
@@ -106,10 +106,10 @@ class Access:
         return scheme in ("http", "https") and rest.lower() == inbound.headers.get("host", "").lower()
 
     def caller(self, inbound: Inbound) -> Caller:
-        """Who sent the request. Every token is compared, in constant time, with all that are given.
+        """Return the sender of the request. Compares every configured token with every given one, in constant time.
 
         Raises:
-            Rejected: no token, or none of this server's.
+            Rejected: no token was sent, or not one of this server's.
         """
         given = [_digest(text) for text in _credentials(inbound)]
         if not self._tokens:

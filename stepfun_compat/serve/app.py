@@ -1,4 +1,4 @@
-"""The ASGI app: it reads a request, checks the caller, waits for its turn and routes it to OpenAI's or Anthropic's API."""
+"""The ASGI app: reads a request, checks the caller, queues it and routes it to OpenAI's or Anthropic's API."""
 
 from __future__ import annotations
 
@@ -108,13 +108,13 @@ class ServeApp:
                 log_line(inbound, sample, out.request_id)
             self.metrics.count(sample)
 
-    # ------------------------------------------------------------ before the wire
+    # ------------------------------------------------------------ checks before routing
 
     async def _answer(self, inbound: Inbound, receive: Receive, out: Outbound, sample: Sample) -> None:
         """Answer what needs no token, then check who calls.
 
         Raises:
-            Rejected: the request is not taken.
+            Rejected: the request is refused.
             Disconnected: the caller hung up.
         """
         self._access.check_host(inbound)
@@ -178,7 +178,7 @@ class ServeApp:
                     await work()
                 except Rejected as error:
                     rejected.append(error)
-                except OSError:  # of the caller's connection
+                except OSError:  # from the caller's connection
                     gone = True
             late = limit.cancelled_caught
             group.cancel_scope.cancel()
@@ -198,7 +198,7 @@ class ServeApp:
         if not out.started:
             raise Rejected(504, text, close=True)
         if not out.events:
-            raise Rejected(504, text)  # after the head: the connection ends without the body's end
+            raise Rejected(504, text)  # the head was sent: close the connection before the end of the body
         if out.anthropic:
             await out.piece(anthropic.frame(anthropic_error(504, text, out.request_id)))
         else:
@@ -206,7 +206,7 @@ class ServeApp:
         await out.end()
 
     async def _queued(self, inbound: Inbound, caller: Caller, body: bytes, out: Outbound, sample: Sample) -> None:
-        """Wait for the caller's turn, where the request takes a model's time."""
+        """Wait for the caller's turn if the request uses a model."""
         metered = inbound.method == "POST" and inbound.segments[:1] and inbound.segments[0] in openai_wire.METERED
         if not metered:
             await self._carry_out(inbound, caller, body, out, sample)
@@ -214,7 +214,7 @@ class ServeApp:
         async with self.queue.turn(caller.name or inbound.client):
             await self._carry_out(inbound, caller, body, out, sample)
 
-    # ------------------------------------------------------------ the wires
+    # ------------------------------------------------------------ routing
 
     async def _carry_out(self, inbound: Inbound, caller: Caller, body: bytes, out: Outbound, sample: Sample) -> None:
         """Route the request; an exception of the client becomes the error response of the caller's API."""
@@ -229,7 +229,7 @@ class ServeApp:
                 raise  # the caller's connection; before the head it is this server's own, such as a store's file
             if not isinstance(error, openai.OpenAIError):
                 _log_fault(inbound, error)
-            if out.started:  # the connection ends without the body's end, which is how HTTP says that it broke
+            if out.started:  # close the connection before the end of the body: HTTP's sign of an incomplete response
                 return
             failure = upstream.failure(error, self.clients.secrets)
             content = failure.content
@@ -273,7 +273,7 @@ class ServeApp:
             await anthropic.relay(client, context, request, out, self.clients.secrets)
 
     def _name_model(self, body: dict[str, object] | None, sample: Sample) -> None:
-        """The catalog's model for the name in a request, for the metrics; nothing for a name it does not know."""
+        """Return the catalog's model for the name in a request, for the metrics; empty for an unknown name."""
         name = body.get("model") if body else None
         if isinstance(name, str):
             alias = self._catalog.alias(name)
@@ -281,7 +281,7 @@ class ServeApp:
 
 
 def _log_fault(inbound: Inbound, error: Exception) -> None:
-    """Log where an exception that is none of the client's was raised, without its text, which may hold a prompt."""
+    """Log where an unexpected exception was raised, without its text, which may contain a prompt."""
     trace = "".join(traceback.format_tb(error.__traceback__)).rstrip()
     log.error("%s: %s in %s\n%s", inbound.id, type(error).__name__, inbound.shown, trace)
 

@@ -22,7 +22,7 @@ _NO_PLATFORM_HEADERS: Any = {
     f"X-Stainless-{name}": Omit()
     for name in ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
 }
-"""The SDK's headers about the machine it runs on: here it is not the caller's, and they cost a tenth of a request's CPU."""
+"""The SDK's headers about the machine it runs on, which is not the caller's; they cost a tenth of a request's CPU."""
 
 
 class Clients:
@@ -42,7 +42,7 @@ class Clients:
         self.secrets: tuple[str, ...] = tuple({key for key in (settings.api_key, first.api_key) if key})
 
     def of(self, caller: Caller, dialect: Dialect) -> AsyncOpenAI:
-        """The client for a caller's requests in a dialect."""
+        """Return the client for a caller's requests in a dialect."""
         known = self._made.get((caller.name, dialect))
         if known is not None:
             self._made.move_to_end((caller.name, dialect))
@@ -60,17 +60,17 @@ class Clients:
         return made
 
     def _values(self, caller: Caller, dialect: Dialect) -> dict[str, Any]:
-        """The settings in which a caller's client differs."""
+        """Return the settings that differ for a caller's client."""
         settings = self.settings
         space = f"{settings.state_namespace or settings.api_key}\n{caller.name}"
         values: dict[str, Any] = {
             name: getattr(settings, name) for name in SETTINGS if settings.source(name) != "default"
         }
         values["state_namespace"] = hashlib.sha256(space.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        if dialect != "openai":  # thinking that is not shown, or not played back, is remembered beside its calls
+        if dialect != "openai":  # keep reasoning with its tool calls if the client does not show it or send it back
             values["show_reasoning"] = "always" if dialect == "anthropic thinking" else "never"
             values["replay_reasoning"] = "cache"
-            values["raw"] = "openai"  # the translation to Anthropic's shapes starts from OpenAI's
+            values["raw"] = "openai"  # the translation to Anthropic's format starts from OpenAI's
         return values
 
     async def aclose(self) -> None:

@@ -1,4 +1,4 @@
-"""Multipart forms as the fields and files that the SDK's methods take."""
+"""Parse multipart forms into the fields and files that the SDK's methods take."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def is_form(content_type: str) -> bool:
 async def parse_form(
     body: bytes, content_type: str, most_parts: int = 256
 ) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
-    """(fields, files) of a form; `content_type` is its header, with the boundary.
+    """Return (fields, files) of a form; `content_type` is its header, with the boundary.
 
     Raises:
-        Rejected: it is no form.
+        Rejected: it is not a valid form.
     """
 
     async def stream() -> AsyncGenerator[bytes, None]:
@@ -64,7 +64,7 @@ def _file(value: UploadFile, content: bytes) -> tuple[Any, ...]:
 
 
 def put(fields: dict[str, Any], name: str, value: str) -> None:
-    """Add a field: `a[b]` is a member of an object, `a[]` one of a list, and so is a name that comes again."""
+    """Add a field: `a[b]` is a member of an object; `a[]`, or a repeated name, is an item of a list."""
     first, _, rest = name.partition("[")
     keys = [first, *_KEY.findall("[" + rest)] if rest else [first]
     as_list = len(keys) > 1 and keys[-1] == ""

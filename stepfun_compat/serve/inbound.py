@@ -1,4 +1,4 @@
-"""Reading a request: its path in segments, its headers, and its body within limits."""
+"""Read a request: its path in segments, its headers, and its body within limits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BAD_SEGMENT: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
 class Disconnected(Exception):
-    """The caller hung up before the request was whole."""
+    """The caller hung up before the request was complete."""
 
 
 def new_id() -> str:
@@ -45,7 +45,7 @@ class Inbound:
     client: str
     id: str = field(default_factory=new_id)
     prefix: str = ""
-    """What the caller's path has before `segments`."""
+    """The part of the caller's path before `segments`."""
 
     @property
     def path(self) -> str:
@@ -59,12 +59,12 @@ class Inbound:
 
     @property
     def shown(self) -> str:
-        """The path for a log line: names of resources, no ids."""
+        """The path for a log line: resource names without ids."""
         return "/" + "/".join(segment if _is_word(segment) else "*" for segment in self.segments[:6])
 
     @property
     def is_anthropic(self) -> bool:
-        """Whether the request is one of Anthropic's API, and so is its response."""
+        """Whether the request and its response use Anthropic's API."""
         return self.segments[:1] == ("messages",) or _ANTHROPIC_HEADER in self.headers
 
 
@@ -116,7 +116,7 @@ def read_head(scope: Scope, max_header_bytes: int, max_headers: int) -> Inbound:
     """Read a request's first line and headers.
 
     Raises:
-        Rejected: they are too large, ambiguous, or name a path no route can have.
+        Rejected: they are too large or ambiguous, or the path is invalid.
     """
     raw: list[tuple[bytes, bytes]] = scope["headers"]
     if len(raw) > max_headers or sum(len(name) + len(value) for name, value in raw) > max_header_bytes:
@@ -142,8 +142,8 @@ def read_head(scope: Scope, max_header_bytes: int, max_headers: int) -> Inbound:
 
 
 def _leading_versions(segments: tuple[str, ...]) -> int:
-    """How many `v1` a path begins with, up to two: OpenAI's SDKs leave it to the base URL, and Anthropic's add it to one
-    that may have it already.
+    """Count the leading `v1` segments of a path, at most two: OpenAI's SDKs leave `v1` to the base URL, and Anthropic's
+    add it to a base URL that may already have it.
     """
     if segments[:1] != ("v1",):
         return 0
@@ -151,7 +151,7 @@ def _leading_versions(segments: tuple[str, ...]) -> int:
 
 
 def names_anthropic(scope: Scope) -> bool:
-    """Whether a request whose head cannot be read is one of Anthropic's API."""
+    """Whether a request with an unreadable head uses Anthropic's API."""
     path = _path_below_root(scope).removeprefix(b"/v1")
     return path.startswith(b"/messages") or any(
         name.lower() == _ANTHROPIC_HEADER.encode() for name, _ in cast("list[tuple[bytes, bytes]]", scope["headers"])
@@ -159,7 +159,7 @@ def names_anthropic(scope: Scope) -> bool:
 
 
 def _segments(scope: Scope) -> tuple[str, ...]:
-    """Split the path into segments before decoding it, so that no `%2F` or `%2e%2e` makes another path of it.
+    """Split the path into segments before decoding it, so that `%2F` or `%2e%2e` cannot change the path.
 
     Raises:
         Rejected: a segment is not UTF-8, or empty, relative or unprintable.
@@ -176,7 +176,7 @@ def _segments(scope: Scope) -> tuple[str, ...]:
 
 
 def _path_below_root(scope: Scope) -> bytes:
-    """The encoded path below the place where this app is mounted."""
+    """The encoded path below the app's mount point."""
     raw = scope.get("raw_path")
     path = cast("bytes", raw) if raw else quote(str(scope["path"])).encode()
     path = path.partition(b"?")[0]
@@ -200,7 +200,7 @@ def check_encoding(inbound: Inbound) -> None:
 
 
 async def read_body(receive: Receive, limit: int, timeout: float, declared: str | None) -> bytes:
-    """The whole body.
+    """Read the whole body.
 
     Raises:
         Rejected: it is larger than `limit`, or takes longer than `timeout` to arrive.
@@ -247,10 +247,10 @@ _HALF_PAIR: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def parse_json(body: bytes) -> dict[str, Any] | None:
-    """The body's JSON object, None for an empty body.
+    """Return the body's JSON object, None for an empty body.
 
     Raises:
-        Rejected: it is no JSON object.
+        Rejected: it is not a JSON object.
     """
     if not body.strip():
         return None

@@ -1,4 +1,4 @@
-"""`stepfun-compat serve`: checks its options, then serves in one process or in several."""
+"""`stepfun-compat serve`: check the options, then serve in one or several processes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LaunchError(Exception):
 
 @dataclass(frozen=True)
 class Launch:
-    """The options of the command line."""
+    """The command-line options."""
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
@@ -72,7 +72,7 @@ def run(launch: Launch, announce: Callable[[str], None]) -> None:
 def start_logging(level: str) -> None:
     """Log one line for each request to the terminal; `debug` adds what the client changed.
 
-    No level shows what callers wrote: the client's own DEBUG lines, and those of the libraries, have bodies of requests.
+    No level shows what callers wrote: the DEBUG lines of the client and of libraries, which have request bodies, stay off.
     """
     quiet = logging.ERROR if level.lower() == "error" else logging.WARNING
     logging.basicConfig(level=quiet, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -150,7 +150,7 @@ def _allow_open_files() -> None:
 
 @contextmanager
 def ended_by_signals() -> Generator[None, None, None]:
-    """Leave the block on SIGINT or SIGTERM, cleaning up; uvicorn sends itself the signal again when it is done."""
+    """Leave the block with cleanup on SIGINT or SIGTERM; uvicorn sends itself the signal again when it is done."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -164,7 +164,7 @@ def ended_by_signals() -> Generator[None, None, None]:
 
 @contextmanager
 def _emulated(wanted: bool, announce: Callable[[str], None]) -> Generator[None, None, None]:
-    """Run an emulator as long as the server, and set the environment of this process and its workers to use it."""
+    """Run an emulator for as long as the server, and set the environment of this process and its workers to use it."""
     if not wanted:
         yield
         return
@@ -187,10 +187,10 @@ def _emulated(wanted: bool, announce: Callable[[str], None]) -> Generator[None, 
 
 @contextmanager
 def _listener(host: str, port: int) -> Generator[socket.socket, None, None]:
-    """Open a listening socket with the protocol TCP, without which asyncio leaves Nagle's delay on.
+    """Open a listening socket with the explicit protocol TCP; otherwise asyncio does not disable Nagle's algorithm.
 
     Raises:
-        LaunchError: the address cannot be listened on.
+        LaunchError: the address is not available.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

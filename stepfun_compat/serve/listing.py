@@ -12,7 +12,7 @@ OWNER = "stepfun-compat"
 
 
 def with_aliases(models: Sequence[dict[str, Any]], catalog: Catalog) -> list[dict[str, Any]]:
-    """The models the client lists and then Anthropic's names; `root` is the id of what stands in for one."""
+    """Return the models the client lists, then Anthropic's names; `root` is the id of the model behind a name."""
     rows = [dict(row) for row in models]
     known = {row.get("id") for row in rows}
     created = max((row["created"] for row in rows if isinstance(row.get("created"), int)), default=0)

@@ -1,6 +1,6 @@
 """Metrics (requests, tokens, waiting, latency) as Prometheus text, and one log line for each request.
 
-No label and no log line holds anything a caller wrote: models are the catalog's, routes are patterns.
+No label and no log line contains anything a caller wrote: models are the catalog's, routes are patterns.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ class Sample:
     completion_tokens: int = 0
     cached_tokens: int = 0
     left_out: list[str] = field(default_factory=lambda: [])
-    """What of the request was not passed on, with the reason. It has no values of the caller."""
+    """What was dropped from the request, with the reason. It contains no values of the caller."""
 
     def begin(self) -> None:
-        """Make this the sample of the current task, to which the client's usage is added."""
+        """Make this the current task's sample, which receives the client's usage."""
         _CURRENT.set(self)
 
 
 class MeteredFamily(ClientFamily):
-    """What a client shares with its copies, which also tells the current request's sample what StepFun reported."""
+    """The state a client shares with its copies; it also adds the usage StepFun reports to the current request's sample."""
 
     @override
     def record(self, request_context: RequestContext, data: Json) -> None:
@@ -103,7 +103,7 @@ class Metrics:
             row[-1] += seconds
 
     def text(self, queue: FairQueue) -> str:
-        """Everything in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         worker = f'worker="{os.getpid()}"'
         lines = ["# TYPE stepfun_requests_total counter"]
         for (route, model, status), number in sorted(self._requests.items()):
@@ -130,7 +130,7 @@ class Metrics:
 
 
 def log_line(inbound: Inbound, sample: Sample, request_id: str) -> None:
-    """One line for a finished request; `request_id` is the one its answer has."""
+    """Log one line for a finished request; `request_id` is the one in its response."""
     if not log.isEnabledFor(logging.INFO):
         return
     log.info(

@@ -1,4 +1,4 @@
-"""OpenAI's API: requests for the client, and its responses as bytes."""
+"""OpenAI's API: pass requests to the client, and relay its responses as bytes."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ FAMILIES: Final = frozenset(
         "token",
     ]
 )
-"""The first segments of the paths that go on to the client: OpenAI's own, of which it knows what StepFun lacks."""
+"""The first segments of the paths passed to the client: OpenAI's. The client knows which of them StepFun lacks."""
 METERED: Final = frozenset(["chat", "completions", "responses", "images", "audio", "messages", "embeddings"])
-"""The resources that take a model's time: their POST requests count against the concurrency limit."""
+"""The resources that use a model: their POST requests count against the concurrency limit."""
 
 
 async def read(inbound: Inbound, body: bytes) -> upstream.Outgoing:
-    """The client's request for a caller's.
+    """Return the client's request for a caller's.
 
     Raises:
-        Rejected: the path is none of OpenAI's, or the body cannot be read.
+        Rejected: the path is not one of OpenAI's, or the body cannot be read.
     """
     if not inbound.segments or inbound.segments[0] not in FAMILIES:
         raise unknown(inbound)
@@ -71,13 +71,13 @@ async def read(inbound: Inbound, body: bytes) -> upstream.Outgoing:
     if is_form(kind):
         fields, files = await parse_form(body, kind)
         return upstream.outgoing(inbound, fields, files)
-    if kind.startswith("application/sdp"):  # of realtime calls, which StepFun lacks: the client says what there is
+    if kind.startswith("application/sdp"):  # realtime calls, which StepFun lacks: the client's error says so
         return upstream.outgoing(inbound, None)
     return upstream.outgoing(inbound, parse_json(body))
 
 
 def unknown(inbound: Inbound) -> Rejected:
-    """Make the 404 for an unknown path, with what to do instead."""
+    """Return the 404 for an unknown path, with the fix."""
     return Rejected(
         404,
         f"Invalid URL ({inbound.method if inbound.method.isalpha() else '?'} {inbound.sent_path}): this server serves OpenAI's API "
@@ -100,7 +100,7 @@ async def relay(client: AsyncOpenAI, request: upstream.Outgoing, out: Outbound, 
 
 
 async def send_back(answer: Answer, out: Outbound, request: upstream.Outgoing, secrets: tuple[str, ...]) -> None:
-    """Send an answer; a stream that breaks ends with the error OpenAI's API would put into it."""
+    """Send a response; a stream that breaks ends with an error event, as in OpenAI's API."""
     if answer.content is not None:
         await out.whole(answer.status, answer.content, answer.headers)
         return
@@ -119,14 +119,14 @@ async def send_back(answer: Answer, out: Outbound, request: upstream.Outgoing, s
                 await out.piece(piece)
     except Exception as error:
         if not out.events or isinstance(error, OSError):
-            raise  # the connection ends without the body's end, which is how HTTP says that it broke
+            raise  # close the connection before the end of the body: HTTP's sign of an incomplete response
         failure = upstream.stream_failure(error, answer, secrets)
         await out.piece(error_event(failure.body, request.path, out.pieces))
     await out.end()
 
 
 def error_event(body: Mapping[str, Any], path: str, sequence: int) -> bytes:
-    """An error inside a stream: an event of its own on Responses, an object in place of a chunk elsewhere."""
+    """An error inside a stream: an `error` event on Responses, an object in place of a chunk elsewhere."""
     if not path.startswith("/responses"):
         return b"data: " + encode(body) + b"\n\n"
     error = body["error"]
@@ -141,7 +141,7 @@ def error_event(body: Mapping[str, Any], path: str, sequence: int) -> bytes:
 
 
 async def models(client: AsyncOpenAI, inbound: Inbound, catalog: Catalog, out: Outbound) -> None:
-    """The list of models, in the shape of the caller's API.
+    """Respond with the list of models, in the format of the caller's API.
 
     Raises:
         openai.OpenAIError: as the client raises it.

@@ -1,4 +1,4 @@
-"""Options of a server: who may call it, and its limits."""
+"""The server's options: access and limits."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ TOKEN_VARIABLE: Final = "STEPFUN_SERVE_TOKEN"
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """Limits and rights of one server. Sizes are bytes, times are seconds.
+    """The access rules and limits of one server. Sizes are in bytes, times in seconds.
 
     Raises:
         ValueError: a value is not allowed.
     """
 
     tokens: tuple[str, ...] = field(default=(), repr=False)
-    """The tokens that may call. Empty: anyone who reaches the server may."""
+    """The accepted tokens. Empty: anyone who reaches the server may call it."""
     allowed_hosts: tuple[str, ...] = ()
-    """Names the `Host` header may have beside `localhost` and IP addresses. `*` allows any."""
+    """Names allowed in the `Host` header besides `localhost` and IP addresses. `*` allows any."""
     allowed_origins: tuple[str, ...] = ()
-    """Origins whose pages may call, such as `https://app.example`. `*` allows any. Empty: no page of another origin may."""
+    """Origins whose pages may call the server, such as `https://app.example`. `*` allows any. Empty: only its own origin."""
     max_body: int = 64 * 1024 * 1024
     max_header_bytes: int = 64 * 1024
     max_headers: int = 128
     body_timeout: float = 60.0
-    """How long a request's body may take to arrive."""
+    """The time limit for receiving a request's body."""
     request_timeout: float = 900.0
-    """How long a request may take from its first byte to the last byte of its answer."""
+    """The time limit for a request, from its first byte to the last byte of its response."""
     max_concurrency: int | None = None
-    """Requests that may be at StepFun at once. None: no limit."""
+    """The number of concurrent requests to StepFun. None: no limit."""
     max_queue: int = 128
-    """Requests that may wait for their turn; one more is answered with 429."""
+    """The number of queued requests; further requests get a 429."""
     metrics: bool = False
-    """Whether `/metrics` answers with Prometheus text."""
+    """Whether `/metrics` serves Prometheus text."""
 
     def __post_init__(self) -> None:
         for name in ("max_body", "max_header_bytes", "max_headers", "body_timeout", "request_timeout"):

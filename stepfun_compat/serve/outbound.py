@@ -1,4 +1,4 @@
-"""Sending responses: one head, then the body, whole or piece by piece."""
+"""Send responses: one head, then the body, whole or in pieces."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .rejections import Rejected, anthropic_error, encode, openai_error
 
 
 class Outbound:
-    """The answer to one request. Every answer has `x-request-id`; `headers` are added to each as well."""
+    """The response to one request. Each response has `x-request-id` and the headers in `headers`."""
 
     def __init__(self, send: Send, sample: Sample, head_only: bool = False) -> None:
         self._send = send
@@ -27,9 +27,9 @@ class Outbound:
         self._last: float | None = None
 
     async def start(self, status: int, headers: Mapping[str, str], length: int | None = None) -> None:
-        """Send the head. `length` None: the body comes piece by piece."""
+        """Send the head. `length` None: the body is sent in pieces."""
         rows = {**headers, **self.headers}
-        self.request_id = rows.setdefault("x-request-id", self.request_id)  # StepFun's, where it gave one
+        self.request_id = rows.setdefault("x-request-id", self.request_id)  # StepFun's id, if it sent one
         if self.anthropic:
             rows.setdefault("request-id", self.request_id)
         if length is not None:
@@ -79,5 +79,5 @@ class Outbound:
 
 
 def _line(value: str) -> bytes:
-    """A header's value, which cannot end its line."""
+    """Encode a header's value, without line breaks."""
     return value.replace("\r", " ").replace("\n", " ").encode("latin-1", "replace")

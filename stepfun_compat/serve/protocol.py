@@ -1,4 +1,4 @@
-"""The server's connections: uvicorn's, which also end when a request's head does not arrive in time."""
+"""The server's connections: uvicorn's, plus a time limit for the head of a request."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .inbound import new_id
 from .rejections import encode, openai_error
 
 HEAD_TIMEOUT: Final = 20.0
-"""Seconds from a connection's beginning, or from a request's first byte, to the end of its headers."""
+"""The time limit in seconds from the start of a connection, or a request's first byte, to the end of its headers."""
 MOST_READ_AHEAD: Final = 64 * 1024
-"""Bytes that are read of what follows a request while it is answered."""
+"""The number of bytes read after a request while its response is in progress."""
 STALL_TICKS: Final = 600
-"""Ticks of uvicorn's loop, ten a second, between two looks at what callers have not taken yet."""
+"""Ticks of uvicorn's loop, ten a second, between two checks for callers that do not read."""
 
 log = logging.getLogger("stepfun_compat.serve")
 
 
 class JoiningTransport:
-    """A transport that sends the head of a response together with what is written after it in the same step."""
+    """A transport that sends a response's head together with the data written after it in the same step."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
@@ -44,12 +44,12 @@ class JoiningTransport:
             self._send()
 
     def close(self) -> None:
-        """Send what waits, and close."""
+        """Send pending data, then close."""
         self._send()
         self._transport.close()
 
     def abort(self) -> None:
-        """Close without sending what waits."""
+        """Close without sending pending data."""
         self._waiting.clear()
         self._transport.abort()
 
@@ -63,10 +63,10 @@ class JoiningTransport:
 
 
 class Connection(H11Protocol):
-    """One connection, which limits how long a head may take to arrive.
+    """One connection, with a time limit for receiving a request's head.
 
-    uvicorn stops reading when more arrives after a request, be it the next request or a stray line break, until the
-    response is complete, and then does not see that the caller disconnects. This reads on, up to `MOST_READ_AHEAD` bytes.
+    If data arrives after a request (the next request or a stray line break), uvicorn stops reading until the response
+    is complete and so misses a disconnect. This class keeps reading, up to `MOST_READ_AHEAD` bytes.
     """
 
     _head_timer: asyncio.TimerHandle | None = None
@@ -95,7 +95,7 @@ class Connection(H11Protocol):
 
     @override
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP request with OpenAI's error body, and close the connection."""
+        """Respond to an invalid HTTP request with OpenAI's error body, and close the connection."""
         body = encode(openai_error(400, msg))
         headers = [
             (b"content-type", b"application/json"),
@@ -109,10 +109,10 @@ class Connection(H11Protocol):
 
     @override
     def _unsupported_upgrade_warning(self) -> None:
-        """Answer a request that offers another protocol, as Java's client does with h2c, without a word in the log."""
+        """Ignore an offer of another protocol without logging it: Java's client offers h2c."""
 
     def _read_ahead(self) -> None:
-        """Go on reading while a request that has arrived whole is answered, so that a disconnect is seen."""
+        """Keep reading while the response to a complete request is in progress, to detect a disconnect."""
         if not self.cycle.more_body and len(self.conn.trailing_data[0]) <= MOST_READ_AHEAD:
             self.flow.resume_reading()
 
@@ -131,9 +131,9 @@ class Connection(H11Protocol):
             self.transport.close()
 
     def drop_if_stalled(self) -> None:
-        """Abort the connection if the caller has taken nothing of what waits for it since the last call of this method.
+        """Abort the connection if the caller has read none of its pending data since the last call of this method.
 
-        Closing would wait without end for the caller to take the rest.
+        Closing would wait forever for the caller to read the rest.
         """
         unsent = self.transport.get_write_buffer_size()
         if unsent and unsent == self._unsent:
@@ -142,7 +142,7 @@ class Connection(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which announces a shutdown to the app at once and drops callers that take nothing."""
+    """uvicorn's server, which also notifies the app of a shutdown at once and drops callers that do not read."""
 
     def __init__(self, config: uvicorn.Config, served: ServeApp) -> None:
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""A limit on concurrent requests to StepFun with a fair queue: callers take turns, however many requests each has waiting."""
+"""Limit concurrent requests to StepFun with a fair queue: callers take turns, however many requests each has queued."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .rejections import Rejected
 
 
 class FairQueue:
-    """A limit with a bounded queue. For one event loop: it takes no locks. `limit` None lets everyone through."""
+    """A concurrency limit with a bounded queue, for one event loop (no locks). `limit` None: no limit."""
 
     def __init__(self, limit: int | None, most_waiting: int) -> None:
         self.limit = limit
@@ -26,7 +26,7 @@ class FairQueue:
         """Wait for this caller's turn and hold it.
 
         Raises:
-            Rejected: so many wait already that one more may not.
+            Rejected: the queue is full.
         """
         await self._enter(caller)
         try:
@@ -51,7 +51,7 @@ class FairQueue:
         self.waiting += 1
         try:
             await granted.wait()
-        except BaseException:  # cancelled: by the caller's hanging up, or by the time limit
+        except BaseException:  # cancelled: the caller hung up, or the time limit passed
             if granted.is_set():
                 self._leave()
             else:
@@ -67,7 +67,7 @@ class FairQueue:
             caller, line = self._callers.popitem(last=False)
             granted = line.popleft()
             if line:
-                self._callers[caller] = line  # at the end: the others come first
+                self._callers[caller] = line  # at the end of the round: the other callers come first
             self.waiting -= 1
             self.active += 1
             granted.set()

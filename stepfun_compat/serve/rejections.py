@@ -1,4 +1,4 @@
-"""Errors of this server itself, in the shape of the caller's API: OpenAI's or Anthropic's."""
+"""Errors of this server itself, in the format of the caller's API: OpenAI's or Anthropic's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 
 class Rejected(Exception):
-    """A request that this server answers with an error. `close` also ends the connection."""
+    """A request refused with an error. `close` also ends the connection."""
 
     def __init__(
         self,
@@ -46,18 +46,18 @@ _ANTHROPIC_TYPES: Final[Mapping[int, str]] = {
 
 
 def openai_error(status: int, message: str, code: str | None = None, param: str | None = None) -> dict[str, Any]:
-    """An error body as OpenAI's API has it."""
+    """Return an error body in OpenAI's format."""
     kind = _OPENAI_TYPES.get(status) or ("server_error" if status >= 500 else "invalid_request_error")
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
 def anthropic_error(status: int, message: str, request_id: str | None = None) -> dict[str, Any]:
-    """An error body as Anthropic's API has it."""
+    """Return an error body in Anthropic's format."""
     kind = _ANTHROPIC_TYPES.get(status) or ("api_error" if status >= 500 else "invalid_request_error")
     body: dict[str, Any] = {"type": "error", "error": {"type": kind, "message": message}}
     return body if request_id is None else {**body, "request_id": request_id}
 
 
 def encode(data: Any) -> bytes:
-    """JSON as bytes, as OpenAI's API writes it."""
+    """Encode JSON as OpenAI's API writes it."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")

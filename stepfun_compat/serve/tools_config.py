@@ -87,7 +87,7 @@ TOOLS: Final = tuple(_TEMPLATES)
 
 
 def lines_for(tool: str, host: str, port: int, token: str = "") -> str:
-    """The lines for a tool; without a token, the name of the variable that holds it.
+    """Return the lines for a tool; without a token they use the variable `$STEPFUN_SERVE_TOKEN`.
 
     Raises:
         KeyError: no such tool.

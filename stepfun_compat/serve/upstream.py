@@ -1,4 +1,4 @@
-"""Calling the client: a request of OpenAI's API in, the client's response as bytes out.
+"""Call the client: a request of OpenAI's API in, the client's response as bytes out.
 
 The client returns raw responses with bodies already in OpenAI's shape; nothing is translated here.
 """
@@ -35,7 +35,7 @@ Form = Literal["json", "text", "bytes", "stream"]
 
 @dataclass
 class Answer:
-    """A response: whole (`content`) or piece by piece (`pieces`). `close` releases the connection to StepFun."""
+    """A response: whole (`content`) or in pieces (`pieces`). `close` releases the connection to StepFun."""
 
     status: int
     headers: dict[str, str]
@@ -53,7 +53,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Outgoing:
-    """One request for the client. `body` is JSON, or the fields of a form whose `files` go beside it."""
+    """One request for the client. `body` is JSON, or the fields of a form with `files`."""
 
     method: str
     path: str
@@ -63,7 +63,7 @@ class Outgoing:
 
     @property
     def form(self) -> Form:
-        """How the answer is read, as the SDK's own methods read it."""
+        """How the response is read, as the SDK's own methods read it."""
         body = self.body or {}
         if self.path == "/audio/speech" or (self.path.startswith("/files/") and self.path.endswith("/content")):
             return "bytes"
@@ -78,7 +78,7 @@ class Outgoing:
 
 
 def outgoing(inbound: Inbound, body: dict[str, Any] | None, files: list[tuple[str, Any]] | None = None) -> Outgoing:
-    """Make the client's request for a caller's, without its headers and without keys in its query."""
+    """Return the client's request for a caller's, without its headers and without keys in its query."""
     query: dict[str, Any] = {}
     for name, value in inbound.query:
         if name.lower() in ("api-version", "api_key", "api-key", "key", "token", "access_token"):
@@ -87,7 +87,7 @@ def outgoing(inbound: Inbound, body: dict[str, Any] | None, files: list[tuple[st
         query[name] = (
             value if known is None else [*(cast("list[str]", known) if isinstance(known, list) else [known]), value]
         )
-    method = "GET" if inbound.method == "HEAD" else inbound.method  # what answers it sends the head alone
+    method = "GET" if inbound.method == "HEAD" else inbound.method  # the response to HEAD sends only the head
     return Outgoing(method, inbound.path, query, body, files)
 
 
@@ -143,7 +143,7 @@ def _headers(response: Any) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Failure:
-    """An exception of the client as an answer. `body` is OpenAI's error body, `raw` its bytes as the client has them."""
+    """An exception of the client as a response. `body` is OpenAI's error body, `raw` the bytes the client received."""
 
     status: int
     body: dict[str, Any]
@@ -174,7 +174,7 @@ def failure(error: Exception, secrets: tuple[str, ...] = ()) -> Failure:
 
 
 def stream_failure(error: Exception, answer: Answer, secrets: tuple[str, ...]) -> Failure:
-    """Return the error for an exception in the middle of a stream, which may be one of the HTTP library."""
+    """Return the error for an exception in the middle of a stream, which may come from the HTTP library."""
     known = error if isinstance(error, openai.OpenAIError) else transport_error(error, answer.response) or error
     return failure(known, secrets)
 
@@ -196,7 +196,7 @@ def _failure(error: Exception) -> Failure:
 
 
 def _status_failure(error: openai.APIStatusError) -> Failure:
-    """An error response: its own bytes where they are an error of OpenAI's shape, else a body with what is known."""
+    """Return an error response: its own bytes if they have OpenAI's format, else a body made from the exception."""
     response: Any = error.response
     headers = {k: v for k, v in _headers(response).items() if k != "content-type"}
     body: Any = None
@@ -208,7 +208,7 @@ def _status_failure(error: openai.APIStatusError) -> Failure:
 
 
 def _error_body(status: int, error: openai.APIError) -> dict[str, Any]:
-    """An error body with the attributes of an exception and what its own body adds."""
+    """Return an error body with the attributes of an exception and the fields of its own body."""
     made = openai_error(status, error.message, error.code, error.param)
     details: Any = error.body
     if isinstance(details, Mapping):

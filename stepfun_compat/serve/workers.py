@@ -1,4 +1,4 @@
-"""Several processes on one socket. Each is spawned; one that ends is replaced until the parent stops."""
+"""Run several processes on one socket. Each is spawned; a process that ends is replaced until the parent stops."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .options import ServeOptions
 
 
 def run_workers(launch: Launch, options: ServeOptions, listener: socket.socket) -> None:
-    """Run `launch.workers` processes until a signal, then let each finish what is under way."""
+    """Run `launch.workers` processes until a signal, then let each finish its requests."""
     limit = options.max_concurrency
-    if limit is not None:  # the account's, of which each worker gets its share
+    if limit is not None:  # the account's limit, divided among the workers
         options = replace(options, max_concurrency=max(1, limit // launch.workers))
     context = multiprocessing.get_context("spawn")
 
@@ -59,7 +59,7 @@ def _stop_signals() -> Generator[threading.Event, None, None]:
 
 
 def _terminate(processes: Sequence[Any], seconds: float) -> None:
-    """Send every process SIGTERM and wait for all of them, up to a number of seconds."""
+    """Send SIGTERM to every process and wait for all of them, at most `seconds`."""
     for process in processes:
         process.terminate()
     deadline = time.monotonic() + seconds

@@ -1,2 +1,2 @@
-"""Anthropic's Messages API over chat completions. `request`, `response`, `stream` and `thinking` are pure: Anthropic's data
-in, OpenAI's out, and back; what StepFun needs beyond that is the business of the chat translation."""
+"""Anthropic's Messages API over chat completions. `request`, `response`, `stream` and `thinking` are pure and convert
+between Anthropic's and OpenAI's data; the chat endpoint then translates OpenAI's data for StepFun."""

@@ -1,4 +1,4 @@
-"""Content blocks of Anthropic's messages as parts of OpenAI's. Pure."""
+"""Convert content blocks of Anthropic's messages to OpenAI's content parts. Pure."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def part_of(block: Mapping[str, Any], where: str) -> list[Dict]:
     """A user's block as OpenAI's content parts.
 
     Raises:
-        Invalid: it is of a kind that cannot be carried over.
+        Invalid: OpenAI's API has no counterpart for the block.
     """
     kind = block["type"]
     if kind == "text":

@@ -1,4 +1,4 @@
-"""Tools: functions as they are; those whose schema Anthropic defines and the caller runs, unpacked into functions. Pure."""
+"""Convert Anthropic's tools to functions, including tools with a schema of Anthropic's that the caller runs. Pure."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ _CLIENT_TOOLS: Final[tuple[tuple[str, str, Dict], ...]] = (
 
 
 def function_of(tool: Mapping[str, Any], where: str) -> Dict | None:
-    """OpenAI's function for a tool; None for a search among tools, which are all given at once here.
+    """Return OpenAI's function for a tool; None for a tool search, since here the model gets all tools at once.
 
     Raises:
         Invalid: only Anthropic's servers can run it.
@@ -93,7 +93,7 @@ def function_of(tool: Mapping[str, Any], where: str) -> Dict | None:
 
 
 def _custom_function(tool: Mapping[str, Any], name: str, where: str) -> Dict:
-    """The function for a tool that the caller defines."""
+    """Return the function for a tool the caller defines."""
     schema = tool.get("input_schema")
     if not isinstance(schema, Mapping):
         raise Invalid(f"{where}.custom.input_schema: Field required")

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class Invalid(Exception):
-    """A request that Anthropic's API would refuse, or that nobody but Anthropic's servers can carry out."""
+    """A request that Anthropic's API would refuse, or that only Anthropic's servers can handle."""

@@ -1,4 +1,4 @@
-"""`POST /v1/messages` as a body of chat completions. Pure: nothing is sent, and nothing of the caller's is changed."""
+"""Convert `POST /v1/messages` to a chat completions body. Pure: sends nothing and does not mutate the caller's data."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _SAMPLING: Final = ("temperature", "top_p")
 
 @dataclass
 class ChatRequest:
-    """The body for chat, and what of the request was left out."""
+    """The chat completions body, and descriptions of what was dropped from the request."""
 
     body: Dict
     left_out: list[str] = field(default_factory=lambda: [])
 
 
 def to_chat(body: Mapping[str, Any], *, needs_max_tokens: bool = True) -> ChatRequest:
-    """OpenAI's chat request for one of Anthropic's.
+    """Return OpenAI's chat request for one of Anthropic's.
 
     Raises:
-        Invalid: Anthropic's API would refuse it, or only Anthropic's servers could carry it out.
+        Invalid: Anthropic's API would refuse it, or only Anthropic's servers can handle it.
     """
     model = body.get("model")
     if not isinstance(model, str) or not model:
@@ -105,7 +105,7 @@ def _messages(messages: Any, left_out: list[str]) -> list[Dict]:
 
 
 def _user(blocks: list[Mapping[str, Any]], where: str) -> list[Dict]:
-    """A user's turn: tool results are messages of their own and come first; what they show beside text follows them."""
+    """A user's turn: tool results become separate messages and come first; their images and files follow."""
     rows: list[Dict] = []
     parts: list[Dict] = []
     for place, block in enumerate(blocks):
@@ -124,7 +124,7 @@ def _user(blocks: list[Mapping[str, Any]], where: str) -> list[Dict]:
 
 
 def _tool_result(block: Mapping[str, Any], where: str) -> tuple[Dict, list[Dict]]:
-    """(the tool's message, parts of its result that are not text)."""
+    """Return (the tool message, the non-text parts of its result)."""
     id = block.get("tool_use_id")
     if not isinstance(id, str) or not id:
         raise Invalid(f"{where}.tool_use_id: Field required")
@@ -148,7 +148,7 @@ def _attachment_note(id: str, number: int) -> str:
 
 
 def _result_parts(content: Any, where: str) -> list[Dict]:
-    """What a tool returned as content parts of OpenAI's."""
+    """A tool's result as OpenAI's content parts."""
     parts: list[Dict] = []
     for place, row in enumerate([] if content is None else blocks_of(content, where)):
         if row["type"] == "tool_reference":
@@ -244,7 +244,7 @@ def _functions(tools: Any) -> list[Dict]:
 
 
 def _tool_choice(choice: Mapping[str, Any], names: list[str]) -> Any:
-    """OpenAI's `tool_choice` for one of Anthropic's, whose tools have these names."""
+    """OpenAI's `tool_choice` for one of Anthropic's; `names` are the names of its tools."""
     kind = choice.get("type")
     if kind in ("any", "tool") and not names:
         raise Invalid("tool_choice: it may only be given with tools.")
@@ -286,14 +286,14 @@ def _output_format(body: Mapping[str, Any], chat: Dict) -> None:
 
 
 def _identity(body: Mapping[str, Any], chat: Dict) -> None:
-    """Use the caller's `user_id` as the prompt cache key: tools put their session into it."""
+    """Use the caller's `user_id` as the prompt cache key: clients put their session id into it."""
     metadata = body.get("metadata")
     user = cast("Mapping[str, Any]", metadata).get("user_id") if isinstance(metadata, Mapping) else None
     if isinstance(user, str) and user:
         chat["prompt_cache_key"] = user
 
 
-# without these the response would be another than the one requested
+# dropping one of these would change the response, so they are refused
 _REFUSED: Final[Mapping[str, str]] = {
     "mcp_servers": "only Anthropic's servers connect to them. Connect from your program and pass tools.",
     "container": "only Anthropic's servers have containers.",

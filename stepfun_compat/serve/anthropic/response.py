@@ -1,4 +1,4 @@
-"""A chat completion as a message of Anthropic's. Pure."""
+"""Convert a chat completion to Anthropic's message. Pure."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _NOT_OF_AN_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
 @dataclass(frozen=True)
 class MessageContext:
-    """What the translation of a response needs from its request. `model` is the name in the request: Claude Code returns
-    thinking blocks only to the model that made them, which it identifies by this name.
+    """The parts of a request that the translation of its response needs. `model` is the name in the request: Claude Code
+    returns thinking blocks only to the model that created them, which it identifies by this name.
     """
 
     model: str
@@ -72,7 +72,7 @@ def _tool_use(call: Mapping[str, Any]) -> Dict:
 
 
 def head(context: MessageContext) -> Dict:
-    """A message without content, as it begins."""
+    """A message without content, as at the start of a stream."""
     return {
         "id": f"msg_{secrets.token_hex(12)}",
         "type": "message",
@@ -93,7 +93,7 @@ def text_block(text: str) -> Dict:
 
 
 def tool_block(id: Any, name: Any, given: Mapping[str, Any]) -> Dict:
-    """A block that calls a tool; an id with signs that Anthropic's have not gets others for them."""
+    """A `tool_use` block; characters that Anthropic's ids do not allow are replaced in the id."""
     clean = _NOT_OF_AN_ID.sub("_", str(id)) if id else f"toolu_{secrets.token_hex(12)}"
     return {
         "type": "tool_use",
@@ -105,7 +105,7 @@ def tool_block(id: Any, name: Any, given: Mapping[str, Any]) -> Dict:
 
 
 def input_of(arguments: Any) -> Mapping[str, Any]:
-    """A call's arguments as the object Anthropic's blocks hold; what is none is kept as text."""
+    """A call's arguments as an object, as Anthropic's blocks have it; other values are kept as text."""
     if not isinstance(arguments, str) or not arguments.strip():
         return {}
     try:
@@ -132,7 +132,7 @@ def matched_stop(choice: Mapping[str, Any], context: MessageContext) -> str | No
 
 
 def usage_of(usage: Any) -> Dict:
-    """Anthropic's usage, which counts what came from the cache apart from the other input."""
+    """Anthropic's usage, which counts cached input separately from other input."""
     reported: Mapping[str, Any] = cast("Mapping[str, Any]", usage) if isinstance(usage, Mapping) else Dict()
     details: Any = reported.get("prompt_tokens_details")
     cached = _count(cast("Mapping[str, Any]", details).get("cached_tokens")) if isinstance(details, Mapping) else 0

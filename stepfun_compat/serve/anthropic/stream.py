@@ -1,7 +1,7 @@
-"""Chunks of a chat stream as events of Anthropic's. Pure: chunk in, events out, and `close` for the end.
+"""Convert chunks of a chat stream to Anthropic's events. Pure: chunk in, events out, and `close` at the end.
 
-Anthropic's blocks follow one another, each opened, filled and closed. OpenAI's deltas may go back and forth between calls:
-the call that is open is passed on as it comes, the others when it is their turn.
+Anthropic's blocks are sequential: each is started, filled and stopped. OpenAI's deltas may alternate between calls:
+the deltas of the open call are relayed at once, those of other calls are buffered until the end.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class MessageStream:
         self._usage: Any = None
 
     def feed(self, chunk: Mapping[str, Any]) -> list[Dict]:
-        """The events that one chunk brings."""
+        """Return the events for one chunk."""
         out: list[Dict] = [] if self._started else self._begin()
         if chunk.get("usage"):
             self._usage = chunk["usage"]
@@ -58,7 +58,7 @@ class MessageStream:
         return out
 
     def _feed_delta(self, delta: Dict) -> list[Dict]:
-        """The events for the reasoning, the text and the calls of a delta, in this order."""
+        """Return the events for a delta's reasoning, text and calls, in this order."""
         out: list[Dict] = []
         reasoning = delta.get("reasoning_content") or delta.get("reasoning")
         if isinstance(reasoning, str) and reasoning and self._context.shows_thinking:
@@ -71,7 +71,7 @@ class MessageStream:
         return out
 
     def close(self) -> list[Dict]:
-        """Return the last events: calls that waited for their turn, the stop reason and the usage."""
+        """Return the last events: buffered calls, the stop reason and the usage."""
         out: list[Dict] = [] if self._started else self._begin()
         for place in sorted(self._calls):
             call = self._calls[place]
@@ -156,4 +156,4 @@ class MessageStream:
 
 
 _SENT: list[str] = []
-"""The arguments of a call whose block is open or closed."""
+"""Marks the arguments of a call whose block was started."""

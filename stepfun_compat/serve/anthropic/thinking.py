@@ -11,12 +11,12 @@ from .invalid import Invalid
 _PREFIX: Final = "stepfun-compat-1."
 LEAST_BUDGET: Final = 1024
 _EFFORTS: Final = ((4096, "low"), (16384, "medium"))
-"""Budgets below a number of tokens, as efforts; from the last on it is high. A choice: StepFun has levels and no budgets."""
+"""(upper limit of the budget in tokens, effort); larger budgets are high. A choice: StepFun has levels and no budgets."""
 _OUTPUT_EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
 
 
 def sign(thinking: str) -> str:
-    """Sign a thinking block. The signature identifies where the text comes from; it is no protection against forgery."""
+    """Sign a thinking block. The signature identifies the text's origin; it does not protect against forgery."""
     return _PREFIX + hashlib.sha256(thinking.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -48,7 +48,7 @@ def effort_of(body: Mapping[str, Any]) -> str | None:
         raise Invalid("thinking: it takes an object.")
     fields = cast("Mapping[str, Any]", config)
     kind = fields.get("type")
-    if kind in ("disabled", "between_tools"):  # the latter is off as well, with progress notes shown as thinking
+    if kind in ("disabled", "between_tools"):  # between_tools turns thinking off too, but shows progress notes
         return effort or "low"
     if kind == "adaptive":
         return effort or "medium"

@@ -24,12 +24,12 @@ _CHARACTERS_PER_TOKEN: Final = 4
 
 
 def chat_request(body: dict[str, Any] | None, *, counts: bool = False) -> tuple[Outgoing, list[str]]:
-    """Translate a request of Anthropic's API to (the client's chat request, what was left out).
+    """Translate a request of Anthropic's API to (the client's chat request, what was dropped).
 
     `counts` is True for a request whose tokens are counted, which needs no `max_tokens`.
 
     Raises:
-        Rejected: Anthropic's API would refuse it, or only Anthropic's servers could carry it out.
+        Rejected: Anthropic's API would refuse it, or only Anthropic's servers can handle it.
     """
     if body is None:
         raise Rejected(400, "The request has no body: send a JSON object with model, max_tokens and messages.")
@@ -100,7 +100,7 @@ def frame(event: dict[str, Any]) -> bytes:
 
 
 async def chunks(pieces: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
-    """The chunks in the bytes of a chat stream as the client writes it: one `data:` line each, up to `[DONE]`."""
+    """Parse the chunks of a chat stream as the client writes it: one `data:` line each, up to `[DONE]`."""
     rest = b""
     async for piece in pieces:
         rest += piece
@@ -114,8 +114,8 @@ async def chunks(pieces: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
 
 
 async def count(client: AsyncOpenAI, request: Outgoing, out: Outbound) -> None:
-    """Answer with the number of tokens of a message's input: StepFun's own count, and an estimate for tools, which StepFun
-    does not count.
+    """Respond with the number of input tokens: StepFun's own count, plus an estimate for tools, which StepFun does not
+    count.
 
     Raises:
         openai.OpenAIError: as the client raises it.

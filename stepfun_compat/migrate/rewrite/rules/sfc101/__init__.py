@@ -1,18 +1,18 @@
-"""SFC101: calls of openai<1.0 become calls of a client, in files that are understood whole.
+"""SFC101: rewrite calls of openai<1.0 as calls of a client.
 
-A file is rewritten only if every use of openai in it, and every use of every answer, is one of those that are known
-here to mean the same in the client API. The first that is not is the reason why the file is left alone; it still runs
-with `stepfun_compat.legacy`.
+A file is rewritten only if this rule knows every use of openai and of every response in it, and knows that each has the
+same meaning in the client API. The first unknown use is reported as the reason why the file is left alone; the file
+still runs with `stepfun_compat.legacy`.
 
-    interfaces   what openai<1.0 returns and takes, as data
-    tree         the syntax tree: parents, variables, places
-    names        imports of openai, and every place that names a part of it
+    interfaces   the responses and parameters of openai<1.0, as data
+    tree         the syntax tree: parents, variables, positions
+    names        imports of openai and references to its names
     calls        calls and their parameters
-    answers      which expressions are answers or parts of them
-    uses         what is done with answers
-    errors       what is done with errors
-    clients      where the clients are made
-    surroundings what other files may notice
+    answers      expressions that are responses or parts of responses
+    uses         how the code uses responses
+    errors       how the code uses errors
+    clients      where the clients are created
+    surroundings how other files depend on this one
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ID: Final = "SFC101"
 
 
 def apply(file: File, project: Project) -> RuleOutcome:
-    """Return the edits of a file written for openai<1.0, or why it is left alone."""
+    """Return the edits of a file written for openai<1.0, or the reason why it is left alone."""
     outcome = RuleOutcome()
     if not file.is_python or file.number not in project.legacy:
         return outcome
@@ -55,10 +55,10 @@ def apply(file: File, project: Project) -> RuleOutcome:
 
 
 def _rewritten(file: File, project: Project) -> tuple[int, list[Edit]]:
-    """The line of the first call, and all edits.
+    """Return the line of the first call, and all edits.
 
     Raises:
-        Stop: something is not understood.
+        Stop: the file contains something this rule does not know.
     """
     _check_comments(file)
     tree = Tree(file.text)
@@ -86,7 +86,7 @@ def _rewritten(file: File, project: Project) -> tuple[int, list[Edit]]:
 
 
 def _sorted(tree: Tree, names: Names) -> tuple[dict[ast.AST, Call], list[Setting]]:
-    """The calls and the settings among the references; those of errors are looked at by `errors`."""
+    """Return the calls and the settings among the references; `errors` handles references to error classes."""
     calls: dict[ast.AST, Call] = {}
     settings: list[Setting] = []
     for one in sorted(names.references, key=_place):
@@ -108,14 +108,14 @@ def _first_line(file: File) -> int:
 
 
 def _check_comments(file: File) -> None:
-    """Raises Stop where a comment leaves a line alone: the file is rewritten whole or not at all."""
+    """Raise Stop if a comment excludes a line: the file is rewritten as a whole or not at all."""
     for line in sorted(file.facts.ignores):
         if file.ignored(ID, line):
             raise Stop(line, "left alone by a comment")
 
 
 def _check_scan(file: File, names: Names) -> None:
-    """Raises Stop for something of openai's that the scan has found and that no name here leads to."""
+    """Raise Stop for a use of openai that the scan found and that this rule cannot trace to an import."""
     known = {(one.root.lineno, one.root.col_offset) for one in names.references}
     known |= {(one.lineno, one.col_offset) for one in names.statements}
     for use in file.uses:

@@ -1,4 +1,4 @@
-"""Which expressions are answers or parts of them."""
+"""Find the expressions that are responses ("answers") or parts of responses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WHAT: Final = {Listing: "a list of", Stream: "a stream of", Pending: "an awaita
 
 
 class Answers:
-    """The shapes of expressions. What has none is a plain value, or nothing of openai's."""
+    """The shapes of expressions. An expression without a shape is a plain value or unrelated to openai."""
 
     def __init__(self, tree: Tree, calls: Mapping[ast.AST, Call]) -> None:
         self.tree = tree
@@ -26,7 +26,7 @@ class Answers:
         """Return the shape of an expression that is read.
 
         Raises:
-            Stop: a variable holds answers and other things.
+            Stop: a variable holds both responses and other values.
         """
         if node not in self._known:
             self._known[node] = self._shape(node)
@@ -61,7 +61,7 @@ class Answers:
         return None if found is None else found.shape
 
     def field(self, base: ast.expr, name: str) -> Field | None:
-        """Return a field of an answer by its name; None for what is no answer, or has no such field."""
+        """Return a field of a response by name; None if `base` is not a response or has no such field."""
         shape = self.shape(base)
         return shape.fields.get(name) if isinstance(shape, Object) else None
 
@@ -75,10 +75,10 @@ class Answers:
     # Variables
 
     def variable(self, variable: Variable) -> Shape | None:
-        """Return the shape of what a variable holds. One that is None at times holds no answer then either way."""
+        """Return the shape of a variable's value. Assignments of None are ignored: they mean "no response" in both APIs."""
         if variable in self._variables:
             return self._variables[variable]
-        self._variables[variable] = None  # for a variable that is bound to a part of itself
+        self._variables[variable] = None  # a variable may be assigned a part of itself
         found: set[Shape] = set()
         other: ast.AST | None = None
         for node in variable.bindings:
@@ -95,7 +95,7 @@ class Answers:
         return shape
 
     def _bound(self, node: ast.AST) -> tuple[Shape | None, bool]:
-        """The shape of what a node binds its name to, and whether that is None itself."""
+        """Return the shape of the value a node assigns to its name, and whether the value is the literal None."""
         parent = self.tree.parents.get(node)
         if isinstance(parent, ast.Assign | ast.AnnAssign | ast.NamedExpr) and node is not parent.value:
             value = parent.value
@@ -117,7 +117,7 @@ class Answers:
 
 
 def literal(node: ast.expr) -> str | None:
-    """Return the string that an expression is; None for any other."""
+    """Return the value of a string literal; None for any other expression."""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
@@ -130,14 +130,14 @@ def got_key(node: ast.Call) -> str | None:
 
 
 def enumerated(node: ast.expr) -> ast.expr | None:
-    """Return what `enumerate(x)` goes through."""
+    """Return `x` of `enumerate(x)`; None for any other expression."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "enumerate" and node.args:
         return node.args[0]
     return None
 
 
 def described(shape: Shape) -> str:
-    """Return what a shape is called in a reason."""
+    """Return the description of a shape, as used in reasons."""
     if isinstance(shape, Object):
         return {"answer": "an answer", "usage": "the usage of an answer"}.get(shape.name, f"a {shape.name}")
     return (

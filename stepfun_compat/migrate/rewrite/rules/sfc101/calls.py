@@ -1,4 +1,4 @@
-"""The calls of openai<1.0 in a file, and the calls of a client that take their place."""
+"""The calls of openai<1.0 in a file, and the client calls that replace them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Call:
 
     @property
     def shape(self) -> Shape:
-        """What the call returns."""
+        """The shape of the call's result."""
         found: Object | Stream = self.endpoint.answer
         if self.streamed and self.endpoint.chunk is not None:
             found = Stream(self.endpoint.chunk, self.is_async)
@@ -31,10 +31,10 @@ class Call:
 
 
 def call_of(tree: Tree, reference: Reference) -> Call:
-    """Return the call that a reference to a resource is the callee of.
+    """Return the call whose callee is a reference to a resource.
 
     Raises:
-        Stop: it is used in another way, or a parameter is not understood.
+        Stop: the reference is not called, or a parameter is unknown.
     """
     node, path = reference.node, reference.path
     name = ".".join(("openai", *path))
@@ -100,7 +100,7 @@ def _check_timeout(one: ast.keyword | None, method: str) -> None:
 
 
 def call_edits(tree: Tree, call: Call, client: str) -> list[Edit]:
-    """Return the edits of the callee and of the parameters that have other names."""
+    """Return the edits of the callee and of renamed parameters."""
     edits = [Edit(*tree.span(call.node.func), f"{client}.{call.endpoint.method}".encode())]
     for one in call.node.keywords:
         if one.arg is not None and one.arg in RENAMED:

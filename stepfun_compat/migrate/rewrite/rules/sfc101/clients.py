@@ -1,4 +1,4 @@
-"""The clients that a file makes in place of the settings of the module."""
+"""The clients a file creates instead of setting attributes of the module."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _CLASSES: Final = {False: "OpenAI", True: "AsyncOpenAI"}
 _RETRIES: Final = "max_retries=0"
 """openai<1.0 sends no request again after an answer, and programs that want it do it themselves."""
 _LOADS: Final = frozenset({"load_dotenv"})
-"""Functions that set variables of the environment, which a client reads when it is made."""
+"""Functions that set environment variables, which a client reads when it is created."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setting:
-    """`openai.api_key = value`, once, when the module is imported."""
+    """`openai.api_key = value`, executed once when the module is imported."""
 
     statement: ast.Assign
     name: str
@@ -32,10 +32,10 @@ class Setting:
 
 
 def setting_of(tree: Tree, reference: Reference) -> Setting:
-    """Return the setting that a reference is.
+    """Return the setting a reference assigns.
 
     Raises:
-        Stop: it is read, is set at run time, or is another setting.
+        Stop: it is read, set at run time, or a setting that is not translated.
     """
     node, name = reference.node, f"openai.{'.'.join(reference.path)}"
     if not reference.path:
@@ -59,10 +59,10 @@ def _plain_key(value: ast.expr) -> bool:
 
 
 class Clients:
-    """Where the clients are made, and under which names."""
+    """Where the clients are created, and under which names."""
 
     def __init__(self, tree: Tree, names: Names, calls: Mapping[ast.AST, Call], settings: Sequence[Setting]) -> None:
-        """Raises Stop where one client would not do for all calls."""
+        """Raise Stop if one client cannot serve all calls."""
         self.tree = tree
         self.names = names
         self.calls = calls
@@ -92,7 +92,7 @@ class Clients:
             raise Stop(line, "the key is for two clients, a synchronous and an asynchronous one")
 
     def _made(self, is_async: bool) -> str:
-        """How a client is made, up to its first argument."""
+        """Return the code that creates a client, up to its first argument."""
         name = _CLASSES[is_async]
         if not self.names.from_imports():
             name = f"{self.names.module}.{name}"
@@ -101,16 +101,16 @@ class Clients:
         return f"{self.name[is_async]} = {name}("
 
     def edits(self, file: File) -> list[Edit]:
-        """Return the edits that make the clients.
+        """Return the edits that create the clients.
 
         Raises:
-            Stop: something may run before them.
+            Stop: code that uses a client may run before it exists.
         """
         if self.settings:
             return self._in_place_of_settings()
         return self._behind_the_imports(file.newline)
 
-    # In place of the settings
+    # Replace the settings
 
     def _in_place_of_settings(self) -> list[Edit]:
         body = self.tree.module.body
@@ -133,7 +133,7 @@ class Clients:
         return [*edits, Edit(position, position, f", {_RETRIES})".encode())]
 
     def _check_before(self, statements: Sequence[ast.stmt]) -> None:
-        """Raises Stop where a statement before the client may already use it."""
+        """Raise Stop if a statement before the client's creation may use the client."""
         for statement in statements:
             for node in _run(statement):
                 variable = self.tree.variables.get(node) if isinstance(node, ast.Name) else None
@@ -143,10 +143,10 @@ class Clients:
                         getattr(node, "lineno", 1), "this may run before the key is set, when there is no client"
                     )
 
-    # Behind the imports
+    # Insert after the imports
 
     def _behind_the_imports(self, newline: bytes) -> list[Edit]:
-        """The clients are made behind the imports that the one of openai stands among, and what loads variables."""
+        """Create the clients after the block of imports that contains openai's, and after `load_dotenv()`."""
         body = self.tree.module.body
         at = body.index(self.names.statements[0])
         anchor: ast.stmt | None = None
@@ -182,7 +182,7 @@ def _loads(statement: ast.stmt) -> bool:
 
 
 def _run(node: ast.AST) -> list[ast.AST]:
-    """What of a statement runs with the module: everything but the bodies of functions."""
+    """Yield the nodes of a statement that run at import: everything except function bodies."""
     found: list[ast.AST] = [node]
     inside: list[ast.AST] = []
     if isinstance(node, FUNCTIONS):

@@ -1,4 +1,4 @@
-"""The errors of openai<1.0 in a file: where they are told apart, and what is done with them."""
+"""The errors of openai<1.0 in a file: where they are caught, and how handlers use them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .tree import Stop, Tree
 
 _BROAD: Final = frozenset({"Exception", "BaseException"})
 _TRANSPORT: Final = frozenset({"requests", "aiohttp", "urllib3"})
-"""Packages whose errors openai<1.0 lets out of a stream."""
+"""Packages whose errors openai<1.0 does not wrap when a stream breaks."""
 _TAKES_TUPLE: Final = frozenset({"on_exception", "retry_if_exception_type", "retry_if_not_exception_type"})
-"""Decorators and their parts that take one class or several in a tuple: of backoff and tenacity."""
+"""Functions of backoff and tenacity that take one error class or a tuple of classes."""
 _TEXT_OF_ERRORS: Final = frozenset({"exc_info", "format_exc", "format_exception", "TracebackException"})
 _HARMLESS: Final = frozenset(
     [
@@ -50,7 +50,7 @@ _HARMLESS: Final = frozenset(
 
 
 class Errors:
-    """Collects the edits of error classes and of the errors that handlers get."""
+    """Collect the edits of error classes and of caught errors."""
 
     def __init__(self, tree: Tree, names: Names, calls: Mapping[ast.AST, Call]) -> None:
         self.tree = tree
@@ -67,7 +67,7 @@ class Errors:
         """Return the edits.
 
         Raises:
-            Stop: an error is used in a way that may mean something else in the client API.
+            Stop: an error is used in a way that may have another meaning in the client API.
         """
         for one in self._references.values():
             self._class(one)

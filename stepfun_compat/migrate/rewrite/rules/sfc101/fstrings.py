@@ -1,4 +1,5 @@
-"""Where the expressions of an f-string stand: Python says so from 3.12 on, before that they are looked for."""
+"""Find the positions of the expressions in an f-string. Python reports them since 3.12; for older versions they are
+searched for in the source."""
 
 from __future__ import annotations
 

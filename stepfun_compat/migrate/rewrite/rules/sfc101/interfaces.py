@@ -1,4 +1,4 @@
-"""What openai<1.0 returns and takes, and what takes its place in the client API: data, no logic."""
+"""The responses and parameters of openai<1.0 and their counterparts in the client API: data, no logic."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Field:
-    """A field of an answer. `shape` is None for plain values: strings, numbers, lists of numbers.
+    """A field of a response. `shape` is None for plain values: strings, numbers, lists of numbers.
 
-    An `optional` field may be missing on the wire, where the client has None. What may be null on the wire is
-    `nullable`: a test for its presence means something else than one for None.
+    An `optional` field may be missing on the wire; the client API has None instead. A `nullable` field may be null on
+    the wire, so testing its presence differs from testing it for None.
     """
 
     shape: Shape | None = None
@@ -22,7 +22,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Object:
-    """An object of an answer; `may_be_empty` says that openai<1.0 has `{}` there, which is false."""
+    """An object in a response. `may_be_empty`: openai<1.0 may have `{}` here, which is falsy."""
 
     name: str
     fields: Mapping[str, Field] = field(default_factory=lambda: {})
@@ -38,7 +38,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What is iterated for the chunks of an answer."""
+    """A stream of response chunks, to iterate."""
 
     of: Object
     is_async: bool
@@ -46,7 +46,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What is awaited for an answer."""
+    """A coroutine that returns a response, to await."""
 
     of: Object | Stream
 
@@ -56,7 +56,7 @@ Shape = Object | Listing | Stream | Pending
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A resource class of openai<1.0: the method of the client that takes the place of `create`, and what it takes."""
+    """A resource class of openai<1.0: the client method that replaces `create`, its parameters and response."""
 
     method: str
     answer: Object
@@ -109,7 +109,7 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = {
         "completions.create", _TEXT, _SAMPLING | {"prompt", "suffix", "echo", "best_of"}, _TEXT_CHUNK
     ),
 }
-"""The resources that are translated. What they return beyond these fields is refused where it is used."""
+"""The translated resources. A file that uses any other field of their responses is left alone."""
 
 OTHER_RESOURCES: Final = frozenset(
     [
@@ -140,7 +140,7 @@ ERRORS: Final[Mapping[str, tuple[str, ...]]] = {
     "Timeout": ("APITimeoutError",),
     "APIConnectionError": ("APIConnectionError",),
 }
-"""The error classes whose place others take exactly, a timeout being a connection error in the client API."""
+"""The error classes with exact replacements. In the client API a timeout is also a connection error."""
 
 NO_ERRORS: Final[Mapping[str, str]] = {
     "APIError": "in the client API APIError is the base of every error of a request",
@@ -151,4 +151,4 @@ NO_ERRORS: Final[Mapping[str, str]] = {
 }
 
 WITH_STATUS: Final = frozenset({"RateLimitError", "AuthenticationError", "PermissionError", "InvalidRequestError"})
-"""Errors that a status stands for: their `http_status` is `status_code`."""
+"""Errors for an HTTP status: their `http_status` becomes `status_code`."""

@@ -1,4 +1,4 @@
-"""What a file calls openai<1.0 and its parts, every place that names one of them, and the imports once they are moved."""
+"""The names a file imports from openai<1.0, every reference to them, and the edits of the import statements."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from .interfaces import ENDPOINTS, ERRORS, NO_ERRORS, OTHER_RESOURCES
 from .tree import Stop, Tree, Variable
 
 Path = tuple[str, ...]
-"""What a name stands for: `()` for openai itself, `("error",)`, `("error", "Timeout")`, `("ChatCompletion",)`."""
+"""What a name refers to: `()` for openai itself, `("error",)`, `("error", "Timeout")`, `("ChatCompletion",)`."""
 
 _OURS: Final = "stepfun_compat.legacy"
 ENDS_AT_TOP: Final = frozenset({"openai", _OURS})
-"""What the package itself is called: SFC002 may have moved its imports already."""
+"""The names of the package: SFC002 may already have moved its imports."""
 _AT_TOP: Final = frozenset({"APIError", "InvalidRequestError", "OpenAIError"})
-"""Error classes that the package itself has."""
+"""Error classes at the top level of the package."""
 _RESOURCES: Final = OTHER_RESOURCES | ENDPOINTS.keys()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reference:
-    """A place that names something of openai's: the whole chain, and what it leads to from openai on."""
+    """A reference to a name of openai: `node` is the whole attribute chain, `path` the names after openai."""
 
     node: ast.expr
     path: Path
@@ -34,10 +34,10 @@ class Reference:
 
 
 class Names:
-    """The imports of openai in a file, and what is reached through them."""
+    """The imports of openai in a file, and the references that use them."""
 
     def __init__(self, tree: Tree) -> None:
-        """Raises Stop for an import that is not understood."""
+        """Raises Stop for an import this rule does not know."""
         self.tree = tree
         self.statements: list[ast.Import | ast.ImportFrom] = []
         self.meanings: dict[Variable, Path] = {}
@@ -67,7 +67,7 @@ class Names:
                 raise Stop(node.lineno, f"{variable.name} stands for several things")
 
     def _check(self, variable: Variable) -> None:
-        """Raises Stop where a name of openai's is bound to something else as well."""
+        """Raise Stop if a name of openai is also assigned another value."""
         for node in variable.bindings:
             if not isinstance(node, ast.alias) or self.tree.parent(node) not in self.statements:
                 raise Stop(getattr(node, "lineno", 1), f"{variable.name} is bound to something else as well")
@@ -90,18 +90,18 @@ class Names:
 
     @property
     def module(self) -> str | None:
-        """The name that openai itself has in the file."""
+        """The file's name for openai itself."""
         return next((one.name for one, path in self.meanings.items() if not path), None)
 
     # Edits
 
     def new_name(self, reference: Reference, name: str) -> str:
-        """Return how a class of `stepfun_compat` is written where a reference stands."""
+        """Return the expression for a class of `stepfun_compat` at the position of a reference."""
         chain = reference.node is not reference.root
         return f"{reference.root.id}.{name}" if chain else name
 
     def renamed(self, reference: Reference) -> bool:
-        """Whether a name has been given another name by its import, which it keeps."""
+        """Whether an import gives a name an alias, which the edits keep."""
         return reference.node is reference.root and any(
             isinstance(one, ast.alias) and one.asname is not None for one in self._bindings(reference)
         )
@@ -111,7 +111,7 @@ class Names:
         return [] if variable is None else variable.bindings
 
     def import_edits(self, clients: Sequence[str]) -> list[Edit]:
-        """Return the edits of the import statements; `clients` are the classes that `from openai import` gives way to.
+        """Return the edits of the import statements; `clients` are the classes that replace those of `from openai import`.
 
         Raises:
             Stop: a statement is written in an unusual way.
@@ -160,7 +160,7 @@ class Names:
             raise Stop(node.lineno, "the import is written in an unusual way")
 
     def removed(self, node: ast.stmt) -> tuple[int, int] | None:
-        """Return the lines of an import that is not needed once another one is moved; None for one that stays."""
+        """Return the lines of an import that becomes unnecessary when another one is moved; None for one that stays."""
         if not isinstance(node, ast.Import) or [(one.name, one.asname) for one in node.names] != [
             ("openai.error", None)
         ]:
@@ -194,12 +194,12 @@ class Names:
 
 
 def is_legacy(module: str) -> bool:
-    """Whether a module is openai<1.0, a part of it, or our counterpart of one."""
+    """Whether a module is openai<1.0, one of its submodules, or the counterpart in stepfun_compat.legacy."""
     return is_openai(module) or module == _OURS or module.startswith(f"{_OURS}.")
 
 
 def _imported(node: ast.ImportFrom) -> dict[ast.alias, Path]:
-    """What the names of `from openai… import` stand for."""
+    """Return what the names of `from openai… import` refer to."""
     if node.module in ENDS_AT_TOP:
         return {one: _from_top(one, node.lineno) for one in node.names}
     if node.module in ("openai.error", f"{_OURS}.error"):
@@ -225,7 +225,7 @@ def _error(alias: ast.alias, line: int) -> Path:
 
 
 def check_error(name: str, line: int) -> None:
-    """Raises Stop for an error class whose place no other takes exactly."""
+    """Raise Stop for an error class without an exact replacement."""
     if name not in ERRORS:
         raise Stop(line, f"openai.error.{name}: {NO_ERRORS.get(name, 'there is no such error')}")
 

@@ -1,4 +1,4 @@
-"""What other files of a project may do with the functions, the errors and the settings of a file."""
+"""How other files of a project may depend on the functions, errors and settings of a file."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _REFLECTION: Final = frozenset({"locals", "globals", "vars", "eval", "exec"})
 
 
 def check_others(file: File, project: Project, line: int, sets: bool, kept: Iterable[str], as_dict: bool) -> None:
-    """Refuse a file whose change other files may notice.
+    """Refuse a file if rewriting it may break another file.
 
-    `sets` says that it sets the key of the module, `kept` are the variables of the module that hold answers, `as_dict`
-    that messages become dicts. `line` is where reasons of that kind are reported.
+    `sets`: the file sets the module's key. `kept`: module-level variables that hold responses. `as_dict`: messages
+    become dicts. `line`: the line to report.
 
     Raises:
-        Stop: with the other file.
+        Stop: names the other file.
     """
     stem = _stem(file).encode()
     words = [rf"\b{re.escape(one)}\b".encode() for one in kept]
@@ -52,7 +52,7 @@ def check_others(file: File, project: Project, line: int, sets: bool, kept: Iter
 
 
 def _check_importer(other: File, line: int, words: Iterable[bytes], as_dict: bool) -> None:
-    """Check another file that names this one, and so may import it."""
+    """Check another file that mentions this one and so may import it."""
     text = other.text.utf8
     if _CAUGHT.search(text):
         raise Stop(line, f"{other.path} handles any error of this file, and the text of errors is another")
@@ -81,10 +81,10 @@ def _check_other(other: File, line: int, sets: bool) -> None:
 
 
 def check_loops(file: File, project: Project, tree: Tree, line: int) -> None:
-    """Refuse asynchronous calls that several event loops may make: the connections of a client belong to one.
+    """Refuse asynchronous calls that several event loops may make: a client's connections belong to one event loop.
 
     Raises:
-        Stop: it is not one `asyncio.run(…)` of the module that runs them, nor the loop of a notebook.
+        Stop: the calls are run neither by a single module-level `asyncio.run(…)` nor by a notebook's event loop.
     """
     for other in project.python():
         if other is not file and _LOOPS.search(other.text.utf8):
@@ -106,7 +106,7 @@ def _runs(node: ast.AST) -> bool:
 
 
 def _once(tree: Tree, node: ast.AST) -> bool:
-    """Whether a node runs once, with the module."""
+    """Whether a node runs exactly once, at import."""
     return not any(
         isinstance(one, (*FUNCTIONS, ast.ClassDef, ast.For, ast.While, ast.comprehension, ast.ListComp))
         for one in tree.above(node)
@@ -114,10 +114,10 @@ def _once(tree: Tree, node: ast.AST) -> bool:
 
 
 def check_text(file: File, tree: Tree) -> None:
-    """Refuse a file that may reach its own names by strings.
+    """Refuse a file that may access its own names through strings.
 
     Raises:
-        Stop: with the line.
+        Stop: names the line.
     """
     for node in tree.nodes:
         if isinstance(node, ast.Name) and node.id in _REFLECTION and tree.variables.get(node) is None:

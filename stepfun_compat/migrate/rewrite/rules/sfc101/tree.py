@@ -12,7 +12,7 @@ from .fstrings import places_in_fstrings
 
 
 class Stop(Exception):
-    """A file that is not understood whole: the line that says so, and why."""
+    """The file cannot be rewritten: the line and the reason."""
 
     def __init__(self, line: int, why: str) -> None:
         super().__init__(why)
@@ -22,7 +22,7 @@ class Stop(Exception):
 
 @dataclass(eq=False)
 class Scope:
-    """A module, class, function or comprehension, and the variables that it binds."""
+    """A module, class, function or comprehension, and the variables it binds."""
 
     kind: str
     parent: Scope | None
@@ -53,7 +53,7 @@ class Scope:
         return scope or self._module()
 
     def find(self, name: str) -> Variable | None:
-        """Return the variable that a name read in this scope is; None for what the file does not bind."""
+        """Return the variable a name refers to in this scope; None if the file does not bind it."""
         if name in self.elsewhere:
             return self.variable(name)
         if name in self.variables:
@@ -68,7 +68,7 @@ class Scope:
 
 @dataclass(eq=False)
 class Variable:
-    """A name in the scope that binds it. `bindings` are the nodes that do: `Name`, `alias`, `arg`, a definition, …"""
+    """A name in its scope. `bindings` are the nodes that bind it: `Name`, `alias`, `arg`, a definition, …"""
 
     name: str
     scope: Scope
@@ -114,20 +114,20 @@ class Tree:
                 self._placed.update(places_in_fstrings(node, self.text))
 
     def parent(self, node: ast.AST) -> ast.AST:
-        """Return the node that a node is a direct part of."""
+        """Return the parent of a node."""
         return self.parents[node]
 
     def above(self, node: ast.AST) -> Iterator[ast.AST]:
-        """Yield what a node stands in, from the inside out."""
+        """Yield the ancestors of a node, innermost first."""
         while node in self.parents:
             node = self.parents[node]
             yield node
 
     def span(self, node: ast.expr | ast.stmt | ast.keyword | ast.alias) -> tuple[int, int]:
-        """Return where a node starts and ends in the UTF-8 text.
+        """Return the start and end of a node in the UTF-8 text.
 
         Raises:
-            Stop: it stands in an f-string in a way that is not understood.
+            Stop: the node is in an f-string and its position is unknown.
         """
         if node in self._placed:
             place = self._placed[node]
@@ -145,12 +145,12 @@ class Tree:
         return self.text.utf8[start:end]
 
     def at_import(self, node: ast.AST) -> bool:
-        """Whether a node runs when the module is imported: it stands in no function."""
+        """Whether a node runs when the module is imported, that is, outside every function."""
         return not any(isinstance(one, FUNCTIONS) for one in self.above(node))
 
 
 class _Scopes:
-    """Finds out which variable each name is."""
+    """Resolve each name to its variable."""
 
     def __init__(self) -> None:
         self.reads: list[tuple[ast.Name, Scope]] = []
@@ -237,7 +237,7 @@ class _Scopes:
 
 
 def _flat(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a scope, those inside others too, but for those of functions and classes in it."""
+    """Yield the statements of a scope, nested ones included, without those of its functions and classes."""
     for statement in statements:
         yield statement
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

@@ -1,4 +1,4 @@
-"""Every use of an answer in a file, and what it becomes. A use that is not known here stops the whole file."""
+"""Every use of a response in a file, and its replacement. An unknown use leaves the whole file alone."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _OPENING: Final = re.compile(rb"[\s)]*\[\s*")
 _CLOSING: Final = re.compile(rb"\s*\]")
 _GET: Final = re.compile(rb"\.\s*get")
 _LETTING_GO: Final = frozenset({"KeyError", "AttributeError", "LookupError", "TypeError", "Exception", "BaseException"})
-"""Classes whose handlers see that a field is missing."""
+"""Exceptions whose handlers may catch the access to a missing field."""
 
 
 class Uses:
-    """Collects the edits of all uses of answers."""
+    """Collect the edits of all uses of responses."""
 
     def __init__(self, tree: Tree, answers: Answers) -> None:
         self.tree = tree
@@ -56,7 +56,7 @@ class Uses:
         """Return the edits.
 
         Raises:
-            Stop: an answer is used in a way that is not known.
+            Stop: a response is used in an unknown way.
         """
         for node in self.tree.nodes:
             if isinstance(node, ast.expr):
@@ -74,7 +74,7 @@ class Uses:
         if known is None or not known(node, shape, parent):
             raise Stop(node.lineno, f"{described(shape)} is {_ways(parent)}")
 
-    # What an answer is a part of. Each returns whether the use is known.
+    # One method per kind of parent node. Each returns whether the use is known.
 
     def _attribute(self, node: ast.expr, shape: Shape, parent: ast.Attribute) -> bool:
         call = self.tree.parent(parent)
@@ -108,8 +108,8 @@ class Uses:
         return True
 
     def _default(self, default: ast.expr, field: Field) -> str:
-        """What is written behind a field for the default that `.get()` had. A string that may be missing is never
-        anything else than a string: only an empty default leaves what is there as it is."""
+        """Return the code after a field that replaces the default of `.get()`. An optional string is either missing or a
+        string, so `or ""` is equivalent for an empty default only."""
         if isinstance(default, ast.Constant) and default.value is None:
             return ""
         if field.shape is None and literal(default) == "":
@@ -117,7 +117,7 @@ class Uses:
         raise Stop(default.lineno, ".get() has a default other than None and an empty string")
 
     def _stands_free(self, node: ast.expr) -> bool:
-        """Whether `a or b` can be written in the place of an expression without parentheses."""
+        """Whether `a or b` can replace an expression without parentheses."""
         parent = self.tree.parent(node)
         if isinstance(parent, ast.Call):
             return parent.func is not node
@@ -193,14 +193,14 @@ class Uses:
         return False
 
     def _listed(self, node: ast.expr, call: ast.Call) -> bool:
-        """Whether a list is counted by `len`, or its elements by `enumerate`."""
+        """Whether a list is an argument of `len` or `enumerate`."""
         func = call.func
         if not isinstance(func, ast.Name) or self.tree.variables.get(func) is not None:
             return False
         return func.id == "len" or (enumerated(call) is node and self._counted(call))
 
     def _counted(self, call: ast.Call) -> bool:
-        """Whether `enumerate(…)` is gone through by `for number, one in`."""
+        """Whether `enumerate(…)` is iterated as `for number, one in`."""
         loop = self.tree.parent(call)
         return (
             isinstance(loop, ast.For | ast.comprehension)
@@ -223,7 +223,7 @@ class Uses:
         return parent.arg is None and plain and shape is MESSAGE and self._as_dict(node)
 
     def _as_dict(self, node: ast.expr) -> bool:
-        """A message among others becomes the dict that openai<1.0 had there."""
+        """Convert a message in a list of messages to a dict, as openai<1.0 has it."""
         if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call):
             return False
         _, end = self.tree.span(node)
@@ -247,7 +247,7 @@ class Uses:
         return isinstance(shape, Listing) and not waits
 
     def _truth(self, node: ast.expr, shape: Shape, parent: ast.AST) -> bool:
-        """A test whether there is an answer: `if answer`, `not message.get("function_call")`."""
+        """A truth test: `if answer`, `not message.get("function_call")`."""
         if isinstance(shape, Pending | Stream) or (isinstance(shape, Object) and shape.may_be_empty):
             return False
         if isinstance(parent, ast.BoolOp):
@@ -272,7 +272,7 @@ class Uses:
     # The file as a whole
 
     def _check_variables(self) -> None:
-        """Answers may be kept in variables of functions and of the module, not in those of classes or of others."""
+        """Allow responses in variables of functions and of the module, but not in class attributes or `global`s."""
         for node, variable in self.tree.variables.items():
             if variable is None or self.answers.variable(variable) is None:
                 continue
@@ -280,7 +280,7 @@ class Uses:
                 raise Stop(getattr(node, "lineno", 1), f"{variable.name} is kept beyond its function")
 
     def _check_attributes(self) -> None:
-        """A message that has become a dict has no attributes."""
+        """Refuse attribute access that may be on a message converted to a dict."""
         for node in self.tree.nodes:
             if (
                 isinstance(node, ast.Attribute)
@@ -290,20 +290,20 @@ class Uses:
                 raise Stop(node.lineno, f".{node.attr} may be read of a message that has become a dict")
 
     def kept_in_module(self) -> set[str]:
-        """Return the variables of the module that hold answers: other files might import them."""
+        """Return the module-level variables that hold responses: other files might import them."""
         variables = self.tree.top.variables.values()
         return {one.name for one in variables if self.answers.variable(one) is not None}
 
 
 def _is_plain(node: ast.expr) -> bool:
-    """Whether an expression can be left out: a literal, or an empty list or dict."""
+    """Whether an expression can be dropped: a literal, or an empty list or dict."""
     if isinstance(node, ast.List | ast.Dict):
         return not (node.elts if isinstance(node, ast.List) else node.values)
     return isinstance(node, ast.Constant)
 
 
 def _lets_go(handler: ast.ExceptHandler) -> bool:
-    """Whether a handler catches what reading a missing field raises."""
+    """Whether a handler catches the error of reading a missing field."""
     if handler.type is None:
         return True
     names = {one.id for one in ast.walk(handler.type) if isinstance(one, ast.Name)}
@@ -311,7 +311,7 @@ def _lets_go(handler: ast.ExceptHandler) -> bool:
 
 
 def _ways(parent: ast.AST) -> str:
-    """What is done with an expression, for a reason."""
+    """Return how an expression is used, as text for a reason."""
     if isinstance(parent, (ast.Return, ast.Yield, ast.YieldFrom, *FUNCTIONS)):
         return "returned from its function"
     if isinstance(parent, ast.Call | ast.keyword | ast.Starred):
