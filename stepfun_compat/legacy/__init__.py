@@ -1,12 +1,12 @@
-"""The surface of openai 0.28 on top of the clients of this package.
+"""The API of openai 0.28 on top of this package's clients.
 
     import stepfun_compat.legacy as openai
 
     openai.ChatCompletion.create(model="gpt-3.5-turbo", messages=[{"role": "user", "content": "Hello"}])
 
-Keys and places are found as everywhere in this package: `STEPFUN_API_KEY`, or `openai.api_key` if it is no key of
-OpenAI's; `openai.api_base` unless it names OpenAI or Azure. With `api_type = "azure"` the deployment's name is a model
-name, and nothing of Azure's leaves the machine. `stepfun_settings` takes a `stepfun_compat.Settings`.
+Keys and base URLs are resolved as everywhere in this package: `STEPFUN_API_KEY`, or `openai.api_key` unless it is an
+OpenAI key; `openai.api_base` unless it is OpenAI's or Azure's URL. With `api_type = "azure"` the deployment's name is
+used as a model name, and no Azure credential is sent. `stepfun_settings` takes a `stepfun_compat.Settings`.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _AZURE = ("azure", "azure_ad", "azuread")
 
 
 def _first_key() -> str | None:
-    """`OPENAI_API_KEY`; where only StepFun's is set, a placeholder for it, since programs refuse to start without."""
+    """Return `OPENAI_API_KEY`; a placeholder if only StepFun's key is set, since many programs refuse to start without."""
     own = any(os.environ.get(name, "").strip() for name in ("STEPFUN_API_KEY", "STEP_API_KEY"))
     return os.environ.get("OPENAI_API_KEY", _PLACEHOLDER_KEY if own else None)
 
 
 api_key: str | None = _first_key()
 api_key_path: str | None = os.environ.get("OPENAI_API_KEY_PATH")
-"""A file that holds the key, read for each call; ahead of `api_key`."""
+"""A file that contains the key, read for each call; takes precedence over `api_key`."""
 organization: str | None = os.environ.get("OPENAI_ORGANIZATION")
 api_base: str = os.environ.get("OPENAI_API_BASE", "https://api.openai.com/v1")
 api_type: str = os.environ.get("OPENAI_API_TYPE", "open_ai")
@@ -51,15 +51,15 @@ enable_telemetry: bool = False
 ca_bundle_path: Any = None
 debug: bool = False
 requestssession: Any = None
-"""A `requests.Session`, or a function that makes one for each thread: it carries the requests."""
+"""The `requests.Session` that sends the requests, or a function that creates one for each thread."""
 aiosession: ContextVar[Any] = ContextVar("aiohttp-session", default=None)
-"""An `aiohttp.ClientSession` that carries the async requests of this context."""
+"""The `aiohttp.ClientSession` that sends the async requests of this context."""
 stepfun_settings: Settings | None = None
-"""Settings for the clients underneath; what is not set there comes from the environment and the file as always."""
+"""Settings for the underlying clients; fields that are not set come from the environment and the settings file."""
 
 __version__ = VERSION
 
-# Below the configuration, which these look up in this module.
+# Imported after the configuration above, which these modules read.
 from .api_resources import (  # noqa: E402
     Audio,
     ChatCompletion,
@@ -115,16 +115,16 @@ __all__ = [
 
 
 def submodules() -> dict[str, ModuleType]:
-    """This package under the names of the old one: `openai`, `openai.error`, … to modules.
+    """Return this package's modules by the names of openai<1.0: `openai`, `openai.error`, ….
 
-    For `sys.modules`, so that programs and libraries that `import openai` get it. The SDK's own submodules must stay
-    there, since the clients go on using them; those it has not loaded yet are found through `__path__`.
+    For `sys.modules`, so that `import openai` returns this package. The SDK's own submodules must stay there, since the
+    clients use them; submodules that are not loaded yet are found through `__path__`.
     """
     import openai as sdk
 
     from ..catalog.legacy_modules import LEGACY_SUBMODULES
 
-    for name in ("azure", "explanation", "module_client"):  # they import the SDK by its name
+    for name in ("azure", "explanation", "module_client"):  # they import the SDK as `openai`
         import_module(f"...{name}", f"{__name__}.x")
     modules = {f"openai.{name}": import_module(f".{name}", __name__) for name in LEGACY_SUBMODULES}
     for entry in getattr(sdk, "__path__", []):
@@ -134,15 +134,15 @@ def submodules() -> dict[str, ModuleType]:
 
 
 def close() -> None:
-    """Close the connections behind the module; the next call opens new ones. It is also done when the process ends."""
+    """Close the module's connections; the next call opens new ones. Also runs at interpreter exit."""
     from ._clients import close
 
     close()
 
 
 def stepfun_client(asynchronous: bool = False) -> Any:
-    """The `stepfun_compat.OpenAI` that calls with the present configuration go through, or its async counterpart:
-    its `stepfun` attribute has the prompt cache's statistics, `explain` and the settings.
+    """Return the `stepfun_compat.OpenAI` or `AsyncOpenAI` that calls use with the current configuration. Its `stepfun`
+    attribute has the prompt cache's statistics, `explain` and the settings.
 
     Raises:
         AuthenticationError: there is no key.

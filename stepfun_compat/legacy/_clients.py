@@ -1,4 +1,4 @@
-"""The clients behind the module: one for each way the program has configured it, over shared connections."""
+"""The clients behind the module: one for each configuration the program uses, over shared connections."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .util import ApiType
 TIMEOUT_SECS: Final = 600.0
 _MOST_CLIENTS: Final = 64
 _MOST_CONNECTIONS: Final = 16
-"""Sessions and proxies in use at once, by thread-safe clients or by one event loop; of more the least used goes."""
+"""Sessions and proxies kept, for thread-safe clients or one event loop; beyond it the least recently used is dropped."""
 
 _lock = threading.RLock()
 _clients: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
@@ -42,11 +42,11 @@ _shared: OrderedDict[tuple[Any, ...], tuple[Any, Any]] = OrderedDict()
 def client_for(
     asynchronous: bool, api_key: Any, api_base: Any, api_type: ApiType, organization: Any, session: Any = None
 ) -> Any:
-    """The client for a call, made on first use.
+    """Return the client for a call, created on first use.
 
     Raises:
-        AuthenticationError: there is no key that may be sent there.
-        InvalidRequestError: a setting in the environment or a file is not allowed.
+        AuthenticationError: there is no key that may be sent to this base URL.
+        InvalidRequestError: a setting in the environment or a file has an invalid value.
     """
     settings = config().stepfun_settings
     connections = _http_client(asynchronous, str(api_base or ""), session)
@@ -61,7 +61,7 @@ def client_for(
     kwargs: dict[str, Any] = {
         "api_key": api_key,
         "organization": organization,
-        "max_retries": 0,  # the program does its own, as it had to
+        "max_retries": 0,  # programs for openai<1.0 retry themselves
         "timeout": TIMEOUT_SECS,
         "http_client": connections,
         "settings": settings,
@@ -87,7 +87,7 @@ def client_for(
             "that vendor's. If it is a gateway to StepFun, set STEPFUN_BASE_URL."
         )
     with _lock:
-        # what an id in a key stands for must live as long as the key
+        # an object whose id is part of a key must live as long as the key
         _shared.setdefault(identity, (context_of(client).family, settings))
         _shared.move_to_end(identity)
         _clients[key] = (client, settings)
@@ -98,7 +98,7 @@ def client_for(
 
 
 def close() -> None:
-    """Close the sync connections and forget every client; the next call makes new ones."""
+    """Close the sync connections and drop every client; the next call creates new ones."""
     with _lock:
         made = list(_connections.values())
         for store in (_clients, _connections, _per_loop, _shared):
@@ -111,7 +111,7 @@ atexit.register(close)
 
 
 def _environment() -> tuple[tuple[str, str], ...]:
-    """What a client reads from the environment when it is made."""
+    """The environment variables a client reads when it is created."""
     return tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith(("STEPFUN_", "STEP_", "OPENAI_"))))
 
 
@@ -119,10 +119,10 @@ def _environment() -> tuple[tuple[str, str], ...]:
 
 
 def _http_client(asynchronous: bool, api_base: str, session: Any) -> Any:
-    """The HTTP client for a call: the SDK's own kind, over the program's session or proxy if it gave one.
+    """Return the HTTP client for a call: the SDK's default class, using the program's session or proxy if it set one.
 
-    Async connections belong to their event loop and end with each answer, as they did then: a loop that is closed
-    leaves none behind.
+    Async connections belong to their event loop and close after each response, as in openai<1.0, so a closed loop leaves
+    none open.
     """
     state = config()
     if session is None:
@@ -152,21 +152,21 @@ def _http_client(asynchronous: bool, api_base: str, session: Any) -> Any:
 
 
 def _configured_session(asynchronous: bool) -> Any:
-    """The session of `openai.aiosession` or `openai.requestssession`; None where the program gave none."""
+    """Return the session in `openai.aiosession` or `openai.requestssession`, or None."""
     return config().aiosession.get() if asynchronous else config().requestssession
 
 
 def _session_connections(asynchronous: bool, session: Any, proxy: str | None) -> Any:
-    """An HTTP client that sends through the program's session."""
+    """Return an HTTP client that sends through the program's session."""
     if asynchronous:
         return openai.DefaultAsyncHttpxClient(transport=cast("Any", AioSessionTransport(session, proxy)))
     return openai.DefaultHttpxClient(transport=cast("Any", SessionTransport(session)))
 
 
 def _own_connections(asynchronous: bool, proxy: str | None, bundle: str) -> Any:
-    """An HTTP client of the SDK's own kind. `bundle` is the certificate file or folder that `requests` would read."""
+    """Return an HTTP client of the SDK's default class. `bundle` is the certificate file or folder `requests` would read."""
     options: dict[str, Any] = {} if proxy is None else {"proxy": proxy}
-    if bundle:  # httpx does not read it itself
+    if bundle:  # httpx does not read these variables
         folder = os.path.isdir(bundle)
         options["verify"] = ssl.create_default_context(
             cafile=None if folder else bundle, capath=bundle if folder else None
@@ -178,7 +178,7 @@ def _own_connections(asynchronous: bool, proxy: str | None, bundle: str) -> Any:
 
 
 def _forget(store: _Connections, keys: list[tuple[Any, ...]]) -> None:
-    """Drop connections and the clients over them; a call that is using one keeps it until it ends."""
+    """Drop connections and the clients that use them; a call in progress keeps its own until it ends."""
     for key in keys:
         gone = id(store.pop(key)[0])
         for known in [known for known in _clients if known[0] == gone]:
@@ -186,7 +186,7 @@ def _forget(store: _Connections, keys: list[tuple[Any, ...]]) -> None:
 
 
 def proxy_for(proxy: Any, url: str, asynchronous: bool) -> str | None:
-    """The proxy of `openai.proxy` for a base URL.
+    """Return the proxy for a base URL from `openai.proxy`.
 
     Raises:
         ValueError: it is neither a URL nor a mapping from `http` and `https` to URLs.
@@ -194,7 +194,7 @@ def proxy_for(proxy: Any, url: str, asynchronous: bool) -> str | None:
     if proxy is None or isinstance(proxy, str):
         return proxy or None
     if not isinstance(proxy, Mapping):
-        raise ValueError("openai.proxy takes a URL, or a dict with URLs under 'http' and 'https'.")
+        raise ValueError("openai.proxy must be a URL, or a dict with URLs under 'http' and 'https'.")
     given = cast("Mapping[str, str]", proxy)
     scheme = urlsplit(url).scheme or "https"
     if asynchronous:

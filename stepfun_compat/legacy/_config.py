@@ -1,4 +1,4 @@
-"""The one place where everything here looks up what the program set on the module (`openai.api_key = …`)."""
+"""Access to the settings a program assigns to the module (`openai.api_key = …`)."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from typing import Any
 
 
 def config() -> Any:
-    """The module `stepfun_compat.legacy` itself, under whatever name the program imported it."""
+    """Return the module `stepfun_compat.legacy`, whatever name the program imported it as."""
     return sys.modules[__package__ or "stepfun_compat.legacy"]

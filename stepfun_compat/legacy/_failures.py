@@ -1,4 +1,4 @@
-"""From the errors of the client underneath to those of openai<1.0."""
+"""Convert the underlying client's errors to those of openai<1.0."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ._headers import Headers
 def from_answer(
     rbody: Any, rcode: int, resp: Any, rheaders: Any, stream_error: bool = False, message: Any = None
 ) -> error.OpenAIError:
-    """The error for a status and a parsed body. `message` replaces the body's own, where more is known.
+    """Return the error for a status and a parsed body. `message` overrides the body's own message.
 
     Raises:
-        APIError: the body has no error member.
+        APIError: the body has no `error` field.
     """
     data: Any = cast("Mapping[str, Any]", resp).get("error") if isinstance(resp, Mapping) else None
     if isinstance(data, str) and data:
@@ -34,7 +34,7 @@ def from_answer(
         text = f"{text}\n\n{fields['internal_message']}"
         resp = {**cast("Mapping[str, Any]", resp), "error": {**fields, "message": text}}
     util.log_info(
-        "the API answered with an error",
+        "the API returned an error",
         error_code=fields.get("code"),
         error_type=fields.get("type"),
         error_message=text,
@@ -61,15 +61,14 @@ _CLASSES: Mapping[int, type[error.OpenAIError]] = {
 
 
 def unreadable(rbody: Any, rcode: int, rheaders: Any) -> error.APIError:
-    """The error for a body that should have been JSON."""
+    """Return the error for a body that is not JSON."""
     return error.APIError(f"HTTP code {rcode} from API ({rbody})", rbody, rcode, headers=rheaders)
 
 
 def status_body(problem: openai.APIStatusError) -> tuple[Any, Any]:
-    """(the body as the program should see it, the message where it says more than the body's own).
+    """Return (the body for the program, a message that overrides the body's own or None).
 
-    The body is what the server sent, its error member in OpenAI's terms where the client translated it; None if it is
-    no JSON.
+    The body is the server's, with the translated `error` field if the client translated it; None if it is not JSON.
     """
     response: Any = problem.response
     try:
@@ -96,7 +95,7 @@ def status_body(problem: openai.APIStatusError) -> tuple[Any, Any]:
 
 
 def from_sdk(problem: BaseException, response: Any = None) -> error.OpenAIError | None:
-    """The error for whatever the client raised, except a status; None for what is not its own."""
+    """Return the error for an exception of the client other than a status error; None for any other exception."""
     if response is not None and not isinstance(problem, openai.OpenAIError):
         problem = transport_error(problem, response) or problem
     if isinstance(problem, openai.APITimeoutError):
@@ -108,7 +107,7 @@ def from_sdk(problem: BaseException, response: Any = None) -> error.OpenAIError 
         headers = Headers.of(answer.headers)
         try:
             text = answer.text
-        except Exception:  # a stream that was not read
+        except Exception:  # the stream was not read
             text = str(problem.body or "")
         try:
             json.loads(text)
@@ -125,7 +124,7 @@ def from_sdk(problem: BaseException, response: Any = None) -> error.OpenAIError 
 
 
 def in_stream(problem: openai.APIError, response: Any) -> error.OpenAIError:
-    """The error for an error object among the chunks of a stream."""
+    """Return the error for an error object in a stream."""
     status: int = getattr(problem, "status_code", None) or getattr(response, "status_code", 200)
     seen: Any = problem.body
     inner: Any = cast("Any", seen) if isinstance(seen, dict) else {"message": problem.message}
@@ -140,7 +139,7 @@ def _with_cause(text: str, problem: BaseException) -> str:
 
 
 def never_connected(problem: BaseException) -> bool:
-    """Whether a request failed before anything of it left, so that sending it again is safe."""
+    """Whether a request failed before any of it was sent, so that a retry is safe."""
     cause = problem.__cause__
     names = {cls.__name__ for cls in type(cause).__mro__} if cause is not None else set[str]()
     return isinstance(problem, openai.APIConnectionError) and bool(names & {"ConnectError", "ConnectTimeout"})

@@ -1,4 +1,4 @@
-"""Response headers as programs of that time knew them: looked up in any case, written as the server wrote them."""
+"""Response headers as in openai<1.0: case-insensitive look-up, with the server's original spelling."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing_extensions import override
 
 
 class Headers(Mapping[str, str]):
-    """A case-insensitive mapping; a header that came several times is joined with commas. It can be pickled."""
+    """A case-insensitive mapping that can be pickled; repeated headers are joined with commas."""
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         self._rows: dict[str, tuple[str, str]] = {}
@@ -19,7 +19,7 @@ class Headers(Mapping[str, str]):
 
     @classmethod
     def of(cls, headers: Any) -> Headers:
-        """From the SDK's headers, whichever HTTP library they come from."""
+        """Convert the SDK's headers, whichever HTTP library they come from."""
         raw: Any = getattr(headers, "raw", None)
         if raw is None:
             return cls((str(name), str(value)) for name, value in dict(headers or {}).items())
@@ -51,7 +51,7 @@ class Headers(Mapping[str, str]):
     __hash__ = None  # pyright: ignore[reportAssignmentType]
 
     def copy(self) -> Headers:
-        """The same headers, apart."""
+        """Return an independent copy."""
         return Headers(self._rows.values())
 
     @override

@@ -1,6 +1,6 @@
-"""Each method of this API exists twice, to be called and to be awaited. Both are made here of one generator.
+"""Create the sync and async variants of a method from one generator.
 
-The generator yields a `Step` for what differs, and gets back what that returned or raised:
+The generator yields a `Step` for each call that differs, and receives its result or exception:
 
     @classmethod
     @method
@@ -32,7 +32,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Step:
-    """A call of `target.name`, or of `target.asynchronous` where it is awaited."""
+    """A call of `target.name`, or of `target.asynchronous` in the async variant."""
 
     target: Any
     name: str
@@ -41,11 +41,11 @@ class Step:
     kwargs: dict[str, Any]
 
     def __call__(self) -> Any:
-        """Make the call that blocks."""
+        """Make the blocking call."""
         return getattr(self.target, self.name)(*self.args, **self.kwargs)
 
     async def acall(self) -> Any:
-        """Make the other one."""
+        """Make the async call."""
         result = getattr(self.target, self.asynchronous)(*self.args, **self.kwargs)
         return await result if inspect.isawaitable(result) else result
 
@@ -54,13 +54,13 @@ Flow = Generator[Step, Any, _T]
 
 
 def step(target: Any, name: str, /, *args: Any, **kwargs: Any) -> Step:
-    """A call of `name`, or of its twin: `acreate` for `create`, `_asend` for `_send`."""
+    """Return a call of `name`, or of its async counterpart: `acreate` for `create`, `_asend` for `_send`."""
     private = name.startswith("_")
     return Step(target, name, f"_a{name[1:]}" if private else f"a{name}", args, kwargs)
 
 
 def same(target: Any, name: str, /, *args: Any, **kwargs: Any) -> Step:
-    """A call of `name`, which is awaited where its target is asynchronous."""
+    """Return a call of `name`, awaited if its target is asynchronous."""
     return Step(target, name, name, args, kwargs)
 
 
@@ -80,7 +80,7 @@ class _Clock:
 
 
 def is_awaited() -> Step:
-    """Return True to a flow that is awaited, False to one that is called."""
+    """Return a step whose result is True in the async variant, else False."""
     return Step(_Kind, "called", "awaited", (), {})
 
 
@@ -98,7 +98,7 @@ class _Awaited:
     """A flow whose steps are awaited, for the driver of the async client."""
 
     def __init__(self, flow: Flow[Any], first: Step | None = None) -> None:
-        """`first` is the step at which a flow stands that was started already."""
+        """`first` is the pending step of a flow that was already started."""
         self._flow, self._first = flow, first
 
     def __next__(self) -> Callable[[], Any]:
@@ -112,7 +112,7 @@ class _Awaited:
 
 
 def method(flow: Callable[_P, Flow[_T]]) -> Callable[_P, _T]:
-    """The function that runs a flow's steps one after the other."""
+    """Return the sync function that runs a flow."""
 
     @functools.wraps(flow)
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -122,10 +122,10 @@ def method(flow: Callable[_P, Flow[_T]]) -> Callable[_P, _T]:
 
 
 def awaited(called: Any, *, coroutine_function: bool = True, name: str | None = None) -> Any:
-    """Return the async counterpart of what `method` made, under the name that steps use for it, or under `name`.
+    """Return the async counterpart of a function made by `method`, named as steps call it, or `name`.
 
-    Some async methods of openai 0.28 are plain functions that return a coroutine, and check their arguments when called:
-    `coroutine_function=False` makes one of those.
+    Some async methods of openai 0.28 are plain functions that check their arguments when called and return a coroutine:
+    `coroutine_function=False` creates one of those.
     """
     if isinstance(called, classmethod):
         return classmethod(_twin(cast("Any", called).__func__, coroutine_function, name))
@@ -147,7 +147,7 @@ def _twin(called: Any, coroutine_function: bool, name: str | None) -> Callable[.
     twin: Any = acall if coroutine_function else acall_at_once
     twin.__name__ = name or step(None, flow.__name__).asynchronous
     twin.__qualname__ = f"{flow.__qualname__.removesuffix(flow.__name__)}{twin.__name__}"
-    twin.__doc__ = f"As `{flow.__name__}`."
+    twin.__doc__ = f"Async version of `{flow.__name__}`."
     return twin
 
 
@@ -157,10 +157,10 @@ def _twin(called: Any, coroutine_function: bool, name: str | None) -> Callable[.
 def relay(
     source: Any, each: Callable[[Any], _T], owner: Any, failed: Callable[[Exception], None] | None = None
 ) -> Iterator[_T]:
-    """Yield what `each` makes of the items of a stream, and close `owner` at the end.
+    """Yield `each(item)` for the items of a stream, and close `owner` at the end.
 
     Raises:
-        Exception: what `failed` raises in place of an error of the stream.
+        Exception: the stream's error, or the one `failed` raises instead.
     """
     try:
         with _failing(failed):
@@ -173,7 +173,7 @@ def relay(
 async def arelay(
     source: Any, each: Callable[[Any], _T], owner: Any, failed: Callable[[Exception], None] | None = None
 ) -> AsyncIterator[_T]:
-    """As `relay`."""
+    """Async version of `relay`."""
     try:
         with _failing(failed):
             async for item in source:
@@ -185,7 +185,7 @@ async def arelay(
 def relayed(
     source: Any, each: Callable[[Any], Any], owner: Any, failed: Callable[[Exception], None] | None = None
 ) -> Step:
-    """A stream made by `relay`, or by `arelay` where the flow is awaited."""
+    """Return a step that creates a stream with `relay`, or with `arelay` in the async variant."""
     return Step(_Relays, "relay", "arelay", (source, each, owner, failed), {})
 
 
@@ -196,7 +196,7 @@ class _Relays:
 
 @contextmanager
 def _failing(failed: Callable[[Exception], None] | None) -> Generator[None, None, None]:
-    """Give `failed` an error first, which may raise a better one."""
+    """Pass an error to `failed`, which may raise a more specific one, before raising it."""
     try:
         yield
     except Exception as problem:

@@ -1,4 +1,4 @@
-"""From the URLs of openai<1.0 to StepFun's: Azure's deployments and OpenAI's engines are model names."""
+"""Convert the URLs of openai<1.0 to StepFun's: names of Azure deployments and OpenAI engines become model names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote_plus
 
 _NAMED: Final = re.compile(r"/(?:deployments|engines)/([^/]+)/(.+)")
 
-# What only the old API had. The rest of what StepFun lacks is refused by the client, from the catalog.
+# Endpoints only openai<1.0 had. The client refuses all others that StepFun lacks, from the catalog.
 _GONE: Final[Mapping[str, str]] = {
     "edits": "Ask for the change with ChatCompletion.create.",
     "fine-tunes": "Put examples into the prompt, which the prefix cache makes cheap.",
@@ -24,13 +24,13 @@ _GONE: Final[Mapping[str, str]] = {
 
 
 def split(url: str) -> tuple[str, dict[str, str]]:
-    """A URL below the base, as path and query."""
+    """A URL relative to the base URL, as path and query."""
     path, _, query = url.partition("?")
     return path, dict(parse_qsl(query, keep_blank_values=True))
 
 
 def plain(url: str) -> tuple[str, dict[str, str], str | None]:
-    """(path, query, model) of a URL in Azure's or the engines' form; `model` is None if it names none."""
+    """Return (path, query, model) of a URL in Azure's or the engines' form; `model` is None if the URL names none."""
     path, query = split(url)
     query.pop("api-version", None)
     if path.startswith("/openai/"):
@@ -47,7 +47,7 @@ def plain(url: str) -> tuple[str, dict[str, str], str | None]:
 
 
 def with_model(params: Any, model: str | None) -> Any:
-    """The body with the model that the URL named."""
+    """Return the body with the model from the URL."""
     if model is None:
         return params
     fields: dict[str, Any] = params or {}
@@ -55,7 +55,7 @@ def with_model(params: Any, model: str | None) -> Any:
 
 
 def gone(method: str, path: str) -> dict[str, Any] | None:
-    """OpenAI's error body for an endpoint that went with the old API; None for any other."""
+    """Return OpenAI's error body for an endpoint that only openai<1.0 had; None for any other."""
     advice = _GONE.get(path.strip("/").partition("/")[0])
     if advice is None:
         return None

@@ -1,4 +1,4 @@
-"""One request through the client, and its answer before it is interpreted."""
+"""Send one request through the client and return the raw response."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FORM: Final = {"Content-Type": "multipart/form-data"}
 
 @dataclass(frozen=True)
 class Call:
-    """A request as plain data: `path` is below the base URL, `body` is JSON, or the fields of a form with `files`."""
+    """A request as plain data: `path` is relative to the base URL, `body` is JSON, or the fields of a form with `files`."""
 
     method: str
     path: str
@@ -36,13 +36,13 @@ class Call:
 
     @property
     def cast_to(self) -> Any:
-        """What the client should expect: not everything is JSON."""
+        """The type the client parses the response to: not every response is JSON."""
         if self.path.endswith("/content") or self.path == "/audio/speech":
             return bytes
         return str if self.path.startswith("/audio/") else object
 
     def arguments(self, asynchronous: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments of the client's `get`, `post`, … for this call."""
+        """Return the arguments of the client's `get`, `post`, … for this call."""
         headers = {**self.headers, **_RAW, **(_FORM if self.files else {})}
         options: dict[str, Any] = {"headers": headers, "timeout": self.timeout}
         if self.query:
@@ -59,8 +59,8 @@ class Call:
 
 @dataclass
 class Answer:
-    """What came back: a whole body, or `chunks` of one. Looks enough like a response of an HTTP library for code that
-    asked for one."""
+    """A response: a whole body, or `chunks`. It has the common attributes of an HTTP library's response, for code that
+    uses them."""
 
     status_code: int
     headers: Headers
@@ -77,19 +77,19 @@ class Answer:
 
     @property
     def status(self) -> int:
-        """`status_code`, under the name aiohttp has for it."""
+        """`status_code`, under aiohttp's name."""
         return self.status_code
 
     def json(self) -> Any:
-        """The body parsed."""
+        """Return the parsed body."""
         return json.loads(self.content)
 
     async def read(self) -> bytes:
-        """The body, as aiohttp's responses give it."""
+        """Return the body, as aiohttp's responses do."""
         return self.content
 
     def iter_lines(self) -> Iterator[bytes]:
-        """The lines of the body; of a stream, one event with each chunk."""
+        """Yield the lines of the body; for a stream, one event per chunk."""
         if self.chunks is None:
             yield from self.content.splitlines()
             return
@@ -98,7 +98,7 @@ class Answer:
         yield b"data: [DONE]"
 
     def close(self) -> None:
-        """End a stream that is not read to its end."""
+        """Close a stream before its end."""
         if self.chunks is not None and hasattr(self.chunks, "close"):
             self.chunks.close()
 
@@ -106,7 +106,7 @@ class Answer:
 
 
 def form(params: Any, files: Any) -> tuple[Any, Any]:
-    """(fields, files) of a multipart request. Files without a name are fields; open files are read."""
+    """Return (fields, files) of a multipart request. Files without a name become fields; open files are read."""
     if not files:
         return params, None
     fields: dict[str, Any] = {k: v for k, v in cast("dict[str, Any]", params or {}).items() if v is not None}
@@ -127,7 +127,7 @@ def form(params: Any, files: Any) -> tuple[Any, Any]:
 
 
 def _content(file: Any) -> bytes:
-    """The rest of an open file, or what was given in its place."""
+    """Return the rest of an open file, or a value that is not a file unchanged."""
     if isinstance(file, io.TextIOBase):
         return file.read().encode(getattr(file, "encoding", None) or "utf-8")
     data: Any = file.read() if hasattr(file, "read") else file
@@ -135,11 +135,11 @@ def _content(file: Any) -> bytes:
 
 
 def _received(raw: Any, call: Call, ours: bool) -> tuple[Answer, bool]:
-    """(the answer, whether its body is still to be streamed)."""
+    """Return (the response, whether its body is a stream)."""
     response: Any = raw.http_response
     headers = Headers.of(response.headers)
     util.log_info(
-        "the API answered",
+        "response from the API",
         path=call.path,
         response_code=response.status_code,
         processing_ms=headers.get("OpenAI-Processing-Ms"),
@@ -162,7 +162,7 @@ def _reader(response: Any) -> Callable[[Any], Any]:
 
 
 def _chunk(data: Any, response: Any) -> Any:
-    """One chunk as it was on the wire: older SDKs wrap what came under an event's name."""
+    """Return a chunk as it was on the wire: older SDKs wrap chunks of named events."""
     fields = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
     if set(fields) != {"data", "event"}:
         return cast("Any", data)
@@ -186,7 +186,7 @@ def _raise(problem: Exception, response: Any = None) -> None:
 
 @method
 def send(client: Any, call: Call) -> Flow[Answer]:
-    """Send a call. A status that means failure comes back as an answer; no answer at all is raised.
+    """Send a call. An error status is returned as a response; the lack of a response is raised.
 
     Raises:
         OpenAIError: Timeout, APIConnectionError, or APIError for a body that cannot be read.
@@ -217,14 +217,14 @@ def send(client: Any, call: Call) -> Flow[Answer]:
 asend = awaited(send)
 
 
-# ---------------------------------------------------------------- what an answer means
+# ---------------------------------------------------------------- interpreting responses
 
 
 def interpret(answer: Answer) -> Any:
-    """The parsed body of an answer; text where it says it is plain text, None where there is none.
+    """Return the parsed body of a response; a string for plain text, None for an empty body.
 
     Raises:
-        OpenAIError: the status means failure, or the body cannot be read.
+        OpenAIError: an error status, or the body cannot be parsed.
     """
     rbody, rcode, headers = answer.text, answer.status_code, answer.headers
     if rcode == 204:

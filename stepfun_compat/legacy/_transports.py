@@ -1,7 +1,7 @@
-"""The program's own `requests` or `aiohttp` session, where it gave one, carrying the SDK's requests.
+"""Send the SDK's requests through the program's own `requests` or `aiohttp` session, if it set one.
 
-Neither library is imported here: the session brings its own. Nor is the SDK's: requests and responses are of the
-family of the request that comes in.
+This module imports neither library: the session's own is used. It does not import the SDK's HTTP library either:
+responses and errors are of the same library as the incoming request.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _headers(request: Any) -> dict[str, str]:
 
 
 class _Body:
-    """The body of a response: `pieces` of it from the session, called or awaited as the session is."""
+    """A response body: `pieces` from the session, sync or async like the session."""
 
     def __init__(self, pieces: Any, finish: Callable[[], object], failed: Callable[[Exception], None]) -> None:
         self._pieces, self._finish, self._failed = pieces, finish, failed
@@ -56,7 +56,7 @@ def _body_class(family: Any) -> Any:
 
 
 def _raise_mapped(request: Any, reading: bool, error: Exception) -> None:
-    """Raise the same failure as an error of the request's family; return for what is no failure of the network."""
+    """Raise the matching error of the request's HTTP library; return for errors that are not network errors."""
     mapped = _mapped(error, request, reading)
     if mapped is not None:
         raise mapped from error
@@ -74,14 +74,14 @@ def _mapped(error: Exception, request: Any, reading: bool) -> Exception | None:
 
 
 def _looked_at(request: Any, url: str, headers: Mapping[str, str]) -> Any:
-    """The request as the session is about to send it, less what must not go where it goes."""
+    """Return the request as the session will send it, without credentials that must not reach its host."""
     made = _family(request).Request(request.method, url, headers=list(headers.items()))
     look_once_more(request, made)
     return made
 
 
 class _LastLook:
-    """Signs as the session would, and then looks at what it has put together with its own headers and cookies."""
+    """Apply the session's own auth, then check the prepared request with the session's headers and cookies."""
 
     def __init__(self, request: Any, session: Any) -> None:
         self._request, self._session = request, session
@@ -101,7 +101,7 @@ class _LastLook:
 
 
 class _Transport(ABC):
-    """Sends a request through a session, for the sync client or the async one."""
+    """Send requests through a session, for the sync or the async client."""
 
     @abstractmethod
     def _session(self) -> Any:
@@ -109,11 +109,11 @@ class _Transport(ABC):
 
     @abstractmethod
     def _arguments(self, session: Any, request: Any, timeout: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """(URL, further arguments) of `session.request`, apart from method, body and redirects."""
+        """Return (URL, keyword arguments) for `session.request`, without method, body and redirects."""
 
     @abstractmethod
     def _response(self, response: Any) -> tuple[int, Any]:
-        """(status, pieces of the body)."""
+        """Return (status, pieces of the body)."""
 
     @method
     def handle_request(self, request: Any) -> Flow[Any]:
@@ -137,11 +137,11 @@ class _Transport(ABC):
     handle_async_request = awaited(handle_request, name="handle_async_request")
 
     def close(self) -> None:
-        """Do nothing: the session is the program's."""
+        """Do nothing: the session belongs to the program."""
         return
 
     async def aclose(self) -> None:
-        """As `close`."""
+        """Do nothing, as `close`."""
         return
 
     def __enter__(self) -> Self:
@@ -158,7 +158,7 @@ class _Transport(ABC):
 
 
 class SessionTransport(_Transport):
-    """For the sync client. `session` is a `requests.Session`, or makes one for each thread."""
+    """For the sync client. `session` is a `requests.Session`, or a function that creates one for each thread."""
 
     def __init__(self, session: Any) -> None:
         self._given = session
@@ -205,7 +205,7 @@ class AioSessionTransport(_Transport):
         headers = _headers(request)
         added: dict[str, str] = {k: v for k, v in session.headers.items() if k.lower() not in request.headers}
         made = _looked_at(request, str(request.url), {**headers, **added})
-        headers |= {name: "" for name in added if name not in made.headers}  # None would keep the session's own
+        headers |= {name: "" for name in added if name not in made.headers}  # None would keep the session's value
         limits = sys.modules["aiohttp"].ClientTimeout
         return sys.modules["yarl"].URL(str(request.url), encoded=True), {
             "headers": headers,

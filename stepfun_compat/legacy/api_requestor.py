@@ -1,4 +1,4 @@
-"""The way of every request, for the classes here and for libraries that made requests of their own."""
+"""`APIRequestor`, which sends every request: those of this package's classes and those libraries send directly."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_CONNECTION_RETRIES: Final = _send.MAX_CONNECTION_RETRIES
 
 
 def parse_stream_helper(line: bytes) -> str | None:
-    """The data of one line of an event stream; None for any other line, and for the end."""
+    """Return the data of one line of an event stream; None for other lines and for `[DONE]`."""
     if not line.startswith(b"data:"):
         return None
     data = line[len(b"data:") :].removeprefix(b" ")
@@ -31,12 +31,12 @@ def parse_stream_helper(line: bytes) -> str | None:
 
 
 def parse_stream(rbody: Any) -> Iterator[str]:
-    """The data of an event stream's lines."""
+    """Yield the data of an event stream's lines."""
     return (data for data in map(parse_stream_helper, rbody) if data is not None)
 
 
 async def parse_stream_async(rbody: Any) -> AsyncIterator[str]:
-    """As `parse_stream`."""
+    """Async version of `parse_stream`."""
     async for line in rbody:
         data = parse_stream_helper(line)
         if data is not None:
@@ -44,11 +44,11 @@ async def parse_stream_async(rbody: Any) -> AsyncIterator[str]:
 
 
 class APIRequestor:
-    """One configuration to make requests with: what is not given is the module's.
+    """Send requests with one configuration; arguments that are None come from the module.
 
     Raises:
         AuthenticationError: there is no key.
-        InvalidAPIType: `api_type` is none of those that exist.
+        InvalidAPIType: `api_type` is unknown.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class APIRequestor:
 
     @classmethod
     def format_app_info(cls, info: Mapping[str, Any]) -> str:
-        """`openai.app_info` as it stands in the user agent."""
+        """Return `openai.app_info` as text for the user agent."""
         version, url = info.get("version"), info.get("url")
         return f"{info['name']}{f'/{version}' if version else ''}{f' ({url})' if url else ''}"
 
@@ -86,10 +86,10 @@ class APIRequestor:
         request_id: Any = None,
         request_timeout: Any = None,
     ) -> Flow[tuple[Any, bool, Any]]:
-        """(an `OpenAIResponse`, or an iterator of them; whether it is a stream; the key).
+        """Send a request. Return (an `OpenAIResponse` or an iterator of them, whether it is a stream, the key).
 
         Raises:
-            OpenAIError: as the answer, or the lack of one, calls for.
+            OpenAIError: an error status, an unreadable response, or no response.
         """
         result = yield step(
             self,
@@ -122,16 +122,16 @@ class APIRequestor:
         request_id: Any = None,
         request_timeout: Any = None,
     ) -> Flow[Any]:
-        """Return the answer with `status_code`, `headers`, `content` and `text`, whatever its status.
+        """Return the response with `status_code`, `headers`, `content` and `text`, whatever its status.
 
         `session` is a `requests.Session` for this call, an `aiohttp.ClientSession` for `arequest_raw`, or None.
 
         Raises:
-            OpenAIError: there is no answer.
+            OpenAIError: there is no response.
             TypeError: `session` is something else.
         """
         if session is not None and not hasattr(session, "request"):
-            raise TypeError(f"session takes a session of requests or aiohttp, not {type(session).__name__}.")
+            raise TypeError(f"session must be a session of requests or aiohttp, not {type(session).__name__}.")
         client = self.stepfun_client((yield is_awaited()), session)
         call = self._call(
             client, method, url, params, supplied_headers, files, bool(stream), request_id, request_timeout
@@ -155,9 +155,9 @@ class APIRequestor:
         request_id: Any,
         request_timeout: Any,
     ) -> Any:
-        """Return the call to send, or the response to one for which StepFun has no endpoint."""
+        """Return the call to send, or an error response if StepFun has no such endpoint."""
         if method not in ("get", "delete", "post", "put", "patch"):
-            raise error.APIConnectionError(f"{method!r} is not an HTTP method that is used here.")
+            raise error.APIConnectionError(f"{method!r} is not a supported HTTP method.")
         headers = self._validate_headers(supplied_headers)
         ours: bool = client.stepfun.active
         path, query, model = _paths.plain(url) if ours else (*_paths.split(url), None)
@@ -178,7 +178,7 @@ class APIRequestor:
         return _send.Call(method, path, query, headers, body, files, _timeout(request_timeout), stream)
 
     def _add_headers(self, headers: dict[str, str], client: Any, request_id: Any) -> None:
-        """Add the request id, the API version and the application's name, where `headers` does not have them."""
+        """Add the request id, the API version and the application's name, unless `headers` has them."""
         if request_id is not None:
             headers.setdefault("X-Request-Id", str(request_id))
         if not client.stepfun.active and self.api_version is not None and self.api_type is ApiType.OPEN_AI:
@@ -190,11 +190,11 @@ class APIRequestor:
         if supplied_headers is None:
             return {}
         if not isinstance(supplied_headers, dict):
-            raise TypeError("headers takes a dict.")
+            raise TypeError("headers must be a dict.")
         return {_string(name): _string(value) for name, value in cast("Any", supplied_headers).items()}
 
     def request_headers(self, method: str, extra: Mapping[str, str], request_id: Any) -> dict[str, str]:  # noqa: ARG002
-        """The headers by which a server of that time knew a request. Ours sends the client's; this is for libraries."""
+        """Return the headers of openai 0.28's requests. The client sends its own; libraries call this method."""
         state = config()
         agent = f"OpenAI/v1 PythonBindings/{VERSION}"
         headers = {
@@ -209,17 +209,17 @@ class APIRequestor:
             headers["X-Request-Id"] = request_id
         return {**headers, **extra}
 
-    # ------------------------------------------------------------ answers
+    # ------------------------------------------------------------ responses
 
     def handle_error_response(
         self, rbody: Any, rcode: int, resp: Any, rheaders: Any, stream_error: bool = False
     ) -> error.OpenAIError:
-        """The error for a status and a parsed body, to be raised by the caller."""
+        """Return the error for a status and a parsed body."""
         return failures.from_answer(rbody, rcode, resp, rheaders, stream_error)
 
     @method
     def _interpret_response(self, result: Any, stream: Any) -> Flow[tuple[Any, bool]]:  # noqa: ARG002
-        """(an `OpenAIResponse`, or an iterator of them; whether it is a stream)."""
+        """Return (an `OpenAIResponse` or an iterator of them, whether it is a stream)."""
         if result.chunks is None:
             return OpenAIResponse(_send.interpret(result), result.headers), False
         return (yield relayed(result.chunks, lambda chunk: OpenAIResponse(chunk, result.headers), result.chunks)), True
@@ -235,18 +235,18 @@ class APIRequestor:
 
 
 def _with_parameters(query: dict[str, Any], parameters: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the query with the parameters that are not None."""
+    """Return the query with all parameters that are not None."""
     return query | {name: value for name, value in (parameters or {}).items() if value is not None}
 
 
 def _string(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"headers takes names and values that are strings, not {type(value).__name__}.")
+        raise TypeError(f"the names and values of headers must be strings, not {type(value).__name__}.")
     return value
 
 
 def _timeout(given: Any) -> Any:
-    """`request_timeout` for the client: seconds, or (seconds to connect, seconds for the rest)."""
+    """Convert `request_timeout` for the client: seconds, or (seconds to connect, seconds to read)."""
     if not given:
         return float(TIMEOUT_SECS)
     if isinstance(given, tuple):

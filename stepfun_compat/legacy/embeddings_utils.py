@@ -1,4 +1,4 @@
-"""Helpers around embeddings. What needs numpy or scikit-learn imports them when it is called."""
+"""Helpers for embeddings. Functions that need numpy or scikit-learn import them when called."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _lines(texts: Sequence[str]) -> list[str]:
 def get_embeddings(
     list_of_text: Sequence[str], engine: str = "text-similarity-babbage-001", **kwargs: Any
 ) -> Flow[list[list[float]]]:
-    """The embeddings of up to 2048 texts; what may pass is tried up to six times."""
+    """Return the embeddings of up to 2048 texts, with up to six attempts on temporary errors."""
     create = step(Embedding, "create", input=_lines(list_of_text), engine=engine, **kwargs)
     for attempt in range(1, _TRIES + 1):
         try:
@@ -58,7 +58,7 @@ aget_embeddings = awaited(get_embeddings)
 
 @method
 def get_embedding(text: str, engine: str = "text-similarity-davinci-001", **kwargs: Any) -> Flow[list[float]]:
-    """The embedding of one text; what may pass is tried up to six times."""
+    """Return the embedding of one text, with up to six attempts on temporary errors."""
     return (yield step(sys.modules[__name__], "get_embeddings", [text], engine, **kwargs))[0]
 
 
@@ -66,7 +66,7 @@ aget_embedding = awaited(get_embedding)
 
 
 def cosine_similarity(a: Sequence[float], b: Sequence[float]) -> float:
-    """The cosine of the angle between two vectors."""
+    """Return the cosine of the angle between two vectors."""
     return math.fsum(x * y for x, y in zip(a, b, strict=True)) / (math.hypot(*a) * math.hypot(*b))
 
 
@@ -81,24 +81,24 @@ _DISTANCES: dict[str, Callable[[Sequence[float], Sequence[float]], float]] = {
 def distances_from_embeddings(
     query_embedding: Sequence[float], embeddings: Sequence[Sequence[float]], distance_metric: str = "cosine"
 ) -> list[float]:
-    """How far each vector is from the query's; the metric is cosine, L1, L2 or Linf."""
+    """Return the distance of each vector from the query's; the metric is cosine, L1, L2 or Linf."""
     measure = _DISTANCES[distance_metric]
     return [measure(query_embedding, embedding) for embedding in embeddings]
 
 
 def indices_of_nearest_neighbors_from_distances(distances: Sequence[float]) -> Any:
-    """The positions of these distances from the smallest to the largest, as a numpy array."""
+    """Return the indices that sort the distances in ascending order, as a numpy array."""
     return import_module("numpy").argsort(distances)
 
 
 def pca_components_from_embeddings(embeddings: Sequence[Sequence[float]], n_components: int = 2) -> Any:
-    """The principal components, as a numpy array; needs scikit-learn."""
+    """Return the principal components as a numpy array; needs scikit-learn."""
     analysis: Any = import_module("sklearn.decomposition").PCA(n_components=n_components)
     return analysis.fit_transform(import_module("numpy").array(embeddings))
 
 
 def tsne_components_from_embeddings(embeddings: Sequence[Sequence[float]], n_components: int = 2, **kwargs: Any) -> Any:
-    """The t-SNE components, as a numpy array; needs scikit-learn."""
+    """Return the t-SNE components as a numpy array; needs scikit-learn."""
     options = {"init": "pca", "learning_rate": "auto", **kwargs}
     analysis: Any = import_module("sklearn.manifold").TSNE(n_components=n_components, **options)
     return analysis.fit_transform(import_module("numpy").array(embeddings))

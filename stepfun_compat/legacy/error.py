@@ -1,11 +1,11 @@
-"""The errors of openai<1.0: same names, same order of classes, same fields.
+"""The errors of openai<1.0, with the same names, class hierarchy and fields.
 
     OpenAIError
-    ├── APIError                      500 and the like, bodies that are no JSON, errors inside a stream
+    ├── APIError                      500 and similar, bodies that are not JSON, errors inside a stream
     ├── TryAgain                      409
     ├── Timeout
     ├── APIConnectionError
-    ├── InvalidRequestError           400, 404, 415; also what StepFun does not offer
+    ├── InvalidRequestError           400, 404, 415; also features StepFun does not offer
     ├── AuthenticationError           401, and no usable key
     ├── PermissionError               403
     ├── RateLimitError                429, and StepFun's 402
@@ -13,7 +13,7 @@
     ├── InvalidAPIType
     └── SignatureVerificationError
 
-`__cause__` is the error of the client underneath, where there was one.
+`__cause__` is the underlying client's error, if there is one.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ __all__ = [
 
 
 class OpenAIError(Exception):
-    """The base of all. `json_body` is the parsed body, `error` its error member as an object."""
+    """The base class. `json_body` is the parsed body, `error` its `error` field as an object."""
 
     partial: Any = None
-    """What a call that took several requests had done before one of them failed."""
+    """The completed part of a call that sent several requests, one of which failed."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class OpenAIError(Exception):
 
     @property
     def user_message(self) -> Any:
-        """The message alone, without the request id that `str()` puts in front."""
+        """The message without the request id that `str()` prepends."""
         return self._message
 
     @override
@@ -85,7 +85,7 @@ class OpenAIError(Exception):
         )
 
     def construct_error_object(self) -> Any:
-        """The error member of the body as an object with `message` and `type`; None if the body has none."""
+        """Return the body's `error` field as an object with `message` and `type`; None if the body has none."""
         from .api_resources.error_object import ErrorObject
 
         body: Any = self.json_body
@@ -101,19 +101,19 @@ def _text(body: bytes | bytearray) -> str:
 
 
 class APIError(OpenAIError):
-    """The server failed, or its answer cannot be read."""
+    """The server failed, or its response cannot be read."""
 
 
 class TryAgain(OpenAIError):
-    """The server asks for the same request again."""
+    """The server asks to retry the request."""
 
 
 class Timeout(OpenAIError):
-    """No answer within `request_timeout`."""
+    """No response within `request_timeout`."""
 
 
 class APIConnectionError(OpenAIError):
-    """No connection, or one that broke."""
+    """The connection failed or broke."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class APIConnectionError(OpenAIError):
 
 
 class InvalidRequestError(OpenAIError):
-    """The request is wrong, or asks for what is not there. `param` names the parameter."""
+    """The request is invalid, or its object or endpoint does not exist. `param` names the parameter."""
 
     def __init__(
         self,
@@ -166,11 +166,11 @@ class InvalidRequestError(OpenAIError):
 
 
 class AuthenticationError(OpenAIError):
-    """The key is missing, refused, or must not go where it would."""
+    """The key is missing or refused, or must not be sent to the base URL."""
 
 
 class PermissionError(OpenAIError):
-    """The key is good and may not do this."""
+    """The key is valid but lacks the permission."""
 
 
 class RateLimitError(OpenAIError):
@@ -178,15 +178,15 @@ class RateLimitError(OpenAIError):
 
 
 class ServiceUnavailableError(OpenAIError):
-    """The server cannot take the request now."""
+    """The server is temporarily unavailable."""
 
 
 class InvalidAPIType(OpenAIError):
-    """`api_type` is none of those that exist, or cannot do this."""
+    """`api_type` is unknown, or does not support the operation."""
 
 
 class SignatureVerificationError(OpenAIError):
-    """A signature does not fit its body."""
+    """A signature does not match its body."""
 
     def __init__(self, message: Any, sig_header: Any, http_body: Any = None) -> None:
         super().__init__(message, http_body)

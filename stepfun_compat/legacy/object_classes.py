@@ -1,4 +1,4 @@
-"""Which class an object of an answer becomes, by its `object`."""
+"""The class for an object in a response, by its `object` field."""
 
 from __future__ import annotations
 

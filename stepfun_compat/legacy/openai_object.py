@@ -1,4 +1,4 @@
-"""The answers of openai<1.0: dicts whose items are attributes too."""
+"""The responses of openai<1.0: dicts whose items are also attributes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _OWN = ("api_key", "api_version", "api_type", "organization", "api_base_override
 
 
 class OpenAIObject(dict[str, Any]):
-    """A dict; `obj.name` is `obj["name"]`. What belongs to the call and not to the answer (`api_key`, `engine`,
-    `response_ms`, …) is kept beside the items."""
+    """A dict; `obj.name` is `obj["name"]`. Data of the call (`api_key`, `engine`, `response_ms`, …) is stored outside the
+    items."""
 
     api_base_override: Any = None
 
@@ -48,7 +48,7 @@ class OpenAIObject(dict[str, Any]):
 
     @property
     def response_ms(self) -> int | None:
-        """Milliseconds the server took, where it said so."""
+        """The server's processing time in milliseconds, if it reported one."""
         return self._response_ms
 
     @override
@@ -97,7 +97,7 @@ class OpenAIObject(dict[str, Any]):
         engine: Any = None,
         response_ms: int | None = None,
     ) -> Self:
-        """An object out of parsed JSON; nested dicts become objects as well."""
+        """Create an object from parsed JSON; nested dicts become objects as well."""
         instance = cls(
             values.get("id"),
             api_key=api_key,
@@ -120,7 +120,7 @@ class OpenAIObject(dict[str, Any]):
         organization: Any = None,
         response_ms: int | None = None,
     ) -> None:
-        """Replace all items by these."""
+        """Replace all items."""
         self.api_key = api_key or getattr(values, "api_key", None)
         self.api_version = api_version or getattr(values, "api_version", None)
         self.api_type = api_type or getattr(values, "api_type", None)
@@ -135,7 +135,7 @@ class OpenAIObject(dict[str, Any]):
 
     @classmethod
     def api_base(cls) -> Any:
-        """The base URL of this class of objects; None for the module's."""
+        """Return the base URL of this class of objects; None for the module's."""
         return None
 
     def _requestor(self) -> Any:
@@ -161,7 +161,7 @@ class OpenAIObject(dict[str, Any]):
         request_id: Any = None,
         request_timeout: Any = None,
     ) -> Flow[Any]:
-        """One request with this object's key; the answer as an object, or a generator of objects."""
+        """Send a request with this object's key. Returns an object, or a generator of objects."""
         response, streamed, key = yield step(
             self._requestor(),
             "request",
@@ -197,11 +197,11 @@ class OpenAIObject(dict[str, Any]):
         return json.dumps(self.to_dict_recursive(), indent=2)
 
     def to_dict(self) -> dict[str, Any]:
-        """A plain dict; what is nested stays objects."""
+        """Return a plain dict; nested objects stay objects."""
         return dict(self)
 
     def to_dict_recursive(self) -> dict[str, Any]:
-        """A plain dict, and plain dicts in it and in its lists."""
+        """Return a plain dict, converting nested objects as well."""
 
         def plain(value: Any) -> Any:
             if isinstance(value, OpenAIObject):
@@ -229,7 +229,7 @@ class OpenAIObject(dict[str, Any]):
         return type(self), made_of, dict(self)
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        self.update(state)  # not item by item: answers may hold empty strings
+        self.update(state)  # not item by item: responses may contain empty strings
 
     def __copy__(self) -> OpenAIObject:
         copied = OpenAIObject(

@@ -1,4 +1,4 @@
-"""What `APIRequestor.request` hands back: the parsed body and what its headers say."""
+"""The result of `APIRequestor.request`: the parsed body and values from its headers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class OpenAIResponse:
-    """One answer, or one chunk of a stream. `data` is parsed JSON, text, or None for an empty answer."""
+    """One response, or one chunk of a stream. `data` is parsed JSON, text, or None for an empty body."""
 
     def __init__(self, data: Any, headers: Mapping[str, str]) -> None:
         self._headers = headers

@@ -1,4 +1,4 @@
-"""Logging, API types, keys, and the way between plain data and `OpenAIObject`."""
+"""Logging, API types, keys, and conversion between plain data and `OpenAIObject`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ logger = logging.getLogger("openai")
 
 
 class ApiType(Enum):
-    """Whose dialect the program speaks. Azure's is understood and never put on the wire."""
+    """The API a program is written for. Azure's is accepted but never sent."""
 
     AZURE = 1
     OPEN_AI = 2
@@ -44,7 +44,7 @@ class ApiType(Enum):
 
     @staticmethod
     def from_str(label: str) -> ApiType:
-        """The type of a name, in any case.
+        """Return the type for a name, case-insensitively.
 
         Raises:
             InvalidAPIType: there is no such type.
@@ -65,7 +65,7 @@ _TYPES = {
 
 
 def api_key_to_header(api: ApiType, key: Any) -> dict[str, str]:
-    """The header in which that type's servers look for a key."""
+    """Return the header that carries the key for an API type."""
     return {"api-key": f"{key}"} if api is ApiType.AZURE else {"Authorization": f"Bearer {key}"}
 
 
@@ -84,12 +84,12 @@ def _say(text: str) -> None:
 
 
 def debugging() -> bool:
-    """Whether anybody would see what `log_debug` is given."""
+    """Whether `log_debug` has any effect."""
     return _console_level() == "debug" or logger.isEnabledFor(logging.DEBUG)
 
 
 def log_debug(message: Any, **params: Any) -> None:
-    """To the logger `openai`, and to stderr when `openai.log` is `debug`."""
+    """Log to the logger `openai`, and to stderr if `openai.log` is `debug`."""
     if debugging():
         text = logfmt({"message": message, **params})
         if _console_level() == "debug":
@@ -98,7 +98,7 @@ def log_debug(message: Any, **params: Any) -> None:
 
 
 def log_info(message: Any, **params: Any) -> None:
-    """To the logger `openai`, and to stderr when `openai.log` is `debug` or `info`."""
+    """Log to the logger `openai`, and to stderr if `openai.log` is `debug` or `info`."""
     if _console_level() is not None or logger.isEnabledFor(logging.INFO):
         text = logfmt({"message": message, **params})
         if _console_level() is not None:
@@ -107,14 +107,14 @@ def log_info(message: Any, **params: Any) -> None:
 
 
 def log_warn(message: Any, **params: Any) -> None:
-    """To the logger `openai` and to stderr."""
+    """Log to the logger `openai` and to stderr."""
     text = logfmt({"message": message, **params})
     _say(text)
     logger.warning("%s", text)
 
 
 def logfmt(props: Mapping[str, Any]) -> str:
-    """`key=value` pairs in the order of their keys; what holds white space is quoted."""
+    """Format `key=value` pairs sorted by key; values with whitespace are quoted."""
 
     def shown(part: Any) -> str:
         text: str = part.decode("utf-8") if isinstance(part, bytes | bytearray) else str(part)
@@ -127,7 +127,7 @@ def logfmt(props: Mapping[str, Any]) -> str:
 
 
 def get_object_classes() -> Mapping[str, Any]:
-    """The class for each value of `object` that has one of its own."""
+    """Return the class for each value of `object` that has a specific class."""
     from .object_classes import OBJECT_CLASSES
 
     return OBJECT_CLASSES
@@ -141,7 +141,7 @@ def convert_to_openai_object(
     engine: Any = None,
     plain_old_data: bool = False,
 ) -> Any:
-    """Dicts become `OpenAIObject`s, lists lists of them; everything else stays as it is. Nothing is changed in place."""
+    """Convert dicts to `OpenAIObject`s, also inside lists; other values are unchanged. The input is not mutated."""
     from .openai_object import OpenAIObject
 
     response_ms: int | None = None
@@ -168,12 +168,12 @@ def convert_to_openai_object(
 
 
 def convert_stream(response: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-    """A stream of `OpenAIResponse`s as one of objects; closing it closes the other."""
+    """Convert a stream of `OpenAIResponse`s to a stream of objects; closing it closes the source."""
     return relay(response, _converter(args, kwargs), response)
 
 
 def aconvert_stream(response: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-    """As `convert_stream`."""
+    """Async version of `convert_stream`."""
     return arelay(response, _converter(args, kwargs), response)
 
 
@@ -182,7 +182,7 @@ def _converter(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[Any],
 
 
 def convert_to_dict(obj: Any) -> Any:
-    """The way back: objects become plain dicts, all the way down."""
+    """Convert objects to plain dicts recursively."""
     if isinstance(obj, list):
         return [convert_to_dict(item) for item in cast("list[Any]", obj)]
     if isinstance(obj, dict):
@@ -191,7 +191,7 @@ def convert_to_dict(obj: Any) -> Any:
 
 
 def merge_dicts(x: dict[Any, Any], y: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Both; the second wins."""
+    """Merge two dicts; the second takes precedence."""
     return {**x, **y}
 
 
@@ -199,10 +199,10 @@ def merge_dicts(x: dict[Any, Any], y: Mapping[Any, Any]) -> dict[Any, Any]:
 
 
 def default_api_key() -> str:
-    """The key for calls that pass none: the file at `api_key_path`, read anew each time, or `api_key`.
+    """Return the key for calls that pass none: from the file at `api_key_path`, read for each call, or `api_key`.
 
-    Where only StepFun's key is configured, a placeholder stands for it, so that the key itself is never in the hands
-    of code that may send it elsewhere.
+    If only StepFun's key is configured, this returns a placeholder, so that code which may send the key elsewhere never
+    gets the key itself.
 
     Raises:
         AuthenticationError: there is none.
@@ -213,7 +213,7 @@ def default_api_key() -> str:
         with open(state.api_key_path, encoding="utf-8") as file:
             key = file.read().strip()
         if not key:
-            raise ValueError(f"The file {state.api_key_path} holds no API key.")
+            raise ValueError(f"The file {state.api_key_path} contains no API key.")
         return key
     if state.api_key is not None:
         return state.api_key

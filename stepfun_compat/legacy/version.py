@@ -1,4 +1,4 @@
-"""The release whose surface this package has."""
+"""The openai release whose API this package provides."""
 
 from __future__ import annotations
 

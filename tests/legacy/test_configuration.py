@@ -99,7 +99,7 @@ def test_a_key_file_is_read_for_each_call(openai: Any, server: ReferenceServer, 
         chat(openai)
     assert [r["headers"]["authorization"] for r in server.take()] == ["Bearer first", "Bearer second"]
     file.write_text("")
-    with pytest.raises(ValueError, match="holds no API key"):
+    with pytest.raises(ValueError, match="contains no API key"):
         chat(openai)
 
 

@@ -46,7 +46,7 @@ def test_a_pair_has_the_same_parameters_and_names_of_its_own(name: str, called: 
     assert awaited.__name__ == f"a{last}"
     assert awaited.__qualname__.endswith(f"a{last}")
     assert called.__doc__
-    assert awaited.__doc__ == f"As `{last}`."
+    assert awaited.__doc__ == f"Async version of `{last}`."
 
 
 def test_the_pairs_are_found() -> None:

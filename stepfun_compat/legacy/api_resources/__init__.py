@@ -1,4 +1,4 @@
-"""The resources: `openai.ChatCompletion` and its like."""
+"""The resource classes: `openai.ChatCompletion`, `openai.Image`, …."""
 
 from __future__ import annotations
 

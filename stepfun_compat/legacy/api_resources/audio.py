@@ -31,7 +31,7 @@ class Audio(APIResource):
         deployment_id: Any = None,
         **params: Any,
     ) -> tuple[Any, dict[str, Any], tuple[Any, Any]]:
-        """(requestor, the request, what belongs to the object made of the answer)."""
+        """Return (requestor, arguments of the request, arguments of the object created from the response)."""
         requestor = api_requestor.APIRequestor(api_key, api_base, api_type, api_version, organization)
         kind, version = cls._get_api_type_and_version(api_type, api_version)
         url = f"{cls.class_url()}/{action}"
@@ -57,7 +57,7 @@ class Audio(APIResource):
     @classmethod
     @method
     def transcribe(cls, model: Any, file: Any, *args: Any, **kwargs: Any) -> Flow[Any]:
-        """The text of an open sound file. Further arguments: api_key, api_base, api_type, api_version, organization,
+        """Transcribe an open audio file. Further arguments: api_key, api_base, api_type, api_version, organization,
         deployment_id, and the endpoint's own."""
         return (yield step(cls, "_send", "transcriptions", model, file, file.name, *args, **kwargs))
 
@@ -66,7 +66,7 @@ class Audio(APIResource):
     @classmethod
     @method
     def translate(cls, model: Any, file: Any, *args: Any, **kwargs: Any) -> Flow[Any]:
-        """The text of an open sound file, in English."""
+        """Translate an open audio file into English."""
         return (yield step(cls, "_send", "translations", model, file, file.name, *args, **kwargs))
 
     atranslate = awaited(translate)
@@ -74,7 +74,7 @@ class Audio(APIResource):
     @classmethod
     @method
     def transcribe_raw(cls, model: Any, file: Any, filename: Any, *args: Any, **kwargs: Any) -> Flow[Any]:
-        """As `transcribe`, for bytes and a file name."""
+        """Like `transcribe`, for bytes and a file name."""
         return (yield step(cls, "_send", "transcriptions", model, file, filename, *args, **kwargs))
 
     atranscribe_raw = awaited(transcribe_raw)
@@ -82,7 +82,7 @@ class Audio(APIResource):
     @classmethod
     @method
     def translate_raw(cls, model: Any, file: Any, filename: Any, *args: Any, **kwargs: Any) -> Flow[Any]:
-        """As `translate`, for bytes and a file name."""
+        """Like `translate`, for bytes and a file name."""
         return (yield step(cls, "_send", "translations", model, file, filename, *args, **kwargs))
 
     atranslate_raw = awaited(translate_raw)

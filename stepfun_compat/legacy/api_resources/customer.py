@@ -9,11 +9,11 @@ from ..openai_object import OpenAIObject
 
 
 class Customer(OpenAIObject):
-    """Requests on behalf of a customer of one's own. StepFun has none."""
+    """Requests on behalf of your own customers. StepFun does not offer them."""
 
     @classmethod
     def get_url(cls, customer: str, endpoint: str) -> str:
-        """The URL below the base URL."""
+        """Return the URL, relative to the base URL."""
         return f"/customer/{customer}/{endpoint}"
 
     @classmethod

@@ -1,4 +1,4 @@
-"""`openai.Deployment`: Azure's deployments, which StepFun has no counterpart of."""
+"""`openai.Deployment`: Azure's deployments, which StepFun does not have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .abstract import CreateableAPIResource, DeletableAPIResource, ListableAPIRe
 
 
 class Deployment(CreateableAPIResource, ListableAPIResource, DeletableAPIResource):
-    """Deployments. Names of deployments are passed as `engine` or `deployment_id` and stand for models."""
+    """Deployments. Their names are passed as `engine` or `deployment_id` and used as model names."""
 
     OBJECT_NAME = "deployments"
 
@@ -33,7 +33,7 @@ class Deployment(CreateableAPIResource, ListableAPIResource, DeletableAPIResourc
         kind = scale.get("scale_type")
         if kind is None or (kind.lower() == "manual" and "capacity" not in scale):
             raise InvalidRequestError(
-                "scale_settings needs 'scale_type', and 'capacity' where that is manual.", param="scale_settings"
+                "scale_settings needs 'scale_type', and 'capacity' if that is 'manual'.", param="scale_settings"
             )
 
     @override
@@ -55,7 +55,7 @@ class Deployment(CreateableAPIResource, ListableAPIResource, DeletableAPIResourc
     @classmethod
     @method
     def list(cls, *args: Any, **kwargs: Any) -> Flow[Any]:
-        """All deployments."""
+        """List the deployments."""
         cls._only_azure(kwargs)
         return (yield step(super(), "list", *args, **kwargs))
 
@@ -75,7 +75,7 @@ class Deployment(CreateableAPIResource, ListableAPIResource, DeletableAPIResourc
     @classmethod
     @method
     def retrieve(cls, *args: Any, **kwargs: Any) -> Flow[Any]:
-        """One deployment."""
+        """Return one deployment."""
         cls._only_azure(kwargs)
         return (yield step(super(), "retrieve", *args, **kwargs))
 

@@ -21,10 +21,10 @@ class Edit(EngineAPIResource):
     @classmethod
     @method
     def create(cls, *args: Any, **kwargs: Any) -> Flow[Any]:
-        """Change a text.
+        """Edit a text.
 
         Raises:
-            InvalidAPIType: Azure never had this.
+            InvalidAPIType: Azure never had edits.
         """
         cls._not_azure(kwargs)
         return (yield step(super(), "create", *args, **kwargs))

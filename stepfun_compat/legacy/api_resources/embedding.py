@@ -14,7 +14,7 @@ from .abstract.engine_api_resource import EngineAPIResource
 
 
 class Embedding(EngineAPIResource):
-    """Embeddings: `create(model=…, input=…)`. StepFun has none; `Settings.fallback` names who has."""
+    """Embeddings: `create(model=…, input=…)`. StepFun has none; `Settings.fallback` sets another provider."""
 
     OBJECT_NAME = "embeddings"
 
@@ -22,7 +22,7 @@ class Embedding(EngineAPIResource):
     @classmethod
     @method
     def create(cls, *args: Any, **kwargs: Any) -> Flow[Any]:
-        """Embed texts. Vectors travel as base64 unless `encoding_format` says otherwise, and come back as floats."""
+        """Embed texts. Vectors are sent as base64 unless `encoding_format` is given, and returned as floats."""
         wanted = kwargs.get("encoding_format")
         response = yield step(super(), "create", *args, **{**kwargs, "encoding_format": wanted or "base64"})
         return response if wanted else _decoded(response)
@@ -31,7 +31,7 @@ class Embedding(EngineAPIResource):
 
 
 def _decoded(response: Any) -> Any:
-    """The same answer with floats for base64; a server that ignored the format has sent floats already."""
+    """Decode base64 vectors to floats; a server that ignores the format already sends floats."""
     for row in response.data:
         if isinstance(row["embedding"], str):
             vector = array("f", base64.b64decode(row["embedding"]))

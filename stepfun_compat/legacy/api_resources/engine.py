@@ -1,4 +1,4 @@
-"""`openai.Engine`: models, as they were called first."""
+"""`openai.Engine`: the first name for models."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from .abstract import ListableAPIResource, UpdateableAPIResource
 
 
 class Engine(ListableAPIResource, UpdateableAPIResource):
-    """Engines. At StepFun they are its models."""
+    """Engines: StepFun's models."""
 
     OBJECT_NAME = "engines"
 
     @method
     def generate(self, timeout: Any = None, **params: Any) -> Flow[Any]:  # noqa: ARG002
-        """A completion as plain data. StepFun has none in this form."""
+        """Return a completion as plain data. StepFun has no such endpoint."""
         url = f"{self.instance_url()}/generate"
         return (yield step(self, "request", "post", url, params, None, params.get("stream"), True))
 
     agenerate = awaited(generate)
 
     def embeddings(self, **params: Any) -> Any:
-        """Embeddings by this engine; `Embedding.create` took its place."""
+        """Create embeddings with this engine; replaced by `Embedding.create`."""
         warnings.warn("Engine.embeddings is deprecated: use Embedding.create.", DeprecationWarning, stacklevel=2)
         return self.request("post", f"{self.instance_url()}/embeddings", params)

@@ -1,4 +1,4 @@
-"""The error member of an answer's body."""
+"""The `error` field of a response body."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..openai_object import OpenAIObject
 
 
 class ErrorObject(OpenAIObject):
-    """`message` and `type` are always there, None where the body left them out."""
+    """`message` and `type` always exist, None if the body lacks them."""
 
     @override
     def refresh_from(

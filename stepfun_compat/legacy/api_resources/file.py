@@ -43,7 +43,7 @@ class File(ListableAPIResource, DeletableAPIResource):
         organization: Any = None,
         user_provided_filename: Any = None,
     ) -> Flow[Any]:
-        """Upload an open file. Its name is `file` unless `user_provided_filename` says otherwise."""
+        """Upload an open file. Its name is `file` unless `user_provided_filename` is given."""
         requestor = api_requestor.APIRequestor(api_key, api_base, api_type, api_version, organization)
         url = cls._url(api_type, api_version)
         response, _, key = yield step(
@@ -64,10 +64,10 @@ class File(ListableAPIResource, DeletableAPIResource):
         api_version: Any = None,
         organization: Any = None,
     ) -> Flow[bytes]:
-        """The content of a file. StepFun gives the text it extracted.
+        """Return the content of a file: at StepFun, the text it extracted.
 
         Raises:
-            OpenAIError: as for every request.
+            OpenAIError: the request failed.
         """
         requestor = api_requestor.APIRequestor(api_key, api_base, api_type, api_version, organization)
         url = cls._url(api_type, api_version, f"/{id}/content")
@@ -96,7 +96,7 @@ class File(ListableAPIResource, DeletableAPIResource):
     @classmethod
     @method
     def find_matching_files(cls, name: str, bytes: int, purpose: str, **configuration: Any) -> Flow[Any]:
-        """The uploaded files with this name, size and purpose."""
+        """Return the uploaded files with this name, size and purpose."""
         found = yield step(cls, "list", **configuration)
         return cls._matching(name, bytes, found.get("data", []), purpose)
 
@@ -104,7 +104,7 @@ class File(ListableAPIResource, DeletableAPIResource):
 
     @classmethod
     def wait_for_processing(cls, id: str, max_wait_seconds: float = 30 * 60) -> Any:
-        """Wait until a file is processed, and tell its status.
+        """Wait until a file is processed, and return its status.
 
         Raises:
             OpenAIError: it takes longer than that.

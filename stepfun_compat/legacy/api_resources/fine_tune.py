@@ -1,4 +1,4 @@
-"""`openai.FineTune`, the first of the two."""
+"""`openai.FineTune`, the first fine-tuning API."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class FineTune(Cancellable, ListableAPIResource, CreateableAPIResource, Deletabl
         organization: Any = None,
         **params: Any,
     ) -> Flow[Any]:
-        """The events of a fine-tune as they happen."""
+        """Stream the events of a fine-tune."""
         requestor = api_requestor.APIRequestor(api_key, api_base, api_type, api_version, organization)
         url = cls._url(api_type, api_version, f"/{quote_plus(id)}/events")
         response, _, key = yield step(

@@ -1,4 +1,4 @@
-"""`openai.FineTuningJob`, the second of the two."""
+"""`openai.FineTuningJob`, the second fine-tuning API."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ class Cancellable(APIResource):
 
 @nested_resource_class_methods("event", operations=["paginated_list"])
 class FineTuningJob(Cancellable, PaginatableAPIResource, CreateableAPIResource, DeletableAPIResource):
-    """Fine-tuning jobs. StepFun has none; `Settings.fallback` names who has."""
+    """Fine-tuning jobs. StepFun has none; `Settings.fallback` sets another provider."""
 
     OBJECT_NAME = "fine_tuning.jobs"

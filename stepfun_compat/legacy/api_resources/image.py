@@ -28,7 +28,7 @@ class Image(APIResource):
         organization: Any = None,
         **params: Any,
     ) -> tuple[Any, tuple[str, str, Any], tuple[Any, Any]]:
-        """(requestor, the request, what belongs to the object made of the answer)."""
+        """Return (requestor, arguments of the request, arguments of the object created from the response)."""
         requestor = api_requestor.APIRequestor(api_key, api_base, api_type, api_version, organization)
         kind, version = cls._get_api_type_and_version(api_type, api_version)
         path = f"{cls.class_url()}/{action}"
@@ -47,7 +47,7 @@ class Image(APIResource):
         organization: Any = None,
         **params: Any,
     ) -> Flow[Any]:
-        """Make images."""
+        """Generate images."""
         requestor, request, made = cls._post(
             "generations", api_key, api_base, api_type, api_version, organization, **params
         )
@@ -76,7 +76,7 @@ class Image(APIResource):
         organization: Any = None,
         **params: Any,
     ) -> Flow[Any]:
-        """Make images like this one."""
+        """Create variations of an image."""
         files = cls._form(image, None, api_type, "variations", params)
         requestor, request, made = cls._post("variations", api_key, api_base, api_type, api_version, organization)
         response, _, key = yield step(requestor, "request", *request, files=files)
@@ -97,7 +97,7 @@ class Image(APIResource):
         organization: Any = None,
         **params: Any,
     ) -> Flow[Any]:
-        """Change an image."""
+        """Edit an image."""
         files = cls._form(image, mask, api_type, "image edits", params)
         requestor, request, made = cls._post("edits", api_key, api_base, api_type, api_version, organization)
         response, _, key = yield step(requestor, "request", *request, files=files)

@@ -12,13 +12,13 @@ from ..openai_object import OpenAIObject
 
 
 class Moderation(OpenAIObject):
-    """Moderation: `create(input=…)`. StepFun reviews by itself; `Settings.fallback` names who offers this."""
+    """Moderation: `create(input=…)`. StepFun has no such endpoint; `Settings.fallback` sets another provider."""
 
     VALID_MODEL_NAMES: Sequence[str] = ["text-moderation-stable", "text-moderation-latest"]
 
     @classmethod
     def get_url(cls) -> str:
-        """The URL below the base URL."""
+        """Return the URL, relative to the base URL."""
         return "/moderations"
 
     @classmethod
@@ -31,10 +31,10 @@ class Moderation(OpenAIObject):
     @classmethod
     @method
     def create(cls, input: Any, model: Any = None, api_key: Any = None) -> Flow[Any]:
-        """Classify a text or several.
+        """Classify one or several texts.
 
         Raises:
-            ValueError: the model is none that moderates.
+            ValueError: the model is not a moderation model.
         """
         instance, params = cls._prepare_create(input, model, api_key)
         return (yield step(instance, "request", "post", cls.get_url(), params))

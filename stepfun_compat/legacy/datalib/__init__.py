@@ -1,4 +1,4 @@
-"""Optional libraries for data."""
+"""Optional data libraries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to say where an optional library is missing."""
+"""The message for a missing optional library."""
 
 from __future__ import annotations
 

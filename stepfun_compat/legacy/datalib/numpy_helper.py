@@ -1,4 +1,4 @@
-"""numpy, if it is there: imported on first use."""
+"""numpy, imported on first use if it is installed."""
 
 from __future__ import annotations
 

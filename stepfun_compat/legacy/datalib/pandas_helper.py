@@ -1,4 +1,4 @@
-"""pandas, if it is there: imported on first use."""
+"""pandas, imported on first use if it is installed."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the names of a project mean together: modules, classes, functions and objects across files; pure."""
+"""Resolve names across the files of a project: modules, classes, functions and objects. Pure."""

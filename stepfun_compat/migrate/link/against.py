@@ -1,5 +1,5 @@
-"""Evidence that an object which nothing of openai's reaches is another vendor's: looked for only where a chain looks
-like a client's."""
+"""Find evidence that an object unrelated to openai belongs to another vendor. Used only for chains that look like a
+client's."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _SITES: Final = 40
 
 
 def from_elsewhere(linker: Linker, file: int, expr: m.Expr | None, steps: int = _STEPS) -> bool:
-    """Return whether everything that is known of an expression comes from other distributions: followed through
-    names, attributes of `self`, and parameters to the calls of the project."""
+    """Return whether all known values of an expression come from other distributions. Follows names, attributes of
+    `self`, and parameters to the project's calls."""
     if expr is None or steps == 0:
         return False
     values = linker.values(file, expr).values
@@ -43,7 +43,7 @@ def _sources(linker: Linker, file: int, expr: m.Expr) -> list[tuple[int, m.Expr]
 
 
 def _bound(facts: FileFacts, name: m.Name) -> Sequence[m.Expr]:
-    """What the innermost scope that binds a name binds it to."""
+    """Return the values bound to a name in the innermost scope that binds it."""
     scope: int | None = name.scope
     while scope is not None:
         bound = facts.scopes[scope].bindings.get(name.name)
@@ -54,7 +54,7 @@ def _bound(facts: FileFacts, name: m.Name) -> Sequence[m.Expr]:
 
 
 def _of_self(facts: FileFacts, expr: m.Attribute) -> Sequence[m.Expr]:
-    """What an attribute of `self` is set to."""
+    """Return the values assigned to an attribute of `self`."""
     base = expr.base
     owner = class_around(facts, base.scope) if isinstance(base, m.Name) and base.name in ("self", "cls") else None
     return () if owner is None else facts.classes[owner].attributes.get(expr.attr, ())

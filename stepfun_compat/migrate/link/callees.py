@@ -1,4 +1,4 @@
-"""By which names a call may be found."""
+"""The names under which the index stores a call."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def class_around(facts: FileFacts, scope: int) -> int | None:
 
 
 def called_names(facts: FileFacts, call: m.Call) -> list[str]:
-    """Return the names of the functions and classes that a call may be one of: for `super().__init__(…)` the bases of
-    the class, for `Base.__init__(self, …)` the base."""
+    """Return the names of the functions and classes a call may call: for `super().__init__(…)` the bases of the class,
+    for `Base.__init__(self, …)` the base."""
     name = last_name(call.func)
     if name not in ("__init__", "__new__") or not isinstance(call.func, m.Attribute):
         return [name] if name else []

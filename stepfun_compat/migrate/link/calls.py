@@ -1,4 +1,4 @@
-"""What calls give, and what parameters are given."""
+"""Evaluate calls and parameters."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from .linker import Linker
 
 _FEW_SITES: Final = 20
-"""A function whose name is called more often has a common name: its calls say little."""
+"""A name with more calls than this is too common: its calls are ignored."""
 _MODULE: Final = re.compile(r"[A-Za-z_][\w.]*")
 
 
 def call(linker: Linker, file: int, expr: m.Call) -> Result:
-    """What a call gives."""
+    """Return the result of a call."""
     special = _special(linker, file, expr)
     if special is not None:
         return special
@@ -40,7 +40,7 @@ def call(linker: Linker, file: int, expr: m.Call) -> Result:
 
 
 def _special(linker: Linker, file: int, expr: m.Call) -> Result | None:
-    """What a call of a function that has a meaning of its own gives; None for any other."""
+    """Return the result of a call of a function with special handling; None for any other function."""
     rule = _SPECIAL.get(m.plain_name(expr.func))
     return None if rule is None else rule(linker, file, expr)
 
@@ -74,7 +74,7 @@ def _type(linker: Linker, file: int, expr: m.Call) -> Result | None:
 
 
 def _field(linker: Linker, file: int, expr: m.Call) -> Result | None:
-    """A field without a default says nothing."""
+    """Return an unknown value for a field without a default, None for one with a default."""
     del linker, file
     defaults = ("default", "default_factory", "factory", None)
     return None if any(one.name in defaults for one in expr.arguments) else NOTHING
@@ -101,7 +101,7 @@ _SPECIAL: Final[Mapping[str, Callable[[Linker, int, m.Call], Result | None]]] = 
     "ib": _field,
     "cast": _cast,
 }
-"""Functions whose result is worked out from their name, each with what works it out."""
+"""Functions with special handling, by name."""
 
 
 def _types(objects_: Result) -> Result:
@@ -144,7 +144,7 @@ def _foreign(linker: Linker, file: int, expr: m.Call, value: Value) -> Result:
 
 
 def _handed_on(linker: Linker, file: int, expr: m.Call, value: Value) -> frozenset[Value]:
-    """What a function of another package gives that hands on what it is given, or what that gives when called."""
+    """Return the result of another package's function that returns its argument, or the result of calling it."""
     given = [one.value for one in expr.arguments if one.value is not None]
     inner = union([linker.values(file, one) for one in given[:3]])
     if last_name(expr.func) in CALLED or value.detail in CALLED:
@@ -179,7 +179,7 @@ def _of_container(linker: Linker, file: int, expr: m.Call, func: m.Attribute) ->
 
 
 def returned(linker: Linker, function: Value) -> Result:
-    """What a function of the project returns or yields: by its annotation and by its body."""
+    """Return what a function of the project returns or yields, from its annotation and its body."""
     facts = linker.facts[function.file].functions[function.number]
     results = [linker.values(function.file, one) for one in (*facts.returns, *facts.yields)]
     if facts.result is not None:
@@ -191,7 +191,7 @@ def returned(linker: Linker, function: Value) -> Result:
 
 
 def parameter(linker: Linker, file: int, expr: m.ParameterValue) -> Result:
-    """What a parameter is: `self`, what its annotation says, its default, and what the calls in the project give it."""
+    """Return the values of a parameter: `self`, its annotated type, its default, and the arguments of the project's calls."""
     facts = linker.facts[file]
     function = facts.functions[expr.function]
     index, declared = next((number, one) for number, one in enumerate(function.parameters) if one.name == expr.name)
@@ -217,7 +217,7 @@ def _first_parameter(function: m.Function) -> Literal["object", "project_class"]
 
 
 def _given(linker: Linker, file: int, index: int, position: int) -> Iterator[tuple[int, m.Expr | None]]:
-    """The expressions that calls in the project give to a parameter."""
+    """Yield the arguments that calls in the project pass for a parameter."""
     from .linker import MOST_SITES
 
     function = linker.facts[file].functions[index]
@@ -239,7 +239,7 @@ def _given(linker: Linker, file: int, index: int, position: int) -> Iterator[tup
 
 
 def _objects_given(linker: Linker, file: int, index: int, position: int) -> Iterator[Result]:
-    """What calls give to a parameter that is nothing of openai's itself but may hold it: objects of the project."""
+    """Yield the project's objects that calls pass for a parameter: they may contain objects of openai."""
     function = linker.facts[file].functions[index]
     name = function.parameters[position].name
     offset = 1 if function.owner is not None and _first_parameter(function) is not None else 0
@@ -254,7 +254,7 @@ def _objects_given(linker: Linker, file: int, index: int, position: int) -> Iter
 
 
 def _names_called(linker: Linker, file: int, constructor: m.Function) -> list[str]:
-    """The names that a constructor is called by: its class and the classes made of it."""
+    """Return the names that call a constructor: its class and the subclasses."""
     if constructor.owner is None:
         return []
     cls = linker.facts[file].classes[constructor.owner]
@@ -276,7 +276,7 @@ def _argument(call: m.Call, name: str, position: int) -> m.Expr | None:
 
 
 def _calls(linker: Linker, where: int, call: m.Call, file: int, index: int, constructor: bool) -> bool:
-    """Whether a call is one of a function of the project."""
+    """Whether a call calls a given function of the project."""
     for value in linker.values(where, call.func).values:
         if value.kind in ("function", "bound") and (value.file, value.number) == (file, index):
             return True
@@ -286,7 +286,7 @@ def _calls(linker: Linker, where: int, call: m.Call, file: int, index: int, cons
 
 
 def _constructs(linker: Linker, cls: Value, file: int, index: int, depth: int) -> bool:
-    """Whether a class takes its constructor from the given function."""
+    """Whether a function is the constructor of a class, directly or inherited."""
     facts = linker.facts[cls.file].classes[cls.number]
     if cls.file == file and linker.facts[file].functions[index].owner == cls.number:
         return True

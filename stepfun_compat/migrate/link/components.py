@@ -1,7 +1,7 @@
-"""Which files can have to do with each other: those that imports connect, over any number of steps.
+"""Group files that imports connect, directly or indirectly.
 
-Values pass from file to file through imports alone, so each such group is linked by itself: names that are common
-words in one package are then nothing to another, and no more than one group is held at a time.
+Values pass between files only through imports, so each group is linked separately: common names in one package then do
+not affect another, and only one group is in memory at a time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def components(modules: Modules, facts: Sequence[FileFacts]) -> list[list[int]]:
 
 
 def _imported(modules: Modules, file: int, facts: FileFacts) -> Iterator[int]:
-    """The files of the project that a file may take something from."""
+    """Return the files of the project that a file imports from."""
     for statement in facts.imports:
         if statement.module is None:
             for name in statement.names:
@@ -51,7 +51,7 @@ def _imported(modules: Modules, file: int, facts: FileFacts) -> Iterator[int]:
             target = modules.absolute(file, statement.module)
             if target is not None:
                 yield target
-            if target is None or modules.is_package(target):  # the names may be modules themselves
+            if target is None or modules.is_package(target):  # the names may be submodules
                 for name in statement.names:
                     yield from _found(modules.absolute(file, f"{statement.module}.{name.name}"))
     for name in facts.lazy:

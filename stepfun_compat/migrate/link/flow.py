@@ -1,8 +1,8 @@
-"""Which names anything of openai's can come to stand under, over all files.
+"""Find the names that can refer to objects of openai, over all files.
 
-A rough look before the exact one: variables are taken as one for each name and file, attributes and functions as one
-for each name. What leads through none of the names found is nothing of openai's, and needs no evaluation. Every way
-that the linker follows is an edge here.
+This is a coarse pass before the exact evaluation: variables are merged by name and file, attributes and functions by
+name. An expression without any of the names found is unrelated to openai and is not evaluated. Each path the linker
+follows must be an edge here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .shape import METHOD_NAMES, shape_of
 from .vocabulary import hands_on, imports
 
 Node = str | tuple[int, str]
-"""An attribute, function or class by its name; a variable by its file and name."""
+"""An attribute, function or class by name; a variable by file and name."""
 
 _OPENAI_ATTRIBUTES: Final = (
     frozenset(
@@ -50,25 +50,25 @@ _OPENAI_ATTRIBUTES: Final = (
     | set(surface.LEGACY)
     | surface.CLIENT_CLASSES
 )
-"""Attributes that lead from a client or the module to something of openai's."""
+"""Attributes of a client or of the module whose values are objects of openai."""
 _CALLABLE: Final = surface.CLIENT_CLASSES | set(surface.LEGACY)
 _HANDED_ON: Final = frozenset({"get", "pop", "setdefault", "values", "items", "copy", "with_options"})
 _SPREADING: Final = re.compile(
     r"openai|client|^chat$|complet|^embedding|^image|^audio|^moderation|^file$|^model$|^engine$|^fine",
     re.IGNORECASE,
 )
-"""Names of openai's whose objects are handed around; types and errors are not."""
+"""Names of openai whose objects are passed between functions, unlike types and errors."""
 
 
 @dataclass(slots=True)
 class Heat:
-    """What may hold something of openai's: attributes by name, variables by file."""
+    """The names that may refer to objects of openai: attributes by name, variables by file."""
 
     attributes: frozenset[str]
     variables: dict[int, set[str]]
 
     def touches(self, file: int, expr: m.Expr | None) -> bool:
-        """Whether a chain in a file leads through anything that may be openai's."""
+        """Whether a chain in a file contains a name that may refer to an object of openai."""
         while type(expr) is m.Attribute:
             if expr.attr in self.attributes:
                 return True
@@ -86,7 +86,7 @@ class Heat:
 
 
 def heat_of(files: Sequence[tuple[int, FileFacts]]) -> Heat:
-    """Return where something of openai's may be found, in files with their numbers."""
+    """Return the names that may refer to objects of openai, in numbered files."""
     graph = _Graph()
     for number, facts in files:
         graph.add(number, facts)
@@ -98,8 +98,8 @@ def heat_of(files: Sequence[tuple[int, FileFacts]]) -> Heat:
 
 
 def _nodes(file: int, expr: m.Expr | None) -> list[Node]:
-    """What the value of an expression may be known under: an attribute or a call by its own name, and by the rest of
-    the chain where openai's client or a container gives it."""
+    """Return the nodes of an expression's value: an attribute or a call by its own name, and also by the rest of the chain
+    if it comes from openai's client or a container."""
     found: list[Node] = []
     _collect(file, expr, found)
     return found
@@ -119,7 +119,7 @@ def _collect(file: int, expr: m.Expr | None, found: list[Node]) -> None:
 
 
 _SILENT: Final = frozenset({m.Text, m.Opaque, m.ParameterValue})
-"""What a name can be bound to without anything coming to stand under it; parameters are linked with their calls."""
+"""Expressions that add no edge when bound to a name; parameters get their edges from calls."""
 _EMPTY: Final = frozenset({m.Text, m.Opaque, m.ParameterValue, m.FunctionValue, m.ClassValue, m.Imported})
 
 
@@ -150,7 +150,7 @@ def _parts(expr: m.Expr) -> Sequence[m.Expr | None]:
 def _collect_call(file: int, expr: m.Call, found: list[Node]) -> None:
     name = last_name(expr.func)
     if name in METHOD_NAMES and shape_of(expr.func) is not None:
-        return  # an answer
+        return  # a response
     if isinstance(expr.func, m.Attribute):
         found.append(name)
         if name in _HANDED_ON or name in _CALLABLE:
@@ -178,14 +178,14 @@ class _Graph:
     def __init__(self) -> None:
         self.seeds: set[Node] = {"openai"}
         self.still: set[Node] = set()
-        """Names that spread by imports alone: types, errors."""
+        """Names followed only through imports: types, errors."""
         self.edges: dict[Node, set[Node]] = {}
         self.imports: dict[Node, set[Node]] = {}
         self.functions: dict[str, list[tuple[int, m.Function, int]]] = {}
-        """By the name they are called by, with their file and the number of parameters that a call does not give."""
+        """Functions by the name that calls them: (file, function, number of parameters without an argument)."""
         self.parameters: dict[int, frozenset[str]] = {}
         self.fields: dict[str, set[str]] = {}
-        """The annotated attributes of classes, which their constructors may take."""
+        """The annotated attributes of classes, which generated constructors accept."""
         self.bases: dict[str, list[str]] = {}
 
     def link(self, sources: Iterable[Node], target: Node) -> None:
@@ -204,7 +204,7 @@ class _Graph:
                     if type(value) not in _SILENT:
                         self.bind(file, (file, name), value)
                 if scope.kind != "function":
-                    self.link(((file, name),), name)  # seen from outside as an attribute
+                    self.link(((file, name),), name)  # other files access it as an attribute
                     self.imports.setdefault((file, name), set()).add(name)
         for function in facts.functions:
             self.function(file, facts, function)
@@ -265,7 +265,7 @@ class _Graph:
         self.fields.setdefault(cls.name, set()).update(cls.annotations)
 
     def called(self, name: str, depth: int = 0) -> Iterator[tuple[int, m.Function, int]]:
-        """The functions that a call of a name may reach: of that name, or the constructors of its bases."""
+        """Yield the functions a call of a name may call: those of that name, or the constructors of its bases."""
         found = self.functions.get(name)
         if found is not None:
             yield from found

@@ -1,8 +1,8 @@
-"""Work out what expressions are, over all files of a project.
+"""Evaluate expressions over all files of a project.
 
-`Linker.values` evaluates one expression. Names lead to their bindings, parameters to the arguments of the calls found,
-attributes of objects to what the class, its bases and other files set. What leads back to itself is answered with what
-the previous round found; `settle` repeats rounds until nothing changes, at most `ROUNDS` times.
+`Linker.values` evaluates one expression. A name evaluates to its bindings, a parameter to the arguments of its calls, an
+attribute of an object to the values set by the class, its bases and other files. A cycle evaluates to the result of the
+previous round; `settle` repeats rounds until nothing changes, at most `ROUNDS` times.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from .values import ANSWER, NOTHING, Result, Value, union
 
 ROUNDS: Final = 3
 DEEPEST: Final = 60
-"""How many expressions are followed one from another."""
+"""The maximum depth of evaluation."""
 MOST_SITES: Final = 100
-"""How many calls of one name are looked at for what a parameter is given."""
+"""The maximum number of calls of one name that are evaluated for a parameter."""
 
 _TYPING: Final = frozenset(
     {"typing", "typing_extensions", "collections", "abc", "types", "__future__", "dataclasses", "enum"}
 )
-"""Modules whose names say nothing about what an object is."""
+"""Modules whose types do not identify an object."""
 
 
 _NOT_OURS: Final = frozenset(sys.stdlib_module_names) | VENDORS
@@ -38,17 +38,17 @@ _NOT_OURS: Final = frozenset(sys.stdlib_module_names) | VENDORS
 
 @dataclass(slots=True, eq=False)
 class _Owners:
-    """What one attribute is set to, with the files: by the object, once that is settled; before that with the
-    expression for the object, which led back to itself when it was last worked out."""
+    """The values assigned to one attribute, with their files. `settled` is by object; `open` has the expression of an
+    object whose evaluation was a cycle."""
 
     open: list[tuple[int, m.Expr | None, m.Expr]]
     settled: dict[Value, list[tuple[int, m.Expr]]] = field(default_factory=lambda: {})
 
 
 class Linker:
-    """The facts of files and what is known of them.
+    """Evaluates the expressions of files, given their facts.
 
-    `members` are the files to be linked, all by default; of others no more than the imports is looked at.
+    `members` are the files to link, all by default; of other files only the imports are used.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Linker:
         self.modules = modules or Modules(paths, facts)
         self.heat = heat_of([(file, facts[file]) for file in self.members])
         self.validated: dict[tuple[int, int], list[tuple[str, m.Expr | None]]] = {}
-        """By class: the fields that validators of pydantic set, with what they set them to."""
+        """By class: the fields set by pydantic validators, with their values."""
         self.boxes: list[m.Mapping | m.Sequence] = []
         self._box_numbers: dict[int, int] = {}
         self._memo: dict[int, Result] = {}
@@ -74,20 +74,20 @@ class Linker:
         self._busy: set[object] = set()
         self._depth = 0
         self.cuts = 0
-        """How often something led back to itself: what was found on the way may be more in another round."""
+        """The number of cycles found: results that depend on one may grow in the next round."""
         self._open: set[int] = set()
         self._open_names: set[tuple[int, int, str]] = set()
-        """What was found on such a way."""
+        """The keys of results that depend on a cycle."""
         self.sites: dict[str, list[tuple[int, m.Call]]] = {}
         self.other_sites: dict[str, list[tuple[int, m.Call]]] = {}
-        """Calls that are given nothing of openai's."""
+        """Calls without an argument that may be an object of openai."""
         self.writes: dict[str, list[tuple[int, m.AttributeWrite]]] = {}
         self.subclasses: dict[str, list[tuple[int, int]]] = {}
-        """Classes by the last part of the names of their bases."""
+        """Subclasses by the last part of a base's name."""
         self._owners: dict[str, _Owners] = {}
-        """By attribute: what it is set to in other code."""
+        """By attribute: the values that other code assigns."""
         self._attributes: dict[tuple[Value, str], Result] = {}
-        """What attributes are, once that is settled."""
+        """The values of attributes whose evaluation is complete."""
         self._shadowed: dict[int, bool] = {}
         self._index()
 
@@ -114,7 +114,7 @@ class Linker:
             self.other_sites.setdefault(names[0], []).append((file, call))
 
     def next_round(self) -> None:
-        """Forget what was found, but for answering what leads back to itself."""
+        """Discard the results, except as values of cycles."""
         self._previous = {key: self._memo.pop(key) for key in self._open}
         self._previous_names = {key: self._names.pop(key) for key in self._open_names}
         self._open.clear()
@@ -122,7 +122,7 @@ class Linker:
         self.cuts = 0
 
     def values(self, file: int, expr: m.Expr | None) -> Result:
-        """Everything an expression of a file can be."""
+        """Return all possible values of an expression of a file."""
         if type(expr) is m.Name:
             return self.name_read(file, expr)
         key = id(expr)
@@ -166,7 +166,7 @@ class Linker:
         return NOTHING if expr.attr == "modules" else self.attribute(self.values(file, expr.base), expr.attr)
 
     def function_value(self, file: int, expr: m.FunctionValue) -> Result:
-        """A function of the project where it is named: what its decorators make of it is taken to be the same."""
+        """Return a function of the project; decorators are assumed to keep it."""
         return _one(Value("function", file=file, number=expr.function))
 
     def class_value(self, file: int, expr: m.ClassValue) -> Result:
@@ -185,7 +185,7 @@ class Linker:
         return objects.entered(self, self.values(file, expr.of))
 
     def box(self, file: int, expr: m.Mapping | m.Sequence) -> Result:
-        """A dictionary or list of the project, if anything in it may matter."""
+        """Return a dictionary or list of the project if an item may be relevant."""
         parts = expr.values if isinstance(expr, m.Mapping) else expr.items
         if not any(part is not None and not isinstance(part, m.PLAIN) for part in parts):
             return NOTHING
@@ -198,7 +198,7 @@ class Linker:
     # Names
 
     def name(self, file: int, scope: int, name: str) -> Result:
-        """What a name is where it is read."""
+        """Return the values of a name in the scope that reads it."""
         scopes = self.facts[file].scopes
         here: int | None = scope
         while here is not None:
@@ -236,7 +236,7 @@ class Linker:
         return found
 
     def exported(self, file: int, name: str) -> Result:
-        """What a name of a module of the project is, seen from outside."""
+        """Return the values of a name that other files import from a module of the project."""
         scope = self.facts[file].scopes[0]
         results: list[Result] = []
         if name in scope.bindings:
@@ -244,7 +244,7 @@ class Linker:
         else:
             results += [self._from_module(file, star, name) for star in scope.stars]
         results += self.written(name, Value("file", file=file))
-        # a copy of the module's setting is none itself
+        # a copy of the module's setting is not a setting
         values = frozenset([one for one in union(results).values if one.kind != "setting"])
         if not values and self.modules.is_package(file):
             return self._beside(file, name)
@@ -256,7 +256,7 @@ class Linker:
         return NOTHING if found is None or found == file else _one(Value("file", file=found), True)
 
     def written(self, attribute: str, owner: Value) -> list[Result]:
-        """What other code sets an attribute of a module or object to: `config.client = …`."""
+        """Return the values that other code assigns to an attribute of a module or object: `config.client = …`."""
         writes = self.writes.get(attribute)
         if writes is None:
             return []
@@ -269,7 +269,7 @@ class Linker:
         return [self.values(file, value) for file, value in found]
 
     def _settle_owners(self, owners: _Owners, owner: Value) -> list[tuple[int, m.Expr]]:
-        """Look whose attributes are set where that is not settled; returns what that of `owner` is set to there."""
+        """Evaluate the objects of open assignments; returns the values assigned to the attribute of `owner`."""
         found: list[tuple[int, m.Expr]] = []
         still: list[tuple[int, m.Expr | None, m.Expr]] = []
         for one in owners.open:
@@ -289,20 +289,20 @@ class Linker:
     # Imports
 
     def openai_here(self, file: int) -> bool:
-        """Whether `openai` in a file is the SDK and no module of the project."""
+        """Whether `openai` in a file is the SDK and not a module of the project."""
         known = self._shadowed.get(file)
         if known is None:
             known = self._shadowed[file] = self.modules.shadows_openai(file)
         return not known
 
     def imported(self, file: int, expr: m.Imported) -> Result:
-        """What an import binds."""
+        """Return the value an import binds."""
         if expr.name is None:
             return self.module(file, expr.module, expr.level)
         return self._from_module(file, expr, expr.name)
 
     def module(self, file: int, module: str, level: int) -> Result:
-        """A module by its name."""
+        """Return a module by its name."""
         if level:
             base = self.modules.relative(file, module, level)
             found = None if base is None else self.modules.file_at(base)
@@ -335,7 +335,7 @@ class Linker:
         return self._beside(file, name) if target == file else self._exported_by(target, name)
 
     def _from_openai(self, file: int, module: str, name: str) -> Result | None:
-        """A name of openai or of a package that takes its place; None for a module of any other."""
+        """Return a name of openai or of a package that replaces it; None for any other module."""
         if module.partition(".")[0] == "openai" and self.openai_here(file):
             return openai_names.attribute_of_module(module, name)
         if module in DROP_INS:
@@ -344,13 +344,13 @@ class Linker:
         return None if whole is None else _one(Value("module", whole), True)
 
     def _from_outside(self, file: int, module: str, name: str) -> Result:
-        """A name of a module that is no file of the project: it may be a module of the project itself."""
+        """Return a name of a module without a file in the project; the name may itself be a module of the project."""
         below = self.modules.absolute(file, f"{module}.{name}")
         if below is not None:
             return _one(Value("file", file=below), True)
         top = module.partition(".")[0]
         if top in _TYPING or (top in self.modules.tops and top not in _NOT_OURS):
-            return NOTHING  # no type, or a part of the project that was not read
+            return NOTHING  # not a type, or a part of the project that was not read
         return _one(Value("foreign", top, name))
 
     def _exported_by(self, target: int, name: str) -> Result:
@@ -367,17 +367,17 @@ class Linker:
     # Attributes
 
     def attribute(self, base: Result, name: str) -> Result:
-        """What an attribute of anything is."""
+        """Return the values of an attribute of a result."""
         if not base.values:
             return NOTHING
         results = [self.attribute_of(value, name) for value in base.values]
         found = union(results)
-        if any(not one.values for one in results):  # one of several is not known: the others prove nothing
+        if any(not one.values for one in results):  # one of several values is unknown: the others prove nothing
             found = Result(frozenset(one for one in found.values if one.kind != "foreign"), found.linked)
         return Result(found.values, found.linked or base.linked)
 
     def attribute_of(self, value: Value, name: str) -> Result:
-        """What an attribute of one thing is."""
+        """Return the values of an attribute of one value."""
         key = (value, name)
         known = self._attributes.get(key)
         if known is None:
@@ -401,7 +401,7 @@ class Linker:
         return openai_names.attribute(value, name)
 
     def instances(self, types: Result) -> Result:
-        """Objects of the given types, as an annotation means them."""
+        """Return objects of the given types, for an annotation."""
         results: list[Result] = []
         for value in types.values:
             kind = value.kind
@@ -436,9 +436,9 @@ _RULES: Final[dict[type, Callable[[Linker, int, Any], Result]]] = {
     m.Element: Linker.element,
     m.Entered: Linker.entered,
 }
-"""What works out an expression, by its class; nothing is known of any other."""
+"""The evaluation of each class of expression; any other expression has no known value."""
 _LEAVES: Final = frozenset({m.FunctionValue, m.ClassValue})
-"""What leads to nothing else."""
+"""Expressions that need no further evaluation."""
 
 
 def _one(value: Value, linked: bool = False) -> Result:
@@ -446,7 +446,7 @@ def _one(value: Value, linked: bool = False) -> Result:
 
 
 def settle(linker: Linker, wanted: Iterable[tuple[int, m.Expr]]) -> int:
-    """Evaluate expressions until nothing changes; returns the number of rounds. What led back to nothing is known
+    """Evaluate expressions until nothing changes; returns the number of rounds. Expressions without a cycle are final
     after the first."""
     pairs = list(wanted)
     before: list[Result] = []

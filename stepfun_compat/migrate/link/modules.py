@@ -1,4 +1,4 @@
-"""Which file of the project an import names."""
+"""Find the file of the project that an import refers to."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Modules:
 
     @cached_property
     def tops(self) -> frozenset[str]:
-        """The names that a directory or file of the project could be imported by: those in no package."""
+        """The top-level names of the project's directories and files outside packages."""
         names: set[str] = set()
         for path in self.paths:
             above = ""
@@ -47,7 +47,7 @@ class Modules:
 
     @cached_property
     def _by_base(self) -> dict[str, int]:
-        """Files by their path without suffix, a package by that of its directory; `.py` before `.pyi`."""
+        """Files by path without suffix, packages by their directory; `.py` before `.pyi`."""
         found: dict[str, int] = {}
         for ending in ("/__init__.pyi", ".pyi", "/__init__.py", ".py"):
             for number, path in enumerate(self.paths):
@@ -60,7 +60,7 @@ class Modules:
         return [dirname(path) for path in self.paths]
 
     def relative(self, file: int, module: str, level: int) -> str | None:
-        """The path without suffix of a relative import; None above the root."""
+        """Return the path without suffix of a relative import; None above the root."""
         base: str = self._directory[file]
         for _ in range(level - 1):
             if not base:
@@ -70,7 +70,7 @@ class Modules:
         return f"{base}/{tail}".strip("/") if tail else base
 
     def of_statement(self, file: int, statement: m.Import) -> int | None:
-        """The file that `from module import …` means in a file, None for one outside the project and for `import`."""
+        """Return the file that `from module import …` refers to; None for one outside the project and for `import`."""
         if statement.module is None:
             return None
         if not statement.level:
@@ -83,7 +83,7 @@ class Modules:
         return self.paths[file].rpartition("/")[2].startswith("__init__.")
 
     def absolute(self, file: int, module: str) -> int | None:
-        """The file that `import module` means in a file, None for one outside the project."""
+        """Return the file that `import module` refers to; None for one outside the project."""
         key = (self._directory[file], module)
         if key in self._found:
             return self._found[key]
@@ -103,8 +103,8 @@ class Modules:
         return self._by_suffix(tail)
 
     def _searched(self, directory: str) -> list[str]:
-        """Where a file in a directory finds modules, nearest first, each with its slash: the directory and those above
-        it, but no directory of a package."""
+        """Return the directories where a file finds modules, nearest first, each with a trailing slash: its own directory
+        and the parents, without directories of packages."""
         known = self._places.get(directory)
         if known is None:
             known = self._places[directory] = []
@@ -118,7 +118,7 @@ class Modules:
         return known
 
     def _by_suffix(self, tail: str) -> int | None:
-        """A file elsewhere in the project whose path ends with the module's: under `src/`, beside the tests."""
+        """Return a file elsewhere in the project whose path ends with the module's, for example under `src/`."""
         matches = [
             number
             for number in self._by_tail.get(tail.rpartition("/")[2], ())
@@ -127,12 +127,12 @@ class Modules:
         return min(matches, key=lambda number: (self.paths[number].count("/"), self.paths[number]), default=None)
 
     def _is_top(self, number: int, tail: str) -> bool:
-        """Whether the directory that a module is found in is no package itself."""
+        """Whether the directory that contains a module is not itself a package."""
         above = _without_suffix(self.paths[number])[: -len(tail)].rstrip("/")
         return self.file_at(f"{above}/__init__".strip("/")) is None
 
     def shadows_openai(self, file: int) -> bool:
-        """Whether `import openai` in a file means a module of the project by that name."""
+        """Whether `import openai` in a file refers to a module of the project with that name."""
         found = self.absolute(file, "openai")
         if found is None or found == file:
             return False
@@ -142,11 +142,11 @@ class Modules:
         directory = dirname(path)
         if self._is_sdk(directory) or self.paths[file].startswith(directory + "/"):
             return False
-        return directory not in self._importing  # a package that imports openai itself means the SDK
+        return directory not in self._importing  # inside a package that imports openai, the name refers to the SDK
 
     @cached_property
     def _importing(self) -> frozenset[str]:
-        """The directories with a file at or below them that imports openai."""
+        """The directories that contain, at any depth, a file that imports openai."""
         found: set[str] = set()
         for path, facts in zip(self.paths, self._facts, strict=True):
             if imports_openai(facts):

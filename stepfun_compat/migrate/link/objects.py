@@ -1,4 +1,4 @@
-"""Objects and classes of the project, and what dictionaries and lists hold."""
+"""Evaluate attributes of the project's objects and classes, and items of dictionaries and lists."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DEEPEST_BASE: Final = 12
 
 
 def attribute(linker: Linker, value: Value, name: str) -> Result:
-    """What an attribute of an object or class of the project is; of `super()` what its bases say."""
+    """Return the values of an attribute of an object or class of the project; for `super()` those of its bases."""
     seen: set[tuple[int, int]] = set()
     if value.kind == "super":
         return _of_bases(linker, value, name, seen, value)
@@ -30,7 +30,7 @@ def attribute(linker: Linker, value: Value, name: str) -> Result:
 
 
 def _of_class(linker: Linker, value: Value, name: str, seen: set[tuple[int, int]], whole: Value) -> Result:
-    """What an attribute is by a class and its bases; `whole` is the object, perhaps of a class made of this one."""
+    """Return the values of an attribute in a class and its bases; `whole` is the object, possibly of a subclass."""
     key = (value.file, value.number)
     if key in seen or len(seen) > _DEEPEST_BASE:
         return NOTHING
@@ -59,8 +59,8 @@ def _of_class(linker: Linker, value: Value, name: str, seen: set[tuple[int, int]
 
 
 def _set_for(linker: Linker, value: Value, set_to: m.Expr, whole: Value) -> Result:
-    """What a method of a class sets an attribute of `self` to, for an object of a class made of it: a method called on
-    `self` is the one of that class (`self._client = self.create_client()`)."""
+    """Return the values a method assigns to an attribute of `self`, for an object of a subclass: a method called on `self`
+    is the subclass's (`self._client = self.create_client()`)."""
     if (value.file, value.number) != (whole.file, whole.number) and isinstance(set_to, m.Call):
         func = set_to.func
         if isinstance(func, m.Attribute) and isinstance(func.base, m.Name) and func.base.name == "self":
@@ -74,7 +74,7 @@ def _set_for(linker: Linker, value: Value, set_to: m.Expr, whole: Value) -> Resu
 
 
 def _set_by_validators(linker: Linker, value: Value, name: str) -> list[Result]:
-    """What validators of pydantic put under the name of a field: `values["client"] = …`."""
+    """Return the values pydantic validators assign to a field: `values["client"] = …`."""
     key = (value.file, value.number)
     put = linker.validated.get(key)
     if put is None:
@@ -83,7 +83,7 @@ def _set_by_validators(linker: Linker, value: Value, name: str) -> list[Result]:
 
 
 def _put_by_validators(facts: m.FileFacts, cls: int) -> Iterator[tuple[str, m.Expr | None]]:
-    """The fields that validators of a class set, with what they set them to."""
+    """Return the fields set by the validators of a class, with their values."""
     for one in _functions(facts, cls):
         if any("validator" in _last(decorator) for decorator in one.decorators):
             for parameter in one.parameters[:2]:
@@ -94,7 +94,7 @@ def _put_by_validators(facts: m.FileFacts, cls: int) -> Iterator[tuple[str, m.Ex
 
 
 def _delegated(linker: Linker, value: Value, name: str) -> Result:
-    """What `__getattr__` of a class finds: the same attribute of a client that the object holds."""
+    """Return what `__getattr__` of a class finds: the same attribute of a client stored in the object."""
     facts = linker.facts[value.file]
     cls = facts.classes[value.number]
     if not any(one in facts.scopes[cls.scope].bindings for one in ("__getattr__", "__getattribute__")):
@@ -121,7 +121,7 @@ def _last(expr: m.Expr) -> str:
 
 
 def _method(linker: Linker, value: Value, function: int) -> Result:
-    """A method seen through an object: called already where it is a property."""
+    """Return a method accessed through an object; a property is already called."""
     facts = linker.facts[value.file].functions[function]
     bound = Value("bound", file=value.file, number=function)
     for decorator in facts.decorators:
@@ -134,7 +134,7 @@ def _method(linker: Linker, value: Value, function: int) -> Result:
 
 
 def _constructor_arguments(linker: Linker, value: Value, cls: m.Class, name: str) -> list[Result]:
-    """What the fields of a class without a constructor of its own are given: `Settings(client=…)`."""
+    """Return the arguments passed for the fields of a class with a generated constructor: `Settings(client=…)`."""
     from .linker import MOST_SITES
 
     results: list[Result] = []
@@ -161,7 +161,7 @@ def _of_bases(linker: Linker, value: Value, name: str, seen: set[tuple[int, int]
 
 
 def _of_subclasses(linker: Linker, value: Value, name: str, seen: set[tuple[int, int]]) -> Result:
-    """What a class without the attribute has it from: the classes made of it set it."""
+    """Return the values that subclasses assign to an attribute the class itself lacks."""
     cls = linker.facts[value.file].classes[value.number]
     results: list[Result] = []
     for file, index in linker.subclasses.get(cls.name, ())[:50]:
@@ -181,7 +181,7 @@ def _of_subclasses(linker: Linker, value: Value, name: str, seen: set[tuple[int,
 
 
 def openai_base(linker: Linker, value: Value, depth: int = 0) -> Value | None:
-    """The client class or resource that a class of the project is made of, over any number of steps."""
+    """Return the client class or resource that a class of the project inherits from, directly or indirectly."""
     if depth > _DEEPEST_BASE:
         return None
     for base in linker.facts[value.file].classes[value.number].bases:
@@ -196,13 +196,13 @@ def openai_base(linker: Linker, value: Value, depth: int = 0) -> Value | None:
 
 
 def inherits(linker: Linker, value: Value, name: str) -> bool:
-    """Return whether a class of the project has an attribute from a class of openai's and does not set it itself."""
+    """Return whether a class of the project inherits an attribute from a class of openai without overriding it."""
     cls = linker.facts[value.file].classes[value.number]
     return (value.kind == "super" or name not in cls.attributes) and openai_base(linker, value) is not None
 
 
 def item(linker: Linker, file: int, expr: m.Item) -> Result:
-    """What a subscript gives."""
+    """Return the values of a subscript."""
     base = expr.base
     if isinstance(base, m.Attribute) and base.attr == "modules" and isinstance(expr.key, str):
         return linker.module(file, expr.key, 0) if expr.key.partition(".")[0] == "openai" else NOTHING
@@ -220,11 +220,11 @@ def item(linker: Linker, file: int, expr: m.Item) -> Result:
 
 
 _ITSELF: Final = frozenset({"foreign", "answer", "class", "project_class", "resource", "type", "client", "method"})
-"""What a subscript of such a thing is taken for: the thing, or a part of a tuple that was not taken apart."""
+"""The kinds of values whose subscript counts as the value itself, such as items of a tuple that is not unpacked."""
 
 
 def _got_from(linker: Linker, value: Value) -> list[Result]:
-    """What `__getitem__` of an object of the project returns."""
+    """Return the result of `__getitem__` of an object of the project."""
     from .calls import returned
 
     getter = linker.attribute_of(value, "__getitem__")
@@ -239,7 +239,7 @@ def _held(linker: Linker, box: Value, key: str | int | None) -> Result:
 
 
 def _items(expr: m.Sequence, key: str | int | None) -> Sequence[m.Expr | None]:
-    """The item at an index, all where it is not known."""
+    """Return the item at an index; all items if the index is unknown."""
     items = expr.items
     if isinstance(key, int) and -len(items) <= key < len(items) and len(items) > 1:
         return (items[key],)
@@ -247,13 +247,13 @@ def _items(expr: m.Sequence, key: str | int | None) -> Sequence[m.Expr | None]:
 
 
 def _entries(expr: m.Mapping, key: str | int | None) -> Sequence[m.Expr | None]:
-    """The values under a key, all where none is."""
+    """Return the values of a key; all values if the key is unknown."""
     pairs = zip(expr.keys, expr.values, strict=True)
     return [value for one, value in pairs if isinstance(one, m.Text) and one.value == key] or expr.values
 
 
 def elements(linker: Linker, holder: Result) -> Result:
-    """What iterating gives."""
+    """Return the values of the elements."""
     results: list[Result] = []
     for value in holder.values:
         if value.kind == "box":
@@ -265,7 +265,7 @@ def elements(linker: Linker, holder: Result) -> Result:
 
 
 def entered(linker: Linker, managers: Result) -> Result:
-    """What `with` binds: the object itself, or what `__enter__` of a class of the project returns."""
+    """Return the value `with` binds: the object itself, or the result of `__enter__` for a class of the project."""
     from .calls import returned
 
     results: list[Result] = []
@@ -284,7 +284,7 @@ def entered(linker: Linker, managers: Result) -> Result:
 
 
 def container_method(linker: Linker, box: Value, name: str, call: m.Call) -> Result:
-    """What `box.get(key)` and its like give."""
+    """Return the result of `box.get(key)` and similar methods."""
     if name not in _CONTAINER_METHODS:
         return NOTHING
     key = None

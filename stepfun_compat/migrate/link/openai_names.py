@@ -1,4 +1,4 @@
-"""What the names of the `openai` package are."""
+"""Evaluate the names of the `openai` package."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SUBMODULES: Final = frozenset({"types", "resources", "lib", "_client", "_except
 
 
 def attribute_of_module(module: str, name: str) -> Result:
-    """What `from module import name` gives, for `openai` and what is below it."""
+    """Return the value of `from module import name`, for `openai` and its submodules."""
     if module == "openai":
         return _of_package(name)
     if module.startswith(("openai.error", "openai.api_resources")) or module == "openai.embeddings_utils":
@@ -26,7 +26,7 @@ def attribute_of_module(module: str, name: str) -> Result:
 
 
 def _of_submodule(module: str, name: str) -> Result:
-    """What a name of a module of openai>=1 is."""
+    """Return the value of a name in a module of openai>=1."""
     if module == "openai._exceptions" and name in surface.ERRORS:
         return _one("error", name)
     if name in surface.CLIENT_CLASSES and module.startswith(("openai._client", "openai.lib")):
@@ -38,7 +38,7 @@ def _of_submodule(module: str, name: str) -> Result:
 
 
 def _of_package(name: str) -> Result:
-    """What `from openai import name` gives."""
+    """Return the value of `from openai import name`."""
     if name in surface.CLIENT_CLASSES:
         return _one("class", name)
     if name in surface.ERRORS and name not in surface.NOT_ERRORS_AT_TOP:
@@ -60,7 +60,7 @@ def _old_if(old: bool) -> str:
 
 
 def _of_old_submodule(module: str, name: str) -> Result:
-    """What a name of a module that only openai<1.0 has is."""
+    """Return the value of a name in a module that only openai<1.0 has."""
     if module.startswith("openai.error"):
         return _one("error", name, "0.x")
     if module == "openai.embeddings_utils":
@@ -73,12 +73,12 @@ def _of_old_submodule(module: str, name: str) -> Result:
 
 
 def _module_or_type(module: str, name: str, generation: str = "") -> Result:
-    """A name of a module that nothing else is known of: modules are written in lower case, classes are not."""
+    """Return the value of an otherwise unknown name of a module: module names are lower case, class names are not."""
     return _one("module" if name.islower() else "type", f"{module}.{name}", generation)
 
 
 def attribute(value: Value, name: str) -> Result:
-    """What an attribute of something of openai's is."""
+    """Return the value of an attribute of an object of openai."""
     kind = value.kind
     if kind == "module":
         return attribute_of_module(value.name, name)

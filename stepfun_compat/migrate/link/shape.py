@@ -1,7 +1,7 @@
-"""Calls that look like those of openai's client where nothing says what the object is.
+"""Recognize calls that look like an openai client's when the object is unknown.
 
-`client.chat.completions.create` on an object that nobody knows is taken for openai's unless the surroundings speak
-against it: a name that says another vendor, a file or a project that uses other vendors and never openai.
+`client.chat.completions.create` on an unknown object counts as openai's unless there is evidence against it: a name of
+another vendor, or a file or project that uses other vendors and never openai.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _STRONG: Final = (
     "beta.realtime",
     "realtime.client_secrets",
 )
-"""How a target starts that says enough by itself."""
+"""Prefixes of targets that are unambiguous by themselves."""
 _MAIN_METHODS: Final = frozenset({"create", "parse", "stream", "connect"})
 _LEGACY_STRONG: Final = frozenset({"ChatCompletion"})
 _OURS: Final = re.compile(r"open_?ai|(?:^|_)oai(?:_|$)|(?:^|_)gpt", re.IGNORECASE)
@@ -50,13 +50,13 @@ _OTHERS: Final = (
 _SHORT: Final = frozenset({"ark", "hf", "glm", "xai", "zai"})
 _INFERENCE: Final = re.compile(r"inference_?client", re.IGNORECASE)
 _VERBS: Final = ("together", "replicate")
-"""Vendors' names that are everyday words in the names of functions."""
+"""Vendor names that are common words in function names."""
 
 
 METHOD_NAMES: Final = frozenset(name for names in surface.METHODS.values() for name in names) | frozenset(
     prefix + name for methods in surface.LEGACY.values() for name in methods for prefix in ("", "a")
 )
-"""How a chain that looks like a method ends."""
+"""The endings of chains that look like a client method."""
 
 
 class Shape(NamedTuple):
@@ -66,11 +66,11 @@ class Shape(NamedTuple):
     generation: str
     strong: bool
     root: str
-    """What the chain starts with, in words: `self.client`."""
+    """The start of the chain as text: `self.client`."""
 
 
 def parts_of(expr: m.Expr | None) -> tuple[list[str], m.Expr | None]:
-    """The attributes of a chain, first to last, and what it starts with."""
+    """Return the attributes of a chain, first to last, and its start."""
     parts: list[str] = []
     while isinstance(expr, m.Attribute):
         parts.append(expr.attr)
@@ -92,7 +92,7 @@ def _words(parts: list[str], root: m.Expr | None) -> str:
 
 
 def shape_of(expr: m.Expr | None) -> Shape | None:
-    """Return what a chain looks like; None if it looks like nothing of openai's."""
+    """Return the method a chain looks like; None if it does not look like one of openai."""
     if type(expr) is not m.Attribute or expr.attr not in METHOD_NAMES or type(expr.base) is not m.Attribute:
         return None
     parts, root = parts_of(expr)
@@ -108,14 +108,14 @@ def shape_of(expr: m.Expr | None) -> Shape | None:
 
 
 def _is_strong(target: str, method: str, wrapped: bool) -> bool:
-    """Whether a method of openai>=1 says enough by itself; `wrapped` is one through `with_raw_response` or the like."""
+    """Whether a method of openai>=1 is unambiguous by itself; `wrapped`: accessed through `with_raw_response` or similar."""
     if target.startswith(("chat.completions", "beta.chat.completions")) and method not in _MAIN_METHODS:
         return False
     return wrapped or target.startswith(_STRONG)
 
 
 def _legacy_shape(plain: list[str], root: m.Expr | None) -> Shape | None:
-    """What a chain looks like among the methods of openai<1.0."""
+    """Return the method of openai<1.0 that a chain looks like."""
     if len(plain) < 2:
         return None
     name, method = plain[-2], plain[-1]
@@ -127,7 +127,7 @@ def _legacy_shape(plain: list[str], root: m.Expr | None) -> Shape | None:
 
 
 def root_of(expr: m.Attribute, shape: Shape) -> m.Expr | None:
-    """Return what a chain starts with that looks like a method of a client: the client itself."""
+    """Return the start of a chain that looks like a client method: the client itself."""
     here: m.Expr | None = expr
     for _ in shape.target.split("."):
         here = here.base if isinstance(here, m.Attribute) else here
@@ -137,13 +137,13 @@ def root_of(expr: m.Attribute, shape: Shape) -> m.Expr | None:
 
 
 def named_ours(root: str) -> bool:
-    """Whether what a chain starts with is called after OpenAI."""
+    """Whether the start of a chain is named after OpenAI."""
     return _OURS.search(root) is not None and not named_others(root)
 
 
 @lru_cache(maxsize=4096)
 def named_others(root: str) -> bool:
-    """Whether what a chain starts with is called after another vendor."""
+    """Whether the start of a chain is named after another vendor."""
     return _INFERENCE.search(root) is not None or any(_is_vendor(word.lower()) for word in _WORDS.findall(root))
 
 
@@ -153,13 +153,13 @@ def _is_vendor(word: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def for_others(function: str) -> bool:
-    """Whether a function, by its name, is about another vendor."""
+    """Whether a function's name contains another vendor's name."""
     words = [word.lower() for word in _WORDS.findall(function)]
     return any(_is_vendor(word) for word in words if word not in _VERBS) and _OURS.search(function) is None
 
 
 def vendors_of(facts: m.FileFacts) -> frozenset[str]:
-    """The other vendors' packages that a file imports."""
+    """Return the other vendors' packages that a file imports."""
     found: set[str] = set()
     for statement in facts.imports:
         if statement.level:

@@ -1,4 +1,4 @@
-"""What an expression can be, as far as it matters here."""
+"""The possible values of an expression."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Kind = Literal[
     "file",  # a module of the project: `file`
     "project_class",  # a class of the project: `file`, `number`
     "object",  # an object of one
-    "super",  # what super() gives: the bases of the class
+    "super",  # the result of super(): the bases of the class
     "function",  # a function of the project: `file`, `number`
     "bound",  # a method of the project with its object or class
     "box",  # a dictionary or list of the project: `file`, `number` into the linker's boxes
-    "answer",  # what a request returned, or another object of openai that is no client
+    "answer",  # the response of a request, or another object of openai other than a client
 ]
 
 
 class Value(NamedTuple):
-    """One thing an expression can be."""
+    """One possible value of an expression."""
 
     kind: Kind
     name: str = ""
@@ -37,8 +37,8 @@ class Value(NamedTuple):
 
 
 class Result(NamedTuple):
-    """Everything an expression can be; empty for nothing known. `linked` says that more than the names of one scope
-    were followed to find out."""
+    """All possible values of an expression; empty if unknown. `linked`: the evaluation left the scope of the
+    expression."""
 
     values: frozenset[Value]
     linked: bool = False
@@ -52,7 +52,7 @@ OPENAI_KINDS: Final = frozenset({"module", "class", "client", "resource", "metho
 
 
 def union(results: list[Result]) -> Result:
-    """Everything that any of the results can be."""
+    """Return the union of several results."""
     if not results:
         return NOTHING
     if len(results) == 1:

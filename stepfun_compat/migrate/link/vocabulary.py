@@ -1,4 +1,4 @@
-"""Functions of other packages that hand on what they are given. Data."""
+"""Data: functions of other packages that return their argument or a view of it."""
 
 from __future__ import annotations
 
@@ -64,23 +64,23 @@ FIRST_ARGUMENT: Final = frozenset(
         "type",
     ]
 )
-"""They give (a view of) what they are given."""
+"""Functions that return their argument or a view of it."""
 CALLED: Final = frozenset(
     ["Depends", "Provide", "Singleton", "Factory", "Resource", "Lazy", "lazy", "SimpleLazyObject"]
 )
-"""Of these, the ones that call what they are given."""
+"""Those of them that call their argument."""
 WRAPPER: Final = re.compile(r"^(?:wrap|a?patch|instrument|trace|track|observe|monitor)(?:_|$)|_openai$", re.IGNORECASE)
-"""Names of functions that put something around a client."""
+"""Names of functions that wrap a client."""
 _IMPORTER: Final = re.compile(r"import|lazy", re.IGNORECASE)
 
 
 @lru_cache(maxsize=8192)
 def hands_on(name: str) -> bool:
-    """Return whether a function of that name gives a view of what it is given."""
+    """Return whether a function of that name returns a view of its argument."""
     return name in FIRST_ARGUMENT or WRAPPER.search(name) is not None
 
 
 @lru_cache(maxsize=8192)
 def imports(name: str) -> bool:
-    """Return whether a function of that name imports the module it is given the name of."""
+    """Return whether a function of that name imports the module named by its argument."""
     return _IMPORTER.search(name) is not None

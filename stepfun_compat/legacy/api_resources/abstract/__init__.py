@@ -1,4 +1,4 @@
-"""The bases of the resources."""
+"""Base classes of the resources."""
 
 from __future__ import annotations
 

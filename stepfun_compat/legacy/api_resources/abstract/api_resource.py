@@ -1,4 +1,4 @@
-"""Resources that are retrieved by their id."""
+"""Resources that can be retrieved by id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...util import ApiType
 
 
 class APIResource(OpenAIObject):
-    """The base of the resources; `OBJECT_NAME` is their place below the base URL, dots for slashes."""
+    """Base class of the resources; `OBJECT_NAME` is their path below the base URL, with dots for slashes."""
 
     OBJECT_NAME: str
     api_prefix = ""
@@ -27,7 +27,7 @@ class APIResource(OpenAIObject):
     def retrieve(
         cls, id: Any, api_key: Any = None, request_id: Any = None, request_timeout: Any = None, **params: Any
     ) -> Flow[Self]:
-        """The object with this id."""
+        """Return the object with this id."""
         instance = cls(id=id, api_key=api_key, **params)
         return (yield step(instance, "refresh", request_id=request_id, request_timeout=request_timeout))
 
@@ -35,7 +35,7 @@ class APIResource(OpenAIObject):
 
     @method
     def refresh(self, request_id: Any = None, request_timeout: Any = None) -> Flow[Self]:
-        """Request this object again, and keep what comes."""
+        """Request this object again and update it."""
         url = self.instance_url()
         fields = yield step(self, "request", "get", url, request_id=request_id, request_timeout=request_timeout)
         self.refresh_from(fields)
@@ -45,17 +45,17 @@ class APIResource(OpenAIObject):
 
     @classmethod
     def class_url(cls) -> str:
-        """The URL of all objects of this class, below the base URL."""
+        """Return the URL of the class, relative to the base URL."""
         if cls is APIResource:
-            raise NotImplementedError("APIResource stands for no URL; its subclasses do.")
+            raise NotImplementedError("APIResource has no URL; use one of its subclasses.")
         base = cls.OBJECT_NAME.replace(".", "/")
         return f"/{cls.api_prefix}/{base}" if cls.api_prefix else f"/{base}"
 
     def instance_url(self, operation: str | None = None) -> str:
-        """The URL of this object, below the base URL.
+        """Return the URL of this object, relative to the base URL.
 
         Raises:
-            InvalidRequestError: it has no id that is a string.
+            InvalidRequestError: its id is not a string.
         """
         id_ = self._id()
         if self.typed_api_type is ApiType.OPEN_AI:
@@ -67,7 +67,7 @@ class APIResource(OpenAIObject):
         id_: Any = self.get("id")
         if not isinstance(id_, str):
             raise error.InvalidRequestError(
-                f"{type(self).__name__} has the id {id_!r}, which names no object: an id is a string.", "id"
+                f"{type(self).__name__} has the invalid id {id_!r}: an id must be a string.", "id"
             )
         return quote_plus(id_)
 
@@ -78,7 +78,7 @@ class APIResource(OpenAIObject):
 
     @classmethod
     def _url(cls, api_type: Any, api_version: Any, tail: str = "") -> str:
-        """The URL of the class or of what lies below it, in the dialect of the API type."""
+        """Return the URL of the class or of a subpath, in the format of the API type."""
         kind, version = cls._get_api_type_and_version(api_type, api_version)
         path = cls.class_url() + tail
         return path if kind is ApiType.OPEN_AI else cls._azure_url(path[1:], version)
@@ -115,4 +115,4 @@ class _Result:
 
     @staticmethod
     def aof(response: Any, *_: Any) -> Any:
-        return response  # and no object: so it was, and programs read its `data`
+        return response  # openai 0.28 returns a response here, not an object: programs read its `data`

@@ -10,7 +10,7 @@ from .api_resource import APIResource
 
 
 class CreateableAPIResource(APIResource):
-    """`create` and `acreate`; what is not configuration is the body."""
+    """`create` and `acreate`; all other keyword arguments form the body."""
 
     plain_old_data = False
 
@@ -26,7 +26,7 @@ class CreateableAPIResource(APIResource):
         organization: Any = None,
         **params: Any,
     ) -> Flow[Any]:
-        """Make one."""
+        """Create an object."""
         requestor = api_requestor.APIRequestor(api_key, api_base, api_type, api_version, organization)
         url = cls._url(api_type, api_version)
         response, _, key = yield step(requestor, "request", "post", url, params, request_id=request_id)

@@ -1,4 +1,4 @@
-"""Resources that can be deleted by their id."""
+"""Resources that can be deleted by id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class DeletableAPIResource(APIResource):
     @classmethod
     @method
     def delete(cls, sid: str, api_type: Any = None, api_version: Any = None, **params: Any) -> Flow[Any]:
-        """Delete the object with this id; `adelete` gives an `OpenAIResponse`."""
+        """Delete the object with this id; `adelete` returns an `OpenAIResponse`."""
         url = cls._url(api_type, api_version, f"/{quote_plus(sid)}")
         return (yield step(cls, "_static_request", "delete", url, api_type=api_type, api_version=api_version, **params))
 

@@ -1,4 +1,4 @@
-"""The resources that run a model: named by `model`, or as an engine or deployment in the URL."""
+"""Resources that run a model, named by `model`, or by an engine or deployment in the URL."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ...util import ApiType
 from .api_resource import APIResource
 
 MAX_TIMEOUT = 20
-_LONGEST_PAUSE = 5.0  # seconds between two tries at a model that says 409
+_LONGEST_PAUSE = 5.0  # seconds between retries after a 409
 
 
 class EngineAPIResource(APIResource):
-    """`create` and `acreate`, plain and streamed."""
+    """`create` and `acreate`, streamed or not."""
 
     plain_old_data = False
 
@@ -29,10 +29,10 @@ class EngineAPIResource(APIResource):
     @override
     @classmethod
     def class_url(cls, engine: Any = None, api_type: Any = None, api_version: Any = None) -> str:
-        """The URL in the dialect of the API type.
+        """Return the URL in the format of the API type.
 
         Raises:
-            InvalidRequestError: Azure's dialect needs a deployment.
+            InvalidRequestError: Azure's format needs a deployment.
         """
         base = cls.OBJECT_NAME.replace(".", "/")
         kind, version = cls._get_api_type_and_version(api_type, api_version)
@@ -46,7 +46,7 @@ class EngineAPIResource(APIResource):
 
     @override
     def instance_url(self, operation: str | None = None) -> str:
-        """The URL of this object, below the base URL."""
+        """Return the URL of this object, relative to the base URL."""
         path, _, query = self.class_url(self.engine, self.api_type, self.api_version).partition("?")
         return f"{path}/{self._id()}{f'?{query}' if query else ''}"
 
@@ -54,7 +54,7 @@ class EngineAPIResource(APIResource):
     def _prepare(
         cls, api_key: Any, api_base: Any, api_type: Any, api_version: Any, organization: Any, params: Mapping[str, Any]
     ) -> tuple[Any, str, dict[str, Any], dict[str, Any], Any]:
-        """(requestor, URL, body, the request's other arguments, engine).
+        """Return (requestor, URL, body, other arguments of the request, engine).
 
         Raises:
             InvalidRequestError: no model is named.
@@ -84,8 +84,8 @@ class EngineAPIResource(APIResource):
         organization: Any = None,
         **params: Any,
     ) -> Flow[Any]:
-        """Run the model: an object, or a generator of objects with `stream=True`. A server that says 409 is asked
-        again, for `timeout` seconds where that is given.
+        """Run the model. Returns an object, or a generator of objects with `stream=True`. Retries after a 409, for at most
+        `timeout` seconds if given.
 
         Raises:
             OpenAIError: see `stepfun_compat.legacy.error`.
@@ -115,21 +115,21 @@ class EngineAPIResource(APIResource):
     def _must_stream(cls, options: Mapping[str, Any], response: Any) -> None:
         """Raise `APIError` for a complete response to a streamed call: the program would iterate over its keys."""
         if options["stream"]:
-            raise error.APIError(f"{cls.__name__}.create asked for a stream and got {response.data!r} instead.")
+            raise error.APIError(f"{cls.__name__}.create requested a stream but received {response.data!r}.")
 
 
 class _Patience:
-    """How long to go on asking, and how long to wait in between."""
+    """How long to retry, and how long to wait between attempts."""
 
     def __init__(self, seconds: float | None) -> None:
         self._until = None if seconds is None else time.monotonic() + seconds
         self._next = 0.0
 
     def pause(self, again: error.TryAgain) -> float:
-        """Seconds until the next try.
+        """Return the seconds until the next attempt.
 
         Raises:
-            TryAgain: there is no time left.
+            TryAgain: the time is up.
         """
         if self._until is not None and time.monotonic() > self._until:
             raise again

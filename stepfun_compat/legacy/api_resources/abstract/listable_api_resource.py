@@ -11,11 +11,11 @@ from .api_resource import APIResource
 
 
 class ListableAPIResource(APIResource):
-    """`list` and `alist`; what is not configuration is the query."""
+    """`list` and `alist`; all other keyword arguments form the query."""
 
     @classmethod
     def auto_paging_iter(cls, *args: Any, **params: Any) -> Iterator[Any]:
-        """The objects of the list, one by one."""
+        """Iterate over the objects of the list."""
         yield from cls.list(*args, **params).data
 
     @classmethod
@@ -30,7 +30,7 @@ class ListableAPIResource(APIResource):
         api_type: Any = None,
         **params: Any,
     ) -> Flow[Any]:
-        """All of them, in `data`."""
+        """Return the list; its objects are in `data`."""
         requestor = api_requestor.APIRequestor(api_key, api_base or cls.api_base(), api_type, api_version, organization)
         url = cls._url(api_type, api_version)
         response, _, key = yield step(requestor, "request", "get", url, params, request_id=request_id)

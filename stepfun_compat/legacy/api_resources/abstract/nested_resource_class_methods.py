@@ -1,4 +1,4 @@
-"""Class methods for what lies below a resource, such as the events of a fine-tuning job."""
+"""Class methods for nested resources, such as the events of a fine-tuning job."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def nested_resource_class_methods(
     operations: Sequence[str] | None = None,
     resource_plural: str | None = None,
 ) -> Callable[[_T], _T]:
-    """A class decorator: adds `create_…`, `retrieve_…`, `modify_…`, `delete_…`, `list_…` as `operations` say."""
+    """A class decorator that adds `create_…`, `retrieve_…`, `modify_…`, `delete_…` or `list_…` for each operation."""
     return _decorator(resource, path, operations, resource_plural, False)
 
 
@@ -30,7 +30,7 @@ def anested_resource_class_methods(
     operations: Sequence[str] | None = None,
     resource_plural: str | None = None,
 ) -> Callable[[_T], _T]:
-    """As `nested_resource_class_methods`, with methods to be awaited."""
+    """Async version of `nested_resource_class_methods`."""
     return _decorator(resource, path, operations, resource_plural, True)
 
 
@@ -38,7 +38,7 @@ def _decorator(
     resource: str, path: str | None, operations: Sequence[str] | None, plural: str | None, asynchronous: bool
 ) -> Callable[[_T], _T]:
     if operations is None:
-        raise ValueError("operations takes a list of what can be done.")
+        raise ValueError("operations must be a list of operation names.")
     plural = plural or f"{resource}s"
     below = path or plural
 

@@ -1,4 +1,4 @@
-"""Resources whose lists come in pages."""
+"""Resources with paginated lists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class PaginatableAPIResource(ListableAPIResource):
     @override
     @classmethod
     def auto_paging_iter(cls, *args: Any, **params: Any) -> Iterator[Any]:
-        """The objects of all pages, one by one."""
+        """Iterate over the objects of all pages."""
         params["limit"] = params.get("limit") or 20
         while True:
             page = cls.list(*args, **params)
@@ -32,7 +32,7 @@ class PaginatableAPIResource(ListableAPIResource):
     def list(  # pyright: ignore[reportIncompatibleMethodOverride]
         cls, limit: Any = None, starting_after: Any = None, *args: Any, **params: Any
     ) -> Flow[Any]:
-        """One page."""
+        """Return one page."""
         return (yield step(super(), "list", *args, **params, limit=limit, starting_after=starting_after))
 
     alist = awaited(list)

@@ -1,4 +1,4 @@
-"""Resources that can be changed by their id."""
+"""Resources that can be updated by id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class UpdateableAPIResource(APIResource):
     @classmethod
     @method
     def modify(cls, sid: str, **params: Any) -> Flow[Any]:
-        """Change the object with this id; `amodify` gives an `OpenAIResponse`."""
+        """Update the object with this id; `amodify` returns an `OpenAIResponse`."""
         return (yield step(cls, "_static_request", "post", f"{cls.class_url()}/{quote_plus(sid)}", **params))
 
     amodify = awaited(modify, coroutine_function=False)

@@ -1,4 +1,4 @@
-"""Experiments of that time."""
+"""The experimental resources of openai 0.28."""
 
 from __future__ import annotations
 

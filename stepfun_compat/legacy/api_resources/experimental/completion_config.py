@@ -1,4 +1,4 @@
-"""Completion configs, which never left the experiment."""
+"""Completion configs, which stayed experimental."""
 
 from __future__ import annotations
 
