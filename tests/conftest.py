@@ -21,11 +21,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_threa
 
 try:
     from hypothesis import HealthCheck, settings
+
+    from tests.support.properties import DEPTH
 except ImportError:  # the suite runs without it, less the property tests
     pass
 else:
     settings.register_profile(
-        "suite", deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+        "suite",
+        max_examples=50 * DEPTH,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("suite")
 

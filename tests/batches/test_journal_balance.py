@@ -200,6 +200,7 @@ def test_counters_match_the_rows(steps: list[tuple[str, int]]) -> None:
 
 
 def test_counters_match_the_rows_on_redis(redis_url: str) -> None:
+    @examples(10)
     @given(st.lists(STEPS, min_size=3, max_size=8))
     def balance(steps: list[tuple[str, int]]) -> None:
         with tempfile.TemporaryDirectory() as folder:
