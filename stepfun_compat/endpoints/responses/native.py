@@ -40,10 +40,10 @@ def input_kinds(items: Sequence[Dict]) -> frozenset[str]:
     """The kinds of input beyond text that items hold."""
     kinds: set[str] = set()
     for item in items:
-        for part in (*rows_of(item.get("content")), *rows_of(item.get("output"))):
-            kind = _KINDS.get(str(row_of(part).get("type")))
-            if kind:
-                kinds.add(kind)
+        for parts in (item.get("content"), item.get("output")):
+            if parts is None or type(parts) is str:
+                continue
+            kinds.update(kind for part in rows_of(parts) if (kind := _KINDS.get(str(row_of(part).get("type")))))
     return frozenset(kinds)
 
 

@@ -321,6 +321,5 @@ def record_ignored_parameters(fields: Mapping[str, Any], context: RequestContext
     if summary:
         context.record_change("drop", "reasoning.summary", summary, None, "the response has the reasoning itself")
     for name, is_recorded, instead, reason in _IGNORED:
-        value = fields.get(name)
-        if is_recorded(value):
-            context.record_change("drop", name, value, instead, reason)
+        if name in fields and is_recorded(fields[name]):
+            context.record_change("drop", name, fields[name], instead, reason)
