@@ -1,5 +1,5 @@
 """The other layers people put over openai's client, doing the same work in the same run; those that are not installed
-are left out and named. Lower is cheaper: CPU over the plain client's."""
+are skipped and listed. Lower is cheaper: CPU over the plain client's."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Every class raised here is one that code written for OpenAI already catches.
+"""The errors of this package. Each subclasses an openai error that existing code already catches.
 
     openai.OpenAIError
-    ├── SettingsError (also ValueError)           a bad setting: names the variable, the value, what is allowed
-    ├── KeyRefusedError                           a key that must not go where it was about to go, or none at all
+    ├── SettingsError (also ValueError)           an invalid setting: names the variable, the value, what is allowed
+    ├── KeyRefusedError                           a key that must not be sent to this host, or no key at all
     └── openai.APIError
         └── openai.APIStatusError
             ├── openai.BadRequestError
@@ -18,7 +18,7 @@
             │   └── QuotaExceededError            StepFun's 402: never retried
             └── …                                 all other statuses: openai's own classes
 
-Mapping and wording of StepFun's bodies: stepfun-api 9.
+For the mapping and wording of StepFun's error bodies, see stepfun-api 9.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from typing import Any, NamedTuple, cast
 
 import openai
 
-# The wording of errors is imported where an error is read: the classes alone do not need the catalog.
+# The catalog is imported where an error body is read; the classes alone do not need it.
 from .http_objects import rebuild, redact_request
 
 
@@ -40,19 +40,19 @@ class SettingsError(openai.OpenAIError, ValueError):
 
 
 class KeyRefusedError(openai.OpenAIError):
-    """No usable key, or a key that belongs to somebody else than the host it was about to be sent to."""
+    """There is no usable key, or the key must not be sent to this host."""
 
 
 class ContentFilteredError(openai.BadRequestError):
-    """StepFun's content review blocked the request or the answer. Never retried."""
+    """StepFun's content review blocked the request or the response. Never retried."""
 
 
 class UnsupportedParameterError(openai.BadRequestError):
-    """A parameter that cannot be carried over, refused before any connection was made."""
+    """A parameter that StepFun does not support, refused before any connection is made."""
 
 
 class ToolChoiceNotHonouredError(openai.BadRequestError):
-    """The model did not make the tool call that `tool_choice` demanded. `body` holds its answer."""
+    """The model did not make the tool call that `tool_choice` requires. `body` contains its response."""
 
 
 class ModelNotFoundError(openai.NotFoundError):
@@ -60,19 +60,19 @@ class ModelNotFoundError(openai.NotFoundError):
 
 
 class EndpointNotAvailableError(openai.NotFoundError):
-    """StepFun does not offer this endpoint: raised before any connection was made, or where a Step Plan lacks it."""
+    """StepFun, or the Step Plan, does not offer this endpoint. Raised before any connection is made if that is known."""
 
 
 class NoSubscriptionError(openai.PermissionDeniedError):
-    """The key has no active Step Plan subscription, yet the request went to a Step Plan URL."""
+    """The request was sent to a Step Plan URL with a key that has no active Step Plan subscription."""
 
 
 class QuotaExceededError(openai.RateLimitError):
-    """Balance or plan is used up (HTTP 402). Never retried."""
+    """The balance or the plan is used up (HTTP 402). Never retried."""
 
 
 class _Terms(NamedTuple):
-    """What OpenAI would have answered with. `param` is the parameter to name where the body names none."""
+    """The status and code OpenAI would have returned. `param` is used if the body names no parameter."""
 
     status: int
     code: str | None
@@ -81,10 +81,10 @@ class _Terms(NamedTuple):
 
 
 def mapped_body(status: int, body: object) -> tuple[int, dict[str, Any]]:
-    """StepFun's error body in OpenAI's terms: (status OpenAI would have used, `{message, type, param, code}`).
+    """Convert StepFun's error body to OpenAI's form: (OpenAI's status, `{message, type, param, code}`).
 
-    StepFun sends `{"error": {"message", "type"}}` without `code` (stepfun-api 9.1); what it did not send is None. `body` is
-    the inner error object as the SDK hands it over, or whatever else the server answered with.
+    StepFun sends `{"error": {"message", "type"}}` without `code` (stepfun-api 9.1); missing fields become None. `body` is
+    the inner error object as the SDK passes it, or any other response body.
     """
     inner = _error_object(body)
     message = inner.get("message")
@@ -112,7 +112,7 @@ def mapped_body(status: int, body: object) -> tuple[int, dict[str, Any]]:
 
 
 def _error_object(body: object) -> dict[str, Any]:
-    """The error object of a body, as a new dict; text alone becomes its message."""
+    """Return the error object of a body as a new dict; plain text becomes its message."""
     if isinstance(body, Mapping):
         outer = cast("Mapping[str, Any]", body)
         error = outer.get("error", outer)
@@ -126,8 +126,8 @@ def _error_object(body: object) -> dict[str, Any]:
 
 
 def _terms_of_failure(status: int, code: str | None, kind: str | None) -> _Terms | None:
-    """The terms of what StepFun tells by a status or type of its own: a used-up balance, its content review, a model
-    that does not exist."""
+    """Return the terms for StepFun's own statuses and types: a used-up balance, content review, a model that does not
+    exist."""
     from .catalog.failures import ERROR_TYPES
 
     known = ERROR_TYPES.get(kind or "")
@@ -141,7 +141,7 @@ def _terms_of_failure(status: int, code: str | None, kind: str | None) -> _Terms
 
 
 def _terms_of_wording(status: int, code: str | None, kind: str | None, message: str) -> _Terms | None:
-    """The terms of what only the message tells, unless a code that is known here says something else."""
+    """Return the terms recognized by the message, unless a known code contradicts them."""
     from .catalog.failures import PHRASES, WORDINGS
 
     wording = next((row for row in WORDINGS if status in row.wire and row.pattern.search(message)), None)
@@ -155,7 +155,8 @@ def _terms_of_wording(status: int, code: str | None, kind: str | None, message: 
 
 
 def _terms_of_code_or_status(status: int, code: str | None, kind: str | None) -> _Terms:
-    """The terms of a code that was sent, as it is: who sends one speaks OpenAI's language already; else of the status."""
+    """Return the terms of a code in the body, unchanged, since such a server already uses OpenAI's form; else those of the
+    status."""
     if status in (400, 413) and code == "context_length_exceeded":
         return _Terms(400, code, "invalid_request_error", "messages")
     if code is not None:
@@ -170,7 +171,7 @@ def _terms_of_code_or_status(status: int, code: str | None, kind: str | None) ->
 
 
 def _in_openais_words(message: str, code: str | None) -> str:
-    """StepFun's message, after the words of OpenAI's that programs look for where it does not have them."""
+    """Return StepFun's message, prefixed with the words of OpenAI's message that programs search for if it lacks them."""
     from .catalog.failures import PHRASES
 
     words, start = PHRASES.get(code or "", ("", ""))
@@ -180,7 +181,7 @@ def _in_openais_words(message: str, code: str | None) -> str:
 
 
 def _hint(message: str, code: object) -> str | None:
-    """Our advice for an error, None where there is none."""
+    """Return the advice for an error, or None."""
     from .catalog.failures import HINTS, MESSAGE_HINTS
 
     low = message.lower()
@@ -209,14 +210,14 @@ _STOCK_CLASSES: Mapping[int, type[openai.APIStatusError]] = {
 
 
 def error_class(status: int, code: object) -> type[openai.APIStatusError]:
-    """The class for a status and code, as OpenAI would have answered them."""
+    """Return the error class for OpenAI's status and code."""
     own = _OWN_CLASSES.get(str(code))
     stock = _STOCK_CLASSES.get(status) or (openai.InternalServerError if status >= 500 else openai.APIStatusError)
     return own if own is not None and issubclass(own, stock) else stock
 
 
 def _no_such_path(response: Any) -> dict[str, Any]:
-    """A 404 that is no JSON, which is how StepFun says that it has no such path: OpenAI's words for it, and advice."""
+    """Return OpenAI's message for a 404 without JSON, StepFun's response to an unknown path, with advice."""
     path = response.request.url.path
     code, advice = None, "Check the base URL, which ends in /v1."
     if "/step_plan/" in path:
@@ -227,10 +228,10 @@ def _no_such_path(response: Any) -> dict[str, Any]:
 
 
 def from_response(err_msg: str, *, body: object, response: Any) -> openai.APIStatusError:
-    """The exception for an error answer of StepFun's, with `code`, `param`, `type` and `request_id` filled.
+    """Return the exception for an error response of StepFun, with `code`, `param`, `type` and `request_id` filled in.
 
-    `status_code` and `response` are those OpenAI would have answered with (402 -> 429, 451 -> 400, stepfun-api 9.2), the
-    headers and the request those of the wire; `hint` is our advice or None, and stands in the text.
+    `status_code` and `response` are those OpenAI would have returned (402 -> 429, 451 -> 400, stepfun-api 9.2); headers
+    and request are the original ones. `hint` is the advice or None, and is part of the text.
     """
     given = body
     status, mapped = mapped_body(response.status_code, body)
@@ -239,7 +240,7 @@ def from_response(err_msg: str, *, body: object, response: Any) -> openai.APISta
     message, hint = mapped["message"], _hint(mapped["message"], mapped["code"])
     if message and (isinstance(body, Mapping) or status != response.status_code or mapped["code"] is not None):
         shown, response = _with_hint(message, hint), _answer(response, status, mapped)
-        # up to 3.0 the SDK's text is the whole body, and programs look for a code in it; in later ones it is the message
+        # up to 3.0 the SDK's text is the whole body, in which programs search for a code; in later versions it is the message
         whole = err_msg.endswith(f" - {given}")
         text = f"Error code: {status} - " + (str({"error": {**mapped, "message": shown}}) if whole else shown)
         body = {"error": mapped}
@@ -261,13 +262,13 @@ def _with_hint(message: str, hint: str | None) -> str:
 
 
 def _answer(response: Any, status: int, mapped: Mapping[str, Any]) -> Any:
-    """The response OpenAI would have given for an error in its terms."""
+    """Return the response OpenAI would have sent for an error in its form."""
     content = json.dumps({"error": mapped}, ensure_ascii=False).encode("utf-8", "surrogatepass")
     return rebuild(response, content, "application/json", status, redact_request(response.request))
 
 
 def _status_in(error: Mapping[str, Any]) -> int | None:
-    """The HTTP status an error object stands for: that of its type, else the one its code names."""
+    """Return the HTTP status of an error object: that of its type, else the one in its code."""
     from .catalog.failures import ERROR_TYPES
 
     known = ERROR_TYPES.get(str(error.get("type")))
@@ -305,7 +306,7 @@ def _restored(cls: type[BaseException], args: tuple[Any, ...], state: dict[str, 
 
 
 def _reduced(error: BaseException) -> tuple[Any, ...]:
-    """What `copy` and `pickle` need, which go by the arguments of `__init__` otherwise and find some missing."""
+    """Return the values for `copy` and `pickle`, whose default uses the arguments of `__init__` and lacks some."""
     state = dict(vars(error))
     response: Any = state.get("response")
     if response is not None:
@@ -314,7 +315,7 @@ def _reduced(error: BaseException) -> tuple[Any, ...]:
 
 
 def _data_of(response: Any) -> Any:
-    """A response less what cannot leave the process: its connection, and functions put on it."""
+    """Return a response without what cannot be pickled: its connection, and functions set on it."""
     kept = {name: value for name, value in response.__getstate__().items() if not callable(value)}
     kept.setdefault("default_encoding", "utf-8")
     cls = cast("Any", type(response))
@@ -328,7 +329,7 @@ def _with_subclasses(cls: type[BaseException]) -> set[type[BaseException]]:
 
 
 def _register_pickling() -> None:
-    """Let errors of openai and of ours be copied and pickled, without a change to openai's classes."""
+    """Let errors of openai and of this package be copied and pickled, without changing openai's classes."""
     for cls in _with_subclasses(openai.APIError):
         copyreg.pickle(cls, _reduced)
 
@@ -337,11 +338,11 @@ _register_pickling()
 
 
 def redact(error: Any) -> Any:
-    """Take user part and query values out of the URLs an error of openai's holds, and of what caused it."""
+    """Remove the user part and query values from the URLs in an openai error and its causes."""
     holders: tuple[Any, ...] = (error, getattr(error, "response", None), error.__cause__)
     for holder in holders:
         request: Any = None
-        with contextlib.suppress(RuntimeError):  # the HTTP library's, where there is none
+        with contextlib.suppress(RuntimeError):  # the HTTP library raises if there is none
             request = getattr(holder, "request", None)
         if request is not None and hasattr(request, "url"):
             shown = redact_request(request)
@@ -351,7 +352,7 @@ def redact(error: Any) -> Any:
 
 
 def without_keys(text: str) -> str:
-    """A text with the keys of this process's environment left out, for what another library words."""
+    """Return another library's text without the keys of this process's environment."""
     import os
 
     for name in ("STEPFUN_API_KEY", "STEP_API_KEY", "OPENAI_API_KEY", "AZURE_OPENAI_API_KEY"):

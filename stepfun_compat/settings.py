@@ -1,8 +1,8 @@
-"""What the user configured: keyword, then environment, then file, then default. Also: whose key, whose host.
+"""Settings, in order of precedence: keyword argument, environment, file, default.
 
-A file found in the working directory may only set what cannot send data elsewhere (models, aliases, effort,
-policy). Key, base URL, headers, state and fallback need a file the user named in `STEPFUN_CONFIG`, because a
-working directory may be a stranger's repository.
+A file found in the working directory may only set what cannot send data elsewhere (models, aliases, effort, policy).
+Key, base URL, headers, state and fallback need a file the user named in `STEPFUN_CONFIG`, because the working directory
+may be an untrusted repository.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _UNSET: Any = object()
 
 @dataclass(frozen=True)
 class SettingSpec:
-    """One setting: where it is read from and what it may be. `trusted_file_only`: not from a file that was merely found."""
+    """One setting: its sources and allowed values. `trusted_file_only`: not read from a file found by default."""
 
     env: tuple[str, ...]
     parse: Callable[[Any, str], Any]
@@ -53,14 +53,14 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         ("STEPFUN_BASE_URL",),
         parse.base_url,
         trusted_file_only=True,
-        help="where requests go, instead of region and plan; also marks a gateway of yours as StepFun's",
+        help="base URL, overrides region and plan; also marks your own gateway as StepFun's",
     ),
     "region": SettingSpec(
         ("STEPFUN_REGION",),
         parse.choice("global", "cn"),
         "global",
         trusted_file_only=True,
-        help="`global` (api.stepfun.ai) or `cn` (api.stepfun.com); keys are bound to one",
+        help="`global` (api.stepfun.ai) or `cn` (api.stepfun.com); a key works in one of them",
     ),
     "plan": SettingSpec(
         ("STEPFUN_PLAN",),
@@ -104,13 +104,13 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         "X-Session-Id",
         trusted_file_only=True,
         empty_is_value=True,
-        help="header that carries the hashed key, empty for none; whether StepFun uses it is unverified",
+        help="header that carries the hashed key; empty for none; whether StepFun uses it is unverified",
     ),
     "token_headroom": SettingSpec(
         ("STEPFUN_TOKEN_HEADROOM",),
         parse.whole_number(0, 1_000_000),
         trusted_file_only=True,
-        help="tokens added to a cap under names of models that do not reason; 0 turns it off, unset uses the number of the alias",
+        help="tokens added to the token limit of a call under names of models that do not reason; 0 turns it off; default: the alias's number",
     ),
     "openai_sampling_defaults": SettingSpec(
         ("STEPFUN_OPENAI_SAMPLING_DEFAULTS",),
@@ -119,19 +119,19 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         help="send OpenAI's temperature and top_p (1, 1) where the call sent none",
     ),
     "echo_requested_model": SettingSpec(
-        ("STEPFUN_ECHO_REQUESTED_MODEL",), parse.flag, False, help="`response.model` is the name you passed"
+        ("STEPFUN_ECHO_REQUESTED_MODEL",), parse.flag, False, help="`response.model` is the model name you passed"
     ),
     "show_reasoning": SettingSpec(
         ("STEPFUN_SHOW_REASONING",),
         parse.choice("auto", "always", "never"),
         "auto",
-        help="`always` or `never` show reasoning fields in chat and reasoning text in streams of Responses; `auto` hides them under OpenAI's model names, whose programs do not know them",
+        help="`always` or `never` show reasoning fields in chat and reasoning text in streams of Responses; `auto` hides them under OpenAI's model names, whose programs do not expect them",
     ),
     "raw": SettingSpec(
         ("STEPFUN_RAW",),
         parse.choice("openai", "wire"),
         "openai",
-        help="raw responses and the bytes of raw streams: in OpenAI's shape, or as StepFun sent them (`wire`)",
+        help="format of raw responses and the bytes of raw streams: OpenAI's, or StepFun's (`wire`)",
     ),
     "list_openai_models": SettingSpec(
         ("STEPFUN_LIST_OPENAI_MODELS",),
@@ -176,7 +176,7 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         ("STEPFUN_STREAM_IDLE_TIMEOUT",),
         parse.seconds_or_none,
         trusted_file_only=True,
-        help="seconds without a byte after which a stream ends with `APITimeoutError`; off unless set, 120 is advised",
+        help="seconds without data after which a stream ends with `APITimeoutError`; off by default, 120 is recommended",
     ),
     "responses_route": SettingSpec(
         ("STEPFUN_RESPONSES_ROUTE",),
@@ -202,7 +202,7 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         ("STEPFUN_STATE_NAMESPACE",),
         parse.text,
         trusted_file_only=True,
-        help="shares or splits conversations; unset derives it from key and host",
+        help="namespace that shares or separates conversations; derived from key and host by default",
     ),
     "state_on_error": SettingSpec(
         ("STEPFUN_STATE_ON_ERROR",),
@@ -216,43 +216,43 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         parse.seconds(1, 3_153_600_000),
         2592000.0,
         trusted_file_only=True,
-        help="seconds a stored response or conversation lives after it was last used",
+        help="lifetime of a stored response or conversation in seconds since its last use",
     ),
     "state_max_bytes": SettingSpec(
         ("STEPFUN_STATE_MAX_BYTES",),
         parse.whole_number(1, 10**15),
         trusted_file_only=True,
-        help="bytes the store may hold, beyond which the least used goes; unset is 256 MB for `memory://`, 4 GB for `sqlite://`; Redis keeps to its `maxmemory`",
+        help="maximum size of the store in bytes; beyond it the least recently used records are removed; default: 256 MB for `memory://`, 4 GB for `sqlite://`; Redis has its own `maxmemory`",
     ),
     "state_max_record_bytes": SettingSpec(
         ("STEPFUN_STATE_MAX_RECORD_BYTES",),
         parse.whole_number(1, 10**12),
         32000000,
         trusted_file_only=True,
-        help="bytes one stored response may have with its input; a larger one is an error",
+        help="maximum size in bytes of a stored response with its input; a larger one is an error",
     ),
     "state_timeout": SettingSpec(
         ("STEPFUN_STATE_TIMEOUT",),
         parse.seconds(0.001, 3600),
         5.0,
         trusted_file_only=True,
-        help="seconds one access to the store may take, unless the timeout of the call is shorter",
+        help="time limit in seconds for one access to the store, or the timeout of the call if that is shorter",
     ),
     "batch_dir": SettingSpec(
         ("STEPFUN_BATCH_DIR",),
         parse.folder,
         trusted_file_only=True,
-        help="folder of batches, their journal and files; unset is `batches` beside the SQLite file of `STEPFUN_STATE`, else `$XDG_DATA_HOME/stepfun_compat/batches`",
+        help="folder for batches, their journal and files; default: `batches` beside the SQLite file of `STEPFUN_STATE`, else `$XDG_DATA_HOME/stepfun_compat/batches`",
     ),
     "batch_concurrency": SettingSpec(
         ("STEPFUN_BATCH_CONCURRENCY",),
         parse.whole_number(1, 10_000),
-        help="most requests of batches in flight; unset is the tier's, or adapts from 5 to 64",
+        help="maximum number of batch requests in flight; default: the tier's limit, or adaptive from 5 to 64",
     ),
     "tier": SettingSpec(
         ("STEPFUN_TIER",),
         parse.choice("v0", "v1", "v2", "v3", "v4", "v5"),
-        help="the account's tier, `V0` to `V5`, whose limits batches keep to",
+        help="the account's tier, `V0` to `V5`; batches stay within its limits",
     ),
     "fast_path": SettingSpec(
         ("STEPFUN_FAST_PATH",),
@@ -282,10 +282,10 @@ _FILE_RULES: Final = FileRules(
 
 @dataclass(frozen=True, repr=False)
 class Settings:
-    """The options of a client beyond openai's own arguments. Frozen; made once, shared by copies.
+    """The options of a client beyond openai's own arguments. Frozen, and shared by copies of a client.
 
-    A field that is not given is read from the environment, then from the configuration file, then has its default;
-    `source(name)` says which it was. Values are checked here.
+    A field that is not given is read from the environment, then from the configuration file, then gets its default;
+    `source(name)` returns which. Values are checked here.
 
     Raises:
         SettingsError: a value is not allowed; names the variable or key, the value and what is allowed.
@@ -297,31 +297,31 @@ class Settings:
     plan: Literal["standard", "step_plan"] = _UNSET
     model: str | None = _UNSET
     model_aliases: Mapping[str, str] = _UNSET
-    """Names or globs -> StepFun ids; ahead of the catalog's own aliases."""
+    """Names or globs -> StepFun ids; take precedence over the catalog's own aliases."""
     catalog_overlay: str | None = _UNSET
-    """Absolute path of a TOML file whose rows stand on top of the catalog; see `stepfun_compat.catalog.overlay`."""
+    """Absolute path of a TOML file whose rows extend the catalog; see `stepfun_compat.catalog.overlay`."""
     reasoning_effort: str | None = _UNSET
     on_unsupported: Literal["log", "warn", "error", "ignore"] = _UNSET
     prompt_cache_key: str | None = _UNSET
     prompt_cache_header: str | None = _UNSET
     token_headroom: int | None = _UNSET
-    """Tokens added to a cap for aliases of models that did not reason; None takes the catalog's number, 0 is off."""
+    """Tokens added to `max_tokens` for aliases of models without reasoning; None: the catalog's number, 0: off."""
     openai_sampling_defaults: bool = _UNSET
     echo_requested_model: bool = _UNSET
     """Put the caller's model name into `response.model` instead of StepFun's id."""
     show_reasoning: Literal["auto", "always", "never"] = _UNSET
     raw: Literal["openai", "wire"] = _UNSET
     list_openai_models: bool = _UNSET
-    """Let `models.list()` and `models.retrieve()` show the OpenAI names that calls may ask for."""
+    """Let `models.list()` and `models.retrieve()` show the OpenAI names that calls may use."""
     replay_reasoning: Literal["caller", "cache"] = _UNSET
     max_corrections: int = _UNSET
     web_search: bool = _UNSET
     """Whether `web_search_options` becomes StepFun's own search tool, which is billed per call."""
     parse_xml_tool_calls: bool = _UNSET
     rate_limit_min_wait: float = _UNSET
-    """Least wait in seconds before a retry after HTTP 429."""
+    """Minimum wait in seconds before a retry after HTTP 429."""
     stream_idle_timeout: float | None = _UNSET
-    """Seconds without a byte after which a stream ends with `openai.APITimeoutError`; None never ends one."""
+    """Seconds without data after which a stream ends with `openai.APITimeoutError`; None: no limit."""
     responses_route: Literal["auto", "native", "chat"] = _UNSET
     image_size_order: Literal["height_first", "width_first"] = _UNSET
     """How step-image-edit-2 writes a size (stepfun-api 11.16)."""
@@ -329,19 +329,19 @@ class Settings:
     state_namespace: str | None = _UNSET
     state_on_error: Literal["error", "ignore"] = _UNSET
     state_ttl: float = _UNSET
-    """Seconds a stored record lives after it was last used."""
+    """Lifetime of a stored record in seconds since its last use."""
     state_max_bytes: int | None = _UNSET
-    """Bytes of all records; None is the store's own default."""
+    """Maximum bytes of all records; None: the store's own default."""
     state_max_record_bytes: int = _UNSET
     state_timeout: float = _UNSET
-    """Seconds one operation on the store may take."""
+    """Time limit in seconds of one operation on the store."""
     batch_dir: str | None = _UNSET
-    """Absolute path of the folder that holds batches and their files; see `stepfun_compat.batches.workspace`."""
+    """Absolute path of the folder for batches and their files; see `stepfun_compat.batches.workspace`."""
     batch_concurrency: int | None = _UNSET
     tier: str | None = _UNSET
     """The account's tier in lower case, `v0` to `v5`."""
     fast_path: bool = _UNSET
-    """Whether plain messages skip the SDK's transform and streamed events its construction; the results are the same."""
+    """Whether plain messages skip the SDK's transform and streamed events its model construction, with equal results."""
     fallback: Mapping[str, Any] = _UNSET
     sources: Mapping[str, str] = field(default=_UNSET, init=False, compare=False)
 
@@ -370,16 +370,16 @@ class Settings:
             return getattr(self, _present_name(name, 3))
 
     def source(self, name: str) -> str:
-        """Where a value came from: `argument`, the environment variable, the file, or `default`."""
+        """Return a value's source: `argument`, the environment variable, the file, or `default`."""
         return self.sources[RENAMED.get(name, name)]
 
     def named(self, name: str) -> str:
-        """A setting as an error names it: its variable, its key in a file, or its argument."""
+        """Return the name of a setting for errors: its variable, its key in a file, or its argument."""
         source = self.sources[name]
         return source if source in SETTINGS[name].env else name if source == "argument" else f"{source}: {name}"
 
     def replace(self, **changes: Any) -> Settings:
-        """A copy with some values changed; the others keep their values and sources."""
+        """Return a copy with some values changed; the others keep their values and sources."""
         for former in RENAMED.keys() & changes.keys():
             changes[_present_name(former, 3)] = changes.pop(former)
         values = {name: getattr(self, name) for name in SETTINGS if self.sources[name] != "default"}
@@ -427,7 +427,7 @@ Settings.__init__ = _with_former_names(Settings.__init__)
 
 
 def _present_name(former: str, stacklevel: int) -> str:
-    """The name a renamed setting has now, with a DeprecationWarning for the line of the caller's."""
+    """Return the current name of a renamed setting, with a DeprecationWarning for the caller's line."""
     import warnings
 
     present = RENAMED[former]
@@ -436,9 +436,9 @@ def _present_name(former: str, stacklevel: int) -> str:
 
 
 def _check_models(settings: Settings) -> None:
-    """Refuse names of OpenAI's, and models that do not chat, where a StepFun model is to stand.
+    """Refuse OpenAI's names, and models other than chat models, in settings that need a StepFun chat model.
 
-    A gateway may serve any model under any name, so that nothing is refused with one.
+    With a gateway nothing is refused, since it may serve any model under any name.
 
     Raises:
         SettingsError: names the variable, the name and what is allowed.
@@ -469,10 +469,10 @@ def _check_chats(name: str, model: Model | None, where: str) -> None:
 
 
 def settings_or_default(given: object) -> Settings:
-    """The settings a client was given, or those of the environment where it was given none.
+    """Return the settings passed to a client, or those of the environment if none were passed.
 
     Raises:
-        SettingsError: something else was given, such as a dict.
+        SettingsError: the value is not a Settings, such as a dict.
     """
     if given is None:
         return Settings()

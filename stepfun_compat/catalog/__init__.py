@@ -1,7 +1,7 @@
-"""Facts about StepFun as frozen rows, each with its source and date, and the look-ups over them.
+"""Facts about StepFun as frozen rows, each with its source and date, and look-ups over them.
 
-The rows are plain Python so that reading them costs nothing at import; an overlay file adds or corrects rows
-(`Settings.catalog_overlay`). Everything here is data: what to do about a fact is decided elsewhere.
+The rows are plain Python, so they cost nothing to read at import; an overlay file adds or corrects rows
+(`Settings.catalog_overlay`). This package contains only data: other modules decide how to act on a fact.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ __all__ = [
 
 
 def for_settings(settings: Settings) -> Catalog:
-    """The catalog a client works with: the shipped one, with `Settings.catalog_overlay` on top where there is one.
+    """Return a client's catalog: the shipped one, plus the rows of `Settings.catalog_overlay` if it is set.
 
-    The file was checked when the settings were made. One that changes later is read anew; while it cannot be read
-    (somebody is writing it), the rows read last stay in force.
+    The file is checked when the settings are created, and read again when it changes. While it cannot be read (for
+    example, during a write), the rows read last stay in effect.
     """
     path = settings.catalog_overlay
     if path is None:
@@ -48,7 +48,7 @@ def for_settings(settings: Settings) -> Catalog:
 
 
 def load_overlay(path: str | os.PathLike[str]) -> Catalog:
-    """The shipped catalog with the rows of a TOML file on top; read anew only when the file has changed.
+    """Return the shipped catalog with the rows of a TOML file on top; the file is read again only after a change.
 
     Raises:
         SettingsError: the file cannot be read or is not valid; names the file, the row, the field and what is allowed.

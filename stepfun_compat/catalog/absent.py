@@ -1,6 +1,6 @@
-"""What StepFun does not offer (stepfun-api 10), and what to do instead. The first row that matches a request wins.
+"""Endpoints StepFun does not offer (stepfun-api 10), and the alternatives. The first row that matches a request wins.
 
-`pattern` is a path below the base URL: `*` stands for one segment, a trailing `**` for any tail.
+`pattern` is a path relative to the base URL: `*` matches one segment, a trailing `**` any number of segments.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ SOURCE: Final = "guides/developer/openai, and no page for any of these"
 AS_OF: Final = "2026-06-19"
 
 _LOOP: Final = "Run the loop yourself with client.chat.completions.create or client.responses.create and tools."
-_REALTIME: Final = "Connect to StepFun's socket from the server with client.realtime.connect(model=...)."
+_REALTIME: Final = "Connect to StepFun's WebSocket from the server with client.realtime.connect(model=...)."
 
 ABSENT: Final = (
     Absent("*", "/embeddings", "embeddings", "Use an embedding model of another provider or a local one."),
@@ -27,19 +27,19 @@ ABSENT: Final = (
     Absent("*", "/agents/**", "agents", _LOOP),
     Absent("*", "/vaults/**", "agents", _LOOP),
     Absent("*", "/chatkit/**", "chatkit", "Build the chat on client.chat.completions.create."),
-    Absent("*", "/videos/**", "videos", "StepFun makes images (client.images.generate) and no videos."),
-    Absent("*", "/containers/**", "containers", "Run the code in a sandbox of your own and offer it as a function tool."),
+    Absent("*", "/videos/**", "videos", "StepFun generates images (client.images.generate) but no videos."),
+    Absent("*", "/containers/**", "containers", "Run the code in your own sandbox and offer it as a function tool."),
     Absent("*", "/skills/**", "skills", "Put the skill's text into the system message."),
-    Absent("GET", "/chat/completions", "chat_completions_store", "StepFun stores no completions: keep the answers.", routable=False),
-    Absent("*", "/chat/completions/*/**", "chat_completions_store", "StepFun stores no completions: keep the answers.", routable=False),
-    Absent("POST", "/responses/compact", "responses_store", "Summarise the older turns with a call of your own.", routable=False),
+    Absent("GET", "/chat/completions", "chat_completions_store", "StepFun stores no completions: keep the responses yourself.", routable=False),
+    Absent("*", "/chat/completions/*/**", "chat_completions_store", "StepFun stores no completions: keep the responses yourself.", routable=False),
+    Absent("POST", "/responses/compact", "responses_store", "Summarize the older turns with a separate request.", routable=False),
     Absent("*", "/audio/translations", "audio_translations", "Transcribe with client.audio.transcriptions.create and translate the text with client.chat.completions.create."),
     Absent("*", "/audio/voice_consents/**", "voice_consents", "StepFun documents no consent records.", routable=False),
     Absent("DELETE", "/audio/voices/*", "audio_voices", "StepFun documents no deletion of a cloned voice.", routable=False),
     Absent("POST", "/audio/voices", "audio_voices", "Upload the recording with client.files.create(file=..., purpose='storage') and clone the voice with client.post('/audio/voices', body={'model': ..., 'file_id': ...}, cast_to=object).", routable=False),
     Absent("*", "/realtime/**", "realtime", _REALTIME, routable=False),
     Absent("*", "/live/**", "live", _REALTIME),
-    Absent("POST", "/vector_stores/*/search", "vector_stores_search", "Give the chat a tool {'type': 'retrieval', 'function': {'name': ..., 'description': ..., 'options': {'vector_store_id': ...}}}: the search happens on StepFun's side.", routable=False),
+    Absent("POST", "/vector_stores/*/search", "vector_stores_search", "Give the chat a tool {'type': 'retrieval', 'function': {'name': ..., 'description': ..., 'options': {'vector_store_id': ...}}}: StepFun then runs the search.", routable=False),
     Absent("POST", "/vector_stores/*", "vector_stores_update", "Delete the store and create it again; StepFun stores only its name.", routable=False),
     Absent("POST", "/vector_stores/*/files/*", "vector_stores_update", "StepFun keeps no attributes of a file: remove it and add it again.", routable=False),
     Absent("GET", "/vector_stores/*/files/*/content", "vector_stores_content", "Upload the file with purpose='user_data' as well and read client.files.content(id).", routable=False),

@@ -1,8 +1,8 @@
-"""OpenAI's model names and what stands in for them. The first row that matches wins, so the narrow ones come first.
+"""OpenAI's model names and the StepFun models that replace them. The first row that matches wins: specific rows first.
 
-Each row says what makes the new model behave like the old one. Models that answered without reasoning get effort
-`low` and headroom for it; models that reasoned get `medium`. The headroom is a choice, not a fact of StepFun's:
-at effort `low` 400 tokens were still too few for a small answer and 1,500 were enough (stepfun-api 4.6).
+Each row also sets what makes the new model behave like the old one: names of models without reasoning get effort `low`
+and headroom for the reasoning tokens; names of reasoning models get `medium`. The headroom is a choice, not a fact about
+StepFun: at effort `low`, 400 tokens were too few for a small answer and 1,500 were enough (stepfun-api 4.6).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 from .schema import Alias
 
 HEADROOM: Final = 1500
-"""Tokens added to the cap of a model that did not reason. Overridden by `STEPFUN_TOKEN_HEADROOM`; 0 turns it off."""
+"""Tokens added to `max_tokens` under names of models without reasoning. `STEPFUN_TOKEN_HEADROOM` overrides it; 0: off."""
 
 DEFAULT_CHAT: Final = "step-3.7-flash"
 DEFAULT_AUDIO_CHAT: Final = "step-audio-2"
@@ -39,7 +39,7 @@ def _reasons(*patterns: str) -> tuple[Alias, ...]:
 
 
 ALIASES: Final = (
-    # sound and pictures first: their names begin like those of the chat models
+    # audio and images first: their names start like those of chat models
     _row("gpt-4o-mini-tts*", DEFAULT_TTS, "for speech"),
     _row("tts-1*", DEFAULT_TTS, "for speech"),
     _row("gpt-4o*-transcribe*", DEFAULT_ASR, "for transcription"),
@@ -52,10 +52,10 @@ ALIASES: Final = (
     _row("dall-e-*", DEFAULT_IMAGE, "for images"),
     _row("gpt-image-*", DEFAULT_IMAGE, "for images"),
     _row("chatgpt-image-*", DEFAULT_IMAGE, "for images"),
-    # text models that answered at once
+    # text models without reasoning
     *_answers_at_once("gpt-5-chat*", "gpt-5.?-chat*", "gpt-4.5*", "gpt-4.1*", "gpt-4o*", "chatgpt-*"),
     *_answers_at_once("gpt-4", "gpt-4-*", "gpt-3.5-*", "gpt-35-*", "text-davinci-*", "davinci-002", "babbage-002"),
-    # text models that reasoned; what is newer than gpt-5 is taken to reason as gpt-5 did
+    # reasoning models; names newer than gpt-5 are assumed to reason like gpt-5
     *_reasons(
         "gpt-5*",
         "gpt-6*",
@@ -68,11 +68,11 @@ ALIASES: Final = (
         "codex-*",
         "computer-use-preview*",
     ),
-    # Anthropic's names, in their own spellings, those of Bedrock and Vertex, and the short ones of tools; thinking is
-    # requested by the call, so that without it these answer without reasoning
+    # Anthropic's names as Anthropic, Bedrock and Vertex spell them, and short names that tools use; a request turns
+    # thinking on, so without that these names count as models without reasoning
     *_answers_at_once("claude-*", "anthropic/claude-*", "anthropic.claude-*", "*.anthropic.claude-*"),
     *_answers_at_once("opus", "sonnet", "haiku", "opusplan"),
-    # fine-tunes carry the name of what they were made from
+    # the name of a fine-tuned model contains the name of its base model
     *_answers_at_once("ft:gpt-4*", "ft:gpt-3.5*", "ft:davinci-002*", "ft:babbage-002*"),
     *_reasons("ft:gpt-5*", "ft:o4*"),
 )
@@ -101,10 +101,10 @@ LISTED: Final = (
     ),
     *("gpt-image-1", "dall-e-3", "dall-e-2"),
 )
-"""Names programs look for in the list of models, where a row above matches them."""
+"""Names that programs look for in the list of models, if a row above matches them."""
 
 DEPLOYMENT: Final = _row(
-    "*", DEFAULT_CHAT, "the name of an Azure deployment does not say which model it is", "low", HEADROOM
+    "*", DEFAULT_CHAT, "the name of an Azure deployment does not identify its model", "low", HEADROOM
 )
-"""For deployments that no row above knows. They are taken to have answered at once: a short cap on one that did would
-come back empty without the headroom."""
+"""For deployments that match no row above. They count as models without reasoning: with a low `max_tokens` and no
+headroom, the response would be empty."""

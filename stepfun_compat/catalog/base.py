@@ -20,7 +20,7 @@ def glob_pattern(pattern: str) -> re.Pattern[str]:
 
 
 def _plain_start(pattern: str) -> str:
-    """What a glob begins with before its first wildcard, in lower case; empty where case is not a matter of ASCII."""
+    """Return the lower-case text of a glob before its first wildcard; empty if it is not ASCII."""
     start = re.split(r"[*?\[]", pattern, maxsplit=1)[0].lower()
     return start if start.isascii() else ""
 
@@ -46,7 +46,7 @@ class Catalog:
 
     @cached_property
     def contested(self) -> tuple[ContestedFact, ...]:
-        """What sources disagree about; read when something is refused for the first time."""
+        """Facts that sources disagree about; loaded at the first refusal."""
         if self._contested is not None:
             return tuple(self._contested)
         from .contested import CONTESTED
@@ -55,28 +55,28 @@ class Catalog:
 
     @property
     def default_chat(self) -> str:
-        """The chat model that stands in where nothing else decides."""
+        """The default chat model."""
         return DEFAULT_CHAT
 
     @property
     def default_realtime(self) -> str:
-        """The model of a socket where nothing else decides."""
+        """The default model of a realtime session."""
         return DEFAULT_REALTIME
 
     @property
     def deployment(self) -> Alias:
-        """What an Azure deployment is taken for whose name says nothing."""
+        """The alias for an Azure deployment whose name matches no other."""
         return DEPLOYMENT
 
     @cached_property
     def preferred_chat(self) -> tuple[Model, ...]:
-        """The chat models to move to when an input needs one, best first."""
+        """The chat models to switch to when an input needs one, best first."""
         first = (self.models.get(DEFAULT_CHAT), self.models.get(DEFAULT_AUDIO_CHAT))
         return tuple(row for row in first if row is not None)
 
     @cached_property
     def _by_start(self) -> tuple[tuple[str, Alias], ...]:
-        """Each alias with the plain text its pattern begins with: few patterns need to be compiled."""
+        """Each alias with the literal prefix of its pattern, so that few patterns need to be compiled."""
         return tuple((_plain_start(row.pattern), row) for row in self.aliases)
 
     @cached_property
@@ -91,33 +91,33 @@ class Catalog:
         return table
 
     def model(self, id: str) -> Model | None:
-        """The row of a StepFun id, None where there is none."""
+        """Return the row of a StepFun id, or None."""
         return self.models.get(id)
 
     def alias(self, name: str) -> Alias | None:
-        """The row for an OpenAI model name: the first whose pattern matches."""
+        """Return the row for an OpenAI model name: the first whose pattern matches."""
         seen = self._aliases_seen
         try:
             return seen[name]
         except KeyError:
             pass
         found = next((row for row in self._candidates(name) if glob_pattern(row.pattern).match(name)), None)
-        if len(seen) > 4096:  # names are the caller's: an endless supply must not become a leak
+        if len(seen) > 4096:  # callers choose the names: bound the cache
             seen.clear()
         seen[name] = found
         return found
 
     def _candidates(self, name: str) -> Iterator[Alias]:
-        """The aliases whose patterns may match a name, in order."""
+        """Return the aliases whose patterns may match a name, in order."""
         lowered = name.lower()
         return (row for start, row in self._by_start if lowered.startswith(start) or not name.isascii())
 
     def parameters(self, endpoint: str) -> Mapping[str, Parameter]:
-        """The parameter table of one endpoint, by name."""
+        """Return the parameters of one endpoint, by name."""
         return self._parameters_by_endpoint.get(endpoint, {})
 
     def models_for(self, endpoint: str, plan: str | None = None) -> tuple[Model, ...]:
-        """The models an endpoint serves, on one plan if it is named."""
+        """Return the models an endpoint serves, optionally on one plan."""
         return tuple(
             row for row in self.models.values() if endpoint in row.endpoints and (plan is None or plan in row.plans)
         )
@@ -128,7 +128,7 @@ _making = threading.Lock()
 
 
 def default() -> Catalog:
-    """The catalog as shipped; built on first use, once."""
+    """Return the shipped catalog; built once, on first use."""
     if not _made:
         with _making:
             if not _made:

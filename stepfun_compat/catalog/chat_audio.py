@@ -1,6 +1,6 @@
-"""Spoken answers in chat (stepfun-api 3.1): StepFun's voices and formats, and what stands in for OpenAI's.
+"""Audio output in chat (stepfun-api 3.1): StepFun's voices and formats, and their mapping from OpenAI's.
 
-Which voice resembles which is a choice by gender and manner, not a fact of StepFun's.
+The mapping of voices is a choice by gender and style, not a fact about StepFun.
 """
 
 from __future__ import annotations

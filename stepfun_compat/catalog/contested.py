@@ -1,7 +1,7 @@
-"""What sources disagree about, and how a refusal that speaks of it is recognised (stepfun-api 3.1 to 3.6, 5, 8.1, 11, 13).
+"""Facts that sources disagree about, and how to recognize a refusal (stepfun-api 3.1 to 3.6, 5, 8.1, 11, 13).
 
-The wording of most refusals is not on record, so the expressions take the words that any of them needs: the name of
-the parameter, and a no. Rows of one endpoint are tried in this order.
+The wording of most refusals is unknown, so the expressions match words that any refusal needs: the name of the parameter
+and a negation. Rows of one endpoint are tried in this order.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NOT_SUPPORTED: Final = (
     r"(?:only|is) supported (?:by|on|for|with)|only (?:supports?|accepts?|allows?)",
     r"不支持|暂不支持|仅支持|只支持|不可用|未开放|不允许|未知|不识别",
 )
-"""Words that say a thing is not there."""
+"""Words for a missing or unsupported parameter."""
 
 BAD_VALUE: Final = (
     *NOT_SUPPORTED,
@@ -27,7 +27,7 @@ BAD_VALUE: Final = (
     r"must be|should be|expected|one of|out of range|range|between|less than|greater than|at most|at least|exceed",
     r"无效|非法|不合法|范围|必须|应为|超出|取值|错误",
 )
-"""Words that say a value is not a good one."""
+"""Words for an invalid value."""
 
 _MALFORMED: Final = (
     r"invalid (?:json[ _])?schema|needs name|name and schema|missing|required|is not of type",
@@ -38,7 +38,7 @@ _UNRECOGNISED: Final = r"unrecognized chat message|invalid chat message|消息�
 _OTHER_CONTENT: Final = (
     r"image|video|audio|file|url|base64|too long|too large|length|token|context|block|censor|content\.text|图|视频|音频|文件",
 )
-"""Words of a complaint about content that no other form of the same text answers."""
+"""Words of errors about the content itself, which another form of the request cannot fix."""
 _OTHER_FILE: Final = (r"extension|file[ _]?type|format|too large|size|many|quota|文件类型|格式|大小|过大|数量",)
 
 
@@ -52,7 +52,7 @@ CHAT: Final = (
         "json_schema_keywords",
         "response_format",
         openai="a keyword of the schema",
-        safe="json_object and the schema in the prompt, the answer checked",
+        safe="json_object and the schema in the prompt, with validation",
         rewrite="json_mode",
         about=(
             rf"(?:schema|response_format|结构化)[^\n]*(?:{_KEYWORDS})|(?:{_KEYWORDS})[^\n]*(?:schema|response_format)",
@@ -60,13 +60,13 @@ CHAT: Final = (
         refusal=NOT_SUPPORTED,
         source="OpenAI takes references and alternatives; StepFun documents no subset",
         source_against="unverified",
-        remembered=False,  # another schema may do without
+        remembered=False,  # another schema may not need it
     ),
     _chat(
         "json_schema",
         "response_format",
         openai="json_schema",
-        safe="json_object and the schema in the prompt, the answer checked",
+        safe="json_object and the schema in the prompt, with validation",
         rewrite="json_mode",
         about=(r"json[ _]schema|response_format|structured output|结构化输出|输出格式",),
         refusal=(*NOT_SUPPORTED, r"request param: response_format\S* is invalid", r"must be one of|should be one of"),
@@ -79,7 +79,7 @@ CHAT: Final = (
         "frequency_penalty",
         "frequency_penalty",
         openai="a frequency_penalty outside 0.0 to 1.0",
-        safe="one within 0.0 to 1.0",
+        safe="the value limited to 0.0 to 1.0",
         rewrite="clamp",
         low=0.0,
         high=1.0,
@@ -93,7 +93,7 @@ CHAT: Final = (
         "presence_penalty",
         "presence_penalty",
         openai="a presence_penalty outside 0.0 to 1.0",
-        safe="one within 0.0 to 1.0",
+        safe="the value limited to 0.0 to 1.0",
         rewrite="clamp",
         low=0.0,
         high=1.0,
@@ -106,7 +106,7 @@ CHAT: Final = (
     _chat(
         "reasoning_effort_levels",
         "reasoning_effort",
-        openai="other efforts than low and high",
+        openai="efforts other than low and high",
         safe="low or high",
         rewrite="replace",
         values=MappingProxyType({"none": "low", "minimal": "low", "medium": "high", "xhigh": "high", "max": "high"}),
@@ -119,7 +119,7 @@ CHAT: Final = (
         "reasoning_effort",
         "reasoning_effort",
         openai="reasoning_effort",
-        safe="no reasoning_effort, which costs like high",
+        safe="no reasoning_effort, at the cost of high",
         rewrite="drop",
         about=(r"reasoning[ _.]effort|推理强度|思考强度",),
         refusal=BAD_VALUE,
@@ -168,8 +168,8 @@ CHAT: Final = (
     _chat(
         "message_keys",
         "messages",
-        openai="keys of messages that it does not document",
-        safe="role, content, tool_calls and tool_call_id alone",
+        openai="undocumented keys in messages",
+        safe="only role, content, tool_calls and tool_call_id",
         rewrite="documented_keys",
         about=(r"messages?\S*\.(?:name|reasoning\w*)|messages?[^\n]*(?:field|key|propert)|字段", _UNRECOGNISED),
         refusal=(*NOT_SUPPORTED, r"extra (?:fields|inputs|keys)|不合法|非法|多余", _UNRECOGNISED),
@@ -205,7 +205,7 @@ CHAT: Final = (
         "tool_choice",
         "tool_choice",
         openai="tool_choice",
-        safe="no tool_choice: the choice of tools carries it out",
+        safe="no tool_choice; the selection of tools implements it",
         rewrite="drop",
         about=(r"tool_choice",),
         refusal=BAD_VALUE,
@@ -230,7 +230,7 @@ RESPONSES: Final = (
         fact="responses.model",
         endpoint="responses",
         parameter="model",
-        openai="its own Responses",
+        openai="StepFun's own Responses",
         safe="chat",
         rewrite="chat",
         about=(r"responses?[ _]api|/responses|responses 接口|responses接口",),
@@ -243,8 +243,8 @@ RESPONSES: Final = (
         fact="responses.json_schema",
         endpoint="responses",
         parameter="text",
-        openai="json_schema on its own Responses",
-        safe="chat, where JSON mode can stand in",
+        openai="json_schema on StepFun's own Responses",
+        safe="chat, where JSON mode is available",
         rewrite="chat",
         about=(r"json[ _]schema|text\.format|response_format|structured output|结构化输出|输出格式",),
         refusal=(*NOT_SUPPORTED, r"request param: text\S* is invalid", r"must be one of|should be one of"),
@@ -304,7 +304,7 @@ FILES: Final = (
         endpoint="files.create",
         parameter="purpose",
         openai="the file purpose storage",
-        safe="file-extract for a document, retrieval-image for a picture",
+        safe="file-extract for a document, retrieval-image for an image",
         rewrite="other_purpose",
         about=(r"purpose|用途",),
         refusal=BAD_VALUE,

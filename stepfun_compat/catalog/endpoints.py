@@ -1,5 +1,5 @@
-"""What becomes of every method of openai's client on StepFun. The first row whose pattern matches wins; `*` stands for
-any text. README's table is made from these rows, and a test walks the newest client to see that none is missing."""
+"""How every method of openai's client works with StepFun. The first row whose pattern matches wins; `*` matches any text.
+The table of endpoints in the documentation is generated from these rows; a test checks them against the newest client."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OUTCOMES: Final = (
         ("beta.chat.completions.create", "as chat.completions.create"),
         ("beta.chat.completions.parse", "as chat.completions.parse"),
         ("beta.chat.completions.stream", "as chat.completions.stream"),
-        ("models.list", "with StepFun's own fields"),
+        ("models.list", "with StepFun's additional fields"),
         ("models.retrieve", "an OpenAI name returns the model it is an alias of; on Step Plan from the list"),
         ("files.list", "limit, order, after and purpose are applied by the client"),
         (
@@ -72,7 +72,7 @@ OUTCOMES: Final = (
         ("files.content", "the extracted text of a document, not its bytes"),
         ("files.retrieve_content", "the extracted text of a document, not its bytes"),
         ("uploads.*", "parts are kept in this process and sent as one file of up to 64 or 128 MB"),
-        ("images.edit", "one picture, no mask; the answer has the size of the input"),
+        ("images.edit", "one image, no mask; the result has the size of the input"),
         ("images.create_variation", "by image2image of step-2x-large; png or jpeg up to 10 MB"),
         ("audio.transcriptions.create", "wav, mp3, ogg or pcm; no word times, logprobs, prompt or speakers"),
         ("vector_stores.create", "a name and files; no expiry, no chunking strategy"),
@@ -85,8 +85,8 @@ OUTCOMES: Final = (
         ("vector_stores.file_batches.retrieve", "the counts are the store's"),
         ("vector_stores.file_batches.*poll", "the counts are the store's"),
         ("vector_stores.file_batches.list_files", "the status is derived from the counts of the store"),
-        ("realtime.connect", "StepFun's socket, with the event names of the beta; 30 minutes a session"),
-        ("beta.realtime.connect", "StepFun's socket, with the event names of the beta; 30 minutes a session"),
+        ("realtime.connect", "StepFun's WebSocket, with the event names of the beta; 30 minutes per session"),
+        ("beta.realtime.connect", "StepFun's WebSocket, with the event names of the beta; 30 minutes per session"),
     ),
     *_rows("stock", ("webhooks.unwrap", "needs no service"), ("webhooks.verify_signature", "needs no service")),
     *_rows(
@@ -104,17 +104,17 @@ OUTCOMES: Final = (
         ("beta.chatkit.*", "build on chat"),
         ("responses.connect", "use responses.create with stream=True"),
         ("beta.responses.connect", "use responses.create with stream=True"),
-        ("responses.compact", "summarise the older turns with a call of your own"),
-        ("beta.responses.compact", "summarise the older turns with a call of your own"),
+        ("responses.compact", "summarize the older turns with a separate request"),
+        ("beta.responses.compact", "summarize the older turns with a separate request"),
         ("videos.*", ""),
-        ("containers.*", "run code in a sandbox of your own and offer it as a tool"),
+        ("containers.*", "run code in your own sandbox and offer it as a function tool"),
         ("skills.*", "put the text into the system message"),
         ("audio.translations.create", "transcribe, then translate the text with chat"),
         ("audio.voices.*", "clone with client.post('/audio/voices', …) and the id of an uploaded recording"),
         ("audio.voice_consents.*", ""),
-        ("realtime.*", "connect to the socket from the server"),
-        ("beta.realtime.*", "connect to the socket from the server"),
-        ("live.*", "connect to the realtime socket"),
+        ("realtime.*", "connect to the WebSocket from the server"),
+        ("beta.realtime.*", "connect to the WebSocket from the server"),
+        ("live.*", "connect to the realtime WebSocket"),
         ("vector_stores.search", "the retrieval tool of chat searches a store"),
         ("vector_stores.update", "delete the store and create it again"),
         ("vector_stores.files.update", "remove the file and add it again"),
@@ -130,12 +130,12 @@ OUTCOMES: Final = (
 
 
 def outcome_of(method: str) -> EndpointOutcome | None:
-    """The outcome of a method of the client, such as `files.list`; None for one that no row names."""
+    """Return the outcome of a method of the client, such as `files.list`; None if no row matches."""
     return next((row for row in OUTCOMES if _matches(method, row.method)), None)
 
 
 def _matches(method: str, pattern: str) -> bool:
-    """Whether a method is the one of a row, whose `*` stands for anything. `fnmatch` would compile every row first."""
+    """Whether a method matches a row's pattern. `fnmatch` would compile every pattern first."""
     start, star, end = pattern.partition("*")
     if not star:
         return method == pattern

@@ -1,4 +1,4 @@
-"""The types of StepFun's error objects, as they also come inside streams, where no status tells what they are (stepfun-api 9.1)."""
+"""The types of StepFun's error objects, also for errors inside streams, which have no status (stepfun-api 9.1)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 
 class Failure(NamedTuple):
-    """`wire` is the status StepFun answers with outside a stream, `status` and `code` are what OpenAI code tests for."""
+    """`wire` is StepFun's status outside a stream; `status` and `code` are those OpenAI programs check."""
 
     wire: int
     status: int
@@ -37,8 +37,8 @@ ERROR_TYPES: Final = MappingProxyType(
 
 
 class Wording(NamedTuple):
-    """What a message says where the type says nothing or something else. `wire` are the statuses it is read under; 0 is
-    an error inside a stream, which has none."""
+    """An error recognized by its message, when its type is missing or misleading. `wire` are the statuses it applies to;
+    0 is an error inside a stream, which has none."""
 
     pattern: re.Pattern[str]
     wire: frozenset[int]
@@ -85,7 +85,7 @@ PHRASES: Final = MappingProxyType(
         ),
     }
 )
-"""By code, the words of OpenAI's message that programs look for, and what is put before StepFun's where they are missing."""
+"""By code: the words of OpenAI's message that programs search for, and the text prepended to a message without them."""
 
 HINTS: Final = MappingProxyType(
     {
@@ -102,7 +102,7 @@ HINTS: Final = MappingProxyType(
 MESSAGE_HINTS: Final = (
     (
         "please use the messages api",
-        "StepFun serves this model on its Messages API (Anthropic's wire) only. Choose one that chat serves: "
+        "StepFun serves this model only on its Messages API (Anthropic's format). Choose a chat model: "
         "`stepfun-compat models` lists them.",
     ),
     (
@@ -111,7 +111,7 @@ MESSAGE_HINTS: Final = (
     ),
     ("input images too many", "StepFun takes at most 60 images in one request. Send fewer, or split the conversation."),
 )
-"""Advice by words of the message, in lower case (stepfun-api 13.5, 13.8)."""
+"""Advice by text in the lower-case message (stepfun-api 13.5, 13.8)."""
 
 
 if not TYPE_CHECKING:  # which would otherwise take any name for one of this module

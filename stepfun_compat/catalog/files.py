@@ -1,4 +1,4 @@
-"""Files: purposes, types and sizes (stepfun-api 8.1), and where OpenAI's purposes go."""
+"""Files: purposes, types and sizes (stepfun-api 8.1), and the mapping from OpenAI's purposes."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ PURPOSES: Final = MappingProxyType(
 
 OPENAI_PURPOSES: Final = MappingProxyType(
     {
-        # (for a document, for a picture, a sound or a film)
-        "assistants": ("retrieval-text", "storage"),  # what OpenAI's vector stores are filled from
+        # (for a document, for an image, audio or video)
+        "assistants": ("retrieval-text", "storage"),  # the purpose of files for OpenAI's vector stores
         "user_data": ("file-extract", "storage"),
         "vision": ("storage", "storage"),
     }
@@ -37,7 +37,7 @@ OPENAI_PURPOSES: Final = MappingProxyType(
 
 PURPOSE_OF: Final = MappingProxyType(
     {
-        # (OpenAI's for a picture, for anything else): what a program that filters its files by purpose looks for
+        # (OpenAI's purpose for an image, for any other file), for programs that filter files by purpose
         "retrieval-text": ("assistants", "assistants"),
         "retrieval-image": ("assistants", "assistants"),
         "file-extract": ("user_data", "user_data"),

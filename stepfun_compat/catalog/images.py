@@ -1,8 +1,8 @@
 """Images: sizes and limits per model (stepfun-api 8.3), and OpenAI's defaults.
 
-The page gives the sizes of step-image-edit-2 as height x width, and some clients read them as width x height: which
-holds is unverified (stepfun-api 11.16). The page is followed here, unless `Settings.image_size_order` says otherwise. The order for step-2x-large is not stated; width x height,
-as usual, is assumed.
+StepFun's page gives the sizes of step-image-edit-2 as height x width; some clients read them as width x height. Which is
+right is unverified (stepfun-api 11.16). This module follows the page, unless `Settings.image_size_order` overrides it.
+The order for step-2x-large is not stated; the usual width x height is assumed.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ IMAGE_MODELS: Final = MappingProxyType(
 
 EDIT_MODEL: Final = "step-image-edit-2"
 VARIATION_MODEL: Final = "step-2x-large"
-"""The model behind `images/image2image`, which stands in for OpenAI's variations."""
+"""The model behind `images/image2image`, used for OpenAI's variations."""
 VARIATION_PROMPT: Final = "A variation of this image."
 VARIATION_WEIGHT: Final = 0.5
-"""`source_weight` for a variation, above 0 and up to 1, smaller is closer: a choice, the middle."""
+"""`source_weight` for a variation, above 0 and up to 1; smaller is closer to the source. A choice: the middle."""
 VARIATION_MAX_BYTES: Final = 10 * 1024 * 1024
 OPENAI_MAX_IMAGES: Final = 10
-"""The largest `n` OpenAI takes."""
+"""The largest `n` OpenAI allows."""

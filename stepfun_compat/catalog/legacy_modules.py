@@ -1,4 +1,4 @@
-"""The modules of openai 0.28 that `stepfun_compat.legacy` has, for its programs and for `migrate`."""
+"""The modules of openai 0.28 that `stepfun_compat.legacy` provides, for programs and for `migrate`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Anthropic's names, which programs look for in a list of models before they send them. A live list has none (stepfun-api 7)."""
+"""Anthropic's model names, which programs look for in the list of models. StepFun's live list has none (stepfun-api 7)."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
     id = "step-6"
     kind = "chat"
     input = ["text", "image"]
-    efforts = ["low", "high"]       # what the model takes; OpenAI's other levels go to the nearest
+    efforts = ["low", "high"]       # the model's levels; OpenAI's other levels map to the nearest
     usd = { input = 0.3, cached = 0.06, output = 1.5 }
 
     [[aliases]]                     # ahead of the shipped ones
@@ -29,12 +29,12 @@
     model = "step-3.7-flash"        # globs; every model and every host by default
     host = "api.stepfun.com"
 
-    [[contested]]                   # what is contested, and how a refusal that speaks of it is recognised
+    [[contested]]                   # a contested fact, and how to recognize a refusal
     fact = "chat.frequency_penalty"
     high = 1.5
     refusal = ["penalty too high"]  # regular expressions over the error's lower-case text
 
-A row without `source` or `as_of` gets the file's path and the day the file was written.
+A row without `source` or `as_of` gets the file's path and modification date.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _fail(where: str, value: object, allowed: str) -> NoReturn:
 
 
 def _string(value: Any, where: str) -> str:
-    if isinstance(value, datetime.date):  # TOML has dates of its own
+    if isinstance(value, datetime.date):  # TOML has a date type
         return value.isoformat()
     if not isinstance(value, str):
         _fail(where, value, "a string")
@@ -110,7 +110,7 @@ def _names(value: Any, where: str) -> frozenset[str]:
 
 
 def _efforts(value: Any, where: str) -> Mapping[str, str]:
-    """OpenAI's levels to the model's own: as a table, or made from the list of those the model takes."""
+    """Map OpenAI's levels to the model's: from a table, or from a list of the model's levels."""
     allowed = f"a list out of {', '.join(_LEVELS)}, or a table from these to the levels the model takes"
     if isinstance(value, list):
         levels = cast("list[Any]", value)
@@ -124,8 +124,8 @@ def _efforts(value: Any, where: str) -> Mapping[str, str]:
 
 
 def _nearest(places: Sequence[int]) -> Mapping[str, str]:
-    """OpenAI's levels to the nearest of the levels at `places`; of two as near, the higher one, so that no answer is
-    worse than requested."""
+    """Map OpenAI's levels to the nearest of the levels at `places`; on a tie to the higher one, so that no response has
+    less reasoning than requested."""
     return {
         name: _LEVELS[min(places, key=lambda place: (abs(place - i), -place))]
         for i, name in enumerate(_LEVELS)
@@ -134,7 +134,7 @@ def _nearest(places: Sequence[int]) -> Mapping[str, str]:
 
 
 def _is_amount(value: Any) -> bool:
-    """Whether a value is a number that money or a count may have."""
+    """Whether a value is a valid price or count."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9
 
 
@@ -245,7 +245,7 @@ def _value(kind: str, name: str, value: Any, where: str) -> Any:
 
 
 def _merged(kind: str, place: str, row: Any, known: Mapping[Any, Any], stamp: Mapping[str, str]) -> Any:
-    """A row of the file: a known one with the given fields changed, or a new one."""
+    """Return a row of the file: a known row with the given fields changed, or a new one."""
     if not isinstance(row, dict):
         _fail(place, row, f"a table; write it as [[{kind}]]")
     given = _given(kind, place, cast("dict[str, Any]", row), stamp)
@@ -263,7 +263,7 @@ def _merged(kind: str, place: str, row: Any, known: Mapping[Any, Any], stamp: Ma
 
 
 def _given(kind: str, place: str, row: Mapping[str, Any], stamp: Mapping[str, str]) -> dict[str, Any]:
-    """The fields of a row, checked, and those of `stamp` that it does not give itself."""
+    """Return the checked fields of a row, plus the fields of `stamp` it lacks."""
     columns = [column.name for column in fields(_ROWS[kind])]
     given: dict[str, Any] = {name: value for name, value in stamp.items() if name in columns}
     for raw, value in row.items():
@@ -275,7 +275,7 @@ def _given(kind: str, place: str, row: Mapping[str, Any], stamp: Mapping[str, st
 
 
 def _required(cls: type[Any]) -> list[str]:
-    """The fields of a kind of rows that have no default."""
+    """Return the fields of a kind of row that have no default."""
     return [column.name for column in fields(cls) if column.default is MISSING and column.default_factory is MISSING]
 
 
@@ -298,7 +298,7 @@ def _by_key(kind: str, rows: Any) -> dict[Any, Any]:
 
 
 def overlaid(base: Catalog, document: Mapping[str, Any], path: str, day: str) -> Catalog:
-    """A catalog with the rows of a parsed file on top; `base` is left as it is.
+    """Return a catalog with the rows of a parsed file on top; `base` is not changed.
 
     Raises:
         SettingsError: a table, field or value is not allowed; names the file, the row and the field.
@@ -316,10 +316,10 @@ def overlaid(base: Catalog, document: Mapping[str, Any], path: str, day: str) ->
     _check_models(new, {row.id for row in models.values()}, path)
     facts = {**tables["contested"], **new["contested"]}
     _check_facts(new, facts, path)
-    # what is new comes first: the first row that matches a name wins
+    # new rows come first: the first row that matches a name wins
     aliases = {**new["aliases"], **_without(tables["aliases"], new["aliases"])}
     parameters = {**tables["parameters"], **new["parameters"]}
-    # the last outcome that fits wins
+    # the last matching outcome wins
     settled = {**_without(tables["settled"], new["settled"]), **new["settled"]}
     return Catalog(
         models.values(),
@@ -340,7 +340,7 @@ def _without(table: _Table, other: _Table) -> _Table:
 
 
 def _tables(base: Catalog, document: Mapping[str, Any]) -> dict[str, _Table]:
-    """The rows of a catalog by kind; the contested facts, which are loaded late, only where the file speaks of them."""
+    """Return the rows of a catalog by kind; contested facts, which are loaded lazily, only if the file mentions them."""
     return {
         "models": _by_key("models", base.models.values()),
         "aliases": _by_key("aliases", base.aliases),
@@ -354,7 +354,7 @@ def _tables(base: Catalog, document: Mapping[str, Any]) -> dict[str, _Table]:
 def _new_rows(
     document: Mapping[str, Any], tables: Mapping[str, _Table], path: str, stamp: Mapping[str, str]
 ) -> dict[str, _Table]:
-    """The file's rows by kind, those of known things merged with the rows in `tables`."""
+    """Return the file's rows by kind, merged with the known rows in `tables`."""
     new: dict[str, _Table] = {name: {} for name in _ROWS}
     for kind, rows in document.items():
         if not isinstance(rows, list):
@@ -362,13 +362,13 @@ def _new_rows(
         for i, row in enumerate(cast("list[Any]", rows)):
             made = _merged(kind, f"{path}: {kind}[{i}]", row, {**tables[kind], **new[kind]}, stamp)
             for key, value in _by_key(kind, [made]).items():
-                new[kind].pop(key, None)  # of two rows for one thing the later counts, in its own place
+                new[kind].pop(key, None)  # of two rows with the same key the later one counts, at its own position
                 new[kind][key] = value
     return new
 
 
 def _check_models(new: Mapping[str, _Table], ids: set[str], path: str) -> None:
-    """Fail where an alias or a replacement leads to a model that is not among `ids`."""
+    """Raise SettingsError if an alias or a replacement refers to a model that is not in `ids`."""
     for kind, field_name in (("aliases", "model"), ("retired", "replacement")):
         for i, row in enumerate(new[kind].values()):
             target = getattr(row, field_name)
@@ -377,7 +377,7 @@ def _check_models(new: Mapping[str, _Table], ids: set[str], path: str) -> None:
 
 
 def _check_facts(new: Mapping[str, _Table], facts: _Table, path: str) -> None:
-    """Fail where an outcome is that of a fact that is not contested."""
+    """Raise SettingsError if an outcome refers to a fact that is not contested."""
     for i, row in enumerate(new["settled"].values()):
         if (row.fact,) not in facts:
             _fail(f"{path}: settled[{i}].fact", row.fact, f"one of {', '.join(fact.fact for fact in facts.values())}")
@@ -414,7 +414,7 @@ def load(path: str | os.PathLike[str]) -> Catalog:
 
 
 def in_force(path: str) -> Catalog:
-    """The rows of a file as it is now, or as it was when it could last be read."""
+    """Return the rows of a file, or the last readable rows if it cannot be read now."""
     try:
         return load(path)
     except ValueError as error:
@@ -425,6 +425,6 @@ def in_force(path: str) -> Catalog:
             stamp = _stamp(path)
         except OSError:
             return known[1]
-        _known[path] = (stamp, known[1])  # so that it is said once for each state of the file
-        log.warning("%s The rows read before stay in force.", error)
+        _known[path] = (stamp, known[1])  # log once for each state of the file
+        log.warning("%s The rows read before stay in effect.", error)
         return known[1]

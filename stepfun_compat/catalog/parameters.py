@@ -1,11 +1,11 @@
-"""What StepFun does with each request parameter of OpenAI's, per endpoint (stepfun-api 3.1, 3.2, 5.1).
+"""What StepFun does with each of OpenAI's request parameters, per endpoint (stepfun-api 3.1, 3.2, 5.1).
 
-`state` is the evidence, `action` what we do about it:
+`state` is the evidence, `action` what the client does:
 
-- `send`: handed on as it is, or reshaped without loss.
-- `translate`: carried out by other means (the endpoint's module says how).
-- `drop`: not sent. With `meaning` the caller may get a different answer, so the policy `on_unsupported` decides;
-  without it the parameter steered nothing in the answer and its absence is a log line.
+- `send`: sent unchanged, or converted without loss.
+- `translate`: implemented in another way (see the endpoint's module).
+- `drop`: not sent. With `meaning` the response may differ, so the policy `on_unsupported` applies; without it the
+  parameter does not affect the response, and dropping it is only logged.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Final
 from .schema import Parameter, ParameterState
 
 _CHAT_PAGE: Final = "chat/chat-completion-create"
-_AZURE: Final = "Azure OpenAI's chat completions; StepFun documents none of them"
+_AZURE: Final = "Azure OpenAI's chat completions; not documented by StepFun"
 _READ: Final = "2026-06-19"
-"""The day of the documentation these rows were read from."""
+"""The day the documentation was read."""
 
 
 def _chat(
@@ -79,7 +79,7 @@ CHAT_COMPLETIONS: Final = (
     _chat("service_tier", "unknown", "drop"),
     _chat("prompt_cache_retention", "unknown", "drop"),
     _chat("prompt_cache_options", "unknown", "drop"),
-    # Azure's own; its data sources carry keys of Azure's, which must not leave for StepFun
+    # Azure only; its data sources contain Azure keys, which must not be sent to StepFun
     _chat("data_sources", "unknown", "drop", meaning=True, source=_AZURE),
     _chat("dataSources", "unknown", "drop", meaning=True, source=_AZURE),
     _chat("enhancements", "unknown", "drop", meaning=True, source=_AZURE),
@@ -90,7 +90,7 @@ CHAT_COMPLETIONS: Final = (
 def _rows(
     endpoint: str, source: str, *, drop: str = "", inert: str = "", supports: str = "", translate: str = ""
 ) -> tuple[Parameter, ...]:
-    """Rows of an endpoint from lists of names: dropped with a loss, dropped without, handed on, carried out otherwise."""
+    """Return rows from lists of names: dropped with a loss, dropped without a loss, sent, translated."""
     return (
         *(Parameter(endpoint, name, "supports", "send", False, source, _READ) for name in supports.split()),
         *(Parameter(endpoint, name, "unknown", "translate", False, source, _READ) for name in translate.split()),

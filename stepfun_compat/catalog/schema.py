@@ -1,4 +1,4 @@
-"""The shapes of the catalog's rows. Data only: what a row means is decided by the module that reads it."""
+"""The dataclasses of the catalog's rows. Data only: the modules that read a row interpret it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 ParameterState = Literal["supports", "tolerates", "rejects", "unknown"]
-"""What StepFun does with a request parameter: honours it, accepts it without effect, refuses it, or nobody has shown."""
+"""What StepFun does with a request parameter: honours it, accepts it without effect, refuses it, or unknown."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Price:
 
 @dataclass(frozen=True)
 class Rate:
-    """Money for what is not counted in tokens: `amount` for `per` of `unit`."""
+    """The price of what is not billed by tokens: `amount` for `per` of `unit`."""
 
     amount: float
     unit: Literal["characters", "hours", "images"]
@@ -30,7 +30,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Tier:
-    """The limits of one tier: requests at once, requests and tokens a minute (None where none is on record).
+    """The limits of one tier: concurrent requests, requests and tokens per minute (None if unknown).
 
     `top_up` is the cumulative payment it starts at, in USD for region `global` and in CNY for `cn`.
     """
@@ -50,11 +50,11 @@ class Tier:
 class Model:
     """One StepFun model.
 
-    `efforts` maps every effort OpenAI code may ask for to the one StepFun is sent; empty means the parameter is
-    never sent. `context` and `max_output` are tokens, None where StepFun states none. `json_schema` says whether
-    the chat endpoint is trusted with a native `json_schema`, `web_search` whether the search tool is listed (None: sources
-    disagree). `cny` and `usd` are prices of tokens, `cny_rate` and `usd_rate` of what is billed otherwise. `source` names the pages of StepFun's documentation
-    (or the measurement) behind the row, `as_of` the day they were read.
+    `efforts` maps every effort a program may pass to the one sent to StepFun; if it is empty, the parameter is never
+    sent. `context` and `max_output` are in tokens, None if StepFun does not state them. `json_schema`: chat requests use
+    a native `json_schema`. `web_search`: the search tool is documented (None: sources disagree). `cny` and `usd` are
+    prices of tokens, `cny_rate` and `usd_rate` of other units. `source` names the pages of StepFun's documentation (or
+    the measurement), `as_of` the day they were read.
     """
 
     id: str
@@ -84,7 +84,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Retired:
-    """A StepFun id whose inference has stopped, and the replacement StepFun names."""
+    """A retired StepFun id, and the replacement StepFun names."""
 
     id: str
     replacement: str
@@ -94,11 +94,11 @@ class Retired:
 
 @dataclass(frozen=True)
 class Alias:
-    """An OpenAI model name, or a glob over several, and what makes a StepFun model behave like it.
+    """An OpenAI model name, or a glob, and how a StepFun model replaces it.
 
-    `effort` is sent when the caller sets none. `headroom` is the number of tokens added to a caller's cap, because
-    reasoning is paid from the cap at StepFun (stepfun-api 4.6) and the model behind this name did not reason. `source` says
-    where the name is from; what stands in for it is a choice of ours.
+    `effort` is sent if the caller sets none. `headroom` is the number of tokens added to the caller's `max_tokens`,
+    because at StepFun reasoning counts against the limit (stepfun-api 4.6) and the model of this name does not reason.
+    `source` is the origin of the name; the replacement is a choice.
     """
 
     pattern: str
@@ -112,9 +112,9 @@ class Alias:
 
 @dataclass(frozen=True)
 class Parameter:
-    """What StepFun does with one parameter of one endpoint, and what we do about it.
+    """What StepFun does with one parameter of one endpoint, and what the client does.
 
-    `meaning` is False for a parameter whose absence changes no answer (`user`, `store`, …).
+    `meaning` is False for a parameter that does not affect the response (`user`, `store`, …).
     """
 
     endpoint: str
@@ -127,13 +127,13 @@ class Parameter:
 
 
 Outcome = Literal["works", "limits", "absent", "stock"]
-"""What becomes of a method: it works, works within a documented limit, is refused here with the alternative named, or
-needs no service and is the SDK's own."""
+"""The outcome of a method: it works, works within a documented limit, is refused with an error that names the
+alternative, or is the SDK's own and sends nothing."""
 
 
 @dataclass(frozen=True)
 class EndpointOutcome:
-    """The outcome of one method of openai's client, or of all that a glob such as `beta.agents.*` names."""
+    """The outcome of one method of openai's client, or of all that match a glob such as `beta.agents.*`."""
 
     method: str
     outcome: Outcome
@@ -142,9 +142,9 @@ class EndpointOutcome:
 
 @dataclass(frozen=True)
 class Absent:
-    """Something StepFun does not offer (stepfun-api 10). `resource` names it for `Settings(fallback=...)`; `instead` says what
-    to do. `pattern` is a path as in the routing table. `routable` is False for what makes no sense at another
-    provider, such as changing a store that is kept here."""
+    """An endpoint StepFun does not offer (stepfun-api 10). `resource` is its key in `Settings(fallback=...)`; `instead` is
+    the alternative. `pattern` is a path as in the routing table. `routable` is False for requests that make no sense at
+    another provider, such as changing a store that exists at StepFun."""
 
     method: str
     pattern: str
@@ -155,7 +155,7 @@ class Absent:
 
 @dataclass(frozen=True)
 class Voice:
-    """One of StepFun's system voices. `english` marks those meant for English first."""
+    """One of StepFun's system voices. `english` marks those intended for English."""
 
     id: str
     gender: Literal["female", "male"]
@@ -164,7 +164,7 @@ class Voice:
 
 @dataclass(frozen=True)
 class VoiceAlias:
-    """One of OpenAI's voices and the one that stands in for it: a choice by gender and manner."""
+    """One of OpenAI's voices and the voice that replaces it: a choice by gender and style."""
 
     name: str
     voice: str
@@ -173,8 +173,8 @@ class VoiceAlias:
 
 @dataclass(frozen=True)
 class ImageModel:
-    """The sizes and limits of one image model. `sizes` are (width, height) in pixels with the text StepFun takes;
-    `order_unverified` says that the text may mean the two sides the other way round."""
+    """The sizes and limits of one image model. `sizes` are (width, height) in pixels with the text sent to StepFun;
+    `order_unverified`: the text may have width and height in the other order."""
 
     id: str
     sizes: Mapping[tuple[int, int], str]
@@ -186,7 +186,7 @@ class ImageModel:
 
 @dataclass(frozen=True)
 class FilePurpose:
-    """One of StepFun's purposes: what may be uploaded for it, and how much (bytes)."""
+    """One of StepFun's purposes: the allowed file types and sizes (in bytes)."""
 
     name: str
     extensions: frozenset[str]
@@ -209,19 +209,18 @@ Rewrite = Literal[
     "chat",
     "none",
 ]
-"""How the safe form is made; `endpoints.contested` has a function for each. `none`: there is no safe form."""
+"""How to build the safe form; `endpoints.contested` has a function for each. `none`: there is no safe form."""
 
 
 @dataclass(frozen=True)
 class ContestedFact:
-    """Something sources disagree about: OpenAI's form is sent, and the safe form when a 400 speaks of it.
+    """A fact that sources disagree about: the client sends OpenAI's form, and the safe form after a 400 about the fact.
 
-    `endpoint` is the one on the wire, `models` globs over StepFun ids. An error speaks of the fact if one of `about`
-    and one of `refusal` are found in its lower-case text (`param`, `type` and `message`, one a line) and none of
-    `unless`; all three are regular expressions. `rewrite` makes the safe form of `parameter`, with `low`, `high` and
-    `values` as its arguments. `lossy` marks a safe form that may give another answer. The outcome of one that is not
-    `remembered` hangs on the single request. `source` is for OpenAI's form, `source_against` for the strict side,
-    `as_of` the day both were read.
+    `endpoint` is StepFun's endpoint, `models` globs over StepFun ids. An error is about the fact if its lower-case text
+    (`param`, `type` and `message`, one per line) matches one of `about`, one of `refusal` and none of `unless`; all are
+    regular expressions. `rewrite` builds the safe form of `parameter`, with the arguments `low`, `high` and `values`.
+    `lossy`: the safe form may change the response. `remembered` is False if the outcome depends on the single request.
+    `source` supports OpenAI's form, `source_against` the strict side; `as_of` is the day both were read.
     """
 
     fact: str
@@ -246,8 +245,8 @@ class ContestedFact:
 
 @dataclass(frozen=True)
 class SettledFact:
-    """The outcome of a contested fact, for good: `safe` sends the safe form at once, `openai` sends OpenAI's form and
-    leaves a refusal to the caller. `model` and `host` are globs; the host is the one of the base URL, with its port."""
+    """The permanent outcome of a contested fact: `safe` sends the safe form at once, `openai` sends OpenAI's form and
+    raises a refusal to the caller. `model` and `host` are globs; the host is that of the base URL, with its port."""
 
     fact: str
     outcome: Literal["openai", "safe"]

@@ -1,4 +1,4 @@
-"""Rate limits of both platforms, by tier (stepfun-api 9.3, 13.1, 13.11), one row each. No header of StepFun's tells them."""
+"""Rate limits of both platforms, by tier (stepfun-api 9.3, 13.1, 13.11). StepFun sends no rate limit headers."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ TIERS: Final = (
     Tier("global", "step_plan", 8, source="measured", as_of="2026-09-04", plan="step_plan"),
     Tier("cn", "step_plan", 10, source="measured", as_of="2026-10-01", plan="step_plan"),
 )
-"""A Step Plan has no tiers and no limit by the minute on record, only requests at once."""
+"""A Step Plan has no tiers and no known limit per minute, only one on concurrent requests."""
 
 
 def tiers_for(region: str, plan: str = "standard") -> tuple[Tier, ...]:
-    """The tiers of a platform (`global` or `cn`) on one plan, lowest first."""
+    """Return the tiers of a platform (`global` or `cn`) on one plan, lowest first."""
     return tuple(row for row in TIERS if row.region == region and row.plan == plan)
 
 
 def tier(region: str, name: str) -> Tier | None:
-    """One tier by its name (`V0` … `V5`, `step_plan`), in any case; None where the platform has none of that name."""
+    """Return a tier by its case-insensitive name (`V0` … `V5`, `step_plan`); None if the platform has no such tier."""
     return next((row for row in TIERS if row.region == region and row.name.lower() == name.lower()), None)

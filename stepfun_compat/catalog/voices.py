@@ -1,7 +1,7 @@
-"""Speech: StepFun's system voices, what stands in for OpenAI's, and the limits of one request (stepfun-api 8.4).
+"""Speech: StepFun's system voices, their mapping from OpenAI's, and the limits of one request (stepfun-api 8.4).
 
-Which voice resembles which is a choice by gender and manner, not a fact of StepFun's. Not every model serves every
-voice: `GET /audio/system_voices?model=…` lists those of one model.
+The mapping is a choice by gender and style, not a fact about StepFun. Not every model serves every voice:
+`GET /audio/system_voices?model=…` lists those of one model.
 """
 
 from __future__ import annotations
@@ -53,17 +53,17 @@ VOICE_ALIASES: Final = (
 OPENAI_VOICES: Final = MappingProxyType({row.name: row for row in VOICE_ALIASES})
 
 INPUT_LIMIT: Final = 1000
-"""Characters of text in one speech request."""
+"""The largest number of characters in one speech request."""
 INSTRUCTION_LIMIT: Final = 200
 INSTRUCTION_MODELS: Final = frozenset({"stepaudio-2.5-tts"})
-"""The models that take `instruction`; the others answer with an error."""
+"""The models that accept `instruction`; the others return an error."""
 PARENTHESES_ARE_INSTRUCTIONS: Final = frozenset({"stepaudio-2.5-tts"})
-"""The models that take text in parentheses for a silent instruction."""
+"""The models that treat text in parentheses as an instruction and do not speak it."""
 SPEED: Final = (0.5, 2.0)
 FORMATS: Final = ("mp3", "wav", "flac", "opus", "pcm")
 DEFAULT_FORMAT: Final = "mp3"
 
 ASR_FORMATS: Final = ("wav", "mp3", "ogg", "pcm")
-"""What the recommended recognition route takes (stepfun-api 8.5)."""
+"""The formats of the recommended recognition endpoint (stepfun-api 8.5)."""
 ASR_PCM_RATE: Final = 16_000
 """The rate the documentation's sample gives for raw PCM."""

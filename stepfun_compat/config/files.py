@@ -1,4 +1,4 @@
-"""Reading a TOML file somebody else may have put there: never a hang, nor more memory or depth than settings need."""
+"""Read a TOML file that may be untrusted: without blocking, and with limits on size and nesting."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ log = logging.getLogger("stepfun_compat")
 
 MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 24
-# The parser's work grows with the square of the parts of one dotted key, and its stack with each bracket.
+# The parser needs quadratic time in the parts of a dotted key, and stack for each bracket.
 _DOTTED: Final = re.compile(r"(?<![\w-])(?:(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){25}")
 
 
 class NotTOMLError(SettingsError):
-    """The file as a whole is broken, so that nothing in it can be ours."""
+    """The whole file is invalid, so it cannot contain this package's settings."""
 
 
 def read_toml(path: str) -> dict[str, Any]:
-    """The tables of a regular TOML file of at most `MAX_BYTES`.
+    """Return the tables of a regular TOML file of at most `MAX_BYTES`.
 
     Raises:
-        NotTOMLError: it is a pipe or a device, too large, nested too deeply, or no TOML.
+        NotTOMLError: it is a pipe or a device, too large, nested too deeply, or not TOML.
         OSError: it cannot be opened, or is a folder.
     """
     document: dict[str, Any]
@@ -54,7 +54,7 @@ def read_toml(path: str) -> dict[str, Any]:
 
 def _text(path: str) -> str:
     try:
-        # a pipe without a writer would keep a plain open() waiting for ever
+        # opening a pipe without a writer would block forever
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except ValueError as error:  # a NUL in the path
         raise OSError(22, "not a path") from error
@@ -88,7 +88,7 @@ def _shallow(document: dict[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class FileRules:
-    """The settings a file may hold, those among them that only a file the user named may set, and former names."""
+    """The settings allowed in a file, those only a file the user named may set, and former names."""
 
     known: tuple[str, ...]
     trusted_file_only: frozenset[str]
@@ -96,14 +96,14 @@ class FileRules:
 
 
 Place = tuple[str, Mapping[str, Any]]
-"""A configuration file: its path as it is shown, and the values of its settings."""
+"""A configuration file: its path for messages, and the values of its settings."""
 
 
 def config_files(rules: FileRules) -> tuple[Place | None, Place | None]:
     """Return the file the user named in `STEPFUN_CONFIG` and the one found in the working directory.
 
     Raises:
-        SettingsError: a file cannot be read, is no TOML or holds an unknown setting.
+        SettingsError: a file cannot be read, is not TOML or has an unknown setting.
     """
     named_path = os.environ.get("STEPFUN_CONFIG", "").strip()
     return (_named_file(named_path, rules), None) if named_path else (None, _found_file(rules))
@@ -121,7 +121,7 @@ def _named_file(named_path: str, rules: FileRules) -> Place:
 
 
 def _found_file(rules: FileRules) -> Place | None:
-    """The file in the working directory, None where there is none with settings."""
+    """Return the file in the working directory; None if there is none with settings."""
     for file in ("stepfun.toml", "pyproject.toml"):
         try:
             stat = os.stat(file)
@@ -130,7 +130,7 @@ def _found_file(rules: FileRules) -> Place | None:
         try:
             values = _read_file(os.path.abspath(file), stat.st_mtime_ns, stat.st_size, False, rules)
         except (NotTOMLError, OSError) as error:
-            if file == "pyproject.toml":  # a broken pyproject.toml is some other tool's business
+            if file == "pyproject.toml":  # an invalid pyproject.toml is for other tools to report
                 continue
             if isinstance(error, NotTOMLError):
                 raise
@@ -141,10 +141,10 @@ def _found_file(rules: FileRules) -> Place | None:
 
 
 def _own_table(path: str) -> dict[str, Any]:
-    """The part of a configuration file that is this package's.
+    """Return this package's part of a configuration file.
 
     Raises:
-        SettingsError: it is no table, or the file is no TOML.
+        SettingsError: it is not a table, or the file is not TOML.
     """
     document = read_toml(path)
     if os.path.basename(path) != "pyproject.toml":
@@ -174,7 +174,7 @@ def _read_file(path: str, mtime: int, size: int, named: bool, rules: FileRules) 
             values.setdefault(present, values.pop(former))
     _check_known(values, path, rules)
     overlay = values.get("catalog_overlay")
-    if isinstance(overlay, str) and overlay:  # a path in a file is meant from where that file is
+    if isinstance(overlay, str) and overlay:  # a path in a file is relative to the file's folder
         values["catalog_overlay"] = os.path.join(os.path.dirname(path), os.path.expanduser(overlay))
     if not named:
         for name in [n for n in values if n in rules.trusted_file_only]:

@@ -1,4 +1,4 @@
-"""Parsers of setting values: each takes a value and the name of where it came from, and raises SettingsError."""
+"""Parsers of setting values: each takes a value and the name of its source, and raises SettingsError."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FALSE = {"0", "false", "no", "off"}
 def bad_value(source: str, value: object, allowed: str) -> SettingsError:
     try:
         shown = repr(value)
-    except Exception:  # whatever a program may have put there
+    except Exception:  # a value of any type
         shown = f"<{type(value).__name__}>"
     shown = shown if len(shown) <= 200 else f"{shown[:200]}… ({len(shown):,} characters)"
     return SettingsError(f"{source}={shown} is not allowed: it takes {allowed}.")
@@ -36,7 +36,7 @@ def text(value: Any, source: str) -> str | None:
 
 
 def key(value: Any, source: str) -> str | None:
-    """A key is never repeated in an error: not by its value, nor by the HTTP library that could not send it."""
+    """A key never appears in an error: not in this package's, nor in the HTTP library's that could not send it."""
     if value is None:
         return None
     text = value.strip() if isinstance(value, str) else None
@@ -49,10 +49,10 @@ def key(value: Any, source: str) -> str | None:
 
 
 def check_key(key: str, source: str) -> None:
-    """Refuse what no key can be, and servers only answer with 401.
+    """Refuse common mistakes, for which servers only return a 401.
 
     Raises:
-        SettingsError: the key is in quotes, as some `.env` readers leave it, or has `Bearer` before it.
+        SettingsError: the key is in quotes, as some `.env` readers leave it, or starts with `Bearer`.
     """
     if len(key) > 1 and (key[0] in _QUOTES or key[-1] in _QUOTES):
         raise SettingsError(f"{source} is in quotes, which would be sent as a part of the key: write it without them.")
@@ -72,7 +72,7 @@ def store_url(value: Any, source: str) -> str | None:
 
         try:
             check_url(url)
-        except StateError as error:  # which repeats nothing of the URL: it may hold a password
+        except StateError as error:  # without the URL, which may contain a password
             raise SettingsError(f"{source}: {error}") from None
     return url
 
@@ -88,7 +88,7 @@ def header_name(value: Any, source: str) -> str | None:
 
 
 def choice(*allowed: str, **former: str) -> Callable[[Any, str], Any]:
-    """One of the words allowed; a `former` word stands for its present one."""
+    """Parse one of the allowed words; a `former` word becomes its current one."""
 
     def parse(value: Any, source: str) -> Any:
         if value is None:
@@ -111,7 +111,7 @@ def flag(value: Any, source: str) -> bool:
 
 
 def whole_number(least: int, most: int) -> Callable[[Any, str], int | None]:
-    """A whole number within bounds, also as text; None stays None."""
+    """Parse a whole number within bounds, also from text; None stays None."""
 
     def parse(value: Any, source: str) -> int | None:
         if value is None:
@@ -128,7 +128,7 @@ def whole_number(least: int, most: int) -> Callable[[Any, str], int | None]:
 
 
 def seconds(least: float, most: float) -> Callable[[Any, str], float]:
-    """A number of seconds within bounds, also as text; not a number is none."""
+    """Parse a number of seconds within bounds, also from text; NaN is refused."""
 
     def parse(value: Any, source: str) -> float:
         try:
@@ -163,7 +163,7 @@ def aliases(value: Any, source: str) -> Mapping[str, str]:
 
 
 def _pairs(text: str) -> object:
-    """A mapping written as JSON, or as `name=target,…`.
+    """Parse a mapping written as JSON, or as `name=target,…`.
 
     Raises:
         ValueError: it is neither.
@@ -181,7 +181,7 @@ def _pairs(text: str) -> object:
 
 
 def _is_http(url: str) -> bool:
-    """Whether a URL has a host, and a scheme the clients speak."""
+    """Whether a URL has a host and a supported scheme."""
     parts = split_url(url)
     return parts is not None and parts.scheme.lower() in ("http", "https") and bool(parts.hostname)
 
@@ -259,12 +259,12 @@ FALLBACK_PREFIX: Final = "STEPFUN_FALLBACK_"
 
 
 def _resource(source: str, name: object) -> str:
-    """How a fallback is written where it was set: a variable of its own, or a key of the setting."""
+    """Return the name of a fallback's source: its environment variable, or its key in the setting."""
     return f"{FALLBACK_PREFIX}{str(name).upper()}" if source == FALLBACK_PREFIX.rstrip("_") else f"{source}[{name!r}]"
 
 
 def fallback_from_environment() -> Mapping[str, str]:
-    """`STEPFUN_FALLBACK_EMBEDDINGS=https://…` and its like, by resource; their keys are read when a client is made."""
+    """Read `STEPFUN_FALLBACK_EMBEDDINGS=https://…` and similar, by resource; keys are read when a client is created."""
     return {
         name[len(FALLBACK_PREFIX) :].lower(): value.strip()
         for name, value in os.environ.items()

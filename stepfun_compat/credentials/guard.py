@@ -1,7 +1,7 @@
-"""The last look before a request leaves: which key goes to which host, whatever put it there.
+"""The credential check before a request is sent: which key may go to which host, whatever put it into the request.
 
-OpenAI's key never leaves for StepFun, in whatever header, query or user part of the URL it stands; a StepFun key leaves
-for nobody but StepFun and the one host the user configured. Requests of httpx and httpx2 are looked at alike.
+An OpenAI key is never sent to StepFun, in any header, query or user part of the URL; a StepFun key is sent only to
+StepFun and the one host the user configured. The check handles requests of both httpx and httpx2.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ log = logging.getLogger("stepfun_compat")
 
 _AUTHORIZATION = "authorization"
 _SUSPICIOUS = re.compile(rb"sk-(?:proj|svcacct|admin)-|T3BlbkFJ|basic[\s+]|%", re.IGNORECASE)
-_MIN_KEY_LENGTH = 12  # characters from which on a key is looked for inside of other text
-# Credentials and places that only mean something at OpenAI (stepfun-api 1) and at Azure; a gateway of the user's own in front of
-# StepFun may ask for the latter.
+_MIN_KEY_LENGTH = 12  # the minimum length of a key that is searched for inside other text
+# Headers that only have a meaning at OpenAI (stepfun-api 1) and at Azure; the user's own gateway to StepFun may need the
+# latter.
 _OPENAI_HEADERS = ("openai-organization", "openai-project")
 _AZURE_HEADERS = ("api-key", "ocp-apim-subscription-key")
 
 
 @dataclass
 class CredentialGuard:
-    """What one client may send where. `base_url` is the one it was made for, `named` the one the caller wrote, `ours` is
-    False for a client of another vendor's host, and `pinned_key` is the one key a client configured for Azure sends."""
+    """What one client may send where. `base_url` is the client's, `named` the one the caller wrote, `ours` is False for a
+    client of another vendor's host, and `pinned_key` is the only key a client configured for Azure sends."""
 
     settings: Settings
     ours: bool
@@ -51,23 +51,23 @@ class CredentialGuard:
         return host_kind(url) == "stepfun" and place.startswith("https:")
 
     def headers_to_strip(self, url: str) -> tuple[str, ...]:
-        """The headers, in lower case, that say nothing to the StepFun behind this URL."""
+        """The lower-case headers that have no meaning for StepFun at this URL."""
         azures = host_kind(url) == "stepfun" or self.pinned_key is not None
         return _OPENAI_HEADERS + _AZURE_HEADERS if azures else _OPENAI_HEADERS
 
     def contains_openai_key(self, text: str) -> bool:
-        """Whether there is a key of OpenAI's in this text."""
+        """Whether this text contains an OpenAI key."""
         if looks_like_openai_key(text):
             return True
         known = os.environ.get("OPENAI_API_KEY", "").strip()
         return bool(known) and contains_any_key([known], text) and is_openai_key(known, self.settings, self.named)
 
     def safe_authorization(self, value: str, own: Iterable[object] = ()) -> str:
-        """An Authorization value that may go to StepFun. Where OpenAI's key has to go, the configured StepFun key takes
-        its place, else one of the client's `own`.
+        """Return an Authorization value that may be sent to StepFun. An OpenAI key is replaced by the configured StepFun
+        key, or else by one of the client's `own`.
 
         Raises:
-            KeyRefusedError: it holds OpenAI's key and there is no StepFun key to put in its place.
+            KeyRefusedError: it contains an OpenAI key and there is no StepFun key to replace it.
         """
         if self.pinned_key is not None:
             return value if value.split()[-1:] == [self.pinned_key] else f"Bearer {self.pinned_key}"
@@ -80,10 +80,10 @@ class CredentialGuard:
         return f"Bearer {key}"
 
     def sanitize_request(self, request: Any, own: Collection[object]) -> None:
-        """Take out of a request what must not go where it goes. `own` are the StepFun keys this client knows.
+        """Remove credentials that must not be sent to the request's host. `own` are the StepFun keys this client knows.
 
         Raises:
-            KeyRefusedError: it would take OpenAI's key to StepFun and there is no StepFun key to put in its place.
+            KeyRefusedError: it would send an OpenAI key to StepFun and there is no StepFun key to replace it.
         """
         url = str(request.url)
         trusted = self.trusts(url)
@@ -103,8 +103,8 @@ class CredentialGuard:
     def sanitize_redirect(
         self, request: Any, came_from: Any, own: Collection[object], theirs: Collection[object]
     ) -> None:
-        """The same for a request that another one was redirected to. `theirs` are the keys of another vendor's client,
-        which stay at the host they are for."""
+        """Check a request that follows a redirect. `theirs` are the keys of another vendor's client, which are sent only to
+        their own host."""
         if theirs and origin(str(request.url)) != origin(str(came_from.url)):
             strip_keys(request, theirs, "this client's key")
         self.sanitize_request(request, own)
@@ -118,7 +118,7 @@ class CredentialGuard:
 
 
 def _suspicious(headers: list[tuple[bytes, bytes]], url: Any) -> bool:
-    """A quick no for nearly every request: nothing in it can be OpenAI's key."""
+    """A fast check for nearly every request: nothing in it can be an OpenAI key."""
     texts = [text for _, text in headers]
     whole = b"\n".join([*texts, url.query, url.userinfo])
     known = os.environ.get("OPENAI_API_KEY", "").strip()
@@ -126,7 +126,7 @@ def _suspicious(headers: list[tuple[bytes, bytes]], url: Any) -> bool:
 
 
 def contains_any_key(keys: Iterable[str], text: object) -> bool:
-    """Whether one of these keys stands in a text: a short one, as in tests, only as a word of its own."""
+    """Whether a text contains one of these keys; a short key, as in tests, counts only as a whole word."""
     if isinstance(text, bytes):
         text = text.decode("latin-1")
     if not isinstance(text, str):
@@ -135,7 +135,7 @@ def contains_any_key(keys: Iterable[str], text: object) -> bool:
 
 
 def _decoded(value: str) -> str:
-    """A header's or a query's text with what is encoded in it: a key is one in base64 and with %2D as well."""
+    """Return a header's or query's text with its decoded forms: a key may be in base64 or percent-encoded."""
     if "%" in value:
         value = f"{value} {unquote(value)}"
     for encoded in _BASIC.findall(value):
@@ -151,19 +151,19 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 
 def strip_keys(request: Any, own: Collection[object], what: str) -> None:
-    """Remove these keys from a request, wherever they stand; `what` says in the log whose they are."""
+    """Remove these keys from a request; `what` is their description for the log."""
     keys = [str(key) for key in own if key]
     _strip_found(request, lambda text: contains_any_key(keys, text), what)
 
 
 def strip_openai_keys(request: Any) -> None:
-    """Remove every key of OpenAI's from a request of a client that has no guard and was redirected to StepFun."""
+    """Remove every OpenAI key from a request that a client without a guard redirects to StepFun."""
     known = [os.environ.get("OPENAI_API_KEY", "").strip() or "\0"]
     _strip_found(request, lambda text: looks_like_openai_key(text) or contains_any_key(known, text), "OpenAI's key")
 
 
 def _strip_found(request: Any, found: Callable[[str], bool], what: str) -> None:
-    """Remove every header, query parameter and user part in which there is a key."""
+    """Remove every header, query parameter and user part that contains a key."""
     url = request.url
     taken: list[str] = []
     for name, value in request.headers.multi_items():
@@ -183,7 +183,7 @@ def _strip_found(request: Any, found: Callable[[str], bool], what: str) -> None:
 
 
 def _query_without(url: Any, found: Callable[[str], bool]) -> list[tuple[str, str]] | None:
-    """The parameters of a URL in which there is no key; None where there is none in any."""
+    """Return the parameters of a URL without those that contain a key; None if none contains one."""
     if not url.query:
         return None
     pairs: list[tuple[str, str]] = url.params.multi_items()

@@ -1,4 +1,4 @@
-"""Tell whose key a key is, and find the StepFun key."""
+"""Determine the owner of a key, and find the StepFun key."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _OPENAI_KEY: Final = re.compile(r"(?<![A-Za-z0-9])sk-(?:proj|svcacct|admin)-[A-Z
 
 
 def looks_like_openai_key(key: str) -> bool:
-    """Whether a key, or a text with one in it, carries a mark only OpenAI's keys have. A plain `sk-…` proves nothing."""
+    """Whether a key, or a text that contains one, has a prefix only OpenAI's keys have. A plain `sk-…` is ambiguous."""
     return _OPENAI_KEY.search(key) is not None
 
 
 def is_openai_key(key: str, settings: Settings, base_url: str | None = None) -> bool:
-    """Whether a key must not go to StepFun: it carries OpenAI's marks, or it is the program's `OPENAI_API_KEY` while
-    nothing says that this variable holds a StepFun key."""
+    """Whether a key must not be sent to StepFun: it has a prefix of OpenAI's, or it is the program's `OPENAI_API_KEY` and
+    nothing indicates that this variable contains a StepFun key."""
     if looks_like_openai_key(key):
         return True
     key = key.strip()
@@ -38,10 +38,10 @@ def is_openai_key(key: str, settings: Settings, base_url: str | None = None) -> 
 
 
 def stepfun_key(settings: Settings, base_url: str | None = None) -> str | None:
-    """The StepFun key as configured, None if there is none.
+    """Return the configured StepFun key, or None.
 
     Raises:
-        KeyRefusedError: what is configured as the StepFun key is OpenAI's.
+        KeyRefusedError: the key configured for StepFun is an OpenAI key.
     """
     key = settings.api_key
     if key is not None:
@@ -59,7 +59,7 @@ def stepfun_key(settings: Settings, base_url: str | None = None) -> str | None:
 
 
 def missing_key(whose: str | None = None) -> KeyRefusedError:
-    """The error for a client without a key to send to StepFun; `whose` names the owner of the one that was given."""
+    """Return the error for a client without a key for StepFun; `whose` names the owner of the given key."""
     why = (
         f"The key that was given is {whose}'s and is never sent to StepFun, and there is no StepFun key to use instead."
         if whose

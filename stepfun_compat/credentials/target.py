@@ -1,4 +1,4 @@
-"""Choose where a client sends."""
+"""Choose a client's base URL."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PLACES: Final = {
 
 @dataclass(frozen=True)
 class Target:
-    """Where a client sends. `ours` is False for another vendor's host, whose client stays stock."""
+    """A client's base URL. `ours` is False for another vendor's host, whose client behaves like openai's."""
 
     base_url: str = field(repr=False)
     ours: bool
@@ -27,13 +27,13 @@ class Target:
 
     @property
     def named(self) -> str:
-        """The base URL where the caller wrote it, empty where it was chosen here: only the former says whose key
+        """The base URL if the caller set it, empty for a default: only the former indicates whose key
         `OPENAI_API_KEY` holds."""
         return self.base_url if self.source == "base_url argument" else ""
 
 
 def resolve_target(argument: str | None, settings: Settings, *, explicit_settings: bool, api_key: object) -> Target:
-    """Choose the base URL (the order is in the README) and say whether the client is ours or another vendor's."""
+    """Choose the base URL (in the documented order) and whether the client is for StepFun or another vendor."""
     if argument is not None:
         argument = with_scheme(argument)
         kind = host_kind(argument)

@@ -1,4 +1,4 @@
-"""Whose host a URL names, its origin, and the forms in which it is used and shown."""
+"""Determine the owner of a URL's host, its origin, and the forms for use and for display."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TAIL = re.compile(
 
 
 def split_url(url: str) -> SplitResult | None:
-    """The parts of a URL, None for one that is none."""
+    """Return the parts of a URL; None for an invalid one."""
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - raises for a port that is no number
@@ -43,7 +43,7 @@ def split_url(url: str) -> SplitResult | None:
 
 
 def _plain_host(host: str) -> str:
-    """A host as it is looked up: in lower case, and ASCII whatever letters and dots it was written with."""
+    """Return a host as resolvers look it up: in lower case and ASCII, whatever letters and dots it contains."""
     if not host.isascii():
         try:
             host = host.encode("idna").decode("ascii")
@@ -54,7 +54,7 @@ def _plain_host(host: str) -> str:
 
 @lru_cache(maxsize=256)
 def host_kind(url: str) -> HostKind:
-    """Whose host a URL names."""
+    """Return the kind of a URL's host."""
     parts = split_url(url)
     host = _plain_host(parts.hostname or "" if parts is not None else "")
     for kind, domains in _HOSTS:
@@ -64,14 +64,14 @@ def host_kind(url: str) -> HostKind:
 
 
 def deployment_in(url: str) -> str | None:
-    """The deployment an Azure URL names: `…/openai/deployments/NAME/…`."""
+    """Return the deployment in an Azure URL: `…/openai/deployments/NAME/…`."""
     path = (parts.path if (parts := split_url(url)) is not None else "").partition("/deployments/")[2]
     return unquote(path.partition("/")[0]) or None
 
 
 @lru_cache(maxsize=256)
 def origin(url: str) -> str:
-    """Scheme, host and port of a URL, lower case, with the port always written."""
+    """Return scheme, host and port of a URL in lower case, always with the port."""
     parts = split_url(url)
     if parts is None:
         return url
@@ -84,13 +84,13 @@ _USERINFO = re.compile(r"^([^/?#]*//)?[^/?#]*@")
 
 
 def redact_url(url: str) -> str:
-    """A URL fit to be shown: less a user and password, and less what is in a query, where some gateways take a key."""
+    """Return a URL for display: without user and password, and without the query, in which some gateways take a key."""
     start, mark, _ = _USERINFO.sub(r"\1", url).partition("?")
     return f"{start}?…" if mark else start
 
 
 def with_scheme(url: str) -> str:
-    """A pasted StepFun address with the scheme a person leaves out, or a WebSocket's, as HTTPS; others as they are."""
+    """Return a StepFun address without a scheme, or with a WebSocket's, as HTTPS; others unchanged."""
     if "://" not in url and host_kind("https://" + url) == "stepfun":
         return "https://" + url
     head, mark, rest = url.partition("://")
@@ -98,9 +98,9 @@ def with_scheme(url: str) -> str:
 
 
 def normalise_base_url(url: str) -> str:
-    """A pasted URL as a base URL: endpoint tails and a doubled `/v1` are cut, StepFun's hosts get their `/v1`.
+    """Convert a pasted URL to a base URL: removes endpoint paths and a doubled `/v1`, adds `/v1` to StepFun's hosts.
 
-    A doubled path answers 404 with an empty body at StepFun (stepfun-api 1), which is hard to understand from outside.
+    StepFun responds to a doubled path with 404 and an empty body (stepfun-api 1), which is hard to diagnose.
     """
     url = with_scheme(url.strip())
     parts = urlsplit(url)

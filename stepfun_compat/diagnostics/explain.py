@@ -108,12 +108,12 @@ class PlannedRequest:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The request StepFun would be sent, and every change made to get there.
+    """The request that would be sent to StepFun, and every change made by the translation.
 
     `refusal` is the text of the error the call would raise before any connection, None for a call that is sent.
-    `requests` is how many requests the call takes, `steps` are those requests in order: what depends on an answer of
-    StepFun's, such as asking again, is left out. `method`, `url`, `headers` and `body` are those of the first that is
-    no poll.
+    `requests` is the number of requests the call takes, `steps` are those requests in order, without those that depend on
+    a response of StepFun, such as corrections. `method`, `url`, `headers` and `body` are those of the first request other
+    than a poll.
     """
 
     endpoint: str
@@ -135,7 +135,7 @@ class Explanation:
         else:
             lines += ["", json.dumps(_shortened(self.body), ensure_ascii=False, indent=2, default=str)]
         if self.requests == 0 and self.refusal is None:
-            lines += ["", "requests: 0 (the client carries it out)"]
+            lines += ["", "requests: 0 (the client handles it locally)"]
         elif self.requests != 1:
             lines += ["", f"requests: {self.requests}"]
             lines += [f"{place}. {step}" for place, step in enumerate(self.steps, 1)]
@@ -145,7 +145,7 @@ class Explanation:
             lines.append("- nothing is changed")
         return "\n".join(lines)
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # what a notebook asks for
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # IPython calls this in a notebook
         printer.text("Explanation(...)" if cycle else str(self))
 
     def to_dict(self) -> dict[str, Any]:
@@ -230,8 +230,8 @@ def explain_call(
     base_url: str | None = None,
     deployment: str | bool = False,
 ) -> Explanation:
-    """Translate a call's arguments and tell the result. `endpoint` is a resource's dotted name, or `METHOD /path`;
-    `deployment` is the Azure deployment of the client, True where the call names it.
+    """Translate a call's arguments and return the result. `endpoint` is a resource's dotted name, or `METHOD /path`;
+    `deployment` is the Azure deployment of the client, True if the call names it.
 
     Raises:
         ValueError: the endpoint is not known.
@@ -258,7 +258,7 @@ def explain_call(
 
 
 def _fallback_url(request: WireRequest, context: RequestContext) -> str | None:
-    """Return the base URL of the provider that `Settings.fallback` names for a request, None if it names none."""
+    """Return the base URL of the provider in `Settings.fallback` for a request, or None."""
     name = fallback_name(request.method, request.path)
     fallback: Any = None if name is None else context.settings.fallback.get(name)
     if name is None or fallback is None:
@@ -286,7 +286,7 @@ def _method_and_path(endpoint: str) -> tuple[str, str]:
 
 
 def _request_of(method: str, path: str, kwargs: Mapping[str, Any]) -> WireRequest:
-    """The request that openai makes of a call's arguments; files stay as they are handed over."""
+    """Return the request openai builds from a call's arguments; files are unchanged."""
     given = dict(kwargs)
     files = _taken_files(given) if method == "POST" else None
     body: dict[str, Any] = plain(given)
@@ -301,7 +301,7 @@ def _request_of(method: str, path: str, kwargs: Mapping[str, Any]) -> WireReques
 
 
 def _segment(name: str, body: dict[str, Any]) -> str:
-    """Take an argument that stands in the path out of a body.
+    """Remove an argument that is part of the path from a body.
 
     Raises:
         ValueError: it is missing or empty, which openai rejects as well.

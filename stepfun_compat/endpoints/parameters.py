@@ -32,7 +32,7 @@ def apply_prompt_cache_key(given: Mapping[str, Any], context: RequestContext, he
 
 
 def given(request: WireRequest) -> Dict:
-    """Return the fields of the body that are not None, which stands for a parameter left out."""
+    """Return the fields of the body that are not None; None means that the parameter is not set."""
     body = request.json
     if not isinstance(body, Mapping):
         return {}

@@ -1,6 +1,6 @@
-"""Unmodified programs on StepFun: `patch()` in code you own, `stepfun-compat run` for everything else.
+"""Run unmodified programs on StepFun: `patch()` in your own code, `stepfun-compat run` for everything else.
 
-Names are rebound inside the process; openai's classes are never changed, nothing is installed.
+Names are rebound inside the process; openai's classes are never changed, and nothing is installed.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ __all__ = ["is_patched", "load_ipython_extension", "patch", "unload_ipython_exte
 
 
 def load_ipython_extension(ipython: Any) -> None:
-    """`%load_ext stepfun_compat`: as `patch()`, also for names the notebook has imported already."""
+    """`%load_ext stepfun_compat`: like `patch()`, also for names the notebook has already imported."""
     del ipython
     patch()
 
 
 def unload_ipython_extension(ipython: Any) -> None:
-    """`%unload_ext stepfun_compat`: as `unpatch()`."""
+    """`%unload_ext stepfun_compat`: like `unpatch()`."""
     del ipython
     unpatch()

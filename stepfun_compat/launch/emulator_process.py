@@ -1,5 +1,5 @@
-"""An emulator beside the program, in a process of its own: the program's threads, signals, child processes and event
-loop stay its own."""
+"""An emulator in a separate process, so that it does not affect the program's threads, signals, child processes or event
+loop."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# It lives until its standard input ends. Where that can be done it is nobody's child, so that a program that waits for
-# all of its children does not wait for this one.
+# The process runs until its standard input closes. Where fork is available it is not a child of the program, so that a
+# program that waits for all of its children does not wait for it.
 _SERVE = """
 import json, os, sys
 if hasattr(os, "fork") and os.fork():
@@ -55,16 +55,16 @@ def _start() -> dict[str, Any]:
         stdin=ours,
         stdout=subprocess.PIPE,
         env={**kept, "PYTHONPATH": path},
-        start_new_session=True,  # an interrupt meant for the program must not take the server down first
+        start_new_session=True,  # an interrupt for the program must not stop the server first
     ) as server:
         os.close(ours)
-        # `held` is never closed: the system does it when the program is gone, however it went. A program that replaces
-        # itself (exec) or goes on as a forked child keeps it, and so keeps the emulator.
+        # `held` is never closed: the system does it when the program ends, for whatever reason. A program that replaces
+        # itself (exec) or continues as a forked child keeps it open, and so keeps the emulator.
         os.set_inheritable(held, True)
         assert server.stdout is not None
         line = server.stdout.readline()
         if not hasattr(os, "fork"):
-            server.returncode = 0  # it goes on; nobody waits for it
+            server.returncode = 0  # it keeps running; nothing waits for it
     if not line:
         raise ImportError("the emulator did not start; see its output above")
     return json.loads(line)

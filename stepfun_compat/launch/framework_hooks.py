@@ -1,7 +1,7 @@
-"""Frameworks that can speak HTTP past the openai package: while names are rebound, their calls to OpenAI go through it.
+"""Make frameworks with their own HTTP client call OpenAI through the openai package while names are rebound.
 
-Each entry is the module where such a framework decides, and what is rebound there. Nothing is imported for it: a module
-that is loaded already is adapted at once, any other when it is loaded.
+Each entry is the module where a framework chooses its client, and what is rebound there. No framework is imported: a
+loaded module is adapted at once, any other when it is loaded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _OPENAI: Final = "https://api.openai.com/v1"
 
 
 class _Environment:
-    """`os`, in which OpenAI's base URL is written out although nobody has set it."""
+    """`os` with OpenAI's base URL always set in the environment."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
@@ -29,8 +29,8 @@ class _Environment:
 
 
 def _dspy(module: ModuleType) -> Mapping[str, Any]:
-    """DSPy from 3.4 on has an HTTP client of its own, and leaves the call to LiteLLM, which uses the openai package,
-    when the provider's base URL is in the environment. That is all that is read there."""
+    """DSPy 3.4 and later has its own HTTP client, but calls LiteLLM, which uses the openai package, if the provider's base
+    URL is in the environment. DSPy's module reads nothing else from `os`."""
     return {"os": _Environment()} if vars(module).get("os") is os else {}
 
 
@@ -40,14 +40,14 @@ FRAMEWORKS: Final[Mapping[str, Callable[[ModuleType], Mapping[str, Any]]]] = {
 
 
 class FrameworkHooks:
-    """Adapts the modules of `FRAMEWORKS`; `rebind(module, name, new)` is how."""
+    """Adapt the modules of `FRAMEWORKS` with `rebind(module, name, new)`."""
 
     def __init__(self, rebind: Callable[[ModuleType, str, Any], None]) -> None:
         self._rebind = rebind
         self._import_hook = ImportHook(FRAMEWORKS, self._load)
 
     def start(self) -> None:
-        """Adapt the modules that are loaded, and the others when they are."""
+        """Adapt the loaded modules now and the others when they are loaded."""
         self._import_hook.start()
         for name in FRAMEWORKS:
             module = sys.modules.get(name)
@@ -55,7 +55,7 @@ class FrameworkHooks:
                 self._adapt(module)
 
     def stop(self) -> None:
-        """Leave modules that are loaded from now on as they are."""
+        """Stop adapting modules that are loaded from now on."""
         self._import_hook.stop()
 
     def _load(self, module: ModuleType, run: Callable[[ModuleType], None]) -> None:

@@ -1,4 +1,4 @@
-"""`run --legacy`: the openai<1.0 module under openai's name, over the SDK that is installed."""
+"""`run --legacy`: the openai<1.0 module under the name `openai`, over the installed SDK."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .._client import parts
 def install() -> None:
     """Put `stepfun_compat.legacy.submodules()` into `sys.modules`.
 
-    The SDK's own submodules stay loaded and can be found, since our client goes on using them; only the names the old
-    package had are replaced.
+    The SDK's own submodules stay loaded and importable, since this package's client uses them; only the names of openai
+    0.28 are replaced.
 
     Raises:
-        ImportError: the legacy module is not there.
+        ImportError: the legacy module is missing.
     """
     import openai as current
 
@@ -26,21 +26,21 @@ def install() -> None:
     if "openai" not in modules:
         raise ImportError("this installation has no stepfun_compat.legacy")
     root: Any = modules["openai"]
-    if not hasattr(root, "__path__"):  # the SDK imports parts of itself when they are first used
+    if not hasattr(root, "__path__"):  # the SDK imports some submodules on first use
         root.__path__ = list(current.__path__)
-    # the SDK's modules name each other as `openai.lib.…`: what is loaded has to be found on the new root as well
+    # the SDK's modules refer to each other as `openai.lib.…`, so loaded ones must be attributes of the new root as well
     for name, module in list(sys.modules.items()):
         package, _, part = name.partition(".")
         if package == "openai" and part and "." not in part and name not in modules:
             cast("dict[str, Any]", vars(root)).setdefault(part, module)
-    parts.load()  # they import openai, which has to be the SDK's
+    parts.load()  # they import openai, which must be the SDK
     sys.modules.update(modules)
     if _OldDistribution not in sys.meta_path:
         sys.meta_path.insert(0, _OldDistribution)
 
 
 class _OldDistribution:
-    """What `importlib.metadata` says of openai: libraries that know both generations choose by its version."""
+    """Set the openai version in `importlib.metadata`: libraries that support both generations choose by it."""
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> None:  # noqa: ARG004 - the import system's shape
@@ -58,7 +58,7 @@ class _OldDistribution:
 
 
 def _dated(real: Any) -> Any:
-    """A distribution that says the old package's version and is otherwise what is installed."""
+    """The installed distribution with the version of openai 0.28."""
     from importlib.metadata import Distribution
 
     from ..legacy.version import VERSION

@@ -1,4 +1,4 @@
-"""Rebinding openai's names to ours, and back."""
+"""Rebind openai's names to this package's, and restore them."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ OURS: Final[dict[type, type]] = {
 
 _THEIRS: Final[dict[type, type]] = {ours: theirs for theirs, ours in OURS.items()}
 
-# Where openai itself keeps these names. `openai._client` the attribute is the cached module client, so the modules are
-# taken from sys.modules. Elsewhere inside openai the classes stay what they are.
+# The modules of openai that define these names. The attribute `openai._client` is the cached module client, so the modules
+# are taken from sys.modules. Elsewhere inside openai the classes are not replaced.
 _OPENAI_MODULES: Final = ("openai", "openai._client", "openai.lib.azure")
 
-# by identity: a class of somebody else's may have no hash, or run code for one
+# by identity: a foreign class may be unhashable, or run code in `__hash__`
 _OURS_BY_ID: Final = {id(theirs): ours for theirs, ours in OURS.items()}
 _THEIRS_BY_ID: Final = {id(ours): theirs for ours, theirs in _THEIRS.items()}
 
 _lock = threading.RLock()
 _changes: list[tuple[ModuleType, str, Any, Any]] = []
 _ours_before: set[tuple[str, str]] = set()
-"""(module, name) of what was ours before it was patched, and stays so."""
+"""(module, name) of names that referred to this package before `patch`, and keep doing so."""
 
 
 def is_patched() -> bool:
-    """Whether openai's names are rebound at the moment."""
+    """Whether openai's names are currently rebound."""
     return bool(_changes)
 
 
 def _rebind(module: ModuleType, name: str, new: Any) -> None:
     _changes.append((module, name, module.__dict__[name], new))
-    vars(module)[name] = new  # also where a module has its own mind about being assigned to
+    vars(module)[name] = new  # bypasses a module's own `__setattr__`
 
 
 def _classes() -> Iterator[tuple[str, ModuleType, str, type]]:
-    """Every name of a loaded module that is bound to a class, but for ours and the inside of openai's."""
+    """Yield every name in loaded modules that is bound to a class, except in this package and inside openai."""
     loaded: list[tuple[str, object]] = list(sys.modules.items())
     for name, module in loaded:
         if not isinstance(module, ModuleType):  # programs put other objects there
@@ -69,9 +69,9 @@ _framework_hooks: Final = FrameworkHooks(_rebind)
 
 
 def patch() -> None:
-    """Rebind `openai.OpenAI`, `AsyncOpenAI`, `Client`, `AsyncClient`, `AzureOpenAI`, `AsyncAzureOpenAI` and the
-    module-level client to ours, in `openai` and in every loaded module that has imported them. Frameworks that could
-    go past the openai package are led through it (`framework_hooks`). Doing it twice is doing it once.
+    """Rebind `openai.OpenAI`, `AsyncOpenAI`, `Client`, `AsyncClient`, `AzureOpenAI`, `AsyncAzureOpenAI` and the module-level
+    client to this package's, in `openai` and in every loaded module that has imported them. Frameworks that would bypass
+    the openai package are made to use it (`framework_hooks`). A second call has no effect.
     """
     with _lock:
         if _changes:
@@ -99,8 +99,8 @@ def patch() -> None:
 
 
 def unpatch() -> None:
-    """Put every name back, also in modules that have imported it since. A name that somebody else has bound since is
-    left alone, and so is one that its module imported from this package.
+    """Restore every name, also in modules that imported it after `patch`. A name that was rebound to something else since
+    is left alone, and so is one that a module imported from this package itself.
     """
     with _lock:
         if not _changes:
@@ -117,7 +117,7 @@ def unpatch() -> None:
 
 
 def _restore_imported_since() -> None:
-    """Give openai's classes back to modules that have imported ours under openai's names since `patch`."""
+    """Restore openai's classes in modules that imported the rebound names after `patch`."""
     rebound = {(id(module), name) for module, name, _, _ in _changes}
     for name, module, attribute, value in list(_classes()):
         since = id(value) in _THEIRS_BY_ID and (id(module), attribute) not in rebound
@@ -126,11 +126,11 @@ def _restore_imported_since() -> None:
 
 
 def _chosen(module: ModuleType, name: str) -> bool:
-    """Whether a module's own text takes a name from this package: that was not ours to give and is not ours to take."""
+    """Whether a module's source imports a name from this package, in which case `unpatch` keeps it."""
     import inspect
     import re
 
-    typed: Any = vars(module).get("In")  # a notebook's text is what was typed
+    typed: Any = vars(module).get("In")  # in a notebook, the source is the executed cells
     cells = cast("list[object]", typed) if isinstance(typed, list) else None
     try:
         text = inspect.getsource(module) if cells is None else "\n".join(map(str, cells))

@@ -1,4 +1,4 @@
-"""Running a program as `python` would: a fresh `__main__`, its arguments, its exit, its tracebacks."""
+"""Run a program as `python` does: a fresh `__main__`, its arguments, its exit code, its tracebacks."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _PACKAGE = str(Path(__file__).parent.parent)
 
 
 def fresh_main(**attributes: Any) -> ModuleType:
-    """An empty `__main__`, in place of the one that is running this."""
+    """Replace the running `__main__` with an empty one."""
     import builtins
     from importlib.machinery import BuiltinImporter
 
     module = ModuleType("__main__")
     vars(module).update({"__builtins__": builtins, "__spec__": None, "__loader__": BuiltinImporter, **attributes})
-    if sys.version_info < (3, 14):  # made on first use from there on
+    if sys.version_info < (3, 14):  # created on first use from this flag
         vars(module)["__annotations__"] = {}
     sys.modules["__main__"] = module
     return module
 
 
 def _search_first(folder: str) -> None:
-    """What `python` puts at the head of `sys.path` for a program, unless an option says not to (-P, -I)."""
+    """Insert the first entry of `sys.path` as `python` does for a program, except with -P or -I."""
     if not (getattr(sys.flags, "safe_path", False) or sys.flags.isolated):
         sys.path[0] = folder
 
@@ -65,7 +65,7 @@ def run_path(path: str, arguments: Sequence[str]) -> None:
 
 
 def _as_main(name: str, **options: bool) -> None:
-    """What the interpreter itself calls for `-m`, and for a directory or zip."""
+    """The function the interpreter calls for `-m`, and for a directory or zip."""
     import runpy
 
     start: Any = vars(runpy)["_run_module_as_main"]
@@ -106,16 +106,16 @@ def run_stdin(arguments: Sequence[str]) -> None:
 
 
 def _without_us(traceback: TracebackType | None) -> TracebackType | None:
-    """The traceback from the program's first frame on."""
+    """Return the traceback from the program's first frame on."""
     while traceback is not None and traceback.tb_frame.f_code.co_filename.startswith(_PACKAGE):
         traceback = traceback.tb_next
     return traceback
 
 
 def as_python_would(program: Callable[[], None]) -> None:
-    """Run a program and end the process as python ends: exit codes, tracebacks, an interrupt by its signal.
+    """Run a program and end the process as python does: exit codes, tracebacks, interrupts by signal.
 
-    Returns only under `-i`, where the interpreter goes on to its prompt, in the program's names.
+    Returns only with `-i`, where the interpreter continues with its prompt in the program's namespace.
     """
     try:
         program()
@@ -143,7 +143,7 @@ def as_python_would(program: Callable[[], None]) -> None:
 
 
 def _show(error: BaseException) -> None:
-    """Hand an error to the program's own hook; an error in the hook is printed as the interpreter prints it."""
+    """Pass an error to the program's `sys.excepthook`; an error in the hook is printed as the interpreter does."""
     import traceback
 
     try:
@@ -159,7 +159,7 @@ def _show(error: BaseException) -> None:
 
 
 def _die_of_interrupt() -> None:
-    """End by SIGINT, so that whoever started us sees an interrupt and not an exit code."""
+    """End by SIGINT, so that the parent process sees an interrupt and not an exit code."""
     import atexit
     import threading
 

@@ -1,5 +1,5 @@
-"""`stepfun-compat run`: the options, what is prepared for the program, and the program. Standard library only, so that
-the program finds an interpreter as clean as plain python's."""
+"""`stepfun-compat run`: parse the options, prepare the process, run the program. Imports only the standard library, so
+that the program starts in an interpreter as clean as plain python's."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ examples:
 
 
 class UsageError(Exception):
-    """The command line of `run` cannot be read."""
+    """The command line of `run` is invalid."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Options:
 
 
 def interpreter_options(argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    """(the interpreter's own options before the program, everything else)."""
+    """Return (the interpreter's options before the program, everything else)."""
     own: list[str] = []
     rest = list(argv)
     position = 0
@@ -67,7 +67,7 @@ def interpreter_options(argv: Sequence[str]) -> tuple[list[str], list[str]]:
         if word == "--model":
             position += 2
         elif word[:2] not in ("-W", "-X") and not set(word[1:]) <= set("bBdEiIOPqsuv"):
-            position += 1  # not one of the interpreter's that make sense here
+            position += 1  # not one of the supported interpreter options
         else:
             own.append(rest.pop(position))
             if word in ("-W", "-X") and position < len(rest):
@@ -100,7 +100,7 @@ def parse(argv: Sequence[str]) -> Options:
 
 
 def _model(word: str, rest: list[str]) -> str:
-    """The value of `--model`, taken from `rest` unless it follows an equals sign."""
+    """Return the value of `--model`: after an equals sign, else from `rest`."""
     model = word.partition("=")[2] or (rest.pop(0) if rest else "")
     if not model:
         raise UsageError("--model takes a StepFun model id")
@@ -111,7 +111,7 @@ _FLAGS = ("--emulate", "--legacy", "--no-children")
 
 
 def _program(word: str, rest: Sequence[str]) -> tuple[str, str, tuple[str, ...]]:
-    """The program that starts at `word`, as the first three values of `Options`.
+    """Return the program that starts at `word`, as the first three values of `Options`.
 
     Raises:
         UsageError: `word` is an option that is not known, or takes something that is missing.
@@ -128,7 +128,7 @@ def _program(word: str, rest: Sequence[str]) -> tuple[str, str, tuple[str, ...]]
 
 
 def _position(argv: Sequence[str]) -> int | None:
-    """Where the program stands in the arguments, None where it is a module, code or standard input, or none is given."""
+    """Return the program's position in the arguments; None for a module, code or standard input, or without a program."""
     position = 0
     while position < len(argv):
         word = argv[position]
@@ -141,8 +141,8 @@ def _position(argv: Sequence[str]) -> int | None:
 
 
 def named_program(argv: Sequence[str]) -> list[str]:
-    """The arguments with a command's name in place of a file resolved: `python app.py` is `app.py`, and `uvicorn` the
-    console script of this environment, or of the path, that has the name. A file of the name comes first."""
+    """Return the arguments with a command name resolved: `python app.py` becomes `app.py`, and `uvicorn` the console script
+    of that name in this environment, or on the path. A file of that name takes precedence."""
     position = _position(argv)
     if position is None:
         return list(argv)
@@ -156,7 +156,7 @@ def named_program(argv: Sequence[str]) -> list[str]:
 
 
 def _console_script(name: str) -> str | None:
-    """The path of a command that is a Python program, None where there is none."""
+    """Return the path of a command that is a Python program, or None."""
     from shutil import which
 
     for found in (which(name, path=os.path.dirname(sys.executable)), which(name)):
@@ -171,7 +171,7 @@ def _console_script(name: str) -> str | None:
 
 
 def prepare(options: Options) -> None:
-    """Everything the program and its children find: settings, a placeholder key, rebound names."""
+    """Prepare the process for the program and its children: settings, a placeholder key, rebound names."""
     from ..credentials.keys import PLACEHOLDER_KEY
 
     if options.model:
@@ -202,9 +202,9 @@ def _is_pytest(options: Options) -> bool:
 
 
 def _calm_pytest() -> None:
-    """openai is loaded before pytest, and its anyio is a pytest plugin as well, as this package is: pytest would warn
-    that it comes too late to rewrite their assertions, which is an error in suites that take warnings for errors. This
-    is how a module tells pytest to leave it as it is.
+    """Exclude loaded pytest plugins from assertion rewriting. openai's dependency anyio and this package are pytest plugins
+    and are loaded before pytest, which would warn that it cannot rewrite them; suites that treat warnings as errors
+    would fail.
     """
     for name in ("anyio", "stepfun_compat"):
         if name in sys.modules:
@@ -213,7 +213,7 @@ def _calm_pytest() -> None:
 
 
 def reach_children(*, legacy: bool = False) -> None:
-    """Let the Python processes this one starts do the same when they import openai."""
+    """Make Python child processes rebind the names when they import openai."""
     child = str(Path(__file__).parent / "child")
     known = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry and entry != child]
     os.environ["PYTHONPATH"] = os.pathsep.join([child, *known])
@@ -224,7 +224,7 @@ def reach_children(*, legacy: bool = False) -> None:
 
 
 def _start_anew(own: Sequence[str], argv: Sequence[str]) -> NoReturn:
-    """The same in an interpreter with other options: it takes them only when it starts."""
+    """Restart the interpreter with other options, which it reads only at start."""
     import subprocess
 
     flags: list[str] = vars(subprocess)["_args_from_interpreter_flags"]()

@@ -121,7 +121,7 @@ def test_every_request_of_a_call_is_explained_in_order(endpoint: str) -> None:
     assert [f"{s.method} {s.url.removeprefix(PLACE)}{' poll' * s.poll}" for s in told.steps] == sent
     assert (told.refusal, told.requests) == (None, len(sent))
     assert told.to_dict()["steps"][:1] == [vars(told.steps[0])] if sent else told.steps == ()
-    assert ("requests: 0 (the client carries it out)" in str(told)) == (not sent)
+    assert ("requests: 0 (the client handles it locally)" in str(told)) == (not sent)
 
 
 def test_every_piece_of_a_long_speech_is_explained() -> None:

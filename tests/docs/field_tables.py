@@ -18,7 +18,7 @@ from stepfun_compat import Explanation, Settings, explain
 from stepfun_compat.catalog import default
 from stepfun_compat.endpoints.changes import SENT_AGAIN, Change
 
-Outcome = Literal["honoured", "translated", "left out", "refused", "passed on"]
+Outcome = Literal["honoured", "translated", "dropped", "refused", "passed on"]
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ _WITH: Mapping[str, Mapping[str, Any]] = {
     "timestamp_granularities": {"response_format": "verbose_json"},
     "partial_images": {"stream": True},
 }
-"""What a field needs beside it."""
+"""Other fields a field needs."""
 _SAME_AS_TEXT = ("model", "messages", "input", "voice", "file", "image", "purpose", "name")
 _NOTES_OF: Mapping[tuple[str, str], str] = {
     ("chat.completions.create", "stream_options"): "the client sends usage in one last chunk, if asked",
@@ -142,20 +142,20 @@ _NOTES_OF: Mapping[tuple[str, str], str] = {
     ("chat.completions.create", "parallel_tool_calls"): "with false, the client returns the first call only",
     ("responses.create", "parallel_tool_calls"): "with false, the client returns the first call only",
     ("responses.create", "stream"): "events in OpenAI's shape",
-    ("responses.create", "include"): "the parts StepFun has; others are left out (WARNING)",
+    ("responses.create", "include"): "the parts StepFun has; others are dropped (WARNING)",
     ("responses.create", "max_output_tokens"): "with headroom for reasoning",
     ("responses.create", "store"): "kept by the client, in `Settings.state`",
     ("responses.create", "previous_response_id"): "looked up in `Settings.state`",
     ("responses.input_tokens.count", "previous_response_id"): "looked up in `Settings.state`",
     ("responses.create", "conversation"): "looked up in `Settings.state`",
     ("responses.input_tokens.count", "conversation"): "looked up in `Settings.state`",
-    ("responses.create", "background"): "the response is made while the call waits, and stored",
+    ("responses.create", "background"): "the call waits until the response is complete, and stores it",
     ("audio.speech.create", "input"): "split at sentence ends after 1,000 characters",
-    ("audio.transcriptions.create", "timestamp_granularities"): "`segment`; `word` is left out (WARNING)",
-    ("audio.transcriptions.create", "response_format"): "all of OpenAI's, made by the client",
+    ("audio.transcriptions.create", "timestamp_granularities"): "`segment`; `word` is dropped (WARNING)",
+    ("audio.transcriptions.create", "response_format"): "all of OpenAI's, converted by the client",
     ("audio.transcriptions.create", "language"): "sent in StepFun's form",
-    ("completions.create", "prompt"): "sent as a chat message; several are several requests",
-    ("completions.create", "echo"): "carried out by the client",
+    ("completions.create", "prompt"): "sent as a chat message; a list becomes one request each",
+    ("completions.create", "echo"): "done by the client",
     ("completions.create", "suffix"): "part of the instruction",
     ("files.create", "purpose"): "StepFun's purpose for the kind of file",
     ("vector_stores.create", "file_ids"): "added with a second request",
@@ -163,18 +163,18 @@ _NOTES_OF: Mapping[tuple[str, str], str] = {
 _NOTES: Mapping[str, str] = {
     "function_call": "becomes `tool_choice`",
     "functions": "become `tools`",
-    "image": "one picture",
+    "image": "one image",
     "file": "checked, and sent in StepFun's form",
-    "voice": "StepFun's voice of the same manner",
-    "instructions": "a system message, or StepFun's field",
+    "voice": "the most similar of StepFun's voices",
+    "instructions": "a system message, or StepFun's own field",
     "model": "an [alias](models.md) of a StepFun model, or a StepFun id",
-    "messages": "roles and content parts as StepFun takes them",
+    "messages": "roles and content parts StepFun accepts",
     "stream": "events in OpenAI's shape",
 }
 
 
 def _sample(endpoint: str, name: str, annotation: str) -> Any:
-    """A value for a field that means something: not the default of OpenAI's."""
+    """Return a value for a field other than OpenAI's default."""
     if (endpoint, name) in _SAMPLES_OF:
         return _SAMPLES_OF[endpoint, name]
     if name in _REQUIRED[endpoint]:
@@ -196,7 +196,7 @@ def _call(endpoint: str, **fields: Any) -> Explanation:
 
 
 def _about(name: str, told: Explanation, plain: Explanation) -> Change | None:
-    """The change that tells of the field, if one does."""
+    """Return the change that concerns the field, or None."""
     before = {(change.parameter, change.why) for change in plain.changes}
     for change in told.changes:
         parameter = change.parameter.partition("[")[0].partition(".")[0]
@@ -208,7 +208,7 @@ def _about(name: str, told: Explanation, plain: Explanation) -> Change | None:
 
 
 def field_row(endpoint: str, name: str, annotation: str) -> Field:
-    """What becomes of one field of an endpoint."""
+    """Return the outcome of one field of an endpoint."""
     value = _sample(endpoint, name, annotation)
     required = dict(_REQUIRED[endpoint])
     beside: Mapping[str, Any] = {} if endpoint == "responses.input_tokens.count" else _WITH.get(name, {})
@@ -226,7 +226,7 @@ def field_row(endpoint: str, name: str, annotation: str) -> Field:
         row.name: row for row in default().all_parameters if row.endpoint in (endpoint, endpoint.rpartition(".")[0])
     }
     if change is not None and change.kind == "drop" and not note:
-        return Field(name, "left out", f"{change.why} ({'WARNING' if change.lossy else 'log line'})")
+        return Field(name, "dropped", f"{change.why} ({'WARNING' if change.lossy else 'log line'})")
     if change is None and name not in known and name not in required:
         return Field(name, "passed on", "sent unchanged; StepFun does not document it")
     if change is None and body.get(name) == value and name not in _SAME_AS_TEXT:
@@ -257,7 +257,7 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def version_table() -> str:
-    """Which SDK the tables are of."""
+    """Return the SDK version of the tables."""
     return f"The fields are those of openai {openai.__version__}."
 
 

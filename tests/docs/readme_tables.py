@@ -99,7 +99,7 @@ def aliases_table() -> str:
 
 
 def parameters_table() -> str:
-    words = {"send": "sent", "translate": "translated", "drop": "left out"}
+    words = {"send": "sent", "translate": "translated", "drop": "dropped"}
     rows: list[tuple[str, ...]] = []
     for row in catalog.default().all_parameters:
         if row.endpoint == "chat.completions":

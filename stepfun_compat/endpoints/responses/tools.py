@@ -19,7 +19,7 @@ from ..json_values import Dict, row_of, rows_of
 _INSTEAD: Final[Mapping[str, str]] = {
     "file_search": "StepFun's own tool searches a vector store: {'type': 'retrieval', 'function': {'name': ..., "
     "'description': ..., 'options': {'vector_store_id': ...}}}.",
-    "code_interpreter": "Run the code in a sandbox of your own and offer it as a function tool.",
+    "code_interpreter": "Run the code in your own sandbox and offer it as a function tool.",
     "computer_use_preview": "Offer the actions as function tools and the screenshot as an input_image.",
     "computer": "Offer the actions as function tools and the screenshot as an input_image.",
     "image_generation": "Offer a function tool that calls client.images.generate.",

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-# Found by the child processes of `stepfun-compat run` through PYTHONPATH. Steps aside for the sitecustomize that would
-# have been found without it, then waits for `openai` to be imported. It must never stop a child from starting.
+# Child processes of `stepfun-compat run` find this module through PYTHONPATH. It runs the sitecustomize it shadows, then
+# installs a hook for the import of `openai`. It must never prevent a child from starting.
 import sys
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing itself is not imported: every child would pay for it
+if TYPE_CHECKING:  # typing is not imported, since every child would pay for it
     from collections.abc import Callable
     from types import ModuleType
 
@@ -22,7 +22,7 @@ def _step_aside() -> None:
     path = list(sys.path)
     sys.path[:] = [entry for entry in path if os.path.abspath(entry or ".") != here]
     try:
-        __import__("sitecustomize")  # the one that was there before
+        __import__("sitecustomize")  # the shadowed one
     except ImportError as error:
         if getattr(error, "name", None) != "sitecustomize":
             raise
@@ -31,7 +31,7 @@ def _step_aside() -> None:
 
 
 def _take_over() -> None:
-    """Rebind openai's names, or give the old module; says so where it cannot, and lets the child go on."""
+    """Rebind openai's names, or provide the legacy module. On failure, print the reason and let the child continue."""
     import os
 
     try:
@@ -40,7 +40,7 @@ def _take_over() -> None:
         except ModuleNotFoundError as error:
             if error.name != "stepfun_compat":
                 raise
-            # a checkout, or an environment of its own: found where the parent found it, for this import only
+            # a checkout or another environment: import from the parent's location, for this import only
             root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
             sys.path.append(root)
             try:
@@ -60,7 +60,7 @@ def _take_over() -> None:
 
 
 def _load(module: ModuleType, run: Callable[[ModuleType], None]) -> None:
-    """Load `openai` and take over; load it before a framework that can go past it (`launch.framework_hooks`)."""
+    """Load `openai` and rebind its names; load it before a framework that can bypass it (`launch.framework_hooks`)."""
     if module.__name__ == "openai":
         _hook.stop()
         run(module)

@@ -1,6 +1,6 @@
-"""A finder of the import system that has a say when certain modules are loaded.
+"""An import hook: a finder that calls a function when certain modules are loaded.
 
-It stands beside `sitecustomize`, which child processes import without the package, and imports nothing but `sys`.
+It is in the folder of `sitecustomize`, which child processes import without the package, and imports only `sys`.
 """
 
 from __future__ import annotations
@@ -8,16 +8,16 @@ from __future__ import annotations
 import sys
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing itself is not imported: every child would pay for it
+if TYPE_CHECKING:  # typing is not imported, since every child would pay for it
     from collections.abc import Callable, Collection
     from types import ModuleType
     from typing import Any
 
 
 class ImportHook:
-    """Calls `load(module, run)` in place of loading one of `names`; `run(module)` is what loads it.
+    """Call `load(module, run)` instead of loading one of `names`; `run(module)` loads it.
 
-    Programs also ask for a module's spec without importing it, so it is the loading that counts, not the finding.
+    The hook acts on loading, not on finding, because programs also look up a module's spec without importing it.
     """
 
     def __init__(
@@ -31,11 +31,11 @@ class ImportHook:
         sys.meta_path.insert(0, self)
 
     def stop(self) -> None:
-        """Take the hook away; a module that was found before then is loaded as without it."""
+        """Remove the hook; a module found before that loads normally."""
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """Return the spec that the other finders give, with a loader that calls the hook; None for other modules."""
+        """Return the spec from the other finders, with a loader that calls the hook; None for other modules."""
         if name not in self._names:
             return None
         spec: Any = None
