@@ -1,5 +1,5 @@
-"""Batches at the size people run them, against the emulator with tier and faults on: 10,000 lines with 429s, 5xx, broken
-connections and one line that cannot be answered; and `kill -9` of the worker at 20 random moments.
+"""Run realistic batches against the emulator with rate tiers and faults: 10,000 lines with 429s, 5xx, broken connections
+and one line that always fails; and `kill -9` of the worker at 20 random moments.
 
     python .ci/batches.py            both
     python .ci/batches.py kill       those whose name begins so
@@ -61,21 +61,21 @@ def environment(server: EmulatorServer, folder: Path) -> dict[str, str]:
 
 
 def lines_10000(folder: Path) -> str:
-    """Every line exactly once in the output or the error file, whatever breaks on the way."""
+    """Each line is exactly once in the output or the error file, whatever fails."""
     seconds, requests, least = run_with_faults(folder, 10_000, "cn", "V3")
     assert seconds < 3 * least, f"{seconds:.0f} s, where the tier allows {least:.0f} s"
     return f"10000 lines in {seconds:.0f} s, where the tier allows {least:.0f} s; answers {requests}"
 
 
 def time_of_the_tier(folder: Path) -> str:
-    """A batch takes about as long as the requests a minute of the account let it."""
+    """A batch takes about as long as the account's requests per minute require."""
     seconds, requests, least = run_with_faults(folder, 400, "global", "V2")
     assert seconds < 1.5 * least + 10, f"{seconds:.0f} s, where the tier allows {least:.0f} s"
     return f"400 lines in {seconds:.0f} s, where the tier allows {least:.0f} s; answers {requests}"
 
 
 def run_with_faults(folder: Path, count: int, region: str, name: str) -> tuple[float, dict[int | None, int], float]:
-    """Run a batch of `count` lines, of which the emulator breaks one request in fifty.
+    """Run a batch of `count` lines; the emulator breaks one request in fifty.
 
     Returns (seconds, answers by status, the least seconds that the tier allows).
     """

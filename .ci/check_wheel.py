@@ -1,4 +1,4 @@
-"""Check that a wheel holds the package, its examples and its metadata alone, and that the metadata names public pages."""
+"""Check that a wheel contains only the package, its examples and its metadata, and that the metadata links public pages."""
 
 from __future__ import annotations
 

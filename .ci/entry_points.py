@@ -1,8 +1,8 @@
-"""Servers, workers and notebooks that nobody changed, under `stepfun-compat run --emulate`: each asks the emulator from
-every process it makes. Run by `.ci/entry_points`, in the environment that script makes.
+"""Run unmodified servers, workers and notebooks under `stepfun-compat run --emulate`: each calls the emulator from every
+process it starts. Run by `.ci/entry_points`, in the environment that script creates.
 
     python .ci/entry_points.py            all of them
-    python .ci/entry_points.py celery     those whose name begins so
+    python .ci/entry_points.py celery     those whose name starts with the text
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def free_port() -> int:
 def running(
     folder: Path, arguments: list[str], stop: signal.Signals = signal.SIGTERM
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A program in the background; it has to end cleanly when it is asked to."""
+    """Run a program in the background; it must exit cleanly on request."""
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(arguments, cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         try:
@@ -66,7 +66,7 @@ def running(
 
 
 def fetch(port: int, process: subprocess.Popen[bytes]) -> str:
-    """A page of a server that may still be starting."""
+    """Get a page of a server that may still be starting."""
     deadline = time.monotonic() + 90
     while True:
         try:
@@ -79,7 +79,7 @@ def fetch(port: int, process: subprocess.Popen[bytes]) -> str:
 
 
 def served_by_all(port: int, process: subprocess.Popen[bytes], workers: int) -> None:
-    """Ask until every worker has answered; each has to be on StepFun."""
+    """Send requests until every worker has responded; each must use StepFun."""
     seen: set[str] = set()
     for _ in range(200):
         pid, _, told = fetch(port, process).partition(" ")
@@ -135,7 +135,7 @@ def gunicorn_threads(folder: Path) -> None:
 
 
 def gunicorn_script(folder: Path) -> None:
-    """The program's own script by its path, as a shell finds it."""
+    """The path of the program's own script, as a shell finds it."""
     (folder / "application.py").write_text(WSGI)
     port = free_port()
     script = str(Path(sys.executable).with_name("gunicorn"))
@@ -262,7 +262,7 @@ print(*text.split())
 def _notebook(folder: Path, load: bool) -> None:
     parts = NOTEBOOK.replace("*LOAD", '"%load_ext stepfun_compat"' if load else '"pass"')
     (folder / "notebook.py").write_text(parts.replace("*UNLOAD", '"%unload_ext stepfun_compat"' if load else '"pass"'))
-    if load:  # the kernel is started by plain python; only the extension leads to StepFun
+    if load:  # plain python starts the kernel; only the extension makes it use StepFun
         serve = (
             "import os, runpy\nfrom stepfun_compat.emulator import EmulatorServer\n"
             "with EmulatorServer() as server:\n"
@@ -282,7 +282,7 @@ def jupyter_extension(folder: Path) -> None:
 
 
 def jupyter_kernel_of_a_program(folder: Path) -> None:
-    """A program under run that executes a notebook: the kernel is its child, and nothing is loaded in the notebook."""
+    """A program under `run` executes a notebook: the kernel is a child process, and the notebook loads no extension."""
     _notebook(folder, False)
 
 

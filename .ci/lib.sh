@@ -1,5 +1,5 @@
-# Shared by the scripts of this folder: everything happens in environments and copies of their own, made from nothing,
-# so that the checkout stays as it was. Bash 3.2 (macOS) is enough.
+# Shared by the scripts of this folder: everything runs in new environments and copies, so that the checkout does not
+# change. Bash 3.2 (macOS) is enough.
 
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -7,8 +7,8 @@ unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 say() { printf '\n== [%s] %s\n' "$(date +%H:%M:%S)" "$*"; }
 
-# runs PYTHON VERSION: whether an interpreter starts, is of this version (3.10; empty for any from 3.10 on) and can
-# make environments. A name on the path proves nothing: a pyenv shim is there for versions that are not activated.
+# runs PYTHON VERSION: whether an interpreter starts, has this version (empty: 3.10 or newer) and can create environments.
+# A name on the path is not enough: pyenv has shims for versions that are not activated.
 runs() {
   "$1" - "${2:-}" >/dev/null 2>&1 <<'PYTHON'
 import ensurepip, sys, venv
@@ -17,8 +17,8 @@ sys.exit(not ("%d.%d" % sys.version_info[:2] == wanted if wanted else sys.versio
 PYTHON
 }
 
-# python_for 3.10 [3.11 ...]: the first of these versions that is on this machine, on the path or where pyenv, uv,
-# Homebrew, hosted runners and the manylinux images keep theirs; else the python3 of the path, which is said loudly.
+# python_for 3.10 [3.11 ...]: the first of these versions on this machine, on the path or where pyenv, uv, Homebrew, hosted
+# runners and the manylinux images install them; else the python3 of the path, with a warning.
 python_for() {
   local version candidate
   for version in "$@"; do
@@ -35,15 +35,15 @@ python_for() {
     done
   done
   if runs python3; then
-    echo "WARNING: no Python $* on this machine: $(python3 --version) TAKES ITS PLACE" >&2
+    echo "WARNING: no Python $* on this machine: using $(python3 --version) INSTEAD" >&2
     command -v python3
     return
   fi
-  echo "no Python $*, nor another from 3.10 on, that can make environments (on Debian: apt install python3-venv)" >&2
+  echo "no Python $*, nor another 3.10 or newer, that can create environments (on Debian: apt install python3-venv)" >&2
   return 1
 }
 
-# environment DIR PYTHON REQUIREMENT...: a new environment with these installed.
+# environment DIR PYTHON REQUIREMENT...: create an environment with these requirements.
 environment() {
   local dir=$1 python=$2
   shift 2
@@ -51,7 +51,7 @@ environment() {
   "$dir/bin/pip" install -q "$@"
 }
 
-# snapshot DIR: a copy of the checkout as it stands, less what git ignores; a repository, as a clone would be.
+# snapshot DIR: copy the checkout with uncommitted changes and without ignored files; the copy is a git repository.
 snapshot() {
   mkdir -p "$1"
   if git -C "$root" rev-parse --git-dir >/dev/null 2>&1; then
@@ -67,10 +67,10 @@ snapshot() {
   if command -v git >/dev/null; then git -C "$1" init -q && git -C "$1" add -A; fi
 }
 
-# readme_command WORD: the README's one command that makes an environment and ends in a run of WORD, as it stands there.
+# readme_command WORD: the README's command that creates an environment and ends with WORD.
 readme_command() { grep -E "^python3 -m venv .* $1( |\$)" "$root/README.md"; }
 
-# Redis is needed by the tests of the shared store; they are skipped without it, and that is said.
+# The tests of the shared store need Redis; without it they are skipped, with a warning.
 want_redis() {
   command -v redis-server >/dev/null && return
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && command -v timeout >/dev/null; then
@@ -79,7 +79,7 @@ want_redis() {
   command -v redis-server >/dev/null || echo "WARNING: no redis-server here: the tests against a real Redis are SKIPPED"
 }
 
-# suite DIR [OPTION...]: the suite in an environment, told by pytest's closing lines, or by all of them if it fails.
+# suite DIR [OPTION...]: run the suite in an environment; print pytest's last lines, or all output if it fails.
 suite() {
   local dir=$1
   shift
@@ -87,7 +87,7 @@ suite() {
   closing "$dir/bin/python" -m pytest -q -n 2 --no-header "$@"
 }
 
-# closing COMMAND...: run it, show its last lines; everything it said and its exit code if it fails.
+# closing COMMAND...: run a command and print its last lines; all output and the exit code if it fails.
 closing() {
   local log code=0
   log=$(mktemp "$work/log.XXXXXX")

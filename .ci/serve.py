@@ -1,9 +1,9 @@
-"""Run programs that speak OpenAI's or Anthropic's wire against `stepfun-compat serve --emulate`, as a user would.
+"""Run programs that use OpenAI's or Anthropic's API against `stepfun-compat serve --emulate`, as a user would.
 
     python .ci/serve.py NODE_DIRECTORY [openai|ai_sdk|codex|claude_code|continue|opencode|cline ...]
 
-The coding agents are given the lines of `--print-config` and a file with a mistake; the emulator is scripted to answer
-with the calls of a model that reads the file, fixes it and runs it. The file is checked afterwards.
+The coding agents get the configuration from `--print-config` and a file with a bug; the emulator's script responds with
+the tool calls of a model that reads the file, fixes it and runs it. The file is checked afterwards.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Server:
         return [row["json"] for row in rows if row["path"].endswith(("/chat/completions", "/responses"))]
 
     def lines(self, tool: str) -> str:
-        """The lines a user puts in place for a tool."""
+        """The configuration a user writes for a tool."""
         port = self.url.rpartition(":")[2]
         command = [COMMAND, "serve", "--print-config", tool, "--port", port]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
@@ -87,7 +87,7 @@ def serving(programs: Path) -> Iterator[Server]:
 
 
 def run(command: list[str], folder: Path, **variables: str) -> str:
-    """A program in an environment of nothing but these variables; its output, which is shown if it fails."""
+    """Run a program with only these environment variables; return its output, which is printed if it fails."""
     done = subprocess.run(
         command,
         cwd=folder,
@@ -105,7 +105,7 @@ def run(command: list[str], folder: Path, **variables: str) -> str:
 
 @contextmanager
 def project(programs: Path) -> Iterator[tuple[Path, Path]]:
-    """(home, project with a mistake in calc.py)"""
+    """(home, project with a bug in calc.py)"""
     home = Path(tempfile.mkdtemp(dir=programs))
     folder = home / "project"
     folder.mkdir()

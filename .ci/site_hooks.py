@@ -1,5 +1,5 @@
-"""Hooks of mkdocs: write `llms.txt`, the list of pages, and `llms-full.txt`, all pages in one, beside the site; keep the
-source tags of the page on StepFun's API, such as `[M1]`, from being read as cross-references."""
+"""mkdocs hooks: write `llms.txt`, the list of pages, and `llms-full.txt`, all pages in one file; prevent the source tags of
+the page on StepFun's API, such as `[M1]`, from being read as cross-references."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _pages: dict[str, str] = {}
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
-    """Keep the text of each page, with what it includes."""
+    """Store the text of each page, with its includes."""
     root = Path(config.config_file_path).parent
     text = _INCLUDE.sub(lambda match: (root / match["path"]).read_text(encoding="utf-8"), markdown)
     _pages[page.file.src_uri] = _COMMENT.sub("", text).strip()
@@ -24,12 +24,12 @@ def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
         parts = _CODE.split(markdown)  # text, code, text, …
         parts[::2] = [_TAG.sub(r"&#91;\1&#93;", part) for part in parts[::2]]
         return "".join(parts)
-    # a document of the repository links to the pages by its own place
+    # links of an included document are relative to its own folder
     return text.replace("](docs/", "](") if _INCLUDE.search(markdown) else markdown
 
 
 def _summary(text: str) -> str:
-    """The first sentence of a page that is neither code nor a table."""
+    """Return the first sentence of a page that is neither code nor a table."""
     for paragraph in re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE).split("\n\n"):
         if paragraph.strip() and not paragraph.lstrip().startswith(("#", "|", "- ", "1. ", ":::")):
             line = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", " ".join(paragraph.split()))
@@ -49,7 +49,7 @@ def _lines(items: Any, level: int = 2) -> list[str]:
 
 
 def on_post_build(config: Any, **_: Any) -> None:
-    """Write both files, and the pages they name."""
+    """Write both files and the pages they list."""
     site = Path(config.site_dir)
     head = f"# {config.site_name}\n\n> {config.site_description}\n"
     index = "\n".join(_lines(config._nav.items))
@@ -63,6 +63,6 @@ def on_post_build(config: Any, **_: Any) -> None:
 
 
 def on_nav(nav: Any, config: Any, **_: Any) -> Any:
-    """Keep the navigation for the list of pages."""
+    """Store the navigation for the list of pages."""
     config._nav = nav
     return nav

@@ -1,5 +1,5 @@
-"""What a line of a batch costs, against the loop people write by hand: a semaphore over the plain async client, whose
-answers are written to a file. Both send the same file to the same server; the server's own CPU is not counted."""
+"""The cost of a batch line, compared with a hand-written loop: a semaphore over the plain async client that writes the
+responses to a file. Both send the same file to the same server; the server's own CPU is not counted."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def lines(count: int, size: int = 200, first: int = 0) -> bytes:
 
 
 def by_hand(url: str, source: Path, output: Path) -> None:
-    """The script everybody writes; what it does not do: keep anything when it dies, slow down, count."""
+    """The usual script; it does not resume after a crash, slow down, or count."""
 
     async def main() -> None:
         client = stock.AsyncOpenAI(api_key="k", base_url=url)
@@ -62,7 +62,7 @@ def by_hand(url: str, source: Path, output: Path) -> None:
 
 
 def as_batch(url: str, source: Path, folder: Path, rate: Rate) -> BatchService:
-    """The same as a batch: validated, journalled, limited, and written in the order of the input."""
+    """The same work as a batch: validated, journalled, rate limited, and written in the order of the input."""
     settings = Settings(base_url=url, api_key="k", batch_dir=str(folder))
     journal = SqliteJournal(folder)
     service = BatchService(journal, "bench")
@@ -83,7 +83,7 @@ def as_batch(url: str, source: Path, folder: Path, rate: Rate) -> BatchService:
 
 
 def overhead(url: str, count: int, rounds: int) -> dict[str, Any]:
-    """CPU a line of both ways in turn, and the plain loop against itself."""
+    """CPU per line of both, interleaved, and the plain loop against itself."""
     with tempfile.TemporaryDirectory() as name:
         folder, runs = Path(name), iter(range(1_000_000))
         source = folder / "in.jsonl"
@@ -101,7 +101,7 @@ def overhead(url: str, count: int, rounds: int) -> dict[str, Any]:
 
 
 def growth(url: str, counts: list[int], size: int) -> list[dict[str, Any]]:
-    """Time and memory of one batch by its size, each in a process of its own."""
+    """Time and memory of a batch by size, each in a separate process."""
     rows: list[dict[str, Any]] = []
     for count in counts:
         command = [sys.executable, __file__, "--one", str(count), "--url", url, "--size", str(size)]

@@ -1,4 +1,4 @@
-"""What is measured: calls, streams, Responses, the import, and memory; plain openai and ours doing the same."""
+"""The measured cases: calls, streams, Responses, the import, and memory, with plain openai and with this package."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ ONE = [{"role": "user", "content": "x"}]
 
 @dataclass
 class Clients:
-    """The plain clients and ours against one server, both with their defaults. With `former`, an earlier version of the
-    package, its clients take the place of the plain ones."""
+    """The plain clients and this package's against one server, both with their defaults. With `former`, an earlier version
+    of the package, its clients replace the plain ones."""
 
     port: int
     former: Any = None
@@ -37,7 +37,7 @@ class Clients:
 
 
 def made(package: Any, url: str) -> tuple[Any, Any, Any]:
-    """Our clients, of a version of the package: sync, sync with Responses over chat, async."""
+    """The clients of a version of the package: sync, sync with Responses over chat, async."""
     settings = package.Settings(base_url=url, api_key="k")
     over_chat = settings.replace(responses_route="chat")
     return (
@@ -122,7 +122,7 @@ def response_events(client: Any, events: int) -> Work:
     return work
 
 
-# ---------------------------------------------------------------- import and memory, in processes of their own
+# ---------------------------------------------------------------- import and memory, in separate processes
 
 IMPORT = """
 import json, sys, time
@@ -135,7 +135,7 @@ print(json.dumps([first - started, time.process_time() - first, sorted(set(sys.m
 
 
 def import_cost(statement: str, rounds: int) -> dict[str, Any]:
-    """What a statement costs on top of `import openai`: milliseconds in the process, a share of it, and modules."""
+    """The cost of a statement on top of `import openai`: milliseconds, their share, and modules."""
     import statistics
     import sys
 
@@ -205,13 +205,13 @@ def stream_memory(port: int, count: int, rounds: int, plain: str = "stepfun_comp
 
 
 def fitting(once: Work) -> int:
-    """How many calls make a round of about a fifth of a second."""
+    """The number of calls for a round of about a fifth of a second."""
     once()
     return max(min(round(0.2 / cpu(once)), 60), 2)
 
 
 def every_case(clients: Clients, rounds: int, quick: bool) -> Iterator[tuple[str, Callable[[], Figure]]]:
-    """The comparisons by name, each as something to call."""
+    """The comparisons by name, each as a function."""
     c, chunks = clients, 400 if quick else 1000
     few = max(rounds // 3, 3)
 

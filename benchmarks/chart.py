@@ -1,4 +1,4 @@
-"""The figures as a bar chart, on a logarithmic scale, in plain SVG that reads on light and dark pages."""
+"""Draw the figures as a bar chart on a logarithmic scale, in plain SVG for light and dark pages."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Ours beside an earlier commit's, in the same process and rounds. `python benchmarks/compare.py REVISION [--only TEXT]`
+"""Compare with an earlier commit, in the same process and rounds. `python benchmarks/compare.py REVISION [--only TEXT]`
 
-The package of REVISION is imported under another name, and its clients take the place of the plain ones in the cases of
-`run.py`. Printed is the CPU of now over then (below 1 it is cheaper now), the quartiles of the rounds, and a control: then
-over then, whose distance from 1 is the noise.
+The package of REVISION is imported under another name, and its clients replace the plain ones in the cases of `run.py`.
+Prints the CPU now over then (below 1 is cheaper now), the quartiles of the rounds, and a control, then over then, whose
+distance from 1 is the noise.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ IMPORTS: Final = ("import {}", "from {} import OpenAI")
 
 
 def former_package(revision: str, folder: Path) -> None:
-    """Put the package as it was at `revision` into a folder, under another name; it imports its own modules relatively."""
+    """Copy the package at `revision` to a folder under another name; it imports its own modules relatively."""
     packed = subprocess.run(["git", "archive", revision, "stepfun_compat"], cwd=ROOT, capture_output=True, check=True)
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
         archive.extractall(folder, filter="data")
@@ -41,7 +41,7 @@ def row(figure: Figure) -> str:
 
 
 def import_row(statement: str, rounds: int) -> str:
-    """What an import adds to `import openai`, in processes of their own that take turns."""
+    """The cost of an import on top of `import openai`, in separate, alternating processes."""
     code = cases.IMPORT
     then, now = statement.format(FORMER), statement.format("stepfun_compat")
     in_child(code, then), in_child(code, now)  # writes the byte code, as installing does

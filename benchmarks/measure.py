@@ -1,4 +1,4 @@
-"""How a figure is made: client CPU, in interleaved rounds, as medians of ratios, with an A/A control beside it."""
+"""How figures are measured: client CPU, in interleaved rounds, as medians of ratios, with an A/A control."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Work = Callable[[], Any]
 
 @dataclass
 class Figure:
-    """`speed_up` is the plain client's cost over ours: above 1 ours is cheaper. `control` is the plain client over
-    itself, taken in the same rounds: how far it is from 1 is the noise. `spread` holds the quartiles of the rounds."""
+    """`speed_up` is the plain client's cost over this package's: above 1, this package is cheaper. `control` is the plain
+    client over itself in the same rounds; its distance from 1 is the noise. `spread` has the quartiles of the rounds."""
 
     name: str
     speed_up: float
@@ -54,7 +54,7 @@ def figure(name: str, rows: list[tuple[float, float, float]], unit: str = "ms", 
 
 
 def cpu(work: Work) -> float:
-    """CPU seconds of this process, in user and system, for one run; garbage of others is not paid here."""
+    """CPU seconds of this process, user and system, for one run; earlier garbage is collected first."""
     gc.collect()
     started = time.process_time()
     work()
@@ -62,14 +62,14 @@ def cpu(work: Work) -> float:
 
 
 def compare(name: str, plain: Work, ours: Work, rounds: int) -> Figure:
-    """Both ways in turn, after one run each to warm up."""
+    """Run both alternately, after one warm-up run each."""
     plain(), ours()
     return figure(name, [(cpu(plain), cpu(ours), cpu(plain)) for _ in range(rounds)])
 
 
 @contextmanager
 def server() -> Iterator[int]:
-    """The canned server in its own process; yields its port."""
+    """Run the canned server in a separate process; yields its port."""
     process = subprocess.Popen([sys.executable, str(HERE / "server.py")], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -80,7 +80,7 @@ def server() -> Iterator[int]:
 
 
 def in_child(code: str, *arguments: Any) -> Any:
-    """What a piece of Python prints as JSON, run in a process of its own, with this project importable."""
+    """Run Python code in a separate process with this project importable, and return the JSON it prints."""
     told = [sys.executable, "-c", code, *map(str, arguments)]
     done = subprocess.run(told, capture_output=True, text=True, check=False, env=environment())
     if done.returncode:
@@ -89,7 +89,7 @@ def in_child(code: str, *arguments: Any) -> Any:
 
 
 def environment() -> dict[str, str]:
-    """The environment of a child: byte code is kept, as it is for an installed package."""
+    """The environment of a child process: byte code is cached, as for an installed package."""
     import os
 
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "STEPFUN_", "STEP_"))}

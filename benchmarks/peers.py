@@ -1,5 +1,5 @@
-"""The other layers people put over openai's client, doing the same work in the same run; those that are not installed
-are skipped and listed. Lower is cheaper: CPU over the plain client's."""
+"""Other layers over openai's client, doing the same work in the same run; those that are not installed are skipped and
+listed. Lower is cheaper: CPU over the plain client's."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ _IMPORT = (
 
 
 def measure(port: int, rounds: int) -> list[dict[str, Any]]:
-    """One row for each layer: its CPU over the plain client's, for the import, a call and a streamed chunk."""
+    """Return one row per layer: its CPU over the plain client's, for the import, a call and a stream."""
     url = f"http://127.0.0.1:{port}/v1"
     base = plain(url)
     rows: list[dict[str, Any]] = [
@@ -147,7 +147,7 @@ def measure(port: int, rounds: int) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"name": f"{name} {version(name)}".strip(), "import": started(statement)}
         try:
             row.update(compared(base, make(url), rounds))
-        except Exception as error:  # a layer that cannot do it is told as such
+        except Exception as error:  # report a layer that fails
             row["failed"] = f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"
         rows.append(row)
     return rows
@@ -165,7 +165,7 @@ def compared(base: Pair, other: Pair, rounds: int) -> dict[str, Any]:
 
 
 def started(statement: str, rounds: int = 5) -> float:
-    """The CPU of an import in a fresh process over that of `import openai`."""
+    """Return the CPU of an import in a new process over that of `import openai`."""
     in_child(_IMPORT, statement)
     return statistics.median(in_child(_IMPORT, statement) / in_child(_IMPORT, "import openai") for _ in range(rounds))
 

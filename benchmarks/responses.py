@@ -1,9 +1,9 @@
 """Responses against the plain client, in the same run, without a network. `python benchmarks/responses.py [--quick]`
 
-Two questions. What does either route cost beyond the plain client's own Responses call? And what does a turn cost as a
-conversation grows to 200 turns, for each store, against the plain client that sends the whole conversation itself: a
-store must not grow faster than the request. Each figure is ours over plain (below 1 is cheaper), a median of
-interleaved rounds; beside it an A/A control, the plain client against itself.
+Two questions: What does each route cost compared with the plain client's own Responses call? And what does a turn cost as
+a conversation grows to 200 turns, for each store, compared with the plain client that sends the whole conversation: the
+cost of a store must not grow faster than the request. Each figure is this package over plain (below 1 is cheaper), a
+median of interleaved rounds, with an A/A control, the plain client against itself.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ RESPONSE = {
     "tool_choice": "auto",
     "tools": [],
 }
-# what OpenAI says beside: the plain client is given what it is given there
+# fields only OpenAI sends, for the plain client
 OPENAIS = {
     "background": False,
     "billing": {"payer": "developer"},
@@ -123,7 +123,7 @@ def chunks(deltas: int) -> bytes:
 
 
 def transport(deltas: int, more: dict[str, Any]) -> httpx.MockTransport:
-    """StepFun in canned bytes."""
+    """Canned StepFun responses."""
     whole = {True: json.dumps({**RESPONSE, **more}).encode(), False: json.dumps(COMPLETION).encode()}
     told = {True: events(deltas, {**RESPONSE, **more}), False: chunks(deltas)}
 
@@ -196,7 +196,7 @@ def routes(rounds: int) -> dict[str, tuple[float, float]]:
 
 @contextmanager
 def stores() -> Iterator[dict[str, str]]:
-    """The stores there are on this machine, by name."""
+    """The stores available on this machine, by name."""
     found = {"memory": f"memory://{uuid.uuid4()}"}
     with tempfile.TemporaryDirectory() as folder:
         found["sqlite"] = f"sqlite:///{folder}/turns.db"
@@ -224,7 +224,7 @@ def stores() -> Iterator[dict[str, str]]:
 
 
 def turns_of(client: Any, turns: int) -> list[float]:
-    """Seconds of each turn of a conversation that the client keeps."""
+    """Seconds of each turn of a conversation that the client stores."""
     seconds, previous = [], None
     for _ in range(turns):
         started = time.perf_counter()
@@ -235,7 +235,7 @@ def turns_of(client: Any, turns: int) -> list[float]:
 
 
 def turns_sent(client: Any, turns: int) -> list[float]:
-    """Seconds of each turn of a conversation that the caller keeps and sends whole."""
+    """Seconds of each turn of a conversation that the caller stores and sends completely."""
     seconds: list[float] = []
     items: list[Any] = []
     for _ in range(turns):
@@ -248,7 +248,7 @@ def turns_sent(client: Any, turns: int) -> list[float]:
 
 
 def growth(turns: int, rounds: int) -> dict[str, list[tuple[float, float]]]:
-    """For each store: (milliseconds a turn, ours over plain) at the beginning, in the middle and at the end."""
+    """For each store: (milliseconds per turn, this package over plain) at the beginning, in the middle and at the end."""
     windows = [slice(1, 21), slice(turns // 2 - 10, turns // 2 + 10), slice(turns - 20, turns)]
     figures: dict[str, list[tuple[float, float]]] = {}
     with stores() as found:

@@ -1,8 +1,8 @@
-"""Ours against the plain client, in the same run, on loopback. `python benchmarks/run.py [--quick] [--peers]`
+"""Compare with the plain client, in the same run, on loopback. `python benchmarks/run.py [--quick] [--peers]`
 
-Each figure is the plain client's CPU over ours (above 1 ours is cheaper), the median of interleaved rounds, with an
-A/A control beside it: the plain client against itself, which shows the noise. Prints Markdown; `--json FILE` also
-writes JSON, `--markdown FILE` and `--svg FILE` write what they say.
+Each figure is the plain client's CPU over this package's (above 1 is cheaper), the median of interleaved rounds, with an
+A/A control, the plain client against itself, which shows the noise. Prints Markdown; `--json FILE`, `--markdown FILE`
+and `--svg FILE` also write files.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def markdown(told: dict[str, Any]) -> str:
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Everything that was asked for; what is known so far is kept in the JSON file all along."""
+    """Run the selected measurements; the JSON file is updated after each."""
     quick: bool = options.quick
     rounds: int = options.rounds or (5 if quick else 15)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -101,9 +101,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, shorter streams and conversations")
     parser.add_argument("--rounds", type=int, help="interleaved rounds of each figure: 15, or 5 with --quick")
-    parser.add_argument("--only", metavar="TEXT", help="the measurements whose name holds this")
+    parser.add_argument("--only", metavar="TEXT", help="the measurements whose name contains this")
     parser.add_argument("--peers", action="store_true", help="also the other layers that are installed")
-    parser.add_argument("--no-stores", action="store_true", help="leave out the stores of conversations")
+    parser.add_argument("--no-stores", action="store_true", help="skip the stores of conversations")
     for kind in ("json", "markdown", "svg"):
         parser.add_argument(f"--{kind}", type=Path, metavar="FILE")
     options = parser.parse_args()

@@ -1,7 +1,7 @@
 """Many concurrent async streams in one process against a loopback server. `python benchmarks/scale.py [--streams N]`
 
-Prints what a stream costs in memory and CPU, how fairly the streams were served (the time at which each had its last
-chunk), and how much memory is left when they have ended. The run is bounded: streams, chunks and seconds.
+Prints the memory and CPU per stream, the fairness (when each stream received its last chunk), and the memory still in use
+after the end. The run is bounded: streams, chunks and seconds.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def resident() -> int:
 
 
 def raise_limit(wanted: int) -> int:
-    """Open files this process may have: as many as wanted, or as the system allows."""
+    """Raise the limit of open files to the wanted number, or as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     with contextlib.suppress(ValueError, OSError):
@@ -78,7 +78,7 @@ async def run(
                 if at_once == streams:
                     everybody.set()
         at_once -= 1
-        everybody.set()  # the first to end: no more will be open at once
+        everybody.set()  # the first stream ended: the peak is over
         counts.append(seen)
         done.append(time.monotonic())
 
@@ -87,7 +87,7 @@ async def run(
     tasks = [asyncio.create_task(one()) for _ in range(streams)]
     end = time.monotonic() + seconds
     everyone = asyncio.gather(*tasks, return_exceptions=True)
-    with contextlib.suppress(asyncio.TimeoutError):  # then what was reached is told
+    with contextlib.suppress(asyncio.TimeoutError):  # then report what was reached
         await asyncio.wait_for(everybody.wait(), seconds)
     open_memory = resident() - before
     with contextlib.suppress(asyncio.TimeoutError):

@@ -43,7 +43,7 @@ def parsing(paths: list[str]) -> tuple[float, int, int]:
 
 
 def scanning(cache: Path, paths: list[str]) -> tuple[float, int, int]:
-    """CPU seconds in a process of its own, its largest size in KB, and the number of findings."""
+    """CPU seconds in a separate process, its peak size in KB, and the number of findings."""
     done = subprocess.run(
         [sys.executable, "-c", _RUN, str(cache), *paths],
         check=True,

@@ -1,8 +1,8 @@
-"""What `stepfun-compat serve` adds to a call. `python benchmarks/serve.py [--quick]`
+"""The overhead of `stepfun-compat serve` per call. `python benchmarks/serve.py [--quick]`
 
-A server of canned bytes stands for StepFun; it is called directly, through a plain reverse proxy that is written with the
-same web server and HTTP client and changes nothing (the floor), and through `serve`. All three run at once, each in a
-process of its own, and take turns, so that a busy machine burdens them alike. The caller is a bare socket.
+A server with canned responses replaces StepFun. It is called directly, through a plain reverse proxy with the same web
+server and HTTP client that changes nothing (the baseline), and through `serve`. All three run at once in separate
+processes and take turns, so that other load affects them equally. The caller is a bare socket.
 
 Latency is of one caller after another; requests a second, of 32 at once. CPU is the measured server's own.
 """
@@ -37,7 +37,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 async def read_request(reader: asyncio.StreamReader) -> bytes:
-    """The body of the next request."""
+    """Return the body of the next request."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
     return await reader.readexactly(length)
@@ -71,7 +71,7 @@ async def upstream() -> None:
 
 
 def proxy(port: int) -> None:
-    """The floor: what comes is passed on, what comes back is passed back."""
+    """The baseline: a proxy that relays requests and responses unchanged."""
     import socket
 
     import openai
@@ -108,7 +108,7 @@ def proxy(port: int) -> None:
 
 @dataclass
 class Target:
-    """A running server and what it answered."""
+    """A running server."""
 
     name: str
     process: subprocess.Popen[str]
@@ -123,7 +123,7 @@ class Target:
 
     @property
     def memory(self) -> int:
-        """Bytes this process holds."""
+        """Resident bytes of this process."""
         return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * PAGE
 
 
@@ -137,7 +137,7 @@ def running(name: str, command: list[str], **variables: str) -> Iterator[Target]
         line = process.stdout.readline()
         yield Target(name, process, int(line.split()[-1] if line.strip().isdigit() else line.split(":")[2].split()[0]))
     finally:
-        process.kill()  # the plain proxy does not notice callers that have gone, and would wait for them
+        process.kill()  # the plain proxy does not detect disconnected callers, and would wait for them
         process.wait()
 
 
@@ -170,7 +170,7 @@ def request(stream: bool = False, text: str = "Say hello.") -> bytes:
 
 
 async def call(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes) -> None:
-    """One request and its whole answer."""
+    """Send one request and read the whole response."""
     writer.write(data)
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     if b" 200 " not in head.partition(b"\r\n")[0]:
@@ -184,7 +184,7 @@ async def call(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data:
 
 
 async def callers(target: Target, data: bytes, number: int, at_once: int = 1) -> float:
-    """So many requests, so many at once, on kept connections; seconds it took."""
+    """Send a number of requests with a given concurrency on persistent connections; return the seconds."""
     left = iter(range(number))
 
     async def work() -> None:
@@ -201,7 +201,7 @@ async def callers(target: Target, data: bytes, number: int, at_once: int = 1) ->
 
 
 async def held(target: Target, number: int, limit: float = 60.0) -> float:
-    """Bytes each of so many open streams holds in the server."""
+    """Return the server's bytes per open stream."""
     before = target.memory
     data = request(True, "hold")
     opened: list[asyncio.StreamWriter] = []

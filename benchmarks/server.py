@@ -1,8 +1,8 @@
-"""A server of canned bytes in a process of its own, so that what is measured is the client.
+"""A server with canned responses in a separate process, so that only the client is measured.
 
-What to answer is said by headers: `x-chunks` is the number of events of a stream, `x-each` puts every event into an
-HTTP chunk of its own (the client reads them one by one), `x-hold` leaves the stream open after its first event, and
-`x-pace` leaves that many milliseconds between events.
+Request headers control the response: `x-chunks` is the number of events of a stream, `x-each` sends every event in a
+separate HTTP chunk (the client reads them one by one), `x-hold` keeps the stream open after its first event, and
+`x-pace` waits that many milliseconds between events.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def sse(body: dict[str, Any], name: str = "") -> bytes:
 
 
 def chunk(delta: dict[str, str], reason: str) -> bytes:
-    """A chunk of the shape StepFun documents: an empty role and finish reason, usage on every chunk."""
+    """A chunk as StepFun documents it: an empty role and finish reason, usage on every chunk."""
     return sse(
         {
             "id": "d4",

@@ -1,4 +1,4 @@
-"""What a turn of a conversation costs with each store as it grows, against the plain client that sends it all itself."""
+"""The cost of a conversation turn with each store as it grows, compared with the plain client that sends everything."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TEXT = "What did I say before, and what follows from it? " * 4
 
 
 def measure(port: int, turns: int) -> dict[str, Any]:
-    """CPU milliseconds a turn, at the beginning, in the middle and at the end of one conversation."""
+    """CPU milliseconds per turn, at the beginning, in the middle and at the end of one conversation."""
     url = f"http://127.0.0.1:{port}/v1"
     told: dict[str, Any] = {"turns": turns, "rows": []}
     plain = stock.OpenAI(api_key="k", base_url=url)
@@ -60,7 +60,7 @@ def chained(client: Any) -> Any:
 
 
 def row(name: str, turn: Any, turns: int) -> dict[str, Any]:
-    turn()  # what is built on first use is not a turn's
+    turn()  # do not count what is built on first use
     costs = [cpu(turn) * 1e3 for _ in range(turns)]
     width = max(turns // 10, 5)
     middle = turns // 2 - width // 2
@@ -96,7 +96,7 @@ def markdown(told: dict[str, Any]) -> str:
 
 @contextmanager
 def redis() -> Iterator[str | None]:
-    """A Redis of our own on a free port, None where there is none to start."""
+    """Start a Redis on a free port; None if it is not installed."""
     program = shutil.which("redis-server")
     if program is None or importlib.util.find_spec("redis") is None:
         yield None

@@ -1,4 +1,4 @@
-"""Compare outcomes of openai-python's tests with our clients against those without, and with the expected differences.
+"""Compare outcomes of openai-python's tests with this package's clients and without, and check the expected differences.
 
 compare.py differences.toml VERSION STOCK.json WAY=OUTCOMES.json...
 """
@@ -18,7 +18,7 @@ else:
 
 
 def plain(pattern: str) -> str:
-    """A pattern in which only `*` is special: test ids are full of brackets."""
+    """Compile a pattern in which only `*` is special: test ids contain brackets."""
     return pattern.replace("[", "[[]").replace("?", "[?]")
 
 

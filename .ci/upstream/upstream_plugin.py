@@ -1,9 +1,9 @@
-"""A pytest plugin for openai-python's own suite: puts our classes in the place of openai's, and keeps the outcomes.
+"""A pytest plugin for openai-python's own suite: replaces openai's classes with this package's, and records the outcomes.
 
 The way is named in UPSTREAM_WAY:
 
-    stock     nothing is replaced: what this machine makes of the suite
-    patched   `stepfun_compat.patch()` before anything is collected; a base URL of somebody else's is a stock client
+    stock     nothing is replaced: the baseline on this machine
+    patched   `stepfun_compat.patch()` before collection; a base URL of another vendor makes a stock client
     stepfun   the same, and the suite's mock server is StepFun's by STEPFUN_BASE_URL, so that everything is translated
 
 Outcomes go to the file UPSTREAM_OUTCOMES as JSON: test -> [outcome, last line of the failure].
@@ -30,7 +30,7 @@ _outcomes: dict[str, list[str]] = {}
 
 
 def pytest_configure(config: Any) -> None:
-    if WAY != "stock":  # a lossy parameter warns, which is ours to test; here warnings are errors
+    if WAY != "stock":  # a lossy parameter warns, which this package's own suite tests; here warnings are errors
         config.addinivalue_line("filterwarnings", "ignore::stepfun_compat.StepfunCompatWarning")
 
 
