@@ -98,8 +98,9 @@ def mapped_body(status: int, body: object) -> tuple[int, dict[str, Any]]:
         or _terms_of_wording(status, code, kind, message)
         or _terms_of_code_or_status(status, code, kind)
     )
-    if terms.param is not None:
-        inner.setdefault("param", terms.param)
+    param = terms.param or _named_parameter(message)
+    if param is not None:
+        inner.setdefault("param", param)
     message = _in_openais_words(message, terms.code)
     mapped: dict[str, Any] = {
         **inner,
@@ -109,6 +110,14 @@ def mapped_body(status: int, body: object) -> tuple[int, dict[str, Any]]:
         "code": sent if terms.code == str(sent) else terms.code,
     }
     return terms.status, mapped
+
+
+def _named_parameter(message: str) -> str | None:
+    """Return the parameter that StepFun's message names, None if it names none."""
+    from .catalog.failures import NAMED_PARAMETER
+
+    found = NAMED_PARAMETER.match(message)
+    return found[1] if found is not None else None
 
 
 def _error_object(body: object) -> dict[str, Any]:

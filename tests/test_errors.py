@@ -150,6 +150,28 @@ async def test_api_9_2_every_row(
             assert error.body.keys() >= {"message", "type", "param", "code"}
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("error", "param"),
+    [
+        ({"message": "Request param: max_tokens is invalid, recommended val is: greater than 0"}, "max_tokens"),
+        ({"message": "Request param: messages[0].content is not supported"}, "messages[0].content"),
+        ({"message": "Request param: n is invalid", "param": "best_of"}, "best_of"),
+        ({"message": "the value of n is invalid"}, None),
+    ],
+)
+async def test_param_is_the_parameter_that_the_message_names(error: dict[str, str], param: str | None) -> None:
+    refusal = {"error": {"type": "request_params_invalid", **error}}
+    wire = Wire(httpx.Response(400, json=refusal))
+    with pytest.raises(openai.BadRequestError) as caught:
+        wire.client().chat.completions.create(model="gpt-4o", messages=MESSAGES)
+    assert caught.value.param == param
+    async with wire.async_client() as client:
+        with pytest.raises(openai.BadRequestError) as awaited:
+            await client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True)
+    assert awaited.value.param == param
+
+
 @pytest.mark.parametrize("status", [402, 451])
 def test_api_9_3_quota_and_review_are_not_retried(status: int) -> None:
     wire = Wire(

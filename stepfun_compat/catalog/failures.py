@@ -75,6 +75,9 @@ WORDINGS: Final = (
 )
 """In the order they are tried (stepfun-api 9.1, 13.8, 13.17)."""
 
+NAMED_PARAMETER: Final = re.compile(r"^Request param: ([\w.\[\]]+) is ")
+"""The parameter that the message of a rejected request names (stepfun-api 9.1)."""
+
 PHRASES: Final = MappingProxyType(
     {
         "rate_limit_exceeded": ("rate limit reached", "Rate limit reached"),

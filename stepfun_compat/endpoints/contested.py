@@ -300,7 +300,10 @@ def _each_message(name: str, edit: Callable[[Mapping[str, Any]], Mapping[str, An
 
 
 def _string(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {**message, "content": ""} if message.get("content") is None else message
+    """Replace null content, except of a user or system message: OpenAI rejects it there as well."""
+    if message.get("content") is not None or message.get("role") in ("user", "system", "developer"):
+        return message
+    return {**message, "content": ""}
 
 
 def _joined(message: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -147,6 +147,14 @@ def test_an_error_body_of_any_shape_is_read(body: Any, expected: WireError) -> N
     assert WireError.of(400, body) == expected
 
 
+@pytest.mark.parametrize("message", [{"role": "user"}, {"role": "system", "content": None}])
+def test_a_message_without_content_that_openai_rejects_too_is_not_repaired(message: dict[str, Any]) -> None:
+    context = exchange(PLAIN, on_unsupported="ignore")
+    refused = WireError(400, "Unrecognized chat message.")
+    assert alternative(PLAIN, chat(messages=[USER, message]), refused, context) is None
+    assert context.safe_forms == []
+
+
 def test_a_malformed_schema_is_the_callers() -> None:
     context = exchange(PLAIN)
     request = chat(response_format={"type": "json_schema", "json_schema": {"name": "x"}})

@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from typing_extensions import override
@@ -359,7 +360,7 @@ def _verbose(text: str, language: Json, seconds: float, segments: Sequence[Segme
             }
             for i, row in enumerate(segments)
         ],
-        "usage": {"type": "duration", "seconds": round(seconds)},
+        "usage": {"type": "duration", "seconds": ceil(seconds)},  # OpenAI bills started seconds
     }
 
 

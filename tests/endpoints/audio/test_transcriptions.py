@@ -169,6 +169,11 @@ def test_verbose_json():
     assert body["segments"][0]["no_speech_prob"] == 0.0
 
 
+def test_a_started_second_counts_as_usage():
+    body = transcribe(content=wav(samples(9_600), rate=8_000), response_format="verbose_json")
+    assert (body["duration"], body["usage"]) == (1.2, {"type": "duration", "seconds": 2})
+
+
 def test_captions_end_before_they_grow_too_long():
     pieces = [Segment(i, i + 1, "word ") for i in range(40)]
     cues = captions(pieces)
