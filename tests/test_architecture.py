@@ -140,7 +140,7 @@ def test_every_override_of_openai_says_so(module: str):
 
 
 @pytest.mark.parametrize("module", [name for name in FILES if name.startswith("stepfun_compat._client")])
-def test_the_client_package_knows_nothing_of_the_classes_it_serves(module: str):
+def test_the_client_package_does_not_import_the_client_classes(module: str):
     assert "stepfun_compat.client" not in imports(module, lazy=True)
 
 
@@ -196,7 +196,7 @@ def test_no_file_is_too_long_to_read():
     assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
 
 
-def test_no_folder_holds_more_modules_than_a_reader_keeps_in_mind():
+def test_no_folder_has_too_many_modules():
     counts = {folder: len(list(folder.glob("*.py"))) for folder in {file.parent for file in SOURCES}}
     assert {str(folder): n for folder, n in counts.items() if n > MOST_MODULES} == {}
 

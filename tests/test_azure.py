@@ -1,4 +1,4 @@
-"""Azure's clients: every form they are made in, their deployments as models, and none of their credentials anywhere."""
+"""Azure's clients: every form of arguments, deployments as models, and no credentials sent."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def ask(client: Any, **more: Any) -> Any:
 
 
 def token() -> str:
-    raise AssertionError("nobody may ask for a token of Azure's")
+    raise AssertionError("the token provider must not be called")
 
 
 FORMS: dict[str, dict[str, Any]] = {
@@ -244,7 +244,7 @@ def test_a_short_cap_on_an_unknown_deployment_gets_headroom() -> None:
     assert wire.body["max_tokens"] == 1516
 
 
-def test_the_settings_model_stands_for_a_deployment() -> None:
+def test_the_settings_model_is_used_for_a_deployment() -> None:
     wire = Wire()
     client = made(wire, azure_endpoint=ENDPOINT, settings=Settings(api_key=KEY, model="step-5-preview"))
     client.chat.completions.create(model="team-chat", messages=MESSAGES)

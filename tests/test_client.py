@@ -1,4 +1,4 @@
-"""What holds of openai's clients holds of ours."""
+"""This package's clients behave like openai's."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_resources_are_openais_own_classes() -> None:
 # ---------------------------------------------------------------- calls
 
 
-def test_plain_call_is_parsed_and_sent_as_stepfun_takes_it() -> None:
+def test_a_plain_call_is_sent_in_stepfuns_form_and_parsed() -> None:
     wire = Wire()
     answer = wire.client().chat.completions.create(model="gpt-4o", messages=MESSAGES)
     assert type(answer) is openai.types.chat.ChatCompletion
@@ -172,7 +172,7 @@ def test_stream_closes_early_and_as_context_manager() -> None:
     assert stream.response.is_closed
 
 
-def test_posting_by_hand_goes_the_same_way() -> None:
+def test_a_direct_post_is_translated_in_the_same_way() -> None:
     wire = Wire()
     answer = wire.client().post(
         "/chat/completions", body={"model": "gpt-4o", "messages": MESSAGES}, cast_to=openai.types.chat.ChatCompletion
@@ -323,7 +323,7 @@ def test_nothing_the_caller_passed_is_mutated() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_forced_call_that_is_missed_is_asked_for_once_more() -> None:
+async def test_a_missed_forced_call_is_requested_once_more() -> None:
     for asynchronous in (False, True):
         wire = Wire(completion("prose"), completion("", tool_calls=[call()]))
         arguments: Any = {"model": "gpt-4o", "messages": MESSAGES, "tools": [TOOL], "tool_choice": "required"}
@@ -338,7 +338,7 @@ async def test_a_forced_call_that_is_missed_is_asked_for_once_more() -> None:
         assert wire.bodies[1]["messages"][: len(wire.bodies[0]["messages"])] == wire.bodies[0]["messages"]
 
 
-def test_a_forced_call_that_never_comes_is_said_by_the_policy() -> None:
+def test_a_forced_call_that_never_arrives_is_reported_by_the_policy() -> None:
     arguments: Any = {"model": "gpt-4o", "messages": MESSAGES, "tools": [TOOL], "tool_choice": "required"}
     stepfun_compat.reset_warnings()
     with pytest.warns(stepfun_compat.StepfunCompatWarning, match="tool_choice"):
@@ -363,7 +363,7 @@ def test_requests_of_one_call_share_the_retry_budget() -> None:
     assert len(wire.requests) == 3
 
 
-def test_a_stream_is_never_asked_again() -> None:
+def test_a_stream_is_never_corrected() -> None:
     stepfun_compat.reset_warnings()
     wire = Wire(text_stream("prose"))
     with pytest.warns(stepfun_compat.StepfunCompatWarning, match="tool_choice"):

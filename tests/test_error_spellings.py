@@ -70,7 +70,7 @@ def test_the_words_programs_match_on_stand_before_stepfuns(status: int, message:
     assert words in error.response.json()["error"]["message"]
 
 
-def test_words_that_are_there_are_not_said_twice() -> None:
+def test_words_already_in_the_message_are_not_repeated() -> None:
     message = "You exceeded your current quota, please check your plan and billing details"
     assert failed(402, message, "quota_exceeded").body["message"] == message
 
@@ -141,7 +141,7 @@ def test_the_response_of_an_error_inside_a_stream_is_openais() -> None:
 
 @pytest.mark.parametrize("where", ["user part", "query"])
 @pytest.mark.parametrize("status", [401, 402, 404, 500])
-def test_an_error_holds_neither_user_part_nor_query_of_the_url(
+def test_an_error_contains_neither_user_part_nor_query_of_the_url(
     where: str, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = "user:password-0123456789@" if where == "user part" else ""
@@ -171,7 +171,7 @@ BROKEN: dict[str, Any] = {
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("how", ["create", "raw"])
 @pytest.mark.parametrize("name", BROKEN)
-async def test_an_error_of_a_connection_or_body_holds_neither_user_part_nor_query_of_the_url(
+async def test_an_error_of_a_connection_or_body_contains_neither_user_part_nor_query_of_the_url(
     name: str, how: str, stream: bool, later: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STEPFUN_BASE_URL", "https://user:password-0123456789@gateway.example/v1")

@@ -296,7 +296,7 @@ BROKEN = {
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", BROKEN)
-async def test_a_200_that_is_no_answer_is_an_openai_error(name: str) -> None:
+async def test_an_invalid_200_response_is_an_openai_error(name: str) -> None:
     arguments: Any = {"model": "gpt-4o", "messages": MESSAGES}
     for more in ({}, {"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "required"}):
         with pytest.raises(openai.APIResponseValidationError):

@@ -81,7 +81,7 @@ def test_an_endpoint_that_stood_there_as_an_instance_still_does() -> None:
 
 
 @pytest.mark.parametrize("module", [*former_names.STILL, *former_names.MODULES])
-def test_what_was_never_there_is_no_name(module: str) -> None:
+def test_a_name_that_never_existed_raises(module: str) -> None:
     found = importlib.import_module(f"stepfun_compat.{module}")
     for name in ("nothing_of_this_name", "__all__of_it"):
         with pytest.raises(AttributeError, match=f"'{found.__name__}' has no attribute '{name}'"):
@@ -97,7 +97,7 @@ def test_every_successor_is_there_and_every_renamed_name_is_in_one() -> None:
     assert former_names.RENAMED.keys() <= former_names.MODULES.keys() | former_names.STILL.keys()
 
 
-def test_other_imports_are_none_of_its_business() -> None:
+def test_other_imports_are_ignored() -> None:
     with pytest.raises(ModuleNotFoundError, match=r"stepfun_compat\.nothing_of_this_name"):
         importlib.import_module("stepfun_compat.nothing_of_this_name")
 

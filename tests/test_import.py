@@ -19,7 +19,7 @@ ROOT = str(Path(__file__).parents[1])
 
 
 def added(statement: str) -> list[str]:
-    """The modules a statement imports on top of `import openai`, in a process of its own."""
+    """The modules a statement imports on top of `import openai`, in a separate process."""
     code = (
         f"import json, sys, openai; a = set(sys.modules); {statement}; print(json.dumps(sorted(set(sys.modules) - a)))"
     )
@@ -120,7 +120,7 @@ with ThreadPoolExecutor(16) as pool:
     assert done.stdout.strip() == "1"
 
 
-def test_a_star_import_gives_what_openais_does_and_ours() -> None:
+def test_a_star_import_binds_openais_names_and_this_packages() -> None:
     theirs: dict[str, Any] = {}
     ours: dict[str, Any] = {}
     exec("from openai import *", theirs)
@@ -173,7 +173,7 @@ def test_a_name_of_openai_0_under_run_says_the_same() -> None:
     assert done.stdout.count("run --legacy") == 1
 
 
-def test_the_version_of_this_package_stands_in_one_place() -> None:
+def test_the_version_of_this_package_is_defined_once() -> None:
     from importlib.metadata import metadata
 
     ours = stepfun_compat.version.__version__

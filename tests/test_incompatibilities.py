@@ -121,7 +121,7 @@ def test_rows_7_to_9_errors_have_openais_classes_codes_and_request_ids(
     assert len(wire.requests) == 1, "not retried"
 
 
-def test_row_10_usage_is_told_once_and_only_when_asked_for() -> None:
+def test_row_10_usage_is_reported_once_and_only_on_request() -> None:
     chunks = list(ask(Wire(text_stream("a", "b")), stream=True))
     assert all(c.usage is None and c.choices for c in chunks)
     chunks = list(ask(Wire(text_stream("a", "b")), stream=True, stream_options={"include_usage": True}))
@@ -213,7 +213,7 @@ def test_row_18_image_detail_auto_is_stepfuns_to_choose() -> None:
     assert wire.body["messages"][0]["content"][0]["image_url"] == {"url": "https://x.example/a.png"}
 
 
-def test_row_19_web_search_is_told_as_citations() -> None:
+def test_row_19_web_search_becomes_citations() -> None:
     found = {
         "id": "call__1",
         "type": "web_search",
@@ -230,7 +230,7 @@ def test_row_19_web_search_is_told_as_citations() -> None:
     assert message.annotations[0].url_citation.url == "https://x.example"
 
 
-def test_row_20_what_is_not_kept_is_an_openai_error() -> None:
+def test_row_20_an_unknown_record_is_an_openai_error() -> None:
     wire = Wire()
     with pytest.raises(openai.NotFoundError):
         wire.client().responses.retrieve("resp_nobody_made")
@@ -291,7 +291,7 @@ def test_row_24_speech_and_transcription_fit() -> None:
 
 
 @pytest.mark.parametrize("what", ["embeddings", "moderations"])
-def test_row_25_what_is_absent_is_said_before_a_connection(what: str) -> None:
+def test_row_25_absent_endpoints_are_refused_before_a_connection(what: str) -> None:
     wire = Wire()
     client: Any = wire.client()
     arguments = {

@@ -42,7 +42,7 @@ def test_module_level_use_without_a_key_is_an_openai_error(module: Any) -> None:
         module.chat.completions.create(model="gpt-4o", messages=MESSAGES)
 
 
-def test_the_module_client_keeps_a_timeout_of_none_and_is_told_by_openais_name(module: Any) -> None:
+def test_the_module_client_keeps_a_timeout_of_none_and_uses_openais_name(module: Any) -> None:
     module.api_key = "module-key"
     module.timeout = None
     client = module.chat.completions._client
@@ -65,9 +65,7 @@ def test_the_module_client_is_azures_by_openais_rules(module: Any, monkeypatch: 
     assert client.api_key == "stepfun-key"
 
 
-def test_a_module_client_between_openai_and_azure_has_to_be_told_which(
-    module: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_ambiguous_module_client_must_choose_openai_or_azure(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "openai-key")
     monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", "token")
     with pytest.raises(openai.OpenAIError, match="Ambiguous use of module client"):

@@ -38,7 +38,7 @@ def test_frameworks_that_add_up_chunks_count_tokens_once() -> None:
     assert sum(c.usage.completion_tokens for c in chunks if c.usage) == 4
 
 
-def test_choices_0_is_there_on_every_chunk_unless_usage_was_asked_for() -> None:
+def test_choices_0_exists_on_every_chunk_unless_usage_is_requested() -> None:
     usage = {"id": "d4", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": []}
     usage["usage"] = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
     stream = sse(chunk({"content": "hi"}), chunk({"content": ""}, "stop"), usage)
@@ -104,7 +104,7 @@ async def test_what_a_model_can_do_is_one_table_for_every_lane() -> None:
     assert not wire.requests
 
 
-def test_the_reasoning_a_framework_drops_is_remembered_when_asked() -> None:
+def test_the_reasoning_a_framework_drops_is_remembered_on_request() -> None:
     first = completion("", tool_calls=[call()], reasoning_content="why")
     for replay, kept in (("caller", None), ("cache", "why")):
         wire = Wire(first, completion())
@@ -130,7 +130,7 @@ def test_an_empty_reasoning_is_replayed_as_it_came(form: str) -> None:
     assert wire.body["messages"][1]["reasoning_content"] == ""
 
 
-def test_calls_written_as_xml_are_rescued_only_when_asked() -> None:
+def test_calls_written_as_xml_are_parsed_only_on_request() -> None:
     text = "<tool_call><function=get_weather><parameter=city>Paris</parameter></function></tool_call>"
     assert ask(Wire(completion(text)), tools=[TOOL]).choices[0].message.content == text
     client = Wire(completion(text)).client(settings=Settings(parse_xml_tool_calls=True))
@@ -170,7 +170,7 @@ def test_not_given_is_absent_at_every_depth() -> None:
     assert stepfun_compat.explain(model="gpt-4o", messages=[message], seed=omitted).body == wire.body
 
 
-def test_parallel_calls_that_all_say_index_0_are_told_apart_and_honest_ones_are_kept() -> None:
+def test_parallel_calls_with_index_0_are_distinguished_and_correct_indexes_kept() -> None:
     def part(index: int | None, id: str) -> dict[str, Any]:
         row = {"id": id, "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}
         return row if index is None else {"index": index, **row}
@@ -218,7 +218,7 @@ def test_a_wheel_with_anything_else_in_it_is_refused(
         check(metadata="Name: x\n\nProject-URL: Documentation, https://example.com")
 
 
-def test_the_package_holds_no_pth() -> None:
+def test_the_package_contains_no_pth_file() -> None:
     assert not [*(ROOT / "stepfun_compat").rglob("*.pth")]
 
 

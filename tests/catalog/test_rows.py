@@ -146,7 +146,7 @@ def test_parameters_have_one_of_four_states() -> None:
         assert row.source
 
 
-def test_every_open_question_of_the_facts_is_asked_or_said_to_be_left_open():
+def test_every_open_question_has_a_probe_or_is_listed_as_open():
     from stepfun_compat.diagnostics import probes as probing
 
     asked = {number.strip() for check in probing.CHECKS for number in check.fact.split(",")}
@@ -185,7 +185,7 @@ def test_api_13_2_web_search_of_step_5_preview_is_unknown() -> None:
     assert CATALOG.models["step-3.7-flash"].web_search is True
 
 
-def test_prices_of_what_is_not_counted_in_tokens() -> None:
+def test_prices_of_what_is_not_billed_by_tokens() -> None:
     assert CATALOG.models["step-tts-2"].usd_rate == catalog.Rate(0.4, "characters", 10_000)
     assert CATALOG.models["step-image-edit-2"].cny_rate == catalog.Rate(0.02, "images")
     assert CATALOG.models["step-1o-turbo-vision"].usd == catalog.Price(0.36, 0.07, 1.15)

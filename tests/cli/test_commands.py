@@ -148,7 +148,7 @@ def test_emulate_tells_the_port_it_found() -> None:
     assert "http://127.0.0.1:0/" not in said
 
 
-@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal of its own")
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a separate terminal")
 def test_a_table_on_a_terminal_cuts_no_name() -> None:
     terminal, theirs = os.openpty()
     program = """

@@ -195,7 +195,7 @@ FINDINGS = {
 
 
 @pytest.mark.parametrize("name", FINDINGS)
-def test_doctor_finds_what_is_broken_and_says_the_fix(
+def test_doctor_finds_problems_and_names_the_fix(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environment, told = FINDINGS[name]

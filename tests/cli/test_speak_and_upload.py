@@ -40,7 +40,7 @@ def test_a_long_text_becomes_one_file(
     assert (tmp_path / "story.flac").read_bytes()[:4] == b"fLaC"
 
 
-def test_wrong_words_are_said(server: EmulatorServer, tmp_path: Path) -> None:
+def test_invalid_arguments_are_reported(server: EmulatorServer, tmp_path: Path) -> None:
     text = tmp_path / "empty.txt"
     text.write_text(" ", encoding="utf-8")
     assert main(["speak", str(text)]) == 2
@@ -64,7 +64,7 @@ def test_what_is_spoken_is_kept_when_a_later_piece_is_refused(
     assert told.out.startswith(str(tmp_path / "story.wav"))
 
 
-def test_a_refusal_is_said_in_one_line(
+def test_a_refusal_is_reported_in_one_line(
     server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "program.py"

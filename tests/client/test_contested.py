@@ -64,7 +64,7 @@ def test_an_outcome_that_hangs_on_one_schema_is_not_remembered() -> None:
     assert not SETTLED
 
 
-def test_the_outcome_holds_for_one_host_and_one_model() -> None:
+def test_the_outcome_applies_to_one_host_and_one_model() -> None:
     body, message, refused = FACTS["a high penalty"]
     wire = strict(refused, message)
     made(wire, "plain", False, **body)
@@ -178,7 +178,7 @@ def test_json_schema_becomes_json_mode_with_the_schema_in_the_prompt() -> None:
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
-def test_the_answer_in_json_mode_is_checked_and_asked_for_again(later: bool) -> None:
+def test_the_response_in_json_mode_is_validated_and_requested_again(later: bool) -> None:
     texts = iter(["sorry", ANSWER, "sorry", ANSWER])
 
     def answer(request: httpx.Request) -> httpx.Response:

@@ -114,7 +114,7 @@ def test_sync_and_async_must_match() -> None:
         Wire().client(settings=Settings(fallback={"embeddings": other(Wire(), True)}))
 
 
-def test_the_stepfun_key_is_no_key_for_a_fallback() -> None:
+def test_the_stepfun_key_is_refused_for_a_fallback() -> None:
     same = stock.OpenAI(api_key=KEY, base_url="https://other.example/v1")
     for settings in (Settings(api_key=KEY, fallback={"embeddings": same}), Settings(fallback={"embeddings": same})):
         with pytest.raises(stepfun_compat.SettingsError, match=r"never sent to other\.example"):

@@ -1,4 +1,4 @@
-"""Every hop of a redirect is a request of its own: the table of ways a key could follow one to where it must not go.
+"""Every redirect is checked like a separate request: a table of ways a key could follow one to a wrong host.
 
 A way is a client, a place of the key and how it is written there, the key, the status and the target.
 """
@@ -86,7 +86,7 @@ class Asked:
                 self.client = self.client.with_options(**given.options)
 
     def install(self) -> None:
-        """Give what is shared, the module or the fallback client, what this one was given."""
+        """Copy this client's configuration to the shared module or fallback client."""
         if self.kind == "module":
             for name in ATTRIBUTES:
                 setattr(stepfun_compat, name, self.made.get(name))
@@ -158,10 +158,10 @@ async def test_openais_key_reaches_stepfun_by_no_redirect(kind: str, place: str)
 @pytest.mark.anyio
 @pytest.mark.parametrize("place", PLACES_HTTP)
 @pytest.mark.parametrize("kind", OTHERS)
-async def test_another_hosts_client_takes_no_key_to_stepfun(kind: str, place: str) -> None:
+async def test_a_client_of_another_host_sends_no_key_to_stepfun(kind: str, place: str) -> None:
     """Neither OpenAI's nor its own, and the StepFun key nowhere but there."""
     if "fallback" in kind and place.startswith("options"):
-        pytest.skip("a fallback has no options of its own")
+        pytest.skip("a fallback has no separate options")
     clients = [Asked(kind, PLACES_HTTP[place](key)) for key in (VENDOR, MARKED, KEY)]
     start = list(PLACES_HTTP).index(place)
     for number, (status, targets) in enumerate(ways(TO_STEPFUN, place)):

@@ -1,4 +1,4 @@
-"""Every hop of a redirect is a request of its own: no key follows one to where it must not go."""
+"""Every redirect is checked like a separate request: no key follows one to a wrong host."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def test_a_redirect_to_a_host_of_ours_keeps_what_may_go_there(
 @pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("target", [f"{OURS}/embeddings", "https://third.example/x", "https://api．stepfun．ai/v1/x"])
-async def test_a_fallback_made_of_a_url_takes_its_key_nowhere_else(
+async def test_a_fallback_created_from_a_url_sends_its_key_nowhere_else(
     target: str, status: int, later: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STEPFUN_FALLBACK_EMBEDDINGS_API_KEY", VENDOR)

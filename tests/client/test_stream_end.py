@@ -345,7 +345,7 @@ async def test_responses_over_chat_fail_with_the_servers_reason(name: str, later
     "event",
     ['{"choices": [], "usage": {"total_tokens": 1}}', '{"code": 0, "message": "ok"}', '{"id": "x"}', "{}"],
 )
-async def test_an_event_without_choices_that_is_no_error_is_none(event: str) -> None:
+async def test_an_event_without_choices_is_not_an_error(event: str) -> None:
     for later in (False, True):
         parts = await outcome(body_of(GOOD, f"data: {event}\n\n", DONE), later)
         assert parts[0].choices[0].delta.content == "a"

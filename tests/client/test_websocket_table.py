@@ -271,7 +271,7 @@ def test_a_handshake_loses_what_must_not_go_to_its_host() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.filterwarnings("ignore:connect.. must be used:DeprecationWarning")  # the SDK's own use
-async def test_a_redirect_of_a_connection_takes_no_key_along(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_redirected_connection_sends_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     from websockets.asyncio.server import serve
     from websockets.datastructures import Headers
     from websockets.http11 import Response

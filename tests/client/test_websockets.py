@@ -1,4 +1,4 @@
-"""WebSocket connections: StepFun's host, model and key, and nobody else's."""
+"""WebSocket connections use StepFun's host, model and key only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values people paste into settings that cannot work: said when a client is made, not by the server's 401 or 404."""
+"""Invalid pasted values are reported when a client is created, not by the server's 401 or 404."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_keys_that_only_look_odd_are_taken() -> None:
         assert Settings(api_key=key).api_key == key
 
 
-def test_another_vendors_client_takes_any_key() -> None:
+def test_a_client_of_another_vendor_accepts_any_key() -> None:
     assert OpenAI(api_key="'x'", base_url="https://gateway.example/v1").api_key == "'x'"
 
 
@@ -63,7 +63,7 @@ def test_another_vendors_client_takes_any_key() -> None:
 
 
 @pytest.mark.parametrize("name", ["gpt-4o", "gpt-4.1-mini", "o3", "gpt-4o-2024-08-06", "whisper-1", "claude-sonnet-4"])
-def test_a_name_of_openais_is_no_model_of_stepfuns(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_openai_name_is_not_a_stepfun_model(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for values in ({"model": name}, {"model_aliases": {"fast": name}}):
         with pytest.raises(SettingsError, match="a StepFun model, such as step") as caught:
             Settings(**values)
@@ -80,7 +80,7 @@ def test_a_model_that_does_not_chat_does_not_stand_for_chat_names(name: str) -> 
     assert Settings(model_aliases={"my-voice": name}).model_aliases == {"my-voice": name}
 
 
-def test_names_nobody_knows_and_retired_ones_are_taken_and_a_gateway_may_serve_any() -> None:
+def test_unknown_and_retired_names_are_accepted_and_a_gateway_may_serve_any() -> None:
     for name in ("step-9-preview", "step-3", "my-deployment"):
         assert Settings(model=name).model == name
     assert Settings(model="gpt-4o", base_url="https://gateway.example/v1").model == "gpt-4o"

@@ -133,7 +133,7 @@ def test_a_bad_value_names_variable_value_and_what_is_allowed(variable: str, mon
     assert isinstance(caught.value, ValueError)
 
 
-def test_empty_variables_are_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_variables_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in GOOD:
         if variable != "STEPFUN_PROMPT_CACHE_HEADER":
             monkeypatch.setenv(variable, "  ")
@@ -194,7 +194,7 @@ def test_somebody_elses_broken_pyproject_is_theirs(empty_folder: Path) -> None:
     assert Settings().model is None
 
 
-def test_broken_and_unknown_files_are_said(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_and_unknown_files_are_reported(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = empty_folder / "stepfun.toml"
     file.write_text("[broken", encoding="utf-8")
     with pytest.raises(SettingsError, match=r"stepfun\.toml"):

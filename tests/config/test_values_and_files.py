@@ -1,4 +1,4 @@
-"""Settings at their edges: awkward values, awkward files, what is shown of secrets, and the catalog's overlay file."""
+"""Edge cases of settings: unusual values and files, hidden secrets, and the catalog's overlay file."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def test_a_secret_of_a_wrong_type_is_not_repeated(name: str) -> None:
 
 
 @pytest.mark.parametrize("key", [f"{SECRET}\nX-Evil: 1", f"two {SECRET}", f"“{SECRET}”", f"{SECRET}\x00"])
-def test_a_key_that_no_header_can_hold_is_refused_without_being_told(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_cannot_be_sent_in_a_header_is_refused_without_showing_it(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told = refused(api_key=key)
     assert "api_key" in told
     assert SECRET not in told
@@ -192,7 +194,7 @@ def test_fallbacks_come_from_one_variable_each(monkeypatch: pytest.MonkeyPatch) 
 # ---------------------------------------------------------------- files
 
 
-def test_a_setting_misspelt_in_pyproject_is_said(folder: Path) -> None:
+def test_a_setting_misspelt_in_pyproject_is_reported(folder: Path) -> None:
     file = folder / "pyproject.toml"
     file.write_text('[tool.stepfun-compat]\nmodell = "step-5-preview"\n', encoding="utf-8")
     assert "'modell' is not a setting" in refused()
@@ -209,7 +211,7 @@ def test_stepfun_toml_comes_before_pyproject(folder: Path) -> None:
     assert Settings().model == "from-stepfun"
 
 
-def test_a_found_folder_of_that_name_is_said_or_passed_over(folder: Path) -> None:
+def test_a_folder_with_the_name_of_a_configuration_file_is_reported_or_ignored(folder: Path) -> None:
     (folder / "pyproject.toml").mkdir()
     assert Settings().model is None
     (folder / "stepfun.toml").mkdir()
@@ -461,7 +463,7 @@ def test_a_bad_overlay_names_file_row_field_and_what_is_allowed(
         catalog.load_overlay(path)
 
 
-def test_a_missing_overlay_is_said_when_the_settings_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_overlay_is_reported_when_the_settings_are_created(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_CATALOG", "nothing.toml")
     with pytest.raises(SettingsError, match=r"STEPFUN_CATALOG: .*nothing\.toml cannot be read"):
         OpenAI(api_key="k")

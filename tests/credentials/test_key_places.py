@@ -113,7 +113,7 @@ async def test_openais_key_in_the_callers_own_http_client(
 
 @pytest.mark.anyio
 async def test_a_signature_of_the_callers_own_http_client_still_works() -> None:
-    """`auth=` that adds what is nobody's key, and one that answers a challenge."""
+    """`auth=` that adds an unknown key, and one that responds to a challenge."""
     wire = Wire(httpx.Response(401, headers={"www-authenticate": 'Digest realm="r", nonce="n"'}), completion())
 
     class Signed(httpx.Auth):
@@ -147,7 +147,7 @@ def test_hooks_of_the_callers_own_http_client_are_given_a_request_that_is_safe(
     assert MARKED not in seen[0]
 
 
-def test_another_http_client_put_in_later_passes_the_same_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_http_client_replaced_later_passes_the_same_credential_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
     wire = Wire()
     client = OpenAI()
@@ -184,7 +184,7 @@ def test_the_user_part_of_an_absolute_url_is_a_place_too() -> None:
     assert KEY not in sent_text(wire.request)
 
 
-def test_a_short_key_takes_nothing_else_along() -> None:
+def test_a_short_key_removes_nothing_else() -> None:
     wire = Wire()
     wire.client(api_key="k").get("https://elsewhere.example/x", cast_to=object)
     assert "authorization" not in wire.request.headers

@@ -92,7 +92,7 @@ async def test_callable_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wire.request.headers["authorization"] == f"Bearer {KEY}"
 
 
-def test_a_key_assigned_later_passes_the_same_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_assigned_later_passes_the_same_credential_check(monkeypatch: pytest.MonkeyPatch) -> None:
     wire = Wire()
     client = wire.client()
     client.api_key = "another-stepfun-key"
@@ -190,8 +190,8 @@ def test_the_modules_own_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("kwargs", [{"default_headers": {"Authorization": f"Bearer {MARKED}"}}, {}])
-def test_the_clients_own_key_takes_the_place_of_openais(kwargs: dict[str, Any]) -> None:
-    """Also where no variable holds it, and from behind the SDK's own hooks."""
+def test_the_clients_own_key_replaces_an_openai_key(kwargs: dict[str, Any]) -> None:
+    """Also if no variable contains it, and from the SDK's own hooks."""
     wire = Wire()
     ask(wire.client(**kwargs), extra_headers={"authorization": f"Bearer {MARKED}"})
     assert wire.request.headers["authorization"] == f"Bearer {KEY}"

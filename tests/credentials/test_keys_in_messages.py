@@ -22,7 +22,7 @@ from tests.support.key_places import ARGUMENTS, MARKED, MESSAGES, ask
 from tests.support.wire import KEY, Wire
 
 
-def test_keys_are_not_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_keys_are_not_shown(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     settings = Settings(api_key=KEY)
     wire = Wire(
@@ -57,7 +57,7 @@ PASSWORD = "password-0123456789"
         lambda url: OpenAI(api_key=KEY, settings=Settings(fallback={"embeddings": url})),
     ],
 )
-def test_a_password_in_a_url_is_not_told_in_errors(make: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_do_not_show_a_password_in_a_url(make: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
     for url in (f"https://user:{PASSWORD}@gateway.example/v1", f"https://gateway.example/v1?key={PASSWORD}"):
         with pytest.raises(openai.OpenAIError) as caught:

@@ -266,7 +266,7 @@ def test_a_gateway_to_azure_does_not_get_the_stepfun_key(place: str, monkeypatch
         assert "LEAK" not in sent_text(wire.request)
 
 
-def test_a_fallback_never_takes_its_key_to_stepfun() -> None:
+def test_a_fallback_never_sends_its_key_to_stepfun() -> None:
     wire = Wire({"object": "list", "data": [], "model": "m", "usage": {"prompt_tokens": 1, "total_tokens": 1}})
     other = stepfun_compat.stock.OpenAI(
         api_key=MARKED,
@@ -301,7 +301,7 @@ def test_a_fallback_given_as_a_url_gets_nothing_of_openais(monkeypatch: pytest.M
     assert "LEAK" not in sent_text(wire.request)
 
 
-def test_a_gateway_of_the_users_own_gets_the_header_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_own_gateway_gets_its_configured_header(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_BASE_URL", "https://gateway.example/stepfun/v1")
     wire = Wire()
     ask(wire.client(default_headers={"api-key": "the-gateways"}))
@@ -325,7 +325,7 @@ def test_another_vendors_client_may_have_other_credentials_than_a_key(monkeypatc
 
 @pytest.mark.parametrize("make", [stepfun_compat.OpenAI, stepfun_compat.AsyncOpenAI])
 @pytest.mark.parametrize("given", [None, "stepfun-compat-placeholder"])
-def test_placeholder_of_run_is_no_credential_of_another_vendor(make: Any, given: Any, monkeypatch: Any) -> None:
+def test_the_placeholder_of_run_is_not_a_credential_of_another_vendor(make: Any, given: Any, monkeypatch: Any) -> None:
     """As under plain python: a client of another vendor's host without a key is an error, not a made-up key."""
     monkeypatch.setenv("OPENAI_API_KEY", "stepfun-compat-placeholder")
     with pytest.raises(openai.OpenAIError, match="api_key"):

@@ -14,7 +14,7 @@ from stepfun_compat.diagnostics import doctor as diagnosis
 from stepfun_compat.emulator import EmulatorConfig, EmulatorServer
 
 
-def test_doctor_says_what_is_wrong_and_how_to_mend_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_reports_problems_and_fixes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--offline"]) == 1
     out = capsys.readouterr().out
     assert "FAIL  key" in out

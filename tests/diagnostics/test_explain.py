@@ -1,4 +1,4 @@
-"""`explain`: every request a call would make, in order, as it is sent, and nothing sent or kept."""
+"""`explain`: every request a call would send, in order, without sending or storing anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`probe`: what is sent, and the answer each probe makes of a response."""
+"""`probe`: the requests, and how each probe interprets a response."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def recorded() -> dict[str, str]:
 
 
 def run_block(code: str, environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run one block as a program of its own."""
+    """Run one block as a separate program."""
     program = folder / "block.py"
     program.write_text(code, encoding="utf-8")
     return subprocess.run(

@@ -30,7 +30,7 @@ _OWN_TEST = ("docs/migrate/sfc", "docs/stepfun-api.md")
 DOCUMENTS = ("README.md", "migration_guide.md", *(name for name in PAGES if not name.startswith(_OWN_TEST)))
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SETUP = "python3 -m venv"
-"""Blocks that begin so make an environment from a registry; `.ci/run` runs them as they stand."""
+"""Blocks that start like this create an environment from a registry; `.ci/run` runs them unchanged."""
 
 
 def code_blocks(language: str) -> Iterator[tuple[str, int, str]]:
@@ -99,7 +99,7 @@ def as_environment(values: dict[str, str]) -> Iterator[None]:
 
 
 REDIS = "redis://localhost:6379/0"
-"""What a block calls the user's Redis; a server of the suite's own stands in for it."""
+"""The Redis URL in the documents; the suite replaces it by its own server."""
 
 
 def on_a_redis_of_ours(code: str, request: pytest.FixtureRequest) -> str:
@@ -175,7 +175,7 @@ def test_an_example_prints_what_its_document_says(name: str, stepfun: dict[str, 
 
 
 @pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.name)
-def test_a_notebook_prints_what_is_in_it(path: Path, stepfun: dict[str, str]) -> None:
+def test_a_notebook_prints_its_recorded_output(path: Path, stepfun: dict[str, str]) -> None:
     with as_environment(stepfun):
         for cell, text in executed(path):
             assert text == stored(cell), "run: python -m tests.docs.notebooks"
@@ -282,7 +282,7 @@ def test_every_framework_has_its_programs() -> None:
         assert len(ours) == name.endswith("_handed.py"), "no word of us but the one import"
 
 
-def test_the_project_speaks_of_itself_alone() -> None:
+def test_documents_mention_only_the_project_itself() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode:
         pytest.skip("not a git checkout")

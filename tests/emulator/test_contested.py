@@ -144,7 +144,7 @@ def test_probe_has_a_request_for_every_contested_fact() -> None:
     assert set(SAMPLES) == {fact.fact for fact in default().contested}
 
 
-def test_probe_writes_down_what_is_refused_and_the_client_heeds_it(
+def test_probe_writes_refused_facts_and_the_client_uses_them(
     place: Any, tmp_path: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place.configure(profile="june", refuses=["user_parts", "message_keys", "system_messages", "responses"])
@@ -180,7 +180,7 @@ def test_probe_writes_down_what_is_refused_and_the_client_heeds_it(
     assert len(place.requests) - before == 3
 
 
-def test_probe_writes_nothing_of_what_is_accepted_and_keeps_what_is_there(place: Any, tmp_path: Any) -> None:
+def test_probe_does_not_write_accepted_facts_and_keeps_existing_rows(place: Any, tmp_path: Any) -> None:
     path = tmp_path / "catalog.toml"
     path.write_text('[[aliases]]\npattern = "mine"\nmodel = "step-3.7-flash"', encoding="utf-8")
     assert main(["probe", "--write", str(path), "chat.json_schema", "chat.roles"]) == 0

@@ -125,7 +125,7 @@ def test_requests_are_recorded_with_everything(server: EmulatorServer, http: Any
     assert server.requests.last is third
 
 
-def test_no_request_yet_is_said_plainly(server: EmulatorServer) -> None:
+def test_the_absence_of_requests_is_reported_clearly(server: EmulatorServer) -> None:
     with pytest.raises(LookupError, match="no request"):
         _ = server.requests.last
 

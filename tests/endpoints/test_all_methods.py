@@ -105,7 +105,7 @@ def arguments(name: str, method: Any) -> dict[str, Any]:
 
 
 async def use(answer: Any) -> None:
-    """Whatever a method gave is begun: awaited, entered, asked for its first item."""
+    """Start a method's result: await it, enter it, or get its first item."""
     if inspect.isawaitable(answer):
         answer = await answer
     if hasattr(answer, "__aenter__"):
@@ -223,7 +223,7 @@ def test_nothing_else_ends_in_a_raw_404_or_a_traceback(cls: Any, stepfun_emulato
 
 
 def test_every_path_of_the_sdk_is_answered_for():
-    """Each path written in the SDK's resources is one StepFun serves as it is, or one of the routing table's."""
+    """Each path in the SDK's resources is served by StepFun unchanged or is in the routing table."""
     served = {"DELETE /vector_stores/*", "DELETE /vector_stores/*/files/*", "POST /responses"}
     call = re.compile(r"self\._(get|post|delete|get_api_list)\(\s*(?:path_template\(\s*)?f?\"(/[^\"]*)\"")
     left: list[str] = []

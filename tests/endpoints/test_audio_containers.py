@@ -49,7 +49,7 @@ def test_chunks_before_and_after_the_samples_are_left_out():
 
 
 @pytest.mark.parametrize("data", [b"", b"RIFF", b"RIFF0000WAVE", b"ID3....", wav(b"")[:36]])
-def test_what_is_no_wav(data: bytes):
+def test_invalid_wav(data: bytes):
     with pytest.raises(SoundError):
         sound.parse_wav(data)
 
@@ -98,7 +98,7 @@ def test_mp3_joined_again_counts_anew():
     assert len(list(sound.mp3_frames(twice))) == 5
 
 
-def test_what_is_no_mp3():
+def test_invalid_mp3():
     for data in (b"", b"hello world", b"\xff" * 50, id3(40)):
         with pytest.raises(SoundError):
             sound.join([data], "mp3")
@@ -181,7 +181,7 @@ def test_the_length_of_an_opus_packet(toc: int, frames: int):
     assert sound.opus_samples(b"") == 0
 
 
-def test_what_is_no_opus():
+def test_invalid_opus():
     stereo = opus([packet(9)]).replace(HEAD, HEAD[:9] + b"\x02" + HEAD[10:])
     for parts in ([b"OggS"], [b"fLaC1234"], [opus([packet(9)]), stereo], [opus([packet(9)])[:-3]]):
         with pytest.raises(SoundError):
@@ -193,7 +193,7 @@ def test_what_is_no_opus():
 
 
 @pytest.mark.parametrize(("count", "channels"), [(100, 1), (4096, 1), (9001, 1), (5000, 2), (0, 1)])
-def test_flac_holds_the_samples_exactly(count: int, channels: int):
+def test_flac_contains_the_exact_samples(count: int, channels: int):
     data = samples(count * channels)
     half = len(data) // 2 // (2 * channels) * (2 * channels)
     joined = sound.join([wav(data[:half], channels=channels), wav(data[half:], channels=channels)], "flac")

@@ -1,4 +1,4 @@
-"""Every change is told in one sentence; what is meant for logs holds nothing the caller wrote."""
+"""Every change is described in one sentence; texts for logs contain nothing the caller wrote."""
 
 from __future__ import annotations
 

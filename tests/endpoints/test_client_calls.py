@@ -20,7 +20,7 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 
 class StepFun:
-    """Answers what it is told to, and keeps what it was asked."""
+    """Sends the configured responses and records the requests."""
 
     def __init__(self) -> None:
         self.routes: dict[tuple[str, str], list[Any]] = {}
@@ -148,7 +148,7 @@ def test_images(call: Any, service: StepFun) -> None:
     assert json.loads(service.seen[-1].content)["source_url"].startswith("data:image/png;base64,")
 
 
-def test_a_blocked_image_leaves_what_is_done_on_the_error(call: Any, service: StepFun) -> None:
+def test_the_error_of_a_blocked_image_contains_the_finished_ones(call: Any, service: StepFun) -> None:
     blocked = {"created": 1, "data": [{"finish_reason": "content_filtered"}]}
     service.on("POST", "/images/generations", {"created": 1, "data": [{"url": "https://x/1.png"}]}, blocked)
     with pytest.raises(openai.BadRequestError) as raised:
@@ -317,7 +317,7 @@ def test_what_is_absent(call: Any, service: StepFun) -> None:
 
 
 @pytest.mark.parametrize("text", ["404 page not found", ""])
-def test_what_a_step_plan_lacks_is_said(service: StepFun, text: str) -> None:
+def test_endpoints_a_step_plan_lacks_are_reported(service: StepFun, text: str) -> None:
     """It answers with plain text or nothing (stepfun-api 1): a raw 404 says nothing of the plan."""
     service.routes["GET", "/step_plan/v1/files"] = [httpx.Response(404, text=text)]
     service.routes["GET", "/v1/files"] = [httpx.Response(404, text=text)]
@@ -332,7 +332,7 @@ def test_what_a_step_plan_lacks_is_said(service: StepFun, text: str) -> None:
 
 
 @pytest.mark.parametrize("length", [1, 100])
-def test_a_page_or_an_error_in_place_of_sound_is_no_sound(call: Any, service: StepFun, length: int) -> None:
+def test_a_page_or_an_error_instead_of_audio_is_an_error(call: Any, service: StepFun, length: int) -> None:
     page = httpx.Response(200, text="<html>gateway</html>", headers={"content-type": "text/html"})
     told = {"error": {"message": "blocked", "type": "censorship_blocked"}}
 

@@ -1,4 +1,4 @@
-"""Images: sizes, several images by several requests, what is blocked, edits and variations (stepfun-api 8.3)."""
+"""Images: sizes, several images by several requests, blocked images, edits and variations (stepfun-api 8.3)."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_the_order_of_a_size_is_a_setting_because_it_is_unverified(order: Any):
 
 
 @pytest.mark.parametrize("size", ["big", "0x0", "1x2x3", "10x"])
-def test_what_is_no_size_is_refused(size: str):
+def test_an_invalid_size_is_refused(size: str):
     with pytest.raises(RequestRejected, match="WIDTHxHEIGHT"):
         wire(images.Generate(), generate(size=size))
 
@@ -111,7 +111,7 @@ def test_a_model_that_makes_no_images_is_refused():
     assert refused.value.param == "model"
 
 
-def test_unknown_fields_pass_and_what_stepfun_lacks_is_told():
+def test_unknown_fields_are_sent_and_unsupported_ones_are_reported():
     context = exchange(images.Generate())
     request = generate(quality="hd", style="vivid", background="auto", user="u", seed=7, steps=9, new_thing=1)
     sent = images.Generate().transform_request(request, context).json
@@ -165,7 +165,7 @@ def test_n_out_of_range_is_refused(n: Any):
         images.Generate().script(generate(n=n), exchange(images.Generate()))
 
 
-def test_a_stream_holds_the_finished_images():
+def test_a_stream_contains_the_finished_images():
     request = generate(n=2, stream=True, partial_images=2)
     context = exchange(images.Generate())
     reply, sent = drive(images.Generate(), request, [image(0, b64_json="QQ=="), image(1, b64_json="QUE=")], context)
@@ -192,7 +192,7 @@ def test_a_stream_event_has_all_that_openai_code_reads(start: str, format: str):
 
 
 @pytest.mark.parametrize("body", ["<html>", {}, {"data": []}, {"data": ["x"]}, None])
-def test_no_images_is_no_answer(body: Any):
+def test_a_response_without_images_is_invalid(body: Any):
     with pytest.raises(UnexpectedBody):
         images.Generate().transform_response(body, exchange(images.Generate()))
 
@@ -234,7 +234,7 @@ def test_an_edit_needs_the_model_that_edits():
         wire(images.Edit(), edit([("image", PNG)], model="step-2x-large"))
 
 
-def test_an_edit_takes_base64_in_the_body():
+def test_an_edit_accepts_base64_in_the_body():
     assert wire(images.Edit(), edit(None, image="QQ=="))["image"] == "QQ=="
 
 

@@ -1,4 +1,4 @@
-"""Which model a name stands for, and what it brings with it (stepfun-api 2, 3.6, 4.6)."""
+"""The model, effort and headroom for a name (stepfun-api 2, 3.6, 4.6)."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_unknown_names_are_left_to_stepfun(name: str) -> None:
     assert context.changes == []
 
 
-def test_every_alias_stands_for_a_model_that_lives() -> None:
+def test_every_alias_refers_to_a_current_model() -> None:
     for row in default().aliases:
         assert row.model in default().models, row.pattern
     for row in default().retired.values():
@@ -244,11 +244,11 @@ def test_api_2_1_a_named_model_that_cannot_see_is_refused(name: str) -> None:
     assert (caught.value.code, caught.value.param) == ("model_incompatible", "messages")
 
 
-def test_api_2_1_what_no_model_takes_is_refused() -> None:
+def test_api_2_1_input_no_model_accepts_is_refused() -> None:
     both = [{"role": "user", "content": [*PICTURE[0]["content"], *SOUND[0]["content"]]}]
     with pytest.raises(RequestRejected, match="StepFun has none"):
         out(model="gpt-4o", messages=both)
 
 
-def test_an_unknown_model_takes_what_it_is_given() -> None:
+def test_an_unknown_model_gets_any_input() -> None:
     assert out(model="step-99", messages=PICTURE)[0]["model"] == "step-99"

@@ -1,4 +1,4 @@
-"""Models: aliases resolve, extras stay, Step Plan is asked by its list (stepfun-api 1, 7)."""
+"""Models: aliases resolve, extra fields stay, Step Plan models come from its list (stepfun-api 1, 7)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_body_without_a_list_is_refused(body: object):
         ("/models/a%2Fb", "/models/a%2Fb"),
     ],
 )
-def test_a_name_describes_what_it_stands_for(path: str, sent: str):
+def test_a_name_describes_its_model(path: str, sent: str):
     context = exchange(models.RetrieveModel())
     request = WireRequest("GET", path)
     assert models.RetrieveModel().script(request, context) is None
@@ -60,7 +60,7 @@ def test_one_model_is_filled():
     assert data == {"id": "step-3.5-flash", "object": "model", "created": 0, "owned_by": "stepai"}
 
 
-def test_step_plan_is_asked_by_its_list():
+def test_step_plan_models_come_from_the_list():
     context = exchange(models.RetrieveModel(), plan="step_plan")
     reply, sent = drive(models.RetrieveModel(), WireRequest("GET", "/models/gpt-4o"), [LIVE], context)
     assert [request.path for request in sent] == ["/models"]
@@ -86,7 +86,7 @@ def test_a_model_the_plan_lacks_is_not_found():
     assert (refused.value.status, refused.value.code) == (404, "model_not_found")
 
 
-def test_the_list_names_the_openai_models_that_can_be_asked_for_after_stepfuns():
+def test_the_list_names_usable_openai_models_after_stepfuns():
     rows = models.ListModels().transform_response(LIVE, exchange(models.ListModels()))["data"]
     names = [row["id"] for row in rows]
     assert names[:2] == ["step-3.7-flash", "step-tts-2"]

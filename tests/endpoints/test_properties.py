@@ -1,4 +1,4 @@
-"""Whatever a caller sends to any endpoint: nothing of his is changed, and what is refused is refused in words."""
+"""For any input to any endpoint: the caller's data is not mutated, and every refusal has a message."""
 
 from __future__ import annotations
 

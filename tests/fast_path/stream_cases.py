@@ -204,7 +204,7 @@ def _text_of(r: random.Random, event: Any) -> str:
 
 
 def _body(r: random.Random, events: list[Any]) -> bytes:
-    """The events in one framing: plain, or with one or more of the things a server-sent event may hold."""
+    """Frame the events: plain, or with one or more optional parts of server-sent events."""
     end = r.choice(["\n", "\n", "\n", "\r\n", "\r"])
     decorated = r.random() < 0.3
     space = r.choice([" ", " ", " ", ""])
@@ -294,7 +294,7 @@ class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
 
 @dataclass
 class Case:
-    """One stream and how it is asked for and read."""
+    """One stream, with its request and the way it is read."""
 
     api: str
     asked: dict[str, Any]

@@ -61,7 +61,7 @@ class Caught(Exception):
 
 
 def caught(cls: Any, **more: Any) -> Any:
-    """A client whose requests end where the SDK hands them over: `sent` holds the body before any translation."""
+    """A client whose requests end where the SDK passes them on: `sent` contains the body before any translation."""
 
     class Catching(cls):
         sent: Any = None
@@ -261,7 +261,7 @@ def test_every_parameter_that_skips_the_transform_arrives(name: str) -> None:
             assert json.dumps(plain) == json.dumps(fast)
 
 
-def test_the_walk_is_skipped_for_what_is_plain_and_taken_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_transform_is_skipped_only_for_plain_values(monkeypatch: pytest.MonkeyPatch) -> None:
     walked: list[Any] = []
     module: Any = inspect.getmodule(inspect.unwrap(Completions.create))
     real = module.maybe_transform

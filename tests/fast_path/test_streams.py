@@ -90,7 +90,7 @@ def test_streams_of_every_shape_in_every_framing_come_out_as_the_sdk_builds_them
     assert eligibility.is_enabled()
 
 
-def test_the_common_chunk_is_told_as_the_rest_of_feed_tells_it() -> None:
+def test_the_shortcut_for_common_chunks_equals_the_general_path() -> None:
     """What `_common` passes over must be nothing to the rest as well."""
     for more in ({"logprobs": {}}, {"logprobs": []}, {"finish_reason": None}, {"x": 1}):
         chunk = {**TEXT, "choices": [{**TEXT["choices"][0], **more}]}

@@ -1,4 +1,4 @@
-"""What stands around a program of the matrix: a provider of embeddings, and a way out that is closed and watched."""
+"""The environment of a program of the matrix: an embeddings provider, and a proxy that refuses and records connections."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def vector(text: Any) -> list[float]:
 
 
 class _Server:
-    """A small HTTP server in a thread, that keeps what it was asked."""
+    """A small HTTP server in a thread that records its requests."""
 
     def __init__(self) -> None:
         owner = self
@@ -102,7 +102,7 @@ def _encoded(row: list[float], encoding: str | None) -> list[float] | str:
 
 
 class ClosedProxy(_Server):
-    """The only way out of the machine that a program is told of. It refuses, and remembers the hosts."""
+    """The only proxy a program is configured with. It refuses connections and records the hosts."""
 
     @override
     def answer(self, request: BaseHTTPRequestHandler) -> None:

@@ -1,4 +1,4 @@
-"""The frameworks of the matrix: what is installed, which programs are run, and what they need."""
+"""The frameworks of the matrix: installed packages, programs, and their needs."""
 
 from __future__ import annotations
 

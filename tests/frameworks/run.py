@@ -1,4 +1,4 @@
-"""Real frameworks, run unmodified against the strict emulator, each in an environment of its own.
+"""Run unmodified frameworks against the strict emulator, each in a separate environment.
 
     python -m tests.frameworks.run --envs DIR [--cheap] [--record] [NAME...]
 

@@ -57,5 +57,5 @@ def record(outcomes: Sequence[Outcome]) -> None:
 
 
 def rendered(text: str) -> str:
-    """The guide with the table as it is on record."""
+    """Return the guide with the recorded table."""
     return _TABLE.sub(lambda _: table(recorded()), text)

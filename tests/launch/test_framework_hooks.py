@@ -25,7 +25,7 @@ OPENAI = "https://api.openai.com/v1"
 
 @pytest.fixture
 def dspy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A package with the module in which DSPy decides whether to use an HTTP client of its own."""
+    """A package with the module in which DSPy decides whether to use its own HTTP client."""
     assert importlib.util.find_spec("dspy") is None
     for folder in (tmp_path / "dspy", tmp_path / "dspy" / "clients"):
         folder.mkdir()

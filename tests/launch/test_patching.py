@@ -178,7 +178,7 @@ def test_another_vendors_client_stays_stock(monkeypatch: pytest.MonkeyPatch) -> 
     assert wire.request.headers["authorization"] == "Bearer theirs"
 
 
-def test_a_name_somebody_else_has_bound_since_is_left_alone() -> None:
+def test_a_name_rebound_by_others_is_left_alone() -> None:
     before = openai.OpenAI
     stepfun_compat.patch()
 

@@ -193,7 +193,7 @@ def test_children_of_a_checkout_find_the_package(tmp_path: Path) -> None:
     assert seen.stderr == ""
 
 
-def test_a_child_that_cannot_follow_says_so_and_goes_on(tmp_path: Path) -> None:
+def test_a_child_that_cannot_be_patched_reports_it_and_continues(tmp_path: Path) -> None:
     (tmp_path / "openai.py").write_text("OpenAI = 'a file of the same name'", encoding="utf-8")
     code = "import sys, openai; print(openai.OpenAI)"
     child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}], cwd={str(tmp_path)!r})"
@@ -229,7 +229,7 @@ sys.modules["stepfun_compat.legacy"] = legacy
 """
 
 
-def test_legacy_gives_the_old_module_to_the_program_and_its_children(tmp_path: Path) -> None:
+def test_legacy_provides_the_old_module_to_the_program_and_its_children(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(LEGACY, encoding="utf-8")
     asks = (
         "import openai.error, openai, stepfun_compat\n"
@@ -283,7 +283,7 @@ if __name__ == "__main__":
 """
 
 
-def test_legacy_is_of_that_release_for_whoever_asks(tmp_path: Path) -> None:
+def test_legacy_reports_the_version_of_that_release(tmp_path: Path) -> None:
     asks = (
         "from importlib.metadata import metadata, version, files, PackageNotFoundError\n"
         "import openai\n"
@@ -335,7 +335,7 @@ def test_the_interpreters_options_stand_among_ours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", ["x = 4", "x = 4\nraise SystemExit(3)", "x = 4\n1 / 0"])
-def test_i_goes_on_to_the_prompt(code: str, tmp_path: Path) -> None:
+def test_i_continues_with_the_prompt(code: str, tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(code, encoding="utf-8")
     typed = "print(x, __name__)\n"
     expected, seen = (
@@ -405,7 +405,7 @@ def test_altered_requests_break_no_program_under_w_error(tmp_path: Path) -> None
     assert "seed" in seen.stderr  # and the alteration is visible without any set-up
 
 
-def test_placeholder_key_is_there_for_frameworks_and_goes_nowhere(tmp_path: Path) -> None:
+def test_the_placeholder_key_is_set_for_frameworks_and_never_sent(tmp_path: Path) -> None:
     code = "import os, openai; print(os.environ['OPENAI_API_KEY']); print(openai.OpenAI(api_key=os.environ['OPENAI_API_KEY']).api_key)"
     assert run(["-c", code], tmp_path).stdout.split() == ["stepfun-compat-placeholder", "run-key"]
 
@@ -425,7 +425,7 @@ def test_emulate_needs_no_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork there")
-def test_the_emulator_is_nobodys_child_and_goes_with_the_program(tmp_path: Path) -> None:
+def test_the_emulator_is_not_a_child_process_and_ends_with_the_program(tmp_path: Path) -> None:
     pytest.importorskip("uvicorn")
     pytest.importorskip("starlette")
     program = tmp_path / "program.py"
@@ -474,7 +474,7 @@ def test_usage_and_help(tmp_path: Path) -> None:
     assert "examples:" in seen.stdout
 
 
-def test_a_bad_setting_is_said_before_the_program_starts(tmp_path: Path) -> None:
+def test_an_invalid_setting_is_reported_before_the_program_starts(tmp_path: Path) -> None:
     seen = run(["-c", "import openai; openai.OpenAI()"], tmp_path, STEPFUN_REGION="mars")
     assert seen.returncode != 0
     assert "STEPFUN_REGION='mars'" in seen.stderr

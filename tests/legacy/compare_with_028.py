@@ -35,7 +35,7 @@ HELLO = [{"role": "user", "content": "Hello"}]
 
 
 def seen(value: Any) -> Any:
-    """A value as JSON, with what stands beside an object's items."""
+    """A value as JSON, with an object's data outside its items."""
     if isinstance(value, BaseException):
         return seen_error(value)
     if hasattr(value, "to_dict_recursive"):

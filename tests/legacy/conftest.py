@@ -47,7 +47,7 @@ def openai(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture
 def server() -> Iterator[ReferenceServer]:
-    """A server of somebody else's; `STEPFUN_BASE_URL` makes it StepFun's."""
+    """A server of another vendor; `STEPFUN_BASE_URL` makes it StepFun's."""
     with ReferenceServer() as running:
         yield running
 

@@ -21,7 +21,7 @@ def chat(openai: Any, **kwargs: Any) -> Any:
     return openai.ChatCompletion.create(**{"model": "gpt-3.5-turbo", "messages": HELLO, **kwargs})
 
 
-def test_the_stepfun_key_goes_to_stepfun(openai: Any, stepfun: ReferenceServer) -> None:
+def test_the_stepfun_key_is_sent_to_stepfun(openai: Any, stepfun: ReferenceServer) -> None:
     answer = chat(openai)
     (request,) = stepfun.take()
     assert answer.choices[0].message.content == "Grüße, 世界"
@@ -65,7 +65,7 @@ def test_another_vendor_never_gets_the_stepfun_key(
 
 @pytest.mark.parametrize("kind", ["azure", "azure_ad", "AzureAD"])
 @pytest.mark.parametrize("how", ["engine", "deployment_id"])
-def test_nothing_of_azures_goes_on_the_wire(kind: str, how: str, openai: Any, stepfun: ReferenceServer) -> None:
+def test_nothing_of_azures_is_sent(kind: str, how: str, openai: Any, stepfun: ReferenceServer) -> None:
     openai.api_type, openai.api_version = kind, "2023-05-15"
     openai.api_base, openai.api_key = "https://mine.openai.azure.com/", "azure-secret"
     answer = openai.ChatCompletion.create(**{how: "gpt-4"}, messages=HELLO)
@@ -77,7 +77,7 @@ def test_nothing_of_azures_goes_on_the_wire(kind: str, how: str, openai: Any, st
     assert answer.choices[0].finish_reason == "stop"
 
 
-def test_a_deployment_stands_for_the_default_model(
+def test_a_deployment_uses_the_default_model(
     openai: Any, stepfun: ReferenceServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STEPFUN_MODEL", "step-3.5-flash")
@@ -214,7 +214,7 @@ def test_verify_ssl_certs_has_no_effect(openai: Any, stepfun: ReferenceServer) -
         chat(openai)
 
 
-def test_the_log_goes_to_stderr_without_keys(
+def test_the_log_is_written_to_stderr_without_keys(
     openai: Any, stepfun: ReferenceServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     openai.log = "debug"
@@ -225,7 +225,7 @@ def test_the_log_goes_to_stderr_without_keys(
     assert "stepfun-key" not in told
 
 
-def test_a_409_is_asked_again_only_for_so_long(openai: Any, server: ReferenceServer) -> None:
+def test_a_409_is_retried_only_for_a_limited_time(openai: Any, server: ReferenceServer) -> None:
     openai.api_base, openai.api_key = server.url, "k"
     assert chat(openai, model="error-again", timeout=5).id == "chatcmpl-1"
     assert len(server.take()) == 2

@@ -1,4 +1,4 @@
-"""Methods to be called and to be awaited are two faces of one: same parameters, each of its own kind."""
+"""The sync and async variants of a method have the same parameters and the right kind."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_wrong_arguments_of_a_plain_function_raise_when_it_is_called() -> None:
 
 
 class Target:
-    """Fails twice, then gives what it was called with."""
+    """Fails twice, then returns its arguments."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []

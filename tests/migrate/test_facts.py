@@ -1,4 +1,4 @@
-"""The facts of one file: spans, bindings, scopes, and what is not recorded."""
+"""The facts of one file: spans, bindings, scopes, and expressions that are not recorded."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_strings_in_annotations_are_read_as_types() -> None:
     assert [one.value for one in found.literals] == ["gpt-4o"]
 
 
-def test_docstrings_and_longer_strings_are_no_literals() -> None:
+def test_docstrings_and_longer_strings_are_not_literals() -> None:
     found = facts("'gpt-4o'\ndef f():\n    'OPENAI_API_KEY'\nx = 'use gpt-4o'\ny = 'gpt-4o'\n")
     assert [one.line for one in found.literals] == [5]
 
@@ -126,14 +126,14 @@ def test_what_a_whole_string_names(text: str, kind: str | None) -> None:
         (b"x = 1\r\ny = 2\rz = 3\x0c\n", "utf-8"),
     ],
 )
-def test_text_goes_back_to_its_bytes(data: bytes, encoding: str) -> None:
+def test_text_is_encoded_back_to_its_bytes(data: bytes, encoding: str) -> None:
     text = decode(data)
     assert text.encoding == encoding
     assert text.encode(text.utf8) == data
 
 
 @pytest.mark.parametrize("data", [b"x = '\xff'\n", b"# coding: nonsense\n", b"# coding: ascii\nx = '\xff'\n"])
-def test_bytes_that_are_no_text_say_why(data: bytes) -> None:
+def test_undecodable_bytes_have_a_reason(data: bytes) -> None:
     with pytest.raises(Undecodable):
         decode(data)
 
@@ -164,7 +164,7 @@ def test_names_of_annotations_are_not_kept_and_other_imported_names_are() -> Non
     assert [one.name for one in kept.reads if isinstance(one, m.Name)] == ["OpenAI"]
 
 
-def test_a_name_that_typing_only_stands_in_for_is_kept() -> None:
+def test_a_name_imported_only_for_typing_is_kept() -> None:
     source = (
         "try:\n    from openai import OpenAI\nexcept ImportError:\n    from typing import Any as OpenAI\nx: OpenAI\n"
     )

@@ -25,7 +25,7 @@ def test_a_file_that_uses_one_version_alone_is_written_for_it() -> None:
     assert _legacy(a=OLD, b=NEW) == ({"a"}, set())
 
 
-def test_a_neutral_file_goes_with_a_project_of_one_version() -> None:
+def test_a_neutral_file_is_migrated_with_a_project_of_one_version() -> None:
     assert _legacy(a=OLD, b=NEUTRAL) == ({"a", "b"}, set())
     assert _legacy(a=NEW, b=NEUTRAL) == (set(), set())
 

@@ -241,7 +241,7 @@ def test_kinds() -> None:
     ]
 
 
-def test_an_argument_of_another_vendor_speaks_against() -> None:
+def test_an_argument_of_another_vendor_is_evidence_against() -> None:
     source = """
         import openai
         from otherai import Client
@@ -276,7 +276,7 @@ def test_an_error_class_taken_from_the_module_under_another_name(name: str) -> N
     assert [one.target for one in found if one.kind == "error_class"] == ["openai.RateLimitError"]
 
 
-def test_a_name_that_holds_an_error_class_is_none() -> None:
+def test_an_alias_of_an_error_class_is_one_finding() -> None:
     found = uses(
         a="import openai\nclass A:\n    limit = openai.RateLimitError\ntry:\n    f()\nexcept A.limit:\n    pass\n"
     )

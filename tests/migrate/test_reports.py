@@ -113,7 +113,7 @@ def test_fingerprints_survive_moved_lines(tmp_path: Path) -> None:
     assert prints(text.replace("chat.completions", "embeddings")) != before
 
 
-def test_markdown_takes_hostile_source_for_text(result: ScanResult) -> None:
+def test_markdown_escapes_hostile_source(result: ScanResult) -> None:
     text = render(result, "markdown")
     assert "<img" not in text.replace("\\<img", "")
     assert "</script>" not in text

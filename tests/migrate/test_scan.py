@@ -1,4 +1,4 @@
-"""The scan of files: what is read, what is not and why, bad input, the cache, processes, exit codes."""
+"""The scan of files: read and skipped files, invalid input, the cache, processes, exit codes."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ NOTEBOOKS = {
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_a_cell_that_is_no_python_does_not_hide_the_others(tmp_path: Path, name: str) -> None:
+def test_a_cell_that_is_not_python_does_not_hide_the_others(tmp_path: Path, name: str) -> None:
     cell, reason = NOTEBOOKS[name]
     write(tmp_path, {"a.ipynb": notebook(cell, code(PROGRAM))})
     result = scanned(tmp_path)

@@ -93,7 +93,7 @@ def test_the_guide_has_a_section_for_each_reason() -> None:
         assert f'<a id="{place}"></a>' in GUIDE
 
 
-def test_the_worst_reason_decides_and_all_are_said(tmp_path: Path) -> None:
+def test_the_worst_reason_decides_and_all_are_reported(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": CLIENT + "client.embeddings.create(model=f'x{n}', input='', **more)\n"})
     one = next(one for one in scanned(tmp_path).findings if one.kind == "api_call")
     assert one.verdict == "needs a decision"
@@ -102,7 +102,7 @@ def test_the_worst_reason_decides_and_all_are_said(tmp_path: Path) -> None:
     assert one.parameters == ("input", "model", "**more")
 
 
-def test_the_call_of_0x_is_judged_as_the_method_that_took_its_place(tmp_path: Path) -> None:
+def test_a_call_of_0x_is_judged_as_its_replacement(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": OLD + "openai.FineTune.create(training_file='x')\n"})
     verdicts = {
         one.target: (one.generation, one.verdict) for one in scanned(tmp_path).findings if one.kind == "api_call"

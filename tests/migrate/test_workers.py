@@ -40,7 +40,7 @@ def test_a_script_without_a_main_guard_may_scan(tmp_path: Path) -> None:
 
 
 def test_no_module_of_the_scanned_project_is_run(tmp_path: Path) -> None:
-    """The working directory may hold files with the names of the modules that a process needs."""
+    """The working directory may contain files named like modules a process needs."""
     project = many(tmp_path)
     for name in ("pickle", "ast", "re", "typing_extensions", "stepfun_compat"):
         (project / f"{name}.py").write_text(f"open({str(tmp_path / 'started')!r}, 'w')\n")

@@ -157,7 +157,7 @@ def test_threads_lose_no_call():
 # ---------------------------------------------------------------- diagnosis
 
 
-def test_the_same_request_and_one_that_goes_on_hold():
+def test_an_equal_and_an_extended_request_share_the_prefix():
     assert not diagnose(BASE, copy.deepcopy(BASE)).broken
     longer = edited(lambda r: r["messages"].append({"role": "user", "content": "more"}))
     found = diagnose(BASE, longer)
@@ -284,7 +284,7 @@ def test_long_texts_are_compared_to_the_character():
     assert len(found.before) < 200
 
 
-def test_same_content_in_other_bytes_is_told():
+def test_equal_content_in_other_bytes_is_reported():
     flipped = edited(lambda r: r["tools"].__setitem__(0, dict(reversed(r["tools"][0].items()))))
     found = diagnose(BASE, flipped)
     assert (found.kind, found.where) == ("key_order", "tools[0]")

@@ -49,7 +49,7 @@ def test_the_token_is_taken_from_each_header(served: Served, headers: dict[str, 
     assert served.call("POST", "/v1/chat/completions", CHAT, {"authorization": None, **headers})[0] == 200
 
 
-def test_a_key_of_openais_is_refused_and_goes_nowhere(served: Served) -> None:
+def test_an_openai_key_is_refused_and_never_sent(served: Served) -> None:
     status, _, body = served.call("POST", "/v1/chat/completions", CHAT, {"authorization": f"Bearer {OPENAI_KEY}"})
     assert status == 401
     assert OPENAI_KEY.encode() not in body
@@ -270,7 +270,7 @@ def test_header_smuggling_is_refused(served: Served) -> None:
 @pytest.mark.parametrize(
     "data", [b"no HTTP at all\r\n\r\n", b"GET /v1/models HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01"]
 )
-def test_what_is_no_http_is_a_400_of_openais_form(served: Served, data: bytes) -> None:
+def test_an_invalid_http_request_is_a_400_in_openais_form(served: Served, data: bytes) -> None:
     with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
@@ -296,7 +296,7 @@ def test_an_unsupported_method_is_a_405(served: Served) -> None:
         assert served.call(method, "/v1/chat/completions", CHAT)[0] == 405
 
 
-def test_state_is_told_without_a_token(served: Served) -> None:
+def test_health_is_reported_without_a_token(served: Served) -> None:
     for path in ("/", "/healthz", "/readyz"):
         assert served.call("GET", path, headers={"authorization": None})[0] == 200
         assert served.call("HEAD", path, headers={"authorization": None})[2] == b""

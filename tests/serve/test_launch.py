@@ -1,4 +1,4 @@
-"""`stepfun-compat serve`: what is refused before it starts, and a server started as a user starts it."""
+"""`stepfun-compat serve`: options refused before the start, and a server started as a user does."""
 
 from __future__ import annotations
 

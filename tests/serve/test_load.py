@@ -144,7 +144,7 @@ def test_a_stream_that_takes_too_long_ends_with_an_error_event(served: Served, p
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
-def test_a_caller_that_takes_nothing_is_dropped(
+def test_a_caller_that_reads_nothing_is_dropped(
     served: Served, monkeypatch: pytest.MonkeyPatch, path: str, stream: bool
 ) -> None:
     """No time limit ends such a connection, because closing it waits for the caller to take the rest."""
@@ -200,7 +200,7 @@ def test_a_server_that_stops_finishes_its_streams(served: Served) -> None:
         assert not stopping.thread.is_alive()
 
 
-def test_a_stopping_server_takes_nothing_new(served: Served) -> None:
+def test_a_stopping_server_refuses_new_requests(served: Served) -> None:
     with serving(served.emulator) as stopping:
         stopping.app.draining = True
         for path, body in REQUESTS.items():
@@ -298,7 +298,7 @@ def is_ours(value: object) -> bool:
 
 
 def kept(app: Any) -> int:
-    """How many items the containers hold that an app reaches through them and through objects of this package."""
+    """Count the items in all containers reachable from an app through containers and this package's objects."""
     waiting, seen, items = [app], set(), 0
     while waiting:
         value = waiting.pop()

@@ -106,7 +106,7 @@ CASES: dict[str, Callable[[openai.OpenAI], Any]] = {
 
 @pytest.mark.filterwarnings("ignore::stepfun_compat.StepfunCompatWarning")
 @pytest.mark.parametrize("name", CASES)
-def test_serve_shows_what_the_client_gives(served: Served, name: str) -> None:
+def test_serve_relays_the_clients_response(served: Served, name: str) -> None:
     if OLD and name in ("responses streamed", "a transcript streamed"):
         pytest.skip("this SDK has no type for reasoning text, and no streamed transcripts")
     expected = CASES[name](in_process(served))
@@ -281,7 +281,7 @@ def test_two_callers_do_not_see_each_others_responses(served: Served) -> None:
     assert client_of(served).responses.retrieve(mine.id).id == mine.id
 
 
-def test_two_callers_without_tokens_are_told_apart_by_what_they_send(served: Served) -> None:
+def test_two_callers_without_tokens_are_distinguished_by_their_keys(served: Served) -> None:
     with serving(served.emulator, tokens=()) as open_server:
         mine = client_of(open_server, "any-key-1").responses.create(model="gpt-5", input="a secret")
         with pytest.raises(openai.NotFoundError):
@@ -330,7 +330,7 @@ async def test_the_async_client_reads_the_same(served: Served) -> None:
     assert answer.output_text
 
 
-def test_no_header_speaks_of_the_machine_the_server_runs_on(served: Served) -> None:
+def test_no_header_describes_the_servers_machine(served: Served) -> None:
     client_of(served).chat.completions.create(model="gpt-4o", messages=HELLO)
     request = served.emulator.requests[-1]
     platform = [name for name in request.headers if name.startswith("x-stainless-")]

@@ -13,7 +13,7 @@ HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
 
 
 class Recorder:
-    """A transport that notes what is sent through it."""
+    """A transport that records what is sent."""
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []

@@ -1,4 +1,4 @@
-"""A connection ends with its owner, in the process that made it, and a forked child has one of its own."""
+"""A connection closes with its owner, in the process that opened it, and a forked child opens its own."""
 
 from __future__ import annotations
 

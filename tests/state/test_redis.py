@@ -26,7 +26,7 @@ def hanging(tmp_path: Path) -> Iterator[str]:
         process.send_signal(signal.SIGCONT)
 
 
-def test_records_live_as_long_as_they_are_told(redis_url: str):
+def test_records_expire_after_their_ttl(redis_url: str):
     from stepfun_compat.state.redis import RedisStore
 
     store = RedisStore(redis_url)
@@ -39,13 +39,13 @@ def test_records_live_as_long_as_they_are_told(redis_url: str):
     assert 500 < db.ttl("stepfun_compat:ttl:a") <= 5000
 
 
-def test_a_server_that_is_not_there_is_said():
+def test_a_missing_server_is_reported():
     store = state.open_store(f"redis://127.0.0.1:{free_port()}/0")
     with pytest.raises(StateError, match="ConnectionError"):
         execute(store, "s", StoreOperation(load=["a"]))
 
 
-def test_a_server_that_hangs_is_said_within_the_timeout(hanging: str):
+def test_a_hanging_server_is_reported_within_the_timeout(hanging: str):
     store = state.open_store(hanging)
     for operation in (
         StoreOperation(load=["a"]),
@@ -80,8 +80,8 @@ def test_a_connection_the_server_cut_is_made_anew(redis_url: str):
     assert execute(store, "cut", StoreOperation(load=["talk"])) == {"talk": {"parts": ["p1"]}}
 
 
-def test_a_killed_server_keeps_what_its_own_log_holds(tmp_path: Path):
-    """Redis writes ahead when it is told to: `appendonly yes`, `appendfsync always`."""
+def test_a_killed_server_keeps_the_records_in_its_log(tmp_path: Path):
+    """Redis with a write-ahead log: `appendonly yes`, `appendfsync always`."""
     durable = ("--appendonly", "yes", "--appendfsync", "always")
     with redis_server(tmp_path, *durable) as (url, process):
         store = state.open_store(url)

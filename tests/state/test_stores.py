@@ -57,7 +57,7 @@ def test_records_come_back_as_they_were(store: Store, space: str):
     assert execute(store, space, StoreOperation(load=list(many))) == many
 
 
-def test_what_is_handed_out_is_not_what_is_kept(store: Store, space: str):
+def test_returned_records_are_independent_of_stored_ones(store: Store, space: str):
     record: dict[str, Any] = {"list": [1]}
     execute(store, space, StoreOperation(save={"a": record}))
     record["list"].append(2)
@@ -192,7 +192,7 @@ def test_the_file_is_its_users_alone(tmp_path: Path):
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
 
 
-def test_a_busy_file_is_said_within_the_timeout(tmp_path: Path):
+def test_a_busy_file_is_reported_within_the_timeout(tmp_path: Path):
     store = SQLiteStore(f"{tmp_path}/s.db")
     execute(store, "s", StoreOperation(save={"a": {}}))
     other = sqlite3.connect(tmp_path / "s.db", isolation_level=None)
@@ -209,7 +209,7 @@ def test_a_busy_file_is_said_within_the_timeout(tmp_path: Path):
         execute(store, "s", StoreOperation(load=["a"]), Limits(timeout=0.05))
 
 
-def test_a_file_that_is_no_store_is_said(tmp_path: Path):
+def test_a_file_that_is_not_a_store_is_reported(tmp_path: Path):
     (tmp_path / "s.db").write_bytes(b"something else entirely" * 100)
     with pytest.raises(StateError, match="not a database"):
         execute(SQLiteStore(f"{tmp_path}/s.db"), "s", StoreOperation(load=["a"]))
@@ -278,7 +278,7 @@ def test_two_processes_write_one_conversation(kind: str, space: str, request: py
 
 
 @pytest.mark.parametrize("kind", SHARED)
-def test_a_killed_process_loses_nothing_it_was_told_is_safe(
+def test_a_killed_process_loses_no_committed_record(
     kind: str, space: str, request: pytest.FixtureRequest, tmp_path: Path
 ):
     url = url_of(kind, request, tmp_path)

@@ -156,7 +156,7 @@ def c(delta: dict[str, Any], finish: str | None = None, tokens: int = 1, created
 
 
 def fragment(name: str | None = None, arguments: str | None = None, **more: Any) -> dict[str, Any]:
-    """A fragment of a tool call as it may come: only what is given is in it."""
+    """A fragment of a tool call with only the given fields."""
     inner: dict[str, Any] = {}
     if name is not None:
         inner["name"] = name

@@ -1,4 +1,4 @@
-"""A StepFun that refuses what is contested, and calls in each of the SDK's ways."""
+"""A StepFun that refuses contested forms, and calls in each way of the SDK."""
 
 from __future__ import annotations
 

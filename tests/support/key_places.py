@@ -109,7 +109,7 @@ ARGUMENTS: dict[str, Callable[[str], dict[str, Any]]] = {
     "cookie": lambda key: {"extra_headers": {"Cookie": f"session={key}"}},
     "query": lambda key: {"extra_query": {"api_key": key, "kept": "1"}},
 }
-"""Arguments of one call that hold a key, by name."""
+"""Arguments of one call that contain a key, by name."""
 
 
 def readable(texts: list[str]) -> str:

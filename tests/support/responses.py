@@ -25,7 +25,7 @@ def asked(route: str = "chat", **body: Any) -> RequestContext:
 
 
 def events(context: RequestContext, chunks: Sequence[Any]) -> list[Any]:
-    """A stream's events. Shows what holds of every stream: numbers, places, ids, one response id, kept before told."""
+    """Return a stream's events. Checks the properties of every stream: sequence numbers, indexes, ids, one response id, stored before the last event."""
     transform = Responses().transform_stream(context)
     told: list[Any] = [row for chunk in chunks for row in transform.feed(copy.deepcopy(chunk))]
     told += transform.close()

@@ -90,7 +90,7 @@ class Served:
         body: Any = None,
         headers: Mapping[str, str | None] | None = None,
     ) -> tuple[int, dict[str, str], bytes]:
-        """One request on a connection of its own: (status, headers, body). A header of None is left out."""
+        """Send one request on a new connection: (status, headers, body). A header of None is omitted."""
         content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         rows: dict[str, str | None] = {
             "host": f"127.0.0.1:{self.port}",

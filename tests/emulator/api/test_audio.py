@@ -52,7 +52,7 @@ def test_wav_lasts_as_long_as_the_text_at_the_rate_and_speed(speak: Any) -> None
         assert sound.getnframes() == 16000
 
 
-def test_what_stands_in_parentheses_is_an_instruction_to_one_model_only(speak: Any) -> None:
+def test_text_in_parentheses_is_an_instruction_for_one_model_only(speak: Any) -> None:
     text = "（calmly）hello (like this) there"
     heard = {model: len(speak(model=model, input=text, response_format="pcm").content) for model in MODELS}
     assert heard["step-tts-2"] == len(speak(input="x" * len(text), response_format="pcm").content)

@@ -50,13 +50,13 @@ def test_answers_with_the_last_user_message_and_stepfuns_envelope(chat: Any) -> 
     assert "x-request-id" not in response.headers
 
 
-def test_the_same_request_gives_the_same_answer_under_another_id(chat: Any) -> None:
+def test_equal_requests_get_equal_responses_with_different_ids(chat: Any) -> None:
     one, two = chat("same").json(), chat("same").json()
     assert one["choices"] == two["choices"]
     assert one["id"] != two["id"]
 
 
-def test_reasoning_stands_in_both_fields_with_the_same_text(chat: Any) -> None:
+def test_both_reasoning_fields_have_the_same_text(chat: Any) -> None:
     message = message_of(chat("hi", reasoning_effort="low"))
     assert message["reasoning"]
     assert message["reasoning"] == message["reasoning_content"]
@@ -109,7 +109,7 @@ def test_stop_ends_the_text(chat: Any) -> None:
     assert message_of(chat("alpha STOP beta", stop=["STOP"]))["content"] == "alpha "
 
 
-def test_n_gives_so_many_choices_and_counts_them_all(chat: Any) -> None:
+def test_n_choices_are_returned_and_all_are_counted(chat: Any) -> None:
     one, three = chat("hi").json(), chat("hi", n=3).json()
     assert [choice["index"] for choice in three["choices"]] == [0, 1, 2]
     assert three["usage"]["completion_tokens"] == 3 * one["usage"]["completion_tokens"]
@@ -175,7 +175,7 @@ def test_undocumented_messages_pass_unless_strict(chat: Any, server: Any, messag
     assert chat(messages).status_code == 400
 
 
-def test_strict_takes_a_replayed_assistant_turn_with_its_reasoning(chat: Any, server: Any) -> None:
+def test_strict_accepts_a_replayed_assistant_turn_with_its_reasoning(chat: Any, server: Any) -> None:
     server.configure(strict=True)
     first = message_of(chat("What is the weather in Paris?", tools=[WEATHER]))
     messages = [
@@ -197,7 +197,7 @@ def call_of(name: str, arguments: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("arguments", ['"text"', "{broken", "", "[1]", "3", None, {}])
-def test_arguments_that_are_no_json_object_break_the_template(chat: Any, arguments: Any) -> None:
+def test_arguments_that_are_not_a_json_object_break_the_template(chat: Any, arguments: Any) -> None:
     assert error_of(chat(call_of("f", arguments)))["message"] == "No filter named 'fromjson' found"
 
 

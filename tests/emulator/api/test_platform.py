@@ -179,7 +179,7 @@ def test_search_answers_n_results(http: Any) -> None:
         assert http.post("/v1/search", json=wrong).status_code == 400
 
 
-def test_a_body_that_is_no_json_object_is_400(http: Any) -> None:
+def test_a_body_that_is_not_a_json_object_is_a_400(http: Any) -> None:
     for content in (b"", b"{", b"[]", b'"x"'):
         assert http.post("/v1/chat/completions", content=content).status_code == 400
 

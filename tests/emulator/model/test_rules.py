@@ -59,7 +59,7 @@ def test_one_call_for_each_thing_named() -> None:
     assert [arguments["city"] for _, arguments in made] == ["Paris", "Tokyo", "San Francisco"]
 
 
-def test_two_tools_asked_for_are_called_in_parallel() -> None:
+def test_two_requested_tools_are_called_in_parallel() -> None:
     made = calls(ask("What is the weather and the time in Paris?", tools=[WEATHER, TIME]))
     assert made == [("get_weather", {"city": "Paris"}), ("get_time", {"city": "Paris"})]
 
@@ -142,7 +142,7 @@ def test_a_new_question_may_call_again() -> None:
     assert calls(reply) == [("get_weather", {"city": "Paris"})]
 
 
-def test_a_final_tool_waits_for_the_others_and_takes_their_results() -> None:
+def test_a_final_tool_waits_for_the_others_and_gets_their_results() -> None:
     text = "What is the weather in Paris?"
     first = ask(text, tools=[WEATHER, FINAL])
     assert [name for name, _ in calls(first)] == ["get_weather"]
@@ -156,7 +156,7 @@ def test_a_final_tool_alone_is_called_at_once() -> None:
     assert [name for name, _ in calls(ask("Paris is nice", tools=[FINAL]))] == ["final_result"]
 
 
-def test_a_demand_repeated_after_results_goes_to_the_tool_not_yet_used() -> None:
+def test_a_request_repeated_after_results_calls_the_tool_not_yet_used() -> None:
     report = function("CityReport", "Structured report", city=TEXT)
     demand = Turn("system", "You must call one of the functions.")
     turns = [*after("Weather in Paris?", (Call("get_weather", '{"city": "Paris"}'), "sunny")), demand]
@@ -201,7 +201,7 @@ def test_json_mode_follows_an_example_or_a_list_of_keys() -> None:
     assert set(json.loads(ask(listed, Turn("user", "Ann"), json_mode=True).content)) == {"name", "city", "email"}
 
 
-def test_quoted_keys_are_no_values() -> None:
+def test_quoted_keys_are_not_values() -> None:
     schema = {"type": "object", "properties": {"name": TEXT, "temperature": {"type": "integer"}}}
     assert fill(schema, PromptValues('Paris at 21, as {"name", "temperature"}')) == {"name": "Paris", "temperature": 21}
 

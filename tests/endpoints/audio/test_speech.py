@@ -98,7 +98,7 @@ def test_parentheses_are_read_out(text: str, spoken: str):
     assert wire(say(text, model="step-tts-2"))["input"] == text
 
 
-def test_what_is_no_format_or_no_model_is_refused():
+def test_unknown_formats_and_models_are_refused():
     with pytest.raises(RequestRejected, match="mp3, wav, flac, opus, pcm"):
         wire(say(response_format="aac"))
     with pytest.raises(RequestRejected, match="step-tts-mini"):
@@ -164,7 +164,7 @@ def test_a_long_text_is_several_requests_and_one_mp3():
     assert context.partial == [mp3_frame(1), mp3_frame(2), mp3_frame(3)]
 
 
-def test_a_long_text_as_flac_is_asked_for_as_wav():
+def test_a_long_text_as_flac_is_requested_as_wav():
     data = samples(5000)
     reply, sent = drive(speech.Speech(), long(response_format="flac"), lambda _: WireResponse(wav(data)))
     assert {step.json["response_format"] for step in sent} == {"wav"}
@@ -186,7 +186,7 @@ def test_a_long_text_as_events():
     assert reply.body.endswith("data: [DONE]\n\n")
 
 
-def test_what_cannot_be_joined_is_said():
+def test_parts_that_cannot_be_joined_are_reported():
     with pytest.raises(UnexpectedBody, match="wav or mp3"):
         drive(speech.Speech(), long(response_format="opus"), lambda _: b"not ogg")
     with pytest.raises(UnexpectedBody, match="contains no audio"):
@@ -204,7 +204,7 @@ def test_an_error_among_the_events():
     assert refused.value.status == 500
 
 
-def test_speech_whose_events_break_off_holds_the_sound_that_came():
+def test_an_interrupted_speech_stream_keeps_the_received_audio():
     event = {"type": "speech.audio.delta", "audio": base64.b64encode(b"This").decode()}
     whole, cut = (f"data: {json.dumps(row)}\n\n" for row in (event, event))
     answers = iter([whole + 'data: {"type": "speech.audio.done", "audio": ""}\n\n', cut])
@@ -216,7 +216,7 @@ def test_speech_whose_events_break_off_holds_the_sound_that_came():
 # ---------------------------------------------------------------- cloning
 
 
-def test_stepfuns_cloning_goes_through_and_openais_does_not():
+def test_stepfuns_voice_cloning_is_sent_and_openais_is_refused():
     request = WireRequest("POST", "/audio/voices", json={"model": "step-tts-2", "file_id": "file-1"})
     assert speech.Voice().transform_request(request, exchange(speech.Voice())) is request
     with pytest.raises(RequestRejected, match="purpose='storage'") as refused:

@@ -111,13 +111,13 @@ def test_formats(content: bytes, name: str, format: dict[str, Any]):
         (WireRequest("POST", "/audio/transcriptions", json={"model": "whisper-1"}), "file", "missing"),
     ],
 )
-def test_what_cannot_be_done_is_said_before_the_network(request_: WireRequest, param: str, words: str):
+def test_unsupported_requests_are_refused_before_the_network(request_: WireRequest, param: str, words: str):
     with pytest.raises(RequestRejected, match=words) as refused:
         ENDPOINT.transform_request(request_, exchange(ENDPOINT))
     assert refused.value.param == param
 
 
-def test_losses_are_told():
+def test_losses_are_reported():
     context = exchange(ENDPOINT)
     request = ask(
         prompt="names",
@@ -148,7 +148,7 @@ def test_srt_and_vtt():
     )
 
 
-def test_times_are_asked_for_where_they_are_needed():
+def test_timestamps_are_requested_if_needed():
     for format, wanted in (("srt", True), ("vtt", True), ("verbose_json", True), ("json", None), ("text", None)):
         sent = ENDPOINT.transform_request(ask(response_format=format), exchange(ENDPOINT))
         assert sent.json["audio"]["input"]["transcription"].get("enable_timestamp") is wanted
@@ -214,7 +214,7 @@ def test_an_error_event_is_the_error_a_plain_answer_would_have_been(error: dict[
             assert (refused.status, refused.code) == (status, code)
 
 
-def test_the_old_model_goes_the_old_route():
+def test_the_old_model_uses_the_old_route():
     context = exchange(ENDPOINT)
     request = ask(model="step-asr", language="zh", hotwords="[1]")
     assert ENDPOINT.script(request, context) is None
@@ -246,7 +246,7 @@ def test_a_stream_is_one_request_whose_events_pass():
     assert list(transform.close()) == []
 
 
-def test_a_stream_fills_what_is_missing():
+def test_a_stream_fills_in_missing_text():
     transform = TranscriptStream()
     transform.feed(delta("a"))
     transform.feed({"type": "transcript.text.delta", "delta": None})
@@ -280,7 +280,7 @@ def test_events_in_every_framing():
 
 
 def transcribed(events: str, later: bool, stream: bool = False, said: list[str] | None = None) -> Any:
-    """What the client makes of a body: the transcript, or with `stream` its events; `said` takes their texts."""
+    """Return the client's result for a body: the transcript, or with `stream` its events; `said` returns their texts."""
     told: list[str] = [] if said is None else said
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -311,7 +311,7 @@ def transcribed(events: str, later: bool, stream: bool = False, said: list[str] 
 
 
 @pytest.mark.parametrize("later", [False, True])
-def test_a_transcript_that_breaks_off_is_a_connection_error_that_holds_it(later: bool):
+def test_an_interrupted_transcript_is_a_connection_error_with_the_text(later: bool):
     with pytest.raises(openai.APIConnectionError) as caught:
         transcribed(stream(delta("Hello"), delta(" there")), later)
     assert caught.value.partial == "Hello there"  # type: ignore[attr-defined]
@@ -319,7 +319,7 @@ def test_a_transcript_that_breaks_off_is_a_connection_error_that_holds_it(later:
 
 @pytest.mark.parametrize("later", [False, True])
 @pytest.mark.parametrize("events", [[delta("Hello"), delta(" there")], []])
-def test_a_streamed_transcript_that_breaks_off_is_a_connection_error_that_holds_it(events: list[Any], later: bool):
+def test_an_interrupted_streamed_transcript_is_a_connection_error_with_the_text(events: list[Any], later: bool):
     said: list[str] = []
     with pytest.raises(openai.APIConnectionError) as caught:
         transcribed(stream(*events), later, stream=True, said=said)
@@ -338,6 +338,6 @@ def test_a_streamed_transcript_that_breaks_off_is_a_connection_error_that_holds_
         {"type": "error", "error": {"code": "censorship_blocked", "message": "no"}},
     ],
 )
-def test_a_blocked_recording_is_a_content_filter_error_nobody_retries(event: Any, later: bool):
+def test_a_blocked_recording_is_a_content_filter_error_without_retries(event: Any, later: bool):
     with pytest.raises(stepfun_compat.ContentFilteredError):
         transcribed(stream(delta("Hello"), event), later)

@@ -81,12 +81,12 @@ def test_a_refusal_is_replayed_as_text() -> None:
     assert messages({"role": "user", "content": part})[0]["content"] == [{"type": "text", "text": "no"}]
 
 
-def test_api_3_2_a_name_is_dropped_when_one_speaks() -> None:
+def test_api_3_2_the_name_of_a_single_speaker_is_dropped() -> None:
     rows = messages({"role": "system", "name": "s", "content": "x"}, {"role": "user", "name": "ann", "content": "hi"})
     assert rows == [{"role": "system", "content": "x"}, {"role": "user", "content": "hi"}]
 
 
-def test_api_3_2_names_are_told_when_several_speak() -> None:
+def test_api_3_2_names_of_several_speakers_are_kept_in_the_text() -> None:
     rows = messages(
         {"role": "user", "name": "ann", "content": "hi"},
         {"role": "user", "name": "bob", "content": [{"type": "image_url", "image_url": {"url": PNG}}]},
@@ -168,7 +168,7 @@ def test_api_3_2_file_parts_are_refused_with_the_remedy(kind: str) -> None:
         ("[" * 100_000, "{}"),
     ],
 )
-def test_api_3_3_arguments_that_are_no_object_are_repaired(given: Any, fixed: str) -> None:
+def test_api_3_3_arguments_that_are_not_an_object_are_repaired(given: Any, fixed: str) -> None:
     assert replayed(given)["arguments"] == fixed
 
 
@@ -233,7 +233,7 @@ def test_api_3_4_a_search_in_history_is_left_out() -> None:
     ]
 
 
-def test_an_assistant_that_said_nothing_says_the_empty_string() -> None:
+def test_an_empty_assistant_message_has_an_empty_string() -> None:
     assert messages({"role": "assistant", "content": None}) == [{"role": "assistant", "content": ""}]
     assert messages({"role": "assistant"}) == [{"role": "assistant", "content": ""}]
     assert messages({"role": "tool", "tool_call_id": "c", "content": None})[0]["content"] == ""

@@ -1,4 +1,4 @@
-"""What holds of every request and answer: no crash, no mutation, the same bytes, nothing left to change."""
+"""Properties of every request and response: no crash, no mutation, equal bytes, idempotence."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_request_never_crashes_and_is_never_changed(body: Any) -> None:
 
 @examples(70)
 @given(body=bodies)
-def test_the_same_request_gives_the_same_bytes(body: Any) -> None:
+def test_equal_requests_send_equal_bytes(body: Any) -> None:
     first, second = translate(body), translate(copy.deepcopy(body))
     if isinstance(first, RequestRejected):
         assert isinstance(second, RequestRejected)
@@ -161,7 +161,7 @@ def test_a_translated_request_needs_no_translation(body: Any) -> None:
 
 @examples(70)
 @given(rows=st.lists(rows, max_size=4))
-def test_every_message_that_is_sent_is_one_stepfun_takes(rows: Any) -> None:
+def test_every_sent_message_is_valid_for_stepfun(rows: Any) -> None:
     wire = translate({"model": "step-3.7-flash", "messages": rows})
     if isinstance(wire, RequestRejected):
         return

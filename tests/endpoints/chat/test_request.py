@@ -156,7 +156,7 @@ def test_api_3_6_a_wrong_effort_is_refused() -> None:
     assert caught.value.param == "reasoning_effort"
 
 
-def test_api_3_6_an_effort_a_model_has_not_is_told() -> None:
+def test_api_3_6_an_unsupported_effort_is_reported() -> None:
     assert lost(out(model="step-3.5-flash", reasoning_effort="high")[1]) == ["reasoning_effort"]
     with pytest.raises(RequestRejected):
         sent({"on_unsupported": "error"}, model="step-3.5-flash", reasoning_effort="high")

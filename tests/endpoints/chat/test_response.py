@@ -142,7 +142,7 @@ def test_api_4_2_the_audio_samples_oddities() -> None:
     }
 
 
-def test_calls_without_id_or_with_an_object_are_mended() -> None:
+def test_calls_without_an_id_or_with_an_object_are_fixed() -> None:
     bare = {"type": "", "function": {"name": "f", "arguments": {"a": 1}}}
     first, second = message(said(tool_calls=[bare, {"function": {"name": "f"}}]))["tool_calls"]
     assert first["function"] == {"name": "f", "arguments": '{"a": 1}'}
@@ -152,7 +152,7 @@ def test_calls_without_id_or_with_an_object_are_mended() -> None:
     assert first["id"] != second["id"]
 
 
-def test_api_3_4_a_search_is_told_as_citations() -> None:
+def test_api_3_4_a_search_becomes_citations() -> None:
     data = back(said(content="Sunny today", tool_calls=[SEARCH]))
     row = data["choices"][0]["message"]
     assert "tool_calls" not in row
@@ -273,12 +273,12 @@ def test_the_requested_name_is_echoed_when_set() -> None:
 
 
 @pytest.mark.parametrize("bad", [None, [], "x", {}, {"choices": None}, {"choices": [3]}, {"choices": "x"}])
-def test_what_is_no_answer_is_said(bad: Any) -> None:
+def test_an_invalid_response_is_reported(bad: Any) -> None:
     with pytest.raises(UnexpectedBody):
         back(bad)
 
 
-def test_no_choices_are_no_choices() -> None:
+def test_an_empty_list_of_choices_stays_empty() -> None:
     assert back({"choices": []})["choices"] == []
 
 
@@ -301,7 +301,7 @@ Paris
 </tool_call>"""
 
 
-def test_calls_in_text_are_rescued_only_when_asked() -> None:
+def test_calls_in_text_are_parsed_only_on_request() -> None:
     assert message(said(content=XML))["content"] == XML
     context = out(settings={"parse_xml_tool_calls": True})[1]
     row = message(said(content=XML), context)

@@ -57,7 +57,7 @@ def test_api_4_5_finish_reason_is_none_until_the_last(chunks: list[Any]) -> None
 
 
 @shapes
-def test_api_4_5_usage_is_told_once_when_asked(chunks: list[Any]) -> None:
+def test_api_4_5_requested_usage_is_reported_once(chunks: list[Any]) -> None:
     told = stream(chunks, asked(stream_options={"include_usage": True}))
     assert [row["usage"] for row in told[:-1]] == [None] * (len(told) - 1)
     assert all(row["choices"] for row in told[:-1])
@@ -69,7 +69,7 @@ def test_api_4_5_usage_is_told_once_when_asked(chunks: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("options", [None, {}, {"include_usage": False}])
-def test_api_4_5_usage_is_not_told_unasked(options: Any) -> None:
+def test_api_4_5_usage_is_not_reported_unless_requested(options: Any) -> None:
     told = stream(SHAPE_A, asked(stream_options=options))
     assert not any("usage" in row for row in told)
     assert all(row["choices"] for row in told)
@@ -103,7 +103,7 @@ def test_api_4_5_created_0_takes_a_later_chunks_time() -> None:
     assert text(transform_first) == "A"
 
 
-def test_api_4_5_a_stream_without_any_time_is_still_told() -> None:
+def test_api_4_5_a_stream_without_a_created_time_keeps_0() -> None:
     told = stream([a({"content": ""}, created=0), a({"content": ""}, created=0)])
     assert told[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
     assert told[0]["created"] == 0
@@ -132,7 +132,7 @@ def test_api_4_5_the_last_chunk_may_hold_text_and_reason() -> None:
     assert deltas(told)[-2:] == [{"content": " is"}, {}]
 
 
-def test_api_4_5_a_reason_said_twice_is_told_once() -> None:
+def test_api_4_5_a_repeated_finish_reason_is_reported_once() -> None:
     told = stream([*SHAPE_A, a({"content": ""}, "stop")])
     assert reasons(told).count("stop") == 1
 
@@ -157,7 +157,7 @@ def test_an_empty_stream_is_empty_and_known_as_cut_off() -> None:
     assert transform.truncated
 
 
-def test_a_chunk_that_is_no_object_is_said() -> None:
+def test_a_chunk_that_is_not_an_object_is_reported() -> None:
     for bad in ([], "x", None, 3):
         with pytest.raises(UnexpectedBody):
             stream([bad])

@@ -263,7 +263,7 @@ def test_custom_tools_whole_at_once() -> None:
     ]
 
 
-def test_what_was_held_back_is_told_when_a_stream_breaks_off() -> None:
+def test_a_buffered_call_is_returned_when_a_stream_breaks() -> None:
     told = stream([b({"tool_calls": [fragment(None, "{}", index=0, id="call_1")]})])
     assert calls_of(told) == [("call_1", "", "{}")]
     assert reasons(told) == [None, None]
@@ -279,7 +279,7 @@ def search_stream(**first: Any) -> list[Any]:
     ]
 
 
-def test_api_3_4_a_search_is_told_as_citations_not_as_a_call() -> None:
+def test_api_3_4_a_search_becomes_citations_not_a_call() -> None:
     told = stream(search_stream())
     assert gather(told) == []
     assert reasons(told)[-1] == "stop"
@@ -291,7 +291,7 @@ def test_api_3_4_a_search_is_told_as_citations_not_as_a_call() -> None:
     assert {row["url_citation"]["end_index"] for row in found[0]} == {len("Sunny today")}
 
 
-def test_api_3_4_a_search_in_fragments_is_no_call_either() -> None:
+def test_api_3_4_a_search_in_fragments_does_not_become_a_call() -> None:
     parts = [
         c({"tool_calls": [{"id": "s", "type": "web_search", "function": {"name": "step_websearch"}}]}),
         c({"tool_calls": [{"type": "", "function": {"arguments": '{"keyword"'}}]}),
@@ -329,7 +329,7 @@ def test_api_3_2_another_function_than_the_forced_one_is_a_miss() -> None:
     assert context.forced_call_missing
 
 
-def test_api_11_20_reasoning_of_streamed_calls_is_remembered_when_asked() -> None:
+def test_api_11_20_reasoning_of_streamed_calls_is_remembered_on_request() -> None:
     context = asked(tools=[function()], settings={"replay_reasoning": "cache"})
     cache = ReasoningCache()
     context.client = ClientFacts(reasoning_cache=cache)

@@ -86,7 +86,7 @@ def test_text_that_is_not_fenced_is_not_held_back() -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "no", '{"a": ', "[" * 100_000])
-def test_what_is_no_json_does_not_fit(text: Any) -> None:
+def test_text_that_is_not_json_does_not_match(text: Any) -> None:
     assert structured.problem(text, SCHEMA)
 
 
@@ -120,14 +120,14 @@ def asked(*texts: str, settings: dict[str, Any] | None = None, **body: Any) -> t
     return reply.body, [r.json for r in requests], context
 
 
-def test_api_3_5_an_answer_that_fits_is_asked_once() -> None:
+def test_api_3_5_a_valid_response_takes_one_request() -> None:
     data, requests, context = asked('```json\n{"a": 1}\n```')
     assert data["choices"][0]["message"]["content"] == '{"a": 1}'
     assert len(requests) == 1
     assert lost(context) == []
 
 
-def test_api_3_5_an_answer_that_does_not_fit_is_asked_for_again() -> None:
+def test_api_3_5_an_invalid_response_is_requested_again() -> None:
     data, requests, context = asked("sorry", '{"a": 1}')
     assert data["choices"][0]["message"]["content"] == '{"a": 1}'
     assert data["usage"]["total_tokens"] == 2 * 711
@@ -136,14 +136,14 @@ def test_api_3_5_an_answer_that_does_not_fit_is_asked_for_again() -> None:
     assert lost(context) == []
 
 
-def test_api_3_5_a_second_miss_is_told_by_policy() -> None:
+def test_api_3_5_a_second_miss_is_reported_by_policy() -> None:
     data, requests, context = asked("sorry", "still")
     assert len(requests) == 2
     assert data["choices"][0]["message"]["content"] == "still"
     assert lost(context) == ["response_format"]
 
 
-def test_api_3_5_a_native_schema_is_asked_for_once_and_not_checked() -> None:
+def test_api_3_5_a_native_schema_takes_one_request_without_validation() -> None:
     data, requests, context = asked("sorry", model="step-3.7-flash")
     assert data["choices"][0]["message"]["content"] == "sorry"
     assert [request["response_format"] for request in requests] == [FORMAT]
@@ -215,7 +215,7 @@ MODELS = pytest.mark.parametrize("model", ["gpt-4o", "step-3.7-flash", "step-1o-
 
 @CASES
 @MODELS
-def test_parse_gives_the_same_objects(kind: Any, value: Any, model: str) -> None:
+def test_parse_returns_the_same_objects(kind: Any, value: Any, model: str) -> None:
     fenced = model == "step-1o-turbo-vision"
     text = json.dumps(value, indent=1 if fenced else None)
     wire = Wire(completion(f"```json\n{text}\n```" if fenced else text, reasoning="…"))
@@ -253,7 +253,7 @@ def stream_manager(client: Any, **body: Any) -> Any:
 
 @CASES
 @pytest.mark.parametrize("shape", ["A", "B", "C"])
-def test_stream_gives_the_same_events_and_objects(kind: Any, value: Any, shape: str) -> None:
+def test_stream_returns_the_same_events_and_objects(kind: Any, value: Any, shape: str) -> None:
     text = json.dumps(value)
     wire = Wire(as_events(in_shape(shape, pieces(text))))
     with stream_manager(wire.client(), model="gpt-4o", messages=[USER], response_format=kind) as events:
@@ -352,7 +352,7 @@ def test_stream_parses_tool_calls(fragments: list[list[Any]]) -> None:
     assert [(event.name, event.arguments) for event in done] == [("GetWeather", W), ("GetTime", T)]
 
 
-def test_parse_gives_parsed_tool_calls() -> None:
+def test_parse_returns_parsed_tool_calls() -> None:
     import openai
 
     calls = [{"id": "call_1", "type": "function", "function": {"name": "GetWeather", "arguments": W}}]
@@ -393,7 +393,7 @@ async def test_async_stream_and_parse(kind: Any, value: Any) -> None:
 
 
 @pytest.mark.parametrize("streamed", [True, False])
-def test_api_11_20_a_client_remembers_reasoning_for_its_copies_when_asked(streamed: bool) -> None:
+def test_api_11_20_a_client_remembers_reasoning_for_its_copies_on_request(streamed: bool) -> None:
     import stepfun_compat
 
     made = {"id": "call_1", "type": "function", "function": {"name": "GetWeather", "arguments": W}}

@@ -65,14 +65,14 @@ def test_the_answer_is_text():
         ENDPOINT.transform_response({"error": 1}, context)
 
 
-def test_a_suffix_asks_for_what_stands_between():
+def test_a_suffix_requests_the_text_in_between():
     sent = ENDPOINT.transform_request(ask("def f(x):", suffix="return y"), exchange(ENDPOINT))
     assert sent.json["messages"][0]["role"] == "system"
     assert "<before>def f(x):</before>" in sent.json["messages"][1]["content"]
     assert "<after>return y</after>" in sent.json["messages"][1]["content"]
 
 
-def test_losses_are_told():
+def test_losses_are_reported():
     context = exchange(ENDPOINT)
     ENDPOINT.transform_request(ask(best_of=3, logprobs=2, presence_penalty=0.5, n=2), context)
     assert sorted(lost(context)) == ["best_of", "logprobs", "presence_penalty"]

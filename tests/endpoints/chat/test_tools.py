@@ -113,7 +113,7 @@ def test_api_3_1_custom_tools_become_functions_and_come_back() -> None:
     assert again["messages"][1]["tool_calls"] == [call("shell", '{"input": "ls -l"}')]
 
 
-def test_a_custom_tools_grammar_is_told_as_lost() -> None:
+def test_a_custom_tools_grammar_is_reported_as_lost() -> None:
     tool = {"type": "custom", "custom": {"name": "sql", "format": {"type": "grammar", "grammar": {}}}}
     assert lost(out(tools=[tool])[1]) == ["tools[0].custom.format"]
 
@@ -231,21 +231,21 @@ def asked(*answers: Any, settings: dict[str, Any] | None = None, **body: Any) ->
 @pytest.mark.parametrize(
     "body", [{}, {"tool_choice": "auto"}, {"tool_choice": "none"}, {"tool_choice": NAMED, "stream": True}]
 )
-def test_most_calls_are_asked_once_without_a_script(body: Any) -> None:
+def test_most_calls_take_one_request_without_a_script(body: Any) -> None:
     request = WireRequest(
         "POST", "/chat/completions", json={"model": "gpt-4o", "messages": [USER], "tools": TWO, **body}
     )
     assert ENDPOINT.script(request, exchange(ENDPOINT)) is None
 
 
-def test_api_3_2_a_forced_call_that_comes_is_asked_once() -> None:
+def test_api_3_2_a_fulfilled_forced_call_takes_one_request() -> None:
     data, requests, context = asked(answer(call()), tools=TWO, tool_choice="required")
     assert len(requests) == 1
     assert data["choices"][0]["finish_reason"] == "tool_calls"
     assert not context.forced_call_missing
 
 
-def test_api_3_2_a_miss_is_asked_again_once_and_usage_is_the_sum() -> None:
+def test_api_3_2_a_missed_call_is_requested_once_more_and_usage_is_the_sum() -> None:
     data, requests, context = asked(answer(content="Sunny."), answer(call()), tools=TWO, tool_choice="required")
     assert data["choices"][0]["message"]["tool_calls"] == [call()]
     assert data["usage"]["total_tokens"] == 2 * USAGE["total_tokens"]

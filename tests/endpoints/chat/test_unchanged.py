@@ -1,4 +1,4 @@
-"""Chat answers hold nothing that OpenAI would not send: each kind of difference a program could meet, by name."""
+"""Chat responses contain nothing OpenAI would not send: one test for each difference a program could notice."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_reasoning_tokens_are_an_int_always() -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_json_mode_is_asked_for_in_a_system_message(stream: bool) -> None:
+def test_json_mode_is_requested_in_a_system_message(stream: bool) -> None:
     answer = thinking_stream() if stream else completion("{}")
     asked: Any = [{"role": "user", "content": "Answer in JSON"}]
     wire = Wire(answer, answer)
@@ -152,7 +152,7 @@ def test_json_mode_is_asked_for_in_a_system_message(stream: bool) -> None:
     assert [m["role"] for m in wire.body["messages"]] == ["system", "user"]
 
 
-def test_audio_models_are_told_the_modalities_openai_assumes() -> None:
+def test_audio_models_are_sent_the_modalities_openai_assumes() -> None:
     parts: Any = [{"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]
     wire = Wire()
     ask(wire, model="gpt-4o-audio-preview", messages=[{"role": "user", "content": parts}])
@@ -301,7 +301,7 @@ def test_a_call_that_is_cut_at_the_cap_ends_in_length(stream: bool) -> None:
 # ---------------------------------------------------------------- stop and reasoning
 
 
-def test_stop_that_ended_the_reasoning_is_asked_again_without_it() -> None:
+def test_a_response_stopped_inside_the_reasoning_is_requested_again_without_stop() -> None:
     silent = {**completion("", reasoning="Thought:"), "usage": USAGE}
     wire = Wire(silent, {**completion("Action: look\nObservation: 3", reasoning="x"), "usage": USAGE})
     answer = ask(wire, stop=["\nObservation"])
@@ -313,7 +313,7 @@ def test_stop_that_ended_the_reasoning_is_asked_again_without_it() -> None:
     assert len(wire.requests) == 2
 
 
-def test_stop_is_asked_again_within_the_budget_only(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_stopped_response_is_requested_again_only_within_the_budget(caplog: pytest.LogCaptureFixture) -> None:
     stepfun_compat.reset_warnings()
     silent = completion("", reasoning="Thought:")
     wire = Wire(silent)

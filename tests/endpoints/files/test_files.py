@@ -51,7 +51,7 @@ def test_purposes_are_mapped_by_kind_of_file(name: str, purpose: str, sent: str)
         ("a.pdf", "storage", "file", "purpose='file-extract'"),
     ],
 )
-def test_what_stepfun_does_not_take_is_said_before_the_upload(name: str, purpose: str, param: str, words: str):
+def test_unsupported_files_are_refused_before_the_upload(name: str, purpose: str, param: str, words: str):
     with pytest.raises(RequestRejected, match=words) as refused:
         files.CreateFile().transform_request(upload(name, purpose), exchange(files.CreateFile()))
     assert refused.value.param == param
@@ -98,7 +98,7 @@ def test_what_tells_nothing_keeps_its_name():
 
 
 class Sparse(io.RawIOBase):
-    """An open file of any size that holds nothing."""
+    """An open file that reports any size without content."""
 
     def __init__(self, size: int) -> None:
         self.end, self.at, self.name = size, 0, "big.pdf"
@@ -207,7 +207,7 @@ def test_what_is_not_an_answer_is_refused(endpoint: Any):
         endpoint.transform_response("<html>", exchange(endpoint))
 
 
-def test_files_come_in_every_form_the_sdk_gives_them(tmp_path: Any):
+def test_files_are_accepted_in_every_form_of_the_sdk(tmp_path: Any):
     path = tmp_path / "on disk.txt"
     path.write_bytes(b"12345")
     with path.open("rb") as file:
@@ -226,7 +226,7 @@ def test_files_come_in_every_form_the_sdk_gives_them(tmp_path: Any):
 
 
 def test_pages_fit_together_within_one_second():
-    """StepFun promises no order, and each page is cut from an answer of its own."""
+    """StepFun guarantees no order, and each page comes from a separate response."""
     rows = [{"id": f"file-{i}", "created_at": 7} for i in (2, 0, 3, 1)]
     newest = files.page(rows, {}, 10)["data"]
     assert [row["id"] for row in newest] == ["file-3", "file-2", "file-1", "file-0"]

@@ -94,7 +94,7 @@ def test_more_than_announced_is_refused():
         ({"name": "a.zip"}, "file"),
     ],
 )
-def test_what_stepfun_cannot_hold_is_said_at_the_start(fields: dict[str, Any], param: str):
+def test_uploads_stepfun_cannot_store_are_refused_at_the_start(fields: dict[str, Any], param: str):
     with pytest.raises(RequestRejected) as refused:
         create(**fields)
     assert refused.value.param == param

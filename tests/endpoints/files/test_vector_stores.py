@@ -234,7 +234,7 @@ def test_the_files_of_a_store():
 # ---------------------------------------------------------------- batches
 
 
-def test_a_batch_is_one_request_and_its_id_says_what_is_in_it():
+def test_a_file_batch_is_one_request_and_its_id_encodes_its_files():
     service = Service(counts=[counts(in_progress=4), counts(in_progress=1, completed=3), counts(completed=3, failed=1)])
     ids = [f"file-{i}" for i in range(4)]
     context = exchange(vs.AddBatch())
@@ -289,7 +289,7 @@ def test_an_empty_batch_and_a_file_without_an_id():
         drive(vs.AddFile(), WireRequest("POST", "/vector_stores/1/files", json={}), Service())
 
 
-def test_what_is_no_store_is_refused():
+def test_an_invalid_store_is_refused():
     for body in (None, {}, []):
         with pytest.raises(UnexpectedBody):
             vs.RetrieveStore().transform_response(body, exchange(vs.RetrieveStore()))

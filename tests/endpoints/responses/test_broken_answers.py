@@ -1,4 +1,4 @@
-"""Answers of StepFun's that are not whole, and what becomes of them as a Response: nothing is lost, failures are said."""
+"""Incomplete responses of StepFun as Responses objects: nothing is lost, and failures are reported."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def told(item: dict[str, Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_items_that_only_the_whole_response_holds_are_kept_and_told(first: bool):
+def test_items_only_in_the_final_response_are_kept_and_reported(first: bool):
     known = told(message("so")) if first else []
     output = [message("so"), CALL, message("more", "msg_2")]
     events = answered("native", [CREATED, *known, {"type": "response.completed", "response": body(*output)}])

@@ -182,7 +182,7 @@ def test_conversations(server: Any, state: str):
                 call(talk.id)
 
 
-def test_a_store_that_is_down_is_said_or_forgotten(server: Any, tmp_path: Path):
+def test_a_store_that_is_down_is_reported_or_ignored(server: Any, tmp_path: Path):
     (tmp_path / "file").write_text("no folder")
     broken = f"sqlite:///{tmp_path}/file/s.db"
     with client(server, state=broken) as c:

@@ -51,7 +51,7 @@ def test_items_become_messages():
     ]
 
 
-def test_what_is_not_counted_is_told():
+def test_uncounted_input_is_reported():
     context = exchange(ENDPOINT)
     body = {"model": "gpt-4o", "input": [{"role": "user", "content": "a"}, {"type": "mcp_call", "id": "m"}], "tools": [{"type": "function"}], "truncation": "auto"}  # fmt: skip
     sent = ENDPOINT.transform_request(WireRequest("POST", "/responses/input_tokens", json=body), context)

@@ -1,4 +1,4 @@
-"""Answers that hold lone surrogates, and records of the store that another program wrote: openai's classes, no others."""
+"""Responses with lone surrogates, and store records of another program, raise only openai's classes."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("route", ["chat", "native"])
-def test_lone_surrogates_in_answers_are_handed_out_kept_and_continued(url: str, route: str):
+def test_responses_with_lone_surrogates_are_returned_stored_and_continued(url: str, route: str):
     with client(url, route) as c:
         first = c.responses.create(model=MODEL, input="x")
         assert first.output_text == LONE

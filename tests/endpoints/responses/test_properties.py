@@ -1,4 +1,4 @@
-"""What holds of every Responses request, answer and stream: no crash, no mutation, the same bytes, the same answer."""
+"""Properties of every Responses request, response and stream: no crash, no mutation, equal bytes, equal responses."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ requests = some(
 
 
 def translated(body: Any, route: str) -> tuple[Any, RequestContext] | None:
-    """The request as it is sent; None for one that is refused. Shows that the caller's data is left alone."""
+    """Return the sent request, None for a refused one. Checks that the caller's data is not mutated."""
     context = exchange(Responses(), responses_route=route, on_unsupported="ignore")
     before = copy.deepcopy(body)
     wire = carried_or_refused(body, context)

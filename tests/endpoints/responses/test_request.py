@@ -200,7 +200,7 @@ def test_a_picture_a_tool_returned_follows_its_text():
         ({"text": {"format": {"type": "json_schema", "name": "x"}}}, "schema", "text.format"),
     ],
 )
-def test_what_nobody_serves_is_refused_with_a_remedy(body: dict[str, Any], word: str, param: str):
+def test_unavailable_features_are_refused_with_advice(body: dict[str, Any], word: str, param: str):
     refusal = refused(**body)
     assert word in refusal.message
     assert (refusal.status, refusal.param) == (400, param)
@@ -253,7 +253,7 @@ def test_parameters_of_responses():
     assert "tools" not in native(tools=[WEATHER], tool_choice="none")
 
 
-def test_losses_are_told():
+def test_losses_are_reported():
     _, context = out(top_logprobs=3, include=["message.output_text.logprobs"], text={"verbosity": "low"})
     assert sorted(lost(context)) == ["include", "text.verbosity", "top_logprobs"]
     _, context = out(store=True, metadata={"a": "b"}, prompt_cache_retention="24h", safety_identifier="s")
@@ -273,7 +273,7 @@ def test_tool_choices_keep_chats_enforcement():
     assert lost(context) == ["tool_choice"]
 
 
-def test_reasoning_that_came_with_an_answer_goes_back_with_it():
+def test_reasoning_of_a_response_is_sent_back_with_it():
     items = [
         {"role": "user", "content": "hi"},
         {"type": "message", "role": "assistant", "content": "ho", "reasoning_content": "hm"},
@@ -301,7 +301,7 @@ def test_the_cache_key_is_a_header_on_both_routes(route: str):
 
 
 @pytest.mark.parametrize("route", ["native", "chat"])
-def test_everything_that_is_not_sent_is_told_and_loses_nothing(route: str):
+def test_everything_not_sent_is_reported_without_a_loss(route: str):
     asked = {
         "metadata": {"a": "b"},
         "user": "u",
@@ -333,7 +333,7 @@ def test_everything_that_is_not_sent_is_told_and_loses_nothing(route: str):
         ({"input": [{"role": "developer", "content": "Answer in JSON."}, {"role": "user", "content": "x"}]}, False),
     ],
 )
-def test_native_json_mode_has_a_system_line_that_speaks_of_json(body: dict[str, Any], line: bool):
+def test_native_json_mode_has_a_system_message_that_mentions_json(body: dict[str, Any], line: bool):
     form = {"format": {"type": "json_object"}}
     sent = native(text=form, **body)
     assert sent["text"] == form

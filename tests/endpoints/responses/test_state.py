@@ -65,7 +65,7 @@ def said(c: Any, id: str) -> list[str]:
 
 
 def echo(request: httpx.Request) -> httpx.Response:
-    """StepFun's Responses in small: says again what was said last."""
+    """A minimal Responses server that repeats the last message."""
     asked: Any = json.loads(request.content)
     text = asked["input"][-1]["content"]
     message = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed"}
@@ -493,7 +493,7 @@ def test_a_background_answer_is_finished_and_kept(server: Any, route: str):
 
 @replays
 @pytest.mark.parametrize("route", ["native", "chat"])
-def test_a_background_stream_goes_on_where_it_was_left(server: Any, route: str):
+def test_a_background_stream_resumes_where_it_stopped(server: Any, route: str):
     text = "a long answer " * 20
     with client(server, responses_route=route) as c:
         server.script({"content": text, "reasoning": "hm"})

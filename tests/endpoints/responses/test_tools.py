@@ -114,7 +114,7 @@ def chat_chunks(body: Any) -> Iterator[Any]:
 
 
 class Stepfun:
-    """Calls the tool it is told to, once; then it says what it got."""
+    """Calls the configured tool once, then returns its result."""
 
     def __init__(self, call: str | Callable[[list[str]], str], arguments: str = '{"city": "Paris"}') -> None:
         self.call, self.arguments = call, arguments
@@ -289,7 +289,7 @@ def test_a_search_the_client_runs_is_a_function_whose_finds_can_be_called(stream
         {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "weather"}]},
     ],
 )
-def test_a_choice_may_name_what_is_in_a_namespace(route: str, choice: Any):
+def test_tool_choice_may_name_a_tool_in_a_namespace(route: str, choice: Any):
     stepfun = Stepfun("crm__weather")
     other = {"type": "function", "name": "other", "parameters": CITY}
     with client(stepfun, route) as c:

@@ -1,4 +1,4 @@
-"""Responses in the hands of programs nobody has seen: input of any sequence, every field, whose records they are."""
+"""Responses for arbitrary programs: input of any sequence type, every field, ownership of records."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_a_malformed_id_in_a_path_is_a_400(method: str, path: str):
 @routes
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("state", ["memory", "down"])
-def test_an_answer_nobody_asked_to_keep_is_not_lost_to_the_store(
+def test_a_store_failure_does_not_lose_a_response_that_need_not_be_stored(
     server: Any, route: str, stream: bool, state: str, caplog: pytest.LogCaptureFixture
 ):
     url = "redis://127.0.0.1:1/0" if state == "down" else f"memory://{uuid.uuid4()}"
@@ -184,7 +184,7 @@ def test_an_answer_nobody_asked_to_keep_is_not_lost_to_the_store(
 
 
 @pytest.mark.anyio
-async def test_an_answer_nobody_asked_to_keep_is_not_lost_to_the_store_async(server: Any):
+async def test_a_store_failure_does_not_lose_a_response_that_need_not_be_stored_async(server: Any):
     async with later(server, state_max_record_bytes=2000) as c:
         answer = await c.responses.create(model="step-3.7-flash", input="x" * 1900)
         assert answer.status == "completed"

@@ -1,4 +1,4 @@
-"""Projects migrated in a folder of their own."""
+"""Helpers to migrate a project in a temporary folder."""
 
 from __future__ import annotations
 

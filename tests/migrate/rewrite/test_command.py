@@ -1,4 +1,4 @@
-"""The command: modes, exit codes, what it says, and what is left alone."""
+"""The command: modes, exit codes, output, and files left alone."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def git(root: Path, *arguments: str) -> None:
     subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True, env={**os.environ, **names})
 
 
-def test_uncommitted_changes_are_said_in_one_line(tmp_path: Path) -> None:
+def test_uncommitted_changes_are_reported_in_one_line(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": PROGRAM, "sub/b.py": PROGRAM})
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", "-A")

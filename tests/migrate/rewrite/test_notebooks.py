@@ -89,7 +89,7 @@ def test_a_split_statement_stays_in_its_string(tmp_path: Path) -> None:
     assert cell == ["from openai import _utils; from stepfun_compat import OpenAI\n", "OpenAI()"]
 
 
-def test_a_statement_over_several_strings_changes_where_its_module_stands(tmp_path: Path) -> None:
+def test_a_statement_over_several_strings_changes_at_its_module_name(tmp_path: Path) -> None:
     source = ["from openai import (\n", "    OpenAI,\n", ")"]
     write(
         tmp_path, {"n.ipynb": json.dumps({"nbformat": 4, "cells": [{"cell_type": "code", "source": source}]}).encode()}
@@ -100,7 +100,7 @@ def test_a_statement_over_several_strings_changes_where_its_module_stands(tmp_pa
 @pytest.mark.parametrize(
     "text", ["{", "[]", '{"cells": 1}', '{"nbformat": 4, "cells": [{"cell_type": "code", "source": 1}]}']
 )
-def test_what_is_no_notebook_is_not_read(tmp_path: Path, text: str) -> None:
+def test_invalid_notebooks_are_not_read(tmp_path: Path, text: str) -> None:
     write(tmp_path, {"openai.ipynb": text.encode() + b"\n", "a.py": "x = 'openai'\n"})
     done = migrate(tmp_path)
     assert done["openai.ipynb"] == text + "\n"

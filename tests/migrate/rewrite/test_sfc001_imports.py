@@ -1,4 +1,4 @@
-"""SFC001: every form of an import of openai, and what is left alone."""
+"""SFC001: every form of an import of openai, and imports left alone."""
 
 from __future__ import annotations
 

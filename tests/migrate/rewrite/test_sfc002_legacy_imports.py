@@ -98,14 +98,14 @@ def test_a_comment_leaves_a_line_alone(tmp_path: Path) -> None:
     assert "import" not in [one.kind for one in scanned(tmp_path).findings]
 
 
-def test_a_file_that_only_sets_the_key_goes_with_the_project(tmp_path: Path) -> None:
+def test_a_file_that_only_sets_the_key_is_migrated_with_the_project(tmp_path: Path) -> None:
     write(tmp_path, {"config.py": "import openai\nopenai.api_key = 'x'\n", "bot.py": "import openai\n" + CALL})
     assert {one.rule for one in scanned(tmp_path).findings if one.file == "config.py"} == {"SFC002"}
     done = migrate(tmp_path)
     assert done["config.py"] == "import stepfun_compat.legacy as openai\nopenai.api_key = 'x'\n"
 
 
-def test_it_goes_with_what_is_migrated_already(tmp_path: Path) -> None:
+def test_a_configuration_file_is_migrated_with_a_migrated_project(tmp_path: Path) -> None:
     write(
         tmp_path,
         {
@@ -116,7 +116,7 @@ def test_it_goes_with_what_is_migrated_already(tmp_path: Path) -> None:
     assert migrate(tmp_path)["config.py"].startswith("import stepfun_compat.legacy as openai\n")
 
 
-def test_a_file_of_tests_goes_with_the_project(tmp_path: Path) -> None:
+def test_a_test_file_is_migrated_with_the_project(tmp_path: Path) -> None:
     tests = "from unittest.mock import patch\n\n\n@patch('openai.ChatCompletion.acreate')\ndef test(x): ...\n"
     write(tmp_path, {"test_bot.py": tests, "bot.py": "import openai\n" + CALL})
     done = migrate(tmp_path)

@@ -88,7 +88,7 @@ def test_one_place_in_the_project_keeps_all(tmp_path: Path) -> None:
     assert "also used in other ways, first in tests/test_a.py" in done.left[0][2]
 
 
-def test_a_comment_takes_a_place_out_of_account(tmp_path: Path) -> None:
+def test_a_comment_excludes_a_place(tmp_path: Path) -> None:
     reading = "client = OpenAI(api_key=os.environ['OPENAI_API_KEY'])\n"
     setting = "os.environ['OPENAI_API_KEY'] = 'x'  # stepfun: ignore[SFC004]\n"
     after = migrated(tmp_path, HEAD + reading + setting)

@@ -239,7 +239,7 @@ def test_a_comment_leaves_the_file_alone(tmp_path: Path, line: int) -> None:
     assert done.document["left"][0]["severity"] == "note"
 
 
-def test_a_file_for_the_client_api_is_none_of_its_business(tmp_path: Path) -> None:
+def test_a_file_for_the_client_api_is_ignored(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": "from openai import OpenAI\nOpenAI().models.list()\n"})
     done = migrate(tmp_path, select=("SFC101",))
     assert (done.code, done.document["left"]) == (0, [])

@@ -375,7 +375,7 @@ def test_usage_counts_what_came_from_the_cache_apart() -> None:
 
 
 @pytest.mark.parametrize("arguments", ["", "{", "[1]", "null", "5", None])
-def test_arguments_that_are_no_object_are_kept(arguments: Any) -> None:
+def test_arguments_that_are_not_an_object_are_kept(arguments: Any) -> None:
     call = {"id": "c", "function": {"name": "f", "arguments": arguments}}
     (block,) = to_message(completion({"tool_calls": [call]}), MessageContext("m"))["content"]
     assert isinstance(block["input"], dict)

@@ -44,7 +44,7 @@ def sent(served: Served) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("model", ["claude-opus-4-1", "claude-3-5-haiku-latest", MODEL, "gpt-4o", "step-3.7-flash"])
-def test_a_message_is_answered_under_the_name_it_was_asked_for(served: Served, claude: Any, model: str) -> None:
+def test_a_response_has_the_model_name_of_its_request(served: Served, claude: Any, model: str) -> None:
     answer = claude.messages.create(model=model, max_tokens=2000, messages=HELLO, system="Be short")
     assert (answer.model, answer.role, answer.type, answer.stop_reason) == (model, "assistant", "message", "end_turn")
     assert answer.content[0].text
@@ -54,7 +54,7 @@ def test_a_message_is_answered_under_the_name_it_was_asked_for(served: Served, c
     assert sent(served)["model"] == "step-3.7-flash"
 
 
-def test_the_sdks_stream_holds_the_same_message(served: Served, claude: Any) -> None:
+def test_the_sdks_stream_yields_the_same_message(served: Served, claude: Any) -> None:
     whole = claude.messages.create(model=MODEL, max_tokens=100, messages=HELLO)
     with claude.messages.stream(model=MODEL, max_tokens=100, messages=HELLO) as stream:
         text = "".join(stream.text_stream)
@@ -159,7 +159,7 @@ def test_images_go_to_stepfun(served: Served, claude: Any) -> None:
     assert parts[1]["image_url"]["url"].startswith("data:image/png;base64,")
 
 
-def test_the_cap_is_told(claude: Any) -> None:
+def test_a_response_cut_at_the_token_limit_has_the_stop_reason_max_tokens(claude: Any) -> None:
     answer = claude.messages.create(model="step-3.7-flash", max_tokens=1, messages=HELLO)
     assert answer.stop_reason == "max_tokens"
 
