@@ -22,7 +22,7 @@ def platform_of(settings: Settings, base_url: str) -> tuple[str, str]:
 
 
 def tier_of(settings: Settings, base_url: str) -> Tier | None:
-    """The row of the account's tier, or of its Step Plan, which has none; None where nothing says which tier it is.
+    """Return the row of the account's tier, or of its Step Plan, which has no tiers; None if the tier is unknown.
 
     Raises:
         SettingsError: the platform has no tier of the name in `Settings.tier`.

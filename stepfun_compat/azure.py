@@ -91,7 +91,7 @@ def _start(client: Any, init: Callable[..., None], kwargs: dict[str, Any], setti
     place = str(endpoint if base_url is None else base_url or "")
     found = settings_or_default(settings)
     ours = _names_stepfun(place, found, settings is not None and base_url is not None)
-    kwargs["base_url"] = place if ours else None  # Azure's, or a gateway in front of it: none of them serves StepFun
+    kwargs["base_url"] = place if ours else None  # Azure, or a gateway in front of it: neither serves StepFun
     owner: str | None = None
     if not ours and shared is None and kwargs.get("api_key") != found.api_key:
         kwargs["api_key"], owner = None, "Azure"  # its key, or what provides one: it must not leave for StepFun

@@ -1,6 +1,6 @@
 """The clients: every override of openai's hooks, and nothing else. What the hooks do is in `_client`.
 
-Which hooks are stable from openai 1.66 to 3.x, and what each may rely on, is said where it is overridden.
+Each override documents what it relies on in openai 1.66 to 3.x.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _is_accelerated(client: Any) -> bool:
 
 
 class StepFunHooks(_SDKClient):
-    """The hooks that both clients share; it stands before openai's class in the order of bases."""
+    """The hooks that both clients share; it comes before openai's class in the bases."""
 
     _stepfun: ClientContext
 

@@ -123,7 +123,7 @@ def in_safe_form(endpoint: Endpoint, wire: WireRequest, context: RequestContext,
 def after_refusal(
     endpoint: Endpoint, wire: WireRequest, status: int, body: object, context: RequestContext, base_url: str
 ) -> WireRequest | None:
-    """The request to send once more after an error answer, None where the error is the caller's."""
+    """Return the request to repeat after an error response; None if the error is the caller's."""
     if status != 400:
         return None
     from .endpoints.contested import WireError

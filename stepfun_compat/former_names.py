@@ -105,7 +105,7 @@ MODULES: Final = {
     "launch.early": "launch.legacy_module",
     "launch.emulated": "launch.emulator_process",
 }
-"""Each former module, and the modules that hold its names now."""
+"""Each former module, and the modules that contain its names now."""
 
 STILL: Final = {
     "catalog.failures": "catalog.failures",
@@ -120,7 +120,7 @@ STILL: Final = {
     "report": "report",
     "settings": "settings credentials.urls credentials.keys credentials.target config.files",
 }
-"""Each module that is still there, and the modules that hold its former names."""
+"""Each module that still exists, and the modules that contain its former names."""
 
 RENAMED: Final = {
     "call": {"Call": "CallState"},
@@ -221,7 +221,7 @@ RENAMED: Final = {
 
 
 def look_up(module: str, name: str) -> Any:
-    """Return what a former name of a module stands for today, with a DeprecationWarning. For a module's `__getattr__`.
+    """Return the current object for a former name of a module, with a DeprecationWarning. For a module's `__getattr__`.
 
     Raises:
         AttributeError: the module had no such name, or it has no successor.

@@ -65,7 +65,7 @@ def with_body(response: Any, body: Any) -> Any:
 
 
 def unread(response: Any, family: Any) -> Any:
-    """The same response as one whose body is still to be read, as `with_streaming_response` hands it out. `family` is the
+    """Return the response with an unread body, as `with_streaming_response` returns it. `family` is the
     HTTP library the response is of."""
     body = _body_class(family)(response.content)
     made = body.response = with_body(response, body)

@@ -46,7 +46,7 @@ def price_of(name: str, settings: Settings) -> ModelPrice:
 def cost_of(answer: Any, settings: Settings) -> float | None:
     """Money for the tokens of a chat completion, completion, chunk with usage or Responses object, by its `usage`.
 
-    None where there is no usage, or the catalog has no price for the model. Search calls and files are billed apart.
+    None if there is no usage, or the catalog has no price for the model. Search calls and files are billed separately.
     """
     usage, model = _get(answer, "usage"), _get(answer, "model")
     if usage is None or not isinstance(model, str):

@@ -26,7 +26,7 @@ class RemovedNameError(_old_api.APIRemovedInV1):
 
 
 class RemovedName(_old_api.APIRemovedInV1Proxy):
-    """What stands under such a name: any attribute is itself, any call raises."""
+    """The placeholder for such a name: any attribute is itself, any call raises."""
 
     @override
     def __call__(self, *_args: Any, **_kwargs: Any) -> Any:

@@ -40,7 +40,7 @@ def construct(
 ) -> ClientContext:
     """Resolve key and host, start openai's client with both explicit, and drop what it took from `OPENAI_*`.
 
-    `start` is the constructor of openai's class. `owner` is whose the caller's key was where it has been set aside.
+    `start` is the constructor of openai's class. `owner` is the owner of a key of the caller's that was removed.
 
     Raises:
         KeyRefusedError: a key would go to a host it is not for.
@@ -176,7 +176,7 @@ def _starting_key(context: ClientContext, given: Any, target: Target, owner: str
 
 
 def _without_placeholder(kwargs: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """A client's arguments with the placeholder of `run` left out, and whether openai would read it from the environment
+    """A client's arguments without the placeholder of `run`, and whether openai would read it from the environment
     without this: it is no credential of another vendor's. The environment itself stays as it is, since
     other threads read it."""
     if kwargs.get("api_key") == PLACEHOLDER_KEY:

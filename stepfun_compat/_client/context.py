@@ -100,7 +100,7 @@ class ClientContext:
         return self._http_module
 
 
-@dataclass(slots=True, repr=False)  # it stands in requests, which errors hold, and has what the caller wrote
+@dataclass(slots=True, repr=False)  # errors refer to it through their request, and it has what the caller wrote
 class CallState:
     """`path` is the caller's, below the base URL; `wire` is the translated request; `is_step` marks a step of a script, whose response is handed back untouched;
     `already_translated` marks an answer that is already in OpenAI's shape. `reported` counts the changes already reported,

@@ -18,7 +18,7 @@ from .context import CallState, ClientContext, unsent_options
 
 
 def run_store_operation(context: ClientContext, call: CallState, operation: StoreOperation) -> Any:
-    """Carry out an operation on the store; None where it is down and that is to be forgotten.
+    """Execute an operation on the store; None if the store is down and `state_on_error` is `ignore`.
 
     Raises:
         RequestRejected: the store is down, or takes no record as large as this.

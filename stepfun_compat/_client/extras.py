@@ -116,7 +116,7 @@ class Extras:
         return price_of(model, self.settings)
 
     def cost(self, answer: Any) -> float | None:
-        """What an answer cost by list prices, in the currency of `price`; None where that is not known."""
+        """Return the cost of a response at list prices, in the currency of `price`; None if it is unknown."""
         from ..prices import cost_of
 
         return cost_of(answer, self.settings)

@@ -1,4 +1,4 @@
-"""Other providers for what StepFun lacks: only where the user said so, with that provider's key and never StepFun's."""
+"""Other providers for endpoints StepFun lacks: only if configured, with that provider's key and never StepFun's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .redirects import look_at_hops
 
 
 def key_variable(name: str) -> str:
-    """The environment variable that holds the key of a fallback given as a URL."""
+    """The environment variable with the key of a fallback given as a URL."""
     return f"STEPFUN_FALLBACK_{name.upper()}_API_KEY"
 
 

@@ -38,7 +38,7 @@ Post: TypeAlias = Callable[..., Any]
 def request(
     context: ClientContext, post: Post, cast_to: Any, options: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> ClientFlow:
-    """One call of a resource's method: sent once, answered without a request, or carried out in several.
+    """One call of a resource's method: one request, no request, or several.
 
     Raises:
         openai.APIStatusError: the endpoint rejects the call.
@@ -101,7 +101,7 @@ def _send(
 
 
 def _again(context: ClientContext, call: CallState, options: Any) -> Any:
-    """The SDK's options to send a refused request once more in its safe form; None where the refusal is the caller's.
+    """Return the SDK's options to repeat a refused request in its safe form; None if the error is the caller's.
 
     Raises:
         openai.APITimeoutError: the deadline has passed.
@@ -129,7 +129,7 @@ def _run(
     options: Any,
     kwargs: Mapping[str, Any],
 ) -> ClientFlow:
-    """Carry out a script: send what it yields, hand it the replies, answer with what it returns."""
+    """Run a script: execute the effects it yields, send it their results, and return its result."""
     response: Any = None
     try:
         effect = next(script)
@@ -277,7 +277,7 @@ def _timed_out(context: ClientContext, method: str) -> openai.APITimeoutError:
 
 
 def _within_budget(context: ClientContext, call: CallState, options: Any) -> Any:
-    """A copy of the SDK's options for one more request of a call, with what is left of its time and retries.
+    """Return a copy of the SDK's options for another request of a call, with its remaining time and retries.
 
     Raises:
         openai.APITimeoutError: the deadline has passed.

@@ -57,7 +57,7 @@ class _Rows(Reader):
         )
 
     def end(self) -> bytes:
-        """Encode the end of the stream, where StepFun said that it is one."""
+        """Encode the end of the stream, if StepFun marked it."""
         return b"data: [DONE]\n\n" if self.over and not self.names_events else b""
 
 

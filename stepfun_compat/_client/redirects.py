@@ -1,4 +1,4 @@
-"""Redirects: every hop is a request of its own, and is looked at as one.
+"""Redirects: every hop is checked like a separate request.
 
 The HTTP library follows redirects below the SDK's hooks and takes every header but `Authorization` along to another
 host. Its `auth` stands above that: set not to follow, it hands each redirect back together with the request it would
@@ -84,7 +84,7 @@ def _auth_class(family: Any) -> Any:
                 return None
             sent = response.request
             request = response.next_request
-            if request is None:  # a place that is none: the HTTP library says what is wrong with it
+            if request is None:  # an invalid location: the HTTP library reports it
                 request = http_client._build_redirect_request(sent, response)
             look_at_hop(self.context, request, sent)
             return request

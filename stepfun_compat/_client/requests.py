@@ -113,7 +113,7 @@ def sent_options(call: CallState, options: Any) -> Any:
         return options
     options = options.model_copy()
     # the endpoint's headers are the whole truth: one that turns a form into JSON also changes Content-Type.
-    # What the SDK marks as left out (Omit) is no text and is kept.
+    # Values the SDK marks as omitted (Omit) are not text and are kept.
     own: Any = options.headers or {}
     sent = {**call.request_context.headers, **wire.headers}
     if call.is_step:  # a step's answer is ours to read, whatever form the caller wants in the end

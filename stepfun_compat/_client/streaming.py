@@ -72,7 +72,7 @@ _HTTP_FAMILIES = frozenset({"httpx", "httpx2", "httpcore", "httpcore2"})
 
 @lru_cache(maxsize=16)
 def _members(cast_to: Any) -> Mapping[str, Any]:
-    """The event classes of a union by the `type` each stands for; empty for a single class."""
+    """The event classes of a union by their `type`; empty for a single class."""
     found: dict[str, Any] = {}
     if hasattr(cast_to, "__metadata__"):
         cast_to = cast_to.__origin__
@@ -269,7 +269,7 @@ class Reader:
             raise responses.with_partial(self.call, error) from None
 
     def _nothing_came(self) -> None:
-        """A 200 whose body is no event stream at all, such as an HTML page or a bare error object."""
+        """A 200 whose body is not an event stream, such as an HTML page or a bare error object."""
         kind = str(self.response.headers.get("content-type", "")).partition(";")[0].strip().lower()
         if kind in ("", "text/event-stream"):
             return
@@ -387,7 +387,7 @@ def first_bytes(reader: Reader, body: Iterator[bytes]) -> bytes:
     """Read the first bytes of a body, or all of one that is a JSON object in place of a stream, as an event.
 
     Raises:
-        openai.APIResponseValidationError: the body begins like an object and is none.
+        openai.APIResponseValidationError: the body begins like an object but is not valid JSON.
     """
     first = next(body, b"")
     while first.isspace():
@@ -406,7 +406,7 @@ async def first_bytes_later(reader: Reader, body: AsyncIterator[bytes]) -> bytes
 
 
 def _is_stock(stream: Any) -> bool:
-    """Whether the stream reads its events as the SDK wrote it: a method somebody has replaced keeps its part."""
+    """Whether the stream reads its events with the SDK's own methods: replaced methods are still called."""
     code: Any = getattr(getattr(stream.__class__, "_iter_events", None), "__code__", None)
     own = getattr(code, "co_filename", "") == sys.modules["openai._streaming"].__file__
     return own and "_iter_events" not in vars(stream)
@@ -443,7 +443,7 @@ async def _drain_later(response: Any, body: AsyncIterator[Any]) -> None:
     try:
         with anyio.move_on_after(_DRAIN):
             async for _ in body:
-                await anyio.sleep(0)  # the deadline also holds for a body that is in memory
+                await anyio.sleep(0)  # the deadline also applies to a body in memory
     except Exception as error:
         log.debug("the connection of a finished stream broke: %r", error)
 

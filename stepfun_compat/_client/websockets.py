@@ -94,7 +94,7 @@ def checked(client: Any, extra_query: Any, extra_headers: Any) -> tuple[Any, Any
     goes where it must not.
 
     Raises:
-        KeyRefusedError: a key stands where it cannot be left out, or the connection would take the StepFun key away.
+        KeyRefusedError: a key is in a place it cannot be removed from, or the connection would send the StepFun key elsewhere.
     """
     context = context_of(client)
     passed: dict[str, Any] = dict(extra_headers or {})
@@ -157,7 +157,7 @@ def _is_lost(authorization: str | None, sent: Any) -> bool:
 
 
 def _safe_headers(passed: Mapping[str, Any], sent: Any, authorization: str | None) -> dict[str, Any]:
-    """The caller's headers, less those the guard took out, and with the Authorization it put in the place of
+    """The caller's headers, without those the guard removed, and with the Authorization that replaces
     `authorization`."""
     safe = {name: v for name, v in passed.items() if not isinstance(v, str) or str(name).lower() in sent.headers}
     signed: str | None = sent.headers.get("authorization")
@@ -206,7 +206,7 @@ def _check_handshake(client: Any, uri: Any, request: Any) -> None:
     the URL, which `websockets` has made a header of.
 
     Raises:
-        KeyRefusedError: a key stands in the URL.
+        KeyRefusedError: the URL contains a key.
     """
     host = f"[{uri.host}]" if ":" in uri.host else uri.host
     place = f"{'wss' if uri.secure else 'ws'}://{host}:{uri.port}{request.path}"
@@ -250,7 +250,7 @@ def _without_uploads(agents: Any, client: Any) -> Any:
 
 
 def _remade(cls: type, name: str, change: Callable[[Any, Any], Any]) -> Any:
-    """The cached property of a resource's class, with what it makes handed through `change`."""
+    """The cached property of a resource's class, with its value passed through `change`."""
     stock: Any = vars(cls)[name]
     made: Any = cached_property(
         lambda self: change(stock.func(self) if hasattr(stock, "func") else stock.__get__(self), self._client)

@@ -1,4 +1,4 @@
-"""The command line, one thin module a command (extra `cli`: typer, rich). They hold no logic of their own."""
+"""The command line, one thin module per command without logic (extra `cli`: typer, rich)."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def stepfun_key(settings: Settings, base_url: str | None = None) -> str | None:
     if key is not None:
         if looks_like_openai_key(key):
             raise KeyRefusedError(
-                f"{settings.source('api_key')} holds a key of OpenAI's, which is never sent to StepFun. "
+                f"{settings.source('api_key')} contains an OpenAI key, which is never sent to StepFun. "
                 "Put your StepFun key there (platform.stepfun.ai or platform.stepfun.com, API keys)."
             )
         return key

@@ -78,7 +78,7 @@ def _configured(settings: Settings) -> list[Finding]:
     found: list[Finding] = []
     for name, spec in SETTINGS.items():
         value, source = getattr(settings, name), settings.source(name)
-        if source == "default" or name in ("api_key", "base_url"):  # these have lines of their own
+        if source == "default" or name in ("api_key", "base_url"):  # these have separate lines
             continue
         if isinstance(value, Mapping):
             value = dict(cast("Mapping[str, Any]", value))

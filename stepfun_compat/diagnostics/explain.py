@@ -172,7 +172,7 @@ def _shortened(value: Json) -> Json:
 
 
 def _upload(value: Any) -> Any:
-    """A file as the SDK hands it over: a path is read."""
+    """A file as the SDK passes it on: a path is read."""
     if isinstance(value, os.PathLike):
         path = Path(cast("os.PathLike[str]", value))
         return (path.name, path.read_bytes())
@@ -313,7 +313,7 @@ def _segment(name: str, body: dict[str, Any]) -> str:
 
 
 def _taken_files(given: dict[str, Any]) -> list[tuple[str, Any]] | None:
-    """Take the files out of a call's arguments, as the SDK hands them over; None where there are none."""
+    """Remove the files from a call's arguments and return them as the SDK passes them on; None if there are none."""
     names = [name for name in _FILES if given.get(name) is not None]
     return [(name, _upload(given.pop(name))) for name in names] or None
 

@@ -151,7 +151,7 @@ def _content(path: str, size: int) -> bytes:
     file = os.open(path, _READING)
     try:
         data = os.read(file, size + 1)
-        if len(data) != size:  # somebody writes it
+        if len(data) != size:  # it is being written
             parts = [data]
             while parts[-1]:
                 parts.append(os.read(file, 1_000_000))

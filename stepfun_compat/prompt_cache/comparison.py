@@ -327,7 +327,7 @@ def _moved(old: list[Row], new: list[Row], i: int, key: str) -> Diagnosis | None
 
 
 def _distance(message: Row, messages: list[Row]) -> int:
-    """How many messages later a message stands in a list whose first it is not; 0 if it is not there."""
+    """Return how many messages later a message appears in a list; 0 if it does not."""
     return next((k for k, other in enumerate(messages) if k and _message_break(message, other, "") is None), 0)
 
 

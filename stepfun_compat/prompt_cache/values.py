@@ -66,7 +66,7 @@ def _differing_key(a: Row, b: Row) -> tuple[str, Json, Json] | None:
 
 
 def _differing_index(a: list[Any], b: list[Any]) -> tuple[str, Json, Json] | None:
-    """The first entries that differ; None where one list is a beginning of the other."""
+    """Return the first entries that differ; None if one list is a prefix of the other."""
     for i, (x, y) in enumerate(zip(a, b, strict=False)):
         if not same(x, y):
             return f"[{i}]", x, y

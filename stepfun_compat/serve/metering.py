@@ -144,5 +144,5 @@ def log_line(inbound: Inbound, sample: Sample, request_id: str) -> None:
         sample.cached_tokens,
         sample.completion_tokens,
         request_id,
-        f" left out: {'; '.join(sample.left_out)}" if sample.left_out else "",
+        f" dropped: {'; '.join(sample.left_out)}" if sample.left_out else "",
     )

@@ -289,7 +289,7 @@ def test_a_request_is_one_log_line_without_its_prompt(served: Served, caplog: py
     caplog.clear()
     served.call("POST", "/v1/messages", {**MESSAGE, "top_k": 5})
     until(lambda: caplog.records)
-    assert "left out: top_k" in caplog.records[-1].getMessage()
+    assert "dropped: top_k" in caplog.records[-1].getMessage()
 
 
 def is_ours(value: object) -> bool:

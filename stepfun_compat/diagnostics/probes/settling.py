@@ -180,7 +180,7 @@ def check_file(path: str) -> None:
     """Look at the file to write to before anything is spent.
 
     Raises:
-        SettingsError: it is there, and is no overlay.
+        SettingsError: the file exists and is not a catalog overlay.
         OSError: it cannot be written.
     """
     place = Path(path).expanduser()

@@ -111,7 +111,7 @@ def _tool(item: Object) -> Object:
 
 
 def _turns(entry: Object, call: Call) -> list[Object]:
-    """Translate one message to those of a chat, where each tool result is a message of its own."""
+    """Translate one message to those of a chat, where each tool result is a separate message."""
     role = entry.get("role")
     if role not in ("user", "assistant"):
         raise errors.invalid_param("messages.role", "user, assistant")

@@ -81,7 +81,7 @@ class _Filler:
         return value
 
     def _referenced(self, rule: Object, name: str, path: tuple[str, ...], index: int) -> Any:
-        """The value of what `$ref` points at, with what stands beside the `$ref` put over it; null too deep inside."""
+        """The value for a `$ref`, overridden by the keywords next to it; null at the depth limit."""
         if len(path) >= _MAX_DEPTH:
             return None
         ref = rule["$ref"]
@@ -123,7 +123,7 @@ class _Filler:
         return any(self._recurses(item, path) for key in ("anyOf", "oneOf", "allOf") for item in as_list(rule.get(key)))
 
     def _branch(self, rule: Object, key: str, name: str, path: tuple[str, ...], index: int) -> Any:
-        """The value of one of the alternatives below `key`, together with what stands beside them."""
+        """The value of one of the alternatives below `key`, combined with the keywords next to them."""
         branches = as_list(rule[key])
         rest = {k: v for k, v in rule.items() if k not in (key, "default", "title", "description")}
         usable = [item for item in branches if as_object(item).get("type") != "null"]

@@ -183,7 +183,7 @@ class Speech(PassThroughEndpoint):
         for piece in pieces:
             reply = yield Send(replace(wire, json={**fields, "input": piece}), example=example)
             parts.append(_events_sound(reply.body, parts) if events else _sound(reply.body))
-            context.partial = list(parts)  # each a file of its own, for the error of a later request
+            context.partial = list(parts)  # each a complete file, for the error of a later request
         try:
             joined = sound.join(parts, format)
         except sound.SoundError as error:

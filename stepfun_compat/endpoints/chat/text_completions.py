@@ -41,7 +41,7 @@ def _prompts(fields: Dict) -> list[str]:
             "prompt is missing: it takes text or a list of texts.", code="missing_parameter", param="prompt"
         )
     raise RequestRejected(
-        "prompt holds token numbers, which mean something to OpenAI's models only. Pass the text they stand for, for "
+        "prompt contains token numbers, which only OpenAI's models understand. Pass the text instead, for "
         "instance tiktoken.get_encoding(...).decode(prompt).",
         code="invalid_value",
         param="prompt",

@@ -176,7 +176,7 @@ def unpacked(original: ResponsesState) -> Unpacked:
 
 
 def chat_tool_choice(choice: Json, context: RequestContext, packing: Packing) -> Json:
-    """`tool_choice` in chat's shape; None where there is nothing to choose."""
+    """Return `tool_choice` in chat's form; None if there is nothing to choose."""
     row = row_of(choice)
     kind = row.get("type")
     if not row:
@@ -196,7 +196,7 @@ def chat_tool_choice(choice: Json, context: RequestContext, packing: Packing) ->
 
 
 def _allowed(tool: Mapping[str, Any], packing: Packing) -> list[Json]:
-    """The names that are sent for one of `allowed_tools`: a namespace stands for all it holds."""
+    """Return the names sent for one of `allowed_tools`: a namespace means all of its tools."""
     if tool.get("type") == "namespace":
         return [sent for sent, own in packing.tools.items() if own.namespace == tool.get("name")]
     name = tool.get("name")

@@ -103,7 +103,7 @@ class Packing:
     sent: dict[tuple[str, str | None, str], str] = field(default_factory=lambda: {})
 
     def add(self, tool: Tool, wanted: str) -> str:
-        """Give a tool a name of its own: the wanted one, numbered if another tool has it."""
+        """Give a tool a unique name: the wanted one, numbered if another tool has it."""
         key = ("" if tool.kind in _PLAIN else tool.kind, tool.namespace, tool.name)
         if key in self.sent:
             return self.sent[key]
@@ -127,7 +127,7 @@ class Packing:
         return known or (f"{space}__{name}" if space else name)
 
     def _only_name_of(self, name: str) -> str | None:
-        """The name that is sent for a function without its namespace (as in a choice), None where several share it."""
+        """Return the name sent for a function without its namespace (as in a choice); None if several share it."""
         found = [sent for (kind, _, own), sent in self.sent.items() if own == name and not kind]
         return found[0] if len(found) == 1 else None
 
@@ -301,7 +301,7 @@ def item_prefix(call: Mapping[str, Any], packing: Packing) -> str:
 
 
 def is_whole_only(call: Mapping[str, Any], packing: Packing) -> bool:
-    """Whether a call is an item without deltas of its own: added once it is whole."""
+    """Whether a call is an item without deltas, added once it is complete."""
     return item_prefix(call, packing) not in ("fc", "ctc")
 
 

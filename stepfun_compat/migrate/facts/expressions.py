@@ -448,7 +448,7 @@ class ExpressionWalker:
     # Annotations
 
     def declared(self, node: ast.expr) -> m.Expr | None:
-        """What the annotation of a parameter or result names; plain text and numbers hold nothing."""
+        """Return the types in the annotation of a parameter or result; None for plain text and numbers."""
         return None if type(node) is ast.Name and node.id in _PLAIN_TYPES else self.annotation(node)
 
     def annotation(self, node: ast.expr) -> m.Expr | None:

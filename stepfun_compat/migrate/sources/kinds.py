@@ -111,7 +111,7 @@ _TEXT_NEEDLES: Final[Mapping[bytes, re.Pattern[bytes] | None]] = {
     b"o4": re.compile(rb"\bo4\b"),
     b"ft:": re.compile(rb"\bft:"),
 }
-"""What the bytes of any other file are searched for, as written, and what must stand there for a needle that is part of
+"""The text the bytes of any other file are searched for, and what must match for a needle that is part of
 many words. The name of OpenAI counts in any case."""
 
 
