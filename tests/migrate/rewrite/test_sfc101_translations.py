@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,30 @@ USES = {
     "engine": ("openai.Completion.create(engine='m')", "client.completions.create(model='m')"),
     "a timeout": ("openai.Completion.create(model='m', request_timeout=3)", "client.completions.create(model='m', timeout=3)"),
     "no stream": ("openai.Completion.create(model='m', stream=False)['id']", "client.completions.create(model='m', stream=False).id"),
+    "a timeout of other days": ("openai.Completion.create(model='m', timeout=3, n=1)", "client.completions.create(model='m', n=1)"),
+    "a timeout at the end": ("openai.Completion.create(model='m',\n  timeout=x.y,\n)", "client.completions.create(model='m',\n)"),
+    "an embedding": ("v = openai.Embedding.create(input=['a'], engine='m')['data'][0]['embedding']", "v = client.embeddings.create(input=['a'], model='m').data[0].embedding"),
+    "embeddings": ("r = openai.Embedding.create(input=x, model='m', user='u')\n[d['embedding'] for d in r['data']]\nr['usage']['total_tokens']", "r = client.embeddings.create(input=x, model='m', user='u')\n[d.embedding for d in r.data]\nr.usage.total_tokens"),
+    "an image": ("openai.Image.create(prompt='a', n=1, size='256x256')['data'][0]['url']", "client.images.generate(prompt='a', n=1, size='256x256').data[0].url"),
+    "an image in base64": ("r = openai.Image.create(prompt='a', response_format='b64_json')\nfor i, d in enumerate(r['data']): d['b64_json']", "r = client.images.generate(prompt='a', response_format='b64_json')\nfor i, d in enumerate(r.data): d.b64_json"),
+    "a moderation": ("r = openai.Moderation.create(x)['results'][0]\nif r['flagged']: r['categories']['hate/threatening'], r.categories['self-harm'], r.categories.hate", "r = client.moderations.create(input=x).results[0]\nif r.flagged: r.categories.hate_threatening, r.categories.self_harm, r.categories.hate"),
+    "a moderation by name": ("openai.Moderation.create(input=x, model='text-moderation-latest').get('results')[0].get('flagged')", "client.moderations.create(input=x, model='text-moderation-latest').results[0].flagged"),
+    "models": ("[m['id'] for m in openai.Model.list()['data']]", "[m.id for m in client.models.list().data]"),
+    "a transcription": ("f = open(x, 'rb')\nopenai.Audio.transcribe('m', f)['text']", "f = open(x, 'rb')\nclient.audio.transcriptions.create(model='m', file=f).text"),
+    "a translation": ("with open(x, mode='rb') as f:\n    t = openai.Audio.translate('m', file=f, prompt='p', temperature=0).get('text')", "with open(x, mode='rb') as f:\n    t = client.audio.translations.create(model='m', file=f, prompt='p', temperature=0).text"),
+    "a dict of parameters": ("def f(x):\n    p = {'model': 'm', 'prompt': x}\n    if x: p['n'] = len(p['prompt'])\n    p.update({'stop': None}, user='u')\n    return openai.Completion.create(**p, best_of=2)['id']", "def f(x):\n    p = {'model': 'm', 'prompt': x}\n    if x: p['n'] = len(p['prompt'])\n    p.update({'stop': None}, user='u')\n    return client.completions.create(**p, best_of=2).id"),
+    "parameters of callers": ("def f(x, **more):\n    return openai.Completion.create(model='m', prompt=x, **more)['id']\nf('a', n=2)\nf(x='b')\nf('c', stop=None, user='u')", "def f(x, **more):\n    return client.completions.create(model='m', prompt=x, **more).id\nf('a', n=2)\nf(x='b')\nf('c', stop=None, user='u')"),
+    "a name for the answer and its text": (f"r = {CALL}\nr = r['choices'][0]['message']\nr = r['content']\nprint(r['x'], r)", f"r = {NEW}\nr = r.choices[0].message\nr = r.content\nprint(r['x'], r)"),
+    "a name that starts anew in a loop": (f"for x in y:\n    r = {CALL}\n    r = r['id']\n    print(r)", f"for x in y:\n    r = {NEW}\n    r = r.id\n    print(r)"),
+    "a name that is bound in branches": (f"if x: r = {CALL}\nelse: r = {CALL}\nr['id']\nr = 1", f"if x: r = {NEW}\nelse: r = {NEW}\nr.id\nr = 1"),
+    "a name whose other value ends the program": (f"r = 1\ntry: r = {CALL}\nexcept ValueError: raise\nr['id']", f"r = 1\ntry: r = {NEW}\nexcept ValueError: raise\nr.id"),
+    "an answer returned": (f"def f():\n    r = {CALL}\n    return r\nprint(f()['id'])\nq = f()\nq.choices[0].message['content']", f"def f():\n    r = {NEW}\n    return r\nprint(f().id)\nq = f()\nq.choices[0].message.content"),
+    "a message returned and kept": (f"def f():\n    if x: return None\n    return {CALL}.choices[0]['message']\nh = []\nh.append(f())", f"def f():\n    if x: return None\n    return {NEW}.choices[0].message\nh = []\nh.append(f().to_dict())"),
+    "an answer passed on": (f"def f(r, x=0, *, q=None):\n    if q: q['id']\n    return r['id']\nprint(f({CALL}))\nf(x=1, q={CALL}, r={CALL})", f"def f(r, x=0, *, q=None):\n    if q: q.id\n    return r.id\nprint(f({NEW}))\nf(x=1, q={NEW}, r={NEW})"),
+    "methods": (f"class A:\n    def ask(self, x): return {CALL}\n    def show(self, r): return r['id'], self.ask(1)['id']\na = A()\na.show(a.ask(2))", f"class A:\n    def ask(self, x): return {NEW}\n    def show(self, r): return r.id, self.ask(1).id\na = A()\na.show(a.ask(2))"),
+    "a stream returned": ("def f(): return openai.Completion.create(model='m', stream=True)\nfor c in f(): print(c['id'])", "def f(): return client.completions.create(model='m', stream=True)\nfor c in f(): print(c.id)"),
+    "whether a delta is empty": (STREAM + "d = c['choices'][0].get('delta'); print(1 if not d else d.get('content'))", NEW_STREAM + "d = c.choices[0].delta; print(1 if not d.to_dict() else d.content)"),
+    "code with names of its own": (f"{CALL}['id']\neval(x, {{}})", f"{NEW}.id\neval(x, {{}})"),
     "a delta": (STREAM + "c['choices'][0]['delta'].get('content')", NEW_STREAM + "c.choices[0].delta.content"),
     "a delta with a default": (STREAM + "x = c.choices[0].delta.get('content', \"\")", NEW_STREAM + "x = c.choices[0].delta.content or \"\""),
     "a default in a sum": (STREAM + "x = y + c['choices'][0]['delta'].get('content', '')", NEW_STREAM + "x = y + (c.choices[0].delta.content or '')"),
@@ -78,7 +103,7 @@ def test_a_use(tmp_path: Path, use: str, alias: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "use", [one for one in USES if "lambda" not in USES[one][0] and "def " not in USES[one][0] and "timeout" not in one]
+    "use", [one for one in USES if not re.search(r"lambda|def |timeout|eval|openai\.(?!Chat|Comp)", USES[one][0])]
 )
 def test_an_async_use(tmp_path: Path, use: str) -> None:
     before, after = USES[use]
@@ -132,6 +157,25 @@ FILES = {
     "a file of variables": (f"from dotenv import load_dotenv\nimport openai\nimport os\n\nload_dotenv()\n{CALL}\n", f"from dotenv import load_dotenv\nimport stepfun_compat as openai\nimport os\n\nload_dotenv()\n\nclient = openai.OpenAI(max_retries=0)\n{NEW}\n"),
     "both kinds": (f"import asyncio, openai\n{CALL}\nasync def f(): await openai.ChatCompletion.acreate(model='m', messages=[])\nasyncio.run(f())\n",
                    f"import asyncio, stepfun_compat as openai\n\nclient = openai.OpenAI(max_retries=0)\nasync_client = openai.AsyncOpenAI(max_retries=0)\n{NEW}\nasync def f(): await async_client.chat.completions.create(model='m', messages=[])\nasyncio.run(f())\n"),
+    "settings twice": (f"import openai\nopenai.api_key = 'a'\n{CALL}\nopenai.api_key = f'{{x}}'\n{CALL}\n", f"import stepfun_compat as openai\nclient = openai.OpenAI(api_key='a', max_retries=0)\n{NEW}\nclient = openai.OpenAI(api_key=f'{{x}}', max_retries=0)\n{NEW}\n"),
+    "a base URL": (f"import openai\nopenai.api_base = 'http://localhost:8000/v1'\nopenai.api_key = 'none'\n{CALL}\n", f"import stepfun_compat as openai\nclient = openai.OpenAI(base_url='http://localhost:8000/v1', api_key='none', max_retries=0)\n{NEW}\n"),
+    "a key for both kinds": (f"import asyncio, openai, os\nopenai.api_key = os.getenv('K')\n{CALL}\nasync def f(): await openai.ChatCompletion.acreate(model='m', messages=[])\nasyncio.run(f())\n",
+                             f"import asyncio, stepfun_compat as openai, os\nclient = openai.OpenAI(api_key=os.getenv('K'), max_retries=0)\nasync_client = openai.AsyncOpenAI(api_key=os.getenv('K'), max_retries=0)\n{NEW}\nasync def f(): await async_client.chat.completions.create(model='m', messages=[])\nasyncio.run(f())\n"),
+    "a key in a function": (f"import openai\ndef f(k):\n    openai.api_key = k\n    return {CALL}['id']\n", f"import stepfun_compat as openai\ndef f(k):\n    client = openai.OpenAI(api_key=k, max_retries=0)\n    return {NEW}.id\n"),
+    "a key in a function with functions": (f"import openai\ndef main(k):\n    openai.api_key = k\n    def f(): return {CALL}['id']\n    return f()\n", f"import stepfun_compat as openai\ndef main(k):\n    client = openai.OpenAI(api_key=k, max_retries=0)\n    def f(): return {NEW}.id\n    return f()\n"),
+    "a key in a function that calls itself": (f"import openai\ndef f(k):\n    openai.api_key = k\n    if k: f(k[1:])\n    {CALL}\n", f"import stepfun_compat as openai\ndef f(k):\n    global client\n    client = openai.OpenAI(api_key=k, max_retries=0)\n    if k: f(k[1:])\n    {NEW}\n"),
+    "a key of the environment in a function that calls itself": (f"import openai, os\ndef f(k):\n    openai.api_key = os.getenv('K')\n    if k: f(k[1:])\n    {CALL}\n", f"import stepfun_compat as openai, os\ndef f(k):\n    client = openai.OpenAI(api_key=os.getenv('K'), max_retries=0)\n    if k: f(k[1:])\n    {NEW}\n"),
+    "a key in a generator": (f"import openai\ndef f(k):\n    openai.api_key = k\n    yield {CALL}['id']\n", f"import stepfun_compat as openai\ndef f(k):\n    global client\n    client = openai.OpenAI(api_key=k, max_retries=0)\n    yield {NEW}.id\n"),
+    "keys in functions": (f"import openai\ndef f():\n    openai.api_key = key()\n    {CALL}\ndef g():\n    openai.api_key = key()\n    {CALL}\n", f"import stepfun_compat as openai\ndef f():\n    client = openai.OpenAI(api_key=key(), max_retries=0)\n    {NEW}\ndef g():\n    client = openai.OpenAI(api_key=key(), max_retries=0)\n    {NEW}\n"),
+    "other keys in functions": (f"import openai\ndef f(k):\n    openai.api_key = k\n    {CALL}\ndef g():\n    openai.api_key = 'l'\n    {CALL}\n", f"import stepfun_compat as openai\ndef f(k):\n    global client\n    client = openai.OpenAI(api_key=k, max_retries=0)\n    {NEW}\ndef g():\n    global client\n    client = openai.OpenAI(api_key='l', max_retries=0)\n    {NEW}\n"),
+    "a key on all ways": (f"import openai, os, sys\ndef main():\n    if 'K' in os.environ:\n        openai.api_key = os.environ['K']\n    elif len(sys.argv) > 1:\n        openai.api_key = sys.argv[1]\n    else:\n        sys.exit('no key')\n    {CALL}\n", f"import stepfun_compat as openai, os, sys\ndef main():\n    if 'K' in os.environ:\n        client = openai.OpenAI(api_key=os.environ['K'], max_retries=0)\n    elif len(sys.argv) > 1:\n        client = openai.OpenAI(api_key=sys.argv[1], max_retries=0)\n    else:\n        sys.exit('no key')\n    {NEW}\n"),
+    "a key in try": (f"import openai, os, sys\ntry:\n    openai.api_key = os.environ['K']\nexcept KeyError:\n    sys.exit(1)\ndef f(): {CALL}\n", f"import stepfun_compat as openai, os, sys\ntry:\n    client = openai.OpenAI(api_key=os.environ['K'], max_retries=0)\nexcept KeyError:\n    sys.exit(1)\ndef f(): {NEW}\n"),
+    "a key in a file": (f"import openai\nwith open('key') as f:\n    openai.api_key = f.read().strip()\n{CALL}\n", f"import stepfun_compat as openai\nwith open('key') as f:\n    client = openai.OpenAI(api_key=f.read().strip(), max_retries=0)\n{NEW}\n"),
+    "a key in main": (f"import openai\ndef g(): {CALL}\ndef main(k):\n    openai.api_key = k\n    openai.organization = 'o'\n    g()\nif __name__ == '__main__':\n    main('k')\n", f"import stepfun_compat as openai\ndef g(): {NEW}\ndef main(k):\n    global client\n    client = openai.OpenAI(api_key=k, organization='o', max_retries=0)\n    g()\nif __name__ == '__main__':\n    main('k')\n"),
+    "a key where the program starts": (f"import openai\ndef g(): {CALL}\nif __name__ == '__main__':\n    openai.api_key = input()\n    g()\n", f"import stepfun_compat as openai\ndef g(): {NEW}\nif __name__ == '__main__':\n    client = openai.OpenAI(api_key=input(), max_retries=0)\n    g()\n"),
+    "a key in a function of its own": (f"import openai\ndef setup(k):\n    openai.api_key = k\ndef g(): {CALL}\nsetup('k')\ng()\n", f"import stepfun_compat as openai\ndef setup(k):\n    global client\n    client = openai.OpenAI(api_key=k, max_retries=0)\ndef g(): {NEW}\nsetup('k')\ng()\n"),
+    "a key of an instance": (f"import openai\nclass A:\n    def __init__(self, k):\n        self.k = k\n        openai.api_key = self.k\n    def f(self): {CALL}\n", f"import stepfun_compat as openai\nclass A:\n    def __init__(self, k):\n        self.k = k\n        global client\n        client = openai.OpenAI(api_key=self.k, max_retries=0)\n    def f(self): {NEW}\n"),
+    "a key of an instance and calls beside it": (f"import openai\nclass A:\n    def __init__(self, k):\n        openai.api_key = k\n    def f(self): {CALL}\na = A('k')\n{CALL}\n", f"import stepfun_compat as openai\nclass A:\n    def __init__(self, k):\n        global client\n        client = openai.OpenAI(api_key=k, max_retries=0)\n    def f(self): {NEW}\na = A('k')\n{NEW}\n"),
     "CRLF": (f"import openai\r\n{CALL}\r\n", f"import stepfun_compat as openai\r\n\r\nclient = openai.OpenAI(max_retries=0)\r\n{NEW}\r\n"),
     "a file that SFC002 has moved": (f"import stepfun_compat.legacy as openai\nfrom stepfun_compat.legacy.error import Timeout\n{TRY}except Timeout: pass\n",
                                      f"import stepfun_compat as openai\nfrom stepfun_compat import APITimeoutError\n\nclient = openai.OpenAI(max_retries=0)\n{NEW_TRY}except APITimeoutError: pass\n"),

@@ -7,11 +7,17 @@ still runs with `stepfun_compat.legacy`.
     interfaces   the responses and parameters of openai<1.0, as data
     tree         the syntax tree: parents, variables, positions
     names        imports of openai and references to its names
+    flow         the assignments that may have produced the value of a name
+    functions    functions whose calls are all known
     calls        calls and their parameters
+    unpacked     parameters passed by `**`
+    files        expressions that are files opened for reading bytes
     answers      expressions that are responses or parts of responses
     uses         how the code uses responses
     errors       how the code uses errors
     clients      where the clients are created
+    placement    whether a client can replace a setting that is assigned at run time
+    made_before  whether a client exists before a statement runs
     surroundings how other files depend on this one
 """
 
@@ -25,9 +31,11 @@ from .answers import Answers
 from .calls import Call, call_edits, call_of
 from .clients import Clients, Setting, setting_of
 from .errors import Errors
+from .flow import Flow
+from .functions import Functions
 from .interfaces import ENDPOINTS, OTHER_RESOURCES
 from .names import Names, Reference
-from .surroundings import check_loops, check_others, check_text
+from .surroundings import check_loops, check_others, check_text, others_of
 from .tree import Stop, Tree
 from .uses import Uses
 
@@ -65,7 +73,9 @@ def _rewritten(file: File, project: Project) -> tuple[int, list[Edit]]:
     names = Names(tree)
     if not names.statements:
         raise Stop(_first_line(file), "openai is not imported here but reached in another way")
-    calls, settings = _sorted(tree, names)
+    flow = Flow(tree)
+    functions = Functions(tree, flow)
+    calls, settings = _sorted(tree, flow, functions, names)
     if not calls:
         raise Stop(names.statements[0].lineno, "nothing is called here; what is set or handled is for other files")
     first = min(one.node.lineno for one in calls.values())
@@ -73,11 +83,11 @@ def _rewritten(file: File, project: Project) -> tuple[int, list[Edit]]:
     check_text(file, tree)
     if any(one.is_async for one in calls.values()):
         check_loops(file, project, tree, min(one.node.lineno for one in calls.values() if one.is_async))
-    uses = Uses(tree, Answers(tree, calls))
+    uses = Uses(tree, Answers(tree, flow, functions, calls))
     edits = uses.collect()
     edits += Errors(tree, names, calls).collect()
     check_others(file, project, first, bool(settings), uses.kept_in_module(), uses.as_dict)
-    clients = Clients(tree, names, calls, settings)
+    clients = Clients(tree, names, calls, settings, *others_of(file, project))
     for call in calls.values():
         edits += call_edits(tree, call, clients.name[call.is_async])
     edits += names.import_edits(clients.classes)
@@ -85,14 +95,14 @@ def _rewritten(file: File, project: Project) -> tuple[int, list[Edit]]:
     return first, edits
 
 
-def _sorted(tree: Tree, names: Names) -> tuple[dict[ast.AST, Call], list[Setting]]:
+def _sorted(tree: Tree, flow: Flow, functions: Functions, names: Names) -> tuple[dict[ast.AST, Call], list[Setting]]:
     """Return the calls and the settings among the references; `errors` handles references to error classes."""
     calls: dict[ast.AST, Call] = {}
     settings: list[Setting] = []
     for one in sorted(names.references, key=_place):
         first = one.path[0] if one.path else ""
         if first in ENDPOINTS or first in OTHER_RESOURCES:
-            call = call_of(tree, one)
+            call = call_of(tree, flow, functions, one)
             calls[call.node] = call
         elif first != "error":
             settings.append(setting_of(tree, one))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from .calls import Call
+from .flow import Flow
+from .functions import Definition, Functions
 from .interfaces import Field, Listing, Object, Pending, Shape, Stream
-from .tree import Stop, Tree, Variable
+from .tree import Stop, Tree, Variable, literal
 
 _WHAT: Final = {Listing: "a list of", Stream: "a stream of", Pending: "an awaitable"}
 
@@ -16,11 +18,12 @@ _WHAT: Final = {Listing: "a list of", Stream: "a stream of", Pending: "an awaita
 class Answers:
     """The shapes of expressions. An expression without a shape is a plain value or unrelated to openai."""
 
-    def __init__(self, tree: Tree, calls: Mapping[ast.AST, Call]) -> None:
+    def __init__(self, tree: Tree, flow: Flow, functions: Functions, calls: Mapping[ast.AST, Call]) -> None:
         self.tree = tree
+        self.flow = flow
+        self.functions = functions
         self.calls = calls
         self._known: dict[ast.AST, Shape | None] = {}
-        self._variables: dict[Variable, Shape | None] = {}
 
     def shape(self, node: ast.AST) -> Shape | None:
         """Return the shape of an expression that is read.
@@ -29,6 +32,7 @@ class Answers:
             Stop: a variable holds both responses and other values.
         """
         if node not in self._known:
+            self._known[node] = None  # a variable may be assigned a part of itself
             self._known[node] = self._shape(node)
         return self._known[node]
 
@@ -36,8 +40,7 @@ class Answers:
         if isinstance(node, ast.Call):
             return self._called(node)
         if isinstance(node, ast.Name):
-            variable = self.tree.variables.get(node) if isinstance(node.ctx, ast.Load) else None
-            return None if variable is None else self.variable(variable)
+            return self._same(node.id, self.flow.bindings(node)) if isinstance(node.ctx, ast.Load) else None
         if isinstance(node, ast.Attribute):
             return self._field(node.value, node.attr)
         if isinstance(node, ast.Subscript):
@@ -53,8 +56,24 @@ class Answers:
             return call.shape
         key = got_key(node)
         if key is not None and isinstance(node.func, ast.Attribute):
-            return self._field(node.func.value, key)
-        return None
+            found = self._field(node.func.value, key)
+            if found is not None:
+                return found
+        function = self.functions.called(node)
+        return None if function is None else self._returned(function)
+
+    def _returned(self, function: Definition) -> Shape | None:
+        """Return the shape of the result of a call of a function."""
+        returns = self.functions.returns(function) or ()
+        shape = self._one(function.name, [(one, self.shape(one)) for one in returns])
+        if shape is None:
+            return None
+        self.functions.relied.add(function.name)
+        if not isinstance(function, ast.AsyncFunctionDef):
+            return shape
+        if isinstance(shape, Object | Stream):
+            return Pending(shape)
+        raise Stop(function.lineno, f"{described(shape)} is returned from its function")
 
     def _field(self, base: ast.expr, name: str) -> Shape | None:
         found = self.field(base, name)
@@ -74,51 +93,58 @@ class Answers:
 
     # Variables
 
-    def variable(self, variable: Variable) -> Shape | None:
-        """Return the shape of a variable's value. Assignments of None are ignored: they mean "no response" in both APIs."""
-        if variable in self._variables:
-            return self._variables[variable]
-        self._variables[variable] = None  # a variable may be assigned a part of itself
-        found: set[Shape] = set()
-        other: ast.AST | None = None
-        for node in variable.bindings:
-            shape, none = self._bound(node)
-            if shape is not None:
-                found.add(shape)
-            elif not none:
-                other = node
-        if found and (len(found) > 1 or other is not None):
-            line = getattr(other or variable.bindings[-1], "lineno", 1)
-            raise Stop(line, f"{variable.name} holds different things at different times")
-        shape = next(iter(found), None)
-        self._variables[variable] = shape
-        return shape
+    def variable(self, variable: Variable) -> bool:
+        """Whether a variable ever holds a response."""
+        return any(shape is not None for one in variable.bindings for _, shape in self._bound(one))
 
-    def _bound(self, node: ast.AST) -> tuple[Shape | None, bool]:
-        """Return the shape of the value a node assigns to its name, and whether the value is the literal None."""
+    def may_be_none(self, node: ast.Name) -> bool:
+        """Whether a name may be None where it is read."""
+        return any(_is_none(value) for one in self.flow.bindings(node) for value, _ in self._bound(one))
+
+    def _same(self, name: str, bindings: Sequence[ast.AST]) -> Shape | None:
+        return self._one(name, [pair for one in bindings for pair in self._bound(one)])
+
+    def _one(self, name: str, found: Sequence[tuple[ast.AST, Shape | None]]) -> Shape | None:
+        """Return the shape all values have. Values of None are ignored: they mean "no response" in both APIs.
+
+        Raises:
+            Stop: the values have different shapes.
+        """
+        shapes = {shape for _, shape in found if shape is not None}
+        others = [node for node, shape in found if shape is None and not _is_none(node)]
+        if shapes and (len(shapes) > 1 or others):
+            raise Stop(
+                getattr((others or [found[-1][0]])[0], "lineno", 1), f"{name} holds different things at different times"
+            )
+        return next(iter(shapes), None)
+
+    def _bound(self, node: ast.AST) -> list[tuple[ast.AST, Shape | None]]:
+        """Return the values a node may assign to its name, with their shapes."""
         parent = self.tree.parents.get(node)
         if isinstance(parent, ast.Assign | ast.AnnAssign | ast.NamedExpr) and node is not parent.value:
             value = parent.value
-            if value is None:
-                return None, True
-            return self.shape(value), isinstance(value, ast.Constant) and value.value is None
+            return [] if value is None else [(value, self.shape(value))]
+        if isinstance(node, ast.arg):
+            given = self.functions.arguments(node)
+            return [(node, None)] if given is None else [(one, self.shape(one)) for one in given]
+        gone = self._gone_through(node, parent)
+        return [(node, None if gone is None else self._element(self.shape(gone)))]
+
+    def _gone_through(self, node: ast.AST, parent: ast.AST | None) -> ast.expr | None:
+        """Return the expression whose elements a node assigns to its name, one after the other."""
         if isinstance(parent, ast.For | ast.AsyncFor | ast.comprehension):
-            return self._element(self.shape(parent.iter)), False
-        if isinstance(parent, ast.Tuple):
-            loop = self.tree.parents.get(parent)
-            if isinstance(loop, ast.For | ast.comprehension) and parent.elts[1:] == [node]:
-                counted = enumerated(loop.iter)
-                return None if counted is None else self._element(self.shape(counted)), False
-        return None, False
+            return parent.iter
+        loop = self.tree.parents.get(parent) if isinstance(parent, ast.Tuple) else None
+        counted = isinstance(parent, ast.Tuple) and parent.elts[1:] == [node]
+        return enumerated(loop.iter) if counted and isinstance(loop, ast.For | ast.comprehension) else None
 
     @staticmethod
     def _element(shape: Shape | None) -> Shape | None:
         return shape.of if isinstance(shape, Listing | Stream) else None
 
 
-def literal(node: ast.expr) -> str | None:
-    """Return the value of a string literal; None for any other expression."""
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+def _is_none(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def got_key(node: ast.Call) -> str | None:

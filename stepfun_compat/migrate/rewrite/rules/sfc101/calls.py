@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from ...model import Edit
-from .interfaces import ENDPOINTS, RENAMED, Endpoint, Object, Pending, Shape, Stream
+from .files import is_binary_file
+from .flow import Flow
+from .functions import Functions
+from .interfaces import ENDPOINTS, Endpoint, Object, Pending, Shape, Stream
 from .names import Reference
-from .tree import Stop, Tree
+from .tree import Stop, Tree, literal
+from .unpacked import Unpacked, parameters_in
+
+_OPENING: Final = re.compile(rb"\s*\(\s*")
+_COMMA: Final = re.compile(rb"\s*,\s*")
+_MULTIPART: Final = frozenset({"prompt", "temperature", "language"})
+"""Parameters of a form: openai<1.0 leaves out those that are None."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """A call of `create` or `acreate`."""
+    """A call of a method of a resource."""
 
     node: ast.Call
-    resource: str
     endpoint: Endpoint
     is_async: bool
     streamed: bool
+    answer: Object
+    positional: tuple[str | None, ...]
+    """The names that positional arguments get."""
 
     @property
     def shape(self) -> Shape:
         """The shape of the call's result."""
-        found: Object | Stream = self.endpoint.answer
+        found: Object | Stream = self.answer
         if self.streamed and self.endpoint.chunk is not None:
             found = Stream(self.endpoint.chunk, self.is_async)
         return Pending(found) if self.is_async else found
 
 
-def call_of(tree: Tree, reference: Reference) -> Call:
+def call_of(tree: Tree, flow: Flow, functions: Functions, reference: Reference) -> Call:
     """Return the call whose callee is a reference to a resource.
 
     Raises:
@@ -38,74 +52,163 @@ def call_of(tree: Tree, reference: Reference) -> Call:
     """
     node, path = reference.node, reference.path
     name = ".".join(("openai", *path))
-    endpoint = ENDPOINTS.get(path[0])
-    if endpoint is None:
+    methods = ENDPOINTS.get(path[0])
+    if methods is None:
         raise Stop(node.lineno, f"openai.{path[0]} is not translated")
     call = tree.parent(node)
     if not isinstance(call, ast.Call) or call.func is not node or len(path) != 2:
         raise Stop(node.lineno, f"{name} is used otherwise than called")
-    if path[1] not in ("create", "acreate"):
+    is_async = path[1] not in methods
+    endpoint = methods.get(path[1][1:] if is_async and path[1].startswith("a") else path[1])
+    if endpoint is None:
         raise Stop(node.lineno, f"{name} is not translated")
-    given = _keywords(call, name)
-    _check_parameters(given, endpoint, name)
-    streamed = _streamed(given)
-    if streamed and {"functions", "function_call"} & given.keys():
-        raise Stop(call.lineno, "the deltas of a stream with functions may lack what others have")
-    _check_model(given, call, name)
-    _check_timeout(given.get("request_timeout"), path[1])
-    return Call(call, path[0], endpoint, path[1] == "acreate", streamed)
+    given = _Given(tree, flow, functions, call, endpoint, name)
+    return Call(call, endpoint, is_async, given.streamed(is_async), given.answer(), given.positional)
 
 
-def _keywords(call: ast.Call, name: str) -> dict[str, ast.keyword]:
-    if call.args:
-        raise Stop(call.args[0].lineno, f"positional arguments of {name} are not translated")
-    found: dict[str, ast.keyword] = {}
-    for one in call.keywords:
-        if one.arg is None:
-            raise Stop(one.value.lineno, f"the parameters in ** of {name} cannot be seen")
-        found[one.arg] = one
-    return found
+class _Given:
+    """The arguments of a call, and what they say about its response."""
 
+    def __init__(
+        self, tree: Tree, flow: Flow, functions: Functions, call: ast.Call, endpoint: Endpoint, name: str
+    ) -> None:
+        """Raise Stop for an unknown parameter."""
+        self.tree = tree
+        self.flow = flow
+        self.functions = functions
+        self.call = call
+        self.endpoint = endpoint
+        self.name = name
+        self.positional = self._positional()
+        self.unseen = False
+        """Whether `**` may bring parameters that the call itself does not show, all of them known ones."""
+        self.values: dict[str, ast.expr] = {
+            parameter: value for parameter, value in zip(self.positional, call.args, strict=False) if parameter
+        }
+        self._keywords()
+        self._check_required()
+        self._check_form()
 
-def _check_parameters(given: dict[str, ast.keyword], endpoint: Endpoint, name: str) -> None:
-    for parameter, one in given.items():
-        if parameter not in endpoint.parameters | RENAMED.keys():
-            raise Stop(one.lineno, f"the parameter {parameter} of {name} is not translated")
+    def _positional(self) -> tuple[str | None, ...]:
+        names = self.endpoint.positional
+        for number, one in enumerate(self.call.args):
+            if isinstance(one, ast.Starred) or number >= len(names):
+                raise Stop(one.lineno, f"positional arguments of {self.name} are not translated")
+        return names[: len(self.call.args)]
 
+    def _keywords(self) -> None:
+        for one in self.call.keywords:
+            if one.arg is None:
+                self._unpacked(parameters_in(self.tree, self.functions, one.value, self.name), one)
+            else:
+                self._add(one.arg, one.value, one.lineno, self.endpoint.renamed.keys() | self.endpoint.dropped)
 
-def _streamed(given: dict[str, ast.keyword]) -> bool:
-    one = given.get("stream")
-    if one is None:
-        return False
-    if not isinstance(one.value, ast.Constant) or not isinstance(one.value.value, bool):
-        raise Stop(one.lineno, "whether the answer is a stream is decided at run time")
-    return one.value.value
+    def _unpacked(self, found: Unpacked, one: ast.keyword) -> None:
+        for parameter, value in found.values:
+            if parameter == "stream" or parameter in self.endpoint.choices or self.endpoint.positional:
+                raise Stop(one.value.lineno, f"the parameter {parameter} of {self.name} is decided elsewhere")
+            self._add(parameter, value, one.value.lineno, frozenset[str]())
+        self.unseen = self.unseen or found.maybe
 
+    def _add(self, parameter: str, value: ast.expr, line: int, more: frozenset[str] | set[str]) -> None:
+        if parameter not in self.endpoint.parameters | more:
+            raise Stop(line, f"the parameter {parameter} of {self.name} is not translated")
+        self.values[parameter] = value
 
-def _check_model(given: dict[str, ast.keyword], call: ast.Call, name: str) -> None:
-    if "model" in given and "engine" in given:
-        raise Stop(given["engine"].lineno, f"{name} has both engine and model")
-    if "model" not in given and "engine" not in given:
-        raise Stop(call.lineno, f"{name} names no model")
+    def _check_required(self) -> None:
+        if {"model", "engine"} <= self.values.keys():
+            raise Stop(self.values["engine"].lineno, f"{self.name} has both engine and model")
+        for names in self.endpoint.required:
+            if not names & self.values.keys():
+                raise Stop(self.call.lineno, f"{self.name} names no {max(names)}")
+        value = self.values.get("timeout") if "timeout" in self.endpoint.dropped else None
+        if value is not None and not isinstance(value, ast.Constant | ast.Name | ast.Attribute):
+            raise Stop(value.lineno, f"the parameter timeout of {self.name} may do something")
 
+    def _check_form(self) -> None:
+        """Raise Stop for values that a multipart form of the client may send differently: None, and objects other than files."""
+        file = self.values.get("file")
+        if file is None:
+            return
+        if not is_binary_file(self.tree, self.flow, file):
+            raise Stop(file.lineno, f"the file of {self.name} may be something else than what open() returns")
+        for name in _MULTIPART & self.values.keys():
+            if not self.flow.is_constant(self.values[name]):
+                raise Stop(self.values[name].lineno, f"the {name} of {self.name} may be None")
 
-def _check_timeout(one: ast.keyword | None, method: str) -> None:
-    if one is None:
-        return
-    if method == "acreate":
-        raise Stop(one.lineno, "request_timeout limits the whole of an async call; timeout limits each read")
-    value = one.value.value if isinstance(one.value, ast.Constant) else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise Stop(one.lineno, "request_timeout is not a number written out")
+    def streamed(self, is_async: bool) -> bool:
+        """Return whether the answer is a stream."""
+        self._check_timeout(is_async)
+        value = self.values.get("stream")
+        if value is None:
+            return False
+        if not isinstance(value, ast.Constant) or not isinstance(value.value, bool):
+            raise Stop(value.lineno, "whether the answer is a stream is decided at run time")
+        if value.value and {"functions", "function_call"} & self.values.keys():
+            raise Stop(self.call.lineno, "the deltas of a stream with functions may lack what others have")
+        return value.value
+
+    def _check_timeout(self, is_async: bool) -> None:
+        one = self.values.get("request_timeout")
+        if one is None:
+            return
+        if is_async:
+            raise Stop(one.lineno, "request_timeout limits the whole of an async call; timeout limits each read")
+        value = one.value if isinstance(one, ast.Constant) else None
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            raise Stop(one.lineno, "request_timeout is not a number written out")
+
+    def answer(self) -> Object:
+        """Return the shape of the answer, for which some parameters have to be constants."""
+        found = self.endpoint.answer
+        for parameter, choices in self.endpoint.choices.items():
+            value = self.values.get(parameter)
+            if value is None:
+                continue
+            known = literal(value)
+            if known is None or known not in choices:
+                raise Stop(value.lineno, f"what {self.name} does with this {parameter} is not known")
+            found = choices[known] or found
+        return found
 
 
 def call_edits(tree: Tree, call: Call, client: str) -> list[Edit]:
-    """Return the edits of the callee and of renamed parameters."""
+    """Return the edits of the callee and of renamed, named and removed parameters."""
     edits = [Edit(*tree.span(call.node.func), f"{client}.{call.endpoint.method}".encode())]
+    before, opening = tree.span(call.node.func)[1], _OPENING
+    for name, value in zip(call.positional, call.node.args, strict=False):
+        start, end = tree.span(value)
+        if not opening.fullmatch(tree.text.utf8[before:start]):
+            raise Stop(value.lineno, "an argument is written in an unusual way")
+        edits.append(Edit(start, start, f"{name}=".encode()))
+        before, opening = end, _COMMA
     for one in call.node.keywords:
-        if one.arg is not None and one.arg in RENAMED:
-            start, _ = tree.span(one)
-            if not tree.text.utf8.startswith(one.arg.encode(), start):
-                raise Stop(one.lineno, f"{one.arg} is written in an unusual way")
-            edits.append(Edit(start, start + len(one.arg), RENAMED[one.arg].encode()))
+        if one.arg is not None:
+            edits += _keyword_edits(tree, call, one, call.endpoint.renamed)
     return edits
+
+
+def _keyword_edits(tree: Tree, call: Call, one: ast.keyword, renamed: Mapping[str, str]) -> list[Edit]:
+    assert one.arg is not None
+    if one.arg in call.endpoint.dropped:
+        return [_removed(tree, call.node, one)]
+    if one.arg not in renamed:
+        return []
+    start, _ = tree.span(one)
+    if not tree.text.utf8.startswith(one.arg.encode(), start):
+        raise Stop(one.lineno, f"{one.arg} is written in an unusual way")
+    return [Edit(start, start + len(one.arg), renamed[one.arg].encode())]
+
+
+def _removed(tree: Tree, call: ast.Call, one: ast.keyword) -> Edit:
+    """Return the edit that removes an argument, with the comma after it or else the one before it."""
+    given = sorted(tree.span(each) for each in (*call.args, *call.keywords))
+    number = given.index(tree.span(one))
+    start, end = given[number]
+    if number + 1 < len(given):
+        between, end = (end, given[number + 1][0]), given[number + 1][0]
+    else:
+        between, start = (given[number - 1][1], start), given[number - 1][1]
+    if not _COMMA.fullmatch(tree.text.utf8[slice(*between)]):
+        raise Stop(one.lineno, f"{one.arg} is written in an unusual way")
+    return Edit(start, end, b"")

@@ -10,10 +10,13 @@ from typing import Final
 
 from ...model import Edit, File
 from .calls import Call
+from .made_before import neighbours
 from .names import Names, Reference
+from .placement import Placement, repeatable
 from .tree import FUNCTIONS, Stop, Tree
 
-_SETTINGS: Final = frozenset({"api_key", "organization"})
+_SETTINGS: Final = {"api_key": "api_key", "organization": "organization", "api_base": "base_url"}
+"""The settings of the module that have a counterpart among the arguments of a client."""
 _NAMES: Final = {False: ("client", "openai_client"), True: ("async_client", "async_openai_client")}
 _CLASSES: Final = {False: "OpenAI", True: "AsyncOpenAI"}
 _RETRIES: Final = "max_retries=0"
@@ -45,8 +48,6 @@ def setting_of(tree: Tree, reference: Reference) -> Setting:
     statement = tree.parent(node)
     if not isinstance(statement, ast.Assign) or statement.targets != [node]:
         raise Stop(node.lineno, f"{name} is used otherwise than set")
-    if not isinstance(tree.parent(statement), ast.Module):
-        raise Stop(node.lineno, f"{name} is set in a function or under a condition")
     if not _plain_key(statement.value):
         raise Stop(node.lineno, f"{name} is set to something that is no argument of a call")
     return Setting(statement, reference.path[0], statement.value)
@@ -55,26 +56,51 @@ def setting_of(tree: Tree, reference: Reference) -> Setting:
 def _plain_key(value: ast.expr) -> bool:
     if isinstance(value, ast.Constant):
         return isinstance(value.value, str)
-    return isinstance(value, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BoolOp | ast.IfExp)
+    plain = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BoolOp, ast.IfExp, ast.JoinedStr, ast.BinOp)
+    return isinstance(value, plain)
 
 
 class Clients:
     """Where the clients are created, and under which names."""
 
-    def __init__(self, tree: Tree, names: Names, calls: Mapping[ast.AST, Call], settings: Sequence[Setting]) -> None:
-        """Raise Stop if one client cannot serve all calls."""
+    def __init__(
+        self,
+        tree: Tree,
+        names: Names,
+        calls: Mapping[ast.AST, Call],
+        settings: Sequence[Setting],
+        others: Sequence[bytes],
+        imported: bool,
+    ) -> None:
+        """Raise Stop if one client cannot serve all calls. See `Placement` for `others` and `imported`."""
         self.tree = tree
         self.names = names
         self.calls = calls
-        self.settings = sorted(settings, key=lambda one: one.statement.lineno)
+        self.groups = self._grouped(sorted(settings, key=lambda one: tree.span(one.statement)))
         kinds = {one.is_async for one in calls.values()}
         self.kinds = sorted(kinds)
         self.classes = [_CLASSES[one] for one in self.kinds]
-        self._check_settings()
+        self.is_local = False
+        self._check_settings(others, imported)
         self.name = {
             one: self._free(_NAMES[one] if one is False or len(kinds) > 1 else (*_NAMES[False][:1], *_NAMES[True]))
             for one in self.kinds
         }
+
+    def _grouped(self, settings: Sequence[Setting]) -> list[list[Setting]]:
+        """Return the settings in groups of adjacent statements."""
+        groups: list[list[Setting]] = []
+        last: ast.stmt | None = None
+        for one in settings:
+            if last is not None and self._follows(last, one.statement):
+                groups[-1].append(one)
+            else:
+                groups.append([one])
+            last = one.statement
+        return groups
+
+    def _follows(self, one: ast.stmt, other: ast.stmt) -> bool:
+        return any(one is before and other is after for before, after in neighbours(self.tree.parent(one)))
 
     def _free(self, candidates: Sequence[str]) -> str:
         found = next((one for one in candidates if one not in self.tree.names), None)
@@ -82,14 +108,26 @@ class Clients:
             raise Stop(self.names.statements[0].lineno, f"the names {' and '.join(candidates)} are taken")
         return found
 
-    def _check_settings(self) -> None:
-        names = [one.name for one in self.settings]
-        for number, one in enumerate(self.settings):
+    def _check_settings(self, others: Sequence[bytes], imported: bool) -> None:
+        for group in self.groups:
+            self._check_group(group)
+        if self.groups and not self._is_at_top():
+            firsts = [group[0].statement for group in self.groups]
+            self.is_local = Placement(self.tree, firsts, self.calls, others, imported).is_local
+
+    def _check_group(self, group: Sequence[Setting]) -> None:
+        names = [one.name for one in group]
+        for number, one in enumerate(group):
             if one.name in names[:number]:
                 raise Stop(one.statement.lineno, f"openai.{one.name} is set more than once")
-        if self.settings and len(self.kinds) > 1:
-            line = self.settings[0].statement.lineno
-            raise Stop(line, "the key is for two clients, a synchronous and an asynchronous one")
+            if len(self.kinds) > 1 and not repeatable(one.value):
+                line = one.statement.lineno
+                raise Stop(line, "the key is for two clients, a synchronous and an asynchronous one")
+        if set(names) != {one.name for one in self.groups[0]}:
+            raise Stop(group[0].statement.lineno, f"openai.{names[0]} is set apart from the other settings")
+
+    def _is_at_top(self) -> bool:
+        return len(self.groups) == 1 and isinstance(self.tree.parent(self.groups[0][0].statement), ast.Module)
 
     def _made(self, is_async: bool) -> str:
         """Return the code that creates a client, up to its first argument."""
@@ -106,31 +144,50 @@ class Clients:
         Raises:
             Stop: code that uses a client may run before it exists.
         """
-        if self.settings:
-            return self._in_place_of_settings()
-        return self._behind_the_imports(file.newline)
+        if not self.groups:
+            return self._behind_the_imports(file.newline)
+        if self._is_at_top():
+            body = self.tree.module.body
+            self._check_before(body[: body.index(self.groups[0][0].statement)])
+        edits: list[Edit] = []
+        declared = set[ast.AST]()
+        for group in self.groups:
+            home = next((one for one in self.tree.above(group[0].statement) if isinstance(one, _FUNCTIONS)), None)
+            first = (
+                "" if home is None or self.is_local or home in declared else f"global {', '.join(self.name.values())}"
+            )
+            edits += self._in_place_of(group, first, file.newline)
+            if home is not None:
+                declared.add(home)
+        return edits
 
     # Replace the settings
 
-    def _in_place_of_settings(self) -> list[Edit]:
-        body = self.tree.module.body
-        first, last = (body.index(self.settings[number].statement) for number in (0, -1))
-        if last - first + 1 != len(self.settings):
-            raise Stop(self.settings[-1].statement.lineno, "the key and the organization are not set side by side")
-        self._check_before(body[:first])
+    def _in_place_of(self, group: Sequence[Setting], first: str, newline: bytes) -> list[Edit]:
+        """Return the edits that replace a group of settings by clients. `first` is a statement to insert before them."""
+        text = self.tree.text
+        position, _ = self.tree.span(group[0].statement)
+        indent = text.utf8[text.offset(group[0].statement.lineno, 0) : position]
+        if (first or len(self.kinds) > 1) and indent.strip():
+            raise Stop(group[0].statement.lineno, "several statements stand on the line of a setting")
+        opening = self._made(self.kinds[0]).encode()
+        if first:
+            opening = first.encode() + newline + indent + opening
         edits: list[Edit] = []
-        opening = self._made(self.kinds[0])
-        position, _ = self.tree.span(self.settings[0].statement)
-        for one in self.settings:
+        for one in group:
             start, end = self.tree.span(one.statement)
-            if self.tree.text.utf8[position:start].strip():
+            if text.utf8[position:start].strip():
                 raise Stop(one.statement.lineno, "something stands between the key and the organization")
-            found = re.match(rb"[\w.\s]+=\s*", self.tree.text.utf8[start:end])
+            found = re.match(rb"[\w.\s]+=\s*", text.utf8[start:end])
             if found is None:
                 raise Stop(one.statement.lineno, "a setting is written in an unusual way")
-            edits.append(Edit(position, start + found.end(), f"{opening}{one.name}=".encode()))
-            opening, position = ", ", end
-        return [*edits, Edit(position, position, f", {_RETRIES})".encode())]
+            edits.append(Edit(position, start + found.end(), opening + f"{_SETTINGS[one.name]}=".encode()))
+            opening, position = b", ", end
+        made = [f", {_RETRIES})".encode()]
+        for kind in self.kinds[1:]:
+            given = [f"{_SETTINGS[one.name]}=".encode() + self.tree.source(one.value) for one in group]
+            made.append(self._made(kind).encode() + b", ".join([*given, f"{_RETRIES})".encode()]))
+        return [*edits, Edit(position, position, (newline + indent).join(made))]
 
     def _check_before(self, statements: Sequence[ast.stmt]) -> None:
         """Raise Stop if a statement before the client's creation may use the client."""
@@ -155,13 +212,10 @@ class Clients:
                 anchor = body[at]
             at += 1
         assert anchor is not None
-        for node in self.tree.nodes:
-            if isinstance(node, ast.Name) and node.id in _LOADS and node.lineno > (anchor.end_lineno or 0):
-                raise Stop(node.lineno, "the key is read from a file after the client would be made")
+        self._check_loads(anchor)
         line = anchor.end_lineno or anchor.lineno
-        for one in body:
-            if one is not anchor and line in (one.lineno, one.end_lineno):
-                raise Stop(line, "several statements stand on the line of an import")
+        if any(line in (one.lineno, one.end_lineno) for one in body if one is not anchor):
+            raise Stop(line, "several statements stand on the line of an import")
         text = self.tree.text
         starts = text.line_starts
         end = starts[line] if line < len(starts) else len(text.utf8)
@@ -169,7 +223,14 @@ class Clients:
         made = [f"{self._made(one)}{_RETRIES})".encode() for one in self.kinds]
         return [Edit(position, position, newline + b"".join(newline + one for one in made))]
 
+    def _check_loads(self, anchor: ast.stmt) -> None:
+        """Raise Stop if environment variables are loaded after the clients are created."""
+        for node in self.tree.nodes:
+            if isinstance(node, ast.Name) and node.id in _LOADS and node.lineno > (anchor.end_lineno or 0):
+                raise Stop(node.lineno, "the key is read from a file after the client would be made")
 
+
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINED: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 

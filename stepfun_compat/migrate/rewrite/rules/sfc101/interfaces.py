@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -11,13 +12,15 @@ from typing import Final
 class Field:
     """A field of a response. `shape` is None for plain values: strings, numbers, lists of numbers.
 
-    An `optional` field may be missing on the wire; the client API has None instead. A `nullable` field may be null on
-    the wire, so testing its presence differs from testing it for None.
+    An `optional` field may be missing on the wire, where the client has None. What may be null on the wire is
+    `nullable`: a test for its presence means something else than one for None. `attribute` is its name in the client,
+    where that is another than the key.
     """
 
     shape: Shape | None = None
     optional: bool = False
     nullable: bool = False
+    attribute: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,12 +59,22 @@ Shape = Object | Listing | Stream | Pending
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A resource class of openai<1.0: the client method that replaces `create`, its parameters and response."""
+    """A method of a resource of openai<1.0, the method of the client that takes its place, and what both take.
+
+    `positional` are the names of parameters that may be given without one. `renamed` have another name in the client,
+    `dropped` do nothing in openai<1.0 but for a status that it handles itself.
+    """
 
     method: str
     answer: Object
     parameters: frozenset[str]
     chunk: Object | None = None
+    positional: tuple[str, ...] = ()
+    required: tuple[frozenset[str], ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=lambda: {})
+    dropped: frozenset[str] = frozenset()
+    choices: Mapping[str, Mapping[str, Object | None]] = field(default_factory=lambda: {})
+    """Parameters that decide what is answered: by the constants they may be, the answer, None for the usual one."""
 
 
 _PLAIN: Final = Field()
@@ -101,35 +114,110 @@ _SAMPLING: Final = frozenset(
     ]
 )
 
-ENDPOINTS: Final[Mapping[str, Endpoint]] = {
-    "ChatCompletion": Endpoint(
-        "chat.completions.create", _CHAT, _SAMPLING | {"messages", "functions", "function_call"}, _CHUNK
-    ),
-    "Completion": Endpoint(
-        "completions.create", _TEXT, _SAMPLING | {"prompt", "suffix", "echo", "best_of"}, _TEXT_CHUNK
-    ),
-}
-"""The translated resources. A file that uses any other field of their responses is left alone."""
+_MODEL: Final = (frozenset({"model", "engine"}),)
+_RENAMED: Final = {"engine": "model", "request_timeout": "timeout"}
+_DROPPED: Final = frozenset({"timeout"})
 
-OTHER_RESOURCES: Final = frozenset(
-    [
-        "Audio",
-        "Customer",
-        "Deployment",
-        "Edit",
-        "Embedding",
-        "Engine",
-        "File",
-        "FineTune",
-        "FineTuningJob",
-        "Image",
-        "Model",
-        "Moderation",
-    ]
+_EMBEDDINGS: Final = Object(
+    "answer",
+    {
+        "object": _PLAIN,
+        "model": _PLAIN,
+        "data": Field(Listing(Object("embedding", dict.fromkeys(("object", "index", "embedding"), _PLAIN)))),
+        "usage": Field(Object("usage", dict.fromkeys(("prompt_tokens", "total_tokens"), _PLAIN))),
+    },
 )
 
-RENAMED: Final[Mapping[str, str]] = {"engine": "model", "request_timeout": "timeout"}
-"""Parameters of `create` with another name in the client API."""
+
+def _images(fields: Mapping[str, Field]) -> Object:
+    return Object("answer", {"created": _PLAIN, "data": Field(Listing(Object("image", fields)))})
+
+
+_IMAGES: Final = _images({"url": _PLAIN})
+_FLAGS: Final = {name: Field(attribute=re.sub(r"\W", "_", name)) for name in (
+    "hate", "hate/threatening", "self-harm", "sexual", "sexual/minors", "violence", "violence/graphic"
+)}  # fmt: skip
+_VERDICTS: Final = Object("result", {"flagged": _PLAIN, "categories": Field(Object("list of categories", _FLAGS))})
+_MODERATION: Final = Object("answer", {"id": _PLAIN, "model": _PLAIN, "results": Field(Listing(_VERDICTS))})
+_KNOWN_MODERATIONS: Final = {"text-moderation-stable": None, "text-moderation-latest": None}
+_TRANSCRIPTION: Final = Object("answer", {"text": _PLAIN})
+_ONE_MODEL: Final = Object("model", dict.fromkeys(("id", "object", "owned_by"), _PLAIN))
+_MODELS: Final = Object("answer", {"object": _PLAIN, "data": Field(Listing(_ONE_MODEL))})
+
+
+def _audio(method: str, *more: str) -> Endpoint:
+    return Endpoint(
+        method,
+        _TRANSCRIPTION,
+        frozenset({"model", "file", "prompt", "temperature", "response_format", *more}),
+        positional=("model", "file"),
+        required=(frozenset({"model"}), frozenset({"file"})),
+        choices={"response_format": {"json": None}},
+    )
+
+
+ENDPOINTS: Final[Mapping[str, Mapping[str, Endpoint]]] = {
+    "ChatCompletion": {
+        "create": Endpoint(
+            "chat.completions.create",
+            _CHAT,
+            _SAMPLING | {"messages", "functions", "function_call"},
+            _CHUNK,
+            required=_MODEL,
+            renamed=_RENAMED,
+            dropped=_DROPPED,
+        )
+    },
+    "Completion": {
+        "create": Endpoint(
+            "completions.create",
+            _TEXT,
+            _SAMPLING | {"prompt", "suffix", "echo", "best_of"},
+            _TEXT_CHUNK,
+            required=_MODEL,
+            renamed=_RENAMED,
+            dropped=_DROPPED,
+        )
+    },
+    "Embedding": {
+        "create": Endpoint(
+            "embeddings.create",
+            _EMBEDDINGS,
+            frozenset({"model", "input", "user"}),
+            required=(*_MODEL, frozenset({"input"})),
+            renamed=_RENAMED,
+            dropped=_DROPPED,
+        )
+    },
+    "Image": {
+        "create": Endpoint(
+            "images.generate",
+            _IMAGES,
+            frozenset({"prompt", "n", "size", "user", "model", "quality", "style", "response_format"}),
+            required=(frozenset({"prompt"}),),
+            choices={"response_format": {"url": None, "b64_json": _images({"b64_json": _PLAIN})}},
+        )
+    },
+    "Moderation": {
+        "create": Endpoint(
+            "moderations.create",
+            _MODERATION,
+            frozenset({"input", "model"}),
+            positional=("input", "model"),
+            required=(frozenset({"input"}),),
+            choices={"model": _KNOWN_MODERATIONS},
+        )
+    },
+    "Audio": {
+        "transcribe": _audio("audio.transcriptions.create", "language"),
+        "translate": _audio("audio.translations.create"),
+    },
+    "Model": {"list": Endpoint("models.list", _MODELS, frozenset())},
+}
+"""The methods that are translated, and with an `a` before their name the asynchronous ones. What they return beyond
+these fields is refused where it is used."""
+
+OTHER_RESOURCES: Final = frozenset({"Customer", "Deployment", "Edit", "Engine", "File", "FineTune", "FineTuningJob"})
 
 ERRORS: Final[Mapping[str, tuple[str, ...]]] = {
     "OpenAIError": ("OpenAIError",),

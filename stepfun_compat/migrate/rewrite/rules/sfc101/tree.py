@@ -149,6 +149,11 @@ class Tree:
         return not any(isinstance(one, FUNCTIONS) for one in self.above(node))
 
 
+def literal(node: ast.AST | None) -> str | None:
+    """Return the string that an expression is; None for any other."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
 class _Scopes:
     """Resolve each name to its variable."""
 

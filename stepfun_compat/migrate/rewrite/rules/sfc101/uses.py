@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ...model import Edit
-from .answers import Answers, described, enumerated, got_key, literal
+from .answers import Answers, described, enumerated, got_key
 from .interfaces import MESSAGE, Field, Listing, Object, Pending, Shape, Stream
-from .tree import FUNCTIONS, Stop, Tree
+from .tree import FUNCTIONS, Stop, Tree, literal
 
 _OPENING: Final = re.compile(rb"[\s)]*\[\s*")
 _CLOSING: Final = re.compile(rb"\s*\]")
@@ -50,6 +50,7 @@ class Uses:
             ast.BoolOp: self._truth,
             ast.Expr: self._discarded,
             ast.Await: self._awaited,
+            ast.Return: self._returned,
         }
 
     def collect(self) -> list[Edit]:
@@ -82,14 +83,15 @@ class Uses:
             return self._method(shape, parent, call)
         if not isinstance(parent.ctx, ast.Load):
             raise Stop(node.lineno, f"{described(shape)} is changed")
-        return self._read(shape, parent.attr, parent)
+        self._read(shape, parent.attr, parent)
+        return True
 
     def _method(self, shape: Object, func: ast.Attribute, call: ast.Call) -> bool:
         key = got_key(call)
         if key is None:
             raise Stop(func.lineno, f".{func.attr}() of {described(shape)} is not translated")
         field = self._field(shape, key, call)
-        written = f".{key}"
+        written = f".{field.attribute or key}"
         if len(call.args) == 2 and field.optional:
             written += self._default(call.args[1], field)
         elif len(call.args) == 2 and not _is_plain(call.args[1]):
@@ -134,27 +136,28 @@ class Uses:
         key = literal(parent.slice)
         if key is None:
             raise Stop(node.lineno, f"a field of {described(shape)} is not named by a string")
-        self._read(shape, key, parent)
+        field = self._read(shape, key, parent)
         _, value_end = self.tree.span(node)
         key_start, key_end = self.tree.span(parent.slice)
         _, end = self.tree.span(parent)
         text = self.tree.text.utf8
         if not _OPENING.fullmatch(text[value_end:key_start]) or not _CLOSING.fullmatch(text[key_end:end]):
             raise Stop(parent.lineno, "a subscript is written in an unusual way")
-        self.edits.append(Edit(text.index(b"[", value_end), end, f".{key}".encode()))
+        self.edits.append(Edit(text.index(b"[", value_end), end, f".{field.attribute or key}".encode()))
         return True
 
-    def _read(self, shape: Shape, name: str, node: ast.expr) -> bool:
+    def _read(self, shape: Shape, name: str, node: ast.expr) -> Field:
         """Check that a field may be read as an attribute, where openai<1.0 raises an error if it is missing."""
         if not isinstance(shape, Object):
-            return False
-        if self._field(shape, name, node).optional:
+            raise Stop(node.lineno, f"{described(shape)} is used in a way that is not translated")
+        field = self._field(shape, name, node)
+        if field.optional:
             for handler in self.tree.nodes:
                 if isinstance(handler, ast.ExceptHandler) and _lets_go(handler):
                     raise Stop(
                         handler.lineno, f"the handler may be for a missing {name}, which is None in the client API"
                     )
-        return True
+        return field
 
     def _field(self, shape: Object, name: str, node: ast.expr) -> Field:
         field = shape.fields.get(name)
@@ -184,7 +187,11 @@ class Uses:
 
     def _argument(self, node: ast.expr, shape: Shape, parent: ast.Call) -> bool:
         func = parent.func
-        if node is func or parent.keywords or node not in parent.args:
+        if node is func:
+            return False
+        if self.answers.functions.parameter(parent, node) is not None:
+            return True
+        if parent.keywords:
             return False
         if isinstance(shape, Listing):
             return self._listed(node, parent)
@@ -219,16 +226,21 @@ class Uses:
 
     def _unpacked(self, node: ast.expr, shape: Shape, parent: ast.keyword) -> bool:
         call = self.tree.parent(parent)
+        if isinstance(call, ast.Call) and self.answers.functions.parameter(call, node) is not None:
+            return True
         plain = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "dict"
         return parent.arg is None and plain and shape is MESSAGE and self._as_dict(node)
 
     def _as_dict(self, node: ast.expr) -> bool:
-        """Convert a message in a list of messages to a dict, as openai<1.0 has it."""
+        """A message among others becomes the dict that openai<1.0 had there."""
+        self.as_dict = True
+        return self._to_dict(node)
+
+    def _to_dict(self, node: ast.expr) -> bool:
         if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call):
             return False
         _, end = self.tree.span(node)
         self.edits.append(Edit(end, end, b".to_dict()"))
-        self.as_dict = True
         return True
 
     def _assigned(self, node: ast.expr, shape: Shape, parent: ast.Assign | ast.AnnAssign | ast.NamedExpr) -> bool:
@@ -247,16 +259,25 @@ class Uses:
         return isinstance(shape, Listing) and not waits
 
     def _truth(self, node: ast.expr, shape: Shape, parent: ast.AST) -> bool:
-        """A truth test: `if answer`, `not message.get("function_call")`."""
-        if isinstance(shape, Pending | Stream) or (isinstance(shape, Object) and shape.may_be_empty):
+        """A test whether there is an answer: `if answer`, `not message.get("function_call")`."""
+        if isinstance(shape, Pending | Stream) or not self._is_test(node, parent):
             return False
+        return not (isinstance(shape, Object) and shape.may_be_empty) or self._not_empty(node)
+
+    def _is_test(self, node: ast.AST, parent: ast.AST) -> bool:
         if isinstance(parent, ast.BoolOp):
-            return self._truth(parent, shape, self.tree.parent(parent))
+            return self._is_test(parent, self.tree.parent(parent))
         if isinstance(parent, ast.UnaryOp):
             return isinstance(parent.op, ast.Not)
         if isinstance(parent, ast.comprehension):
             return node in parent.ifs
         return isinstance(parent, ast.If | ast.While | ast.IfExp | ast.Assert) and node is parent.test
+
+    def _not_empty(self, node: ast.expr) -> bool:
+        """A test of an object that openai<1.0 has as an empty dict at times tests the dict that it is made from."""
+        if isinstance(node, ast.Name) and self.answers.may_be_none(node):
+            return False
+        return self._to_dict(node)
 
     def _discarded(self, node: ast.expr, shape: Shape, parent: ast.AST) -> bool:
         del node, parent
@@ -266,6 +287,10 @@ class Uses:
         del node, parent
         return isinstance(shape, Pending)
 
+    def _returned(self, node: ast.expr, shape: Shape, parent: ast.AST) -> bool:
+        del shape, parent
+        return self.answers.functions.around(node) is not None
+
     def _looped(self, node: ast.expr, shape: Shape, parent: ast.comprehension) -> bool:
         return self._iterated(node, shape, parent) or self._truth(node, shape, parent)
 
@@ -274,9 +299,9 @@ class Uses:
     def _check_variables(self) -> None:
         """Allow responses in variables of functions and of the module, but not in class attributes or `global`s."""
         for node, variable in self.tree.variables.items():
-            if variable is None or self.answers.variable(variable) is None:
+            if variable is None or not (variable.declared or variable.scope.kind == "class"):
                 continue
-            if variable.declared or variable.scope.kind == "class":
+            if self.answers.variable(variable):
                 raise Stop(getattr(node, "lineno", 1), f"{variable.name} is kept beyond its function")
 
     def _check_attributes(self) -> None:
@@ -290,9 +315,9 @@ class Uses:
                 raise Stop(node.lineno, f".{node.attr} may be read of a message that has become a dict")
 
     def kept_in_module(self) -> set[str]:
-        """Return the module-level variables that hold responses: other files might import them."""
+        """Return the variables of the module that hold answers, and the functions that take or return some."""
         variables = self.tree.top.variables.values()
-        return {one.name for one in variables if self.answers.variable(one) is not None}
+        return {one.name for one in variables if self.answers.variable(one)} | self.answers.functions.relied
 
 
 def _is_plain(node: ast.expr) -> bool:
