@@ -42,7 +42,7 @@ REPLIES: dict[str, list[Any]] = {
 USUAL = ["Grüße, 世界.", "A second answer."]
 
 OLD = sorted(one.name for one in (PROGRAMS / "old").iterdir())
-LEFT_TO_LEGACY = {"completion", "errors", "lazy", "names", "package", "script"}
+LEFT_TO_LEGACY = {"errors", "lazy", "names", "package", "script"}
 """What SFC101 does not understand whole."""
 NEW = sorted(one.name for one in (PROGRAMS / "new").iterdir())
 
