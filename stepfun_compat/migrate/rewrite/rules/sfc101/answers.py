@@ -97,9 +97,21 @@ class Answers:
         """Whether a variable ever holds a response."""
         return any(shape is not None for one in variable.bindings for _, shape in self._bound(one))
 
-    def may_be_none(self, node: ast.Name) -> bool:
-        """Whether a name may be None where it is read."""
-        return any(_is_none(value) for one in self.flow.bindings(node) for value, _ in self._bound(one))
+    def may_be_none(self, node: ast.expr) -> bool:
+        """Whether an expression with a shape may be None where it is read."""
+        if isinstance(node, ast.Name):
+            return any(self._holds_none(value) for one in self.flow.bindings(node) for value, _ in self._bound(one))
+        if isinstance(node, ast.NamedExpr):
+            return self.may_be_none(node.value)
+        function = self.functions.called(node) if isinstance(node, ast.Call) else None
+        return function is not None and (
+            self.functions.may_end(function) or any(map(self._holds_none, self.functions.returns(function) or ()))
+        )
+
+    def _holds_none(self, node: ast.AST) -> bool:
+        return _is_none(node) or (
+            isinstance(node, ast.expr) and self.shape(node) is not None and self.may_be_none(node)
+        )
 
     def _same(self, name: str, bindings: Sequence[ast.AST]) -> Shape | None:
         return self._one(name, [pair for one in bindings for pair in self._bound(one)])

@@ -197,6 +197,11 @@ class Functions:
                 found.append(node.value)
         return found
 
+    def may_end(self, function: Definition) -> bool:
+        """Return whether a function may end without a value: it has a bare `return`, or its last statement is another."""
+        bare = any(isinstance(one, ast.Return) and one.value is None for one in _own(function))
+        return bare or not isinstance(function.body[-1], ast.Return | ast.Raise)
+
     def around(self, node: ast.AST) -> Definition | None:
         """Return the function that a statement of `return` ends, if all of its calls are seen."""
         for one in self.tree.above(node):

@@ -237,7 +237,7 @@ class Uses:
         return self._to_dict(node)
 
     def _to_dict(self, node: ast.expr) -> bool:
-        if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call):
+        if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call) or self.answers.may_be_none(node):
             return False
         _, end = self.tree.span(node)
         self.edits.append(Edit(end, end, b".to_dict()"))
@@ -275,8 +275,6 @@ class Uses:
 
     def _not_empty(self, node: ast.expr) -> bool:
         """A test of an object that openai<1.0 has as an empty dict at times tests the dict that it is made from."""
-        if isinstance(node, ast.Name) and self.answers.may_be_none(node):
-            return False
         return self._to_dict(node)
 
     def _discarded(self, node: ast.expr, shape: Shape, parent: ast.AST) -> bool:
