@@ -20,7 +20,12 @@ _HARMLESS: Final = frozenset(
 
 def http_module(http_client: Any) -> Any:
     """The HTTP library a client is of, httpx or httpx2: the SDK's choice, or that of an injected client."""
-    for cls in type(http_client).__mro__:
+    return http_module_of(type(http_client))
+
+
+def http_module_of(client_class: type[Any]) -> Any:
+    """The HTTP library a class of clients is of."""
+    for cls in client_class.__mro__:
         name = cls.__module__.partition(".")[0]
         if name in ("httpx", "httpx2"):
             return sys.modules[name]

@@ -17,6 +17,9 @@ EXTENSION: Final = "stepfun_compat"
 DATA: Final = "stepfun_compat.data"
 """The key in a response's extensions under which its translated body travels to where the SDK builds the object."""
 
+BODY: Final = "stepfun_compat.body"
+"""The same for a raw response whose reader encodes the body itself (`ClientFamily.encodes_bodies`)."""
+
 
 def context_of(client: Any) -> ClientContext:
     """The context of one of our clients."""

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 class ClientFamily:
     """One per family of copies: statistics, remembered reasoning, other providers' clients."""
 
+    encodes_bodies = False
+    """Whether who reads the family's raw responses takes a translated JSON body from their extensions, under `BODY`, and
+    encodes it: then no second response is made that holds the bytes."""
+
     def __init__(self, settings: Settings) -> None:
         self.prompt_cache = PromptCacheStats(settings.region)
         self.fallbacks: dict[tuple[str, str], Any] = {}

@@ -17,7 +17,7 @@ from ..endpoints.base import PassThroughEndpoint, WireResponse
 from ..endpoints.context import RequestRejected
 from ..endpoints.json_values import UnexpectedBody
 from ..report import report
-from . import DATA, EXTENSION
+from . import BODY, DATA, EXTENSION
 from .context import RAW, CallState, ClientContext, unsent_options
 
 if TYPE_CHECKING:
@@ -173,6 +173,9 @@ def _rebuilt(context: ClientContext, call: CallState, response: Any, body: bytes
         return http_objects.rebuild(response, data.encode("utf-8"), "text/plain; charset=utf-8")
     if parsed and hands_out_wire(context, call):
         response.extensions[DATA] = data
+        return response
+    if parsed and context.family.encodes_bodies and response.request.headers.get(RAW) == "true":
+        response.extensions[BODY] = data
         return response
     return http_objects.rebuild(response, _dump(data), "application/json")
 

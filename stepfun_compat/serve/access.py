@@ -7,6 +7,7 @@ import hmac
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from .inbound import Inbound
@@ -16,6 +17,7 @@ from .rejections import Rejected
 _ALLOWED_HEADERS: Final = (
     "authorization, content-type, x-api-key, api-key, anthropic-version, anthropic-beta, openai-beta"
 )
+_LONGEST_ADDRESS: Final = 128  # with the zone of an IPv6 address
 _EXPOSED: Final = "x-request-id, retry-after"
 
 
@@ -45,6 +47,11 @@ def is_loopback(host: str) -> bool:
 
 
 def _is_address(name: str) -> bool:
+    return len(name) <= _LONGEST_ADDRESS and _parses_as_address(name)
+
+
+@lru_cache(maxsize=64)
+def _parses_as_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -40,6 +41,8 @@ from .rejections import Rejected, anthropic_error, encode, openai_error
 log = logging.getLogger("stepfun_compat.serve")
 
 _READ_ONLY: Final = ("GET", "HEAD")
+_WATCH_AFTER: Final = 0.05
+"""Seconds until a request watches its caller's connection: meanwhile it goes out to StepFun without that task."""
 
 
 class ServeApp:
@@ -161,32 +164,39 @@ class ServeApp:
         """Run the work until it ends, the caller disconnects or the time limit passes; the last two cancel it and its request
         to StepFun. Return whether the time limit ended it.
         """
-        gone = late = False
-        rejected: list[Rejected] = []
-        async with anyio.create_task_group() as group:
+        loop = asyncio.get_running_loop()
+        gone = False
+        rejected: Rejected | None = None
+        watching: asyncio.Task[None] | None = None
+        with anyio.move_on_after(self.options.request_timeout) as limit:
 
             async def watch() -> None:
                 nonlocal gone
                 while (await receive())["type"] != "http.disconnect":
                     pass
                 gone = True
-                group.cancel_scope.cancel()
+                limit.cancel()
 
-            group.start_soon(watch)
-            with anyio.move_on_after(self.options.request_timeout) as limit:
-                try:
-                    await work()
-                except Rejected as error:
-                    rejected.append(error)
-                except OSError:  # from the caller's connection
-                    gone = True
-            late = limit.cancelled_caught
-            group.cancel_scope.cancel()
+            def begin_to_watch() -> None:
+                nonlocal watching
+                watching = loop.create_task(watch())
+
+            timer = loop.call_later(_WATCH_AFTER, begin_to_watch)
+            try:
+                await work()
+            except Rejected as error:
+                rejected = error
+            except OSError:  # from the caller's connection
+                gone = True
+            finally:
+                timer.cancel()
+                if watching is not None:
+                    watching.cancel()
         if gone and not out.finished:
             sample.status = 499
-        elif rejected:
-            raise rejected[0]
-        return late and not gone
+        elif rejected is not None:
+            raise rejected
+        return limit.cancelled_caught and not gone
 
     async def _report_timeout(self, inbound: Inbound, out: Outbound) -> None:
         """Report the timeout: as an error response, or as the last event of a stream.

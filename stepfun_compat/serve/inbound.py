@@ -22,6 +22,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 _SINGLE: Final = (b"host", b"authorization", b"x-api-key", b"api-key", b"content-type", b"content-length", b"origin")
 _ANTHROPIC_HEADER: Final = "anthropic-version"
+_PLAIN_PATH: Final = re.compile(rb"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
 _BAD_SEGMENT: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
@@ -50,7 +51,7 @@ class Inbound:
     @property
     def path(self) -> str:
         """The path for the client: every segment quoted."""
-        return "/" + "/".join(quote(segment, safe="") for segment in self.segments)
+        return "/" + "/".join([_quoted(segment) for segment in self.segments])
 
     @property
     def sent_path(self) -> str:
@@ -112,6 +113,10 @@ def _is_word(segment: str) -> bool:
     return segment in _WORDS
 
 
+def _quoted(segment: str) -> str:
+    return segment if segment.isascii() and segment.isalnum() else quote(segment, safe="")
+
+
 def read_head(scope: Scope, max_header_bytes: int, max_headers: int) -> Inbound:
     """Read a request's first line and headers.
 
@@ -119,15 +124,16 @@ def read_head(scope: Scope, max_header_bytes: int, max_headers: int) -> Inbound:
         Rejected: they are too large or ambiguous, or the path is invalid.
     """
     raw: list[tuple[bytes, bytes]] = scope["headers"]
-    if len(raw) > max_headers or sum(len(name) + len(value) for name, value in raw) > max_header_bytes:
+    if len(raw) > max_headers or sum([len(name) + len(value) for name, value in raw]) > max_header_bytes:
         raise Rejected(431, "The request's headers are too large.")
     names = [name.lower() for name, _ in raw]
-    if any(names.count(name) > 1 for name in _SINGLE):
+    if len(set(names)) < len(names) and any(names.count(name) > 1 for name in _SINGLE):
         raise Rejected(400, "A header that may occur once occurs twice.")
     if b"transfer-encoding" in names and b"content-length" in names:
         raise Rejected(400, "A request cannot have both Content-Length and Transfer-Encoding.")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, (_, value) in zip(names, raw, strict=True)}
-    query = parse_qsl(cast("bytes", scope.get("query_string", b"")).decode("latin-1"), keep_blank_values=True)
+    query_string: bytes = scope.get("query_string", b"")
+    query = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True) if query_string else ()
     client = scope.get("client") or ("", 0)
     segments = _segments(scope)
     versions = _leading_versions(segments)
@@ -165,6 +171,8 @@ def _segments(scope: Scope) -> tuple[str, ...]:
         Rejected: a segment is not UTF-8, or empty, relative or unprintable.
     """
     path = _path_below_root(scope).removeprefix(b"/").removesuffix(b"/")
+    if _PLAIN_PATH.fullmatch(path):
+        return tuple(path.decode().split("/"))
     parts = path.split(b"/") if path else []
     try:
         segments = tuple(unquote_to_bytes(part).decode() for part in parts)
@@ -180,7 +188,10 @@ def _path_below_root(scope: Scope) -> bytes:
     raw = scope.get("raw_path")
     path = cast("bytes", raw) if raw else quote(str(scope["path"])).encode()
     path = path.partition(b"?")[0]
-    root = quote(str(scope.get("root_path", "")).rstrip("/")).encode()
+    root_path = str(scope.get("root_path", ""))
+    if not root_path:
+        return path
+    root = quote(root_path.rstrip("/")).encode()
     return path[len(root) :] if root and (path == root or path.startswith(root + b"/")) else path
 
 

@@ -53,6 +53,8 @@ class Sample:
 class MeteredFamily(ClientFamily):
     """The state a client shares with its copies; it also adds the usage StepFun reports to the current request's sample."""
 
+    encodes_bodies = True
+
     @override
     def record(self, request_context: RequestContext, data: Json) -> None:
         super().record(request_context, data)

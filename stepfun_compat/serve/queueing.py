@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from typing import Final
 
 import anyio
 
@@ -21,20 +20,16 @@ class FairQueue:
         self.waiting = 0
         self._callers: OrderedDict[str, deque[anyio.Event]] = OrderedDict()
 
-    @asynccontextmanager
-    async def turn(self, caller: str) -> AsyncGenerator[None, None]:
-        """Wait for this caller's turn and hold it.
+    def turn(self, caller: str) -> Turn:
+        """Wait for this caller's turn and hold it, in an `async with` block."""
+        return Turn(self, caller)
+
+    async def enter(self, caller: str) -> None:
+        """Wait for this caller's turn. `leave` ends it.
 
         Raises:
             Rejected: the queue is full.
         """
-        await self._enter(caller)
-        try:
-            yield
-        finally:
-            self._leave()
-
-    async def _enter(self, caller: str) -> None:
         if self.limit is None or (self.active < self.limit and not self.waiting):
             self.active += 1
             return
@@ -53,7 +48,7 @@ class FairQueue:
             await granted.wait()
         except BaseException:  # cancelled: the caller hung up, or the time limit passed
             if granted.is_set():
-                self._leave()
+                self.leave()
             else:
                 self.waiting -= 1
                 line.remove(granted)
@@ -61,7 +56,8 @@ class FairQueue:
                     del self._callers[caller]
             raise
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """End a turn, and let the next in line have theirs."""
         self.active -= 1
         while self._callers and self.limit is not None and self.active < self.limit:
             caller, line = self._callers.popitem(last=False)
@@ -71,3 +67,19 @@ class FairQueue:
             self.waiting -= 1
             self.active += 1
             granted.set()
+
+
+class Turn:
+    """A caller's turn while the block runs."""
+
+    __slots__ = ("_caller", "_queue")
+
+    def __init__(self, queue: FairQueue, caller: str) -> None:
+        self._queue: Final = queue
+        self._caller: Final = caller
+
+    async def __aenter__(self) -> None:
+        await self._queue.enter(self._caller)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._queue.leave()

@@ -13,7 +13,9 @@ from typing import Any, Final, Literal, cast
 
 import anyio
 import openai
+from openai._models import FinalRequestOptions
 
+from .._client import BODY
 from .._client.streaming import transport_error
 from .inbound import Inbound
 from .rejections import encode, openai_error
@@ -103,7 +105,7 @@ async def send(client: openai.AsyncOpenAI, request: Outgoing) -> Answer:
         headers["Content-Type"] = "multipart/form-data"
     if form == "bytes":
         headers["Accept"] = "application/octet-stream"
-    options: dict[str, Any] = {"headers": headers}
+    options: dict[str, Any] = {**_DEFAULTS, "headers": headers}
     if request.query:
         options["params"] = dict(request.query)
     arguments: dict[str, Any] = {"cast_to": _CASTS[form], "options": options}
@@ -115,6 +117,9 @@ async def send(client: openai.AsyncOpenAI, request: Outgoing) -> Answer:
         arguments.update(stream=True, stream_cls=openai.AsyncStream[object])
     raw: Any = await getattr(client, request.method.lower())(request.path, **arguments)
     response: Any = raw.http_response
+    if BODY in response.extensions:
+        shown = {**_headers(response), "content-type": "application/json"}
+        return Answer(response.status_code, shown, content=encode(response.extensions[BODY]))
     if form in ("json", "text"):
         raw.parse()  # raises for an unusable body, as it does for a Python program
         return Answer(response.status_code, _headers(response), content=response.content)
@@ -127,6 +132,14 @@ async def send(client: openai.AsyncOpenAI, request: Outgoing) -> Answer:
     )
 
 
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    name: field.default
+    for name, field in FinalRequestOptions.model_fields.items()
+    if not field.is_required()
+    and field.default_factory is None
+    and name not in ("content", "extra_json", "files", "headers", "json_data", "params")
+}
+"""The defaults of the SDK's options: it makes a deep copy of each that is not passed, for every request."""
 _CASTS: Final[Mapping[Form, Any]] = {
     "json": object,
     "text": str,

@@ -16,7 +16,7 @@ import pytest
 
 from stepfun_compat.serve.metering import Metrics, Sample
 from stepfun_compat.serve.protocol import MOST_READ_AHEAD, Connection
-from tests.support.serve import Served, serving
+from tests.support.serve import LOOPS, Served, serving
 
 from .test_load import CHAT, REQUESTS, read, until
 
@@ -46,6 +46,22 @@ class Events:
             before(sample)
 
         metrics.count = count  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="module", params=LOOPS)
+def looped(request: pytest.FixtureRequest, _served: Served) -> Iterator[Served]:
+    """A server on each of the event loops, which see the end of a connection each in its own way."""
+    with serving(_served.emulator, loop=request.param) as served:
+        yield served
+
+
+@pytest.fixture
+def served(looped: Served) -> Iterator[Served]:
+    """The same, in front of an emulator as new for each test."""
+    looped.emulator.reset()
+    yield looped
+    looped.close()
+    looped.emulator.reset()
 
 
 @pytest.fixture
@@ -161,7 +177,7 @@ def test_the_wait_before_a_retry_is_cancelled(served: Served, events: Events, pa
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("path", REQUESTS)
 def test_a_waiting_caller_leaves_the_queue(served: Served, events: Events, path: str, stream: bool) -> None:
-    with serving(served.emulator, max_concurrency=1, max_queue=2) as narrow:
+    with serving(served.emulator, max_concurrency=1, max_queue=2, loop=str(served.server.config.loop)) as narrow:
         events.count(narrow.app.metrics)
         served.emulator.fault("hold")
         with narrow.opened_request("POST", "/v1/chat/completions", CHAT) as first:

@@ -9,7 +9,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
+
+import pytest
 
 from stepfun_compat import OpenAI, Settings, stock
 from stepfun_compat.emulator import EmulatorConfig, EmulatorServer
@@ -20,6 +23,11 @@ from stepfun_compat.serve.protocol import Server, config
 TOKEN = "test-token-0001"
 OTHER_TOKEN = "test-token-0002"
 STEPFUN_KEY = "stepfun-key-that-nobody-may-see"
+LOOPS: Any = [
+    "asyncio",
+    pytest.param("uvloop", marks=pytest.mark.skipif(find_spec("uvloop") is None, reason="uvloop is not installed")),
+]
+"""The event loops that uvicorn takes: uvloop where it is installed."""
 
 
 @dataclass
@@ -127,16 +135,17 @@ def serving(
     emulator: EmulatorServer | None = None,
     settings: Mapping[str, Any] | None = None,
     grace: float = 1.0,
+    loop: str = "auto",
     **options: Any,
 ) -> Iterator[Served]:
-    """A server for the time of a test. `options` are those of `ServeOptions`."""
+    """A server for the time of a test. `loop` is uvicorn's event loop, `options` are those of `ServeOptions`."""
     own = emulator is None
     emulator = emulator or EmulatorServer(EmulatorConfig(api_keys=frozenset({STEPFUN_KEY}))).start()
     made = app(
         Settings(**{"api_key": emulator.api_key, "base_url": emulator.base_url, **(settings or {})}),
         **{"tokens": (TOKEN, OTHER_TOKEN), **options},
     )
-    server = Server(config(made, "127.0.0.1", 0, grace, log_level="critical"), made)
+    server = Server(config(made, "127.0.0.1", 0, grace, log_level="critical", loop=loop), made)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 30
