@@ -9,7 +9,7 @@ import weakref
 from collections.abc import AsyncIterator, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 _OF_THE_BODY: Final = ("content-length", "content-encoding", "transfer-encoding", "content-type")
 _HARMLESS: Final = frozenset(
@@ -20,7 +20,7 @@ _HARMLESS: Final = frozenset(
 
 def http_module(http_client: Any) -> Any:
     """The HTTP library a client is of, httpx or httpx2: the SDK's choice, or that of an injected client."""
-    return http_module_of(type(http_client))
+    return http_module_of(cast("type[Any]", type(http_client)))
 
 
 def http_module_of(client_class: type[Any]) -> Any:

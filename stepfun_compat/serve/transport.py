@@ -124,7 +124,7 @@ def _backend_class(core: Any) -> Any:
         """The backend of `core` for asyncio, with the streams above."""
 
         async def connect_tcp(self, *args: Any, **kwargs: Any) -> Any:
-            return Stream(await super().connect_tcp(*args, **kwargs))
+            return Stream(await core.AnyIOBackend.connect_tcp(self, *args, **kwargs))
 
     return Backend
 
