@@ -1,7 +1,7 @@
-"""The connections to StepFun: the HTTP library's own, over streams that send a request in one piece.
+"""Connections to StepFun that send a request's head and body in one write.
 
-Its streams send the head of a request and its body one after the other, each with a step of the event loop and a system
-call of its own. Everything else, TLS, timeouts and the pool, is the library's. httpx and httpx2 alike: neither is imported.
+The HTTP library writes the head and the body separately, each with its own system call and event loop iteration. TLS,
+timeouts and the connection pool are the library's. Works with httpx and httpx2 and imports neither.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _NEEDED: Final = ("AnyIOBackend", "AsyncConnectionPool", "AsyncNetworkBackend", 
 
 
 def transport(family: Any, limits: Any) -> Any:
-    """A transport of the HTTP library `family` for its `AsyncClient`, or None where its own has to do: behind a proxy that
-    the environment names, and with releases whose parts have other names.
+    """Return a transport for `AsyncClient` of the HTTP library `family`, or None to use its own: if the environment names a
+    proxy, or if this release of the library lacks the classes needed here.
     """
     core = importlib.import_module(family.__name__.replace("httpx", "httpcore"))
     if getproxies() or not all(hasattr(core, name) for name in _NEEDED):
@@ -31,7 +31,7 @@ def transport(family: Any, limits: Any) -> Any:
 def _transport_class(family: Any, core: Any) -> Any:
     @contextmanager
     def errors_of_family() -> Generator[None, None, None]:
-        """Raise the errors of the lower library as those of the upper one, which have the same names."""
+        """Raise errors of `core` as the errors of `family` with the same names."""
         try:
             yield
         except Exception as error:
@@ -41,7 +41,7 @@ def _transport_class(family: Any, core: Any) -> Any:
             raise
 
     class Body(family.AsyncByteStream):
-        """The body of a response, as it arrives."""
+        """A response's body, piece by piece."""
 
         def __init__(self, stream: Any) -> None:
             self._stream = stream
@@ -88,7 +88,7 @@ def _transport_class(family: Any, core: Any) -> Any:
 @lru_cache(maxsize=4)
 def _backend_class(core: Any) -> Any:
     class Stream(core.AsyncNetworkStream):
-        """A stream of `core`, which keeps the head of a request until the body, or the end of a request without one."""
+        """A stream of `core` that holds a request's head until the first piece of the body, or until the end of a request without a body."""
 
         def __init__(self, stream: Any) -> None:
             self._stream = stream
@@ -121,16 +121,17 @@ def _backend_class(core: Any) -> Any:
             return self._stream.get_extra_info(info)
 
     class Backend(core.AnyIOBackend):
-        """The backend of `core` for asyncio, with the streams above."""
+        """The backend of `core` for asyncio, with `Stream` around its streams."""
 
         async def connect_tcp(self, *args: Any, **kwargs: Any) -> Any:
-            return Stream(await core.AnyIOBackend.connect_tcp(self, *args, **kwargs))
+            connect: Any = core.AnyIOBackend.connect_tcp
+            return Stream(await connect(self, *args, **kwargs))
 
     return Backend
 
 
 def _is_readable(file: int) -> bool:
-    """Whether a socket that should be silent has something to read, which is its end; a closed one has, too."""
+    """Whether an idle connection's socket has something to read, which means that the server has closed the connection."""
     if file < 0:
         return True
     poll = select.poll()
