@@ -37,6 +37,7 @@ REPLIES: dict[str, list[Any]] = {
     "lazy": [{"status": 429}, "After all."],
     "pipeline": [{"status": 429}, "After all.", "A second answer."],
     "retries": [{"status": 429}, "After all.", "A second answer."],
+    "handler": [{"status": 429}, "Grüße, 世界.", "A second answer."],
     "parse": ['{"name": "a fair", "people": ["Ann", "Bob"]}'],
 }
 USUAL = ["Grüße, 世界.", "A second answer."]

@@ -14,6 +14,7 @@ still runs with `stepfun_compat.legacy`.
     files        expressions that are files opened for reading bytes
     answers      expressions that are responses or parts of responses
     uses         how the code uses responses
+    printed      lists of messages that the code prints
     errors       how the code uses errors
     clients      where the clients are created
     placement    whether a client can replace a setting that is assigned at run time

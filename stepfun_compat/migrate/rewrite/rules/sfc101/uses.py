@@ -10,6 +10,8 @@ from typing import Any, Final
 from ...model import Edit
 from .answers import Answers, described, enumerated, got_key
 from .interfaces import MESSAGE, Field, Listing, Object, Pending, Shape, Stream
+from .made_before import named
+from .printed import assigned_names, check_printed
 from .tree import FUNCTIONS, Stop, Tree, literal
 
 _OPENING: Final = re.compile(rb"[\s)]*\[\s*")
@@ -26,6 +28,8 @@ class Uses:
         self.tree = tree
         self.answers = answers
         self.edits: list[Edit] = []
+        self.containers = set[str]()
+        """The names of lists that messages are put into."""
         self.as_dict = False
         """Whether a message becomes a plain dict somewhere."""
         self._known: dict[type[ast.AST], Callable[[ast.expr, Any, Any], bool]] = {
@@ -67,6 +71,7 @@ class Uses:
         self._check_variables()
         if self.as_dict:
             self._check_attributes()
+            check_printed(self.tree, self.containers)
         return self.edits
 
     def _use(self, node: ast.expr, shape: Shape) -> None:
@@ -196,6 +201,7 @@ class Uses:
         if isinstance(shape, Listing):
             return self._listed(node, parent)
         if isinstance(func, ast.Attribute) and func.attr == "append" and shape is MESSAGE:
+            self.containers.add(named(func.value))
             return self._as_dict(node)
         return False
 
@@ -218,7 +224,10 @@ class Uses:
         )
 
     def _in_list(self, node: ast.expr, shape: Shape, parent: ast.List) -> bool:
-        return shape is MESSAGE and isinstance(parent.ctx, ast.Load) and self._as_dict(node)
+        if shape is not MESSAGE or not isinstance(parent.ctx, ast.Load):
+            return False
+        self.containers |= assigned_names(self.tree, parent)
+        return self._as_dict(node)
 
     def _in_dict(self, node: ast.expr, shape: Shape, parent: ast.Dict) -> bool:
         unpacked = any(key is None and value is node for key, value in zip(parent.keys, parent.values, strict=True))
