@@ -9,11 +9,8 @@ from typing import Final
 from ..config.values import check_key
 from ..errors import KeyRefusedError
 from ..settings import Settings
+from .placeholder import PLACEHOLDER_KEY as PLACEHOLDER_KEY
 from .urls import host_kind
-
-PLACEHOLDER_KEY: Final = "stepfun-compat-placeholder"
-"""Set as `OPENAI_API_KEY` by `stepfun-compat run` for frameworks that insist on one. Never sent anywhere."""
-
 
 _OPENAI_KEY: Final = re.compile(r"(?<![A-Za-z0-9])sk-(?:proj|svcacct|admin)-[A-Za-z0-9]|T3BlbkFJ")
 

@@ -5,20 +5,36 @@ Names are rebound inside the process; openai's classes are never changed, and no
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .patching import is_patched, patch, unpatch
+if TYPE_CHECKING:
+    from .patching import is_patched, patch, unpatch
 
 __all__ = ["is_patched", "load_ipython_extension", "patch", "unload_ipython_extension", "unpatch"]
 
 
 def load_ipython_extension(ipython: Any) -> None:
     """`%load_ext stepfun_compat`: like `patch()`, also for names the notebook has already imported."""
+    from .patching import patch
+
     del ipython
     patch()
 
 
 def unload_ipython_extension(ipython: Any) -> None:
     """`%unload_ext stepfun_compat`: like `unpatch()`."""
+    from .patching import unpatch
+
     del ipython
     unpatch()
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Import what loads openai on first use: `run` starts programs without it."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from . import patching
+
+        return getattr(patching, name)

@@ -33,6 +33,7 @@ def install() -> None:
         package, _, part = name.partition(".")
         if package == "openai" and part and "." not in part and name not in modules:
             cast("dict[str, Any]", vars(root)).setdefault(part, module)
+    import_module(".patching", __package__)  # it loads the clients
     parts.load()  # they import openai, which must be the SDK
     sys.modules.update(modules)
     if _OldDistribution not in sys.meta_path:

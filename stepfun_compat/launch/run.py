@@ -172,7 +172,7 @@ def _console_script(name: str) -> str | None:
 
 def prepare(options: Options) -> None:
     """Prepare the process for the program and its children: settings, a placeholder key, rebound names."""
-    from ..credentials.keys import PLACEHOLDER_KEY
+    from ..credentials.placeholder import PLACEHOLDER_KEY
 
     if options.model:
         os.environ["STEPFUN_MODEL"] = options.model
@@ -186,7 +186,7 @@ def prepare(options: Options) -> None:
         from .legacy_module import install
 
         install()
-    else:
+    elif _is_pytest(options):
         from .patching import patch
 
         patch()
@@ -244,20 +244,22 @@ def main(argv: Sequence[str]) -> int:
         return 0
     if own:
         _start_anew(own, argv)
-    from ..errors import SettingsError
+    from . import program
 
     try:
         prepare(options)
-    except (SettingsError, ImportError) as error:
+    except (ValueError, ImportError) as error:  # SettingsError is a ValueError; its module would load openai
         sys.stderr.write(f"stepfun-compat run: {error}\n")
         return 2
-    from . import program
-
     starts: dict[str, Callable[[], None]] = {
         "path": lambda: program.run_path(options.what, options.arguments),
         "module": lambda: program.run_module(options.what, options.arguments),
         "code": lambda: program.run_code(options.what, options.arguments),
         "stdin": lambda: program.run_stdin(options.arguments),
     }
+    if not options.legacy and not _is_pytest(options):
+        from .deferred import patch_on_import
+
+        patch_on_import()
     program.as_python_would(starts[options.kind])
     return 0  # under -i

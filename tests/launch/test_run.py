@@ -193,6 +193,42 @@ def test_children_of_a_checkout_find_the_package(tmp_path: Path) -> None:
     assert seen.stderr == ""
 
 
+def test_the_program_starts_before_openai_http_and_tls_are_imported(tmp_path: Path) -> None:
+    code = (
+        "import sys; print([name for name in ('openai', 'pydantic', 'httpx', 'httpx2', 'ssl') if name in sys.modules])"
+    )
+    assert run(["-c", code], tmp_path).stdout == "[]\n"
+
+
+def test_what_the_program_sets_before_it_imports_openai_counts(tmp_path: Path) -> None:
+    code = (
+        "import os; os.environ['OPENAI_LOG'] = 'debug'; import logging, openai\n"
+        "print(logging.getLogger('openai').level == logging.DEBUG, type(openai.OpenAI()).__module__)"
+    )
+    assert run(["-c", code], tmp_path).stdout == "True stepfun_compat.client\n"
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["from stepfun_compat import AsyncOpenAI", "import stepfun_compat.errors", "import stepfun_compat.launch.patching"],
+)
+@pytest.mark.parametrize("child", [False, True])
+def test_names_are_ours_whichever_module_imports_openai_first(first: str, child: bool, tmp_path: Path) -> None:
+    code = f"{first}; import openai, stepfun_compat; print(openai.AsyncOpenAI is stepfun_compat.AsyncOpenAI)"
+    if child:
+        code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}], check=True)"
+    seen = run(["-W", "error", "-c", code], tmp_path)
+    assert (seen.stdout, seen.stderr) == ("True\n", "")
+
+
+def test_a_module_of_the_programs_own_may_be_called_openai(tmp_path: Path) -> None:
+    (tmp_path / "openai.py").write_text("OpenAI = 'a file of the same name'", encoding="utf-8")
+    (tmp_path / "program.py").write_text("import openai; print(openai.OpenAI)", encoding="utf-8")
+    seen = run(["program.py"], tmp_path)
+    assert seen.stdout == "a file of the same name\n"
+    assert "openai stays as it is" in seen.stderr
+
+
 def test_a_child_that_cannot_be_patched_reports_it_and_continues(tmp_path: Path) -> None:
     (tmp_path / "openai.py").write_text("OpenAI = 'a file of the same name'", encoding="utf-8")
     code = "import sys, openai; print(openai.OpenAI)"

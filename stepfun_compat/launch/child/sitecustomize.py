@@ -9,9 +9,9 @@ if TYPE_CHECKING:  # typing is not imported, since every child would pay for it
     from collections.abc import Callable
     from types import ModuleType
 
-    from .stepfun_compat_import_hook import ImportHook
+    from .stepfun_compat_import_hook import ImportHook, OpenAIImporters
 else:
-    from stepfun_compat_import_hook import ImportHook
+    from stepfun_compat_import_hook import ImportHook, OpenAIImporters
 
 
 def _step_aside() -> None:
@@ -61,13 +61,13 @@ def _take_over() -> None:
 
 def _load(module: ModuleType, run: Callable[[ModuleType], None]) -> None:
     """Load `openai` and rebind its names; load it before a framework that can bypass it (`launch.framework_hooks`)."""
-    if module.__name__ == "openai":
-        _hook.stop()
+    if module.__name__ == "dspy":
+        _load_openai()
         run(module)
-        _take_over()
         return
-    _load_openai()
+    _hook.stop()
     run(module)
+    _take_over()
 
 
 def _load_openai() -> None:
@@ -77,6 +77,6 @@ def _load_openai() -> None:
         return  # then there is nothing to patch
 
 
-_hook = ImportHook(("openai", "dspy"), _load)
+_hook = ImportHook(OpenAIImporters(), _load)
 _hook.start()
 _step_aside()

@@ -9,9 +9,20 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing is not imported, since every child would pay for it
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Container
     from types import ModuleType
     from typing import Any
+
+
+class OpenAIImporters:
+    """The names of openai, a framework that can go past it, and the modules of this package, which import openai."""
+
+    def __contains__(self, name: object) -> bool:
+        if name in ("openai", "dspy"):
+            return True
+        module = str(name)
+        # the emulator imports no openai, and is loaded in every pytest run
+        return module.startswith("stepfun_compat.") and not module.startswith("stepfun_compat.emulator")
 
 
 class ImportHook:
@@ -20,9 +31,7 @@ class ImportHook:
     The hook acts on loading, not on finding, because programs also look up a module's spec without importing it.
     """
 
-    def __init__(
-        self, names: Collection[str], load: Callable[[ModuleType, Callable[[ModuleType], None]], None]
-    ) -> None:
+    def __init__(self, names: Container[str], load: Callable[[ModuleType, Callable[[ModuleType], None]], None]) -> None:
         self._names = names
         self._load = load
 
