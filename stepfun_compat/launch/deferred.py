@@ -14,7 +14,11 @@ from .child.stepfun_compat_import_hook import ImportHook, OpenAIImporters
 
 
 def patch_on_import() -> None:
-    """Call `patch()` as soon as openai is imported, by the program, a framework or this package."""
+    """Call `patch()` as soon as openai is imported, by the program, a framework or this package; at once if it has been,
+    as by a `sitecustomize` or `.pth` file."""
+    if "openai" in sys.modules:
+        _patch()
+        return
     hook = ImportHook(OpenAIImporters(), lambda module, run: _load(hook, module, run))
     hook.start()
 

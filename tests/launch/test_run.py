@@ -208,6 +208,14 @@ def test_what_the_program_sets_before_it_imports_openai_counts(tmp_path: Path) -
     assert run(["-c", code], tmp_path).stdout == "True stepfun_compat.client\n"
 
 
+def test_names_are_ours_where_openai_is_imported_before_run_begins(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import openai", encoding="utf-8")
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    code = "import sys; print('openai' in sys.modules); import openai; print(openai.OpenAI.__module__)"
+    seen = run(["-c", code], tmp_path, PYTHONPATH=path)
+    assert seen.stdout.split() == ["True", "stepfun_compat.client"], seen.stderr
+
+
 @pytest.mark.parametrize(
     "first",
     ["from stepfun_compat import AsyncOpenAI", "import stepfun_compat.errors", "import stepfun_compat.launch.patching"],
