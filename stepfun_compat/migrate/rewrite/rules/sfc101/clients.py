@@ -12,7 +12,7 @@ from ...model import Edit, File
 from .calls import Call
 from .made_before import neighbours
 from .names import Names, Reference
-from .placement import Placement, repeatable
+from .placement import Placement
 from .tree import FUNCTIONS, Stop, Tree
 
 _SETTINGS: Final = {"api_key": "api_key", "organization": "organization", "api_base": "base_url"}
@@ -120,9 +120,6 @@ class Clients:
         for number, one in enumerate(group):
             if one.name in names[:number]:
                 raise Stop(one.statement.lineno, f"openai.{one.name} is set more than once")
-            if len(self.kinds) > 1 and not repeatable(one.value):
-                line = one.statement.lineno
-                raise Stop(line, "the key is for two clients, a synchronous and an asynchronous one")
         if set(names) != {one.name for one in self.groups[0]}:
             raise Stop(group[0].statement.lineno, f"openai.{names[0]} is set apart from the other settings")
 
@@ -185,8 +182,8 @@ class Clients:
             opening, position = b", ", end
         made = [f", {_RETRIES})".encode()]
         for kind in self.kinds[1:]:
-            given = [f"{_SETTINGS[one.name]}=".encode() + self.tree.source(one.value) for one in group]
-            made.append(self._made(kind).encode() + b", ".join([*given, f"{_RETRIES})".encode()]))
+            given = [f"{_SETTINGS[one.name]}={self.name[self.kinds[0]]}.{_SETTINGS[one.name]}" for one in group]
+            made.append(f"{self._made(kind)}{', '.join([*given, _RETRIES])})".encode())
         return [*edits, Edit(position, position, (newline + indent).join(made))]
 
     def _check_before(self, statements: Sequence[ast.stmt]) -> None:

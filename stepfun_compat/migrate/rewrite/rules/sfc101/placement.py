@@ -197,16 +197,16 @@ def _pauses(function: Function) -> bool:
 def _of_environment(value: ast.expr) -> bool:
     """Whether an expression is a constant, or reads a variable of the environment."""
     names = {one.id for one in ast.walk(value) if isinstance(one, ast.Name)}
-    return repeatable(value) and names <= {"os", "environ", "getenv"}
+    return _repeatable(value) and names <= {"os", "environ", "getenv"}
 
 
-def repeatable(value: ast.expr) -> bool:
-    """Return whether an expression gives the same again, and does nothing else."""
+def _repeatable(value: ast.expr) -> bool:
+    """Whether an expression gives the same again, and does nothing else."""
     if isinstance(value, ast.Constant | ast.Name):
         return True
     if isinstance(value, ast.Attribute | ast.Subscript):
         constant = isinstance(value, ast.Attribute) or isinstance(value.slice, ast.Constant)
-        return constant and repeatable(value.value)
+        return constant and _repeatable(value.value)
     if not isinstance(value, ast.Call) or value.keywords:
         return False
     reads = ast.unparse(value.func) in ("os.getenv", "os.environ.get", "getenv", "environ.get")

@@ -11,7 +11,7 @@ from ...model import Edit
 from .answers import Answers, described, enumerated, got_key
 from .interfaces import MESSAGE, Field, Listing, Object, Pending, Shape, Stream
 from .made_before import named
-from .printed import assigned_names, check_printed
+from .printed import check_printed, containers_of
 from .tree import FUNCTIONS, Stop, Tree, literal
 
 _OPENING: Final = re.compile(rb"[\s)]*\[\s*")
@@ -201,7 +201,7 @@ class Uses:
         if isinstance(shape, Listing):
             return self._listed(node, parent)
         if isinstance(func, ast.Attribute) and func.attr == "append" and shape is MESSAGE:
-            self.containers.add(named(func.value))
+            self.containers |= {named(func.value)}
             return self._as_dict(node)
         return False
 
@@ -226,7 +226,7 @@ class Uses:
     def _in_list(self, node: ast.expr, shape: Shape, parent: ast.List) -> bool:
         if shape is not MESSAGE or not isinstance(parent.ctx, ast.Load):
             return False
-        self.containers |= assigned_names(self.tree, parent)
+        self.containers |= containers_of(self.tree, parent)
         return self._as_dict(node)
 
     def _in_dict(self, node: ast.expr, shape: Shape, parent: ast.Dict) -> bool:
