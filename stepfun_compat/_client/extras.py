@@ -23,8 +23,8 @@ class ClientFamily:
     """One per family of copies: statistics, remembered reasoning, other providers' clients."""
 
     encodes_bodies = False
-    """Whether who reads the family's raw responses takes a translated JSON body from their extensions, under `BODY`, and
-    encodes it: then no second response is made that holds the bytes."""
+    """Whether the reader of raw responses takes translated JSON bodies from the extension `BODY` and encodes them itself.
+    Then no second response is built."""
 
     def __init__(self, settings: Settings) -> None:
         self.prompt_cache = PromptCacheStats(settings.region)

@@ -147,8 +147,8 @@ def _handler(engine: Engine, item: Endpoint, channel: Channel) -> Callable[[Requ
         except ApiError as error:
             answer = json_body(error.body(), error.status)
         except RecursionError:
-            fault = {"message": "the JSON body is nested too deeply", "type": "invalid_request_error"}
-            answer = json_body({"error": fault}, 400)
+            error = errors.invalid("the JSON body is nested too deeply")
+            answer = json_body(error.body(), error.status)
         except Exception as error:
             _log.exception("the emulator failed on %s %s", recorded.method, recorded.path)
             answer = json_body({"error": {"message": f"emulator: {error!r}", "type": "internal_error"}}, 500)

@@ -42,7 +42,7 @@ log = logging.getLogger("stepfun_compat.serve")
 
 _READ_ONLY: Final = ("GET", "HEAD")
 _WATCH_AFTER: Final = 0.05
-"""Seconds until a request watches its caller's connection: meanwhile it goes out to StepFun without that task."""
+"""Seconds after which a request starts to watch for its caller's disconnect; shorter requests need no extra task."""
 
 
 class ServeApp:

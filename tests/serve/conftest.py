@@ -30,8 +30,6 @@ def _served() -> Iterator[Served]:
 
 @pytest.fixture
 def served(_served: Served) -> Iterator[Served]:
-    """A server that runs for the whole session, in front of an emulator as new for each test."""
-    _served.emulator.reset()
-    yield _served
-    _served.close()
-    _served.emulator.reset()
+    """The server of the whole session for one test."""
+    with _served.fresh():
+        yield _served

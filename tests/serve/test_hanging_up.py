@@ -57,11 +57,9 @@ def looped(request: pytest.FixtureRequest, _served: Served) -> Iterator[Served]:
 
 @pytest.fixture
 def served(looped: Served) -> Iterator[Served]:
-    """The same, in front of an emulator as new for each test."""
-    looped.emulator.reset()
-    yield looped
-    looped.close()
-    looped.emulator.reset()
+    """The same for one test."""
+    with looped.fresh():
+        yield looped
 
 
 @pytest.fixture

@@ -60,6 +60,14 @@ class Served:
         while self.opened:
             self.opened.pop().close()
 
+    @contextmanager
+    def fresh(self) -> Iterator[Served]:
+        """This server for one test: the emulator behind it is reset, and what the test opens is closed."""
+        self.emulator.reset()
+        yield self
+        self.close()
+        self.emulator.reset()
+
     @property
     def origin(self) -> str:
         return f"http://127.0.0.1:{self.port}"

@@ -5,13 +5,10 @@ from __future__ import annotations
 import sys
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing is not imported, since every child would pay for it
-    from collections.abc import Callable
-    from types import ModuleType
-
-    from .stepfun_compat_import_hook import ImportHook, OpenAIImporters
+if TYPE_CHECKING:
+    from .stepfun_compat_import_hook import call_on_import
 else:
-    from stepfun_compat_import_hook import ImportHook, OpenAIImporters
+    from stepfun_compat_import_hook import call_on_import
 
 
 def _step_aside() -> None:
@@ -59,24 +56,5 @@ def _take_over() -> None:
         sys.stderr.write(f"stepfun-compat: openai stays as it is in child process {os.getpid()}: {error!r}\n")
 
 
-def _load(module: ModuleType, run: Callable[[ModuleType], None]) -> None:
-    """Load `openai` and rebind its names; load it before a framework that can bypass it (`launch.framework_hooks`)."""
-    if module.__name__ == "dspy":
-        _load_openai()
-        run(module)
-        return
-    _hook.stop()
-    run(module)
-    _take_over()
-
-
-def _load_openai() -> None:
-    try:
-        __import__("openai")
-    except ImportError:
-        return  # then there is nothing to patch
-
-
-_hook = ImportHook(OpenAIImporters(), _load)
-_hook.start()
+call_on_import(_take_over)
 _step_aside()

@@ -14,14 +14,18 @@ if TYPE_CHECKING:  # typing is not imported, since every child would pay for it
     from typing import Any
 
 
+FRAMEWORK_PACKAGES = ("dspy",)
+"""Frameworks that can bypass openai's names (`launch.framework_hooks`)."""
+
+
 class OpenAIImporters:
-    """The names of openai, a framework that can go past it, and the modules of this package, which import openai."""
+    """The names of openai, of `FRAMEWORK_PACKAGES`, and of the modules of this package, which import openai."""
 
     def __contains__(self, name: object) -> bool:
-        if name in ("openai", "dspy"):
+        if name == "openai" or name in FRAMEWORK_PACKAGES:
             return True
         module = str(name)
-        # the emulator imports no openai, and is loaded in every pytest run
+        # the emulator does not import openai, and is loaded in every pytest run
         return module.startswith("stepfun_compat.") and not module.startswith("stepfun_compat.emulator")
 
 
@@ -67,3 +71,19 @@ class ImportHook:
 
         loader.exec_module = exec_module
         return spec
+
+
+def call_on_import(take_over: Callable[[], None]) -> None:
+    """Call `take_over()` once, when openai is imported: after the module that imports it first, but before a framework."""
+
+    def load(module: ModuleType, run: Callable[[ModuleType], None]) -> None:
+        hook.stop()
+        if module.__name__ in FRAMEWORK_PACKAGES:
+            take_over()
+            run(module)
+        else:
+            run(module)
+            take_over()
+
+    hook = ImportHook(OpenAIImporters(), load)
+    hook.start()

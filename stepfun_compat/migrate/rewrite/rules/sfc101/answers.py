@@ -8,9 +8,9 @@ from typing import Final
 
 from .calls import Call
 from .flow import Flow
-from .functions import Definition, Functions
+from .functions import Functions
 from .interfaces import Field, Listing, Object, Pending, Shape, Stream
-from .tree import Stop, Tree, Variable, literal
+from .tree import Function, Stop, Tree, Variable, literal
 
 _WHAT: Final = {Listing: "a list of", Stream: "a stream of", Pending: "an awaitable"}
 
@@ -62,7 +62,7 @@ class Answers:
         function = self.functions.called(node)
         return None if function is None else self._returned(function)
 
-    def _returned(self, function: Definition) -> Shape | None:
+    def _returned(self, function: Function) -> Shape | None:
         """Return the shape of the result of a call of a function."""
         returns = self.functions.returns(function) or ()
         shape = self._one(function.name, [(one, self.shape(one)) for one in returns])

@@ -13,7 +13,7 @@ from .calls import Call
 from .made_before import neighbours
 from .names import Names, Reference
 from .placement import Placement
-from .tree import FUNCTIONS, Stop, Tree
+from .tree import FUNCTIONS, Function, Stop, Tree
 
 _SETTINGS: Final = {"api_key": "api_key", "organization": "organization", "api_base": "base_url"}
 """The settings of the module that have a counterpart among the arguments of a client."""
@@ -149,7 +149,7 @@ class Clients:
         edits: list[Edit] = []
         declared = set[ast.AST]()
         for group in self.groups:
-            home = next((one for one in self.tree.above(group[0].statement) if isinstance(one, _FUNCTIONS)), None)
+            home = next((one for one in self.tree.above(group[0].statement) if isinstance(one, Function)), None)
             first = (
                 "" if home is None or self.is_local or home in declared else f"global {', '.join(self.name.values())}"
             )
@@ -191,7 +191,9 @@ class Clients:
         for statement in statements:
             for node in _run(statement):
                 variable = self.tree.variables.get(node) if isinstance(node, ast.Name) else None
-                local = variable is not None and any(isinstance(one, _DEFINED) for one in variable.bindings)
+                local = variable is not None and any(
+                    isinstance(one, Function | ast.ClassDef) for one in variable.bindings
+                )
                 if node in self.calls or (local and isinstance(self.tree.parent(node), ast.Call)):
                     raise Stop(
                         getattr(node, "lineno", 1), "this may run before the key is set, when there is no client"
@@ -225,10 +227,6 @@ class Clients:
         for node in self.tree.nodes:
             if isinstance(node, ast.Name) and node.id in _LOADS and node.lineno > (anchor.end_lineno or 0):
                 raise Stop(node.lineno, "the key is read from a file after the client would be made")
-
-
-_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
-_DEFINED: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def _loads(statement: ast.stmt) -> bool:

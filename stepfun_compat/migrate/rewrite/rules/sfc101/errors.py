@@ -11,7 +11,7 @@ from ...model import Edit
 from .calls import Call
 from .interfaces import ERRORS, WITH_STATUS
 from .names import Names, Reference, check_error
-from .tree import Stop, Tree
+from .tree import Function, Stop, Tree
 
 _BROAD: Final = frozenset({"Exception", "BaseException"})
 _TRANSPORT: Final = frozenset({"requests", "aiohttp", "urllib3"})
@@ -60,7 +60,7 @@ class Errors:
         self._references: dict[ast.AST, Reference] = {
             one.node: one for one in names.references if one.path[:1] == ("error",)
         }
-        functions = [one for one in tree.nodes if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
+        functions = [one for one in tree.nodes if isinstance(one, Function)]
         self._functions = {one.name for one in functions}
 
     def collect(self) -> list[Edit]:
@@ -126,7 +126,7 @@ class Errors:
             return parent, self._classes(whole)
         for one in self.tree.above(node):
             above = self.tree.parents.get(one)
-            if isinstance(above, ast.FunctionDef | ast.AsyncFunctionDef) and one in above.decorator_list:
+            if isinstance(above, Function) and one in above.decorator_list:
                 return one, self._classes(one)
             if isinstance(above, ast.stmt):
                 break
@@ -195,9 +195,7 @@ class Errors:
             return True
         if isinstance(node, ast.Name):
             variable = self.tree.variables.get(node)
-            return variable is not None and any(
-                isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for one in variable.bindings
-            )
+            return variable is not None and any(isinstance(one, Function | ast.ClassDef) for one in variable.bindings)
         if isinstance(node, ast.Attribute) and node.attr in self._functions:
             return True
         return isinstance(node, ast.Call) and not self._harmless(node.func)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 
-from .tree import FUNCTIONS, Tree, Variable
+from .tree import FUNCTIONS, Function, Tree, Variable, parameters
 
 State = dict[Variable, frozenset[ast.AST]]
 """The bindings that may be the last ones; no entry for a variable that is not bound yet."""
@@ -24,7 +24,7 @@ class Flow:
         self._bound: dict[Variable, list[ast.AST]] = {}
         self._walk(tree.module.body, {})
         for node in tree.nodes:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if isinstance(node, Function):
                 self._walk(node.body, self._entered(node))
 
     def bindings(self, node: ast.Name) -> Sequence[ast.AST]:
@@ -47,10 +47,10 @@ class Flow:
             )
         return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and node.value is not None)
 
-    def _entered(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> State:
+    def _entered(self, node: Function) -> State:
         """What the parameters of a function are bound by."""
         given = node.args
-        arguments = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+        arguments = [*parameters(given), given.vararg, given.kwarg]
         variables = ((one, self.tree.variables.get(one)) for one in arguments if one is not None)
         return {variable: frozenset([one]) for one, variable in variables if variable is not None}
 

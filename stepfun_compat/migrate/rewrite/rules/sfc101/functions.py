@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from .flow import Flow
-from .tree import Tree
-
-Definition = ast.FunctionDef | ast.AsyncFunctionDef
+from .tree import Function, Tree, named, parameters
 
 _OF_OTHERS: Final = frozenset(
     name for kind in vars(builtins).values() if isinstance(kind, type) for name in vars(kind)
@@ -26,22 +24,22 @@ class Functions:
         self.flow = flow
         self.relied: set[str] = set()
         """Names of the functions that an answer went into or came out of: other files must not call them."""
-        self._calls: dict[Definition, list[ast.Call] | None] = {}
+        self._calls: dict[Function, list[ast.Call] | None] = {}
         self._texts = {one.value for one in tree.nodes if isinstance(one, ast.Constant) and isinstance(one.value, str)}
         self._is_program = any(_acts(one) for one in tree.module.body)
         """Whether the file does something by itself: the functions of one that does not are for others."""
-        self._methods: dict[str, list[Definition]] = {}
+        self._methods: dict[str, list[Function]] = {}
         for node in tree.nodes:
-            if isinstance(node, Definition):
+            if isinstance(node, Function):
                 self._methods.setdefault(node.name, []).append(node)
 
-    def calls(self, function: Definition) -> list[ast.Call] | None:
+    def calls(self, function: Function) -> list[ast.Call] | None:
         """Return all calls of a function; None if there may be others."""
         if function not in self._calls:
             self._calls[function] = self._found(function)
         return self._calls[function]
 
-    def _found(self, function: Definition) -> list[ast.Call] | None:
+    def _found(self, function: Function) -> list[ast.Call] | None:
         if function.decorator_list or function.name in self._texts:
             return None
         parent = self.tree.parents.get(function)
@@ -53,10 +51,10 @@ class Functions:
             return None
         return [one for one in found if one is not None]
 
-    def _is_inside(self, function: Definition) -> bool:
-        return any(isinstance(one, Definition) for one in self.tree.above(function))
+    def _is_inside(self, function: Function) -> bool:
+        return any(isinstance(one, Function) for one in self.tree.above(function))
 
-    def _of_function(self, function: Definition) -> Iterator[ast.Call | None]:
+    def _of_function(self, function: Function) -> Iterator[ast.Call | None]:
         variable = self.tree.variables[function]
         if variable is None or variable.bindings != [function] or variable.scope.kind == "class":
             yield None
@@ -65,7 +63,7 @@ class Functions:
             if other is variable and isinstance(node, ast.Name):
                 yield self._call(node)
 
-    def _of_method(self, function: Definition, owner: ast.ClassDef) -> Iterator[ast.Call | None]:
+    def _of_method(self, function: Function, owner: ast.ClassDef) -> Iterator[ast.Call | None]:
         known = self._is_plain(owner) and function.args.args and self._is_only(function)
         if not known:
             yield None
@@ -73,7 +71,7 @@ class Functions:
             if isinstance(node, ast.Attribute) and node.attr == function.name:
                 yield self._call(node) if self._is_instance(node.value, owner) else None
 
-    def _is_only(self, function: Definition) -> bool:
+    def _is_only(self, function: Function) -> bool:
         """Whether nothing else has the name of a method."""
         variables = [one.id for one in self.tree.nodes if isinstance(one, ast.Name)]
         return self._methods[function.name] == [function] and function.name not in {*_OF_OTHERS, *variables}
@@ -108,7 +106,7 @@ class Functions:
             return self._is_instance(parent.value, owner)
         method = self.tree.parents.get(parent) if isinstance(parent, ast.arguments) else None
         return (
-            isinstance(method, Definition)
+            isinstance(method, Function)
             and isinstance(parent, ast.arguments)
             and parent.args[:1] == [node]
             and self.tree.parents.get(method) is owner
@@ -117,10 +115,9 @@ class Functions:
 
     # What goes in
 
-    def called(self, node: ast.Call) -> Definition | None:
+    def called(self, node: ast.Call) -> Function | None:
         """Return the function that a call calls; None if it may have other calls, or is not of this file."""
-        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-        for function in self._methods.get(name, ()):
+        for function in self._methods.get(named(node.func), ()):
             calls = self.calls(function)
             if calls is not None and node in calls:
                 return function
@@ -131,28 +128,24 @@ class Functions:
         function = self.called(node)
         if function is None:
             return None
-        for one in self._parameters(function):
+        for one in parameters(function.args):
             if self.argument(function, node, one) is argument:
                 self.relied.add(function.name)
                 return one
         return None
 
-    def _parameters(self, function: Definition) -> list[ast.arg]:
-        given = function.args
-        return [*given.posonlyargs, *given.args, *given.kwonlyargs]
-
-    def argument(self, function: Definition, node: ast.Call, parameter: ast.arg) -> ast.expr | None:
+    def argument(self, function: Function, node: ast.Call, parameter: ast.arg) -> ast.expr | None:
         """Return what a call gives a parameter, its default if nothing; None if that cannot be said."""
         if any(isinstance(one, ast.Starred) for one in node.args) or any(one.arg is None for one in node.keywords):
             return None
         given = function.args
         names = [*given.posonlyargs, *given.args]
-        named = [one.value for one in node.keywords if one.arg == parameter.arg]
+        values = [one.value for one in node.keywords if one.arg == parameter.arg]
         if parameter in names:
             place = names.index(parameter) - isinstance(self.tree.parents.get(function), ast.ClassDef)
-            named = [*node.args[place : place + 1], *named] if place >= 0 else []
-        if named:
-            return named[0]
+            values = [*node.args[place : place + 1], *values] if place >= 0 else []
+        if values:
+            return values[0]
         defaults: dict[ast.arg, ast.expr | None] = dict(zip(given.kwonlyargs, given.kw_defaults, strict=True))
         defaults.update(zip(reversed(names), reversed(given.defaults), strict=False))
         return defaults.get(parameter)
@@ -160,7 +153,7 @@ class Functions:
     def arguments(self, parameter: ast.arg) -> list[ast.expr] | None:
         """Return what all calls of a function give one of its parameters; None if that cannot be said."""
         function = self.tree.parents.get(self.tree.parents[parameter])
-        if not isinstance(function, Definition) or parameter not in self._parameters(function):
+        if not isinstance(function, Function) or parameter not in parameters(function.args):
             return None
         calls = self.calls(function)
         if calls is None:
@@ -171,10 +164,10 @@ class Functions:
     def passed_on(self, parameter: ast.arg) -> list[tuple[str, ast.expr]] | None:
         """Return the names and values that all calls of a function give `**parameter`; None if that cannot be said."""
         function = self.tree.parents.get(self.tree.parents[parameter])
-        calls = self.calls(function) if isinstance(function, Definition) else None
-        if not isinstance(function, Definition) or function.args.kwarg is not parameter or calls is None:
+        calls = self.calls(function) if isinstance(function, Function) else None
+        if not isinstance(function, Function) or function.args.kwarg is not parameter or calls is None:
             return None
-        own = {one.arg for one in self._parameters(function)}
+        own = {one.arg for one in parameters(function.args)}
         found: list[tuple[str, ast.expr]] = []
         for call in calls:
             for one in call.keywords:
@@ -187,7 +180,7 @@ class Functions:
 
     # What comes out
 
-    def returns(self, function: Definition) -> list[ast.expr] | None:
+    def returns(self, function: Function) -> list[ast.expr] | None:
         """Return the expressions that a function returns; None for a generator."""
         found: list[ast.expr] = []
         for node in _own(function):
@@ -197,15 +190,15 @@ class Functions:
                 found.append(node.value)
         return found
 
-    def may_end(self, function: Definition) -> bool:
+    def may_end(self, function: Function) -> bool:
         """Return whether a function may end without a value: it has a bare `return`, or its last statement is another."""
         bare = any(isinstance(one, ast.Return) and one.value is None for one in _own(function))
         return bare or not isinstance(function.body[-1], ast.Return | ast.Raise)
 
-    def around(self, node: ast.AST) -> Definition | None:
+    def around(self, node: ast.AST) -> Function | None:
         """Return the function that a statement of `return` ends, if all of its calls are seen."""
         for one in self.tree.above(node):
-            if isinstance(one, Definition):
+            if isinstance(one, Function):
                 seen = self.calls(one) is not None and self.returns(one) is not None
                 if seen:
                     self.relied.add(one.name)
@@ -215,13 +208,13 @@ class Functions:
         return None
 
 
-def _own(function: Definition) -> Iterator[ast.AST]:
+def _own(function: Function) -> Iterator[ast.AST]:
     """What stands in a function, without what stands in functions and classes inside."""
     waiting: list[ast.AST] = list(function.body)
     while waiting:
         node = waiting.pop()
         yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+        if not isinstance(node, Function | ast.ClassDef | ast.Lambda):
             waiting += ast.iter_child_nodes(node)
 
 

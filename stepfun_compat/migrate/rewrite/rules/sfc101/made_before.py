@@ -8,9 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-from .tree import Tree
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef
+from .tree import Function, Tree, named
 
 _LEAVES: Final = frozenset({"exit", "quit", "sys.exit", "os._exit"})
 _PLAIN: Final = frozenset({"object", "ABC"})
@@ -103,13 +101,6 @@ class MadeBefore:
             return False
         subclass = re.compile(rb"\bclass[ \t]+\w+[ \t]*\([^)]*\b" + owner.name.encode() + rb"\b")
         return subclass.search(self.tree.text.utf8) is None and not any(map(subclass.search, self.others))
-
-
-def named(node: ast.AST) -> str:
-    """Return the name that an expression ends in; empty for others."""
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _blocks(node: ast.AST) -> Iterable[list[ast.AST]]:

@@ -13,8 +13,8 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from .made_before import Function, MadeBefore, named
-from .tree import Stop, Tree, literal
+from .made_before import MadeBefore
+from .tree import Function, Stop, Tree, literal, named
 
 _PROCESSES: Final = re.compile(
     rb"\b(multiprocessing|ProcessPoolExecutor|joblib|pickle|dill|concurrent\.futures\.process)\b"

@@ -6,8 +6,7 @@ import ast
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from .made_before import named
-from .tree import Stop, Tree, literal
+from .tree import Function, Stop, Tree, literal, named, parameters
 
 _PRINTING: Final = frozenset(
     [
@@ -49,7 +48,6 @@ _COPYING: Final = frozenset(
 )
 """Functions and methods that return the elements of what they are given, or one of them."""
 _BOUND: Final = frozenset({"self", "cls"})
-_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _PUT_TOGETHER: Final = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.BinOp, ast.BoolOp, ast.Starred, ast.Await)
 
 
@@ -63,10 +61,10 @@ def containers_of(tree: Tree, node: ast.AST) -> set[str]:
     if isinstance(parent, ast.AnnAssign | ast.AugAssign | ast.NamedExpr):
         return _whole(parent.target)
     if isinstance(parent, ast.Return):
-        return {f"{one.name}()" for one in tree.above(parent) if isinstance(one, _FUNCTIONS)}
+        return {f"{one.name}()" for one in tree.above(parent) if isinstance(one, Function)}
     call = tree.parent(parent) if isinstance(parent, ast.keyword) else parent
     own = _parameters(tree).get(named(call.func), ()) if isinstance(call, ast.Call) else ()
-    return {one.arg for given in own for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)} - _BOUND
+    return {one.arg for given in own for one in parameters(given)} - _BOUND
 
 
 def check_printed(tree: Tree, containers: Collection[str]) -> None:
@@ -100,7 +98,7 @@ def _assigned(tree: Tree) -> Iterator[set[str]]:
             yield _whole(node.target) | _whole(node.value)
         elif isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
             yield _whole(node.target) | _whole(node.iter)
-        elif isinstance(node, _FUNCTIONS):
+        elif isinstance(node, Function):
             returned = [one.value for one in ast.walk(node) if isinstance(one, ast.Return) and one.value is not None]
             yield set[str]().union([f"{node.name}()"], *map(_whole, returned))
 
@@ -120,7 +118,7 @@ def _parameters(tree: Tree) -> dict[str, list[ast.arguments]]:
     """Return the parameters of the functions of a file by name; those of `__init__` by the name of its class."""
     functions: dict[str, list[ast.arguments]] = {}
     for node in tree.nodes:
-        if isinstance(node, _FUNCTIONS):
+        if isinstance(node, Function):
             owner = tree.parents.get(node)
             name = owner.name if isinstance(owner, ast.ClassDef) and node.name == "__init__" else node.name
             functions.setdefault(name, []).append(node.args)

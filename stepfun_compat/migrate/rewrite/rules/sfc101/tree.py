@@ -77,6 +77,7 @@ class Variable:
     """Whether another scope binds it by `global` or `nonlocal`."""
 
 
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS: Final = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
@@ -154,6 +155,18 @@ def literal(node: ast.AST | None) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
+def named(node: ast.AST) -> str:
+    """Return the name that an expression ends in; empty for others."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def parameters(given: ast.arguments) -> list[ast.arg]:
+    """Return the parameters of a function that have a name of their own, without `*args` and `**kwargs`."""
+    return [*given.posonlyargs, *given.args, *given.kwonlyargs]
+
+
 class _Scopes:
     """Resolve each name to its variable."""
 
@@ -215,9 +228,9 @@ class _Scopes:
         self.bound.append((node, variable))
         self.names.append(name)
 
-    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope) -> None:
+    def function(self, node: Function | ast.Lambda, scope: Scope) -> None:
         given = node.args
-        arguments = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+        arguments = [*parameters(given), given.vararg, given.kwarg]
         self.all([*given.defaults, *given.kw_defaults], scope)
         self.all([one.annotation for one in arguments if one is not None], scope)
         inner = Scope("function", scope)
@@ -245,7 +258,7 @@ def _flat(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
     """Yield the statements of a scope, nested ones included, without those of its functions and classes."""
     for statement in statements:
         yield statement
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        if isinstance(statement, Function | ast.ClassDef):
             continue
         for child in ast.iter_child_nodes(statement):
             if isinstance(child, ast.stmt):

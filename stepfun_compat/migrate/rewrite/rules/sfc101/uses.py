@@ -10,9 +10,8 @@ from typing import Any, Final
 from ...model import Edit
 from .answers import Answers, described, enumerated, got_key
 from .interfaces import MESSAGE, Field, Listing, Object, Pending, Shape, Stream
-from .made_before import named
 from .printed import check_printed, containers_of
-from .tree import FUNCTIONS, Stop, Tree, literal
+from .tree import FUNCTIONS, Stop, Tree, literal, named
 
 _OPENING: Final = re.compile(rb"[\s)]*\[\s*")
 _CLOSING: Final = re.compile(rb"\s*\]")
