@@ -1,4 +1,4 @@
-"""The emulator's control endpoints below /__emulator__/, for programs in another process. They need no key."""
+"""Control endpoints below /__emulator__/, for programs in another process. They need no key."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def _requests(engine: Engine, _body: Any) -> Object:
     return {"requests": [item.as_json() for item in engine.requests]}
 
 
-def _forget_requests(engine: Engine, _body: Any) -> Object:
-    engine.forget_requests()
+def _clear_requests(engine: Engine, _body: Any) -> Object:
+    engine.clear_requests()
     return {"ok": True}
 
 
@@ -77,7 +77,7 @@ def _configure(engine: Engine, body: Any) -> Object:
 
 _OPERATIONS: dict[tuple[str, str], Callable[[Engine, Any], Object]] = {
     ("GET", "requests"): _requests,
-    ("DELETE", "requests"): _forget_requests,
+    ("DELETE", "requests"): _clear_requests,
     ("POST", "script"): _script,
     ("POST", "fault"): _fault,
     ("POST", "reset"): _reset,

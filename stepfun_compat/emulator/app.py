@@ -44,7 +44,7 @@ _OPENAI_KEYS = ("sk-proj-", "sk-svcacct-", "sk-admin-")
 
 
 class EmulatorApp(Starlette):
-    """The ASGI app over an `engine`, which holds its state. Requests are recorded and faults applied before routing."""
+    """The ASGI app; its state is in `engine`. It records requests and applies faults before routing."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -90,7 +90,7 @@ class EmulatorApp(Starlette):
 
 
 def create_app(config: EmulatorConfig | None = None) -> EmulatorApp:
-    """An emulated StepFun as an ASGI app, for any server or for an in-process transport."""
+    """Return the emulator as an ASGI app, for any server or an in-process transport."""
     return EmulatorApp(Engine(config))
 
 
@@ -98,7 +98,7 @@ def create_app(config: EmulatorConfig | None = None) -> EmulatorApp:
 
 
 class _Response(Response):
-    """A Starlette response that sends an answer through a sender."""
+    """A Starlette response that sends an `Answer` through a `_Sender`."""
 
     def __init__(self, answer: Answer, sender: _Sender, leave: Callable[[], None] | None) -> None:
         super().__init__(status_code=answer.status)
@@ -158,7 +158,7 @@ def _handler(engine: Engine, item: Endpoint, channel: Channel) -> Callable[[Requ
 
 
 def _socket(engine: Engine, channel: Channel) -> Callable[[WebSocket], Awaitable[None]]:
-    """Create the handler of the realtime WebSocket. It rejects before the handshake, with an HTTP response."""
+    """Return the handler of the realtime WebSocket, which refuses connections with an HTTP response."""
 
     async def handle(socket: WebSocket) -> None:
         request = _recorded({**socket.scope, "method": "GET"}, b"")
@@ -203,7 +203,7 @@ def _enter(engine: Engine, channel: Channel) -> Callable[[], None]:
 
 
 def _check_key(config: EmulatorConfig, request: RecordedRequest) -> str:
-    """The key, or 401 (stepfun-api 1)."""
+    """Return the API key, or raise a 401 (stepfun-api 1)."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     key = key.strip()
     if scheme.lower() != "bearer" or not key:
@@ -219,7 +219,7 @@ def _check_key(config: EmulatorConfig, request: RecordedRequest) -> str:
 
 
 async def _not_found(request: Request, _: Exception) -> _Response:
-    """Unknown paths are plain text, not JSON (stepfun-api 1, 9.1)."""
+    """Answer an unknown path with plain text, not JSON (stepfun-api 1, 9.1)."""
     return _Response(text_body("404 page not found", 404), cast("_Sender", request.scope[_FAULT]), None)
 
 
@@ -286,19 +286,19 @@ class _Sender:
         self._send = send
 
     async def track(self, message: Message) -> None:
-        """Every answer carries X-Trace-Id (stepfun-api 9.1)."""
+        """Send a message, and record the status and add X-Trace-Id (stepfun-api 9.1) at the start of a response."""
         if message["type"] == "http.response.start":
             self.request.status = message["status"]
             headers: list[tuple[bytes, bytes]] = list(message.get("headers", []))
             if not any(name.lower() == b"x-trace-id" for name, _ in headers):
-                # The file API of ASR takes the client's own (stepfun-api 9.2).
+                # The ASR file API returns the trace id of the request (stepfun-api 9.2).
                 own = self.request.headers.get("x-trace-id") if "/audio/asr/file/" in self.request.path else None
                 headers.append((b"x-trace-id", (own or self.engine.new_id()).encode("latin-1")))
             message = {**message, "headers": headers}
         await self._send(message)
 
     async def wait(self, seconds: float = 0, *, hold: bool = False) -> bool:
-        """Wait for a time, or for `release()` if held. Return False if the client disconnects meanwhile."""
+        """Wait some seconds, or until `release()` with `hold`. Return False if the client disconnects meanwhile."""
         if not seconds and not hold:
             return True
         event = self.engine.hold()
@@ -321,11 +321,11 @@ class _Sender:
         """Abort the connection: through uvicorn's transport, or with an exception for another server."""
         transport = getattr(getattr(self._send, "__self__", None), "transport", None)
         if transport is None:
-            raise ConnectionAbortedError("a fault of the emulator ends this connection")
+            raise ConnectionAbortedError("an emulator fault closes this connection")
         transport.abort()
 
     async def replace(self, fault: Fault) -> None:
-        """Send the response of a fault in place of the endpoint's."""
+        """Send the fault's response in place of the endpoint's."""
         if fault.disconnect:
             self._abort()
             await asyncio.sleep(0)
@@ -372,7 +372,7 @@ class _Sender:
         )
         if keep < len(content):
             await self.track({"type": "http.response.body", "body": content[:keep], "more_body": True})
-            return  # the server closes a connection whose answer is not complete
+            return  # the server closes a connection with an incomplete response
         await self.track({"type": "http.response.body", "body": content})
 
     async def _send_events(self, answer: Events, fault: Fault) -> None:

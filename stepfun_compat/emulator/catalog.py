@@ -1,4 +1,4 @@
-"""StepFun's models and tiers (stepfun-api 2, 8, 9.3). They are not shared with `stepfun_compat.catalog`: see the package."""
+"""StepFun's models and tiers (stepfun-api 2, 8, 9.3), deliberately not shared with `stepfun_compat.catalog`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Kind = Literal["chat", "router", "audio_chat", "realtime", "tts", "asr", "image"
 
 @dataclass(frozen=True)
 class Model:
-    """One row of stepfun-api 2. `efforts` empty: no reasoning_effort is documented, although the model may reason."""
+    """One model (stepfun-api 2). Empty `efforts`: no reasoning_effort is documented, although the model may reason."""
 
     id: str
     kind: Kind
@@ -115,10 +115,10 @@ RETIRED = frozenset(
     }
 )
 
-# Chinese names of model kinds in the live list (stepfun-api 7).
+# `model_type` in the live model list (stepfun-api 7).
 MODEL_TYPES: dict[str, str] = {"chat": "大语言模型", "router": "路由模型"}
 
-# Concurrency and requests per minute, by platform (stepfun-api 9.3, 13.1). Tokens a minute are not counted.
+# Concurrency and requests per minute, by platform (stepfun-api 9.3, 13.1). Tokens per minute are not counted.
 TIERS: dict[str, dict[str, tuple[int, int]]] = {
     "cn": {
         "V0": (5, 10),

@@ -1,6 +1,6 @@
-"""Refusals where sources disagree: what `EmulatorConfig.profile` and `refuses` answer with 400.
+"""Reject with 400 the contested features that `EmulatorConfig.profile` and `refuses` select.
 
-Measured wordings are used where there are any (stepfun-api 9.1, 13); the others follow them.
+The messages are StepFun's where one was measured (stepfun-api 9.1, 13); the others are worded alike.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _UNRECOGNISED = "Unrecognized chat message."
 
 
 def check_chat(body: Object, model: Model, config: EmulatorConfig) -> None:
-    """Reject the disputed chat features that the configuration refuses."""
+    """Reject the contested chat features that the configuration refuses."""
     if config.refused("chat"):
         raise errors.invalid("this model is not enabled for the Chat Completions API, please use the Messages API")
     _check_schema(body.get("response_format"), "response_format", model, config)
@@ -72,7 +72,7 @@ def _check_parts(parts: list[Any], role: object, place: int, config: EmulatorCon
 
 
 def check_responses(body: Object, model: Model, config: EmulatorConfig) -> None:
-    """Reject the disputed Responses features that the configuration refuses."""
+    """Reject the contested Responses features that the configuration refuses."""
     if config.refused("responses"):
         raise errors.invalid(f"model {model.id} is not enabled for the Responses API")
     _check_schema(as_object(body.get("text")).get("format"), "text.format", model, config)

@@ -13,11 +13,11 @@ from .json_values import Object, is_object
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault; several fields may be combined. Seconds for delays; counts are in events of a stream.
+    """One fault; fields may be combined. Delays are in seconds, counts in stream events.
 
-    Instead of the answer: `status` (with StepFun's body for it, or `body`), `html`, `empty`, `disconnect`.
-    On the answer: `content_type`, `half_close`, `cut_after`, `malformed_after`, `error_after`, `no_finish`,
-    `chunk_delay`, `hold_after`, `headers`. Before either: `delay`, `hold`.
+    Replace the response: `status` (with StepFun's body for it, or `body`), `html`, `empty`, `disconnect`.
+    Change the response: `content_type`, `half_close`, `cut_after`, `malformed_after`, `error_after`, `no_finish`,
+    `no_done`, `chunk_delay`, `hold_after`, `headers`. Delay either: `delay`, `hold`.
     """
 
     status: int | None = None
@@ -29,33 +29,33 @@ class Fault:
     delay: float = 0
     """Wait before answering."""
     hold: bool = False
-    """Do not answer until `release()` is called or the client goes away."""
+    """Do not answer until `release()` is called or the client disconnects."""
     hold_after: int | None = None
     """Like `hold`, in the middle of a stream."""
     chunk_delay: float = 0
     """Wait before every event of a stream."""
     cut_after: int | None = None
-    """Break the connection after this many events, or bytes of the body of a plain response."""
+    """Close the connection after this many events, or bytes of a plain response's body."""
     malformed_after: int | None = None
-    """Send half a JSON object as the next event. A plain response is truncated, but complete at the HTTP level."""
+    """Send half a JSON object after this many events. A plain response is truncated, but complete at the HTTP level."""
     error_after: int | None = None
-    """Send an `error` object as the next event, and end the stream properly."""
+    """Send an error object after this many events, and end the stream properly."""
     error: Any = None
-    """The error object of `error_after`; one with `"type": "error"` is sent as an `error` event (stepfun-api 5.3)."""
+    """The error object for `error_after`; one with `"type": "error"` is sent as an `error` event (stepfun-api 5.3)."""
     no_finish: bool = False
     """End the stream without a finish reason and without [DONE]."""
     no_done: bool = False
     """End the stream without [DONE]."""
     html: bool = False
-    """A gateway's HTML page: status 200 unless `status` says otherwise."""
+    """Answer with a gateway's HTML page; the status is 200 unless `status` is set."""
     empty: bool = False
-    """An empty body: status 200 unless `status` says otherwise."""
+    """Answer with an empty body; the status is 200 unless `status` is set."""
     disconnect: bool = False
     """Close the connection without a response."""
     half_close: bool = False
     """Declare the full Content-Length, send half of the body, and close."""
     content_type: str | None = None
-    """The Content-Type of the answer."""
+    """The Content-Type of the response."""
     times: int | None = 1
     """How many requests are affected. None: all of them."""
     path: str | None = None
@@ -72,7 +72,7 @@ class Fault:
 
     @property
     def replaces(self) -> bool:
-        """Whether the request never reaches the endpoint."""
+        """Whether the fault replaces the endpoint's response."""
         return self.status is not None or self.html or self.empty or self.disconnect
 
     def matches(self, method: str, path: str) -> bool:
@@ -99,17 +99,17 @@ _KINDS: Mapping[str, Mapping[str, Any]] = {
 
 
 def make(kind: str | int | Fault | None = None, **options: Any) -> Fault:
-    """A fault from a status (429), a name ("html", "cut", …) and options. `retry_after` is a header in seconds."""
+    """Make a fault from a status (429) or a name ("html", "cut", …) and options. `retry_after` sets that header."""
     if isinstance(kind, Fault):
         return replace(kind, **options) if options else kind
     start: dict[str, Any] = {}
     if isinstance(kind, bool):
-        raise TypeError("a fault is a status, a name or options")
+        raise TypeError("a fault must be a status, a name or options")
     if isinstance(kind, int):
         start["status"] = kind
     elif isinstance(kind, str):
         if kind not in _KINDS:
-            raise ValueError(f"unknown fault {kind!r}; known: a status or {', '.join(sorted(_KINDS))}")
+            raise ValueError(f"unknown fault {kind!r}; allowed: a status or {', '.join(sorted(_KINDS))}")
         start.update(_KINDS[kind])
     start.update(options)
     retry_after = start.pop("retry_after", None)
@@ -122,7 +122,7 @@ def make(kind: str | int | Fault | None = None, **options: Any) -> Fault:
 
 
 def parse(text: str) -> Fault:
-    """A fault from the header `X-Emulator-Fault`: `status=429;times=2`, `cut_after=3`, `html`. Values are JSON or text."""
+    """Parse the header `X-Emulator-Fault`: `status=429;times=2`, `cut_after=3`, `html`. Values are JSON or text."""
     options: dict[str, Any] = {}
     kind: str | int | None = None
     for part in text.split(";"):
@@ -150,7 +150,7 @@ def _value(text: str) -> Any:
 
 
 def error_object(fault: Fault) -> Object:
-    """What `error_after` sends. StepFun's own form is not documented (stepfun-api 4.5)."""
+    """Return the error object that `error_after` sends. StepFun's own form is not documented (stepfun-api 4.5)."""
     given = fault.error
     if is_object(given):
         items = given

@@ -10,12 +10,12 @@ Object = dict[str, Any]
 
 
 def as_object(value: object) -> Object:
-    """Return the value if it is an object, else an empty one."""
+    """Return the value if it is a dict, else an empty one."""
     return cast("Object", value) if isinstance(value, dict) else {}
 
 
 def as_list(value: object) -> list[Any]:
-    """Return the value if it is an array, else an empty one."""
+    """Return the value if it is a list, else an empty one."""
     return cast("list[Any]", value) if isinstance(value, list) else []
 
 
@@ -40,12 +40,12 @@ def is_integer(value: object) -> TypeGuard[int]:
 
 
 def dumps(value: object) -> str:
-    """Return compact JSON in the given key order, as hashed by the prefix cache."""
+    """Return compact JSON. Keys keep their order, because the prefix cache hashes the text."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def parse_object(text: str) -> Object | None:
-    """Return the JSON object in a text, or None."""
+    """Parse a text as a JSON object; return None if it is not one."""
     try:
         value: object = json.loads(text)
     except ValueError:

@@ -12,7 +12,7 @@ _CHARACTER_SECONDS = 0.02
 
 
 def speech(text: str, rate: int = SAMPLE_RATE, speed: float = 1.0) -> bytes:
-    """A quiet tone, 20 ms for each character at speed 1: 16-bit mono PCM."""
+    """Return a quiet tone as 16-bit mono PCM: 20 ms per character at speed 1."""
     samples = max(1, round(len(text) * rate * _CHARACTER_SECONDS / speed))
     period = [int(4000 * math.sin(2 * math.pi * step / 100)) for step in range(100)]
     tone = struct.pack("<100h", *period)
@@ -20,14 +20,14 @@ def speech(text: str, rate: int = SAMPLE_RATE, speed: float = 1.0) -> bytes:
 
 
 def wav(pcm: bytes, rate: int = SAMPLE_RATE) -> bytes:
-    """16-bit mono PCM in a WAV file."""
+    """Wrap 16-bit mono PCM in a WAV file."""
     size = len(pcm)
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, rate * 2, 2, 16)
     return struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE") + form + struct.pack("<4sI", b"data", size) + pcm
 
 
 def encode(form: str, text: str, rate: int = SAMPLE_RATE, speed: float = 1.0) -> bytes:
-    """The speech of a text in one of StepFun's formats. MP3 and Opus are silent but last as long."""
+    """Return `speech` in one of StepFun's formats. MP3 and Opus are silence of the same length."""
     pcm = speech(text, rate, speed)
     if form == "pcm":
         return pcm
@@ -44,7 +44,7 @@ def encode(form: str, text: str, rate: int = SAMPLE_RATE, speed: float = 1.0) ->
 
 @cache
 def _crc_table(width: int, polynomial: int) -> tuple[int, ...]:
-    """The table of a non-reflected CRC."""
+    """Return the lookup table of a non-reflected CRC."""
     top, mask = 1 << (width - 1), (1 << width) - 1
     table: list[int] = []
     for byte in range(256):
@@ -64,7 +64,7 @@ def _crc(data: bytes, width: int, polynomial: int) -> int:
 
 
 def flac(pcm: bytes, rate: int = SAMPLE_RATE) -> bytes:
-    """16-bit mono PCM in a FLAC file, samples stored as they are (verbatim subframes)."""
+    """Wrap 16-bit mono PCM in a FLAC file without compression (verbatim subframes)."""
     block = 4096
     samples = len(pcm) // 2
     info = struct.pack(">HH", block, block) + bytes(6)
@@ -73,7 +73,7 @@ def flac(pcm: bytes, rate: int = SAMPLE_RATE) -> bytes:
     frames = [b"fLaC", b"\x80" + len(info).to_bytes(3, "big"), info]
     for number, start in enumerate(range(0, samples, block)):
         count = min(block, samples - start)
-        # Fixed block size, 16-bit length below, rate from the header; mono, 16 bits.
+        # Fixed block size, given as 16 bits below; rate from STREAMINFO; mono; 16 bits per sample.
         head = b"\xff\xf8\x70\x08" + _flac_number(number) + struct.pack(">H", count - 1)
         values = struct.unpack(f"<{count}h", pcm[start * 2 : (start + count) * 2])
         body = head + bytes([_crc(head, 8, 0x07)]) + b"\x02" + struct.pack(f">{count}h", *values)
@@ -82,13 +82,13 @@ def flac(pcm: bytes, rate: int = SAMPLE_RATE) -> bytes:
 
 
 def _flac_number(number: int) -> bytes:
-    """A frame number in FLAC's UTF-8-like encoding."""
+    """Encode a frame number as FLAC does, like UTF-8."""
     return chr(number).encode("utf-8", "surrogatepass")
 
 
 # -- MP3 ---------------------------------------------------------------------------------------------------------
 
-# Sampling rate: second byte of the header (MPEG version), index bits, samples in a frame.
+# Sampling rate: second byte of the header (MPEG version), rate index, samples per frame.
 _MP3_RATES = {
     48_000: (0xFB, 1, 1152),
     24_000: (0xF3, 1, 576),
@@ -99,7 +99,7 @@ _MP3_RATES = {
 
 
 def mp3(seconds: float, rate: int = SAMPLE_RATE) -> bytes:
-    """Silent mono frames at 64 kbit/s, with headers and empty side information."""
+    """Return silent mono frames at 64 kbit/s, with headers and empty side information."""
     second_byte, index, samples = _MP3_RATES[rate]
     bitrate = 5 if samples == 1152 else 8  # both mean 64 kbit/s
     length = samples // 8 * 64_000 // rate
@@ -114,7 +114,7 @@ _PACKET_SAMPLES = 960
 
 
 def opus(seconds: float) -> bytes:
-    """Silent packets of 20 ms in an Ogg stream."""
+    """Return silent packets of 20 ms in an Ogg stream."""
     count = max(1, math.ceil(seconds / 0.02))
     head = struct.pack("<8sBBHIhB", b"OpusHead", 1, 1, 0, 48_000, 0, 0)
     vendor = b"emulator"
@@ -138,7 +138,7 @@ def _ogg_page(packets: list[bytes], position: int, number: int, kind: int) -> by
 
 
 def png(width: int, height: int, colour: tuple[int, int, int]) -> bytes:
-    """A PNG of a single color."""
+    """Return a PNG of a single color."""
     row = b"\x00" + bytes((width + 7) // 8)
     header = struct.pack(">IIBBBBB", width, height, 1, 3, 0, 0, 0)
     parts = [(b"IHDR", header), (b"PLTE", bytes(colour)), (b"IDAT", zlib.compress(row * height, 9)), (b"IEND", b"")]
@@ -149,7 +149,7 @@ def png(width: int, height: int, colour: tuple[int, int, int]) -> bytes:
 
 
 def picture_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height of a PNG, JPEG, GIF or WebP, or None for anything else."""
+    """Return width and height of a PNG, JPEG, GIF or WebP image, or None for anything else."""
     if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
         return (int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"))
     if data[:4] == b"GIF8" and len(data) >= 10:

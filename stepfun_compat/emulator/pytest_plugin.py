@@ -1,6 +1,6 @@
-"""pytest fixtures: an emulator of StepFun and clients that call it.
+"""pytest fixtures: the StepFun emulator and clients that call it.
 
-Registered for every pytest run where this package is installed, so it imports nothing until a fixture is requested.
+pytest loads this plugin in every run where the package is installed. It imports nothing until a fixture is requested.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def _stepfun_emulator_session() -> Iterator[EmulatorServer]:
 
 @pytest.fixture
 def stepfun_emulator(_stepfun_emulator_session: EmulatorServer) -> Iterator[EmulatorServer]:
-    """An emulated StepFun, reset for each test. Its server runs for the whole session."""
+    """An `EmulatorServer` that runs for the whole session and is reset for each test."""
     _stepfun_emulator_session.reset()
     yield _stepfun_emulator_session
     _stepfun_emulator_session.reset()
     if (settled := sys.modules.get("stepfun_compat.contested_memory")) is not None:
-        settled.reset_settled_facts()  # what it refused in this test, it may take in the next
+        settled.reset_settled_facts()  # the next test may configure the emulator differently
 
 
 def _options(server: EmulatorServer) -> dict[str, Any]:
@@ -59,10 +59,10 @@ def stepfun_client(stepfun_emulator: EmulatorServer) -> Iterator[OpenAI]:
 
 @pytest.fixture
 def async_stepfun_client(stepfun_emulator: EmulatorServer) -> Iterator[AsyncOpenAI]:
-    """A `stepfun_compat.AsyncOpenAI` that calls the emulator; for tests under any async plugin.
+    """A `stepfun_compat.AsyncOpenAI` that calls the emulator, for tests under any async plugin.
 
-    A plain fixture, because each async plugin wants async fixtures marked its own way. No connection outlives its
-    answer, so closing the client needs no loop in particular.
+    This is a synchronous fixture, because each async plugin marks async fixtures differently. Connections close after
+    each response, so any event loop can close the client.
     """
     import asyncio
 
@@ -73,7 +73,7 @@ def async_stepfun_client(stepfun_emulator: EmulatorServer) -> Iterator[AsyncOpen
     yield client
     loop = asyncio.new_event_loop()
     try:
-        with suppress(RuntimeError):  # a stream left open belongs to a loop that is gone
+        with suppress(RuntimeError):  # a stream left open belongs to a closed loop
             loop.run_until_complete(client.close())
     finally:
         loop.close()

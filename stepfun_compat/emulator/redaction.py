@@ -1,4 +1,4 @@
-"""What must not be shown of a request: keys in its headers and its query."""
+"""Redact API keys and other secrets in the headers and query of a request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _IN_URL = re.compile(r"([?&;]([^=&;\s\"]+)=)([^&;\s\"]*)")
 
 
 def redacted(pairs: Mapping[str, str]) -> dict[str, str]:
-    """Headers or query parameters with `***` for the value of each whose name says that it is secret, or that is one."""
+    """Return headers or query parameters with `***` for each value that is a key or whose name suggests a secret."""
     return {name: "***" if _is_secret(name, value) else value for name, value in pairs.items()}
 
 
@@ -23,12 +23,12 @@ def _is_secret(name: str, value: str) -> bool:
 
 
 def redacted_url(text: str) -> str:
-    """A URL or a path with `***` for what is secret in its query."""
+    """Return a URL or path with `***` for the secrets in its query."""
     return _IN_URL.sub(lambda m: f"{m[1]}***" if _is_secret(m[2], m[3]) else m[0], text)
 
 
 class RedactQueries(logging.Filter):
-    """Takes secrets out of the paths that uvicorn logs."""
+    """Redact secrets in the paths that uvicorn logs."""
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:

@@ -1,4 +1,4 @@
-"""The emulator on a real socket: in a thread for tests, in the foreground for the command line."""
+"""Run the emulator on a socket: in a thread for tests, in the foreground for the command line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STOP_SECONDS = 10.0
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which reports when it listens and stops without delay."""
+    """A uvicorn server that reports when it listens and stops without delay."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -53,23 +53,24 @@ class _Server(uvicorn.Server):
 
 
 class Recorded(list[RecordedRequest]):
-    """The requests in the order they came. `last` is the newest one."""
+    """Recorded requests in order of arrival."""
 
     @property
     def last(self) -> RecordedRequest:
+        """The newest request. Raises LookupError if there is none."""
         if not self:
-            raise LookupError("the emulator has seen no request yet")
+            raise LookupError("the emulator has received no request yet")
         return self[-1]
 
 
 class EmulatorServer:
-    """An emulated StepFun on a free port of this machine, in a daemon thread.
+    """The emulator on a local port, in a daemon thread.
 
         with EmulatorServer() as server:
             client = OpenAI(api_key=server.api_key, base_url=server.base_url)
 
-    `port` 0 takes a free one. `log_level` is uvicorn's; at the default it says nothing, not even about connections
-    that a fault ends. Raises OSError when the port is taken.
+    `port` 0 selects a free port. `log_level` is uvicorn's; the default logs nothing, not even connections that a fault
+    closes. Raises OSError when the port is taken.
     """
 
     api_key = "emulator-key"
@@ -91,7 +92,7 @@ class EmulatorServer:
         if config is not None and config.api_keys:
             self.api_key = min(config.api_keys)
 
-    # -- life ----------------------------------------------------------------------------------------------------
+    # -- start and stop ------------------------------------------------------------------------------------------
 
     def start(self) -> EmulatorServer:
         if self._thread is not None:
@@ -141,7 +142,7 @@ class EmulatorServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    # -- where -----------------------------------------------------------------------------------------------------
+    # -- addresses -----------------------------------------------------------------------------------------------
 
     @property
     def port(self) -> int:
@@ -155,27 +156,27 @@ class EmulatorServer:
 
     @property
     def base_url(self) -> str:
-        """The standard channel, as an OpenAI client's base_url."""
+        """The base URL of the standard channel, for an OpenAI client."""
         return f"{self.origin}/v1"
 
     @property
     def plan_base_url(self) -> str:
-        """The Step Plan channel."""
+        """The base URL of the Step Plan channel."""
         return f"{self.origin}/step_plan/v1"
 
-    # -- what it saw, what it does ---------------------------------------------------------------------------------
+    # -- requests, scripts and faults ----------------------------------------------------------------------------
 
     @property
     def config(self) -> EmulatorConfig:
         return self.engine.config
 
     def configure(self, **changes: Any) -> EmulatorConfig:
-        """Change the configuration until `reset()`. Names are those of EmulatorConfig."""
+        """Change fields of EmulatorConfig until `reset()`."""
         return self.engine.configure(changes)
 
     @property
     def requests(self) -> Recorded:
-        """A copy of what was recorded so far."""
+        """A copy of the requests recorded so far."""
         return Recorded(self.engine.requests)
 
     @property
@@ -183,7 +184,7 @@ class EmulatorServer:
         return self.requests.last
 
     def script(self, *replies: Any) -> None:
-        """Queue replies for the next chat or Responses calls, in order. See the package for their forms."""
+        """Queue replies for the next answers, in order. The docstring of the package lists their forms."""
         self.engine.script(*replies)
 
     def fault(self, kind: str | int | Fault | None = None, **options: Any) -> Fault:
@@ -193,7 +194,7 @@ class EmulatorServer:
         return item
 
     def release(self) -> int:
-        """Release held and delayed requests and return how many there were."""
+        """Release held and delayed requests and return their number."""
         return self.engine.release()
 
     def wait_until_held(self, count: int = 1, timeout: float = 5.0) -> bool:
@@ -201,7 +202,7 @@ class EmulatorServer:
         return self.engine.wait_for(lambda: self.engine.held >= count, timeout)
 
     def wait_for_requests(self, count: int, timeout: float = 5.0) -> bool:
-        """Wait until this many requests were recorded. Return False after `timeout` seconds."""
+        """Wait until this many requests are recorded. Return False after `timeout` seconds."""
         return self.engine.wait_for(lambda: len(self.engine.requests) >= count, timeout)
 
     def wait_until_idle(self, timeout: float = 5.0) -> bool:
@@ -209,12 +210,12 @@ class EmulatorServer:
         return self.engine.wait_for(lambda: self.engine.active == 0 and self.engine.held == 0, timeout)
 
     def reset(self) -> None:
-        """Reset the configuration, and forget requests, scripts, faults, cache and files."""
+        """Reset the configuration, and discard requests, scripts, faults, cache and files."""
         self.engine.reset()
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Open a listening socket with the protocol TCP, without which asyncio leaves Nagle's delay of 40 ms on."""
+    """Open a listening socket. Without an explicit IPPROTO_TCP, asyncio does not disable Nagle's delay of 40 ms."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
@@ -234,11 +235,11 @@ def serve(
     log_level: str = "info",
     announce: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve in the foreground until interrupted; the access log goes to uvicorn's logger. `announce` is
-    called with the base URL once connections are taken.
+    """Serve in the foreground until interrupted, with uvicorn's access log. `announce` is called with the base URL once
+    the socket is open.
 
     Raises:
-        OSError: the address cannot be listened on.
+        OSError: if the address is not available.
     """
     with closing(_listen(host, port)) as listener, suppress(KeyboardInterrupt):
         if announce is not None:
@@ -266,7 +267,7 @@ def _uvicorn_server(config: EmulatorConfig | None, host: str, port: int, log_lev
 
 
 def _socket_protocol() -> Any:
-    """Return uvicorn's WebSocket protocol, if possible the one that does not use the deprecated part of `websockets`."""
+    """Return uvicorn's WebSocket protocol: if possible, the one without the deprecated part of `websockets`."""
     if find_spec("websockets") is not None and "websockets-sansio" in WS_PROTOCOLS:
         return "websockets-sansio"
     return "auto"

@@ -1,4 +1,4 @@
-"""The state of one emulated StepFun: requests seen, scripts, faults, limits, cache, files. Shared between threads."""
+"""The emulator's state: requests, scripts, faults, limits, cache and files. It is shared between threads."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_REQUEST_BYTES = 256 * 1024 * 1024
 
 @dataclass(repr=False)
 class RecordedRequest:
-    """One request as it came in. Header names are lower case; `json` is None when the body was not JSON."""
+    """One received request. Header names are lower case; `json` is None if the body is not JSON."""
 
     method: str
     path: str
@@ -39,14 +39,14 @@ class RecordedRequest:
     form: dict[str, list[str]] = field(default_factory=lambda: cast("dict[str, list[str]]", {}))
     files: dict[str, list[Upload]] = field(default_factory=lambda: cast("dict[str, list[Upload]]", {}))
     status: int | None = None
-    """The status answered; None while no answer was started."""
+    """The response status; None until the response starts."""
 
     @override
     def __repr__(self) -> str:
         return f"RecordedRequest({self.as_json()})"
 
     def as_json(self) -> Object:
-        """Return the request as JSON, without keys."""
+        """Return the request as JSON, with secrets redacted."""
         files = {
             name: [{"filename": item.filename, "content_type": item.content_type, "bytes": len(item.content)}]
             for name, items in self.files.items()
@@ -71,7 +71,7 @@ class _Holding:
 
 
 class Engine:
-    """The state of an app. Methods may be called from any thread."""
+    """The state of an app. All methods are thread-safe."""
 
     def __init__(self, config: EmulatorConfig | None = None) -> None:
         self._base = config or EmulatorConfig()
@@ -91,7 +91,7 @@ class Engine:
         """Files, vector stores, voices and tasks, each endpoint under its own name."""
 
     def reset(self) -> None:
-        """Reset the configuration, forget requests, scripts, faults, cache and files, and release held requests."""
+        """Reset the configuration, discard requests, scripts, faults, cache and files, and release held requests."""
         self.release()
         with self._lock:
             self.config = self._base
@@ -117,7 +117,7 @@ class Engine:
         return int(self.config.clock())
 
     def new_id(self, digits: int = 32) -> str:
-        """Return a new id in hex. The sequence is the same in each run."""
+        """Return a new id in hex. The sequence of ids is the same in each run."""
         with self._lock:
             self._serial += 1
             serial = self._serial
@@ -126,7 +126,7 @@ class Engine:
     # -- requests ------------------------------------------------------------------------------------------------
 
     def record(self, request: RecordedRequest) -> None:
-        """Keep a request, and forget the oldest ones above the limits."""
+        """Record a request, and discard the oldest ones above the limits."""
         with self._lock:
             self._requests.append(request)
             self._request_bytes += len(request.body)
@@ -141,7 +141,7 @@ class Engine:
         with self._lock:
             return list(self._requests)
 
-    def forget_requests(self) -> None:
+    def clear_requests(self) -> None:
         with self._lock:
             self._requests.clear()
             self._request_bytes = 0
@@ -166,7 +166,7 @@ class Engine:
             self._faults.append((item, [0]))
 
     def next_fault(self, method: str, path: str, headers: Mapping[str, str]) -> Fault | None:
-        """Return the fault for a request, and count its use: the header's, else the oldest queued one that matches."""
+        """Return and count the fault for a request: the header's, else the oldest queued one that matches."""
         text = headers.get("x-emulator-fault")
         if text:
             item = faults.parse(text)
@@ -174,7 +174,7 @@ class Engine:
                 with self._lock:
                     retries = headers.get("x-stainless-retry-count", "")
                     if retries.isdigit():
-                        # The SDK says which attempt this is, so the same header works for every call.
+                        # The SDK sends the number of the attempt, so the same header works for every call.
                         used = int(retries)
                     else:
                         used = self._header_counts.get(text, 0)
@@ -202,7 +202,7 @@ class Engine:
         return event
 
     def release(self) -> int:
-        """Release every held request and return how many there were."""
+        """Release all held requests and return their number."""
         with self._lock:
             held, self._holding = self._holding, []
         for item in held:
@@ -220,10 +220,10 @@ class Engine:
         with self._lock:
             return len(self._holding)
 
-    # -- limits (stepfun-api 9.3) ----------------------------------------------------------------------------------------
+    # -- limits (stepfun-api 9.3) --------------------------------------------------------------------------------
 
     def enter(self, channel: str) -> tuple[str, int, int] | None:
-        """Count a request in, or return the limit it exceeds: ("concurrency" or "rpm", current, limit)."""
+        """Count a request, or return the limit it exceeds: ("concurrency" or "rpm", current, limit)."""
         with self._lock:
             concurrency, rpm = self._limits(channel)
             if rpm is not None and self._last_minute() >= rpm:
@@ -237,7 +237,7 @@ class Engine:
             return None
 
     def _limits(self, channel: str) -> tuple[int | None, int | None]:
-        """(concurrency, requests a minute) of a channel; None: no limit."""
+        """Return concurrency and requests per minute of a channel; None: no limit."""
         config = self.config
         if channel == "plan":
             return config.plan_concurrency, None
@@ -257,19 +257,19 @@ class Engine:
 
     @property
     def active(self) -> int:
-        """Metered requests being answered now."""
+        """The number of metered requests being answered."""
         with self._lock:
             return sum(self._active.values())
 
     def wait_for(self, condition: Callable[[], bool], timeout: float) -> bool:
-        """Wait for a condition on this state, in a thread other than the server's. Return False after `timeout` seconds."""
+        """Wait for a condition, outside the server's thread. Return False after `timeout` seconds."""
         with self._lock:
             return self._lock.wait_for(condition, timeout)
 
     # -- storage -------------------------------------------------------------------------------------------------
 
     def table(self, name: str) -> dict[str, Any]:
-        """One table of the store, made on first use."""
+        """Return one table of the store, which is created on first use."""
         with self._lock:
             return cast("dict[str, Any]", self.store.setdefault(name, {}))
 

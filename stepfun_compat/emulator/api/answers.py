@@ -1,4 +1,4 @@
-"""Responses of endpoints as data, so that faults can change them before sending."""
+"""Responses as data, so that faults can change them before they are sent."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def text_body(text: str, status: int = 200) -> Body:
 
 
 def no_finish(event: Event) -> Event | None:
-    """Return the event without its finish reason; None for an event that has nothing else."""
+    """Remove the finish reason from an event; return None for an event that only ends the stream."""
     if event.is_done:
         return None
     if event.name in ("response.completed", "response.incomplete", "response.failed"):

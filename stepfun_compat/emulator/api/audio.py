@@ -72,7 +72,7 @@ def _model(call: Call, value: object, kind: str) -> Model:
 
 
 def speak(call: Call) -> Answer:
-    """Return speech, whole or as events. `return_url` is accepted and ignored: no response to it is documented."""
+    """Return speech as a file or as events. `return_url` is ignored, because no response to it is documented."""
     body = call.object()
     model = _model(call, body.get("model"), "tts")
     if call.config.strict:
@@ -175,19 +175,19 @@ def preview_voice(call: Call) -> Answer:
 
 
 def _transcript(call: Call, form: str, data: bytes) -> str:
-    """Return the transcript: the next scripted reply, or a sentence about the sound. Silence is an error."""
+    """Return the next scripted reply, or a sentence about the audio. Silence is an error."""
     if media.is_silent(form, data):
         raise errors.invalid("no speech found")
     script = generation.scripted(call)
     if isinstance(script, Reply):
         return script.content
     if script is not None:
-        raise ValueError("a scripted transcript is a text")
+        raise ValueError("a scripted transcript must be a text")
     return f"This is what was said in {len(data)} bytes of {form}."
 
 
 def transcribe(call: Call) -> Answer:
-    """Transcribe with the former endpoint, which takes step-asr only and requires `response_format`."""
+    """Transcribe with /audio/transcriptions, which accepts only step-asr and requires `response_format`."""
     form = {name: values[-1] for name, values in call.request.form.items()}
     if call.config.strict:
         errors.check_known([*form, *call.request.files], ("model", "response_format", "file", "hotwords"))
@@ -221,7 +221,7 @@ def _check_hotwords(value: str | None) -> None:
 
 
 def recognise(call: Call) -> Answer:
-    """Transcribe as events, whose content type is text/plain."""
+    """Transcribe with /audio/asr/sse, which sends its events as text/plain."""
     body = call.object()
     audio = as_object(body.get("audio"))
     given = as_object(audio.get("input"))
@@ -261,7 +261,7 @@ def _sound_in(audio: Object) -> bytes:
 
 
 def _transcript_deltas(text: str, *, timestamps: bool) -> Iterator[Event]:
-    """The text in segments of 400 ms."""
+    """Yield the text in segments of 400 ms."""
     for place, piece in enumerate(tokens.pieces(text, 4)):
         times = {"start_time": 400 * place, "end_time": 400 * (place + 1)} if timestamps else {}
         yield Event({"type": "transcript.text.delta", "delta": piece, **times})
@@ -290,7 +290,7 @@ def query_file(call: Call) -> Answer:
 
 
 def _find_url(value: Any) -> str | None:
-    """Return the first URL in the body: its field is not documented."""
+    """Return the first URL anywhere in the body, because its field is not documented."""
     if isinstance(value, str):
         return value if value.startswith(("http://", "https://")) else None
     for item in [*as_object(value).values(), *as_list(value)]:

@@ -1,4 +1,4 @@
-"""The request type passed to endpoints, and the description of an endpoint."""
+"""The types of an authorized request and of an endpoint."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Channel = Literal["standard", "plan"]
 
 @dataclass(frozen=True)
 class Call:
-    """One authorised request."""
+    """One authorized request, as passed to an endpoint."""
 
     engine: Engine
     request: RecordedRequest
@@ -31,7 +31,7 @@ class Call:
         return self.engine.config
 
     def object(self) -> Object:
-        """The JSON object in the body, or 400."""
+        """Return the JSON object in the body, or raise a 400."""
         if not is_object(self.request.json):
             raise errors.invalid("Request body is not a valid JSON object")
         return as_object(self.request.json)
@@ -39,7 +39,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A method and path below the version prefix. `metered`: costs money, so plan, balance and limits apply."""
+    """A method and a path below /v1. A `metered` endpoint costs money: plan, balance and limits apply."""
 
     method: str
     path: str

@@ -1,4 +1,4 @@
-"""POST /chat/completions: the answer in every documented or observed shape (stepfun-api 4)."""
+"""POST /chat/completions, with responses in every documented or observed shape (stepfun-api 4)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _REASONING_CHUNKS = 8
 
 
 def complete(call: Call) -> Answer:
-    """Answer with a chat completion."""
+    """Answer with a chat completion or its stream."""
     body = call.object()
     request = read(body, call)
     generation.check_blocked(call, request.talk)
@@ -89,7 +89,7 @@ def _answer(call: Call, request: ChatRequest) -> tuple[Reply, list[Object]]:
 
 
 def search_results(query: str, count: int) -> list[Object]:
-    """Return invented search results, the same for the same query."""
+    """Return invented search results, always the same for one query."""
     topic = " ".join(query.split())[:40]
     made: list[Object] = []
     for index in range(count):
@@ -107,13 +107,13 @@ def search_results(query: str, count: int) -> list[Object]:
 
 @dataclass(frozen=True)
 class _Delta:
-    """One step of a stream: its delta and its cost in tokens."""
+    """The delta of one chunk and its cost in tokens."""
 
     delta: Object
     cost: int = 0
     finish: str | None = None
     early: bool = False
-    """Sent with created 0 and no usage, as first chunks are."""
+    """Sent with `created` 0 and a usage of 0, like the first chunk."""
 
 
 class _Writer:
@@ -125,13 +125,13 @@ class _Writer:
         self.identity = identity
         self.created = created
         self.hits = hits
-        # Answers with a web search are known only in shape C (stepfun-api 3.4).
+        # Web search results are documented only in shape C (stepfun-api 3.4).
         self.shape = "c" if hits else config.stream_shape
 
     # -- shared --------------------------------------------------------------------------------------------------
 
     def _reasoning(self, text: str) -> Object:
-        """`reasoning`, `reasoning_content`, or both with the same text (stepfun-api 4.1)."""
+        """Return `reasoning`, `reasoning_content`, or both with the same text (stepfun-api 4.1)."""
         if not text:
             return {}
         if self.config.reasoning_fields == "both":
@@ -162,7 +162,7 @@ class _Writer:
         return self.config.finish_reason if made.calls else "stop"
 
     def search_call(self) -> list[Object]:
-        """Return a finished search in the form of a tool call (stepfun-api 3.4)."""
+        """Return the completed searches as tool calls (stepfun-api 3.4)."""
         return [
             {
                 "id": f"call__{hashlib.sha256(dumps(hit).encode('utf-8', 'surrogatepass')).hexdigest()[:4]}",
@@ -208,7 +208,7 @@ class _Writer:
         return {"index": index, "message": message, "finish_reason": self.finish(made)}
 
     def _spoken_choice(self, index: int, made: Generated) -> Object:
-        """No content key, no finish reason, an index in each call (stepfun-api 4.2)."""
+        """Return a choice with audio: no content key, no finish reason, an index in each call (stepfun-api 4.2)."""
         message: Object = {"role": "assistant"}
         if made.calls:
             message["tool_calls"] = [{"index": place, **_tool_call(item)} for place, item in enumerate(made.calls)]
@@ -255,7 +255,7 @@ class _Writer:
         return chunk
 
     def _deltas(self, made: Generated) -> Iterator[_Delta]:
-        """The steps of one choice. The end is a separate step, except in shape B, where it is on the last step."""
+        """Yield the deltas of one choice. The finish reason is in a separate delta, or in shape B in the last one."""
         steps = list(self._steps(made))
         finish = self.finish(made)
         if self.shape == "a":
@@ -295,7 +295,7 @@ class _Writer:
             yield _Delta({"audio": {"data": data, "transcript": piece}}, tokens.count(piece))
 
     def _call_steps(self, place: int, item: FunctionCall) -> Iterator[_Delta]:
-        """One function call in fragments, in the style of `tool_delta` (stepfun-api 4.5)."""
+        """Yield one function call in fragments, in the style of `tool_delta` (stepfun-api 4.5)."""
         style = self.config.tool_delta
         fragments = ["", *tokens.pieces(item.arguments, 6)]
         for number, fragment in enumerate(fragments):

@@ -1,4 +1,4 @@
-"""Validate a chat request as StepFun does, and convert it to the model's input (stepfun-api 3)."""
+"""Validate a chat request as StepFun does, and convert it to the emulated model's input (stepfun-api 3)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ..model.rules import Conversation, Function, Turn
 from . import errors
 from .calls import Call
 
-# Documented request fields (stepfun-api 3.1); tool_choice is used in official samples.
+# Documented request fields (stepfun-api 3.1); tool_choice is only in StepFun's samples.
 DOCUMENTED = frozenset(
     [
         "model",
@@ -75,7 +75,7 @@ class ChatRequest:
     model: Model
     talk: Conversation
     prompt: tuple[str, ...]
-    """The prompt in tokens, tools first, as the prefix cache sees it."""
+    """The tokens of the prompt, tools first, for the prefix cache."""
     max_tokens: int | None = None
     n: int = 1
     stream: bool = False
@@ -89,7 +89,7 @@ class ChatRequest:
 
 
 def find_model(value: object, call: Call) -> Model:
-    """The model's row, or the error for one that is empty, unknown, retired or of the other channel (stepfun-api 2, 9.1)."""
+    """Return the model, or raise the error for one that this channel does not have (stepfun-api 2, 9.1)."""
     if not isinstance(value, str) or not value:
         raise errors.invalid_param("model", "not empty")
     model = facts.MODELS.get(value)
@@ -171,7 +171,7 @@ def _read_stop(value: object) -> tuple[str, ...]:
 
 
 def _check_tool_choice(value: object, config: EmulatorConfig) -> None:
-    """Accept and ignore any value (stepfun-api 3.2). Strict mode rejects other types."""
+    """Check `tool_choice` in strict mode. Otherwise any value is accepted and ignored (stepfun-api 3.2)."""
     if value is None or not config.strict:
         return
     named = as_text(as_object(as_object(value).get("function")).get("name"))
@@ -180,7 +180,7 @@ def _check_tool_choice(value: object, config: EmulatorConfig) -> None:
 
 
 def _read_format(value: object, model: Model) -> tuple[Object | None, bool]:
-    """The requested schema, and whether JSON mode is on. A model without json_schema ignores it (stepfun-api 3.5, 11.9)."""
+    """Return the schema and whether JSON mode is on. Models without json_schema ignore it (stepfun-api 3.5, 11.9)."""
     if value is None:
         return None, False
     given = as_object(value)
@@ -216,7 +216,7 @@ def _read_effort(value: object, model: Model, config: EmulatorConfig) -> str | N
 
 
 def _read_audio(body: Object, model: Model, *, stream: bool) -> bool:
-    """Whether audio output is requested; audio.voice and audio.format are then required (stepfun-api 3.1)."""
+    """Return whether audio output is requested, which requires audio.voice and audio.format (stepfun-api 3.1)."""
     value = body.get("modalities")
     if value is None:
         return False
@@ -294,7 +294,7 @@ def read_function(
     place: str = "tools.function",
     known: frozenset[str] = frozenset({"name", "description", "parameters"}),
 ) -> Function:
-    """One function tool. `place` names it in errors; `known` are the keys that strict mode allows."""
+    """Read one function tool. `place` is its path in errors; `known` are the keys that strict mode allows."""
     name = function.get("name")
     if not isinstance(name, str) or not name:
         raise errors.invalid_param(f"{place}.name", "not empty")
@@ -313,14 +313,14 @@ def read_function(
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the prompt: text, or an image, video or clip that costs `tokens`."""
+    """One part of the prompt: text, or an image, video or audio clip that costs `tokens`."""
 
     text: str
     tokens: int | None = None
 
 
 def read_messages(value: object, model: Model, call: Call) -> tuple[list[Turn], list[list[Part]]]:
-    """Return the turns for the model and, for each message, the parts that are counted."""
+    """Return the turns for the model and, for each message, the parts whose tokens are counted."""
     if not is_array(value) or not value:
         raise errors.invalid_param("messages", "not empty")
     turns: list[Turn] = []
@@ -345,7 +345,7 @@ def read_messages(value: object, model: Model, call: Call) -> tuple[list[Turn], 
 
 
 def _read_message(message: Object, model: Model, call: Call) -> tuple[Turn, list[Part]]:
-    """The turn of a message and the parts of its content."""
+    """Return the turn of a message and the parts of its content."""
     role = message.get("role")
     if not isinstance(role, str) or not role:
         raise errors.invalid_param("messages.role", "system, user, assistant, tool")
@@ -360,12 +360,12 @@ def _read_message(message: Object, model: Model, call: Call) -> tuple[Turn, list
 
 
 def shown(parts: Iterable[Part]) -> str:
-    """Return the text of a turn with these parts."""
+    """Join parts to the text of a turn, with placeholders for media."""
     return "".join(part.text if part.tokens is None else marker(part.text) for part in parts)
 
 
 def marker(text: str) -> str:
-    """Return the placeholder for an image, a video or a clip in a text."""
+    """Return the placeholder in the text for an image, a video or an audio clip."""
     return f" [{text[1:].partition(' ')[0]}]"
 
 
@@ -378,7 +378,7 @@ def _check_message_keys(message: Object, role: str) -> None:
 
 
 def _read_calls(value: object) -> list[FunctionCall]:
-    """Read the calls of an earlier message. Ids may be missing, names and arguments may not (stepfun-api 3.3)."""
+    """Read the calls of an earlier message. Names and arguments are required, ids are not (stepfun-api 3.3)."""
     made: list[FunctionCall] = []
     if value is not None and not is_array(value):
         raise errors.invalid_param("messages.tool_calls", "array")
@@ -427,7 +427,7 @@ def _refuse_media(model: Model, what: str) -> None:
 
 
 def read_image(image: Object, model: Model, call: Call) -> Part:
-    """Read an image given as a URL, a data URL or stepfile:// (stepfun-api 3.3)."""
+    """Read an image from a URL, a data URL or stepfile:// (stepfun-api 3.3)."""
     _refuse_media(model, "image")
     url = as_text(image.get("url"))
     detail = image.get("detail")
@@ -439,7 +439,7 @@ def read_image(image: Object, model: Model, call: Call) -> Part:
 
 
 def read_video(video: Object, model: Model, call: Call) -> Part:
-    """Read a video in the same forms."""
+    """Read a video from a URL, a data URL or stepfile:// (stepfun-api 3.3)."""
     _refuse_media(model, "video")
     url = as_text(video.get("url"))
     _check_url(url, "video_url", ("video/",), call)
@@ -447,7 +447,7 @@ def read_video(video: Object, model: Model, call: Call) -> Part:
 
 
 def _read_clip(audio: Object, model: Model, call: Call) -> Part:
-    """A data URL. OpenAI's raw base64 with a `format` is not supported (stepfun-api 3.3)."""
+    """Read an audio clip from a data URL. OpenAI's raw base64 with a `format` is not supported (stepfun-api 3.3)."""
     _refuse_media(model, "audio")
     data = as_text(audio.get("data"))
     if call.config.strict and set(audio) - {"data"}:
@@ -488,7 +488,7 @@ def _digest(text: str) -> str:
 
 
 def prompt_tokens(messages: Sequence[Sequence[Part]], tools: Any = None) -> list[str]:
-    """The whole prompt in tokens by the rule of `tokens`: request, tools, then message after message."""
+    """Return the tokens of the complete prompt, in this order: request, tools, messages."""
     made = ["<s>"] * tokens.REQUEST_TOKENS
     if tools:
         made += tokens.split(dumps(tools))

@@ -1,4 +1,4 @@
-"""StepFun's error bodies, verbatim where one was measured (stepfun-api 9.1)."""
+"""StepFun's error responses, verbatim where one was measured (stepfun-api 9.1)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..json_values import Object
 
 
 class ApiError(Exception):
-    """An answer that is an error: status and the `error` member of the body. There is never a `code`."""
+    """An error response: its status and the fields of `error`, which never include a `code`."""
 
     def __init__(self, status: int, message: str, type: str, param: str | None = None) -> None:
         super().__init__(message)
@@ -29,21 +29,17 @@ def invalid(message: str) -> ApiError:
 
 
 def invalid_param(name: str, recommended: str) -> ApiError:
-    """Make the error for a bad value, in the wording measured for an empty model (stepfun-api 9.1)."""
+    """Return the error for an invalid value, worded as measured for an empty model (stepfun-api 9.1)."""
     return invalid(f"Request param: {name} is invalid, recommended val is: {recommended}")
 
 
 def unknown_param(name: str) -> ApiError:
-    """Strict mode only: what StepFun does with unknown fields is not documented (stepfun-api 3.2)."""
+    """Return the error of strict mode. StepFun's treatment of unknown fields is not documented (stepfun-api 3.2)."""
     return invalid(f"Request param: {name} is not supported")
 
 
 def check_known(names: Iterable[str], known: Container[str], prefix: str = "") -> None:
-    """Refuse the first of the names that is not known. `prefix` is put before it in the error.
-
-    Raises:
-        ApiError: there is one.
-    """
+    """Raise ApiError for the first name that is not in `known`. The error shows it after `prefix`."""
     for name in names:
         if name not in known:
             raise unknown_param(f"{prefix}{name}")
@@ -78,7 +74,7 @@ def concurrency_reached(current: int, limit: int) -> ApiError:
 
 
 def rate_reached(current: int, limit: int) -> ApiError:
-    """Make the error for the request rate, in the wording measured for concurrency (stepfun-api 11.17)."""
+    """Return the error for the request rate, worded as measured for concurrency (stepfun-api 11.17)."""
     return ApiError(429, f"requests per minute reached, current: {current}, limit: {limit}", "rate_limited")
 
 
@@ -86,7 +82,7 @@ def blocked() -> ApiError:
     return ApiError(451, "The content you provided or machine outputted is blocked.", "censorship_blocked")
 
 
-# The error of a status, for a fault that sets only the status.
+# Errors for faults that set only a status.
 BY_STATUS: dict[int, tuple[str, str]] = {
     400: ("Request param: request is invalid", "request_params_invalid"),
     401: ("Incorrect API key provided", "invalid_api_key"),

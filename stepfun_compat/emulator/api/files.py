@@ -30,8 +30,8 @@ _STORE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
 _MAX_DESCRIPTION = 255
 
 
-def _gone(what: str, identity: str) -> ApiError:
-    """Make the error for a missing id. Its status is not documented; 404 is what a client expects."""
+def _not_found(what: str, identity: str) -> ApiError:
+    """Return the error for an unknown id. Its status is not documented; clients expect 404."""
     return ApiError(404, f"{what} {identity} not found", "request_params_invalid")
 
 
@@ -45,12 +45,12 @@ def _files(call: Call) -> dict[str, Any]:
 def _find(call: Call) -> Object:
     stored = _files(call).get(call.path["file"])
     if stored is None:
-        raise _gone("file", call.path["file"])
+        raise _not_found("file", call.path["file"])
     return as_object(stored)
 
 
 def _described(stored: Object) -> Object:
-    """Return a file. Each read advances its parsing by one step: `processed` is not ready, `success` is."""
+    """Return a file. Each read advances its parsing by one step, from `processed` (not ready) to `success`."""
     status = "success" if stored["looks"] >= stored["polls"] else "processed"
     stored["looks"] += 1
     return {**_base(stored), "status": status}
@@ -61,7 +61,7 @@ def _base(stored: Object) -> Object:
 
 
 def upload(call: Call) -> Answer:
-    """Store an uploaded file, or one for a `url`. The response has no status."""
+    """Store an uploaded file, or a generated one for a `url`. The response has no status."""
     form = {name: values[-1] for name, values in call.request.form.items()} or as_object(call.request.json)
     if call.config.strict:
         errors.check_known([*form, *call.request.files], ("purpose", "file", "url"))
@@ -90,7 +90,7 @@ def upload(call: Call) -> Answer:
 
 
 def _sent_file(sent: list[Upload], url: str) -> Upload:
-    """The uploaded file, or a generated one for a URL."""
+    """Return the uploaded file, or a generated one for a URL."""
     if sent:
         return sent[0]
     if not url:
@@ -100,7 +100,7 @@ def _sent_file(sent: list[Upload], url: str) -> Upload:
 
 def _check_kind_and_size(file: Upload, purpose: str, config: EmulatorConfig) -> None:
     kinds, limit = _KINDS[purpose]
-    # where storage is the only purpose, it takes documents as well
+    # If storage is the only purpose, it accepts documents as well.
     taken = kinds | _DOCUMENTS if config.refused("purposes") else kinds
     if file.filename.rpartition(".")[2].lower() not in taken:
         raise errors.invalid_param("file", f"for {purpose}: {', '.join(sorted(kinds))}")
@@ -109,7 +109,7 @@ def _check_kind_and_size(file: Upload, purpose: str, config: EmulatorConfig) -> 
 
 
 def list_files(call: Call) -> Answer:
-    """Return all files: there is no `has_more` and no cursor, and `after` is ignored."""
+    """Return all files, without `has_more` or a cursor; `after` is ignored."""
     purpose = call.request.query.get("purpose")
     rows = [as_object(item) for item in _files(call).values()]
     data = [_described(item) for item in rows if purpose in (None, item["purpose"])]
@@ -146,7 +146,7 @@ def _stores(call: Call) -> dict[str, Any]:
 def _store(call: Call) -> Object:
     stored = _stores(call).get(call.path["store"])
     if stored is None:
-        raise _gone("vector store", call.path["store"])
+        raise _not_found("vector store", call.path["store"])
     return as_object(stored)
 
 
@@ -193,7 +193,7 @@ def list_stores(call: Call) -> Answer:
 
 
 def _page(call: Call, rows: list[Object]) -> Object:
-    """limit 1-100 (20), order, before, after."""
+    """Return the page of rows that `limit` (1 to 100, default 20), `order`, `before` and `after` select."""
     query = call.request.query
     limit = query.get("limit", "20")
     if not limit.isdigit() or not 1 <= int(limit) <= 100:
@@ -232,7 +232,7 @@ def delete_store(call: Call) -> Answer:
 
 
 def add_files(call: Call) -> Answer:
-    """Add a list of files; OpenAI's single `file_id` is refused."""
+    """Add the files listed in `files`. OpenAI's single `file_id` is refused."""
     stored = _store(call)
     body = call.object()
     wanted = body.get("files")
@@ -274,7 +274,7 @@ def remove_file(call: Call) -> Answer:
     stored = _store(call)
     kept = [item for item in stored["files"] if item["id"] != call.path["file"]]
     if len(kept) == len(stored["files"]):
-        raise _gone("file", call.path["file"])
+        raise _not_found("file", call.path["file"])
     stored["files"] = kept
     stored["waiting"].pop(call.path["file"], None)
     return json_body({"id": call.path["file"], "object": "vector_store.file.deleted", "deleted": True})

@@ -1,4 +1,4 @@
-"""Images: one per request; blocked ones have status 200 (stepfun-api 8.3)."""
+"""Image generation and editing: one image per request; a blocked image has status 200 (stepfun-api 8.3)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def generate(call: Call) -> Answer:
 
 
 def edit(call: Call) -> Answer:
-    """Edit one image. The result has its size; `size` is ignored."""
+    """Edit one image. The result has the same size; `size` is ignored."""
     body: Object = {name: _typed(values[-1]) for name, values in call.request.form.items()}
     uploads = call.request.files
     if call.config.strict:
@@ -57,7 +57,7 @@ def edit(call: Call) -> Answer:
 
 
 def image_to_image(call: Call) -> Answer:
-    """Generate an image from another, given by URL or data URL."""
+    """Generate an image from another image, given as a URL or data URL."""
     body = call.object()
     model = _model(call, body, ("step-2x-large",))
     _check(call, body, _GENERATION | {"source_url", "source_weight"}, 1024, 100)
@@ -74,7 +74,7 @@ def image_to_image(call: Call) -> Answer:
 
 
 def _url_size(source: str) -> tuple[int, int]:
-    """Return the size of the image in a data URL. Other URLs are not fetched: their images count as 1024x1024."""
+    """Return the size of the image in a data URL. Other URLs are not fetched; 1024x1024 is assumed."""
     if source.startswith(("http://", "https://")):
         return (1024, 1024)
     if not source.startswith("data:image/"):
@@ -88,7 +88,7 @@ def _url_size(source: str) -> tuple[int, int]:
 
 
 def picture(engine: Engine, identity: str) -> Body | None:
-    """Return a generated image by its id, for the URLs in responses."""
+    """Return the generated image with this id, to which response URLs point."""
     stored = engine.table("images").get(identity.removesuffix(".png"))
     return None if stored is None else Body(media.png(*stored), 200, "image/png")
 
@@ -97,7 +97,7 @@ def picture(engine: Engine, identity: str) -> Body | None:
 
 
 def _typed(text: str) -> object:
-    """Convert a form field to its JSON value."""
+    """Convert a form field to a JSON value."""
     if text in ("true", "false"):
         return text == "true"
     try:
@@ -139,7 +139,7 @@ def _check(call: Call, body: Object, known: frozenset[str], prompt: int, steps: 
 
 
 def _dimensions(call: Call, model: str, size: str) -> tuple[int, int]:
-    """Width and height. The page of step-image-edit-2 says height x width (stepfun-api 8.3, 11.16)."""
+    """Return width and height. For step-image-edit-2, height x width is documented (stepfun-api 8.3, 11.16)."""
     left, _, right = size.partition("x")
     first, second = int(left), int(right)
     if model == "step-image-edit-2" and call.config.image_size_order == "hw":
@@ -185,7 +185,6 @@ def _answer(call: Call, body: Object, size: tuple[int, int]) -> Answer:
         value = f"http://{host}{PICTURES}{identity}.png"
     image: Object = {
         str(form): value,
-        # A blocked image has HTTP status 200.
         "finish_reason": "content_filtered" if blocked else "success",
         "seed": body.get("seed") or int.from_bytes(digest[3:7], "big") % _MAX_SEED,
     }

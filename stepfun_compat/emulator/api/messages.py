@@ -1,7 +1,7 @@
 """POST /messages and /messages/count_tokens: Anthropic's Messages API (stepfun-api 7).
 
-The request is put into the form of a chat completion and read as one; the answer is written in Anthropic's blocks and
-events. Reasoning is spent and not shown: no page says in which block it would come.
+A request is translated to a chat request; the answer uses Anthropic's blocks and events. Reasoning tokens are counted,
+but no reasoning is sent, because its block type is not documented.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _BLOCKS = {"user": ("text", "image", "tool_result"), "assistant": ("text", "tool
 
 
 def create(call: Call) -> Answer:
-    """Answer with a message, whole or as events."""
+    """Answer with a message or its events."""
     body = call.object()
     _check(body, call, _DOCUMENTED)
     if not is_integer(body.get("max_tokens")) or body["max_tokens"] < 1:
@@ -59,7 +59,7 @@ def create(call: Call) -> Answer:
 
 
 def count(call: Call) -> Answer:
-    """Answer with the number of tokens of a prompt."""
+    """Answer with the number of tokens in the prompt."""
     body = call.object()
     _check(body, call, _COUNTED)
     request = chat_request.read(_as_chat(body, call), call)
@@ -111,7 +111,7 @@ def _tool(item: Object) -> Object:
 
 
 def _turns(entry: Object, call: Call) -> list[Object]:
-    """Translate one message to those of a chat, where each tool result is a separate message."""
+    """Translate one message to chat messages, with a separate message for each tool result."""
     role = entry.get("role")
     if role not in ("user", "assistant"):
         raise errors.invalid_param("messages.role", "user, assistant")
@@ -165,7 +165,7 @@ def _tool_result(block: Object) -> Object:
 
 
 def _text_of(content: object) -> str:
-    """A text, or the texts of a list of blocks."""
+    """Return a text, or the joined texts of a list of blocks."""
     if isinstance(content, str):
         return content
     return "".join(as_text(as_object(block).get("text")) for block in as_list(content))

@@ -1,4 +1,4 @@
-"""Parse multipart/form-data as sent by OpenAI's SDK and StepFun's clients."""
+"""A parser for multipart/form-data, as sent by OpenAI's SDK and StepFun's clients."""
 
 from __future__ import annotations
 

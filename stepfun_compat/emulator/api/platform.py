@@ -17,7 +17,7 @@ _CATEGORIES = (None, "programming", "research", "gov", "business")
 
 
 def _described(model: Model) -> Object:
-    """One entry of the live list; fields that a kind lacks are absent."""
+    """Return one entry of the model list, without the fields that this kind of model lacks."""
     entry: Object = {"id": model.id, "object": "model", "created": _CREATED, "owned_by": "stepai"}
     if model.kind in facts.MODEL_TYPES:
         entry["model_type"] = facts.MODEL_TYPES[model.kind]
@@ -53,7 +53,7 @@ def count_tokens(call: Call) -> Answer:
 
 
 def account(_: Call) -> Answer:
-    """`balance` is documented as a number and seen live as a decimal string (stepfun-api 7)."""
+    """Return the account. `balance` is documented as a number, but was observed as a string (stepfun-api 7)."""
     return json_body(
         {
             "object": "account",
@@ -91,7 +91,7 @@ def search(call: Call) -> Answer:
 
 ENDPOINTS = (
     Endpoint("GET", "/models", list_models, plan=True),
-    # On the plan path a single model is a 404 (stepfun-api 1).
+    # The plan channel answers 404 for a single model (stepfun-api 1).
     Endpoint("GET", "/models/{model}", retrieve_model),
     Endpoint("POST", "/token/count", count_tokens),
     Endpoint("GET", "/accounts", account),

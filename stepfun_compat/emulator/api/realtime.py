@@ -1,4 +1,4 @@
-"""The realtime WebSocket: one conversation with the event names of OpenAI's beta (stepfun-api 8.6)."""
+"""The realtime WebSocket, with the event names of OpenAI's beta (stepfun-api 8.6)."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _SESSION_KEYS = frozenset(
 _DETECTION_KEYS = frozenset({"type", "prefix_padding_ms", "silence_duration_ms", "energy_awakeness_threshold"})
 _DETECTION = {"prefix_padding_ms": 500, "silence_duration_ms": 100, "energy_awakeness_threshold": 2500}
 _BYTES_IN_PIECE = 4800
-_FRAME = media.SAMPLE_RATE // 50 * 2  # bytes of 20 ms, the segment whose loudness is measured
+_FRAME = media.SAMPLE_RATE // 50 * 2  # bytes in 20 ms; loudness is measured per frame
 _MAX_SECONDS = 30 * 60
 
 
 def check(call: Call, model: str | None, subprotocols: list[str]) -> Model:
-    """Check the query's model. Strict mode refuses subprotocols."""
+    """Return the model named in the query. Strict mode refuses subprotocols."""
     if not model:
         raise errors.invalid_param("model", "not empty")
     row = facts.MODELS.get(model)
@@ -127,7 +127,7 @@ class _Session:
         yield self._event("session.created", session=dict(self.session))
 
     def handle(self, text: str) -> Iterator[Object]:
-        """Yield the events that answer one client event. An invalid one is answered with an `error` event."""
+        """Yield the server events for one client event: an `error` event if it is invalid."""
         try:
             given: object = json.loads(text)
             if not is_object(given):
@@ -151,7 +151,7 @@ class _Session:
             if self.session["turn_detection"] is not None:
                 yield from self._listen()
         elif kind == "input_audio_buffer.clear":
-            self._forget()
+            self._clear_audio()
             yield self._event("input_audio_buffer.cleared")
         elif kind == "input_audio_buffer.commit":
             yield from self._commit()
@@ -181,12 +181,12 @@ class _Session:
         if detection is not None:
             self.session["turn_detection"] = {**_DETECTION, **as_object(detection)}
 
-    def _forget(self) -> None:
+    def _clear_audio(self) -> None:
         self.heard.clear()
         self.looked, self.loud_since = 0, None
 
     def _listen(self) -> Iterator[Object]:
-        """Apply server_vad: a pause after speech ends the turn, and the model answers it."""
+        """Apply server_vad: a pause after speech ends the turn, and the model answers."""
         detection = as_object(self.session["turn_detection"])
         patience = detection["silence_duration_ms"] // 20 * _FRAME
         while len(self.heard) - self.looked >= _FRAME:
@@ -211,14 +211,14 @@ class _Session:
         if not self.heard:
             raise errors.invalid("input audio buffer is empty")
         said = f"{len(self.heard)} bytes of speech"
-        self._forget()
+        self._clear_audio()
         self.turns.append(Turn("user", said))
         item = self._item("message", role="user", content=[{"type": "input_audio", "transcript": said}])
         yield self._event("input_audio_buffer.committed", item_id=item["id"])
         yield self._event("conversation.item.created", item=item)
 
     def _item(self, kind: str, **fields: object) -> Object:
-        """Return a new item id; the server ignores the client's ids."""
+        """Return an item with a new id; the client's ids are ignored."""
         identity = f"item_{self.call.engine.new_id(20)}"
         return {"id": identity, "object": "realtime.item", "type": kind, "status": "completed", **fields}
 
@@ -252,7 +252,7 @@ class _Session:
         ]
         script = generation.scripted(self.call)
         if script is not None and not isinstance(script, Reply):
-            raise errors.invalid("a scripted realtime answer is a text or a reply")
+            raise errors.invalid("a scripted realtime answer must be a text or a Reply")
         conversation = Conversation(tuple(turns), tuple(tools))
         prompt = prompt_tokens([[Part(f"<{turn.role}>"), Part(turn.text)] for turn in turns])
         made = generation.generate(self.call, self.model, conversation, prompt, cached=0, reply=script)

@@ -1,4 +1,4 @@
-"""POST /responses: the stateless subset of one or two models (stepfun-api 5)."""
+"""POST /responses: the stateless subset that one or two models support (stepfun-api 5)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ResponsesRequest:
 
 
 def create(call: Call) -> Answer:
-    """Answer with a response, whole or as events."""
+    """Answer with a response or its events."""
     request = read(call.object(), call)
     generation.check_blocked(call, request.talk)
     script = generation.scripted(call)
@@ -141,7 +141,7 @@ def _read_text(value: object, config: EmulatorConfig) -> tuple[Object | None, bo
 
 
 def _read_tools(value: object, config: EmulatorConfig) -> list[Function]:
-    """Read the tools, which may only be functions (stepfun-api 5.1)."""
+    """Read the tools. Only functions are supported (stepfun-api 5.1)."""
     if value is None:
         return []
     if not is_array(value):
@@ -181,7 +181,7 @@ def _read_item(item: Object, place: int, model: Model, call: Call) -> tuple[Turn
     if kind == "function_call_output":
         return _read_output(item, place, call.config)
     if kind == "reasoning" and not call.config.strict:
-        return None  # not documented as input; accepted without effect
+        return None  # not documented as input; ignored
     raise errors.invalid_param(f"input[{place}].type", "message, function_call, function_call_output")
 
 
@@ -205,7 +205,7 @@ def _read_output(item: Object, place: int, config: EmulatorConfig) -> tuple[Turn
 def _read_message(item: Object, place: int, model: Model, call: Call) -> tuple[Turn, list[Part]] | None:
     role = item.get("role")
     if role == "developer" and not call.config.strict:
-        return None  # dropped without an error: the model never sees it
+        return None  # dropped without an error
     if role not in _ROLES:
         raise errors.invalid_param(f"input[{place}].role", ", ".join(_ROLES))
     content = item.get("content")
@@ -221,7 +221,7 @@ def _read_message(item: Object, place: int, model: Model, call: Call) -> tuple[T
 
 
 def _validation_errors(place: int) -> str:
-    """Assistant parts in an item without `type` fit no variant of the union, and each variant says so (stepfun-api 5.1)."""
+    """Return the error for assistant parts in an item without `type`: one line per union variant (stepfun-api 5.1)."""
     lines = [
         f"input.list[{number // 12}].{place}.content.{number % 12}: Field required"
         for number in range(_VALIDATION_ERRORS)
@@ -278,7 +278,7 @@ class _Writer:
         return "incomplete" if self.status() == "incomplete" else "completed"
 
     def _reasoning_item(self, place: int, status: str | None) -> Object:
-        """Return a reasoning item, which is empty: its text is only in the stream (stepfun-api 5.2)."""
+        """Return a reasoning item. It is empty: the text is only in the stream (stepfun-api 5.2)."""
         return {
             "type": "reasoning",
             "id": self._id("rs", place),
@@ -394,7 +394,7 @@ class _Writer:
             first = place - len(self.made.calls)
             for offset, call in enumerate(self.made.calls):
                 yield from self._call_events(first + offset, call)
-        # The last usage may come without its details (stepfun-api 5.3).
+        # The last event may have a usage without details (stepfun-api 5.3).
         details = self.call.config.usage_style == "nested"
         yield self._event(f"response.{self.status()}", response=self.whole(details=details))
 
@@ -438,5 +438,5 @@ class _Writer:
         )
 
 
-# The plan path is undocumented but answered (stepfun-api 1).
+# The plan channel is not documented for Responses, but works (stepfun-api 1).
 ENDPOINTS = (Endpoint("POST", "/responses", create, plan=True, metered=True),)

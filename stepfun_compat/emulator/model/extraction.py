@@ -15,7 +15,7 @@ _XML_PARTS = {
 
 
 def extract(filename: str, content: bytes) -> str:
-    """The plain text. Images and scans have none, as on StepFun."""
+    """Return the plain text. Images and scans have none, as on StepFun."""
     kind = filename.rpartition(".")[2].lower()
     if kind in _XML_PARTS:
         return _from_zip(content, _XML_PARTS[kind])
@@ -42,6 +42,6 @@ def _from_zip(content: bytes, wanted: re.Pattern[str]) -> str:
 
 
 def _from_pdf(content: bytes) -> str:
-    """Text shown by uncompressed text operators."""
+    """Return the text of uncompressed `Tj` operators."""
     text = content.decode("latin-1")
     return "\n".join(re.sub(r"\\([()\\])", r"\1", item) for item in re.findall(r"\(((?:[^()\\]|\\.)*)\)\s*Tj", text))

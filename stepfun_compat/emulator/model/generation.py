@@ -1,4 +1,4 @@
-"""Generating an answer with its costs: reasoning, limits, prompt cache. Shared by chat and Responses."""
+"""Generate an answer and its usage, with reasoning, limits and prompt cache. Shared by all endpoints with a model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Generated:
-    """One answer with its costs. `length`: max_tokens or the context window cut it short."""
+    """One answer and its usage. `length`: max_tokens or the context window truncated it."""
 
     reasoning: str
     content: str
@@ -39,7 +39,7 @@ class Generated:
 
 
 def scripted(call: Call) -> Reply | Answer | None:
-    """The next scripted reply, or None."""
+    """Return the next scripted reply, or None."""
     item = call.engine.next_scripted()
     if callable(item):
         item = cast("Callable[[Any], Any]", item)(call.request.json)
@@ -47,13 +47,13 @@ def scripted(call: Call) -> Reply | Answer | None:
 
 
 def read_scripted(item: object) -> Reply | Answer:
-    """A text, a Reply, or a mapping: content, reasoning, tool_calls, finish_reason, usage; or status and body; or chunks."""
+    """Convert a scripted reply: a text, a Reply, or a mapping with fields of a reply, status and body, or chunks."""
     if isinstance(item, Reply):
         return item
     if isinstance(item, str):
         return Reply(content=item)
     if not is_object(item):
-        raise ValueError(f"a scripted reply is a text, a mapping or a function, not {item!r}")
+        raise ValueError(f"a scripted reply must be a text, a Reply, a mapping or a function, not {item!r}")
     given = as_object(item)
     if "chunks" in given:
         return _scripted_chunks(given)
@@ -91,7 +91,7 @@ def _scripted_call(entry: Object) -> FunctionCall:
 
 
 def check_blocked(call: Call, talk: Conversation) -> None:
-    """Raise a 451 for a prompt with a blocked word (stepfun-api 9.1)."""
+    """Raise a 451 for a prompt with a blocked term (stepfun-api 9.1)."""
     for turn in talk.turns:
         if any(term in turn.text for term in call.config.blocked_terms):
             raise errors.blocked()
@@ -102,7 +102,7 @@ def window(call: Call, model: Model) -> int:
 
 
 def look_up_cache(call: Call, model: Model, prompt: Sequence[str]) -> int:
-    """How many prompt tokens were cached. Rejects a prompt that is too long (wording unverified, stepfun-api 9.2)."""
+    """Return the number of cached prompt tokens, or raise a 400 for a prompt that is too long (stepfun-api 9.2)."""
     limit = window(call, model)
     if len(prompt) > limit:
         raise errors.invalid(f"input length {len(prompt)} exceeds the maximum context length {limit} of {model.id}")
@@ -122,7 +122,7 @@ def generate(
     effort: str | None = None,
     stop: Sequence[str] = (),
 ) -> Generated:
-    """Generate reasoning and then the answer from one token budget (stepfun-api 4.6)."""
+    """Generate reasoning and then the answer, within one token budget (stepfun-api 4.6)."""
     if reply is None:
         reply = answer(talk)
     budget = max(0, window(call, model) - len(prompt))
@@ -173,7 +173,7 @@ def _reasoning(call: Call, model: Model, talk: Conversation, reply: Reply, effor
     if not model.reasons:
         return ""
     costs = call.config.reasoning_tokens
-    # Unset costs like high (stepfun-api 3.6); so does what the model does not know (`none` reasons anyway).
+    # An unset effort costs as much as high (stepfun-api 3.6), and so does one without support (even `none`).
     amount = costs.get(effort or "high") if effort in model.efforts else None
     if amount is None:
         amount = costs.get("high", 0)

@@ -10,7 +10,7 @@ _MAX_BLOCKS = 20_000
 
 
 class PrefixCache:
-    """An LRU of blocks. The key of a block hashes everything up to its end, so any earlier change is a miss."""
+    """An LRU cache of blocks. A block's key hashes the prompt up to its end, so any earlier change is a miss."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[bytes, int] = OrderedDict()
@@ -19,7 +19,7 @@ class PrefixCache:
         self._seen.clear()
 
     def look_up(self, owner: str, tokens: Sequence[str], unit: int, warm_after: int) -> int:
-        """Return how many leading tokens are cached, and store the prompt. `owner` separates models and keys."""
+        """Return the number of cached leading tokens, and store the prompt. `owner` separates models and keys."""
         if unit <= 0:
             return 0
         running = hashlib.sha256(owner.encode())

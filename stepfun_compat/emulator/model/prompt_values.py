@@ -1,4 +1,4 @@
-"""Find values for a field in a prompt: named values, values in JSON, quotes, numbers, proper names."""
+"""Find values for fields in a prompt: assigned values, JSON values, quotes, numbers, proper names."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ _NOT_NAMES = frozenset(
 
 
 def json_objects(text: str) -> Iterator[Object]:
-    """Every outermost JSON object in a text."""
+    """Yield each outermost JSON object in a text."""
     decoder = json.JSONDecoder()
     position = text.find("{")
     while position != -1:
@@ -165,7 +165,7 @@ def json_objects(text: str) -> Iterator[Object]:
 
 
 def _without_json(text: str) -> str:
-    """The text without its JSON objects."""
+    """Remove the JSON objects from a text."""
     decoder = json.JSONDecoder()
     kept: list[str] = []
     start = 0
@@ -189,7 +189,7 @@ def looks_like_schema(value: Object) -> bool:
 
 
 def words_of(name: str) -> list[str]:
-    """`getWeather_by-city` as ["get", "weather", "by", "city"]."""
+    """Split a name into words: `getWeather_by-city` into ["get", "weather", "by", "city"]."""
     return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
 
 
@@ -202,14 +202,14 @@ class PromptValues:
         self.text = "\n".join(self.texts)
         self._objects = [item for text in self.texts for item in json_objects(text) if not looks_like_schema(item)]
         self.plain_texts = [plain for plain in map(_without_json, self.texts) if plain.strip()]
-        """The texts without their JSON objects, whose keys and quotes are not values."""
+        """The texts without their JSON objects, whose keys and quotes must not count as values."""
 
     def ignoring(self, words: frozenset[str]) -> PromptValues:
-        """The same prompt, with these lower-case words excluded from proper names."""
+        """Return the same prompt with these lower-case words excluded from proper names."""
         return PromptValues(*self.texts, ignore=words)
 
     def named(self, name: str) -> Any:
-        """The value of `name` in a JSON object of the prompt, or None."""
+        """Return the value of the key `name` in a JSON object of the prompt, or None."""
         for item in self._objects:
             found = _dig(item, name, 4)
             if found is not None:
@@ -217,7 +217,7 @@ class PromptValues:
         return None
 
     def assigned(self, name: str) -> str | None:
-        """The value that the text assigns to the field: `a=2`, `city: Paris`, `the name is "Ann"`."""
+        """Return the value that the text assigns to the field: `a=2`, `city: Paris`, `the name is "Ann"`."""
         spelled = r"[\s_-]*".join(re.escape(word) for word in words_of(name)) or re.escape(name)
         match = re.search(
             rf"(?<![\w]){spelled}\s*(?:=|:|\bis\b|\bset to\b)\s*"
@@ -258,7 +258,7 @@ class PromptValues:
         return []
 
     def _capitalised(self, text: str) -> list[str]:
-        """The capitalized names of a text, without words that only start a sentence."""
+        """Return the capitalized names of a text, without words that only start a sentence."""
         found: list[str] = []
         for match in _PROPER.finditer(_URL.sub(" ", text)):
             words = list(dropwhile(lambda word: word.lower().rstrip(".") in _NOT_NAMES, match.group().split()))

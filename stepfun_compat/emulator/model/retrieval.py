@@ -1,4 +1,4 @@
-"""The built-in `retrieval` tool: a knowledge base read by the server (stepfun-api 3.4)."""
+"""The built-in `retrieval` tool, which reads a vector store on the server (stepfun-api 3.4)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..state import Engine
 
 
 def retrieve(engine: Engine, options: Object, query: str) -> str:
-    """Answer with the text of a store's files. A missing store is a 400."""
+    """Fill the tool's prompt template with the text of the store's files. An unknown store is a 400."""
     identity = as_text(options.get("vector_store_id"))
     store = engine.table("vector_stores").get(identity)
     if store is None:

@@ -1,4 +1,4 @@
-"""The answers of the emulated model. The rules, all deterministic, are in the docstring of the package."""
+"""The answers of the emulated model, by the deterministic rules in the docstring of `stepfun_compat.emulator`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Conversation:
-    """The input of an answer. `schema`: the JSON Schema to fill; `json_mode`: any JSON object is requested."""
+    """The model's input. `schema` is the JSON Schema to fill; `json_mode` requests any JSON object."""
 
     turns: tuple[Turn, ...]
     functions: tuple[Function, ...] = ()
@@ -51,7 +51,7 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer, before an endpoint formats it. None means the default."""
+    """An answer, before an endpoint formats it. None selects the default."""
 
     content: str = ""
     calls: tuple[Call, ...] = ()
@@ -85,14 +85,14 @@ _REFUSED = re.compile(
     r"[^.\n]{0,30}\b(?:tool|function)s?\b|\bwithout (?:any )?tools\b|不要调用",
     re.IGNORECASE,
 )
-# Other text in a message that is only such an instruction.
+# Other sentences that a message may contain and still be only an instruction.
 _ABOUT_TEXT = re.compile(r"\b(?:text|prose|words|instead|now|please)\b", re.IGNORECASE)
 _ORDERED = re.compile(r"\b(?:then|afterwards|after that|one at a time|step by step)\b|然后|再", re.IGNORECASE)
 _TWO_OF = re.compile(r"\b(?:and|or|vs|versus|,)\b|[,、和与及]", re.IGNORECASE)
 
 
 def answer(talk: Conversation) -> Reply:
-    """The answer to a conversation."""
+    """Return the answer to a conversation."""
     talk = replace(talk, turns=tuple(_read_as_calls(talk.turns)))
     calls = choose_calls(talk)
     if calls:
@@ -116,7 +116,7 @@ def answer(talk: Conversation) -> Reply:
 
 
 def _json_object(schema: Object | None, prompt: PromptValues, otherwise: str) -> str:
-    """The object that JSON mode returns: the schema filled, or this text as the answer."""
+    """Return the object for JSON mode: a value for the schema, or `{"answer": otherwise}` without one."""
     value: Any = {"answer": otherwise} if schema is None else fill(schema, prompt)
     return json.dumps(value if is_object(value) else {"value": value}, ensure_ascii=False)
 
@@ -126,7 +126,7 @@ _CALLED = re.compile(r"\s*Calling tools:\s*(\[.*\])\s*", re.DOTALL)
 
 
 def _read_as_calls(turns: Sequence[Turn]) -> Iterator[Turn]:
-    """The turns, with calls and results that a framework wrote as text (smolagents) parsed."""
+    """Yield the turns, with parsed calls and results where a framework (smolagents) wrote them as text."""
     called = False
     for turn in turns:
         match = _CALLED.fullmatch(turn.text) if turn.role == "assistant" and not turn.calls else None
@@ -142,7 +142,7 @@ def _read_as_calls(turns: Sequence[Turn]) -> Iterator[Turn]:
 
 
 def _written_calls(text: str) -> Iterator[Call]:
-    """The calls in a list of OpenAI's tool calls, written as Python or as JSON."""
+    """Yield the calls in a list of OpenAI tool calls, written as a Python literal."""
     import ast
 
     try:
@@ -166,7 +166,7 @@ def _sentences(text: str) -> list[str]:
 
 
 def _orders(text: str) -> list[str]:
-    """The sentences that instruct the model to call a function."""
+    """Return the sentences that instruct the model to call a function."""
     return [part for part in _sentences(text) if _ORDER.search(part) and not _REFUSED.search(part)]
 
 
@@ -177,7 +177,7 @@ def _only_orders(text: str) -> bool:
 
 
 def _last_user(turns: Sequence[Turn]) -> int:
-    """The last question, including later user messages that are only instructions to call."""
+    """Return the index of the last question: the last user message that is not only an instruction to call."""
     places = [place for place, turn in enumerate(turns) if turn.role == "user"]
     for place in reversed(places[1:]):
         if not _only_orders(turns[place].text):
@@ -186,7 +186,7 @@ def _last_user(turns: Sequence[Turn]) -> int:
 
 
 def _fresh(turns: Sequence[Turn], last: int) -> str:
-    """Instructions after the question and after the last result."""
+    """Return the system and user text after the question and the last result."""
     start = max([last, *(place for place, turn in enumerate(turns) if turn.role == "tool")])
     return "\n".join(turn.text for turn in turns[start + 1 :] if turn.role not in ("assistant", "tool"))
 
@@ -199,7 +199,7 @@ def _user_text(turns: Sequence[Turn]) -> str:
 
 
 def _instructions(turns: Sequence[Turn], last: int) -> Iterator[str]:
-    """The texts that may specify the answer's format, newest first: system messages and the current question."""
+    """Yield the texts that may specify the answer's format, newest first: system messages and the current question."""
     for place, turn in reversed(list(enumerate(turns))):
         if turn.role not in ("assistant", "tool") and not (turn.role == "user" and place < last):
             yield turn.text
@@ -227,7 +227,7 @@ _KEYS = re.compile(
 
 
 def _sample_in_prompt(turns: Sequence[Turn], last: int) -> Object | None:
-    """A schema derived from an example object in the prompt, or from listed keys ("with the keys name and age")."""
+    """Derive a schema from an example object in the prompt, or from listed keys ("with the keys name and age")."""
     for text in _instructions(turns, last):
         for item in json_objects(text):
             if item:
@@ -256,11 +256,11 @@ def _schema_of(value: object) -> Object:
 
 @dataclass(frozen=True)
 class _CallState:
-    """The input of the function calls of one conversation."""
+    """What determines the function calls of a conversation."""
 
     user_text: str
     question: str
-    """`user_text` without the sentences that are only instructions to call."""
+    """`user_text` without sentences that require a call."""
     orders: list[str]
     """The instructions to call after the question and the last result."""
     standing_orders: list[str]
@@ -268,9 +268,9 @@ class _CallState:
     refused: bool
     done: list[Call]
     before: PromptValues
-    """The question first, then the results."""
+    """Values of the question, then of the results."""
     after: PromptValues
-    """The results first, then the question."""
+    """Values of the results, then of the question."""
 
 
 def _call_state(turns: Sequence[Turn]) -> _CallState:
@@ -293,7 +293,7 @@ def _call_state(turns: Sequence[Turn]) -> _CallState:
 
 
 def choose_calls(talk: Conversation) -> list[Call]:
-    """Return the function calls a conversation requests now; none if the answer is text."""
+    """Return the function calls for the next answer; none if it is text."""
     if not talk.functions:
         return []
     state = _call_state(talk.turns)
@@ -307,7 +307,7 @@ def choose_calls(talk: Conversation) -> list[Call]:
 
 
 def _next_calls(workers: Sequence[Function], state: _CallState) -> list[Call]:
-    """The calls of the wanted functions still to be made; the first alone where the question gives an order."""
+    """Return the requested calls that are not made yet: only the first if the question orders them ("then")."""
     wanted = _wanted(workers, state)
     alone = len(wanted) == 1
     calls = [call for item in wanted for call in _open_calls(item, state.question, state.before, state.done, alone)]
@@ -324,13 +324,11 @@ def _wanted(workers: Sequence[Function], state: _CallState) -> list[Function]:
 
 
 def _last_calls(functions: Sequence[Function], finals: Sequence[Function], state: _CallState) -> list[Call]:
-    """Return the call that delivers the final answer, once the other requested calls are made."""
+    """Return the call that delivers the final answer, when all other requested calls are made."""
     if finals:
         chosen = _mentioned(finals, state.user_text) or _overlapping(finals, state.user_text) or finals
         return [_call(chosen[0], state.after)]
-    if (
-        state.orders
-    ):  # an order after the results still wants a call: of what was not called yet, if there is such a thing
+    if state.orders:  # an instruction after the results requires another call: of a new function, if there is one
         called = {call.name for call in state.done}
         rest = [item for item in functions if item.name not in called] or functions
         return [_call((_overlapping(rest, state.user_text) or rest)[0], state.after)]
@@ -338,13 +336,13 @@ def _last_calls(functions: Sequence[Function], finals: Sequence[Function], state
 
 
 def _question(text: str) -> str:
-    """Return the question without sentences that only say what to call: arguments are not taken from those."""
+    """Remove sentences that only require a call, because arguments must not come from them."""
     kept = " ".join(part for part in _sentences(text) if not (_ORDER.search(part) and _ALWAYS.search(part)))
     return kept if kept.strip() else text
 
 
 def _named(functions: Sequence[Function], text: str) -> list[Function]:
-    """The functions that an order names as such: "the function x", "call x", `x`."""
+    """Return the functions that an instruction names explicitly: "the function x", "call x", `x`."""
     found: list[tuple[int, Function]] = []
     for item in functions:
         name = re.escape(item.name)
@@ -363,7 +361,7 @@ def _is_final(item: Function) -> bool:
 
 
 def _mentioned(functions: Sequence[Function], text: str) -> list[Function]:
-    """The functions a text names, in the order it names them."""
+    """Return the functions that a text names, in order of occurrence."""
     found: list[tuple[int, Function]] = []
     for item in functions:
         words = words_of(item.name)
@@ -390,7 +388,7 @@ def _keywords(text: str) -> set[str]:
 
 
 def _overlapping(functions: Sequence[Function], text: str) -> list[Function]:
-    """The functions whose words the text shares. A further one is added only for a word of its name that no other matched."""
+    """Return the functions that share words with the text; after the first, only for a further word of their name."""
     said = _keywords(text)
     scored: list[tuple[float, int, Function, set[str]]] = []
     for place, item in enumerate(functions):
@@ -411,12 +409,12 @@ def _overlapping(functions: Sequence[Function], text: str) -> list[Function]:
 
 
 def _field_words(item: Function) -> set[str]:
-    """The stems of the words in a function's parameters and their choices."""
+    """Return the word stems of a function's parameter names and enum values."""
     return {_stem(word) for text in (*_properties(item), *_choices(item.parameters)) for word in words_of(text)}
 
 
 def _choices(schema: object) -> list[str]:
-    """The texts a schema offers to choose from, wherever it does."""
+    """Return the strings in all enums of a schema."""
     found: list[str] = []
     waiting: list[object] = [schema]
     while waiting:
@@ -436,7 +434,7 @@ def _properties(item: Function) -> Object:
 
 
 def _open_calls(item: Function, question: str, prompt: PromptValues, done: Sequence[Call], alone: bool) -> list[Call]:
-    """The calls of one function still to be made. What was planned from the question alone is made once, so loops end."""
+    """Return the calls of one function that are not made yet. Each is made once, so that agent loops end."""
     planned = _calls_of(item, PromptValues(question), question, alone)
     made = [call for call in done if call.name == item.name]
     if not made:
@@ -453,7 +451,7 @@ def _call(item: Function, prompt: PromptValues) -> Call:
 
 
 def _calls_of(item: Function, prompt: PromptValues, question: str, alone: bool) -> list[Call]:
-    """One call, or one for each thing named when the function takes one thing and the question names several."""
+    """Return one call, or one per named thing if the function takes one string and the question names several."""
     field = _only_text_field(item)
     if alone and field is not None and _TWO_OF.search(question):
         own = frozenset({*words_of(item.name), item.name.lower()})
@@ -465,7 +463,7 @@ def _calls_of(item: Function, prompt: PromptValues, question: str, alone: bool) 
 
 
 def _only_text_field(item: Function) -> str | None:
-    """The one field a function needs, if it is a string of any form."""
+    """Return the only field that a function requires, if it is a plain string."""
     properties = _properties(item)
     required = item.parameters.get("required")
     needed = required if is_array(required) else list(properties)
@@ -480,7 +478,7 @@ def _is_done(call: Call, done: Sequence[Call]) -> bool:
 
 
 def reasoning_text(talk: Conversation, reply: Reply) -> str:
-    """Return a sentence of reasoning, which is repeated until the effort's tokens are used."""
+    """Return a sentence of reasoning, which is repeated up to the effort's number of tokens."""
     user_text = " ".join(_user_text(talk.turns).split())[:80]
     if reply.calls:
         names = ", ".join(call.name for call in reply.calls)

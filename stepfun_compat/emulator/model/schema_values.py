@@ -1,4 +1,4 @@
-"""A JSON Schema filled with one valid value, the same each time, preferring what the prompt offers."""
+"""Make a valid value for a JSON Schema, always the same one, from the prompt if possible."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .string_values import StringValues
 _MAX_DEPTH = 24
 _MAX_STEPS = 5_000
 _MOST_REPEATED = 200
-"""How many equal items are dropped from an array of unique ones before it stays shorter."""
+"""How many duplicate items an array of unique items skips before it stays too short."""
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 def fill(schema: object, prompt: PromptValues) -> Any:
-    """A value for the schema. `$ref` is followed inside the document only; recursion ends in null, [] or an omission."""
+    """Return a value for the schema. Only local `$ref`s are followed; recursion ends in null, [] or an omission."""
     try:
         return _Filler(as_object(schema), prompt).value(schema, "", (), 0)
-    except RecursionError:  # a schema without a finite value, or too complex for this
+    except RecursionError:  # a schema without a finite value, or a too complex one
         return {}
 
 
@@ -35,7 +35,7 @@ class _Filler:
         self._strings = StringValues(prompt, _property_names(root))
 
     def value(self, schema: object, name: str, path: tuple[str, ...], index: int) -> Any:
-        """`path` holds the `$ref`s on the way here; `index` tells the items of one array apart."""
+        """Return a value for a field. `path` is the chain of `$ref`s to it, `index` the position in an array."""
         self._steps += 1
         if self._steps > _MAX_STEPS:
             raise RecursionError
@@ -81,7 +81,7 @@ class _Filler:
         return value
 
     def _referenced(self, rule: Object, name: str, path: tuple[str, ...], index: int) -> Any:
-        """The value for a `$ref`, overridden by the keywords next to it; null at the depth limit."""
+        """Return the value for a `$ref`, overridden by the keywords next to it; null at the depth limit."""
         if len(path) >= _MAX_DEPTH:
             return None
         ref = rule["$ref"]
@@ -104,7 +104,7 @@ class _Filler:
         return merged
 
     def _dereferenced(self, rule: Object) -> Object:
-        """A schema without a `$ref` at its top, as far as that goes."""
+        """Resolve the `$ref` at the top of a schema, up to the depth limit."""
         for _ in range(_MAX_DEPTH):
             if not isinstance(rule.get("$ref"), str):
                 break
@@ -113,7 +113,7 @@ class _Filler:
         return rule
 
     def _recurses(self, schema: object, path: tuple[str, ...]) -> bool:
-        """Whether this branch leads back to a definition that is being filled."""
+        """Whether this branch refers to a definition that is being filled."""
         rule = as_object(schema)
         ref = rule.get("$ref")
         if isinstance(ref, str):
@@ -123,7 +123,7 @@ class _Filler:
         return any(self._recurses(item, path) for key in ("anyOf", "oneOf", "allOf") for item in as_list(rule.get(key)))
 
     def _branch(self, rule: Object, key: str, name: str, path: tuple[str, ...], index: int) -> Any:
-        """The value of one of the alternatives below `key`, combined with the keywords next to them."""
+        """Return a value for one of the alternatives below `key`, combined with the keywords next to them."""
         branches = as_list(rule[key])
         rest = {k: v for k, v in rule.items() if k not in (key, "default", "title", "description")}
         usable = [item for item in branches if as_object(item).get("type") != "null"]
@@ -137,7 +137,7 @@ class _Filler:
         return self.value({**rest, **as_object(chosen)} if is_object(chosen) else chosen, name, path, index)
 
     def _is_named(self, schema: object) -> bool:
-        """Whether the prompt has every word of the schema's name."""
+        """Whether the prompt contains every word of the schema's name."""
         rule = as_object(schema)
         text = self.prompt.text.lower()
         words = words_of(str(rule.get("$ref", rule.get("title", ""))).split("/")[-1])
@@ -184,7 +184,7 @@ class _Filler:
     def _add_items(
         self, made: list[Any], count: int, items: object, name: str, path: tuple[str, ...], *, unique: bool
     ) -> None:
-        """Fill an array up to `count` items, or to fewer if the schema has not so many different ones."""
+        """Fill an array up to `count` items, or fewer if unique items run out."""
         start = len(made)
         for place in range(start, start + count + _MOST_REPEATED):
             if len(made) >= count:
@@ -194,7 +194,7 @@ class _Filler:
                 made.append(item)
 
     def _known_items(self, rule: Object, items: Object, name: str) -> list[Any] | None:
-        """The array of that name in the prompt, when enough of it is of the wanted kind."""
+        """Return the array of that name in the prompt, if enough of its items have the right type."""
         known = self.prompt.named(name)
         if not is_array(known):
             return None
@@ -205,7 +205,7 @@ class _Filler:
     def _item_count(
         self, rule: Object, items: object, path: tuple[str, ...], *, from_prompt: bool, otherwise: int
     ) -> int:
-        """Return the length of an array: as many items as the prompt has values for if `from_prompt`, else `otherwise`."""
+        """Return the length of an array: the number of values in the prompt if `from_prompt`, else `otherwise`."""
         fewest = _count(rule, "minItems") or 0
         most = _count(rule, "maxItems")
         count = max(fewest, otherwise)
@@ -227,12 +227,12 @@ class _Filler:
         return next(itertools.chain(likely, (value for value in values if value is not None)), None)
 
     def _assigned(self, texts: list[str], name: str) -> list[str]:
-        """Those of the texts that the prompt says the field is, whatever their case."""
+        """Return the texts that the prompt assigns to the field, ignoring case."""
         said = self.prompt.assigned(name) if name else None
         return [text for text in texts if said is not None and said.lower() == text.lower()]
 
     def _occurs(self, word: str) -> bool:
-        """Whether the prompt has this word, whatever its case."""
+        """Whether the prompt contains this word, ignoring case."""
         pattern = rf"(?<![a-z0-9]){re.escape(word.lower())}(?![a-z0-9])"
         return re.search(pattern, self.prompt.text.lower()) is not None
 
@@ -254,7 +254,7 @@ class _Filler:
         return math.ceil(value) if is_number(low) and math.floor(value) < low else math.floor(value)
 
     def _suggested_number(self, rule: Object, name: str, index: int) -> float:
-        """What the prompt says the field is, else the next number in it, else the default."""
+        """Return the number that the prompt gives for the field, else the next number in it, else the default."""
         known = self.prompt.named(name) if name else None
         said = _as_number(self.prompt.assigned(name) if name else None)
         if (value := _as_number(known)) is not None:
@@ -269,23 +269,23 @@ class _Filler:
 
 
 def _as_number(value: object) -> float | None:
-    """A number, or a text that is one."""
+    """Convert a number, or a text with a number; return None for anything else."""
     return float(value) if is_number(value) or (isinstance(value, str) and _NUMBER.fullmatch(value)) else None
 
 
 def _count(rule: Object, key: str) -> int | None:
-    """A keyword that holds a count, such as `minItems`; None without it."""
+    """Return a keyword that holds a count, such as `minItems`, or None."""
     return rule[key] if is_integer(rule.get(key)) else None
 
 
 def _is_scalar(schema: object) -> bool:
-    """Whether a schema takes any string or number."""
+    """Whether a schema accepts any string or number."""
     rule = as_object(schema)
     return rule.get("type") in ("string", "integer", "number") and not rule.get("enum")
 
 
 def _within_bounds(value: float, rule: Object) -> float:
-    """The number nearest to a value that its bounds allow, a whole step inside an exclusive one if there is room."""
+    """Return the nearest number within the bounds, at a distance of 1 from an exclusive bound if possible."""
     low = _bound(rule, "minimum", -math.inf)
     above = _bound(rule, "exclusiveMinimum", -math.inf)
     below = _bound(rule, "exclusiveMaximum", math.inf)
@@ -305,7 +305,7 @@ def _bound(rule: Object, key: str, otherwise: float) -> float:
 
 
 def _on_step(value: float, rule: Object) -> float:
-    """The nearest multiple of `multipleOf` that is not over the value and not under the minimum."""
+    """Round down to a multiple of `multipleOf`, or up if that is below the minimum."""
     step = rule.get("multipleOf")
     if not is_number(step) or step <= 0:
         return value
@@ -315,7 +315,7 @@ def _on_step(value: float, rule: Object) -> float:
 
 
 def _property_names(schema: object) -> frozenset[str]:
-    """Return every property name of the schema: quoted in a prompt, it is a key and not a value."""
+    """Return every property name of the schema. In a prompt, a quoted property name is a key, not a value."""
     found: set[str] = set()
     waiting: list[object] = [schema]
     while waiting:
@@ -329,7 +329,7 @@ def _property_names(schema: object) -> frozenset[str]:
 
 
 def _kind_of(rule: Object, path: tuple[str, ...]) -> str:
-    """The type to make. Where null is a choice it is taken only in place of objects and arrays deep inside."""
+    """Return the type to make. Optional null is chosen only in place of deeply nested objects and arrays."""
     kinds = rule.get("type")
     if isinstance(kinds, str):
         return kinds

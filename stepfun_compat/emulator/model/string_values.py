@@ -1,4 +1,4 @@
-"""Strings for a JSON Schema: one that fits `format` and `pattern`, preferring what the prompt offers."""
+"""Choose strings for a JSON Schema that match `format` and `pattern`, from the prompt if possible."""
 
 from __future__ import annotations
 
@@ -56,16 +56,16 @@ _FORMATS = {
 
 
 class StringValues:
-    """The strings of one schema. Each field takes the next name of the prompt."""
+    """Choose the strings for one schema. Each field gets the next name in the prompt."""
 
     def __init__(self, prompt: PromptValues, keys: frozenset[str]) -> None:
-        """`keys`: the property names of the schema, which are no values where the prompt quotes them."""
+        """`keys`: the schema's property names, which are not used as values even if the prompt quotes them."""
         self._prompt = prompt
         self._keys = keys
         self._taken = 0
 
     def value(self, rule: Object, name: str, index: int) -> str:
-        """A string for the field `name`; `index` tells the items of one array apart."""
+        """Return a string for the field `name`. `index` is the position in an array, else 0."""
         candidates = self._candidates(rule, name, index)
         pattern = rule.get("pattern")
         text = _matching(pattern, candidates) if isinstance(pattern, str) else candidates[0]
@@ -76,7 +76,7 @@ class StringValues:
         return text + "x" * (fewest - len(text))
 
     def _candidates(self, rule: Object, name: str, index: int) -> list[str]:
-        """What the string may be, best first; never empty."""
+        """Return possible strings, best first; there is at least one."""
         given = self._given(name)
         kind = _text_kind(rule.get("format"), set(words_of(name)))
         if kind is None:
@@ -89,7 +89,7 @@ class StringValues:
         ]
 
     def _given(self, name: str) -> list[str]:
-        """What the prompt says the field is."""
+        """Return the values that the prompt gives for the field."""
         if not name:
             return []
         known = self._prompt.named(name)
@@ -104,7 +104,7 @@ class StringValues:
         return candidates
 
     def _free_candidates(self, given: list[str], rule: Object, name: str, index: int) -> list[str]:
-        """What a string of no format may be."""
+        """Return possible strings for a field without a format, best first."""
         quotes = self._no_keys(self._prompt.quoted())
         things = quotes + self._no_keys(self._prompt.names())
         whole = self._prompt.text.strip()
@@ -118,11 +118,11 @@ class StringValues:
         return candidates if things or not index else [f"{candidates[0][:60]} {index + 1}"]
 
     def _no_keys(self, texts: list[str]) -> list[str]:
-        """The texts that are no property names of the schema."""
+        """Return the texts that are not property names of the schema."""
         return [text for text in texts if text not in self._keys]
 
     def _next_thing(self, things: list[str], index: int) -> list[str]:
-        """The next of these things for a field, the one at `index` for an item of an array."""
+        """Return the next thing for a field, or the one at `index` for an array item."""
         taken = self._taken
         self._taken += 1
         if not things:
@@ -132,7 +132,7 @@ class StringValues:
 
 
 def _text_kind(form: object, words: set[str]) -> str | None:
-    """The key of `_FORMATS` for a field with this `format` and a name of these words; None for free text."""
+    """Return the key of `_FORMATS` for a field's `format` and the words of its name; None for free text."""
     if form in ("email", "idn-email") or "email" in words:
         return "email"
     if form in ("uri", "url") or {"url", "uri", "link"} & words:
@@ -165,7 +165,7 @@ def _matches(pattern: str, text: str) -> bool:
 
 
 def _matching(pattern: str, candidates: list[str]) -> str:
-    """The first of the candidates that matches, else a string made for the pattern."""
+    """Return the first candidate that matches, else a string made for the pattern."""
     for item in candidates:
         if _matches(pattern, item):
             return item
@@ -174,8 +174,8 @@ def _matching(pattern: str, candidates: list[str]) -> str:
 
 
 def from_pattern(pattern: str) -> str | None:
-    """Return a short string that a regular expression matches, or None if this cannot make one."""
-    # The standard library's own parser, whose module moved in 3.11.
+    """Return a short string that a regular expression matches, or None if none can be made."""
+    # The standard library's parser was moved in Python 3.11.
     parser: Any = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
     try:
         made = _from_nodes(parser.parse(pattern))
@@ -189,7 +189,7 @@ _CANDIDATES = "a1A0-_ .xyzbcdefghijklmnopqrstuvw"
 
 
 def _from_nodes(nodes: Any) -> str:
-    """A text for the nodes of a parsed expression. Raises ValueError for a kind of node that has no text here."""
+    """Return a matching text for the nodes of a parsed expression. Raises ValueError for an unsupported node."""
     made: list[str] = []
     groups: dict[int, str] = {}
     for code, argument in nodes:

@@ -1,8 +1,8 @@
-"""A rule for counting tokens that can be applied by hand.
+"""A tokenizer simple enough to count tokens by hand.
 
-Whitespace belongs to what follows it and costs nothing. A run of ASCII letters and digits costs one token for every
-four characters or part of four; every other character (punctuation, a Chinese character) costs one. A message adds 4,
-a request 3. A picture costs 400 tokens, or 169 with detail `low` (stepfun-api 3.3), a video or a sound clip 512.
+Whitespace is part of the next token and costs nothing. A run of ASCII letters and digits costs one token per four
+characters, rounded up; every other character (punctuation, a Chinese character) costs one. A message adds 4 tokens,
+a request 3. An image costs 400 tokens, or 169 with detail `low` (stepfun-api 3.3), a video or an audio clip 512.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MEDIA_TOKENS = 512
 
 
 def split(text: str) -> list[str]:
-    """The tokens of a text; joined they are the text."""
+    """Split a text into tokens, which join to the text."""
     return _TOKEN.findall(text)
 
 
@@ -28,12 +28,12 @@ def count(text: str) -> int:
 
 
 def cut(text: str, limit: int) -> str:
-    """At most `limit` tokens of the text."""
+    """Return the first `limit` tokens of the text."""
     tokens = split(text)
     return text if len(tokens) <= limit else "".join(tokens[:limit])
 
 
 def pieces(text: str, size: int) -> list[str]:
-    """The text in pieces of `size` tokens, as a stream sends it."""
+    """Split a text into pieces of `size` tokens, for a stream."""
     tokens = split(text)
     return ["".join(tokens[start : start + size]) for start in range(0, len(tokens), size)]
