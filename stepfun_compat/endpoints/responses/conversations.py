@@ -1,4 +1,4 @@
-"""`/conversations`: kept in the client's store, since StepFun has none."""
+"""`/conversations`: kept in the client's store, since StepFun has no such endpoint."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _conversation(id: str, record: Mapping[str, Any]) -> Dict:
 
 
 def _added(items: Sequence[Dict]) -> tuple[str, dict[str, Dict]]:
-    """(the key of a new part, the records to write for it)."""
+    """Return the key of a new part, and the records to write for it."""
     part = new_id("part")
     return part, {part: {"items": list(items)}, **{item_key(str(item["id"])): {"in": part} for item in items}}
 
@@ -101,7 +101,7 @@ class Update(PassThroughEndpoint):
 
 
 class Delete(PassThroughEndpoint):
-    """`DELETE /conversations/{id}`: the conversation; responses made in it stay, as at OpenAI."""
+    """`DELETE /conversations/{id}`: the responses of the conversation remain, as at OpenAI."""
 
     name = "conversations.delete"
 

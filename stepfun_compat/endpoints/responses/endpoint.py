@@ -1,4 +1,4 @@
-"""`POST /responses`: StepFun serves it for few models and keeps no state; chat serves the rest (stepfun-api 5)."""
+"""`POST /responses`: StepFun serves it for a few models and stores nothing; chat serves the rest (stepfun-api 5)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CHAT_PATH = "/chat/completions"
 
 @contextmanager
 def _responses_names() -> Generator[None, None, None]:
-    """Name the parameters of Responses in errors of chat's translation."""
+    """Name the parameters of Responses in errors raised by chat's translation."""
     names = {
         "messages": "input",
         "reasoning_effort": "reasoning.effort",
@@ -48,17 +48,17 @@ def _responses_names() -> Generator[None, None, None]:
 
 
 class Responses(PassThroughEndpoint):
-    """Responses, plain and streamed."""
+    """`POST /responses`, streamed or not."""
 
     name = "responses"
     reads_errors = True
     rewrites_raw = True
 
     def read(self, request: WireRequest, context: RequestContext) -> ResponsesState:
-        """Read a request into the state that its response needs."""
+        """Read a request into the state that building its response requires."""
         fields = given(request)
         check_references(fields)
-        if fields.get("background"):  # made as a whole, then streamed
+        if fields.get("background"):  # completed first, then streamed
             fields.pop("stream", None)
         original = ResponsesState(fields, items=[_with_id(item) for item in input_items(fields.get("input"))])
         check_size(original, context)
@@ -94,7 +94,7 @@ class Responses(PassThroughEndpoint):
     def _way(
         self, request: WireRequest, original: ResponsesState, context: RequestContext, *, several: bool = True
     ) -> WireRequest | Flow:
-        """The one request of a call, or the flow of chat's endpoint where it may take several."""
+        """Return the single request of a call, or chat's flow if the call may take several requests."""
         with _responses_names():
             why = chat_needed(original, context)
             if why is None:
@@ -110,7 +110,7 @@ class Responses(PassThroughEndpoint):
 
     @override
     def safe_form(self, fact: ContestedFact, request: WireRequest, context: RequestContext) -> WireRequest | None:
-        """The request over chat in place of StepFun's own Responses, unless the settings require those."""
+        """Rebuild the request for chat, unless the settings require StepFun's own Responses."""
         if fact.rewrite != "chat":
             return super().safe_form(fact, request, context)
         original = context.state(ResponsesState)
@@ -170,7 +170,7 @@ class Responses(PassThroughEndpoint):
     def _whole(
         self, way: WireRequest | Flow, original: ResponsesState, context: RequestContext
     ) -> Generator[Effect, WireResponse, WireResponse]:
-        """The whole response, stored."""
+        """Run the call and store its Response."""
         reply, body = yield from self._answered(way, original, context)
         keep, context.save_operation = context.save_operation, None
         if keep is not None:
@@ -180,7 +180,7 @@ class Responses(PassThroughEndpoint):
     def _answered(
         self, way: WireRequest | Flow, original: ResponsesState, context: RequestContext
     ) -> Generator[Effect, WireResponse, tuple[WireResponse, Dict]]:
-        """(StepFun's last response, the Response made of it)."""
+        """Run the call. Returns StepFun's last response and the Response built from it."""
         if not isinstance(way, WireRequest):
             return (yield from self._over_chat(way, original, context))
         native = original.route == "native"
@@ -200,7 +200,7 @@ class Responses(PassThroughEndpoint):
 
 
 def _made(response: Dict, original: ResponsesState, context: RequestContext) -> Dict:
-    """Return a whole Response, and set the operation that stores it before the caller gets it."""
+    """Return a complete Response, and set the operation that stores it before the caller receives it."""
     keep = kept(original, response)
     if keep is not None:
         context.partial = response  # if the store fails, the error still holds the response
@@ -209,7 +209,7 @@ def _made(response: Dict, original: ResponsesState, context: RequestContext) -> 
 
 
 def _has_schema(original: ResponsesState) -> bool:
-    """Whether the response needs a schema, so that a correction may take a second request."""
+    """Whether the response must match a schema, so that a correction may take a second request."""
     form = response_format(original.fields.get("text"))
     return form is not None and form["type"] == "json_schema"
 
@@ -232,15 +232,15 @@ _PREFIXES: Final = {
 
 
 def _with_id(item: Dict) -> Dict:
-    """An input item with an id, so that it can be listed and referenced."""
+    """Give an input item an id, so that it can be listed and referenced."""
     return item if item.get("id") else {**item, "id": new_id(_PREFIXES.get(item["type"], "item"))}
 
 
 def _watched(script: Flow, original: ResponsesState) -> Generator[Effect, WireResponse, WireResponse]:
-    """Run chat's flow, keeping the body that is sent and the calls of StepFun's own tools."""
+    """Run chat's flow; keep the body that is sent and the calls of StepFun's own tools."""
     try:
         effect = next(script)
-    except StopIteration as stop:  # it had a response from the start, and that is valid
+    except StopIteration as stop:  # the flow started with a response, and that is valid
         return stop.value
     if isinstance(effect, Send):
         original.sent = cast("Dict", effect.request.json)

@@ -14,7 +14,7 @@ from .request import ResponsesState
 Loading = Generator[Effect, WireResponse, None]
 
 _UNSEEN: Final = {"type": "message", "role": "user", "content": "(an item of the store)"}
-"""Stands for a referenced item in a call that is only explained."""
+"""The placeholder for a referenced item when a call is only explained."""
 
 
 def needs_history(fields: Mapping[str, Any]) -> bool:
@@ -31,7 +31,7 @@ def _is_reference(item: Mapping[str, Any]) -> bool:
 
 
 def load_history(original: ResponsesState, context: RequestContext) -> Loading:
-    """Fill `original.history` and put referenced items in their places.
+    """Fill `original.history`, and replace item references with the items.
 
     Raises:
         RequestRejected: something the request refers to is not stored.
@@ -48,7 +48,7 @@ def load_history(original: ResponsesState, context: RequestContext) -> Loading:
 
 
 def _sendable(value: Any) -> Any:
-    """Replace lone surrogates of earlier responses: they can be stored but not sent, and the caller cannot help it."""
+    """Replace lone surrogates in earlier responses: they can be stored but not sent, and the caller cannot fix them."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, Mapping):
@@ -119,7 +119,7 @@ def _conversation(id: str, original: ResponsesState, context: RequestContext) ->
 
 
 def _references(original: ResponsesState, context: RequestContext) -> Loading:
-    """Put the items that the input refers to in place of the references."""
+    """Replace the item references of the input with the items."""
     wanted = [str(item.get("id")) for item in original.items if item["type"] == "item_reference"]
     if not wanted:
         return

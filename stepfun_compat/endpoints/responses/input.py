@@ -10,10 +10,10 @@ from ..json_values import Dict, is_sequence, row_of, rows_of
 
 
 def input_items(input: Json) -> list[Dict]:
-    """The input as a list of items, each a fresh dict with its `type`: a string is one message of the user.
+    """Return the input as a list of items, each a new dict with its `type`; a string is one user message.
 
     Raises:
-        RequestRejected: there is no input, or it is of no documented form.
+        RequestRejected: the input does not have a documented form.
     """
     if isinstance(input, str):
         return [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": input}]}]
@@ -34,9 +34,9 @@ def input_items(input: Json) -> list[Dict]:
 
 
 def plain_item(item: Any) -> Any:
-    """Return the JSON of an SDK object (an output item is sent back as it came); anything else as it is.
+    """Return an SDK object as JSON (programs send output items back); anything else unchanged.
 
-    The SDK serialises objects only in the containers it knows (list, and iterables typed so).
+    The SDK serializes objects only in lists and in parameters typed as iterables.
     """
     dump: Any = None if isinstance(item, Mapping) else getattr(item, "to_dict", None)
     return dump(mode="json") if callable(dump) else cast("Any", item)

@@ -1,4 +1,4 @@
-"""`POST /responses/input_tokens`, by StepFun's token count, which takes a model and messages and no tools (stepfun-api 7)."""
+"""`POST /responses/input_tokens`, served by StepFun's token count, which takes only a model and messages (stepfun-api 7)."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from ..json_values import Dict, is_sequence, row_of, rows_of
 from .input import input_items, reasoning_text
 from .tools import PACKED_CALLS, PACKED_OUTPUTS, Packing, packed_call, packed_output
 
-# Calls OpenAI's servers ran themselves: a record of the past that a model can do without.
+# Calls that OpenAI's servers ran: records of the past that a model does not need.
 _PAST_CALLS: Final = frozenset(
     {
         "web_search_call",
@@ -32,12 +32,12 @@ def _unsupported(where: str, what: str, instead: str) -> RequestRejected:
 
 
 def _part(part: Json, where: str, context: RequestContext) -> Json:
-    """One content part as chat's."""
+    """Translate a content part to chat's."""
     row = row_of(part)
     kind = str(row.get("type"))
     if isinstance(part, str):
         return {"type": "text", "text": part}
-    if kind in ("image_url", "video_url"):  # chat's own
+    if kind in ("image_url", "video_url"):  # already chat's
         return part
     if kind in _AS_CHAT:
         return _AS_CHAT[kind](row)
@@ -48,13 +48,13 @@ def _part(part: Json, where: str, context: RequestContext) -> Json:
             where,
             "a file, which StepFun's models do not take",
             "Upload it with client.files.create(file=..., purpose='user_data'), wait until it is processed, and put "
-            "the text of client.files.content(id) into an input_text part. A page shown as a picture goes in as an "
-            "input_image part.",
+            "the text of client.files.content(id) into an input_text part. Send a picture of a page as an input_image "
+            "part.",
         )
     raise _unsupported(
         where,
         f"a part of type {row.get('type')!r}, which StepFun's models do not take",
-        "Say it in an input_text part.",
+        "Put its content into an input_text part.",
     )
 
 
@@ -81,7 +81,7 @@ _AS_CHAT: Final[Mapping[str, Callable[[Mapping[str, Any]], Json]]] = {
     "input_video": _video,
     "input_audio": _audio,
 }
-"""What translates a content part, by its type."""
+"""The translation of a content part, by its type."""
 
 
 def _image(row: Mapping[str, Any], where: str, context: RequestContext) -> Json:
@@ -107,7 +107,7 @@ def _image(row: Mapping[str, Any], where: str, context: RequestContext) -> Json:
 
 
 def _texts(content: Json, where: str, context: RequestContext) -> tuple[str, list[Json]]:
-    """(the text of the content, its parts that are no text)."""
+    """Return the text of the content, and its parts that are not text."""
     if isinstance(content, str):
         return content, []
     texts: list[str] = []
@@ -122,7 +122,7 @@ def _texts(content: Json, where: str, context: RequestContext) -> tuple[str, lis
 
 
 class _Messages:
-    """Collect chat messages: what belongs to one turn of the assistant becomes one message."""
+    """Collect chat messages: the items of one assistant turn become one message."""
 
     def __init__(self, context: RequestContext, packing: Packing) -> None:
         self.context = context
@@ -147,7 +147,7 @@ class _Messages:
         translate(self, item, where)
 
     def flush(self) -> None:
-        """Add the images tools returned after all results of the turn: a tool message holds text only (stepfun-api 3.1)."""
+        """Add images returned by tools after all results of the turn: a tool message holds text only (stepfun-api 3.1)."""
         if self.images:
             self.out.append({"role": "user", "content": self.images})
             self.images = []
@@ -169,9 +169,9 @@ class _Messages:
         if role == "assistant":
             self._assistant_message(item, where)
             return
-        self.reasoning = ""  # reasoning without the turn it belonged to
+        self.reasoning = ""  # the turn it belongs to is not in the input
         if role == "developer":
-            # StepFun's own endpoint drops this role without a word, and the model runs without its prompt
+            # StepFun's own endpoint silently drops messages of this role, and the model runs without its prompt
             self.context.record_change(
                 "rename", f"{where}.role", "developer", "system", "StepFun has no developer role"
             )
@@ -212,7 +212,7 @@ class _Messages:
         call = {"id": item.get("call_id") or "", **call}
         self._keep_reasoning(item.get("reasoning_content"))
         last = self.out[-1] if self.out else None
-        # a call joins what the assistant said or called just before; a reasoning item in between starts a new turn
+        # a call joins the assistant message directly before it; a reasoning item in between starts a new turn
         if last is not None and last["role"] == "assistant" and not self.reasoning:
             last.setdefault("tool_calls", []).append(call)
             return
@@ -232,7 +232,7 @@ class _Messages:
         self._output(item, item.get("output"), f"{where}.output")
 
     def _packed_call(self, item: Dict, where: str) -> None:
-        """A call of a tool that packs a function."""
+        """Translate a call of a packed tool."""
         call = packed_call(item, self.packing)
         if call is None:
             self._drop_search(item, where)
@@ -242,7 +242,7 @@ class _Messages:
         self._call({**item, "call_id": call_id}, call)
 
     def _packed_output(self, item: Dict, where: str) -> None:
-        """What a tool that packs a function returned."""
+        """Translate the output of a packed tool."""
         ran_here = item.get("call_id") and item.get("execution") != "server"
         if item["type"] == "tool_search_output" and not ran_here:
             self._drop_search(item, where)
@@ -261,10 +261,10 @@ class _Messages:
         self.context.record_change("reshape", where, item["type"], "tools", "its tools are sent with the others")
 
     def _past_call(self, item: Dict, where: str) -> None:
-        # a search loses only its query: what it found is in the message that follows
+        # without the search, only its query is lost: its results are in the message that follows
         lossy = item["type"] != "web_search_call"
         self.context.record_change(
-            "drop", where, item["type"], None, "StepFun takes no calls of its own tools as input", lossy=lossy
+            "drop", where, item["type"], None, "StepFun does not accept calls of its own tools as input", lossy=lossy
         )
 
     def _output(self, item: Dict, output: Json, where: str) -> None:
@@ -292,7 +292,7 @@ class _Messages:
         **dict.fromkeys(PACKED_OUTPUTS, _packed_output),
         **dict.fromkeys(_PAST_CALLS, _past_call),
     }
-    """What translates an item, by its type."""
+    """The translation of an item, by its type."""
 
 
 def messages_of(

@@ -1,4 +1,4 @@
-"""StepFun's own `POST /responses`: which requests it can serve, and the translation of both ways (stepfun-api 5)."""
+"""StepFun's own `POST /responses`: which requests it can serve, and the translation in both directions (stepfun-api 5)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _KINDS: Final[Mapping[str, str]] = {"input_image": "image", "input_video": "vide
 
 
 def input_kinds(items: Sequence[Dict]) -> frozenset[str]:
-    """The kinds of input beyond text that items hold."""
+    """Return the kinds of input in items, other than text."""
     kinds: set[str] = set()
     for item in items:
         for parts in (item.get("content"), item.get("output")):
@@ -48,25 +48,25 @@ def input_kinds(items: Sequence[Dict]) -> frozenset[str]:
 
 
 def _beyond(items: Sequence[Dict]) -> str | None:
-    """What in the input StepFun's Responses does not document, None if nothing."""
+    """Return the part of the input that StepFun's Responses does not document; None if there is none."""
     for item in items:
         kind = item["type"]
         if kind not in _ITEMS:
-            return f"input holds an item of type {kind}"
+            return f"input contains an item of type {kind}"
         returned = rows_of(item.get("output")) if kind == "function_call_output" else ()
         if any(row_of(part).get("type") != "input_text" for part in returned):
             return "a tool returned more than text"
         for part in rows_of(item.get("content")) if kind == "message" else ():
             if isinstance(part, Mapping) and row_of(part).get("type") not in _PARTS:
-                return f"input holds a part of type {row_of(part).get('type')}"
+                return f"input contains a part of type {row_of(part).get('type')}"
     return None
 
 
 def chat_needed(original: ResponsesState, context: RequestContext) -> str | None:
-    """Why a request is sent over chat, None if StepFun's own Responses supports it.
+    """Return why a request is sent over chat; None if StepFun's own Responses supports it.
 
     Raises:
-        RequestRejected: `responses_route` is `native`, which cannot carry it.
+        RequestRejected: `responses_route` is `native`, which does not support the request.
     """
     route = context.settings.responses_route
     if route == "chat":
@@ -74,8 +74,8 @@ def chat_needed(original: ResponsesState, context: RequestContext) -> str | None
     why = _beyond_native(original, context)
     if route == "native" and why is not None:
         raise RequestRejected(
-            f"{why}, which StepFun's own Responses does not carry, and Settings.responses_route is native. "
-            "Set STEPFUN_RESPONSES_ROUTE=auto to have such requests answered over chat.",
+            f"{why}, which StepFun's own Responses does not support, and Settings.responses_route is native. "
+            "Set STEPFUN_RESPONSES_ROUTE=auto to send such requests over chat.",
             code="unsupported_parameter",
             param="input",
         )
@@ -90,7 +90,7 @@ def _resolved(original: ResponsesState, context: RequestContext) -> RequestConte
 
 
 def _not_served(original: ResponsesState, context: RequestContext) -> str | None:
-    """Why the model or plan does not support a request over Responses, None if it does."""
+    """Return why the model or plan does not support a request over Responses; None if it does."""
     if on_step_plan(context):
         return "StepFun documents no Responses on Step Plan"
     try:
@@ -100,14 +100,14 @@ def _not_served(original: ResponsesState, context: RequestContext) -> str | None
     if probe.model is None or "responses" not in probe.model.endpoints:
         return f"{probe.model_id} is not listed for Responses"
     if original.fields.get("max_output_tokens") is not None and headroom(probe):
-        return "the cap gets headroom for reasoning, and the answer is cut to it"
+        return "max_output_tokens needs headroom for reasoning, and only chat trims the answer to it"
     if response_format(original.fields.get("text")) is not None and not probe.model.json_schema:
-        return f"{probe.model_id} is not shown to keep to a schema"
+        return f"{probe.model_id} is not known to follow a schema"
     return None
 
 
 def _beyond_native(original: ResponsesState, context: RequestContext) -> str | None:
-    """What in a request StepFun's Responses does not support, None if nothing."""
+    """Return the part of a request that StepFun's Responses does not support; None if there is none."""
     fields = original.fields
     if fields.get("tool_choice") not in (None, "auto", "none"):
         return "tool_choice is enforced"
@@ -115,7 +115,7 @@ def _beyond_native(original: ResponsesState, context: RequestContext) -> str | N
     if reason is not None:
         return reason
     if context.client.reasoning_cache is not None and replays_reasoning(context):
-        return "remembered reasoning is replayed"
+        return "cached reasoning is replayed"
     table = context.catalog.parameters("responses")
     for name in fields:
         if name not in HANDLED and name not in table:
@@ -127,12 +127,12 @@ def _beyond_native_tools(unpack: Unpacked, fields: Mapping[str, Any]) -> str | N
     if unpack.search:
         return "web search is a tool of chat"
     if unpack.packing.packs:
-        return "tools holds one that packs a function"
+        return "tools contains one that packs a function"
     names = Tools()
     for tool in unpack.tools:
         name = row_of(tool.get("function")).get("name")
         if tool.get("type") != "function":
-            return f"tools holds one of type {tool.get('type')}"
+            return f"tools contains one of type {tool.get('type')}"
         if not isinstance(name, str) or names.wire_name(name) != name:
             return f"the function name {name!r} does not fit StepFun's pattern"
     if unpack.tools and fields.get("parallel_tool_calls") is False:
@@ -205,7 +205,7 @@ def _put_format(text: Mapping[str, Any], wire: Dict, messages: Sequence[Dict], c
         if form.get("type") == "json_object" and "json" not in instructions.lower() and not speaks_of_json(messages):
             wire["input"] = [*wire["input"], {"type": "message", "role": "system", "content": JSON_LINE}]
             context.record_change(
-                "inject", "input", None, "a line that asks for JSON", "StepFun wants it in a system message"
+                "inject", "input", None, "a line that asks for JSON", "StepFun requires it in a system message"
             )
     verbosity = text.get("verbosity")
     if verbosity not in (None, "medium"):
@@ -257,7 +257,7 @@ def _input(messages: Sequence[Dict], context: RequestContext) -> list[Dict]:
             items.append(
                 {
                     "type": "function_call",
-                    "id": f"fc_{row_of(call).get('id')}",  # the same at every turn, for the prefix cache
+                    "id": f"fc_{row_of(call).get('id')}",  # stable across turns, for the prefix cache
                     "call_id": row_of(call).get("id"),
                     "name": function.get("name"),
                     "arguments": repair_arguments(function.get("arguments"), f"input[{place}].arguments", context),
@@ -289,8 +289,8 @@ def _part(part: Json) -> Json:
 def native_usage(usage: Json, text: int = 0, thought: int = 0) -> Dict | None:
     """Usage with OpenAI's details, always ints; what StepFun does not report is 0 (stepfun-api 5.3).
 
-    Reasoning tokens it does not split off are estimated by the share of `thought` characters in those and the `text`
-    characters, as in chat.
+    Reasoning tokens that StepFun does not report are estimated, as in chat, by the share of `thought` characters in the
+    sum of `thought` and `text` characters.
     """
     given = as_dict(usage)
     if given is None:
@@ -315,7 +315,7 @@ def native_usage(usage: Json, text: int = 0, thought: int = 0) -> Dict | None:
 
 
 def chat_usage(usage: Dict | None) -> Json:
-    """The usage of Responses as chat's, for the statistics."""
+    """Translate the usage of Responses to chat's, for the statistics."""
     if usage is None:
         return None
     return {
@@ -329,7 +329,7 @@ def chat_usage(usage: Dict | None) -> Json:
 def native_item(
     item: Mapping[str, Any], context: RequestContext, *, reasoning: str = "", status: str | None = None
 ) -> Dict:
-    """One output item as OpenAI's. `reasoning` is its text where only the stream held it (stepfun-api 5.2)."""
+    """Translate an output item to OpenAI's. `reasoning` is its text if only the stream had it (stepfun-api 5.2)."""
     kind = item.get("type")
     state = status or item.get("status") or "completed"
     if kind == "reasoning":
@@ -346,7 +346,7 @@ def native_item(
 
 
 def _output_part(part: Mapping[str, Any], context: RequestContext) -> Dict:
-    """One part of a message as OpenAI's."""
+    """Translate a part of a message to OpenAI's."""
     if part.get("type") == "refusal":
         return refusal_part(str(part.get("refusal") or ""))
     text = str(part.get("text") or "")
@@ -356,7 +356,7 @@ def _output_part(part: Mapping[str, Any], context: RequestContext) -> Dict:
 
 
 def call_arguments(value: Json, *, whole: bool) -> str:
-    """The arguments of a call as text; those of a `whole` one without any are the empty object that OpenAI sends."""
+    """Return a call's arguments as text; a complete call (`whole`) without arguments gets `{}`, as at OpenAI."""
     if value is not None and not isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     return "{}" if whole and not (value or "").strip() else value or ""
@@ -376,7 +376,7 @@ def _characters(rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
 
 
 def native_items(rows: Sequence[Mapping[str, Any]], original: ResponsesState, context: RequestContext) -> list[Dict]:
-    """Translate output items, without reasoning where it is not an item of the output."""
+    """Translate output items, without reasoning if it is not an item of the output."""
     if emits_reasoning_item(original, context):
         return [native_item(row, context) for row in rows]
     items = [native_item(row, context) for row in rows if row.get("type") != "reasoning"]
@@ -398,7 +398,7 @@ def _original(context: RequestContext) -> ResponsesState:
 
 
 def native_final(data: Json, output: Sequence[Dict], original: ResponsesState, context: RequestContext) -> Dict:
-    """Build a Response with every field of OpenAI's from StepFun's."""
+    """Build a Response with all of OpenAI's fields from StepFun's."""
     body = as_dict(data) or {}
     response = frame(original, context, model=body.get("model"))
     detail: Json = row_of(body.get("incomplete_details")).get("reason")
@@ -417,10 +417,10 @@ def native_final(data: Json, output: Sequence[Dict], original: ResponsesState, c
 
 
 def native_response(data: Json, original: ResponsesState, context: RequestContext) -> Dict:
-    """Translate a whole response of StepFun's Responses.
+    """Translate a complete response of StepFun's Responses.
 
     Raises:
-        UnexpectedBody: it is no Response.
+        UnexpectedBody: the body is not a Response.
     """
     body = as_dict(data)
     if body is None or not isinstance(body.get("output"), list):

@@ -1,4 +1,4 @@
-"""The events of StepFun's own Responses as OpenAI's: known types only, numbered here, whole items (stepfun-api 5.3)."""
+"""Translate the events of StepFun's own Responses to OpenAI's: known types, renumbered, complete items (stepfun-api 5.3)."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Event = Mapping[str, Any]
 class _Item:
     """One item of the output while it streams.
 
-    `text` and `refusal` describe the part that is open (`part_open`); `parts` are those that ended. `interrupted` marks a
-    call whose arguments may be incomplete.
+    `text` and `refusal` describe the open part (`part_open`); `parts` are the ended ones. `interrupted` marks a call
+    whose arguments may be incomplete.
     """
 
     output_index: int
@@ -41,16 +41,16 @@ class _Item:
 
     @property
     def place(self) -> Dict:
-        """Where an event of this item belongs, as OpenAI's events say it."""
+        """The fields that locate this item in OpenAI's events."""
         return {"item_id": self.id, "output_index": self.output_index}
 
     def part_place(self, event: Event) -> Dict:
-        """Where an event of a part of this item belongs."""
+        """The fields that locate a part of this item."""
         return {**self.place, "content_index": event.get("content_index") or 0}
 
     @property
     def part(self) -> Dict:
-        """The open part as a whole."""
+        """The open part, with its text so far."""
         if self.kind == "reasoning":
             return {"type": "reasoning_text", "text": self.text}
         return refusal_part(self.text) if self.refusal else text_part(self.text)
@@ -75,7 +75,7 @@ class NativeStream:
         return self._usage
 
     def feed(self, chunk: Json) -> Sequence[Json]:
-        """Translate one event of StepFun's into zero or more of OpenAI's."""
+        """Translate one of StepFun's events into zero or more of OpenAI's."""
         if self._ended:
             return ()
         event = row_of(chunk)
@@ -105,7 +105,7 @@ class NativeStream:
             self._events.fail("server_error", "StepFun's stream ended before the response was complete.")
         return self._events.take()
 
-    # ------------------------------------------------------------ the whole Response
+    # ------------------------------------------------------------ the Response
 
     def _begin(self, event: Event) -> None:
         response = row_of(event.get("response"))
@@ -137,7 +137,7 @@ class NativeStream:
         self._events.end(native_final({**response, "status": status}, output, self._original, self._context))
 
     def _close_open_items(self) -> None:
-        """End the items StepFun left open, with what there is of them."""
+        """End the items StepFun left open, with the content received so far."""
         for item in self._items.values():
             if item.done:
                 continue
@@ -152,7 +152,7 @@ class NativeStream:
             self._end_item({"item": row}, item)
 
     def _add_missing_items(self, response: Event) -> None:
-        """Emit the items that only the whole Response holds."""
+        """Emit the items that only the final Response contains."""
         for index, entry in enumerate(as_list(response.get("output"))):
             row = as_dict(entry)
             if row is None or index in self._items or self._hides(row):
@@ -173,7 +173,7 @@ class NativeStream:
         self._events.done(output_index, answer)
 
     def _hides(self, row: Event) -> bool:
-        """Whether an item is reasoning that is not an item of the output under the requested model."""
+        """Whether an item is reasoning that the output for the requested model leaves out."""
         return row.get("type") == "reasoning" and not emits_reasoning_item(self._original, self._context)
 
     # ------------------------------------------------------------ items
@@ -217,8 +217,8 @@ class NativeStream:
             self._events.done(item.output_index, done)
 
     def _end_reasoning(self, status: str) -> None:
-        """Emit the end of a reasoning item. StepFun's has no status (stepfun-api 5.2): only the event after it says
-        whether the answer was cut there."""
+        """Emit the end of a reasoning item. StepFun's has no status (stepfun-api 5.2): only the next event shows
+        whether the response was cut there."""
         if self._pending_reasoning is not None:
             output_index, done = self._pending_reasoning
             self._pending_reasoning = None
@@ -316,7 +316,7 @@ class NativeStream:
         "response.function_call_arguments.done": _end_arguments,
         "response.output_item.done": _end_item,
     }
-    """What translates an event of an item, by its type. StepFun's other types have no counterpart."""
+    """The translation of an item's event, by its type. StepFun's other types have no counterpart."""
 
 
 def _text_end(item: _Item) -> str:

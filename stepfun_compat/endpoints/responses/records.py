@@ -1,10 +1,10 @@
-"""What endpoints keep: responses, their items and conversations, as operations on the client's store.
+"""Records of responses, their items and conversations, and the operations that store them.
 
-A script yields a `StoreOperation`; a stream's transform puts it among its events, before the event that promises it.
+A script yields a `StoreOperation`; a stream's transform puts it among its events, before the final event.
 
 Records: `resp_…` holds the `response` without its output and `chain`, the ids before it; `turn_resp_…` its `items` (the
-input) and `output`, which is all that later turns need of it; `item_…` says where an item is; `conv_…` holds the
-conversation's fields and `parts`, the keys of `part_…` records, each with the `items` of one turn.
+input) and `output`, which is all that later turns need; `item_…` names the record that holds an item; `conv_…` holds
+the conversation's fields and `parts`, the keys of `part_…` records, each with the `items` of one turn.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ def not_found(
     text = f"{what} with id '{id}' not found."
     if in_this_process(context.settings.state):
         text += (
-            f" Conversations live in this process only (STEPFUN_STATE={context.settings.state}): with several workers, or to keep them "
-            "over a restart, set STEPFUN_STATE to sqlite:///path or redis://host:6379/0."
+            f" Conversations are kept in this process only (STEPFUN_STATE={context.settings.state}): to share them between "
+            "workers or keep them across restarts, set STEPFUN_STATE to sqlite:///path or redis://host:6379/0."
         )
     if context.client.callable_key and context.settings.state_namespace is None:
         text += (
-            " Records belong to the key that made them, and api_key is a function: if it rotates keys of one owner, name "
-            "the owner's records with STEPFUN_STATE_NAMESPACE."
+            " Records belong to the API key that created them, and api_key is a function: if it rotates the keys of one "
+            "owner, set STEPFUN_STATE_NAMESPACE to a name for that owner's records."
         )
     return NotStored(text, status=status, code=code, param=param)
 
 
 def records(body: Json) -> Mapping[str, Dict] | None:
-    """Return the records that were loaded, None if the store failed and its errors are ignored.
+    """Return the loaded records; None if the store failed and its errors are ignored.
 
     Raises:
-        RequestRejected: a record is not of the form this package writes: another program has the namespace, too.
+        RequestRejected: a record has an unknown format: another program uses the same namespace.
     """
     found = as_dict(body)
     for key, record in (found or {}).items():
         if not _is_ours(key, record):
             raise RequestRejected(
-                f"The record {key} of the conversation store has an unknown format. Does another program "
-                "write to it? Name other records with STEPFUN_STATE_NAMESPACE.",
+                f"The record {key} in the conversation store has an unknown format. Another program may write to "
+                "the same records. Set STEPFUN_STATE_NAMESPACE to keep yours apart.",
                 status=500,
                 code="state_record_invalid",
                 type="server_error",
@@ -89,7 +89,7 @@ _FORMS: Final[Mapping[str, Callable[[Dict], bool]]] = {
     "conv": lambda record: _are_texts(record.get("parts", [])) and isinstance(record.get("metadata", {}), Mapping),
     "item": lambda record: isinstance(record.get("in"), str),
 }
-"""Whether a record has the form of its kind (see the top of this module), by the prefix of its key."""
+"""The check of a record's format (see the top of this module), by the prefix of its key."""
 
 
 def _is_ours(key: str, record: Json) -> bool:
@@ -115,12 +115,12 @@ def turn_key(id: str) -> str:
 
 
 def item_key(id: str) -> str:
-    """The key of the record that says which record holds an item."""
+    """The key of the record that names the record holding an item."""
     return f"item_{id}"
 
 
 def least_size(value: Json) -> int:
-    """Return a lower bound of the bytes a value has as JSON: the characters of its texts."""
+    """Return a lower bound of a value's size as JSON, in bytes: the characters of its strings."""
     size, left = 0, [value]
     while left:
         entry = left.pop()
@@ -146,18 +146,18 @@ def check_size(original: ResponsesState, context: RequestContext) -> None:
     original.too_large = True
     if original.fields.get("store") is True and settings.state_on_error == "error":
         raise RequestRejected(
-            f"store=True cannot be kept: the input alone is more than the {most:,} bytes a record may have, so nothing "
-            "was sent. Leave store out, pass store=False, or raise STEPFUN_STATE_MAX_RECORD_BYTES or "
-            "STEPFUN_STATE_MAX_BYTES.",
+            f"store=True is not possible: the input alone exceeds the {most:,} bytes a record may have, so nothing was "
+            "sent. Omit store, pass store=False, or raise STEPFUN_STATE_MAX_RECORD_BYTES or STEPFUN_STATE_MAX_BYTES.",
             code="state_record_too_large",
             param="store",
         )
 
 
 def kept(original: ResponsesState, response: Dict) -> StoreOperation | None:
-    """Build the operation that stores a response, None if nothing is to be stored.
+    """Build the operation that stores a response; None if there is nothing to store.
 
-    It is `optional` unless the caller passed `store=True` or `background=True`: a failing store then loses no response.
+    It is `optional` unless the caller passed `store=True` or `background=True`: if the store fails, the caller still
+    receives the response.
     """
     optional = original.fields.get("store") is not True and not original.fields.get("background")
     rows: dict[str, Dict] = {}
@@ -182,7 +182,7 @@ def kept(original: ResponsesState, response: Dict) -> StoreOperation | None:
 
 
 def paginate(items: Sequence[Dict], query: Mapping[str, Any], default_order: str = "desc") -> Dict:
-    """One page of a list of items, as OpenAI pages: `limit` 1 to 100 (20), `order`, `after` an item's id.
+    """Return one page of a list of items, as OpenAI does: `limit` 1 to 100 (default 20), `order`, `after` an item's id.
 
     Raises:
         RequestRejected: `after` is not in the list, or `limit` is out of range.
@@ -224,7 +224,7 @@ def _limit(value: Json) -> int:
 
 
 def to_list_item(item: Dict) -> Dict:
-    """Build the list entry of a stored item: a message's text is a part, and every item has a status."""
+    """Build the list entry of a stored item: a message's text becomes a part, and every item has a status."""
     if item.get("type") == "reasoning":
         return item
     content = item.get("content")

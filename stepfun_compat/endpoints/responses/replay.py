@@ -1,6 +1,6 @@
-"""A whole Response as OpenAI's stream of events: for one made in the background, and for one streamed again.
+"""Replay a complete Response as OpenAI's stream of events: a background response, or a stored one.
 
-The same Response gives the same events with the same numbers, so that `starting_after` goes on where a reader left off.
+The same Response gives the same events with the same numbers, so `starting_after` resumes where a reader stopped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PIECE: Final = 64  # characters of text in one delta
 
 
 class PassThroughStream:
-    """Pass on a stream of events that are OpenAI's already (a `StreamTransform`)."""
+    """Pass through a stream whose events are already OpenAI's (a `StreamTransform`)."""
 
     def feed(self, chunk: Json) -> Sequence[Json]:
         """Return the event unchanged."""
@@ -29,10 +29,10 @@ class PassThroughStream:
 
 
 def replayed(response: Dict, starting_after: Json = None) -> WireResponse:
-    """The events of a Response as a body of server-sent events, from the one after a number.
+    """Return the events of a Response with a number above `starting_after`, as a body of server-sent events.
 
     Raises:
-        RequestRejected: `starting_after` is no number.
+        RequestRejected: `starting_after` is not a number.
     """
     try:
         after = -1 if starting_after is None else int(starting_after)
@@ -112,7 +112,7 @@ _CONTENT: Final[Mapping[str, Callable[[Dict, Dict], Iterator[tuple[str, Dict]]]]
     "custom_tool_call": _custom_input,
     "web_search_call": _search,
 }
-"""The events between the first and the last of an item, by its type."""
+"""The events between an item's first and last event, by its type."""
 
 
 def _part(at: Dict, part: Dict) -> Iterator[tuple[str, Dict]]:

@@ -1,4 +1,4 @@
-"""Translate a Responses request to chat completions, and keep what the response repeats of it (stepfun-api 5.1)."""
+"""Translate a Responses request to chat completions, and keep the fields the response repeats (stepfun-api 5.1)."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def new_id(prefix: str) -> str:
 
 @dataclass
 class ResponsesState:
-    """What the response needs of its request.
+    """The parts of a request that building its response requires.
 
     `items` are the input with ids filled in, `history` the items before it from the store: those of the responses in
     `chain`, or of the turns `parts` of `conversation`. `too_large` marks input that exceeds the store's limits. `packing`
-    restores the tools that calls belong to. `sent` is the body that was sent.
+    maps calls back to the caller's tools. `sent` is the body that was sent.
     """
 
     fields: Dict
@@ -78,24 +78,24 @@ class ResponsesState:
 
     @property
     def stored(self) -> bool:
-        """Whether the response is stored: it is, unless `store=False`."""
+        """Whether the response is stored, the default without `store=False`."""
         return self.fields.get("store") is not False
 
 
 def emits_reasoning_item(original: ResponsesState, context: RequestContext) -> bool:
     """Whether reasoning is an item of the output.
 
-    It is not under the name of a model that does not reason: programs written for one expect the message as the first
-    item. The message then has the text as `reasoning_content`.
+    Under the name of an OpenAI model that does not reason, it is not: programs written for such a model expect the
+    message as the first item. The message then has the text as `reasoning_content`.
     """
     return context.alias is None or not context.alias.headroom or original.fields.get("reasoning") is not None
 
 
 def streams_reasoning_text(original: ResponsesState, context: RequestContext) -> bool:
-    """Whether a stream has events for the text of its reasoning items, which is in the items in any case.
+    """Whether a stream has events for the text of its reasoning items. The items contain the text either way.
 
-    OpenAI's models stream none but summaries, so under their names only a request that wants summaries gets such events;
-    StepFun's have their text as `response.reasoning_text` (stepfun-api 5.3).
+    OpenAI's models stream only summaries, so under their names only a request for summaries gets such events;
+    StepFun's models stream the text as `response.reasoning_text` (stepfun-api 5.3).
     """
     setting = context.settings.show_reasoning
     if setting != "auto":
@@ -106,10 +106,10 @@ def streams_reasoning_text(original: ResponsesState, context: RequestContext) ->
 
 
 def check_references(fields: Mapping[str, Any]) -> None:
-    """Check the references of a request to what came before it.
+    """Check a request's references to an earlier response or a conversation.
 
     Raises:
-        RequestRejected: it names both a response and a conversation, or an id of the wrong form.
+        RequestRejected: the request names both, or an id of the wrong form.
     """
     previous, conversation = fields.get("previous_response_id"), fields.get("conversation")
     if previous is not None and conversation is not None:
@@ -132,7 +132,7 @@ def check_id(id: Json, param: str, prefix: str) -> None:
     """Check the form of an id.
 
     Raises:
-        RequestRejected: it does not begin as ids of its kind do.
+        RequestRejected: the id is not a string that begins with `prefix`.
     """
     if not isinstance(id, str):
         raise RequestRejected(
@@ -165,10 +165,10 @@ def reject_unsupported(fields: Mapping[str, Any]) -> None:
 
 
 def unpacked(original: ResponsesState) -> Unpacked:
-    """Unpack the tools of a request, and keep on it the packing that its calls need.
+    """Unpack the tools of a request, and set `original.packing`, which maps their calls back.
 
     Raises:
-        RequestRejected: a tool of OpenAI's servers, which StepFun does not have.
+        RequestRejected: a tool runs on OpenAI's servers, and StepFun does not offer it.
     """
     tools = unpack(original.fields, [*original.history, *original.items])
     original.packing = tools.packing
@@ -206,7 +206,7 @@ def _allowed(tool: Mapping[str, Any], packing: Packing) -> list[Json]:
 
 
 def response_format(text: Json) -> Json:
-    """`text.format` as chat's `response_format`, None for plain text."""
+    """Return `text.format` as chat's `response_format`; None for plain text."""
     form = row_of(row_of(text).get("format"))
     kind = form.get("type")
     if kind == "json_object":
@@ -214,7 +214,7 @@ def response_format(text: Json) -> Json:
     if kind == "json_schema":
         if not isinstance(form.get("schema"), Mapping):
             raise RequestRejected(
-                "text.format needs type, name and schema, side by side.", code="invalid_value", param="text.format"
+                "text.format needs type, name and schema at the same level.", code="invalid_value", param="text.format"
             )
         keys = ("name", "description", "strict", "schema")
         return {
@@ -258,14 +258,14 @@ def chat_fields(original: ResponsesState, context: RequestContext) -> Dict:
 
 
 def missing_input() -> RequestRejected:
-    """The error for a request with neither input nor history."""
+    """Build the error for a request with neither input nor history."""
     return RequestRejected(
         "input is missing: it takes a string or a list of items.", code="missing_parameter", param="input"
     )
 
 
 def _chat_tools(tools: Unpacked, fields: Mapping[str, Any], context: RequestContext) -> Dict:
-    """The parameters of the chat request that say which tools there are and how they are used."""
+    """Build the parameters of the chat request that concern tools."""
     chat: Dict = {}
     if tools.tools:
         chat["tools"] = tools.tools
@@ -283,7 +283,7 @@ def _chat_tools(tools: Unpacked, fields: Mapping[str, Any], context: RequestCont
 
 
 def _chat_verbosity(fields: Mapping[str, Any], context: RequestContext) -> Json:
-    """`text.verbosity` where the parameter table of chat lets it pass, else None, with the change recorded."""
+    """Return `text.verbosity` if chat's parameter table allows it; otherwise record the drop and return None."""
     verbosity = row_of(fields.get("text")).get("verbosity")
     row = context.catalog.parameters("chat.completions").get("verbosity")
     if row is None or row.action != "drop":
@@ -298,28 +298,33 @@ _IGNORED: Final[tuple[tuple[str, Callable[[Json], bool], Json, str], ...]] = (
     ("metadata", bool, None, _ECHOED),
     ("user", bool, None, _ECHOED),
     ("safety_identifier", bool, None, _ECHOED),
-    ("truncation", lambda value: value == "auto", None, "StepFun rejects input that is too long and shortens none"),
+    (
+        "truncation",
+        lambda value: value == "auto",
+        None,
+        "StepFun rejects input that is too long and never truncates it",
+    ),
     ("max_tool_calls", lambda value: value is not None, None, "it limits OpenAI's hosted tools only"),
     ("service_tier", lambda value: value not in (None, "auto", "default"), "default", "StepFun has one tier"),
-    ("stream_options", lambda value: value is not None, None, "it pads events and does not change them"),
+    ("stream_options", lambda value: value is not None, None, "it only pads events"),
 )
 """Parameters that are not sent: (name, which values are recorded, the value that applies instead, why)."""
 
 
 def record_ignored_parameters(fields: Mapping[str, Any], context: RequestContext) -> None:
-    """Record the parameters that are handled here or have no effect, and so leave no trace in the request."""
+    """Record the parameters that are handled here or have no effect, and so are not in the request."""
     for name in rows_of(fields.get("include")):
         if str(name) not in _INCLUDED_ANYWAY:
             lossy = str(name).endswith("logprobs")
-            context.record_change("drop", "include", name, None, "StepFun's responses have no such part", lossy=lossy)
+            context.record_change("drop", "include", name, None, "StepFun's responses do not contain it", lossy=lossy)
     if fields.get("background"):
         context.record_change(
-            "reshape", "background", True, "a stored response", "the response is made while the call waits"
+            "reshape", "background", True, "a stored response", "the call waits until the response is complete"
         )
     reasoning = row_of(fields.get("reasoning"))
     summary = reasoning.get("summary") or reasoning.get("generate_summary")
     if summary:
-        context.record_change("drop", "reasoning.summary", summary, None, "the response has the reasoning itself")
+        context.record_change("drop", "reasoning.summary", summary, None, "the response contains the reasoning itself")
     for name, is_recorded, instead, reason in _IGNORED:
         if name in fields and is_recorded(fields[name]):
             context.record_change("drop", name, fields[name], instead, reason)

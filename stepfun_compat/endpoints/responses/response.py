@@ -1,4 +1,4 @@
-"""Build the Response object, with every field of OpenAI's, from a chat completion and the request (stepfun-api 5.2)."""
+"""Build the Response object, with all of OpenAI's fields, from a chat completion and the request (stepfun-api 5.2)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ _CHAT_TOP_P: Final = 0.9
 
 
 def usage_of(chat_usage: Json) -> Dict | None:
-    """Chat's usage as that of Responses; None if StepFun reported none. A detail StepFun does not report is 0,
-    since the SDK's types have no other way to say it."""
+    """Translate chat's usage to that of Responses; None if StepFun reported none.
+
+    A detail StepFun does not report is 0, since the SDK's types require a number.
+    """
     usage = fill_usage(chat_usage)
     if usage is None:
         return None
@@ -79,7 +81,7 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
     "usage": None,
     "user": None,
     "metadata": None,
-    # fields of OpenAI's newest Response that StepFun has no value for; programs that read the JSON find them
+    # fields of OpenAI's newest Response that StepFun has no value for, included for programs that read the JSON
     "access_programs": None,
     "conversation": None,
     "image": None,
@@ -108,7 +110,7 @@ _REPEATED: Final = (
 
 
 def frame(original: ResponsesState, context: RequestContext, *, model: Json = None) -> Dict:
-    """Build the Response without output: `in_progress`, with everything OpenAI repeats of the request."""
+    """Build the Response without output: `in_progress`, with every field of the request that OpenAI repeats."""
     fields = original.fields
     echo = context.requested_model if context.settings.echo_requested_model else None
     text = row_of(fields.get("text"))
@@ -145,7 +147,7 @@ def _sampling(original: ResponsesState) -> Dict:
 
 
 def _reasoning(original: ResponsesState) -> Dict:
-    """`reasoning` as it was passed; without an effort, that which was sent."""
+    """`reasoning` as it was passed; the effort defaults to the one that was sent."""
     reasoning, sent = row_of(original.fields.get("reasoning")), original.sent
     effort = reasoning.get("effort") or sent.get("reasoning_effort") or row_of(sent.get("reasoning")).get("effort")
     return {"effort": effort, "summary": reasoning.get("summary") or reasoning.get("generate_summary")}
@@ -156,7 +158,7 @@ def _number(value: Json) -> Json:
 
 
 FAILED_REASONS: Final = frozenset({"error", "network_error"})
-"""Finish reasons of a response that failed in the middle."""
+"""Finish reasons of a response that failed midway."""
 
 
 def finished(response: Dict, output: Sequence[Dict], reason: str | None, usage: Dict | None) -> Dict:
@@ -190,22 +192,22 @@ def reasoning_item(id: str, text: str, status: str = "completed") -> Dict:
 
 
 def text_part(text: str, annotations: Sequence[Dict] = ()) -> Dict:
-    """Build a part with text of a message."""
+    """Build a message's text part."""
     return {"type": "output_text", "text": text, "annotations": list(annotations), "logprobs": []}
 
 
 def refusal_part(text: str) -> Dict:
-    """Build a part with the refusal of a message."""
+    """Build a message's refusal part."""
     return {"type": "refusal", "refusal": text}
 
 
 def message_item(id: str, content: Sequence[Dict], status: str = "completed") -> Dict:
-    """Build a message item of the assistant."""
+    """Build an assistant's message item."""
     return {"id": id, "type": "message", "role": "assistant", "status": status, "content": list(content)}
 
 
 def search_item(id: str, call: Mapping[str, Any], original: ResponsesState, status: str = "completed") -> Dict:
-    """A search StepFun ran, as OpenAI's `web_search_call`; the pages it found are there if `include` asks for them."""
+    """Build OpenAI's `web_search_call` of a search StepFun ran, with the pages it found if `include` requests them."""
     function = row_of(call.get("function"))
     try:
         said: Json = json.loads(str(function.get("arguments") or "{}"))
@@ -233,7 +235,7 @@ def with_thought(items: Sequence[Dict], thought: Json) -> list[Dict]:
 
 
 def annotations_of(citations: Json) -> list[Dict]:
-    """Chat's citations, which Responses has without the inner object."""
+    """Translate chat's citations, which lack the inner object in Responses."""
     out: list[Dict] = []
     for entry in rows_of(citations):
         row = row_of(entry)
@@ -242,7 +244,7 @@ def annotations_of(citations: Json) -> list[Dict]:
 
 
 def built_in_calls(body: Json) -> list[Dict]:
-    """The searches StepFun ran itself, of a chat completion or chunk as it was received (stepfun-api 3.4)."""
+    """Return the searches StepFun ran itself, from a chat completion or chunk as received (stepfun-api 3.4)."""
     found: list[Dict] = []
     for choice in as_list((as_dict(body) or {}).get("choices")):
         row = as_dict(choice) or {}
@@ -253,7 +255,7 @@ def built_in_calls(body: Json) -> list[Dict]:
 
 
 def response_of(chat: Dict, original: ResponsesState, context: RequestContext) -> Dict:
-    """Translate a chat completion in OpenAI's form to a whole Response."""
+    """Translate a chat completion in OpenAI's form to a complete Response."""
     choice = as_dict((as_list(chat.get("choices")) or [{}])[0]) or {}
     message = as_dict(choice.get("message")) or {}
     reason = choice.get("finish_reason")
@@ -289,7 +291,7 @@ def _spoken_items(message: Dict, cut: bool, with_reasoning: bool) -> list[Dict]:
 
 
 def _text_message(message: Dict, cut: bool) -> Dict:
-    """The message item of a chat completion's text; calls after it show that it is complete."""
+    """Build the message item of a chat completion's text; if calls follow it, it is complete."""
     content = message.get("content")
     part = text_part(content if isinstance(content, str) else "", annotations_of(message.get("annotations")))
     complete = not cut or bool(as_list(message.get("tool_calls")))

@@ -21,7 +21,7 @@ def stored(id: str, context: RequestContext) -> Loading:
     """The record of a response, with its output and the items of its input.
 
     Raises:
-        RequestRejected: it is not kept, or no longer.
+        RequestRejected: the response is not stored, or no longer.
     """
     check_id(id, "response_id", "resp")
     found = records((yield load(id, turn_key(id))).body) or {}
@@ -75,8 +75,8 @@ class Cancel(PassThroughEndpoint):
         if record["response"].get("background"):
             return WireResponse(record["response"])
         raise RequestRejected(
-            f"Cannot cancel {id}: it was not made with background=True, and it is finished. To stop one that is being "
-            "made, close its stream.",
+            f"Cannot cancel {id}: it was not created with background=True, and it is complete. To stop a response in "
+            "progress, close its stream.",
             code="invalid_request",
             param="response_id",
         )

@@ -1,4 +1,4 @@
-"""A stream of chat chunks as OpenAI's Responses events, in OpenAI's order (stepfun-api 4.5, 5.3)."""
+"""Translate a stream of chat chunks to OpenAI's Responses events, in OpenAI's order (stepfun-api 4.5, 5.3)."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Events:
         self.emit("response.in_progress", response=self.frame)
 
     def add(self, item: Dict) -> int:
-        """Emit that an item begins. Returns its index in the output."""
+        """Emit the start of an item. Returns its index in the output."""
         place = len(self.items)
         self.items.append(None)
         self.emit("response.output_item.added", output_index=place, item=item)
@@ -94,7 +94,7 @@ class Events:
         self.end(failed(self.frame, self.output(), code, message, usage))
 
     def end(self, response: Dict) -> None:
-        """Emit the whole Response, after the operation that stores it."""
+        """Emit the complete Response, after the operation that stores it."""
         keep = kept(self.original, response)
         if keep is not None:
             self.context.partial = response  # if the store fails, the error still holds the response
@@ -115,7 +115,7 @@ class _Text:
 
 @dataclass
 class _Call:
-    """A call whose arguments arrive in pieces. `place` is -1 for one that is an item only once it is whole."""
+    """A call whose arguments arrive in pieces. `place` is -1 for a call that becomes an item only when complete."""
 
     id: str
     place: int
@@ -180,7 +180,7 @@ class ResponsesStream:
         self._events.begin(body.get("model"))
 
     def close(self) -> Sequence[Json]:
-        """End the stream: close what is open, then emit the whole Response."""
+        """End the stream: close the open items, then emit the complete Response."""
         if self._ended:
             return ()
         for row in self._chat.close():
@@ -214,7 +214,7 @@ class ResponsesStream:
         for entry in as_list(row.get("choices")):
             choice = row_of(entry)
             if choice.get("index"):
-                continue  # Responses has one answer
+                continue  # Responses has a single choice
             delta = row_of(choice.get("delta"))
             if delta.get("reasoning_content"):
                 self._add_reasoning(str(delta["reasoning_content"]))
@@ -332,7 +332,7 @@ class ResponsesStream:
             self._events.emit(f"response.{name}.delta", output_index=call.place, item_id=call.id, delta=text)
 
     def _start_call(self, entry: Mapping[str, Any]) -> _Call:
-        """Add a call to the output, after closing what comes before it there."""
+        """Add a call to the output, after closing the items before it."""
         self._close_reasoning("completed")
         if not self._searched:  # citations come last and belong to the message
             self._close_message("completed")
@@ -369,7 +369,7 @@ class ResponsesStream:
         self._events.done(state.place, call_item(state.id, call, status, packing))
 
     def _close_items(self, status: str) -> None:
-        """Close what is open, in the order of the output; the last item has the status of the whole."""
+        """Close the open items in output order; the last one has the status of the response."""
         calls = [state for state in self._calls.values() if not state.closed]
         self._close_reasoning(status if not calls and self._message is None else "completed")
         self._close_message(status if not calls else "completed")

@@ -1,9 +1,9 @@
-"""Tools of Responses that only pack functions: unpacked into plain ones for StepFun, their calls packed again.
+"""Tools of Responses that pack functions: unpacked into plain functions for StepFun, their calls packed again.
 
-A `namespace` groups functions; `defer_loading` and `tool_search` say when a model gets to see one; `local_shell`,
-`shell` and `apply_patch` are functions of the caller's machine with a fixed schema; a `custom` tool has one text for its
-argument. StepFun has plain functions only (stepfun-api 5.1), whose names must fit its pattern (3.1: chat's translation
-sees to that). Deferred functions are sent at once, which is what a search that finds all of them would do.
+A `namespace` groups functions; `defer_loading` and `tool_search` control when a model sees one; `local_shell`, `shell`
+and `apply_patch` are functions with a fixed schema that run on the caller's machine; a `custom` tool takes one text as
+its argument. StepFun has plain functions only (stepfun-api 5.1), whose names must match its pattern (3.1; chat's
+translation ensures that). Deferred functions are sent immediately, as if a search had found all of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _INSTEAD: Final[Mapping[str, str]] = {
     "computer_use_preview": "Offer the actions as function tools and the screenshot as an input_image.",
     "computer": "Offer the actions as function tools and the screenshot as an input_image.",
     "image_generation": "Offer a function tool that calls client.images.generate.",
-    "mcp": "Connect to the MCP server in the program and offer its tools as function tools.",
+    "mcp": "Connect to the MCP server in your program and offer its tools as function tools.",
     "shell": "A shell in a container runs at OpenAI. Use {'type': 'shell', 'environment': {'type': 'local'}} and run the "
     "commands yourself.",
 }
@@ -80,7 +80,7 @@ PACKED_CALLS: Final[Mapping[str, str]] = {
     "apply_patch_call": "apply_patch",
     "tool_search_call": "tool_search",
 }
-"""Kinds of items that are calls of a packed tool, with the kind of the tool."""
+"""The item types of packed tools' calls, with the type of the tool."""
 PACKED_OUTPUTS: Final = frozenset(f"{kind}_output" for kind in PACKED_CALLS) - {"tool_search_call_output"} | {
     "tool_search_output"
 }
@@ -88,7 +88,7 @@ PACKED_OUTPUTS: Final = frozenset(f"{kind}_output" for kind in PACKED_CALLS) - {
 
 @dataclass(frozen=True)
 class Tool:
-    """One tool as the caller knows it. `kind` is its type, `function` and `custom` for plain ones."""
+    """A tool under the caller's name. `kind` is its type, `function` or `custom` for plain ones."""
 
     kind: str
     name: str
@@ -97,13 +97,13 @@ class Tool:
 
 @dataclass
 class Packing:
-    """The tool of the caller for each name that is sent."""
+    """The caller's tool for each name that is sent."""
 
     tools: dict[str, Tool] = field(default_factory=lambda: {})
     sent: dict[tuple[str, str | None, str], str] = field(default_factory=lambda: {})
 
     def add(self, tool: Tool, wanted: str) -> str:
-        """Give a tool a unique name: the wanted one, numbered if another tool has it."""
+        """Give a tool a unique name: `wanted`, numbered if another tool has that name."""
         key = ("" if tool.kind in _PLAIN else tool.kind, tool.namespace, tool.name)
         if key in self.sent:
             return self.sent[key]
@@ -115,7 +115,7 @@ class Packing:
         return name
 
     def name_of(self, name: Json, namespace: Json = None) -> Json:
-        """The name that is sent for a tool of the caller's; the name itself for one that is not among the tools."""
+        """Return the name that is sent for one of the caller's tools; an unknown name unchanged."""
         if not isinstance(name, str):
             return name
         space = namespace if isinstance(namespace, str) else None
@@ -132,11 +132,11 @@ class Packing:
         return found[0] if len(found) == 1 else None
 
     def name_of_kind(self, kind: str) -> str:
-        """The name that is sent for a tool of the caller's machine, or the search the caller runs."""
+        """Return the name that is sent for a tool that runs on the caller's machine, or for the caller's tool search."""
         return self.sent.get((kind, None, kind), kind)
 
     def behind(self, name: Json) -> Tool:
-        """The tool behind a name that was sent; the plain function of that name for any other."""
+        """Return the tool that was sent under a name; a plain function for an unknown name."""
         tool = self.tools.get(name) if isinstance(name, str) else None
         return tool or Tool("function", name)
 
@@ -156,7 +156,7 @@ class Unpacked:
     reshaped: list[tuple[str, str]] = field(default_factory=lambda: [])
 
     def record(self, context: RequestContext) -> None:
-        """Record what became of tools that are no plain functions."""
+        """Record the tools that were converted to plain functions."""
         for parameter, kind in self.reshaped:
             context.record_change(
                 "reshape",
@@ -173,14 +173,14 @@ def is_search(kind: Json) -> bool:
 
 
 def unpack(fields: Mapping[str, Any], items: Sequence[Dict] = ()) -> Unpacked:
-    """Unpack a request's tools, and those that items of its input bring (`tool_search_output`, `additional_tools`).
+    """Unpack a request's tools, and those in items of its input (`tool_search_output`, `additional_tools`).
 
     Raises:
-        RequestRejected: a tool of OpenAI's servers, which StepFun does not have.
+        RequestRejected: a tool runs on OpenAI's servers, and StepFun does not offer it.
     """
     out = Unpacked()
     rows = _tool_rows(fields, items)
-    for _, row in rows:  # plain functions keep their names; others make way
+    for _, row in rows:  # plain functions keep their names; others are renamed on a clash
         if row.get("type", "function") in _PLAIN and isinstance(row.get("name"), str):
             out.packing.add(Tool(str(row.get("type", "function")), row["name"]), row["name"])
     seen: set[str] = set()
@@ -189,7 +189,7 @@ def unpack(fields: Mapping[str, Any], items: Sequence[Dict] = ()) -> Unpacked:
             name = _chat_name(tool)
             if name is None:
                 out.tools.append(tool)
-            elif name not in seen:  # a search may bring what was there before
+            elif name not in seen:  # a search may return tools that are already there
                 seen.add(name)
                 out.tools.append(tool)
     return out
@@ -229,16 +229,16 @@ def _unpacked(row: Mapping[str, Any], where: str, out: Unpacked) -> list[Dict]:
     if kind in _MACHINE and row_of(row.get("environment")).get("type", "local") == "local":
         out.reshaped.append((where, kind))
         return [_function(out.packing.add(Tool(kind, kind), kind), *_MACHINE[kind])]
-    instead = _INSTEAD.get(kind, "Offer what it does as a function tool.")
+    instead = _INSTEAD.get(kind, "Offer its feature as a function tool.")
     raise RequestRejected(
-        f"{where}.type={kind!r} is a tool of OpenAI's servers, which StepFun does not have. {instead}",
+        f"{where}.type={kind!r} names a tool hosted by OpenAI, which StepFun does not offer. {instead}",
         code="unsupported_parameter",
         param=where,
     )
 
 
 def _client_search(row: Mapping[str, Any], out: Unpacked) -> list[Dict]:
-    """A search for tools that the caller runs; none for OpenAI's, since the model has all functions already."""
+    """Return the tool search that the caller runs; nothing for OpenAI's, since the model has all functions already."""
     if row.get("execution") != "client":
         return []
     name = out.packing.add(Tool("tool_search", "tool_search"), "tool_search")
@@ -255,7 +255,7 @@ def _namespace(row: Mapping[str, Any], where: str, out: Unpacked) -> list[Dict]:
         name = inner.get("name")
         if kind not in _PLAIN or not isinstance(name, str) or not isinstance(space, str):
             raise RequestRejected(
-                f"{where}.tools[{place}]: a namespace has a name, and holds function and custom tools with names.",
+                f"{where}.tools[{place}]: a namespace needs a name and may contain only named function and custom tools.",
                 code="invalid_value",
                 param=where,
             )
@@ -290,11 +290,11 @@ def _function(name: str, description: Json, parameters: Json) -> Dict:
     return {"type": "function", "function": {"name": name, "description": description, "parameters": parameters}}
 
 
-# ---------------------------------------------------------------- calls: StepFun's as OpenAI's items
+# ---------------------------------------------------------------- calls: StepFun's to OpenAI's items
 
 
 def item_prefix(call: Mapping[str, Any], packing: Packing) -> str:
-    """The prefix of the id of the item a call in chat's shape becomes."""
+    """The id prefix of the item that a call in chat's shape becomes."""
     kind = str(call.get("type") or "function")
     tool = packing.behind(row_of(call.get(kind)).get("name"))
     return _ITEM_PREFIXES[tool.kind if kind == "function" else "custom"]
@@ -306,7 +306,7 @@ def is_whole_only(call: Mapping[str, Any], packing: Packing) -> bool:
 
 
 def call_item(id: str, call: Mapping[str, Any], status: str = "completed", packing: Packing | None = None) -> Dict:
-    """A call in chat's shape (`id`, `type`, `function` or `custom`) as the item of the tool behind its name."""
+    """Translate a call in chat's shape (`id`, `type`, `function` or `custom`) to the item of its tool."""
     packing = packing or Packing()
     kind = "custom" if call.get("type") == "custom" else "function"
     inner = row_of(call.get(kind))
@@ -384,17 +384,17 @@ _PACK: Final = {"local_shell": _local_shell, "shell": _shell, "apply_patch": _ap
 
 
 def packed_native(item: Dict, packing: Packing) -> Dict:
-    """A function call of StepFun's own Responses under the caller's name."""
+    """Give a function call of StepFun's own Responses the name the caller uses."""
     tool = packing.behind(item.get("name"))
     named = {**item, "name": tool.name} if "name" in item else item
     return named if tool.namespace is None else {**named, "namespace": tool.namespace}
 
 
-# ---------------------------------------------------------------- calls: the caller's items as chat's
+# ---------------------------------------------------------------- calls: the caller's items to chat's
 
 
 def packed_call(item: Mapping[str, Any], packing: Packing) -> Dict | None:
-    """An item that calls a packed tool as chat's function call; None for a search OpenAI's servers ran."""
+    """Translate the call of a packed tool to chat's function call; None for a search OpenAI's servers ran."""
     kind = PACKED_CALLS[str(item["type"])]
     if kind == "tool_search":
         if item.get("execution") == "server" or not item.get("call_id"):
@@ -412,7 +412,7 @@ def packed_call(item: Mapping[str, Any], packing: Packing) -> Dict | None:
 
 
 def packed_output(item: Mapping[str, Any]) -> Json:
-    """What a packed tool returned, as text for the model."""
+    """Return a packed tool's output as text for the model."""
     kind = item["type"]
     if kind == "tool_search_output":
         names = [name for tool in rows_of(item.get("tools")) for name in _names(row_of(tool))]
