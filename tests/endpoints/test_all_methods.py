@@ -1,7 +1,7 @@
-"""Every method of every resource of the installed openai client has an outcome: sync and async, plain, raw and streamed.
+"""Every method of every resource of the installed openai client is tried: sync and async, plain, raw and streamed.
 
-What is absent is refused before a connection; whatever else is called, with arguments that mean nothing, ends in an
-answer or in an exception OpenAI code catches, never in a raw 404 or a traceback of ours.
+A method StepFun does not offer is refused before a connection is made. Any other method, called with arbitrary
+arguments, returns an answer or raises an exception OpenAI code catches, never a raw 404 or a traceback of ours.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FORMS = ("plain", "with_raw_response", "with_streaming_response")
 
 TEXT = ("a.txt", b"hello")
 WORDS = [{"role": "user", "content": "x"}]
-# What a parameter of this name takes, wherever it stands; any other gets a text.
+# The value for a parameter of this name, in any method; every other parameter gets a text.
 VALUES: dict[str, Any] = {
     "data": b"x",
     "file": TEXT,
@@ -46,7 +46,7 @@ VALUES: dict[str, Any] = {
     "tool_outputs": [],
     "video": TEXT,
 }
-# Arguments for methods whose signature does not say what they take.
+# Arguments for methods whose signature does not say what they accept.
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "admin.organization.external_keys.create": {
         "external_id": "e",
@@ -76,7 +76,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "uploads.create": {"bytes": 1, "filename": "a.txt", "mime_type": "text/plain", "purpose": "user_data"},
     "uploads.upload_file_chunked": {"bytes": 1, "file": b"x", "filename": "a.txt", "mime_type": "text/plain", "purpose": "user_data"},
 }  # fmt: skip
-# Helpers that read an answer the caller already has; there is none to give them, since the call before it is refused.
+# Helpers that read an answer the caller already has; the call before them is refused, so there is none to pass.
 NO_REQUEST = re.compile(r"\.artifacts\.for_result$|^webhooks\.")
 
 
@@ -127,7 +127,7 @@ async def use(answer: Any) -> None:
 
 
 async def outcomes(client: Any, wanted: Any) -> dict[str, Exception | None]:
-    """What became of each method whose outcome is wanted, in each of its forms."""
+    """Call each method whose support level is in `wanted`, in each of its forms; map its name to the error or None."""
     found: dict[str, Exception | None] = {}
     for name, resource, attribute in walk(client):
         row = outcome_of(name)
@@ -156,7 +156,7 @@ async def offline_later(request: httpx.Request) -> httpx.Response:
 
 
 def isolated(cls: Any) -> Any:
-    """A client that must not send."""
+    """A client whose transport fails on any request."""
     if cls is stepfun_compat.OpenAI:
         return cls(api_key="key", http_client=httpx.Client(transport=httpx.MockTransport(offline)), max_retries=0)
     http = httpx.AsyncClient(transport=httpx.MockTransport(offline_later))
@@ -167,7 +167,7 @@ CLIENTS = pytest.mark.parametrize("cls", [stepfun_compat.OpenAI, stepfun_compat.
 
 
 @CLIENTS
-def test_every_method_has_an_outcome(cls: Any):
+def test_every_method_is_in_the_support_table(cls: Any):
     names = [name for name, _, _ in walk(cls(api_key="key"))]
     assert len(names) > 80
     assert [name for name in names if outcome_of(name) is None] == []
@@ -179,8 +179,8 @@ def test_every_method_has_an_outcome(cls: Any):
 
 @CLIENTS
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_what_is_absent_is_refused_before_the_network(cls: Any):
-    """Its raw and streaming forms, sockets and helpers that would upload a file first as well."""
+def test_unavailable_methods_are_refused_before_the_network(cls: Any):
+    """So are raw and streaming forms, WebSockets and helpers that upload a file first."""
     found = anyio.run(outcomes, isolated(cls), ("absent",))
     assert len(found) > 120
     wrong = {
@@ -194,7 +194,7 @@ def test_what_is_absent_is_refused_before_the_network(cls: Any):
 
 @CLIENTS
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::stepfun_compat.StepfunCompatWarning")
-def test_nothing_else_ends_in_a_raw_404_or_a_traceback(cls: Any, stepfun_emulator: Any):
+def test_other_methods_answer_or_raise_openai_errors(cls: Any, stepfun_emulator: Any):
     settings = stepfun_compat.Settings(base_url=stepfun_emulator.base_url, api_key=stepfun_emulator.api_key)
     socket = stepfun_emulator.base_url.replace("http", "ws", 1)
     client = cls(settings=settings, max_retries=0, websocket_base_url=socket)
@@ -222,7 +222,7 @@ def test_nothing_else_ends_in_a_raw_404_or_a_traceback(cls: Any, stepfun_emulato
     assert wrong == {}
 
 
-def test_every_path_of_the_sdk_is_answered_for():
+def test_every_path_of_the_sdk_is_routed():
     """Each path in the SDK's resources is served by StepFun unchanged or is in the routing table."""
     served = {"DELETE /vector_stores/*", "DELETE /vector_stores/*/files/*", "POST /responses"}
     call = re.compile(r"self\._(get|post|delete|get_api_list)\(\s*(?:path_template\(\s*)?f?\"(/[^\"]*)\"")
@@ -230,7 +230,7 @@ def test_every_path_of_the_sdk_is_answered_for():
     for file in (Path(openai.__file__).parent / "resources").rglob("*.py"):
         for verb, path in call.findall(file.read_text(encoding="utf-8")):
             method = "GET" if verb == "get_api_list" else verb.upper()
-            if path.endswith("/search"):  # a list that is asked for by POST
+            if path.endswith("/search"):  # a list requested with POST
                 method = "POST"
             plain = re.sub(r"\{[^}]*\}", "*", path).partition("?")[0]
             if f"{method} {plain}" not in served and table.find(method, plain) is None:

@@ -1,4 +1,4 @@
-"""Joining sound files: one valid file of each format, checked by readers written here."""
+"""Joining audio files: one valid file of each format, checked by readers written here."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def test_wav_headers_are_merged():
 
 
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 10_000_000])
-def test_a_wav_whose_size_was_never_filled_in(size: int):
+def test_wav_with_unset_sizes_is_read(size: int):
     data = samples(100)
     whole = wav(data)
     streamed = whole[:40] + struct.pack("<I", size) + whole[44:]
     assert sound.parse_wav(streamed).data == data
 
 
-def test_chunks_before_and_after_the_samples_are_left_out():
+def test_wav_chunks_other_than_samples_are_dropped():
     data = samples(10)
     whole = wav(data)
     extra = b"LIST" + struct.pack("<I", 3) + b"abc\0"
@@ -49,12 +49,12 @@ def test_chunks_before_and_after_the_samples_are_left_out():
 
 
 @pytest.mark.parametrize("data", [b"", b"RIFF", b"RIFF0000WAVE", b"ID3....", wav(b"")[:36]])
-def test_invalid_wav(data: bytes):
+def test_invalid_wav_is_rejected(data: bytes):
     with pytest.raises(SoundError):
         sound.parse_wav(data)
 
 
-def test_wavs_that_differ_are_not_joined():
+def test_wavs_of_different_formats_are_not_joined():
     for format in ("wav", "flac"):
         with pytest.raises(SoundError, match="differ"):
             sound.join([wav(samples(4)), wav(samples(4), rate=8000)], format)
@@ -73,7 +73,7 @@ def xing() -> bytes:
     return bytes(frame)
 
 
-def test_mp3_frames_follow_one_another_without_tags():
+def test_mp3_frames_are_joined_without_tags():
     a, b, c = mp3_frame(1), mp3_frame(2, padding=1), mp3_frame(3)
     first, second = id3(300) + xing() + a + b, id3(20) + c + b"TAG" + bytes(125)
     joined = sound.join([first, second], "mp3")
@@ -87,18 +87,18 @@ def test_mp3_frames_follow_one_another_without_tags():
     assert sound.duration(joined, "mp3") == pytest.approx(3 * 576 / 24_000)
 
 
-def test_an_mp3_of_changing_bitrate_says_so():
+def test_mp3_with_variable_bitrate_has_a_xing_header():
     joined = sound.join([mp3_frame(1, bitrate=4), mp3_frame(2, bitrate=9)], "mp3")
     assert b"Xing" in joined[:64]
 
 
-def test_mp3_joined_again_counts_anew():
+def test_joined_mp3s_get_a_new_header_when_joined_again():
     once = sound.join([mp3_frame(1)] * 2, "mp3")
     twice = sound.join([once, once], "mp3")
     assert len(list(sound.mp3_frames(twice))) == 5
 
 
-def test_invalid_mp3():
+def test_invalid_mp3_is_rejected():
     for data in (b"", b"hello world", b"\xff" * 50, id3(40)):
         with pytest.raises(SoundError):
             sound.join([data], "mp3")
@@ -122,7 +122,7 @@ def packet(size: int, config: int = 15 << 3, fill: int = 1) -> bytes:
     return bytes([config]) + bytes([fill]) * (size - 1)
 
 
-def test_opus_becomes_one_stream():
+def test_opus_files_become_one_stream():
     first, second = [packet(80, fill=1), packet(300, fill=2)], [packet(255, fill=3), packet(510, fill=4), packet(1)]
     joined = sound.join([opus(first, serial=1), opus(second, serial=2, trim=200)], "opus")
     pages = list(sound.ogg_pages(joined))
@@ -135,7 +135,7 @@ def test_opus_becomes_one_stream():
     assert sound.duration(joined, "ogg") == pytest.approx((5 * 960 - 200 - 312) / 48_000)
 
 
-def test_every_page_of_a_joined_stream_has_its_checksum():
+def test_joined_opus_pages_have_valid_checksums():
     joined = sound.join([opus([packet(100)] * 200)] * 2, "opus")
     at = pages = 0
     for page in sound.ogg_pages(joined):
@@ -144,12 +144,12 @@ def test_every_page_of_a_joined_stream_has_its_checksum():
         assert struct.unpack("<I", raw[22:26])[0] == sound.ogg_crc(raw[:22] + bytes(4) + raw[26:])
         at, pages = at + size, pages + 1
     assert at == len(joined)
-    assert pages == 2 + 8  # fifty packets of 20 ms are a second, which is a page
+    assert pages == 2 + 8  # 50 packets of 20 ms make one second, the length of a page
     granules = [page.granule for page in sound.ogg_pages(joined)]
     assert granules == sorted(granules)
 
 
-def test_the_checksum_of_ogg_is_the_standard_one():
+def test_ogg_checksum_matches_the_standard():
     def slow(data: bytes) -> int:
         crc = 0
         for byte in data:
@@ -175,13 +175,13 @@ def test_the_checksum_of_ogg_is_the_standard_one():
         (31 << 3 | 1, 1920),
     ],
 )
-def test_the_length_of_an_opus_packet(toc: int, frames: int):
+def test_opus_packet_length_is_computed(toc: int, frames: int):
     assert sound.opus_samples(bytes([toc, 0])) == frames
     assert sound.opus_samples(bytes([19 << 3 | 3, 6])) == 6 * 960
     assert sound.opus_samples(b"") == 0
 
 
-def test_invalid_opus():
+def test_invalid_opus_is_rejected():
     stereo = opus([packet(9)]).replace(HEAD, HEAD[:9] + b"\x02" + HEAD[10:])
     for parts in ([b"OggS"], [b"fLaC1234"], [opus([packet(9)]), stereo], [opus([packet(9)])[:-3]]):
         with pytest.raises(SoundError):
@@ -200,7 +200,7 @@ def test_flac_contains_the_exact_samples(count: int, channels: int):
     assert read_flac(joined) == (24_000, channels, count, hashlib.md5(data).digest(), data)
 
 
-def test_flac_numbers_go_beyond_one_byte():
+def test_flac_frame_numbers_may_exceed_one_byte():
     for value in (0, 127, 128, 2047, 2048, 65_535, 65_536, 2_000_000):
         coded = sound._utf8_number(value)
         if value < 0x10000 and not 0xD800 <= value < 0xE000:
@@ -210,12 +210,12 @@ def test_flac_numbers_go_beyond_one_byte():
     assert read_flac(sound.write_flac(data, 16_000, 1, 16))[4] == data
 
 
-def test_the_checksum_of_a_flac_frame():
+def test_flac_frame_checksum_matches_the_standard():
     for data in (b"", b"\1", b"123456789", bytes(range(255))):
         assert sound.flac_crc16(data) == crc(data, 0x8005, 16)
 
 
-def test_only_sixteen_bits_become_flac():
+def test_flac_accepts_only_16_bit_samples():
     with pytest.raises(SoundError):
         sound.join([wav(bytes(30), bits=24)], "flac")
 
@@ -223,7 +223,7 @@ def test_only_sixteen_bits_become_flac():
 # ---------------------------------------------------------------- all
 
 
-def test_pcm_is_put_together_and_unknown_formats_are_not():
+def test_pcm_is_joined_and_unknown_formats_are_rejected():
     assert sound.join([b"ab", b"cd"], "pcm") == b"abcd"
     assert sound.duration(bytes(32_000), "pcm") == 1.0
     with pytest.raises(SoundError):
@@ -246,12 +246,12 @@ def test_pcm_is_put_together_and_unknown_formats_are_not():
         (b"", "m4a", "mp4"),
     ],
 )
-def test_what_a_file_is(data: bytes, extension: str, format: str | None):
+def test_sound_format_is_detected(data: bytes, extension: str, format: str | None):
     assert sound.sound_format(data, extension) == format
 
 
 @pytest.mark.parametrize("format", ["wav", "mp3", "opus", "flac"])
-def test_a_real_decoder_agrees(format: str):
+def test_a_real_decoder_reads_joined_files(format: str):
     soundfile = pytest.importorskip("soundfile")
     count = 24_000
     kind = {"wav": ("WAV", "PCM_16"), "flac": ("WAV", "PCM_16"), "mp3": ("MP3", None), "opus": ("OGG", "OPUS")}[format]

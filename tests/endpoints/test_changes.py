@@ -1,4 +1,4 @@
-"""Every change is described in one sentence; texts for logs contain nothing the caller wrote."""
+"""Each change is described in one sentence; log lines contain none of the caller's content."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CHOICE = " (STEPFUN_ON_UNSUPPORTED=error to refuse, =ignore to silence)"
         (Change("miss", "tool_choice", None, None, "why", True), "tool_choice was not honoured: why" + CHOICE),
     ],
 )
-def test_a_change_is_a_sentence(change: Change, text: str) -> None:
+def test_change_is_described_in_one_sentence(change: Change, text: str) -> None:
     assert str(change) == text
 
 
@@ -60,6 +60,6 @@ def test_a_change_is_a_sentence(change: Change, text: str) -> None:
         (Change("rename", "max_completion_tokens", 9, "max_tokens", "why"), "max_completion_tokens=9 was sent as max_tokens: why"),
     ],
 )  # fmt: skip
-def test_a_log_line_names_the_parameter_and_no_content(change: Change, text: str) -> None:
+def test_log_line_names_the_parameter_without_content(change: Change, text: str) -> None:
     assert change.for_log() == text
     assert "secret" not in change.for_log().lower()

@@ -1,4 +1,4 @@
-"""The endpoints beside chat through the client, sync and async, against a StepFun made of a few answers."""
+"""The endpoints other than chat through the client, sync and async, against scripted responses of StepFun."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def service() -> StepFun:
 
 @pytest.fixture(params=["sync", "async"])
 def call(request: pytest.FixtureRequest, service: StepFun) -> Any:
-    """`call(lambda client: client.files.list())` on either client; async answers are awaited."""
+    """`call(lambda client: client.files.list())` on either client; async results are awaited."""
     kind = request.param
     options = {"api_key": "stepfun-key", "max_retries": 0}
 
@@ -120,7 +120,7 @@ def test_files(call: Any, service: StepFun) -> None:
         call(lambda c: c.files.create(file=("a.jsonl", b"{}"), purpose="fine-tune"))
 
 
-def test_the_list_of_files_ends(service: StepFun) -> None:
+def test_file_list_pages_end(service: StepFun) -> None:
     service.on("GET", "/files", {"data": [{"id": f"file-{i}", "created_at": i} for i in range(5)]})
     client = stepfun_compat.OpenAI(api_key="k", http_client=httpx.Client(transport=httpx.MockTransport(service)))
     assert len(list(client.files.list(limit=2))) == 5
@@ -148,7 +148,7 @@ def test_images(call: Any, service: StepFun) -> None:
     assert json.loads(service.seen[-1].content)["source_url"].startswith("data:image/png;base64,")
 
 
-def test_the_error_of_a_blocked_image_contains_the_finished_ones(call: Any, service: StepFun) -> None:
+def test_blocked_image_error_contains_the_finished_images(call: Any, service: StepFun) -> None:
     blocked = {"created": 1, "data": [{"finish_reason": "content_filtered"}]}
     service.on("POST", "/images/generations", {"created": 1, "data": [{"url": "https://x/1.png"}]}, blocked)
     with pytest.raises(openai.BadRequestError) as raised:
@@ -162,8 +162,8 @@ def test_the_error_of_a_blocked_image_contains_the_finished_ones(call: Any, serv
     assert len(limited.value.partial["data"]) == 1  # type: ignore[attr-defined]
 
 
-@pytest.mark.skipif(HAS < (1, 99), reason="this SDK streams no images")
-def test_a_stream_of_images(call: Any, service: StepFun) -> None:
+@pytest.mark.skipif(HAS < (1, 99), reason="this SDK does not stream images")
+def test_images_can_be_streamed(call: Any, service: StepFun) -> None:
     service.on("POST", "/images/generations", {"created": 7, "data": [{"b64_json": "QQ=="}]})
     events = list(call(lambda c: c.images.generate(model="gpt-image-1", prompt="a cat", stream=True)))
     assert [(event.type, event.b64_json) for event in events] == [("image_generation.completed", "QQ==")]
@@ -183,7 +183,7 @@ def test_speech(call: Any, service: StepFun, tmp_path: Any) -> None:
     assert [len(body["input"]) <= 1000 for body in service.bodies[1:]] == [True] * 3
 
 
-def test_speech_as_a_stream_and_raw(service: StepFun) -> None:
+def test_speech_can_be_streamed_and_raw(service: StepFun) -> None:
     service.on("POST", "/audio/speech", httpx.Response(200, content=wav(10), headers={"content-type": "audio/wav"}))
     client = stepfun_compat.OpenAI(api_key="k", http_client=httpx.Client(transport=httpx.MockTransport(service)))
     for text in ("Hi.", "One more sentence. " * 150):
@@ -221,8 +221,8 @@ def test_transcriptions(call: Any, service: StepFun) -> None:
     assert (float(verbose.duration), verbose.segments[0].end, verbose.segments[0].text) == (1.0, 0.9, "hello there")
 
 
-@pytest.mark.skipif(HAS < (1, 68), reason="this SDK streams no transcripts")
-def test_a_stream_of_a_transcript(call: Any, service: StepFun) -> None:
+@pytest.mark.skipif(HAS < (1, 68), reason="this SDK does not stream transcripts")
+def test_transcript_can_be_streamed(call: Any, service: StepFun) -> None:
     service.on("POST", "/audio/asr/sse", asr({"type": "transcript.text.delta", "delta": "hello"}, DONE))
     events = list(
         call(lambda c: c.audio.transcriptions.create(model="gpt-4o-transcribe", file=("a.wav", wav(9)), stream=True))
@@ -260,7 +260,7 @@ def test_vector_stores(call: Any, service: StepFun) -> None:
             call(lambda c: vector_stores(c).update("9", name="x"))
 
 
-def test_waiting_ends_with_the_calls_deadline(call: Any, service: StepFun) -> None:
+def test_vector_store_polling_respects_the_call_timeout(call: Any, service: StepFun) -> None:
     service.on("GET", "/files/file-1", {"id": "file-1", "status": "processed", "purpose": "retrieval-text"})
     with pytest.raises(openai.APITimeoutError):
         call(lambda c: vector_stores(c).files.create("9", file_id="file-1", timeout=0.5))
@@ -297,14 +297,14 @@ def test_completions(call: Any, service: StepFun) -> None:
     assert events[-1].choices[0].finish_reason == "stop"
 
 
-@pytest.mark.skipif(HAS < (2, 2), reason="this SDK counts no input tokens")
+@pytest.mark.skipif(HAS < (2, 2), reason="this SDK does not count input tokens")
 def test_input_tokens(call: Any, service: StepFun) -> None:
     service.on("POST", "/token/count", {"data": {"total_tokens": 12}})
     counted = call(lambda c: c.responses.input_tokens.count(model="gpt-4o", input="hi"))
     assert (counted.input_tokens, service.bodies[0]["model"]) == (12, "step-3.7-flash")
 
 
-def test_what_is_absent(call: Any, service: StepFun) -> None:
+def test_unavailable_endpoints_are_refused(call: Any, service: StepFun) -> None:
     with pytest.raises(stepfun_compat.EndpointNotAvailableError, match="STEPFUN_FALLBACK_EMBEDDINGS") as raised:
         call(lambda c: c.embeddings.create(model="text-embedding-3-small", input="x"))
     error = raised.value
@@ -317,8 +317,8 @@ def test_what_is_absent(call: Any, service: StepFun) -> None:
 
 
 @pytest.mark.parametrize("text", ["404 page not found", ""])
-def test_endpoints_a_step_plan_lacks_are_reported(service: StepFun, text: str) -> None:
-    """It answers with plain text or nothing (stepfun-api 1): a raw 404 says nothing of the plan."""
+def test_endpoints_missing_from_step_plan_are_reported(service: StepFun, text: str) -> None:
+    """Step Plan answers with plain text or an empty body (stepfun-api 1), which does not mention the plan."""
     service.routes["GET", "/step_plan/v1/files"] = [httpx.Response(404, text=text)]
     service.routes["GET", "/v1/files"] = [httpx.Response(404, text=text)]
     http = httpx.Client(transport=httpx.MockTransport(service))
@@ -332,7 +332,7 @@ def test_endpoints_a_step_plan_lacks_are_reported(service: StepFun, text: str) -
 
 
 @pytest.mark.parametrize("length", [1, 100])
-def test_a_page_or_an_error_instead_of_audio_is_an_error(call: Any, service: StepFun, length: int) -> None:
+def test_html_or_json_instead_of_audio_is_an_error(call: Any, service: StepFun, length: int) -> None:
     page = httpx.Response(200, text="<html>gateway</html>", headers={"content-type": "text/html"})
     told = {"error": {"message": "blocked", "type": "censorship_blocked"}}
 
@@ -346,7 +346,7 @@ def test_a_page_or_an_error_instead_of_audio_is_an_error(call: Any, service: Ste
     with pytest.raises(openai.BadRequestError if length == 1 else openai.APIError):
         call(speak)
     service.on("POST", "/audio/speech", {"url": "https://x.example/a.mp3"})
-    if length == 1:  # what return_url asks for
+    if length == 1:  # the response to return_url
         answer = call(
             lambda c: c.audio.speech.create(model="tts-1", voice="nova", input="x", extra_body={"return_url": True})
         )

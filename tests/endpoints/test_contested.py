@@ -1,4 +1,4 @@
-"""The pure side of contested facts: what an error speaks of, and what the safe form is (stepfun-api 11, 13)."""
+"""The pure part of contested facts: which fact an error is about, and the safe form of a request (stepfun-api 11, 13)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_safe_form(name: str) -> None:
+def test_safe_form_is_sent_after_a_refusal(name: str) -> None:
     body, message, expected = CASES[name]
     request = chat(**body)
     before = copy.deepcopy(request)
@@ -72,16 +72,16 @@ def test_the_safe_form(name: str) -> None:
     assert request == before
     assert context.safe_forms == [name]
     assert [change.kind for change in context.changes][-1] == "cost"
-    # it is not sent in the same form twice; an effort that is refused as well is left out
+    # the same form is not sent twice; an effort that is also refused is dropped
     again = alternative(PLAIN, safe, WireError(400, message), context)
     assert again == (chat() if name == "chat.reasoning_effort_levels" else None)
     assert rewrite(fact(name), safe, context) is None
-    # and what is remembered gives the same request at once
+    # a recorded fact gives the same request without a retry
     assert settled_form(PLAIN, request, exchange(PLAIN, on_unsupported="ignore"), {name}) == safe
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_another_status_or_an_endpoint_of_another_kind_has_no_alternative(name: str) -> None:
+def test_other_statuses_and_endpoints_have_no_alternative(name: str) -> None:
     body, message, _ = CASES[name]
     context = exchange(PLAIN, on_unsupported="ignore")
     assert alternative(PLAIN, chat(**body), WireError(422, message), context) is None
@@ -108,7 +108,7 @@ def test_another_status_or_an_endpoint_of_another_kind_has_no_alternative(name: 
         ("chat.frequency_penalty", "rate limit: too frequent"),
     ],
 )
-def test_a_complaint_about_something_near_does_not_speak_of_the_fact(name: str, message: str) -> None:
+def test_errors_about_similar_fields_do_not_match_a_fact(name: str, message: str) -> None:
     assert not speaks_of(fact(name), WireError(400, message))
 
 
@@ -127,7 +127,7 @@ def test_a_complaint_about_something_near_does_not_speak_of_the_fact(name: str, 
         ("chat.messages_api", WireError(400, "not enabled for the Chat Completions API, please use the Messages API")),
     ],
 )
-def test_a_complaint_is_known_by_its_words_in_either_language(name: str, error: WireError) -> None:
+def test_errors_match_a_fact_in_english_and_chinese(name: str, error: WireError) -> None:
     assert speaks_of(fact(name), error)
 
 
@@ -143,25 +143,25 @@ def test_a_complaint_is_known_by_its_words_in_either_language(name: str, error: 
         ([], WireError(400)),
     ],
 )
-def test_an_error_body_of_any_shape_is_read(body: Any, expected: WireError) -> None:
+def test_error_body_of_any_shape_is_parsed(body: Any, expected: WireError) -> None:
     assert WireError.of(400, body) == expected
 
 
 @pytest.mark.parametrize("message", [{"role": "user"}, {"role": "system", "content": None}])
-def test_a_message_without_content_that_openai_rejects_too_is_not_repaired(message: dict[str, Any]) -> None:
+def test_message_without_content_that_openai_rejects_is_not_repaired(message: dict[str, Any]) -> None:
     context = exchange(PLAIN, on_unsupported="ignore")
     refused = WireError(400, "Unrecognized chat message.")
     assert alternative(PLAIN, chat(messages=[USER, message]), refused, context) is None
     assert context.safe_forms == []
 
 
-def test_a_malformed_schema_is_the_callers() -> None:
+def test_malformed_schema_has_no_alternative() -> None:
     context = exchange(PLAIN)
     request = chat(response_format={"type": "json_schema", "json_schema": {"name": "x"}})
     assert alternative(PLAIN, request, WireError(400, "json_schema is not supported"), context) is None
 
 
-def test_at_most_a_few_facts_are_settled_in_one_call() -> None:
+def test_facts_settled_in_one_call_are_limited() -> None:
     context = exchange(PLAIN)
     context.safe_forms.extend(f"fact {number}" for number in range(6))
     assert alternative(PLAIN, chat(tool_choice="auto"), WireError(400, "tool_choice is not supported"), context) is None

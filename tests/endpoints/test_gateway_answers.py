@@ -1,5 +1,5 @@
-"""Answers that already are OpenAI's, as a gateway sends them, come through unharmed: the caller gets from our client
-what the stock client makes of the same bytes."""
+"""Responses a gateway sends in OpenAI's form pass through unchanged: our client returns what the stock client returns
+for the same bytes."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ STREAMED: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "text": (TEXT, {}),
     "usage": ([*({**row, "usage": None} for row in TEXT), LAST], {"stream_options": {"include_usage": True}}),
     "obfuscation": ([{**row, "obfuscation": f"x{place}"} for place, row in enumerate(TEXT)], {}),
-    "one field more": ([{key: row[key] for key in row if key != "service_tier"} for row in TEXT], {}),
+    "one field missing": ([{key: row[key] for key in row if key != "service_tier"} for row in TEXT], {}),
     "a gateway's own fields": ([{**row, "provider": "p", "n": {"a": [place]}} for place, row in enumerate(TEXT)], {}),
     "logprobs": ([FIRST, piece(content="H", logprobs=LOGPROBS), piece("stop")], {"logprobs": True}),
     "refusal": ([piece(role="assistant", refusal=""), piece(refusal="no"), piece("stop")], {}),
@@ -155,7 +155,7 @@ def stock(answer: Any, **kwargs: Any) -> Any:
 @pytest.mark.anyio
 @pytest.mark.filterwarnings("ignore::stepfun_compat.StepfunCompatWarning")
 @pytest.mark.parametrize("name", WHOLE)
-async def test_a_whole_answer(name: str) -> None:
+async def test_complete_response_equals_the_stock_clients(name: str) -> None:
     answer, kwargs = WHOLE[name]
     expected = stock(answer, **kwargs)
     got = Wire(answer).client().chat.completions.create(model="gpt-4o", messages=MESSAGES, **kwargs)
@@ -172,7 +172,7 @@ async def test_a_whole_answer(name: str) -> None:
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("end", ["\n\n", "\r\n\r\n"])
 @pytest.mark.parametrize("name", STREAMED)
-async def test_a_stream(name: str, end: str, fast: bool) -> None:
+async def test_stream_equals_the_stock_clients(name: str, end: str, fast: bool) -> None:
     rows, kwargs = STREAMED[name]
     text = "".join(f"data: {json.dumps(row)}{end}" for row in rows) + f"data: [DONE]{end}"
     answer = httpx.Response(200, headers={"content-type": "text/event-stream"}, text=text)
@@ -193,7 +193,7 @@ async def test_a_stream(name: str, end: str, fast: bool) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 503])
-def test_an_error(status: int) -> None:
+def test_error_equals_the_stock_clients(status: int) -> None:
     error = {"message": "boom", "type": "a_type", "param": "a_param", "code": "a_code"}
     answer = httpx.Response(status, headers={"x-request-id": "req_1"}, json={"error": error})
     with pytest.raises(openai.APIStatusError) as caught:

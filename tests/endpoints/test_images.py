@@ -1,4 +1,4 @@
-"""Images: sizes, several images by several requests, blocked images, edits and variations (stepfun-api 8.3)."""
+"""Images: sizes, several images as several requests, blocked images, edits and variations (stepfun-api 8.3)."""
 
 from __future__ import annotations
 
@@ -40,25 +40,25 @@ def image(i: int = 0, **more: Any) -> dict[str, Any]:
     [
         ("1024x1024", "1024x1024"),
         ("256x256", "1024x1024"),
-        ("1536x1024", "896x1184"),  # the page says height x width: a wide picture has the smaller number first
+        ("1536x1024", "896x1184"),  # StepFun documents height x width: a landscape size has the smaller number first
         ("1024x1536", "1184x896"),
         ("1792x1024", "768x1360"),
         ("1024x1792", "1360x768"),
         ("896x1184", "1184x896"),
     ],
 )
-def test_sizes_go_to_the_nearest(asked: str, sent: str):
+def test_size_is_mapped_to_the_nearest(asked: str, sent: str):
     assert wire(images.Generate(), generate(size=asked))["size"] == sent
 
 
 @pytest.mark.parametrize(
     ("asked", "sent"), [("1792x1024", "1280x800"), ("1024x1792", "800x1280"), ("300x300", "256x256")]
 )
-def test_sizes_of_the_other_model(asked: str, sent: str):
+def test_size_is_mapped_for_step_2x_large(asked: str, sent: str):
     assert wire(images.Generate(), generate(size=asked, model="step-2x-large"))["size"] == sent
 
 
-def test_a_size_that_is_only_near_is_a_loss_and_auto_is_none():
+def test_inexact_size_is_a_loss_and_auto_is_not_sent():
     context = exchange(images.Generate())
     images.Generate().transform_request(generate(size="1536x1024"), context)
     assert lost(context) == ["size"]
@@ -67,8 +67,8 @@ def test_a_size_that_is_only_near_is_a_loss_and_auto_is_none():
 
 
 @pytest.mark.parametrize("order", ["height_first", "width_first"])
-def test_the_order_of_a_size_is_a_setting_because_it_is_unverified(order: Any):
-    """stepfun-api 11.16. Portrait stays portrait for who writes as OpenAI does; StepFun's own text stays for who names its model."""
+def test_image_size_order_setting_applies_to_openai_sizes(order: Any):
+    """The order is unverified (stepfun-api 11.16). Sizes under a StepFun model name are sent unchanged."""
     context = exchange(images.Generate(), image_size_order=order)
     portrait, landscape = ("1360x768", "768x1360") if order == "height_first" else ("768x1360", "1360x768")
     for asked in ("1024x1792", "768x1360"):
@@ -83,7 +83,7 @@ def test_the_order_of_a_size_is_a_setting_because_it_is_unverified(order: Any):
 
 
 @pytest.mark.parametrize("size", ["big", "0x0", "1x2x3", "10x"])
-def test_an_invalid_size_is_refused(size: str):
+def test_invalid_size_is_refused(size: str):
     with pytest.raises(RequestRejected, match="WIDTHxHEIGHT"):
         wire(images.Generate(), generate(size=size))
 
@@ -99,13 +99,13 @@ def test_an_invalid_size_is_refused(size: str):
         ({"model": "step-1x-medium"}, "step-2x-large", None),
     ],
 )
-def test_models_and_their_default_format(fields: dict[str, Any], model: str, format: str | None):
+def test_model_and_its_default_format(fields: dict[str, Any], model: str, format: str | None):
     sent = wire(images.Generate(), generate(**fields))
     assert sent["model"] == model
     assert sent.get("response_format") == format
 
 
-def test_a_model_that_makes_no_images_is_refused():
+def test_model_without_image_output_is_refused():
     with pytest.raises(RequestRejected, match="step-image-edit-2, step-2x-large") as refused:
         wire(images.Generate(), generate(model="gpt-4o"))
     assert refused.value.param == "model"
@@ -119,7 +119,7 @@ def test_unknown_fields_are_sent_and_unsupported_ones_are_reported():
     assert lost(context) == ["quality", "style"]
 
 
-def test_a_prompt_too_long_is_refused_before_it_is_paid_for():
+def test_too_long_prompt_is_refused_before_the_request():
     wire(images.Generate(), generate(prompt="x" * 512))
     with pytest.raises(RequestRejected, match="513 characters") as refused:
         wire(images.Generate(), generate(prompt="x" * 513))
@@ -142,7 +142,7 @@ def test_several_images_are_several_requests():
     assert any(change.kind == "cost" for change in context.changes)
 
 
-def test_what_is_done_is_kept_when_a_later_one_is_blocked():
+def test_finished_images_are_kept_when_a_later_one_is_blocked():
     context = exchange(images.Generate())
     blocked = {"created": 1, "data": [{"finish_reason": "content_filtered"}]}
     with pytest.raises(RequestRejected) as refused:
@@ -151,7 +151,7 @@ def test_what_is_done_is_kept_when_a_later_one_is_blocked():
     assert [row["url"] for row in context.partial["data"]] == ["https://x/0.png"]
 
 
-def test_a_blocked_image_is_openais_error():
+def test_blocked_image_raises_openais_error():
     with pytest.raises(RequestRejected) as refused:
         images.Generate().transform_response(
             {"data": [{"url": "", "finish_reason": "content_filtered"}]}, exchange(images.Generate())
@@ -165,7 +165,7 @@ def test_n_out_of_range_is_refused(n: Any):
         images.Generate().script(generate(n=n), exchange(images.Generate()))
 
 
-def test_a_stream_contains_the_finished_images():
+def test_image_stream_contains_the_finished_images():
     request = generate(n=2, stream=True, partial_images=2)
     context = exchange(images.Generate())
     reply, sent = drive(images.Generate(), request, [image(0, b64_json="QQ=="), image(1, b64_json="QUE=")], context)
@@ -183,16 +183,16 @@ def test_a_stream_contains_the_finished_images():
 @pytest.mark.parametrize(
     ("start", "format"), [("iVBORw0KGgo", "png"), ("/9j/4AAQ", "jpeg"), ("UklGRlpQ", "webp"), ("", "png")]
 )
-def test_a_stream_event_has_all_that_openai_code_reads(start: str, format: str):
+def test_stream_event_has_openais_fields(start: str, format: str):
     reply, _ = drive(images.Generate(), generate(size="1536x1024", stream=True), [image(0, b64_json=start)])
     event = json.loads(reply.body.partition("data: ")[2].splitlines()[0])
-    assert event["size"] == "1184x896"  # of StepFun's, as OpenAI writes it: width first
+    assert event["size"] == "1184x896"  # StepFun's size, written width first as OpenAI does
     assert (event["output_format"], event["quality"], event["background"]) == (format, "auto", "auto")
     assert event["usage"]["total_tokens"] == 0
 
 
 @pytest.mark.parametrize("body", ["<html>", {}, {"data": []}, {"data": ["x"]}, None])
-def test_a_response_without_images_is_invalid(body: Any):
+def test_response_without_images_is_invalid(body: Any):
     with pytest.raises(UnexpectedBody):
         images.Generate().transform_response(body, exchange(images.Generate()))
 
@@ -200,7 +200,7 @@ def test_a_response_without_images_is_invalid(body: Any):
 # ---------------------------------------------------------------- edits
 
 
-def test_an_edit_sends_the_one_picture():
+def test_edit_sends_one_image():
     request = edit([("image[]", ("a.png", PNG))], model="gpt-image-1", size="1024x1024", n=1)
     context = exchange(images.Edit())
     sent = images.Edit().transform_request(request, context)
@@ -209,7 +209,7 @@ def test_an_edit_sends_the_one_picture():
     assert lost(context) == ["size"]
 
 
-def test_an_open_file_is_sent_with_each_request():
+def test_open_file_is_sent_with_each_request():
     file = io.BytesIO(PNG)
     file.name = "a.png"
     _, sent = drive(images.Edit(), edit([("image", file)], n=2), [image(0), image(1)])
@@ -223,25 +223,25 @@ def test_an_open_file_is_sent_with_each_request():
         ([("image", PNG), ("mask", PNG)], "mask"),
     ],
 )
-def test_what_an_edit_cannot_do_is_refused(files: Any, param: str):
+def test_unsupported_edits_are_refused(files: Any, param: str):
     with pytest.raises(RequestRejected) as refused:
         wire(images.Edit(), edit(files))
     assert refused.value.param == param
 
 
-def test_an_edit_needs_the_model_that_edits():
+def test_edit_needs_an_edit_model():
     with pytest.raises(RequestRejected, match="step-image-edit-2"):
         wire(images.Edit(), edit([("image", PNG)], model="step-2x-large"))
 
 
-def test_an_edit_accepts_base64_in_the_body():
+def test_edit_accepts_base64_in_the_body():
     assert wire(images.Edit(), edit(None, image="QQ=="))["image"] == "QQ=="
 
 
 # ---------------------------------------------------------------- variations
 
 
-def test_a_variation_is_an_image2image_request():
+def test_variation_is_an_image2image_request():
     request = WireRequest(
         "POST",
         "/images/variations",
@@ -273,11 +273,11 @@ def test_a_variation_is_an_image2image_request():
 @pytest.mark.parametrize(
     ("content", "words"), [(b"GIF89a", "neither png nor jpeg"), (PNG + b"0" * (10 * 1024 * 1024), "10,485,760")]
 )
-def test_a_picture_stepfun_does_not_take(content: bytes, words: str):
+def test_unsupported_variation_image_is_refused(content: bytes, words: str):
     with pytest.raises(RequestRejected, match=words):
         wire(images.Variation(), WireRequest("POST", "/images/variations", json={}, files=[("image", content)]))
 
 
-def test_a_variation_without_a_picture():
+def test_variation_without_an_image_is_refused():
     with pytest.raises(RequestRejected, match="missing"):
         wire(images.Variation(), WireRequest("POST", "/images/variations", json={}))

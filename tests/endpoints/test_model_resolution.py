@@ -1,4 +1,4 @@
-"""The model, effort and headroom for a name (stepfun-api 2, 3.6, 4.6)."""
+"""Model, effort and headroom for each model name (stepfun-api 2, 3.6, 4.6)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def resolved(name: str | None, needs: Any = (), **settings: Any) -> RequestConte
 
 # ---------------------------------------------------------------- OpenAI's names
 
-AT_ONCE = [
+NON_REASONING = [
     "gpt-3.5-turbo",
     "gpt-3.5-turbo-0125",
     "gpt-3.5-turbo-16k",
@@ -55,7 +55,7 @@ AT_ONCE = [
     "ft:gpt-4o-mini-2024-07-18:org::id",
     "GPT-4o",
 ]
-REASONED = [
+REASONING = [
     "gpt-5",
     "gpt-5-mini",
     "gpt-5-nano-2025-08-07",
@@ -79,15 +79,15 @@ REASONED = [
 ]
 
 
-@pytest.mark.parametrize("name", AT_ONCE)
-def test_models_that_answered_at_once_get_low_effort_and_headroom(name: str) -> None:
+@pytest.mark.parametrize("name", NON_REASONING)
+def test_names_of_non_reasoning_models_get_low_effort_and_headroom(name: str) -> None:
     wire, context = out(model=name, max_tokens=10)
     assert (wire["model"], wire["reasoning_effort"], wire["max_tokens"]) == ("step-3.7-flash", "low", 1510)
     assert lost(context) == []
 
 
-@pytest.mark.parametrize("name", REASONED)
-def test_models_that_reasoned_get_medium_effort_and_no_headroom(name: str) -> None:
+@pytest.mark.parametrize("name", REASONING)
+def test_names_of_reasoning_models_get_medium_effort_and_no_headroom(name: str) -> None:
     wire, context = out(model=name, max_completion_tokens=10)
     assert (wire["model"], wire["reasoning_effort"], wire["max_tokens"]) == ("step-3.7-flash", "medium", 10)
     assert lost(context) == []
@@ -112,12 +112,12 @@ def test_models_that_reasoned_get_medium_effort_and_no_headroom(name: str) -> No
         ("chatgpt-image-latest", "step-image-edit-2"),
     ],
 )
-def test_sound_and_pictures_are_not_taken_for_chat(name: str, target: str) -> None:
+def test_audio_and_image_names_do_not_resolve_to_chat_models(name: str, target: str) -> None:
     assert resolved(name).model_id == target
 
 
 @pytest.mark.parametrize("name", ["step-99-turbo", "deepseek-chat", "llama3", ""])
-def test_unknown_names_are_left_to_stepfun(name: str) -> None:
+def test_unknown_names_are_passed_through(name: str) -> None:
     context = resolved(name)
     assert context.model_id == name
     assert context.changes == []
@@ -135,7 +135,7 @@ def test_every_alias_refers_to_a_current_model() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(default().models))
-def test_a_stepfun_id_is_sent_as_it_is(name: str) -> None:
+def test_stepfun_id_is_sent_unchanged(name: str) -> None:
     for settings in ({}, {"model": "step-5-preview"}):
         context = resolved(name, **settings)
         assert context.model_id == name
@@ -144,7 +144,7 @@ def test_a_stepfun_id_is_sent_as_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(default().retired))
-def test_api_2_3_retired_ids_go_to_their_replacement_and_say_so(name: str) -> None:
+def test_api_2_3_retired_ids_are_replaced_with_a_warning(name: str) -> None:
     context = resolved(name)
     assert context.model_id == default().retired[name].replacement
     assert lost(context) == ["model"]
@@ -161,7 +161,7 @@ def test_api_2_3_retired_ids_go_to_their_replacement_and_say_so(name: str) -> No
         ("mine", {"model_aliases": {"mine": "step-3"}}),
     ],
 )
-def test_api_2_3_retired_ids_from_settings_go_to_their_replacement_too(name: str, settings: Any) -> None:
+def test_api_2_3_retired_ids_in_settings_are_replaced(name: str, settings: Any) -> None:
     context = resolved(name, **settings)
     assert context.model_id == "step-3.7-flash"
     assert lost(context) == ["model"]
@@ -170,14 +170,14 @@ def test_api_2_3_retired_ids_from_settings_go_to_their_replacement_too(name: str
 # ---------------------------------------------------------------- the user's own choice
 
 
-def test_the_settings_model_serves_chat_names_and_keeps_what_they_bring() -> None:
+def test_settings_model_replaces_chat_aliases_and_keeps_their_effort_and_headroom() -> None:
     wire, _ = out(settings={"model": "step-5-preview"}, model="gpt-4o", max_tokens=10)
     assert (wire["model"], wire["reasoning_effort"], wire["max_tokens"]) == ("step-5-preview", "low", 1510)
     assert resolved("whisper-1", model="step-5-preview").model_id == "stepaudio-2.5-asr"
     assert resolved("llama3", model="step-5-preview").model_id == "llama3"
 
 
-def test_the_users_aliases_come_first() -> None:
+def test_user_aliases_take_precedence() -> None:
     aliases = {
         "gpt-4o": "step-5-preview",
         "gpt-*": "step-3.5-flash",
@@ -201,12 +201,12 @@ def test_user_alias_prefers_the_exact_name() -> None:
     assert user_alias("b", {}) is None
 
 
-def test_no_name_is_the_settings_model_or_none() -> None:
+def test_missing_name_is_the_settings_model_or_none() -> None:
     assert resolved(None).model_id is None
     assert resolved(None, model="step-5-preview").model_id == "step-5-preview"
 
 
-def test_an_azure_deployments_name_says_nothing() -> None:
+def test_azure_deployment_name_does_not_select_a_model() -> None:
     for settings, target in (({}, "step-3.7-flash"), ({"model": "step-5-preview"}, "step-5-preview")):
         context = exchange(ENDPOINT, **settings)
         context.client = ClientFacts(deployment="my-deployment")
@@ -226,29 +226,29 @@ def test_an_azure_deployments_name_says_nothing() -> None:
         ("step-1o-turbo-vision", {}, "step-1o-turbo-vision"),
     ],
 )
-def test_api_2_1_a_picture_moves_an_alias_to_a_model_that_sees(name: str, settings: Any, target: str) -> None:
+def test_api_2_1_image_input_moves_an_alias_to_a_vision_model(name: str, settings: Any, target: str) -> None:
     wire, context = out(settings=settings, model=name, messages=PICTURE)
     assert wire["model"] == target
     if target != name:
         assert ("alias", "model") in [(change.kind, change.parameter) for change in context.changes]
 
 
-def test_api_2_1_sound_moves_an_alias_to_a_model_that_hears() -> None:
+def test_api_2_1_audio_input_moves_an_alias_to_an_audio_model() -> None:
     assert out(model="gpt-4o", messages=SOUND)[0]["model"] == "step-audio-2"
 
 
 @pytest.mark.parametrize("name", ["step-3.5-flash", "step-3.5-flash-2603", "step-router-v1", "stepaudio-2.5-chat"])
-def test_api_2_1_a_named_model_that_cannot_see_is_refused(name: str) -> None:
+def test_api_2_1_image_input_for_a_named_text_model_is_refused(name: str) -> None:
     with pytest.raises(RequestRejected, match=r"step-3\.7-flash") as caught:
         out(model=name, messages=PICTURE)
     assert (caught.value.code, caught.value.param) == ("model_incompatible", "messages")
 
 
-def test_api_2_1_input_no_model_accepts_is_refused() -> None:
+def test_api_2_1_input_that_no_model_accepts_is_refused() -> None:
     both = [{"role": "user", "content": [*PICTURE[0]["content"], *SOUND[0]["content"]]}]
     with pytest.raises(RequestRejected, match="StepFun has none"):
         out(model="gpt-4o", messages=both)
 
 
-def test_an_unknown_model_gets_any_input() -> None:
+def test_unknown_model_accepts_any_input() -> None:
     assert out(model="step-99", messages=PICTURE)[0]["model"] == "step-99"

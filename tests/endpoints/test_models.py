@@ -19,7 +19,7 @@ LIVE = {
 }
 
 
-def test_the_list_is_openais_and_keeps_the_live_fields():
+def test_list_has_openais_shape_and_keeps_live_fields():
     data = models.ListModels().transform_response(LIVE, exchange(models.ListModels(), list_openai_models=False))
     assert [row["id"] for row in data["data"]] == ["step-3.7-flash", "step-tts-2"]
     assert data["data"][0]["max_input_tokens"] == 262144
@@ -33,7 +33,7 @@ def test_the_list_is_openais_and_keeps_the_live_fields():
 
 
 @pytest.mark.parametrize("body", [None, [], "text", {}, {"data": None}])
-def test_a_body_without_a_list_is_refused(body: object):
+def test_body_without_a_list_is_refused(body: object):
     with pytest.raises(UnexpectedBody):
         models.ListModels().transform_response(body, exchange(models.ListModels()))
 
@@ -48,19 +48,19 @@ def test_a_body_without_a_list_is_refused(body: object):
         ("/models/a%2Fb", "/models/a%2Fb"),
     ],
 )
-def test_a_name_describes_its_model(path: str, sent: str):
+def test_alias_returns_its_model(path: str, sent: str):
     context = exchange(models.RetrieveModel())
     request = WireRequest("GET", path)
     assert models.RetrieveModel().script(request, context) is None
     assert models.RetrieveModel().transform_request(request, context).path == sent
 
 
-def test_one_model_is_filled():
+def test_missing_model_fields_are_filled():
     data = models.RetrieveModel().transform_response({"id": "step-3.5-flash"}, exchange(models.RetrieveModel()))
     assert data == {"id": "step-3.5-flash", "object": "model", "created": 0, "owned_by": "stepai"}
 
 
-def test_step_plan_models_come_from_the_list():
+def test_step_plan_model_comes_from_the_list():
     context = exchange(models.RetrieveModel(), plan="step_plan")
     reply, sent = drive(models.RetrieveModel(), WireRequest("GET", "/models/gpt-4o"), [LIVE], context)
     assert [request.path for request in sent] == ["/models"]
@@ -68,14 +68,14 @@ def test_step_plan_models_come_from_the_list():
     assert context.model_id == "step-3.7-flash"
 
 
-def test_a_base_url_of_the_plan_counts_as_the_plan():
+def test_step_plan_base_url_selects_the_plan():
     context = exchange(models.RetrieveModel())
     context.client = ClientFacts("https://api.stepfun.com/step_plan/v1/")
     reply, _ = drive(models.RetrieveModel(), WireRequest("GET", "/models/step-tts-2"), [LIVE], context)
     assert reply.body["id"] == "step-tts-2"
 
 
-def test_a_model_the_plan_lacks_is_not_found():
+def test_model_missing_from_the_plan_is_not_found():
     with pytest.raises(RequestRejected) as refused:
         drive(
             models.RetrieveModel(),
@@ -86,7 +86,7 @@ def test_a_model_the_plan_lacks_is_not_found():
     assert (refused.value.status, refused.value.code) == (404, "model_not_found")
 
 
-def test_the_list_names_usable_openai_models_after_stepfuns():
+def test_list_ends_with_the_usable_openai_names():
     rows = models.ListModels().transform_response(LIVE, exchange(models.ListModels()))["data"]
     names = [row["id"] for row in rows]
     assert names[:2] == ["step-3.7-flash", "step-tts-2"]
@@ -100,7 +100,7 @@ def test_the_list_names_usable_openai_models_after_stepfuns():
         assert models.RetrieveModel().transform_response(dict(LIVE["data"][0]), context) == by_id[name]
 
 
-def test_a_setting_turns_openais_names_off():
+def test_list_openai_models_setting_disables_openai_names():
     context = exchange(models.RetrieveModel(), list_openai_models=False)
     models.RetrieveModel().transform_request(WireRequest("GET", "/models/gpt-4o"), context)
     assert models.RetrieveModel().transform_response({"id": "step-3.7-flash"}, context)["id"] == "step-3.7-flash"

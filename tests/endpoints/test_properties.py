@@ -1,4 +1,4 @@
-"""For any input to any endpoint: the caller's data is not mutated, and every refusal has a message."""
+"""Any input to any endpoint leaves the caller's data unchanged, and every refusal has a message."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ ANSWERS = st.sampled_from(["", "<html>", b"", b"bytes", None, [], {}]) | st.fixe
 @given(
     body=BODIES, files=FILES, answer=ANSWERS, query=st.dictionaries(st.sampled_from(["limit", "after", "order"]), WORDS)
 )
-def test_any_request_and_any_answer(
+def test_any_request_and_any_response(
     place: tuple[str, str], body: dict[str, Any], files: list[Any], answer: Any, query: dict[str, str]
 ) -> None:
     method, path = place
@@ -111,7 +111,7 @@ def test_any_request_and_any_answer(
             endpoint.transform_response(copy.deepcopy(answer), context)
         else:
             next(script)
-            for _ in range(5):  # a script that waits for a file would go on for minutes
+            for _ in range(5):  # a script that polls a file would run for minutes
                 script.send(WireResponse(copy.deepcopy(answer)))
     except (RequestRejected, UnexpectedBody, StopIteration):
         pass
@@ -119,7 +119,7 @@ def test_any_request_and_any_answer(
 
 
 @given(CONTENTS)
-def test_any_content_has_a_kind_or_none(content: bytes) -> None:
+def test_any_content_has_a_file_type_or_none(content: bytes) -> None:
     assert kind_of_content(content) in (
         None,
         "pdf",
@@ -144,7 +144,7 @@ def test_any_content_has_a_kind_or_none(content: bytes) -> None:
     st.integers(1, 5),
     st.booleans(),
 )
-def test_pages_hold_each_row_once(times: list[tuple[int, int]], limit: int, ascending: bool) -> None:
+def test_pages_contain_each_row_once(times: list[tuple[int, int]], limit: int, ascending: bool) -> None:
     rows = [{"id": f"file-{i}-{j}", "created_at": i} for i, j in times]
     query: dict[str, Any] = {"limit": limit, "order": "asc" if ascending else "desc"}
     seen: list[str] = []

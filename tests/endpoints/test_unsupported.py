@@ -1,4 +1,4 @@
-"""What StepFun does not offer is refused here, with a way on (stepfun-api 10)."""
+"""Endpoints StepFun does not offer are refused locally, with an alternative (stepfun-api 10)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def example(pattern: str) -> str:
 
 
 @pytest.mark.parametrize("row", ABSENT, ids=lambda row: f"{row.method} {row.pattern}")
-def test_each_is_refused_locally_with_what_to_do(row: object):
+def test_unavailable_endpoint_is_refused_locally_with_advice(row: object):
     from stepfun_compat.catalog.schema import Absent
 
     assert isinstance(row, Absent)
@@ -53,22 +53,22 @@ def test_each_is_refused_locally_with_what_to_do(row: object):
         ("POST", "/responses", None),
     ],
 )
-def test_the_name_of_a_fallback(method: str, path: str, name: str | None):
+def test_fallback_name_of_a_path(method: str, path: str, name: str | None):
     assert fallback_name(method, path) == name
 
 
-def test_an_unknown_path_is_refused_in_general_words():
+def test_unknown_path_is_refused_by_name():
     refusal = ENDPOINT.refusal(WireRequest("GET", "/nothing"), exchange(ENDPOINT))
     assert "GET /nothing" in refusal.message
 
 
-def test_what_is_ours_is_not_absent():
+def test_supported_paths_are_not_refused():
     for method, path in [("POST", "/vector_stores"), ("GET", "/vector_stores/1"), ("GET", "/vector_stores/1/files/f")]:
         found = table.find(method, path)
         assert found is not None
         assert found.name != "absent"
 
 
-def test_the_names_a_fallback_may_have():
+def test_fallback_names_are_the_routable_resources():
     assert {"embeddings", "moderations", "batches", "fine_tuning", "videos"} <= set(FALLBACK_NAMES)
     assert not {"models", "admin", "chat_completions_store"} & set(FALLBACK_NAMES)

@@ -1,7 +1,7 @@
-"""Wrong types are the SDK's errors, never ours: every field of every endpoint with values of every JSON type.
+"""Wrong types raise the SDK's errors, never ours: every field of every endpoint with values of every JSON type.
 
-Where the stock client sends a value and raises what the server says of it, so does ours: an exception that is none of
-openai's would get past the `except` clauses of programs.
+Where the stock client sends a value and raises the server's error, so does ours: any other exception would pass by the
+`except` clauses of existing programs.
 """
 
 from __future__ import annotations
@@ -118,12 +118,12 @@ LISTS = [
 
 
 def refuse(request: httpx.Request) -> httpx.Response:
-    """StepFun, which does not take what it was sent."""
+    """A server that rejects every request."""
     return httpx.Response(400, json={"error": {"message": "bad", "type": "request_params_invalid"}})
 
 
 def accept(request: httpx.Request) -> httpx.Response:
-    """StepFun, which does not look."""
+    """A server that accepts every request."""
     said = {"role": "assistant", "content": "x"}
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
     chat: dict[str, Any] = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "usage": usage}
@@ -155,7 +155,7 @@ def client(route: str, server: Any) -> Any:
 
 
 def calls(path: str, share: int = 0, shares: int = 1) -> list[dict[str, Any]]:
-    """Every field with every value; one share of them where several tests divide them, all with `TEST_DEPTH`."""
+    """Every field with every value; one share of them where several tests split the work, all with `TEST_DEPTH`."""
     base, fields = ENDPOINTS[path]
     rows = [{**base, field: value} for field in fields.split() for value in VALUES]
     return rows[share % shares :: shares] if DEPTH == 1 else rows
@@ -177,7 +177,7 @@ PLACES = [(path, route) for path in ENDPOINTS for route in (ROUTES if path == "/
 
 @pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize(("path", "route"), PLACES)
-def test_wrong_types_are_the_sdks_errors(path: str, route: str, server: Any):
+def test_wrong_types_raise_the_sdks_errors(path: str, route: str, server: Any):
     failures: list[str] = []
     share, shares = SERVERS.index(server) + 2 * ROUTES.index(route), 4 if path == "/responses" else 2
     with client(route, server) as c:
@@ -188,7 +188,7 @@ def test_wrong_types_are_the_sdks_errors(path: str, route: str, server: Any):
                     c.post(path, body=sent, cast_to=object)
                 except openai.OpenAIError:
                     pass
-                except Exception as error:  # what the stock client raises itself, it may raise here
+                except Exception as error:  # an error the stock client raises itself is accepted
                     if stock_takes(sent) or not isinstance(error, UnicodeEncodeError):
                         failures.append(f"{sent}: {type(error).__name__}: {error}")
     assert not failures, "\n".join(failures[:10])
@@ -196,7 +196,7 @@ def test_wrong_types_are_the_sdks_errors(path: str, route: str, server: Any):
 
 @pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize("path", ["/chat/completions", "/completions", "/responses"])
-def test_wrong_types_in_streams_are_the_sdks_errors(path: str, server: Any):
+def test_wrong_types_in_streams_raise_the_sdks_errors(path: str, server: Any):
     failures: list[str] = []
     for share, route in enumerate(("chat", "native") if path == "/responses" else ("auto",)):
         with client(route, server) as c:
@@ -218,7 +218,7 @@ def test_wrong_types_in_streams_are_the_sdks_errors(path: str, server: Any):
 
 
 @pytest.mark.parametrize("server", SERVERS)
-def test_wrong_types_in_forms_are_the_sdks_errors(server: Any):
+def test_wrong_types_in_forms_raise_the_sdks_errors(server: Any):
     failures: list[str] = []
     with client("auto", server) as c:
         for path, (base, file, fields) in FORMS.items():
@@ -261,7 +261,7 @@ def stock_form_takes(path: str, body: dict[str, Any], file: str) -> bool:
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_wrong_types_in_queries_are_the_sdks_errors(path: str):
+def test_wrong_types_in_queries_raise_the_sdks_errors(path: str):
     with client("auto", refuse) as c:
         for field in ("limit", "order", "after", "before", "include", "starting_after", "filter", "purpose"):
             for value in (True, 0, -1, 10**30, 1.5, "x", "", [1], ["x"]):
@@ -270,7 +270,7 @@ def test_wrong_types_in_queries_are_the_sdks_errors(path: str):
 
 
 @pytest.mark.parametrize("path", ["/responses", "/chat/completions"])
-def test_wrong_types_are_the_sdks_errors_of_the_async_client(path: str):
+def test_wrong_types_raise_the_sdks_errors_in_the_async_client(path: str):
     async def main() -> None:
         for route in ("chat", "native"):
             transport = httpx.MockTransport(refuse)

@@ -42,7 +42,7 @@ def wire(request: WireRequest) -> dict[str, Any]:
     return speech.Speech().transform_request(request, exchange(speech.Speech())).json
 
 
-def test_every_voice_of_openais_has_a_stand_in():
+def test_every_openai_voice_is_mapped():
     known = {row.id for row in voices.VOICES}
     assert len(known) == len(voices.VOICES) == 39
     for name in OPENAI_VOICES:
@@ -51,24 +51,24 @@ def test_every_voice_of_openais_has_a_stand_in():
 
 
 @pytest.mark.parametrize("voice", ["cixingnansheng", "voice-tone-abc", "something-new"])
-def test_other_voices_travel_as_they_are(voice: str):
+def test_other_voices_are_sent_unchanged(voice: str):
     assert wire(say(voice=voice))["voice"] == voice
     assert wire(say(voice={"id": voice}))["voice"] == voice
 
 
-def test_a_voice_is_needed():
+def test_voice_is_required():
     with pytest.raises(RequestRejected, match="voice is missing"):
         wire(WireRequest("POST", "/audio/speech", json={"model": "tts-1", "input": "x"}))
 
 
 @pytest.mark.parametrize(("asked", "sent"), [(0.25, 0.5), (1, 1), (1.5, 1.5), (4.0, 2.0)])
-def test_speed_is_kept_within_stepfuns(asked: float, sent: float):
+def test_speed_is_clamped_to_stepfuns_range(asked: float, sent: float):
     context = exchange(speech.Speech())
     assert speech.Speech().transform_request(say(speed=asked), context).json["speed"] == sent
     assert lost(context) == ([] if asked == sent else ["speed"])
 
 
-def test_instructions_go_where_they_are_taken():
+def test_instructions_are_sent_to_models_that_support_them():
     sent = wire(say(model="gpt-4o-mini-tts", instructions="Whisper."))
     assert (sent["model"], sent["instruction"]) == ("stepaudio-2.5-tts", "Whisper.")
     assert "instructions" not in sent
@@ -92,7 +92,7 @@ def test_instructions_go_where_they_are_taken():
         ("a ) b", "a ,  b"),
     ],
 )
-def test_parentheses_are_read_out(text: str, spoken: str):
+def test_parentheses_are_replaced_by_commas(text: str, spoken: str):
     assert wire(say(text))["input"] == spoken
     assert wire(say(text, model="stepaudio-2.5-tts"))["input"] == text
     assert wire(say(text, model="step-tts-2"))["input"] == text
@@ -105,7 +105,7 @@ def test_unknown_formats_and_models_are_refused():
         wire(say(model="gpt-4o"))
 
 
-def test_stepfuns_own_fields_travel():
+def test_stepfun_fields_are_sent():
     assert wire(say(volume=1.5, sample_rate=8000, markdown_filter=True)) == {
         "model": "stepaudio-2.5-tts",
         "voice": "elegantgentle-female",
@@ -119,7 +119,7 @@ def test_stepfuns_own_fields_travel():
 # ---------------------------------------------------------------- long texts
 
 
-def test_a_short_text_is_one_request():
+def test_short_text_is_one_request():
     assert speech.Speech().script(say("x" * 1000), exchange(speech.Speech())) is None
 
 
@@ -134,13 +134,13 @@ def test_a_short_text_is_one_request():
         "A paragraph.\n\nAnother, with a comma, and more; and more.\n" * 70,
     ],
 )
-def test_pieces_are_short_and_lose_nothing(text: str, limit: int):
+def test_segments_are_short_and_lose_nothing(text: str, limit: int):
     pieces = split_text(text, limit)
     assert all(0 < len(piece) <= limit for piece in pieces)
     assert "".join("".join(pieces).split()) == "".join(text.split())
 
 
-def test_pieces_end_where_sentences_do():
+def test_segments_end_at_sentence_ends():
     pieces = split_text("One sentence here. " * 30, 100)
     assert all(piece.endswith(".") for piece in pieces)
     assert all(piece.endswith("。") for piece in split_text("第一句话说完了。" * 40, 100))
@@ -153,7 +153,7 @@ def long(**fields: Any) -> WireRequest:
     return say("This is a sentence of some length. " * 60, **fields)
 
 
-def test_a_long_text_is_several_requests_and_one_mp3():
+def test_long_text_is_several_requests_and_one_mp3():
     context = exchange(speech.Speech())
     request = long()
     reply, sent = drive(speech.Speech(), request, [mp3_frame(1), mp3_frame(2), mp3_frame(3)], context)
@@ -164,7 +164,7 @@ def test_a_long_text_is_several_requests_and_one_mp3():
     assert context.partial == [mp3_frame(1), mp3_frame(2), mp3_frame(3)]
 
 
-def test_a_long_text_as_flac_is_requested_as_wav():
+def test_long_text_as_flac_is_requested_as_wav():
     data = samples(5000)
     reply, sent = drive(speech.Speech(), long(response_format="flac"), lambda _: WireResponse(wav(data)))
     assert {step.json["response_format"] for step in sent} == {"wav"}
@@ -172,7 +172,7 @@ def test_a_long_text_as_flac_is_requested_as_wav():
     assert reply.headers["content-type"] == "audio/flac"
 
 
-def test_a_long_text_as_events():
+def test_long_text_can_be_streamed_as_events():
     def answer(step: WireRequest) -> str:
         audio = base64.b64encode(step.json["input"][:4].encode()).decode()
         events = [{"type": "speech.audio.delta", "audio": audio}, {"type": "speech.audio.done", "audio": ""}]
@@ -186,7 +186,7 @@ def test_a_long_text_as_events():
     assert reply.body.endswith("data: [DONE]\n\n")
 
 
-def test_parts_that_cannot_be_joined_are_reported():
+def test_segments_that_cannot_be_joined_are_reported():
     with pytest.raises(UnexpectedBody, match="wav or mp3"):
         drive(speech.Speech(), long(response_format="opus"), lambda _: b"not ogg")
     with pytest.raises(UnexpectedBody, match="contains no audio"):
@@ -195,7 +195,7 @@ def test_parts_that_cannot_be_joined_are_reported():
         drive(speech.Speech(), long(return_url=True), lambda _: b"")
 
 
-def test_an_error_among_the_events():
+def test_error_event_is_raised():
     def answer(_: WireRequest) -> str:
         return 'data: {"type": "speech.audio.error", "error": {"message": "overloaded"}}\n\n'
 
@@ -204,7 +204,7 @@ def test_an_error_among_the_events():
     assert refused.value.status == 500
 
 
-def test_an_interrupted_speech_stream_keeps_the_received_audio():
+def test_interrupted_speech_stream_keeps_the_received_audio():
     event = {"type": "speech.audio.delta", "audio": base64.b64encode(b"This").decode()}
     whole, cut = (f"data: {json.dumps(row)}\n\n" for row in (event, event))
     answers = iter([whole + 'data: {"type": "speech.audio.done", "audio": ""}\n\n', cut])
@@ -216,7 +216,7 @@ def test_an_interrupted_speech_stream_keeps_the_received_audio():
 # ---------------------------------------------------------------- cloning
 
 
-def test_stepfuns_voice_cloning_is_sent_and_openais_is_refused():
+def test_stepfun_voice_cloning_is_sent_and_openais_is_refused():
     request = WireRequest("POST", "/audio/voices", json={"model": "step-tts-2", "file_id": "file-1"})
     assert speech.Voice().transform_request(request, exchange(speech.Voice())) is request
     with pytest.raises(RequestRejected, match="purpose='storage'") as refused:

@@ -62,7 +62,7 @@ def transcribe(answer: str = ANSWER, **fields: Any) -> Any:
     return drive(ENDPOINT, ask(**fields), [answer])[0].body
 
 
-def test_the_request_is_on_the_recommended_route():
+def test_request_uses_the_recommended_route():
     context = exchange(ENDPOINT)
     sent = ENDPOINT.transform_request(ask(language="en", hotwords=["StepFun"]), context)
     assert (sent.method, sent.path, sent.files) == ("POST", "/audio/asr/sse", None)
@@ -75,7 +75,7 @@ def test_the_request_is_on_the_recommended_route():
     }
 
 
-def test_an_open_file_is_read_from_its_beginning():
+def test_open_file_is_read_from_its_beginning():
     file = io.BytesIO(SPEECH)
     file.name = "/tmp/talk.wav"
     file.read(10)
@@ -148,13 +148,13 @@ def test_srt_and_vtt():
     )
 
 
-def test_timestamps_are_requested_if_needed():
+def test_timestamps_are_requested_when_needed():
     for format, wanted in (("srt", True), ("vtt", True), ("verbose_json", True), ("json", None), ("text", None)):
         sent = ENDPOINT.transform_request(ask(response_format=format), exchange(ENDPOINT))
         assert sent.json["audio"]["input"]["transcription"].get("enable_timestamp") is wanted
 
 
-def test_without_times_a_caption_lasts_as_long_as_the_recording():
+def test_caption_without_times_spans_the_recording():
     text = transcribe(stream(delta("Hello\n\n--> you"), {"type": "transcript.text.done"}), response_format="srt")
     assert text == "1\n00:00:00,000 --> 00:00:02,000\nHello → you\n\n"
 
@@ -169,12 +169,12 @@ def test_verbose_json():
     assert body["segments"][0]["no_speech_prob"] == 0.0
 
 
-def test_a_started_second_counts_as_usage():
+def test_usage_seconds_are_rounded_up():
     body = transcribe(content=wav(samples(9_600), rate=8_000), response_format="verbose_json")
     assert (body["duration"], body["usage"]) == (1.2, {"type": "duration", "seconds": 2})
 
 
-def test_captions_end_before_they_grow_too_long():
+def test_captions_are_split_before_they_grow_too_long():
     pieces = [Segment(i, i + 1, "word ") for i in range(40)]
     cues = captions(pieces)
     assert all(cue.end - cue.start <= 8 for cue in cues)
@@ -204,7 +204,7 @@ def test_silence_and_errors():
         ({}, 500, "server_error"),
     ],
 )
-def test_an_error_event_is_the_error_a_plain_answer_would_have_been(error: dict[str, str], status: int, code: str):
+def test_error_event_raises_the_error_of_its_type(error: dict[str, str], status: int, code: str):
     for event in ({"type": "error", "error": error}, {"type": "error", "message": "x", "error": error}):
         with pytest.raises(RequestRejected) as whole:
             transcribe(stream(event))
@@ -214,7 +214,7 @@ def test_an_error_event_is_the_error_a_plain_answer_would_have_been(error: dict[
             assert (refused.status, refused.code) == (status, code)
 
 
-def test_the_old_model_uses_the_old_route():
+def test_old_model_uses_the_old_route():
     context = exchange(ENDPOINT)
     request = ask(model="step-asr", language="zh", hotwords="[1]")
     assert ENDPOINT.script(request, context) is None
@@ -234,7 +234,7 @@ def test_the_old_model_uses_the_old_route():
 # ---------------------------------------------------------------- streams
 
 
-def test_a_stream_is_one_request_whose_events_pass():
+def test_stream_is_one_request_and_passes_events_through():
     request = ask(stream=True)
     context = exchange(ENDPOINT)
     assert ENDPOINT.script(request, context) is None
@@ -246,7 +246,7 @@ def test_a_stream_is_one_request_whose_events_pass():
     assert list(transform.close()) == []
 
 
-def test_a_stream_fills_in_missing_text():
+def test_stream_fills_in_missing_text():
     transform = TranscriptStream()
     transform.feed(delta("a"))
     transform.feed({"type": "transcript.text.delta", "delta": None})
@@ -257,7 +257,7 @@ def test_a_stream_fills_in_missing_text():
     assert transform.close() == ()
 
 
-def test_a_stream_that_fails_or_stops():
+def test_failed_or_cut_stream_raises():
     transform = TranscriptStream()
     with pytest.raises(RequestRejected, match="engine gone"):
         transform.feed({"type": "error", "message": "engine gone"})
@@ -267,7 +267,7 @@ def test_a_stream_that_fails_or_stops():
         transform.close()
 
 
-def test_events_in_every_framing():
+def test_events_are_read_in_every_framing():
     for text in (
         'data: {"a":1}\r\n\r\ndata:{"a":2}\r\n\r\n',
         'data: {"a":\ndata: 1}\n\ndata: {"a":2}',
@@ -280,7 +280,7 @@ def test_events_in_every_framing():
 
 
 def transcribed(events: str, later: bool, stream: bool = False, said: list[str] | None = None) -> Any:
-    """Return the client's result for a body: the transcript, or with `stream` its events; `said` returns their texts."""
+    """Return the client's result for a body: the transcript, or with `stream` its events; collect their texts in `said`."""
     told: list[str] = [] if said is None else said
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -289,7 +289,7 @@ def transcribed(events: str, later: bool, stream: bool = False, said: list[str] 
     common: Any = {"api_key": "k", "base_url": "https://api.stepfun.ai/v1", "settings": Settings(), "max_retries": 0}
     asked: Any = {"model": "whisper-1", "file": ("talk.wav", SPEECH), **({"stream": True} if stream else {})}
     if stream and "stream" not in inspect.signature(openai.resources.audio.Transcriptions.create).parameters:
-        pytest.skip("this SDK streams no transcripts")
+        pytest.skip("this SDK does not stream transcripts")
     transport = httpx.MockTransport(answer)
     if not later:
         with stepfun_compat.OpenAI(**common, http_client=httpx.Client(transport=transport)) as c:
@@ -311,7 +311,7 @@ def transcribed(events: str, later: bool, stream: bool = False, said: list[str] 
 
 
 @pytest.mark.parametrize("later", [False, True])
-def test_an_interrupted_transcript_is_a_connection_error_with_the_text(later: bool):
+def test_interrupted_transcript_is_a_connection_error_with_the_text(later: bool):
     with pytest.raises(openai.APIConnectionError) as caught:
         transcribed(stream(delta("Hello"), delta(" there")), later)
     assert caught.value.partial == "Hello there"  # type: ignore[attr-defined]
@@ -319,7 +319,7 @@ def test_an_interrupted_transcript_is_a_connection_error_with_the_text(later: bo
 
 @pytest.mark.parametrize("later", [False, True])
 @pytest.mark.parametrize("events", [[delta("Hello"), delta(" there")], []])
-def test_an_interrupted_streamed_transcript_is_a_connection_error_with_the_text(events: list[Any], later: bool):
+def test_interrupted_streamed_transcript_is_a_connection_error_with_the_text(events: list[Any], later: bool):
     said: list[str] = []
     with pytest.raises(openai.APIConnectionError) as caught:
         transcribed(stream(*events), later, stream=True, said=said)
@@ -338,6 +338,6 @@ def test_an_interrupted_streamed_transcript_is_a_connection_error_with_the_text(
         {"type": "error", "error": {"code": "censorship_blocked", "message": "no"}},
     ],
 )
-def test_a_blocked_recording_is_a_content_filter_error_without_retries(event: Any, later: bool):
+def test_blocked_recording_is_a_content_filter_error_without_retries(event: Any, later: bool):
     with pytest.raises(stepfun_compat.ContentFilteredError):
         transcribed(stream(delta("Hello"), event), later)

@@ -1,4 +1,4 @@
-"""Messages of chat requests on their way out: roles, content parts, history and remembered reasoning (stepfun-api 3.1, 3.3, 4.1, 4.2)."""
+"""Messages of chat requests: roles, content parts, history and remembered reasoning (stepfun-api 3.1, 3.3, 4.1, 4.2)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_api_3_1_function_role_becomes_tool_for_its_call() -> None:
     assert "function_call" not in rows[1]
 
 
-def test_an_orphan_function_result_still_gets_an_id() -> None:
+def test_orphan_function_result_gets_an_id() -> None:
     (row,) = messages({"role": "function", "name": "f", "content": "2"})
     assert row["role"] == "tool"
     assert row["tool_call_id"].startswith("call_")
@@ -65,13 +65,13 @@ def test_api_3_1_text_parts_of_a_user_message_stay() -> None:
 
 
 @pytest.mark.parametrize("role", ["system", "tool", "assistant"])
-def test_api_3_1_an_image_outside_a_user_message_is_refused(role: str) -> None:
+def test_api_3_1_image_outside_a_user_message_is_refused(role: str) -> None:
     with pytest.raises(RequestRejected, match=rf"takes only text in a {role} message") as caught:
         messages({"role": role, "content": [{"type": "image_url", "image_url": {"url": PNG}}]})
     assert caught.value.param == "messages"
 
 
-def test_a_refusal_is_replayed_as_text() -> None:
+def test_refusal_is_replayed_as_text() -> None:
     assert messages({"role": "assistant", "content": None, "refusal": "no"})[0] == {
         "role": "assistant",
         "content": "no",
@@ -81,7 +81,7 @@ def test_a_refusal_is_replayed_as_text() -> None:
     assert messages({"role": "user", "content": part})[0]["content"] == [{"type": "text", "text": "no"}]
 
 
-def test_api_3_2_the_name_of_a_single_speaker_is_dropped() -> None:
+def test_api_3_2_name_of_a_single_speaker_is_dropped() -> None:
     rows = messages({"role": "system", "name": "s", "content": "x"}, {"role": "user", "name": "ann", "content": "hi"})
     assert rows == [{"role": "system", "content": "x"}, {"role": "user", "content": "hi"}]
 
@@ -100,7 +100,7 @@ def test_api_3_2_names_of_several_speakers_are_kept_in_the_text() -> None:
 
 
 @pytest.mark.parametrize("detail", ["auto", "original", None])
-def test_api_3_3_image_detail_auto_is_left_to_stepfun(detail: Any) -> None:
+def test_api_3_3_image_detail_auto_is_not_sent(detail: Any) -> None:
     part = {"type": "image_url", "image_url": {"url": PNG, "detail": detail}}
     (row,) = messages({"role": "user", "content": [part]})
     assert row["content"] == [{"type": "image_url", "image_url": {"url": PNG}}]
@@ -112,7 +112,7 @@ def test_api_3_3_image_detail_low_and_high_stay(detail: str) -> None:
     assert messages({"role": "user", "content": [part]})[0]["content"] == [part]
 
 
-def test_api_3_3_an_image_as_a_bare_url_becomes_an_object() -> None:
+def test_api_3_3_bare_image_url_becomes_an_object() -> None:
     (row,) = messages({"role": "user", "content": [{"type": "image_url", "image_url": PNG}]})
     assert row["content"] == [{"type": "image_url", "image_url": {"url": PNG}}]
 
@@ -124,7 +124,7 @@ def test_api_3_3_raw_audio_becomes_a_data_url(format: str, mime: str) -> None:
     assert row["content"] == [{"type": "input_audio", "input_audio": {"data": f"data:{mime};base64,AAAA"}}]
 
 
-def test_api_3_3_audio_that_is_a_url_stays_and_loses_its_format() -> None:
+def test_api_3_3_audio_url_is_sent_without_its_format() -> None:
     url = "data:audio/mpeg;base64,AAAA"
     part = {"type": "input_audio", "input_audio": {"data": url, "format": "mp3"}}
     rows = messages(
@@ -139,13 +139,13 @@ def test_api_3_3_other_audio_formats_are_refused() -> None:
         messages({"role": "user", "content": [part]}, model="step-audio-2")
 
 
-def test_api_3_3_video_passes() -> None:
+def test_api_3_3_video_is_passed_through() -> None:
     part = {"type": "video_url", "video_url": {"url": "stepfile://file-1"}}
     assert messages({"role": "user", "content": [part]})[0]["content"] == [part]
 
 
 @pytest.mark.parametrize("kind", ["file", "input_file"])
-def test_api_3_2_file_parts_are_refused_with_the_remedy(kind: str) -> None:
+def test_api_3_2_file_parts_are_refused_with_advice(kind: str) -> None:
     with pytest.raises(RequestRejected, match=r"client\.files\.create.*client\.files\.content") as caught:
         messages({"role": "user", "content": [{"type": kind, "file": {"file_id": "f"}}]})
     assert (caught.value.code, caught.value.param) == ("unsupported_content_type", "messages")
@@ -179,18 +179,18 @@ def test_api_3_3_arguments_that_are_an_object_keep_their_bytes() -> None:
         assert context.changes == []
 
 
-def test_api_3_3_an_empty_name_is_given_one() -> None:
+def test_api_3_3_empty_function_name_is_filled() -> None:
     for empty in ("", None):
         (row,) = messages({"role": "assistant", "tool_calls": [call(name=empty)]})  # type: ignore[arg-type]
         assert row["tool_calls"][0]["function"]["name"] == "unknown_function"
 
 
-def test_a_call_without_an_id_gets_one() -> None:
+def test_call_without_an_id_gets_one() -> None:
     (row,) = messages({"role": "assistant", "tool_calls": [call(id=None)]})
     assert row["tool_calls"][0]["id"].startswith("call_")
 
 
-def test_api_4_1_a_dumped_answer_is_replayed_with_its_reasoning() -> None:
+def test_api_4_1_dumped_message_is_replayed_with_its_reasoning() -> None:
     dumped = {
         "role": "assistant",
         "content": None,
@@ -213,13 +213,13 @@ def test_api_4_1_a_dumped_answer_is_replayed_with_its_reasoning() -> None:
 
 
 @pytest.mark.parametrize("calls", [None, []])
-def test_empty_tool_calls_are_left_out(calls: Any) -> None:
+def test_empty_tool_calls_are_dropped(calls: Any) -> None:
     assert messages({"role": "assistant", "content": "x", "tool_calls": calls}) == [
         {"role": "assistant", "content": "x"}
     ]
 
 
-def test_api_3_4_a_search_in_history_is_left_out() -> None:
+def test_api_3_4_web_search_in_history_is_dropped() -> None:
     search = {"id": "s", "type": "web_search", "function": {"name": "step_websearch", "arguments": "{}", "results": []}}
     rows = messages(
         {"role": "assistant", "content": "Sunny", "tool_calls": [search]},
@@ -233,21 +233,21 @@ def test_api_3_4_a_search_in_history_is_left_out() -> None:
     ]
 
 
-def test_an_empty_assistant_message_has_an_empty_string() -> None:
+def test_empty_assistant_message_has_an_empty_string() -> None:
     assert messages({"role": "assistant", "content": None}) == [{"role": "assistant", "content": ""}]
     assert messages({"role": "assistant"}) == [{"role": "assistant", "content": ""}]
     assert messages({"role": "tool", "tool_call_id": "c", "content": None})[0]["content"] == ""
 
 
 @pytest.mark.parametrize("transcript", ["Hello", "你好 🎧", "", "x" * 5000])
-def test_api_4_2_a_spoken_turn_is_replayed_by_its_transcript(transcript: str) -> None:
+def test_api_4_2_audio_message_is_replayed_as_its_transcript(transcript: str) -> None:
     id = audio_id(transcript)
     assert transcript_of(id) == transcript
     assert messages({"role": "assistant", "audio": {"id": id}})[0] == {"role": "assistant", "content": transcript}
 
 
 @pytest.mark.parametrize("id", ["audio_abc", "audio_", "other", "audio_!!!"])
-def test_api_4_2_a_spoken_turn_from_elsewhere_is_refused(id: str) -> None:
+def test_api_4_2_audio_message_of_another_service_is_refused(id: str) -> None:
     with pytest.raises(RequestRejected, match="put the transcript of that answer into content"):
         messages({"role": "assistant", "audio": {"id": id}})
 
@@ -260,7 +260,7 @@ def test_messages_may_be_any_mapping_and_sequence() -> None:
     assert translate_messages((frozen,), context, str) == [{"role": "system", "content": "a"}]
 
 
-def test_messages_that_need_nothing_are_handed_on_as_they_are() -> None:
+def test_messages_that_need_no_translation_are_sent_unchanged() -> None:
     rows = [USER, {"role": "assistant", "content": "x"}]
     assert messages(*rows) == rows
 
@@ -303,7 +303,7 @@ def test_api_11_20_reasoning_is_remembered_only_for_the_same_calls() -> None:
     assert "reasoning_content" not in remembered(*both)
 
 
-def test_api_11_20_calls_of_two_answers_bring_back_neither() -> None:
+def test_api_11_20_calls_of_two_responses_restore_no_reasoning() -> None:
     cache = ReasoningCache()
     cache.put("1", "f", "{}", "one")
     cache.put("2", "f", "{}", "two")

@@ -112,7 +112,7 @@ sane = st.fixed_dictionaries(
 
 
 def translate(body: Any) -> Any:
-    """The body sent, or the refusal; anything else raised is a crash."""
+    """Return the sent body or the refusal; any other exception is a crash."""
     try:
         return ENDPOINT.transform_request(WireRequest("POST", "/chat/completions", json=body), exchange(ENDPOINT)).json
     except RequestRejected as refusal:
@@ -128,7 +128,7 @@ def as_bytes(body: Any) -> bytes:
 
 @examples(100)
 @given(body=bodies)
-def test_a_request_never_crashes_and_is_never_changed(body: Any) -> None:
+def test_request_never_crashes_and_is_never_mutated(body: Any) -> None:
     before = copy.deepcopy(body)
     wire = translate(body)
     assert body == before
@@ -150,7 +150,7 @@ def test_equal_requests_send_equal_bytes(body: Any) -> None:
 
 @examples(70)
 @given(body=sane)
-def test_a_translated_request_needs_no_translation(body: Any) -> None:
+def test_translated_request_is_translated_to_itself(body: Any) -> None:
     wire = translate(body)
     if isinstance(wire, RequestRejected):
         return
@@ -183,7 +183,7 @@ def test_every_sent_message_is_valid_for_stepfun(rows: Any) -> None:
 
 @examples(70)
 @given(listed=st.lists(names, max_size=6, unique=True))
-def test_tool_names_fit_and_come_back(listed: list[str]) -> None:
+def test_tool_names_are_valid_and_map_back(listed: list[str]) -> None:
     wire, context = out(tools=[function(name) for name in listed])
     short = [tool["function"]["name"] for tool in wire.get("tools", ())]
     assert len(set(short)) == len(listed)
@@ -191,7 +191,7 @@ def test_tool_names_fit_and_come_back(listed: list[str]) -> None:
     assert [context.state(ChatState).tools.caller_name(name) for name in short] == listed
 
 
-# ---------------------------------------------------------------- answers
+# ---------------------------------------------------------------- responses
 
 
 good_calls = st.lists(
@@ -214,7 +214,7 @@ def whole(answer: Any) -> Any:
 
 
 @given(answer=answers)
-def test_an_answer_replayed_as_history_is_sent_as_stepfun_gave_it(answer: Any) -> None:
+def test_replayed_message_is_sent_as_stepfun_returned_it(answer: Any) -> None:
     said = back(whole(answer))["choices"][0]["message"]
     (row,) = out(messages=[said])[0]["messages"]
     assert row["role"] == "assistant"
@@ -232,7 +232,7 @@ def test_an_answer_replayed_as_history_is_sent_as_stepfun_gave_it(answer: Any) -
     indexed=st.sampled_from(["honest", "missing", "zero"]),
     repeated=st.booleans(),
 )
-def test_a_stream_says_what_the_whole_answer_says(
+def test_stream_contains_what_the_complete_response_contains(
     answer: Any, shape: Any, size: int, indexed: str, repeated: bool
 ) -> None:
     def cut(value: str) -> list[str]:
@@ -310,7 +310,7 @@ def options() -> Any:
 
 @examples(100)
 @given(body=odd_bodies)
-def test_a_whole_answer_never_crashes(body: Any) -> None:
+def test_complete_response_never_crashes(body: Any) -> None:
     try:
         data = back(body, options())
     except UnexpectedBody:
@@ -321,7 +321,7 @@ def test_a_whole_answer_never_crashes(body: Any) -> None:
 
 @examples(100)
 @given(chunks=st.lists(odd_bodies, max_size=4))
-def test_a_stream_never_crashes(chunks: Any) -> None:
+def test_stream_never_crashes(chunks: Any) -> None:
     transform = ENDPOINT.transform_stream(options())
     told = []
     for chunk in chunks:

@@ -1,4 +1,4 @@
-"""Chat requests on their way out (stepfun-api 3.1, 3.2, 3.3, 3.5, 3.6, 4.6)."""
+"""Translation of chat requests (stepfun-api 3.1, 3.2, 3.3, 3.5, 3.6, 4.6)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tests.support.wire import call
 
 PNG = "data:image/png;base64,iVBORw0KGgo="
 
-# ---------------------------------------------------------------- what needs nothing
+# ---------------------------------------------------------------- requests that need no translation
 
 
-def test_a_request_stepfun_understands_is_sent_as_it_is() -> None:
+def test_request_stepfun_supports_is_sent_unchanged() -> None:
     body = {
         "model": "step-3.7-flash",
         "messages": [
@@ -54,14 +54,14 @@ def test_api_3_1_nothing_is_sent_that_the_caller_did_not_send() -> None:
     assert sent({"openai_sampling_defaults": True}, temperature=0.0)["temperature"] == 0.0
 
 
-def test_none_leaves_a_parameter_out() -> None:
+def test_none_parameters_are_not_sent() -> None:
     nothing = {name: None for name in default().parameters("chat.completions") if name not in ("model", "messages")}
     wire, context = out(**nothing)
     assert wire == sent()
     assert context.changes == []
 
 
-def test_unknown_parameters_are_the_callers_to_send() -> None:
+def test_unknown_parameters_are_passed_through() -> None:
     assert sent(new_stepfun_switch={"a": 1})["new_stepfun_switch"] == {"a": 1}
 
 
@@ -75,7 +75,7 @@ def test_api_3_2_other_caps_become_max_tokens(name: str) -> None:
     assert name not in wire
 
 
-def test_api_4_6_models_that_did_not_reason_get_headroom() -> None:
+def test_api_4_6_non_reasoning_aliases_get_headroom() -> None:
     wire, context = out(model="gpt-4o", max_tokens=64)
     assert wire["max_tokens"] == 64 + 1500
     assert context.state(ChatState).cap == 64
@@ -84,7 +84,7 @@ def test_api_4_6_models_that_did_not_reason_get_headroom() -> None:
 
 
 @pytest.mark.parametrize("model", ["step-3.7-flash", "o3", "gpt-5", "unknown-model"])
-def test_api_4_6_others_get_none(model: str) -> None:
+def test_api_4_6_other_models_get_no_headroom(model: str) -> None:
     wire, context = out(model=model, max_tokens=64)
     assert wire["max_tokens"] == 64
     assert context.state(ChatState).cap is None
@@ -137,26 +137,26 @@ def test_api_3_6_effort_per_model(model: str, asked: Any, effort: Any) -> None:
     assert sent(model=model, reasoning_effort=asked).get("reasoning_effort") == effort
 
 
-def test_api_3_6_effort_from_settings_is_below_the_calls() -> None:
+def test_api_3_6_effort_of_the_call_overrides_settings() -> None:
     settings = {"reasoning_effort": "high"}
     assert sent(settings, model="gpt-4o")["reasoning_effort"] == "high"
     assert sent(settings, model="gpt-4o", reasoning_effort="low")["reasoning_effort"] == "low"
     assert "reasoning_effort" not in sent(settings, model="step-3.5-flash")
 
 
-def test_api_3_6_effort_in_the_words_of_responses() -> None:
+def test_api_3_6_responses_reasoning_effort_is_translated() -> None:
     wire = sent(reasoning={"effort": "minimal"})
     assert wire["reasoning_effort"] == "low"
     assert "reasoning" not in wire
 
 
-def test_api_3_6_a_wrong_effort_is_refused() -> None:
+def test_api_3_6_invalid_effort_is_refused() -> None:
     with pytest.raises(RequestRejected, match="'heavy' is not an effort") as caught:
         sent(reasoning_effort="heavy")
     assert caught.value.param == "reasoning_effort"
 
 
-def test_api_3_6_an_unsupported_effort_is_reported() -> None:
+def test_api_3_6_unsupported_effort_is_reported() -> None:
     assert lost(out(model="step-3.5-flash", reasoning_effort="high")[1]) == ["reasoning_effort"]
     with pytest.raises(RequestRejected):
         sent({"on_unsupported": "error"}, model="step-3.5-flash", reasoning_effort="high")
@@ -214,18 +214,18 @@ def test_api_3_2_parallel_tool_calls_are_not_sent() -> None:
         assert context.state(ChatState).tools.one_call is (value is False)
 
 
-def test_api_3_2_thinking_is_for_the_router_alone() -> None:
+def test_api_3_2_thinking_is_sent_only_to_the_router() -> None:
     thinking = {"type": "disabled"}
     assert "thinking" not in sent(thinking=thinking)
     assert sent(model="step-router-v1", thinking=thinking)["thinking"] == thinking
 
 
-def test_api_3_1_top_p_is_above_0() -> None:
+def test_api_3_1_top_p_0_is_raised() -> None:
     assert sent(top_p=0)["top_p"] == 0.01
     assert sent(top_p=0.9)["top_p"] == 0.9
 
 
-def test_the_prompt_cache_key_travels_in_a_header() -> None:
+def test_prompt_cache_key_is_sent_in_a_header() -> None:
     context = out(prompt_cache_key="user-7")[1]
     assert context.headers == {"X-Session-Id": hashlib.sha256(b"user-7").hexdigest()[:32]}
     assert out(settings={"prompt_cache_key": "user-7"})[1].headers == context.headers
@@ -233,7 +233,7 @@ def test_the_prompt_cache_key_travels_in_a_header() -> None:
     assert "prompt_cache_key" not in sent(prompt_cache_key="user-7")
 
 
-def test_every_chat_parameter_of_openai_has_a_row() -> None:
+def test_every_openai_chat_parameter_is_in_the_catalog() -> None:
     from openai.types.chat import completion_create_params as p
 
     ours = default().parameters("chat.completions")
@@ -241,10 +241,10 @@ def test_every_chat_parameter_of_openai_has_a_row() -> None:
     assert theirs <= set(ours) | {"stream"}
 
 
-# ---------------------------------------------------------------- sound out (stepfun-api 3.1)
+# ---------------------------------------------------------------- audio output (stepfun-api 3.1)
 
 
-def test_api_3_1_openais_voice_and_format_become_stepfuns() -> None:
+def test_api_3_1_voice_and_format_are_mapped() -> None:
     audio = {"voice": "alloy", "format": "mp3"}
     wire, context = out(model="gpt-4o-audio-preview", modalities=["text", "audio"], audio=audio)
     assert wire["model"] == "step-audio-2"
@@ -254,7 +254,7 @@ def test_api_3_1_openais_voice_and_format_become_stepfuns() -> None:
     assert lost(context) == ["audio.format"]
 
 
-def test_api_3_1_a_stream_has_pcm() -> None:
+def test_api_3_1_streamed_audio_is_pcm() -> None:
     audio = {"voice": "wenrounansheng", "format": "pcm16"}
     wire, context = out(model="step-audio-2", modalities=["text", "audio"], audio=audio, stream=True)
     assert wire["audio"] == {"voice": "wenrounansheng", "format": "pcm"}
@@ -262,13 +262,13 @@ def test_api_3_1_a_stream_has_pcm() -> None:
 
 
 @pytest.mark.parametrize("model", ["stepaudio-2.5-chat", "step-3.7-flash", "gpt-4o"])
-def test_api_2_2_sound_from_a_model_that_answers_in_text_is_refused(model: str) -> None:
+def test_api_2_2_audio_output_of_a_text_model_is_refused(model: str) -> None:
     with pytest.raises(RequestRejected, match="step-audio-2") as caught:
         sent(model=model, modalities=["text", "audio"], audio={"voice": "alloy", "format": "wav"})
     assert (caught.value.code, caught.value.param) == ("model_incompatible", "modalities")
 
 
-def test_text_alone_is_what_a_chat_model_answers_in() -> None:
+def test_text_only_modalities_are_not_sent() -> None:
     assert "modalities" not in sent(modalities=["text"])
 
 
@@ -282,25 +282,25 @@ FORMAT = {"type": "json_schema", "json_schema": {"name": "x", "strict": True, "s
 @pytest.mark.parametrize(
     "model", ["step-3.7-flash", "step-3.5-flash", "step-3.5-flash-2603", "step-5-preview", "gpt-4o"]
 )
-def test_api_3_5_json_schema_is_sent_where_it_works(model: str) -> None:
+def test_api_3_5_json_schema_is_sent_to_models_that_support_it(model: str) -> None:
     assert sent(model=model, response_format=FORMAT)["response_format"] == FORMAT
 
 
 @pytest.mark.parametrize("model", ["step-1o-turbo-vision", "step-router-v1", "stepaudio-2.5-chat"])
-def test_api_3_5_json_schema_goes_into_the_prompt_elsewhere(model: str) -> None:
+def test_api_3_5_json_schema_is_added_to_the_prompt_for_other_models(model: str) -> None:
     wire, context = out(model=model, response_format=FORMAT)
     assert wire["response_format"] == {"type": "json_object"}
-    assert wire["messages"][0] == USER  # the cached prefix survives
+    assert wire["messages"][0] == USER  # the cached prefix is unchanged
     assert wire["messages"][-1]["role"] == "system"
     assert json.dumps(SCHEMA, separators=(",", ":")) in wire["messages"][-1]["content"]
     assert lost(context) == []
 
 
-def test_api_3_5_null_fields_of_a_format_are_left_out() -> None:
+def test_api_3_5_null_fields_of_a_format_are_dropped() -> None:
     given = {"type": "json_schema", "json_schema": {**FORMAT["json_schema"], "description": None}}  # type: ignore[dict-item]
     assert sent(response_format=given)["response_format"] == FORMAT
 
 
-def test_api_3_5_text_and_json_object_pass() -> None:
+def test_api_3_5_text_and_json_object_are_passed_through() -> None:
     for type in ("text", "json_object"):
         assert sent(response_format={"type": type})["response_format"] == {"type": type}

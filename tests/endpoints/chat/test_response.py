@@ -1,4 +1,4 @@
-"""Whole answers on their way back (stepfun-api 4.1 to 4.4)."""
+"""Translation of complete chat responses (stepfun-api 4.1 to 4.4)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def reason(data: Any, context: Any = None) -> Any:
     return back(data, context)["choices"][0]["finish_reason"]
 
 
-def test_api_4_1_a_documented_answer_gains_what_openai_code_reads() -> None:
+def test_api_4_1_documented_response_gets_openais_fields() -> None:
     data = back(DOCUMENTED)
     assert {k: data[k] for k in ("id", "object", "created", "model")} == {
         k: DOCUMENTED[k] for k in ("id", "object", "created", "model")
@@ -74,12 +74,12 @@ def test_api_4_1_a_documented_answer_gains_what_openai_code_reads() -> None:
         {"reasoning": None, "reasoning_content": "why"},
     ],
 )
-def test_api_4_1_reasoning_has_both_names_and_is_never_doubled(row: Any) -> None:
+def test_api_4_1_reasoning_has_both_names_and_is_not_duplicated(row: Any) -> None:
     got = message(said(content="x", **row))
     assert got["reasoning"] == got["reasoning_content"] == "why"
 
 
-def test_api_4_1_no_reasoning_is_invented() -> None:
+def test_api_4_1_missing_reasoning_is_not_added() -> None:
     assert not {"reasoning", "reasoning_content"} & message(said(content="x")).keys()
 
 
@@ -108,14 +108,14 @@ def test_api_4_3_length_and_content_filter_stay(finish: str) -> None:
     assert reason(said(finish, tool_calls=[CALL])) == finish
 
 
-def test_api_4_6_an_empty_answer_says_that_it_was_cut() -> None:
+def test_api_4_6_empty_response_keeps_finish_reason_length() -> None:
     data = back(said("length", content="", reasoning="…", usage={"completion_tokens": 64}))
     assert data["choices"][0]["finish_reason"] == "length"
     assert data["choices"][0]["message"]["content"] == ""
 
 
-def test_api_4_2_the_audio_samples_oddities() -> None:
-    # finish_reason null, calls with an index, no content key, sound without id and expiry
+def test_api_4_2_documented_audio_response_is_normalized() -> None:
+    # finish_reason null, calls with an index, no content key, audio without id and expiry
     sample = {
         "choices": [
             {
@@ -142,7 +142,7 @@ def test_api_4_2_the_audio_samples_oddities() -> None:
     }
 
 
-def test_calls_without_an_id_or_with_an_object_are_fixed() -> None:
+def test_calls_without_id_or_with_object_arguments_are_fixed() -> None:
     bare = {"type": "", "function": {"name": "f", "arguments": {"a": 1}}}
     first, second = message(said(tool_calls=[bare, {"function": {"name": "f"}}]))["tool_calls"]
     assert first["function"] == {"name": "f", "arguments": '{"a": 1}'}
@@ -152,7 +152,7 @@ def test_calls_without_an_id_or_with_an_object_are_fixed() -> None:
     assert first["id"] != second["id"]
 
 
-def test_api_3_4_a_search_becomes_citations() -> None:
+def test_api_3_4_web_search_becomes_citations() -> None:
     data = back(said(content="Sunny today", tool_calls=[SEARCH]))
     row = data["choices"][0]["message"]
     assert "tool_calls" not in row
@@ -164,7 +164,7 @@ def test_api_3_4_a_search_becomes_citations() -> None:
     ]
 
 
-def test_api_3_4_a_search_beside_a_call() -> None:
+def test_api_3_4_web_search_beside_a_call_keeps_the_call() -> None:
     row = message(said(tool_calls=[SEARCH, CALL]))
     assert row["tool_calls"] == [CALL]
     assert len(row["annotations"]) == 2
@@ -193,16 +193,16 @@ def test_api_3_4_a_search_beside_a_call() -> None:
         ({"prompt_tokens": "1", "completion_tokens": 2.0, "total_tokens": "3", "cached_tokens": "1"}, 1, 0),
     ],
 )
-def test_api_4_4_cached_tokens_are_where_openai_code_reads_them(given: Any, cached: int, reasoning: Any) -> None:
+def test_api_4_4_cached_tokens_are_in_openais_field(given: Any, cached: int, reasoning: Any) -> None:
     usage = fill_usage(given)
     assert usage is not None
     assert usage["prompt_tokens_details"]["cached_tokens"] == cached
     assert usage["completion_tokens_details"]["reasoning_tokens"] == reasoning
-    assert usage["prompt_tokens"] == int(given["prompt_tokens"])  # which includes the cached ones
+    assert usage["prompt_tokens"] == int(given["prompt_tokens"])  # cached tokens are included
     assert usage["total_tokens"] == int(given["prompt_tokens"]) + given["completion_tokens"]
 
 
-def test_usage_that_is_missing_is_not_invented() -> None:
+def test_missing_usage_is_not_added() -> None:
     assert fill_usage(None) is None
     assert "usage" not in back(said(content="x"))
 
@@ -235,14 +235,14 @@ def test_api_4_6_text_is_cut_at_the_callers_cap() -> None:
     assert choice["finish_reason"] == "length"
 
 
-def test_api_4_6_text_within_the_cap_is_whole() -> None:
+def test_api_4_6_text_within_the_cap_is_not_cut() -> None:
     assert capped("x" * 40, 10)["finish_reason"] == "stop"
     reported = {"completion_tokens_details": {"reasoning_tokens": 95}}
     choice = capped("x" * 400, 100, usage=reported)
     assert (choice["message"]["content"], choice["finish_reason"]) == ("x" * 400, "stop")
     thought = capped("x" * 40, 100, reasoning_content="y" * 400)
     assert (thought["message"]["content"], thought["finish_reason"]) == ("x" * 40, "stop")
-    assert capped("four", 100)["message"]["content"] == "four"  # tokens that are not split: at most one a byte
+    assert capped("four", 100)["message"]["content"] == "four"  # no split reported: at most one token per byte is text
 
 
 def test_api_4_6_calls_and_json_are_never_cut() -> None:
@@ -266,19 +266,19 @@ def test_missing_envelope_fields_are_filled() -> None:
     assert data["id"] != back(said(content="y"))["id"]
 
 
-def test_the_requested_name_is_echoed_when_set() -> None:
+def test_requested_model_name_is_echoed_when_set() -> None:
     context = out(settings={"echo_requested_model": True}, model="gpt-4o")[1]
     assert back(DOCUMENTED, context)["model"] == "gpt-4o"
     assert back(DOCUMENTED, out(model="gpt-4o")[1])["model"] == "step-3.7-flash"
 
 
 @pytest.mark.parametrize("bad", [None, [], "x", {}, {"choices": None}, {"choices": [3]}, {"choices": "x"}])
-def test_an_invalid_response_is_reported(bad: Any) -> None:
+def test_invalid_response_is_reported(bad: Any) -> None:
     with pytest.raises(UnexpectedBody):
         back(bad)
 
 
-def test_an_empty_list_of_choices_stays_empty() -> None:
+def test_empty_list_of_choices_stays_empty() -> None:
     assert back({"choices": []})["choices"] == []
 
 

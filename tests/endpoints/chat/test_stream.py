@@ -1,4 +1,4 @@
-"""Streams: the three shapes on record come out as OpenAI would have sent them (stepfun-api 4.5)."""
+"""Streams: the three recorded shapes are translated to OpenAI's chunks (stepfun-api 4.5)."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ OPENAI_KEYS = {"id", "object", "created", "model", "choices"}
 
 
 @shapes
-def test_api_4_5_every_shape_says_the_same(chunks: list[Any]) -> None:
+def test_api_4_5_every_shape_becomes_openais_chunks(chunks: list[Any]) -> None:
     told = stream(chunks)
     assert text(told) == "AI is"
     assert told[0]["choices"][0]["delta"]["role"] == "assistant"
     for row in told:
-        assert set(row) == OPENAI_KEYS  # no usage unasked, no agent
+        assert set(row) == OPENAI_KEYS  # no usage unless requested, no agent
         assert set(row["choices"][0]) == {"index", "delta", "logprobs", "finish_reason"}
         assert row["object"] == "chat.completion.chunk"
 
@@ -53,7 +53,7 @@ def test_api_4_5_role_on_every_chunk_is_sent_once(chunks: list[Any]) -> None:
 def test_api_4_5_finish_reason_is_none_until_the_last(chunks: list[Any]) -> None:
     told = stream(chunks)
     assert reasons(told) == [None] * (len(told) - 1) + ["stop"]
-    assert deltas(told)[-1] == {}  # as OpenAI's: the reason has a chunk of its own
+    assert deltas(told)[-1] == {}  # as in OpenAI's streams, the finish reason has its own chunk
 
 
 @shapes
@@ -83,73 +83,73 @@ def test_api_3_2_stream_options_are_not_sent() -> None:
     }
 
 
-def test_api_4_5_a_usage_chunk_of_stepfuns_own_is_not_doubled() -> None:
-    # whether include_usage is heeded is unverified (stepfun-api 11.2): both must come out the same
+def test_api_4_5_usage_chunk_sent_by_stepfun_is_not_duplicated() -> None:
+    # whether StepFun honours include_usage is unverified (stepfun-api 11.2): both cases must give the same chunks
     own = {**a({}), "choices": [], "usage": {"prompt_tokens": 90, "completion_tokens": 25, "total_tokens": 115}}
     told = stream([*SHAPE_A, own], asked(stream_options={"include_usage": True}))
     assert [row["usage"]["total_tokens"] for row in told if not row["choices"]] == [115]
     assert all(row["choices"] for row in stream([*SHAPE_A, own]))
 
 
-def test_api_4_5_zero_usage_of_the_first_chunk_is_not_the_last_word() -> None:
+def test_api_4_5_later_zero_usage_does_not_replace_usage() -> None:
     told = stream([*SHAPE_A[:3], a({}, "stop", tokens=0)], asked(stream_options={"include_usage": True}))
     assert told[-1]["usage"]["completion_tokens"] == 14
 
 
-def test_api_4_5_created_0_takes_a_later_chunks_time() -> None:
+def test_api_4_5_created_0_is_replaced_by_a_later_time() -> None:
     assert {row["created"] for row in stream(SHAPE_A)} == {1710146871}
-    # nothing that can be shown waits for it
+    # text is not held back until a time is known
     transform_first = stream([a({"content": "A"}, created=0)])
     assert text(transform_first) == "A"
 
 
-def test_api_4_5_a_stream_without_a_created_time_keeps_0() -> None:
+def test_api_4_5_stream_without_a_created_time_keeps_0() -> None:
     told = stream([a({"content": ""}, created=0), a({"content": ""}, created=0)])
     assert told[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
     assert told[0]["created"] == 0
 
 
-def test_api_4_5_one_id_for_the_stream_even_if_it_differs() -> None:
+def test_api_4_5_all_chunks_have_the_first_id() -> None:
     chunks = [{**chunk, "id": f"x{i}"} for i, chunk in enumerate(SHAPE_B)]
     assert {row["id"] for row in stream(chunks)} == {"x0"}
 
 
-def test_api_4_5_reasoning_comes_under_both_names_and_without_content() -> None:
+def test_api_4_5_reasoning_has_both_names_and_no_content() -> None:
     told = deltas(stream(SHAPE_B))
     assert told[0] == {"role": "assistant", "content": "", "reasoning": "用户", "reasoning_content": "用户"}
     assert told[1] == {"reasoning": "asks", "reasoning_content": "asks"}
     assert told[2] == {"content": "AI"}
 
 
-def test_api_4_1_reasoning_sent_under_both_names_is_not_doubled() -> None:
+def test_api_4_1_reasoning_sent_under_both_names_is_not_duplicated() -> None:
     told = stream([b({"content": "", "reasoning": "hm", "reasoning_content": "hm"}), b({"content": "x"}, "stop")])
     assert "".join(d.get("reasoning_content") or "" for d in deltas(told)) == "hm"
     assert "".join(d.get("reasoning") or "" for d in deltas(told)) == "hm"
 
 
-def test_api_4_5_the_last_chunk_may_hold_text_and_reason() -> None:
+def test_api_4_5_last_chunk_may_contain_text_and_reason() -> None:
     told = stream(SHAPE_B)
     assert deltas(told)[-2:] == [{"content": " is"}, {}]
 
 
-def test_api_4_5_a_repeated_finish_reason_is_reported_once() -> None:
+def test_api_4_5_repeated_finish_reason_is_sent_once() -> None:
     told = stream([*SHAPE_A, a({"content": ""}, "stop")])
     assert reasons(told).count("stop") == 1
 
 
-def test_nulls_in_a_delta_make_no_chunks() -> None:
+def test_null_fields_of_a_delta_add_no_chunks() -> None:
     nulls = {"content": None, "refusal": None, "function_call": None, "tool_calls": None, "audio": None}
     told = stream([b({"content": "x"}), b(nulls), b(nulls, "stop")])
     assert deltas(told) == [{"role": "assistant", "content": "x"}, {}]
 
 
-def test_api_4_5_a_stream_without_a_reason_ends_without_one() -> None:
+def test_api_4_5_stream_without_finish_reason_ends_without_one() -> None:
     for chunks in SHAPES.values():
         told = stream(chunks[:-1])
         assert reasons(told) == [None] * len(told)
 
 
-def test_an_empty_stream_is_empty_and_known_as_cut_off() -> None:
+def test_empty_stream_is_truncated() -> None:
     from stepfun_compat.endpoints.chat.endpoint import ENDPOINT
 
     transform = ENDPOINT.transform_stream(asked())
@@ -157,7 +157,7 @@ def test_an_empty_stream_is_empty_and_known_as_cut_off() -> None:
     assert transform.truncated
 
 
-def test_a_chunk_that_is_not_an_object_is_reported() -> None:
+def test_chunk_that_is_not_an_object_is_reported() -> None:
     for bad in ([], "x", None, 3):
         with pytest.raises(UnexpectedBody):
             stream([bad])
@@ -176,39 +176,39 @@ def counted(texts: list[str], start: int = 0) -> list[Any]:
     return [*rows, b({"content": ""}, "stop", tokens=start + len(texts))]
 
 
-def test_api_4_6_text_ends_at_the_callers_cap() -> None:
+def test_api_4_6_stream_text_ends_at_the_callers_cap() -> None:
     told = capped(counted([f"w{i:02} " for i in range(20)]), 5)
     assert text(told) == "w00 w01 w02 w03 w04 "
     assert reasons(told)[-1] == "length"
 
 
-def test_api_4_6_text_within_the_cap_is_whole() -> None:
+def test_api_4_6_stream_text_within_the_cap_is_not_cut() -> None:
     told = capped(counted([f"w{i:02} " for i in range(5)]), 5)
     assert text(told) == "w00 w01 w02 w03 w04 "
     assert reasons(told)[-1] == "stop"
 
 
-def test_api_4_6_reasoning_is_not_charged_to_the_caller() -> None:
+def test_api_4_6_reasoning_does_not_count_toward_the_cap() -> None:
     thinking = [b({"content": "", "reasoning": "…"}, tokens=n) for n in (1, 400, 900)]
     told = capped(thinking + counted(["one ", "two ", "three "], 900), 3)
     assert text(told) == "one two three "
     assert reasons(told)[-1] == "stop"
 
 
-def test_api_4_6_one_big_chunk_is_cut_not_lost() -> None:
+def test_api_4_6_one_big_chunk_is_cut_not_dropped() -> None:
     thinking = [b({"content": "", "reasoning": "…"}, tokens=50)]
     told = capped([*thinking, b({"content": "x" * 1000}, "stop", tokens=250)], 50)
     assert text(told) == "x" * 250
     assert reasons(told)[-1] == "length"
 
 
-def test_api_4_6_reported_reasoning_tokens_are_believed() -> None:
+def test_api_4_6_reported_reasoning_tokens_are_subtracted() -> None:
     whole = b({"content": "x" * 1000}, "stop", tokens=450)
     whole["usage"]["completion_tokens_details"] = {"reasoning_tokens": 400}
     assert text(capped([whole], 50)) == "x" * 1000
 
 
-def test_api_4_6_a_capped_stream_is_read_to_its_end_for_usage() -> None:
+def test_api_4_6_capped_stream_is_read_to_its_end_for_usage() -> None:
     told = capped(counted([f"w{i:02} " for i in range(20)]), 5, stream_options={"include_usage": True})
     assert told[-1]["usage"]["completion_tokens"] == 20
 
@@ -261,7 +261,7 @@ def test_api_11_21_several_choices_are_kept_apart() -> None:
     assert all([("role" in r["delta"]) for r in rows].count(True) == 1 for rows in by_index.values())
 
 
-def test_api_4_2_spoken_answers_keep_their_sound_and_get_an_id() -> None:
+def test_api_4_2_audio_chunks_keep_their_data_and_get_an_id() -> None:
     from stepfun_compat.endpoints.chat.messages import transcript_of
 
     context = asked(
@@ -278,7 +278,7 @@ def test_api_4_2_spoken_answers_keep_their_sound_and_get_an_id() -> None:
     assert transcript_of(next(row["id"] for row in sound if "id" in row)) == "Hello"
 
 
-def test_the_requested_name_is_echoed_when_set() -> None:
+def test_requested_model_name_is_echoed_in_streams_when_set() -> None:
     context = out(settings={"echo_requested_model": True}, model="gpt-4o", stream=True)[1]
     assert {row["model"] for row in stream(SHAPE_B, context)} == {"gpt-4o"}
     assert {row["model"] for row in stream(SHAPE_B, asked(model="gpt-4o"))} == {"step-3.7-flash"}

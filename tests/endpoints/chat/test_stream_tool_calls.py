@@ -1,4 +1,4 @@
-"""Streamed tool calls, web searches and remembered reasoning come out as OpenAI would have sent them (stepfun-api 3.2, 3.4, 4.5)."""
+"""Streamed tool calls, web searches and remembered reasoning become OpenAI's chunks (stepfun-api 3.2, 3.4, 4.5)."""
 
 from __future__ import annotations
 
@@ -105,11 +105,11 @@ VARIANTS: dict[str, tuple[list[Any], list[tuple[str, str, str]]]] = {
         ),
         TWO,
     ),
-    "whole at once": (
+    "complete in one chunk": (
         tool_stream([fragment("get_weather", PARIS, id="call_1"), fragment("get_time", ROME, id="call_2")]),
         TWO,
     ),
-    "whole on the last chunk": (
+    "complete in the last chunk": (
         [b({"content": "", "tool_calls": [fragment("get_weather", PARIS, id="call_1")]}, "tool_calls")],
         ONE,
     ),
@@ -150,7 +150,7 @@ VARIANTS: dict[str, tuple[list[Any], list[tuple[str, str, str]]]] = {
         ),
         ONE,
     ),
-    "an id of its own on each fragment": (
+    "another id on each fragment": (
         tool_stream(
             [fragment("get_weather", '{"city":', index=0, id="call_1")],
             [fragment("", ' "Paris"}', index=0, id="other")],
@@ -161,7 +161,7 @@ VARIANTS: dict[str, tuple[list[Any], list[tuple[str, str, str]]]] = {
 
 
 @pytest.mark.parametrize(("chunks", "calls"), VARIANTS.values(), ids=VARIANTS)
-def test_api_4_5_tool_call_deltas_come_clean(chunks: list[Any], calls: list[tuple[str, str, str]]) -> None:
+def test_api_4_5_tool_call_deltas_are_normalized(chunks: list[Any], calls: list[tuple[str, str, str]]) -> None:
     told = stream(chunks)
     assert calls_of(told) == calls
     assert reasons(told)[-1] == "tool_calls"
@@ -170,7 +170,7 @@ def test_api_4_5_tool_call_deltas_come_clean(chunks: list[Any], calls: list[tupl
         assert [e["index"] for e in entries] == sorted({e["index"] for e in entries})
 
 
-def test_api_4_5_calls_without_ids_get_one_each_and_the_same_ones_again() -> None:
+def test_api_4_5_calls_without_ids_get_distinct_stable_ids() -> None:
     chunks = tool_stream(
         [fragment("get_weather", "{}", index=0), fragment("get_time", "{}", index=0)],
         [fragment("get_time", '{"a": 1}')],
@@ -185,7 +185,7 @@ def test_api_4_5_calls_without_ids_get_one_each_and_the_same_ones_again() -> Non
     assert calls == calls_of(stream(chunks))
 
 
-def test_api_4_5_the_first_fragment_alone_names_the_call() -> None:
+def test_api_4_5_only_the_first_fragment_has_id_and_name() -> None:
     told = deltas(stream(VARIANTS["repeated id and name"][0]))
     entries = [entry for delta in told for entry in delta.get("tool_calls", ())]
     assert entries == [
@@ -200,17 +200,17 @@ def test_api_4_5_the_first_fragment_alone_names_the_call() -> None:
 
 
 @pytest.mark.parametrize("reason", ["stop", "tool_calls"])
-def test_api_4_3_stop_beside_tool_calls_is_tool_calls(reason: str) -> None:
+def test_api_4_3_stop_with_tool_calls_becomes_tool_calls(reason: str) -> None:
     told = stream(tool_stream([fragment("f", "{}", index=0, id="c")], finish=reason))
     assert reasons(told)[-1] == "tool_calls"
 
 
-def test_api_4_3_tool_calls_without_any_is_stop() -> None:
+def test_api_4_3_tool_calls_without_calls_becomes_stop() -> None:
     assert reasons(stream([b({"content": "x"}), b({}, "tool_calls")]))[-1] == "stop"
 
 
 @pytest.mark.parametrize("reason", ["length", "content_filter"])
-def test_api_4_3_other_reasons_stay(reason: str) -> None:
+def test_api_4_3_other_finish_reasons_stay(reason: str) -> None:
     assert reasons(stream([b({"content": "x"}), b({}, reason)]))[-1] == reason
     assert reasons(stream(tool_stream([fragment("f", '{"a', index=0, id="c")], finish=reason)))[-1] == reason
 
@@ -221,13 +221,13 @@ def test_api_3_2_only_the_first_call_without_parallel_calls() -> None:
     assert calls_of(stream(VARIANTS["interleaved by index"][0], context)) == ONE
 
 
-def test_api_3_1_renamed_tools_come_back_by_their_own_names() -> None:
+def test_api_3_1_renamed_tools_are_mapped_back() -> None:
     context = asked(tools=[function("2.weather")])
     told = stream(tool_stream([fragment("_2_weather", PARIS, index=0, id="call_1")]), context)
     assert calls_of(told) == [("call_1", "2.weather", PARIS)]
 
 
-def test_legacy_function_calls_stream_as_they_did() -> None:
+def test_legacy_function_calls_stream_in_openais_form() -> None:
     context = asked(functions=[function()["function"]])
     told = stream(VARIANTS["several fragments of one call in one chunk"][0], context)
     merged = {"name": "", "arguments": ""}
@@ -255,7 +255,7 @@ def test_custom_tools_stream_their_text() -> None:
     ]
 
 
-def test_custom_tools_whole_at_once() -> None:
+def test_custom_tool_call_in_one_chunk() -> None:
     context = asked(tools=[{"type": "custom", "custom": {"name": "shell"}}])
     last = b({"tool_calls": [fragment("shell", '{"input": "ls"}', id="call_1")]}, "stop")
     assert gather(stream([last], context)) == [
@@ -279,7 +279,7 @@ def search_stream(**first: Any) -> list[Any]:
     ]
 
 
-def test_api_3_4_a_search_becomes_citations_not_a_call() -> None:
+def test_api_3_4_streamed_web_search_becomes_citations() -> None:
     told = stream(search_stream())
     assert gather(told) == []
     assert reasons(told)[-1] == "stop"
@@ -291,7 +291,7 @@ def test_api_3_4_a_search_becomes_citations_not_a_call() -> None:
     assert {row["url_citation"]["end_index"] for row in found[0]} == {len("Sunny today")}
 
 
-def test_api_3_4_a_search_in_fragments_does_not_become_a_call() -> None:
+def test_api_3_4_web_search_in_fragments_does_not_become_a_call() -> None:
     parts = [
         c({"tool_calls": [{"id": "s", "type": "web_search", "function": {"name": "step_websearch"}}]}),
         c({"tool_calls": [{"type": "", "function": {"arguments": '{"keyword"'}}]}),
@@ -302,7 +302,7 @@ def test_api_3_4_a_search_in_fragments_does_not_become_a_call() -> None:
     assert calls_of(stream(parts)) == ONE
 
 
-def test_api_3_4_a_search_beside_a_call() -> None:
+def test_api_3_4_streamed_web_search_beside_a_call_keeps_the_call() -> None:
     told = stream([*search_stream()[:1], c({"tool_calls": [fragment("get_weather", PARIS, id="call_1")]}, "stop")])
     assert calls_of(told) == ONE
     assert reasons(told)[-1] == "tool_calls"
@@ -312,7 +312,7 @@ def test_api_3_4_a_search_beside_a_call() -> None:
     ("choice", "missed"),
     [("required", True), ({"type": "function", "function": {"name": "get_weather"}}, True), ("auto", False)],
 )
-def test_api_3_2_a_forced_call_that_did_not_come_is_noted(choice: Any, missed: bool) -> None:
+def test_api_3_2_missing_forced_call_is_recorded(choice: Any, missed: bool) -> None:
     context = asked(tools=[function(), function("get_time")], tool_choice=choice)
     stream(SHAPE_B, context)
     assert context.forced_call_missing is missed
@@ -321,7 +321,7 @@ def test_api_3_2_a_forced_call_that_did_not_come_is_noted(choice: Any, missed: b
     assert not met.forced_call_missing
 
 
-def test_api_3_2_another_function_than_the_forced_one_is_a_miss() -> None:
+def test_api_3_2_call_of_another_function_than_the_forced_one_is_recorded() -> None:
     context = asked(
         tools=[function(), function("get_time")], tool_choice={"type": "function", "function": {"name": "get_time"}}
     )
@@ -329,7 +329,7 @@ def test_api_3_2_another_function_than_the_forced_one_is_a_miss() -> None:
     assert context.forced_call_missing
 
 
-def test_api_11_20_reasoning_of_streamed_calls_is_remembered_on_request() -> None:
+def test_api_11_20_reasoning_of_streamed_calls_is_kept_when_enabled() -> None:
     context = asked(tools=[function()], settings={"replay_reasoning": "cache"})
     cache = ReasoningCache()
     context.client = ClientFacts(reasoning_cache=cache)

@@ -1,4 +1,4 @@
-"""Structured output: the prompt and the checks, and the SDK's own `.parse()` and `.stream()` on top of them (stepfun-api 3.5)."""
+"""Structured output: the prompt, the checks, and the SDK's own `.parse()` and `.stream()` (stepfun-api 3.5)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_schema_of(format: Any, schema: Any) -> None:
     assert structured.schema_of(format) == schema
 
 
-def test_the_instruction_is_the_same_bytes_each_time() -> None:
+def test_instruction_has_the_same_bytes_each_time() -> None:
     assert structured.instruction(SCHEMA) == structured.instruction(json.loads(json.dumps(SCHEMA)))
     assert '{"type":"object"' in structured.instruction(SCHEMA)
 
@@ -55,7 +55,7 @@ def test_the_instruction_is_the_same_bytes_each_time() -> None:
         ("", ""),
     ],
 )
-def test_api_3_5_one_fence_around_the_whole_is_stripped(text: str, inside: str) -> None:
+def test_api_3_5_one_fence_around_the_text_is_stripped(text: str, inside: str) -> None:
     assert structured.strip_fences(text) == inside
 
 
@@ -73,13 +73,13 @@ def test_api_3_5_one_fence_around_the_whole_is_stripped(text: str, inside: str) 
         "",
     ],
 )
-def test_api_3_5_a_stream_is_stripped_like_the_whole(text: str, size: int) -> None:
+def test_api_3_5_stream_is_stripped_like_the_complete_text(text: str, size: int) -> None:
     fences = structured.FenceFilter()
     got = "".join(fences.feed(text[i : i + size]) for i in range(0, len(text), size)) + fences.close()
     assert got.strip() == structured.strip_fences(text).strip()
 
 
-def test_text_that_is_not_fenced_is_not_held_back() -> None:
+def test_unfenced_text_is_not_held_back() -> None:
     fences = structured.FenceFilter()
     assert fences.feed("{") == "{"
     assert fences.feed('"a"') == '"a"'
@@ -90,7 +90,7 @@ def test_text_that_is_not_json_does_not_match(text: Any) -> None:
     assert structured.problem(text, SCHEMA)
 
 
-def test_without_jsonschema_only_the_kind_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_jsonschema_only_the_type_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
     monkeypatch.setitem(sys.modules, "jsonschema", None)
@@ -99,7 +99,7 @@ def test_without_jsonschema_only_the_kind_is_checked(monkeypatch: pytest.MonkeyP
     assert structured.problem("[]", {"type": "array"}) is None
 
 
-def test_with_jsonschema_the_first_fault_is_named() -> None:
+def test_with_jsonschema_the_first_error_is_named() -> None:
     pytest.importorskip("jsonschema")
     assert structured.problem('{"a": 1}', SCHEMA) is None
     found = structured.problem('{"a": "x"}', SCHEMA)
@@ -109,7 +109,7 @@ def test_with_jsonschema_the_first_fault_is_named() -> None:
     assert structured.problem("{}", {"type": "nonsense"}) is None
 
 
-# ---------------------------------------------------------------- asked again where StepFun does not enforce it
+# ---------------------------------------------------------------- second request where StepFun does not enforce the schema
 
 
 def asked(*texts: str, settings: dict[str, Any] | None = None, **body: Any) -> tuple[Any, list[Any], Any]:
@@ -120,14 +120,14 @@ def asked(*texts: str, settings: dict[str, Any] | None = None, **body: Any) -> t
     return reply.body, [r.json for r in requests], context
 
 
-def test_api_3_5_a_valid_response_takes_one_request() -> None:
+def test_api_3_5_valid_response_takes_one_request() -> None:
     data, requests, context = asked('```json\n{"a": 1}\n```')
     assert data["choices"][0]["message"]["content"] == '{"a": 1}'
     assert len(requests) == 1
     assert lost(context) == []
 
 
-def test_api_3_5_an_invalid_response_is_requested_again() -> None:
+def test_api_3_5_invalid_response_is_requested_again() -> None:
     data, requests, context = asked("sorry", '{"a": 1}')
     assert data["choices"][0]["message"]["content"] == '{"a": 1}'
     assert data["usage"]["total_tokens"] == 2 * 711
@@ -136,14 +136,14 @@ def test_api_3_5_an_invalid_response_is_requested_again() -> None:
     assert lost(context) == []
 
 
-def test_api_3_5_a_second_miss_is_reported_by_policy() -> None:
+def test_api_3_5_second_invalid_response_is_reported() -> None:
     data, requests, context = asked("sorry", "still")
     assert len(requests) == 2
     assert data["choices"][0]["message"]["content"] == "still"
     assert lost(context) == ["response_format"]
 
 
-def test_api_3_5_a_native_schema_takes_one_request_without_validation() -> None:
+def test_api_3_5_native_schema_takes_one_request_without_validation() -> None:
     data, requests, context = asked("sorry", model="step-3.7-flash")
     assert data["choices"][0]["message"]["content"] == "sorry"
     assert [request["response_format"] for request in requests] == [FORMAT]
@@ -323,7 +323,7 @@ FRAGMENTS: dict[str, list[list[Any]]] = {
         [fragment("GetTime", "", index=0, id="call_2")],
         [fragment(None, T, index=0)],
     ],
-    "whole at once": [[fragment("GetWeather", W, id="call_1"), fragment("GetTime", T, id="call_2")]],
+    "complete in one chunk": [[fragment("GetWeather", W, id="call_1"), fragment("GetTime", T, id="call_2")]],
     "name later": [
         [fragment("", "", index=0, id="call_1")],
         [fragment("GetWeather", W, index=0)],
@@ -366,7 +366,7 @@ def test_parse_returns_parsed_tool_calls() -> None:
     assert choice.message.tool_calls[0].function.parsed_arguments == GetWeather(city="Paris", days=[1, 2])
 
 
-def test_a_cut_answer_raises_what_openais_does() -> None:
+def test_parse_of_a_cut_response_raises_openais_error() -> None:
     import openai
 
     data = completion("")
@@ -393,7 +393,7 @@ async def test_async_stream_and_parse(kind: Any, value: Any) -> None:
 
 
 @pytest.mark.parametrize("streamed", [True, False])
-def test_api_11_20_a_client_remembers_reasoning_for_its_copies_on_request(streamed: bool) -> None:
+def test_api_11_20_client_and_its_copies_share_reasoning_when_enabled(streamed: bool) -> None:
     import stepfun_compat
 
     made = {"id": "call_1", "type": "function", "function": {"name": "GetWeather", "arguments": W}}

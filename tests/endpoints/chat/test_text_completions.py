@@ -1,4 +1,4 @@
-"""The legacy completions over chat."""
+"""The legacy completions endpoint, served by chat completions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def answer(*texts: str, reason: str = "stop") -> dict[str, Any]:
     }
 
 
-def test_a_prompt_is_a_message():
+def test_prompt_becomes_a_message():
     context = exchange(ENDPOINT)
     sent = ENDPOINT.transform_request(ask(max_tokens=16, temperature=0.2, stop=["\n"], user="u"), context)
     assert sent.path == "/chat/completions"
@@ -48,7 +48,7 @@ def test_a_prompt_is_a_message():
     assert ENDPOINT.script(ask(["only one"]), exchange(ENDPOINT)) is None
 
 
-def test_the_answer_is_text():
+def test_response_is_a_text_completion():
     context = exchange(ENDPOINT)
     ENDPOINT.transform_request(ask(echo=True), context)
     body = ENDPOINT.transform_response(answer(" upon a time", reason="length"), context)
@@ -65,7 +65,7 @@ def test_the_answer_is_text():
         ENDPOINT.transform_response({"error": 1}, context)
 
 
-def test_a_suffix_requests_the_text_in_between():
+def test_suffix_requests_the_text_in_between():
     sent = ENDPOINT.transform_request(ask("def f(x):", suffix="return y"), exchange(ENDPOINT))
     assert sent.json["messages"][0]["role"] == "system"
     assert "<before>def f(x):</before>" in sent.json["messages"][1]["content"]
@@ -82,13 +82,13 @@ def test_losses_are_reported():
 
 
 @pytest.mark.parametrize("prompt", [[1, 2, 3], [[1], [2]], ["a", 1], 5])
-def test_token_numbers_are_refused(prompt: Any):
+def test_token_prompts_are_refused(prompt: Any):
     with pytest.raises(RequestRejected, match="token numbers"):
         ENDPOINT.transform_request(ask(prompt), exchange(ENDPOINT))
 
 
 @pytest.mark.parametrize("prompt", [None, []])
-def test_a_prompt_is_needed(prompt: Any):
+def test_prompt_is_required(prompt: Any):
     with pytest.raises(RequestRejected, match="missing"):
         ENDPOINT.script(ask(prompt), exchange(ENDPOINT))
 
@@ -100,10 +100,10 @@ def test_several_prompts_are_several_requests():
     assert [step.json["messages"][0]["content"] for step in sent] == ["a", "b"]
     assert [(c["index"], c["text"]) for c in reply.body["choices"]] == [(0, "a1"), (1, "a2"), (2, "b3"), (3, "b4")]
     assert (reply.body["usage"]["total_tokens"], len(sent)) == (14, 2)
-    assert lost(context) == ["seed"]  # told once, not once a prompt
+    assert lost(context) == ["seed"]  # reported once, not once per prompt
 
 
-def test_several_prompts_as_a_stream():
+def test_several_prompts_can_be_streamed():
     context = exchange(ENDPOINT)
     request = ask(["a", "b"], stream=True, stream_options={"include_usage": True})
     reply, sent = drive(ENDPOINT, request, [answer("1"), answer("2")], context)
@@ -126,7 +126,7 @@ def chunk(content: str = "", reason: str = "", **delta: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("echo", [False, True])
-def test_a_stream_is_text(echo: bool):
+def test_stream_has_text_completion_chunks(echo: bool):
     context = exchange(ENDPOINT)
     sent = ENDPOINT.transform_request(ask(stream=True, echo=echo, stream_options={"include_usage": True}), context)
     assert sent.json["stream"] is True

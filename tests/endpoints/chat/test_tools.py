@@ -1,4 +1,4 @@
-"""Tools, their names and tool_choice, which StepFun accepts and ignores (stepfun-api 3.1, 3.2, 3.4)."""
+"""Tools, their names, and tool_choice, which StepFun accepts but ignores (stepfun-api 3.1, 3.2, 3.4)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def call(name: str = "get_weather", arguments: Any = "{}", id: str = "call_1") -
     "name",
     ["2nd", "-dash", "a.b", "a b", "weather/get", "天气", "x" * 65, "", "a\nb", "get_weather\n", "🌦", "_" * 200],
 )
-def test_api_3_1_names_stepfun_refuses_are_bent_and_mapped_back(name: str) -> None:
+def test_api_3_1_invalid_names_are_renamed_and_mapped_back(name: str) -> None:
     wire, context = out(tools=[function(name)])
     (short,) = names(wire)
     assert TOOL_NAME.fullmatch(short)
@@ -49,21 +49,21 @@ def test_api_3_1_names_stepfun_refuses_are_bent_and_mapped_back(name: str) -> No
 
 
 @pytest.mark.parametrize("name", ["f", "_f", "get_weather", "a-b", "A" * 64])
-def test_api_3_1_names_that_fit_stay(name: str) -> None:
+def test_api_3_1_valid_names_are_unchanged(name: str) -> None:
     wire, context = out(tools=[function(name)])
     assert names(wire) == [name]
     assert context.changes == []
 
 
-def test_api_3_1_bent_names_never_collide() -> None:
+def test_api_3_1_renamed_tools_never_collide() -> None:
     given = ["a.b", "a b", "a_b", "a/b", "天气", "天候", "x" * 70, "x" * 71]
     wire, context = out(tools=[function(name) for name in given])
     assert len(set(names(wire))) == len(given)
-    assert names(wire)[2] == "a_b"  # the one that fits keeps its own
+    assert names(wire)[2] == "a_b"  # the valid name is unchanged
     assert [context.state(ChatState).tools.caller_name(name) for name in names(wire)] == given
 
 
-def test_api_3_1_names_in_history_and_choice_are_bent_alike() -> None:
+def test_api_3_1_names_in_history_and_choice_are_renamed_alike() -> None:
     wire, _ = out(
         tools=[function("a.b")],
         messages=[USER, {"role": "assistant", "content": None, "tool_calls": [call("a.b")]}],
@@ -74,7 +74,7 @@ def test_api_3_1_names_in_history_and_choice_are_bent_alike() -> None:
     assert "a_b" in wire["messages"][-1]["content"]
 
 
-def test_the_same_names_are_bent_the_same_way_each_time() -> None:
+def test_renaming_is_deterministic() -> None:
     assert Tools().wire_name("x" * 80) == Tools().wire_name("x" * 80)
 
 
@@ -87,12 +87,12 @@ def test_api_3_1_strict_is_not_sent() -> None:
     assert lost(context) == []
 
 
-def test_a_function_without_parameters_gets_empty_ones() -> None:
+def test_function_without_parameters_gets_an_empty_schema() -> None:
     wire = sent(tools=[{"type": "function", "function": {"name": "now"}}])
     assert wire["tools"][0]["function"]["parameters"] == {"type": "object", "properties": {}}
 
 
-def test_api_3_2_legacy_functions_become_tools_and_come_back() -> None:
+def test_api_3_2_legacy_functions_become_tools_and_are_mapped_back() -> None:
     wire, context = out(functions=[function()["function"]], function_call="auto")
     assert wire["tools"] == [function()]
     assert not {"functions", "function_call", "tool_choice"} & wire.keys()
@@ -102,7 +102,7 @@ def test_api_3_2_legacy_functions_become_tools_and_come_back() -> None:
     assert row["content"] is None
 
 
-def test_api_3_1_custom_tools_become_functions_and_come_back() -> None:
+def test_api_3_1_custom_tools_become_functions_and_are_mapped_back() -> None:
     tool = {"type": "custom", "custom": {"name": "shell", "description": "runs"}}
     wire, context = out(tools=[tool])
     assert wire["tools"][0]["type"] == "function"
@@ -113,13 +113,13 @@ def test_api_3_1_custom_tools_become_functions_and_come_back() -> None:
     assert again["messages"][1]["tool_calls"] == [call("shell", '{"input": "ls -l"}')]
 
 
-def test_a_custom_tools_grammar_is_reported_as_lost() -> None:
+def test_custom_tool_grammar_is_reported_as_dropped() -> None:
     tool = {"type": "custom", "custom": {"name": "sql", "format": {"type": "grammar", "grammar": {}}}}
     assert lost(out(tools=[tool])[1]) == ["tools[0].custom.format"]
 
 
 @pytest.mark.parametrize("tool", [{"type": "file_search"}, {"type": "mcp"}, {"type": "function"}, {}, "x"])
-def test_tools_stepfun_has_not_are_refused(tool: Any) -> None:
+def test_unsupported_tools_are_refused(tool: Any) -> None:
     with pytest.raises(RequestRejected, match=r"tools\[1\]\.type") as caught:
         sent(tools=[function(), tool])
     assert caught.value.param == "tools"
@@ -132,11 +132,11 @@ def test_tools_stepfun_has_not_are_refused(tool: Any) -> None:
         {"type": "retrieval", "function": {"name": "kb", "options": {"vector_store_id": "1"}}},
     ],
 )
-def test_api_3_4_stepfuns_own_tools_pass(tool: Any) -> None:
+def test_api_3_4_stepfun_tools_are_passed_through(tool: Any) -> None:
     assert sent(tools=[tool])["tools"] == [tool]
 
 
-def test_api_3_2_web_search_options_become_the_tool() -> None:
+def test_api_3_2_web_search_options_become_a_tool() -> None:
     wire, context = out(model="gpt-4o-search-preview", web_search_options={})
     assert "web_search_options" not in wire
     assert wire["tools"][0]["type"] == "web_search"
@@ -147,7 +147,7 @@ def test_api_3_2_web_search_options_become_the_tool() -> None:
 @pytest.mark.parametrize(
     ("settings", "model"), [({"web_search": False}, "step-3.7-flash"), ({"web_search": True}, "step-router-v1")]
 )
-def test_api_3_4_no_search_where_there_is_none(settings: Any, model: str) -> None:
+def test_api_3_4_web_search_is_not_sent_where_unavailable(settings: Any, model: str) -> None:
     wire, context = out(settings=settings, model=model, web_search_options={})
     assert "tools" not in wire
     assert lost(context) == ["web_search_options"]
@@ -157,7 +157,7 @@ def test_api_3_4_no_search_where_there_is_none(settings: Any, model: str) -> Non
 
 
 @pytest.mark.parametrize("choice", [None, "auto"])
-def test_api_3_2_auto_is_left_out(choice: Any) -> None:
+def test_api_3_2_auto_is_not_sent(choice: Any) -> None:
     wire = sent(tools=TWO, tool_choice=choice)
     assert wire == sent(tools=TWO)
     assert wire["tools"] == TWO
@@ -179,14 +179,14 @@ def test_api_3_2_required_adds_one_instruction_after_the_last_message() -> None:
 
 
 @pytest.mark.parametrize("body", [{"tool_choice": NAMED}, {"function_call": {"name": "get_weather"}}])
-def test_api_3_2_a_named_function_is_sent_alone(body: Any) -> None:
+def test_api_3_2_named_function_is_the_only_tool_sent(body: Any) -> None:
     wire, context = out(tools=TWO, **body)
     assert names(wire) == ["get_weather"]
     assert "get_weather" in wire["messages"][-1]["content"]
     assert context.state(ChatState).tools.forced == ("get_weather",)
 
 
-def test_api_3_2_a_named_custom_tool_is_sent_alone() -> None:
+def test_api_3_2_named_custom_tool_is_the_only_tool_sent() -> None:
     custom = {"type": "custom", "custom": {"name": "shell"}}
     wire = sent(tools=[function(), custom], tool_choice={"type": "custom", "custom": {"name": "shell"}})
     assert names(wire) == ["shell"]
@@ -211,14 +211,14 @@ def test_api_3_2_allowed_tools_are_the_only_ones_sent(mode: str) -> None:
         ([{"type": "web_search", "function": {"description": "x"}}], "required"),
     ],
 )
-def test_a_choice_that_cannot_be_met_is_refused(tools: Any, choice: Any) -> None:
+def test_impossible_tool_choice_is_refused(tools: Any, choice: Any) -> None:
     with pytest.raises(RequestRejected) as caught:
         sent(tools=tools, tool_choice=choice)
     assert caught.value.param == "tool_choice"
     assert caught.value.status == 400
 
 
-# ---------------------------------------------------------------- asking again (stepfun-api 3.2)
+# ---------------------------------------------------------------- second request (stepfun-api 3.2)
 
 
 def asked(*answers: Any, settings: dict[str, Any] | None = None, **body: Any) -> tuple[Any, list[Any], Any]:
@@ -231,45 +231,45 @@ def asked(*answers: Any, settings: dict[str, Any] | None = None, **body: Any) ->
 @pytest.mark.parametrize(
     "body", [{}, {"tool_choice": "auto"}, {"tool_choice": "none"}, {"tool_choice": NAMED, "stream": True}]
 )
-def test_most_calls_take_one_request_without_a_script(body: Any) -> None:
+def test_unforced_calls_take_one_request_without_a_script(body: Any) -> None:
     request = WireRequest(
         "POST", "/chat/completions", json={"model": "gpt-4o", "messages": [USER], "tools": TWO, **body}
     )
     assert ENDPOINT.script(request, exchange(ENDPOINT)) is None
 
 
-def test_api_3_2_a_fulfilled_forced_call_takes_one_request() -> None:
+def test_api_3_2_fulfilled_forced_call_takes_one_request() -> None:
     data, requests, context = asked(answer(call()), tools=TWO, tool_choice="required")
     assert len(requests) == 1
     assert data["choices"][0]["finish_reason"] == "tool_calls"
     assert not context.forced_call_missing
 
 
-def test_api_3_2_a_missed_call_is_requested_once_more_and_usage_is_the_sum() -> None:
+def test_api_3_2_missing_call_is_requested_again_and_usage_is_summed() -> None:
     data, requests, context = asked(answer(content="Sunny."), answer(call()), tools=TWO, tool_choice="required")
     assert data["choices"][0]["message"]["tool_calls"] == [call()]
     assert data["usage"]["total_tokens"] == 2 * USAGE["total_tokens"]
     first, second = requests
-    assert second["messages"][: len(first["messages"])] == first["messages"]  # the cached prefix survives
+    assert second["messages"][: len(first["messages"])] == first["messages"]  # the cached prefix is unchanged
     assert second["messages"][-2] == {"role": "assistant", "content": "Sunny."}
     assert second["tools"] == first["tools"]
     assert not context.forced_call_missing
     assert [c.kind for c in context.changes].count("cost") == 1
 
 
-def test_api_3_2_a_second_miss_is_noted() -> None:
+def test_api_3_2_second_missing_call_is_reported() -> None:
     data, requests, context = asked(answer(content="a"), answer(content="b"), tools=TWO, tool_choice=NAMED)
     assert len(requests) == 2
     assert context.forced_call_missing
     assert data["choices"][0]["message"]["content"] == "b"
 
 
-def test_api_3_2_another_function_than_the_named_one_is_a_miss() -> None:
+def test_api_3_2_call_of_another_function_counts_as_missing() -> None:
     _, requests, _ = asked(answer(call("get_time")), answer(call()), tools=TWO, tool_choice=NAMED)
     assert len(requests) == 2
 
 
-def test_api_3_2_legacy_and_renamed_and_custom_calls_count_as_made() -> None:
+def test_api_3_2_legacy_renamed_and_custom_calls_satisfy_the_choice() -> None:
     functions = [function()["function"]]
     assert len(asked(answer(call()), functions=functions, function_call={"name": "get_weather"})[1]) == 1
     renamed = {"type": "function", "function": {"name": "a.b"}}
@@ -278,7 +278,7 @@ def test_api_3_2_legacy_and_renamed_and_custom_calls_count_as_made() -> None:
     assert len(asked(answer(call("sh", '{"input": "x"}')), tools=[custom], tool_choice=custom)[1]) == 1
 
 
-def test_api_3_2_no_asking_again_when_it_is_off_or_cut_off() -> None:
+def test_api_3_2_no_second_request_when_disabled_or_cut_off() -> None:
     _, requests, context = asked(
         answer(content="a"), settings={"max_corrections": 0}, tools=TWO, tool_choice="required"
     )

@@ -48,7 +48,7 @@ def thinking_stream() -> Any:
         ("never", OURS, False),
     ],
 )
-def test_reasoning_is_shown_to_those_who_can_know_it(setting: str, model: str, shown: bool) -> None:
+def test_reasoning_is_shown_under_stepfun_model_names(setting: str, model: str, shown: bool) -> None:
     settings = {"show_reasoning": setting}
     message = ask(Wire(completion("hi", reasoning="why")), settings, model=model).choices[0].message
     assert ("reasoning" in message.to_dict()) is shown
@@ -59,7 +59,7 @@ def test_reasoning_is_shown_to_those_who_can_know_it(setting: str, model: str, s
     assert "".join(delta.get("content", "") for delta in deltas) == "hi"
 
 
-def test_hidden_reasoning_leaves_no_empty_chunks() -> None:
+def test_hidden_reasoning_adds_no_empty_chunks() -> None:
     deltas = [c.to_dict()["choices"][0] for c in ask(Wire(thinking_stream()), stream=True)]  # type: ignore[index]
     assert [(d["delta"], d["finish_reason"]) for d in deltas] == [  # type: ignore[index]
         ({"role": "assistant", "content": ""}, None),
@@ -69,7 +69,7 @@ def test_hidden_reasoning_leaves_no_empty_chunks() -> None:
 
 
 @pytest.mark.parametrize("model", [OURS, THEIRS])
-def test_a_delta_never_has_a_key_with_none(model: str) -> None:
+def test_delta_has_no_none_values(model: str) -> None:
     tools = sse(
         chunk({"role": "assistant", "content": "", "reasoning": "hm"}),
         chunk({"content": "", "tool_calls": [{**call(), "index": 0}]}),
@@ -85,7 +85,7 @@ def test_a_delta_never_has_a_key_with_none(model: str) -> None:
                 assert isinstance(delta.get("content", ""), str)
 
 
-def test_hidden_reasoning_is_replayed_beside_its_calls() -> None:
+def test_hidden_reasoning_is_replayed_with_its_calls() -> None:
     wire = Wire(completion("", tool_calls=[call()], reasoning="why"), completion())
     client = wire.client()
     message = client.chat.completions.create(model=THEIRS, messages=MESSAGES, tools=[TOOL]).choices[0].message
@@ -97,7 +97,7 @@ def test_hidden_reasoning_is_replayed_beside_its_calls() -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_the_client_still_tells_of_hidden_reasoning(stream: bool) -> None:
+def test_client_returns_hidden_reasoning(stream: bool) -> None:
     body = {**completion("hi", reasoning="let me see"), "id": "answer-1"}
     events = sse(*({**json.loads(line[6:]), "id": "answer-1"} for line in _lines(thinking_stream())))
     client = Wire(events if stream else body).client()
@@ -116,7 +116,7 @@ def _lines(response: Any) -> list[str]:
     return [line for line in response.text.split("\n") if line.startswith("data: {")]
 
 
-def test_reasoning_tokens_are_an_int_always() -> None:
+def test_reasoning_tokens_are_always_an_int() -> None:
     for reasoning, tokens in (("r" * 30, 75), ("", 0)):
         message = completion("t" * 10, reasoning=reasoning)
         usage = ask(Wire({**message, "usage": USAGE})).usage
@@ -131,7 +131,7 @@ def test_reasoning_tokens_are_an_int_always() -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_json_mode_is_requested_in_a_system_message(stream: bool) -> None:
+def test_json_mode_is_described_in_a_system_message(stream: bool) -> None:
     answer = thinking_stream() if stream else completion("{}")
     asked: Any = [{"role": "user", "content": "Answer in JSON"}]
     wire = Wire(answer, answer)
@@ -152,7 +152,7 @@ def test_json_mode_is_requested_in_a_system_message(stream: bool) -> None:
     assert [m["role"] for m in wire.body["messages"]] == ["system", "user"]
 
 
-def test_audio_models_are_sent_the_modalities_openai_assumes() -> None:
+def test_audio_models_get_openais_default_modalities() -> None:
     parts: Any = [{"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]
     wire = Wire()
     ask(wire, model="gpt-4o-audio-preview", messages=[{"role": "user", "content": parts}])
@@ -164,7 +164,7 @@ def test_audio_models_are_sent_the_modalities_openai_assumes() -> None:
 
 @pytest.mark.parametrize("arguments", ["", None, " "])
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_call_without_arguments_has_an_empty_object(arguments: Any, stream: bool) -> None:
+def test_call_without_arguments_has_an_empty_object(arguments: Any, stream: bool) -> None:
     class Now(BaseModel):
         """The time."""
 
@@ -190,7 +190,7 @@ def test_a_call_without_arguments_has_an_empty_object(arguments: Any, stream: bo
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_forced_named_function_ends_in_stop(choice: Any, reason: str, stream: bool) -> None:
+def test_forced_named_function_finishes_with_stop(choice: Any, reason: str, stream: bool) -> None:
     rows = sse(chunk({"role": "assistant", "tool_calls": [{**call(), "index": 0}]}), chunk({}, "tool_calls"))
     wire = Wire(rows if stream else completion("", tool_calls=[call()]))
     answer = ask(wire, tools=[TOOL], tool_choice=choice, stream=stream)
@@ -203,7 +203,7 @@ def test_annotations_are_a_list() -> None:
     assert answer.choices[0].message.annotations == []
 
 
-def test_with_several_choices_a_cap_cuts_each() -> None:
+def test_cap_applies_to_each_choice() -> None:
     texts = ["yes, because of all the reasons in the world", "no, and here is a long explanation"]
     choices = [
         {"index": i, "message": {"role": "assistant", "content": t}, "finish_reason": "stop"}
@@ -214,7 +214,7 @@ def test_with_several_choices_a_cap_cuts_each() -> None:
     assert all(len(c.message.content) < 8 and c.finish_reason == "length" for c in answer.choices)
 
 
-# ---------------------------------------------------------------- streamed calls (section: one key is not the whole evidence)
+# ---------------------------------------------------------------- streamed calls are told apart by index, id and name
 
 
 def streamed(*deltas: Any, reason: str = "tool_calls", **more: Any) -> list[tuple[str, str, str]]:
@@ -241,14 +241,14 @@ def piece(index: int | None, id: str | None, name: str | None, arguments: str | 
     return row
 
 
-def test_two_calls_with_one_id_but_honest_indexes_are_two() -> None:
+def test_calls_with_one_id_and_two_indexes_are_two() -> None:
     first, second = streamed(piece(0, "c", "get_weather", '{"a": 1}'), piece(1, "c", "get_weather", '{"a": 2}'))
     assert (first[1:], second[1:]) == (("get_weather", '{"a": 1}'), ("get_weather", '{"a": 2}'))
     assert first[0] == "c"
     assert second[0] not in ("", "c")
 
 
-def test_two_calls_with_one_id_but_another_name_are_two() -> None:
+def test_calls_with_one_id_and_two_names_are_two() -> None:
     other: Any = {
         "type": "function",
         "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}},
@@ -261,24 +261,24 @@ def test_two_calls_with_one_id_but_another_name_are_two() -> None:
 
 
 @pytest.mark.parametrize("index", [None, 0, 1])
-def test_an_empty_fragment_with_a_new_id_makes_no_call(index: int | None) -> None:
+def test_empty_fragment_with_a_new_id_adds_no_call(index: int | None) -> None:
     made = streamed(piece(0, "c", "get_weather", '{"a": 1}'), piece(index, "d", "", ""))
     assert made == [("c", "get_weather", '{"a": 1}')]
 
 
-def test_an_id_that_comes_before_its_name_is_kept() -> None:
+def test_id_before_its_name_is_kept() -> None:
     made = streamed(
         piece(0, "c", "get_weather", "{}"), piece(1, "d", "", ""), piece(1, None, "get_weather", '{"a": 2}')
     )
     assert made == [("c", "get_weather", "{}"), ("d", "get_weather", '{"a": 2}')]
 
 
-def test_a_name_in_two_fragments_is_one_name() -> None:
+def test_name_in_two_fragments_is_joined() -> None:
     made = streamed(piece(0, "c", "get_", ""), piece(0, None, "weather", ""), piece(0, None, None, '{"a": 1}'))
     assert made == [("c", "get_weather", '{"a": 1}')]
 
 
-def test_arguments_sent_whole_a_second_time_are_dropped() -> None:
+def test_complete_arguments_sent_again_are_dropped() -> None:
     made = streamed(
         piece(0, "c", "get_weather", '{"a": '), piece(0, None, None, "1}"), piece(0, "c", "get_weather", '{"a": 1}')
     )
@@ -286,7 +286,7 @@ def test_arguments_sent_whole_a_second_time_are_dropped() -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_call_that_is_cut_at_the_cap_ends_in_length(stream: bool) -> None:
+def test_call_cut_at_the_cap_finishes_with_length(stream: bool) -> None:
     made = call(arguments='{"city": "Par')
     usage = {"prompt_tokens": 1, "completion_tokens": 40, "total_tokens": 41}
     if stream:
@@ -298,10 +298,10 @@ def test_a_call_that_is_cut_at_the_cap_ends_in_length(stream: bool) -> None:
     assert (list(answer)[-1] if stream else answer).choices[0].finish_reason == "length"
 
 
-# ---------------------------------------------------------------- stop and reasoning
+# ---------------------------------------------------------------- stop sequences and reasoning
 
 
-def test_a_response_stopped_inside_the_reasoning_is_requested_again_without_stop() -> None:
+def test_response_stopped_inside_the_reasoning_is_requested_again_without_stop() -> None:
     silent = {**completion("", reasoning="Thought:"), "usage": USAGE}
     wire = Wire(silent, {**completion("Action: look\nObservation: 3", reasoning="x"), "usage": USAGE})
     answer = ask(wire, stop=["\nObservation"])
@@ -313,7 +313,7 @@ def test_a_response_stopped_inside_the_reasoning_is_requested_again_without_stop
     assert len(wire.requests) == 2
 
 
-def test_a_stopped_response_is_requested_again_only_within_the_budget(caplog: pytest.LogCaptureFixture) -> None:
+def test_stopped_response_is_requested_again_only_within_the_budget(caplog: pytest.LogCaptureFixture) -> None:
     stepfun_compat.reset_warnings()
     silent = completion("", reasoning="Thought:")
     wire = Wire(silent)
@@ -322,7 +322,7 @@ def test_a_stopped_response_is_requested_again_only_within_the_budget(caplog: py
     assert "stop" in caplog.text
 
 
-def test_a_stream_that_stop_ended_in_the_reasoning_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_stream_stopped_inside_the_reasoning_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, logger="stepfun_compat")
     list(
         ask(
@@ -348,7 +348,7 @@ def test_raw_stream_bytes_are_openais() -> None:
     assert [row["choices"][0]["delta"].get("content", "") for row in rows] == ["", "hi", ""]
 
 
-def test_a_raw_stream_can_be_parsed() -> None:
+def test_raw_stream_can_be_parsed() -> None:
     client = Wire(thinking_stream()).client()
     raw = client.chat.completions.with_raw_response.create(model=THEIRS, messages=MESSAGES, stream=True)
     assert "".join(c.choices[0].delta.content or "" for c in raw.parse()) == "hi"
@@ -364,7 +364,7 @@ async def test_async_raw_stream_bytes_are_openais() -> None:
     assert "reasoning" not in "".join(lines)
 
 
-def test_raw_wire_leaves_what_stepfun_sent() -> None:
+def test_raw_wire_setting_returns_stepfuns_bytes() -> None:
     client = Wire(thinking_stream(), completion("hi", reasoning="why")).client(settings=Settings(raw="wire"))
     with client.chat.completions.with_streaming_response.create(model=THEIRS, messages=MESSAGES, stream=True) as raw:
         assert "reasoning" in "".join(raw.iter_lines())

@@ -1,4 +1,4 @@
-"""Files: purposes, limits before the upload, the status swap, a list that ends (stepfun-api 8.1)."""
+"""Files: purposes, limits checked before the upload, mapped statuses, lists that end (stepfun-api 8.1)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def upload(name: str, purpose: str, content: Any = b"x", **more: Any) -> WireReq
         ("a.txt", "something-new", "something-new"),
     ],
 )
-def test_purposes_are_mapped_by_kind_of_file(name: str, purpose: str, sent: str):
+def test_purpose_is_mapped_by_file_type(name: str, purpose: str, sent: str):
     request = upload(name, purpose)
     wire = files.CreateFile().transform_request(request, exchange(files.CreateFile()))
     assert wire.json == {"purpose": sent}
@@ -75,8 +75,8 @@ def test_unsupported_files_are_refused_before_the_upload(name: str, purpose: str
     ],
 )
 @pytest.mark.parametrize("form", ["bytes", "open file"])
-def test_a_file_without_a_name_gets_one_that_tells_its_kind(content: bytes, name: str, purpose: str, form: str):
-    """The SDK calls bare bytes `upload`, and StepFun knows a file by the end of its name (stepfun-api 8.1)."""
+def test_unnamed_file_gets_an_extension_from_its_content(content: bytes, name: str, purpose: str, form: str):
+    """The SDK names bare bytes `upload`, and StepFun tells file types by extension (stepfun-api 8.1)."""
     given: Any = content if form == "bytes" else io.BytesIO(content)
     request = WireRequest("POST", "/files", json={"purpose": "user_data"}, files=[("file", given)])
     context = exchange(files.CreateFile())
@@ -88,7 +88,7 @@ def test_a_file_without_a_name_gets_one_that_tells_its_kind(content: bytes, name
         assert given.tell() == 0
 
 
-def test_what_tells_nothing_keeps_its_name():
+def test_file_of_unknown_content_keeps_its_name():
     for content in (b"", b"\0\1\2\3" * 9, b"PK\3\4 some other archive"):
         wire = files.CreateFile().transform_request(
             upload("noextension", "user_data", content), exchange(files.CreateFile())
@@ -126,7 +126,7 @@ def test_sizes_are_checked_without_reading():
     files.CreateFile().transform_request(fits, exchange(files.CreateFile()))
 
 
-def test_expires_after_is_a_loss():
+def test_expires_after_is_reported_as_dropped():
     context = exchange(files.CreateFile())
     request = upload("a.pdf", "user_data", expires_after={"anchor": "created_at", "seconds": 3600})
     assert files.CreateFile().transform_request(request, context).json == {"purpose": "file-extract"}
@@ -144,7 +144,7 @@ def test_stepfun_fetches_a_url_itself():
     ("theirs", "ours"),
     [("processed", "uploaded"), ("success", "processed"), ("failed", "error"), (None, "uploaded"), ("", "uploaded")],
 )
-def test_the_status_is_swapped(theirs: str | None, ours: str):
+def test_status_is_mapped(theirs: str | None, ours: str):
     row = {"id": "file-1", "status": theirs, "purpose": "file-extract", "bytes": 3, "filename": "a", "created_at": 1}
     assert files.RetrieveFile().transform_response(dict(row), exchange(files.RetrieveFile()))["status"] == ours
     assert files.CreateFile().transform_response(dict(row), exchange(files.CreateFile()))["status"] == ours
@@ -160,7 +160,7 @@ def listed(count: int = 5) -> dict[str, Any]:
 
 
 def pages(query: dict[str, Any], count: int = 5) -> list[list[str]]:
-    """What the SDK's paging does: ask with `after` while there is more."""
+    """Page as the SDK does: request with `after` while `has_more` is true."""
     out: list[list[str]] = []
     while True:
         context = exchange(files.ListFiles())
@@ -173,12 +173,12 @@ def pages(query: dict[str, Any], count: int = 5) -> list[list[str]]:
         query = {**query, "after": page["last_id"]}
 
 
-def test_the_list_ends_and_is_newest_first():
+def test_list_ends_and_is_newest_first():
     assert pages({}) == [["file-4", "file-3", "file-2", "file-1", "file-0"]]
     assert pages({}, count=0) == [[]]
 
 
-def test_limit_order_after_and_purpose_are_applied_here():
+def test_limit_order_after_and_purpose_are_applied_locally():
     assert pages({"limit": 2}) == [["file-4", "file-3"], ["file-2", "file-1"], ["file-0"]]
     assert pages({"order": "asc", "limit": 3}) == [["file-0", "file-1", "file-2"], ["file-3", "file-4"]]
     assert pages({"purpose": "storage"}) == [["file-3", "file-1"]]
@@ -187,13 +187,13 @@ def test_limit_order_after_and_purpose_are_applied_here():
     assert pages({"after": "gone"}) == [[]]
 
 
-def test_foreign_query_parameters_travel():
+def test_other_query_parameters_are_sent():
     request = WireRequest("GET", "/files", query={"limit": 1, "trace": "7"})
     assert files.ListFiles().transform_request(request, exchange(files.ListFiles())).query == {"trace": "7"}
     assert request.query == {"limit": 1, "trace": "7"}
 
 
-def test_a_deletion_is_filled():
+def test_missing_deletion_fields_are_filled():
     assert files.DeleteFile().transform_response({"id": "f"}, exchange(files.DeleteFile())) == {
         "id": "f",
         "object": "file",
@@ -202,7 +202,7 @@ def test_a_deletion_is_filled():
 
 
 @pytest.mark.parametrize("endpoint", [files.CreateFile(), files.RetrieveFile(), files.ListFiles(), files.DeleteFile()])
-def test_what_is_not_an_answer_is_refused(endpoint: Any):
+def test_unexpected_body_is_refused(endpoint: Any):
     with pytest.raises(UnexpectedBody):
         endpoint.transform_response("<html>", exchange(endpoint))
 
@@ -225,7 +225,7 @@ def test_files_are_accepted_in_every_form_of_the_sdk(tmp_path: Any):
     assert file_parts(None) == []
 
 
-def test_pages_fit_together_within_one_second():
+def test_pages_do_not_overlap_for_files_of_one_second():
     """StepFun guarantees no order, and each page comes from a separate response."""
     rows = [{"id": f"file-{i}", "created_at": 7} for i in (2, 0, 3, 1)]
     newest = files.page(rows, {}, 10)["data"]
@@ -245,7 +245,7 @@ def test_pages_fit_together_within_one_second():
         ("a.pdf", "something-new", "something-new"),
     ],
 )
-def test_a_program_finds_its_files_by_openais_purpose(name: str, theirs: str, ours: str):
+def test_files_are_listed_by_openai_and_stepfun_purposes(name: str, theirs: str, ours: str):
     row = {"id": "file-1", "created_at": 1, "filename": name, "purpose": theirs}
     made = files.file_object(dict(row))
     assert (made["purpose"], made["stepfun_purpose"]) == (ours, theirs)
@@ -256,7 +256,7 @@ def test_a_program_finds_its_files_by_openais_purpose(name: str, theirs: str, ou
 
 
 @pytest.mark.parametrize("asked", ["assistants", "vision", "file-extract"])
-def test_an_upload_answers_with_the_purpose_it_was_given(asked: str):
+def test_upload_returns_the_requested_purpose(asked: str):
     context = exchange(files.CreateFile())
     sent = files.CreateFile().transform_request(upload("a.png" if asked != "file-extract" else "a.txt", asked), context)
     made = files.CreateFile().transform_response({"id": "file-1", "purpose": sent.json["purpose"]}, context)

@@ -1,4 +1,4 @@
-"""Uploads: parts kept here, one file at the end (stepfun-api 8.1)."""
+"""Uploads: parts are kept locally and sent as one file on completion (stepfun-api 8.1)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def complete(id: str, parts: list[str], **fields: Any) -> Any:
     return drive(uploads.CompleteUpload(), request, [answer])
 
 
-def test_parts_become_one_file_in_the_order_asked():
+def test_parts_become_one_file_in_the_requested_order():
     upload = create()
     assert (upload["object"], upload["status"], upload["file"]) == ("upload", "pending", None)
     second, first = put(upload["id"], b"def"), put(upload["id"], io.BytesIO(b"abc"))
@@ -49,7 +49,7 @@ def test_parts_become_one_file_in_the_order_asked():
         complete(upload["id"], [first])
 
 
-def test_a_failed_end_can_be_tried_again():
+def test_failed_completion_can_be_retried():
     upload = create(3)
     part = put(upload["id"], b"abc")
     script = uploads.CompleteUpload().script(
@@ -71,14 +71,14 @@ def test_a_failed_end_can_be_tried_again():
         ([b"abcdef"], {"part_ids": []}, "none"),
     ],
 )
-def test_what_does_not_fit_is_refused_before_the_network(parts: list[bytes], fields: dict[str, Any], words: str):
+def test_mismatched_parts_are_refused_before_the_network(parts: list[bytes], fields: dict[str, Any], words: str):
     upload = create()
     ids = [put(upload["id"], part) for part in parts]
     with pytest.raises(RequestRejected, match=words):
         complete(upload["id"], fields.pop("part_ids", ids), **fields)
 
 
-def test_more_than_announced_is_refused():
+def test_more_bytes_than_announced_are_refused():
     upload = create(3)
     put(upload["id"], b"ab")
     with pytest.raises(RequestRejected, match="announced"):
@@ -94,13 +94,13 @@ def test_more_than_announced_is_refused():
         ({"name": "a.zip"}, "file"),
     ],
 )
-def test_uploads_stepfun_cannot_store_are_refused_at_the_start(fields: dict[str, Any], param: str):
+def test_files_stepfun_cannot_store_are_refused_on_creation(fields: dict[str, Any], param: str):
     with pytest.raises(RequestRejected) as refused:
         create(**fields)
     assert refused.value.param == param
 
 
-def test_a_cancelled_upload_is_gone():
+def test_cancelled_upload_is_not_found():
     upload = create()
     body = drive(uploads.CancelUpload(), WireRequest("POST", f"/uploads/{upload['id']}/cancel"), [])[0].body
     assert body["status"] == "cancelled"
@@ -123,7 +123,7 @@ def test_memory_is_bounded():
         rows.get("old")
 
 
-def test_expires_after_is_a_loss_and_a_part_needs_data():
+def test_expires_after_is_reported_and_part_data_is_required():
     context = exchange(uploads.CreateUpload())
     body = {"bytes": 1, "filename": "a.txt", "purpose": "user_data", "expires_after": {"seconds": 3600}}
     uploads.CreateUpload().script(WireRequest("POST", "/uploads", json=body), context)

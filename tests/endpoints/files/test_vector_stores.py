@@ -1,4 +1,4 @@
-"""Vector stores: the shapes of stepfun-api 8.2 bridged, and polling that ends."""
+"""Vector stores: StepFun's shapes are mapped to OpenAI's (stepfun-api 8.2), and polling ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.exchange import drive, exchange, lost
 
 
 class Service:
-    """A StepFun with one store; files become ready after `looks` looks, the store after `counts` runs out."""
+    """StepFun with one store; files become ready after `looks` requests, the store after `counts` runs out."""
 
     def __init__(self, *, looks: int = 0, purpose: str = "retrieval-text", counts: list[dict[str, int]] | None = None):
         self.looks, self.purpose = looks, purpose
@@ -77,14 +77,14 @@ def counts(in_progress: int = 0, completed: int = 0, failed: int = 0) -> dict[st
         (None, r"store_[0-9a-f]{12}"),
     ],
 )
-def test_names_become_stepfuns(name: str | None, sent: str):
+def test_store_name_is_made_valid_for_stepfun(name: str | None, sent: str):
     body = {} if name is None else {"name": name}
     _, steps = drive(vs.CreateStore(), WireRequest("POST", "/vector_stores", json=body), Service())
     assert re.fullmatch(sent, steps[0].json["name"])
     assert steps[0].json["type"] == "text"
 
 
-def test_a_created_store_is_read_again():
+def test_created_store_is_retrieved():
     context = exchange(vs.CreateStore())
     request = WireRequest(
         "POST", "/vector_stores", json={"name": "a", "metadata": {"k": "v"}, "expires_after": {"days": 1}}
@@ -98,7 +98,7 @@ def test_a_created_store_is_read_again():
     assert lost(context) == ["expires_after"]
 
 
-def test_a_store_is_made_with_its_files_once_they_are_parsed():
+def test_store_is_created_after_its_files_are_parsed():
     service = Service(looks=2)
     request = WireRequest("POST", "/vector_stores", json={"name": "a", "file_ids": ["file-1"]})
     drive(vs.CreateStore(), request, service)
@@ -114,7 +114,7 @@ def test_a_store_is_made_with_its_files_once_they_are_parsed():
     ]
 
 
-def test_a_store_that_is_being_filled_is_in_progress():
+def test_store_with_unfinished_files_is_in_progress():
     row = vs.RetrieveStore().transform_response(
         {"id": 1679, "file_counts": counts(in_progress=1)}, exchange(vs.RetrieveStore())
     )
@@ -123,7 +123,7 @@ def test_a_store_that_is_being_filled_is_in_progress():
     assert (bare["status"], bare["file_counts"]) == ("completed", counts())
 
 
-def test_the_list_is_openais():
+def test_store_list_has_openais_shape():
     data = vs.ListStores().transform_response({"data": [{"id": "1", "name": "a"}]}, exchange(vs.ListStores()))
     assert (data["object"], data["has_more"], data["data"][0]["object"]) == ("list", False, "vector_store")
     paged = vs.ListStores().transform_response(
@@ -139,7 +139,7 @@ def add(**body: Any) -> WireRequest:
     return WireRequest("POST", "/vector_stores/1679/files", json={"file_id": "file-1", **body})
 
 
-def test_a_file_is_added_in_stepfuns_shape_and_answered_in_openais():
+def test_file_is_added_in_stepfuns_shape_and_returned_in_openais():
     context = exchange(vs.AddFile())
     request = add(attributes={"description": "d" * 300, "year": 2026}, chunking_strategy={"type": "static"})
     reply, steps = drive(vs.AddFile(), request, Service(), context)
@@ -155,13 +155,13 @@ def test_a_file_is_added_in_stepfuns_shape_and_answered_in_openais():
     assert sorted(lost(context)) == ["attributes", "chunking_strategy", "description"]
 
 
-def test_a_file_for_another_purpose_is_refused_with_the_remedy():
+def test_file_with_another_purpose_is_refused_with_advice():
     with pytest.raises(RequestRejected, match="purpose='assistants'") as refused:
         drive(vs.AddFile(), add(), Service(purpose="file-extract"))
     assert refused.value.param == "file_id"
 
 
-def test_a_file_that_is_never_ready_ends_in_an_error():
+def test_file_that_never_becomes_ready_raises():
     service = Service(looks=10_000)
     with pytest.raises(RequestRejected, match="wait_for_processing") as refused:
         drive(vs.AddFile(), add(), service)
@@ -169,8 +169,8 @@ def test_a_file_that_is_never_ready_ends_in_an_error():
     assert 60 < len(service.sent) < 200
 
 
-def test_polling_ends():
-    """What the SDK's create_and_poll does: create, then retrieve until the status is final."""
+def test_create_and_poll_ends():
+    """Poll as the SDK's create_and_poll does: create, then retrieve until the status is final."""
     service = Service(counts=[counts(in_progress=1), counts(in_progress=1), counts(completed=1)])
     drive(vs.AddFile(), add(), service)
     statuses: list[str] = []
@@ -180,7 +180,7 @@ def test_polling_ends():
     assert statuses == ["in_progress", "in_progress", "completed"]
 
 
-def test_a_store_whose_files_all_failed():
+def test_file_in_a_store_whose_files_all_failed_is_failed():
     service = Service(counts=[counts(failed=1)])
     drive(vs.AddFile(), add(), service)
     reply, _ = drive(vs.RetrieveFile(), WireRequest("GET", "/vector_stores/1679/files/file-1"), service)
@@ -188,13 +188,13 @@ def test_a_store_whose_files_all_failed():
     assert reply.body["last_error"]["code"] == "server_error"
 
 
-def test_a_file_that_is_not_there():
+def test_missing_file_is_not_found():
     with pytest.raises(RequestRejected) as refused:
         drive(vs.RetrieveFile(), WireRequest("GET", "/vector_stores/1679/files/file-7"), Service())
     assert (refused.value.status, refused.value.param) == (404, "file_id")
 
 
-def test_a_file_is_found_on_a_later_page():
+def test_file_is_found_on_a_later_page():
     service = Service()
     service.files = [f"file-{i}" for i in range(250)]
     reply, _ = drive(vs.RetrieveFile(), WireRequest("GET", "/vector_stores/1679/files/file-240"), service)
@@ -202,7 +202,7 @@ def test_a_file_is_found_on_a_later_page():
     assert len(service.sent) == 4
 
 
-def test_a_list_that_never_moves_on_ends():
+def test_repeating_list_page_ends_the_search():
     def stuck(request: WireRequest) -> Any:
         if request.path.endswith("/files"):
             return {"data": [{"id": "file-1"}], "has_more": True}
@@ -214,7 +214,7 @@ def test_a_list_that_never_moves_on_ends():
     assert page.body["has_more"] is False
 
 
-def test_the_files_of_a_store():
+def test_store_files_are_listed():
     service = Service()
     service.files = ["file-1", "file-2", "file-3"]
     request = WireRequest("GET", "/vector_stores/1679/files", query={"limit": 2, "filter": "completed"})
@@ -234,7 +234,7 @@ def test_the_files_of_a_store():
 # ---------------------------------------------------------------- batches
 
 
-def test_a_file_batch_is_one_request_and_its_id_encodes_its_files():
+def test_file_batch_is_one_request_and_its_id_encodes_its_files():
     service = Service(counts=[counts(in_progress=4), counts(in_progress=1, completed=3), counts(completed=3, failed=1)])
     ids = [f"file-{i}" for i in range(4)]
     context = exchange(vs.AddBatch())
@@ -262,7 +262,7 @@ def test_a_file_batch_is_one_request_and_its_id_encodes_its_files():
     assert listed.body["has_more"] is True
 
 
-def test_a_batch_of_files_with_attributes():
+def test_file_batch_accepts_files_with_attributes():
     request = WireRequest(
         "POST",
         "/vector_stores/1679/file_batches",
@@ -275,21 +275,21 @@ def test_a_batch_of_files_with_attributes():
 
 
 @pytest.mark.parametrize("id", ["vsfb_xyz", "nonsense", "vsfb_", "vsfb_eJw"])
-def test_an_unknown_batch_is_refused_before_the_network(id: str):
+def test_unknown_batch_is_refused_before_the_network(id: str):
     for endpoint, tail in ((vs.RetrieveBatch(), ""), (vs.ListBatchFiles(), "/files")):
         with pytest.raises(RequestRejected) as refused:
             endpoint.script(WireRequest("GET", f"/vector_stores/1/file_batches/{id}{tail}"), exchange(endpoint))
         assert refused.value.status == 404
 
 
-def test_an_empty_batch_and_a_file_without_an_id():
+def test_empty_batch_and_file_without_id_are_refused():
     with pytest.raises(RequestRejected, match="file_ids"):
         drive(vs.AddBatch(), WireRequest("POST", "/vector_stores/1/file_batches", json={"file_ids": []}), Service())
     with pytest.raises(RequestRejected, match="file_id is missing"):
         drive(vs.AddFile(), WireRequest("POST", "/vector_stores/1/files", json={}), Service())
 
 
-def test_an_invalid_store_is_refused():
+def test_invalid_store_is_refused():
     for body in (None, {}, []):
         with pytest.raises(UnexpectedBody):
             vs.RetrieveStore().transform_response(body, exchange(vs.RetrieveStore()))

@@ -15,7 +15,7 @@ MODEL = "step-3.7-flash"
 
 
 def answered(route: str, rows: list[Any] | Any) -> Any:
-    """What the client makes of events, or of one whole body."""
+    """Return the client's events for streamed rows, or its response for one complete body."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         if not isinstance(rows, list):
@@ -53,7 +53,7 @@ CREATED = {"type": "response.created", "response": body(status="in_progress")}
 AT = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
 
 
-def told(item: dict[str, Any]) -> list[Any]:
+def events_of_message(item: dict[str, Any]) -> list[Any]:
     return [
         {"type": "response.output_item.added", "output_index": 0, "item": {**item, "content": []}},
         {"type": "response.content_part.added", **AT, "part": {"type": "output_text", "text": ""}},
@@ -66,7 +66,7 @@ def told(item: dict[str, Any]) -> list[Any]:
 
 @pytest.mark.parametrize("first", [True, False])
 def test_items_only_in_the_final_response_are_kept_and_reported(first: bool):
-    known = told(message("so")) if first else []
+    known = events_of_message(message("so")) if first else []
     output = [message("so"), CALL, message("more", "msg_2")]
     events = answered("native", [CREATED, *known, {"type": "response.completed", "response": body(*output)}])
     response = events[-1].response
@@ -81,7 +81,7 @@ def test_items_only_in_the_final_response_are_kept_and_reported(first: bool):
 
 @pytest.mark.parametrize("left_out", [(1,), (4,), (1, 4), (3,), (3, 4), (1, 2), (1, 3, 4)])
 def test_missing_events_of_a_part_are_repaired(left_out: tuple[int, ...]):
-    known = [event for place, event in enumerate(told(message("so"))) if place not in left_out]
+    known = [event for place, event in enumerate(events_of_message(message("so"))) if place not in left_out]
     events = answered("native", [CREATED, *known, {"type": "response.completed", "response": body(message("so"))}])
     kinds = [event.type.removeprefix("response.") for event in events]
     assert kinds[2:-1] == [
@@ -98,7 +98,7 @@ def test_missing_events_of_a_part_are_repaired(left_out: tuple[int, ...]):
 
 @pytest.mark.parametrize("reason", ["error", "network_error"])
 @pytest.mark.parametrize("stream", [False, True])
-def test_an_answer_that_ends_in_an_error_has_failed(reason: str, stream: bool):
+def test_response_that_finishes_with_an_error_has_failed(reason: str, stream: bool):
     head = {"id": "1", "created": 1, "model": MODEL, "object": "chat.completion"}
     if stream:
         deltas = [({"role": "assistant", "content": "so"}, None), ({}, reason)]
@@ -115,7 +115,7 @@ def test_an_answer_that_ends_in_an_error_has_failed(reason: str, stream: bool):
     native = body(message("so"), status="incomplete", incomplete_details={"reason": reason})
     if stream:
         native_events = answered(
-            "native", [CREATED, *told(message("so")), {"type": "response.incomplete", "response": native}]
+            "native", [CREATED, *events_of_message(message("so")), {"type": "response.incomplete", "response": native}]
         )
         assert native_events[-1].type == "response.failed"
     else:
@@ -133,7 +133,7 @@ def test_an_answer_that_ends_in_an_error_has_failed(reason: str, stream: bool):
         {"error": {"message": "engine gone"}},
     ],
 )
-def test_an_error_by_any_sign_in_a_chat_stream_is_response_failed(event: Any):
+def test_error_of_any_shape_in_a_chat_stream_is_response_failed(event: Any):
     head = {"id": "1", "created": 1, "model": MODEL, "object": "chat.completion.chunk"}
     start = {**head, "choices": [{"index": 0, "delta": {"role": "assistant", "content": "so"}, "finish_reason": None}]}
     events = answered("chat", [start, event])

@@ -1,4 +1,4 @@
-"""client.responses and client.conversations against the emulated StepFun, sync and async."""
+"""client.responses and client.conversations against the emulator, sync and async."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def state(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/state/s.db"
 
 
-def test_both_routes_answer_alike(server: Any, route: str):
+def test_both_routes_return_the_same_response(server: Any, route: str):
     with client(server, responses_route=route) as c:
         answer = c.responses.create(model="step-3.7-flash", input="hello", instructions="be kind", metadata={"a": "b"})
         assert (answer.output_text, answer.status, answer.metadata) == ("hello", "completed", {"a": "b"})
@@ -58,7 +58,7 @@ def test_both_routes_answer_alike(server: Any, route: str):
         assert (last.type, last.response.output_text, text) == ("response.completed", "hello", "hello")
 
 
-def test_a_tool_loop(server: Any, route: str):
+def test_tool_loop_completes(server: Any, route: str):
     with client(server, responses_route=route) as c:
         asked: list[Any] = [{"role": "user", "content": "What is the weather in Paris?"}]
         answer = c.responses.create(model="step-3.7-flash", input=asked, tools=[WEATHER])
@@ -74,7 +74,7 @@ def test_a_tool_loop(server: Any, route: str):
 
 
 @pytest.mark.skipif(VERSION < (1, 68), reason="this SDK has no parse")
-def test_the_sdks_helpers(server: Any, route: str):
+def test_sdk_helpers_work(server: Any, route: str):
     import pydantic
 
     class Person(pydantic.BaseModel):
@@ -91,7 +91,7 @@ def test_the_sdks_helpers(server: Any, route: str):
         assert seen[-1] == "response.completed"
 
 
-def test_a_forced_call_is_made(server: Any):
+def test_forced_call_is_made(server: Any):
     with client(server) as c:
         answer = c.responses.create(
             model="gpt-4o", input="hello", tools=[WEATHER], tool_choice={"type": "function", "name": "get_weather"}
@@ -99,7 +99,7 @@ def test_a_forced_call_is_made(server: Any):
         assert any(item.type == "function_call" for item in answer.output)
 
 
-def test_turns_follow_one_another(server: Any, state: str, route: str):
+def test_turns_continue_previous_responses(server: Any, state: str, route: str):
     with client(server, state=state, responses_route=route) as c:
         first = c.responses.create(model="step-3.7-flash", input="my name is Ada")
         last = None
@@ -128,7 +128,7 @@ def test_turns_follow_one_another(server: Any, state: str, route: str):
             c.responses.retrieve(third.id)
 
 
-def test_what_is_not_kept(server: Any):
+def test_responses_that_are_not_stored_cannot_be_continued(server: Any):
     with client(server) as c:
         answer = c.responses.create(model="step-3.7-flash", input="x", store=False)
         with pytest.raises(openai.BadRequestError) as caught:
@@ -144,7 +144,7 @@ def test_what_is_not_kept(server: Any):
             c.post(f"/responses/{kept.id}/cancel", cast_to=object)
 
 
-def test_keys_do_not_see_one_another(server: Any, state: str):
+def test_records_are_separate_for_each_key(server: Any, state: str):
     with client(server, state=state) as c:
         kept = c.responses.create(model="step-3.7-flash", input="x")
         with pytest.raises(openai.NotFoundError):
@@ -182,7 +182,7 @@ def test_conversations(server: Any, state: str):
                 call(talk.id)
 
 
-def test_a_store_that_is_down_is_reported_or_ignored(server: Any, tmp_path: Path):
+def test_unavailable_store_is_reported_or_ignored(server: Any, tmp_path: Path):
     (tmp_path / "file").write_text("no folder")
     broken = f"sqlite:///{tmp_path}/file/s.db"
     with client(server, state=broken) as c:
@@ -198,7 +198,7 @@ def test_a_store_that_is_down_is_reported_or_ignored(server: Any, tmp_path: Path
 
 
 @pytest.mark.anyio
-async def test_async_is_the_same(server: Any, state: str, route: str):
+async def test_async_client_behaves_the_same(server: Any, state: str, route: str):
     async with later(server, state=state, responses_route=route) as c:
         first = await c.responses.create(model="step-3.7-flash", input="one")
         last = None

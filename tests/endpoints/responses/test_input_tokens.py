@@ -1,4 +1,4 @@
-"""Counting tokens by StepFun's count (stepfun-api 7)."""
+"""Counting input tokens with StepFun's token count (stepfun-api 7)."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def test_uncounted_input_is_reported():
         ({"model": "step-3.5-flash", "input": [{"role": "user", "content": [{"type": "input_image", "image_url": "u"}]}]}, "image input"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_counted_is_refused(body: dict[str, Any], words: str):
+def test_invalid_input_is_refused(body: dict[str, Any], words: str):
     with pytest.raises(RequestRejected, match=words):
         wire(**body)
 
 
-def test_the_answer():
+def test_response_has_openais_shape():
     context = exchange(ENDPOINT)
     assert ENDPOINT.transform_response({"data": {"total_tokens": 85}}, context) == {
         "object": "response.input_tokens",

@@ -1,4 +1,4 @@
-"""Both routes of client.responses, side by side: the same answer of StepFun's gives the same events and objects."""
+"""Both routes of client.responses: the same StepFun response gives the same events and objects."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def call(city: str, number: int) -> dict[str, Any]:
     return {"id": f"call_{number}", "type": "function", "function": {"name": "get_weather", "arguments": arguments}}
 
 
-# name: (what StepFun answers, what is asked, the kinds of items in the answer, its status)
+# name: (what StepFun responds, the request, the types of items in the response, its status)
 ENDINGS: dict[str, tuple[Any, dict[str, Any], list[str], str]] = {
     "text": ({"content": "Hello there, you", "reasoning": ""}, {}, ["message"], "completed"),
     "reasoning": (
@@ -99,7 +99,7 @@ ENDINGS: dict[str, tuple[Any, dict[str, Any], list[str], str]] = {
         ["reasoning"],
         "incomplete",
     ),
-    # programs written for models that did not reason take the first item for the answer
+    # programs written for models that did not reason take the first item as the response
     "text under the name of a model that did not reason": (
         {"content": "It is 42.", "reasoning": "six times seven"},
         {"model": "gpt-4o"},
@@ -118,7 +118,7 @@ ENDINGS: dict[str, tuple[Any, dict[str, Any], list[str], str]] = {
         ["message"],
         "incomplete",
     ),
-    "reasoning asked for under such a name": (
+    "reasoning requested under the name of a model that did not reason": (
         {"content": "It is 42.", "reasoning": "six times seven"},
         {"model": "gpt-4o", "reasoning": {"effort": "medium"}},
         ["reasoning", "message"],
@@ -130,7 +130,7 @@ ENDINGS: dict[str, tuple[Any, dict[str, Any], list[str], str]] = {
         ["reasoning", "message"],
         "completed",
     ),
-    "a summary of it asked for": (
+    "reasoning summary requested": (
         {"content": "It is 42.", "reasoning": "six times seven"},
         {"model": "gpt-5", "reasoning": {"summary": "auto"}},
         ["reasoning", "message"],
@@ -143,9 +143,9 @@ ENDINGS: dict[str, tuple[Any, dict[str, Any], list[str], str]] = {
         "incomplete",
     ),
 }
-# OpenAI streams no text of the reasoning of its models; the items have it all the same
+# OpenAI does not stream the text of its models' reasoning; the items contain it all the same
 WITHOUT_REASONING_TEXT = {
-    "reasoning asked for under such a name",
+    "reasoning requested under the name of a model that did not reason",
     "reasoning under the name of a model that reasoned",
     "incomplete in reasoning under the name of a model that reasoned",
 }
@@ -189,7 +189,7 @@ def client(server: Any, route: str, **settings: Any) -> Any:
 
 
 def known(method: Any, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Arguments for a method of the SDK; those it is too old to know go into the body as they are."""
+    """Arguments for an SDK method; those the installed SDK does not have are moved to `extra_body`."""
     names = inspect.signature(method).parameters
     extra = {name: value for name, value in arguments.items() if name not in names}
     return {**{name: value for name, value in arguments.items() if name in names}, "extra_body": extra or None}
@@ -199,7 +199,7 @@ _OF_THE_MOMENT = frozenset({"id", "item_id", "created_at", "completed_at", "usag
 
 
 def comparable(value: Any) -> Any:
-    """A value without what differs from call to call."""
+    """Return a value without the fields that differ from call to call."""
     if isinstance(value, dict):
         rows = cast("dict[str, Any]", value)
         return {key: comparable(inner) for key, inner in rows.items() if key not in _OF_THE_MOMENT}
@@ -207,7 +207,7 @@ def comparable(value: Any) -> Any:
 
 
 def joined(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Events with neighbouring deltas put together: how a text is cut into pieces is StepFun's choice."""
+    """Merge neighbouring deltas: how a text is cut into deltas is up to StepFun."""
     out: list[dict[str, Any]] = []
     for event in events:
         if out and event["type"].endswith(".delta") and out[-1]["type"] == event["type"]:
@@ -229,7 +229,7 @@ def streamed(server: Any, route: str, answer: Any, **asked: Any) -> list[dict[st
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_the_routes_tell_the_same(server: Any, ending: str):
+def test_both_routes_give_the_same_events_and_response(server: Any, ending: str):
     answer, asked, kinds, status = ENDINGS[ending]
     told = {route: streamed(server, route, answer, **asked) for route in ROUTES}
     for events in told.values():
@@ -245,7 +245,7 @@ def test_the_routes_tell_the_same(server: Any, ending: str):
             whole[route] = c.responses.create(**known(c.responses.create, {**ASKED, **asked})).to_dict(
                 mode="json", warnings=False
             )
-    # StepFun's whole answer holds no text of its reasoning; the stream does (stepfun-api 5.2)
+    # StepFun's complete response contains no reasoning text; the stream does (stepfun-api 5.2)
     if kinds[0] == "reasoning":
         assert whole["native"]["output"][0]["content"] == []
         whole["native"]["output"][0] = whole["chat"]["output"][0]
@@ -256,7 +256,7 @@ def test_the_routes_tell_the_same(server: Any, ending: str):
 
 
 def check_order(events: Sequence[dict[str, Any]], *, reasoning_text: bool) -> None:
-    """OpenAI's order, and the fields by which events belong together."""
+    """Check OpenAI's order of events and the fields that connect them."""
     assert [event["sequence_number"] for event in events] == list(range(len(events)))
     assert [event["type"] for event in events[:2]] == ["response.created", "response.in_progress"]
     assert all(event["response"]["status"] == "in_progress" for event in events[:2])
@@ -314,7 +314,7 @@ def deltas(
     ("show_reasoning", "shown"),
     [("auto", {"step-3.7-flash"}), ("always", {"step-3.7-flash", "gpt-5"}), ("never", set())],
 )
-def test_the_text_of_reasoning_is_streamed_under_stepfuns_names(
+def test_reasoning_text_is_streamed_under_stepfun_model_names(
     server: Any, route: str, show_reasoning: str, shown: set[str]
 ):
     with client(server, route, show_reasoning=show_reasoning) as c:
@@ -326,8 +326,8 @@ def test_the_text_of_reasoning_is_streamed_under_stepfuns_names(
 
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.skipif(VERSION < (2, 0), reason="older SDKs do not know every field")
-def test_every_event_is_of_openais_types(server: Any, route: str, ending: str):
+@pytest.mark.skipif(VERSION < (2, 0), reason="older SDKs lack some fields")
+def test_every_event_has_openais_type(server: Any, route: str, ending: str):
     from openai.types.responses import ResponseStreamEvent
 
     answer, asked, _, _ = ENDINGS[ending]
@@ -337,14 +337,14 @@ def test_every_event_is_of_openais_types(server: Any, route: str, ending: str):
         assert known.type == event["type"]
         unknown = {key for key in event if key not in type(known).model_fields}
         if event["type"] == "response.function_call_arguments.done":
-            unknown.discard("name")  # which some SDKs demand and others do not know
+            unknown.discard("name")  # required by some SDKs and absent from others
         assert not unknown, (event["type"], unknown)
 
 
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.skipif(VERSION < (1, 68), reason="this SDK has no helper")
-def test_the_sdks_accumulator_ends_with_the_same_response(server: Any, route: str, ending: str):
+def test_sdk_accumulator_ends_with_the_same_response(server: Any, route: str, ending: str):
     answer, asked, kinds, status = ENDINGS[ending]
     server.script(answer)
     text = ""
@@ -363,7 +363,7 @@ def test_the_sdks_accumulator_ends_with_the_same_response(server: Any, route: st
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_an_error_in_the_middle_ends_the_response(server: Any, route: str):
+def test_error_in_the_middle_ends_the_response(server: Any, route: str):
     error = {"message": "the engine is overloaded", "type": "rate_limited"}
     if route == "chat":
         server.fault(error_after=2, error=error)
@@ -376,11 +376,11 @@ def test_an_error_in_the_middle_ends_the_response(server: Any, route: str):
     assert final["error"] == {"code": "rate_limit_exceeded", "message": "the engine is overloaded"}
     (item,) = final["output"]
     assert (item["status"], bool(item["content"][0]["text"])) == ("incomplete", True)
-    with client(server, route) as c:  # it is kept as it ended
+    with client(server, route) as c:  # the failed response is stored
         assert c.responses.retrieve(final["id"]).status == "failed"
 
 
-def test_failed(server: Any):
+def test_failed_response_is_returned(server: Any):
     server.script({"finish_reason": "failed", "content": "broke"})
     with client(server, "native") as c:
         *_, last = c.responses.create(**known(c.responses.create, ASKED), stream=True)
@@ -390,7 +390,7 @@ def test_failed(server: Any):
 
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("fault", ["cut_after", "malformed_after"])
-def test_a_broken_connection_is_an_error_of_the_sdks(server: Any, route: str, fault: str):
+def test_broken_connection_raises_the_sdks_error(server: Any, route: str, fault: str):
     server.fault(**{fault: 2 if route == "chat" else 6})
     server.script({"content": "one two three four five six seven eight", "reasoning": ""})
     expected = openai.APIConnectionError if fault == "cut_after" else openai.APIResponseValidationError

@@ -1,4 +1,4 @@
-"""Responses with lone surrogates, and store records of another program, raise only openai's classes."""
+"""Responses with lone surrogates, and store records written by other programs, raise only openai's errors."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_responses_with_lone_surrogates_are_returned_stored_and_continued(url: s
         assert LONE in texts
 
 
-def test_records_of_another_form_raise_openais_classes(url: str):
+def test_invalid_records_raise_openais_errors(url: str):
     with client(url) as c:
         kept = c.responses.create(model=MODEL, input="x")
         head: Any = c.post("/conversations", body={"items": [{"role": "user", "content": "x"}]}, cast_to=object)
@@ -140,5 +140,5 @@ def test_records_of_another_form_raise_openais_classes(url: str):
                 if odd in ("[]", "5", "not json"):
                     assert failed, f"{key}: {odd}"
                 store.write({f"{space}:{key}": original}, [], {})
-                with contextlib.suppress(openai.OpenAIError):  # deleted above, and made again
+                with contextlib.suppress(openai.OpenAIError):  # deleted above; create it again
                     c.responses.delete("resp_none")

@@ -82,10 +82,10 @@ requests = some(
 
 
 def translated(body: Any, route: str) -> tuple[Any, RequestContext] | None:
-    """Return the sent request, None for a refused one. Checks that the caller's data is not mutated."""
+    """Return the sent request, or None if it is refused. Check that the caller's data is not mutated."""
     context = exchange(Responses(), responses_route=route, on_unsupported="ignore")
     before = copy.deepcopy(body)
-    wire = carried_or_refused(body, context)
+    wire = sent_or_refused(body, context)
     assert body == before
     if isinstance(wire, RequestRejected):
         assert wire.message
@@ -95,7 +95,7 @@ def translated(body: Any, route: str) -> tuple[Any, RequestContext] | None:
     return wire, context
 
 
-def carried_or_refused(body: Any, context: RequestContext) -> Any:
+def sent_or_refused(body: Any, context: RequestContext) -> Any:
     try:
         return Responses().transform_request(WireRequest("POST", "/responses", json=body), context)
     except RequestRejected as refusal:
@@ -104,12 +104,12 @@ def carried_or_refused(body: Any, context: RequestContext) -> Any:
 
 @examples(30)
 @given(requests, st.sampled_from(ROUTES))
-def test_requests(body: Any, route: str):
+def test_equal_requests_send_equal_bytes(body: Any, route: str):
     once, twice = translated(body, route), translated(body, route)
     assert (once is None) == (twice is None)
     if once is None or twice is None:
         return
-    # byte for byte the same, so that the prefix cache finds it again
+    # byte for byte the same, so that the prefix cache matches it
     assert json.dumps(once[0].json) == json.dumps(twice[0].json)
     assert once[0].path == ("/responses" if route == "native" else once[0].path)
     if body.get("background"):
@@ -132,14 +132,14 @@ deltas = st.one_of(
     st.sampled_from(["stop", "length", "tool_calls", None]),
     st.sampled_from(["step-3.7-flash", "gpt-4o"]),
 )
-def test_streams_tell_openais_events(told: list[Any], reason: str | None, model: str):
+def test_streams_have_openais_events(told: list[Any], reason: str | None, model: str):
     chunks = [b(delta) for delta in told] + ([b({}, reason)] if reason else [])
     context = asked_for(model=model, tools=[WEATHER])
     out = events(context, chunks)  # which checks numbers, places and ids
     final = out[-1]["response"]
     done = [row["item"] for row in out if row["type"] == "response.output_item.done"]
     assert sorted(map(json.dumps, done)) == sorted(map(json.dumps, final["output"]))
-    # a Response that is told again gives the same items by the same kinds of events
+    # a replayed Response gives the same items with the same types of events
     again = events_of(final)
     assert again[-1]["response"] == final
     assert {row["type"] for row in again} == {row["type"] for row in out if row["type"] in {r["type"] for r in again}}
@@ -147,7 +147,7 @@ def test_streams_tell_openais_events(told: list[Any], reason: str | None, model:
 
 @examples(20)
 @given(junk | st.lists(junk, max_size=3).map(lambda output: {"output": output}), st.sampled_from(["native", "chat"]))
-def test_answers_of_any_shape(data: Any, route: str):
+def test_responses_of_any_shape_never_crash(data: Any, route: str):
     try:
         body = Responses().transform_response(copy.deepcopy(data), asked_for(route))
     except UnexpectedBody:
@@ -158,7 +158,7 @@ def test_answers_of_any_shape(data: Any, route: str):
 
 @examples(20)
 @given(st.lists(junk | fixed(type=st.sampled_from(["response.created", "response.output_item.added", "response.output_text.delta", "response.output_item.done", "response.completed", "error"])), max_size=5))  # fmt: skip
-def test_native_events_of_any_shape(rows: list[Any]):
+def test_native_events_of_any_shape_never_crash(rows: list[Any]):
     transform = Responses().transform_stream(asked_for("native"))
     out = [row for chunk in rows for row in transform.feed(copy.deepcopy(chunk))]
     out += transform.close()
@@ -170,7 +170,7 @@ def test_native_events_of_any_shape(rows: list[Any]):
 
 
 def kinds_of(union: Any) -> list[str]:
-    """What the `type` of each member of a union of TypedDicts may be."""
+    """The possible `type` values of each member of a union of TypedDicts."""
     found: list[str] = []
     for member in typing.get_args(union):
         hint = typing.get_type_hints(member).get("type")
@@ -194,13 +194,13 @@ def tools_of_the_sdk() -> list[str]:
 
 
 @pytest.mark.parametrize("kind", items_of_the_sdk())
-def test_every_kind_of_item_is_carried_dropped_aloud_or_refused_by_name(kind: str):
+def test_every_item_type_is_sent_reported_or_refused_by_name(kind: str):
     item: dict[str, Any] = {"type": kind, "id": "x_1", "call_id": "c", "name": "f", "arguments": "{}", "output": "o"}
     if kind == "message":
         item.update(role="user", content="hi")
     context = exchange(Responses(), responses_route="chat", on_unsupported="ignore")
     body = {"model": "step-3.7-flash", "input": [{"role": "user", "content": "hi"}, item]}
-    wire = carried_or_refused(body, context)
+    wire = sent_or_refused(body, context)
     if isinstance(wire, RequestRejected):
         assert repr(kind) in wire.message
         assert wire.param == "input"
@@ -214,17 +214,17 @@ def test_every_kind_of_item_is_carried_dropped_aloud_or_refused_by_name(kind: st
 
 
 @pytest.mark.parametrize("kind", tools_of_the_sdk())
-def test_every_kind_of_tool_is_carried_or_refused_by_name(kind: str):
+def test_every_tool_type_is_sent_or_refused_by_name(kind: str):
     context = exchange(Responses())
     tool = {"type": kind, "name": "f", "parameters": {"type": "object", "properties": {}}}
     body = {"model": "step-3.7-flash", "input": "hi", "tools": [tool]}
-    wire = carried_or_refused(body, context)
+    wire = sent_or_refused(body, context)
     if isinstance(wire, RequestRejected):
         assert kind in wire.message
         assert wire.param == "tools[0]"
         return
     expected = ["web_search" if kind.startswith("web_search") else "function"]
-    if kind in ("namespace", "tool_search"):  # which hold no function here, or need none
+    if kind in ("namespace", "tool_search"):  # these contain no function here, or need none
         expected = []
     assert [tool["type"] for tool in wire.json.get("tools", [])] == expected
 
@@ -248,7 +248,7 @@ SEVERAL = [WEATHER, {**WEATHER, "name": "g"}, {"type": "custom", "name": "h"}, {
         ({"type": "apply_patch"}, ["f", "g", "h", "web_search"], True),
     ],
 )
-def test_every_form_of_tool_choice(choice: Any, sent: list[str], lost: bool):
+def test_every_form_of_tool_choice_is_translated(choice: Any, sent: list[str], lost: bool):
     context = exchange(Responses())
     body = {"model": "step-3.7-flash", "input": "hi", "tools": SEVERAL, "tool_choice": choice}
     wire = Responses().transform_request(WireRequest("POST", "/responses", json=body), context).json

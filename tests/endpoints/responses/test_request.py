@@ -1,4 +1,4 @@
-"""What a Responses request becomes, on both routes."""
+"""Translation of Responses requests on both routes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WEATHER = {"type": "function", "name": "get_weather", "description": "d", "param
 
 
 def out(settings: dict[str, Any] | None = None, **body: Any) -> tuple[Any, RequestContext]:
-    """The request as StepFun is sent it. Shows that the caller's data is left alone."""
+    """Return the request sent to StepFun. Check that the caller's data is not mutated."""
     context = exchange(Responses(), **(settings or {}))
     body = {"model": "step-3.7-flash", "input": "hi", **body}
     before = copy.deepcopy(body)
@@ -66,26 +66,26 @@ def refused(**body: Any) -> RequestRejected:
         ({"text": {"format": {"type": "json_object"}}}, "/responses"),
     ],
 )
-def test_the_route_is_chosen_by_what_a_request_needs(body: dict[str, Any], path: str):
+def test_route_depends_on_the_requested_features(body: dict[str, Any], path: str):
     wire, context = out(**body)
     assert wire.path == path
     route = [change for change in context.changes if change.kind == "route"]
     assert [change.after for change in route] == [path]
 
 
-def test_step_plan_has_no_responses():
+def test_step_plan_uses_the_chat_route():
     wire, _ = out({"plan": "step_plan"})
     assert wire.path == "/chat/completions"
 
 
-def test_a_forced_route_that_cannot_carry_a_request_is_refused():
+def test_request_the_forced_route_cannot_serve_is_refused():
     with pytest.raises(RequestRejected, match="web search"):
         out({"responses_route": "native"}, tools=[{"type": "web_search"}])
     wire, _ = out({"responses_route": "native"}, model="step-5-preview")
-    assert wire.path == "/responses"  # the catalog may be behind StepFun
+    assert wire.path == "/responses"  # the model may be newer than the catalog
 
 
-def test_every_kind_of_input_item():
+def test_every_input_item_type_is_translated():
     items = [
         {"role": "developer", "content": "rules"},
         {"role": "system", "content": [{"type": "input_text", "text": "a"}, {"type": "input_text", "text": "b"}]},
@@ -136,7 +136,7 @@ def test_every_kind_of_input_item():
     ]
     assert sent[3]["content"] == "let me see"
     assert [item["arguments"] for item in sent if item["type"] == "function_call"] == ['{"a":1}', "{}"]
-    assert sent == native(input=items[:9])["input"]  # byte for byte the same at every turn
+    assert sent == native(input=items[:9])["input"]  # byte for byte the same in every turn
 
 
 @pytest.mark.parametrize(
@@ -152,13 +152,13 @@ def test_every_kind_of_input_item():
         ({"file_id": "file-1"}, {"url": "stepfile://file-1"}, "stepfile://file-1"),
     ],
 )
-def test_pictures(part: dict[str, Any], on_chat: Any, on_native: Any):
+def test_image_parts_are_translated(part: dict[str, Any], on_chat: Any, on_native: Any):
     asked = [{"role": "user", "content": [{"type": "input_text", "text": "?"}, {"type": "input_image", **part}]}]
     assert chat(input=asked)["messages"][0]["content"][1] == {"type": "image_url", "image_url": on_chat}
     assert native(input=asked)["input"][0]["content"][1] == {"type": "input_image", "image_url": on_native}
 
 
-def test_a_picture_a_tool_returned_follows_its_text():
+def test_image_returned_by_a_tool_follows_its_text():
     asked = [
         {"role": "user", "content": "look"},
         {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
@@ -206,7 +206,7 @@ def test_unavailable_features_are_refused_with_advice(body: dict[str, Any], word
     assert (refusal.status, refusal.param) == (400, param)
 
 
-def test_parameters_of_chat():
+def test_parameters_on_the_chat_route():
     sent = chat(
         instructions="be brief",
         tools=[WEATHER],
@@ -231,7 +231,7 @@ def test_parameters_of_chat():
     assert not {"metadata", "user", "store", "include", "service_tier", "truncation"} & sent.keys()
 
 
-def test_parameters_of_responses():
+def test_parameters_on_the_native_route():
     form = {"type": "json_schema", "name": "n", "schema": CITY, "strict": True}
     sent = native(
         instructions="be brief",
@@ -260,7 +260,7 @@ def test_losses_are_reported():
     assert lost(context) == []
 
 
-def test_tool_choices_keep_chats_enforcement():
+def test_tool_choice_is_enforced_as_in_chat():
     named = chat(
         tools=[WEATHER, {**WEATHER, "name": "other"}],
         tool_choice={"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "other"}]},
@@ -287,7 +287,7 @@ def test_reasoning_of_a_response_is_sent_back_with_it():
 
 
 @pytest.mark.parametrize("route", ["native", "chat"])
-def test_the_cache_key_is_a_header_on_both_routes(route: str):
+def test_prompt_cache_key_is_a_header_on_both_routes(route: str):
     wire, context = out({"responses_route": route}, prompt_cache_key="k")
     assert "prompt_cache_key" not in wire.json
     assert context.headers == {"X-Session-Id": hashlib.sha256(b"k").hexdigest()[:32]}
@@ -301,7 +301,7 @@ def test_the_cache_key_is_a_header_on_both_routes(route: str):
 
 
 @pytest.mark.parametrize("route", ["native", "chat"])
-def test_everything_not_sent_is_reported_without_a_loss(route: str):
+def test_dropped_parameters_are_recorded_without_a_warning(route: str):
     asked = {
         "metadata": {"a": "b"},
         "user": "u",
@@ -325,7 +325,7 @@ def test_everything_not_sent_is_reported_without_a_loss(route: str):
 @pytest.mark.parametrize(
     ("body", "line"),
     [
-        ({"input": "Give me JSON."}, True),  # only the user speaks of JSON, which is enough for OpenAI
+        ({"input": "Give me JSON."}, True),  # only the user mentions JSON, which is enough for OpenAI
         ({"input": "Give me JSON.", "instructions": "Be brief."}, True),
         ({"input": [{"role": "user", "content": "JSON, please"}]}, True),
         ({"input": "x", "instructions": "Answer in json."}, False),

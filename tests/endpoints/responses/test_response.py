@@ -1,4 +1,4 @@
-"""Answers and streams as OpenAI's Response objects and events, over both routes."""
+"""Responses and streams as OpenAI's Response objects and events, on both routes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stepfun_compat.endpoints.responses.endpoint import Responses
 from tests.support.chat import b, fragment
 from tests.support.responses import WEATHER, asked, events
 
-# Every field of OpenAI's newest Response, and those of the OpenResponses schema the SDK's type lacks.
+# Every field of OpenAI's newest Response, and those of the OpenResponses schema missing from the SDK's type.
 FIELDS = [
     "id",
     "object",
@@ -97,7 +97,7 @@ CALL = [
 ]
 
 
-def test_a_whole_answer():
+def test_complete_response_has_openais_fields():
     context = asked(
         instructions="i", metadata={"a": "b"}, tools=[WEATHER], max_output_tokens=900, user="u", store=False
     )
@@ -123,7 +123,7 @@ def test_a_whole_answer():
         Responses().transform_response({"detail": 1}, context)
 
 
-def test_calls_searches_and_endings():
+def test_calls_searches_and_statuses():
     calls = [
         {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}},
         {"id": "c2", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}},
@@ -157,7 +157,7 @@ def test_calls_searches_and_endings():
     assert blocked["incomplete_details"] == {"reason": "content_filter"}
 
 
-def test_a_custom_tool_is_called_with_its_text():
+def test_custom_tool_is_called_with_its_text():
     call = {"id": "c1", "type": "function", "function": {"name": "g", "arguments": '{"input": "raw"}'}}
     context = asked(tools=[{"type": "custom", "name": "g"}])
     item = Responses().transform_response(answer({"content": "", "tool_calls": [call]}), context)["output"][0]
@@ -176,7 +176,7 @@ def test_a_custom_tool_is_called_with_its_text():
     assert out[-1]["response"]["output"][0]["input"] == "raw"
 
 
-def test_a_stream_of_reasoning_and_text():
+def test_reasoning_and_text_stream():
     out = events(asked(), [b({"reasoning": "hm"}), b({"content": "Hel"}), b({"content": "lo"}), b({}, "stop", 7)])
     text = [*TEXT[:3], "output_text.delta", *TEXT[3:]]
     assert kinds(out) == ["created", "in_progress", *REASONING, *text, "completed"]
@@ -190,7 +190,7 @@ def test_a_stream_of_reasoning_and_text():
     assert out[0]["response"]["output"] == []
 
 
-def test_a_stream_of_calls():
+def test_calls_stream():
     chunks = [
         b({"content": "so"}),
         b({"tool_calls": [fragment("f", "", index=0, id="c1", type="function")]}),
@@ -243,7 +243,7 @@ def test_interleaved_calls_lose_nothing():
         ([b({}, "stop")], "completed", {"incomplete_details": None}),
     ],
 )
-def test_endings(chunks: list[Any], last: str, check: dict[str, Any]):
+def test_final_events(chunks: list[Any], last: str, check: dict[str, Any]):
     out = events(asked(), chunks)
     assert kinds(out)[-1] == last
     final = out[-1]["response"]
@@ -309,14 +309,14 @@ NATIVE = native(
 
 
 def without_ids(value: Any) -> Any:
-    """A value with ids and times taken out, to compare two streams."""
+    """Return a value without ids and times, to compare two streams."""
     if isinstance(value, dict):
         hidden = ("id", "item_id", "created_at", "completed_at", "temperature", "top_p", "usage")
         return {key: without_ids(inner) for key, inner in value.items() if key not in hidden}
     return [without_ids(inner) for inner in value] if isinstance(value, list) else value
 
 
-def test_both_routes_tell_the_same_events():
+def test_both_routes_give_the_same_events():
     over_chat = events(asked(), [b({"reasoning": "hm"}), b({"content": "Hello"}), b({}, "stop")])
     by_itself = events(asked("native"), NATIVE)
     assert without_ids(by_itself) == without_ids(over_chat)
@@ -324,7 +324,7 @@ def test_both_routes_tell_the_same_events():
 
 
 @pytest.mark.parametrize("cut", [3, 5, 7, 9, 11, 13])
-def test_a_native_stream_that_breaks_off(cut: int):
+def test_cut_off_native_stream_fails(cut: int):
     out = events(asked("native"), NATIVE[:cut])
     assert out[-1]["type"] == "response.failed"
     opened = [row["item"]["id"] for row in out if row["type"] == "response.output_item.added"]
@@ -333,7 +333,7 @@ def test_a_native_stream_that_breaks_off(cut: int):
         assert out[-1]["response"]["output"][1]["content"][0]["text"] == "Hello"
 
 
-def test_native_errors():
+def test_native_error_events():
     out = events(asked("native"), [*NATIVE[:9], {"type": "error", "message": "boom", "code": "rate_limited"}])
     assert out[-1]["type"] == "response.failed"
     assert out[-1]["response"]["error"] == {"code": "rate_limit_exceeded", "message": "boom"}
@@ -370,7 +370,7 @@ def test_blank_arguments_of_a_finished_native_call_are_an_empty_object(blank: di
     assert next(row for row in out if row["type"] == "response.output_item.done")["item"]["arguments"] == "{}"
 
 
-def test_arguments_of_a_native_call_that_was_cut_are_left_as_they_came():
+def test_arguments_of_a_cut_native_call_are_unchanged():
     rows = native(
         ("output_item.added", {"output_index": 0, "item": {**NATIVE_CALL, "arguments": ""}}),
         ("function_call_arguments.delta", {"output_index": 0, "item_id": "fc_1", "delta": '{"a'}),

@@ -1,4 +1,4 @@
-"""Conversation state through the clients: who sees what, when it is kept, and what a store may do to a call."""
+"""Conversation state through the clients: access, storage times, and the effects of a store on a call."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[3]
 MODEL = "step-3.7-flash"
 replays = pytest.mark.skipif(
     "starting_after" not in inspect.signature(Responses.retrieve).parameters,
-    reason="this SDK streams no stored responses",
+    reason="this SDK does not stream stored responses",
 )
 conversations = pytest.mark.skipif(not hasattr(openai.OpenAI, "conversations"), reason="this SDK has none")
 
@@ -61,7 +61,7 @@ def said(c: Any, id: str) -> list[str]:
     return [item.content[0].text for item in items if item.type == "message"]
 
 
-# ---------------------------------------------------------------- many at once, many processes
+# ---------------------------------------------------------------- concurrent calls, several processes
 
 
 def echo(request: httpx.Request) -> httpx.Response:
@@ -91,7 +91,7 @@ def echo(request: httpx.Request) -> httpx.Response:
 
 @every_store
 @pytest.mark.anyio
-async def test_two_hundred_conversations_at_once_do_not_mix(url: str):
+async def test_200_concurrent_conversations_do_not_mix(url: str):
     async with stepfun_compat.AsyncOpenAI(
         api_key="k",
         base_url="https://api.stepfun.ai/v1",
@@ -143,7 +143,7 @@ while True:
 
 @pytest.fixture
 def shared(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
-    """The stores several processes can share, as many as are here."""
+    """URLs of the available stores that several processes can share."""
     urls = [f"sqlite:///{tmp_path}/s.db"]
     if SERVER is not None:
         urls.append(request.getfixturevalue("redis_url"))
@@ -182,7 +182,7 @@ def test_workers_continue_each_others_conversations(server: Any, shared: list[st
             assert said(c, id) == [word for word in words for _ in (1, 2)][:-1]
 
 
-def test_a_killed_worker_loses_no_answer_it_was_given(server: Any, shared: list[str]):
+def test_killed_worker_loses_no_finished_response(server: Any, shared: list[str]):
     one = worker(_ENDLESS, server, shared)
     assert one.stdout is not None
     lines = [one.stdout.readline() for _ in range(8 * len(shared))]
@@ -197,11 +197,11 @@ def test_a_killed_worker_loses_no_answer_it_was_given(server: Any, shared: list[
             assert c.responses.create(model=MODEL, input="on", previous_response_id=told[-1]).status == "completed"
 
 
-# ---------------------------------------------------------------- when it is kept
+# ---------------------------------------------------------------- when responses are stored
 
 
 @pytest.mark.parametrize("route", ["native", "chat"])
-def test_an_answer_is_kept_before_the_caller_hears_of_its_end(server: Any, route: str):
+def test_response_is_stored_before_its_completed_event(server: Any, route: str):
     asked: Any = {"model": MODEL, "input": "x"}
     with client(server, state=f"memory://{uuid.uuid4()}", responses_route=route) as c:
         c.responses.retrieve(c.responses.create(**asked).id)
@@ -235,7 +235,7 @@ def events_of(lines: list[str]) -> list[Any]:
 
 
 @pytest.mark.parametrize("route", ["native", "chat"])
-def test_raw_bytes_are_openais_events_and_kept(server: Any, route: str):
+def test_raw_bytes_are_openais_events_and_stored(server: Any, route: str):
     asked: Any = {"model": MODEL, "input": "hello", "stream": True}
     with client(server, state=f"memory://{uuid.uuid4()}", responses_route=route) as c:
         with c.responses.with_streaming_response.create(**asked) as raw:
@@ -272,8 +272,10 @@ async def test_raw_bytes_are_openais_events_async(server: Any):
 
 
 @every_store
-def test_records_of_one_answer_stand_or_fall_together(server: Any, url: str, monkeypatch: pytest.MonkeyPatch):
-    """A record too large for the store leaves nothing behind: no response, and no turn in its conversation."""
+def test_records_of_one_response_are_stored_together_or_not_at_all(
+    server: Any, url: str, monkeypatch: pytest.MonkeyPatch
+):
+    """A record too large for the store leaves neither a response nor a turn in its conversation."""
     with client(server, state=url) as c, client(server, state=url, state_max_record_bytes=3000) as small:
         head = c.post("/conversations", body={}, cast_to=object)
         for stream in (False, True):
@@ -283,7 +285,7 @@ def test_records_of_one_answer_stand_or_fall_together(server: Any, url: str, mon
                 )
                 assert "response.completed" not in [event.type for event in answer]
             assert (caught.value.code, caught.value.param) == ("state_record_too_large", "store")
-            assert caught.value.partial["status"] == "completed"  # what was paid for
+            assert caught.value.partial["status"] == "completed"  # the caller has paid for it
             with pytest.raises(openai.NotFoundError):
                 c.responses.retrieve(caught.value.partial["id"])
         assert c.get(f"/conversations/{head['id']}/items", cast_to=object)["data"] == []
@@ -293,7 +295,7 @@ def test_records_of_one_answer_stand_or_fall_together(server: Any, url: str, mon
 
 
 @pytest.mark.anyio
-async def test_a_slow_store_blocks_neither_the_loop_nor_a_cancelled_call(server: Any):
+async def test_slow_store_blocks_neither_the_event_loop_nor_a_cancelled_call(server: Any):
     url, reached, go_on = f"redis://slow-{uuid.uuid4()}", threading.Event(), threading.Event()
 
     class Slow:
@@ -315,7 +317,7 @@ async def test_a_slow_store_blocks_neither_the_loop_nor_a_cancelled_call(server:
             ):
                 reached.clear()
                 task = asyncio.ensure_future(call)
-                while not reached.is_set():  # the loop goes round while the thread waits
+                while not reached.is_set():  # the event loop runs while the thread waits
                     await asyncio.sleep(0)
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
@@ -325,7 +327,7 @@ async def test_a_slow_store_blocks_neither_the_loop_nor_a_cancelled_call(server:
         state._open.pop(url)
 
 
-def test_a_store_that_hangs_is_an_error_within_the_calls_timeout(server: Any, tmp_path: Path):
+def test_hanging_store_is_an_error_within_the_call_timeout(server: Any, tmp_path: Path):
     with redis_server(tmp_path) as (url, process), client(server, state=url) as c:
         kept = c.responses.create(model=MODEL, input="x")
         process.send_signal(signal.SIGSTOP)
@@ -344,7 +346,7 @@ def test_a_store_that_hangs_is_an_error_within_the_calls_timeout(server: Any, tm
 
 
 @every_store
-def test_history_that_is_partly_gone_is_an_error_never_a_shorter_history(server: Any, url: str):
+def test_partly_deleted_history_is_an_error(server: Any, url: str):
     with client(server, state=url) as c:
         one = c.responses.create(model=MODEL, input="one")
         two = c.responses.create(model=MODEL, input="two", previous_response_id=one.id)
@@ -366,7 +368,7 @@ def test_history_that_is_partly_gone_is_an_error_never_a_shorter_history(server:
                 call()
 
 
-def test_what_expired_is_not_found(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_expired_records_are_not_found(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from stepfun_compat.state import sqlite
 
     now = [1000.0]
@@ -376,7 +378,7 @@ def test_what_expired_is_not_found(server: Any, tmp_path: Path, monkeypatch: pyt
         now[0] += 50
         follower = c.responses.create(model=MODEL, input="two", previous_response_id=kept.id)
         now[0] += 50
-        assert c.responses.retrieve(kept.id).id == kept.id  # used fifty seconds ago
+        assert c.responses.retrieve(kept.id).id == kept.id  # last used 50 seconds ago
         now[0] += 61
         for id in (kept.id, follower.id):
             with pytest.raises(openai.BadRequestError):
@@ -385,7 +387,7 @@ def test_what_expired_is_not_found(server: Any, tmp_path: Path, monkeypatch: pyt
 
 @conversations
 @every_store
-def test_items_are_paged_as_openai_pages(server: Any, url: str):
+def test_items_are_paged_like_openais(server: Any, url: str):
     with client(server, state=url) as c:
         talk = c.conversations.create(items=[{"role": "user", "content": f"{n}"} for n in range(5)])
         c.conversations.items.create(talk.id, items=[{"role": "user", "content": f"{n}"} for n in range(5, 25)])
@@ -409,16 +411,16 @@ def test_items_are_paged_as_openai_pages(server: Any, url: str):
         answer = c.responses.create(model=MODEL, input="x", conversation=talk.id)
         newest = c.conversations.items.list(talk.id, limit=1).data[0]
         assert newest.content[0].text == "x"
-        # a response made in a conversation can be followed outside of it, and what follows does not join it
+        # a response created in a conversation can be continued outside it; the continuation does not join it
         after = c.responses.create(model=MODEL, input="y", previous_response_id=answer.id)
         assert said(c, after.id)[-3:] == ["x", "x", "y"]
         assert len(list(c.conversations.items.list(talk.id))) == 24 + 3
 
 
-# ---------------------------------------------------------------- whose it is
+# ---------------------------------------------------------------- ownership
 
 
-def test_a_callable_key_has_the_records_of_its_key(server: Any):
+def test_callable_key_owns_the_records_of_its_key(server: Any):
     url = f"memory://{uuid.uuid4()}"
     with client(server, state=url) as plain:
         kept = plain.responses.create(model=MODEL, input="x")
@@ -430,7 +432,7 @@ def test_a_callable_key_has_the_records_of_its_key(server: Any):
 
     settings = Settings(state=url)
     with stepfun_compat.OpenAI(api_key=provider, base_url=server.base_url, settings=settings) as same:
-        assert same.responses.retrieve(kept.id).id == kept.id  # without a request the key was not known
+        assert same.responses.retrieve(kept.id).id == kept.id  # the callable is called although no request is sent
         assert len(asked) == 1
         assert same.responses.create(model=MODEL, input="y", previous_response_id=kept.id).status == "completed"
     other = stepfun_compat.OpenAI(api_key=lambda: "other", base_url=server.base_url, settings=settings)
@@ -439,7 +441,7 @@ def test_a_callable_key_has_the_records_of_its_key(server: Any):
 
 
 @pytest.mark.anyio
-async def test_an_async_callable_key_has_the_records_of_its_key(server: Any):
+async def test_async_callable_key_owns_the_records_of_its_key(server: Any):
     url = f"memory://{uuid.uuid4()}"
     with client(server, state=url) as plain:
         kept = plain.responses.create(model=MODEL, input="x")
@@ -454,8 +456,8 @@ async def test_an_async_callable_key_has_the_records_of_its_key(server: Any):
         assert answer.previous_response_id == kept.id
 
 
-@pytest.mark.skipif(not hasattr(openai, "responses"), reason="this SDK's module has none")
-def test_azures_clients_and_the_module_share_the_store_of_their_key(server: Any, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.skipif(not hasattr(openai, "responses"), reason="this SDK's module has no responses")
+def test_azure_clients_and_the_module_client_share_the_store_of_their_key(server: Any, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("STEPFUN_API_KEY", server.api_key)
     monkeypatch.setenv("STEPFUN_BASE_URL", server.base_url)
     monkeypatch.setenv("STEPFUN_STATE", f"memory://{uuid.uuid4()}")
@@ -477,11 +479,11 @@ def test_azures_clients_and_the_module_share_the_store_of_their_key(server: Any,
         stepfun_compat.unpatch()
 
 
-# ---------------------------------------------------------------- in the background, and again
+# ---------------------------------------------------------------- background responses and resumed streams
 
 
 @pytest.mark.parametrize("route", ["native", "chat"])
-def test_a_background_answer_is_finished_and_kept(server: Any, route: str):
+def test_background_response_is_completed_and_stored(server: Any, route: str):
     with client(server, responses_route=route) as c:
         answer = c.responses.create(model=MODEL, input="hello", extra_body={"background": True})
         assert (answer.status, answer.background, answer.output_text) == ("completed", True, "hello")
@@ -493,7 +495,7 @@ def test_a_background_answer_is_finished_and_kept(server: Any, route: str):
 
 @replays
 @pytest.mark.parametrize("route", ["native", "chat"])
-def test_a_background_stream_resumes_where_it_stopped(server: Any, route: str):
+def test_background_stream_resumes_where_it_stopped(server: Any, route: str):
     text = "a long answer " * 20
     with client(server, responses_route=route) as c:
         server.script({"content": text, "reasoning": "hm"})
@@ -517,7 +519,7 @@ def test_a_background_stream_resumes_where_it_stopped(server: Any, route: str):
 
 @replays
 @pytest.mark.anyio
-async def test_a_background_stream_async(server: Any):
+async def test_background_stream_resumes_async(server: Any):
     async with later(server) as c:
         stream = await c.responses.create(model=MODEL, input="hello", background=True, stream=True)
         events = [event async for event in stream]
@@ -528,7 +530,7 @@ async def test_a_background_stream_async(server: Any):
 # ---------------------------------------------------------------- tokens
 
 
-def test_tokens_are_counted_with_what_came_before(server: Any):
+def test_token_count_includes_the_history(server: Any):
     with client(server) as c:
         kept = c.responses.create(model=MODEL, input="one two three four five")
 

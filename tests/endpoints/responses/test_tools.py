@@ -1,4 +1,4 @@
-"""Responses tools that only pack functions: unpacked for StepFun, their calls packed again, both routes, both clients."""
+"""Responses tools that wrap functions: unwrapped for StepFun, their calls wrapped again, both routes, both clients."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WEATHER: dict[str, Any] = {
 CRM: dict[str, Any] = {"type": "namespace", "name": "crm", "description": "Customers.", "tools": [WEATHER]}
 
 
-# ---------------------------------------------------------------- a StepFun of a few lines
+# ---------------------------------------------------------------- a minimal StepFun
 
 
 def whole_of(route: str, name: str, arguments: str) -> Any:
@@ -162,7 +162,7 @@ def later(stepfun: Stepfun, route: str = "chat", **settings: Any) -> Any:
 
 
 def create(c: Any, stream: bool, **fields: Any) -> tuple[Any, list[Any]]:
-    """The Response and the events it came in."""
+    """Return the Response and its events."""
     answer = c.responses.create(model=MODEL, stream=stream, **fields)
     if not stream:
         return answer, []
@@ -182,7 +182,7 @@ def names(body: Any) -> list[str]:
 
 @routes
 @streams
-def test_a_namespace_is_plain_functions_and_its_calls_come_back_in_it(route: str, stream: bool):
+def test_namespace_becomes_functions_and_its_calls_are_mapped_back(route: str, stream: bool):
     stepfun = Stepfun("crm__weather")
     tools = [WEATHER, CRM, {"type": "tool_search"}]
     before = copy.deepcopy(tools)
@@ -212,7 +212,7 @@ def test_a_namespace_is_plain_functions_and_its_calls_come_back_in_it(route: str
                 assert turn["tool_calls"][0]["function"]["name"] == "crm__weather"
 
 
-def test_names_that_collide_stay_apart():
+def test_colliding_names_stay_distinct():
     tools = [
         {**CRM},
         {**CRM, "name": "erp"},
@@ -234,7 +234,7 @@ def test_names_that_collide_stay_apart():
 
 @routes
 @streams
-def test_names_stepfun_does_not_take_are_the_callers_on_the_way_back(route: str, stream: bool):
+def test_invalid_names_are_renamed_and_mapped_back(route: str, stream: bool):
     stepfun = Stepfun(lambda found: found[0])
     space = {
         "type": "namespace",
@@ -255,7 +255,7 @@ def test_names_stepfun_does_not_take_are_the_callers_on_the_way_back(route: str,
 @routes
 @streams
 @pytest.mark.parametrize("execution", [None, "server"])
-def test_deferred_functions_are_sent_at_once_and_called_as_plain_ones(route: str, stream: bool, execution: Any):
+def test_deferred_functions_are_sent_immediately(route: str, stream: bool, execution: Any):
     stepfun = Stepfun("weather")
     search = {"type": "tool_search"} if execution is None else {"type": "tool_search", "execution": execution}
     with client(stepfun, route) as c:
@@ -267,7 +267,7 @@ def test_deferred_functions_are_sent_at_once_and_called_as_plain_ones(route: str
 
 
 @streams
-def test_a_search_the_client_runs_is_a_function_whose_finds_can_be_called(stream: bool):
+def test_client_tool_search_is_a_function_and_its_results_can_be_called(stream: bool):
     stepfun = Stepfun("tool_search", '{"query": "weather"}')
     search = {"type": "tool_search", "execution": "client", "description": "Find tools."}
     with client(stepfun, "auto") as c:
@@ -298,11 +298,11 @@ def test_tool_choice_may_name_a_tool_in_a_namespace(route: str, choice: Any):
     assert [item.name for item in answer.output if item.type == "function_call"] == ["weather"]
 
 
-# ---------------------------------------------------------------- custom tools and those of the caller's machine
+# ---------------------------------------------------------------- custom tools and local tools
 
 
 @streams
-def test_a_custom_tool_with_a_grammar_is_a_function_with_one_text(stream: bool):
+def test_custom_tool_with_a_grammar_is_a_function_with_one_string(stream: bool):
     stepfun = Stepfun("apply_patch", '{"input": "*** Begin Patch"}')
     grammar = {"type": "grammar", "syntax": "lark", "definition": "start: begin_patch"}
     tool = {"type": "custom", "name": "apply_patch", "description": "Edit files.", "format": grammar}
@@ -319,7 +319,7 @@ def test_a_custom_tool_with_a_grammar_is_a_function_with_one_text(stream: bool):
         assert follow.output_text == "done"
 
 
-MACHINE: list[Any] = [
+LOCAL_TOOLS: list[Any] = [
     (
         {"type": "local_shell"},
         '{"command": ["ls", "-l"], "timeout_ms": 9}',
@@ -355,8 +355,10 @@ MACHINE: list[Any] = [
 
 
 @streams
-@pytest.mark.parametrize(("tool", "arguments", "kind", "fields", "output", "text"), MACHINE, ids=lambda v: str(v)[:30])
-def test_tools_of_the_callers_machine_are_functions(
+@pytest.mark.parametrize(
+    ("tool", "arguments", "kind", "fields", "output", "text"), LOCAL_TOOLS, ids=lambda v: str(v)[:30]
+)
+def test_local_tools_become_functions(
     tool: Any, arguments: str, kind: str, fields: Any, output: Any, text: str, stream: bool
 ):
     stepfun = Stepfun(tool["type"], arguments)
@@ -379,7 +381,7 @@ def test_tools_of_the_callers_machine_are_functions(
 
 @pytest.mark.parametrize("arguments", ["ls -l", "[1]", '{"command": 5}', '{"path": 1}', "", '"x"', "{" * 5000])
 @pytest.mark.parametrize("tool", ["local_shell", "shell", "apply_patch"])
-def test_arguments_a_model_got_wrong_still_make_an_item(tool: str, arguments: str):
+def test_invalid_arguments_still_produce_an_item(tool: str, arguments: str):
     with client(Stepfun(tool, arguments), "chat") as c:
         answer, _ = create(c, False, input="x", tools=[{"type": tool}])
     (call,) = [item.to_dict() for item in answer.output if item.type == f"{tool}_call"]
@@ -402,7 +404,7 @@ def test_arguments_a_model_got_wrong_still_make_an_item(tool: str, arguments: st
         ({"type": "namespace", "name": "x", "description": "", "tools": [{"type": "mcp"}]}, "namespace"),
     ],
 )
-def test_what_only_openais_servers_can_do_is_refused_by_name(tool: Any, word: str):
+def test_hosted_tools_are_refused_by_name(tool: Any, word: str):
     with client(Stepfun("x")) as c, pytest.raises(openai.BadRequestError, match=word):
         c.responses.create(model=MODEL, input="x", tools=[tool])
 
@@ -424,7 +426,7 @@ typed = pytest.mark.skipif(typed_tool is None, reason="this SDK has no typed Res
 @routes
 @streams
 @pytest.mark.parametrize("packing", ["plain", "deferred", "namespace"])
-def test_typed_tools_are_parsed_whatever_packs_them(route: str, stream: bool, packing: str):
+def test_typed_tools_are_parsed_in_every_wrapping(route: str, stream: bool, packing: str):
     tool = typed_tool(Weather, name="weather", **({"defer_loading": True} if packing == "deferred" else {}))
     tools: Any = [tool]
     if packing == "namespace":
@@ -446,7 +448,7 @@ def test_typed_tools_are_parsed_whatever_packs_them(route: str, stream: bool, pa
 @pytest.mark.parametrize("how", ["whole", "stream", "eager"])
 @pytest.mark.parametrize("way", ["run", "iterate"])
 @pytest.mark.parametrize("later_client", [False, True], ids=["sync", "async"])
-def test_openais_tool_runner_runs_unchanged_in_all_24_ways(
+def test_openais_tool_runner_works_in_all_24_combinations(
     route: str, function: str, how: str, way: str, later_client: bool
 ):
     runner = pytest.importorskip("openai.lib.responses_tool_runner", reason="this SDK has no runner")

@@ -78,7 +78,7 @@ def events_with_a_response(c: Any, **fields: Any) -> list[dict[str, Any]]:
 
 
 @routes
-def test_responses_have_every_field_of_openais_schema_wherever_one_is_carried(server: Any, route: str):
+def test_every_returned_response_has_every_field_of_openais_schema(server: Any, route: str):
     fields = {field.alias or name for name, field in Response.model_fields.items()}
     fields |= {"presence_penalty", "frequency_penalty", "store", "completed_at", "background"}
     with client(server, responses_route=route) as c:
@@ -93,18 +93,18 @@ def test_responses_have_every_field_of_openais_schema_wherever_one_is_carried(se
 
 @routes
 @pytest.mark.parametrize("include", [None, ["reasoning.encrypted_content"]])
-def test_encrypted_content_is_absent_where_none_is_held(server: Any, route: str, include: Any):
+def test_encrypted_content_is_absent_when_not_available(server: Any, route: str, include: Any):
     with client(server, responses_route=route) as c:
         answer = c.responses.create(model="step-3.7-flash", input="x", include=include or openai.NOT_GIVEN)
         (reasoning,) = [item for item in answer.output if item.type == "reasoning"]
         assert "encrypted_content" not in reasoning.to_dict()
 
 
-# ---------------------------------------------------------------- what came before
+# ---------------------------------------------------------------- history
 
 
 def no_network(request: httpx.Request) -> httpx.Response:
-    raise AssertionError("nothing is to be sent")
+    raise AssertionError("a request was sent")
 
 
 def offline(**settings: Any) -> Any:
@@ -127,8 +127,8 @@ def offline(**settings: Any) -> Any:
         ({"previous_response_id": "chatcmpl-1"}, "previous_response_id"),
     ],
 )
-def test_two_pasts_or_a_malformed_id_are_a_400_before_anything_else(past: Any, param: str, stream: bool):
-    # the store is one that cannot be reached: it must not be asked
+def test_conflicting_or_malformed_history_is_a_400_before_any_io(past: Any, param: str, stream: bool):
+    # the store is unreachable: it must not be used
     with offline(state="redis://127.0.0.1:1/0") as c:
         with pytest.raises(openai.BadRequestError) as caught:
             c.responses.create(model="gpt-4o", input="x", stream=stream, extra_body=past)
@@ -152,18 +152,18 @@ def test_two_pasts_or_a_malformed_id_are_a_400_before_anything_else(past: Any, p
         ("get", "/responses/talk/input_items"),
     ],
 )
-def test_a_malformed_id_in_a_path_is_a_400(method: str, path: str):
+def test_malformed_id_in_a_path_is_a_400(method: str, path: str):
     with offline(state="redis://127.0.0.1:1/0") as c, pytest.raises(openai.BadRequestError, match="Expected an ID"):
         getattr(c, method)(path, cast_to=object, **({"body": {}} if method == "post" else {}))
 
 
-# ---------------------------------------------------------------- an answer is never lost to the store
+# ---------------------------------------------------------------- store failures do not lose responses
 
 
 @routes
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("state", ["memory", "down"])
-def test_a_store_failure_does_not_lose_a_response_that_need_not_be_stored(
+def test_store_failure_keeps_a_response_that_need_not_be_stored(
     server: Any, route: str, stream: bool, state: str, caplog: pytest.LogCaptureFixture
 ):
     url = "redis://127.0.0.1:1/0" if state == "down" else f"memory://{uuid.uuid4()}"
@@ -184,7 +184,7 @@ def test_a_store_failure_does_not_lose_a_response_that_need_not_be_stored(
 
 
 @pytest.mark.anyio
-async def test_a_store_failure_does_not_lose_a_response_that_need_not_be_stored_async(server: Any):
+async def test_store_failure_keeps_a_response_that_need_not_be_stored_async(server: Any):
     async with later(server, state_max_record_bytes=2000) as c:
         answer = await c.responses.create(model="step-3.7-flash", input="x" * 1900)
         assert answer.status == "completed"
@@ -193,7 +193,7 @@ async def test_a_store_failure_does_not_lose_a_response_that_need_not_be_stored_
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_store_true_of_input_too_large_to_keep_is_refused_before_it_is_paid_for(stream: bool):
+def test_store_true_with_too_large_input_is_refused_before_the_request(stream: bool):
     image = {"type": "input_image", "image_url": "data:image/png;base64," + "A" * 5000}
     asked = [{"role": "user", "content": [image, {"type": "input_text", "text": "what is it?"}]}]
     with offline(state_max_record_bytes=4000) as c, pytest.raises(openai.BadRequestError) as caught:
@@ -202,17 +202,17 @@ def test_store_true_of_input_too_large_to_keep_is_refused_before_it_is_paid_for(
 
 
 @routes
-def test_input_too_large_to_keep_says_that_it_is_not_stored(server: Any, route: str):
+def test_response_to_too_large_input_has_store_false(server: Any, route: str):
     with client(server, responses_route=route, state_max_record_bytes=2000) as c:
         assert c.responses.create(model="step-3.7-flash", input="x" * 3000).store is False
         assert c.responses.create(model="step-3.7-flash", input="x").store is True
 
 
-# ---------------------------------------------------------------- whose conversation is it
+# ---------------------------------------------------------------- ownership of conversations
 
 
 def echo(request: httpx.Request) -> httpx.Response:
-    """StepFun's chat in small, which takes any key."""
+    """A minimal chat completions server that accepts any key."""
     message = {"role": "assistant", "content": request.headers["authorization"]}
     return httpx.Response(
         200,
@@ -240,7 +240,7 @@ def tenants(asynchronous: bool, key: Any) -> Any:
 
 
 callable_keys = pytest.mark.skipif(
-    tuple(map(int, openai.__version__.split(".")[:2])) < (1, 107), reason="this SDK takes no callable keys"
+    tuple(map(int, openai.__version__.split(".")[:2])) < (1, 107), reason="this SDK does not accept callable keys"
 )
 
 
@@ -273,7 +273,7 @@ def test_records_belong_to_the_credential_the_request_sends(how: str):
 
 @callable_keys
 @pytest.mark.anyio
-async def test_answers_of_tenants_at_once_are_never_mixed():
+async def test_concurrent_tenants_are_never_mixed():
     import asyncio
 
     async def key() -> str:
@@ -305,7 +305,7 @@ async def test_answers_of_tenants_at_once_are_never_mixed():
 
 
 @callable_keys
-def test_one_call_sends_one_key_however_fast_a_callable_rotates():
+def test_one_call_uses_one_key_even_if_the_callable_rotates():
     numbers = iter(range(1000))
     with tenants(False, lambda: f"key-{next(numbers)}") as c:
         first = c.responses.create(model="gpt-4o", input="x")
