@@ -53,14 +53,14 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         ("STEPFUN_BASE_URL",),
         parse.base_url,
         trusted_file_only=True,
-        help="base URL, overrides region and plan; also marks your own gateway as StepFun's",
+        help="base URL; overrides region and plan, and marks your own gateway as StepFun's",
     ),
     "region": SettingSpec(
         ("STEPFUN_REGION",),
         parse.choice("global", "cn"),
         "global",
         trusted_file_only=True,
-        help="`global` (api.stepfun.ai) or `cn` (api.stepfun.com); a key works in one of them",
+        help="`global` (api.stepfun.ai) or `cn` (api.stepfun.com); a key works in one region only",
     ),
     "plan": SettingSpec(
         ("STEPFUN_PLAN",),
@@ -78,7 +78,7 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         ("STEPFUN_MODEL_ALIASES",),
         parse.aliases,
         MappingProxyType({}),
-        help="names or globs mapped to StepFun ids, as JSON or `a=b,c=d`; they come before the built-in aliases",
+        help="names or globs mapped to StepFun ids, as JSON or `a=b,c=d`; they take precedence over the built-in aliases",
     ),
     "catalog_overlay": SettingSpec(
         ("STEPFUN_CATALOG",),
@@ -93,7 +93,7 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         ("STEPFUN_ON_UNSUPPORTED",),
         parse.choice("log", "warn", "error", "ignore"),
         "log",
-        help="what happens to a parameter that StepFun does not support: `log` a line at WARNING, once per kind and parameter; `warn` with a `StepfunCompatWarning`; raise an `error`; or `ignore`",
+        help="what happens to a parameter that StepFun does not support: `log` writes a line at WARNING, once per kind and parameter; `warn` gives a `StepfunCompatWarning`; `error` raises an error; `ignore` is silent",
     ),
     "prompt_cache_key": SettingSpec(
         ("STEPFUN_PROMPT_CACHE_KEY",), parse.text, trusted_file_only=True, help="key for calls that set none"
@@ -104,13 +104,13 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         "X-Session-Id",
         trusted_file_only=True,
         empty_is_value=True,
-        help="header that carries the hashed key; empty for none; whether StepFun uses it is unverified",
+        help="header for the hashed key; empty for none; whether StepFun uses it is unverified",
     ),
     "token_headroom": SettingSpec(
         ("STEPFUN_TOKEN_HEADROOM",),
         parse.whole_number(0, 1_000_000),
         trusted_file_only=True,
-        help="tokens added to the token limit of a call under names of models that do not reason; 0 turns it off; default: the alias's number",
+        help="tokens added to the token limit of calls under names of non-reasoning models; 0 turns it off; default: the value of the alias",
     ),
     "openai_sampling_defaults": SettingSpec(
         ("STEPFUN_OPENAI_SAMPLING_DEFAULTS",),
@@ -125,7 +125,7 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         ("STEPFUN_SHOW_REASONING",),
         parse.choice("auto", "always", "never"),
         "auto",
-        help="`always` or `never` show reasoning fields in chat and reasoning text in streams of Responses; `auto` hides them under OpenAI's model names, whose programs do not expect them",
+        help="`always` shows reasoning fields in chat and reasoning text in streams of Responses, `never` hides them, and `auto` hides them under OpenAI's model names, because programs that use those names do not expect them",
     ),
     "raw": SettingSpec(
         ("STEPFUN_RAW",),
@@ -143,14 +143,14 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         ("STEPFUN_REPLAY_REASONING",),
         parse.choice("caller", "cache"),
         "caller",
-        help="`caller` replays reasoning you pass back; `cache` also remembers it for callers that drop it",
+        help="`caller` replays reasoning that you pass back; `cache` also stores it, for callers that drop it",
     ),
     "max_corrections": SettingSpec(
         ("STEPFUN_MAX_CORRECTIONS", "STEPFUN_MAX_REASKS"),
         parse.whole_number(0, 10),
         1,
         trusted_file_only=True,
-        help="how often one call may be corrected by another request, for a missed tool call or schema; 0 turns it off",
+        help="maximum number of extra requests per call that correct a missed tool call or schema; 0 turns corrections off",
     ),
     "web_search": SettingSpec(
         ("STEPFUN_WEB_SEARCH",),
@@ -163,7 +163,7 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         parse.flag,
         False,
         trusted_file_only=True,
-        help="read tool calls that arrive as XML text",
+        help="parse tool calls that arrive as XML text",
     ),
     "rate_limit_min_wait": SettingSpec(
         ("STEPFUN_RATE_LIMIT_MIN_WAIT",),
@@ -182,13 +182,13 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         ("STEPFUN_RESPONSES_ROUTE",),
         parse.choice("auto", "native", "chat"),
         "auto",
-        help="how `client.responses` is sent: `auto`, `native` or `chat`",
+        help="route of `client.responses`: `auto`, `native` or `chat`",
     ),
     "image_size_order": SettingSpec(
         ("STEPFUN_IMAGE_SIZE_ORDER",),
         parse.choice("height_first", "width_first"),
         "height_first",
-        help="how step-image-edit-2 writes a size: its page says `height_first`, some clients `width_first`; unverified",
+        help="order in the sizes of step-image-edit-2: its documentation says `height_first`, some clients use `width_first`; unverified",
     ),
     "state": SettingSpec(
         ("STEPFUN_STATE",),
@@ -209,7 +209,7 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         parse.choice("error", "ignore", forget="ignore"),
         "error",
         trusted_file_only=True,
-        help="`error` or `ignore` when the store is down; `ignore` continues without the conversation",
+        help="what happens if the store is down: `error` raises an error; `ignore` continues without the conversation",
     ),
     "state_ttl": SettingSpec(
         ("STEPFUN_STATE_TTL",),
@@ -222,14 +222,14 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         ("STEPFUN_STATE_MAX_BYTES",),
         parse.whole_number(1, 10**15),
         trusted_file_only=True,
-        help="maximum size of the store in bytes; beyond it the least recently used records are removed; default: 256 MB for `memory://`, 4 GB for `sqlite://`; Redis has its own `maxmemory`",
+        help="maximum size of the store in bytes; if it is exceeded, the least recently used records are removed; default: 256 MB for `memory://`, 4 GB for `sqlite://`; Redis has its own `maxmemory`",
     ),
     "state_max_record_bytes": SettingSpec(
         ("STEPFUN_STATE_MAX_RECORD_BYTES",),
         parse.whole_number(1, 10**12),
         32000000,
         trusted_file_only=True,
-        help="maximum size in bytes of a stored response with its input; a larger one is an error",
+        help="maximum size in bytes of a stored response with its input; a larger one raises an error",
     ),
     "state_timeout": SettingSpec(
         ("STEPFUN_STATE_TIMEOUT",),
@@ -258,7 +258,7 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         ("STEPFUN_FAST_PATH",),
         parse.flag,
         True,
-        help="build requests and stream objects on a shorter path with the same result; off uses openai's own",
+        help="build requests and stream objects on a shorter path with the same result; if off, openai's own code builds them",
     ),
     "fallback": SettingSpec(
         (),
@@ -266,7 +266,7 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         MappingProxyType({}),
         trusted_file_only=True,
         secret=True,
-        help="resource to client or URL of another provider, for what StepFun lacks; `STEPFUN_FALLBACK_EMBEDDINGS=https://…` with `STEPFUN_FALLBACK_EMBEDDINGS_API_KEY`",
+        help="other providers for resources that StepFun lacks: a mapping of resource to client or URL; in the environment, `STEPFUN_FALLBACK_EMBEDDINGS=https://…` with `STEPFUN_FALLBACK_EMBEDDINGS_API_KEY`",
     ),
 }
 

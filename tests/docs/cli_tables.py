@@ -44,7 +44,7 @@ def _command(name: str, command: Any, level: int) -> Iterator[str]:
 
 
 def command_line() -> str:
-    """Every command with its options, as Markdown."""
+    """Return every command with its options, as Markdown."""
     from typer.main import get_command
 
     from stepfun_compat.cli import app
@@ -53,7 +53,7 @@ def command_line() -> str:
     commands: dict[str, Any] = getattr(get_command(app), "commands", {})
     lines: list[str] = []
     for name, command in commands.items():
-        if name == "run":  # it has a parser of its own: what follows the program is the program's
+        if name == "run":  # it has its own parser: arguments after the program belong to the program
             lines += [f"## `{name}`", "", "```text", USAGE.strip(), "```", ""]
         else:
             lines += _command(name, command, 2)

@@ -1,5 +1,5 @@
-"""One table for each endpoint: what becomes of every field of OpenAI's. Each field is put into a call that is explained,
-and the row tells what the translation did with it. `python -m tests.docs.readme_tables` writes the tables."""
+"""One table for each endpoint: the outcome of every field of OpenAI's API. `explain` translates a call with the field, and
+the row shows the result. `python -m tests.docs.readme_tables` writes the tables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Outcome = Literal["honoured", "translated", "dropped", "refused", "passed on"]
 
 @dataclass(frozen=True)
 class Field:
-    """What becomes of one field."""
+    """The outcome of one field."""
 
     name: str
     outcome: Outcome
@@ -31,13 +31,13 @@ class Field:
 
 
 def _recording() -> bytes:
-    made = io.BytesIO()
-    with wave.open(made, "wb") as sound:
+    recording = io.BytesIO()
+    with wave.open(recording, "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
         sound.setframerate(16_000)
         sound.writeframes(b"\0\0" * 1_600)
-    return made.getvalue()
+    return recording.getvalue()
 
 
 _PICTURE = ("kettle.png", b"\x89PNG\r\n\x1a\n")
@@ -135,8 +135,8 @@ _WITH: Mapping[str, Mapping[str, Any]] = {
 """Other fields a field needs."""
 _SAME_AS_TEXT = ("model", "messages", "input", "voice", "file", "image", "purpose", "name")
 _NOTES_OF: Mapping[tuple[str, str], str] = {
-    ("chat.completions.create", "stream_options"): "the client sends usage in one last chunk, if asked",
-    ("completions.create", "stream_options"): "the client sends usage in one last chunk, if asked",
+    ("chat.completions.create", "stream_options"): "the client sends usage in one last chunk, if requested",
+    ("completions.create", "stream_options"): "the client sends usage in one last chunk, if requested",
     ("chat.completions.create", "response_format"): "a schema as in [structured output](../guide/structured-output.md)",
     ("chat.completions.create", "tools"): "other kinds of tools as in [tools](../guide/tools.md#other-kinds-of-tools)",
     ("chat.completions.create", "parallel_tool_calls"): "with false, the client returns the first call only",
@@ -154,21 +154,24 @@ _NOTES_OF: Mapping[tuple[str, str], str] = {
     ("audio.transcriptions.create", "timestamp_granularities"): "`segment`; `word` is dropped (WARNING)",
     ("audio.transcriptions.create", "response_format"): "all of OpenAI's, converted by the client",
     ("audio.transcriptions.create", "language"): "sent in StepFun's form",
-    ("completions.create", "prompt"): "sent as a chat message; a list becomes one request each",
+    ("completions.create", "prompt"): "sent as a chat message; a list takes one request for each prompt",
     ("completions.create", "echo"): "done by the client",
     ("completions.create", "suffix"): "part of the instruction",
+    ("images.edit", "image"): "one image",
+    ("images.create_variation", "image"): "one image",
+    ("audio.speech.create", "instructions"): "StepFun's `instruction`, for models that have it",
+    ("responses.create", "instructions"): "StepFun's own field, or a system message over chat",
+    ("responses.input_tokens.count", "instructions"): "a system message",
     ("files.create", "purpose"): "StepFun's purpose for the kind of file",
     ("vector_stores.create", "file_ids"): "added with a second request",
 }
 _NOTES: Mapping[str, str] = {
     "function_call": "becomes `tool_choice`",
     "functions": "become `tools`",
-    "image": "one image",
     "file": "checked, and sent in StepFun's form",
     "voice": "the most similar of StepFun's voices",
-    "instructions": "a system message, or StepFun's own field",
     "model": "an [alias](models.md) of a StepFun model, or a StepFun id",
-    "messages": "roles and content parts StepFun accepts",
+    "messages": "converted to roles and content parts that StepFun accepts",
     "stream": "events in OpenAI's shape",
 }
 
@@ -195,10 +198,10 @@ def _call(endpoint: str, **fields: Any) -> Explanation:
     return explain(resource, settings=Settings(on_unsupported="log"), **fields)
 
 
-def _about(name: str, told: Explanation, plain: Explanation) -> Change | None:
+def _about(name: str, explained: Explanation, plain: Explanation) -> Change | None:
     """Return the change that concerns the field, or None."""
     before = {(change.parameter, change.why) for change in plain.changes}
-    for change in told.changes:
+    for change in explained.changes:
         parameter = change.parameter.partition("[")[0].partition(".")[0]
         if change.after == SENT_AGAIN or (change.parameter, change.why) in before:
             continue
@@ -216,12 +219,12 @@ def field_row(endpoint: str, name: str, annotation: str) -> Field:
         beside = {"tools": [_FLAT_TOOL]}
     plain = _call(endpoint, **{**beside, **required})
     placed = {"extra_body": {name: value}} if (endpoint, name) == ("responses.create", "image") else {name: value}
-    told = _call(endpoint, **{**beside, **required, **placed})
+    explained = _call(endpoint, **{**beside, **required, **placed})
     note = _NOTES_OF.get((endpoint, name)) or _NOTES.get(name, "")
-    if told.refusal is not None and plain.refusal is None:
-        return Field(name, "refused", told.refusal.partition(". ")[0].rstrip("."))
-    change = _about(name, told, plain)
-    body: Mapping[str, Any] = told.body or {}
+    if explained.refusal is not None and plain.refusal is None:
+        return Field(name, "refused", explained.refusal.partition(". ")[0].rstrip("."))
+    change = _about(name, explained, plain)
+    body: Mapping[str, Any] = explained.body or {}
     known = {
         row.name: row for row in default().all_parameters if row.endpoint in (endpoint, endpoint.rpartition(".")[0])
     }
@@ -231,11 +234,11 @@ def field_row(endpoint: str, name: str, annotation: str) -> Field:
         return Field(name, "passed on", "sent unchanged; StepFun does not document it")
     if change is None and body.get(name) == value and name not in _SAME_AS_TEXT:
         return Field(name, "honoured", note)
-    return Field(name, "translated", note or (change.why if change is not None else ""))
+    return Field(name, "translated", note or (change.why.removeprefix("it is ") if change is not None else ""))
 
 
 def fields_of(endpoint: str) -> list[Field]:
-    """A row for every field the installed SDK has for an endpoint."""
+    """Return a row for every field that the installed SDK has for an endpoint."""
     method: Any = openai.OpenAI(api_key="none")
     for part in endpoint.split("."):
         method = getattr(method, part)
@@ -245,7 +248,7 @@ def fields_of(endpoint: str) -> list[Field]:
 
 
 def fields_table(endpoint: str) -> str:
-    """The rows of an endpoint as a Markdown table."""
+    """Return the rows of an endpoint as a Markdown table."""
     lines = ["| field | outcome | note |", "|---|---|---|"]
     lines += [f"| `{row.name}` | {row.outcome} | {row.note} |" for row in fields_of(endpoint)]
     return "\n".join(lines)

@@ -25,12 +25,12 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
-FORMER: Final = {f"STEPFUN_{name.upper()}" for name in RENAMED}
+OLD_VARIABLES: Final = {f"STEPFUN_{name.upper()}" for name in RENAMED}
 FIRST: Final = (
     *("api_key", "region", "plan", "model", "model_aliases", "reasoning_effort", "token_headroom", "on_unsupported"),
     *("state", "fallback"),
 )
-"""The ten settings most programs need."""
+"""The settings that most programs need."""
 GROUPS: Final = {
     "Connection": ("base_url", "rate_limit_min_wait", "stream_idle_timeout", "tier"),
     "Models and requests": (
@@ -40,7 +40,7 @@ GROUPS: Final = {
     "Responses to the program": (
         *("echo_requested_model", "list_openai_models", "show_reasoning", "replay_reasoning", "raw", "fast_path"),
     ),
-    "Conversations and batches": (),  # what remains
+    "Conversations and batches": (),  # all others
 }
 
 
@@ -50,7 +50,7 @@ def _settings(names: Iterable[str]) -> str:
         spec = SETTINGS[name]
         default = spec.default
         shown = "" if default is None or isinstance(default, Mapping) else f"`{default}`"
-        rows.append((f"`{name}`", ", ".join(f"`{v}`" for v in spec.env if v not in FORMER), shown, spec.help))
+        rows.append((f"`{name}`", ", ".join(f"`{v}`" for v in spec.env if v not in OLD_VARIABLES), shown, spec.help))
     return _table(("setting", "environment", "default", "what it does"), rows)
 
 
@@ -99,12 +99,12 @@ def aliases_table() -> str:
 
 
 def parameters_table() -> str:
-    words = {"send": "sent", "translate": "translated", "drop": "dropped"}
+    outcomes = {"send": "sent", "translate": "translated", "drop": "dropped"}
     rows: list[tuple[str, ...]] = []
     for row in catalog.default().all_parameters:
         if row.endpoint == "chat.completions":
-            told = "warning" if row.meaning else "log line" if row.action == "drop" else ""
-            rows.append((f"`{row.name}`", row.state, words[row.action], told))
+            reported = "warning" if row.meaning else "log line" if row.action == "drop" else ""
+            rows.append((f"`{row.name}`", row.state, outcomes[row.action], reported))
     return _table(("chat parameter", "StepFun", "client", "reported by"), rows)
 
 
@@ -148,10 +148,10 @@ def catalog_fields() -> str:
     rows: list[tuple[str, ...]] = []
     for section, row in sections.items():
         for field in fields(row):
-            needed = field.default is MISSING and field.default_factory is MISSING
+            required = field.default is MISSING and field.default_factory is MISSING
             kind = str(field.type).replace("|", "\\|")
-            rows.append((f"`[[{section}]]`", f"`{field.name}`", kind, "yes" if needed else ""))
-    return _table(("section", "field", "type", "a new row needs it"), rows)
+            rows.append((f"`[[{section}]]`", f"`{field.name}`", kind, "yes" if required else ""))
+    return _table(("section", "field", "type", "required in a new row"), rows)
 
 
 def serve_lines() -> str:
@@ -180,7 +180,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
 
 
 def rendered(text: str) -> str:
-    """A page with every table as it should be."""
+    """Return a page with its tables generated again."""
 
     def fill(match: re.Match[str]) -> str:
         return f"<!-- table: {match.group(1)} -->\n{TABLES[match.group(1)]()}\n<!-- end -->"

@@ -15,7 +15,7 @@ class Framework:
     program: str
     requirements: tuple[str, ...]
     handed: str | None = None
-    """How a client is handed over; None: the framework takes none."""
+    """How to pass a client; None: the framework accepts none."""
     cheap: bool = False
     """Installed and run in less than a minute: part of `--cheap`."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -45,14 +45,14 @@ QUIET: Mapping[str, str] = {
 CONSTRAINTS = ("litellm!=1.82.7,!=1.82.8",)
 """Releases that are never installed: these two carried code that stole credentials."""
 
-_RESOURCES = "none handed over: it traces openai's resources, ours among them"
+_RESOURCES = "not needed: it traces openai's resources, including this package's"
 
 FRAMEWORKS: tuple[Framework, ...] = (
     Framework(
         "langchain-openai",
         "langchain",
         ("langchain-openai", "langchain"),
-        handed="`client=`, `root_client=`, and their async twins",
+        handed="`client=`, `root_client=`, and their async counterparts",
         cheap=True,
     ),
     Framework("langgraph", "langgraph", ("langchain-openai", "langchain"), handed="through `ChatOpenAI`"),

@@ -216,7 +216,7 @@ def outcome(framework: Framework, envs: Path, emulator: EmulatorConfig, verbose:
     handed = PROGRAMS / f"{framework.program}_handed.py"
     with tempfile.TemporaryDirectory() as folder:
         runs = [tried(program, RUN), tried(program, PATCHED)]
-        takes = "takes none"
+        takes = "not possible"
         if framework.handed is not None:
             takes = "passed" if tried(handed, HANDED) else "FAILED"
             runs.append(tried(stock_programs(Path(folder)) / handed.name, RUN))

@@ -36,13 +36,13 @@ def recorded() -> dict[str, Outcome]:
 def table(outcomes: Mapping[str, Outcome]) -> str:
     """A table in Markdown, in the order of the rows."""
     lines = [
-        "| framework | version | openai | client handed to it | under `run` | how it takes a client | date |",
+        "| framework | version | openai | client passed in | under `run` | how to pass a client | date |",
         "|---|---|---|---|---|---|---|",
     ]
     for framework in FRAMEWORKS:
         found = outcomes.get(framework.name)
         if found is not None:
-            how = framework.handed or "it makes its own"
+            how = framework.handed or "it creates its own"
             row = (f"`{found.name}`", found.version, found.openai, found.handed, found.run, how, found.date)
             lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines) + "\n"

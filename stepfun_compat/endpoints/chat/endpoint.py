@@ -358,7 +358,7 @@ def _spoken_form(audio: Dict, stream: bool, context: RequestContext) -> Dict:
     mapped = chat_audio.OPENAI_VOICES.get(voice) if isinstance(voice, str) else None
     if mapped is not None:
         sent["voice"] = mapped
-        context.record_change("alias", "audio.voice", voice, mapped, "StepFun has voices of its own")
+        context.record_change("alias", "audio.voice", voice, mapped, "StepFun has its own voices")
     format = audio.get("format")
     if format != wanted:
         same = format in ("pcm16", "pcm") and wanted in ("pcm16", "pcm")

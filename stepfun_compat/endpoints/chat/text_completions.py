@@ -144,7 +144,7 @@ def _record_unsupported(fields: Dict, context: RequestContext) -> None:
     n, best_of, logprobs = fields.get("n"), fields.get("best_of"), fields.get("logprobs")
     if isinstance(best_of, int) and best_of > (n if isinstance(n, int) else 1):
         context.record_change(
-            "drop", "best_of", best_of, n or 1, "StepFun reports no log probabilities to choose by", lossy=True
+            "drop", "best_of", best_of, n or 1, "StepFun reports no log probabilities to rank by", lossy=True
         )
     if logprobs is not None:
         context.record_change("drop", "logprobs", logprobs, None, "StepFun does not document it", lossy=True)
