@@ -1,4 +1,4 @@
-"""Fetch the releases, scan them, compare with the labels: `python -m tests.corpus [PART] [--show]`."""
+"""Fetch the releases, scan them, compare with the labels: `python -m tests.corpus [PART] [--show | --properties]`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import tarfile
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from stepfun_compat.migrate.extract import extract
 from stepfun_compat.migrate.link.shape import shape_of
 from stepfun_compat.migrate.scan import scan
 from stepfun_compat.migrate.sources.kinds import of_interest
+
+from . import properties
 
 HERE = Path(__file__).parent
 KINDS = ("import", "client_construction", "api_call", "module_config", "error_class")
@@ -128,15 +131,42 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.corpus")
     parser.add_argument("half", nargs="?", default="all", choices=(*PARTS, "all"))
     parser.add_argument("--show", action="store_true", help="list what is missed and what is false")
+    parser.add_argument("--properties", action="store_true", help="check properties of scan and migrate instead")
     parser.add_argument("--into", type=Path, help="where releases are kept between runs")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        run(options.half, options.show, options.into or Path(temporary))
+        into = options.into or Path(temporary)
+        if options.properties:
+            check_properties(options.half, into)
+        else:
+            run(options.half, options.show, into)
+
+
+def releases() -> dict[str, dict[str, str]]:
+    """The releases with their versions and parts, by name."""
+    return json.loads((HERE / "packages.json").read_text())["packages"]
+
+
+def fetched(name: str, entry: Mapping[str, str], into: Path) -> Path:
+    """Fetch a release in the form that its part compares."""
+    get = fetch_source if SUFFIXES.get(entry["half"]) == ".ipynb" else fetch
+    return get(name, entry["version"], into)
+
+
+def check_properties(wanted: str, into: Path) -> None:
+    """Print what was checked for each release; AssertionError for the first that fails."""
+    total: Counter[str] = Counter()
+    for name, entry in releases().items():
+        if wanted in (entry["half"], "all"):
+            checked = properties.check(fetched(name, entry, into))
+            print(name, entry["version"], checked, flush=True)
+            total.update(checked, releases=1)
+    print(dict(total))
 
 
 def run(wanted: str, show: bool, into: Path) -> None:
     """Print the figures of each half."""
-    packages: dict[str, dict[str, str]] = json.loads((HERE / "packages.json").read_text())["packages"]
+    packages = releases()
     for half in PARTS:
         if wanted not in (half, "all"):
             continue
@@ -146,7 +176,7 @@ def run(wanted: str, show: bool, into: Path) -> None:
         suffix = SUFFIXES.get(half, ".py")
         for name, entry in packages.items():
             if entry["half"] == half:
-                root = (fetch_source if suffix == ".ipynb" else fetch)(name, entry["version"], into)
+                root = fetched(name, entry, into)
                 labels += labelled(name)
                 findings += found(name, root, suffix)[0]
                 alike += look_alikes(root, labelled(name), suffix)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from stepfun_compat.migrate.facts import decode
 from stepfun_compat.migrate.rewrite.command import Options, run
+from stepfun_compat.migrate.rewrite.model import Edit
+from stepfun_compat.migrate.rewrite.plan import make_plan
+from stepfun_compat.migrate.rewrite.project import link, read_files
+from stepfun_compat.migrate.rewrite.rules import Rule
 
 from ..support import write
 
@@ -70,3 +77,42 @@ def refused_beside_a_program(root: Path, name: str, text: str) -> tuple[str, int
     assert (done.code, done[name]) == (3, text)
     (only,) = done.left
     return only
+
+
+def check_folder(folder: Path, rules: Sequence[Rule]) -> int:
+    """Migrate a folder and check the properties of the edits: the bytes outside them stay, files parse afterwards, and a
+    second run has nothing to do. Returns how many files changed."""
+    reading = read_files([str(folder)])
+    plan = make_plan(reading, rules)
+    assert plan.failed == {}
+    numbers = {file.path: number for number, file in enumerate(plan.project.files)}
+    for path, change in plan.changes.items():
+        before, edits = change.file.text.utf8, change.edits
+        after = link(reading, {path: change.after}).files[numbers[path]].text.utf8
+        assert _outside(before, [(one.start, one.end) for one in edits]) == _outside(after, _spans_after(edits)), path
+        if path.endswith(".py"):
+            ast.parse(decode(change.after).utf8)
+        (folder / path).write_bytes(change.after)
+    assert make_plan(read_files([str(folder)]), rules).changes == {}
+    return len(plan.changes)
+
+
+def _outside(text: bytes, spans: Sequence[tuple[int, int]]) -> list[bytes]:
+    """The parts of a text outside of spans."""
+    parts: list[bytes] = []
+    position = 0
+    for start, end in spans:
+        parts.append(text[position:start])
+        position = end
+    return [*parts, text[position:]]
+
+
+def _spans_after(edits: Sequence[Edit]) -> list[tuple[int, int]]:
+    """The spans of the new texts of edits."""
+    shift = 0
+    spans: list[tuple[int, int]] = []
+    for one in edits:
+        start = one.start + shift
+        spans.append((start, start + len(one.new)))
+        shift += len(one.new) - (one.end - one.start)
+    return spans

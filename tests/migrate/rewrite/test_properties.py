@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import tempfile
 from collections.abc import Sequence
@@ -11,11 +10,12 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepfun_compat.migrate.facts import decode
 from stepfun_compat.migrate.rewrite.plan import make_plan
-from stepfun_compat.migrate.rewrite.project import link, read_files
+from stepfun_compat.migrate.rewrite.project import read_files
 from stepfun_compat.migrate.rewrite.rules import RULES, Rule
 from tests.support.properties import examples
+
+from .support import check_folder
 
 DEFAULT = [rule for rule in RULES if rule.default]
 SOURCES = sorted(Path(__file__).parents[3].glob("examples/**/*.py")) + sorted(Path(__file__).parents[1].glob("*.py"))
@@ -55,41 +55,7 @@ def check(files: dict[str, bytes], rules: Sequence[Rule] = DEFAULT) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, data in files.items():
             (Path(folder) / name).write_bytes(data)
-        reading = read_files([folder])
-        plan = make_plan(reading, rules)
-        assert plan.failed == {}
-        for path, change in plan.changes.items():
-            assert rest(change.file.text.utf8, [(one.start, one.end) for one in change.edits]) == rest(
-                link(reading, {path: change.after}).files[number(plan, path)].text.utf8, after_spans(change.edits)
-            )
-            if path.endswith(".py"):
-                ast.parse(decode(change.after).utf8)
-            (Path(folder) / path).write_bytes(change.after)
-        assert make_plan(read_files([folder]), rules).changes == {}
-
-
-def number(plan: object, path: str) -> int:
-    return [file.path for file in plan.project.files].index(path)  # type: ignore[attr-defined]
-
-
-def rest(text: bytes, spans: list[tuple[int, int]]) -> list[bytes]:
-    """What of a text lies outside of spans."""
-    parts: list[bytes] = []
-    position = 0
-    for start, end in spans:
-        parts.append(text[position:start])
-        position = end
-    return [*parts, text[position:]]
-
-
-def after_spans(edits: list[object]) -> list[tuple[int, int]]:
-    shift = 0
-    spans: list[tuple[int, int]] = []
-    for one in edits:
-        start = one.start + shift  # type: ignore[attr-defined]
-        spans.append((start, start + len(one.new)))  # type: ignore[attr-defined]
-        shift += len(one.new) - (one.end - one.start)  # type: ignore[attr-defined]
-    return spans
+        check_folder(Path(folder), rules)
 
 
 SLOW = examples(30)
