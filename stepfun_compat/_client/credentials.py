@@ -71,6 +71,7 @@ def look_at_hop(context: ClientContext, request: Any, came_from: Any = None) -> 
 
 def credential_of(request: Any) -> str | None:
     """The key a request sends, without its scheme; None for a request without one."""
-    value: str = request.headers.get("authorization") or request.headers.get("api-key") or ""
+    headers: dict[bytes, bytes] = {name.lower(): value for name, value in request.headers.raw}
+    value = (headers.get(b"authorization") or headers.get(b"api-key") or b"").decode("latin-1")
     scheme, _, key = value.partition(" ")
     return (key.strip() if scheme.lower() == "bearer" else value) or None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import openai
 
+from ..endpoints.json_values import row_of
 from ..prompt_cache.stats import PromptCacheStats
 from . import responses
 
@@ -37,17 +38,15 @@ class ClientFamily:
 
     def record(self, request_context: RequestContext, data: Json) -> None:
         """Count what an answer reports of the prompt cache."""
-        if request_context.endpoint not in ("chat.completions", "completions", "responses") or not isinstance(
-            data, Mapping
-        ):
+        if request_context.endpoint not in ("chat.completions", "completions", "responses"):
             return
-        usage: Any = cast("Mapping[str, Any]", data).get("usage")
-        if isinstance(usage, Mapping) and "input_tokens" in usage:
+        usage: Json = row_of(row_of(data).get("usage"))
+        if "input_tokens" in usage:
             from ..endpoints.responses.native import chat_usage
 
-            usage = chat_usage(cast("dict[str, Any]", usage))
-        if isinstance(usage, Mapping) and request_context.model_id:
-            self.prompt_cache.record(request_context.model_id, cast("Mapping[str, Any]", usage))
+            usage = chat_usage(usage)
+        if usage and request_context.model_id:
+            self.prompt_cache.record(request_context.model_id, usage)
 
 
 class Extras:

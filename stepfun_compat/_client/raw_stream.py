@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 from types import SimpleNamespace
@@ -34,7 +34,7 @@ class _Rows(Reader):
         return row
 
     @override
-    def rows(self, event: Any) -> Iterable[Any]:
+    def rows(self, event: Any) -> Sequence[Any]:
         if self.names_events:
             return super().rows(event)
         try:

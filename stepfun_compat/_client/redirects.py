@@ -19,6 +19,7 @@ from .credentials import look_at_hop
 _FOLLOW = "stepfun_compat.follow_redirects"
 _LOOK = "stepfun_compat.look"
 _SENDER = "stepfun_compat.sender"
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HOLDS = "follow_redirects" in FinalRequestOptions.model_fields
 """Whether a request of the SDK can say not to follow redirects; where not, an event hook checks each hop instead."""
 
@@ -77,7 +78,7 @@ def _auth_class(family: Any) -> Any:
 
         def hop(self, response: Any, follow: bool | None) -> Any:
             """The request to send next, None for the last response."""
-            if not response.has_redirect_location:
+            if response.status_code not in _REDIRECTS or not response.has_redirect_location:
                 return None
             http_client: Any = self.context.client._client
             if not (http_client.follow_redirects if follow is None else follow):

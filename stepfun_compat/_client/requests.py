@@ -118,7 +118,7 @@ def sent_options(call: CallState, options: Any) -> Any:
     sent = {**call.request_context.headers, **wire.headers}
     if call.is_step:  # a step's answer is ours to read, whatever form the caller wants in the end
         sent = {k: v for k, v in sent.items() if k.lower() not in (RAW.lower(), CAST)}
-    cast("dict[str, Any]", vars(options)).update(
+    options.__dict__.update(
         method=wire.method.lower(),
         url=wire.path,
         params=wire.query,

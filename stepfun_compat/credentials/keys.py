@@ -17,6 +17,8 @@ _OPENAI_KEY: Final = re.compile(r"(?<![A-Za-z0-9])sk-(?:proj|svcacct|admin)-[A-Z
 
 def looks_like_openai_key(key: str) -> bool:
     """Whether a key, or a text that contains one, has a prefix only OpenAI's keys have. A plain `sk-…` is ambiguous."""
+    if "sk-" not in key and "T3BlbkFJ" not in key:  # far faster than the regular expression
+        return False
     return _OPENAI_KEY.search(key) is not None
 
 

@@ -9,6 +9,8 @@ from typing import Any, Final, cast
 from .context import Json
 
 Dict = dict[str, Any]
+type_of: Final[Any] = type
+"""`type`, for checks after which a type checker takes the value as `Any` still. A `cast` is a call at run time."""
 
 
 class UnexpectedBody(Exception):
@@ -48,17 +50,17 @@ def is_whole_json(text: str) -> bool:
 
 def row_of(value: Json) -> Mapping[str, Any]:
     """Return the value if it is a mapping, else an empty one."""
-    if type(value) is dict or isinstance(value, Mapping):
-        return cast("Mapping[str, Any]", value)
-    return {}
+    row: Any = value
+    return row if type_of(value) is dict or isinstance(value, Mapping) else {}
 
 
 def rows_of(value: Json) -> Sequence[Any]:
     """Return the members of a sequence or set, () for anything else."""
     if value is None or type(value) is str:  # the usual values, which need no check against an abstract class
         return ()
+    rows: Any = value
     if type(value) is list or type(value) is tuple:
-        return cast("Sequence[Any]", value)
+        return rows
     return list(cast("Collection[Any]", value)) if is_sequence(value) else ()
 
 

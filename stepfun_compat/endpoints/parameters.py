@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 from urllib.parse import unquote
 
 from .base import WireRequest
 from .changes import WHY_DROPPED
 from .context import RequestContext, RequestRejected
-from .json_values import Dict
+from .json_values import Dict, row_of
 from .model_resolution import resolve_model
 
 
@@ -33,10 +33,7 @@ def apply_prompt_cache_key(given: Mapping[str, Any], context: RequestContext, he
 
 def given(request: WireRequest) -> Dict:
     """Return the fields of the body that are not None; None means that the parameter is not set."""
-    body = request.json
-    if not isinstance(body, Mapping):
-        return {}
-    return {key: value for key, value in cast("Mapping[str, Any]", body).items() if value is not None}
+    return {key: value for key, value in row_of(request.json).items() if value is not None}
 
 
 def path_segment(request: WireRequest, position: int) -> str:

@@ -22,6 +22,7 @@ from typing import Any, cast
 import openai
 
 from .._client import context_of
+from ..endpoints.json_values import type_of
 from ..report import log
 
 _PLAIN = frozenset(
@@ -66,16 +67,15 @@ class _Post:
 
     def __call__(self, path: str, **kwargs: Any) -> Any:
         body: Any = kwargs.get("body")
-        if type(body) is dict:
-            fields = cast("dict[str, Any]", body)
-            for name, value in fields.items():
+        if type_of(body) is dict:
+            for name, value in body.items():
                 if type(value) is _Untransformed:
-                    fields[name] = value.value
+                    body[name] = value.value
         return self.post(path, **kwargs)
 
 
 def _is_plain(value: Any) -> bool:
-    kind = cast("Any", type(value))
+    kind = type_of(value)
     if kind is dict:
         for key, inner in value.items():
             if type(key) is not str or (type(inner) not in _SCALARS and not _is_plain(inner)):
@@ -90,12 +90,13 @@ def plain_copy(rows: list[Any]) -> list[Any] | None:
     """Copy the list and its members, as the transform does, if all of it is plain JSON; else return None."""
     copies: list[Any] = []
     for row in rows:
-        if type(row) is dict:
-            for key, inner in cast("dict[Any, Any]", row).items():
+        kind = type_of(row)
+        if kind is dict:
+            for key, inner in row.items():
                 if type(key) is not str or (type(inner) not in _SCALARS and not _is_plain(inner)):
                     return None
-            copies.append(cast("dict[str, Any]", row).copy())
-        elif type(row) in _SCALARS:
+            copies.append(row.copy())
+        elif kind in _SCALARS:
             copies.append(row)
         else:
             return None
@@ -108,15 +109,15 @@ def _plain_values(names: frozenset[str], kwargs: dict[str, Any]) -> dict[str, An
     for name, value in kwargs.items():
         if name not in names:
             continue
-        kind = cast("Any", type(value))
+        kind = type_of(value)
         if kind is list:
-            copies = plain_copy(cast("list[Any]", value))
+            copies = plain_copy(value)
             if copies is not None:
                 plain[name] = copies
         elif kind in _SCALARS:
             plain[name] = value
         elif kind is dict and _is_plain(value):
-            plain[name] = cast("dict[str, Any]", value).copy()
+            plain[name] = value.copy()
     return plain
 
 
@@ -247,7 +248,7 @@ class _MethodDescriptor:
                 short = _accelerated(current, self._names)
                 self._known = (current, short)
                 return MethodType(short, instance)
-        kind = cast("Any", type(current))
+        kind = type_of(current)
         bind = getattr(kind, "__get__", None)
         return current if bind is None else bind(current, instance, self._stock)
 
@@ -286,7 +287,7 @@ def _accelerate(resource: Any, methods: dict[str, frozenset[str]]) -> Any:
     post: Any = own.get("_post")
     if post is None or type(post) is _Post:
         return resource
-    stock = cast("Any", type(resource))
+    stock = type_of(resource)
     resource.__class__ = _accelerated_class(stock, tuple(methods.items()))
     own["_post"] = _Post(post)
     return resource

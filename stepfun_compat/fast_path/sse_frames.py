@@ -33,13 +33,14 @@ class Frames:
         self.needs_sdk_decoder = len(self.rest) > _LONGEST
         out: list[bytes] = []
         for position, frame in enumerate(frames):
-            name, line = b"", frame
+            line = frame
             if frame.startswith(b"event:"):
                 name, _, line = frame.partition(b"\n")
-            plain = b"\n" not in line and name.isascii() and name[6:].strip() != b"error"
-            if line.startswith(b"data:") and len(line) > 5 and plain:
+                if b"error" in name or not name.isascii():
+                    line = b""
+            if line.startswith(b"data:") and len(line) > 5 and b"\n" not in line:
                 out.append(line[5:])
-            elif name or not _is_comment(line):
+            elif not _is_comment(frame):
                 self.rest = b"\n\n".join([*frames[position:], self.rest])
                 self.needs_sdk_decoder = True
                 break

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from typing_extensions import override
 
@@ -93,10 +93,11 @@ def _count(value: object) -> int:
 def _tokens(usage: Mapping[str, Any]) -> tuple[int, int]:
     """(prompt tokens, cached tokens) from a usage of chat or of Responses, nested or flat."""
     prompt = _count(usage.get("prompt_tokens")) or _count(usage.get("input_tokens"))
-    details = usage.get("prompt_tokens_details")
+    details: Any = usage.get("prompt_tokens_details")
     if details is None:
         details = usage.get("input_tokens_details")
-    cached = _count(cast("Mapping[str, Any]", details).get("cached_tokens")) if isinstance(details, Mapping) else 0
+    nested: Any = details
+    cached = _count(nested.get("cached_tokens")) if isinstance(details, Mapping) else 0
     return prompt, min(cached or _count(usage.get("cached_tokens")), prompt)
 
 

@@ -23,15 +23,15 @@ AUDIO_ID = "audio_"
 
 
 def _mapping(value: Json) -> Mapping[str, Any] | None:
-    if type(value) is dict or isinstance(value, Mapping):
-        return cast("Mapping[str, Any]", value)
-    return None
+    row: Any = value
+    return row if type(value) is dict or isinstance(value, Mapping) else None
 
 
 def _parts(content: Json) -> Sequence[Any] | None:
-    if type(content) is str or isinstance(content, str | bytes) or not isinstance(content, Sequence):
-        return None
-    return cast("Sequence[Any]", content)
+    parts: Any = content
+    if type(content) is list:
+        return parts
+    return None if isinstance(content, str | bytes) or not isinstance(content, Sequence) else parts
 
 
 def input_kinds(messages: Iterable[Json]) -> frozenset[str]:

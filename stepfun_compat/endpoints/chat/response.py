@@ -210,7 +210,7 @@ def transform_completion(data: Json, context: RequestContext) -> Dict:
     tools = state.tools
     messages: list[Dict] = []
     text = reasoning = 0
-    for position, entry in enumerate(cast("list[Any]", body["choices"])):
+    for position, entry in enumerate(body["choices"]):
         choice = as_dict(entry)
         if choice is None:
             raise UnexpectedBody("a choice is not an object")
@@ -238,9 +238,10 @@ def transform_completion(data: Json, context: RequestContext) -> Dict:
 
 
 def _completion(data: Json) -> Dict:
-    if not isinstance(data, dict) or not isinstance(cast("Dict", data).get("choices"), list):
+    body = as_dict(data)
+    if body is None or not isinstance(body.get("choices"), list):
         raise UnexpectedBody("the response has no list of choices")
-    return cast("Dict", data)
+    return body
 
 
 def _apply_cap(body: Dict, messages: Sequence[Dict], cap: int) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 from ..context import Json, RequestContext
-from ..json_values import Dict, UnexpectedBody, as_dict, as_list, is_whole_json, whole_number
+from ..json_values import Dict, UnexpectedBody, as_dict, as_list, is_whole_json, type_of, whole_number
 from ..model_resolution import shows_reasoning
 from .messages import audio_id
 from .response import (
@@ -62,12 +63,12 @@ class ChatStream:
         Raises:
             UnexpectedBody: the chunk is not an object.
         """
-        body: Dict | None = chunk if type(chunk) is dict else as_dict(chunk)  # pyright: ignore[reportUnknownVariableType]
+        body: Dict | None = chunk if type_of(chunk) is dict else as_dict(chunk)
         if body is None:
             raise UnexpectedBody("a chunk is not an object")
-        usage = as_dict(body.get("usage"))
+        usage: Any = body.get("usage")
         self._grown = 0
-        if usage is not None:
+        if type_of(usage) is dict:
             tokens = usage.get("completion_tokens")
             if type(tokens) is not int:
                 tokens = whole_number(tokens)

@@ -105,7 +105,7 @@ class Responses(PassThroughEndpoint):
                 if script is not None:
                     return script
                 wire = CHAT.transform_request(chat, context)
-        original.sent = cast("Dict", wire.json)
+        original.sent = wire.json
         return wire
 
     @override

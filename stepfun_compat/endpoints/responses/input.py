@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
 from ..context import Json, RequestRejected
-from ..json_values import Dict, is_sequence, row_of, rows_of
+from ..json_values import Dict, is_sequence, row_of, rows_of, type_of
 
 
 def input_items(input: Json) -> list[Dict]:
@@ -22,7 +22,7 @@ def input_items(input: Json) -> list[Dict]:
     if not is_sequence(input):
         raise RequestRejected("input takes a string or a list of items.", code="invalid_type", param="input")
     items: list[Dict] = []
-    for place, item in enumerate(cast("Collection[Any]", input)):
+    for place, item in enumerate(rows_of(input)):
         row = row_of(plain_item(item))
         kind = row.get("type") or ("message" if "role" in row else "item_reference" if "id" in row else None)
         if not row or kind is None:
@@ -38,8 +38,11 @@ def plain_item(item: Any) -> Any:
 
     The SDK serializes objects only in lists and in parameters typed as iterables.
     """
-    dump: Any = None if isinstance(item, Mapping) else getattr(item, "to_dict", None)
-    return dump(mode="json") if callable(dump) else cast("Any", item)
+    if type_of(item) is dict:
+        return item
+    row: Any = item
+    dump: Any = None if isinstance(item, Mapping) else getattr(row, "to_dict", None)
+    return dump(mode="json") if callable(dump) else row
 
 
 def reasoning_text(item: Mapping[str, Any]) -> str:
