@@ -1,4 +1,4 @@
-"""Contested facts settle themselves: OpenAI's form first, the safe form when a 400 speaks of it, at once from then on."""
+"""Contested facts: OpenAI's form is sent first, the safe form after a 400 about it, and only that form from then on."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tests.support.wire import Wire, call, completion, text_stream
 @pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("fact", FACTS)
-def test_a_contested_fact_is_sent_in_openais_form_then_in_the_safe_form(fact: str, mode: str, later: bool) -> None:
+def test_contested_fact_is_sent_in_openais_form_then_in_the_safe_form(fact: str, mode: str, later: bool) -> None:
     body, message, refused = FACTS[fact]
     wire = strict(refused, message)
     assert made(wire, mode, later, **body) == [ANSWER]
@@ -46,7 +46,7 @@ def test_a_contested_fact_is_sent_in_openais_form_then_in_the_safe_form(fact: st
 
 @pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("fact", [name for name in FACTS if name != "a keyword of the schema"])
-def test_the_outcome_is_remembered_for_the_next_call(fact: str, later: bool) -> None:
+def test_outcome_is_recorded_for_the_next_call(fact: str, later: bool) -> None:
     body, message, refused = FACTS[fact]
     wire = strict(refused, message)
     assert made(wire, "plain", later, times=3, **body) == [ANSWER] * 3
@@ -56,7 +56,7 @@ def test_the_outcome_is_remembered_for_the_next_call(fact: str, later: bool) -> 
     assert len(wire.requests) == 5
 
 
-def test_an_outcome_that_hangs_on_one_schema_is_not_remembered() -> None:
+def test_outcome_for_one_schema_is_not_recorded() -> None:
     body, message, refused = FACTS["a keyword of the schema"]
     wire = strict(refused, message)
     made(wire, "plain", False, times=2, **body)
@@ -64,7 +64,7 @@ def test_an_outcome_that_hangs_on_one_schema_is_not_remembered() -> None:
     assert not SETTLED
 
 
-def test_the_outcome_applies_to_one_host_and_one_model() -> None:
+def test_outcome_applies_to_one_host_and_one_model() -> None:
     body, message, refused = FACTS["a high penalty"]
     wire = strict(refused, message)
     made(wire, "plain", False, **body)
@@ -99,7 +99,7 @@ def test_the_outcome_applies_to_one_host_and_one_model() -> None:
         "",
     ],
 )
-def test_a_400_about_anything_else_is_raised_at_once(message: str, mode: str, later: bool) -> None:
+def test_400_about_anything_else_is_raised_immediately(message: str, mode: str, later: bool) -> None:
     wire = Wire(refusal(message))
     body: Body = {
         "messages": [{"role": "user", "content": [{"type": "text", "text": "Where?"}]}, *REPLAYED],
@@ -115,7 +115,7 @@ def test_a_400_about_anything_else_is_raised_at_once(message: str, mode: str, la
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 422, 429, 500])
-def test_only_a_400_is_sent_once_more(status: int) -> None:
+def test_only_a_400_is_retried(status: int) -> None:
     message = FACTS["json_schema"][1]
     wire = Wire(httpx.Response(status, json={"error": {"message": message, "type": "x"}}))
     with pytest.raises(openai.APIStatusError), wire.client(max_retries=0, settings=QUIET) as client:
@@ -123,7 +123,7 @@ def test_only_a_400_is_sent_once_more(status: int) -> None:
     assert len(wire.requests) == 1
 
 
-def test_a_safe_form_that_is_refused_as_well_is_raised_and_not_remembered() -> None:
+def test_refused_safe_form_is_raised_and_not_recorded() -> None:
     body, message, _ = FACTS["a high penalty"]
     wire = Wire(refusal(message))
     with pytest.raises(openai.BadRequestError, match="frequency_penalty is invalid"):
@@ -134,7 +134,7 @@ def test_a_safe_form_that_is_refused_as_well_is_raised_and_not_remembered() -> N
 
 @pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("mode", MODES)
-def test_several_facts_settle_one_after_another(mode: str, later: bool) -> None:
+def test_several_facts_settle_in_one_call(mode: str, later: bool) -> None:
     order = ("json_schema", "a high penalty", "any effort", "text parts")
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -158,7 +158,7 @@ def test_several_facts_settle_one_after_another(mode: str, later: bool) -> None:
     ]
 
 
-def test_what_the_caller_passed_is_not_changed() -> None:
+def test_caller_data_is_not_mutated() -> None:
     messages = [{"role": "user", "content": [{"type": "text", "text": "Where?"}]}]
     before = json.dumps([messages, FORMAT])
     wire = strict(is_schema, FACTS["json_schema"][1])
@@ -166,7 +166,7 @@ def test_what_the_caller_passed_is_not_changed() -> None:
     assert json.dumps([messages, FORMAT]) == before
 
 
-# ---------------------------------------------------------------- what the safe form is
+# ---------------------------------------------------------------- the safe forms
 
 
 def test_json_schema_becomes_json_mode_with_the_schema_in_the_prompt() -> None:
@@ -178,7 +178,7 @@ def test_json_schema_becomes_json_mode_with_the_schema_in_the_prompt() -> None:
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
-def test_the_response_in_json_mode_is_validated_and_requested_again(later: bool) -> None:
+def test_json_mode_response_is_validated_and_requested_again(later: bool) -> None:
     texts = iter(["sorry", ANSWER, "sorry", ANSWER])
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -192,7 +192,7 @@ def test_the_response_in_json_mode_is_validated_and_requested_again(later: bool)
     assert any("not JSON" in str(message["content"]) for message in wire.body["messages"])
 
 
-def test_parse_works_on_a_stepfun_without_json_schema() -> None:
+def test_parse_works_when_json_schema_is_rejected() -> None:
     wire = strict(is_schema, FACTS["json_schema"][1])
     with wire.client() as client:
         helper = client.chat.completions if hasattr(client.chat.completions, "parse") else client.beta.chat.completions
@@ -202,7 +202,7 @@ def test_parse_works_on_a_stepfun_without_json_schema() -> None:
     assert len(wire.requests) == 3
 
 
-def test_a_clamped_penalty_is_warned_of() -> None:
+def test_clamped_penalty_warns() -> None:
     body, message, refused = FACTS["a low penalty"]
     wire = strict(refused, message)
     with pytest.warns(UserWarning, match=r"frequency_penalty=-0\.5 was changed to 0"):
@@ -210,7 +210,7 @@ def test_a_clamped_penalty_is_warned_of() -> None:
     assert wire.body["frequency_penalty"] == 0
 
 
-def test_a_loss_is_not_made_where_the_policy_says_error() -> None:
+def test_lossy_safe_form_is_not_sent_with_policy_error() -> None:
     body, message, refused = FACTS["a high penalty"]
     wire = strict(refused, message)
     with pytest.raises(openai.BadRequestError, match="is invalid"):
@@ -218,7 +218,7 @@ def test_a_loss_is_not_made_where_the_policy_says_error() -> None:
     assert len(wire.requests) == 1
 
 
-def test_a_forced_call_is_still_checked_in_the_safe_form() -> None:
+def test_forced_call_is_still_checked_in_the_safe_form() -> None:
     body, message, refused = FACTS["a high penalty"]
     answers = iter([completion("no"), completion("", tool_calls=[call()])])
 
@@ -241,7 +241,7 @@ def test_a_forced_call_is_still_checked_in_the_safe_form() -> None:
     assert [sent["frequency_penalty"] for sent in wire.bodies] == [1.8, 1.0, 1.0]
 
 
-def test_text_completions_settle_each_prompt_at_once() -> None:
+def test_text_completions_settle_a_fact_once_for_all_prompts() -> None:
     body, message, refused = FACTS["a high penalty"]
     wire = strict(refused, message)
     with wire.client(settings=QUIET) as client:
@@ -250,10 +250,10 @@ def test_text_completions_settle_each_prompt_at_once() -> None:
     assert [row.requests for row in SETTLED.rows()] == [1]
 
 
-# ---------------------------------------------------------------- the cost is seen
+# ---------------------------------------------------------------- the cost is visible
 
 
-def test_the_cost_is_logged_and_explained(caplog: pytest.LogCaptureFixture) -> None:
+def test_cost_is_logged_and_explained(caplog: pytest.LogCaptureFixture) -> None:
     body, message, refused = FACTS["a high penalty"]
     wire = strict(refused, message)
     with wire.client(settings=QUIET) as client, caplog.at_level(logging.INFO, "stepfun_compat"):
@@ -279,7 +279,7 @@ def test_the_cost_is_logged_and_explained(caplog: pytest.LogCaptureFixture) -> N
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
-def test_the_retry_budget_is_shared(later: bool) -> None:
+def test_retry_budget_is_shared(later: bool) -> None:
     body, message, refused = FACTS["a high penalty"]
     busy = httpx.Response(500, headers={"retry-after-ms": "1"}, json={"error": {"message": "busy", "type": "x"}})
     wire = Wire(busy, refusal(message), busy, busy, busy)
@@ -294,13 +294,13 @@ def test_the_retry_budget_is_shared(later: bool) -> None:
         else:
             with wire.client(settings=QUIET, max_retries=2) as client:
                 make(client, "plain", **body)
-    # one retry before the refusal, and the one that is left after it
+    # one retry before the refusal, the remaining one after it
     assert [sent["frequency_penalty"] for sent in wire.bodies] == [1.8, 1.8, 1.0, 1.0]
     del refused
 
 
 @pytest.mark.parametrize("mode", ["plain", "stream"])
-def test_the_deadline_is_shared(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deadline_is_shared(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     body, message, _ = FACTS["a high penalty"]
     now = [1000.0]
     monkeypatch.setattr("stepfun_compat._client.flow.time.monotonic", lambda: now[0])

@@ -1,4 +1,4 @@
-"""Fallback routing: one resource to another provider, with that provider's key, and nothing else."""
+"""Fallback routing sends one resource to another provider with that provider's key, and nothing else."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def other(wire: Wire, asynchronous: bool = False) -> Any:
     return stock.OpenAI(api_key=THEIRS, http_client=httpx.Client(transport=transport))
 
 
-def test_only_the_routed_resource_leaves_and_with_their_key() -> None:
+def test_only_the_routed_resource_is_sent_with_the_fallback_key() -> None:
     theirs, ours = Wire(EMBEDDING), Wire()
     client = ours.client(settings=Settings(fallback={"embeddings": other(theirs)}))
     answer = client.embeddings.create(
@@ -52,8 +52,8 @@ def test_only_the_routed_resource_leaves_and_with_their_key() -> None:
         client.moderations.create(input="x")
 
 
-def test_every_resource_that_can_be_routed_is_and_raw_responses_too() -> None:
-    """Whatever is called on it, in whatever form, goes there with their key and never comes by StepFun."""
+def test_every_routable_resource_is_routed() -> None:
+    """Every call, plain or raw, goes to the fallback with its key, and nothing is sent to StepFun."""
     answer = {"id": "x-1", "object": "list", "data": [], "results": [], "status": "completed", "text": "hi"}
     for name, use in {
         "moderations": lambda c: c.moderations.create(input="x"),
@@ -79,7 +79,7 @@ def test_every_resource_that_can_be_routed_is_and_raw_responses_too() -> None:
 
 
 @pytest.mark.anyio
-async def test_async_client_and_its_copies() -> None:
+async def test_async_client_and_its_copies_use_the_fallback() -> None:
     theirs = Wire(EMBEDDING)
     client = Wire().async_client(settings=Settings(fallback={"embeddings": other(theirs, True)}))
     copied = client.with_options(timeout=3)
@@ -89,7 +89,7 @@ async def test_async_client_and_its_copies() -> None:
     assert raw.parse().data[0].embedding == [0.5, 0.25]
 
 
-def test_a_fallback_to_stepfun_is_refused_at_construction() -> None:
+def test_fallback_to_stepfun_is_refused_at_construction() -> None:
     ours = Wire().client()
     elsewhere = stepfun_compat.OpenAI(api_key="k", base_url="http://localhost:11434/v1")
     named = stock.OpenAI(api_key="k", base_url="https://api.stepfun.com/v1")
@@ -107,37 +107,37 @@ def test_a_fallback_to_stepfun_is_refused_at_construction() -> None:
         Settings(fallback={"embeddings": "https://api.stepfun.ai/v1"})
 
 
-def test_sync_and_async_must_match() -> None:
+def test_fallback_must_be_sync_or_async_like_the_client() -> None:
     with pytest.raises(stepfun_compat.SettingsError, match="AsyncOpenAI"):
         Wire().async_client(settings=Settings(fallback={"embeddings": other(Wire())}))
     with pytest.raises(stepfun_compat.SettingsError, match="OpenAI"):
         Wire().client(settings=Settings(fallback={"embeddings": other(Wire(), True)}))
 
 
-def test_the_stepfun_key_is_refused_for_a_fallback() -> None:
+def test_stepfun_key_is_refused_for_a_fallback() -> None:
     same = stock.OpenAI(api_key=KEY, base_url="https://other.example/v1")
     for settings in (Settings(api_key=KEY, fallback={"embeddings": same}), Settings(fallback={"embeddings": same})):
         with pytest.raises(stepfun_compat.SettingsError, match=r"never sent to other\.example"):
             stepfun_compat.OpenAI(api_key=KEY, settings=settings)
-    # one gateway in front of both vendors knows the user by one key
+    # one gateway in front of both vendors accepts the same key for both
     behind = stock.OpenAI(api_key=KEY, base_url="https://gateway.example/other/v1")
     settings = Settings(base_url="https://gateway.example/stepfun/v1", api_key=KEY, fallback={"embeddings": behind})
     assert stepfun_compat.OpenAI(settings=settings)._stepfun.fallback["embeddings"] is behind
 
 
-def test_a_fallback_is_a_client_or_a_url() -> None:
+def test_fallback_is_a_client_or_a_url() -> None:
     with pytest.raises(stepfun_compat.SettingsError, match="https://"):
         Settings(fallback={"embeddings": "nowhere"})
     with pytest.raises(stepfun_compat.SettingsError, match="int"):
         stepfun_compat.OpenAI(api_key=KEY, settings=Settings(fallback={"embeddings": 7}))
 
 
-def test_only_what_stepfun_lacks_can_be_routed() -> None:
+def test_only_unavailable_resources_can_be_routed() -> None:
     with pytest.raises(stepfun_compat.SettingsError, match="embeddings"):
         Settings(fallback={"chat": other(Wire())})
 
 
-def test_a_url_needs_a_key_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fallback_url_needs_its_own_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_FALLBACK_EMBEDDINGS", "https://other.example/v1")
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
     with pytest.raises(stepfun_compat.SettingsError, match="STEPFUN_FALLBACK_EMBEDDINGS_API_KEY"):
@@ -155,6 +155,6 @@ def test_a_url_needs_a_key_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
         "https://other.example/v1/",
         None,
     )
-    assert client.with_options(timeout=1)._stepfun.fallback["embeddings"] is fallback  # and with it the connections
+    assert client.with_options(timeout=1)._stepfun.fallback["embeddings"] is fallback  # so the connections are shared
     assert Settings().source("fallback") == "STEPFUN_FALLBACK_*"
     assert "other-key" not in repr(Settings())

@@ -1,6 +1,6 @@
 """Every redirect is checked like a separate request: a table of ways a key could follow one to a wrong host.
 
-A way is a client, a place of the key and how it is written there, the key, the status and the target.
+A way is a client, a place of the key and its spelling there, the key, the status and the target.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ OTHERS = ("vendor", "async vendor", "fallback", "async fallback")
 
 
 def ways(chains: tuple[tuple[str, ...], ...], place: str) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Every status with one of the chains, another one for each place: all pairs come up over the table."""
+    """Pair every status with one of the chains, starting at another one for each place, so the table covers all pairs."""
     start = list(PLACES_HTTP).index(place)
     for number, status in enumerate(STATUSES):
         yield status, chains[(start + number) % len(chains)]
@@ -59,12 +59,12 @@ def ways(chains: tuple[tuple[str, ...], ...], place: str) -> Iterator[tuple[int,
 
 @lru_cache(maxsize=2)
 def with_fallback(cls: Any) -> Any:
-    """A client with a fallback made of a URL, whose connections and defaults a test replaces."""
+    """A client with a fallback created from a URL, whose connections and defaults a test replaces."""
     return cls(settings=Settings(api_key=KEY, fallback={"embeddings": "https://other.example/v1"}))
 
 
-class Asked:
-    """One kind of client with what a program gave it, over a wire that redirects."""
+class CheckedClient:
+    """One kind of client with the arguments of a program, over a transport that redirects."""
 
     def __init__(self, kind: str, given: Given) -> None:
         self.wire, self.kind, self.call = Redirecting(307), kind, dict(given.call)
@@ -97,7 +97,7 @@ class Asked:
             fallback._custom_query = self.made.get("default_query", {})
 
     async def ask(self, status: int, targets: tuple[str, ...]) -> list[httpx.Request]:
-        """The requests that one call sends; for a body lost on the way, as a 303 does, the call may fail."""
+        """Return the requests that one call sends. The call may fail where a redirect drops the body, as a 303 does."""
         self.install()
         self.wire.__init__(status, *targets)
         with contextlib.suppress(openai.OpenAIError):
@@ -131,8 +131,8 @@ def is_stepfun(request: httpx.Request) -> bool:
 @pytest.mark.anyio
 @pytest.mark.parametrize("place", PLACES_HTTP)
 @pytest.mark.parametrize("kind", OURS)
-async def test_the_stepfun_key_follows_no_redirect_to_another_host(kind: str, place: str) -> None:
-    asked = Asked(kind, PLACES_HTTP[place](KEY))
+async def test_stepfun_key_follows_no_redirect_to_another_host(kind: str, place: str) -> None:
+    asked = CheckedClient(kind, PLACES_HTTP[place](KEY))
     for status, targets in ways(AWAY, place):
         first, *hops = await asked.ask(status, targets)
         assert len(hops) == len(targets)
@@ -145,9 +145,9 @@ async def test_the_stepfun_key_follows_no_redirect_to_another_host(kind: str, pl
 @pytest.mark.anyio
 @pytest.mark.parametrize("place", PLACES_HTTP)
 @pytest.mark.parametrize("kind", OURS)
-async def test_openais_key_reaches_stepfun_by_no_redirect(kind: str, place: str) -> None:
+async def test_openai_key_follows_no_redirect_to_stepfun(kind: str, place: str) -> None:
     keys = (MARKED, PLAIN)
-    clients = [Asked(kind, PLACES_HTTP[place](key)) for key in keys]
+    clients = [CheckedClient(kind, PLACES_HTTP[place](key)) for key in keys]
     chains = (AWAY[0], ("/v1/other",), TO_STEPFUN[2], TO_STEPFUN[4])
     for number, (status, targets) in enumerate(ways(chains, place)):
         for request in await clients[number % 2].ask(status, targets):
@@ -158,11 +158,11 @@ async def test_openais_key_reaches_stepfun_by_no_redirect(kind: str, place: str)
 @pytest.mark.anyio
 @pytest.mark.parametrize("place", PLACES_HTTP)
 @pytest.mark.parametrize("kind", OTHERS)
-async def test_a_client_of_another_host_sends_no_key_to_stepfun(kind: str, place: str) -> None:
-    """Neither OpenAI's nor its own, and the StepFun key nowhere but there."""
+async def test_client_of_another_host_sends_no_key_to_stepfun(kind: str, place: str) -> None:
+    """It sends StepFun neither OpenAI's key nor its own, and the StepFun key to no other host."""
     if "fallback" in kind and place.startswith("options"):
         pytest.skip("a fallback has no separate options")
-    clients = [Asked(kind, PLACES_HTTP[place](key)) for key in (VENDOR, MARKED, KEY)]
+    clients = [CheckedClient(kind, PLACES_HTTP[place](key)) for key in (VENDOR, MARKED, KEY)]
     start = list(PLACES_HTTP).index(place)
     for number, (status, targets) in enumerate(ways(TO_STEPFUN, place)):
         requests = await clients[(start + number) % 3].ask(status, targets)
@@ -173,5 +173,5 @@ async def test_a_client_of_another_host_sends_no_key_to_stepfun(kind: str, place
             assert is_stepfun(request) or KEY not in text, (status, targets)
 
 
-def test_the_table_is_as_large_as_what_was_tried() -> None:
+def test_table_covers_every_case() -> None:
     assert len(STATUSES) * len(PLACES_HTTP) * (2 * len(OURS) + len(OTHERS)) >= 1350

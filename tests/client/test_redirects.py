@@ -21,7 +21,7 @@ STATUSES = (301, 302, 303, 307, 308)
 @pytest.mark.anyio
 @pytest.mark.parametrize("header", ["Authorization", "x-api-key", "Proxy-Authorization"])
 @pytest.mark.parametrize("status", STATUSES)
-async def test_a_redirect_to_a_host_of_ours_keeps_what_may_go_there(
+async def test_redirect_to_a_stepfun_host_keeps_the_allowed_headers(
     header: str, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for cls, later in ((OpenAI, False), (AsyncOpenAI, True)):
@@ -39,7 +39,7 @@ async def test_a_redirect_to_a_host_of_ours_keeps_what_may_go_there(
 @pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("target", [f"{OURS}/embeddings", "https://third.example/x", "https://api．stepfun．ai/v1/x"])
-async def test_a_fallback_created_from_a_url_sends_its_key_nowhere_else(
+async def test_fallback_created_from_a_url_sends_its_key_nowhere_else(
     target: str, status: int, later: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STEPFUN_FALLBACK_EMBEDDINGS_API_KEY", VENDOR)
@@ -59,7 +59,7 @@ async def test_a_fallback_created_from_a_url_sends_its_key_nowhere_else(
 
 
 @pytest.mark.parametrize("options", [{"follow_redirects": False}, {}])
-def test_what_the_caller_says_of_redirects_is_kept(options: dict[str, Any]) -> None:
+def test_redirect_options_of_the_caller_are_respected(options: dict[str, Any]) -> None:
     if options and "follow_redirects" not in openai._models.FinalRequestOptions.model_fields:
         pytest.skip("this SDK has no such option")
     wire = Redirecting(307, f"{OURS}/other")
@@ -79,7 +79,7 @@ def test_what_the_caller_says_of_redirects_is_kept(options: dict[str, Any]) -> N
     assert len(wire.requests) == 1
 
 
-def test_redirects_without_end_are_an_error_as_before() -> None:
+def test_endless_redirects_raise_connection_errors() -> None:
     wire = Redirecting(307, *[f"{OURS}/again"] * 99)
     client = OpenAI(api_key=KEY, http_client=wire.http_client(False, max_redirects=3), max_retries=0)
     with pytest.raises(openai.APIConnectionError) as caught:
@@ -92,7 +92,7 @@ def test_redirects_without_end_are_an_error_as_before() -> None:
 
 
 @pytest.mark.parametrize("host", ["api。stepfun。ai", "api．stepfun．ai", "ａｐｉ.stepfun.ai", "API.StepFun.AI."])
-def test_a_host_counts_however_it_is_written(host: str) -> None:
+def test_host_is_recognized_in_every_spelling(host: str) -> None:
     from stepfun_compat.credentials.urls import host_kind, origin
 
     assert host_kind(f"https://{host}/v1") == "stepfun"

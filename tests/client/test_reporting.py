@@ -1,4 +1,4 @@
-"""What a call did is visible: warnings once each, log lines, policies, `explain` and `count_tokens`."""
+"""The effects of a call are visible: one warning each, log lines, policies, `explain` and `count_tokens`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_warning_once_per_kind_and_parameter() -> None:
     assert caught[0].filename == __file__
 
 
-def test_by_default_what_may_alter_an_answer_is_logged_once_and_never_raised(caplog: pytest.LogCaptureFixture) -> None:
+def test_lossy_changes_are_logged_once_by_default(caplog: pytest.LogCaptureFixture) -> None:
     stepfun_compat.reset_warnings()
     client = Wire().client()
     client.chat.completions.create(model="gpt-4o", messages=MESSAGES, seed=1, logit_bias={"50256": -100})
@@ -39,7 +39,7 @@ def test_by_default_what_may_alter_an_answer_is_logged_once_and_never_raised(cap
     assert "50256" not in caplog.text
 
 
-def test_log_lines_hold_nothing_the_caller_wrote(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_lines_contain_no_caller_content(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="stepfun_compat")
     stepfun_compat.reset_warnings()
     secret = "s3cret"
@@ -88,14 +88,14 @@ def test_inert_parameters_never_warn() -> None:
     )
 
 
-def test_log_line_tells_alias_effort_and_changes(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_line_contains_alias_effort_and_changes(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="stepfun_compat")
     Wire().client().chat.completions.create(model="gpt-4o", messages=MESSAGES, user="u")
     assert "gpt-4o -> step-3.7-flash effort=low" in caplog.text
     assert "user" in caplog.text
 
 
-def test_explain_is_the_request_that_is_sent() -> None:
+def test_explain_returns_the_request_that_is_sent() -> None:
     wire = Wire()
     arguments: Any = {
         "model": "gpt-4o",

@@ -1,4 +1,4 @@
-"""Where a stream ends: with its last event, whatever the connection does then; or with the patience of the caller."""
+"""A stream ends with its last event, whatever the connection does after it, or when the idle timeout expires."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def reset(connection: socket.socket, stop: threading.Event) -> None:
 
 
 def silence(connection: socket.socket, stop: threading.Event) -> None:
-    """Keep the connection open without a word."""
+    """Keep the connection open without sending anything."""
     stop.wait(20)
 
 
@@ -63,7 +63,7 @@ def comments(connection: socket.socket, stop: threading.Event) -> None:
 
 
 def finish(connection: socket.socket, stop: threading.Event) -> None:
-    """End the body as it should, and wait for the next request on the same connection."""
+    """End the body correctly, and wait for the next request on the same connection."""
     connection.sendall(b"0\r\n\r\n")
     connection.settimeout(5)
     try:
@@ -78,7 +78,7 @@ def finish(connection: socket.socket, stop: threading.Event) -> None:
 def serving(
     events: list[str], ending: Ending, kind: str = "text/event-stream"
 ) -> Iterator[tuple[str, threading.Event]]:
-    """A server that answers each connection's first request with these events, and then does as `ending` says."""
+    """A server that answers each connection's first request with these events, then calls `ending`."""
     server = socket.create_server(("127.0.0.1", 0))
     stop = threading.Event()
     threads: list[threading.Thread] = []
@@ -125,7 +125,7 @@ def settings(url: str, **more: Any) -> Settings:
 
 
 async def streamed(url: str, later: bool, *, ask: Callable[[Any], Any] | None = None, **more: Any) -> list[Any]:
-    """Every part of a streamed answer, read to its end by a sync or an async client."""
+    """Return every chunk of a streamed response, read to its end by a sync or an async client."""
     ask = ask or (lambda client: client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True))
     if not later:
         with OpenAI(settings=settings(url, **more), max_retries=0, timeout=30) as client:
@@ -138,11 +138,11 @@ async def streamed(url: str, later: bool, *, ask: Callable[[Any], Any] | None = 
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("ending", [cut, reset, silence, comments], ids=lambda f: f.__name__)
-async def test_after_done_nothing_on_the_connection_matters(ending: Ending, later: bool, fast: bool) -> None:
+async def test_stream_ends_at_done_whatever_the_connection_does(ending: Ending, later: bool, fast: bool) -> None:
     with serving([*CHAT, DONE], ending) as (url, _):
         started = time.monotonic()
         parts = await streamed(url, later, fast_path=fast)
-        assert time.monotonic() - started < 10  # the endings go on for twenty seconds, the client's timeout is thirty
+        assert time.monotonic() - started < 10  # the endings last 20 seconds, the client's timeout is 30
     assert "".join(part.choices[0].delta.content or "" for part in parts) == "ab"
     assert parts[-1].choices[0].finish_reason == "stop"
 
@@ -182,7 +182,7 @@ def ask_responses(client: Any) -> Any:
 @pytest.mark.anyio
 @pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("ending", [cut, silence, comments], ids=lambda f: f.__name__)
-async def test_after_the_final_event_nothing_on_the_connection_matters(ending: Ending, later: bool) -> None:
+async def test_responses_stream_ends_at_the_final_event(ending: Ending, later: bool) -> None:
     with serving(EVENTS, ending) as (url, _):
         started = time.monotonic()
         parts = await streamed(url, later, ask=ask_responses, responses_route="native")
@@ -193,13 +193,13 @@ async def test_after_the_final_event_nothing_on_the_connection_matters(ending: E
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
-async def test_a_cut_before_done_is_an_error_all_the_same(later: bool) -> None:
+async def test_stream_cut_before_done_raises(later: bool) -> None:
     with serving(CHAT[:1], cut) as (url, _), pytest.raises(openai.APIConnectionError):
         await streamed(url, later)
 
 
 @pytest.mark.anyio
-async def test_a_body_that_ends_leaves_its_connection_to_the_next_request() -> None:
+async def test_finished_body_leaves_its_connection_to_the_next_request() -> None:
     with serving([*CHAT, DONE], finish) as (url, stop):
         async with AsyncOpenAI(settings=settings(url), max_retries=0) as client:
             stream = await client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True)
@@ -228,12 +228,12 @@ def ask_transcription(client: Any) -> Any:
     ],
     ids=["chat", "responses", "transcription"],
 )
-async def test_a_silent_stream_is_ended(ask: Any, events: list[str], later: bool) -> None:
+async def test_silent_stream_times_out(ask: Any, events: list[str], later: bool) -> None:
     if (
         ask is ask_transcription
         and "stream" not in inspect.signature(openai.OpenAI(api_key="k").audio.transcriptions.create).parameters
     ):
-        pytest.skip("this SDK streams no transcription")
+        pytest.skip("this SDK does not stream transcriptions")
     with serving(events, silence) as (url, _):
         started = time.monotonic()
         with pytest.raises(openai.APITimeoutError):
@@ -244,7 +244,7 @@ async def test_a_silent_stream_is_ended(ask: Any, events: list[str], later: bool
 @pytest.mark.anyio
 @pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("what", ["lines", "speech"])
-async def test_a_silent_stream_of_bytes_is_ended(what: str, later: bool) -> None:
+async def test_silent_stream_of_bytes_times_out(what: str, later: bool) -> None:
     kind = "audio/mpeg" if what == "speech" else "text/event-stream"
 
     def ask(client: Any) -> Any:
@@ -270,7 +270,7 @@ async def test_a_silent_stream_of_bytes_is_ended(what: str, later: bool) -> None
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
-async def test_comments_are_signs_of_life(later: bool) -> None:
+async def test_comments_reset_the_idle_timeout(later: bool) -> None:
     with serving([*CHAT[:2]], _slowly_to_the_end) as (url, _):
         parts = await streamed(url, later, stream_idle_timeout=0.25)
     assert parts[-1].choices[0].finish_reason == "stop"
@@ -323,7 +323,7 @@ async def outcome(answer: httpx.Response, later: bool, ask: Any = None, **more: 
 @pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("place", ["first", "after text"])
 @pytest.mark.parametrize("name", ERRORS)
-async def test_an_event_that_is_an_error_by_any_sign_raises(name: str, place: str, later: bool, fast: bool) -> None:
+async def test_error_event_of_any_shape_raises(name: str, place: str, later: bool, fast: bool) -> None:
     event, cls, text = ERRORS[name]
     with pytest.raises(cls) as caught:
         await outcome(body_of(*([GOOD] if place == "after text" else []), event, DONE), later, fast_path=fast)
@@ -345,7 +345,7 @@ async def test_responses_over_chat_fail_with_the_servers_reason(name: str, later
     "event",
     ['{"choices": [], "usage": {"total_tokens": 1}}', '{"code": 0, "message": "ok"}', '{"id": "x"}', "{}"],
 )
-async def test_an_event_without_choices_is_not_an_error(event: str) -> None:
+async def test_event_without_choices_is_not_an_error(event: str) -> None:
     for later in (False, True):
         parts = await outcome(body_of(GOOD, f"data: {event}\n\n", DONE), later)
         assert parts[0].choices[0].delta.content == "a"
@@ -355,7 +355,7 @@ async def test_an_event_without_choices_is_not_an_error(event: str) -> None:
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("kind", ["text/event-stream", "application/json"])
-async def test_a_json_error_in_place_of_a_stream_raises(kind: str, later: bool, fast: bool) -> None:
+async def test_json_error_in_place_of_a_stream_raises(kind: str, later: bool, fast: bool) -> None:
     told = '{\n "error": {"message": "You exceeded your current quota", "type": "quota_exceeded"}\n}\n'
     with pytest.raises(stepfun_compat.QuotaExceededError):
         await outcome(body_of(told, kind=kind), later, fast_path=fast)
@@ -364,7 +364,7 @@ async def test_a_json_error_in_place_of_a_stream_raises(kind: str, later: bool, 
 
 
 async def raw_body(answer: Any, later: bool, how: str, call: str) -> bytes:
-    """The bytes of a raw stream: read as they come, or by `parse()` as data of the SDK's objects."""
+    """Return the bytes of a raw stream, read as they arrive."""
     wire = Wire(answer)
     asked: Any = {"model": "gpt-4o", "stream": True}
     asked |= {"messages": MESSAGES} if call == "chat" else {"input": "x"}
@@ -391,7 +391,7 @@ async def raw_body(answer: Any, later: bool, how: str, call: str) -> bytes:
 @pytest.mark.parametrize("how", ["with_raw_response", "with_streaming_response"])
 @pytest.mark.parametrize("kind", ["text/event-stream", "application/json"])
 @pytest.mark.parametrize("blank", ["", "\n\n"])
-async def test_a_json_error_in_place_of_a_stream_is_an_error_event_of_a_raw_stream(
+async def test_json_error_in_place_of_a_raw_stream_is_an_error_event(
     kind: str, how: str, later: bool, blank: str
 ) -> None:
     told = blank + '{\n "error": {"message": "You exceeded your current quota", "type": "quota_exceeded"}\n}\n'
@@ -409,7 +409,7 @@ async def test_a_json_error_in_place_of_a_stream_is_an_error_event_of_a_raw_stre
 
 
 @pytest.mark.anyio
-async def test_a_streaming_response_of_a_plain_call_is_as_open_as_the_stock_clients() -> None:
+async def test_streaming_response_of_a_plain_call_is_open_like_the_stock_clients() -> None:
     seen: list[list[Any]] = []
     for module in (stepfun_compat, openai):
         transport = httpx.MockTransport(lambda request: httpx.Response(200, stream=_body(), headers=_JSON))
@@ -439,7 +439,7 @@ def _body() -> Any:
     return httpx.ByteStream(json.dumps(completion()).encode())
 
 
-def test_a_good_stream_after_all_of_this() -> None:
+def test_valid_stream_is_unaffected() -> None:
     answer = sse(chunk({"role": "assistant", "content": "a"}, "stop"))
     parts = list(Wire(answer).client().chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True))
     assert parts[-1].choices[0].finish_reason == "stop"

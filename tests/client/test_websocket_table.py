@@ -1,7 +1,7 @@
-"""No WebSocket connection takes a key where it must not go: the table of ways one could.
+"""No WebSocket connection sends a key to a wrong host: a table of the ways one could.
 
-A way is a client and its resource, a place of the key and how it is written there, the key, the host, and when the
-connection is opened there. What is looked at is the handshake itself, as `websockets` would send it.
+A way is a client and its resource, a place of the key and its spelling there, the key, the host, and the moment the
+connection is directed there. The handshake itself is checked, as `websockets` would send it.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ HOSTS = (
     "wss://api.stepfun.ai.elsewhere.example/v1",
     "wss://stepfun.ai:x@third.example/v1",
 )
-"""Where the StepFun key must not go."""
+"""Hosts the StepFun key must not be sent to."""
 MOVES = ("at construction", "with_options", "before entering", "base_url before entering", "before a reconnect")
 SPELLINGS = (HOME, "wss://api。stepfun。ai/v1", "wss://API．StepFun．com/step_plan/v1", "WSS://api.stepfun.ai:443/v1")
-"""StepFun's hosts, however they are written."""
+"""StepFun's hosts in several spellings."""
 CLIENTS: dict[str, Any] = {
     "sync": OpenAI,
     "async": AsyncOpenAI,
@@ -67,12 +67,12 @@ def _sockets() -> dict[str, Callable[[str], Given]]:
 
 SOCKETS = _sockets()
 REFUSED = ("user of the URL", "password of the URL", "query of the URL", "made query name", "options query name")
-"""Places no key can be taken out of: the connection is refused."""
-WAITS_FOR_KEYS = hasattr(openai.OpenAI, "_refresh_api_key")  # before, an async callable key opens no connection
+"""Places a key cannot be removed from: the connection is refused."""
+WAITS_FOR_KEYS = hasattr(openai.OpenAI, "_refresh_api_key")  # older SDKs open no connection with an async callable key
 
 
 class Opened(list[tuple[str, str]]):
-    """(URL, everything a key could be read in) of each handshake."""
+    """(URL, text a key could appear in) of each handshake."""
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
     for cls in base:
         monkeypatch.setattr(cls, "handshake", handshake)
     modules = ["websockets.sync.client", "websockets.asyncio.client"]
-    for name in ("openai.lib._websocket", "openai.lib._azure_websocket"):  # newer SDKs bind the names early
+    for name in ("openai.lib._websocket", "openai.lib._azure_websocket"):  # newer SDKs bind the names at import
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
             modules.append(name)
@@ -115,7 +115,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def at(given: Given, url: str, client: str) -> Given:
-    """A way with a host put into its URL, and a callable of the client's kind."""
+    """Put a host into a way's URL, and make its callable sync or async like the client."""
     host = url.partition("://")[2].partition("/")[0].rpartition("@")[2]
     made = {k: v.replace("HOST", host) if isinstance(v, str) else v for k, v in given.made.items()}
     provide = made.get("api_key")
@@ -130,7 +130,7 @@ def at(given: Given, url: str, client: str) -> Given:
 
 def client_of(name: str, given: Mapping[str, Any]) -> Any:
     azure = {"azure_endpoint": "https://x.openai.azure.com", "api_version": "v"} if "azure" in name else {}
-    http: Any = HTTP[name.startswith("async")]  # which sends nothing: a client without one reads all certificates
+    http: Any = HTTP[name.startswith("async")]  # sends nothing; without it each client would load all certificates
     return CLIENTS[name](**{"api_key": KEY, "http_client": http, **azure, **given})
 
 
@@ -140,7 +140,7 @@ def resources(client: Any) -> list[Any]:
 
 
 async def opens(resource: Any, arguments: Mapping[str, Any], move: Callable[[str], None] = lambda _: None) -> None:
-    """Open a connection and open it again, each of which may be refused."""
+    """Open a connection and open it again; either may be refused."""
     manager: Any = None
     with contextlib.suppress(ConnectionRefusedError, KeyRefusedError):
         manager = resource.connect(model=MODEL, **arguments)
@@ -167,7 +167,7 @@ def leads_to_stepfun(url: str) -> bool:
 @pytest.mark.anyio
 @pytest.mark.parametrize("place", SOCKETS)
 @pytest.mark.parametrize("client", CLIENTS)
-async def test_openais_key_opens_no_connection_to_stepfun(client: str, place: str, opened: Opened) -> None:
+async def test_openai_key_opens_no_connection_to_stepfun(client: str, place: str, opened: Opened) -> None:
     for number, key in enumerate((MARKED, PLAIN)):
         given = at(SOCKETS[place](key), HOME, client)
         made = dict(given.made)
@@ -190,7 +190,7 @@ async def test_openais_key_opens_no_connection_to_stepfun(client: str, place: st
 @pytest.mark.anyio
 @pytest.mark.parametrize("place", SOCKETS)
 @pytest.mark.parametrize("client", CLIENTS)
-async def test_the_stepfun_key_opens_no_connection_elsewhere(client: str, place: str, opened: Opened) -> None:
+async def test_stepfun_key_opens_no_connection_to_other_hosts(client: str, place: str, opened: Opened) -> None:
     own = {"Authorization": "Bearer the-hosts-own-key"}
     for number, moved in enumerate(MOVES):
         host = HOSTS[(list(SOCKETS).index(place) + number) % len(HOSTS)]
@@ -219,7 +219,7 @@ async def test_the_stepfun_key_opens_no_connection_elsewhere(client: str, place:
 @pytest.mark.anyio
 @pytest.mark.parametrize("place", SOCKETS)
 @pytest.mark.parametrize("client", ["sync", "async"])
-async def test_another_vendors_client_opens_no_connection_to_stepfun_with_its_key(
+async def test_client_of_another_vendor_opens_no_connection_to_stepfun_with_its_key(
     client: str, place: str, opened: Opened
 ) -> None:
     for number, key in enumerate((MARKED, KEY)):
@@ -236,7 +236,7 @@ async def test_another_vendors_client_opens_no_connection_to_stepfun_with_its_ke
         assert leads_to_stepfun(url) or KEY not in text
 
 
-def test_the_table_is_as_large_as_what_was_tried() -> None:
+def test_table_covers_every_case() -> None:
     places = len(SOCKETS)
     assert len(CLIENTS) * places * 2 + len(CLIENTS) * places * len(MOVES) * 2 + 2 * places * 4 >= 520
 
@@ -244,8 +244,8 @@ def test_the_table_is_as_large_as_what_was_tried() -> None:
 # ---------------------------------------------------------------- the handshake itself
 
 
-def test_a_handshake_loses_what_must_not_go_to_its_host() -> None:
-    """Whatever led to it: a redirect that `websockets` follows, or an SDK that adds what no one knows yet."""
+def test_handshake_drops_keys_its_host_must_not_receive() -> None:
+    """Covers redirects that `websockets` follows and headers a future SDK may add."""
     from stepfun_compat._client.websockets import _check_handshake
 
     client = OpenAI(api_key=KEY)
@@ -270,8 +270,8 @@ def test_a_handshake_loses_what_must_not_go_to_its_host() -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.filterwarnings("ignore:connect.. must be used:DeprecationWarning")  # the SDK's own use
-async def test_a_redirected_connection_sends_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.filterwarnings("ignore:connect.. must be used:DeprecationWarning")  # openai's own use of websockets
+async def test_redirected_connection_sends_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     from websockets.asyncio.server import serve
     from websockets.datastructures import Headers
     from websockets.http11 import Response
@@ -296,7 +296,9 @@ async def test_a_redirected_connection_sends_no_key(monkeypatch: pytest.MonkeyPa
             settings = stepfun_compat.Settings(api_key=KEY, base_url=url)
             client = AsyncOpenAI(settings=settings, websocket_base_url=url.replace("http", "ws"))
             resource = client.realtime if hasattr(client, "realtime") else client.beta.realtime
-            with contextlib.suppress(websockets.InvalidHandshake):  # newer ones follow no redirect to another origin
+            with contextlib.suppress(
+                websockets.InvalidHandshake
+            ):  # newer versions follow no redirect to another origin
                 async with resource.connect(model="step-audio-2", extra_headers={"x-api-key": KEY}):
                     pass
             await client.close()

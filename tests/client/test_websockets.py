@@ -25,7 +25,7 @@ def realtime(client: Any) -> Any:
 
 
 def connected(monkeypatch: pytest.MonkeyPatch, client: Any, **arguments: Any) -> tuple[str, dict[str, str]]:
-    """What a connection would be opened with."""
+    """Return the URL and headers a connection would be opened with."""
     import websockets.sync.client
 
     seen: list[Any] = []
@@ -36,7 +36,7 @@ def connected(monkeypatch: pytest.MonkeyPatch, client: Any, **arguments: Any) ->
 
     monkeypatch.setattr(websockets.sync.client, "connect", connect)
     try:
-        import openai.lib._websocket as wrapper  # newer SDKs bind the name early
+        import openai.lib._websocket as wrapper  # newer SDKs bind the name at import
     except ImportError:
         pass
     else:
@@ -49,7 +49,7 @@ def connected(monkeypatch: pytest.MonkeyPatch, client: Any, **arguments: Any) ->
 
 
 @pytest.mark.parametrize("places", [("api_key",), ("default_headers",), ("extra_headers",), ("assigned",)])
-def test_openais_key_never_opens_a_connection_to_stepfun(
+def test_openai_key_never_opens_a_connection_to_stepfun(
     places: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", "the-stepfun-key")
@@ -74,15 +74,15 @@ def test_openais_key_never_opens_a_connection_to_stepfun(
 
 
 @pytest.mark.parametrize("cls", [OpenAI, AsyncOpenAI])
-def test_the_stepfun_key_opens_no_connection_elsewhere(cls: Any) -> None:
+def test_stepfun_key_opens_no_connection_to_other_hosts(cls: Any) -> None:
     client = cls(api_key="k", websocket_base_url="wss://elsewhere.example/v1")
     with pytest.raises(stepfun_compat.KeyRefusedError, match="elsewhere"):
         realtime(client).connect(model="gpt-4o-realtime-preview")
 
 
 @pytest.mark.parametrize("cls", [OpenAI, AsyncOpenAI])
-def test_a_connection_that_would_answer_400_is_refused_here(cls: Any) -> None:
-    """Without a model in the query, or with one the socket does not serve (stepfun-api 8.6)."""
+def test_connection_that_would_get_a_400_is_refused_locally(cls: Any) -> None:
+    """It has no model in the query, or one the WebSocket does not serve (stepfun-api 8.6)."""
     import openai
 
     resource = realtime(cls(api_key="k"))
@@ -97,7 +97,7 @@ def test_a_connection_that_would_answer_400_is_refused_here(cls: Any) -> None:
         resource.connect(call_id="rtc_1")
 
 
-def test_a_model_in_the_query_is_mapped_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_model_in_the_query_is_mapped(monkeypatch: pytest.MonkeyPatch) -> None:
     client = OpenAI(api_key="k")
     given = {"model": "gpt-4o-realtime-preview", "lang": "en"}
     arguments: dict[str, Any] = {"extra_query": given}
@@ -112,14 +112,14 @@ def test_a_model_in_the_query_is_mapped_too(monkeypatch: pytest.MonkeyPatch) -> 
     assert given["model"] == "gpt-4o-realtime-preview"
 
 
-def test_a_configured_host_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_configured_host_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     client = OpenAI(settings=Settings(base_url="http://127.0.0.1:9/v1", api_key="k"))
     url, headers = connected(monkeypatch, client, model="stepaudio-2.5-realtime")
     assert "://127.0.0.1:9/v1/realtime" in url
     assert headers["authorization"] == "Bearer k"
 
 
-def test_resources_are_still_openais() -> None:
+def test_resources_keep_openais_classes() -> None:
     import openai
 
     client = OpenAI(api_key="k")
@@ -134,19 +134,19 @@ def test_resources_are_still_openais() -> None:
     ["responses", "live", "live.forks", "live.sideband", "realtime.translations", "beta.responses"],
 )
 @pytest.mark.parametrize("cls", [OpenAI, AsyncOpenAI])
-def test_sockets_stepfun_lacks_are_refused_before_a_connection(cls: Any, path: str) -> None:
+def test_unavailable_websockets_are_refused_before_a_connection(cls: Any, path: str) -> None:
     resource: Any = cls(api_key="k")
     for name in path.split("."):
         if not hasattr(resource, name):
             pytest.skip("this SDK has no such resource")
         resource = getattr(resource, name)
     if not hasattr(resource, "connect"):
-        pytest.skip("this SDK has no such socket")
+        pytest.skip("this SDK has no such WebSocket")
     with pytest.raises(stepfun_compat.EndpointNotAvailableError, match=path):
         resource.connect()
 
 
-def test_a_base_url_assigned_later_opens_no_connection_with_the_stepfun_key() -> None:
+def test_reassigned_base_url_opens_no_connection_with_the_stepfun_key() -> None:
     for key in ("the-stepfun-key", lambda: "the-stepfun-key"):
         client = OpenAI(api_key=key)
         client.base_url = "https://elsewhere.example/v1"  # type: ignore[assignment]
@@ -154,13 +154,13 @@ def test_a_base_url_assigned_later_opens_no_connection_with_the_stepfun_key() ->
             realtime(client).connect(model="gpt-4o-realtime-preview")
 
 
-def test_the_stepfun_key_given_by_hand_opens_no_connection_elsewhere() -> None:
+def test_stepfun_key_in_headers_opens_no_connection_to_other_hosts() -> None:
     client = OpenAI(api_key="the-stepfun-key", websocket_base_url="wss://elsewhere.example/v1")
     with pytest.raises(stepfun_compat.KeyRefusedError, match="elsewhere"):
         realtime(client).connect(model="m", extra_headers={"Authorization": "Bearer the-stepfun-key"})
 
 
-def test_another_hosts_own_authorization_opens_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_host_receives_its_own_authorization(monkeypatch: pytest.MonkeyPatch) -> None:
     client = OpenAI(api_key="the-stepfun-key", websocket_base_url="wss://elsewhere.example/v1")
     theirs = {"Authorization": "Bearer theirs", "x-key": "the-stepfun-key"}
     url, headers = connected(monkeypatch, client, model="m", extra_headers=theirs)
@@ -169,7 +169,7 @@ def test_another_hosts_own_authorization_opens_its_connection(monkeypatch: pytes
     assert "the-stepfun-key" not in str(headers)
 
 
-def test_a_client_of_another_vendor_opens_no_connection_to_stepfun_with_openais_key(
+def test_client_of_another_vendor_opens_no_connection_to_stepfun_with_openai_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     theirs = "sk-proj-abcdefghijklmnop"
@@ -184,7 +184,7 @@ def test_a_client_of_another_vendor_opens_no_connection_to_stepfun_with_openais_
     assert headers["authorization"] == "Bearer the-stepfun-key"
 
 
-def test_a_connection_of_another_vendors_client_is_stock(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connection_of_another_vendors_client_is_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", "the-stepfun-key")
     client = OpenAI(base_url="https://gateway.example/v1", api_key="theirs")
     url, headers = connected(monkeypatch, client, model="gpt-4o-realtime-preview", extra_headers={"x": "y"})
@@ -194,7 +194,7 @@ def test_a_connection_of_another_vendors_client_is_stock(monkeypatch: pytest.Mon
     assert headers["x"] == "y"
 
 
-def test_openais_key_in_the_query_of_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openai_key_in_the_query_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     client = OpenAI(api_key="the-stepfun-key")
     query = {"key": "sk-proj-abcdefghijklmnop", "kept": "1"}
     url, _ = connected(monkeypatch, client, model="m", extra_query=query)
@@ -202,7 +202,7 @@ def test_openais_key_in_the_query_of_a_connection(monkeypatch: pytest.MonkeyPatc
     assert "kept=1" in url
 
 
-def test_a_callable_key_opens_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_callable_key_opens_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     _, headers = connected(monkeypatch, OpenAI(api_key=lambda: "the-stepfun-key"), model="m")
     assert headers["authorization"] == "Bearer the-stepfun-key"
     monkeypatch.setenv("STEPFUN_API_KEY", "the-stepfun-key")
@@ -210,7 +210,7 @@ def test_a_callable_key_opens_connections(monkeypatch: pytest.MonkeyPatch) -> No
     assert headers["authorization"] == "Bearer the-stepfun-key"
 
 
-def test_azures_client_opens_connections_to_stepfun(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_azure_client_opens_connections_to_stepfun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", "the-stepfun-key")
     client = stepfun_compat.AzureOpenAI(
         api_key="azure-LEAK", azure_endpoint="https://x.openai.azure.com", api_version="v"
@@ -223,7 +223,7 @@ def test_azures_client_opens_connections_to_stepfun(monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def socket_server() -> Iterator[tuple[str, list[tuple[str, dict[str, str]]]]]:
-    """(base URL of a server that takes every connection, the path and headers of each)."""
+    """(base URL of a server that accepts every connection, the path and headers of each)."""
     from websockets.sync.server import serve
 
     seen: list[tuple[str, dict[str, str]]] = []
@@ -242,9 +242,9 @@ def socket_server() -> Iterator[tuple[str, list[tuple[str, dict[str, str]]]]]:
 @pytest.mark.anyio
 @pytest.mark.filterwarnings(
     "ignore:connect.. must be used as a context manager:DeprecationWarning"
-)  # the SDK's own use
+)  # openai's own use of websockets
 @pytest.mark.parametrize("azure", [False, True])
-async def test_a_real_connection_has_stepfuns_path_model_and_key(
+async def test_real_connection_has_stepfuns_path_model_and_key(
     azure: bool, socket_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, seen = socket_server
@@ -256,7 +256,7 @@ async def test_a_real_connection_has_stepfuns_path_model_and_key(
         return theirs
 
     kwargs: dict[str, Any] = {"azure_endpoint": "https://x.openai.azure.com", "api_version": "v"} if azure else {}
-    kwargs["websocket_base_url"] = url.replace("http", "ws", 1)  # without it the oldest SDK always asks for wss
+    kwargs["websocket_base_url"] = url.replace("http", "ws", 1)  # without it the oldest SDK always uses wss
     for key in (theirs, lambda: theirs):
         client: Any = (stepfun_compat.AzureOpenAI if azure else OpenAI)(api_key=key, **kwargs)
         with realtime(client).connect(model="gpt-4o-realtime-preview"):
@@ -284,8 +284,8 @@ ITEM: Any = {"type": "message", "role": "user", "content": [{"type": "input_text
 
 
 @pytest.mark.filterwarnings("ignore:connect.. must be used:DeprecationWarning")  # openai's own use of websockets
-def test_a_conversation_over_the_socket(stepfun_emulator: Any) -> None:
-    """StepFun's key and model go out, the beta's events come in (stepfun-api 8.6)."""
+def test_conversation_over_the_websocket(stepfun_emulator: Any) -> None:
+    """StepFun's key and model are sent, and the beta's events are received (stepfun-api 8.6)."""
     with at_the_emulator(OpenAI, stepfun_emulator) as client, realtime(client).connect(model="gpt-realtime") as socket:
         assert socket.recv().type == "session.created"
         socket.conversation.item.create(item=ITEM)
@@ -303,7 +303,7 @@ def test_a_conversation_over_the_socket(stepfun_emulator: Any) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_conversation_over_the_socket_of_the_async_client(stepfun_emulator: Any) -> None:
+async def test_conversation_over_the_async_clients_websocket(stepfun_emulator: Any) -> None:
     async with at_the_emulator(AsyncOpenAI, stepfun_emulator) as client:
         for resource in (client.beta.realtime, realtime(client)):
             async with resource.connect(model="step-audio-2") as socket:

@@ -1,4 +1,4 @@
-"""One emulator for all tests of this folder, as new for each; and the plainest possible HTTP client."""
+"""One emulator shared by all tests of this folder and reset for each, and a plain HTTP client."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def server(shared_server: EmulatorServer) -> Iterator[EmulatorServer]:
 
 @pytest.fixture(scope="session")
 def shared_http(shared_server: EmulatorServer) -> Iterator[Any]:
-    httpx = pytest.importorskip("httpx", reason="these tests speak HTTP through httpx")
+    httpx = pytest.importorskip("httpx", reason="these tests use httpx")
     headers = {"Authorization": f"Bearer {shared_server.api_key}"}
     with httpx.Client(base_url=shared_server.origin, headers=headers, timeout=10, trust_env=False) as client:
         yield client
@@ -39,13 +39,13 @@ def shared_http(shared_server: EmulatorServer) -> Iterator[Any]:
 
 @pytest.fixture
 def http(server: EmulatorServer, shared_http: Any) -> Any:
-    """httpx with the emulator's key, below its origin."""
+    """An httpx client with the emulator's origin and key."""
     return shared_http
 
 
 @pytest.fixture
 def chat(http: Any) -> Callable[..., Any]:
-    """POSTs a chat completion; a text becomes the only message. Returns the HTTP response."""
+    """A function that POSTs a chat completion and returns the HTTP response; a string becomes the only message."""
 
     def post(messages: Any = "hello", path: str = "/v1/chat/completions", headers: Any = None, **body: Any) -> Any:
         if isinstance(messages, str):
@@ -58,7 +58,7 @@ def chat(http: Any) -> Callable[..., Any]:
 
 @pytest.fixture
 def stream(chat: Callable[..., Any]) -> Callable[..., list[dict[str, Any]]]:
-    """As `chat`, streamed: the chunks, after a check that [DONE] ends them."""
+    """A function like `chat` that streams and returns the chunks; it checks that [DONE] ends them."""
 
     def post(messages: Any = "hello", **body: Any) -> list[dict[str, Any]]:
         response = chat(messages, stream=True, **body)

@@ -1,4 +1,4 @@
-"""An emulator that plays the strict side of what sources disagree about, and our clients on it (stepfun-api 11, 13)."""
+"""An emulator that takes the strict side of contested facts, and our clients against it (stepfun-api 11, 13)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Place(BaseModel):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_each_refusal_is_a_400_and_without_it_the_same_is_accepted(server: Any, chat: Any, name: str) -> None:
+def test_each_refusal_setting_turns_a_200_into_a_400(server: Any, chat: Any, name: str) -> None:
     body = {"messages": [USER], **CASES[name]}
     assert chat(**body).status_code == 200
     server.configure(refuses=[name])
@@ -58,7 +58,7 @@ def test_each_refusal_is_a_400_and_without_it_the_same_is_accepted(server: Any, 
         ("tool_choice", {"tool_choice": "required"}),
     ],
 )
-def test_each_refusal_of_responses(server: Any, http: Any, name: str, body: dict[str, Any]) -> None:
+def test_each_refusal_setting_applies_to_responses(server: Any, http: Any, name: str, body: dict[str, Any]) -> None:
     asked = {"model": "step-3.7-flash", "input": "x", **body}
     assert http.post("/v1/responses", json=asked).status_code == 200
     server.configure(refuses=[name])
@@ -68,7 +68,9 @@ def test_each_refusal_of_responses(server: Any, http: Any, name: str, body: dict
 @pytest.mark.parametrize(
     ("name", "purpose", "file"), [("purposes", "file-extract", "a.txt"), ("storage", "storage", "a.png")]
 )
-def test_each_refusal_of_a_purpose(server: Any, http: Any, name: str, purpose: str, file: str) -> None:
+def test_each_refusal_setting_applies_to_file_purposes(
+    server: Any, http: Any, name: str, purpose: str, file: str
+) -> None:
     def upload() -> Any:
         return http.post("/v1/files", data={"purpose": purpose}, files={"file": (file, b"text")})
 
@@ -77,24 +79,24 @@ def test_each_refusal_of_a_purpose(server: Any, http: Any, name: str, purpose: s
     assert upload().status_code == 400
 
 
-def test_every_refusal_has_a_case() -> None:
+def test_every_refusal_setting_is_tested() -> None:
     assert set(REFUSALS) == {*CASES, "responses", "purposes", "storage"}
     assert PROFILES["june"] <= set(REFUSALS)
 
 
-def test_a_refusal_or_a_profile_that_does_not_exist_is_named() -> None:
+def test_unknown_refusal_or_profile_is_named() -> None:
     with pytest.raises(ValueError, match="'nonsense'; allowed: json_schema"):
         EmulatorConfig(refuses=frozenset({"nonsense"}))
     with pytest.raises(ValueError, match="profile is 'may'"):
         EmulatorConfig(profile="may")  # type: ignore[arg-type]
 
 
-def test_the_command_refuses_a_profile_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_refuses_an_unknown_profile(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["emulate", "--profile", "may"]) == 2
     assert "june" in capsys.readouterr().err
 
 
-# ---------------------------------------------------------------- our client on the strict side
+# ---------------------------------------------------------------- our client against the strict emulator
 
 
 @pytest.fixture
@@ -105,7 +107,7 @@ def client(server: Any) -> Any:
         yield made
 
 
-def test_programs_of_openais_run_on_the_strict_side(client: Any, server: Any) -> None:
+def test_openai_programs_run_on_the_strict_emulator(client: Any, server: Any) -> None:
     helper = client.chat.completions if hasattr(client.chat.completions, "parse") else client.beta.chat.completions
     answer = helper.parse(model="gpt-4o", messages=[USER], response_format=Place, frequency_penalty=-1.5)
     assert answer.choices[0].message.parsed == Place(city="Paris")
@@ -199,7 +201,7 @@ def test_probe_does_not_write_accepted_facts_and_keeps_existing_rows(place: Any,
         (None, ("chat.nonsense",), "there is no contested fact"),
     ],
 )
-def test_probe_looks_at_the_file_before_it_spends(
+def test_probe_checks_the_file_before_sending_requests(
     place: Any,
     tmp_path: Any,
     capsys: pytest.CaptureFixture[str],

@@ -1,4 +1,4 @@
-"""The emulator is written from the facts: it shares no code with the translator, and says the same of each model."""
+"""The emulator shares no code with the translator, and both describe each model alike."""
 
 from __future__ import annotations
 
@@ -13,25 +13,27 @@ PACKAGE = Path(stepfun_compat.emulator.__file__).parent
 
 
 def imported(file: Path) -> set[str]:
-    """The modules a file imports from outside the emulator, in the package's own tree."""
+    """The modules of the package outside the emulator that a file imports."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            depth = len(file.relative_to(PACKAGE).parts)  # how many dots stay inside the emulator
+            depth = len(
+                file.relative_to(PACKAGE).parts
+            )  # relative imports with at most this many dots stay inside the emulator
             if node.level > depth or node.level == 0:
                 found.add("." * max(node.level, 2) * bool(node.level) + (node.module or ""))
     return {name for name in found if name.startswith(("stepfun_compat", "..")) and name != "stepfun_compat.emulator"}
 
 
-def test_it_shares_no_code_with_the_translator() -> None:
+def test_emulator_shares_no_code_with_the_translator() -> None:
     for file in PACKAGE.rglob("*.py"):
-        # the fixtures make clients for their user; nothing else may know the package
+        # the fixtures create clients for the user; nothing else may import the package
         assert not imported(file) - ({"stepfun_compat"} if file.name == "pytest_plugin.py" else set()), file.name
 
 
-def test_api_2_both_tables_say_the_same_of_the_chat_models() -> None:
+def test_api_2_both_tables_agree_on_chat_models() -> None:
     ours = {id: row for id, row in catalog.default().models.items() if row.kind == "chat"}
     theirs = {row.id: row for row in facts.MODELS.values() if row.kind in ("chat", "router")}
     assert ours.keys() == theirs.keys()

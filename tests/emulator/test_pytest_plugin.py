@@ -1,4 +1,4 @@
-"""The pytest fixtures, as a user's suite sees them."""
+"""The pytest fixtures in a user's test suite."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 pytest_plugins = ["stepfun_compat.emulator.pytest_plugin"]
 
 
-def test_the_client_talks_to_the_emulator(stepfun_client, stepfun_emulator):
+def test_client_uses_the_emulator(stepfun_client, stepfun_emulator):
     stepfun_emulator.script("scripted")
     made = stepfun_client.chat.completions.create(model="step-3.7-flash", messages=[{"role": "user", "content": "x"}])
     assert made.choices[0].message.content == "scripted"
@@ -22,7 +22,7 @@ def test_the_client_talks_to_the_emulator(stepfun_client, stepfun_emulator):
 
 
 @pytest.mark.anyio
-async def test_so_does_the_async_one(async_stepfun_client, stepfun_emulator):
+async def test_async_client_uses_the_emulator(async_stepfun_client, stepfun_emulator):
     assert stepfun_emulator.requests == []
     made = await async_stepfun_client.chat.completions.create(
         model="step-3.7-flash", messages=[{"role": "user", "content": "x"}]
@@ -31,7 +31,7 @@ async def test_so_does_the_async_one(async_stepfun_client, stepfun_emulator):
 
 
 @pytest.mark.parametrize("profile", ["june", "open"])
-def test_what_it_refused_in_one_test_it_may_take_in_the_next(stepfun_client, stepfun_emulator, profile):
+def test_settled_facts_are_reset_between_tests(stepfun_client, stepfun_emulator, profile):
     stepfun_emulator.configure(profile=profile)
     form = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "title": "X"}}}
     stepfun_client.chat.completions.create(
@@ -100,7 +100,7 @@ def test_fixtures_work_in_another_suite(tmp_path: Path) -> None:
     assert "4 passed" in output, output
 
 
-def test_without_the_extra_the_fixture_skips_with_the_remedy(tmp_path: Path) -> None:
+def test_without_the_extra_the_fixture_skips_with_advice(tmp_path: Path) -> None:
     output = run(tmp_path, BARE)
     assert "1 skipped" in output
     assert "stepfun-compat[emulator]" in output

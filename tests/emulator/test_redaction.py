@@ -1,4 +1,4 @@
-"""The emulator shows no key: not in its log, nor in what it recorded."""
+"""The emulator shows no key in its log or in recorded requests."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def test_recorded_requests_show_no_key(stepfun_emulator: Any) -> None:
         assert SECRET not in shown
         assert "'limit': '3'" in shown
         assert "'x-own': 'kept'" in shown
-    assert recorded.query["api_key"] == SECRET  # a test may look at what was really sent
+    assert recorded.query["api_key"] == SECRET  # tests can read the sent value
 
 
-def test_the_access_log_shows_no_key() -> None:
+def test_access_log_shows_no_key() -> None:
     made = servers._uvicorn_server(None, "127.0.0.1", 0, "info")
     text = io.StringIO()
     handler = logging.StreamHandler(text)
@@ -52,7 +52,7 @@ def test_the_access_log_shows_no_key() -> None:
 
 
 @pytest.mark.parametrize(("shown", "wanted"), [("a?b=1", "a?b=1"), ("a?x=sk-1&token=2;c=3", "a?x=***&token=***;c=3")])
-def test_secrets_in_a_url(shown: str, wanted: str) -> None:
+def test_secrets_in_a_url_are_redacted(shown: str, wanted: str) -> None:
     from stepfun_compat.emulator.redaction import redacted_url
 
     assert redacted_url(shown) == wanted

@@ -1,4 +1,4 @@
-"""The server around the endpoints: life, records, scripts, faults, the admin endpoints."""
+"""The server around the endpoints: lifecycle, recorded requests, scripts, faults, the admin endpoints."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ import pytest
 
 pytest.importorskip("starlette", reason="the emulator needs starlette")
 pytest.importorskip("uvicorn", reason="the emulator needs uvicorn")
-httpx = pytest.importorskip("httpx", reason="these tests speak HTTP through httpx")
+httpx = pytest.importorskip("httpx", reason="these tests use httpx")
 
 from stepfun_compat.emulator import Call, EmulatorConfig, EmulatorServer, Fault, Reply, create_app  # noqa: E402
 from stepfun_compat.emulator.state import Engine, RecordedRequest  # noqa: E402
 
-# -- life ----------------------------------------------------------------------------------------------------------
+# -- lifecycle ---------------------------------------------------------------------------------------------------------
 
 
-def test_it_starts_and_stops_quickly_and_leaves_nothing() -> None:
+def test_server_starts_and_stops_quickly_without_leaks() -> None:
     before = threading.active_count()
     started = time.perf_counter()
     with EmulatorServer() as server:
@@ -38,7 +38,7 @@ def test_it_starts_and_stops_quickly_and_leaves_nothing() -> None:
     gc.collect()
 
 
-def test_stopping_lets_held_requests_go() -> None:
+def test_stopping_releases_held_requests() -> None:
     with ThreadPoolExecutor(1) as pool:
         with EmulatorServer() as server:
             server.fault("hold", times=None)
@@ -47,30 +47,30 @@ def test_stopping_lets_held_requests_go() -> None:
         assert waiting.result(timeout=5).status_code == 401
 
 
-def test_start_and_stop_twice_is_harmless() -> None:
+def test_start_and_stop_may_be_called_twice() -> None:
     server = EmulatorServer().start()
     assert server.start() is server
     server.stop()
     server.stop()
 
 
-def test_a_taken_port_is_an_error() -> None:
+def test_used_port_is_an_error() -> None:
     with EmulatorServer() as server, pytest.raises(OSError, match="in use"):
         EmulatorServer(port=server.port).start()
 
 
-def test_addresses(server: EmulatorServer) -> None:
+def test_server_has_origin_and_base_urls(server: EmulatorServer) -> None:
     assert server.origin == f"http://127.0.0.1:{server.port}"
     assert server.base_url == f"{server.origin}/v1"
     assert server.plan_base_url == f"{server.origin}/step_plan/v1"
 
 
-def test_a_listed_key_becomes_the_servers_key() -> None:
+def test_listed_key_becomes_the_servers_key() -> None:
     assert EmulatorServer(EmulatorConfig(api_keys=frozenset({"mine"}))).api_key == "mine"
 
 
 @pytest.mark.anyio
-async def test_the_app_runs_in_process_too() -> None:
+async def test_app_runs_in_process() -> None:
     transport = httpx.ASGITransport(app=create_app(EmulatorConfig(stream_shape="a")))
     async with httpx.AsyncClient(transport=transport, base_url="http://emulator") as client:
         body = {"model": "step-3.7-flash", "messages": [{"role": "user", "content": "hi"}], "stream": True}
@@ -79,7 +79,7 @@ async def test_the_app_runs_in_process_too() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="interrupts are sent as POSIX signals")
-def test_serving_in_the_foreground_ends_quietly_when_interrupted() -> None:
+def test_foreground_server_ends_quietly_when_interrupted() -> None:
     code = (
         "from stepfun_compat.emulator import EmulatorConfig, serve\n"
         "serve(EmulatorConfig(strict=True), port=0, announce=lambda url: print(url, flush=True))"
@@ -97,7 +97,7 @@ def test_serving_in_the_foreground_ends_quietly_when_interrupted() -> None:
         assert "Traceback" not in process.stderr.read()
 
 
-def test_importing_the_package_imports_no_server() -> None:
+def test_importing_the_package_imports_no_server_library() -> None:
     code = (
         "import sys; import stepfun_compat.emulator, stepfun_compat.emulator.pytest_plugin;"
         "print([name for name in ('starlette', 'uvicorn') if name in sys.modules])"
@@ -106,10 +106,10 @@ def test_importing_the_package_imports_no_server() -> None:
     assert done.stdout.strip() == "[]"
 
 
-# -- records -------------------------------------------------------------------------------------------------------
+# -- recorded requests -------------------------------------------------------------------------------------------------------
 
 
-def test_requests_are_recorded_with_everything(server: EmulatorServer, http: Any, chat: Any) -> None:
+def test_requests_are_recorded_completely(server: EmulatorServer, http: Any, chat: Any) -> None:
     chat("hi", headers={"X-Session-Id": "abc"})
     http.get("/v1/models", params={"a": "1"})
     http.post("/v1/files", data={"purpose": "storage"}, files={"file": ("a.txt", b"\r\nabc\r\n", "text/plain")})
@@ -125,12 +125,12 @@ def test_requests_are_recorded_with_everything(server: EmulatorServer, http: Any
     assert server.requests.last is third
 
 
-def test_the_absence_of_requests_is_reported_clearly(server: EmulatorServer) -> None:
+def test_missing_requests_are_reported_clearly(server: EmulatorServer) -> None:
     with pytest.raises(LookupError, match="no request"):
         _ = server.requests.last
 
 
-def test_reset_forgets_everything(server: EmulatorServer, chat: Any) -> None:
+def test_reset_clears_everything(server: EmulatorServer, chat: Any) -> None:
     server.configure(strict=True)
     server.script("scripted")
     server.fault(500)
@@ -150,7 +150,7 @@ def message(response: Any) -> dict[str, Any]:
     return response.json()["choices"][0]["message"]
 
 
-def test_scripted_replies_come_in_order_and_then_the_usual(server: EmulatorServer, chat: Any) -> None:
+def test_scripted_replies_are_sent_in_order_before_generated_ones(server: EmulatorServer, chat: Any) -> None:
     server.script("one", {"content": "two", "reasoning": "because"}, Reply(content="three", reasoning=""))
     assert message(chat("hi"))["content"] == "one"
     assert message(chat("hi"))["reasoning"] == "because"
@@ -158,7 +158,7 @@ def test_scripted_replies_come_in_order_and_then_the_usual(server: EmulatorServe
     assert message(chat("hi"))["content"] == "hi"
 
 
-def test_scripted_calls_reasons_and_usage(server: EmulatorServer, chat: Any, stream: Any) -> None:
+def test_scripted_calls_finish_reasons_and_usage(server: EmulatorServer, chat: Any, stream: Any) -> None:
     usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "cached_tokens": 1}
     server.script(
         {"tool_calls": [{"name": "f", "arguments": {"a": 1}}, {"id": "mine", "name": "g", "arguments": "{broken"}]},
@@ -175,19 +175,19 @@ def test_scripted_calls_reasons_and_usage(server: EmulatorServer, chat: Any, str
     assert stream("hi")[-2]["choices"][0]["delta"]["tool_calls"][0]["id"] == "id1"
 
 
-def test_a_script_may_be_a_function_of_the_request(server: EmulatorServer, chat: Any) -> None:
+def test_script_may_be_a_function_of_the_request(server: EmulatorServer, chat: Any) -> None:
     server.script(lambda body: f"model {body['model']}")
     assert message(chat("hi"))["content"] == "model step-3.7-flash"
 
 
-def test_scripted_bodies_and_chunks_are_sent_as_they_are(server: EmulatorServer, chat: Any) -> None:
+def test_scripted_bodies_and_chunks_are_sent_unchanged(server: EmulatorServer, chat: Any) -> None:
     server.script({"body": {"any": "thing"}}, {"status": 418, "body": "tea"}, {"chunks": [{"a": 1}, "raw"]})
     assert chat("hi").json() == {"any": "thing"}
     assert (chat("hi").status_code, server.last.status) == (418, 418)
     assert chat("hi", stream=True).text == 'data: {"a":1}\n\ndata: raw\n\ndata: [DONE]\n\n'
 
 
-def test_a_script_that_means_nothing_is_reported(server: EmulatorServer, chat: Any) -> None:
+def test_invalid_script_is_reported(server: EmulatorServer, chat: Any) -> None:
     server.script({"contents": "typo"})
     response = chat("hi")
     assert response.status_code == 500
@@ -197,7 +197,7 @@ def test_a_script_that_means_nothing_is_reported(server: EmulatorServer, chat: A
 # -- faults --------------------------------------------------------------------------------------------------------
 
 
-def test_a_status_fault_counts_and_carries_headers(server: EmulatorServer, chat: Any) -> None:
+def test_status_fault_has_a_count_and_headers(server: EmulatorServer, chat: Any) -> None:
     server.fault(429, times=2, retry_after=1)
     first = chat("hi")
     assert (first.status_code, first.headers["retry-after"]) == (429, "1")
@@ -215,7 +215,7 @@ def test_status_faults_have_stepfuns_bodies(server: EmulatorServer, chat: Any, s
     assert (response.status_code, response.json()["error"]["type"]) == (status, type)
 
 
-def test_faults_may_be_bound_to_a_path_and_a_method(server: EmulatorServer, chat: Any, http: Any) -> None:
+def test_faults_may_be_limited_to_a_path_and_a_method(server: EmulatorServer, chat: Any, http: Any) -> None:
     server.fault(500, path="/chat/completions", method="post")
     assert http.get("/v1/models").status_code == 200
     assert chat("hi").status_code == 500
@@ -224,7 +224,7 @@ def test_faults_may_be_bound_to_a_path_and_a_method(server: EmulatorServer, chat
     assert chat("hi").status_code == 200
 
 
-def test_html_and_empty_answers(server: EmulatorServer, chat: Any) -> None:
+def test_html_and_empty_responses(server: EmulatorServer, chat: Any) -> None:
     server.fault("html")
     page = chat("hi")
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html")
@@ -262,7 +262,7 @@ def test_broken_connections(server: EmulatorServer, chat: Any) -> None:
 
 
 def lines(http: Any, **body: Any) -> tuple[list[str], Exception | None]:
-    """The events of a stream as far as they came, and what broke it."""
+    """Return the received events of a stream and the error that ended it."""
     body = {"model": "step-3.7-flash", "messages": [{"role": "user", "content": "hello world"}], "stream": True, **body}
     got: list[str] = []
     try:
@@ -273,14 +273,14 @@ def lines(http: Any, **body: Any) -> tuple[list[str], Exception | None]:
     return got, None
 
 
-def test_a_cut_stream_breaks_after_so_many_chunks(server: EmulatorServer, http: Any) -> None:
+def test_cut_after_breaks_the_stream_after_that_many_chunks(server: EmulatorServer, http: Any) -> None:
     server.fault(cut_after=3)
     got, error = lines(http)
     assert len(got) == 3
     assert isinstance(error, httpx.RemoteProtocolError)
 
 
-def test_a_malformed_chunk(server: EmulatorServer, http: Any) -> None:
+def test_malformed_after_sends_an_invalid_chunk(server: EmulatorServer, http: Any) -> None:
     server.fault(malformed_after=2)
     got, error = lines(http)
     assert error is None
@@ -289,7 +289,7 @@ def test_a_malformed_chunk(server: EmulatorServer, http: Any) -> None:
         json.loads(got[2])
 
 
-def test_an_error_object_in_the_middle(server: EmulatorServer, http: Any) -> None:
+def test_error_after_sends_an_error_in_the_stream(server: EmulatorServer, http: Any) -> None:
     server.fault(error_after=1, error={"message": "gone", "type": "server_error"})
     got, error = lines(http)
     assert error is None
@@ -297,7 +297,7 @@ def test_an_error_object_in_the_middle(server: EmulatorServer, http: Any) -> Non
     assert len(got) == 2
 
 
-def test_a_stream_without_an_end(server: EmulatorServer, http: Any) -> None:
+def test_no_finish_and_no_done_omit_the_end_of_a_stream(server: EmulatorServer, http: Any) -> None:
     server.fault("no_finish")
     got, error = lines(http)
     assert error is None
@@ -307,7 +307,7 @@ def test_a_stream_without_an_end(server: EmulatorServer, http: Any) -> None:
     assert json.loads(got[-1])["choices"][0]["finish_reason"] == "stop"
 
 
-def test_a_stream_can_be_held_in_the_middle(server: EmulatorServer, http: Any) -> None:
+def test_hold_after_pauses_the_stream(server: EmulatorServer, http: Any) -> None:
     server.fault(hold_after=2)
     body = {"model": "step-3.7-flash", "messages": [{"role": "user", "content": "hi"}], "stream": True}
     with http.stream("POST", "/v1/chat/completions", json=body) as response:
@@ -319,7 +319,7 @@ def test_a_stream_can_be_held_in_the_middle(server: EmulatorServer, http: Any) -
         assert list(events)[-1] == "data: [DONE]"
 
 
-def test_a_client_that_leaves_frees_its_place(server: EmulatorServer, http: Any) -> None:
+def test_disconnected_client_is_released(server: EmulatorServer, http: Any) -> None:
     server.fault(hold_after=1)
     body = {"model": "step-3.7-flash", "messages": [{"role": "user", "content": "hi"}], "stream": True}
     with http.stream("POST", "/v1/chat/completions", json=body) as response:
@@ -329,7 +329,7 @@ def test_a_client_that_leaves_frees_its_place(server: EmulatorServer, http: Any)
     assert server.wait_until_idle()
 
 
-def test_delays_are_the_only_sleep(server: EmulatorServer, chat: Any) -> None:
+def test_delay_can_be_released(server: EmulatorServer, chat: Any) -> None:
     server.fault(delay=60)
     with pytest.raises(httpx.ReadTimeout), httpx.Client(base_url=server.origin, timeout=0.1, trust_env=False) as client:
         client.get("/v1/models")
@@ -354,12 +354,12 @@ def test_header_faults_count_by_header_or_by_the_sdks_retry_count(chat: Any) -> 
 
 
 @pytest.mark.parametrize("options", [{"status": 99}, {"status": 200}, {"times": 0}, {"nonsense": 1}, {"kind": "x"}])
-def test_impossible_faults_are_refused(server: EmulatorServer, options: Any) -> None:
+def test_invalid_faults_are_refused(server: EmulatorServer, options: Any) -> None:
     with pytest.raises(ValueError, match=r"Fault|fault"):
         server.fault(**options)
 
 
-def test_a_fault_can_be_a_value(server: EmulatorServer, chat: Any) -> None:
+def test_fault_may_be_an_object(server: EmulatorServer, chat: Any) -> None:
     fault = Fault(status=500)
     server.fault(fault)
     server.fault(fault, times=1, headers={"X-A": "b"})
@@ -370,7 +370,7 @@ def test_a_fault_can_be_a_value(server: EmulatorServer, chat: Any) -> None:
 # -- admin ---------------------------------------------------------------------------------------------------------
 
 
-def test_another_process_can_do_the_same_over_http(server: EmulatorServer, http: Any, chat: Any) -> None:
+def test_admin_endpoints_control_the_server_over_http(server: EmulatorServer, http: Any, chat: Any) -> None:
     assert http.post("/__emulator__/script", json={"replies": ["scripted", {"content": "two"}]}).json() == {
         "scripted": 2
     }
@@ -394,7 +394,7 @@ def test_another_process_can_do_the_same_over_http(server: EmulatorServer, http:
     assert http.post("/__emulator__/release").json() == {"released": 0}
 
 
-def test_the_oldest_requests_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oldest_requests_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     def sent(body: bytes) -> RecordedRequest:
         return RecordedRequest("POST", "/v1/x", {}, {}, body)
 

@@ -1,4 +1,4 @@
-"""OpenAI's own client against the emulator: the documented breakages happen (stepfun-api 4, 9.2, 12)."""
+"""OpenAI's own client against the emulator: the documented incompatibilities occur (stepfun-api 4, 9.2, 12)."""
 
 from __future__ import annotations
 
@@ -26,51 +26,51 @@ def stock(server: Any) -> Iterator[openai.OpenAI]:
 
 @pytest.fixture
 def completions(stock: openai.OpenAI) -> Any:
-    """Where this SDK keeps the stream helper: it left `beta` in 1.92."""
+    """The resource with the stream helper, which left `beta` in 1.92."""
     return stock.chat.completions if hasattr(stock.chat.completions, "stream") else stock.beta.chat.completions
 
 
-def test_a_plain_call_works(stock: openai.OpenAI) -> None:
+def test_plain_call_works(stock: openai.OpenAI) -> None:
     done = stock.chat.completions.create(**ASK)
     assert done.choices[0].message.content == "What is the weather in Paris?"
 
 
-def test_tool_calls_come_with_stop_and_an_empty_string(stock: openai.OpenAI) -> None:
+def test_tool_calls_have_stop_and_empty_content(stock: openai.OpenAI) -> None:
     choice = stock.chat.completions.create(**ASK, tools=[TOOL]).choices[0]
     assert choice.message.tool_calls
     assert (choice.finish_reason, choice.message.content) == ("stop", "")
 
 
-def test_a_small_cap_leaves_an_empty_answer(stock: openai.OpenAI) -> None:
+def test_small_cap_leaves_empty_content(stock: openai.OpenAI) -> None:
     choice = stock.chat.completions.create(**ASK, max_tokens=64).choices[0]
     assert (choice.message.content, choice.finish_reason) == ("", "length")
 
 
-def test_summing_usage_over_chunks_multiplies_the_bill(stock: openai.OpenAI) -> None:
+def test_usage_is_cumulative_over_chunks(stock: openai.OpenAI) -> None:
     chunks = list(stock.chat.completions.create(**ASK, stream=True))
     counted = [chunk.usage.completion_tokens for chunk in chunks if chunk.usage]
     assert sum(counted) > 2 * counted[-1]
 
 
-def test_finish_reason_is_not_none_at_once_in_shape_a(stock: openai.OpenAI, server: Any) -> None:
+def test_finish_reason_is_an_empty_string_in_shape_a(stock: openai.OpenAI, server: Any) -> None:
     server.configure(stream_shape="a")
     first = next(iter(stock.chat.completions.create(**ASK, stream=True)))
     assert first.choices[0].finish_reason == ""  # type: ignore[comparison-overlap]
 
 
-def test_the_stream_helper_adds_up_roles(completions: Any) -> None:
+def test_stream_helper_concatenates_roles(completions: Any) -> None:
     with completions.stream(**ASK) as events:
         role = events.get_final_completion().choices[0].message.role
     assert role.startswith("assistantassistant")
 
 
-def test_the_stream_helper_needs_an_index(completions: Any, server: Any) -> None:
+def test_stream_helper_needs_an_index(completions: Any, server: Any) -> None:
     server.configure(tool_delta="missing_index")
     with pytest.raises(TypeError), completions.stream(**ASK, tools=[TOOL]) as events:
         events.get_final_completion()
 
 
-def test_the_stream_helper_adds_up_repeated_names(completions: Any, server: Any) -> None:
+def test_stream_helper_concatenates_repeated_names(completions: Any, server: Any) -> None:
     server.configure(stream_shape="c")
     with completions.stream(**ASK, tools=[TOOL]) as events:
         call = events.get_final_completion().choices[0].message.tool_calls[0]  # type: ignore[index]
@@ -86,7 +86,7 @@ def test_quota_and_moderation_are_bare_status_errors(stock: openai.OpenAI, serve
     assert (raised.value.status_code, raised.value.code, raised.value.request_id) == (status, None, None)
 
 
-def test_a_mid_stream_error_is_an_api_error(stock: openai.OpenAI, server: Any) -> None:
+def test_mid_stream_error_is_an_api_error(stock: openai.OpenAI, server: Any) -> None:
     server.fault("error")
     with pytest.raises(openai.APIError, match="overloaded"):
         list(stock.chat.completions.create(**ASK, stream=True))

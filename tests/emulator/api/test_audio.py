@@ -45,7 +45,7 @@ def test_speech_in_each_format(speak: Any, form: Any, start: bytes, kind: str) -
     assert response.headers["content-type"] == kind
 
 
-def test_wav_lasts_as_long_as_the_text_at_the_rate_and_speed(speak: Any) -> None:
+def test_wav_duration_depends_on_text_rate_and_speed(speak: Any) -> None:
     content = speak(response_format="wav", sample_rate=16000, speed=2, input="x" * 100).content
     with wave.open(io.BytesIO(content)) as sound:
         assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (16000, 1, 2)
@@ -84,11 +84,11 @@ MODELS = ("step-tts-2", "stepaudio-2.5-tts")
         {"stream_format": "wav"},
     ],
 )
-def test_limits(speak: Any, body: Any) -> None:
+def test_invalid_requests_are_refused(speak: Any, body: Any) -> None:
     assert error_of(speak(**body))["type"] == "request_params_invalid"
 
 
-def test_only_one_model_takes_an_instruction(speak: Any, server: Any) -> None:
+def test_only_one_model_accepts_an_instruction(speak: Any, server: Any) -> None:
     assert speak(model="stepaudio-2.5-tts", instruction="softly").status_code == 200
     assert speak(instructions="softly").status_code == 200
     server.configure(strict=True)
@@ -108,7 +108,7 @@ def test_blocked_text_is_451(speak: Any) -> None:
     assert error_of(speak(input="emulator-blocked"), 451)["type"] == "censorship_blocked"
 
 
-def test_voices(http: Any, speak: Any) -> None:
+def test_voices_are_listed_and_cloned(http: Any, speak: Any) -> None:
     voices = http.get("/v1/audio/system_voices", params={"model": "step-tts-2"}).json()
     assert "wenrounansheng" in voices["voices"]
     assert set(voices["voices-details"]) == set(voices["voices"])
@@ -136,18 +136,18 @@ def transcribe(http: Any) -> Callable[..., Any]:
     return post
 
 
-def test_response_format_must_be_given(transcribe: Any) -> None:
+def test_response_format_is_required(transcribe: Any) -> None:
     assert "response_format" in error_of(transcribe(model="step-asr"))["message"]
     assert "text" in transcribe(model="step-asr", response_format="json").json()
     assert transcribe(model="step-asr", response_format="text").headers["content-type"].startswith("text/plain")
 
 
 @pytest.mark.parametrize("form", ["verbose_json", "srt", "vtt"])
-def test_other_formats_do_not_exist(transcribe: Any, form: str) -> None:
+def test_other_formats_are_refused(transcribe: Any, form: str) -> None:
     assert "response_format" in error_of(transcribe(model="step-asr", response_format=form))["message"]
 
 
-def test_only_step_asr_and_known_sounds(transcribe: Any, server: Any) -> None:
+def test_only_step_asr_and_known_audio_formats_are_accepted(transcribe: Any, server: Any) -> None:
     assert "step-asr" in error_of(transcribe(model="whisper-1", response_format="json"))["message"]
     assert error_of(transcribe(name="a.m4a", model="step-asr", response_format="json"))
     assert error_of(transcribe(model="step-asr", response_format="json", hotwords="not json"))
@@ -156,7 +156,7 @@ def test_only_step_asr_and_known_sounds(transcribe: Any, server: Any) -> None:
     assert transcribe(model="step-asr", response_format="json", language="en").status_code == 400
 
 
-def test_silence_has_no_speech(transcribe: Any) -> None:
+def test_silent_audio_has_no_speech(transcribe: Any) -> None:
     error = error_of(transcribe(media.wav(bytes(1000)), model="step-asr", response_format="json"))
     assert error == {"message": "no speech found", "type": "request_params_invalid"}
 
@@ -171,7 +171,7 @@ def recognition(data: bytes = SOUND, **options: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", ["/v1/audio/asr/sse", "/step_plan/v1/audio/asr/sse"])
-def test_recognition_streams_under_a_plain_content_type(http: Any, server: Any, path: str) -> None:
+def test_recognition_stream_has_a_plain_content_type(http: Any, server: Any, path: str) -> None:
     server.script("It is a fine day today.")
     response = http.post(path, json=recognition(enable_timestamp=True))
     assert response.headers["content-type"].startswith("text/plain")
@@ -195,7 +195,7 @@ def test_recognition_checks_its_input(http: Any, server: Any) -> None:
     assert http.post("/v1/audio/translations").status_code == 404
 
 
-def test_file_recognition_runs_and_then_answers(http: Any) -> None:
+def test_file_recognition_runs_before_it_returns_a_result(http: Any) -> None:
     body = {"model": "step-asr-1.1", "audio": {"url": "https://example.com/a.mp3"}}
     submitted = http.post("/v1/audio/asr/file/submit", json=body, headers={"X-Trace-Id": "mine"})
     assert submitted.headers["x-trace-id"] == "mine"

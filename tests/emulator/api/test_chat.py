@@ -32,10 +32,10 @@ def error_of(response: Any, status: int = 400) -> dict[str, Any]:
     return error
 
 
-# -- plain answers -------------------------------------------------------------------------------------------------
+# -- plain responses -------------------------------------------------------------------------------------------------
 
 
-def test_answers_with_the_last_user_message_and_stepfuns_envelope(chat: Any) -> None:
+def test_response_is_the_last_user_message_in_stepfuns_envelope(chat: Any) -> None:
     response = chat("hello there")
     data = response.json()
     assert re.fullmatch(r"[0-9a-f]{32}\.[0-9a-f]{32}", data["id"])
@@ -62,7 +62,7 @@ def test_both_reasoning_fields_have_the_same_text(chat: Any) -> None:
     assert message["reasoning"] == message["reasoning_content"]
 
 
-def test_older_form_names_reasoning_by_reasoning_format(chat: Any, server: Any) -> None:
+def test_reasoning_format_selects_the_field_in_the_older_form(chat: Any, server: Any) -> None:
     server.configure(reasoning_fields="reasoning")
     assert "reasoning_content" not in message_of(chat("hi"))
     assert "reasoning" not in message_of(chat("hi", reasoning_format="deepseek-style"))
@@ -84,13 +84,13 @@ def test_effort_none_is_accepted_and_reasons_anyway(chat: Any) -> None:
 
 
 @pytest.mark.parametrize("cap", [64, 256])
-def test_reasoning_eats_a_small_max_tokens(chat: Any, cap: int) -> None:
+def test_reasoning_uses_up_a_small_max_tokens(chat: Any, cap: int) -> None:
     choice = chat("hi", max_tokens=cap).json()["choices"][0]
     assert choice["message"]["content"] == ""
     assert choice["finish_reason"] == "length"
 
 
-def test_1024_tokens_are_enough_for_an_answer(chat: Any) -> None:
+def test_1024_tokens_are_enough_for_a_response(chat: Any) -> None:
     assert chat("hi", max_tokens=1024).json()["choices"][0]["finish_reason"] == "stop"
 
 
@@ -99,7 +99,7 @@ def test_max_completion_tokens_has_no_effect(chat: Any) -> None:
     assert (choice["message"]["content"], choice["finish_reason"]) == ("hi", "stop")
 
 
-def test_max_tokens_cuts_the_answer_of_a_model_that_does_not_reason(chat: Any) -> None:
+def test_max_tokens_cuts_the_text_of_a_model_that_does_not_reason(chat: Any) -> None:
     data = chat("one two three four", model="step-1o-turbo-vision", max_tokens=2).json()
     assert data["choices"][0]["message"]["content"] == "one two"
     assert data["usage"]["completion_tokens"] == 2
@@ -115,7 +115,7 @@ def test_n_choices_are_returned_and_all_are_counted(chat: Any) -> None:
     assert three["usage"]["completion_tokens"] == 3 * one["usage"]["completion_tokens"]
 
 
-def test_unknown_parameters_are_tolerated_unless_strict(chat: Any, server: Any) -> None:
+def test_unknown_parameters_are_accepted_unless_strict(chat: Any, server: Any) -> None:
     body = {"seed": 1, "user": "u", "stream_options": {"include_usage": True}, "store": True}
     assert chat("hi", **body).status_code == 200
     server.configure(strict=True)
@@ -154,7 +154,7 @@ def test_null_counts_as_absent(chat: Any) -> None:
 
 
 @pytest.mark.parametrize("messages", [[], None, "text", [{}], [{"role": "user"}], [{"role": "user", "content": 3}]])
-def test_bad_messages_are_refused(http: Any, messages: Any) -> None:
+def test_invalid_messages_are_refused(http: Any, messages: Any) -> None:
     response = http.post("/v1/chat/completions", json={"model": "step-3.7-flash", "messages": messages})
     assert "messages" in error_of(response)["message"]
 
@@ -168,7 +168,7 @@ def test_bad_messages_are_refused(http: Any, messages: Any) -> None:
         {"role": "user", "content": "x", "name": "Ann"},
     ],
 )
-def test_undocumented_messages_pass_unless_strict(chat: Any, server: Any, message: Any) -> None:
+def test_undocumented_messages_are_accepted_unless_strict(chat: Any, server: Any, message: Any) -> None:
     messages = [message, {"role": "user", "content": "hi"}]
     assert chat(messages).status_code == 200
     server.configure(strict=True)
@@ -201,11 +201,11 @@ def test_arguments_that_are_not_a_json_object_break_the_template(chat: Any, argu
     assert error_of(chat(call_of("f", arguments)))["message"] == "No filter named 'fromjson' found"
 
 
-def test_an_empty_function_name_in_history_is_refused(chat: Any) -> None:
+def test_empty_function_name_in_history_is_refused(chat: Any) -> None:
     assert error_of(chat(call_of("", "{}")))["message"] == "tool_calls.function.name is required"
 
 
-def test_history_is_loose_about_ids(chat: Any) -> None:
+def test_ids_in_history_are_not_checked(chat: Any) -> None:
     orphan = [{"role": "user", "content": "hi"}, {"role": "tool", "tool_call_id": "nobody", "content": "x"}]
     dangling = call_of("f", "{}")[:2]
     assert chat(orphan).status_code == 200
@@ -223,11 +223,11 @@ def test_image_on_a_text_model_is_model_incompatible(chat: Any, model: str) -> N
 
 
 @pytest.mark.parametrize("model", ["step-5-preview", "step-3.7-flash", "step-1o-turbo-vision"])
-def test_image_on_a_vision_model_is_seen(chat: Any, model: str) -> None:
+def test_image_on_a_vision_model_is_accepted(chat: Any, model: str) -> None:
     assert message_of(chat(image(), model=model))["content"] == "look [image]"
 
 
-def test_image_detail_auto_passes_unless_strict(chat: Any, server: Any) -> None:
+def test_image_detail_auto_is_accepted_unless_strict(chat: Any, server: Any) -> None:
     assert chat(image(detail="auto")).status_code == 200
     server.configure(strict=True)
     assert "detail" in error_of(chat(image(detail="auto")))["message"]
@@ -244,17 +244,17 @@ def test_unusable_image_urls_are_refused(chat: Any, url: str) -> None:
     assert chat(image(url)).status_code == 400
 
 
-def test_sixty_images_at_most(chat: Any) -> None:
+def test_at_most_60_images_are_accepted(chat: Any) -> None:
     parts = [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}] * 61
     assert "too many images" in error_of(chat([{"role": "user", "content": parts}]))["message"]
 
 
-def test_file_parts_are_not_known(chat: Any) -> None:
+def test_file_parts_are_refused(chat: Any) -> None:
     parts = [{"type": "file", "file": {"file_id": "file-1"}}]
     assert error_of(chat([{"role": "user", "content": parts}]))["type"] == "unsupported_content_type"
 
 
-def test_raw_base64_audio_is_not_understood(chat: Any) -> None:
+def test_raw_base64_audio_is_refused(chat: Any) -> None:
     def clip(**audio: Any) -> Any:
         parts = [{"type": "input_audio", "input_audio": audio}]
         return chat([{"role": "user", "content": parts}], model="step-audio-2")
@@ -266,7 +266,7 @@ def test_raw_base64_audio_is_not_understood(chat: Any) -> None:
 # -- tools ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_tool_call_ends_with_stop_and_empty_content(chat: Any) -> None:
+def test_tool_call_has_finish_reason_stop_and_empty_content(chat: Any) -> None:
     data = chat("What is the weather in Paris?", tools=[WEATHER]).json()
     choice = data["choices"][0]
     assert choice["finish_reason"] == "stop"
@@ -279,7 +279,7 @@ def test_a_tool_call_ends_with_stop_and_empty_content(chat: Any) -> None:
     assert json.loads(call["function"]["arguments"]) == {"city": "Paris"}
 
 
-def test_finish_reason_beside_tool_calls_is_a_choice(chat: Any, server: Any) -> None:
+def test_finish_reason_of_tool_calls_is_configurable(chat: Any, server: Any) -> None:
     server.configure(finish_reason="tool_calls")
     assert chat("weather in Paris?", tools=[WEATHER]).json()["choices"][0]["finish_reason"] == "tool_calls"
 
@@ -310,12 +310,12 @@ def test_custom_tools_are_refused(chat: Any) -> None:
     assert chat("hi", tools=[{"type": "custom", "custom": {"name": "x"}}]).status_code == 400
 
 
-def test_128_tools_at_most(chat: Any) -> None:
+def test_at_most_128_tools_are_accepted(chat: Any) -> None:
     assert chat("hi", tools=[WEATHER] * 128).status_code == 200
     assert chat("hi", tools=[WEATHER] * 129).status_code == 400
 
 
-def test_web_search_reports_itself_as_a_finished_tool_call(chat: Any) -> None:
+def test_web_search_appears_as_a_finished_tool_call(chat: Any) -> None:
     search = {"type": "web_search", "function": {"description": "for news"}}
     data = chat("latest news about StepFun?", tools=[search]).json()
     choice = data["choices"][0]
@@ -338,7 +338,7 @@ def test_web_search_streams_its_call_first_and_without_index(stream: Any) -> Non
     assert chunks[-1]["choices"][0] == {"index": 0, "delta": {}, "finish_reason": "stop"}
 
 
-def test_the_router_has_no_web_search(chat: Any) -> None:
+def test_router_has_no_web_search(chat: Any) -> None:
     search = {"type": "web_search", "function": {"description": "for news"}}
     response = chat("news?", tools=[search], model="step-router-v1", path="/step_plan/v1/chat/completions")
     assert error_of(response)["type"] == "unsupported_content_type"
@@ -385,7 +385,7 @@ def test_json_schema_is_ignored_by_models_without_it(chat: Any) -> None:
         "json",
     ],
 )
-def test_an_unwrapped_schema_is_invalid_request_error_with_param(chat: Any, wrong: Any) -> None:
+def test_unwrapped_schema_is_invalid_request_error_with_param(chat: Any, wrong: Any) -> None:
     error = error_of(chat("hi", response_format=wrong))
     assert (error["type"], error["param"]) == ("invalid_request_error", "response_format")
 
@@ -410,7 +410,7 @@ def test_json_object_without_a_schema_is_still_an_object(chat: Any) -> None:
 VOICE = {"voice": "wenrounansheng", "format": "wav"}
 
 
-def test_audio_answers_have_no_content_and_no_finish_reason(chat: Any) -> None:
+def test_audio_responses_have_no_content_and_no_finish_reason(chat: Any) -> None:
     body = {"model": "step-audio-2", "modalities": ["text", "audio"], "audio": VOICE}
     choice = chat("hello", **body).json()["choices"][0]
     assert "content" not in choice["message"]
@@ -435,7 +435,7 @@ def test_audio_format_follows_streaming(chat: Any, stream: Any) -> None:
     assert "".join(heard) == "hello there"
 
 
-def test_a_text_only_audio_model_refuses_to_speak(chat: Any) -> None:
+def test_text_only_audio_model_refuses_audio_output(chat: Any) -> None:
     body = {"model": "stepaudio-2.5-chat", "modalities": ["text", "audio"], "audio": VOICE}
     assert "modalities" in error_of(chat("hi", **body))["message"]
     assert chat("hi", model="stepaudio-2.5-chat").status_code == 200
@@ -471,7 +471,7 @@ def test_shape_b_repeats_the_role_and_ends_on_text(stream: Any) -> None:
     assert joined(chunks, "reasoning") == joined(chunks, "reasoning_content") != ""
 
 
-def test_shape_c_leaves_roles_out_and_counts_the_cache_at_the_top(stream: Any, server: Any) -> None:
+def test_shape_c_omits_roles_and_has_cached_tokens_at_the_top(stream: Any, server: Any) -> None:
     server.configure(stream_shape="c", cache_unit=4)
     prompt = "hello world and everybody who is listening"
     stream(prompt)
@@ -527,7 +527,7 @@ def test_several_choices_are_streamed_interleaved(stream: Any) -> None:
     assert [chunk["choices"][0]["index"] for chunk in chunks[:4]] == [0, 1, 0, 1]
 
 
-def test_a_stream_cut_by_max_tokens_says_length(stream: Any) -> None:
+def test_stream_cut_by_max_tokens_finishes_with_length(stream: Any) -> None:
     chunks = stream("hello", max_tokens=10)
     assert chunks[-1]["choices"][0]["finish_reason"] == "length"
     assert joined(chunks, "content") == ""
@@ -543,7 +543,7 @@ def cached(response: Any) -> int:
 LONG = "The quick brown fox jumps over the lazy dog. " * 60
 
 
-def test_the_first_call_is_cold_and_the_second_hits_whole_units(chat: Any) -> None:
+def test_first_call_misses_the_cache_and_the_second_hits_complete_units(chat: Any) -> None:
     messages = [{"role": "system", "content": LONG}, {"role": "user", "content": "hi"}]
     first, second = chat(messages), chat(messages)
     assert cached(first) == 0
@@ -552,7 +552,7 @@ def test_the_first_call_is_cold_and_the_second_hits_whole_units(chat: Any) -> No
     assert cached(second) <= second.json()["usage"]["prompt_tokens"]
 
 
-def test_a_changed_beginning_loses_the_cache_and_a_longer_end_keeps_it(chat: Any) -> None:
+def test_changed_prefix_misses_the_cache_and_a_longer_end_hits_it(chat: Any) -> None:
     system = {"role": "system", "content": LONG}
     chat([system, {"role": "user", "content": "hi"}])
     longer = [system, *({"role": "user", "content": text} for text in ("hi", "again"))]
@@ -560,7 +560,7 @@ def test_a_changed_beginning_loses_the_cache_and_a_longer_end_keeps_it(chat: Any
     assert cached(chat([{"role": "system", "content": "x" + LONG}, {"role": "user", "content": "hi"}])) == 0
 
 
-def test_reordered_tools_lose_the_cache(chat: Any) -> None:
+def test_reordered_tools_miss_the_cache(chat: Any) -> None:
     other = {"type": "function", "function": {"name": "zzz", "parameters": {"type": "object", "properties": {}}}}
     messages = [{"role": "system", "content": LONG}, {"role": "user", "content": "hi"}]
     chat(messages, tools=[WEATHER, other])
@@ -575,7 +575,7 @@ def test_caches_of_models_and_keys_are_separate(chat: Any) -> None:
     assert cached(chat(LONG)) > 0
 
 
-def test_unit_and_warm_up_are_choices(chat: Any, server: Any) -> None:
+def test_cache_unit_and_warm_up_are_configurable(chat: Any, server: Any) -> None:
     server.configure(cache_unit=16, cache_warm_after=2)
     assert [cached(chat(LONG)) > 0 for _ in range(3)] == [False, False, True]
 
@@ -588,7 +588,7 @@ def test_flat_usage_shows_cached_tokens_only_on_a_hit(chat: Any, server: Any) ->
     assert not {"prompt_tokens_details", "completion_tokens_details"} & set(second)
 
 
-def test_too_long_a_prompt_is_refused_and_a_huge_max_tokens_is_not(chat: Any, server: Any) -> None:
+def test_too_long_prompt_is_refused_and_a_huge_max_tokens_is_not(chat: Any, server: Any) -> None:
     assert chat("hi", max_tokens=2_000_000).status_code == 200
     server.configure(context_window=20)
     assert "context length" in error_of(chat(LONG))["message"]

@@ -25,7 +25,7 @@ def upload(http: Any) -> Callable[..., Any]:
     return post
 
 
-def test_an_upload_answers_without_a_status(upload: Any) -> None:
+def test_upload_response_has_no_status(upload: Any) -> None:
     data = upload().json()
     assert data["id"].startswith("file-")
     assert {key: data[key] for key in ("object", "bytes", "filename", "purpose")} == {
@@ -57,7 +57,7 @@ def test_content_is_the_extracted_text_once_parsed(upload: Any, http: Any) -> No
     assert http.get(f"/v1/files/{stored}/content").status_code == 400
 
 
-def test_office_documents_and_pdfs_have_their_text(upload: Any, http: Any, server: Any) -> None:
+def test_text_of_office_documents_and_pdfs_is_extracted(upload: Any, http: Any, server: Any) -> None:
     server.configure(parse_polls=0)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as made:
@@ -73,11 +73,11 @@ def test_office_documents_and_pdfs_have_their_text(upload: Any, http: Any, serve
 
 
 @pytest.mark.parametrize("purpose", ["assistants", "user_data", "vision", "batch", "fine-tune", "evals", ""])
-def test_openais_purposes_are_not_known(upload: Any, purpose: str) -> None:
+def test_openai_purposes_are_refused(upload: Any, purpose: str) -> None:
     assert "purpose" in error_of(upload(purpose=purpose))["message"]
 
 
-def test_kinds_of_files_depend_on_the_purpose(upload: Any, server: Any) -> None:
+def test_file_types_depend_on_the_purpose(upload: Any, server: Any) -> None:
     assert error_of(upload("a.exe"))
     assert error_of(upload("a.png", purpose="file-extract"))
     assert error_of(upload("a.txt", purpose="storage"))
@@ -91,12 +91,12 @@ def test_too_large_files_are_refused(upload: Any) -> None:
     assert "64 MB" in error_of(upload("a.txt", b"x" * (64 * 1024 * 1024 + 1)))["message"]
 
 
-def test_a_url_may_stand_for_the_file(http: Any) -> None:
+def test_url_may_replace_the_file(http: Any) -> None:
     body = {"purpose": (None, "file-extract"), "url": (None, "https://example.com/doc.pdf?x=1")}
     assert http.post("/v1/files", files=body).json()["filename"] == "doc.pdf"
 
 
-def test_the_list_does_not_say_whether_it_ends(upload: Any, http: Any, server: Any) -> None:
+def test_list_has_no_end_marker(upload: Any, http: Any, server: Any) -> None:
     first, second = upload().json()["id"], upload("b.png", b"x", "storage").json()["id"]
     data = http.get("/v1/files", params={"after": second, "limit": 1}).json()
     assert set(data) == {"object", "data"}
@@ -106,14 +106,14 @@ def test_the_list_does_not_say_whether_it_ends(upload: Any, http: Any, server: A
         assert len(list(itertools.islice(client.files.list(), 7))) == 7
 
 
-def test_delete(upload: Any, http: Any) -> None:
+def test_file_can_be_deleted(upload: Any, http: Any) -> None:
     identity = upload().json()["id"]
     assert http.delete(f"/v1/files/{identity}").json() == {"id": identity, "object": "file", "deleted": True}
     assert error_of(http.get(f"/v1/files/{identity}"), 404)
     assert error_of(http.delete(f"/v1/files/{identity}"), 404)
 
 
-def test_stored_pictures_can_be_looked_at(upload: Any, chat: Any) -> None:
+def test_stored_images_can_be_used_in_chat(upload: Any, chat: Any) -> None:
     identity = upload("a.png", b"x", "storage").json()["id"]
 
     def look(url: str) -> Any:
@@ -133,7 +133,7 @@ def ready(upload: Any, http: Any) -> str:
     return identity
 
 
-def test_create_answers_with_id_and_name_only(http: Any) -> None:
+def test_create_returns_only_id_and_name(http: Any) -> None:
     made = http.post("/v1/vector_stores", json={"name": "kb_1"}).json()
     assert set(made) == {"id", "name"}
     assert made["id"].isdigit()
@@ -143,7 +143,7 @@ def test_create_answers_with_id_and_name_only(http: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["", None, "_x", "a b", "a-b", "知识"])
-def test_store_names_are_narrow(http: Any, name: Any) -> None:
+def test_store_names_are_restricted(http: Any, name: Any) -> None:
     assert "name" in error_of(http.post("/v1/vector_stores", json={"name": name}))["message"]
 
 
@@ -159,7 +159,7 @@ def test_stores_are_listed_in_pages(http: Any) -> None:
     assert http.get("/v1/vector_stores", params={"limit": 101}).status_code == 400
 
 
-def test_files_are_added_in_a_list(http: Any, ready: str, upload: Any) -> None:
+def test_files_are_added_as_a_list(http: Any, ready: str, upload: Any) -> None:
     store = http.post("/v1/vector_stores", json={"name": "kb"}).json()["id"]
     path = f"/v1/vector_stores/{store}/files"
     assert "files" in error_of(http.post(path, json={"file_id": ready}))["message"]
@@ -168,7 +168,7 @@ def test_files_are_added_in_a_list(http: Any, ready: str, upload: Any) -> None:
     (row,) = http.get(path).json()["data"]
     assert (row["object"], row["vector_store_id"]) == ("vector_store.file", store)
     assert "status" not in row
-    for done in (0, 1):  # the files' own statuses are never told: only the store counts
+    for done in (0, 1):  # the files have no status of their own: only the store counts them
         counts = http.get(f"/v1/vector_stores/{store}").json()["file_counts"]
         assert (counts["in_progress"], counts["completed"], counts["total"]) == (1 - done, done, 1)
     fresh = upload("new.txt", b"x", "retrieval-text").json()["id"]
@@ -193,12 +193,12 @@ def test_image_stores_need_descriptions(http: Any, upload: Any) -> None:
     ("method", "path"),
     [("POST", ""), ("POST", "/search"), ("POST", "/file_batches"), ("GET", "/files/file-1"), ("POST", "/files/file-1")],
 )
-def test_what_stores_cannot_do_is_404(http: Any, method: str, path: str) -> None:
+def test_unsupported_store_operations_are_404(http: Any, method: str, path: str) -> None:
     store = http.post("/v1/vector_stores", json={"name": "kb"}).json()["id"]
     assert http.request(method, f"/v1/vector_stores/{store}{path}", json={}).text == "404 page not found"
 
 
-def test_deleting_a_store(http: Any) -> None:
+def test_store_can_be_deleted(http: Any) -> None:
     store = http.post("/v1/vector_stores", json={"name": "kb"}).json()["id"]
     assert http.delete(f"/v1/vector_stores/{store}").json()["object"] == "vector_store.deleted"
     assert http.get(f"/v1/vector_stores/{store}").status_code == 404

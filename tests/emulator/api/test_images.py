@@ -28,7 +28,7 @@ def picture_of(response: Any) -> bytes:
     return base64.b64decode(response.json()["data"][0]["b64_json"])
 
 
-def test_the_default_is_a_url_that_can_be_fetched(draw: Any, http: Any) -> None:
+def test_default_format_is_a_fetchable_url(draw: Any, http: Any) -> None:
     data = draw().json()
     assert not {"usage", "revised_prompt"} & {*data, *data["data"][0]}
     assert data["data"][0]["finish_reason"] == "success"
@@ -37,7 +37,7 @@ def test_the_default_is_a_url_that_can_be_fetched(draw: Any, http: Any) -> None:
     assert media.picture_size(image.content) == (1024, 1024)
 
 
-def test_sizes_are_height_by_width_as_the_page_says(draw: Any, server: Any) -> None:
+def test_sizes_are_height_by_width_as_documented(draw: Any, server: Any) -> None:
     body = {"size": "768x1360", "response_format": "b64_json"}
     assert media.picture_size(picture_of(draw(**body))) == (1360, 768)
     server.configure(image_size_order="wh")
@@ -64,11 +64,11 @@ def test_sizes_are_height_by_width_as_the_page_says(draw: Any, server: Any) -> N
         {"model": "step-3.7-flash"},
     ],
 )
-def test_limits(draw: Any, body: Any) -> None:
+def test_invalid_requests_are_refused(draw: Any, body: Any) -> None:
     assert error_of(draw(**body))["type"] == "request_params_invalid"
 
 
-def test_openais_options_pass_unless_strict(draw: Any, server: Any) -> None:
+def test_openai_options_are_accepted_unless_strict(draw: Any, server: Any) -> None:
     assert draw(quality="high", user="u").status_code == 200
     server.configure(strict=True)
     assert draw(quality="high").status_code == 400
@@ -76,12 +76,12 @@ def test_openais_options_pass_unless_strict(draw: Any, server: Any) -> None:
     assert draw(model="step-2x-large", negative_prompt="dogs").status_code == 400
 
 
-def test_a_blocked_image_is_a_success_for_http(draw: Any) -> None:
+def test_blocked_image_has_http_status_200(draw: Any) -> None:
     data = draw(prompt="emulator-blocked").json()["data"][0]
     assert (data["finish_reason"], data["url"]) == ("content_filtered", "")
 
 
-def test_the_same_prompt_and_seed_give_the_same_picture(draw: Any) -> None:
+def test_same_prompt_and_seed_give_the_same_image(draw: Any) -> None:
     one, two, three = (picture_of(draw(response_format="b64_json", seed=seed)) for seed in (1, 1, 2))
     assert one == two != three
 
@@ -101,7 +101,7 @@ def test_edits_keep_the_size_of_the_source(http: Any) -> None:
     assert error_of(edit({"image": ("a.png", source)}, model="step-2x-large"))
 
 
-def test_edits_know_no_mask(http: Any, server: Any) -> None:
+def test_edits_do_not_support_masks(http: Any, server: Any) -> None:
     source = media.png(8, 8, (1, 2, 3))
     form = {"model": "step-image-edit-2", "prompt": "hat"}
     files = {"image": ("a.png", source), "mask": ("m.png", source)}
@@ -122,7 +122,7 @@ def test_image_to_image_needs_a_weight(http: Any) -> None:
     assert error_of(http.post(path, json={**body, "source_weight": 1, "source_url": "x"}))
 
 
-def test_the_plan_has_generations_and_edits_of_one_model(draw: Any, http: Any) -> None:
+def test_step_plan_has_generations_and_edits_of_one_model(draw: Any, http: Any) -> None:
     assert draw("/step_plan/v1/images/generations").status_code == 200
     assert draw("/step_plan/v1/images/generations", model="step-2x-large").status_code == 400
     assert http.post("/step_plan/v1/images/image2image", json={}).status_code == 404

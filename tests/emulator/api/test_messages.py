@@ -1,4 +1,4 @@
-"""Messages and its token count: Anthropic's form of a chat (stepfun-api 7)."""
+"""POST /messages and its token count: Anthropic's form of chat (stepfun-api 7)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def post(http: Any, path: str = "/v1/messages", **body: Any) -> Any:
     return http.post(path, json={"model": "step-3.7-flash", "max_tokens": 2000, "messages": ASK, **body})
 
 
-def test_an_answer_has_anthropics_shape(http: Any) -> None:
+def test_response_has_anthropics_shape(http: Any) -> None:
     answer = post(http, system="Be kind.").json()
     assert (answer["type"], answer["role"], answer["model"]) == ("message", "assistant", "step-3.7-flash")
     assert answer["content"] == [{"type": "text", "text": "Say hello to the kettle."}]
@@ -28,7 +28,7 @@ def test_an_answer_has_anthropics_shape(http: Any) -> None:
     assert post(http, "/step_plan/v1/messages", model="step-router-v1").status_code == 200
 
 
-def test_tools_are_used_and_their_results_read(http: Any) -> None:
+def test_tools_are_called_and_their_results_used(http: Any) -> None:
     question = {"role": "user", "content": "Use get_weather: what is the weather in Paris?"}
     answer = post(http, messages=[question], tools=[TOOL]).json()
     assert answer["stop_reason"] == "tool_use"
@@ -42,7 +42,7 @@ def test_tools_are_used_and_their_results_read(http: Any) -> None:
 
 
 @pytest.mark.parametrize("tools", [[], [TOOL]])
-def test_a_stream_tells_the_same_in_anthropics_events(http: Any, tools: list[Any]) -> None:
+def test_stream_has_the_same_content_in_anthropics_events(http: Any, tools: list[Any]) -> None:
     messages = [{"role": "user", "content": "Use get_weather: the weather in Paris?"}] if tools else ASK
     whole = post(http, messages=messages, tools=tools).json()
     text = post(http, messages=messages, tools=tools, stream=True).text
@@ -59,11 +59,11 @@ def test_a_stream_tells_the_same_in_anthropics_events(http: Any, tools: list[Any
     assert events[-2]["usage"]["output_tokens"] == whole["usage"]["output_tokens"]
 
 
-def test_a_cap_ends_it(http: Any) -> None:
+def test_max_tokens_ends_the_response(http: Any) -> None:
     assert post(http, max_tokens=3).json()["stop_reason"] == "max_tokens"
 
 
-def test_pictures_come_in_both_sources(http: Any, server: Any) -> None:
+def test_images_are_accepted_from_both_sources(http: Any, server: Any) -> None:
     picture = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}
     linked = {"type": "image", "source": {"type": "url", "url": "https://x.example/a.png"}}
     content = [picture, linked, {"type": "text", "text": "What is it?"}]
@@ -86,20 +86,20 @@ def test_pictures_come_in_both_sources(http: Any, server: Any) -> None:
         ({"temperature": 2.1}, "temperature"),
     ],
 )
-def test_what_is_wrong_is_400(http: Any, body: dict[str, Any], words: str) -> None:
+def test_invalid_requests_are_400(http: Any, body: dict[str, Any], words: str) -> None:
     answer = post(http, **body)
     assert answer.status_code == 400
     assert words in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("name", ["metadata", "tool_choice", "thinking", "mcp_servers"])
-def test_what_is_not_documented_is_refused_in_strict_mode_only(http: Any, server: Any, name: str) -> None:
+def test_undocumented_parameters_are_refused_only_in_strict_mode(http: Any, server: Any, name: str) -> None:
     assert post(http, **{name: {"type": "auto"}}).status_code == 200
     server.configure(strict=True)
     assert name in post(http, **{name: {"type": "auto"}}).json()["error"]["message"]
 
 
-def test_the_count_is_the_prompts(http: Any) -> None:
+def test_count_tokens_counts_the_prompt(http: Any) -> None:
     body = {"model": "step-3.7-flash", "messages": ASK, "system": "Be kind."}
     counted = http.post("/v1/messages/count_tokens", json=body).json()
     assert counted == {"input_tokens": post(http, system="Be kind.").json()["usage"]["input_tokens"]}

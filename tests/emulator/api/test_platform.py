@@ -33,7 +33,7 @@ def test_only_listed_keys_work_when_there_is_a_list(chat: Any, server: Any) -> N
     assert chat("hi", headers={"Authorization": "Bearer bad"}).status_code == 401
 
 
-def test_a_key_of_the_other_region_is_401(chat: Any, server: Any) -> None:
+def test_key_of_the_other_region_is_401(chat: Any, server: Any) -> None:
     server.configure(region="global", region_keys={"cn-key": "cn", "global-key": "global"})
     assert chat("hi", headers={"Authorization": "Bearer global-key"}).status_code == 200
     assert error_of(chat("hi", headers={"Authorization": "Bearer cn-key"}), 401)["type"] == "invalid_api_key"
@@ -97,7 +97,7 @@ def test_used_up_quota_is_402_and_models_are_still_listed(chat: Any, http: Any, 
 # -- models --------------------------------------------------------------------------------------------------------
 
 
-def test_models_mix_all_kinds_and_describe_chat_models_in_chinese(http: Any) -> None:
+def test_model_list_mixes_all_types_and_describes_chat_models_in_chinese(http: Any) -> None:
     data = http.get("/v1/models").json()
     assert data["object"] == "list"
     rows = {row["id"]: row for row in data["data"]}
@@ -110,7 +110,7 @@ def test_models_mix_all_kinds_and_describe_chat_models_in_chinese(http: Any) -> 
     assert "step-router-v1" in {row["id"] for row in http.get("/step_plan/v1/models").json()["data"]}
 
 
-def test_one_model_and_one_that_is_not(http: Any) -> None:
+def test_retrieve_returns_a_model_or_an_error(http: Any) -> None:
     assert http.get("/v1/models/step-3.5-flash").json()["id"] == "step-3.5-flash"
     assert "does not exist" in error_of(http.get("/v1/models/gpt-4o"), 400)["message"]
 
@@ -124,7 +124,7 @@ def test_unknown_and_retired_models_give_the_configured_status(chat: Any, server
 
 
 @pytest.mark.parametrize("model", ["", None, 3])
-def test_an_empty_model_is_named_in_stepfuns_words(chat: Any, model: Any) -> None:
+def test_empty_model_has_stepfuns_error_message(chat: Any, model: Any) -> None:
     message = error_of(chat("hi", model=model), 400)["message"]
     assert message == "Request param: model is invalid, recommended val is: not empty"
 
@@ -151,7 +151,7 @@ def test_strict_checks_efforts_by_model(chat: Any, server: Any, model: str, effo
 
 
 @pytest.mark.parametrize("model", ["step-tts-2", "step-asr", "step-image-edit-2", "stepaudio-2.5-realtime"])
-def test_models_of_other_endpoints_do_not_chat(chat: Any, model: str) -> None:
+def test_models_of_other_endpoints_are_refused_in_chat(chat: Any, model: str) -> None:
     assert "chat completions" in error_of(chat("hi", model=model), 400)["message"]
 
 
@@ -166,12 +166,12 @@ def test_token_count_is_what_chat_reports(http: Any, chat: Any) -> None:
     assert counted["data"]["total_tokens"] == 3 + 4 + 4 + 4 + 5
 
 
-def test_account_has_a_decimal_string(http: Any) -> None:
+def test_account_balance_is_a_decimal_string(http: Any) -> None:
     account = http.get("/v1/accounts").json()
     assert (account["object"], account["type"], account["balance"]) == ("account", "prepaid", "26.00")
 
 
-def test_search_answers_n_results(http: Any) -> None:
+def test_search_returns_n_results(http: Any) -> None:
     data = http.post("/v1/search", json={"query": "step", "n": 3}).json()
     assert (data["query"], data["n"], len(data["results"])) == ("step", 3, 3)
     assert set(data["results"][0]) == {"url", "position", "title", "time", "snippet", "content"}
@@ -179,7 +179,7 @@ def test_search_answers_n_results(http: Any) -> None:
         assert http.post("/v1/search", json=wrong).status_code == 400
 
 
-def test_a_body_that_is_not_a_json_object_is_a_400(http: Any) -> None:
+def test_body_that_is_not_a_json_object_is_a_400(http: Any) -> None:
     for content in (b"", b"{", b"[]", b'"x"'):
         assert http.post("/v1/chat/completions", content=content).status_code == 400
 
@@ -187,7 +187,7 @@ def test_a_body_that_is_not_a_json_object_is_a_400(http: Any) -> None:
 # -- limits and moderation -----------------------------------------------------------------------------------------
 
 
-def test_rpm_of_the_tier_by_the_injected_clock(chat: Any, http: Any, server: Any) -> None:
+def test_rpm_limit_of_the_tier(chat: Any, http: Any, server: Any) -> None:
     now = [1000.0]
     server.configure(tier="V0", region="cn", clock=lambda: now[0])
     assert [chat("hi").status_code for _ in range(11)] == [200] * 10 + [429]
@@ -200,7 +200,7 @@ def test_rpm_of_the_tier_by_the_injected_clock(chat: Any, http: Any, server: Any
     assert chat("hi").status_code == 200
 
 
-def test_concurrency_of_the_tier(chat: Any, server: Any) -> None:
+def test_concurrency_limit_of_the_tier(chat: Any, server: Any) -> None:
     server.configure(tier="V0")
     for _ in range(5):
         server.fault(hold_after=0)
@@ -215,7 +215,7 @@ def test_concurrency_of_the_tier(chat: Any, server: Any) -> None:
     assert chat("hi").status_code == 200
 
 
-def test_concurrency_of_the_plan(chat: Any, server: Any) -> None:
+def test_concurrency_limit_of_the_plan(chat: Any, server: Any) -> None:
     server.configure(plan_concurrency=1)
     server.fault(hold_after=0)
     with ThreadPoolExecutor(1) as pool:
@@ -248,7 +248,7 @@ def test_blocked_content_is_451(chat: Any) -> None:
         ("plan", ""),
     ],
 )
-def test_wrong_configuration_is_refused_with_its_name(name: str, value: Any) -> None:
+def test_invalid_configuration_is_refused_by_name(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=name):
         EmulatorConfig(**{name: value})
 
@@ -256,7 +256,7 @@ def test_wrong_configuration_is_refused_with_its_name(name: str, value: Any) -> 
 @pytest.mark.parametrize(
     ("region", "tier", "rpm"), [("global", "V0", 100), ("global", "V4", 2_600), ("cn", "V0", 10), ("cn", "V1", 1_000)]
 )
-def test_tiers_are_those_of_the_platform(http: Any, server: Any, region: str, tier: str, rpm: int) -> None:
+def test_tiers_match_the_platform(http: Any, server: Any, region: str, tier: str, rpm: int) -> None:
     server.configure(tier=tier, region=region, clock=lambda: 1000.0)
     for _ in range(rpm):
         assert server.engine.enter("standard") is None
@@ -264,7 +264,7 @@ def test_tiers_are_those_of_the_platform(http: Any, server: Any, region: str, ti
     assert server.engine.enter("standard") == ("rpm", rpm + 1, rpm)
 
 
-def test_a_tier_the_platform_lacks_is_refused(http: Any, server: Any) -> None:
+def test_tier_missing_from_the_platform_is_refused(http: Any, server: Any) -> None:
     from stepfun_compat.emulator import EmulatorConfig
 
     with pytest.raises(ValueError, match="allowed on the global platform: V0, V1, V2, V3, V4"):

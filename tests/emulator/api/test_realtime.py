@@ -1,4 +1,4 @@
-"""The realtime socket (stepfun-api 8.6)."""
+"""The realtime WebSocket (stepfun-api 8.6)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("websockets", reason="the realtime socket needs websockets")
+pytest.importorskip("websockets", reason="the realtime WebSocket needs websockets")
 uvicorn_config = pytest.importorskip("uvicorn.config", reason="the emulator needs uvicorn")
 if "websockets-sansio" not in uvicorn_config.WS_PROTOCOLS:
-    pytest.skip("this uvicorn speaks WebSocket through a deprecated part of websockets", allow_module_level=True)
+    pytest.skip("this uvicorn uses a deprecated part of websockets", allow_module_level=True)
 from websockets.exceptions import ConnectionClosedOK, InvalidStatus  # noqa: E402
 from websockets.sync.client import connect  # noqa: E402
 
@@ -56,13 +56,13 @@ def refused(dial: Any, *arguments: Any, **options: Any) -> int:
     return raised.value.response.status_code
 
 
-def test_the_model_must_be_in_the_query(dial: Any) -> None:
+def test_model_must_be_in_the_query(dial: Any) -> None:
     assert refused(dial, "") == 400
     assert refused(dial, "?model=gpt-4o-realtime-preview") == 400
     assert refused(dial, "?model=step-3.7-flash") == 400
 
 
-def test_keys_plans_and_faults_are_answered_before_the_socket_opens(dial: Any, server: Any) -> None:
+def test_keys_plans_and_faults_are_checked_before_the_websocket_opens(dial: Any, server: Any) -> None:
     assert refused(dial, key="sk-proj-x") == 401
     server.fault(429)
     assert refused(dial) == 429
@@ -71,7 +71,7 @@ def test_keys_plans_and_faults_are_answered_before_the_socket_opens(dial: Any, s
     assert [item.status for item in server.requests] == [401, 429, 400]
 
 
-def test_an_answer_comes_in_the_old_events(dial: Any) -> None:
+def test_response_has_the_older_event_types(dial: Any) -> None:
     socket = dial()
     (created,) = receive(socket, "session.created")
     assert created["session"]["modalities"] == ["text", "audio"]
@@ -89,7 +89,7 @@ def test_an_answer_comes_in_the_old_events(dial: Any) -> None:
     assert got[-1]["response"]["status"] == "completed"
 
 
-def test_tools_are_nested_and_answers_wait_for_response_create(dial: Any) -> None:
+def test_tools_are_nested_and_responses_wait_for_response_create(dial: Any) -> None:
     socket = dial()
     receive(socket, "session.created")
     flat = {"type": "function", "name": "get_weather", "parameters": {}}
@@ -126,7 +126,7 @@ def test_tools_are_nested_and_answers_wait_for_response_create(dial: Any) -> Non
         ("transcription_session.update", {}),
     ],
 )
-def test_mistakes_are_error_events(dial: Any, type: str, fields: Any) -> None:
+def test_invalid_events_get_error_events(dial: Any, type: str, fields: Any) -> None:
     socket = dial()
     receive(socket, "session.created")
     send(socket, type, **fields)
@@ -135,7 +135,7 @@ def test_mistakes_are_error_events(dial: Any, type: str, fields: Any) -> None:
     assert error["error"]["type"] == "invalid_request_error"
 
 
-def test_sound_is_a_question_too(dial: Any) -> None:
+def test_audio_input_is_answered(dial: Any) -> None:
     socket = dial()
     receive(socket, "session.created")
     send(socket, "input_audio_buffer.append", audio=base64.b64encode(bytes(100)).decode())
@@ -148,7 +148,7 @@ def test_sound_is_a_question_too(dial: Any) -> None:
     assert receive(socket, "error")[-1]["type"] == "error"
 
 
-def test_who_is_quiet_for_long_enough_is_answered_without_asking(dial: Any) -> None:
+def test_silence_after_speech_starts_a_response(dial: Any) -> None:
     socket = dial()
     receive(socket, "session.created")
     send(socket, "session.update", session={"turn_detection": {"type": "server_vad"}})
@@ -173,7 +173,7 @@ def test_who_is_quiet_for_long_enough_is_answered_without_asking(dial: Any) -> N
     assert receive(socket, "response.done")[0]["type"] == "input_audio_buffer.speech_started"
 
 
-def test_a_session_ends_after_thirty_minutes(dial: Any, server: Any) -> None:
+def test_session_ends_after_30_minutes(dial: Any, server: Any) -> None:
     now = 1_000_000.0
     server.configure(clock=lambda: now)
     socket = dial()
@@ -187,7 +187,7 @@ def test_a_session_ends_after_thirty_minutes(dial: Any, server: Any) -> None:
         socket.recv(timeout=5)
 
 
-def test_strict_refuses_openais_session_fields(dial: Any, server: Any) -> None:
+def test_strict_refuses_openai_session_fields(dial: Any, server: Any) -> None:
     server.configure(strict=True)
     assert refused(dial, subprotocols=["realtime"]) == 400
     socket = dial()

@@ -28,7 +28,7 @@ def respond(http: Any) -> Callable[..., Any]:
 
 @pytest.fixture
 def events(respond: Any) -> Callable[..., list[dict[str, Any]]]:
-    """The events of a streamed response; `event:` must repeat the type, and no [DONE] comes."""
+    """A function that returns the events of a streamed response; checks that `event:` repeats the type without [DONE]."""
 
     def post(input: Any = "hello", **body: Any) -> list[dict[str, Any]]:
         response = respond(input, stream=True, **body)
@@ -49,7 +49,7 @@ def error_of(response: Any, status: int = 400) -> dict[str, Any]:
 
 
 def types(made: list[dict[str, Any]]) -> list[str]:
-    """The event types, repeated deltas as one."""
+    """Return the event types, repeated deltas as one."""
     kept: list[str] = []
     for item in made:
         if not kept or kept[-1] != item["type"]:
@@ -57,15 +57,15 @@ def types(made: list[dict[str, Any]]) -> list[str]:
     return kept
 
 
-# -- who may -------------------------------------------------------------------------------------------------------
+# -- access -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("model", ["step-3.5-flash", "step-3.5-flash-2603", "step-1o-turbo-vision"])
-def test_other_models_are_not_enabled(respond: Any, model: str) -> None:
+def test_other_models_are_refused(respond: Any, model: str) -> None:
     assert "not enabled for the Responses API" in error_of(respond(model=model))["message"]
 
 
-def test_two_models_answer_on_both_channels(respond: Any) -> None:
+def test_two_models_are_served_on_both_channels(respond: Any) -> None:
     assert respond(model="step-5-preview").status_code == 200
     assert respond(path="/step_plan/v1/responses").status_code == 200
 
@@ -80,15 +80,15 @@ def test_two_models_answer_on_both_channels(respond: Any) -> None:
         ("POST", "/v1/conversations"),
     ],
 )
-def test_nothing_but_create_exists(http: Any, method: str, path: str) -> None:
+def test_only_create_exists(http: Any, method: str, path: str) -> None:
     response = http.request(method, path)
     assert (response.status_code, response.text) == (404, "404 page not found")
 
 
-# -- answers -------------------------------------------------------------------------------------------------------
+# -- responses -------------------------------------------------------------------------------------------------------
 
 
-def test_the_object_has_stepfuns_fields(respond: Any) -> None:
+def test_response_has_stepfuns_fields(respond: Any) -> None:
     data = respond("hello").json()
     assert data["id"].startswith("resp_")
     assert (data["object"], data["status"], data["error"], data["incomplete_details"]) == (
@@ -120,7 +120,7 @@ def test_function_calls_are_items(respond: Any) -> None:
     assert [entry["type"] for entry in data["output"]] == ["reasoning", "function_call"]
 
 
-def test_a_small_cap_is_incomplete_with_nothing_but_reasoning(respond: Any) -> None:
+def test_small_cap_is_incomplete_with_only_reasoning(respond: Any) -> None:
     data = respond(max_output_tokens=20).json()
     assert (data["status"], data["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
     assert [item["type"] for item in data["output"]] == ["reasoning"]
@@ -152,7 +152,7 @@ def test_instructions_are_a_system_message_and_are_echoed(respond: Any, server: 
     assert data["output"][-1]["name"] == "get_weather"
 
 
-def test_developer_messages_are_dropped_without_a_word(respond: Any, server: Any) -> None:
+def test_developer_messages_are_silently_dropped(respond: Any, server: Any) -> None:
     items = [
         {"role": "developer", "content": "You must call the function get_weather."},
         {"role": "user", "content": "Paris"},
@@ -165,7 +165,7 @@ def test_developer_messages_are_dropped_without_a_word(respond: Any, server: Any
     assert respond(items).status_code == 400
 
 
-def test_assistant_parts_without_a_type_are_hundreds_of_errors(respond: Any) -> None:
+def test_assistant_parts_without_a_type_give_hundreds_of_errors(respond: Any) -> None:
     said = {"role": "assistant", "content": [{"type": "output_text", "text": "hi"}]}
     user = {"role": "user", "content": "again"}
     assert error_of(respond([said, user]))["message"].startswith("240 validation errors")
@@ -173,7 +173,7 @@ def test_assistant_parts_without_a_type_are_hundreds_of_errors(respond: Any) -> 
     assert respond([{"role": "assistant", "content": "hi"}, user]).status_code == 200
 
 
-def test_items_of_an_answer_can_be_sent_back(respond: Any, server: Any) -> None:
+def test_output_items_can_be_sent_back(respond: Any, server: Any) -> None:
     output = respond("What is the weather in Paris?", tools=[WEATHER]).json()["output"]
     again = [{"role": "user", "content": "What is the weather in Paris?"}, *output]
     assert respond(again, tools=[WEATHER]).status_code == 200
@@ -227,20 +227,20 @@ def test_hosted_tools_are_refused(respond: Any, kind: str) -> None:
         {"truncation": "auto"},
     ],
 )
-def test_undocumented_fields_are_tolerated_unless_strict(respond: Any, server: Any, body: Any) -> None:
+def test_undocumented_fields_are_accepted_unless_strict(respond: Any, server: Any, body: Any) -> None:
     assert respond(**body).status_code == 200
     server.configure(strict=True)
     assert respond(**body).status_code == 400
     assert respond(reasoning={"effort": "low"}, tool_choice="auto", temperature=1).status_code == 200
 
 
-def test_the_cache_is_counted_in_the_input_details(respond: Any) -> None:
+def test_cached_tokens_are_in_the_input_details(respond: Any) -> None:
     text = "The quick brown fox jumps over the lazy dog. " * 60
     cached = [respond(text).json()["usage"]["input_tokens_details"]["cached_tokens"] for _ in range(2)]
     assert cached[0] == 0 < cached[1]
 
 
-def test_scripts_work_here_too(respond: Any, server: Any) -> None:
+def test_scripts_apply_to_responses(respond: Any, server: Any) -> None:
     server.script("scripted", {"finish_reason": "failed", "content": "broke"})
     assert respond().json()["output"][-1]["content"][0]["text"] == "scripted"
     failed = respond().json()
@@ -282,7 +282,7 @@ def test_text_events_in_order(events: Any) -> None:
     assert len(ids) == 1
 
 
-def test_call_events_carry_the_name_at_the_end(events: Any) -> None:
+def test_call_events_have_the_name_at_the_end(events: Any) -> None:
     made = events("What is the weather in Paris and Tokyo?", tools=[WEATHER])
     done = [item for item in made if item["type"] == "response.function_call_arguments.done"]
     assert [(item["name"], json.loads(item["arguments"])) for item in done] == [
@@ -294,24 +294,24 @@ def test_call_events_carry_the_name_at_the_end(events: Any) -> None:
     assert [item["id"] for item in final[1:]] == [item["item_id"] for item in done]
 
 
-def test_incomplete_and_failed_endings(events: Any, server: Any) -> None:
+def test_incomplete_and_failed_final_events(events: Any, server: Any) -> None:
     assert types(events(max_output_tokens=20))[-1] == "response.incomplete"
     server.script({"finish_reason": "failed", "content": "broke"})
     assert types(events()) == ["response.created", "response.in_progress", "response.failed"]
 
 
-def test_the_last_usage_may_lack_its_details(events: Any, server: Any) -> None:
+def test_final_usage_may_lack_its_details(events: Any, server: Any) -> None:
     server.configure(usage_style="flat")
     assert set(events()[-1]["response"]["usage"]) == {"input_tokens", "output_tokens", "total_tokens"}
 
 
-def test_an_error_event_in_the_middle(respond: Any, server: Any) -> None:
+def test_error_event_in_the_middle(respond: Any, server: Any) -> None:
     server.fault(error_after=2, error={"type": "error", "message": "gone"})
     text = respond(stream=True).text
     assert text.endswith('event: error\ndata: {"type":"error","message":"gone"}\n\n')
 
 
-def test_the_stock_client_reads_it_with_a_strange_event(server: Any) -> None:
+def test_stock_client_reads_a_stream_with_an_unknown_event(server: Any) -> None:
     with openai.OpenAI(api_key=server.api_key, base_url=server.base_url, max_retries=0) as client:
         made = client.responses.create(model="step-3.7-flash", input="hello")
         assert made.output_text == "hello"

@@ -1,4 +1,4 @@
-"""What the emulated model decides: when it calls, what it fills in, when it stops."""
+"""The rules of the emulated model: when it calls tools, how it fills arguments, when it stops."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def calls(reply: Any) -> list[tuple[str, dict[str, Any]]]:
     return [(call.name, json.loads(call.arguments)) for call in reply.calls]
 
 
-def test_a_question_about_something_else_is_answered_in_words() -> None:
+def test_unrelated_question_is_answered_with_text() -> None:
     reply = ask("Tell me a joke", tools=[WEATHER])
     assert (reply.content, reply.calls) == ("Tell me a joke", ())
 
@@ -48,13 +48,13 @@ def test_a_question_about_something_else_is_answered_in_words() -> None:
         "How is the weather in paris today?",
     ],
 )
-def test_a_question_that_needs_the_tool_calls_it(text: str) -> None:
+def test_question_that_needs_a_tool_calls_it(text: str) -> None:
     ((name, arguments),) = calls(ask(text, tools=[TIME, WEATHER]))
     assert name == "get_weather"
     assert arguments["city"].lower() == "paris"
 
 
-def test_one_call_for_each_thing_named() -> None:
+def test_each_named_value_gets_one_call() -> None:
     made = calls(ask("What is the weather in Paris, Tokyo and San Francisco?", tools=[WEATHER]))
     assert [arguments["city"] for _, arguments in made] == ["Paris", "Tokyo", "San Francisco"]
 
@@ -64,7 +64,7 @@ def test_two_requested_tools_are_called_in_parallel() -> None:
     assert made == [("get_weather", {"city": "Paris"}), ("get_time", {"city": "Paris"})]
 
 
-def test_tools_in_an_order_are_called_one_after_another() -> None:
+def test_tools_in_a_stated_order_are_called_one_after_another() -> None:
     text = "First call get_weather for Paris, then call get_time for Paris"
     first = ask(text, tools=[WEATHER, TIME])
     assert [name for name, _ in calls(first)] == ["get_weather"]
@@ -73,12 +73,12 @@ def test_tools_in_an_order_are_called_one_after_another() -> None:
     assert [name for name, _ in calls(second)] == ["get_time"]
 
 
-def test_numbers_are_taken_in_order() -> None:
+def test_numbers_fill_arguments_in_order() -> None:
     assert calls(ask("What is 17 plus 25? Use add.", tools=[ADD])) == [("add", {"a": 17, "b": 25})]
     assert calls(ask("call add with b=2 and a=40", tools=[ADD])) == [("add", {"a": 40, "b": 2})]
 
 
-def test_an_instruction_put_in_makes_the_call() -> None:
+def test_added_instruction_forces_the_call() -> None:
     tool = function("User", "", name=TEXT, age={"type": "integer"})
     for role in ("system", "user"):
         reply = ask("Jason is 25 years old", Turn(role, "You must call the function User."), tools=[tool])
@@ -87,14 +87,14 @@ def test_an_instruction_put_in_makes_the_call() -> None:
     assert calls(reply) == [("User", {"name": "Jason", "age": 25})]
 
 
-def test_a_named_instruction_chooses_among_tools() -> None:
+def test_instruction_naming_a_tool_selects_it() -> None:
     reply = ask(
         "What's the weather in Paris?", Turn("system", "You must call the function get_time."), tools=[WEATHER, TIME]
     )
     assert [name for name, _ in calls(reply)] == ["get_time"]
 
 
-def test_a_request_not_to_call_is_kept() -> None:
+def test_request_not_to_call_is_respected() -> None:
     assert ask("What is the weather in Paris? Do not call any tools.", tools=[WEATHER]).calls == ()
 
 
@@ -106,7 +106,7 @@ def after(text: str, *results: tuple[Call, str]) -> list[Any]:
     ]
 
 
-def test_after_the_results_it_answers_with_them_and_stops() -> None:
+def test_results_are_answered_with_text() -> None:
     text = "What is the weather in Paris and Tokyo?"
     first = ask(text, tools=[WEATHER])
     turns = after(text, *zip(first.calls, ["sunny", "rainy"], strict=True))
@@ -116,7 +116,7 @@ def test_after_the_results_it_answers_with_them_and_stops() -> None:
     assert "rainy" in reply.content
 
 
-def test_calls_and_results_written_out_as_text_end_an_agent_loop() -> None:
+def test_calls_and_results_written_as_text_end_an_agent_loop() -> None:
     tools = [WEATHER, function("final_answer", "Provides a final answer to the given problem.", answer="string")]
     said = str(
         [{"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": {"city": "Paris"}}}]
@@ -131,18 +131,18 @@ def test_calls_and_results_written_out_as_text_end_an_agent_loop() -> None:
     assert [name for name, _ in calls(ask(turns[0], turns[3], tools=tools))] == ["get_weather"]
 
 
-def test_a_text_that_only_looks_like_calls_is_answered() -> None:
+def test_text_that_only_looks_like_calls_is_answered() -> None:
     turns = [Turn("assistant", "Calling tools:\n[1, {'function': 2}]"), Turn("user", "Observation: it rains.")]
     assert ask(*turns).content == "Observation: it rains."
 
 
-def test_a_new_question_may_call_again() -> None:
+def test_new_question_may_call_again() -> None:
     turns = after("Weather in Paris?", (Call("get_weather", '{"city": "Paris"}'), "sunny"))
     reply = ask(*turns, Turn("assistant", "sunny"), "And the weather in Paris now?", tools=[WEATHER])
     assert calls(reply) == [("get_weather", {"city": "Paris"})]
 
 
-def test_a_final_tool_waits_for_the_others_and_gets_their_results() -> None:
+def test_final_tool_is_called_last_with_the_results_of_the_others() -> None:
     text = "What is the weather in Paris?"
     first = ask(text, tools=[WEATHER, FINAL])
     assert [name for name, _ in calls(first)] == ["get_weather"]
@@ -152,18 +152,18 @@ def test_a_final_tool_waits_for_the_others_and_gets_their_results() -> None:
     ]
 
 
-def test_a_final_tool_alone_is_called_at_once() -> None:
+def test_single_final_tool_is_called_immediately() -> None:
     assert [name for name, _ in calls(ask("Paris is nice", tools=[FINAL]))] == ["final_result"]
 
 
-def test_a_request_repeated_after_results_calls_the_tool_not_yet_used() -> None:
+def test_repeated_request_calls_the_unused_tool() -> None:
     report = function("CityReport", "Structured report", city=TEXT)
     demand = Turn("system", "You must call one of the functions.")
     turns = [*after("Weather in Paris?", (Call("get_weather", '{"city": "Paris"}'), "sunny")), demand]
     assert [name for name, _ in calls(ask(*turns, tools=[WEATHER, report]))] == ["CityReport"]
 
 
-def test_an_order_after_a_wordy_answer_still_belongs_to_the_question() -> None:
+def test_order_after_a_text_response_still_applies_to_the_question() -> None:
     report = function("City", "A city and its weather", name=TEXT)
     turns = [
         *after("What is the weather in Paris?", (Call("get_weather", '{"city": "Paris"}'), "sunny")),
@@ -175,14 +175,14 @@ def test_an_order_after_a_wordy_answer_still_belongs_to_the_question() -> None:
     assert [name for name, _ in calls(ask(*turns[:-2], tools=[WEATHER, report]))] == ["City"]
 
 
-def test_a_named_order_repeats_a_call_when_it_has_to() -> None:
+def test_order_naming_a_tool_repeats_its_call() -> None:
     turns = after("Weather in Paris?", (Call("get_weather", '{"city": "Paris"}'), "sunny"))
     order = Turn("system", "You must answer by calling the function get_weather. Do not answer in text.")
     assert calls(ask(*turns, order, tools=[WEATHER, TIME])) == [("get_weather", {"city": "Paris"})]
     assert ask(*turns, tools=[WEATHER, TIME]).calls == ()
 
 
-def test_a_standing_order_is_met_once() -> None:
+def test_standing_order_is_followed_once() -> None:
     order = Turn("system", "You must always call the get_time function first.")
     first = ask(order, Turn("user", "hello"), tools=[WEATHER, TIME])
     assert [call.name for call in first.calls] == ["get_time"]
@@ -206,12 +206,12 @@ def test_quoted_keys_are_not_values() -> None:
     assert fill(schema, PromptValues('Paris at 21, as {"name", "temperature"}')) == {"name": "Paris", "temperature": 21}
 
 
-def test_chinese_questions_find_their_tool() -> None:
+def test_chinese_questions_call_their_tool() -> None:
     tool = function("get_weather", "查询城市的天气", city=TEXT)
     assert calls(ask("北京的天气怎么样？", tools=[tool])) == [("get_weather", {"city": "北京"})]
 
 
-def test_a_loop_of_an_agent_always_ends() -> None:
+def test_agent_loop_always_ends() -> None:
     turns: list[Any] = [Turn("user", "Use get_weather, get_time and add 2 and 3, for Paris")]
     for _ in range(6):
         reply = ask(*turns, tools=[WEATHER, TIME, ADD])
@@ -269,7 +269,7 @@ SCHEMAS: list[Any] = [
 
 @pytest.mark.parametrize("schema", SCHEMAS, ids=range(len(SCHEMAS)))
 @pytest.mark.parametrize("text", ["", "Ann has 3 apples and 40.5 pears, see https://a.example/b and ann@example.com"])
-def test_filled_schemas_are_valid_and_the_same_each_time(schema: Any, text: str) -> None:
+def test_filled_schemas_are_valid_and_deterministic(schema: Any, text: str) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     value = fill(schema, PromptValues(text))
     jsonschema.Draft202012Validator(schema, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER).validate(
@@ -297,7 +297,7 @@ def test_schemas_without_a_finite_value_still_end(schema: Any) -> None:
     json.dumps(fill(schema, PromptValues("x")))
 
 
-def test_fields_take_what_the_prompt_says_about_them() -> None:
+def test_fields_are_filled_from_the_prompt() -> None:
     schema = {
         "type": "object",
         "properties": {
@@ -321,5 +321,5 @@ def test_fields_take_what_the_prompt_says_about_them() -> None:
 
 
 @pytest.mark.parametrize("pattern", ["^a+$", r"\d{3}", "[^a-z]x", "(ab){2}", "^(?:x|y)z?$", r"^\w+@\w+$"])
-def test_patterns_are_met(pattern: str) -> None:
+def test_patterns_are_matched(pattern: str) -> None:
     assert from_pattern(pattern) is not None
