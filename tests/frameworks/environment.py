@@ -18,7 +18,7 @@ _WIDTH = 64
 
 
 def vector(text: Any) -> list[float]:
-    """A bag of hashed words: texts that share words are near each other. Token numbers count as words."""
+    """Return a bag of hashed words: texts that share words are close. Token numbers count as words."""
     words = [str(part) for part in text] if isinstance(text, list) else re.findall(r"\w+", str(text).lower())
     row = [0.0] * _WIDTH
     for word in words or ["nothing"]:
@@ -76,15 +76,15 @@ def _reply(request: BaseHTTPRequestHandler, status: int, value: Any) -> None:
 
 
 class Embeddings(_Server):
-    """An OpenAI-compatible `/v1/embeddings`, for `Settings.fallback`. It takes its own key and no other."""
+    """An OpenAI-compatible `/v1/embeddings` for `Settings.fallback` that accepts only its own key."""
 
     @override
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
         self.seen.append(request.path)
         if request.headers.get("Authorization") != f"Bearer {EMBEDDING_KEY}":
-            self.seen.append("a key that is not its own")
-            _reply(request, 401, {"error": {"message": "a key that is not mine", "type": "invalid_request_error"}})
+            self.seen.append("a wrong key")
+            _reply(request, 401, {"error": {"message": "wrong key", "type": "invalid_request_error"}})
             return
         asked = json.loads(body)
         given = asked["input"]
@@ -102,7 +102,7 @@ def _encoded(row: list[float], encoding: str | None) -> list[float] | str:
 
 
 class ClosedProxy(_Server):
-    """The only proxy a program is configured with. It refuses connections and records the hosts."""
+    """The only proxy a program is configured with: it refuses connections and records the hosts."""
 
     @override
     def answer(self, request: BaseHTTPRequestHandler) -> None:

@@ -21,7 +21,7 @@ class Framework:
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables this framework needs beyond `QUIET`."""
     refusals: int = 0
-    """How many refusals by StepFun each program means to provoke."""
+    """How many refusals by StepFun each program provokes on purpose."""
 
 
 QUIET: Mapping[str, str] = {
@@ -40,10 +40,10 @@ QUIET: Mapping[str, str] = {
     "OPENAI_AGENTS_DISABLE_TRACING": "1",
     "RAGAS_DO_NOT_TRACK": "true",
 }
-"""Telemetry and downloads are off in every program: the matrix talks to this machine alone."""
+"""Telemetry and downloads are off in every program: the matrix uses only this machine."""
 
 CONSTRAINTS = ("litellm!=1.82.7,!=1.82.8",)
-"""Releases that are never installed: these two carried code that stole credentials."""
+"""Releases that are never installed: these two contained code that stole credentials."""
 
 _RESOURCES = "not needed: it traces openai's resources, including this package's"
 

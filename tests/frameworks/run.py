@@ -3,12 +3,12 @@
     python -m tests.frameworks.run --envs DIR [--cheap] [--record] [NAME...]
 
 Each framework has a small program as its users write them (`programs/NAME_program.py`). It runs under `stepfun-compat
-run --emulate`, and once more with `stepfun_compat.patch()` called only after the framework and the program have imported
-what they need. Where the framework takes a client there is a second program that hands it ours (`NAME_handed.py`): it
-runs as it stands, under plain python, and with `from openai import …` under `run`. All see an OpenAI key in the
-environment, a closed proxy as the only way out, and an embeddings provider as the configured fallback. It counts as
-passed if the program does, the emulator was asked and refused nothing but what the program provokes, OpenAI's key came
-nowhere, and nobody asked the proxy for OpenAI.
+run --emulate`, and again with `stepfun_compat.patch()` called only after the framework and the program have imported
+everything. Where the framework accepts a client, a second program passes ours (`NAME_handed.py`): it runs unchanged under
+plain python, and with `from openai import …` under `run`. Every program has an OpenAI key in the environment, a closed
+proxy as the only way to other machines, and an embeddings provider as the configured fallback. A framework passes if its
+programs pass, the emulator received requests and refused only those the program provokes, OpenAI's key was sent nowhere,
+and the proxy received no request for OpenAI.
 
 `--record` writes the outcome to `results.json` and the table of the migration guide.
 """
@@ -49,7 +49,7 @@ _making: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 
 
 def environment(framework: Framework, envs: Path) -> Path:
-    """The interpreter of an environment with the framework and this checkout; made once for the same requirements."""
+    """The interpreter of an environment with the framework and this checkout, created once per set of requirements."""
     wanted = "\n".join((*framework.requirements, *CONSTRAINTS)) + "\n"
     first = re.match(r"[\w-]+", framework.requirements[0])
     assert first is not None
@@ -97,7 +97,7 @@ def version_of(python: Path, name: str) -> str:
 def surrounded(
     framework: Framework, server: EmulatorServer, embeddings: Embeddings, proxy: ClosedProxy
 ) -> dict[str, str]:
-    """The environment a program finds: nothing of this process's settings, and no open way out."""
+    """The environment variables of a program: none of this process's settings, and only the closed proxy."""
     vendors = ("OPENAI_", "STEPFUN_", "STEP_", "AZURE_", "ANTHROPIC_", "PYTHON")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(vendors)}
     out = dict.fromkeys(
@@ -119,7 +119,7 @@ def surrounded(
     }
 
 
-HANDED, RUN, PATCHED = "client handed to it", "under run", "patched after its imports"
+HANDED, RUN, PATCHED = "client passed in", "under run", "patched after its imports"
 
 _PATCH_LATE = """
 import importlib, pathlib, runpy, sys
@@ -133,7 +133,7 @@ runpy.run_path(str(program), run_name="__main__")
 
 
 def command(python: Path, program: Path, how: str) -> list[str]:
-    """How a program is started."""
+    """The command that starts a program."""
     start = {
         HANDED: [str(program)],
         RUN: ["-m", "stepfun_compat", "run", "--emulate", str(program)],
@@ -145,7 +145,7 @@ def command(python: Path, program: Path, how: str) -> list[str]:
 def play(
     framework: Framework, python: Path, program: Path, how: str, emulator: EmulatorConfig, verbose: bool
 ) -> str | None:
-    """Run one program; what went wrong, or None."""
+    """Run one program and return the failure, or None."""
     with (
         tempfile.TemporaryDirectory() as home,
         EmulatorServer(emulator) as server,
@@ -174,24 +174,24 @@ def play(
             print(said[-3000:])
         refused = [f"{item.path} {item.status}" for item in asked if item.status is None or item.status >= 400]
         if not asked:
-            return f"the emulator was never asked\n{said[-2000:]}"
+            return f"the emulator received no request\n{said[-2000:]}"
         if len(refused) != framework.refusals:
             return f"the emulator refused {refused}\n{said[-2000:]}"
         if any(OPENAI_KEY in str(item.headers) or OPENAI_KEY.encode() in item.body for item in asked):
-            return "OpenAI's key came to StepFun"
-        if any("not its own" in item for item in embeddings.seen):
-            return "the embeddings provider was sent a key of somebody else's"
+            return "OpenAI's key was sent to StepFun"
+        if any("wrong key" in item for item in embeddings.seen):
+            return "the embeddings provider received another key than its own"
         if any("openai" in host for host in proxy.seen):
-            return f"somebody wanted to reach OpenAI: {proxy.seen}"
+            return f"the program tried to reach OpenAI: {proxy.seen}"
         if proxy.seen:
-            print(f"   {program.stem}: asked for {', '.join(sorted(set(proxy.seen)))} and was refused")
+            print(f"   {program.stem}: the proxy refused connections to {', '.join(sorted(set(proxy.seen)))}")
         if verbose:
             print(f"   {program.stem}: {len(asked)} requests to StepFun, {len(embeddings.seen)} for embeddings")
     return None
 
 
 def stock_programs(folder: Path) -> Path:
-    """The programs with openai's own import in place of ours."""
+    """Copy the programs with openai's import in place of ours."""
     for path in PROGRAMS.glob("*.py"):
         text = path.read_text(encoding="utf-8").replace("from stepfun_compat import", "from openai import")
         (folder / path.name).write_text(text, encoding="utf-8")
@@ -199,7 +199,7 @@ def stock_programs(folder: Path) -> Path:
 
 
 def outcome(framework: Framework, envs: Path, emulator: EmulatorConfig, verbose: bool) -> tuple[Outcome, list[str]]:
-    """Install and run one framework; the row, and what went wrong."""
+    """Install and run one framework; return its row and the failures."""
     python = environment(framework, envs)
     failures: list[str] = []
 
@@ -234,17 +234,17 @@ def outcome(framework: Framework, envs: Path, emulator: EmulatorConfig, verbose:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Run real frameworks against the emulated StepFun.")
+    parser = argparse.ArgumentParser(description="Run real frameworks against the emulator.")
     parser.add_argument("names", nargs="*", help="distributions; all if none is named")
-    parser.add_argument("--cheap", action="store_true", help="only those that are installed in less than a minute")
-    parser.add_argument("--envs", type=Path, required=True, help="where environments are made, and stay")
-    parser.add_argument("--jobs", type=int, default=2, help="frameworks at a time")
+    parser.add_argument("--cheap", action="store_true", help="only those that install in less than a minute")
+    parser.add_argument("--envs", type=Path, required=True, help="directory that keeps the environments")
+    parser.add_argument("--jobs", type=int, default=2, help="number of frameworks run at the same time")
     parser.add_argument("--record", action="store_true", help="write results.json and the table of the docs")
     parser.add_argument(
         "--emulator",
         default="",
         metavar="NAME=VALUE,…",
-        help="a StepFun of another kind: stream_shape=a,tool_delta=blank",
+        help="options of the emulator: stream_shape=a,tool_delta=blank",
     )
     parser.add_argument("--verbose", action="store_true", help="show what the programs print")
     options = parser.parse_args(argv)

@@ -1,4 +1,4 @@
-"""The outcomes on record, and their table in the migration guide."""
+"""The recorded outcomes, and their table in the migration guide."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TABLE = re.compile(r"(?<=<!-- table: frameworks -->\n).*?(?=<!-- end -->)", re.
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one framework did: its version, openai's beside it, and how its programs ended."""
+    """The outcome of one framework: its version, openai's version, and the results of its programs."""
 
     name: str
     version: str
@@ -28,13 +28,13 @@ class Outcome:
 
 
 def recorded() -> dict[str, Outcome]:
-    """The outcomes on record, by framework."""
+    """The recorded outcomes by framework."""
     rows = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
     return {row["name"]: Outcome(**row) for row in rows}
 
 
 def table(outcomes: Mapping[str, Outcome]) -> str:
-    """A table in Markdown, in the order of the rows."""
+    """Return a Markdown table in the order of the rows."""
     lines = [
         "| framework | version | openai | client passed in | under `run` | how to pass a client | date |",
         "|---|---|---|---|---|---|---|",
@@ -49,7 +49,7 @@ def table(outcomes: Mapping[str, Outcome]) -> str:
 
 
 def record(outcomes: Sequence[Outcome]) -> None:
-    """Put outcomes on record, beside those of frameworks that were not run, and into the guide."""
+    """Record outcomes, keeping those of frameworks that were not run, and update the guide."""
     known = {**recorded(), **{item.name: item for item in outcomes}}
     rows = [asdict(known[framework.name]) for framework in FRAMEWORKS if framework.name in known]
     RESULTS.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")

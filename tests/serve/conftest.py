@@ -30,6 +30,6 @@ def _served() -> Iterator[Served]:
 
 @pytest.fixture
 def served(_served: Served) -> Iterator[Served]:
-    """The server of the whole session for one test."""
+    """The session's server, reset for one test."""
     with _served.fresh():
         yield _served

@@ -1,4 +1,4 @@
-"""Who may call, and what an attacker gets: an error, at once, that tells nothing."""
+"""Access control and malformed requests: an attacker gets an immediate error that reveals nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def error_of(body: bytes) -> dict[str, object]:
     return error
 
 
-def test_no_token_is_refused(served: Served) -> None:
+def test_missing_token_is_refused(served: Served) -> None:
     status, headers, body = served.call("POST", "/v1/chat/completions", CHAT, {"authorization": None})
     assert status == 401
     assert headers["www-authenticate"] == "Bearer"
@@ -33,7 +33,7 @@ def test_no_token_is_refused(served: Served) -> None:
 @pytest.mark.parametrize(
     "token", ["wrong-token", "", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "Bearer " + TOKEN, "ÿ" * 9]
 )
-def test_a_wrong_token_is_refused(served: Served, token: str) -> None:
+def test_wrong_token_is_refused(served: Served, token: str) -> None:
     for name in ("authorization", "x-api-key", "api-key"):
         value = f"Bearer {token}" if name == "authorization" else token
         status, _, body = served.call("POST", "/v1/chat/completions", CHAT, {"authorization": None, name: value})
@@ -45,18 +45,18 @@ def test_a_wrong_token_is_refused(served: Served, token: str) -> None:
 @pytest.mark.parametrize(
     "headers", [{"authorization": f"bearer {TOKEN}"}, {"x-api-key": TOKEN}, {"api-key": OTHER_TOKEN}]
 )
-def test_the_token_is_taken_from_each_header(served: Served, headers: dict[str, str]) -> None:
+def test_token_is_read_from_each_header(served: Served, headers: dict[str, str]) -> None:
     assert served.call("POST", "/v1/chat/completions", CHAT, {"authorization": None, **headers})[0] == 200
 
 
-def test_an_openai_key_is_refused_and_never_sent(served: Served) -> None:
+def test_openai_key_is_refused_and_never_sent(served: Served) -> None:
     status, _, body = served.call("POST", "/v1/chat/completions", CHAT, {"authorization": f"Bearer {OPENAI_KEY}"})
     assert status == 401
     assert OPENAI_KEY.encode() not in body
     assert not served.emulator.requests
 
 
-def test_nothing_of_the_callers_headers_reaches_stepfun(served: Served) -> None:
+def test_caller_headers_do_not_reach_stepfun(served: Served) -> None:
     with serving(served.emulator, tokens=()) as open_server:
         headers = {
             "authorization": f"Bearer {OPENAI_KEY}",
@@ -74,7 +74,7 @@ def test_nothing_of_the_callers_headers_reaches_stepfun(served: Served) -> None:
         assert secret not in everything
 
 
-def test_stepfuns_key_is_in_no_answer(served: Served) -> None:
+def test_stepfun_key_is_redacted_in_responses(served: Served) -> None:
     served.emulator.fault(status=401, body={"error": {"message": f"Incorrect API key: {STEPFUN_KEY}", "type": "x"}})
     status, headers, body = served.call("POST", "/v1/chat/completions", CHAT)
     assert status == 401
@@ -89,7 +89,7 @@ def test_stepfuns_key_is_in_no_answer(served: Served) -> None:
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8317", "localhost.evil.example", "127.0.0.1.evil.example", ""]
 )
-def test_another_host_is_refused(served: Served, host: str) -> None:
+def test_unknown_host_is_refused(served: Served, host: str) -> None:
     status, _, body = served.call("POST", "/v1/chat/completions", CHAT, {"host": host})
     assert status == 421
     assert "host" in str(error_of(body)["message"])
@@ -99,18 +99,18 @@ def test_another_host_is_refused(served: Served, host: str) -> None:
 @pytest.mark.parametrize(
     "host", ["localhost", "LOCALHOST:1", "app.localhost", "127.0.0.1", "[::1]:8317", "192.168.1.4:1"]
 )
-def test_its_own_names_and_addresses_are_taken(served: Served, host: str) -> None:
+def test_local_names_and_addresses_are_accepted(served: Served, host: str) -> None:
     assert served.call("GET", "/v1/models", headers={"host": host})[0] == 200
 
 
-def test_a_host_may_be_allowed(served: Served) -> None:
+def test_allowed_host_is_accepted(served: Served) -> None:
     with serving(served.emulator, allowed_hosts=("gateway.internal",)) as named:
         assert named.call("GET", "/v1/models", headers={"host": "gateway.internal:80"})[0] == 200
         assert named.call("GET", "/v1/models", headers={"host": "other.internal"})[0] == 421
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:1", "file://"])
-def test_a_page_of_another_origin_is_refused(served: Served, origin: str) -> None:
+def test_unknown_origin_is_refused(served: Served, origin: str) -> None:
     status, headers, _ = served.call("POST", "/v1/chat/completions", CHAT, {"origin": origin})
     assert status == 403
     assert "access-control-allow-origin" not in headers
@@ -118,7 +118,7 @@ def test_a_page_of_another_origin_is_refused(served: Served, origin: str) -> Non
     assert not served.emulator.requests
 
 
-def test_an_allowed_origin_may_call(served: Served) -> None:
+def test_allowed_origin_is_accepted(served: Served) -> None:
     origin = "https://app.example"
     with serving(served.emulator, allowed_origins=(origin,)) as open_server:
         asked = {
@@ -137,7 +137,7 @@ def test_an_allowed_origin_may_call(served: Served) -> None:
         assert open_server.call("POST", "/v1/chat/completions", CHAT, {"origin": "https://other.example"})[0] == 403
 
 
-def test_an_oversized_body_is_refused(served: Served) -> None:
+def test_oversized_body_is_refused(served: Served) -> None:
     with serving(served.emulator, max_body=1000) as small:
         status, headers, body = small.call("POST", "/v1/chat/completions", b"x" * 2000)
         assert status == 413
@@ -150,7 +150,7 @@ def test_an_oversized_body_is_refused(served: Served) -> None:
         assert small.raw(declared % TOKEN.encode()).startswith(b"HTTP/1.1 413")
 
 
-def test_a_slow_body_is_given_up(served: Served) -> None:
+def test_slow_body_times_out(served: Served) -> None:
     with serving(served.emulator, body_timeout=0.3) as hasty:
         head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer %s\r\ncontent-length: 100\r\n\r\n{"
         started = time.monotonic()
@@ -158,7 +158,7 @@ def test_a_slow_body_is_given_up(served: Served) -> None:
         assert time.monotonic() - started < 15
 
 
-def test_a_slow_head_is_given_up(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_head_times_out(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stepfun_compat.serve.protocol.HEAD_TIMEOUT", 0.3)
     for start in (b"", b"GET /healthz HTTP/1.1\r\nhost: local"):
         with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
@@ -191,15 +191,15 @@ def test_a_slow_head_is_given_up(served: Served, monkeypatch: pytest.MonkeyPatch
     ids=["cut", "list", "text", "nan", "infinite", "utf-8", "half a pair", "deep list", "deep object", "nul"],
 )
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/messages"])
-def test_bad_json_is_a_400(served: Served, body: bytes, path: str) -> None:
+def test_invalid_json_is_a_400(served: Served, body: bytes, path: str) -> None:
     status, _, answer = served.call("POST", path, body)
     assert status == 400
     assert json.loads(answer)["error"]["type"] == "invalid_request_error"
     assert not served.emulator.requests
 
 
-def test_no_depth_of_json_is_an_error_of_the_server(served: Served) -> None:
-    for depth in range(940, 1000, 5):  # around the depth that can be read, but not be worked with
+def test_deeply_nested_json_is_never_a_server_error(served: Served) -> None:
+    for depth in range(940, 1000, 5):  # around the depth that can be parsed but not processed
         deep = b'{"a":' * depth + b"1" + b"}" * depth
         tool = b'[{"type": "function", "name": "f", "input_schema": %s, "parameters": %s}]' % (deep, deep)
         common = b'{"model": "gpt-4o", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}], "metadata": '
@@ -226,14 +226,14 @@ def test_no_depth_of_json_is_an_error_of_the_server(served: Served) -> None:
         "/v1/files/%ff",
     ],
 )
-def test_path_tricks_go_nowhere(served: Served, path: str) -> None:
+def test_path_traversal_is_refused(served: Served, path: str) -> None:
     status, _, body = served.call("GET", path)
     assert status in (400, 404), (path, body)
     error_of(body)
     assert not served.emulator.requests
 
 
-def test_an_encoded_slash_stays_in_its_segment(served: Served) -> None:
+def test_encoded_slash_stays_in_its_segment(served: Served) -> None:
     assert served.call("GET", "/v1/files/a%2F..%2F..%2Fmodels")[0] == 404
     assert all("%2F" in (row.raw_path if hasattr(row, "raw_path") else "%2F") for row in served.emulator.requests)
 
@@ -241,7 +241,7 @@ def test_an_encoded_slash_stays_in_its_segment(served: Served) -> None:
 @pytest.mark.parametrize(
     "path", ["/v1/nothing", "/nothing", "/v2/chat/completions", "/admin", "/v1/accounts", "/__emulator__/x"]
 )
-def test_an_unknown_path_says_what_there_is(served: Served, path: str) -> None:
+def test_unknown_path_lists_the_available_paths(served: Served, path: str) -> None:
     status, _, body = served.call("POST", path, {})
     assert status == 404
     assert "/v1/messages" in str(error_of(body)["message"])
@@ -270,7 +270,7 @@ def test_header_smuggling_is_refused(served: Served) -> None:
 @pytest.mark.parametrize(
     "data", [b"no HTTP at all\r\n\r\n", b"GET /v1/models HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01"]
 )
-def test_an_invalid_http_request_is_a_400_in_openais_form(served: Served, data: bytes) -> None:
+def test_invalid_http_request_is_a_400_in_openais_form(served: Served, data: bytes) -> None:
     with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
@@ -286,12 +286,12 @@ def test_too_many_and_too_large_headers_are_refused(served: Served) -> None:
     assert served.call("GET", "/v1/models", headers=many)[0] == 431
     try:
         large = served.raw(b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx: " + b"a" * 200_000 + b"\r\n\r\n")
-    except ConnectionError:  # the server has closed before it was all sent
+    except ConnectionError:  # the server closed the connection before everything was sent
         return
     assert large.startswith((b"HTTP/1.1 400", b"HTTP/1.1 431"))
 
 
-def test_an_unsupported_method_is_a_405(served: Served) -> None:
+def test_unsupported_method_is_a_405(served: Served) -> None:
     for method in ("PUT", "PATCH", "TRACE", "OPTIONS"):
         assert served.call(method, "/v1/chat/completions", CHAT)[0] == 405
 
@@ -303,7 +303,7 @@ def test_health_is_reported_without_a_token(served: Served) -> None:
     assert served.call("GET", "/metrics", headers={"authorization": None})[0] == 401
 
 
-def test_options_are_checked() -> None:
+def test_invalid_options_are_refused() -> None:
     for values in (
         {"tokens": ("short",)},
         {"tokens": ("with blanks in it",)},
@@ -316,7 +316,7 @@ def test_options_are_checked() -> None:
     assert TOKEN not in repr(ServeOptions(tokens=(TOKEN,)))
 
 
-def test_hosts_are_read_as_browsers_write_them() -> None:
+def test_hosts_are_parsed_as_browsers_send_them() -> None:
     assert [host_name(text) for text in ("A.b:80", "[::1]:80", "::1", "a")] == ["a.b", "::1", "::1", "a"]
     assert [is_loopback(text) for text in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "10.0.0.1", "x")] == [
         True

@@ -1,4 +1,4 @@
-"""Batches through the server: a stock client's `client.batches`, run by the server's process."""
+"""Batches through the server: a stock client's `client.batches`, run by the server process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def batching(served: Served, tmp_path: Path) -> Iterator[Served]:
         yield server
 
 
-def test_a_batch_runs_to_its_end(batching: Served) -> None:
+def test_batch_runs_to_completion(batching: Served) -> None:
     client = batching.client()
     batch = create(client, jsonl(line(number) for number in range(5)))
     assert batch.object == "batch"
@@ -30,7 +30,7 @@ def test_a_batch_runs_to_its_end(batching: Served) -> None:
     assert batch.id in [row.id for row in client.batches.list()]
 
 
-def test_batches_are_their_callers_own(batching: Served) -> None:
+def test_batches_are_visible_only_to_their_caller(batching: Served) -> None:
     client = batching.client()
     batch = settled(client, create(client, jsonl([line(1)])).id)
     other = batching.client(OTHER_TOKEN)
@@ -45,7 +45,7 @@ def test_batches_are_their_callers_own(batching: Served) -> None:
             call()
 
 
-def test_errors_of_batches_are_openais(batching: Served) -> None:
+def test_batch_errors_are_openais(batching: Served) -> None:
     client = batching.client()
     with pytest.raises(openai.NotFoundError):
         client.batches.retrieve("batch_unknown")

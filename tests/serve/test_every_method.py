@@ -1,4 +1,4 @@
-"""Every method of every resource of the stock client, through the server: it ends as with our client in process."""
+"""Every method of every resource of the stock client gives the same outcome through the server as our client in process."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.endpoints.test_all_methods import outcomes
 from tests.support.serve import TOKEN, Served
 
 OF_THE_SERVER = "unknown_url"
-"""The code of the error for a path that the server does not pass on."""
+"""The error code for a path the server does not serve."""
 
 
-def told(error: Exception | None) -> tuple[object, ...]:
-    """What a program learns of an outcome: the class of the exception, its status, code and parameter."""
+def outcome_of(error: Exception | None) -> tuple[object, ...]:
+    """The visible part of an outcome: the exception's openai class, status, code and parameter."""
     if error is None:
         return ("an answer",)
     known = next((cls for cls in type(error).__mro__ if cls.__module__.startswith("openai")), type(error))
@@ -24,7 +24,7 @@ def told(error: Exception | None) -> tuple[object, ...]:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::stepfun_compat.StepfunCompatWarning")
 @pytest.mark.parametrize("wanted", [("absent",), ("works", "limits")], ids=" and ".join)
-def test_every_method_ends_as_in_process(
+def test_every_method_has_the_same_outcome_as_in_process(
     served: Served, wanted: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def ends() -> dict[str, dict[str, Exception | None]]:
@@ -38,21 +38,21 @@ def test_every_method_ends_as_in_process(
         return found
 
     monkeypatch.setenv("OPENAI_API_KEY", TOKEN)
-    monkeypatch.setenv("OPENAI_ADMIN_KEY", TOKEN)  # without which the methods for administrators send nothing
+    monkeypatch.setenv("OPENAI_ADMIN_KEY", TOKEN)  # without it the admin methods send nothing
 
     found = anyio.run(ends)
-    methods = [name for name in found["in process"] if ".connect" not in name]  # sockets are not served
+    methods = [name for name in found["in process"] if ".connect" not in name]  # WebSockets are not served
     assert len(methods) > 60
     assert not [name for name in methods if getattr(found["served"][name], "code", None) == OF_THE_SERVER]
     for way in ("served", "served, async"):
-        if wanted == ("absent",):  # some helpers read their arguments before they send, and these mean nothing
+        if wanted == ("absent",):  # some helpers reject these arguments before they send
             sent = [name for name in methods if isinstance(found[way][name], openai.APIStatusError)]
             assert len(methods) - len(sent) < 10
         else:
             sent = methods
         differing = {
-            name: (told(found["in process"][name]), told(found[way][name]))
+            name: (outcome_of(found["in process"][name]), outcome_of(found[way][name]))
             for name in sent
-            if told(found["in process"][name]) != told(found[way][name])
+            if outcome_of(found["in process"][name]) != outcome_of(found[way][name])
         }
         assert differing == {}

@@ -1,7 +1,7 @@
-"""A caller that hangs up cancels its request to StepFun within a second, wherever that request is.
+"""A disconnected caller's request to StepFun is cancelled within a second, wherever that request is.
 
-The second is measured on the clock of the servers, from the moment the connection is lost to the moment StepFun sees that
-its own connection is: how long the test itself waits for its turn on a busy machine is not part of it.
+The second is measured on the servers' clock, from the loss of the caller's connection to the moment StepFun sees its own
+connection end, so the scheduling of the test on a busy machine is not part of it.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from .test_load import CHAT, REQUESTS, read, until
 
 SECOND = 1.0
 PATIENCE = 20.0
-"""How long a test waits for an event. Nothing is measured by it."""
+"""How long a test waits for an event; not part of any measurement."""
 
 
 @dataclass
 class Events:
-    """When what happened, in `time.monotonic()` of the server that saw it."""
+    """Times of events, in `time.monotonic()` of the server that saw them."""
 
     lost: dict[int, float] = field(default_factory=dict)
-    """The connection of the caller on a port ended."""
+    """The caller's connection ended, by its port."""
     cancelled: list[float] = field(default_factory=list)
-    """StepFun saw the connection of a request end that it had not answered."""
+    """StepFun saw the connection of an unanswered request end."""
     ended: list[float] = field(default_factory=list)
-    """A request whose caller had hung up was done with."""
+    """The server finished a request whose caller had disconnected."""
 
     def count(self, metrics: Metrics) -> None:
-        """Note the requests that a server counts as hung up."""
+        """Record the requests that a server counts as disconnected."""
         before = metrics.count
 
         def count(sample: Sample) -> None:
@@ -50,14 +50,14 @@ class Events:
 
 @pytest.fixture(scope="module", params=LOOPS)
 def looped(request: pytest.FixtureRequest, _served: Served) -> Iterator[Served]:
-    """A server on each of the event loops, which see the end of a connection each in its own way."""
+    """A server on each event loop; each detects the end of a connection differently."""
     with serving(_served.emulator, loop=request.param) as served:
         yield served
 
 
 @pytest.fixture
 def served(looped: Served) -> Iterator[Served]:
-    """The same for one test."""
+    """The server of `looped`, reset for one test."""
     with looped.fresh():
         yield looped
 
@@ -78,14 +78,14 @@ def events(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Events]:
 
     monkeypatch.setattr(Connection, "connection_lost", lost)
     monkeypatch.setattr(engine, "end_hold", gone)
-    monkeypatch.setattr(served.app.metrics, "count", served.app.metrics.count)  # what `count` sets is taken back
+    monkeypatch.setattr(served.app.metrics, "count", served.app.metrics.count)  # restores what `count` replaces
     seen.count(served.app.metrics)
     yield seen
     served.emulator.release()
 
 
 def assert_cancelled(served: Served, events: Events, port: int) -> None:
-    """The one request under way was cancelled, at StepFun and here, within a second of the hang-up."""
+    """Check that the one active request was cancelled, at StepFun and here, within a second of the disconnect."""
     assert served.emulator.wait_until_idle(PATIENCE)
     until(lambda: events.ended)
     assert events.cancelled[0] - events.lost[port] < SECOND
@@ -105,7 +105,7 @@ ROUTES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_a_plain_request_is_cancelled(served: Served, events: Events, path: str) -> None:
+def test_plain_request_is_cancelled(served: Served, events: Events, path: str) -> None:
     served.emulator.fault("hold")
     with served.opened_request("POST", path, ROUTES[path]) as connection:
         assert served.emulator.wait_until_held(1, PATIENCE)
@@ -115,7 +115,7 @@ def test_a_plain_request_is_cancelled(served: Served, events: Events, path: str)
 
 @pytest.mark.parametrize("fault", [{"hold": True}, {"hold_after": 2}], ids=["before its head", "between two events"])
 @pytest.mark.parametrize("path", REQUESTS)
-def test_a_stream_is_cancelled(served: Served, events: Events, path: str, fault: dict[str, Any]) -> None:
+def test_stream_is_cancelled(served: Served, events: Events, path: str, fault: dict[str, Any]) -> None:
     served.emulator.fault(**fault)
     with served.opened_request("POST", path, {**REQUESTS[path], "stream": True}) as connection:
         assert served.emulator.wait_until_held(1, PATIENCE)
@@ -129,9 +129,9 @@ def test_a_stream_is_cancelled(served: Served, events: Events, path: str, fault:
 @pytest.mark.parametrize(
     "more",
     [b"\r\n", b"no HTTP", b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n", b"x" * MOST_READ_AHEAD],
-    ids=["a line break", "no HTTP", "a pipelined request", "as much as is read ahead"],
+    ids=["a line break", "not HTTP", "a pipelined request", "a full read-ahead buffer"],
 )
-def test_what_follows_the_request_does_not_hide_the_hang_up(
+def test_bytes_after_the_request_do_not_hide_the_disconnect(
     served: Served, events: Events, more: bytes, stream: bool
 ) -> None:
     served.emulator.fault(**({"hold_after": 2} if stream else {"hold": True}))  # type: ignore[arg-type]
@@ -142,7 +142,7 @@ def test_what_follows_the_request_does_not_hide_the_hang_up(
     assert_cancelled(served, events, port)
 
 
-def test_a_pipelined_request_is_answered_in_its_turn(served: Served) -> None:
+def test_pipelined_requests_are_answered_in_order(served: Served) -> None:
     served.emulator.fault("hold")
     with served.opened_request("POST", "/v1/chat/completions", CHAT) as connection:
         assert served.emulator.wait_until_held(1, PATIENCE)
@@ -153,7 +153,7 @@ def test_a_pipelined_request_is_answered_in_its_turn(served: Served) -> None:
     assert answers.index(b"chat.completion") < answers.index(b'{"status":"ok"}')
 
 
-def test_a_half_closed_caller_is_one_that_hangs_up(served: Served, events: Events) -> None:
+def test_half_closed_connection_counts_as_disconnected(served: Served, events: Events) -> None:
     served.emulator.fault("hold")
     with served.opened_request("POST", "/v1/chat/completions", CHAT) as connection:
         assert served.emulator.wait_until_held(1, PATIENCE)
@@ -162,7 +162,7 @@ def test_a_half_closed_caller_is_one_that_hangs_up(served: Served, events: Event
 
 
 @pytest.mark.parametrize("path", REQUESTS)
-def test_the_wait_before_a_retry_is_cancelled(served: Served, events: Events, path: str) -> None:
+def test_wait_before_a_retry_is_cancelled(served: Served, events: Events, path: str) -> None:
     served.emulator.fault(status=429, retry_after=30, times=9)
     with served.opened_request("POST", path, REQUESTS[path]) as connection:
         assert served.emulator.wait_for_requests(1, PATIENCE)
@@ -174,7 +174,7 @@ def test_the_wait_before_a_retry_is_cancelled(served: Served, events: Events, pa
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("path", REQUESTS)
-def test_a_waiting_caller_leaves_the_queue(served: Served, events: Events, path: str, stream: bool) -> None:
+def test_disconnected_caller_leaves_the_queue(served: Served, events: Events, path: str, stream: bool) -> None:
     with serving(served.emulator, max_concurrency=1, max_queue=2, loop=str(served.server.config.loop)) as narrow:
         events.count(narrow.app.metrics)
         served.emulator.fault("hold")

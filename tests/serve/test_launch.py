@@ -1,4 +1,4 @@
-"""`stepfun-compat serve`: options refused before the start, and a server started as a user does."""
+"""`stepfun-compat serve`: options refused before the start, and a server started from the command line."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def environment(**values: str) -> dict[str, str]:
 class Started:
     process: subprocess.Popen[str]
     url: str
-    said: list[str]
+    output: list[str]
 
     @property
     def token(self) -> str:
-        return next(found.group(1) for line in self.said if (found := re.search(r"token for this run: (\S+)", line)))
+        return next(found.group(1) for line in self.output if (found := re.search(r"token for this run: (\S+)", line)))
 
     def client(self, token: str) -> Any:
         return stock.OpenAI(api_key=token, base_url=f"{self.url}/v1", max_retries=2)
@@ -56,13 +56,13 @@ def started(*arguments: str, variables: Mapping[str, str] | None = None) -> Iter
     assert process.stdout is not None
     assert process.stderr is not None
     try:
-        said: list[str] = []
+        output: list[str] = []
         for line in process.stdout:
-            said.append(line)
+            output.append(line)
             if "listening on" in line:
                 break
-        assert said, process.stderr.read()
-        yield Started(process, re.search(r"http://[^ ]+", said[-1]).group(), said)  # type: ignore[union-attr]
+        assert output, process.stderr.read()
+        yield Started(process, re.search(r"http://[^ ]+", output[-1]).group(), output)  # type: ignore[union-attr]
     finally:
         process.kill()
         process.communicate()
@@ -70,7 +70,7 @@ def started(*arguments: str, variables: Mapping[str, str] | None = None) -> Iter
 
 def test_one_command_serves_the_emulator() -> None:
     with started("--emulate") as server:
-        assert "emulated" in server.said[0]
+        assert "emulated" in server.output[0]
         with server.client(server.token) as client:
             answer = client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "Hello"}])
             assert answer.choices[0].message.content == "Hello"
@@ -85,17 +85,17 @@ def test_one_command_serves_the_emulator() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_with_0(number: signal.Signals) -> None:
+def test_signal_exits_with_0(number: signal.Signals) -> None:
     with started("--emulate", "--no-token") as server:
         server.process.send_signal(number)
         assert server.process.wait(60) == 0
 
 
-def test_several_workers_share_what_is_stored(tmp_path: Path) -> None:
+def test_workers_share_the_store(tmp_path: Path) -> None:
     variables = {"STEPFUN_STATE": f"sqlite:///{tmp_path}/state.db", "STEPFUN_SERVE_TOKEN": TOKEN}
     with started("--emulate", "--workers", "2", variables=variables) as server:
         ids = []
-        for _ in range(8):  # a connection each, which either worker may take
+        for _ in range(8):  # each on its own connection, accepted by either worker
             with server.client(TOKEN) as client:
                 ids.append(client.responses.create(model="gpt-5", input="Hello").id)
         for id in ids:
@@ -118,7 +118,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_safe_is_not_started(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unsafe_options_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     values, reason = REFUSED[name]
     for variable in list(os.environ):
         if variable.startswith(("OPENAI_", "STEPFUN_", "STEP_")):
@@ -130,24 +130,24 @@ def test_what_is_not_safe_is_not_started(name: str, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(("tier", "limit"), [("V0", 5), ("V3", None), (None, None)])
-def test_the_limit_is_the_tiers(tier: str | None, limit: int | None) -> None:
+def test_concurrency_limit_is_the_tiers(tier: str | None, limit: int | None) -> None:
     from stepfun_compat.catalog.tiers import tier as row_of
     from stepfun_compat.serve.launch import _options
 
     settings = Settings(api_key="a-stepfun-key")
-    said: list[str] = []
-    options = _options(Launch(tier=tier), settings, said.append)
+    output: list[str] = []
+    options = _options(Launch(tier=tier), settings, output.append)
     row = row_of(settings.region, tier) if tier else None
     assert options.max_concurrency == (row.concurrency if row else None)
     assert limit is None or options.max_concurrency == limit
     assert len(options.tokens) == 1
-    assert options.tokens[0] in said[0]
-    chosen = _options(Launch(tier=tier, options=ServeOptions(max_concurrency=7)), settings, said.append)
+    assert options.tokens[0] in output[0]
+    chosen = _options(Launch(tier=tier, options=ServeOptions(max_concurrency=7)), settings, output.append)
     assert chosen.max_concurrency == 7
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_the_lines_of_a_tool_name_the_server(tool: str) -> None:
+def test_tool_configuration_contains_the_server_address(tool: str) -> None:
     text = lines_for(tool, "127.0.0.1", 9000)
     assert "127.0.0.1:9000" in text or "host.docker.internal:9000" in text
     assert "{" not in text.replace("${", "") or tool in ("opencode", "curl")
@@ -155,7 +155,7 @@ def test_the_lines_of_a_tool_name_the_server(tool: str) -> None:
     assert "secret-token" in lines_for(tool, "::1", 9000, "secret-token")
 
 
-def test_the_command_prints_the_lines() -> None:
+def test_print_config_prints_the_tool_configuration() -> None:
     command = [sys.executable, "-m", "stepfun_compat", "serve", "--print-config"]
     done = subprocess.run([*command, "codex"], env=environment(), capture_output=True, text=True, check=True)
     assert done.stdout == lines_for("codex", "127.0.0.1", 8317)

@@ -1,4 +1,4 @@
-"""Many requests at once, requests that take too long, and a server that is to stop."""
+"""Many concurrent requests, requests that take too long, and server shutdown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REQUESTS = {"/v1/chat/completions": CHAT, "/v1/messages": MESSAGE, "/v1/response
 
 
 def read(connection: socket.socket, until: bytes = b"") -> bytes:
-    """What comes, up to a text or to the end of the connection."""
+    """Read up to a text, or to the end of the connection."""
     data = b""
     while not until or until not in data:
         part = connection.recv(65536)
@@ -42,20 +42,20 @@ def read(connection: socket.socket, until: bytes = b"") -> bytes:
 
 @pytest.fixture
 def narrow(served: Served) -> Iterator[Served]:
-    """A server that lets one request through and two wait."""
+    """A server that runs one request at a time and queues two."""
     with serving(served.emulator, max_concurrency=1, max_queue=2) as server:
         yield server
 
 
 def until(condition: Any) -> None:
-    """Give the server's thread time to get somewhere."""
+    """Wait until a condition in the server's thread is true."""
     deadline = time.monotonic() + 20
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.005)
     assert condition()
 
 
-def test_past_the_queue_is_a_429_in_the_callers_dialect(narrow: Served) -> None:
+def test_full_queue_is_a_429_in_the_callers_format(narrow: Served) -> None:
     narrow.emulator.fault("hold", times=3, path="/v1/chat/completions")
     with ExitStack() as stack:
         held = [stack.enter_context(narrow.opened_request("POST", "/v1/chat/completions", CHAT)) for _ in range(3)]
@@ -67,7 +67,7 @@ def test_past_the_queue_is_a_429_in_the_callers_dialect(narrow: Served) -> None:
             assert error["error"]["type"] == "rate_limit_error"
             assert error.get("type") == ("error" if path == "/v1/messages" else None)
             assert ("code" in error["error"]) is (path != "/v1/messages")
-        assert narrow.call("GET", "/v1/models")[0] == 200  # takes no model's time
+        assert narrow.call("GET", "/v1/models")[0] == 200  # not counted: it runs no model
         for _ in held:
             assert narrow.emulator.wait_until_held(1, 20)
             narrow.emulator.release()
@@ -77,7 +77,7 @@ def test_past_the_queue_is_a_429_in_the_callers_dialect(narrow: Served) -> None:
 
 
 @pytest.mark.anyio
-async def test_callers_take_turns() -> None:
+async def test_queue_alternates_between_callers() -> None:
     queue = FairQueue(1, 10)
     order: list[str] = []
 
@@ -104,7 +104,7 @@ async def test_callers_take_turns() -> None:
 
 
 @pytest.mark.anyio
-async def test_the_queue_is_bounded() -> None:
+async def test_queue_is_bounded() -> None:
     queue = FairQueue(1, 0)
     async with queue.turn("a"):
         with pytest.raises(Rejected) as got:
@@ -116,7 +116,7 @@ async def test_the_queue_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("path", REQUESTS)
-def test_a_request_that_takes_too_long_is_a_504(served: Served, path: str) -> None:
+def test_request_timeout_is_a_504(served: Served, path: str) -> None:
     with serving(served.emulator, request_timeout=0.3) as hasty:
         served.emulator.fault("hold")
         status, headers, body = hasty.call("POST", path, REQUESTS[path])
@@ -133,7 +133,7 @@ def test_a_request_that_takes_too_long_is_a_504(served: Served, path: str) -> No
         ("/v1/messages", b'event: error\ndata: {"type":"error","error":{"type":"timeout_error"'),
     ],
 )
-def test_a_stream_that_takes_too_long_ends_with_an_error_event(served: Served, path: str, shape: bytes) -> None:
+def test_stream_timeout_ends_with_an_error_event(served: Served, path: str, shape: bytes) -> None:
     with serving(served.emulator, request_timeout=1.0) as hasty:
         served.emulator.fault(hold_after=3)
         status, _, data = hasty.call("POST", path, {**REQUESTS[path], "stream": True})
@@ -144,10 +144,10 @@ def test_a_stream_that_takes_too_long_ends_with_an_error_event(served: Served, p
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
-def test_a_caller_that_reads_nothing_is_dropped(
+def test_caller_that_reads_nothing_is_disconnected(
     served: Served, monkeypatch: pytest.MonkeyPatch, path: str, stream: bool
 ) -> None:
-    """No time limit ends such a connection, because closing it waits for the caller to take the rest."""
+    """A time limit does not end such a connection, because closing it waits until the caller has read the rest."""
     with serving(served.emulator) as server, socket.socket() as connection:
         server.server.servers[0].sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         served.emulator.script("word " * 10_000)
@@ -166,7 +166,7 @@ def test_a_caller_that_reads_nothing_is_dropped(
         until(lambda: not connections and not server.app.metrics.active)
 
 
-def test_a_download_that_breaks_is_not_taken_for_whole(served: Served) -> None:
+def test_broken_download_is_not_marked_complete(served: Served) -> None:
     served.emulator.fault("half_close")
     body = {"model": "tts-1", "voice": "alloy", "input": "hello there"}
     with served.opened_request("POST", "/v1/audio/speech", body) as connection:
@@ -175,7 +175,7 @@ def test_a_download_that_breaks_is_not_taken_for_whole(served: Served) -> None:
     assert served.call("POST", "/v1/chat/completions", CHAT)[0] == 200
 
 
-def test_a_server_that_stops_finishes_its_streams(served: Served) -> None:
+def test_stopping_server_finishes_its_streams(served: Served) -> None:
     with serving(served.emulator, grace=20) as stopping:
         served.emulator.fault(hold_after=2)
         kept = socket.create_connection(("127.0.0.1", stopping.port), timeout=20)
@@ -190,7 +190,7 @@ def test_a_server_that_stops_finishes_its_streams(served: Served) -> None:
             stopping.server.handle_exit(signal.SIGTERM, None)
             assert stopping.app.draining
             until(lambda: not stopping.server.servers[0].sockets)
-            # nothing listens any more; a connection may be accepted all the same: the port can be another test's by now
+            # nothing listens, but connecting may succeed: the port may belong to another test by now
             assert not stopping.server.servers[0].is_serving()
             assert stopping.thread is not None
             assert stopping.thread.is_alive()
@@ -200,7 +200,7 @@ def test_a_server_that_stops_finishes_its_streams(served: Served) -> None:
         assert not stopping.thread.is_alive()
 
 
-def test_a_stopping_server_refuses_new_requests(served: Served) -> None:
+def test_stopping_server_refuses_new_requests(served: Served) -> None:
     with serving(served.emulator) as stopping:
         stopping.app.draining = True
         for path, body in REQUESTS.items():
@@ -210,7 +210,7 @@ def test_a_stopping_server_refuses_new_requests(served: Served) -> None:
         assert stopping.call("GET", "/healthz")[0] == 200
 
 
-def test_a_stream_past_the_grace_is_cut(served: Served) -> None:
+def test_stream_is_cut_after_the_grace_period(served: Served) -> None:
     with serving(served.emulator, grace=1) as stopping:
         served.emulator.fault(hold_after=2)
         with stopping.opened_request("POST", "/v1/chat/completions", {**CHAT, "stream": True}) as stream:
@@ -223,7 +223,7 @@ def test_a_stream_past_the_grace_is_cut(served: Served) -> None:
         assert served.emulator.wait_until_idle(20)
 
 
-# ---------------------------------------------------------------- what is counted
+# ---------------------------------------------------------------- metrics and logs
 
 
 def metrics(served: Served) -> dict[str, float]:
@@ -238,7 +238,7 @@ def metrics(served: Served) -> dict[str, float]:
     return rows
 
 
-def test_metrics_count_requests_and_tokens_and_hold_nothing_of_the_callers(served: Served) -> None:
+def test_metrics_count_requests_and_tokens_without_caller_data(served: Served) -> None:
     with serving(served.emulator, metrics=True) as counted:
         counted.call("POST", "/v1/chat/completions", CHAT)
         counted.call("POST", "/v1/chat/completions", {**CHAT, "stream": True})
@@ -270,12 +270,12 @@ def test_cached_tokens_are_counted(served: Served) -> None:
         assert metrics(counted)['stepfun_tokens_total{model="step-3.7-flash",kind="cached"}'] > 0
 
 
-def test_metrics_are_off_unless_wanted(served: Served) -> None:
+def test_metrics_are_off_by_default(served: Served) -> None:
     with serving(served.emulator) as quiet:
         assert quiet.call("GET", "/metrics")[0] == 404
 
 
-def test_a_request_is_one_log_line_without_its_prompt(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+def test_request_is_one_log_line_without_its_prompt(served: Served, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "stepfun_compat.serve")
     for path, body in REQUESTS.items():
         caplog.clear()
@@ -311,11 +311,11 @@ def kept(app: Any) -> int:
     return items
 
 
-def test_nothing_is_kept_of_a_finished_request(served: Served) -> None:
-    """Whatever its outcome: answered, streamed, refused, unknown, hung up. Nor does an object of this package live on."""
+def test_finished_requests_leak_no_memory(served: Served) -> None:
+    """Neither items in containers nor objects of this package remain: answered, streamed, refused, unknown, disconnected."""
 
     def requests(number: int) -> tuple[int, int]:
-        # the client remembers the reasoning of its last 256 answers, which is no growth but would look like it here
+        # no reasoning: the client keeps that of its last 256 responses, which would look like growth here
         served.emulator.configure(reasoning_tokens={"low": 0, "medium": 0, "high": 0})
         for _ in range(number):
             served.call("POST", "/v1/chat/completions", CHAT)
@@ -340,7 +340,7 @@ def test_nothing_is_kept_of_a_finished_request(served: Served) -> None:
 
 
 def test_callers_share_the_queue_by_token(served: Served) -> None:
-    """One caller's waiting requests do not keep another's from its turn."""
+    """One caller's queued requests do not block another caller's."""
     with serving(served.emulator, max_concurrency=1) as narrow, ExitStack() as stack:
         served.emulator.fault("hold", times=None)
         stack.callback(served.emulator.reset)
@@ -361,10 +361,8 @@ def test_callers_share_the_queue_by_token(served: Served) -> None:
 
 
 @pytest.mark.parametrize("path", REQUESTS)
-def test_a_file_that_cannot_be_written_is_an_error_and_no_hang_up(
-    served: Served, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An OSError before the head is this server's own, such as a store on a full disk: the caller is told."""
+def test_os_error_in_the_server_is_a_500(served: Served, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An OSError before the response head is the server's own, such as a full disk, not a disconnect of the caller."""
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

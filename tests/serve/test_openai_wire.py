@@ -1,4 +1,4 @@
-"""OpenAI's wire over loopback, read by the stock openai package: it gets what our client gives in process."""
+"""OpenAI's API over loopback, read by the stock openai package: it returns what our client returns in process."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def in_process(served: Served) -> openai.OpenAI:
     return served.in_process()
 
 
-# StepFun's own first: such an id may begin with `fc`
+# StepFun's ids first: one may begin with `fc`
 _IDS = re.compile(r"[0-9a-f]{32}\.[0-9a-f]{32}|[0-9a-f]{32,}|(resp|msg|rs|fc|call|chatcmpl|ws|item)_?-?[0-9a-zA-Z]{8,}")
 
 
 def plain(value: Any) -> Any:
-    """What a program reads, same ids and times aside."""
+    """Return what a program reads, with ids and times masked."""
     if hasattr(value, "to_dict"):
         value = value.to_dict()
     text = json.dumps(value, sort_keys=True, default=str)
@@ -142,7 +142,7 @@ def test_serve_raises_what_the_client_raises(served: Served, name: str) -> None:
 
 
 @pytest.mark.parametrize(("status", "shown"), [(401, 401), (402, 429), (429, 429), (451, 400), (500, 500), (503, 503)])
-def test_an_error_of_stepfun_has_openais_status_and_body(served: Served, status: int, shown: int) -> None:
+def test_stepfun_error_has_openais_status_and_body(served: Served, status: int, shown: int) -> None:
     served.emulator.fault(status)
     with pytest.raises(openai.APIStatusError) as got:
         client = client_of(served)
@@ -154,14 +154,14 @@ def test_an_error_of_stepfun_has_openais_status_and_body(served: Served, status:
     assert set(got.value.body) >= {"message", "type", "param", "code"}  # type: ignore[arg-type]
 
 
-def test_a_page_in_place_of_json_is_a_502(served: Served) -> None:
+def test_html_in_place_of_json_is_a_502(served: Served) -> None:
     served.emulator.fault("html")
     with pytest.raises(openai.InternalServerError) as got:
         client_of(served).chat.completions.create(model="gpt-4o", messages=HELLO)
     assert got.value.status_code == 502
 
 
-def test_a_stream_that_breaks_ends_with_an_error_event(served: Served) -> None:
+def test_broken_stream_ends_with_an_error_event(served: Served) -> None:
     served.emulator.fault(cut_after=2)
     with pytest.raises(openai.APIError) as got:
         list(client_of(served).chat.completions.create(model="gpt-4o", messages=HELLO, stream=True))
@@ -169,7 +169,7 @@ def test_a_stream_that_breaks_ends_with_an_error_event(served: Served) -> None:
 
 
 @pytest.mark.skipif(OLD, reason="this SDK reads the error event as another type")
-def test_a_responses_stream_that_breaks_ends_with_an_error_event(served: Served) -> None:
+def test_broken_responses_stream_ends_with_an_error_event(served: Served) -> None:
     served.emulator.fault(cut_after=2)
     events = list(client_of(served).responses.create(model="gpt-5", input="hello", stream=True))
     assert events[-1].type == "error"
@@ -177,7 +177,7 @@ def test_a_responses_stream_that_breaks_ends_with_an_error_event(served: Served)
     assert events[-1].sequence_number == events[-2].sequence_number + 1
 
 
-def test_chat_streams_are_framed_as_openai_frames_them(served: Served) -> None:
+def test_chat_streams_are_framed_like_openais(served: Served) -> None:
     body = {"model": "gpt-4o", "messages": HELLO, "stream": True}
     status, headers, data = served.call("POST", "/v1/chat/completions", body)
     assert status == 200
@@ -205,7 +205,7 @@ def test_paths_work_with_and_without_v1(served: Served) -> None:
         assert (status, json.loads(data)["object"]) == (200, "chat.completion")
 
 
-def test_every_answer_has_a_request_id(served: Served) -> None:
+def test_every_response_has_a_request_id(served: Served) -> None:
     for method, path, body in (
         ("GET", "/healthz", None),
         ("GET", "/v1/models", None),
@@ -217,7 +217,7 @@ def test_every_answer_has_a_request_id(served: Served) -> None:
         assert served.call(method, path, body)[1]["x-request-id"], path
 
 
-def test_models_lists_stepfuns_and_the_names_programs_look_for(served: Served) -> None:
+def test_model_list_has_stepfun_openai_and_anthropic_names(served: Served) -> None:
     rows = {model.id for model in client_of(served).models.list()}
     assert {"step-3.7-flash", "gpt-4o", "gpt-5", "whisper-1", "claude-sonnet-4-5"} <= rows
     assert len(rows) == len(client_of(served).models.list().data)
@@ -225,7 +225,7 @@ def test_models_lists_stepfuns_and_the_names_programs_look_for(served: Served) -
         assert client_of(served).models.retrieve(name).id
 
 
-def test_stored_responses_and_conversations_have_their_whole_family(served: Served) -> None:
+def test_stored_responses_and_conversations_have_all_their_methods(served: Served) -> None:
     client = client_of(served)
     if not hasattr(client, "conversations"):
         pytest.skip("this SDK has no conversations")
@@ -259,7 +259,7 @@ def test_files_uploads_and_vector_stores(served: Served) -> None:
     assert client.uploads.complete(upload.id, part_ids=[part.id]).file is not None
 
 
-def test_images_are_edited_with_a_form(served: Served) -> None:
+def test_images_can_be_edited_with_a_form(served: Served) -> None:
     png = bytes.fromhex(
         "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360000002000001"
         "e221bc330000000049454e44ae426082"
@@ -270,7 +270,7 @@ def test_images_are_edited_with_a_form(served: Served) -> None:
     assert plain(got).keys() == plain(expected).keys()
 
 
-def test_two_callers_do_not_see_each_others_responses(served: Served) -> None:
+def test_callers_do_not_see_each_others_responses(served: Served) -> None:
     mine = client_of(served).responses.create(model="gpt-5", input="a secret")
     with pytest.raises(openai.NotFoundError):
         client_of(served, OTHER_TOKEN).responses.retrieve(mine.id)
@@ -281,7 +281,7 @@ def test_two_callers_do_not_see_each_others_responses(served: Served) -> None:
     assert client_of(served).responses.retrieve(mine.id).id == mine.id
 
 
-def test_two_callers_without_tokens_are_distinguished_by_their_keys(served: Served) -> None:
+def test_callers_without_tokens_are_distinguished_by_their_keys(served: Served) -> None:
     with serving(served.emulator, tokens=()) as open_server:
         mine = client_of(open_server, "any-key-1").responses.create(model="gpt-5", input="a secret")
         with pytest.raises(openai.NotFoundError):
@@ -307,7 +307,7 @@ class _Embeddings(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None: ...
 
 
-def test_a_fallback_serves_what_stepfun_lacks(served: Served) -> None:
+def test_fallback_serves_unavailable_endpoints(served: Served) -> None:
     with HTTPServer(("127.0.0.1", 0), _Embeddings) as server:
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -321,7 +321,7 @@ def test_a_fallback_serves_what_stepfun_lacks(served: Served) -> None:
 
 
 @pytest.mark.anyio
-async def test_the_async_client_reads_the_same(served: Served) -> None:
+async def test_async_client_reads_the_same(served: Served) -> None:
     async with stock.AsyncOpenAI(api_key=TOKEN, base_url=served.base_url, max_retries=0) as client:
         stream = await client.chat.completions.create(model="gpt-4o", messages=HELLO, stream=True)
         text = "".join([c.choices[0].delta.content or "" async for c in stream if c.choices])
@@ -330,7 +330,7 @@ async def test_the_async_client_reads_the_same(served: Served) -> None:
     assert answer.output_text
 
 
-def test_no_header_describes_the_servers_machine(served: Served) -> None:
+def test_no_header_describes_the_server_machine(served: Served) -> None:
     client_of(served).chat.completions.create(model="gpt-4o", messages=HELLO)
     request = served.emulator.requests[-1]
     platform = [name for name in request.headers if name.startswith("x-stainless-")]

@@ -1,4 +1,4 @@
-"""A response goes out in one piece where it is there in one piece."""
+"""A response that is ready at once is sent in one piece."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Recorder:
 
 
 @pytest.mark.parametrize("end", ["body", "step", "close", "abort", "lost"])
-def test_a_head_is_sent_with_its_body(end: str) -> None:
+def test_head_is_sent_with_its_body(end: str) -> None:
     async def use() -> tuple[list[bytes], int]:
         recorder: Any = Recorder()
         transport = JoiningTransport(recorder, asyncio.get_running_loop())
@@ -46,7 +46,7 @@ def test_a_head_is_sent_with_its_body(end: str) -> None:
             recorder.close()
         elif end == "body":
             transport.write(b"body")
-            assert recorder.sent == [HEAD + b"body"], "not after whatever else this step does"
+            assert recorder.sent == [HEAD + b"body"], "the body waits for the end of the event loop step"
         elif end != "step":
             getattr(transport, end)()
         await asyncio.sleep(0)

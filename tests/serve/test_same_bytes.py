@@ -1,4 +1,4 @@
-"""The bytes of the server's answers are those our client gives in process, and the example programs print the same."""
+"""The server's responses have the same bytes as our client's in process, and the example programs print the same."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WEATHER: Any = {"type": "function", "function": {"name": "get_weather", "paramet
 FLAT: Any = {"type": "function", "name": "get_weather", "parameters": PARAMETERS}
 SCHEMA: Any = {"type": "json_schema", "json_schema": {"name": "s", "strict": True, "schema": PARAMETERS}}
 
-# StepFun's own first: such an id may begin with `fc`
+# StepFun's ids first: one may begin with `fc`
 _IDS = re.compile(rb"[0-9a-f]{32}(\.[0-9a-f]{32})?|(resp|msg|rs|fc|call|chatcmpl|cmpl|ws|item|req)_?-?[0-9a-zA-Z]{8,}")
 _TIMES = re.compile(rb'"(created|created_at|completed_at)":\s?[0-9.]+')
 
@@ -61,7 +61,7 @@ ERRORS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.fixture
 def both(served: Served) -> Callable[[Callable[[openai.OpenAI], bytes]], tuple[bytes, bytes]]:
-    """Runs a call on our client in process and on the stock client through the server, each on a fresh emulator."""
+    """Run a call on our client in process and on the stock client through the server, each on a fresh emulator."""
 
     def run(call: Callable[[openai.OpenAI], bytes]) -> tuple[bytes, bytes]:
         expected = call(served.in_process())
@@ -74,10 +74,10 @@ def both(served: Served) -> Callable[[Callable[[openai.OpenAI], bytes]], tuple[b
 @pytest.mark.filterwarnings("ignore::stepfun_compat.StepfunCompatWarning")
 @pytest.mark.parametrize("name", BODIES)
 @pytest.mark.parametrize("streamed", [False, True])
-def test_an_answer_has_the_bytes_of_the_client(both: Any, name: str, streamed: bool) -> None:
+def test_response_has_the_bytes_of_the_client(both: Any, name: str, streamed: bool) -> None:
     path, body = BODIES[name]
     if streamed and body.get("n"):
-        pytest.skip("the choices of several requests come in the order in which they arrive")
+        pytest.skip("the choices of several requests are streamed in the order in which they arrive")
 
     def call(client: openai.OpenAI) -> bytes:
         headers = {"X-Stainless-Raw-Response": "stream" if streamed else "true"}
@@ -94,7 +94,7 @@ def test_an_answer_has_the_bytes_of_the_client(both: Any, name: str, streamed: b
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_an_error_has_the_bytes_of_the_client(both: Any, name: str) -> None:
+def test_error_has_the_bytes_of_the_client(both: Any, name: str) -> None:
     path, body = ERRORS[name]
 
     def call(client: openai.OpenAI) -> bytes:
@@ -117,14 +117,14 @@ def open_server(_served: Served) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def programs(open_server: Served) -> Iterator[ForkServer]:
-    """Runs programs that know the server's address and nothing else."""
+    """Runs programs that have only the server's address configured."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "STEPFUN_", "STEP_", "AZURE_"))}
     with ForkServer({**kept, "OPENAI_BASE_URL": open_server.base_url, "OPENAI_API_KEY": "sk-unused"}) as server:
         yield server
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_runs_with_the_base_url_alone(open_server: Served, programs: ForkServer, name: str) -> None:
+def test_example_runs_with_only_the_base_url(open_server: Served, programs: ForkServer, name: str) -> None:
     open_server.emulator.reset()
     text = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
     stated = re.search(rf"^## {re.escape(name)}\n.*?^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)

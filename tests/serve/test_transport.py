@@ -1,4 +1,4 @@
-"""Connections to StepFun: a request goes out in one piece, and all else is as with the HTTP library's own transport."""
+"""Connections to StepFun: a request is sent in one piece, and everything else works as in the HTTP library's transport."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from stepfun_compat.http_objects import http_module_of
 from stepfun_compat.serve.transport import transport
 
 CERTIFICATE = Path(__file__).parent / "localhost.pem"
-"""Key and certificate of a server on localhost that no one else has any use for."""
+"""Key and certificate for localhost, used only by these tests."""
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @pytest.fixture(params=["httpx", "httpx2"])
 def family(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """An HTTP library, where no variable names a proxy or certificates."""
+    """An HTTP library, without variables for proxies or certificates."""
     if find_spec(request.param) is None:
         pytest.skip(f"{request.param} is not installed")
     for name in ("http_proxy", "https_proxy", "all_proxy", "ssl_cert_file", "ssl_cert_dir"):
@@ -37,7 +37,7 @@ def family(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> A
 def run(
     family: Any, serve: Serve, use: Callable[[Any, str], Awaitable[None]], tls: ssl.SSLContext | None = None
 ) -> None:
-    """Let `use` call a server of its own with a client over the transport."""
+    """Run `use` with a client over the transport and a fresh server."""
 
     handling: list[Any] = []
 
@@ -74,19 +74,19 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 async def pieces() -> AsyncIterator[bytes]:
     yield b"one"
-    yield b"GET / HTTP/1.1\r\n\r\n"  # as a head ends
+    yield b"GET / HTTP/1.1\r\n\r\n"  # ends like a head
 
 
 BODIES: Any = {
     "no body": (None, 1),
     "a body": (b"{}", 1),
-    "a body like a head": (b"GET / HTTP/1.1\r\n\r\n", 1),
+    "a body that looks like a head": (b"GET / HTTP/1.1\r\n\r\n", 1),
     "a body in pieces": (pieces, 3),
 }
 
 
 @pytest.mark.parametrize("body", BODIES)
-def test_a_request_is_sent_in_as_few_pieces_as_it_has(family: Any, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_request_is_sent_in_the_fewest_pieces(family: Any, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     content, expected = BODIES[body]
     core = importlib.import_module(family.__name__.replace("httpx", "httpcore"))
     sent: list[bytes] = []
@@ -116,7 +116,7 @@ def test_a_request_is_sent_in_as_few_pieces_as_it_has(family: Any, body: str, mo
     assert all(piece.startswith((b"GET", b"POST")) for piece in sent[::expected])
 
 
-def test_an_answer_comes_as_it_arrives_and_the_connection_is_used_again(family: Any) -> None:
+def test_response_is_streamed_and_the_connection_reused(family: Any) -> None:
     peers: list[Any] = []
     goes_on: list[asyncio.Event] = []
 
@@ -142,7 +142,7 @@ def test_an_answer_comes_as_it_arrives_and_the_connection_is_used_again(family: 
     run(family, slowly, use)
 
 
-def test_a_connection_that_the_server_has_closed_is_not_used_again(family: Any) -> None:
+def test_closed_connection_is_not_reused(family: Any) -> None:
     ended: list[asyncio.Event] = []
 
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -171,7 +171,7 @@ BREAKS: Any = {
 
 
 @pytest.mark.parametrize("fault", BREAKS)
-def test_a_broken_connection_is_the_librarys_own_error(family: Any, fault: str) -> None:
+def test_broken_connection_raises_the_librarys_error(family: Any, fault: str) -> None:
     data, name = BREAKS[fault]
 
     async def broken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -190,7 +190,7 @@ def test_a_broken_connection_is_the_librarys_own_error(family: Any, fault: str) 
     run(family, broken, use)
 
 
-def test_a_server_that_is_not_there_is_a_connect_error(family: Any) -> None:
+def test_unreachable_server_is_a_connect_error(family: Any) -> None:
     async def use(client: Any, url: str) -> None:
         with pytest.raises(family.ConnectError):
             await client.get("http://localhost:1/v1")
@@ -198,7 +198,7 @@ def test_a_server_that_is_not_there_is_a_connect_error(family: Any) -> None:
     run(family, answer, use)
 
 
-def test_tls_is_the_librarys(family: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tls_is_verified_by_the_library(family: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(CERTIFICATE)
 
@@ -217,17 +217,17 @@ def test_tls_is_the_librarys(family: Any, monkeypatch: pytest.MonkeyPatch) -> No
     run(family, answer, trusted, server)
 
 
-def test_behind_a_proxy_the_library_uses_its_own_transport(family: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_library_uses_its_own_transport_behind_a_proxy(family: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://localhost:3128")
     assert transport(family, family.Limits()) is None
 
 
-def test_the_server_sends_through_it(family: Any) -> None:
+def test_server_uses_the_transport(family: Any) -> None:
     from stepfun_compat import Settings
     from stepfun_compat.serve.clients import Clients
 
     if family is not http_module_of(openai.DefaultAsyncHttpxClient):
-        pytest.skip("not the library of this release of openai")
+        pytest.skip("this openai release uses the other library")
     clients = Clients(Settings(api_key="stepfun-key-of-a-test"))
     assert type(clients._http._transport).__module__ == "stepfun_compat.serve.transport"
     assert clients._http.follow_redirects

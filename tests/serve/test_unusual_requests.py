@@ -1,4 +1,4 @@
-"""Requests that are legal HTTP and that few programs send, and this server's own errors in the caller's dialect."""
+"""Valid but unusual HTTP requests, and the server's own errors in the caller's format."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def post(body: bytes, more: bytes = b"", version: bytes = b"1.1") -> bytes:
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/gpt-4o", "/v1/files", "/v1/responses/resp_unknown"])
-def test_a_head_request_is_answered_as_get_without_the_body(served: Served, path: str) -> None:
+def test_head_is_answered_like_get_without_the_body(served: Served, path: str) -> None:
     status, headers, body = served.call("GET", path)
     head_status, head_headers, head_body = served.call("HEAD", path)
     assert (head_status, head_body) == (status, b"")
@@ -36,7 +36,7 @@ def test_a_head_request_is_answered_as_get_without_the_body(served: Served, path
     assert int(headers["content-length"]) == len(body)
 
 
-def test_the_head_of_a_download_has_no_body(served: Served) -> None:
+def test_head_of_a_download_has_no_body(served: Served) -> None:
     served.emulator.configure(parse_polls=0)
     file = served.client().files.create(file=("a.txt", b"hello world"), purpose="user_data")
     assert served.call("GET", f"/v1/files/{file.id}/content")[::2] == (200, b"hello world")
@@ -44,19 +44,19 @@ def test_the_head_of_a_download_has_no_body(served: Served) -> None:
     assert served.emulator.wait_until_idle(20)
 
 
-def test_a_doubled_v1_is_one(served: Served) -> None:
-    """OpenAI's SDKs leave `/v1` to the base URL; Anthropic's add it, also to a base URL that ends in it."""
+def test_doubled_v1_is_collapsed(served: Served) -> None:
+    """OpenAI's SDKs expect `/v1` in the base URL; Anthropic's add it, even to a base URL that ends in it."""
     assert served.call("GET", "/v1/v1/models")[2] == served.call("GET", "/v1/models")[2]
     assert json.loads(served.call("POST", "/v1/v1/messages", MESSAGE)[2])["type"] == "message"
     assert served.call("GET", "/v1/v1/v1/models")[0] == 404
 
 
-def test_an_unknown_path_is_named_as_it_was_sent(served: Served) -> None:
+def test_unknown_path_is_named_as_sent(served: Served) -> None:
     for path in ("/v1/nothing", "/nothing", "/v1/messages/batches"):
         assert f"GET {path}" in json.loads(served.call("GET", path)[2])["error"]["message"]
 
 
-def test_a_compressed_body_is_refused_by_name(served: Served) -> None:
+def test_compressed_body_is_refused_by_name(served: Served) -> None:
     body = gzip.compress(json.dumps(CHAT).encode())
     for path in ("/v1/chat/completions", "/v1/messages"):
         status, headers, answer = served.call("POST", path, body, {"content-encoding": "gzip"})
@@ -65,7 +65,7 @@ def test_a_compressed_body_is_refused_by_name(served: Served) -> None:
     assert served.call("POST", "/v1/chat/completions", CHAT, {"content-encoding": "identity"})[0] == 200
 
 
-def test_a_stream_for_http_1_0_ends_with_the_connection(served: Served) -> None:
+def test_http_1_0_stream_ends_with_the_connection(served: Served) -> None:
     body = json.dumps({**CHAT, "stream": True}).encode()
     head, _, data = served.raw(post(body, version=b"1.0")).partition(b"\r\n\r\n")
     assert b"200 OK" in head
@@ -74,7 +74,7 @@ def test_a_stream_for_http_1_0_ends_with_the_connection(served: Served) -> None:
     assert data.endswith(b"data: [DONE]\n\n")
 
 
-def test_a_client_that_waits_for_100_gets_it(served: Served) -> None:
+def test_expect_100_continue_is_answered(served: Served) -> None:
     answer = served.raw(post(json.dumps(CHAT).encode(), b"expect: 100-continue\r\n"))
     assert answer.startswith(b"HTTP/1.1 100 ")
     assert b"HTTP/1.1 200 OK" in answer
@@ -83,7 +83,7 @@ def test_a_client_that_waits_for_100_gets_it(served: Served) -> None:
         assert answer.startswith(b"HTTP/1.1 413")
 
 
-def test_a_chunked_body_is_read(served: Served) -> None:
+def test_chunked_body_is_read(served: Served) -> None:
     body = json.dumps(CHAT).encode()
     chunks = b"".join(b"%x;note=1\r\n%s\r\n" % (len(part), part) for part in (body[:5], body[5:]))
     request = (
@@ -95,17 +95,15 @@ def test_a_chunked_body_is_read(served: Served) -> None:
 
 
 @pytest.mark.parametrize("protocol", ["h2c", "websocket"])
-def test_an_offer_of_another_protocol_is_passed_over(
-    served: Served, protocol: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_protocol_upgrade_is_ignored(served: Served, protocol: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
-    caplog.set_level(logging.WARNING, logger="uvicorn.error")  # the test's server has it at CRITICAL
+    caplog.set_level(logging.WARNING, logger="uvicorn.error")  # the test server sets it to CRITICAL
     headers = {"connection": "Upgrade, HTTP2-Settings, close", "upgrade": protocol, "http2-settings": "AAMAAABk"}
     assert served.call("POST", "/v1/chat/completions", CHAT, headers)[0] == 200
     assert not caplog.records
 
 
-# ---------------------------------------------------------------- this server's own errors
+# ---------------------------------------------------------------- the server's own errors
 
 LARGE = {"x-large": "a" * 2000}
 OWN_ERRORS: dict[str, tuple[int, str, dict[str, Any], dict[str, str | None]]] = {
@@ -125,7 +123,7 @@ OWN_ERRORS: dict[str, tuple[int, str, dict[str, Any], dict[str, str | None]]] = 
 
 @pytest.mark.parametrize("name", OWN_ERRORS)
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/messages"])
-def test_an_error_of_the_server_is_in_the_callers_dialect(served: Served, name: str, path: str) -> None:
+def test_server_error_has_the_callers_format(served: Served, name: str, path: str) -> None:
     status, kind, options, headers = OWN_ERRORS[name]
     body = {"/v1/messages": MESSAGE, "/v1/responses": {"model": "gpt-5", "input": "x"}}.get(path, CHAT)
     with serving(served.emulator, **options) as server:
@@ -144,7 +142,7 @@ def test_an_error_of_the_server_is_in_the_callers_dialect(served: Served, name: 
         assert set(answer["error"]) == {"message", "type", "param", "code"}
 
 
-def test_a_path_that_cannot_be_read_is_answered_in_the_callers_dialect(served: Served) -> None:
+def test_invalid_path_error_has_the_callers_format(served: Served) -> None:
     for path, headers in (("/v1/messages/%00", {}), ("/v1//models", {"anthropic-version": "2023-06-01"})):
         status, answered, content = served.call("POST", path, MESSAGE, headers)
         assert (status, json.loads(content)["type"]) == (400, "error")
@@ -153,7 +151,7 @@ def test_a_path_that_cannot_be_read_is_answered_in_the_callers_dialect(served: S
     assert answered["x-request-id"].startswith("req_")
 
 
-# ---------------------------------------------------------------- what the log shows
+# ---------------------------------------------------------------- logs
 
 
 @pytest.fixture
@@ -169,7 +167,7 @@ def levels() -> Any:
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
 def test_no_level_of_the_log_shows_a_prompt(served: Served, level: str, caplog: pytest.LogCaptureFixture) -> None:
     start_logging(level)
-    with serving(served.emulator) as server:  # new clients, which decide what they log
+    with serving(served.emulator) as server:  # new clients, because they read the log level on creation
         for path, body in (("chat/completions", CHAT), ("messages", MESSAGE), ("responses", {"model": "gpt-5"})):
             sent = {**body, "input": "very private"} if path == "responses" else {**body, "logit_bias": {"1": 2}}
             assert server.call("POST", f"/v1/{path}", {**sent, "stream": True})[0] == 200
@@ -178,7 +176,7 @@ def test_no_level_of_the_log_shows_a_prompt(served: Served, level: str, caplog: 
     assert ("model=gpt-4o was sent as step-3.7-flash" in caplog.text) is (level == "debug")
 
 
-def test_the_text_of_an_internal_error_is_not_logged(
+def test_internal_error_text_is_not_logged(
     served: Served, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> None:
@@ -205,14 +203,14 @@ FORMS: dict[str, tuple[list[tuple[bytes, bytes]], int]] = {
     "no UTF-8": ([SOUND, MODEL, (b'name="\xff"', b"\xff\xfe")], 200),
     "many brackets": ([SOUND, MODEL, (b'name="a' + b"[b]" * 5000 + b'"', b"1")], 400),
     "no name": ([SOUND, MODEL, (b'filename="x"', b"1")], 400),
-    "an object and a text of one name": ([SOUND, MODEL, (b'name="model[x]"', b"1")], 400),
+    "an object and a text with the same name": ([SOUND, MODEL, (b'name="model[x]"', b"1")], 400),
     "a line break in a name": ([SOUND, MODEL, (b'name="a\r\nx"', b"1")], 400),
     "no parts": ([], 400),
 }
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_an_odd_form_is_read_or_refused(served: Served, name: str) -> None:
+def test_unusual_form_is_read_or_refused(served: Served, name: str) -> None:
     parts, status = FORMS[name]
     body = b"".join(b"--B\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n" % part for part in parts) + b"--B--\r\n"
     headers: dict[str, str | None] = {"content-type": "multipart/form-data; boundary=B"}

@@ -1,4 +1,4 @@
-"""The OpenAI Agents SDK with a client handed to it."""
+"""The OpenAI Agents SDK with our client passed in."""
 
 import asyncio
 

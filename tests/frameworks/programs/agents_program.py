@@ -38,7 +38,7 @@ async def only_weather(context, agent, text) -> GuardrailFunctionOutput:
 
 
 async def converse(**model) -> None:
-    """The same conversations, whatever API and model object they go through."""
+    """Hold the same conversations with any API and model object."""
     assistant = Agent(name="Assistant", instructions="Be brief.", **model)
     assert (await Runner.run(assistant, "Say hello.")).final_output == "Say hello."
 
@@ -103,7 +103,7 @@ async def converse(**model) -> None:
 
 
 async def main() -> None:
-    await converse(model="gpt-4o")  # over Responses, as is the default
+    await converse(model="gpt-4o")  # over Responses, the default
     first = await Runner.run(Agent(name="Assistant", model="gpt-4o"), "Say hello.")
     assert first.last_response_id
     chained = await Runner.run(

@@ -1,4 +1,4 @@
-"""AutoGen's base class around a client handed to it."""
+"""AutoGen's base class around our client."""
 
 import asyncio
 

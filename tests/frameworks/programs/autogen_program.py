@@ -1,4 +1,4 @@
-"""AutoGen: its OpenAI model client, an agent with tools, a team, a typed answer, a token stream."""
+"""AutoGen: its OpenAI model client, an agent with tools, a team, a typed response, a token stream."""
 
 import asyncio
 

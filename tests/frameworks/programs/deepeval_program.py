@@ -1,4 +1,4 @@
-"""DeepEval: its OpenAI model, and metrics that are judged by it."""
+"""DeepEval: its OpenAI model, and metrics judged by it."""
 
 import asyncio
 

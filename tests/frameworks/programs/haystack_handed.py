@@ -1,4 +1,4 @@
-"""Haystack with clients put into its generator."""
+"""Haystack with our clients set on its generator."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Instructor around clients handed to it."""
+"""Instructor around our clients."""
 
 from instructor_program import all_modes
 

@@ -1,4 +1,4 @@
-"""Instructor: typed answers in every mode it has for OpenAI, streams, lists, retries, async."""
+"""Instructor: typed responses in every mode it has for OpenAI, streams, lists, retries, async."""
 
 import asyncio
 import warnings
@@ -47,7 +47,7 @@ MESSAGES = [{"role": "user", "content": "Her name is Ann, and Ann is 31 years ol
 
 def wrapped(client, mode):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # some of the modes are deprecated by instructor
+        warnings.simplefilter("ignore")  # instructor has deprecated some of the modes
         return instructor.from_openai(client, mode=mode)
 
 

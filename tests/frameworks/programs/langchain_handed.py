@@ -1,4 +1,4 @@
-"""LangChain with clients handed to it."""
+"""LangChain with our clients passed in."""
 
 import asyncio
 

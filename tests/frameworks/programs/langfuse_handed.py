@@ -1,4 +1,4 @@
-"""Clients made by hand while Langfuse traces openai's resources."""
+"""Our clients while Langfuse traces openai's resources."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Langfuse's drop-in for openai: calls are answered and traced."""
+"""Langfuse's drop-in replacement for openai: calls are answered and traced."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ def start() -> None:
 
 
 def traced(name: str) -> dict:
-    """The attributes of the one span of this name."""
+    """The attributes of the only span with this name."""
     get_client().flush()
     (span,) = [span for span in TRACES.get_finished_spans() if span.name == name]
     return dict(span.attributes)
@@ -87,7 +87,7 @@ def chat(client) -> None:
     except openai.NotFoundError:
         assert traced("failed")["langfuse.observation.level"] == "ERROR"
     else:
-        raise AssertionError("an unknown model was answered")
+        raise AssertionError("an unknown model was accepted")
 
     @observe(name="outer")
     def outer() -> str:

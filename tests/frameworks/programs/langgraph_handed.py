@@ -1,4 +1,4 @@
-"""LangGraph over a chat model that was handed clients."""
+"""LangGraph over a chat model with our clients passed in."""
 
 import asyncio
 

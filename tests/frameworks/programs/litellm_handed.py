@@ -1,4 +1,4 @@
-"""LiteLLM with clients handed to its calls."""
+"""LiteLLM with our clients passed to its calls."""
 
 import asyncio
 

@@ -79,7 +79,7 @@ def chat(**options) -> None:
     except litellm.NotFoundError:
         pass
     else:
-        raise AssertionError("an unknown model was answered")
+        raise AssertionError("an unknown model was accepted")
 
 
 async def asynchronous(**options) -> None:

@@ -1,4 +1,4 @@
-"""LlamaIndex with clients handed to its models."""
+"""LlamaIndex with our clients passed to its models."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Mem0 with clients put into its model and its embedder."""
+"""Mem0 with our clients set on its model and embedder."""
 
 import tempfile
 

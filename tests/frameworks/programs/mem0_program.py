@@ -1,4 +1,4 @@
-"""Mem0: facts read by the model, kept and found by embeddings, in a store on disk."""
+"""Mem0: facts extracted by the model, stored and found by embeddings, in a store on disk."""
 
 import tempfile
 

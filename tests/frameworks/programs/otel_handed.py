@@ -1,4 +1,4 @@
-"""OpenLLMetry's instrumentation while clients of ours are used."""
+"""OpenLLMetry's instrumentation of our clients."""
 
 import asyncio
 

@@ -78,7 +78,7 @@ def chat(client: OpenAI) -> None:
     except openai.NotFoundError:
         assert not SPANS.get_finished_spans()[-1].status.is_ok
     else:
-        raise AssertionError("an unknown model was answered")
+        raise AssertionError("an unknown model was accepted")
     names = {
         metric.name
         for rows in METRICS.get_metrics_data().resource_metrics

@@ -1,4 +1,4 @@
-"""OpenTelemetry's instrumentation while clients of ours are used."""
+"""OpenTelemetry's instrumentation of our clients."""
 
 import asyncio
 

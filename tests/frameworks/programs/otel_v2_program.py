@@ -74,7 +74,7 @@ def chat(client: OpenAI) -> None:
     except openai.NotFoundError:
         assert span()["error.type"].endswith("ModelNotFoundError"), span()
     else:
-        raise AssertionError("an unknown model was answered")
+        raise AssertionError("an unknown model was accepted")
     names = {
         metric.name
         for rows in METRICS.get_metrics_data().resource_metrics

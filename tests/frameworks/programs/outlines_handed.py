@@ -1,4 +1,4 @@
-"""Outlines around clients handed to it."""
+"""Outlines around our clients."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Outlines: typed answers, choices of a JSON Schema, streams, async."""
+"""Outlines: typed responses, choices, a JSON Schema, streams, async."""
 
 import asyncio
 import json

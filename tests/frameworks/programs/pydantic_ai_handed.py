@@ -1,4 +1,4 @@
-"""Pydantic AI with a client handed to its provider."""
+"""Pydantic AI with our client passed to its provider."""
 
 import asyncio
 

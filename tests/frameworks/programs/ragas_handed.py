@@ -1,4 +1,4 @@
-"""Ragas with clients handed to its factories."""
+"""Ragas with our clients passed to its factories."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Semantic Kernel with a client handed to its services."""
+"""Semantic Kernel with our client passed to its services."""
 
 import asyncio
 

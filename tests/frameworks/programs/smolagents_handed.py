@@ -1,4 +1,4 @@
-"""smolagents with a client put into its model."""
+"""smolagents with our client set on its model."""
 
 from smolagents import OpenAIServerModel
 from smolagents_program import converse

@@ -1,4 +1,4 @@
-"""Anthropic's messages as chat requests and chat completions as Anthropic's messages: pure, dict in and dict out."""
+"""Anthropic messages to chat requests, and chat completions to Anthropic messages: pure functions on dicts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def messages(*content: Any, role: str = "user") -> list[Json]:
     return chat(messages=[{"role": role, "content": list(content)}])["messages"]
 
 
-# ---------------------------------------------------------------- there
+# ---------------------------------------------------------------- requests
 
 
 def test_system_is_text_or_blocks() -> None:
@@ -40,7 +40,7 @@ def test_system_is_text_or_blocks() -> None:
     assert chat(system="")["messages"] == HELLO
 
 
-def test_tool_results_come_before_what_the_user_says() -> None:
+def test_tool_results_come_before_user_content() -> None:
     image = {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}}
     result = {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "18 C"}, image]}
     tool, user = messages({"type": "text", "text": "and?"}, result)
@@ -51,7 +51,7 @@ def test_tool_results_come_before_what_the_user_says() -> None:
     assert messages({"type": "tool_result", "tool_use_id": "t1"})[0]["content"] == ""
 
 
-def test_images_and_documents() -> None:
+def test_images_and_documents_are_translated() -> None:
     data = {"type": "base64", "media_type": "image/png", "data": "AAAA"}
     assert messages({"type": "image", "source": data})[0]["content"][0]["image_url"] == {
         "url": "data:image/png;base64,AAAA"
@@ -62,7 +62,7 @@ def test_images_and_documents() -> None:
     assert messages(pdf)[0]["content"][0]["file"]["file_data"] == "data:application/pdf;base64,AAAA"
 
 
-def test_an_assistants_turn() -> None:
+def test_assistant_turn_is_translated() -> None:
     thinking = {"type": "thinking", "thinking": "hm", "signature": sign("hm")}
     call = {"type": "tool_use", "id": "t1", "name": "f", "input": {"é": 1}}
     (row,) = messages(thinking, {"type": "text", "text": "Let me see."}, call, role="assistant")
@@ -75,7 +75,7 @@ def test_an_assistants_turn() -> None:
 
 
 @pytest.mark.parametrize("signature", ["", "EqQBCg…", None, sign("other")])
-def test_thinking_of_others_is_left_out_with_a_word(signature: Any) -> None:
+def test_thinking_without_our_signature_is_dropped_and_reported(signature: Any) -> None:
     thinking = {"type": "thinking", "thinking": "hm", "signature": signature}
     text = {"type": "text", "text": "a"}
     rows = [{"role": "assistant", "content": [thinking, {"type": "redacted_thinking", "data": "x"}, text]}]
@@ -84,7 +84,7 @@ def test_thinking_of_others_is_left_out_with_a_word(signature: Any) -> None:
     assert len(made.left_out) == 2
 
 
-def test_tools_and_tool_choice() -> None:
+def test_tools_and_tool_choice_are_translated() -> None:
     assert chat(tools=[TOOL])["tools"] == [
         {
             "type": "function",
@@ -103,7 +103,7 @@ def test_tools_and_tool_choice() -> None:
 
 
 @pytest.mark.parametrize("name", ["bash_20250124", "text_editor_20250728", "memory_20250818"])
-def test_tools_that_the_callers_program_runs_are_functions(name: str) -> None:
+def test_client_tools_become_functions(name: str) -> None:
     (tool,) = chat(tools=[{"type": name, "name": "x"}])["tools"]
     assert tool["function"]["parameters"]["type"] == "object"
 
@@ -122,11 +122,11 @@ def test_tools_that_the_callers_program_runs_are_functions(name: str) -> None:
         ({"output_config": {"effort": "low"}}, "low"),
     ],
 )
-def test_a_budget_is_an_effort(values: Json, effort: str | None) -> None:
+def test_thinking_budget_becomes_an_effort(values: Json, effort: str | None) -> None:
     assert chat(max_tokens=20_000, **values).get("reasoning_effort") == effort
 
 
-def test_the_rest_of_a_request() -> None:
+def test_other_parameters_are_translated() -> None:
     made = to_chat(
         {
             "model": "m",
@@ -165,7 +165,7 @@ def test_the_rest_of_a_request() -> None:
         ("inference_geo", "us"),
     ],
 )
-def test_what_is_left_out_has_a_word(name: str, value: Any) -> None:
+def test_dropped_parameters_are_reported(name: str, value: Any) -> None:
     made = to_chat({"model": "m", "max_tokens": 5, "messages": HELLO, name: value})
     assert made.body == {"model": "m", "max_tokens": 5, "messages": HELLO}
     (word,) = made.left_out
@@ -173,7 +173,7 @@ def test_what_is_left_out_has_a_word(name: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["computer_toolset_20260801", "mcp_toolset", "web_search_20260318"])
-def test_a_tool_that_is_not_available_is_refused_by_its_type(kind: str) -> None:
+def test_unavailable_tool_is_refused_by_type(kind: str) -> None:
     with pytest.raises(Invalid, match=kind):
         chat(tools=[{"type": kind}])
 
@@ -211,7 +211,7 @@ def test_a_tool_that_is_not_available_is_refused_by_its_type(kind: str) -> None:
     ],
     ids=str,
 )
-def test_what_anthropic_would_refuse_is_refused(values: Json) -> None:
+def test_requests_anthropic_refuses_are_refused(values: Json) -> None:
     body = {"model": "m", "max_tokens": 1500, "messages": HELLO, **values}
     with pytest.raises(Invalid) as got:
         to_chat(body)
@@ -292,7 +292,7 @@ bodies = st.fixed_dictionaries(
 
 
 @given(bodies)
-def test_any_body_is_translated_or_refused_and_stays_as_it_was(body: Json) -> None:
+def test_any_body_is_translated_or_refused_and_never_mutated(body: Json) -> None:
     before = copy.deepcopy(body)
     try:
         made = to_chat(body)
@@ -306,19 +306,19 @@ def test_any_body_is_translated_or_refused_and_stays_as_it_was(body: Json) -> No
 
 
 @given(st.text(), st.text())
-def test_only_thinking_that_was_signed_here_is_taken(thinking: str, other: str) -> None:
+def test_only_thinking_with_our_signature_is_accepted(thinking: str, other: str) -> None:
     assert is_signed(thinking, sign(thinking))
     assert is_signed(other, sign(thinking)) is (other == thinking)
 
 
-# ---------------------------------------------------------------- and back
+# ---------------------------------------------------------------- responses
 
 
 def completion(message: Json, finish: str | None = "stop", **more: Any) -> Json:
     return {"choices": [{"index": 0, "message": message, "finish_reason": finish, **more}], "usage": None}
 
 
-def test_a_completion_is_a_message() -> None:
+def test_completion_becomes_a_message() -> None:
     call = {"id": "call.1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
     message = {"content": "Let me see.", "reasoning_content": "hm", "tool_calls": [call]}
     made = to_message(completion(message, "tool_calls"), MessageContext("claude-x", shows_thinking=True))
@@ -343,12 +343,12 @@ def test_a_completion_is_a_message() -> None:
         ("x", "end_turn"),
     ],
 )
-def test_stop_reasons(finish: str | None, reason: str) -> None:
+def test_finish_reason_becomes_a_stop_reason(finish: str | None, reason: str) -> None:
     assert to_message(completion({"content": "a"}, finish), MessageContext("m"))["stop_reason"] == reason
 
 
 @pytest.mark.parametrize("name", ["stop_reason", "matched_stop"])
-def test_a_stop_sequence_is_named_where_the_server_names_it(name: str) -> None:
+def test_stop_sequence_is_set_if_the_server_names_it(name: str) -> None:
     context = MessageContext("m", stops=("END", "X"))
     made = to_message(completion({"content": "a"}, **{name: "END"}), context)
     assert (made["stop_reason"], made["stop_sequence"]) == ("stop_sequence", "END")
@@ -360,7 +360,7 @@ def test_a_stop_sequence_is_named_where_the_server_names_it(name: str) -> None:
     assert stream.close()[-2]["delta"]["stop_sequence"] == "X"
 
 
-def test_usage_counts_what_came_from_the_cache_apart() -> None:
+def test_cached_tokens_are_counted_separately() -> None:
     told = usage_of(
         {
             "prompt_tokens": 100,
@@ -386,7 +386,7 @@ def test_arguments_that_are_not_an_object_are_kept(arguments: Any) -> None:
 
 
 def accumulated(events: list[Json]) -> Json:
-    """The message that a stream's events make, read as Anthropic documents them; an order that is not theirs fails."""
+    """Build the message from a stream's events as Anthropic documents them; any other order fails."""
     assert [event["type"] for event in events[:2]] == ["message_start", "ping"]
     assert [event["type"] for event in events[-2:]] == ["message_delta", "message_stop"]
     message = copy.deepcopy(events[0]["message"])
@@ -434,7 +434,7 @@ def piece(**delta: Any) -> Json:
     return {"choices": [{"index": 0, "delta": delta}]}
 
 
-def test_calls_whose_pieces_alternate_are_blocks_one_after_another() -> None:
+def test_interleaved_calls_become_consecutive_blocks() -> None:
     def call(index: int, **more: Any) -> Json:
         return piece(tool_calls=[{"index": index, **more}])
 
@@ -459,7 +459,7 @@ def test_calls_whose_pieces_alternate_are_blocks_one_after_another() -> None:
     assert (made["stop_reason"], made["usage"]["input_tokens"]) == ("tool_use", 5)
 
 
-def test_an_empty_stream_is_an_empty_message() -> None:
+def test_empty_stream_is_an_empty_message() -> None:
     made = streamed([], MessageContext("m"))
     assert (made["content"], made["stop_reason"]) == ([], "end_turn")
 
@@ -469,13 +469,13 @@ names = st.sampled_from(["f", "get_weather"])
 
 
 def cuts(text: str, draw: Any) -> list[str]:
-    """A text in pieces."""
+    """Cut a text into random pieces."""
     places = sorted(draw(st.lists(st.integers(0, len(text)), max_size=3)))
     return [text[a:b] for a, b in zip([0, *places], [*places, len(text)], strict=True)]
 
 
 @given(st.data())
-def test_a_stream_makes_the_message_of_the_whole_completion(data: st.DataObject) -> None:
+def test_stream_gives_the_message_of_the_complete_response(data: st.DataObject) -> None:
     draw = data.draw
     reasoning, text = draw(st.text(max_size=12)), draw(st.text(max_size=12))
     inputs = draw(st.lists(st.tuples(names, objects), max_size=3))
@@ -496,7 +496,7 @@ def test_a_stream_makes_the_message_of_the_whole_completion(data: st.DataObject)
             (place, {"index": place, "function": {"arguments": part}})
             for part in cuts(call["function"]["arguments"], draw)
         ]
-    if draw(st.booleans()):  # pieces of all calls, mixed, each call's own in order
+    if draw(st.booleans()):  # pieces of all calls interleaved, in order within each call
         order = draw(st.permutations([place for place, _ in rows]))
         queues = {place: [row for at, row in rows if at == place] for place in range(len(calls))}
         rows = [(place, queues[place].pop(0)) for place in order]
@@ -512,6 +512,6 @@ def test_a_stream_makes_the_message_of_the_whole_completion(data: st.DataObject)
 
 
 def plain(message: Mapping[str, Any]) -> Json:
-    """A message without its id; calls in any order, as their pieces came."""
+    """Return a message without its id, and with its calls sorted."""
     content = sorted(message["content"], key=lambda block: (block["type"] == "tool_use", str(block.get("id"))))
     return {**message, "id": "", "content": content}

@@ -1,4 +1,4 @@
-"""Anthropic's wire over loopback: what its own SDK reads, and the frames of a stream."""
+"""Anthropic's API over loopback: what its SDK reads, and the frames of a stream."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def claude(served: Served) -> Iterator[Any]:
 
 
 def sent(served: Served) -> dict[str, Any]:
-    """The body of the last request StepFun got."""
+    """The body of the last request StepFun received."""
     body = served.emulator.last.json
     assert isinstance(body, dict)
     return body
 
 
 @pytest.mark.parametrize("model", ["claude-opus-4-1", "claude-3-5-haiku-latest", MODEL, "gpt-4o", "step-3.7-flash"])
-def test_a_response_has_the_model_name_of_its_request(served: Served, claude: Any, model: str) -> None:
+def test_response_has_the_model_name_of_its_request(served: Served, claude: Any, model: str) -> None:
     answer = claude.messages.create(model=model, max_tokens=2000, messages=HELLO, system="Be short")
     assert (answer.model, answer.role, answer.type, answer.stop_reason) == (model, "assistant", "message", "end_turn")
     assert answer.content[0].text
@@ -54,7 +54,7 @@ def test_a_response_has_the_model_name_of_its_request(served: Served, claude: An
     assert sent(served)["model"] == "step-3.7-flash"
 
 
-def test_the_sdks_stream_yields_the_same_message(served: Served, claude: Any) -> None:
+def test_sdk_stream_yields_the_same_message(served: Served, claude: Any) -> None:
     whole = claude.messages.create(model=MODEL, max_tokens=100, messages=HELLO)
     with claude.messages.stream(model=MODEL, max_tokens=100, messages=HELLO) as stream:
         text = "".join(stream.text_stream)
@@ -67,7 +67,7 @@ def test_the_sdks_stream_yields_the_same_message(served: Served, claude: Any) ->
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_tool_loop_keeps_its_thinking(served: Served, claude: Any, streamed: bool) -> None:
+def test_tool_loop_keeps_its_thinking(served: Served, claude: Any, streamed: bool) -> None:
     served.emulator.script(
         {"reasoning": "Look it up.", "tool_calls": [{"name": "get_weather", "arguments": {"city": "Paris"}}]},
         {"content": "Sunny."},
@@ -101,7 +101,7 @@ def test_a_tool_loop_keeps_its_thinking(served: Served, claude: Any, streamed: b
 
 
 @pytest.mark.parametrize("thinking", [{"type": "enabled", "budget_tokens": 2000}, None])
-def test_thinking_that_is_not_played_back_is_remembered(served: Served, claude: Any, thinking: Any) -> None:
+def test_thinking_that_is_not_replayed_is_restored(served: Served, claude: Any, thinking: Any) -> None:
     served.emulator.script(
         {"reasoning": "Look it up.", "tool_calls": [{"name": "get_weather", "arguments": '{"city":  "Paris"}'}]}
     )
@@ -128,14 +128,14 @@ def test_thinking_that_is_not_played_back_is_remembered(served: Served, claude: 
         ({"type": "none"}, False),
     ],
 )
-def test_tool_choice(served: Served, claude: Any, choice: Any, called: bool | None) -> None:
+def test_tool_choice_is_enforced(served: Served, claude: Any, choice: Any, called: bool | None) -> None:
     answer = claude.messages.create(model=MODEL, max_tokens=100, messages=HELLO, tools=[WEATHER], tool_choice=choice)
     if called is not None:
         assert (answer.stop_reason == "tool_use") is called
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_one_call_at_a_time_is_held(served: Served, claude: Any, streamed: bool) -> None:
+def test_disable_parallel_tool_use_is_enforced(served: Served, claude: Any, streamed: bool) -> None:
     served.emulator.script(
         {"tool_calls": [{"name": "get_weather", "arguments": {"city": c}} for c in ("Rome", "Oslo")]}
     )
@@ -150,7 +150,7 @@ def test_one_call_at_a_time_is_held(served: Served, claude: Any, streamed: bool)
     assert answer.stop_reason == "tool_use"
 
 
-def test_images_go_to_stepfun(served: Served, claude: Any) -> None:
+def test_images_are_sent_to_stepfun(served: Served, claude: Any) -> None:
     source = {"type": "base64", "media_type": "image/png", "data": PNG}
     content: Any = [{"type": "text", "text": "What is it?"}, {"type": "image", "source": source}]
     answer = claude.messages.create(model=MODEL, max_tokens=100, messages=[{"role": "user", "content": content}])
@@ -159,12 +159,12 @@ def test_images_go_to_stepfun(served: Served, claude: Any) -> None:
     assert parts[1]["image_url"]["url"].startswith("data:image/png;base64,")
 
 
-def test_a_response_cut_at_the_token_limit_has_the_stop_reason_max_tokens(claude: Any) -> None:
+def test_response_cut_at_the_token_limit_has_the_stop_reason_max_tokens(claude: Any) -> None:
     answer = claude.messages.create(model="step-3.7-flash", max_tokens=1, messages=HELLO)
     assert answer.stop_reason == "max_tokens"
 
 
-def test_a_stop_sequence_is_named_where_the_server_names_it(served: Served, claude: Any) -> None:
+def test_stop_sequence_is_set_if_the_server_names_it(served: Served, claude: Any) -> None:
     message = {"role": "assistant", "content": "One"}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "stop_reason": "END"}
     body = {"id": "1", "object": "chat.completion", "created": 1, "model": "step-3.7-flash", "choices": [choice]}
@@ -176,7 +176,7 @@ def test_a_stop_sequence_is_named_where_the_server_names_it(served: Served, clau
     assert claude.messages.create(**ask).stop_reason == "end_turn"
 
 
-def test_a_schema_is_held(claude: Any) -> None:
+def test_output_schema_is_followed(claude: Any) -> None:
     schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     format = {"type": "json_schema", "schema": {**schema, "additionalProperties": False}}
     answer = claude.messages.create(
@@ -202,7 +202,7 @@ ERRORS = {
     "no messages": ({"messages": []}, "BadRequestError", "invalid_request_error"),
     "unknown model": ({"model": "no-such-model"}, "NotFoundError", "not_found_error"),
     "small budget": ({"thinking": {"type": "enabled", "budget_tokens": 5}}, "BadRequestError", "invalid_request_error"),
-    "a tool of their servers": (
+    "a hosted tool": (
         {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
         "BadRequestError",
         "invalid_request_error",
@@ -232,16 +232,14 @@ def test_errors_have_anthropics_shape(claude: Any, name: str, streamed: bool) ->
         (503, "InternalServerError", "api_error"),
     ],
 )
-def test_an_error_of_stepfuns_has_anthropics_shape(
-    served: Served, claude: Any, status: int, kind: str, told: str
-) -> None:
+def test_stepfun_error_has_anthropics_shape(served: Served, claude: Any, status: int, kind: str, told: str) -> None:
     served.emulator.fault(status, times=None, path="/v1/chat/completions")
     with pytest.raises(getattr(anthropic, kind)) as got:
         claude.messages.create(model=MODEL, max_tokens=100, messages=HELLO)
     assert got.value.body["error"]["type"] == told
 
 
-def test_a_stream_that_breaks_ends_with_an_error_event(served: Served, claude: Any) -> None:
+def test_broken_stream_ends_with_an_error_event(served: Served, claude: Any) -> None:
     served.emulator.fault(cut_after=2)
     with (
         pytest.raises(anthropic.APIStatusError),
@@ -250,7 +248,7 @@ def test_a_stream_that_breaks_ends_with_an_error_event(served: Served, claude: A
         list(stream)
 
 
-def test_the_frames_of_a_stream_are_anthropics(served: Served) -> None:
+def test_stream_frames_are_anthropics(served: Served) -> None:
     body = {"model": MODEL, "max_tokens": 100, "messages": HELLO, "stream": True}
     status, headers, data = served.call("POST", "/v1/messages", body, {"authorization": None, "x-api-key": TOKEN})
     assert status == 200
@@ -265,7 +263,7 @@ def test_the_frames_of_a_stream_are_anthropics(served: Served) -> None:
     assert names[-3:] == ["content_block_stop", "message_delta", "message_stop"]
 
 
-def test_a_silent_stream_is_kept_alive(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_stream_gets_pings(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stepfun_compat.serve.anthropic.wire.PING_SECONDS", 0.05)
     served.emulator.fault(hold_after=2)
     body = {"model": MODEL, "max_tokens": 100, "messages": HELLO, "stream": True}
@@ -284,8 +282,8 @@ def test_a_silent_stream_is_kept_alive(served: Served, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_messages_are_translated_whatever_raw_says(streamed: bool) -> None:
-    """`STEPFUN_RAW=wire` leaves StepFun's bytes to callers of OpenAI's API; Anthropic's shapes are made from OpenAI's."""
+def test_messages_are_translated_with_every_raw_setting(streamed: bool) -> None:
+    """`STEPFUN_RAW=wire` applies to OpenAI's API only; Anthropic's shapes are always translated."""
     body = {"model": "gpt-4o", "max_tokens": 5, "stream": streamed, "messages": HELLO}
     seen: list[str] = []
     for raw in ("openai", "wire"):
