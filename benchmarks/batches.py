@@ -83,7 +83,7 @@ def as_batch(url: str, source: Path, folder: Path, rate: Rate) -> BatchService:
 
 
 def overhead(url: str, count: int, rounds: int) -> dict[str, Any]:
-    """CPU per line of both, interleaved, and the plain loop against itself."""
+    """Measure CPU per line of both in interleaved rounds, and of the plain loop against itself."""
     with tempfile.TemporaryDirectory() as name:
         folder, runs = Path(name), iter(range(1_000_000))
         source = folder / "in.jsonl"

@@ -36,7 +36,7 @@ TARGETS = {
 
 def markdown(told: dict[str, Any]) -> str:
     lines = [", ".join(f"{name} {value}" for name, value in told["versions"].items()), ""]
-    lines += ["| measured | plain / ours | quartiles | plain / plain | plain | ours | goal, aim |"]
+    lines += ["| measured | plain / ours | quartiles | plain / plain | plain | ours | minimum, target |"]
     lines += ["|---|---|---|---|---|---|---|"]
     for row in told["figures"]:
         low, high = row["spread"]

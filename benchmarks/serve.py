@@ -279,7 +279,7 @@ def table(figures: dict[str, Any]) -> str:
             f"| {name} | {1000 * row['p50']:.2f} ms{added} | {1000 * row['p99']:.2f} ms{late} | {row['rate']:.0f} "
             f"| {1e6 * row['cpu']:.0f} µs | {1e6 * row['chunk']:.1f} µs | {' / '.join(filter(None, memory))} |"
         )
-    head = "| way | p50 (added) | p99 (added) | requests/s | CPU per request | CPU per streamed chunk | kB per open stream: 1 / 100 / 1,000 |"
+    head = "| path | p50 (added) | p99 (added) | requests/s | CPU per request | CPU per streamed chunk | kB per open stream: 1 / 100 / 1,000 |"
     closing = f"Memory after all that: {figures['memory'] / 2**20:.0f} MB; {figures['growth'] / 1024:+.0f} kB over the last requests."
     return "\n".join([head, "|---" * 7 + "|", *rows, "", closing])
 
