@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from measure import Figure, Work, compare, cpu, figure, in_child
@@ -210,45 +211,35 @@ def fitting(once: Work) -> int:
     return max(min(round(0.2 / cpu(once)), 60), 2)
 
 
+def works(
+    sync: Any, over_chat: Any, later: Any, loop: Any, chunks: int, streams: int
+) -> dict[str, Callable[[int], Work]]:
+    """The cases by name for the clients of one side: functions of the number of calls in a round, which streams ignore."""
+    each: dict[str, Callable[[int], Work]] = {}
+    for count in (2, 50, 200):
+        each[f"call with {count} messages"] = partial(calls, sync, count)
+    for count in (2, 200):
+        each[f"async call with {count} messages"] = partial(async_calls, later, loop, count)
+    each["sync stream, 64 KiB reads"] = lambda _: stream(sync, chunks)
+    each["async stream, 64 KiB reads"] = lambda _: async_streams(later, loop, 1, chunks)
+    each["sync stream, one event per read"] = lambda _: stream(sync, chunks, True)
+    each["async stream, one event per read"] = lambda _: async_streams(later, loop, 1, chunks, True)
+    each[f"{streams} streams x 200 chunks"] = lambda _: async_streams(later, loop, streams, 200)
+    each["Responses events"] = lambda _: response_events(sync, chunks)
+    for count in (2, 200):
+        for route, client in (("native", sync), ("chat", over_chat)):
+            each[f"Responses call, {route} route, {count} items"] = partial(response_calls, client, count)
+    return each
+
+
 def every_case(clients: Clients, rounds: int, quick: bool) -> Iterator[tuple[str, Callable[[], Figure]]]:
     """The comparisons by name, each as a function."""
     c, chunks = clients, 400 if quick else 1000
-    few = max(rounds // 3, 3)
+    ours = works(c.ours, c.ours_over_chat, c.ours_async, c.loop, chunks, 200)
 
-    def case(name: str, plain: Work, ours: Work, times: int = rounds) -> tuple[str, Callable[[], Figure]]:
-        return name, lambda: compare(name, plain, ours, times)
+    def compared(name: str, plain: Callable[[int], Work]) -> Figure:
+        times = fitting(plain(1)) if "call" in name else 1
+        return compare(name, plain(times), ours[name](times), max(rounds // 3, 3) if name.startswith("200") else rounds)
 
-    for count in (2, 50, 200):
-        times = fitting(calls(c.plain, count, 1))
-        yield case(f"call with {count} messages", calls(c.plain, count, times), calls(c.ours, count, times))
-    for count in (2, 200):
-        times = fitting(calls(c.plain, count, 1))
-        yield case(
-            f"async call with {count} messages",
-            async_calls(c.plain_async, c.loop, count, times),
-            async_calls(c.ours_async, c.loop, count, times),
-        )
-    yield case("sync stream, 64 KiB reads", stream(c.plain, chunks), stream(c.ours, chunks))
-    yield case(
-        "async stream, 64 KiB reads",
-        async_streams(c.plain_async, c.loop, 1, chunks),
-        async_streams(c.ours_async, c.loop, 1, chunks),
-    )
-    yield case("sync stream, one event per read", stream(c.plain, chunks, True), stream(c.ours, chunks, True))
-    yield case(
-        "async stream, one event per read",
-        async_streams(c.plain_async, c.loop, 1, chunks, True),
-        async_streams(c.ours_async, c.loop, 1, chunks, True),
-    )
-    yield case(
-        "200 streams x 200 chunks",
-        async_streams(c.plain_async, c.loop, 200, 200),
-        async_streams(c.ours_async, c.loop, 200, 200),
-        few,
-    )
-    yield case("Responses events", response_events(c.plain, chunks), response_events(c.ours, chunks))
-    for count in (2, 200):
-        times = fitting(response_calls(c.plain, count, 1))
-        for route, plain, ours in (("native", c.plain, c.ours), ("chat", c.plain_over_chat, c.ours_over_chat)):
-            name = f"Responses call, {route} route, {count} items"
-            yield case(name, response_calls(plain, count, times), response_calls(ours, count, times))
+    for name, plain in works(c.plain, c.plain_over_chat, c.plain_async, c.loop, chunks, 200).items():
+        yield name, partial(compared, name, plain)

@@ -27,12 +27,17 @@ FORMER: Final = "stepfun_compat_then"
 IMPORTS: Final = ("import {}", "from {} import OpenAI")
 
 
-def former_package(revision: str, folder: Path) -> None:
-    """Copy the package at `revision` to a folder under another name; it imports its own modules relatively."""
+def archived(revision: str, folder: Path) -> Path:
+    """Copy the package at `revision` to a folder, and return the folder."""
     packed = subprocess.run(["git", "archive", revision, "stepfun_compat"], cwd=ROOT, capture_output=True, check=True)
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
         archive.extractall(folder, filter="data")
-    (folder / "stepfun_compat").rename(folder / FORMER)
+    return folder
+
+
+def former_package(revision: str, folder: Path) -> None:
+    """Copy the package at `revision` to a folder under another name; it imports its own modules relatively."""
+    (archived(revision, folder) / "stepfun_compat").rename(folder / FORMER)
 
 
 def row(figure: Figure) -> str:

@@ -25,6 +25,8 @@ from .streaming import Reader, after, first_bytes, first_bytes_later
 class _Rows(Reader):
     """Reads rows as plain data, for which no object is built."""
 
+    __slots__ = ()
+
     @override
     def _use_fast_path(self, stream: Any) -> bool:
         return False

@@ -34,14 +34,23 @@ def hold_back(options: Any) -> None:
 def mark(context: ClientContext, request: Any, options: Any) -> None:
     """Put on a request what its auth, and a transport that adds to it, need to know."""
 
-    def look(made: Any) -> None:  # no partial: printing that shows the client
-        look_at_hop(context, made)
-
-    request.extensions[_SENDER] = look
+    request.extensions[_SENDER] = _Look(context)
     if _HOLDS:
         request.extensions[_FOLLOW] = options.__dict__.get(_FOLLOW)
     else:
         look_at_hops(request, context.client._client, partial(_look_at_hop_only, context))
+
+
+class _Look:
+    """Checks a request that a transport is about to send. Printing it does not show the client, as a `partial` would."""
+
+    __slots__ = ("context",)
+
+    def __init__(self, context: ClientContext) -> None:
+        self.context = context
+
+    def __call__(self, made: Any) -> None:
+        look_at_hop(self.context, made)
 
 
 def _look_at_hop_only(context: ClientContext, request: Any, came_from: Any) -> None:

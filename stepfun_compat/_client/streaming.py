@@ -106,6 +106,23 @@ class Reader:
     """What sync and async streams do alike: decode one event, translate it, build what the caller gets for it, and say
     how the stream ended."""
 
+    __slots__ = (
+        "began",
+        "call",
+        "cast_to",
+        "client",
+        "context",
+        "fast",
+        "frames",
+        "make",
+        "over",
+        "parse",
+        "reads_chunks",
+        "response",
+        "transform",
+        "translate",
+    )
+
     def __init__(self, stream: Any) -> None:
         self.response: Any = stream.response
         self.client: Any = stream._client
@@ -130,7 +147,8 @@ class Reader:
         builder = eligibility.builder_for(stream, self.call.endpoint.name, self.build, self._class_of)
         if builder is None:
             return False
-        self.make, self.parse = builder, eligibility.parse
+        self.make = builder
+        self.parse: Callable[[bytes], Any] = eligibility.parse
         return True
 
     def _class_of(self, row: Any) -> Any:

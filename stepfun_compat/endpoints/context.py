@@ -80,7 +80,7 @@ class RequestContext:
     stream: bool = False
     changes: list[Change] = field(default_factory=list[Change])
     headers: dict[str, str] = field(default_factory=dict[str, str])
-    states: dict[type[Any], Any] = field(default_factory=dict[type[Any], Any])
+    states: list[Any] = field(default_factory=list[Any])
     """The endpoints' own state between request and response: one dataclass each, see `state`."""
     client: ClientFacts = NO_CLIENT
     partial: Json = None
@@ -96,14 +96,24 @@ class RequestContext:
 
     def state(self, kind: type[S]) -> S:
         """Return the state of this class, created with its defaults at first use."""
-        found = self.states.get(kind)
-        if found is None:
-            found = self.states[kind] = kind()
-        return found
+        for state in self.states:
+            if type(state) is kind:
+                return state
+        made = kind()
+        self.states.append(made)
+        return made
 
     def set_state(self, state: object) -> None:
-        """Set a state that its endpoint created."""
-        self.states[type(state)] = state
+        """Set a state that its endpoint created, in place of an earlier one of its class."""
+        self.take_state(type(state))
+        self.states.append(state)
+
+    def take_state(self, kind: type[S]) -> S | None:
+        """Remove the state of this class and return it, None if there is none."""
+        for position, state in enumerate(self.states):
+            if type(state) is kind:
+                return self.states.pop(position)
+        return None
 
     def record_change(
         self, kind: ChangeKind, parameter: str, before: Json, after: Json, why: str, *, lossy: bool = False

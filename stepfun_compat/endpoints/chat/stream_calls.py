@@ -17,6 +17,8 @@ class StreamedCalls:
     An entry has id, type and name only at its call's first fragment, which waits for the complete name.
     """
 
+    __slots__ = ("_tools", "response_id")
+
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self.response_id: Json = None

@@ -83,7 +83,7 @@ class Responses(PassThroughEndpoint):
 
     @override
     def transform_request(self, request: WireRequest, context: RequestContext) -> WireRequest:
-        ready = context.states.pop(WireRequest, None)
+        ready = context.take_state(WireRequest)
         return ready if ready is not None else self._one_request(request, self.read(request, context), context)
 
     def _one_request(self, request: WireRequest, original: ResponsesState, context: RequestContext) -> WireRequest:
