@@ -1,6 +1,6 @@
-"""A content-addressed cache of scan results, in one SQLite file of the user's cache directory.
+"""A content-addressed cache of scan results, in a SQLite file in the user's cache directory.
 
-The cache is optional: one that cannot be read or written is ignored. Only classes of this package are unpickled from it.
+A cache that cannot be read or written is ignored. Only classes of this package are unpickled from it.
 """
 
 from __future__ import annotations
@@ -56,23 +56,23 @@ def loads(data: bytes) -> Any:
 
 
 def pack(head: object, body: object) -> bytes:
-    """Serialize two values, so that the first can be read without the second."""
+    """Serialize two values so that the first can be read without the second."""
     first = dumps(head)
     return len(first).to_bytes(8, "big") + first + dumps(body)
 
 
 def unpack_head(data: bytes) -> Any:
-    """Return the first value."""
+    """Return the first value of `pack`."""
     return loads(data[8 : 8 + int.from_bytes(data[:8], "big")])
 
 
 def unpack_body(data: bytes) -> Any:
-    """Return the second value."""
+    """Return the second value of `pack`."""
     return loads(data[8 + int.from_bytes(data[:8], "big") :])
 
 
 def default_directory() -> Path:
-    """The directory of the cache, below the user's cache directory."""
+    """Return the directory of the cache, below the user's cache directory."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA")
     else:
@@ -81,7 +81,7 @@ def default_directory() -> Path:
 
 
 def _edition() -> str:
-    """A digest of what else the facts depend on: the code of this package and the Python version."""
+    """Return a digest of the other inputs of the facts: the code of this package and the Python version."""
     from .. import __stepfun_version__
 
     here = os.path.dirname(__file__)
@@ -92,7 +92,7 @@ def _edition() -> str:
 
 
 def _stamps(directory: str) -> list[str]:
-    """The modules below a directory, each with its size and the time it was written."""
+    """Return the modules below a directory, each with its size and modification time."""
     found: list[str] = []
     with os.scandir(directory) as entries:
         for entry in entries:
@@ -154,7 +154,7 @@ class Cache:
         return None
 
     def get_many(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Return the cached values of the keys that have one."""
+        """Return the cached values by key; keys without one are absent."""
         found: dict[bytes, bytes] = {}
         if self._connection is None:
             return found
@@ -166,7 +166,7 @@ class Cache:
         return found
 
     def put(self, entries: Iterable[tuple[bytes, bytes]]) -> None:
-        """Store entries."""
+        """Store key-value pairs in one transaction."""
         if self._connection is None:
             return
         with suppress(sqlite3.Error):
@@ -175,7 +175,7 @@ class Cache:
             self._connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the database."""
         if self._connection is not None:
             with suppress(sqlite3.Error):
                 self._connection.close()

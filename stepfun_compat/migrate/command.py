@@ -1,4 +1,4 @@
-"""The scan command, independent of the command-line parser: run options, write output, return an exit code."""
+"""The `scan` command, independent of the command-line parser."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _RENDERERS: Final = {
 
 @dataclass(frozen=True)
 class Options:
-    """The parsed options."""
+    """The parsed command-line options."""
 
     paths: tuple[str, ...]
     format: str = "text"
@@ -38,7 +38,7 @@ class Options:
 
 
 def run(options: Options, out: TextIO, err: TextIO) -> int:
-    """Scan and write the report. Returns 0 on success, 1 for a finding at the level of `fail_on`, 2 on an error."""
+    """Scan and write the report. Returns 0 on success, 1 for a finding at or above `fail_on`, 2 on an error."""
     problem = _problem(options)
     if problem is not None:
         err.write(f"stepfun-compat scan: {problem}\n")
@@ -58,7 +58,7 @@ def run(options: Options, out: TextIO, err: TextIO) -> int:
 
 
 def render(result: ScanResult, format_: str, verbose: bool = False) -> str:
-    """Return a result in one of the formats."""
+    """Render a result in one of the formats."""
     if format_ == "text":
         from .report.terminal import as_text
 
@@ -87,14 +87,14 @@ def _reached(result: ScanResult, level: Verdict | None) -> bool:
 
 
 def write_text(out: TextIO, text: str) -> None:
-    """Write to a stream, escaping characters its encoding lacks."""
+    """Write to a stream, escaping characters that its encoding lacks."""
     encoding = out.encoding or "utf-8"
     out.write(text.encode(encoding, "backslashreplace").decode(encoding))
     out.flush()
 
 
 def _progress(err: TextIO) -> Progress | None:
-    """A progress display on a terminal; None otherwise."""
+    """Return a progress display for a terminal; None for other streams."""
     if not err.isatty() or os.environ.get("TERM") == "dumb":
         return None
 

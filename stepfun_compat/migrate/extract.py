@@ -1,4 +1,4 @@
-"""Extract the facts of one file from its bytes. Pure."""
+"""Extract the facts of one file from its bytes, without I/O."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from .facts import FileFacts, Undecodable, decode, facts_of, parse
 from .facts.trim import trim
-from .sources.kinds import FileKind, speaks_of_openai
+from .sources.kinds import FileKind, mentions_openai
 from .sources.marks import Mark, Unread
 from .sources.notebooks import NotANotebook, Notebook, read_notebook
 from .sources.texts import read_text_file
@@ -16,8 +16,8 @@ from .sources.texts import read_text_file
 class Extract:
     """The result for one file: the facts of its Python, the marks in other text, and its unread parts.
 
-    `cells` are the code cells of a notebook: number, and first line in the joined text, to which the facts' lines refer.
-    `packed` holds the serialized facts if `facts` is only their outline.
+    `cells` lists the code cells of a notebook: their number and their first line in the joined text, to which lines in
+    facts refer. `packed` holds the serialized facts if `facts` is only their outline.
     """
 
     facts: FileFacts | None = None
@@ -45,7 +45,7 @@ def extract(path: str, kind: FileKind, data: bytes) -> Extract:
         return _notebook(data)
     text = read_text_file(kind, data)
     for one in text.unread:
-        one.speaks = one.speaks or speaks_of_openai(data)
+        one.mentions = one.mentions or mentions_openai(data)
     return Extract(marks=text.marks, unread=text.unread)
 
 
@@ -59,13 +59,13 @@ def _python(data: bytes) -> Extract:
     except SyntaxError as error:
         return _unread(_syntax(error), data)
     except (RecursionError, MemoryError):
-        return _unread("nested too deeply for this Python", data)
+        return _unread("nested too deeply for this version of Python", data)
     except ValueError as error:
         return _unread(f"cannot be parsed: {error}", data)
 
 
 def _unread(why: str, data: bytes) -> Extract:
-    return Extract(unread=[Unread(why, speaks_of_openai(data))])
+    return Extract(unread=[Unread(why, mentions_openai(data))])
 
 
 def _facts(utf8: bytes) -> FileFacts:
@@ -92,5 +92,5 @@ def _notebook(data: bytes) -> Extract:
     try:
         found.facts = trim(facts_of(parse(notebook.text), notebook.text))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        found.unread.append(Unread(f"its joined cells cannot be parsed: {error}", speaks_of_openai(data)))
+        found.unread.append(Unread(f"its joined cells cannot be parsed: {error}", mentions_openai(data)))
     return found

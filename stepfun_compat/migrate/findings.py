@@ -1,4 +1,4 @@
-"""The findings of `scan`, in their documented format and order."""
+"""The findings of `scan`, in the documented format and order."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Finding:
 
 @dataclass(slots=True)
 class NotRead:
-    """A file, or a part of one, that was not read; `verdict` is set if it names openai."""
+    """A file, or a part of one, that was not read; `verdict` is set if it mentions openai."""
 
     file: str
     why: str
@@ -73,7 +73,7 @@ class ScanResult:
 
     root: str
     files: int
-    """How many files were checked."""
+    """The number of files checked."""
     findings: list[Finding] = field(default_factory=lambda: [])
     not_read: list[NotRead] = field(default_factory=lambda: [])
 
@@ -112,10 +112,10 @@ def findings_of(
     lines: Callable[[str], list[str]],
     load: Callable[[bytes], FileFacts] | None = None,
 ) -> tuple[list[Finding], list[NotRead]]:
-    """Return the findings of files with known facts, and the unread parts, in their fixed order. Pure.
+    """Return the findings and the unread parts of files, in a fixed order.
 
-    `lines` returns the lines of a file by its path (the joined text for a notebook), for columns and excerpts; `load`
-    loads the facts of files of which only the outline is in memory.
+    `lines` returns the lines of a file by its path (for a notebook, of the joined text), for columns and excerpts.
+    `load` loads the facts of files of which only the outline is in memory.
     """
     linked = [(path, one) for path, one in zip(paths, extracts, strict=True) if one.facts is not None]
     facts = [one.facts for _, one in linked if one.facts is not None]
@@ -139,7 +139,7 @@ def _place(one: Finding) -> tuple[str, int, int, int, str, str]:
 
 def _unread(paths: Sequence[str], extracts: Sequence[Extract]) -> list[NotRead]:
     return [
-        NotRead(path, one.why, "needs a decision" if one.speaks else None)
+        NotRead(path, one.why, "needs a decision" if one.mentions else None)
         for path, extract in zip(paths, extracts, strict=True)
         for one in extract.unread
     ]
@@ -151,12 +151,12 @@ def _judged(
     packed: list[bytes | None],
     load: Callable[[bytes], FileFacts] | None,
 ) -> Iterator[tuple[Use, Judgement]]:
-    """The uses in files, by file and position, each with its verdict if its file is written for openai>=1. The facts of
-    outlined files are loaded only while their group is linked."""
+    """Yield the uses in files, by file and position, each with its verdict for a file written for openai>=1. The facts
+    of outlined files are only loaded while their group is linked."""
     project = Project(paths, facts)
     found: list[tuple[Use, Judgement]] = []
     for members in project.members():
-        if not any(packed[file] or _says_anything(facts[file]) for file in members):
+        if not any(packed[file] or _has_facts(facts[file]) for file in members):
             continue
         outlines = {file: facts[file] for file in members}
         for file in members:
@@ -165,19 +165,19 @@ def _judged(
                 facts[file] = load(data)
         for use in project.uses(project.linker(members)):
             found.append((use, judge(use, facts[use.file], False)))
-            use.forget()
+            use.release()
         for file in members:
             facts[file] = outlines[file]
     found.sort(key=lambda pair: pair[0].file)
     yield from found
 
 
-def _says_anything(facts: FileFacts) -> bool:
+def _has_facts(facts: FileFacts) -> bool:
     return bool(facts.reads or facts.calls or facts.imports or facts.literals)
 
 
 def _marked(paths: Sequence[str], extracts: Sequence[Extract], lines: Callable[[str], list[str]]) -> Iterator[Finding]:
-    """The findings in files other than Python."""
+    """Yield the findings in files other than Python."""
     for path, extract in zip(paths, extracts, strict=True):
         for mark in extract.marks:
             judgement = judge_mark(mark)

@@ -14,10 +14,10 @@ _IN_BOTH: Final = frozenset({"openai.APIError", "openai.OpenAIError"})
 
 
 def legacy_files(uses: Sequence[Use], facts: Sequence[FileFacts]) -> tuple[frozenset[int], frozenset[int]]:
-    """Return the files written for openai<1.0, and the undetermined files of a project that has both versions.
+    """Return the files written for openai<1.0, and the undetermined files of a project that uses both versions.
 
-    A file that imports openai and uses nothing specific to one version, such as one that only sets `openai.api_key`,
-    follows the rest of the project, including already migrated files.
+    A file that imports openai without anything specific to one version, such as one that only sets `openai.api_key`, is
+    assumed to have the version of the rest of the project, including already migrated files.
     """
     moved = [_moved_to(one) for one in facts]
     old = _written_for_old(uses, moved)
@@ -33,12 +33,12 @@ def legacy_files(uses: Sequence[Use], facts: Sequence[FileFacts]) -> tuple[froze
 
 
 def _written_for_old(uses: Sequence[Use], moved: Sequence[str | None]) -> set[int]:
-    """The files that use something only openai<1.0 has, or that import `stepfun_compat.legacy`."""
+    """Return the files that use something that only openai<1.0 has, or import `stepfun_compat.legacy`."""
     return {use.file for use in uses if use.generation == "0.x"} | _files_moved_to("0.x", moved)
 
 
 def _written_for_new(uses: Sequence[Use], moved: Sequence[str | None]) -> set[int]:
-    """The files that use something only openai>=1.0 has, or that import clients of stepfun_compat."""
+    """Return the files that use something that only openai>=1.0 has, or import clients of stepfun_compat."""
     return {use.file for use in uses if _is_new(use)} | _files_moved_to("1+", moved)
 
 
@@ -48,11 +48,11 @@ def _files_moved_to(generation: str, moved: Sequence[str | None]) -> set[int]:
 
 def _is_new(use: Use) -> bool:
     if use.generation == "1+":
-        return _tells(use)
+        return _is_evidence(use)
     return use.kind == "error_class" and use.generation is None and _only_new(use)
 
 
-def _tells(use: Use) -> bool:
+def _is_evidence(use: Use) -> bool:
     return use.kind in ("client_construction", "import") or (use.kind == "api_call" and use.known != "shape")
 
 
@@ -61,12 +61,12 @@ def _only_new(use: Use) -> bool:
 
 
 def _moved_to(facts: FileFacts) -> str | None:
-    """Which module of stepfun_compat a file imports."""
+    """Return the version of openai whose replacement in stepfun_compat a file imports, or None."""
     return next((moved for moved in map(_moved_by, facts.imports) if moved is not None), None)
 
 
 def _moved_by(statement: m.Import) -> str | None:
-    """Which module of stepfun_compat a statement imports."""
+    """Return the version of openai whose replacement in stepfun_compat a statement imports, or None."""
     for module in [statement.module] if statement.module is not None else [one.name for one in statement.names]:
         if f"{module}.".startswith("stepfun_compat.legacy."):
             return "0.x"

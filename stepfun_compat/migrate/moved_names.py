@@ -1,4 +1,4 @@
-"""Which names of openai stepfun_compat has too, and which stay openai's: types and private modules."""
+"""The names of openai that move to stepfun_compat, and those that stay: types and private modules."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOWERCASE: Final = (
     }
 )
 _SAME_IN_BOTH: Final = frozenset({"resources", "types"})
-"""Moved only together with other names; alone they stay."""
+"""Names that only move together with other names of the same statement."""
 
 
 def is_openai(module: str) -> bool:
@@ -33,14 +33,14 @@ def is_openai(module: str) -> bool:
 
 
 def moves(name: str) -> bool:
-    """Whether stepfun_compat has the name of `from openai import name`."""
+    """Whether `name` of `from openai import name` moves to stepfun_compat."""
     if name.startswith("_") and name not in _LOWERCASE:
         return False
     return name in _LOWERCASE or not name.islower()
 
 
 def submodule(module: str) -> str | None:
-    """Return the counterpart of a submodule of openai. `openai.lib.azure` is the documented home of Azure's clients."""
+    """Return the counterpart of a submodule of openai, or None. OpenAI documents `openai.lib.azure` for Azure."""
     return "stepfun_compat.azure" if module == "openai.lib.azure" else None
 
 
@@ -55,7 +55,7 @@ def stays(statement: m.Import) -> bool:
 
 
 def private_client(statement: m.Import) -> str | None:
-    """Return the client class that a statement imports from a private module of openai, which stays openai's."""
+    """Return the client class that a statement imports from a private module of openai, or None."""
     if statement.module is None or not is_openai(statement.module) or not stays(statement):
         return None
     return next((one.name for one in statement.names if one.name in surface.CLIENT_CLASSES), None)

@@ -1,4 +1,4 @@
-"""Scan files: find, read and link them. Only this module and `sources.discovery` access the file system."""
+"""Scan files: find, read and link them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .facts import model as m
 from .findings import Finding, NotRead, ScanResult, findings_of
 from .link.modules import Modules
 from .sources.discovery import Found, discover
-from .sources.kinds import LARGEST, LARGEST_NOTEBOOK, FileKind, of_interest, speaks_of_openai
+from .sources.kinds import LARGEST, LARGEST_NOTEBOOK, FileKind, mentions_openai, of_interest
 from .sources.marks import Unread
 from .sources.notebooks import NotANotebook, read_notebook
 from .sources.texts import lines_of
@@ -34,13 +34,13 @@ Progress = Callable[[int, int], None]
 _STACK: Final = 256 * 1024 * 1024
 _RECURSION: Final = 6000
 _FINDING: Final = attrgetter(*(one.name for one in fields(Finding)))
-_ROOM: Final = 16_000_000
-"""The maximum size in bytes of the file contents kept in memory between two reads."""
+_MOST_BYTES: Final = 16_000_000
+"""The maximum size in bytes of file contents that are kept in memory for the second step."""
 _READING: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _CHUNK: Final = 24
 _HELD: Final = 24_000_000
-"""The maximum size in bytes of serialized facts that are held as objects (about eight times as large); other files are
-held as outlines until they are linked."""
+"""The maximum size in bytes of serialized facts that are kept as objects, which are about eight times as large. Other
+files are kept as outlines until they are linked."""
 _WORTH_A_PROCESS: Final = 60
 """The number of files to parse for which another process pays off."""
 
@@ -53,7 +53,7 @@ class _Read:
     kind: FileKind
     key: bytes
     data: bytes | None
-    """Kept in memory up to the limit, which saves reading the file again."""
+    """The contents, if they are kept to avoid reading the file again."""
     interesting: bool | None = None
     """Whether the bytes contain anything that could be a finding; None if not checked yet."""
 
@@ -61,7 +61,7 @@ class _Read:
 def scan(
     paths: Sequence[str], *, jobs: int | None = None, cache: Path | None = None, progress: Progress | None = None
 ) -> ScanResult:
-    """Scan files and directories; `cache` is the directory of the cache, or None for no cache.
+    """Scan files and directories. `cache` is the directory of the cache; None disables it.
 
     Raises:
         NoSuchPath: a path does not exist.
@@ -97,7 +97,7 @@ def _scan(paths: Sequence[str], jobs: int, directory: Path | None, progress: Pro
 
 
 def shown_root(root: str) -> str:
-    """The root as shown in reports: relative to the working directory if it is below it, with `/`."""
+    """Return the root for reports: relative to the working directory if it is below it, with `/` as separator."""
     relative = os.path.relpath(root)
     return (root if relative.startswith("..") else relative).replace(os.sep, "/")
 
@@ -106,27 +106,27 @@ def shown_root(root: str) -> str:
 
 
 def _look(found: Found, cache: Cache, not_read: list[NotRead], known: bool) -> Iterator[_Read]:
-    """Read the files. With a cached result, the check for relevant names is deferred, as it may not be needed."""
-    room = _ROOM
+    """Read the files. With a `known` result in the cache, the check for relevant names is deferred."""
+    left = _MOST_BYTES
     above = os.path.join(found.root, "")
     for path, kind in found.files:
         data, why = bytes_of(above + path)
         if data is None:
             not_read.append(NotRead(path, why))
         elif why:
-            not_read.append(NotRead(path, why, "needs a decision" if speaks_of_openai(data) else None))
+            not_read.append(NotRead(path, why, "needs a decision" if mentions_openai(data) else None))
         else:
             one = _Read(path, kind, cache.key(path.rpartition("/")[2], data), None)
             if not known:
                 one.interesting = of_interest(kind, data)
             if one.interesting is not False:
-                room -= len(data)
-                one.data = data if room > 0 else None
+                left -= len(data)
+                one.data = data if left > 0 else None
             yield one
 
 
 def bytes_of(path: str) -> tuple[bytes | None, str]:
-    """(bytes of a file, ""), or (bytes or None, the reason why the file is not read)."""
+    """Return the bytes of a file and an empty string, or bytes or None and the reason why the file is not read."""
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
@@ -147,11 +147,11 @@ def bytes_of(path: str) -> tuple[bytes | None, str]:
 
 
 def _content(path: str, size: int) -> bytes:
-    """The bytes of a regular file, in as few steps as possible: most files are small, and there are many."""
+    """Return the bytes of a regular file, with as few system calls as possible."""
     file = os.open(path, _READING)
     try:
         data = os.read(file, size + 1)
-        if len(data) != size:  # it is being written
+        if len(data) != size:  # the file is being written
             parts = [data]
             while parts[-1]:
                 parts.append(os.read(file, 1_000_000))
@@ -162,7 +162,7 @@ def _content(path: str, size: int) -> bytes:
 
 
 def _facts_of(root: str, path: str, kind: FileKind, data: bytes | None = None) -> tuple[bytes, Extract]:
-    """The facts of one file, serialized and as objects."""
+    """Return the facts of one file, serialized and as objects."""
     data, why = bytes_of(os.path.join(root, path)) if data is None else (data, "")
     if data is None or why:
         found = Extract(unread=[Unread(why or "cannot be read")])
@@ -171,7 +171,7 @@ def _facts_of(root: str, path: str, kind: FileKind, data: bytes | None = None) -
             found = extract(path, kind, data)
             return pack(found.outlined(), found.facts), found
         except RecursionError:
-            found = Extract(unread=[Unread("nested too deeply for this Python", speaks_of_openai(data))])
+            found = Extract(unread=[Unread("nested too deeply for this version of Python", mentions_openai(data))])
     return pack(found, None), found
 
 
@@ -204,7 +204,7 @@ def _extracts(root: str, reads: Sequence[_Read], jobs: int, cache: Cache, progre
 
 
 def _kept(reads: Sequence[_Read], cache: Cache) -> tuple[dict[str, Extract], int]:
-    """The cached results of the files, by path, and their total size."""
+    """Return the cached results of the files, by path, and their total size."""
     kept = cache.get_many([one.key for one in reads])
     found: dict[str, Extract] = {}
     held = 0
@@ -250,8 +250,10 @@ def pack_file(root: str, path: str, kind: FileKind) -> bytes:
 
 
 def on_a_deep_stack(job: Callable[[], T]) -> T:
-    """Run a job in a thread with a large stack, so that the supported nesting depth does not depend on the caller. The
-    garbage collector is disabled meanwhile: facts contain no cycles, and traversing them is slow."""
+    """Run a job in a thread with a large stack, so that the supported nesting depth does not depend on the caller.
+
+    The garbage collector is disabled meanwhile: facts contain no cycles, and traversing them is slow.
+    """
     collecting, limit = gc.isenabled(), sys.getrecursionlimit()
     outcome: list[T] = []
     problem: list[BaseException] = []
@@ -309,13 +311,13 @@ def _interesting(root: str, one: _Read) -> bool:
 
 
 def _matters(found: Extract) -> bool:
-    return bool(found.facts or found.marks or any(one.speaks for one in found.unread))
+    return bool(found.facts or found.marks or any(one.mentions for one in found.unread))
 
 
 def _add_packages_in_between(
     root: str, reads: Sequence[_Read], extracts: dict[str, Extract], jobs: int, cache: Cache
 ) -> None:
-    """Also read the `__init__.py` files that files with findings import from: they may re-export names."""
+    """Also read the `__init__.py` files that these files import from, because they may re-export names."""
     python = [one for one in reads if one.kind in ("python", "notebook")]
     modules = Modules([one.path for one in python], [])
     files: Iterable[int] = range(len(python))
@@ -332,7 +334,7 @@ def _add_packages_in_between(
 def _packages_in_between(
     python: Sequence[_Read], modules: Modules, extracts: dict[str, Extract], files: Iterable[int]
 ) -> dict[int, _Read]:
-    """The `__init__.py`, by number, that some files import from and that are not read yet."""
+    """Return the unread `__init__.py` files that the given files import from, by number."""
     more: dict[int, _Read] = {}
     for number in files:
         path = python[number].path
@@ -347,7 +349,7 @@ def _packages_in_between(
 
 
 class _Lines:
-    """The lines of files on demand, for columns and excerpts; one file is cached at a time."""
+    """Read the lines of files on demand, for columns and excerpts. Only the last file is cached."""
 
     def __init__(self, root: str, kinds: dict[str, FileKind]) -> None:
         self._root = root
@@ -380,7 +382,7 @@ class _Lines:
         return lines_of(text)
 
 
-# The result as a whole
+# The cached result
 
 
 def _store(findings: Sequence[Finding], unread: Sequence[NotRead]) -> bytes:

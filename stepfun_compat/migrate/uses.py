@@ -1,4 +1,4 @@
-"""Collect the uses of openai in a project: one record per place, without verdicts."""
+"""Collect the uses of openai in a project, without verdicts."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ UseKind = Literal[
 Known = Literal["resolved", "inferred", "shape"]
 
 _BY_NAME: Final = frozenset({"setattr", "getattr", "delattr", "hasattr"})
-"""Functions that are given the name of an attribute."""
+"""Functions that take the name of an attribute."""
 _OF_CLASSES: Final = frozenset({"super", "object", "project_class"})
 _RANK: Final = {
     kind: rank for rank, kind in enumerate(("method", "class", "setting", "error", "type", "module", "resource"))
 }
-"""The priority of values if an expression has several; the lowest number wins."""
+"""The priority of values if an expression has several; the lowest number is chosen."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,8 +46,8 @@ class Use:
     """One place that uses openai.
 
     `file` is an index into the project's files. The span covers the expression, for a call its callee; columns are in
-    UTF-8 bytes. `call` is the call of which it is the callee, `value` the expression passed or assigned; `how` is `call`,
-    `value`, `write`, `argument` or `literal`.
+    UTF-8 bytes. `how` is `call`, `value`, `write`, `argument`, `literal` or `statement`. `call` is the call whose callee
+    this is, `value` the expression passed or assigned.
     """
 
     file: int
@@ -64,15 +64,15 @@ class Use:
     value: m.Expr | None = None
     statement: m.Import | None = None
 
-    def forget(self) -> None:
+    def release(self) -> None:
         """Release the references to facts, to free memory."""
         self.call = self.value = self.statement = None
 
 
 def uses_of(paths: Sequence[str], facts: Sequence[FileFacts], linker: Linker | None = None) -> list[Use]:
-    """Return every use in a project, ordered by file and position. Pure: paths are relative, with `/`.
+    """Return every use in a project, ordered by file and position. Paths are relative, with `/` as separator.
 
-    The caller may omit files whose bytes do not mention OpenAI. `linker`, if given, must cover all files.
+    Files that do not mention OpenAI may be omitted. `linker`, if given, must cover all files.
     """
     project = Project(paths, facts)
     found = project.uses(linker) if linker else [one for group in project.groups() for one in project.uses(group)]
@@ -80,7 +80,7 @@ def uses_of(paths: Sequence[str], facts: Sequence[FileFacts], linker: Linker | N
 
 
 class Project:
-    """Files linked group by group. Unresolved chains are decided with information from all files."""
+    """Files that are linked group by group. Unresolved chains are judged with information from all files."""
 
     def __init__(self, paths: Sequence[str], facts: Sequence[FileFacts]) -> None:
         self.paths = paths
@@ -90,7 +90,7 @@ class Project:
         self._vendors = any(vendors_of(one) for one in facts)
 
     def groups(self) -> Iterator[Linker]:
-        """Yield the linker of each group of connected files in turn."""
+        """Yield a linker for each group of connected files."""
         for members in self.members():
             yield self.linker(members)
 
@@ -99,7 +99,7 @@ class Project:
         return components(self.modules, self.facts)
 
     def linker(self, members: Sequence[int]) -> Linker:
-        """Return the linker of a group."""
+        """Return a linker for a group."""
         return Linker(self.paths, self.facts, self.modules, members)
 
     def uses(self, linker: Linker) -> list[Use]:
@@ -111,7 +111,7 @@ class Project:
         return [use for uses in found for use in sorted(uses.uses, key=_place)]
 
     def _shapes(self, uses: _FileUses) -> None:
-        """Decide which of the unresolved chains that look like a client's are uses."""
+        """Add the unresolved chains that look like a client's and have no evidence against them."""
         here = imports_openai(uses.facts)
         others = bool(vendors_of(uses.facts))
         roots = {shape.root for shape, _, _, _ in uses.shapes if shape.strong}
@@ -135,7 +135,7 @@ class Project:
 
 
 def _settle(linker: Linker) -> set[int]:
-    """Evaluate every chain that may be a use. Returns their identities."""
+    """Evaluate every chain that may be a use. Returns the ids of their expressions."""
     wanted: list[tuple[int, m.Expr]] = []
     for file in linker.members:
         facts = linker.facts[file]
@@ -149,7 +149,7 @@ def _settle(linker: Linker) -> set[int]:
 
 
 def _imported_names(facts: FileFacts) -> frozenset[str] | None:
-    """The names bound by imports in a file; None if any name may be (`import *`)."""
+    """Return the names that imports bind in a file; None if they are unknown (`import *`)."""
     if any(scope.stars for scope in facts.scopes):
         return None
     return imported_names(facts)
@@ -163,11 +163,11 @@ _ENDS: Final = METHOD_NAMES.union(
     surface.ERRORS,
     surface.CLIENT_CLASSES,
 )
-"""Attributes that are a use even without an imported name at the start of the chain."""
+"""Attributes that may be a use even if the chain does not start with an imported name."""
 
 
 def _may_matter(linker: Linker, file: int, expr: m.Expr, called: bool, imported: frozenset[str] | None) -> bool:
-    """Whether a chain can be a use of openai, or looks like one."""
+    """Whether a chain can be a use of openai or looks like one."""
     if not linker.heat.touches(file, expr):
         return shape_of(expr) is not None
     if called and (type(expr) is not m.Attribute or expr.attr in linker.heat.attributes):
@@ -185,7 +185,7 @@ def _place(use: Use) -> tuple[int, int, int, int, str]:
 
 
 class _FileUses:
-    """Collects the uses of one file."""
+    """Collect the uses in one file."""
 
     def __init__(self, linker: Linker, file: int, matter: set[int]) -> None:
         self.matter = matter
@@ -250,7 +250,7 @@ class _FileUses:
         return any(one.kind in ("method", "class") for one in self.linker.values(self.file, call.func).values)
 
     def by_name(self, call: m.Call, how: str) -> None:
-        """`setattr(openai, "api_key", …)`."""
+        """Add the use in `setattr(openai, "api_key", …)` and similar calls."""
         if len(call.arguments) < 2 or not isinstance(call.arguments[1].value, m.Text):
             return
         base = self.linker.values(self.file, call.arguments[0].value)
@@ -258,14 +258,14 @@ class _FileUses:
         value = _best(found)
         if value is not None and value.kind == "setting":
             module = call.arguments[0].value
-            if module is not None:  # named only for the setting, so not a separate use
+            if module is not None:  # the module is part of the setting, not a separate use
                 self.seen.add((module.line, module.column, module.end_line, module.end_column, "type_use"))
             given = call.arguments[2].value if len(call.arguments) > 2 else None
             self.add("module_config", f"openai.{value.name}", call, "write" if how == "setattr" else "value",
                      _known(found), value.detail or None, value=given)  # fmt: skip
 
     def chain(self, expr: m.Expr, call: m.Call | None, how: str, given: m.Expr | None) -> None:
-        """Process a whole chain; its longest part that belongs to openai is the use."""
+        """Add the longest part of a chain that belongs to openai."""
         here: m.Expr | None = expr
         while isinstance(here, m.Attribute | m.Name | m.Item):
             found = self.linker.values(self.file, here)
@@ -279,7 +279,7 @@ class _FileUses:
             here = here.base if isinstance(here, m.CHAINED) else None
 
     def looks_like_one(self, expr: m.Expr, call: m.Call | None, how: str) -> bool:
-        """Record an unresolved chain that looks like a client's. Returns whether it does."""
+        """Record an unresolved chain if it looks like a client's. Returns whether it does."""
         shape = shape_of(expr) if isinstance(expr, m.Attribute) else None
         if shape is None or not isinstance(expr, m.Attribute) or self.disproved(expr, shape):
             return False
@@ -331,7 +331,7 @@ class _FileUses:
 
     def setting(self, value: Value, known: Known, expr: m.Expr, how: str, given: m.Expr | None) -> None:
         if not (isinstance(expr, m.Attribute) or self.imported_root(expr)):
-            return  # a name that holds a value read elsewhere
+            return  # a name that holds the value of a setting that is read elsewhere
         generation = value.detail or None
         self.add("module_config", f"openai.{value.name}", expr, how, known, generation, value=given)
         if how == "write" and value.name in ("api_base", "base_url", "azure_endpoint") and given is not None:
@@ -344,8 +344,7 @@ class _FileUses:
         self.add("type_use", target, expr, how, known, "0.x" if value.detail == "0.x" else None, call)
 
     def spelled(self, expr: m.Expr) -> bool:
-        """Whether an expression names a method itself: an attribute of an object of openai's or of a subclass, not a name
-        that holds the method."""
+        """Whether an expression is a method of an object of openai or of a subclass, not a variable that holds it."""
         if not isinstance(expr, m.Attribute):
             return False
         values = self.linker.values(self.file, expr.base).values
@@ -355,8 +354,8 @@ class _FileUses:
         )
 
     def calls_kept(self, expr: m.Expr, result: Result, call: m.Call | None, how: str) -> bool:
-        """Whether an expression calls a method through a name that holds it. Passing such a name on is not a use, nor is a
-        parameter or a name that may hold something else: the use is where the method is read."""
+        """Whether an expression calls a method through a variable. Parameters, variables that may hold something else,
+        and variables that are only passed on are not uses: the use is where the method is read."""
         if how == "write":
             return False
         if isinstance(expr, m.Name):
@@ -368,7 +367,7 @@ class _FileUses:
         return call is not None and all(one.kind == "method" for one in result.values)
 
     def bound(self, name: m.Name) -> list[m.Expr]:
-        """The values bound to a name in the innermost scope that binds it."""
+        """Return the values bound to a name in the innermost scope that binds it."""
         scopes = self.facts.scopes
         here: int | None = name.scope
         while here is not None:
@@ -379,7 +378,7 @@ class _FileUses:
         return []
 
     def around(self, expr: m.Expr) -> tuple[str, str]:
-        """The names of the functions and classes around an expression."""
+        """Return the names of the functions and classes around an expression."""
         while isinstance(expr, m.CHAINED) and expr.base is not None:
             expr = expr.base
         functions: list[str] = []
@@ -396,8 +395,8 @@ class _FileUses:
         return " ".join(functions), " ".join(classes)
 
     def named(self, expr: m.Expr) -> bool:
-        """Whether a chain names something of openai's, by an imported name or as an attribute of the module, however
-        that is reached: `self._openai.APIError`, `cast(Any, openai).APIError`."""
+        """Whether a chain refers to openai by an imported name or as an attribute of the module, which may be any
+        expression: `self._openai.APIError`, `cast(Any, openai).APIError`."""
         if self.imported_root(expr):
             return True
         base = expr.base if isinstance(expr, m.Attribute) else None
@@ -428,11 +427,11 @@ class _FileUses:
     def literals(self) -> None:
         kinds: dict[str, UseKind] = {"model": "model_literal", "env": "env_var", "host": "base_url"}
         for one in self.facts.literals:
-            if one.kind == "model" and one.value in _BARE and not self.speaks_of_openai():
+            if one.kind == "model" and one.value in _BARE and not self.uses_openai():
                 continue
             self.add(kinds[one.kind], one.value, one, "literal")
 
-    def speaks_of_openai(self) -> bool:
+    def uses_openai(self) -> bool:
         return any(use.kind in ("import", "api_call", "client_construction", "module_config") for use in self.uses)
 
 
@@ -441,12 +440,12 @@ _BARE: Final = frozenset({"davinci", "curie", "babbage", "ada"})
 
 
 def _modules(statement: m.Import) -> list[str]:
-    """The modules named by a statement."""
+    """Return the modules that an import statement names."""
     return [one.name for one in statement.names] if statement.module is None else [statement.module]
 
 
 def _needs_old(statement: m.Import, modules: Iterable[str]) -> bool:
-    """Whether an import names something that only openai<1.0 has."""
+    """Whether an import requires openai<1.0."""
     if any(one.partition(".")[2].partition(".")[0] in surface.LEGACY_MODULES for one in modules):
         return True
     return statement.module == "openai" and any(_is_old(one.name) for one in statement.names)
@@ -461,7 +460,7 @@ def _is_openai(module: str) -> bool:
 
 
 def _needs_one(statement: m.Import) -> bool:
-    """Whether an import names something that only openai>=1 has."""
+    """Whether an import requires openai>=1."""
     if statement.module is not None and statement.module.startswith(("openai.types", "openai.resources", "openai.lib")):
         return True
     return statement.module == "openai" and any(one.name in surface.CLIENT_CLASSES for one in statement.names)

@@ -1,7 +1,7 @@
 """Worker processes that read files.
 
-They are started as `python -c` instead of by `multiprocessing`, which would import the caller's main module again and
-fails if that is not possible. No directory of the scanned project is on their path.
+They run as `python -c` instead of by `multiprocessing`, which imports the caller's main module again and fails if that
+is not possible. No directory of the scanned project is on their path.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def run(root: str, chunks: Sequence[Files], processes: int) -> Iterator[list[byt
         if worker is None:
             worker = here.worker = _Worker(root)
             workers.append(worker)
-        return worker.ask(chunk)
+        return worker.read(chunk)
 
     pool = ThreadPoolExecutor(processes)
     try:
@@ -48,7 +48,7 @@ def run(root: str, chunks: Sequence[Files], processes: int) -> Iterator[list[byt
 
 
 class _Worker:
-    """One process, which handles one chunk at a time. Returns None if it cannot be started or has died."""
+    """One process, which handles one chunk at a time."""
 
     def __init__(self, root: str) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -64,7 +64,8 @@ class _Worker:
         except (OSError, ValueError):
             self.stop()
 
-    def ask(self, chunk: Files) -> list[bytes] | None:
+    def read(self, chunk: Files) -> list[bytes] | None:
+        """Return the serialized facts of the files; None if the process could not be started or has died."""
         process = self._process
         if process is None or process.stdout is None:
             return None
@@ -101,14 +102,14 @@ def _close(stream: IO[bytes]) -> None:
 
 
 def _path() -> list[str]:
-    """The module search path without the working directory, which may be the scanned project."""
+    """Return the module search path without the working directory, which may be the scanned project."""
     here = os.getcwd()
     own = str(Path(__file__).resolve().parents[2])
     return [*(one for one in sys.path if one and os.path.abspath(one) != here), own]
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Process chunks until the input ends. Runs in the worker process."""
+    """Process chunks until the input ends, in the worker process."""
     from .scan import on_a_deep_stack
 
     root: str = pickle.load(requests)

@@ -1,4 +1,4 @@
-"""The migrate command, independent of the command-line parser: run options, write output, return an exit code."""
+"""The `migrate` command, independent of the command-line parser."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .writing import NotWritten, write_file
 
 @dataclass(frozen=True)
 class Options:
-    """The parsed options."""
+    """The parsed command-line options."""
 
     paths: tuple[str, ...]
     mode: Mode = "diff"
@@ -54,7 +54,7 @@ def selected(select: Iterable[str], ignore: Iterable[str]) -> list[Rule]:
     """Return the selected rules; the default rules if none is selected.
 
     Raises:
-        BadOptions: no rule has a given id.
+        BadOptions: an id is not the id of a rule.
     """
     wanted, unwanted = _ids(select), _ids(ignore)
     known = {rule.id for rule in RULES}
@@ -72,7 +72,7 @@ def _plan(options: Options, rules: list[Rule]) -> Run:
     reading = read_files(options.paths)
     plan = make_plan(reading, rules)
     unread = [
-        NotRead(path, one.why, "needs a decision" if one.speaks else None)
+        NotRead(path, one.why, "needs a decision" if one.mentions else None)
         for path, found in reading.extracts.items()
         for one in found.unread
     ]

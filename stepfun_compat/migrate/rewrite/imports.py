@@ -1,12 +1,12 @@
 """Move import statements from `openai` to a module of stepfun_compat; shared by SFC001 and SFC002.
 
-A statement is moved whole or left alone. The forms, with `stepfun_compat` as destination:
+A statement is moved completely or left alone. The forms, with `stepfun_compat` as destination:
 
     import openai                       import stepfun_compat as openai
     import os, openai as oa             import os, stepfun_compat as oa
     from openai import OpenAI           from stepfun_compat import OpenAI
     import_module("openai")             import_module("stepfun_compat")
-    import openai.types                 stays; it rebinds `openai`, so if a client is created through that name
+    import openai.types                 stays; it also binds `openai`, so if a client is created through that name,
                                         it becomes `import openai.types, stepfun_compat as openai`
 """
 
@@ -71,13 +71,13 @@ def _move_call(statement: m.Import, text: SourceText, to: Destination) -> list[E
     if target is None or call is None:
         return []
     if isinstance(call.func, m.Name) and call.func.name == "__import__" and "." in name.name + target:
-        raise CannotMove("__import__ of a submodule returns the package above it")
+        raise CannotMove("__import__ of a submodule returns the package: use importlib.import_module")
     if len(call.arguments) > 1 and not isinstance(call.func, m.Name):
-        raise CannotMove("import_module with a package argument")
+        raise CannotMove("import_module has a package argument: write the full module name")
     start, end = _span(text, name)
     found = _TEXT.fullmatch(text.utf8[start:end])
     if found is None or found.group(2).decode() != name.name:
-        raise CannotMove("the module's name is concatenated from parts")
+        raise CannotMove("the module name is not a single string: write it as one")
     return [Edit(start + found.start(2), start + found.end(2), target.encode())]
 
 
@@ -86,7 +86,7 @@ def _target(module: str, to: Destination) -> str | None:
 
 
 def _move_modules(statement: m.Import, text: SourceText, to: Destination, rebind: bool) -> list[Edit]:
-    """`import a, openai as b`."""
+    """Return the edits of `import a, openai as b`."""
     rebind = rebind and not any(one.name == to.module and one.bound == "openai" for one in statement.names)
     edits = [_move_module(name, text, to, rebind) for name in statement.names if is_openai(name.name)]
     return [edit for edit in edits if edit is not None]
@@ -106,19 +106,19 @@ def _move_module(name: m.ImportName, text: SourceText, to: Destination, rebind: 
 
 
 def _module_span(text: SourceText, start: int, end: int, expected: str) -> tuple[int, int]:
-    """The span of the dotted name at a position.
+    """Return the span of the dotted name at a position.
 
     Raises:
-        CannotMove: the source has another spelling, such as a Unicode letter that Python normalizes to ASCII.
+        CannotMove: the source is spelled differently, such as with a Unicode letter that Python normalizes to ASCII.
     """
     found = _PARTS.match(text.utf8, start, end)
     if found is None or re.sub(_SPACE, b"", found.group()).decode() != expected:
-        raise CannotMove("the module's name is written in an unusual way")
+        raise CannotMove(f"the module name has an unusual form: write it as {expected}")
     return found.span()
 
 
 def _move_from(statement: m.Import, text: SourceText, to: Destination) -> list[Edit]:
-    """`from openai import a, b as c`."""
+    """Return the edits of `from openai import a, b as c`."""
     module = statement.module or ""
     if module == "openai":
         target: str | None = to.module
@@ -132,7 +132,7 @@ def _move_from(statement: m.Import, text: SourceText, to: Destination) -> list[E
     source = text.utf8[start:end]
     opening = _FROM.match(source)
     if opening is None:
-        raise CannotMove("the statement is written in an unusual way")
+        raise CannotMove("the import statement has an unusual form")
     span = _module_span(text, start + opening.end(), end, module)
     if not staying:
         return [Edit(*span, target.encode())]
@@ -150,7 +150,7 @@ def _split(
     """Split a statement into two on one line: `from openai import _x; from stepfun_compat import OpenAI`."""
     if b"#" in source or b"\n" in source or b"\r" in source:
         names = ", ".join(one.name for one in staying)
-        raise CannotMove(f"{names}, private in openai, cannot be split off a multi-line statement")
+        raise CannotMove(f"{names} stays in openai, but the import has several lines: import it separately")
     kept = ", ".join(_written(text, one) for one in staying)
     moved = ", ".join(_written(text, one) for one in statement.names if one not in staying)
     return Edit(*span, f"from {statement.module} import {kept}; from {target} import {moved}".encode())

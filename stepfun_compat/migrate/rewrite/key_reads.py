@@ -21,10 +21,10 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 @dataclass(slots=True, eq=False)
 class KeyRead:
-    """A string with the name of the key: its position, and why it must not be changed.
+    """A string that is the name of the key: its position, and why it must not be changed.
 
-    `problem` is empty if the value is only passed to a client or checked for presence; `name` is the module-level name
-    that holds it, if any.
+    `problem` is empty if the value is only passed to a client or checked for presence. `name` is the module-level name
+    that holds the value, if any.
     """
 
     line: int
@@ -37,8 +37,7 @@ class KeyRead:
 def key_reads(file: File, names: frozenset[str], redirected: bool) -> list[KeyRead]:
     """Return every string of a file that is one of the names, in source order.
 
-    `redirected`: the module-level client may be another vendor's, so the value of `openai.api_key` may be sent to that
-    vendor.
+    `redirected`: the module-level client may call another vendor, so the value of `openai.api_key` may be sent there.
     """
     return _Reader(file, names, redirected).read()
 
@@ -47,7 +46,7 @@ _REDIRECTS: Final = frozenset({"api_base", "base_url", "api_type", "azure_endpoi
 
 
 def redirects(file: File) -> bool:
-    """Whether a file may point the module-level client at another host than OpenAI's, by setting such an attribute."""
+    """Whether a file sets an attribute that may point the module-level client to another host than OpenAI's."""
     if not any(name.encode() in file.text.utf8 for name in _REDIRECTS):
         return False
     for node in ast.walk(parse(file.text.utf8)):
@@ -92,7 +91,7 @@ class _Reader:
         return sorted(found, key=lambda one: one.start)
 
     def _own_clients(self) -> None:
-        """Record the clients already imported from stepfun_compat."""
+        """Record the uses of clients that are already imported from stepfun_compat."""
         classes, modules = _own_names(self.tree)
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Call):
@@ -106,7 +105,7 @@ class _Reader:
         end = self.file.text.offset(node.end_lineno or node.lineno, node.end_col_offset or 0)
         quoted = _QUOTED.fullmatch(self.file.text.utf8[start:end])
         if quoted is None:
-            return KeyRead(node.lineno, start, end, "has an unusual form")
+            return KeyRead(node.lineno, start, end, "is not a plain string literal")
         read = KeyRead(node.lineno, start + quoted.start(2), start + quoted.end(2))
         parent = self.parents[node]
         if isinstance(parent, ast.Compare):
@@ -115,13 +114,13 @@ class _Reader:
             return read
         value = self._environment_read(node)
         if value is None:
-            read.problem = "is used for more than reading the environment"
+            read.problem = "is not only read from the environment"
         else:
             self._value(value, read)
         return read
 
     def _environment_read(self, node: ast.Constant) -> ast.expr | None:
-        """The expression that reads the variable: `os.environ["…"]`, `os.environ.get("…")`, `os.getenv("…")`."""
+        """Return the expression that reads the variable: `os.environ["…"]`, `os.environ.get("…")`, `os.getenv("…")`."""
         parent = self.parents[node]
         if isinstance(parent, ast.Subscript):
             loaded = isinstance(parent.ctx, ast.Load) and parent.slice is node and _is_environ(parent.value)
@@ -140,14 +139,14 @@ class _Reader:
             return
         scope = self._scope(value)
         if isinstance(scope, ast.ClassDef):
-            read.problem = f"is stored as {target.id} of a class"
+            read.problem = f"is stored in the class attribute {target.id}"
         elif not self._name_is_understood(scope, target.id):
             read.problem = f"is stored as {target.id}, which is not only passed to a client"
         elif isinstance(scope, ast.Module):
             read.name = target.id
 
     def _kept_as(self, value: ast.expr) -> ast.expr | None:
-        """The target of a plain assignment of the value."""
+        """Return the target of a plain assignment of the value."""
         parent = self.parents[value]
         if isinstance(parent, ast.Assign):
             return parent.targets[0] if len(parent.targets) == 1 else None
@@ -156,7 +155,7 @@ class _Reader:
         return parent.target if isinstance(parent, ast.AnnAssign) else None
 
     def _handed_over(self, value: ast.expr) -> bool:
-        """Whether a value is passed as the key of a client or of the module."""
+        """Whether a value is the `api_key` of a client or of the module."""
         parent = self.parents[value]
         if isinstance(parent, ast.keyword) and parent.arg == "api_key":
             call = self.parents[parent]
@@ -187,7 +186,7 @@ class _Reader:
         return node
 
     def _name_is_understood(self, scope: ast.AST, name: str) -> bool:
-        """Whether a name only ever holds such a key and is only passed to clients."""
+        """Whether a name only holds the key and is only passed to clients or checked."""
         for node in _inside(scope, name):
             if isinstance(node, ast.Name):
                 good = (
@@ -222,7 +221,7 @@ class _Reader:
 
 
 def _own_names(tree: ast.Module) -> tuple[set[str], set[str]]:
-    """The names that imports bind to clients and modules of stepfun_compat."""
+    """Return the names that imports bind to clients and modules of stepfun_compat."""
     classes: set[str] = set()
     modules: set[str] = set()
     for node in ast.walk(tree):
@@ -234,12 +233,12 @@ def _own_names(tree: ast.Module) -> tuple[set[str], set[str]]:
 
 
 def _bound(node: ast.Import | ast.ImportFrom, names: frozenset[str]) -> set[str]:
-    """The names that a statement binds to any of the given imported names."""
+    """Return the names that an import statement binds to any of the given names."""
     return {one.asname or one.name for one in node.names if one.name in names}
 
 
 def _takes_one(call: ast.Call, node: ast.expr) -> bool:
-    """Whether a call has one argument, optionally with an empty default."""
+    """Whether a call has one argument, optionally followed by an empty default."""
     if not call.args or call.args[0] is not node or call.keywords:
         return False
     return len(call.args) == 1 or (len(call.args) == 2 and _is_empty(call.args[1]))
@@ -260,7 +259,7 @@ def _is_client(func: ast.expr, classes: set[str], modules: set[str]) -> bool:
 
 
 def _inside(scope: ast.AST, name: str) -> Iterator[ast.AST]:
-    """The nodes that use or bind a name in a scope and in nested functions that do not rebind it."""
+    """Yield the nodes that use or bind a name in a scope and in nested functions that do not rebind it."""
     waiting = list(ast.iter_child_nodes(scope))
     while waiting:
         node = waiting.pop()
@@ -287,7 +286,7 @@ _NAMES_OF: Final[Mapping[type[ast.AST], Callable[[Any], Sequence[object]]]] = {
     ast.MatchStar: lambda node: (node.name,),
     ast.Constant: lambda node: (node.value,),  # __all__, globals()["…"], getattr(…, "…")
 }
-"""The names in a node that are read or bound, by its class."""
+"""Functions that return the names that a node reads or binds, by its class."""
 
 
 def _binds(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, name: str) -> bool:
@@ -302,7 +301,7 @@ def _binds(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, name: 
 
 
 def _outer_parts(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> list[ast.AST]:
-    """The parts of a function evaluated in its enclosing scope: defaults and decorators."""
+    """Return the parts of a function that are evaluated in its enclosing scope: defaults and decorators."""
     parts: list[ast.AST] = [*function.args.defaults, *(one for one in function.args.kw_defaults if one is not None)]
     if not isinstance(function, ast.Lambda):
         parts += function.decorator_list
@@ -310,7 +309,7 @@ def _outer_parts(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) 
 
 
 def _moved_clients(file: File) -> tuple[set[_Place], set[_Place]]:
-    """The positions of clients created and settings written through a moved import."""
+    """Return the positions of clients created and keys set through a moved import."""
     clients = {
         (use.line, use.column, use.end_line, use.end_column)
         for use in file.uses
@@ -325,7 +324,7 @@ def _moved_clients(file: File) -> tuple[set[_Place], set[_Place]]:
 
 
 def _redirected(call: ast.Call) -> bool:
-    """Whether a client is given a URL that may be another vendor's, or unknown arguments."""
+    """Whether a client gets unknown arguments, or a URL that may be another vendor's."""
     return any(one.arg is None or (one.arg == "base_url" and not _is_openais_url(one.value)) for one in call.keywords)
 
 

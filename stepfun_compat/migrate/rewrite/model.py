@@ -33,7 +33,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """Edits of one rule, applied all or none; `line` refers to the file's text, `what` is a short description."""
+    """Edits of one rule, applied together or not at all. `what` is a short description."""
 
     rule: RuleId
     line: int
@@ -46,7 +46,7 @@ Severity = Literal["refused", "note"]
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A place that a rule leaves alone: `refused` needs a manual check, `note` needs no action."""
+    """A place that a rule leaves alone: `refused` requires a manual check, `note` requires no action."""
 
     rule: RuleId
     line: int
@@ -56,19 +56,19 @@ class Left:
 
 @dataclass(slots=True)
 class RuleOutcome:
-    """The result of a rule for one file. `whole`: a refusal concerns the whole file, so none of its Python is edited."""
+    """The result of a rule for one file. With `whole`, a refusal excludes the entire Python file from edits."""
 
     fixes: list[Fix] = field(default_factory=lambda: [])
     left: list[Left] = field(default_factory=lambda: [])
     whole: bool = False
 
     def refuse(self, rule: RuleId, line: int, why: str, whole: bool = False) -> None:
-        """Report a place that is left alone and needs a manual check."""
+        """Report a place that is left alone and requires a manual check."""
         self.left.append(Left(rule, line, why))
         self.whole = self.whole or whole
 
     def note(self, rule: RuleId, line: int, why: str) -> None:
-        """Report a place that needs no action."""
+        """Report a place that is left alone and requires no action."""
         self.left.append(Left(rule, line, why, "note"))
 
 
@@ -85,9 +85,9 @@ class File:
     """Its index in the facts of the project; -1 for a file other than Python."""
     uses: list[Use]
     moved: bool = False
-    """Whether its clients come from stepfun_compat after the fixes; set by the rules for imports."""
+    """Whether all its clients come from stepfun_compat after the fixes; set by the rules for imports."""
     partly_moved: bool = False
-    """Whether some of them do."""
+    """Whether some of its clients do."""
 
     @property
     def facts(self) -> FileFacts:
@@ -125,7 +125,7 @@ class File:
 
 @dataclass(eq=False)
 class Project:
-    """The relevant files and their links."""
+    """The files to edit and the linker that resolves their names."""
 
     root: str
     files: list[File]
@@ -133,7 +133,7 @@ class Project:
     legacy: frozenset[int]
     """Indexes of the files written for openai<1.0."""
     unclear: frozenset[int]
-    """Indexes of the files that may be written for either version, in a project that has both."""
+    """Indexes of the files that may be written for either version, in a project that uses both."""
     named: frozenset[str]
     """Files named on the command line."""
     migrated: bool

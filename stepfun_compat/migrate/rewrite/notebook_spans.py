@@ -1,6 +1,6 @@
 """Map the source of a notebook's code cells to its JSON, character by character.
 
-Bytes outside an edit are unchanged: indentation, key order, escapes, outputs.
+Bytes outside of edits stay unchanged: indentation, key order, escapes, outputs.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ class _Open:
 
 @dataclass(slots=True)
 class _Source:
-    """The strings of a cell's source, and where each starts in the JSON text, after its quote."""
+    """The strings of a cell's source, each with its position in the JSON text, after the opening quote."""
 
     strings: list[tuple[int, str]] = field(default_factory=lambda: [])
 
 
 def _strings(text: str) -> Iterator[tuple[_Path, int, str]]:
-    """Every string value of a JSON text: its path, the offset after its opening quote, and its contents."""
+    """Yield each string value of a JSON text: its path, the position after its opening quote, and its contents."""
     stack: list[_Open] = []
     for found in _TOKEN.finditer(text):
         token = found.group()
@@ -68,7 +68,7 @@ def _strings(text: str) -> Iterator[tuple[_Path, int, str]]:
 
 
 class NotebookSpans:
-    """The code cells of a notebook by number, and the mapping of positions in a cell to positions in the file."""
+    """The code cells of a notebook, and the mapping of positions in a cell to positions in the file."""
 
     def __init__(self, data: bytes) -> None:
         self._bom = 3 if data.startswith(b"\xef\xbb\xbf") else 0
@@ -96,7 +96,7 @@ class NotebookSpans:
         """Return the bytes of the notebook with edits of the joined text applied.
 
         Raises:
-            NoSuchPlace: the JSON does not contain the text of an edit at its position.
+            NoSuchPlace: an edit cannot be located in the JSON.
         """
         changes: list[tuple[int, int, str]] = []
         for edit in edits:
@@ -107,7 +107,7 @@ class NotebookSpans:
         return self._data[: self._bom] + result.encode("utf-8")
 
     def _change(self, text: SourceText, edit: Edit) -> tuple[int, int, str]:
-        """The span of an edit in the JSON text, and its replacement."""
+        """Return the span of an edit in the JSON text, and its replacement."""
         old = text.utf8[edit.start : edit.end].decode("utf-8")
         before = text.utf8[: edit.start].decode("utf-8")
         line = len(_LINE_END.findall(before)) + 1
@@ -119,33 +119,33 @@ class NotebookSpans:
         own = _LINE_END.sub("", lines[inner - 1]) if inner <= len(lines) else ""
         if own != joined:
             if not joined.strip() or not own.endswith(joined.lstrip()):
-                raise NoSuchPlace("a line of the cell is not entirely Python")
+                raise NoSuchPlace("the line in the cell is not only Python: edit it by hand")
             column += len(own) - len(joined)  # after a magic: `%time import openai`
         start = sum(map(len, lines[: inner - 1])) + column
         if _LINE_END.sub("\n", cell.source[start : start + len(old)]) != old:
-            raise NoSuchPlace("the text of the cell is not at the expected position")
+            raise NoSuchPlace("the source is not at the expected position in the cell: edit it by hand")
         return self._raw(number, cell.source, start, start + len(old), edit.new.decode("utf-8"))
 
     def _raw(self, number: int, source: str, start: int, end: int, new: str) -> tuple[int, int, str]:
-        """The span of characters of a cell's source in the JSON text."""
+        """Return the span of a part of a cell's source in the JSON text, and its replacement."""
         found = self._sources.get(number)
         if found is None:
-            raise NoSuchPlace("the cell's source is not found in the JSON")
+            raise NoSuchPlace("the source of the cell cannot be located in the JSON: edit it by hand")
         position = 0
         for at, inside in found.strings:
             pieces = _ESCAPE.findall(inside)
             if source[position : position + len(pieces)] != "".join(map(_decoded, pieces)):
-                raise NoSuchPlace("the cell's source is not found in the JSON")
+                raise NoSuchPlace("the source of the cell cannot be located in the JSON: edit it by hand")
             if start >= position and end <= position + len(pieces):
                 first = at + sum(map(len, pieces[: start - position]))
                 last = first + sum(map(len, pieces[start - position : end - position]))
                 return first, last, json.dumps(new)[1:-1]
             position += len(pieces)
-        raise NoSuchPlace("the text spans several strings of the JSON")
+        raise NoSuchPlace("the source spans several strings of the JSON: edit it by hand")
 
 
 def _in_sheet(sheet: str | int, number: str | int, sheets: dict[int, int]) -> str | int:
-    """The number of a cell over all sheets; `sheets` has the number of cells of each sheet seen so far."""
+    """Return the number of a cell across all worksheets. `sheets` counts the cells found so far in each worksheet."""
     if not isinstance(sheet, int) or not isinstance(number, int):
         return number
     sheets[sheet] = max(sheets.get(sheet, 0), number + 1)
@@ -153,7 +153,7 @@ def _in_sheet(sheet: str | int, number: str | int, sheets: dict[int, int]) -> st
 
 
 def _lines(source: str) -> list[str]:
-    """The lines of a cell with their line ends."""
+    """Return the lines of a cell with their line ends."""
     ends = [found.end() for found in _LINE_END.finditer(source)]
     return [source[start:end] for start, end in zip([0, *ends], [*ends, len(source)], strict=True)]
 

@@ -1,4 +1,4 @@
-"""Names that tests patch: `patch("openai.OpenAI")`, `monkeypatch.setattr("openai.OpenAI", …)`."""
+"""Move names that tests patch: `patch("openai.OpenAI")`, `monkeypatch.setattr("openai.OpenAI", …)`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOVED_TEXT: Final = re.compile(rb"[rRuU]?([\"'])openai\.([\w.]+)\1")
 
 
 def move_patched_names(rule: str, file: File, module: str, moves: Callable[[str], bool], outcome: RuleOutcome) -> None:
-    """Edit the strings that are exactly a moved name; report those that name something below it."""
+    """Edit patched strings that are moved names, and report the others."""
     for call in file.facts.calls:
         first = _patched(call)
         if first is None or file.ignored(rule, call.line, call.end_line):
@@ -27,11 +27,11 @@ def move_patched_names(rule: str, file: File, module: str, moves: Callable[[str]
             edit = Edit(quote + 1, quote + 1 + len("openai"), module.encode())
             outcome.fixes.append(Fix(rule, first.line, f"patch {module}.{name}", (edit,)))
         elif not name.startswith(("resources.", "types.", "_")):
-            outcome.refuse(rule, first.line, f"{first.value} is patched by name, and stepfun_compat does not have it")
+            outcome.refuse(rule, first.line, f"{first.value} is patched by name and not moved: change it by hand")
 
 
 def _patched(call: m.Call) -> m.Text | None:
-    """The name in openai that a call patches; None for any other call."""
+    """Return the string with the name in openai that a call patches; None for other calls."""
     first = call.arguments[0].value if call.arguments else None
     if isinstance(first, m.Text) and first.value.startswith("openai.") and _patches(call):
         return first

@@ -36,17 +36,17 @@ class Plan:
     changes: dict[str, FileChange] = field(default_factory=lambda: {})
     left: dict[str, list[Left]] = field(default_factory=lambda: {})
     failed: dict[str, str] = field(default_factory=lambda: {})
-    """Files whose edits failed verification and stay unchanged, with the reason: a bug of this tool."""
+    """Files that stay unchanged because their edits failed verification, with the reason. That is a bug."""
 
 
 def make_plan(reading: Reading, rules: Sequence[Rule]) -> Plan:
-    """Return the verified edits of the rules. Each changed file must parse, no longer have the findings, have no new
-    ones, and need no further change in a second run."""
+    """Return the verified edits of the rules. Each edited file must parse and have no new findings, and a second run
+    must not change it again."""
     project = link(reading)
     plan = Plan(project)
-    said = outcomes(project, rules)
+    results = outcomes(project, rules)
     for file in project.files:
-        _plan_file(file, said[file.path], plan, reading.locked.get(file.path))
+        _plan_file(file, results[file.path], plan, reading.locked.get(file.path))
     for _ in range(_ROUNDS):
         problems = _verify(reading, plan, rules)
         if not problems:
@@ -74,32 +74,32 @@ def outcomes(project: Project, rules: Sequence[Rule]) -> dict[str, RuleOutcome]:
     return totals
 
 
-def _plan_file(file: File, said: RuleOutcome, plan: Plan, locked: str | None) -> None:
-    if locked == "":  # edited under its own name
+def _plan_file(file: File, outcome: RuleOutcome, plan: Plan, locked: str | None) -> None:
+    if locked == "":  # a link to a file that is edited under its own name
         return
-    made, late = merge(said.fixes)
+    made, late = merge(outcome.fixes)
     if made and locked is not None:
-        said.left.append(Left(made[0].rule, made[0].line, locked))
+        outcome.left.append(Left(made[0].rule, made[0].line, locked))
         made = []
-    said.left += [Left(fix.rule, fix.line, "overlaps with another edit; run again") for fix in late]
+    outcome.left += [Left(fix.rule, fix.line, "overlaps with another edit: run the command again") for fix in late]
     edits = spans(made)
     if edits:
         try:
             after = new_bytes(file, edits)
         except (NoSuchPlace, UnicodeError) as problem:
-            said.left.append(Left(made[0].rule, made[0].line, str(problem)))
+            outcome.left.append(Left(made[0].rule, made[0].line, str(problem)))
         else:
             if after != file.data:
                 plan.changes[file.path] = FileChange(file, made, edits, after)
-    if said.left:
-        plan.left[file.path] = sorted(said.left, key=lambda one: (one.line, one.rule, one.why))
+    if outcome.left:
+        plan.left[file.path] = sorted(outcome.left, key=lambda one: (one.line, one.rule, one.why))
 
 
 # Verification
 
 
 def _verify(reading: Reading, plan: Plan, rules: Sequence[Rule]) -> dict[str, str]:
-    """The changed files that fail verification, with the reasons."""
+    """Return the edited files that fail verification, with the reasons."""
     if not plan.changes:
         return {}
     after = link(reading, {path: change.after for path, change in plan.changes.items()})
@@ -108,7 +108,7 @@ def _verify(reading: Reading, plan: Plan, rules: Sequence[Rule]) -> dict[str, st
     problems: dict[str, str] = {}
     for path, change in plan.changes.items():
         file = by_path.get(path)
-        why = "it cannot be decoded afterwards" if file is None else _problem(change.file, file, again[path])
+        why = "the edited file cannot be decoded" if file is None else _problem(change.file, file, again[path])
         if why is not None:
             problems[path] = why
     return problems
@@ -116,15 +116,15 @@ def _verify(reading: Reading, plan: Plan, rules: Sequence[Rule]) -> dict[str, st
 
 def _problem(before: File, after: File, again: RuleOutcome) -> str | None:
     if before.is_python and not after.is_python:
-        return "it cannot be parsed afterwards"
+        return "the edited file cannot be parsed"
     if len(after.extract.unread) > len(before.extract.unread):
-        return f"less of it can be read afterwards: {after.extract.unread[-1].why}"
+        return f"a part of the edited file cannot be read: {after.extract.unread[-1].why}"
     new = _found(after) - _found(before)
     if new:
         kind, target = sorted(new)[0]
-        return f"{target} ({kind}) appears where it was not"
+        return f"the edits would add {target} ({kind})"
     if again.fixes:
-        return f"a second run would still change line {again.fixes[0].line} ({again.fixes[0].rule})"
+        return f"a second run would change line {again.fixes[0].line} again ({again.fixes[0].rule})"
     return None
 
 

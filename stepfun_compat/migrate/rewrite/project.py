@@ -17,7 +17,7 @@ from ..link.linker import Linker
 from ..link.shape import vendors_of
 from ..scan import bytes_of
 from ..sources.discovery import discover
-from ..sources.kinds import FileKind, of_interest, speaks_of_openai
+from ..sources.kinds import FileKind, mentions_openai, of_interest
 from ..sources.marks import Unread
 from ..sources.notebooks import NotANotebook, read_notebook
 from ..surface import VENDORS
@@ -28,16 +28,16 @@ from .writing import why_not
 
 @dataclass(eq=False)
 class Reading:
-    """The files read below the paths: contents by path, unread files, and links."""
+    """The files read below the paths: their contents by path, and the unread files."""
 
     root: str
     looked_at: int
     contents: dict[str, tuple[FileKind, bytes]]
-    """Every Python file, and every other file with a name of OpenAI's."""
+    """Every Python file, and every other file that mentions OpenAI."""
     not_read: list[NotRead]
     named: frozenset[str]
     locked: dict[str, str] = field(default_factory=lambda: {})
-    """Files that must not be written, with the reason; empty for a link to another file."""
+    """Files that must not be written, with the reason; an empty reason for a link to another file of these."""
     extracts: dict[str, Extract] = field(default_factory=lambda: {})
 
 
@@ -55,7 +55,7 @@ def read_files(paths: Sequence[str]) -> Reading:
     for path, kind in found.files:
         data, why = bytes_of(os.path.join(found.root, path))
         if data is None or why:
-            speaks = data is not None and speaks_of_openai(data)
+            speaks = data is not None and mentions_openai(data)
             reading.not_read.append(NotRead(path, why, "needs a decision" if speaks else None))
         elif kind == "python" or of_interest(kind, data):
             reading.contents[path] = (kind, data)
@@ -64,7 +64,7 @@ def read_files(paths: Sequence[str]) -> Reading:
 
 
 def _named(paths: Sequence[str], root: str) -> frozenset[str]:
-    """The files among the paths, relative to the root."""
+    """Return the files among the paths, relative to the root."""
     return frozenset(
         os.path.relpath(os.path.abspath(path), root).replace(os.sep, "/") for path in paths if not os.path.isdir(path)
     )
@@ -90,7 +90,7 @@ _IMPORTED: Final = re.compile(rb"^[ \t]*(?:from|import)[ \t]+([A-Za-z_]\w*)", re
 
 
 def vendors_named(reading: Reading) -> frozenset[str]:
-    """Return the other vendors' packages that lines of Python files import, read or not."""
+    """Return the other vendors' packages that Python files import, including files that cannot be parsed."""
     found: set[str] = set()
     for kind, data in reading.contents.values():
         if kind == "python":
@@ -99,7 +99,7 @@ def vendors_named(reading: Reading) -> frozenset[str]:
 
 
 def link(reading: Reading, changed: dict[str, bytes] | None = None) -> Project:
-    """Return the project, with new bytes for the files of `changed`. Pure."""
+    """Return the project, with the new bytes in `changed` instead of the contents of these files. Pure."""
     changed = changed or {}
     contents: dict[str, tuple[FileKind, bytes]] = {
         path: (kind, changed.get(path, data)) for path, (kind, data) in reading.contents.items()
@@ -118,7 +118,7 @@ def link(reading: Reading, changed: dict[str, bytes] | None = None) -> Project:
 def _files(
     contents: dict[str, tuple[FileKind, bytes]], extracts: dict[str, Extract], python: list[str], uses: list[Use]
 ) -> list[File]:
-    """The decodable files, each with its uses; `python` are those with facts, in the order of the linker."""
+    """Return the decodable files, each with its uses. `python` lists those with facts, in the order of the linker."""
     by_file: dict[int, list[Use]] = {}
     for use in uses:
         by_file.setdefault(use.file, []).append(use)
@@ -140,14 +140,14 @@ def _extract(reading: Reading, path: str, kind: FileKind, data: bytes, changed: 
         try:
             found = extract(path, kind, data)
         except RecursionError:
-            found = Extract(unread=[Unread("nested too deeply for this Python", speaks_of_openai(data))])
+            found = Extract(unread=[Unread("nested too deeply for this version of Python", mentions_openai(data))])
     if not changed:
         reading.extracts[path] = found
     return found
 
 
 def _texts(kind: FileKind, data: bytes) -> Iterable[SourceText]:
-    """The text of a file; empty if it cannot be decoded."""
+    """Yield the text of a file; nothing if it cannot be decoded."""
     if kind == "notebook":
         try:
             yield SourceText(read_notebook(data).text.encode("utf-8"), "utf-8", 0)

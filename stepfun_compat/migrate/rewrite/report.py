@@ -19,7 +19,7 @@ Mode = Literal["diff", "write", "check"]
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """The outcome of one run of `migrate`."""
+    """The result of one run of `migrate`."""
 
     mode: Mode
     root: str
@@ -34,7 +34,7 @@ class Run:
 
     @property
     def refused(self) -> list[tuple[str, Left]]:
-        """The places that need a manual check."""
+        """The places that require a manual check."""
         return [(path, one) for path, one in self.left if one.severity == "refused"]
 
     @property
@@ -46,8 +46,8 @@ class Run:
         return [self.plan.changes[path] for path in sorted(self.plan.changes)]
 
     def exit_code(self) -> int:
-        """Return 0: done; 1: `--check` found changes; 2: the tool failed; 3: a place was left alone that needs a manual
-        check; 130: interrupted."""
+        """Return 0: done; 1: `--check` found changes; 2: the tool failed; 3: a place requires a manual check; 130:
+        interrupted."""
         if self.interrupted:
             return 130
         if self.plan.failed or self.not_written:
@@ -58,7 +58,7 @@ class Run:
 
 
 def place(file: File, line: int) -> tuple[int | None, int]:
-    """Return the cell and the line inside it; None and the line for a file without cells."""
+    """Return the cell and the line in it, or None and the line for a file without cells."""
     if not file.extract.cells:
         return None, line
     number, first = file.extract.cells[0]
@@ -109,7 +109,7 @@ def _left(file: File, one: Left) -> dict[str, Any]:
 
 
 def as_text(run: Run) -> str:
-    """Return a summary of the run, after the diffs in mode `diff`."""
+    """Return the diffs in mode `diff`, and a summary of the run."""
     parts: list[str] = []
     if run.mode == "diff":
         parts += [unified(one) for one in run.changes]

@@ -24,12 +24,12 @@ def uncommitted(root: str, contents: Mapping[str, bytes]) -> list[str]:
 
 
 def _objects(listing: bytes) -> dict[str, str]:
-    """The names of the objects in a listing of `git ls-tree -z`, by path."""
+    """Return the object names in the output of `git ls-tree -z`, by path."""
     entries = (entry.partition(b"\t") for entry in listing.split(b"\0"))
     return {os.fsdecode(path): about.split()[2].decode() for about, _, path in entries if path}
 
 
 def _is_blob(data: bytes, name: str) -> bool:
-    """Whether bytes are those of a git object."""
+    """Whether bytes are the contents of a git blob."""
     kind = hashlib.sha256 if len(name) == 64 else hashlib.sha1
     return kind(b"blob %d\0" % len(data) + data).hexdigest() == name

@@ -1,4 +1,4 @@
-"""URLs of OpenAI."""
+"""Recognize the URL of OpenAI's API."""
 
 from __future__ import annotations
 

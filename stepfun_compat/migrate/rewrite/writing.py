@@ -22,12 +22,12 @@ class NotWritten(Exception):
 def write_file(path: str, before: bytes, after: bytes, allowed: Sequence[str]) -> None:
     """Replace the contents of a file, unless they have changed since it was read.
 
-    `allowed` are files and directories; files outside them are not written. Mode and owner are preserved; a link stays a
-    link, and its target is replaced.
+    `allowed` are files and directories; files outside them are not written. Mode and owner are preserved. For a link,
+    the target is replaced.
 
     Raises:
         NotWritten: the file has changed, is outside the paths, has other hard links, or is read-only.
-        OSError: the system failed, for example on a full disk; the file is unchanged.
+        OSError: writing failed, for example on a full disk; the file is unchanged.
     """
     target = os.path.realpath(path)
     why = why_not(path, allowed)
@@ -45,7 +45,7 @@ def write_file(path: str, before: bytes, after: bytes, allowed: Sequence[str]) -
             os.close(descriptor)
         now = _check_file(target, before)
         if (now.st_ino, now.st_dev, now.st_nlink) != (old.st_ino, old.st_dev, old.st_nlink):
-            raise NotWritten("it changed during the write")
+            raise NotWritten("it changed while it was being written")
         os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -55,19 +55,19 @@ def write_file(path: str, before: bytes, after: bytes, allowed: Sequence[str]) -
 
 
 def why_not(path: str, allowed: Sequence[str]) -> str | None:
-    """Return why a file must not be written, independent of its contents; None if it may be."""
+    """Return why a file must not be written, regardless of its contents; None if it may be."""
     target = os.path.realpath(path)
     if not any(_inside(target, os.path.realpath(one)) for one in allowed):
-        return "a link to a file outside the path"
+        return "it is a link to a file outside the given paths"
     try:
         status = os.lstat(target)
     except OSError as problem:
         return problem.strerror or str(problem)
     if not stat.S_ISREG(status.st_mode):
-        return "not a regular file"
+        return "it is not a regular file"
     if status.st_nlink > 1:
         return "it has other hard links, which would keep the old text"
-    return None if os.access(target, os.W_OK) else "read-only"
+    return None if os.access(target, os.W_OK) else "it is read-only"
 
 
 def _inside(target: str, above: str) -> bool:
@@ -107,7 +107,7 @@ def _keep(descriptor: int, target: str, old: os.stat_result) -> None:
 
 
 def _sync_folder(folder: str) -> None:
-    """Flush the rename to disk, if the system supports it."""
+    """Flush the renaming to disk, if the system supports it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

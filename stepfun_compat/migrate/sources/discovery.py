@@ -1,4 +1,4 @@
-"""List files: those git does not ignore, or, outside a repository, all but virtual environments and version control."""
+"""List the files that git does not ignore; outside a repository, all except virtual environments and caches."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class NoSuchPath(Exception):
 
 @dataclass(slots=True, eq=False)
 class Found:
-    """Files to read, by path relative to the root with `/`, and unreadable ones."""
+    """The files to read, with paths relative to the root and `/` as separator, and the unreadable ones."""
 
     root: str
     files: list[tuple[str, FileKind]] = field(default_factory=lambda: [])
     unread: list[tuple[str, str, bool]] = field(default_factory=lambda: [])
-    """Path, reason, and whether the bytes name openai."""
+    """The path, the reason, and whether the file mentions openai."""
 
 
 def discover(paths: Sequence[str]) -> Found:
@@ -63,14 +63,14 @@ def _root(paths: Sequence[str]) -> str:
 
 
 def relative(root: str, path: str) -> str:
-    """Return a path below the root with `/`."""
+    """Return a path relative to the root, with `/` as separator."""
     if path.startswith(root) and path[len(root) : len(root) + 1] == os.sep and os.sep + "." not in path:
         return path[len(root) + 1 :].replace(os.sep, "/")
     return os.path.relpath(path, root).replace(os.sep, "/")
 
 
 def shown(path: str) -> str:
-    """Return a path as valid Unicode, with invalid UTF-8 as `\\xNN`."""
+    """Return a path as valid Unicode, with invalid UTF-8 escaped as `\\xNN`."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -85,23 +85,23 @@ def _add(found: Found, path: str, seen: set[str], named: bool) -> None:
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
-        found.unread.append((shown(name), "its name is not UTF-8", _speaks(path)))
+        found.unread.append((shown(name), "its name is not UTF-8", _mentions_openai(path)))
         return
     found.files.append((name, kind))
 
 
-def _speaks(path: str) -> bool:
-    from .kinds import LARGEST, speaks_of_openai
+def _mentions_openai(path: str) -> bool:
+    from .kinds import LARGEST, mentions_openai
 
     try:
         with open(path, "rb") as stream:
-            return speaks_of_openai(stream.read(LARGEST))
+            return mentions_openai(stream.read(LARGEST))
     except OSError:
         return False
 
 
 def _below(directory: str, found: Found, above: set[tuple[int, int]]) -> Iterator[str]:
-    """The files below a directory; a nested repository by its own ignore rules."""
+    """Yield the files below a directory. A nested repository uses its own ignore rules."""
     listed = _git_files(directory)
     if listed is None:
         yield from _walk(directory, found)
@@ -116,7 +116,7 @@ def _below(directory: str, found: Found, above: set[tuple[int, int]]) -> Iterato
             continue
         if os.path.islink(path) and os.path.isdir(path):
             _linked(path, found)
-        elif os.path.isdir(path):  # a repository inside this one
+        elif os.path.isdir(path):  # a nested repository
             yield from _below(path.rstrip("/"), found, above | {key})
         elif os.path.lexists(path):
             yield path
@@ -178,8 +178,8 @@ def _not_listed(found: Found, error: OSError) -> None:
 
 
 def _git_files(directory: str) -> list[str] | None:
-    """The files below a directory that git does not ignore; None without git, outside a repository, and for a directory
-    that is itself ignored."""
+    """Return the files below a directory that git does not ignore; None without git, outside a repository, or if the
+    directory itself is ignored."""
     if run_git(directory, "check-ignore", "-q", ".") != (1, b""):
         return None
     answer = run_git(directory, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
@@ -191,7 +191,7 @@ def _git_files(directory: str) -> list[str] | None:
 
 
 def run_git(directory: str, *arguments: str) -> tuple[int, bytes] | None:
-    """Run git without running any program configured in the repository."""
+    """Run git without any program that the repository configures."""
     command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C", directory, *arguments]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     environment["GIT_OPTIONAL_LOCKS"] = "0"

@@ -9,9 +9,9 @@ from typing import Final, Literal
 FileKind = Literal["python", "notebook", "requirements", "pyproject", "setup_cfg", "pipfile", "conda", "env", "yaml", "toml", "json", "docker"]  # fmt: skip
 
 LARGEST: Final = 8_000_000
-"""In bytes. A larger file is assumed to be generated and is not read."""
+"""The maximum size in bytes. A larger file is assumed to be generated and is not read."""
 LARGEST_NOTEBOOK: Final = 64_000_000
-"""In bytes. Notebooks contain images and tables as outputs, so little of a large one is code."""
+"""The maximum size of a notebook in bytes. Most of a large notebook is output, such as images, and not code."""
 
 _REQUIREMENTS: Final = re.compile(r"(?:.*[-_.])?(?:requirements|constraints)(?:[-_.].*)?\.(?:txt|in)", re.IGNORECASE)
 _DOCKER: Final = re.compile(r"(?:.*\.)?(?:dockerfile|containerfile)(?:\..*)?", re.IGNORECASE)
@@ -51,7 +51,7 @@ def kind_of_file(path: str) -> FileKind | None:
 
 
 def _below(resource: bytes, methods: bytes) -> re.Pattern[bytes]:
-    """A pattern of a method of a resource or its raw-response variant; the literal prefix makes the search fast."""
+    """Return a pattern for methods of a resource and their raw-response variants; its literal prefix makes it fast."""
     return re.compile(resource + rb"\s*\.\s*(?:" + methods + rb"|with_raw_response|with_streaming_response)\b")
 
 
@@ -90,8 +90,8 @@ _NEEDLES: Final[Mapping[bytes, re.Pattern[bytes] | None]] = {
     b"o4": re.compile(rb"['\"]o4"),
     b"ft:": re.compile(rb"['\"]ft:"),
 }
-"""Bytes to search for in Python files and notebooks, in lower case, and for a common word the pattern that must match
-there. Searching for plain bytes is nearly free."""
+"""Lower-case bytes to search for in Python files and notebooks, with a pattern that must also match if the word is
+common. Searching for plain bytes is much faster than for a pattern."""
 _TEXT_NEEDLES: Final[Mapping[bytes, re.Pattern[bytes] | None]] = {
     b"gpt-": None,
     b"davinci": None,
@@ -111,8 +111,8 @@ _TEXT_NEEDLES: Final[Mapping[bytes, re.Pattern[bytes] | None]] = {
     b"o4": re.compile(rb"\bo4\b"),
     b"ft:": re.compile(rb"\bft:"),
 }
-"""The text the bytes of any other file are searched for, and what must match for a needle that is part of
-many words. The name of OpenAI counts in any case."""
+"""Bytes to search for in other files, besides the name of OpenAI, with a pattern that must also match if they are part
+of common words."""
 
 
 def of_interest(kind: FileKind, data: bytes) -> bool:
@@ -130,6 +130,6 @@ def _has_any(needles: Mapping[bytes, re.Pattern[bytes] | None], data: bytes) -> 
     return False
 
 
-def speaks_of_openai(data: bytes) -> bool:
+def mentions_openai(data: bytes) -> bool:
     """Whether the bytes contain the word `openai` in any case, also in UTF-16."""
     return b"openai" in data.lower() or (b"\0" in data and b"openai" in data.replace(b"\0", b"").lower())

@@ -1,4 +1,4 @@
-"""The result types of the readers of files other than Python."""
+"""The results of reading files other than Python."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(slots=True, eq=False)
 class Mark:
-    """A place in a text file with a name of OpenAI's; lines from 1, columns from 0 in UTF-8 bytes."""
+    """A name of OpenAI in a text file, such as a model or a variable. Columns count from 0 in UTF-8 bytes."""
 
     kind: Literal["env_var", "model_literal", "base_url", "dependency"]
     target: str
@@ -21,10 +21,11 @@ class Mark:
 
 @dataclass(slots=True, eq=False)
 class Unread:
-    """A file, or a part of one, that was not read, and the reason. `speaks`: it mentions openai."""
+    """A file, or a part of one, that was not read, and the reason."""
 
     why: str
-    speaks: bool = False
+    mentions: bool = False
+    """Whether it mentions openai."""
 
 
 @dataclass(slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""Read notebooks as Python: join the code cells into one module, and map lines back to cells."""
+"""Read the code cells of a notebook as one Python module, and map its lines back to cells."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PYTHON_MAGICS: Final = frozenset({"time", "timeit", "capture", "prun", "python"
 _ASSIGNED_MAGIC: Final = re.compile(r"(\s*)([\w, ]+?)\s*=\s*[!%](.*)")
 _MAGIC_PYTHON: Final = re.compile(r"(\s*)%(?:time|timeit|prun|memit)\s+(?:-\S+\s+)*(.*)")
 _AUTOMATIC_MAGIC: Final = re.compile(r"\s*(?:pip3?|conda|mamba|uv)\s+(?:pip\s+)?(?:un)?install\s")
-"""IPython treats such a line as a magic without `%`."""
+"""Lines that IPython treats as a magic even without `%`."""
 _HELP: Final = re.compile(r"\s*\??\??[\w.*\[\]'\"]+\?{1,2}\s*|\s*\?{1,2}[\w.*]+\s*")
 
 
@@ -27,7 +27,7 @@ class NotANotebook(Exception):
 
 @dataclass(slots=True, eq=False)
 class Cell:
-    """One code cell: its number among all cells, and the line of its first line in the joined text."""
+    """One code cell: its number among all cells, its first line in the joined text, and its source."""
 
     number: int
     first_line: int
@@ -51,7 +51,7 @@ class Notebook:
 
 
 def read_notebook(data: bytes) -> Notebook:
-    """Return the code of a notebook of format 3 or 4. Cells in other languages are listed as unread.
+    """Return the code of a notebook in format 3 or 4. Cells in other languages are listed as unread.
 
     Raises:
         NotANotebook: the JSON is invalid, or not a notebook.
@@ -94,7 +94,7 @@ def _cells(data: bytes) -> list[dict[str, Any]]:
 
 
 def _listed(top: dict[str, Any]) -> Any:
-    """The cells of a notebook; in format 3, the cells of all its sheets."""
+    """Return the cells of a notebook; in format 3, those of all worksheets."""
     sheets = top.get("worksheets")
     if top.get("cells") is not None or not isinstance(sheets, list):
         return top.get("cells")
@@ -115,7 +115,7 @@ def _source(cell: dict[str, Any]) -> str | None:
 
 
 def _python(notebook: Notebook, number: int, source: str) -> str:
-    """The Python of a cell, on the same lines. Other lines go to `unread`."""
+    """Return the Python of a cell, with the same line numbers. Other lines are added to `unread`."""
     lines = _LINE_END.split(source)
     first = next((index for index, line in enumerate(lines) if line.strip()), None)
     if first is not None and lines[first].lstrip().startswith("%%"):
@@ -137,7 +137,7 @@ def _python(notebook: Notebook, number: int, source: str) -> str:
 
 
 def _problem(text: str) -> str | None:
-    """Why a text is not Python; None if it is."""
+    """Return why a text is not valid Python; None if it is."""
     try:
         ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -147,12 +147,12 @@ def _problem(text: str) -> str | None:
     return None
 
 
-def _keep_cell(notebook: Notebook, number: int, magic: str, lines: list[str], first: int, speaks: bool) -> None:
-    """Collect the marks of a cell in another language. The cell itself goes to `unread`."""
+def _keep_cell(notebook: Notebook, number: int, magic: str, lines: list[str], first: int, mentions: bool) -> None:
+    """Collect the marks of a cell in another language. The cell itself is added to `unread`."""
     for index, line in enumerate(lines, first):
         _keep(notebook, number, index, line)
-    speaks = speaks and not any(mark.cell == number for mark in notebook.marks)
-    notebook.unread.append(Unread(f"cell {number}: %%{magic} is not Python", speaks))
+    mentions = mentions and not any(mark.cell == number for mark in notebook.marks)
+    notebook.unread.append(Unread(f"cell {number}: %%{magic} is not Python", mentions))
 
 
 def _replace_lines(notebook: Notebook, number: int, lines: list[str]) -> tuple[list[str], list[str]]:
@@ -179,7 +179,7 @@ def _replace_lines(notebook: Notebook, number: int, lines: list[str]) -> tuple[l
 
 
 def _instead(line: str) -> str | None:
-    """The replacement of a shell or IPython line; None for any other line."""
+    """Return the replacement of a shell or IPython line; None for any other line."""
     assigned = _ASSIGNED_MAGIC.fullmatch(line)
     if assigned is not None:
         return f"{assigned.group(1)}{assigned.group(2)} = None"
@@ -196,7 +196,7 @@ def _name_of(line: str) -> str:
 
 
 def _keep(notebook: Notebook, number: int, index: int, line: str) -> None:
-    """Collect the marks of a shell line: requirements it installs, variables it sets."""
+    """Collect the marks of a shell line: installed requirements and environment variables."""
     text = re.sub(r"^(\s*)[!%]+", lambda found: found.group(1) + " " * (len(found.group()) - len(found.group(1))), line)
     for mark in shell_marks(index, text):
         mark.cell = number

@@ -15,7 +15,7 @@ _NO_REQUIREMENTS: Final = frozenset(
 
 
 def requirements(data: bytes) -> list[Mark]:
-    """Return the requirements on openai in the lists of a `setup.py`. Parses the data again, as facts drop plain texts."""
+    """Return the requirements on openai in a `setup.py`. Parses it again, because facts do not keep plain strings."""
     found: list[Mark] = []
     for node in _lists(ast.parse(data)):
         for one in node.elts:

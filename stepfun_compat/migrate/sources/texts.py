@@ -1,6 +1,6 @@
-"""Read settings and dependency files: names of keys, hosts and models, and requirements on openai.
+"""Read settings and dependency files: variables, hosts, models, and requirements on openai.
 
-Values are never stored: a mark has the name of a variable, a model id, a host or a requirement.
+Values of variables are never stored: a mark has the name of a variable, a model id, a host or a requirement.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _YAML_KEY: Final = re.compile(r"([\"']?)([\w./-]+)\1\s*:(?=\s|$)\s*")
 _PIP: Final = re.compile(r"\bpip3?\s+install\b(.*)")
 _PIP_WORD: Final = re.compile(r"(?<![\w/.-])[\"']?(openai(?:\[[^\]]*\])?(?:[=<>!~]=?[^\s\"';&|]*)?)[\"']?(?=[\s;&|]|$)")
 _LONGEST: Final = 300
-"""Longer strings are no names."""
+"""Longer strings are not names."""
 _KINDS: Final = {"model": "model_literal", "env": "env_var", "host": "base_url"}
 
 
@@ -56,7 +56,7 @@ def read_text_file(kind: FileKind, data: bytes) -> TextFacts:
 
 
 def lines_of(text: str) -> list[str]:
-    """Return the lines of a text: what ends a line is CR, LF, or both."""
+    """Split a text at CR, LF or CRLF."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text.split("\n")
@@ -89,7 +89,7 @@ def _toml_loads(text: str) -> None:
 
 
 def _without_comments(text: str) -> str:
-    """Remove comments and trailing commas, which editors and compilers allow in JSON."""
+    """Remove comments and trailing commas, which some tools allow in JSON."""
     if "//" not in text and "/*" not in text and not re.search(r",\s*[\]}]", text):
         return text
     text = re.sub(
@@ -113,11 +113,11 @@ _NAMED: Final = (
     "openai", "OPENAI", "azure.com", "gpt-", "davinci", "curie", "babbage", "cushman", "whisper-1", "tts-1", "dall-e-",
     "codex-", "sora-2", "text-", "moderation", "computer-use", "ft:", "o1", "o2", "o3", "o4",
 )  # fmt: skip
-"""Every string with a name of OpenAI's contains one of these."""
+"""Every string that names a model, variable or host of OpenAI contains one of these."""
 
 
 def _worth_a_look(lines: list[str]) -> list[int]:
-    """The numbers of lines that may contain a name; a fast filter for long data files."""
+    """Return the numbers of the lines that may contain a name; a fast filter for long data files."""
     if len(lines) < 3:
         return list(range(1, len(lines) + 1))
     text = "\n".join(lines)
@@ -126,14 +126,14 @@ def _worth_a_look(lines: list[str]) -> list[int]:
         start = text.find(word)
         while start >= 0:
             places.append(start)
-            start = text.find("\n", start)  # the whole line is checked later
+            start = text.find("\n", start)  # one match per line is enough
             start = -1 if start < 0 else text.find(word, start)
     ends = list(accumulate(len(line) + 1 for line in lines))
     return sorted({bisect_right(ends, place) + 1 for place in places})
 
 
 def _quoted(lines: list[str]) -> Iterator[Mark]:
-    """JSON and TOML: every string, a key if a colon or equals sign follows; bare keys of TOML."""
+    """Yield the marks of JSON and TOML: in strings, which are keys before a colon or equals sign, and in bare keys."""
     for number in _worth_a_look(lines):
         line = lines[number - 1]
         if line.lstrip().startswith("#"):
@@ -158,7 +158,7 @@ def _env(lines: list[str]) -> Iterator[Mark]:
 
 
 def _value(value: str, number: int, line: str, start: int) -> Iterator[Mark]:
-    """A scalar, optionally quoted, optionally followed by a comment."""
+    """Yield the marks of a scalar value, which may be quoted and followed by a comment."""
     quoted = _QUOTED.match(value)
     if quoted is not None:
         inner = quoted.group(1) if quoted.group(1) is not None else quoted.group(2)
@@ -200,7 +200,7 @@ def _yaml(lines: list[str]) -> Iterator[Mark]:
 
 
 def _behind_dashes(line: str, position: int) -> int:
-    """The start of the content of a line after the dashes of list items."""
+    """Return the position after the dashes of list items in a line."""
     while line[position : position + 2] == "- ":
         position += 2
         position += len(line[position:]) - len(line[position:].lstrip())
@@ -208,7 +208,7 @@ def _behind_dashes(line: str, position: int) -> int:
 
 
 def _yaml_value(number: int, line: str, position: int, named: bool) -> Iterator[Mark]:
-    """The value of a line from a position on; `named`: it follows a key."""
+    """Yield the marks of the value that starts at a position; `named`: it follows a key."""
     rest = line[position:]
     if rest[:1] in ("[", "{"):
         yield from _flow(rest, number, line, position)
@@ -230,7 +230,7 @@ def _flow(text: str, number: int, line: str, start: int) -> Iterator[Mark]:
 
 
 def _shell(number: int, line: str) -> Iterator[Mark]:
-    """The marks of a shell line: variables set and read, hosts, installed requirements."""
+    """Yield the marks of a shell line: variables set and read, hosts, installed requirements."""
     if line.lstrip().startswith("#"):
         return
     for found in _ASSIGNED.finditer(line):
@@ -307,7 +307,7 @@ _TOML_KEY: Final = re.compile(r"\s*([\"']?)([\w.-]+)\1\s*=")
 
 
 def _quoted_requirements(number: int, line: str) -> Iterator[Mark]:
-    """The strings of a line that are requirements on openai."""
+    """Yield the marks of the strings in a line that are requirements on openai."""
     for found in _QUOTED.finditer(line):
         text = found.group(1) if found.group(1) is not None else found.group(2)
         if _REQUIREMENT.fullmatch(text.strip()):
@@ -354,7 +354,7 @@ _MARKS: Final = {
 
 
 def requirement_in(text: str) -> bool:
-    """Whether a string is, as a whole, a requirement on openai."""
+    """Whether a string is exactly a requirement on openai."""
     return _REQUIREMENT.fullmatch(text.strip()) is not None
 
 

@@ -67,7 +67,7 @@ def test_the_json_has_its_documented_form(tmp_path: Path) -> None:
             "cell": None,
             "rule": "SFC001",
             "severity": "refused",
-            "why": "OpenAI is imported from a private module of openai",
+            "why": "OpenAI is imported from a private module of openai: import it from openai",
         }
     ]
     assert (done.code, document["exit_code"]) == (3, 3)
@@ -155,7 +155,7 @@ def test_a_fault_of_the_tool_leaves_the_file_and_says_so(tmp_path: Path, monkeyp
     done = migrate(tmp_path)
     assert done.code == 2
     assert (done["a.py"], done["b.py"]) == (PROGRAM, MOVED)
-    assert done.document["failed"] == [{"file": "a.py", "why": "it cannot be parsed afterwards"}]
+    assert done.document["failed"] == [{"file": "a.py", "why": "the edited file cannot be parsed"}]
 
 
 WRONG = {

@@ -65,7 +65,7 @@ def test_a_link_out_of_the_path_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "inside/a.py").symlink_to("../outside/a.py")
     done = migrate(tmp_path, "inside")
     assert done.code == 3
-    assert [one["why"] for one in done.document["left"]] == ["a link to a file outside the path"]
+    assert [one["why"] for one in done.document["left"]] == ["it is a link to a file outside the given paths"]
     assert done["outside/a.py"] == OLD.decode()
     assert done["inside/b.py"] == NEW.decode()
 

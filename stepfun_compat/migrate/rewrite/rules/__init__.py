@@ -1,4 +1,4 @@
-"""The rules, in their order: where edits overlap, the earlier rule wins. SFC002 takes what SFC101 leaves alone."""
+"""The rules, in order of precedence for overlapping edits. SFC002 handles the files that SFC101 leaves alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from . import (
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule: its id, its one-line description, and the function that returns its fixes for one file."""
+    """A rule: its id, its one-line description, and the function that applies it to one file."""
 
     id: str
     title: str

@@ -15,7 +15,7 @@ from ..patched_names import move_patched_names
 ID: Final = "SFC001"
 
 _SHADOWED: Final = frozenset({"_client"})
-"""Modules of stepfun_compat that share their name with a private module of openai."""
+"""Private modules of openai that share their name with a module of stepfun_compat."""
 _EXTRAS: Final = frozenset(
     {
         "ContentFilteredError",
@@ -37,7 +37,7 @@ _EXTRAS: Final = frozenset(
         "unpatch",
     }
 )
-"""Names bound by `from stepfun_compat import *` and not by `from openai import *`."""
+"""Names that `from stepfun_compat import *` binds and `from openai import *` does not."""
 _PATCHED: Final = surface.CLIENT_CLASSES | surface.SETTINGS
 
 
@@ -56,7 +56,7 @@ def apply(file: File, project: Project) -> RuleOutcome:
         return outcome
     setting = next((use for use in file.uses if use.kind == "module_config"), None)
     if setting is not None and file.number in project.unclear:
-        why = "the project uses both openai<1.0 and >=1, and this file does not show which"
+        why = "the project uses openai<1.0 and openai>=1, and this file may be for either: change its import by hand"
         outcome.refuse(ID, setting.line, why, whole=True)
         return outcome
     _check_file(file, project, outcome)
@@ -77,12 +77,13 @@ def _moves_elsewhere(project: Project) -> bool:
 
 def _statement(file: File, statement: m.Import, rebind: bool, outcome: RuleOutcome) -> None:
     if file.ignored(ID, statement.line, statement.end_line):
-        outcome.note(ID, statement.line, "left alone by a comment")
+        outcome.note(ID, statement.line, "excluded by a comment")
         return
     if stays(statement) and not (rebind and statement.module is None and statement.call is None):
         private = private_client(statement)
         if private is not None:
-            outcome.refuse(ID, statement.line, f"{private} is imported from a private module of openai")
+            why = f"{private} is imported from a private module of openai: import it from openai"
+            outcome.refuse(ID, statement.line, why)
         return
     try:
         _check_statement(file, statement)
@@ -95,12 +96,12 @@ def _statement(file: File, statement: m.Import, rebind: bool, outcome: RuleOutco
 
 
 def _check_statement(file: File, statement: m.Import) -> None:
-    """Raise CannotMove if the moved statement would have another meaning."""
+    """Raise CannotMove if the moved statement would have a different meaning."""
     names = {one.name for one in statement.names}
     if statement.module == "openai.lib.azure" and not names <= {"AzureOpenAI", "AsyncAzureOpenAI"}:
-        raise CannotMove("stepfun_compat.azure lacks some of these names of openai.lib.azure")
+        raise CannotMove("stepfun_compat.azure only has AzureOpenAI and AsyncAzureOpenAI: import others separately")
     if statement.module is None and "openai.lib.azure" in names:
-        raise CannotMove("openai.lib.azure is imported as a module; import the class from openai")
+        raise CannotMove("openai.lib.azure is imported as a module: import the class from openai")
     if statement.module == "openai" and "*" in names:
         _check_star(file)
 
@@ -110,9 +111,10 @@ def _check_star(file: File) -> None:
     words = set(re.findall(rb"(?<![\w.])[A-Za-z]\w*", file.text.utf8))
     for name in sorted(_EXTRAS):
         if name.encode() in words:
-            raise CannotMove(f"`from stepfun_compat import *` would bind {name}, which the file already uses")
+            why = f"`from stepfun_compat import *` would bind {name}, which the file uses: import each name explicitly"
+            raise CannotMove(why)
     if words & {b"ChatCompletion", b"Completion", b"Embedding"}:
-        raise CannotMove("`from openai import *` together with names of openai<1.0; import the names explicitly")
+        raise CannotMove("`from openai import *` with names of openai<1.0: import each name explicitly")
 
 
 def _check_file(file: File, project: Project, outcome: RuleOutcome) -> None:
@@ -123,7 +125,8 @@ def _check_file(file: File, project: Project, outcome: RuleOutcome) -> None:
         here: m.Expr | None = chain
         while isinstance(here, m.Attribute):
             if here.attr in _SHADOWED and _is_the_module(project, file, here.base):
-                outcome.refuse(ID, here.line, f"openai.{here.attr} is private and stays openai's", whole=True)
+                why = f"openai.{here.attr} is private and stays openai's: use `from openai import {here.attr}`"
+                outcome.refuse(ID, here.line, why, whole=True)
                 return
             here = here.base
 
@@ -135,7 +138,7 @@ def _is_the_module(project: Project, file: File, expr: m.Expr | None) -> bool:
 
 
 def _through_the_module(file: File) -> bool:
-    """Whether anything but types is accessed through the name `openai`."""
+    """Whether clients, calls or settings are accessed through the name `openai`."""
     if any(
         use.kind == "import"
         and use.statement is not None

@@ -31,7 +31,7 @@ def apply(file: File, project: Project) -> RuleOutcome:
 
 
 def _move(file: File, project: Project, statements: list[m.Import], outcome: RuleOutcome) -> None:
-    """Move the imports of a file, all or none."""
+    """Move all imports of a file, or none."""
     _check_names(file, project, outcome)
     for statement in statements:
         _statement(file, statement, outcome)
@@ -44,7 +44,7 @@ def _move(file: File, project: Project, statements: list[m.Import], outcome: Rul
 
 def _statement(file: File, statement: m.Import, outcome: RuleOutcome) -> None:
     if file.ignored(ID, statement.line, statement.end_line):
-        outcome.note(ID, statement.line, "left alone by a comment")
+        outcome.note(ID, statement.line, "excluded by a comment")
         return
     try:
         _check_statement(statement)

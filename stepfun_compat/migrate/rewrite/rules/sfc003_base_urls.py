@@ -1,4 +1,4 @@
-"""SFC003: remove hard-coded OpenAI URLs passed to clients; the client uses StepFun's URL instead of them anyway."""
+"""SFC003: remove hard-coded OpenAI URLs that are passed to clients. The clients ignore them and use StepFun's URL."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SPACE: Final = b" \t\f"
 
 
 def apply(file: File, project: Project) -> RuleOutcome:
-    """Return the arguments to remove, and the URLs that need a manual check."""
+    """Return the arguments to remove, and the URLs that require a manual check."""
     outcome = RuleOutcome()
     if not file.is_python or not project.moves:
         return outcome
@@ -41,7 +41,7 @@ def apply(file: File, project: Project) -> RuleOutcome:
 
 
 def _given(file: File) -> Iterator[tuple[Use, m.Argument, m.Text]]:
-    """The literal URLs passed to clients and calls."""
+    """Yield the literal URLs passed to clients and calls."""
     for use in file.uses:
         if use.call is None or use.kind not in ("client_construction", "api_call"):
             continue
@@ -52,23 +52,23 @@ def _given(file: File) -> Iterator[tuple[Use, m.Argument, m.Text]]:
 
 def _take_out(file: File, use: Use, argument: m.Argument, outcome: RuleOutcome) -> None:
     if not file.moved or use.known != "resolved":
-        outcome.refuse(ID, argument.line, "this run does not move the client")
+        outcome.refuse(ID, argument.line, "the client stays openai's in this run, so it keeps its URL")
         return
     start = file.text.offset(argument.line, argument.column)
     end = file.text.offset(argument.end_line, argument.end_column)
     if not _ARGUMENT.fullmatch(file.text.utf8[start:end]):
-        outcome.refuse(ID, argument.line, "the URL is concatenated from parts or in parentheses")
+        outcome.refuse(ID, argument.line, "the URL is in parentheses or not a single string: remove it by hand")
         return
     span = removal(file.text.utf8, start, end)
     if span is None:
-        outcome.refuse(ID, argument.line, "the argument cannot be removed from the surrounding code")
+        outcome.refuse(ID, argument.line, "the argument cannot be removed safely: remove it by hand")
         return
     outcome.fixes.append(Fix(ID, argument.line, "remove the OpenAI URL", (Edit(*span, b""),)))
 
 
 def removal(text: bytes, start: int, end: int) -> tuple[int, int] | None:
-    """Return the span to remove with an argument: its comma, and the whole line if nothing else is on it; None unless a
-    comma or parenthesis surrounds it."""
+    """Return the span to remove for an argument, with its comma, or its line if nothing else is on it; None if no comma
+    or parenthesis is next to it."""
     after = _skip(text, end)
     if text[after : after + 1] == b",":
         return _with_comma(text, start, after + 1)
@@ -81,7 +81,7 @@ def removal(text: bytes, start: int, end: int) -> tuple[int, int] | None:
 
 
 def _with_comma(text: bytes, start: int, end: int) -> tuple[int, int]:
-    """The span of an argument and the comma after it, or of the whole line if nothing else is on it."""
+    """Return the span of an argument and the comma after it, or of its line if nothing else is on it."""
     line = text.rfind(b"\n", 0, start) + 1
     rest = _skip(text, end)
     if not text[line:start].strip(_SPACE) and text[rest : rest + 1] in (b"\r", b"\n"):
@@ -106,7 +106,7 @@ def _elsewhere(file: File, seen: set[tuple[int, int]], outcome: RuleOutcome) -> 
         elif _reaches_a_client(file, use):
             outcome.note(ID, use.line, "the URL is passed to a client, which ignores it")
         else:
-            outcome.refuse(ID, use.line, "an OpenAI URL that is not passed to a client here: it is not redirected")
+            outcome.refuse(ID, use.line, "this OpenAI URL is not passed to a client: requests to it still go to OpenAI")
 
 
 def _reaches_a_client(file: File, literal: Use) -> bool:

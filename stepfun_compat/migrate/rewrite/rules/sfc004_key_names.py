@@ -1,8 +1,8 @@
 """SFC004: read StepFun's key instead of OpenAI's where only a client uses the value.
 
 `os.environ["OPENAI_API_KEY"]` and similar reads are renamed if the value, directly or under a name, is only passed to a
-client of stepfun_compat or checked for presence. Any other use of the variable in the project, such as setting it, blocks
-the rule for the whole project.
+client of stepfun_compat or checked for presence. Any other use of the variable, such as setting it, disables the rule
+for the entire project.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ def apply(file: File, project: Project) -> RuleOutcome:
     stop = next((path for path, found in reads.items() if any(one.problem for one in found)), None)
     for read in reads.get(file.path, ()):
         if stock is not None:
-            outcome.refuse(ID, read.line, f"{stock.path} still uses clients of openai")
+            outcome.refuse(ID, read.line, f"{stock.path} still uses clients of openai, which need OPENAI_API_KEY")
         elif stop is None:
             edit = Edit(read.start, read.end, NEW)
             outcome.fixes.append(Fix(ID, read.line, "read STEPFUN_API_KEY", (edit,)))
         else:
             outcome.refuse(
-                ID, read.line, f"OPENAI_API_KEY {read.problem or f'is also used in other ways, first in {stop}'}"
+                ID, read.line, f"OPENAI_API_KEY {read.problem or f'is also used by other code, first in {stop}'}"
             )
     return outcome
 
 
 def _all_reads(project: Project) -> dict[str, list[KeyRead]]:
-    """The reads of the key in all files, by path."""
+    """Return the reads of the key in all files, by path."""
     redirected = any(map(redirects, project.python()))
     found: dict[str, list[KeyRead]] = {}
     for file in project.python():
@@ -51,7 +51,7 @@ def _all_reads(project: Project) -> dict[str, list[KeyRead]]:
 
 
 def _check_kept(project: Project, file: File, reads: list[KeyRead]) -> None:
-    """Set the problem of a read whose value is stored under a name that other files use."""
+    """Set the problem of each read whose value is stored under a name that other files use."""
     for read in reads:
         if read.name and not read.problem and _used_elsewhere(project, file, read.name):
             read.problem = f"is stored as {read.name}, which other files use"

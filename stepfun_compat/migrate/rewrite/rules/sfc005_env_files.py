@@ -1,7 +1,7 @@
 """SFC005: add a line for StepFun's key before OpenAI's, in `.env` and compose files.
 
-OpenAI's key stays in place and is never copied. The new line has an empty value, or in a compose file takes the variable
-from the environment of compose.
+OpenAI's key stays in place and is never copied. The new line has an empty value, or in a compose file passes the
+variable through from the environment of compose.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ENVIRONMENT: Final = re.compile(rb"[ \t]*[\"']?(?:[\w.-]*env[\w.-]*)[\"']?[ \t]
 
 
 def apply(file: File, project: Project) -> RuleOutcome:
-    """Return the line to add before the first OpenAI key; in a compose file, for each environment."""
+    """Return the line to add before the first OpenAI key, in a compose file for each environment."""
     outcome = RuleOutcome()
     compose = file.kind == "yaml" and _COMPOSE.fullmatch(file.path.rpartition("/")[2]) is not None
     if not (file.kind == "env" or compose) or not (project.moves or file.path in project.named):
@@ -54,7 +54,7 @@ def _add_to_env(file: File, mark: Mark, outcome: RuleOutcome) -> bool:
         return True
     found = _ENV_LINE.match(file.line_bytes(mark.line))
     if found is None or (mark.line > 1 and lines[mark.line - 2].rstrip(b"\r\n").endswith(b"\\")):
-        outcome.refuse(ID, mark.line, "the line continues another one")
+        outcome.refuse(ID, mark.line, "the line continues another one: add STEPFUN_API_KEY by hand")
         return False
     _insert(file, mark, found.group(1) + b"STEPFUN_API_KEY" + found.group(2), outcome)
     return True
@@ -65,11 +65,11 @@ def _in_compose(file: File, mark: Mark, outcome: RuleOutcome) -> None:
     listed, mapped = _LIST_LINE.match(line), _MAP_LINE.match(line)
     found = listed or mapped
     if found is None or mark.column - len(found.group(1)) not in (0, 1):
-        outcome.refuse(ID, mark.line, "the variable is not on its own line")
+        outcome.refuse(ID, mark.line, "the variable is not on its own line: add STEPFUN_API_KEY by hand")
         return
     parent = _parent(file, mark.line, listed is not None)
     if parent is None or not _ENVIRONMENT.match(file.line_bytes(parent)):
-        outcome.refuse(ID, mark.line, "the variable is not in an environment section")
+        outcome.refuse(ID, mark.line, "the variable is not in an environment section: add STEPFUN_API_KEY by hand")
         return
     if _OURS.search(_block(file, parent, mark.line)) or any(fix.line > parent for fix in outcome.fixes):
         return
@@ -87,7 +87,7 @@ def _indent(line: bytes) -> int:
 
 
 def _parent(file: File, number: int, listed: bool) -> int | None:
-    """The line of the parent key of a line."""
+    """Return the line of the parent key of a line."""
     indent = _indent(file.line_bytes(number))
     for above in range(number - 1, 0, -1):
         line = file.line_bytes(above)
@@ -101,7 +101,7 @@ def _parent(file: File, number: int, listed: bool) -> int | None:
 
 
 def _block(file: File, parent: int, number: int) -> bytes:
-    """The lines below a key, up to the first one indented less than a given line."""
+    """Return the lines below a key, up to the first one indented less than a given line."""
     indent = _indent(file.line_bytes(number))
     lines: list[bytes] = []
     for below in range(parent + 1, len(file.text.line_starts) + 1):

@@ -1,4 +1,4 @@
-"""SFC006: require stepfun-compat next to openai, which stays because stepfun-compat depends on it."""
+"""SFC006: require stepfun-compat next to openai. The requirement of openai stays, because stepfun-compat needs it."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def _requirement(file: File, mark: Mark, outcome: RuleOutcome) -> None:
 
 
 _Answer = tuple[Edit | None, str | None]
-"""The edit, or the reason why there is none; neither if stepfun-compat is already required."""
+"""An edit, or the reason why there is none; both None if stepfun-compat is already required."""
 
 
 def _edit(file: File, mark: Mark) -> _Answer:
-    """The edit for a requirement, by the kind of file."""
+    """Return the edit for a requirement, depending on the kind of file."""
     if file.kind == "requirements":
         constraints = "constraint" in file.path.rpartition("/")[2].lower()
         return (None, None) if constraints else _in_lines(file, mark, b"")
@@ -75,9 +75,9 @@ def _in_lines(file: File, mark: Mark, indent: bytes) -> _Answer:
     if _OURS.search(_without_comments(text)):
         return None, None
     if indent.strip():
-        return None, "the requirement is on the line of its key"
+        return None, "the requirement is on the line of its key: add stepfun-compat by hand"
     if b"--hash" in text:
-        return None, "the requirements have hashes: add stepfun-compat with its own"
+        return None, "the requirements have hashes: add stepfun-compat with its hashes"
     if _GENERATED.search(text[:2000]):
         return None, "the file is generated: add stepfun-compat to its source"
     start = file.text.offset(mark.line, 0)
@@ -89,7 +89,7 @@ def _without_comments(text: bytes) -> bytes:
 
 
 def _marker(file: File, mark: Mark) -> bytes:
-    """The environment marker of a requirement, with its leading space."""
+    """Return the environment marker of a requirement, with its leading space."""
     written = file.line_bytes(mark.line)[mark.column : mark.end_column]
     found = re.search(rb"[ \t]*;.*", written)
     return b"" if found is None else found.group().rstrip()
@@ -102,13 +102,13 @@ def _in_conda(file: File, mark: Mark) -> _Answer:
         return None, None
     below = _key_above(file, mark.line)
     if found is None or not re.fullmatch(rb"-?[ \t]*pip[ \t]*:", below):
-        return None, "openai is installed by conda: add stepfun-compat to the list that pip installs"
+        return None, "openai is installed by conda: add stepfun-compat to the `pip:` section"
     start = file.text.offset(mark.line, 0)
     return Edit(start, start, found.group() + b"stepfun-compat" + file.newline), None
 
 
 def _key_above(file: File, number: int) -> bytes:
-    """The nearest line above with less indentation."""
+    """Return the nearest line above with less indentation."""
     own = file.line_bytes(number)
     indent = len(own) - len(own.lstrip(b" "))
     for above in range(number - 1, 0, -1):
@@ -129,7 +129,7 @@ def _in_list(file: File, mark: Mark) -> _Answer:
     start = file.text.offset(mark.line, mark.column) - (0 if file.is_python else 1)
     quoted = _QUOTED.match(text, start)
     if quoted is None:
-        return None, "the requirement has an unusual form"
+        return None, "the requirement is not a plain string: add stepfun-compat by hand"
     if _OURS.search(_list_around(text, start)):
         return None, None
     quote = quoted.group()[:1]
@@ -142,7 +142,7 @@ def _in_list(file: File, mark: Mark) -> _Answer:
 
 
 def _list_around(text: bytes, position: int) -> bytes:
-    """The text of the list around a position, including nested lists, without comments."""
+    """Return the text of the list around a position, including nested lists, without comments."""
     starts: list[int] = []
     begin, end = 0, len(text)
     for found in _TOKEN.finditer(text):
@@ -161,7 +161,7 @@ def _in_table(file: File, mark: Mark) -> _Answer:
     line = file.line_bytes(mark.line)
     value = line.partition(b"=")[2].strip()
     if not value.startswith((b'"', b"'")) and (not value.startswith(b"{") or _OPTIONS.search(value)):
-        return None, "the requirement has options"
+        return None, "the requirement has options: add stepfun-compat by hand"
     section = _section(file, mark.line)
     if _OURS.search(section):
         return None, None
@@ -170,7 +170,7 @@ def _in_table(file: File, mark: Mark) -> _Answer:
 
 
 def _section(file: File, number: int) -> bytes:
-    """The lines of the table that contains a line."""
+    """Return the lines of the table that contains a line."""
     lines = [file.line_bytes(one) for one in range(1, len(file.text.line_starts) + 1)]
     first = next((one for one in range(number - 1, -1, -1) if lines[one].lstrip().startswith(b"[")), 0)
     last = next((one for one in range(number, len(lines)) if lines[one].lstrip().startswith(b"[")), len(lines))

@@ -1,24 +1,24 @@
 """SFC101: rewrite calls of openai<1.0 as calls of a client.
 
-A file is rewritten only if this rule knows every use of openai and of every response in it, and knows that each has the
-same meaning in the client API. The first unknown use is reported as the reason why the file is left alone; the file
-still runs with `stepfun_compat.legacy`.
+A file is rewritten only if every use of openai and of every response in it has a known replacement with the same
+meaning. Otherwise the file is left alone, and the first use without a replacement is reported; the file still runs with
+`stepfun_compat.legacy`.
 
     interfaces   the responses and parameters of openai<1.0, as data
     tree         the syntax tree: parents, variables, positions
     names        imports of openai and references to its names
-    flow         the assignments that may have produced the value of a name
+    flow         the assignments that may produce the value of a name
     functions    functions whose calls are all known
     calls        calls and their parameters
     unpacked     parameters passed by `**`
-    files        expressions that are files opened for reading bytes
+    files        expressions that are files opened in binary mode
     answers      expressions that are responses or parts of responses
     uses         how the code uses responses
     printed      lists of messages that the code prints
     errors       how the code uses errors
     clients      where the clients are created
     placement    whether a client can replace a setting that is assigned at run time
-    made_before  whether a client exists before a statement runs
+    made_before  whether a client exists when a statement runs
     surroundings how other files depend on this one
 """
 
@@ -52,11 +52,11 @@ def apply(file: File, project: Project) -> RuleOutcome:
         line, edits = _rewritten(file, project)
     except Stop as stop:
         if file.ignored(ID, stop.line):
-            outcome.note(ID, stop.line, "left alone by a comment")
+            outcome.note(ID, stop.line, "excluded by a comment")
         else:
             outcome.refuse(ID, stop.line, stop.why)
     except RecursionError:
-        outcome.refuse(ID, 1, "nested too deeply for this Python")
+        outcome.refuse(ID, 1, "the code is nested too deeply for this version of Python")
     else:
         outcome.fixes.append(Fix(ID, line, "use the client API", tuple(edits)))
         file.moved = file.partly_moved = True
@@ -67,18 +67,18 @@ def _rewritten(file: File, project: Project) -> tuple[int, list[Edit]]:
     """Return the line of the first call, and all edits.
 
     Raises:
-        Stop: the file contains something this rule does not know.
+        Stop: the file contains something that is not translated.
     """
     _check_comments(file)
     tree = Tree(file.text)
     names = Names(tree)
     if not names.statements:
-        raise Stop(_first_line(file), "openai is not imported here but reached in another way")
+        raise Stop(_first_line(file), "openai is used here without an import statement: add `import openai`")
     flow = Flow(tree)
     functions = Functions(tree, flow)
     calls, settings = _sorted(tree, flow, functions, names)
     if not calls:
-        raise Stop(names.statements[0].lineno, "nothing is called here; what is set or handled is for other files")
+        raise Stop(names.statements[0].lineno, "this file sets or handles something of openai, but makes no calls")
     first = min(one.node.lineno for one in calls.values())
     _check_scan(file, names)
     check_text(file, tree)
@@ -97,7 +97,7 @@ def _rewritten(file: File, project: Project) -> tuple[int, list[Edit]]:
 
 
 def _sorted(tree: Tree, flow: Flow, functions: Functions, names: Names) -> tuple[dict[ast.AST, Call], list[Setting]]:
-    """Return the calls and the settings among the references; `errors` handles references to error classes."""
+    """Return the calls and settings among the references. `errors` handles references to error classes."""
     calls: dict[ast.AST, Call] = {}
     settings: list[Setting] = []
     for one in sorted(names.references, key=_place):
@@ -119,14 +119,14 @@ def _first_line(file: File) -> int:
 
 
 def _check_comments(file: File) -> None:
-    """Raise Stop if a comment excludes a line: the file is rewritten as a whole or not at all."""
+    """Raise Stop if a comment excludes a line, because a file is rewritten completely or not at all."""
     for line in sorted(file.facts.ignores):
         if file.ignored(ID, line):
-            raise Stop(line, "left alone by a comment")
+            raise Stop(line, "excluded by a comment")
 
 
 def _check_scan(file: File, names: Names) -> None:
-    """Raise Stop for a use of openai that the scan found and that this rule cannot trace to an import."""
+    """Raise Stop for a use of openai that the scan found, but that this rule cannot trace to an import."""
     known = {(one.root.lineno, one.root.col_offset) for one in names.references}
     known |= {(one.lineno, one.col_offset) for one in names.statements}
     for use in file.uses:
@@ -139,4 +139,4 @@ def _check_scan(file: File, names: Names) -> None:
             "client_construction",
         )
         if of_openai and (use.line, use.column) not in known:
-            raise Stop(use.line, f"{use.target} is reached in another way than by the name of an import")
+            raise Stop(use.line, f"{use.target} is not used through a name that this file imports")

@@ -1,4 +1,4 @@
-"""Find the expressions that are responses ("answers") or parts of responses."""
+"""Find the expressions that are responses or parts of responses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .functions import Functions
 from .interfaces import Field, Listing, Object, Pending, Shape, Stream
 from .tree import Function, Stop, Tree, Variable, literal
 
-_WHAT: Final = {Listing: "a list of", Stream: "a stream of", Pending: "an awaitable"}
+_WHAT: Final = {Listing: "a list of", Stream: "a stream of"}
 
 
 class Answers:
@@ -32,7 +32,7 @@ class Answers:
             Stop: a variable holds both responses and other values.
         """
         if node not in self._known:
-            self._known[node] = None  # a variable may be assigned a part of itself
+            self._known[node] = None  # ends the recursion for `x = x["choices"]`
             self._known[node] = self._shape(node)
         return self._known[node]
 
@@ -40,7 +40,7 @@ class Answers:
         if isinstance(node, ast.Call):
             return self._called(node)
         if isinstance(node, ast.Name):
-            return self._same(node.id, self.flow.bindings(node)) if isinstance(node.ctx, ast.Load) else None
+            return self._same(f"{node.id} holds", self.flow.bindings(node)) if isinstance(node.ctx, ast.Load) else None
         if isinstance(node, ast.Attribute):
             return self._field(node.value, node.attr)
         if isinstance(node, ast.Subscript):
@@ -65,7 +65,7 @@ class Answers:
     def _returned(self, function: Function) -> Shape | None:
         """Return the shape of the result of a call of a function."""
         returns = self.functions.returns(function) or ()
-        shape = self._one(function.name, [(one, self.shape(one)) for one in returns])
+        shape = self._one(f"{function.name}() returns", [(one, self.shape(one)) for one in returns])
         if shape is None:
             return None
         self.functions.relied.add(function.name)
@@ -73,7 +73,8 @@ class Answers:
             return shape
         if isinstance(shape, Object | Stream):
             return Pending(shape)
-        raise Stop(function.lineno, f"{described(shape)} is returned from its function")
+        why = f"{described(shape)} is returned from an async function: return the response instead"
+        raise Stop(function.lineno, why)
 
     def _field(self, base: ast.expr, name: str) -> Shape | None:
         found = self.field(base, name)
@@ -113,21 +114,20 @@ class Answers:
             isinstance(node, ast.expr) and self.shape(node) is not None and self.may_be_none(node)
         )
 
-    def _same(self, name: str, bindings: Sequence[ast.AST]) -> Shape | None:
-        return self._one(name, [pair for one in bindings for pair in self._bound(one)])
+    def _same(self, subject: str, bindings: Sequence[ast.AST]) -> Shape | None:
+        return self._one(subject, [pair for one in bindings for pair in self._bound(one)])
 
-    def _one(self, name: str, found: Sequence[tuple[ast.AST, Shape | None]]) -> Shape | None:
-        """Return the shape all values have. Values of None are ignored: they mean "no response" in both APIs.
+    def _one(self, subject: str, found: Sequence[tuple[ast.AST, Shape | None]]) -> Shape | None:
+        """Return the shape of all values. None is ignored: it means "no response" in both APIs.
 
         Raises:
-            Stop: the values have different shapes.
+            Stop: the values have different shapes. `subject` starts the reason: "x holds", "f() returns".
         """
         shapes = {shape for _, shape in found if shape is not None}
         others = [node for node, shape in found if shape is None and not _is_none(node)]
         if shapes and (len(shapes) > 1 or others):
-            raise Stop(
-                getattr((others or [found[-1][0]])[0], "lineno", 1), f"{name} holds different things at different times"
-            )
+            why = f"{subject} different kinds of values: keep responses, their parts and other values apart"
+            raise Stop(getattr((others or [found[-1][0]])[0], "lineno", 1), why)
         return next(iter(shapes), None)
 
     def _bound(self, node: ast.AST) -> list[tuple[ast.AST, Shape | None]]:
@@ -139,11 +139,11 @@ class Answers:
         if isinstance(node, ast.arg):
             given = self.functions.arguments(node)
             return [(node, None)] if given is None else [(one, self.shape(one)) for one in given]
-        gone = self._gone_through(node, parent)
-        return [(node, None if gone is None else self._element(self.shape(gone)))]
+        iterated = self._iterated(node, parent)
+        return [(node, None if iterated is None else self._element(self.shape(iterated)))]
 
-    def _gone_through(self, node: ast.AST, parent: ast.AST | None) -> ast.expr | None:
-        """Return the expression whose elements a node assigns to its name, one after the other."""
+    def _iterated(self, node: ast.AST, parent: ast.AST | None) -> ast.expr | None:
+        """Return the expression that a loop iterates over to assign a name."""
         if isinstance(parent, ast.For | ast.AsyncFor | ast.comprehension):
             return parent.iter
         loop = self.tree.parents.get(parent) if isinstance(parent, ast.Tuple) else None
@@ -175,9 +175,10 @@ def enumerated(node: ast.expr) -> ast.expr | None:
 
 
 def described(shape: Shape) -> str:
-    """Return the description of a shape, as used in reasons."""
+    """Return the description of a shape for reasons: "a response", "a list of choices"."""
+    if isinstance(shape, Pending):
+        return "a coroutine"
     if isinstance(shape, Object):
-        return {"answer": "an answer", "usage": "the usage of an answer"}.get(shape.name, f"a {shape.name}")
-    return (
-        f"{_WHAT[type(shape)]} {getattr(shape.of, 'name', 'answer')}s" if not isinstance(shape, Pending) else "a call"
-    )
+        article = "an" if shape.name[0] in "aeio" else "a"
+        return "the usage of a response" if shape.name == "usage" else f"{article} {shape.name}"
+    return f"{_WHAT[type(shape)]} {shape.of.name}s"

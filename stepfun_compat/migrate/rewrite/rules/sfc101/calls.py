@@ -20,7 +20,7 @@ from .unpacked import Unpacked, parameters_in
 _OPENING: Final = re.compile(rb"\s*\(\s*")
 _COMMA: Final = re.compile(rb"\s*,\s*")
 _MULTIPART: Final = frozenset({"prompt", "temperature", "language"})
-"""Parameters of a form: openai<1.0 leaves out those that are None."""
+"""Form parameters, which openai<1.0 omits if they are None."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ class Call:
     streamed: bool
     answer: Object
     positional: tuple[str | None, ...]
-    """The names that positional arguments get."""
+    """The parameter names of the positional arguments."""
 
     @property
     def shape(self) -> Shape:
@@ -57,7 +57,7 @@ def call_of(tree: Tree, flow: Flow, functions: Functions, reference: Reference) 
         raise Stop(node.lineno, f"openai.{path[0]} is not translated")
     call = tree.parent(node)
     if not isinstance(call, ast.Call) or call.func is not node or len(path) != 2:
-        raise Stop(node.lineno, f"{name} is used otherwise than called")
+        raise Stop(node.lineno, f"{name} is used without a call: call it directly")
     is_async = path[1] not in methods
     endpoint = methods.get(path[1][1:] if is_async and path[1].startswith("a") else path[1])
     if endpoint is None:
@@ -67,7 +67,7 @@ def call_of(tree: Tree, flow: Flow, functions: Functions, reference: Reference) 
 
 
 class _Given:
-    """The arguments of a call, and what they say about its response."""
+    """The arguments of a call, and the kind of response that they request."""
 
     def __init__(
         self, tree: Tree, flow: Flow, functions: Functions, call: ast.Call, endpoint: Endpoint, name: str
@@ -81,7 +81,7 @@ class _Given:
         self.name = name
         self.positional = self._positional()
         self.unseen = False
-        """Whether `**` may bring parameters that the call itself does not show, all of them known ones."""
+        """Whether known parameters may be passed by `**`."""
         self.values: dict[str, ast.expr] = {
             parameter: value for parameter, value in zip(self.positional, call.args, strict=False) if parameter
         }
@@ -93,7 +93,7 @@ class _Given:
         names = self.endpoint.positional
         for number, one in enumerate(self.call.args):
             if isinstance(one, ast.Starred) or number >= len(names):
-                raise Stop(one.lineno, f"positional arguments of {self.name} are not translated")
+                raise Stop(one.lineno, f"positional arguments of {self.name} are not translated: pass them by name")
         return names[: len(self.call.args)]
 
     def _keywords(self) -> None:
@@ -106,7 +106,8 @@ class _Given:
     def _unpacked(self, found: Unpacked, one: ast.keyword) -> None:
         for parameter, value in found.values:
             if parameter == "stream" or parameter in self.endpoint.choices or self.endpoint.positional:
-                raise Stop(one.value.lineno, f"the parameter {parameter} of {self.name} is decided elsewhere")
+                why = f"the parameter {parameter} of {self.name} is passed by **: write it in the call itself"
+                raise Stop(one.value.lineno, why)
             self._add(parameter, value, one.value.lineno, frozenset[str]())
         self.unseen = self.unseen or found.maybe
 
@@ -117,35 +118,36 @@ class _Given:
 
     def _check_required(self) -> None:
         if {"model", "engine"} <= self.values.keys():
-            raise Stop(self.values["engine"].lineno, f"{self.name} has both engine and model")
+            raise Stop(self.values["engine"].lineno, f"{self.name} has both engine and model: remove engine")
         for names in self.endpoint.required:
             if not names & self.values.keys():
-                raise Stop(self.call.lineno, f"{self.name} names no {max(names)}")
+                raise Stop(self.call.lineno, f"{self.name} has no {max(names)} argument")
         value = self.values.get("timeout") if "timeout" in self.endpoint.dropped else None
         if value is not None and not isinstance(value, ast.Constant | ast.Name | ast.Attribute):
-            raise Stop(value.lineno, f"the parameter timeout of {self.name} may do something")
+            why = f"the parameter timeout of {self.name} has no effect, but its value may have one: remove it"
+            raise Stop(value.lineno, why)
 
     def _check_form(self) -> None:
-        """Raise Stop for values that a multipart form of the client may send differently: None, and objects other than files."""
+        """Raise Stop for values that the client may send differently in a form: None, and files that are not binary."""
         file = self.values.get("file")
         if file is None:
             return
         if not is_binary_file(self.tree, self.flow, file):
-            raise Stop(file.lineno, f"the file of {self.name} may be something else than what open() returns")
+            raise Stop(file.lineno, f'the file of {self.name} may not be a binary file: pass open(…, "rb")')
         for name in _MULTIPART & self.values.keys():
             if not self.flow.is_constant(self.values[name]):
-                raise Stop(self.values[name].lineno, f"the {name} of {self.name} may be None")
+                raise Stop(self.values[name].lineno, f"the {name} of {self.name} may be None: pass a constant")
 
     def streamed(self, is_async: bool) -> bool:
-        """Return whether the answer is a stream."""
+        """Return whether the response is a stream."""
         self._check_timeout(is_async)
         value = self.values.get("stream")
         if value is None:
             return False
         if not isinstance(value, ast.Constant) or not isinstance(value.value, bool):
-            raise Stop(value.lineno, "whether the answer is a stream is decided at run time")
+            raise Stop(value.lineno, "the value of stream is only known at run time: pass True or False")
         if value.value and {"functions", "function_call"} & self.values.keys():
-            raise Stop(self.call.lineno, "the deltas of a stream with functions may lack what others have")
+            raise Stop(self.call.lineno, "a stream with functions is not translated")
         return value.value
 
     def _check_timeout(self, is_async: bool) -> None:
@@ -153,13 +155,14 @@ class _Given:
         if one is None:
             return
         if is_async:
-            raise Stop(one.lineno, "request_timeout limits the whole of an async call; timeout limits each read")
+            why = "request_timeout limits an entire async call, but timeout in the client API only each read: remove it"
+            raise Stop(one.lineno, why)
         value = one.value if isinstance(one, ast.Constant) else None
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            raise Stop(one.lineno, "request_timeout is not a number written out")
+            raise Stop(one.lineno, "request_timeout is not a literal number")
 
     def answer(self) -> Object:
-        """Return the shape of the answer, for which some parameters have to be constants."""
+        """Return the shape of the response, which depends on parameters that must be constants."""
         found = self.endpoint.answer
         for parameter, choices in self.endpoint.choices.items():
             value = self.values.get(parameter)
@@ -167,7 +170,8 @@ class _Given:
                 continue
             known = literal(value)
             if known is None or known not in choices:
-                raise Stop(value.lineno, f"what {self.name} does with this {parameter} is not known")
+                allowed = ", ".join(map(repr, choices))
+                raise Stop(value.lineno, f"{parameter} of {self.name} must be a literal, one of {allowed}")
             found = choices[known] or found
         return found
 
@@ -179,7 +183,7 @@ def call_edits(tree: Tree, call: Call, client: str) -> list[Edit]:
     for name, value in zip(call.positional, call.node.args, strict=False):
         start, end = tree.span(value)
         if not opening.fullmatch(tree.text.utf8[before:start]):
-            raise Stop(value.lineno, "an argument is written in an unusual way")
+            raise Stop(value.lineno, "an argument has a comment or parentheses around it: remove them")
         edits.append(Edit(start, start, f"{name}=".encode()))
         before, opening = end, _COMMA
     for one in call.node.keywords:
@@ -196,7 +200,7 @@ def _keyword_edits(tree: Tree, call: Call, one: ast.keyword, renamed: Mapping[st
         return []
     start, _ = tree.span(one)
     if not tree.text.utf8.startswith(one.arg.encode(), start):
-        raise Stop(one.lineno, f"{one.arg} is written in an unusual way")
+        raise Stop(one.lineno, f"the parameter {one.arg} is not written in ASCII")
     return [Edit(start, start + len(one.arg), renamed[one.arg].encode())]
 
 
@@ -210,5 +214,5 @@ def _removed(tree: Tree, call: ast.Call, one: ast.keyword) -> Edit:
     else:
         between, start = (given[number - 1][1], start), given[number - 1][1]
     if not _COMMA.fullmatch(tree.text.utf8[slice(*between)]):
-        raise Stop(one.lineno, f"{one.arg} is written in an unusual way")
+        raise Stop(one.lineno, f"the parameter {one.arg} has a comment or parentheses around it: remove them")
     return Edit(start, end, b"")

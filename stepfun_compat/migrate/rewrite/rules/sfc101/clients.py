@@ -1,4 +1,4 @@
-"""The clients a file creates instead of setting attributes of the module."""
+"""The clients that a file creates instead of setting attributes of the module."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ...model import Edit, File
 from .calls import Call
 from .made_before import neighbours
 from .names import Names, Reference
-from .placement import Placement
+from .placement import EARLY, Placement
 from .tree import FUNCTIONS, Function, Stop, Tree
 
 _SETTINGS: Final = {"api_key": "api_key", "organization": "organization", "api_base": "base_url"}
-"""The settings of the module that have a counterpart among the arguments of a client."""
+"""The module settings that are translated, with the client arguments that replace them."""
 _NAMES: Final = {False: ("client", "openai_client"), True: ("async_client", "async_openai_client")}
 _CLASSES: Final = {False: "OpenAI", True: "AsyncOpenAI"}
 _RETRIES: Final = "max_retries=0"
-"""openai<1.0 sends no request again after an answer, and programs that want it do it themselves."""
+"""openai<1.0 does not repeat a request that got a response; programs that need retries implement them."""
 _LOADS: Final = frozenset({"load_dotenv"})
 """Functions that set environment variables, which a client reads when it is created."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setting:
-    """`openai.api_key = value`, executed once when the module is imported."""
+    """An assignment `openai.api_key = value`."""
 
     statement: ast.Assign
     name: str
@@ -35,21 +35,21 @@ class Setting:
 
 
 def setting_of(tree: Tree, reference: Reference) -> Setting:
-    """Return the setting a reference assigns.
+    """Return the setting that a reference assigns.
 
     Raises:
-        Stop: it is read, set at run time, or a setting that is not translated.
+        Stop: the reference is not a plain assignment of a translated setting.
     """
     node, name = reference.node, f"openai.{'.'.join(reference.path)}"
     if not reference.path:
-        raise Stop(node.lineno, f"{reference.root.id} is used as a whole")
+        raise Stop(node.lineno, f"the module {reference.root.id} itself is used as a value: use its names directly")
     if len(reference.path) != 1 or reference.path[0] not in _SETTINGS:
         raise Stop(node.lineno, f"{name} is not translated")
     statement = tree.parent(node)
     if not isinstance(statement, ast.Assign) or statement.targets != [node]:
-        raise Stop(node.lineno, f"{name} is used otherwise than set")
+        raise Stop(node.lineno, f"{name} is used in another way than `{name} = value`")
     if not _plain_key(statement.value):
-        raise Stop(node.lineno, f"{name} is set to something that is no argument of a call")
+        raise Stop(node.lineno, f"{name} is set to something other than a string")
     return Setting(statement, reference.path[0], statement.value)
 
 
@@ -61,7 +61,7 @@ def _plain_key(value: ast.expr) -> bool:
 
 
 class Clients:
-    """Where the clients are created, and under which names."""
+    """The clients of a file: where they are created, and their names."""
 
     def __init__(
         self,
@@ -105,7 +105,8 @@ class Clients:
     def _free(self, candidates: Sequence[str]) -> str:
         found = next((one for one in candidates if one not in self.tree.names), None)
         if found is None:
-            raise Stop(self.names.statements[0].lineno, f"the names {' and '.join(candidates)} are taken")
+            why = f"the names {' and '.join(candidates)} are already used: rename one of them"
+            raise Stop(self.names.statements[0].lineno, why)
         return found
 
     def _check_settings(self, others: Sequence[bytes], imported: bool) -> None:
@@ -119,9 +120,10 @@ class Clients:
         names = [one.name for one in group]
         for number, one in enumerate(group):
             if one.name in names[:number]:
-                raise Stop(one.statement.lineno, f"openai.{one.name} is set more than once")
+                raise Stop(one.statement.lineno, f"openai.{one.name} is set more than once: remove one assignment")
         if set(names) != {one.name for one in self.groups[0]}:
-            raise Stop(group[0].statement.lineno, f"openai.{names[0]} is set apart from the other settings")
+            why = f"openai.{names[0]} is not set next to the other settings: set them on adjacent lines"
+            raise Stop(group[0].statement.lineno, why)
 
     def _is_at_top(self) -> bool:
         return len(self.groups) == 1 and isinstance(self.tree.parent(self.groups[0][0].statement), ast.Module)
@@ -132,7 +134,7 @@ class Clients:
         if not self.names.from_imports():
             name = f"{self.names.module}.{name}"
         elif name in self.tree.names:
-            raise Stop(self.names.statements[0].lineno, f"the name {name} is taken")
+            raise Stop(self.names.statements[0].lineno, f"the name {name} is already used: rename it")
         return f"{self.name[is_async]} = {name}("
 
     def edits(self, file: File) -> list[Edit]:
@@ -166,7 +168,7 @@ class Clients:
         position, _ = self.tree.span(group[0].statement)
         indent = text.utf8[text.offset(group[0].statement.lineno, 0) : position]
         if (first or len(self.kinds) > 1) and indent.strip():
-            raise Stop(group[0].statement.lineno, "several statements stand on the line of a setting")
+            raise Stop(group[0].statement.lineno, "a setting shares its line with another statement: split the line")
         opening = self._made(self.kinds[0]).encode()
         if first:
             opening = first.encode() + newline + indent + opening
@@ -174,10 +176,10 @@ class Clients:
         for one in group:
             start, end = self.tree.span(one.statement)
             if text.utf8[position:start].strip():
-                raise Stop(one.statement.lineno, "something stands between the key and the organization")
+                raise Stop(one.statement.lineno, "a comment or semicolon separates two settings: remove it")
             found = re.match(rb"[\w.\s]+=\s*", text.utf8[start:end])
             if found is None:
-                raise Stop(one.statement.lineno, "a setting is written in an unusual way")
+                raise Stop(one.statement.lineno, "a setting is not written as `openai.api_key = value`")
             edits.append(Edit(position, start + found.end(), opening + f"{_SETTINGS[one.name]}=".encode()))
             opening, position = b", ", end
         made = [f", {_RETRIES})".encode()]
@@ -195,9 +197,7 @@ class Clients:
                     isinstance(one, Function | ast.ClassDef) for one in variable.bindings
                 )
                 if node in self.calls or (local and isinstance(self.tree.parent(node), ast.Call)):
-                    raise Stop(
-                        getattr(node, "lineno", 1), "this may run before the key is set, when there is no client"
-                    )
+                    raise Stop(getattr(node, "lineno", 1), EARLY)
 
     # Insert after the imports
 
@@ -214,7 +214,7 @@ class Clients:
         self._check_loads(anchor)
         line = anchor.end_lineno or anchor.lineno
         if any(line in (one.lineno, one.end_lineno) for one in body if one is not anchor):
-            raise Stop(line, "several statements stand on the line of an import")
+            raise Stop(line, "an import shares its line with another statement: split the line")
         text = self.tree.text
         starts = text.line_starts
         end = starts[line] if line < len(starts) else len(text.utf8)
@@ -226,7 +226,8 @@ class Clients:
         """Raise Stop if environment variables are loaded after the clients are created."""
         for node in self.tree.nodes:
             if isinstance(node, ast.Name) and node.id in _LOADS and node.lineno > (anchor.end_lineno or 0):
-                raise Stop(node.lineno, "the key is read from a file after the client would be made")
+                why = f"{node.id}() runs after the client is created: call it right after the imports"
+                raise Stop(node.lineno, why)
 
 
 def _loads(statement: ast.stmt) -> bool:
@@ -238,7 +239,7 @@ def _loads(statement: ast.stmt) -> bool:
 
 
 def _run(node: ast.AST) -> list[ast.AST]:
-    """Yield the nodes of a statement that run at import: everything except function bodies."""
+    """Return the nodes of a statement that run at import: everything except function bodies."""
     found: list[ast.AST] = [node]
     inside: list[ast.AST] = []
     if isinstance(node, FUNCTIONS):

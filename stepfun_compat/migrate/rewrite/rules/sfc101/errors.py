@@ -15,7 +15,7 @@ from .tree import Function, Stop, Tree
 
 _BROAD: Final = frozenset({"Exception", "BaseException"})
 _TRANSPORT: Final = frozenset({"requests", "aiohttp", "urllib3"})
-"""Packages whose errors openai<1.0 does not wrap when a stream breaks."""
+"""Packages whose errors openai<1.0 does not wrap when a stream fails."""
 _TAKES_TUPLE: Final = frozenset({"on_exception", "retry_if_exception_type", "retry_if_not_exception_type"})
 """Functions of backoff and tenacity that take one error class or a tuple of classes."""
 _TEXT_OF_ERRORS: Final = frozenset({"exc_info", "format_exc", "format_exception", "TracebackException"})
@@ -46,7 +46,10 @@ _HARMLESS: Final = frozenset(
         "write",
     ]
 )
-"""Methods of strings, lists, dicts and files: none of them sends a request."""
+"""Methods of strings, lists, dicts and files, none of which sends a request."""
+
+
+_TEXT_DIFFERS: Final = "the text of errors is different in the client API: use a text of your own"
 
 
 class Errors:
@@ -67,7 +70,7 @@ class Errors:
         """Return the edits.
 
         Raises:
-            Stop: an error is used in a way that may have another meaning in the client API.
+            Stop: an error is used in a way that may differ in the client API.
         """
         for one in self._references.values():
             self._class(one)
@@ -77,7 +80,7 @@ class Errors:
             elif type(node).__name__ == "TryStar":
                 raise Stop(getattr(node, "lineno", 1), "`except*` is not translated")
             elif isinstance(node, ast.Attribute | ast.Name) and _named(node) in _TEXT_OF_ERRORS:
-                raise Stop(node.lineno, "the text of errors is another in the client API")
+                raise Stop(node.lineno, _TEXT_DIFFERS)
         return self.edits
 
     # Classes
@@ -85,11 +88,11 @@ class Errors:
     def _class(self, reference: Reference) -> None:
         node, path = reference.node, reference.path
         if len(path) != 2:
-            raise Stop(node.lineno, "openai.error is used otherwise than for its classes")
+            raise Stop(node.lineno, "the module openai.error itself is used as a value: use its classes directly")
         check_error(path[1], node.lineno)
         place, beside = self._place(node)
         if path[1] == "APIConnectionError" and "Timeout" not in beside | self._before(place):
-            why = "APIConnectionError includes timeouts in the client API, and Timeout is not handled with it or before"
+            why = "APIConnectionError includes timeouts in the client API: handle Timeout together with it or before it"
             raise Stop(node.lineno, why)
         new = ERRORS[path[1]]
         if self.names.renamed(reference):
@@ -100,7 +103,7 @@ class Errors:
         parent = self.tree.parent(node)
         if len(new) > 1 and not isinstance(parent, ast.Tuple):
             if isinstance(parent, ast.Call) and _called(parent) not in _TAKES_TUPLE | {"isinstance"}:
-                raise Stop(node.lineno, f"several classes take the place of {path[1]}")
+                raise Stop(node.lineno, f"{path[1]} becomes {' and '.join(new)}, and this call may take one class only")
             written = f"({written})"
         if written.encode() != self.tree.source(node):
             self.edits.append(Edit(*self.tree.span(node), written.encode()))
@@ -108,10 +111,10 @@ class Errors:
     def _check_free(self, new: Iterable[str], old: str, line: int) -> None:
         for one in new:
             if one != old and one in self.tree.names:
-                raise Stop(line, f"the name {one} is taken")
+                raise Stop(line, f"the name {one} is already used: rename it")
 
     def _place(self, node: ast.expr) -> tuple[ast.AST, set[str]]:
-        """What an error class is told apart by, and the classes beside it.
+        """Return the handler, call or decorator that an error class is used in, and the classes used with it.
 
         Raises:
             Stop: it is used in another way.
@@ -130,14 +133,14 @@ class Errors:
                 return one, self._classes(one)
             if isinstance(above, ast.stmt):
                 break
-        raise Stop(node.lineno, "an error class is used otherwise than to tell errors apart")
+        raise Stop(node.lineno, "an error class is used outside of except, isinstance() and decorators")
 
     def _classes(self, node: ast.AST) -> set[str]:
-        """The error classes of openai<1.0 that are named in an expression."""
+        """Return the error classes of openai<1.0 in an expression."""
         return {one.path[-1] for one in map(self._references.get, ast.walk(node)) if one is not None}
 
     def _before(self, handler: ast.AST) -> set[str]:
-        """The classes that are handled before a handler."""
+        """Return the classes that earlier handlers of the same `try` catch."""
         attempt = self.tree.parents.get(handler)
         found: set[str] = set()
         if isinstance(attempt, ast.Try):
@@ -154,13 +157,14 @@ class Errors:
             classes = set[str]() if handler.type is None else self._classes(handler.type)
             if "OpenAIError" in self._before(handler):
                 return
-            if _roots(handler) & _TRANSPORT and self._may_ask(node.body):
-                raise Stop(handler.lineno, "errors of the connection are openai's own in the client API")
-            if handler.name and (classes or (_roots(handler) & _BROAD and self._may_ask(node.body))):
+            if _roots(handler) & _TRANSPORT and self._may_request(node.body):
+                why = "the client API raises APIConnectionError instead of errors of requests, aiohttp and urllib3"
+                raise Stop(handler.lineno, why)
+            if handler.name and (classes or (_roots(handler) & _BROAD and self._may_request(node.body))):
                 self._caught(handler, classes)
 
     def _caught(self, handler: ast.ExceptHandler, classes: set[str]) -> None:
-        """What is done with an error that a handler gives a name."""
+        """Collect the edits of an error that a handler names."""
         variable = self.tree.variables[handler]
         assert handler.type is not None
         only = _count(handler.type) == len(classes)
@@ -175,19 +179,19 @@ class Errors:
         if isinstance(parent, ast.Call) and _called(parent) == "isinstance" and parent.args[:1] == [node]:
             return
         if not isinstance(parent, ast.Attribute) or not isinstance(parent.ctx, ast.Load):
-            raise Stop(node.lineno, "the text of errors is another in the client API")
+            raise Stop(node.lineno, _TEXT_DIFFERS)
         self._field(parent, classes)
 
     def _field(self, node: ast.Attribute, classes: set[str]) -> None:
-        """A field of an error of these classes; of none where there may be others."""
+        """Collect the edit of a field of an error. `classes` is empty if the error may have other classes."""
         if node.attr == "http_status" and classes and classes <= WITH_STATUS:
             _, end = self.tree.span(node)
             self.edits.append(Edit(end - len(node.attr), end, b"status_code"))
         elif node.attr not in ("code", "param") or classes != {"InvalidRequestError"}:
-            raise Stop(node.lineno, f"the {node.attr} of an error may be another in the client API")
+            raise Stop(node.lineno, f"the {node.attr} of an error may be different in the client API")
 
-    def _may_ask(self, body: list[ast.stmt]) -> bool:
-        """Whether a request may be sent by statements: by themselves, or by a function that they may call."""
+    def _may_request(self, body: list[ast.stmt]) -> bool:
+        """Whether statements, or a function that they may call, may send a request."""
         return any(self._may_send(node) for one in body for node in ast.walk(one))
 
     def _may_send(self, node: ast.AST) -> bool:
@@ -220,17 +224,17 @@ def _named(node: ast.Attribute | ast.Name) -> str:
 
 
 def _called(node: ast.Call) -> str:
-    """The last part of what is called."""
+    """Return the last name of a callee."""
     return _named(node.func) if isinstance(node.func, ast.Attribute | ast.Name) else ""
 
 
 def _roots(handler: ast.ExceptHandler) -> set[str]:
-    """The names that the classes of a handler start with; those of a bare `except` are any."""
+    """Return the names in the classes of a handler; BaseException for a bare `except`."""
     if handler.type is None:
         return {"BaseException"}
     return {one.id for one in ast.walk(handler.type) if isinstance(one, ast.Name)}
 
 
 def _count(node: ast.expr) -> int:
-    """How many classes a handler names."""
+    """Return the number of classes that a handler catches."""
     return len(node.elts) if isinstance(node, ast.Tuple) else 1

@@ -1,4 +1,4 @@
-"""Which expressions are files that were opened for reading bytes."""
+"""Find the expressions that are files opened in binary mode."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .tree import Tree
 
 
 def is_binary_file(tree: Tree, flow: Flow, node: ast.expr) -> bool:
-    """Whether an expression is `open(…, "rb")`, or a name for what that returns and nothing else."""
+    """Whether an expression is `open(…, "rb")`, or a name that only holds its result."""
     if isinstance(node, ast.Call):
         return _opens(tree, node)
     if not isinstance(node, ast.Name):

@@ -1,4 +1,4 @@
-"""Which bindings of a variable may have given it the value that is read: reaching definitions, never too few."""
+"""Reaching definitions: the bindings that may have set the value of a variable where it is read, never too few."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from collections.abc import Iterable, Sequence
 from .tree import FUNCTIONS, Function, Tree, Variable, parameters
 
 State = dict[Variable, frozenset[ast.AST]]
-"""The bindings that may be the last ones; no entry for a variable that is not bound yet."""
+"""The bindings that may be the latest; no entry for a variable that is not bound yet."""
 
 
 class Flow:
-    """The bindings behind each name that is read in the function, or the module, that binds it.
+    """The reaching definitions of each name that is read in the function or module that binds it.
 
-    Names that are read elsewhere, in functions inside, have all bindings of their variable. So have variables that
-    another scope binds.
+    A name that is read in an inner function, or that another scope binds, has all bindings of its variable.
     """
 
     def __init__(self, tree: Tree) -> None:
@@ -28,7 +27,7 @@ class Flow:
                 self._walk(node.body, self._entered(node))
 
     def bindings(self, node: ast.Name) -> Sequence[ast.AST]:
-        """Return the bindings that may be behind a name that is read."""
+        """Return the bindings that may have set the value of a name that is read."""
         variable = self.tree.variables.get(node)
         if variable is None:
             return ()
@@ -38,7 +37,7 @@ class Flow:
         return [one for one in variable.bindings if one in found]
 
     def is_constant(self, node: ast.expr) -> bool:
-        """Whether an expression is a constant other than None, a text put together, or a name for one."""
+        """Whether an expression is a constant other than None, an f-string, or a name for one of these."""
         if isinstance(node, ast.Name):
             values = [self.tree.parents.get(one) for one in self.bindings(node)]
             return bool(values) and all(
@@ -48,16 +47,16 @@ class Flow:
         return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and node.value is not None)
 
     def _entered(self, node: Function) -> State:
-        """What the parameters of a function are bound by."""
+        """Return the state at the start of a function, where its parameters are bound."""
         given = node.args
         arguments = [*parameters(given), given.vararg, given.kwarg]
         variables = ((one, self.tree.variables.get(one)) for one in arguments if one is not None)
         return {variable: frozenset([one]) for one, variable in variables if variable is not None}
 
-    # Statements. Each returns the state behind it; what can never be reached counts as if it could.
+    # Statements. Each method returns the state after the statement, or None if execution does not continue there.
 
     def _walk(self, body: Iterable[ast.stmt], state: State) -> State | None:
-        """The state behind statements; None if nothing behind them is reached."""
+        """Return the state after statements, or None if execution does not continue after them."""
         for statement in body:
             after = self._statement(statement, state)
             if after is None:
@@ -77,7 +76,7 @@ class Flow:
             for item in node.items:
                 self._expression(item, state)
             after = self._walk(node.body, dict(state))
-            return _joined(after, self._weakened(node.body, state))  # what it is entered with may end errors
+            return _joined(after, self._weakened(node.body, state))  # the context manager may suppress errors
         if isinstance(node, ast.Match):
             self._expression(node.subject, state)
             return self._cases(node, state)
@@ -128,7 +127,7 @@ class Flow:
         return after
 
     def _definition(self, node: ast.AST, state: State) -> None:
-        """A definition binds its name; what runs with it reads names, those of its body are found elsewhere."""
+        """Process a definition, without its body: decorators, bases and defaults read names, and its name is bound."""
         parts = vars(node)
         for one in [*parts.get("decorator_list", ()), *parts.get("bases", ()), *parts.get("keywords", ())]:
             self._expression(one, state)
@@ -140,7 +139,7 @@ class Flow:
         self._bind(node, state)
 
     def _weakened(self, nodes: Sequence[ast.AST], state: State) -> State:
-        """A state in which everything that nodes bind may be bound, in this scope."""
+        """Return a state in which every binding in these nodes may or may not have run."""
         state = dict(state)
         for top in nodes:
             for node in ast.walk(top):
@@ -152,7 +151,7 @@ class Flow:
     # Expressions
 
     def _expression(self, node: ast.AST, state: State) -> None:
-        """Note what is behind the names in an expression or a simple statement, and bind what it binds."""
+        """Record the bindings of the names in an expression or simple statement, and apply its own."""
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             variable = self.tree.variables.get(node)
             if variable is not None:
@@ -187,7 +186,7 @@ def _joined(one: State | None, other: State | None) -> State | None:
 
 
 def _in_order(node: ast.AST) -> Iterable[ast.AST]:
-    """The parts of a node in the order in which they are evaluated: values before what they are bound to."""
+    """Return the parts of a node in order of evaluation: values before their targets."""
     if isinstance(node, ast.Assign):
         return (node.value, *node.targets)
     if isinstance(node, ast.AnnAssign | ast.AugAssign):
@@ -198,5 +197,5 @@ def _in_order(node: ast.AST) -> Iterable[ast.AST]:
         results = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
         return (*node.generators, *results)
     if isinstance(node, ast.GeneratorExp):
-        return (node.generators[0].iter,)  # the rest runs later
+        return (node.generators[0].iter,)  # the rest is evaluated later
     return ast.iter_child_nodes(node)

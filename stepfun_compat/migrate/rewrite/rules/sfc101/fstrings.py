@@ -1,5 +1,5 @@
-"""Find the positions of the expressions in an f-string. Python reports them since 3.12; for older versions they are
-searched for in the source."""
+"""Find the positions of the expressions in an f-string. Python reports them since 3.12; with older versions, this
+module searches the source."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _PREFIX: Final = re.compile(r"([A-Za-z]*)('''|\"\"\"|'|\")")
 
 
 def places_in_fstrings(node: ast.JoinedStr, text: SourceText) -> Places:
-    """Return the place in the UTF-8 text of each expression inside an f-string, None where it is not sure.
+    """Return the position in the UTF-8 text of each expression inside an f-string, or None if it is uncertain.
 
-    Expressions of a format specification and those of `f"{name=}"`, whose source is printed, have none.
+    Expressions in a format specification and in `f"{name=}"`, which prints its source, have none.
     """
     values = [one for one in node.values if isinstance(one, ast.FormattedValue)]
     places: Places = {inside: None for one in values for inside in ast.walk(one)}
@@ -44,7 +44,7 @@ def places_in_fstrings(node: ast.JoinedStr, text: SourceText) -> Places:
 
 
 def _keep(value: ast.expr, text: SourceText, places: Places) -> None:
-    """Take the places that Python gives, unless the source is printed as well."""
+    """Use the positions that Python reports, unless the source is printed as well."""
     spans: Places = {node: _span(node, text) for node in _nodes(value)}
     start, end = _span(value, text)
     behind = text.utf8[end:].lstrip(b" \t\r\n)")
@@ -53,7 +53,7 @@ def _keep(value: ast.expr, text: SourceText, places: Places) -> None:
 
 
 def _find(value: ast.expr, start: int, source: str, places: Places) -> None:
-    """Find the places in an expression by parsing it alone; `start` is where its source starts."""
+    """Find the positions in an expression by parsing it alone; `start` is the position of its source."""
     again = _parsed(source, value)
     if again is not None:
         inside = SourceText(f"({source}\n)".encode(), "utf-8", 0)
@@ -63,7 +63,7 @@ def _find(value: ast.expr, start: int, source: str, places: Places) -> None:
 
 
 def _parsed(source: str, value: ast.expr) -> ast.expr | None:
-    """The expression that a source is in parentheses; None if it is not this one."""
+    """Parse a source in parentheses; return None if it is not the expected expression."""
     try:
         body = parse(f"({source}\n)").body
     except (SyntaxError, ValueError):
@@ -75,7 +75,7 @@ def _parsed(source: str, value: ast.expr) -> ast.expr | None:
 
 
 def _nodes(value: ast.expr) -> list[ast.expr | ast.keyword]:
-    """The nodes of an expression that have a place."""
+    """Return the nodes of an expression that have a position."""
     return [one for one in ast.walk(value) if isinstance(one, ast.expr | ast.keyword)]
 
 
@@ -85,7 +85,7 @@ def _span(node: ast.expr | ast.keyword, text: SourceText) -> tuple[int, int]:
 
 
 def _fields(source: str) -> Iterator[tuple[int, str]]:
-    """The expressions of an f-string, which may be several literals: where each starts in UTF-8, and its source."""
+    """Yield the position in UTF-8 and the source of each expression in an f-string, which may be several literals."""
     starts = [0, *(found.end() for found in re.finditer("\n", source))]
     wrapped = io.StringIO(f"({source}\n)")
     for token in tokenize.generate_tokens(wrapped.readline):
@@ -102,7 +102,7 @@ def _fields(source: str) -> Iterator[tuple[int, str]]:
 
 
 def _replaced(body: str, raw: bool) -> Iterator[tuple[int, str]]:
-    """The expressions in the body of one literal."""
+    """Yield the position and source of each expression in the body of one literal."""
     at = 0
     while at < len(body):
         if body[at : at + 2] in ("{{", "}}"):
@@ -118,7 +118,7 @@ def _replaced(body: str, raw: bool) -> Iterator[tuple[int, str]]:
 
 
 def _end(body: str, at: int) -> int:
-    """Where an expression ends: at `}`, `!r`, `:` or the `=` that prints the source, which then does not parse."""
+    """Return the end of an expression: at `}`, `!r` or `:`. With a final `=`, which is included, it does not parse."""
     depth = 0
     quote = ""
     while True:
@@ -140,7 +140,7 @@ def _end(body: str, at: int) -> int:
 
 
 def _closing(body: str, at: int) -> int:
-    """Behind the brace that closes a replacement field, whose format specification may have fields of its own."""
+    """Return the position after the closing brace of a replacement field, which may contain nested fields."""
     depth = 0
     while True:
         if body[at] == "{":

@@ -1,4 +1,4 @@
-"""Functions of a file of which every call is seen: what goes in and comes out of them can be followed."""
+"""Functions whose calls are all known, so that their arguments and results can be followed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .tree import Function, Tree, named, parameters
 _OF_OTHERS: Final = frozenset(
     name for kind in vars(builtins).values() if isinstance(kind, type) for name in vars(kind)
 ) | {"read", "write", "close", "run", "send", "create", "invoke", "call", "execute", "submit"}
-"""Methods that objects of other kinds have as well."""
+"""Method names that other objects have as well."""
 
 
 class Functions:
@@ -23,11 +23,11 @@ class Functions:
         self.tree = tree
         self.flow = flow
         self.relied: set[str] = set()
-        """Names of the functions that an answer went into or came out of: other files must not call them."""
+        """Names of the functions that take or return a response: other files must not call them."""
         self._calls: dict[Function, list[ast.Call] | None] = {}
         self._texts = {one.value for one in tree.nodes if isinstance(one, ast.Constant) and isinstance(one.value, str)}
         self._is_program = any(_acts(one) for one in tree.module.body)
-        """Whether the file does something by itself: the functions of one that does not are for others."""
+        """Whether the file runs code when it is executed. The functions of other files are for importers."""
         self._methods: dict[str, list[Function]] = {}
         for node in tree.nodes:
             if isinstance(node, Function):
@@ -72,7 +72,7 @@ class Functions:
                 yield self._call(node) if self._is_instance(node.value, owner) else None
 
     def _is_only(self, function: Function) -> bool:
-        """Whether nothing else has the name of a method."""
+        """Whether the name of a method is unique."""
         variables = [one.id for one in self.tree.nodes if isinstance(one, ast.Name)]
         return self._methods[function.name] == [function] and function.name not in {*_OF_OTHERS, *variables}
 
@@ -81,7 +81,7 @@ class Functions:
         return parent if isinstance(parent, ast.Call) and parent.func is node else None
 
     def _is_plain(self, owner: ast.ClassDef) -> bool:
-        """Whether a class has no other bases and no subclass, and nothing changes it."""
+        """Whether a class has no bases, subclasses, decorators or keywords, and is bound once."""
         variable = self.tree.variables[owner]
         if owner.keywords or owner.decorator_list or variable is None or variable.bindings != [owner]:
             return False
@@ -92,7 +92,7 @@ class Functions:
         return any(self.tree.variables.get(one) is self.tree.variables[owner] for one in ast.walk(node))
 
     def _is_instance(self, node: ast.expr, owner: ast.ClassDef) -> bool:
-        """Whether an expression is an instance of a class: made by a call of it, or the first parameter of a method."""
+        """Whether an expression is an instance of a class: a call of the class, or the first parameter of a method."""
         if isinstance(node, ast.Call):
             return isinstance(node.func, ast.Name) and self._names(node.func, owner)
         if not isinstance(node, ast.Name):
@@ -113,10 +113,10 @@ class Functions:
             and not method.decorator_list
         )
 
-    # What goes in
+    # Arguments
 
     def called(self, node: ast.Call) -> Function | None:
-        """Return the function that a call calls; None if it may have other calls, or is not of this file."""
+        """Return the function that a call calls; None if it is not in this file or not all of its calls are known."""
         for function in self._methods.get(named(node.func), ()):
             calls = self.calls(function)
             if calls is not None and node in calls:
@@ -124,7 +124,7 @@ class Functions:
         return None
 
     def parameter(self, node: ast.Call, argument: ast.expr) -> ast.arg | None:
-        """Return the parameter that an argument of a call is for; None if that cannot be said."""
+        """Return the parameter that an argument of a call sets; None if it is unknown."""
         function = self.called(node)
         if function is None:
             return None
@@ -135,7 +135,7 @@ class Functions:
         return None
 
     def argument(self, function: Function, node: ast.Call, parameter: ast.arg) -> ast.expr | None:
-        """Return what a call gives a parameter, its default if nothing; None if that cannot be said."""
+        """Return the argument of a call for a parameter, or its default; None if it is unknown."""
         if any(isinstance(one, ast.Starred) for one in node.args) or any(one.arg is None for one in node.keywords):
             return None
         given = function.args
@@ -151,7 +151,7 @@ class Functions:
         return defaults.get(parameter)
 
     def arguments(self, parameter: ast.arg) -> list[ast.expr] | None:
-        """Return what all calls of a function give one of its parameters; None if that cannot be said."""
+        """Return the arguments of all calls for a parameter; None if they are unknown."""
         function = self.tree.parents.get(self.tree.parents[parameter])
         if not isinstance(function, Function) or parameter not in parameters(function.args):
             return None
@@ -162,7 +162,7 @@ class Functions:
         return None if None in found else [one for one in found if one is not None]
 
     def passed_on(self, parameter: ast.arg) -> list[tuple[str, ast.expr]] | None:
-        """Return the names and values that all calls of a function give `**parameter`; None if that cannot be said."""
+        """Return the names and values that all calls pass to `**parameter`; None if they are unknown."""
         function = self.tree.parents.get(self.tree.parents[parameter])
         calls = self.calls(function) if isinstance(function, Function) else None
         if not isinstance(function, Function) or function.args.kwarg is not parameter or calls is None:
@@ -178,7 +178,7 @@ class Functions:
         self.relied.add(function.name)
         return found
 
-    # What comes out
+    # Results
 
     def returns(self, function: Function) -> list[ast.expr] | None:
         """Return the expressions that a function returns; None for a generator."""
@@ -191,25 +191,25 @@ class Functions:
         return found
 
     def may_end(self, function: Function) -> bool:
-        """Return whether a function may end without a value: it has a bare `return`, or its last statement is another."""
+        """Whether a function may return None implicitly: by a bare `return`, or at the end of its body."""
         bare = any(isinstance(one, ast.Return) and one.value is None for one in _own(function))
         return bare or not isinstance(function.body[-1], ast.Return | ast.Raise)
 
     def around(self, node: ast.AST) -> Function | None:
-        """Return the function that a statement of `return` ends, if all of its calls are seen."""
+        """Return the function that contains a `return` statement, if all of its calls are known."""
         for one in self.tree.above(node):
             if isinstance(one, Function):
-                seen = self.calls(one) is not None and self.returns(one) is not None
-                if seen:
+                known = self.calls(one) is not None and self.returns(one) is not None
+                if known:
                     self.relied.add(one.name)
-                return one if seen else None
+                return one if known else None
             if isinstance(one, ast.Lambda):
                 return None
         return None
 
 
 def _own(function: Function) -> Iterator[ast.AST]:
-    """What stands in a function, without what stands in functions and classes inside."""
+    """Yield the nodes in a function, without those of inner functions and classes."""
     waiting: list[ast.AST] = list(function.body)
     while waiting:
         node = waiting.pop()

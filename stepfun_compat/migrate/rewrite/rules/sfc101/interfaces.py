@@ -1,4 +1,4 @@
-"""The responses and parameters of openai<1.0 and their counterparts in the client API: data, no logic."""
+"""The responses, parameters and errors of openai<1.0, and their counterparts in the client API, as data."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Final
 class Field:
     """A field of a response. `shape` is None for plain values: strings, numbers, lists of numbers.
 
-    An `optional` field may be missing on the wire, where the client has None. What may be null on the wire is
-    `nullable`: a test for its presence means something else than one for None. `attribute` is its name in the client,
-    where that is another than the key.
+    An `optional` field may be missing on the wire; the client then has None. A `nullable` field may be null on the
+    wire, so a test for its presence differs from a test for None. `attribute` is its name in the client, if that is not
+    the key.
     """
 
     shape: Shape | None = None
@@ -25,7 +25,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Object:
-    """An object in a response. `may_be_empty`: openai<1.0 may have `{}` here, which is falsy."""
+    """An object in a response. With `may_be_empty`, openai<1.0 may have `{}` here, which is falsy."""
 
     name: str
     fields: Mapping[str, Field] = field(default_factory=lambda: {})
@@ -59,10 +59,10 @@ Shape = Object | Listing | Stream | Pending
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A method of a resource of openai<1.0, the method of the client that takes its place, and what both take.
+    """A method of openai<1.0, the client method that replaces it, and the parameters of both.
 
-    `positional` are the names of parameters that may be given without one. `renamed` have another name in the client,
-    `dropped` do nothing in openai<1.0 but for a status that it handles itself.
+    `positional` are the names of parameters that may be passed by position. `renamed` maps parameters to their names in
+    the client. `dropped` parameters have no effect in openai<1.0, except on a status that it handles itself.
     """
 
     method: str
@@ -74,7 +74,7 @@ class Endpoint:
     renamed: Mapping[str, str] = field(default_factory=lambda: {})
     dropped: frozenset[str] = frozenset()
     choices: Mapping[str, Mapping[str, Object | None]] = field(default_factory=lambda: {})
-    """Parameters that decide what is answered: by the constants they may be, the answer, None for the usual one."""
+    """Parameters that determine the response: for each allowed constant its shape, or None for `answer`."""
 
 
 _PLAIN: Final = Field()
@@ -89,13 +89,13 @@ MESSAGE: Final = Object(
     {"role": _PLAIN, "content": _NULLABLE, "function_call": Field(_FUNCTION_CALL, optional=True)},
 )
 _CHOICE: Final = Object("choice", {"index": _PLAIN, "message": Field(MESSAGE), "finish_reason": _PLAIN})
-_CHAT: Final = Object("answer", {**_HEAD, "choices": Field(Listing(_CHOICE)), "usage": Field(_USAGE)})
+_CHAT: Final = Object("response", {**_HEAD, "choices": Field(Listing(_CHOICE)), "usage": Field(_USAGE)})
 _DELTA: Final = Object("delta", {"role": _OPTIONAL, "content": _OPTIONAL}, may_be_empty=True)
 _CHUNK_CHOICE: Final = Object("choice", {"index": _PLAIN, "delta": Field(_DELTA), "finish_reason": _NULLABLE})
 _CHUNK: Final = Object("chunk", {**_HEAD, "choices": Field(Listing(_CHUNK_CHOICE))})
 
 _TEXT_CHOICE: Final = Object("choice", {"text": _PLAIN, "index": _PLAIN, "finish_reason": _NULLABLE})
-_TEXT: Final = Object("answer", {**_HEAD, "choices": Field(Listing(_TEXT_CHOICE)), "usage": Field(_USAGE)})
+_TEXT: Final = Object("response", {**_HEAD, "choices": Field(Listing(_TEXT_CHOICE)), "usage": Field(_USAGE)})
 _TEXT_CHUNK: Final = Object("chunk", {**_HEAD, "choices": Field(Listing(_TEXT_CHOICE))})
 
 _SAMPLING: Final = frozenset(
@@ -119,7 +119,7 @@ _RENAMED: Final = {"engine": "model", "request_timeout": "timeout"}
 _DROPPED: Final = frozenset({"timeout"})
 
 _EMBEDDINGS: Final = Object(
-    "answer",
+    "response",
     {
         "object": _PLAIN,
         "model": _PLAIN,
@@ -130,7 +130,7 @@ _EMBEDDINGS: Final = Object(
 
 
 def _images(fields: Mapping[str, Field]) -> Object:
-    return Object("answer", {"created": _PLAIN, "data": Field(Listing(Object("image", fields)))})
+    return Object("response", {"created": _PLAIN, "data": Field(Listing(Object("image", fields)))})
 
 
 _IMAGES: Final = _images({"url": _PLAIN})
@@ -138,11 +138,11 @@ _FLAGS: Final = {name: Field(attribute=re.sub(r"\W", "_", name)) for name in (
     "hate", "hate/threatening", "self-harm", "sexual", "sexual/minors", "violence", "violence/graphic"
 )}  # fmt: skip
 _VERDICTS: Final = Object("result", {"flagged": _PLAIN, "categories": Field(Object("list of categories", _FLAGS))})
-_MODERATION: Final = Object("answer", {"id": _PLAIN, "model": _PLAIN, "results": Field(Listing(_VERDICTS))})
+_MODERATION: Final = Object("response", {"id": _PLAIN, "model": _PLAIN, "results": Field(Listing(_VERDICTS))})
 _KNOWN_MODERATIONS: Final = {"text-moderation-stable": None, "text-moderation-latest": None}
-_TRANSCRIPTION: Final = Object("answer", {"text": _PLAIN})
+_TRANSCRIPTION: Final = Object("response", {"text": _PLAIN})
 _ONE_MODEL: Final = Object("model", dict.fromkeys(("id", "object", "owned_by"), _PLAIN))
-_MODELS: Final = Object("answer", {"object": _PLAIN, "data": Field(Listing(_ONE_MODEL))})
+_MODELS: Final = Object("response", {"object": _PLAIN, "data": Field(Listing(_ONE_MODEL))})
 
 
 def _audio(method: str, *more: str) -> Endpoint:
@@ -214,8 +214,7 @@ ENDPOINTS: Final[Mapping[str, Mapping[str, Endpoint]]] = {
     },
     "Model": {"list": Endpoint("models.list", _MODELS, frozenset())},
 }
-"""The methods that are translated, and with an `a` before their name the asynchronous ones. What they return beyond
-these fields is refused where it is used."""
+"""The translated methods; an `a` before the name makes them asynchronous. Uses of other response fields are refused."""
 
 OTHER_RESOURCES: Final = frozenset({"Customer", "Deployment", "Edit", "Engine", "File", "FineTune", "FineTuningJob"})
 
@@ -231,12 +230,12 @@ ERRORS: Final[Mapping[str, tuple[str, ...]]] = {
 """The error classes with exact replacements. In the client API a timeout is also a connection error."""
 
 NO_ERRORS: Final[Mapping[str, str]] = {
-    "APIError": "in the client API APIError is the base of every error of a request",
-    "ServiceUnavailableError": "the client API has InternalServerError for every status from 500",
-    "TryAgain": "the client API has ConflictError for it, which openai<1.0 handled itself",
+    "APIError": "in the client API, APIError is the base class of all request errors",
+    "ServiceUnavailableError": "the client API raises InternalServerError for every status from 500",
+    "TryAgain": "the client API raises ConflictError where openai<1.0 repeats the request itself",
     "InvalidAPIType": "the client API has no such error",
     "SignatureVerificationError": "the client API has no such error",
 }
 
 WITH_STATUS: Final = frozenset({"RateLimitError", "AuthenticationError", "PermissionError", "InvalidRequestError"})
-"""Errors for an HTTP status: their `http_status` becomes `status_code`."""
+"""Errors with an HTTP status: `http_status` becomes `status_code`."""

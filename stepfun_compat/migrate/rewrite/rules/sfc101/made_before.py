@@ -1,4 +1,4 @@
-"""Whether a client has been made, in place of settings, before something runs."""
+"""Determine whether a client, which replaces settings, exists when code runs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _PLAIN: Final = frozenset({"object", "ABC"})
 
 
 class MadeBefore:
-    """What only runs behind a setting: in the same function, or behind a call of one that sets something."""
+    """Find the code that only runs after a setting: in the same function, or after a call of a function with one."""
 
     def __init__(self, tree: Tree, settings: Sequence[ast.stmt], others: Sequence[bytes]) -> None:
-        """`settings` are the first statements of the groups that set something, `others` the texts of other files."""
+        """`settings` are the first statements of the groups of settings, `others` the texts of other files."""
         self.tree = tree
         self.settings = set[ast.AST](settings)
         self.others = others
         self._setters = set[ast.AST]()
-        """The definitions whose calls set something."""
+        """Functions and classes whose calls always run a setting."""
         self._kinds: dict[type[ast.AST], Callable[[ast.AST], bool]] = {
             ast.If: self._if_sets,
             ast.With: self._with_sets,
@@ -34,11 +34,11 @@ class MadeBefore:
         }
 
     def follow_calls(self) -> None:
-        """From now on, a call of a function that sets something in any case counts as well."""
+        """From now on, also count calls of functions that always run a setting."""
         self._setters = set(self._found_setters())
 
     def is_behind(self, node: ast.AST) -> bool:
-        """Return whether a node only runs behind a setting, in the same block or in one around it."""
+        """Whether a node only runs after a setting in the same block or an enclosing one."""
         for above in self.tree.above(node):
             body = next((one for one in _blocks(above) if node in one), None)
             if body is not None and any(self.sets(one) for one in body[: body.index(node)]):
@@ -47,7 +47,7 @@ class MadeBefore:
         return False
 
     def sets(self, node: ast.AST) -> bool:
-        """Return whether there is a client behind a statement, however it is run."""
+        """Whether a client always exists after a statement."""
         kind = self._kinds.get(type(node))
         return node in self.settings or (kind is not None and kind(node))
 
@@ -56,7 +56,7 @@ class MadeBefore:
         return self._set_in(node.body) and self._set_in(node.orelse)
 
     def _with_sets(self, node: ast.AST) -> bool:
-        """A file that is opened ends no errors; what else `with` is entered with may."""
+        """Whether a `with open(…)` runs a setting. Other context managers may suppress errors."""
         assert isinstance(node, ast.With)
         return all(_opens(one.context_expr) for one in node.items) and any(self.sets(one) for one in node.body)
 
@@ -71,7 +71,7 @@ class MadeBefore:
         return any(self.sets(one) for one in body) or (bool(body) and _leaves(body[-1]))
 
     def _calls_setter(self, node: ast.AST) -> bool:
-        """Whether a statement is a call, or binds what a call gives, of something that sets something."""
+        """Whether a statement calls a function that always runs a setting, and may assign the result."""
         call = node.value if isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign) else None
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
             return False
@@ -88,7 +88,7 @@ class MadeBefore:
                     yield outer
 
     def place_in(self, function: Function) -> int | None:
-        """Return the number of the statement of a function behind which there is a client; None if it may do without."""
+        """Return the index of the statement after which a client exists in a function; None if there may be none."""
         place = next((number for number, one in enumerate(function.body) if self.sets(one)), None)
         before = [one for statement in function.body[:place] for one in ast.walk(statement)]
         ends = any(isinstance(one, ast.Return) for one in before)
@@ -96,7 +96,7 @@ class MadeBefore:
         return None if ends or lazy else place
 
     def is_plain(self, owner: ast.ClassDef) -> bool:
-        """Return whether nothing makes instances of a class, or calls their methods, in another way than is seen."""
+        """Whether a class has no subclasses, decorators, metaclass or bases that may create or call its instances."""
         if owner.decorator_list or owner.keywords or any(named(one) not in _PLAIN for one in owner.bases):
             return False
         subclass = re.compile(rb"\bclass[ \t]+\w+[ \t]*\([^)]*\b" + owner.name.encode() + rb"\b")
@@ -104,7 +104,7 @@ class MadeBefore:
 
 
 def _blocks(node: ast.AST) -> Iterable[list[ast.AST]]:
-    """The lists of statements in a node."""
+    """Yield the blocks of a compound statement."""
     for name in ("body", "orelse", "finalbody"):
         block = getattr(node, name, None)
         if isinstance(block, list):
@@ -112,7 +112,7 @@ def _blocks(node: ast.AST) -> Iterable[list[ast.AST]]:
 
 
 def neighbours(node: ast.AST) -> Iterable[tuple[ast.AST, ast.AST]]:
-    """Return the pairs of statements that follow each other in a node."""
+    """Return the pairs of consecutive statements in a node."""
     return (pair for block in _blocks(node) for pair in itertools.pairwise(block))
 
 

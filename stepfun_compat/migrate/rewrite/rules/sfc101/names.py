@@ -1,4 +1,4 @@
-"""The names a file imports from openai<1.0, every reference to them, and the edits of the import statements."""
+"""The names that a file imports from openai<1.0, all references to them, and the edits of the imports."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .interfaces import ENDPOINTS, ERRORS, NO_ERRORS, OTHER_RESOURCES
 from .tree import Stop, Tree, Variable
 
 Path = tuple[str, ...]
-"""What a name refers to: `()` for openai itself, `("error",)`, `("error", "Timeout")`, `("ChatCompletion",)`."""
+"""The object of a name: `()` for openai itself, `("error",)`, `("error", "Timeout")`, `("ChatCompletion",)`."""
 
 _OURS: Final = "stepfun_compat.legacy"
 ENDS_AT_TOP: Final = frozenset({"openai", _OURS})
-"""The names of the package: SFC002 may already have moved its imports."""
+"""The names of the package; SFC002 may already have moved its imports."""
 _AT_TOP: Final = frozenset({"APIError", "InvalidRequestError", "OpenAIError"})
 """Error classes at the top level of the package."""
 _RESOURCES: Final = OTHER_RESOURCES | ENDPOINTS.keys()
@@ -37,7 +37,7 @@ class Names:
     """The imports of openai in a file, and the references that use them."""
 
     def __init__(self, tree: Tree) -> None:
-        """Raises Stop for an import this rule does not know."""
+        """Raises Stop for an import that is not translated."""
         self.tree = tree
         self.statements: list[ast.Import | ast.ImportFrom] = []
         self.meanings: dict[Variable, Path] = {}
@@ -51,26 +51,27 @@ class Names:
     def _statement(self, node: ast.Import | ast.ImportFrom) -> None:
         if isinstance(node, ast.ImportFrom):
             if any(one.name == "*" for one in node.names):
-                raise Stop(node.lineno, "`import *` binds names that cannot be seen")
+                raise Stop(node.lineno, "`import *` binds unknown names: import each name explicitly")
             found = {} if node.level or not is_legacy(node.module or "") else _imported(node)
         else:
             found = {one: _module(one, node) for one in node.names if is_legacy(one.name)}
         if not found:
             return
         if not isinstance(self.tree.parent(node), ast.Module):
-            raise Stop(node.lineno, "openai is imported in a function or under a condition")
+            raise Stop(node.lineno, "openai is imported in a function or under a condition: import it at module level")
         self.statements.append(node)
         for alias, path in found.items():
             variable = self.tree.variables[alias]
             assert variable is not None
             if self.meanings.setdefault(variable, path) != path:
-                raise Stop(node.lineno, f"{variable.name} stands for several things")
+                raise Stop(node.lineno, f"{variable.name} is the name of several imports: use separate names")
 
     def _check(self, variable: Variable) -> None:
         """Raise Stop if a name of openai is also assigned another value."""
         for node in variable.bindings:
             if not isinstance(node, ast.alias) or self.tree.parent(node) not in self.statements:
-                raise Stop(getattr(node, "lineno", 1), f"{variable.name} is bound to something else as well")
+                why = f"{variable.name} is also the name of something else: rename that"
+                raise Stop(getattr(node, "lineno", 1), why)
 
     def _references(self) -> Iterator[Reference]:
         for node, variable in self.tree.variables.items():
@@ -111,10 +112,10 @@ class Names:
         return [] if variable is None else variable.bindings
 
     def import_edits(self, clients: Sequence[str]) -> list[Edit]:
-        """Return the edits of the import statements; `clients` are the classes that replace those of `from openai import`.
+        """Return the edits of the import statements. `clients` replace the resources of `from openai import`.
 
         Raises:
-            Stop: a statement is written in an unusual way.
+            Stop: a statement has an unsupported form.
         """
         edits: list[Edit] = []
         for node in self.statements:
@@ -142,7 +143,7 @@ class Names:
         return edits
 
     def _errors(self, node: ast.ImportFrom) -> list[Edit]:
-        """`from openai.error import A, B`: the module, and the names that others take the place of."""
+        """Return the edits of `from openai.error import A, B`: the module, and the replaced names."""
         start, _ = self.tree.span(node)
         found = re.match(rb"from[ \t]+", self.tree.source(node))
         module = start + (found.end() if found else 0)
@@ -157,10 +158,10 @@ class Names:
 
     def _check_written(self, start: int, name: str, node: ast.stmt) -> None:
         if not self.tree.text.utf8.startswith(name.encode(), start):
-            raise Stop(node.lineno, "the import is written in an unusual way")
+            raise Stop(node.lineno, f"the import has an unusual form: write {name} in one piece, in ASCII")
 
     def removed(self, node: ast.stmt) -> tuple[int, int] | None:
-        """Return the lines of an import that becomes unnecessary when another one is moved; None for one that stays."""
+        """Return the line of `import openai.error` if `import openai` makes it unnecessary; None for other imports."""
         if not isinstance(node, ast.Import) or [(one.name, one.asname) for one in node.names] != [
             ("openai.error", None)
         ]:
@@ -180,7 +181,7 @@ class Names:
     def _written_anew(self, node: ast.ImportFrom, clients: Sequence[str]) -> Edit:
         source = self.tree.source(node)
         if any(one in source for one in (b"(", b"#", b"\\", b"\n", b"\r")):
-            raise Stop(node.lineno, "`from openai import` goes over several lines")
+            raise Stop(node.lineno, "`from openai import` has several lines, parentheses or a comment: use one line")
         names = list(clients) if any(one.name in ENDPOINTS for one in node.names) else []
         for one in node.names:
             if one.name in _AT_TOP:
@@ -199,7 +200,7 @@ def is_legacy(module: str) -> bool:
 
 
 def _imported(node: ast.ImportFrom) -> dict[ast.alias, Path]:
-    """Return what the names of `from openai… import` refer to."""
+    """Return the paths of the names in `from openai… import`."""
     if node.module in ENDS_AT_TOP:
         return {one: _from_top(one, node.lineno) for one in node.names}
     if node.module in ("openai.error", f"{_OURS}.error"):
@@ -214,20 +215,21 @@ def _from_top(alias: ast.alias, line: int) -> Path:
         return _error(alias, line)
     if alias.name in _RESOURCES:
         raise Stop(line, f"openai.{alias.name} is not translated")
-    raise Stop(line, f"`from openai import {alias.name}`; import openai and name it there")
+    raise Stop(line, f"`from openai import {alias.name}` is not translated: import openai, use openai.{alias.name}")
 
 
 def _error(alias: ast.alias, line: int) -> Path:
     check_error(alias.name, line)
     if alias.asname is not None and len(ERRORS[alias.name]) > 1:
-        raise Stop(line, f"{alias.name} has another name here, and several classes take its place")
+        why = f"{alias.name} has an alias, but becomes {' and '.join(ERRORS[alias.name])}: import it without `as`"
+        raise Stop(line, why)
     return ("error", alias.name)
 
 
 def check_error(name: str, line: int) -> None:
     """Raise Stop for an error class without an exact replacement."""
     if name not in ERRORS:
-        raise Stop(line, f"openai.error.{name}: {NO_ERRORS.get(name, 'there is no such error')}")
+        raise Stop(line, f"openai.error.{name}: {NO_ERRORS.get(name, 'openai<1.0 has no such error')}")
 
 
 def _module(alias: ast.alias, node: ast.Import) -> Path:
@@ -239,7 +241,7 @@ def _module(alias: ast.alias, node: ast.Import) -> Path:
 
 
 def _complete(path: Path) -> bool:
-    """Whether a path leads as far as it is looked at: a class of errors, a method of a resource, a setting."""
+    """Whether a path is complete: an error class, a method of a resource, or a setting."""
     if not path or path == ("error",):
         return False
     return len(path) == (2 if path[0] in _RESOURCES or path[0] == "error" else 1)

@@ -1,8 +1,8 @@
-"""Where clients are made in place of settings that are not set once and for all when the module is imported.
+"""Check that clients can replace settings that are not set once when the module is imported.
 
-openai<1.0 keeps its settings in the module: a call uses what was set last. A client that takes their place has to be
-made, then, before every call that may use it, and calls elsewhere have to see it: a variable of the function that
-makes all calls, or else one of the module.
+openai<1.0 keeps its settings in the module, and a call uses the latest values. A client that replaces them must exist
+before every call that uses it, and must be accessible there: as a variable of the function that makes all calls, or
+else of the module.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _WRAPPERS: Final = frozenset(
         "wraps",
     ]
 )
-"""Decorators that call a function only where it is called."""
-_EARLY: Final = "this may run before the key is set, when there is no client"
-_CALLED: Final = "what calls this may do so before the key is set, when there is no client"
+"""Decorators that do not call the function by themselves."""
+EARLY: Final = "this may run before the key is set, which creates the client: set the key at the start of the module"
+_CALLED: Final = "this may be called before the key is set, which creates the client: set it at the start of the module"
 
 
 class Placement:
-    """Whether the client of each call has been made by then; `is_local` says that it can be a variable of a function."""
+    """Check that each call runs after its client is created. `is_local`: the client can be a variable of a function."""
 
     def __init__(
         self,
@@ -48,11 +48,11 @@ class Placement:
         others: Sequence[bytes],
         imported: bool,
     ) -> None:
-        """`settings` are the first statements of the groups that set something; `others` are the texts of the other
-        files, `imported` says that one of them may call what is defined here.
+        """`settings` are the first statements of the groups of settings, `others` the texts of the other files.
+        `imported`: one of them may call functions of this file.
 
         Raises:
-            Stop: a call may run before.
+            Stop: a call may run before a client exists.
         """
         self.tree = tree
         self.settings = settings
@@ -60,7 +60,7 @@ class Placement:
         self.homes = [self._function(one) for one in settings]
         self.made = MadeBefore(tree, settings, others)
         if _PROCESSES.search(tree.text.utf8) is not None:
-            raise _stop(settings[0], "the key is set at run time, and other processes do not see that")
+            raise _stop(settings[0], "the key is set at run time, but other processes have no client then")
         for one in settings:
             self._check_place(one)
         self.is_local = all(map(self.made.is_behind, calls)) and self._is_for_itself()
@@ -70,19 +70,19 @@ class Placement:
     def _check_place(self, setting: ast.stmt) -> None:
         for one in self.tree.above(setting):
             if isinstance(one, ast.For | ast.AsyncFor | ast.While | ast.Match):
-                raise _stop(setting, "openai.api_key is set in a loop or a match")
+                raise _stop(setting, "openai.api_key is set in a loop or a match statement: set it once before")
             if isinstance(one, ast.ClassDef):
-                raise _stop(setting, "openai.api_key is set in the body of a class")
+                raise _stop(setting, "openai.api_key is set in the body of a class: set it at module level")
             if isinstance(one, Function):
                 return
 
     def _function(self, node: ast.AST) -> Function | None:
         return next((one for one in self.tree.above(node) if isinstance(one, Function)), None)
 
-    # Functions that set something for themselves
+    # Functions whose settings only they use
 
     def _is_for_itself(self) -> bool:
-        """Whether what a function sets is used by this run of it alone: nothing else sets anything in between."""
+        """Whether the settings of a function only apply to the same call of it: nothing changes them in between."""
         homes = {one for one in self.homes if one is not None}
         if None in self.homes or any(homes.intersection(self.tree.above(one)) for one in homes):
             return False
@@ -93,7 +93,7 @@ class Placement:
         return environment or not self._runs_again(homes)
 
     def _runs_again(self, homes: Collection[Function]) -> bool:
-        """Whether one of these functions may run while one of them does."""
+        """Whether one of these functions may run during another call of one of them."""
         names = {one.name for one in homes}
         if any(_pauses(one) or names & self._named_from(one) for one in homes):
             return True
@@ -104,7 +104,7 @@ class Placement:
         return isinstance(parent, ast.Call) and parent.func is node
 
     def _named_from(self, function: Function) -> set[str]:
-        """The names of functions that a function may come to call, by itself or by those it calls."""
+        """Return the names that a function, or a function that it may call, uses."""
         found = set[str]()
         waiting: list[Function] = [function]
         while waiting:
@@ -113,10 +113,10 @@ class Placement:
             waiting += [one for one in self.tree.nodes if isinstance(one, Function) and one.name in new]
         return found
 
-    # Methods of an instance that was made
+    # Methods of an instance whose `__init__` sets something
 
     def _is_of_instance(self, node: ast.AST) -> bool:
-        """Whether a call stands in a method of a class whose `__init__` sets something."""
+        """Whether a call is in a method of a class whose `__init__` always runs a setting."""
         found = self._method(node)
         if found is None or found[0].name in ("__init__", "__new__") or found[0].decorator_list:
             return False
@@ -127,7 +127,7 @@ class Placement:
         return self._starts_with_setting(start, owner)
 
     def _starts_with_setting(self, start: Function, owner: ast.ClassDef) -> bool:
-        """Whether a method of an instance can only be called behind the setting in `__init__`."""
+        """Whether methods of an instance can only be called after the setting in `__init__`."""
         place = self.made.place_in(start)
         methods = {one.name for one in owner.body if isinstance(one, Function)}
         before = [one for statement in start.body[:place] for one in ast.walk(statement)]
@@ -137,16 +137,16 @@ class Placement:
         return owner.name not in map(named, called)
 
     def _method(self, node: ast.AST) -> tuple[Function, ast.ClassDef] | None:
-        """The method that a node stands in, and its class."""
+        """Return the method that contains a node, and its class."""
         for one, outer in itertools.pairwise(self.tree.above(node)):
             if isinstance(outer, ast.ClassDef):
                 return (one, outer) if isinstance(one, Function) else None
         return None
 
-    # Functions that are only called behind a setting
+    # Functions that are only called after a setting
 
     def _check_entry(self, loose: Iterable[ast.AST]) -> None:
-        """Follow the functions that make calls to where they are named.
+        """Check all places where functions with API calls are used.
 
         Raises:
             Stop: one may run before a setting.
@@ -160,11 +160,11 @@ class Placement:
                 waiting += [one for one in self.tree.nodes if named(one) == name and not self.made.is_behind(one)]
 
     def _reached_by(self, node: ast.AST) -> str:
-        """The name that the function, or the class, in which a node stands is reached by."""
+        """Return the name through which the function or class that contains a node is used."""
         method = self._method(node)
         function = self._function(node)
         if function is None or self.imported or function in self.homes:
-            raise _stop(node, _EARLY)
+            raise _stop(node, EARLY)
         self._check_decorators(function)
         if method is not None and (function is not method[0] or self._is_hidden(*method)):
             return method[1].name
@@ -178,7 +178,7 @@ class Placement:
                 raise _stop(one, _CALLED)
 
     def _is_hidden(self, method: Function, owner: ast.ClassDef) -> bool:
-        """Whether a method may be called without its name, by an operator, a base class or `getattr`."""
+        """Whether a method may be called implicitly: by an operator, a base class or `getattr`."""
         special = re.fullmatch(r"__\w+__", method.name) is not None
         return special or not self.made.is_plain(owner) or "getattr" in self.tree.names
 
@@ -188,20 +188,20 @@ def _stop(node: ast.AST, why: str) -> Stop:
 
 
 def _pauses(function: Function) -> bool:
-    """Whether something else may run while a function does."""
+    """Whether other code may run during a call of a function."""
     return isinstance(function, ast.AsyncFunctionDef) or any(
         isinstance(one, ast.Yield | ast.YieldFrom | ast.Await) for one in ast.walk(function)
     )
 
 
 def _of_environment(value: ast.expr) -> bool:
-    """Whether an expression is a constant, or reads a variable of the environment."""
+    """Whether an expression is a constant or reads an environment variable."""
     names = {one.id for one in ast.walk(value) if isinstance(one, ast.Name)}
     return _repeatable(value) and names <= {"os", "environ", "getenv"}
 
 
 def _repeatable(value: ast.expr) -> bool:
-    """Whether an expression gives the same again, and does nothing else."""
+    """Whether an expression has no side effects and always the same value."""
     if isinstance(value, ast.Constant | ast.Name):
         return True
     if isinstance(value, ast.Attribute | ast.Subscript):

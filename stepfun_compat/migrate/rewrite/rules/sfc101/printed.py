@@ -1,4 +1,4 @@
-"""Lists of messages that are printed: openai<1.0 prints a message in another way than a dict."""
+"""Find lists of messages that are printed. Messages become dicts, which openai<1.0 prints differently."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ _COPYING: Final = frozenset(
         "zip",
     ]
 )
-"""Functions and methods that return the elements of what they are given, or one of them."""
+"""Functions and methods that return one or all elements of their argument."""
 _BOUND: Final = frozenset({"self", "cls"})
 _PUT_TOGETHER: Final = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.BinOp, ast.BoolOp, ast.Starred, ast.Await)
 
 
 def containers_of(tree: Tree, node: ast.AST) -> set[str]:
-    """Return the names that a list, or a sum with it, is assigned to, returned by or passed as."""
+    """Return the names that a list, or a sum with it, is assigned to, returned from or passed as."""
     parent = tree.parent(node)
     while isinstance(parent, ast.BinOp):
         node, parent = parent, tree.parent(parent)
@@ -68,19 +68,15 @@ def containers_of(tree: Tree, node: ast.AST) -> set[str]:
 
 
 def check_printed(tree: Tree, containers: Collection[str]) -> None:
-    """Refuse a file that may print a list with messages, or a message of it.
-
-    Raises:
-        Stop: with the line.
-    """
+    """Raise Stop if the file may print a list of messages or one of its messages."""
     names = _aliases(tree, {*containers} - {""})
     for node in tree.nodes:
         if isinstance(node, ast.Name | ast.Attribute) and named(node) in names and _is_printed(tree, node):
-            raise Stop(node.lineno, "openai<1.0 prints a message in another way than a dict")
+            raise Stop(node.lineno, "messages become dicts, which are printed differently: print their content")
 
 
 def _aliases(tree: Tree, names: set[str]) -> set[str]:
-    """Return the names that may stand for what these names do, or for an element of it."""
+    """Return all names that may hold the same values as these names, or elements of them."""
     pairs = [*_assigned(tree), *_passed(tree)]
     known = set[str]()
     while known != names:
@@ -126,7 +122,7 @@ def _parameters(tree: Tree) -> dict[str, list[ast.arguments]]:
 
 
 def _whole(node: ast.AST) -> set[str]:
-    """The names whose values, or elements of them, an expression may give whole."""
+    """Return the names whose values, or elements of them, an expression may evaluate to."""
     if isinstance(node, ast.Name | ast.Attribute):
         return {named(node)}
     if isinstance(node, ast.Subscript):
@@ -140,7 +136,7 @@ def _whole(node: ast.AST) -> set[str]:
 
 
 def _copied(node: ast.Call) -> set[str]:
-    """The names of lists that a call copies or takes elements from; of any other call, what it returns."""
+    """Return the names of the lists that a call copies or takes elements from, else the name of the called function."""
     name = named(node.func)
     if name not in _COPYING:
         return {f"{name}()"}

@@ -1,4 +1,4 @@
-"""How other files of a project may depend on the functions, errors and settings of a file."""
+"""Check whether other files of a project depend on the functions, errors and settings of a file."""
 
 from __future__ import annotations
 
@@ -29,13 +29,10 @@ _REFLECTION: Final = frozenset({"locals", "globals", "vars", "eval", "exec"})
 
 
 def check_others(file: File, project: Project, line: int, sets: bool, kept: Iterable[str], as_dict: bool) -> None:
-    """Refuse a file if rewriting it may break another file.
+    """Raise Stop if rewriting the file may break another file.
 
-    `sets`: the file sets the module's key. `kept`: module-level variables that hold responses. `as_dict`: messages
-    become dicts. `line`: the line to report.
-
-    Raises:
-        Stop: names the other file.
+    `sets`: the file sets the module's key. `kept`: variables and functions of the module that hold or return responses.
+    `as_dict`: messages become dicts. `line`: the line to report.
     """
     stem = _stem(file).encode()
     words = [rf"\b{re.escape(one)}\b".encode() for one in kept]
@@ -46,13 +43,13 @@ def check_others(file: File, project: Project, line: int, sets: bool, kept: Iter
         if _OPENAI.search(text):
             _check_other(other, line, sets)
         if _PATCHED.search(text):
-            raise Stop(line, f"{other.path} names a part of openai in a string, as tests do that replace it")
+            raise Stop(line, f"{other.path} contains a name of openai in a string, as in a test that patches it")
         if re.search(rb"\b" + re.escape(stem) + rb"\b", text) is not None:
             _check_importer(other, line, words, as_dict)
 
 
 def others_of(file: File, project: Project) -> tuple[list[bytes], bool]:
-    """Return the texts of the other Python files, and whether one of them may import a file."""
+    """Return the texts of the other Python files, and whether one of them may import this file."""
     others = [one.text.utf8 for one in project.python() if one is not file]
     stem = re.compile(rb"\b" + re.escape(_stem(file).encode()) + rb"\b")
     return others, any(map(stem.search, others))
@@ -62,22 +59,22 @@ def _check_importer(other: File, line: int, words: Iterable[bytes], as_dict: boo
     """Check another file that mentions this one and so may import it."""
     text = other.text.utf8
     if _CAUGHT.search(text):
-        raise Stop(line, f"{other.path} handles any error of this file, and the text of errors is another")
+        raise Stop(line, f"{other.path} catches all errors of this file, and their text is different in the client API")
     if as_dict and _FIELDS.search(text):
-        raise Stop(line, f"{other.path} may read an attribute of a message that has become a dict")
+        raise Stop(line, f"{other.path} may read an attribute of a message that becomes a dict: use a key there")
     if b"import *" in text or any(re.search(word, text) for word in words):
-        raise Stop(line, f"{other.path} may import what this file keeps in its variables")
+        raise Stop(line, f"{other.path} may use a response that this file stores or returns")
 
 
 def _is_elsewhere(node: ast.AST) -> bool:
-    """Whether `eval(code, names)` runs code with names of its own."""
+    """Whether a call is `eval(code, names)`, which cannot access the file's names."""
     return (
         isinstance(node, ast.Call) and len(node.args) > 1 and not any(isinstance(one, ast.Starred) for one in node.args)
     )
 
 
 def _stem(file: File) -> str:
-    """The name that other files import a file by."""
+    """Return the name by which other files import a file."""
     path = PurePosixPath(file.path)
     return path.parent.name or path.stem if path.stem == "__init__" else path.stem
 
@@ -85,29 +82,29 @@ def _stem(file: File) -> str:
 def _check_other(other: File, line: int, sets: bool) -> None:
     """Check another file that uses openai."""
     if _SETS.search(other.text.utf8):
-        raise Stop(line, f"{other.path} sets the key or another setting of openai")
+        raise Stop(line, f"{other.path} sets the key or another setting of openai: set it in each file with calls")
     if _ERRORS.search(other.text.utf8):
-        raise Stop(line, f"{other.path} handles errors of openai<1.0")
+        raise Stop(line, f"{other.path} handles errors of openai<1.0, which this file would no longer raise")
     if sets:
-        raise Stop(line, f"the key is set here for {other.path} as well")
+        raise Stop(line, f"the key is set here for {other.path} too: set it in each file with calls")
     if any(one.known == "inferred" for one in other.uses):
-        raise Stop(line, f"{other.path} uses openai through other files")
+        raise Stop(line, f"{other.path} uses openai through another file: import it there")
 
 
 def check_loops(file: File, project: Project, tree: Tree, line: int) -> None:
-    """Refuse asynchronous calls that several event loops may make: a client's connections belong to one event loop.
+    """Raise Stop for asynchronous calls that several event loops may make: a client's connections belong to one loop.
 
-    Raises:
-        Stop: the calls are run neither by a single module-level `asyncio.run(…)` nor by a notebook's event loop.
+    The calls must run in a single module-level `asyncio.run(…)` or in the event loop of a notebook.
     """
     for other in project.python():
         if other is not file and _LOOPS.search(other.text.utf8):
-            raise Stop(line, f"{other.path} runs event loops, and the connections of a client belong to one")
+            raise Stop(line, f"{other.path} runs event loops too, and a client works in one event loop only")
     runs = len(_LOOPS.findall(file.text.utf8))
     if file.kind == "notebook" and not runs:
         return
     if runs != 1 or not any(_runs(one) and _once(tree, one) for one in tree.nodes):
-        raise Stop(line, "no single asyncio.run() of the module runs the calls: a client belongs to one event loop")
+        why = "a client works in one event loop only: run the calls with a single asyncio.run() at module level"
+        raise Stop(line, why)
 
 
 def _runs(node: ast.AST) -> bool:
@@ -120,7 +117,7 @@ def _runs(node: ast.AST) -> bool:
 
 
 def _once(tree: Tree, node: ast.AST) -> bool:
-    """Whether a node runs exactly once, at import."""
+    """Whether a node runs exactly once, when the module is imported."""
     return not any(
         isinstance(one, (*FUNCTIONS, ast.ClassDef, ast.For, ast.While, ast.comprehension, ast.ListComp))
         for one in tree.above(node)
@@ -128,17 +125,13 @@ def _once(tree: Tree, node: ast.AST) -> bool:
 
 
 def check_text(file: File, tree: Tree) -> None:
-    """Refuse a file that may access its own names through strings.
-
-    Raises:
-        Stop: names the line.
-    """
+    """Raise Stop if the file may access its own names through strings."""
     for node in tree.nodes:
         if isinstance(node, ast.Name) and node.id in _REFLECTION and tree.variables.get(node) is None:
             if node.id in ("eval", "exec") and _is_elsewhere(tree.parent(node)):
                 continue
-            raise Stop(node.lineno, f"{node.id}() may reach names that are changed")
+            raise Stop(node.lineno, f"{node.id}() may access names that the edits change")
     found = _PATCHED.search(file.text.utf8)
     if found is not None:
         line = file.text.utf8.count(b"\n", 0, found.start()) + 1
-        raise Stop(line, "a part of openai is named in a string")
+        raise Stop(line, "a string contains a name of openai, as in a test that patches it")

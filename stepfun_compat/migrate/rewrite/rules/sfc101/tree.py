@@ -1,4 +1,4 @@
-"""The syntax tree of a file as SFC101 needs it: parents, the variable behind each name, and the bytes of each node."""
+"""The syntax tree of a file for SFC101: parents, the variable of each name, and the bytes of each node."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .fstrings import places_in_fstrings
 
 
 class Stop(Exception):
-    """The file cannot be rewritten: the line and the reason."""
+    """The file cannot be rewritten. Holds the line and the reason."""
 
     def __init__(self, line: int, why: str) -> None:
         super().__init__(why)
@@ -53,7 +53,7 @@ class Scope:
         return scope or self._module()
 
     def find(self, name: str) -> Variable | None:
-        """Return the variable a name refers to in this scope; None if the file does not bind it."""
+        """Return the variable that a name refers to in this scope; None if the file does not bind it."""
         if name in self.elsewhere:
             return self.variable(name)
         if name in self.variables:
@@ -86,7 +86,7 @@ class Tree:
     """A parsed file."""
 
     def __init__(self, text: SourceText) -> None:
-        """Raises Stop for f-strings that cannot be placed, and what `ast.parse` raises."""
+        """Parse a file. Raises the errors of `ast.parse`."""
         self.text = text
         self.module = parse(text.utf8.decode("utf-8"))
         self.nodes: list[ast.AST] = []
@@ -128,12 +128,12 @@ class Tree:
         """Return the start and end of a node in the UTF-8 text.
 
         Raises:
-            Stop: the node is in an f-string and its position is unknown.
+            Stop: the node is in an f-string, and its position is unknown.
         """
         if node in self._placed:
             place = self._placed[node]
             if place is None:
-                raise Stop(node.lineno, "stands in an f-string whose parts cannot be placed")
+                raise Stop(node.lineno, "this f-string cannot be edited: assign its expressions to variables first")
             return place
         end_line, end_column = node.end_lineno, node.end_col_offset
         assert end_line is not None
@@ -146,24 +146,24 @@ class Tree:
         return self.text.utf8[start:end]
 
     def at_import(self, node: ast.AST) -> bool:
-        """Whether a node runs when the module is imported, that is, outside every function."""
+        """Whether a node runs when the module is imported, outside of all functions."""
         return not any(isinstance(one, FUNCTIONS) for one in self.above(node))
 
 
 def literal(node: ast.AST | None) -> str | None:
-    """Return the string that an expression is; None for any other."""
+    """Return the value of a string literal; None for any other expression."""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
 def named(node: ast.AST) -> str:
-    """Return the name that an expression ends in; empty for others."""
+    """Return the last name of a name or attribute; empty for other expressions."""
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""
 
 
 def parameters(given: ast.arguments) -> list[ast.arg]:
-    """Return the parameters of a function that have a name of their own, without `*args` and `**kwargs`."""
+    """Return the named parameters of a function, without `*args` and `**kwargs`."""
     return [*given.posonlyargs, *given.args, *given.kwonlyargs]
 
 
@@ -255,7 +255,7 @@ class _Scopes:
 
 
 def _flat(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements of a scope, nested ones included, without those of its functions and classes."""
+    """Yield the statements of a scope, including nested blocks, without those of its functions and classes."""
     for statement in statements:
         yield statement
         if isinstance(statement, Function | ast.ClassDef):

@@ -1,4 +1,4 @@
-"""The parameters in `**name` of a call: of a dict that is built beside it, or of the callers of a function."""
+"""The parameters in `**name` of a call: from a dict in the same function, or from the callers of the function."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .tree import Stop, Tree, Variable, literal
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """What `**` may bring. `maybe` says that some of it may be missing."""
+    """The parameters that `**` may pass. With `maybe`, some of them may be missing."""
 
     values: tuple[tuple[str, ast.expr], ...]
     maybe: bool
 
 
 def parameters_in(tree: Tree, functions: Functions, node: ast.expr, call: str) -> Unpacked:
-    """Return the parameters that `**node` brings to a call.
+    """Return the parameters that `**node` passes to a call.
 
     Raises:
-        Stop: they cannot be seen.
+        Stop: they are unknown.
     """
     variable = tree.variables.get(node) if isinstance(node, ast.Name) else None
     if variable is not None and not variable.declared and variable.scope.kind == "function":
@@ -38,20 +38,20 @@ def parameters_in(tree: Tree, functions: Functions, node: ast.expr, call: str) -
 
 
 def _unseen(node: ast.expr, call: str) -> Stop:
-    return Stop(node.lineno, f"the parameters in ** of {call} cannot be seen")
+    return Stop(node.lineno, f"the parameters in ** of {call} are unknown: write them in the call itself")
 
 
 def _of_callers(
     tree: Tree, functions: Functions, variable: Variable, parameter: ast.arg
 ) -> list[tuple[str, ast.expr]] | None:
-    """What the callers of a function give `**parameter`, which it only hands on; None if that cannot be seen."""
+    """Return the arguments of all callers for `**parameter`, if the function only passes it on; None if unknown."""
     uses = [node for node, other in tree.variables.items() if other is variable and node is not parameter]
-    handed_on = all(isinstance(tree.parent(one), ast.keyword) for one in uses)
-    return functions.passed_on(parameter) if handed_on and variable.bindings == [parameter] else None
+    passed_on = all(isinstance(tree.parent(one), ast.keyword) for one in uses)
+    return functions.passed_on(parameter) if passed_on and variable.bindings == [parameter] else None
 
 
 def _of_dict(tree: Tree, variable: Variable, call: str) -> Iterator[tuple[str, ast.expr]]:
-    """The keys and values of a variable that is only ever a dict written out, changed by keys written out."""
+    """Yield the keys and values of a variable that only holds dict literals, modified with literal keys."""
     for binding in variable.bindings:
         parent = tree.parents.get(binding)
         value = parent.value if isinstance(parent, ast.Assign | ast.AnnAssign) else None
@@ -65,7 +65,7 @@ def _of_dict(tree: Tree, variable: Variable, call: str) -> Iterator[tuple[str, a
 
 
 def _items(tree: Tree, value: ast.expr) -> list[tuple[str, ast.expr]] | None:
-    """The items of `{"key": value}` or `dict(key=value)`; None for anything else."""
+    """Return the items of `{"key": value}` or `dict(key=value)`; None for anything else."""
     if isinstance(value, ast.Dict):
         return _pairs(zip(map(literal, value.keys), value.values, strict=True))
     if isinstance(value, ast.Call) and _is_dict(tree, value.func) and not value.args:
@@ -78,17 +78,17 @@ def _is_dict(tree: Tree, func: ast.expr) -> bool:
 
 
 def _pairs(found: Iterable[tuple[str | None, ast.expr]]) -> list[tuple[str, ast.expr]] | None:
-    """The pairs, if all have a name."""
+    """Return the pairs as a list; None if one has no name."""
     pairs = list(found)
     named = [(name, value) for name, value in pairs if name is not None]
     return named if len(named) == len(pairs) else None
 
 
 def _used(tree: Tree, node: ast.Name, call: str) -> Iterable[tuple[str, ast.expr]]:
-    """What a use of the dict adds to it.
+    """Return the items that a use of the dict adds to it.
 
     Raises:
-        Stop: it may add what cannot be seen, or take part in something else.
+        Stop: the items are unknown, or the use is.
     """
     parent = tree.parent(node)
     added: Iterable[tuple[str, ast.expr]] | None = None
@@ -104,7 +104,7 @@ def _used(tree: Tree, node: ast.Name, call: str) -> Iterable[tuple[str, ast.expr
 
 
 def _by_key(tree: Tree, node: ast.Subscript) -> Iterable[tuple[str, ast.expr]] | None:
-    """What `x["key"]` adds, and `x["key"] = value`."""
+    """Return the items that `x["key"]` or `x["key"] = value` adds; None if they are unknown."""
     if isinstance(node.ctx, ast.Load):
         return ()
     key, statement = literal(node.slice), tree.parent(node)
@@ -114,7 +114,7 @@ def _by_key(tree: Tree, node: ast.Subscript) -> Iterable[tuple[str, ast.expr]] |
 
 
 def _updated(tree: Tree, func: ast.Attribute) -> Iterable[tuple[str, ast.expr]] | None:
-    """What `x.update({"key": value}, key=value)` adds."""
+    """Return the items that `x.update({"key": value}, key=value)` adds; None if they are unknown."""
     update = tree.parent(func)
     if not isinstance(update, ast.Call) or update.func is not func or not isinstance(tree.parent(update), ast.Expr):
         return None

@@ -1,4 +1,4 @@
-"""Every use of a response in a file, and its replacement. An unknown use leaves the whole file alone."""
+"""Replace every use of a response in a file. A use without a replacement excludes the whole file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from .tree import FUNCTIONS, Stop, Tree, literal, named
 _OPENING: Final = re.compile(rb"[\s)]*\[\s*")
 _CLOSING: Final = re.compile(rb"\s*\]")
 _GET: Final = re.compile(rb"\.\s*get")
-_LETTING_GO: Final = frozenset({"KeyError", "AttributeError", "LookupError", "TypeError", "Exception", "BaseException"})
+_MISSING_FIELD: Final = frozenset(
+    {"KeyError", "AttributeError", "LookupError", "TypeError", "Exception", "BaseException"}
+)
 """Exceptions whose handlers may catch the access to a missing field."""
 
 
@@ -28,7 +30,7 @@ class Uses:
         self.answers = answers
         self.edits: list[Edit] = []
         self.containers = set[str]()
-        """The names of lists that messages are put into."""
+        """The names of lists that messages are added to."""
         self.as_dict = False
         """Whether a message becomes a plain dict somewhere."""
         self._known: dict[type[ast.AST], Callable[[ast.expr, Any, Any], bool]] = {
@@ -77,7 +79,7 @@ class Uses:
         parent = self.tree.parent(node)
         known = self._known.get(type(parent))
         if known is None or not known(node, shape, parent):
-            raise Stop(node.lineno, f"{described(shape)} is {_ways(parent)}")
+            raise Stop(node.lineno, f"{described(shape)} is {_ways(parent)}: {_advice(shape)}")
 
     # One method per kind of parent node. Each returns whether the use is known.
 
@@ -86,7 +88,7 @@ class Uses:
         if isinstance(call, ast.Call) and call.func is parent and isinstance(shape, Object):
             return self._method(shape, parent, call)
         if not isinstance(parent.ctx, ast.Load):
-            raise Stop(node.lineno, f"{described(shape)} is changed")
+            raise Stop(node.lineno, f"{described(shape)} is modified: copy its values and modify the copy")
         self._read(shape, parent.attr, parent)
         return True
 
@@ -99,14 +101,14 @@ class Uses:
         if len(call.args) == 2 and field.optional:
             written += self._default(call.args[1], field)
         elif len(call.args) == 2 and not _is_plain(call.args[1]):
-            raise Stop(call.lineno, "the default of .get() may do something")
+            raise Stop(call.lineno, "the default of .get() has no effect here, but its code may: remove it")
         start, _ = self.tree.span(call)
         _, value_end = self.tree.span(func.value)
         _, func_end = self.tree.span(func)
         _, end = self.tree.span(call)
         dot = self.tree.text.utf8.rfind(b".", value_end, func_end)
         if dot < 0 or not _GET.fullmatch(self.tree.text.utf8[dot:func_end]):
-            raise Stop(call.lineno, ".get() is written in an unusual way")
+            raise Stop(call.lineno, ".get() has a comment or parentheses before it: remove them")
         if " or " in written and not self._stands_free(call):
             self.edits.append(Edit(start, start, b"("))
             written += ")"
@@ -114,13 +116,13 @@ class Uses:
         return True
 
     def _default(self, default: ast.expr, field: Field) -> str:
-        """Return the code after a field that replaces the default of `.get()`. An optional string is either missing or a
-        string, so `or ""` is equivalent for an empty default only."""
+        """Return the code that replaces the default of `.get()` after a field. Only `or ""` is equivalent: `or` with
+        another default would also replace an empty value."""
         if isinstance(default, ast.Constant) and default.value is None:
             return ""
         if field.shape is None and literal(default) == "":
             return f" or {self.tree.source(default).decode('utf-8')}"
-        raise Stop(default.lineno, ".get() has a default other than None and an empty string")
+        raise Stop(default.lineno, ".get() has a default other than None and an empty string: use one of these")
 
     def _stands_free(self, node: ast.expr) -> bool:
         """Whether `a or b` can replace an expression without parentheses."""
@@ -134,33 +136,32 @@ class Uses:
         if node is not parent.value:
             return False
         if not isinstance(parent.ctx, ast.Load):
-            raise Stop(node.lineno, f"{described(shape)} is changed")
+            raise Stop(node.lineno, f"{described(shape)} is modified: copy its values and modify the copy")
         if isinstance(shape, Listing):
             return literal(parent.slice) is None
         key = literal(parent.slice)
         if key is None:
-            raise Stop(node.lineno, f"a field of {described(shape)} is not named by a string")
+            raise Stop(node.lineno, f"a field of {described(shape)} is not selected by a string literal")
         field = self._read(shape, key, parent)
         _, value_end = self.tree.span(node)
         key_start, key_end = self.tree.span(parent.slice)
         _, end = self.tree.span(parent)
         text = self.tree.text.utf8
         if not _OPENING.fullmatch(text[value_end:key_start]) or not _CLOSING.fullmatch(text[key_end:end]):
-            raise Stop(parent.lineno, "a subscript is written in an unusual way")
+            raise Stop(parent.lineno, "a subscript has a comment or parentheses in it: remove them")
         self.edits.append(Edit(text.index(b"[", value_end), end, f".{field.attribute or key}".encode()))
         return True
 
     def _read(self, shape: Shape, name: str, node: ast.expr) -> Field:
-        """Check that a field may be read as an attribute, where openai<1.0 raises an error if it is missing."""
+        """Return a field that is read. Raises Stop if a handler may catch the error for a missing field."""
         if not isinstance(shape, Object):
             raise Stop(node.lineno, f"{described(shape)} is used in a way that is not translated")
         field = self._field(shape, name, node)
         if field.optional:
             for handler in self.tree.nodes:
-                if isinstance(handler, ast.ExceptHandler) and _lets_go(handler):
-                    raise Stop(
-                        handler.lineno, f"the handler may be for a missing {name}, which is None in the client API"
-                    )
+                if isinstance(handler, ast.ExceptHandler) and _catches_missing_field(handler):
+                    why = f"this handler may catch a missing {name}, which is None in the client API: use .get()"
+                    raise Stop(handler.lineno, why)
         return field
 
     def _field(self, shape: Object, name: str, node: ast.expr) -> Field:
@@ -179,12 +180,13 @@ class Uses:
         if node is not other or not isinstance(operator, ast.In | ast.NotIn) or key is None:
             return False
         if not isinstance(shape, Object) or not self._field(shape, key, node).optional:
-            raise Stop(node.lineno, f"whether {key} is in {described(shape)} is not the same as whether it is None")
+            why = f"a test whether {key} is in {described(shape)} is not translated: test its value instead"
+            raise Stop(node.lineno, why)
         start, value_start = self.tree.span(parent)[0], self.tree.span(node)[0]
         _, value_end = self.tree.span(node)
         between = self.tree.text.utf8[self.tree.span(parent.left)[1] : value_start]
         if not re.fullmatch(rb"\s*(not\s+)?in\s+", between) or self.tree.span(parent)[1] != value_end:
-            raise Stop(parent.lineno, "a comparison is written in an unusual way")
+            raise Stop(parent.lineno, "a comparison has a comment or parentheses in it: remove them")
         written = f".{key} is {'not ' if isinstance(operator, ast.In) else ''}None"
         self.edits += [Edit(start, value_start, b""), Edit(value_end, value_end, written.encode())]
         return True
@@ -240,7 +242,7 @@ class Uses:
         return parent.arg is None and plain and shape is MESSAGE and self._as_dict(node)
 
     def _as_dict(self, node: ast.expr) -> bool:
-        """A message among others becomes the dict that openai<1.0 had there."""
+        """Convert a message that is added to a list or dict to a dict, which openai<1.0 accepts there."""
         self.as_dict = True
         return self._to_dict(node)
 
@@ -267,7 +269,7 @@ class Uses:
         return isinstance(shape, Listing) and not waits
 
     def _truth(self, node: ast.expr, shape: Shape, parent: ast.AST) -> bool:
-        """A test whether there is an answer: `if answer`, `not message.get("function_call")`."""
+        """Whether an expression is tested for truth: `if response`, `not message.get("function_call")`."""
         if isinstance(shape, Pending | Stream) or not self._is_test(node, parent):
             return False
         return not (isinstance(shape, Object) and shape.may_be_empty) or self._not_empty(node)
@@ -282,7 +284,7 @@ class Uses:
         return isinstance(parent, ast.If | ast.While | ast.IfExp | ast.Assert) and node is parent.test
 
     def _not_empty(self, node: ast.expr) -> bool:
-        """A test of an object that openai<1.0 has as an empty dict at times tests the dict that it is made from."""
+        """Test the dict of an object instead, because it may be empty and so falsy in openai<1.0."""
         return self._to_dict(node)
 
     def _discarded(self, node: ast.expr, shape: Shape, parent: ast.AST) -> bool:
@@ -308,47 +310,57 @@ class Uses:
             if variable is None or not (variable.declared or variable.scope.kind == "class"):
                 continue
             if self.answers.variable(variable):
-                raise Stop(getattr(node, "lineno", 1), f"{variable.name} is kept beyond its function")
+                why = f"{variable.name} holds a response in a class or a `global` variable: use a local variable"
+                raise Stop(getattr(node, "lineno", 1), why)
 
     def _check_attributes(self) -> None:
-        """Refuse attribute access that may be on a message converted to a dict."""
+        """Raise Stop for an attribute that may be read from a message converted to a dict."""
         for node in self.tree.nodes:
             if (
                 isinstance(node, ast.Attribute)
                 and node.attr in MESSAGE.fields
                 and self.answers.shape(node.value) is None
             ):
-                raise Stop(node.lineno, f".{node.attr} may be read of a message that has become a dict")
+                why = f'.{node.attr} may be read from a message that becomes a dict: use ["{node.attr}"]'
+                raise Stop(node.lineno, why)
 
     def kept_in_module(self) -> set[str]:
-        """Return the variables of the module that hold answers, and the functions that take or return some."""
+        """Return the names of module variables that hold responses, and of functions that take or return them."""
         variables = self.tree.top.variables.values()
         return {one.name for one in variables if self.answers.variable(one)} | self.answers.functions.relied
 
 
 def _is_plain(node: ast.expr) -> bool:
-    """Whether an expression can be dropped: a literal, or an empty list or dict."""
+    """Whether an expression has no side effects: a literal, or an empty list or dict."""
     if isinstance(node, ast.List | ast.Dict):
         return not (node.elts if isinstance(node, ast.List) else node.values)
     return isinstance(node, ast.Constant)
 
 
-def _lets_go(handler: ast.ExceptHandler) -> bool:
+def _catches_missing_field(handler: ast.ExceptHandler) -> bool:
     """Whether a handler catches the error of reading a missing field."""
     if handler.type is None:
         return True
     names = {one.id for one in ast.walk(handler.type) if isinstance(one, ast.Name)}
-    return bool(names & _LETTING_GO)
+    return bool(names & _MISSING_FIELD)
 
 
 def _ways(parent: ast.AST) -> str:
-    """Return how an expression is used, as text for a reason."""
-    if isinstance(parent, (ast.Return, ast.Yield, ast.YieldFrom, *FUNCTIONS)):
-        return "returned from its function"
+    """Return how an expression is used, for a reason."""
+    if isinstance(parent, ast.Yield | ast.YieldFrom):
+        return "yielded"
+    if isinstance(parent, (ast.Return, *FUNCTIONS)):
+        return "returned from a function whose calls are not all known"
     if isinstance(parent, ast.Call | ast.keyword | ast.Starred):
-        return "passed to a call"
+        return "passed to a function that cannot be followed"
     if isinstance(parent, ast.Assign | ast.AnnAssign | ast.AugAssign):
-        return "kept somewhere else than in a variable"
+        return "stored somewhere other than in one variable"
     if isinstance(parent, ast.FormattedValue):
-        return "put into a string"
+        return "formatted into a string"
     return "used in a way that is not translated"
+
+
+def _advice(shape: Shape) -> str:
+    if isinstance(shape, Pending):
+        return "await it directly"
+    return "use a for loop" if isinstance(shape, Stream) else "use its text or other plain values instead"
