@@ -159,7 +159,7 @@ def test_a_row_of_the_overlay_corrects_a_fact_or_adds_one(tmp_path: Any) -> None
         ('[[settled]]\nfact = "chat.json_schema"\n', "outcome"),
         ('[[contested]]\nfact = "chat.json_schema"\nabout = ["("]\n', "regular expressions"),
         ('[[contested]]\nfact = "chat.json_schema"\nrewrite = "guess"\n', "one of json_mode"),
-        ('[[contested]]\nfact = "chat.json_schema"\nendpoint = "responses"\n', "a name of its own"),
+        ('[[contested]]\nfact = "chat.json_schema"\nendpoint = "responses"\n', "a new name"),
         ('[[contested]]\nfact = "chat.frequency_penalty"\nlow = "a"\n', "a number"),
         ('[[contested]]\nfact = "chat.reasoning_effort_levels"\nvalues = ["a"]\n', "a table of strings"),
     ],

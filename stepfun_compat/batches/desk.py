@@ -35,8 +35,8 @@ class Account:
 
 
 class Desk:
-    """One journal, and the key and host that send its lines. A batch is found by its id regardless of the key that
-    created it: the folder belongs to the user.
+    """One journal, and the key and host that send its lines. Batches are found by id regardless of the key that created
+    them: the folder belongs to the user.
 
     Raises:
         BatchError: the journal cannot be used.

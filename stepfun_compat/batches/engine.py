@@ -1,4 +1,4 @@
-"""The batch worker: send the lines of open batches and store the answers. Any number of workers run side by side.
+"""The batch worker: send the lines of open batches and store the answers. Any number of workers may run in parallel.
 
 A worker leases lines from the journal, sends each through the StepFun client (so aliases, caps, tools and structured
 output work as in a single call), and commits the answers. All state is in the journal, so another worker, in this process
@@ -423,7 +423,7 @@ class Worker:
                 self._changed(batch)
 
     async def _commit(self, group: list[Answer]) -> None:
-        """Store answers, on a full disk in the reserved space."""
+        """Store answers; on a full disk, use the reserved space."""
         until, pause = time.monotonic() + KEEP_TRYING, 0.0
         while True:
             try:
@@ -452,5 +452,5 @@ class Worker:
                 log.warning("leases were not renewed: %s", error)
 
     async def _call(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Run a function that blocks on the disk in a thread."""
+        """Run a function in a thread, since it blocks on the disk."""
         return await asyncio.to_thread(function, *args)

@@ -1,6 +1,6 @@
 """Rate limiting: concurrency, requests and tokens per minute, and backing off after a 429.
 
-`Rate` is the limits of the account (`catalog.tiers`); `Window` is the pure arithmetic, which takes the time as an argument.
+`Rate` holds the account's limits (`catalog.tiers`); `Window` is pure arithmetic and takes the time as an argument.
 There is one window per key and host; `SharedWindow` stores it in a file shared by all processes of a machine.
 """
 
@@ -172,7 +172,7 @@ class SharedWindow:
             return self._connected()
         except sqlite3.OperationalError:
             raise
-        except sqlite3.DatabaseError:  # damaged; its contents are soon relearned
+        except sqlite3.DatabaseError:  # damaged; its contents are soon rebuilt
             self._path.unlink()
             return self._connected()
 

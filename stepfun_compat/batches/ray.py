@@ -49,7 +49,7 @@ def ray_module() -> Any:
     """Import the package ray.
 
     Raises:
-        BatchError: it is not installed.
+        BatchError: ray is not installed.
     """
     try:
         return import_module("ray")

@@ -77,7 +77,7 @@ class Tokens:
 
 
 def tokens_of(body: Any) -> Tokens:
-    """The usage of one answer of OpenAI's: chat and text completions, Responses, or embeddings."""
+    """The usage of one response in OpenAI's format: chat and text completions, Responses, or embeddings."""
     usage = as_dict((as_dict(body) or {}).get("usage"))
     if usage is None:
         return Tokens()

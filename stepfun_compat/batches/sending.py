@@ -1,4 +1,4 @@
-"""Send one line of a batch and return its outcome. The engine knows no HTTP client, only a `Sender`."""
+"""Send one line of a batch and return its outcome. The engine uses a `Sender` instead of an HTTP client."""
 
 from __future__ import annotations
 

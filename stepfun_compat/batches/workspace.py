@@ -112,7 +112,7 @@ def window_of(settings: Settings, folder: Path, key: str, base_url: str) -> Wind
 
 
 def pricing(settings: Settings) -> Callable[[str | None, Tokens], float]:
-    """A function of the cost of a model's tokens at list prices; 0 for a model without a price."""
+    """Return a function that computes the cost of a model's tokens at list prices; 0 for a model without a price."""
 
     @lru_cache(maxsize=64)
     def price(model: str) -> Any:
@@ -131,7 +131,7 @@ def pricing(settings: Settings) -> Callable[[str | None, Tokens], float]:
 
 
 def serves(settings: Settings) -> Callable[[str], bool]:
-    """A function that returns whether StepFun or another provider serves an endpoint."""
+    """Return a function that checks whether StepFun or another provider serves an endpoint."""
     return lambda endpoint: endpoint not in FALLBACKS or FALLBACKS[endpoint] in settings.fallback
 
 

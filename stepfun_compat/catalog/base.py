@@ -13,7 +13,7 @@ from .schema import Alias, ContestedFact, Model, Parameter, Retired, SettledFact
 
 @lru_cache(maxsize=1024)
 def glob_pattern(pattern: str) -> re.Pattern[str]:
-    """A shell glob over a model name, compiled: `*` any text, `?` one character, `[…]` one of several."""
+    """Compile a shell glob over model names: `*` any text, `?` one character, `[…]` one of several."""
     from fnmatch import translate
 
     return re.compile(translate(pattern), re.IGNORECASE)

@@ -54,7 +54,7 @@ OUTCOMES: Final = (
         ("responses.delete", "from Settings.state"),
         (
             "responses.cancel",
-            "stored responses are finished: no effect on a background response, an error for any other",
+            "stored responses are complete: no effect on a background response, an error for any other",
         ),
         ("responses.input_items.list", "stored by the client for thirty days, in Settings.state"),
         ("conversations.*", "stored by the client for thirty days, in Settings.state"),
@@ -67,7 +67,7 @@ OUTCOMES: Final = (
         ("beta.responses.input_tokens.count", "as responses.input_tokens.count"),
         (
             "files.create",
-            "documents up to 64 MB, media up to 128 MB, 1,000 files in all; no purposes fine-tune, evals; files of batches stay on this machine; no expires_after",
+            "documents up to 64 MB, media up to 128 MB, 1,000 files in all; no purpose fine-tune or evals; batch files stay on this machine; no expires_after",
         ),
         ("files.content", "the extracted text of a document, not its bytes"),
         ("files.retrieve_content", "the extracted text of a document, not its bytes"),
@@ -121,7 +121,7 @@ OUTCOMES: Final = (
         ("realtime.*", "connect to the WebSocket from the server"),
         ("beta.realtime.*", "connect to the WebSocket from the server"),
         ("live.*", "connect to the realtime WebSocket"),
-        ("vector_stores.search", "the retrieval tool of chat searches a store"),
+        ("vector_stores.search", "chat's retrieval tool searches a store"),
         ("vector_stores.update", "delete the store and create it again"),
         ("vector_stores.files.update", "remove the file and add it again"),
         ("vector_stores.files.content", "upload the file with purpose user_data and read files.content"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 
 class Failure(NamedTuple):
-    """`wire` is StepFun's status outside a stream; `status` and `code` are those OpenAI programs check."""
+    """`wire` is StepFun's status outside a stream; `status` and `code` are those that programs for OpenAI check."""
 
     wire: int
     status: int
@@ -92,8 +92,8 @@ PHRASES: Final = MappingProxyType(
 
 HINTS: Final = MappingProxyType(
     {
-        "invalid_api_key": "StepFun's keys are bound to a region: a key made for api.stepfun.ai is refused by "
-        "api.stepfun.com and the reverse. Check STEPFUN_API_KEY and STEPFUN_REGION (global or cn).",
+        "invalid_api_key": "StepFun's keys are bound to a region: api.stepfun.com refuses a key of api.stepfun.ai, and "
+        "vice versa. Check STEPFUN_API_KEY and STEPFUN_REGION (global or cn).",
         "no_active_subscription": "This URL bills a Step Plan. Use STEPFUN_PLAN=standard for pay as you go.",
         "insufficient_quota": "The balance or plan behind this key is used up. A key with a Step Plan needs "
         "STEPFUN_PLAN=step_plan.",
@@ -110,7 +110,7 @@ MESSAGE_HINTS: Final = (
     ),
     (
         "unrecognized chat message",
-        "A message has a key or a content part of a type StepFun does not know, such as `input_text`, or no `content`.",
+        "A message has no `content`, or a key or content part that StepFun does not support, such as `input_text`.",
     ),
     ("input images too many", "StepFun takes at most 60 images in one request. Send fewer, or split the conversation."),
 )

@@ -49,7 +49,7 @@ PICTURES: Final = frozenset(["jpg", "jpeg", "png", "webp", "gif"])
 REFUSED_PURPOSES: Final = MappingProxyType(
     {
         "batch": "a batch's input is kept on this machine: upload it with files.create(file=..., purpose='batch')",
-        "batch_output": "only a batch makes such files",
+        "batch_output": "only batches create such files",
         "fine-tune": "StepFun has no fine-tuning: put examples into the prompt, which the prefix cache makes cheap",
         "fine-tune-results": "StepFun has no fine-tuning",
         "evals": "StepFun has no evals",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-SOURCE: Final = "the models that the types of the anthropic package name"
+SOURCE: Final = "the model names in the types of the anthropic package"
 AS_OF: Final = "2026-11"
 
 ANTHROPIC_NAMES: Final = (

@@ -62,7 +62,7 @@ MODELS: Final = (
         plans=_BOTH_PLANS,
         cny=Price(0.7, 0.14, 2.1),
         usd=Price(0.10, 0.02, 0.30),
-        note="reasons always; no effort parameter is documented, so none is sent",
+        note="always reasons; no effort parameter is documented, so none is sent",
     ),
     Model(
         id="step-3.5-flash-2603",
@@ -143,7 +143,7 @@ MODELS: Final = (
         plans=_BOTH_PLANS,
         prompt_cache=True,
         cny=Price(10.0, 2.0, 25.0),
-        note="answers in text only; modalities with audio is an error",
+        note="responds in text only; modalities with audio is an error",
     ),
     Model(
         id="step-audio-2",

@@ -1,6 +1,6 @@
-"""The user's own rows: a TOML file that adds to the catalog or corrects it (`Settings.catalog_overlay`).
+"""Rows from the user: a TOML file that adds to the catalog or corrects it (`Settings.catalog_overlay`).
 
-    [[models]]                      # a known id: only the fields given change; a new one needs `kind`
+    [[models]]                      # a known id: only the given fields change; a new one needs `kind`
     id = "step-6"
     kind = "chat"
     input = ["text", "image"]
@@ -25,7 +25,7 @@
 
     [[settled]]                     # the outcome of a contested fact; `stepfun-compat probe --write` writes these
     fact = "chat.json_schema"
-    outcome = "safe"                # "openai": always OpenAI's form, and a refusal is the caller's
+    outcome = "safe"                # "openai": always OpenAI's form; a refusal is raised to the caller
     model = "step-3.7-flash"        # globs; every model and every host by default
     host = "api.stepfun.com"
 
@@ -111,7 +111,7 @@ def _names(value: Any, where: str) -> frozenset[str]:
 
 def _efforts(value: Any, where: str) -> Mapping[str, str]:
     """Map OpenAI's levels to the model's: from a table, or from a list of the model's levels."""
-    allowed = f"a list out of {', '.join(_LEVELS)}, or a table from these to the levels the model takes"
+    allowed = f"a list of levels ({', '.join(_LEVELS)}), or a table from these to the levels the model takes"
     if isinstance(value, list):
         levels = cast("list[Any]", value)
         if not all(isinstance(level, str) and level in _LEVELS for level in levels):
@@ -139,7 +139,7 @@ def _is_amount(value: Any) -> bool:
 
 
 def _price(value: Any, where: str) -> Price:
-    allowed = "a table with input, cached and output: money per one million tokens"
+    allowed = "a table with input, cached and output: prices per one million tokens"
     if not isinstance(value, dict):
         _fail(where, value, allowed)
     table = cast("dict[str, Any]", value)
@@ -256,9 +256,7 @@ def _merged(kind: str, place: str, row: Any, known: Mapping[Any, Any], stamp: Ma
             _incomplete(kind, place, given, missing)
         return _ROWS[kind](**given)
     if kind == "contested" and given.get("endpoint", old.endpoint) != old.endpoint:
-        _fail(
-            f"{place}.endpoint", given["endpoint"], f"{old.endpoint} for {old.fact}; a new fact needs a name of its own"
-        )
+        _fail(f"{place}.endpoint", given["endpoint"], f"{old.endpoint} for {old.fact}; a new fact needs a new name")
     return replace(old, **given)
 
 
@@ -310,7 +308,7 @@ def overlaid(base: Catalog, document: Mapping[str, Any], path: str, day: str) ->
     new = _new_rows(document, tables, path, {"source": path, "as_of": day})
     both = new["models"].keys() & new["retired"].keys()
     if both:
-        _fail(f"{path}: retired", min(both)[0], "ids that are not among [[models]] as well")
+        _fail(f"{path}: retired", min(both)[0], "ids that are not also in [[models]]")
     models = _without({**tables["models"], **new["models"]}, new["retired"])
     retired = _without({**tables["retired"], **new["retired"]}, new["models"])
     _check_models(new, {row.id for row in models.values()}, path)
@@ -392,7 +390,7 @@ def _stamp(path: str) -> tuple[int, int]:
 
 
 def load(path: str | os.PathLike[str]) -> Catalog:
-    """See `load_overlay` of the package."""
+    """Implement `load_overlay` of the package."""
     from ..config.files import read_toml
     from ..errors import SettingsError
 
@@ -426,5 +424,5 @@ def in_force(path: str) -> Catalog:
         except OSError:
             return known[1]
         _known[path] = (stamp, known[1])  # log once for each state of the file
-        log.warning("%s The rows read before stay in effect.", error)
+        log.warning("%s The rows read last stay in effect.", error)
         return known[1]

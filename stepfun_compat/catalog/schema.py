@@ -12,7 +12,7 @@ ParameterState = Literal["supports", "tolerates", "rejects", "unknown"]
 
 @dataclass(frozen=True)
 class Price:
-    """Money per one million tokens. `cached` is the price of a prompt token served from the prefix cache."""
+    """Prices per one million tokens. `cached` is that of prompt tokens served from the prefix cache."""
 
     input: float
     cached: float
@@ -21,7 +21,7 @@ class Price:
 
 @dataclass(frozen=True)
 class Rate:
-    """The price of what is not billed by tokens: `amount` for `per` of `unit`."""
+    """The price of usage that is not billed by tokens: `amount` for `per` units."""
 
     amount: float
     unit: Literal["characters", "hours", "images"]

@@ -7,7 +7,7 @@ from typing import Final
 from .schema import Tier
 
 _CHINESE: Final = "guides/pricing/details"
-_GLOBAL: Final = "platform.stepfun.ai pricing page, second hand"
+_GLOBAL: Final = "platform.stepfun.ai pricing page, quoted by a third party"
 
 TIERS: Final = (
     *(

@@ -41,7 +41,7 @@ VOICE_ALIASES: Final = (
     VoiceAlias("cedar", "shenchennanyin", "deep, calm male voice"),
     VoiceAlias("coral", "livelybreezy-female", "cheerful female voice"),
     VoiceAlias("echo", "wenrounansheng", "gentle male voice"),
-    VoiceAlias("fable", "ruyananshi", "the storyteller: a refined man"),
+    VoiceAlias("fable", "ruyananshi", "refined male voice for stories"),
     VoiceAlias("marin", "qinqienvsheng", "warm female voice"),
     VoiceAlias("nova", "energeticconfident-female", "lively, confident female voice"),
     VoiceAlias("onyx", "cixingnansheng", "deep, resonant male voice"),

@@ -146,7 +146,7 @@ def test_a_server_that_restarts_empty_causes_no_duplicate_request(
     monkeypatch.setattr(redis_journal, "LEASE_SECONDS", 0.2)
     with redis_server(tmp_path, port=port) as (url, _):
         again = RedisJournal(folder, url)
-        assert "had lost 2 batches" in caplog.text
+        assert "lost 2 batches" in caplog.text
         record = again.batch(id)
         assert record
         assert record.counts.completed == paid, "every answer that was paid for is kept"

@@ -93,7 +93,7 @@ def test_connection_that_would_get_a_400_is_refused_locally(cls: Any) -> None:
         resource.connect(model="")
     with pytest.raises(openai.BadRequestError, match="model is missing"):
         resource.connect()
-    with pytest.raises(stepfun_compat.EndpointNotAvailableError, match="session of your own"):
+    with pytest.raises(stepfun_compat.EndpointNotAvailableError, match="Open a new session"):
         resource.connect(call_id="rtc_1")
 
 

@@ -169,7 +169,7 @@ def test_an_explained_upload_is_neither_begun_nor_ended(stepfun_client: stepfun_
     before = PENDING.get(upload.id)
     parts = dict(before.parts)
     assert explain("uploads", **fields).refusal is None
-    assert "more bytes" in str(explain("uploads.parts", upload_id=upload.id, data=b"c").refusal)
+    assert "exceed the" in str(explain("uploads.parts", upload_id=upload.id, data=b"c").refusal)
     told = explain("uploads.complete", upload_id=upload.id, part_ids=[part])
     assert [f"{step.method} {step.url.rpartition('/')[2]}" for step in told.steps] == ["POST files"]
     assert explain("uploads.cancel", upload_id=upload.id).refusal is None

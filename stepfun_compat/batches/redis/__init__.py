@@ -1,1 +1,1 @@
-"""The parts of batches that live on a Redis server (`STEPFUN_STATE=redis://…`)."""
+"""Batches of several machines, coordinated by a Redis server (`STEPFUN_STATE=redis://…`)."""

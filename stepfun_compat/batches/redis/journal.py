@@ -77,7 +77,7 @@ class RedisJournal:
             self._prefix = f"stepfun_compat:batches:{{{_id_of(folder)}}}:"
         if (folder / "journal.db").exists():
             log.warning(
-                "%s has a journal of this machine's own batches; they do not continue while STEPFUN_STATE is a Redis URL.",
+                "%s is the journal of this machine's batches; they do not continue while STEPFUN_STATE is a Redis URL.",
                 folder / "journal.db",
             )
         self._restore_if_lost()
@@ -348,7 +348,9 @@ class RedisJournal:
                 return None
             except ValueError:
                 raise BatchError(
-                    f"{path} is damaged. Move the file away; others are intact.", status=500, code="journal_damaged"
+                    f"{path} is damaged. Move the file away; other files are intact.",
+                    status=500,
+                    code="journal_damaged",
                 ) from None
 
     # ------------------------------------------------------------ workers
@@ -485,7 +487,7 @@ class RedisJournal:
                 self._postpone(id)
             self._redis.set(self._key("server"), current)
         if paths:
-            log.warning("The Redis server had lost %d batches of %s; they are restored.", len(paths), self.folder)
+            log.warning("The Redis server lost %d batches of %s; they are restored.", len(paths), self.folder)
         return bool(paths)
 
     def _postpone(self, batch: str) -> None:

@@ -1,4 +1,4 @@
-"""The Lua scripts with which a Redis journal changes several keys atomically.
+"""Lua scripts that change several keys of a Redis journal atomically.
 
 `KEYS` are the keys of one batch, in the order of `KEYS_OF_A_BATCH`. Each script returns nil if the batch is not on the
 server.

@@ -12,7 +12,7 @@ from .server import TIMEOUT_SECONDS, RedisServer
 _PREFIX: Final = "stepfun_compat:batch_rate:"
 _KEPT_SECONDS: Final = 24 * 3600
 _LOCK_SECONDS: Final = 5.0
-"""Seconds after which the lock of a worker that was killed is free. A live worker holds it for a few commands."""
+"""Seconds after which the lock of a killed worker expires. A live worker holds it for a few commands."""
 
 
 class RedisWindow:

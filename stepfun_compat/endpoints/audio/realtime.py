@@ -1,4 +1,4 @@
-"""`realtime.connect`: resolve the model of a WebSocket connection. Events pass unchanged (stepfun-api 8.6)."""
+"""`realtime.connect`: resolve the model of a WebSocket connection. Events are passed through (stepfun-api 8.6)."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ NAME = "realtime"
 
 
 def connection(arguments: Dict, context: RequestContext) -> Dict:
-    """Return the arguments of a connection with StepFun's model, which the query must have.
+    """Return the arguments of a connection, with StepFun's model where the caller put the model.
 
     Raises:
-        RequestRejected: there is no model, or one without a realtime endpoint, or a `call_id`.
+        RequestRejected: the model is missing or not served over realtime, or there is a `call_id`.
     """
     if isinstance(arguments.get("call_id"), str):
-        raise not_available(
-            "calls to connect to", "Open a session of your own with client.realtime.connect(model=...)."
-        )
+        raise not_available("calls to connect to", "Open a new session with client.realtime.connect(model=...).")
     query: Dict = as_dict(arguments.get("extra_query")) or {}
     place: Dict = query if isinstance(query.get("model"), str) else arguments
     model: Any = place.get("model")
@@ -34,8 +32,8 @@ def connection(arguments: Dict, context: RequestContext) -> Dict:
     id = resolve_model(context, model, default=context.catalog.default_realtime) or model
     if context.model is not None and NAME not in context.model.endpoints:
         raise RequestRejected(
-            f"model={model!r} stands for {context.model.id}, which realtime does not take. Use one of {', '.join(_able(context))}, "
-            "or an OpenAI name for a realtime model.",
+            f"model={model!r} resolves to {context.model.id}, which does not support realtime. "
+            f"Use one of {', '.join(_able(context))}, or an OpenAI name for a realtime model.",
             code="model_incompatible",
             param="model",
         )

@@ -21,7 +21,7 @@ from ..sse import failure, server_sent
 from ..unsupported import ENDPOINT as ABSENT
 
 _MEDIA = {"mp3": "audio/mpeg", "wav": "audio/wav", "flac": "audio/flac", "opus": "audio/ogg", "pcm": "audio/pcm"}
-_SILENCE = b"\0"  # a response's body as far as `explain` needs one
+_SILENCE = b"\0"  # the response body that `explain` uses
 _CHUNK = 24_576  # bytes of sound in one event of a joined stream
 
 # Where a long text may be cut, best first: paragraphs, sentences, clauses, words.
@@ -108,7 +108,7 @@ class Speech(PassThroughEndpoint):
     def _voice(self, voice: Json, wire: Dict, context: RequestContext) -> None:
         if voice is None:
             raise RequestRejected(
-                "voice is missing: it takes one of OpenAI's voices, a system voice of StepFun's or a cloned one.",
+                "voice is missing: it takes one of OpenAI's voices, one of StepFun's system voices or a cloned voice.",
                 code="missing_parameter",
                 param="voice",
             )
@@ -140,7 +140,7 @@ class Speech(PassThroughEndpoint):
             context.record_change("drop", "instructions", text, None, f"only {able} supports them", lossy=True)
             return
         wire["instruction"] = sent = text[: voices.INSTRUCTION_LIMIT]
-        context.record_change("rename", "instructions", None, "instruction", "it is StepFun's name for it")
+        context.record_change("rename", "instructions", None, "instruction", "StepFun's name for it")
         if sent != text:
             context.record_change("clamp", "instructions", text, sent, "StepFun takes 200 characters", lossy=True)
 
@@ -158,7 +158,7 @@ class Speech(PassThroughEndpoint):
         if body.get("return_url"):
             raise RequestRejected(
                 f"return_url is not available for a text of more than {voices.INPUT_LIMIT} characters, which takes "
-                "several requests: leave it out, or shorten the text.",
+                "several requests: omit it, or shorten the text.",
                 code="invalid_value",
                 param="return_url",
             )
@@ -188,7 +188,7 @@ class Speech(PassThroughEndpoint):
             joined = sound.join(parts, format)
         except sound.SoundError as error:
             raise UnexpectedBody(
-                f"the parts of the speech cannot be joined as {format} ({error}): ask for wav or mp3"
+                f"the parts of the speech cannot be joined as {format} ({error}): request wav or mp3"
             ) from error
         if events:
             return WireResponse(speech_events(joined), reply.status, {"content-type": "text/event-stream"})
@@ -202,19 +202,19 @@ def _sound(body: Any) -> bytes:
 
 
 def _events_sound(body: Any, before: Sequence[bytes]) -> bytes:
-    """Return the audio in a stream of speech events; `before` is that of the earlier requests.
+    """Return the audio in a stream of speech events; `before` holds the audio of earlier requests.
 
     Raises:
         RequestRejected: the stream ended in an error.
-        UnexpectedBody: it contains no audio.
-        BrokenOff: it ended without `speech.audio.done`.
+        UnexpectedBody: the stream contains no audio.
+        BrokenOff: the stream ended without `speech.audio.done`.
     """
     out: list[bytes] = []
     done = False
     for event in server_sent(body):
         kind = event.get("type")
         if kind == "speech.audio.error":
-            raise failure(event, "StepFun stopped speaking.")
+            raise failure(event, "StepFun could not complete the speech.")
         done = done or kind == "speech.audio.done"
         if kind == "speech.audio.delta" and isinstance(event.get("audio"), str):
             try:
@@ -224,7 +224,7 @@ def _events_sound(body: Any, before: Sequence[bytes]) -> bytes:
     if not out:
         raise UnexpectedBody("the response contains no audio")
     if not done:
-        raise BrokenOff("StepFun's answer ended before the speech was complete.", [*before, b"".join(out)])
+        raise BrokenOff("StepFun's response ended before the speech was complete.", [*before, b"".join(out)])
     return b"".join(out)
 
 
@@ -239,7 +239,7 @@ def speech_events(data: bytes) -> str:
 
 
 class Voice(PassThroughEndpoint):
-    """`POST /audio/voices`: pass StepFun's cloning by a file's id; reject OpenAI's by a recording."""
+    """`POST /audio/voices`: pass through StepFun's cloning from a file id; reject OpenAI's from a recording."""
 
     name = "audio.voices"
 

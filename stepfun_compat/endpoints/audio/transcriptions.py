@@ -1,4 +1,4 @@
-"""`POST /audio/transcriptions`: on the recommended recognition route, with every form but diarisation (stepfun-api 8.5)."""
+"""`POST /audio/transcriptions`: over the recommended route, in every format but `diarized_json` (stepfun-api 8.5)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _SENTENCE_END = re.compile(r"[.!?。！？；…][\"'”’)）]*\s*\Z|\n\Z")
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of speech; times in seconds."""
+    """A segment of speech; times in seconds."""
 
     start: float
     end: float
@@ -54,7 +54,7 @@ class Segment:
 
 @dataclass(slots=True)
 class TranscriptionState:
-    """What the response is made of beside StepFun's text: the caller's format, the length in seconds, the language."""
+    """What the response needs besides StepFun's text: the requested format, the length in seconds, the language."""
 
     format: str = "json"
     seconds: float | None = None
@@ -76,7 +76,7 @@ class Transcription(PassThroughEndpoint):
         if "audio.transcriptions" in endpoints:
             return self._old(request, fields, model, context)
         raise RequestRejected(
-            f"model={model!r} is not served by this call. Use {', '.join(_able(context))}, or an OpenAI name.",
+            f"model={model!r} is not available for transcriptions. Use {', '.join(_able(context))}, or an OpenAI name.",
             code="model_incompatible",
             param="model",
         )
@@ -85,7 +85,7 @@ class Transcription(PassThroughEndpoint):
         format = _format(fields, _FORMATS)
         part = file_part(request.files)
         if part is None:
-            raise RequestRejected("file is missing: it takes a recording.", code="missing_parameter", param="file")
+            raise RequestRejected("file is missing: it takes an audio file.", code="missing_parameter", param="file")
         data = part.read()
         kind = _kind(part, data)
         transcription: Dict = {"model": model}
@@ -102,7 +102,7 @@ class Transcription(PassThroughEndpoint):
         state.format, state.seconds = format, sound.duration(data, kind, rate=voices.ASR_PCM_RATE)
         state.language = fields.get("language")
         context.record_change(
-            "route", "path", request.path, _ROUTE, "StepFun is phasing the old route out, and it has fewer formats"
+            "route", "path", request.path, _ROUTE, "StepFun is phasing out the old route, which has fewer formats"
         )
         body = {
             "audio": {
@@ -169,9 +169,9 @@ def _format(fields: Dict, known: Sequence[str], model: str = "", others: Sequenc
     format = fields.get("response_format", "json")
     if format in known:
         return str(format)
-    advice = f"; {', '.join(others)} know {', '.join(_FORMATS)}" if others else ""
+    advice = f"; {', '.join(others)} support {', '.join(_FORMATS)}" if others else ""
     if format == "diarized_json":
-        advice = "; StepFun documents no diarisation"
+        advice = "; StepFun documents no diarization"
     raise RequestRejected(
         f"response_format={format!r} is not available{' with ' + model if model else ''}: it takes "
         f"{', '.join(known)}{advice}.",
@@ -184,8 +184,8 @@ def _kind(part: Part, data: bytes) -> str:
     kind = sound.sound_format(data, part.extension)
     if kind not in voices.ASR_FORMATS:
         raise RequestRejected(
-            f"{part.filename!r} is {kind or 'of no known kind'}; StepFun recognises {', '.join(voices.ASR_FORMATS)}. "
-            "Convert it, for instance with: ffmpeg -i input -ar 16000 -ac 1 output.wav",
+            f"{part.filename!r} is {kind or 'of an unknown type'}; StepFun takes {', '.join(voices.ASR_FORMATS)}. "
+            "Convert it, for example with: ffmpeg -i input -ar 16000 -ac 1 output.wav",
             code="invalid_value",
             param="file",
         )
@@ -201,7 +201,7 @@ def _format_fields(kind: str, data: bytes) -> Dict:
             wav = sound.parse_wav(data)
         except sound.SoundError as error:
             raise RequestRejected(
-                f"file is not a whole wav file: {error}.", code="invalid_value", param="file"
+                f"file is not a complete wav file: {error}.", code="invalid_value", param="file"
             ) from error
         if wav.tag == 1 and wav.bits == 16:
             return {"type": "wav", "codec": "pcm_s16le", "rate": wav.rate, "bits": 16, "channel": wav.channels}
@@ -216,14 +216,14 @@ def _granularities(fields: Dict, context: RequestContext) -> None:
             "timestamp_granularities",
             requested,
             ["segment"],
-            "StepFun times segments and no words",
+            "StepFun reports times of segments, not of words",
             lossy=True,
         )
 
 
 # ---------------------------------------------------------------- response
 
-_BROKEN_OFF = "StepFun's answer ended before the transcript was complete."
+_BROKEN_OFF = "StepFun's response ended before the transcript was complete."
 
 
 def usage_of(event: Mapping[str, Any]) -> Dict | None:
@@ -240,7 +240,7 @@ def usage_of(event: Mapping[str, Any]) -> Dict | None:
 
 
 def _seconds(value: Json) -> float | None:
-    """Convert milliseconds to seconds; None for what is not a number."""
+    """Convert milliseconds to seconds; None for a value that is not a number."""
     try:
         return float(value) / 1000 if value is not None and not isinstance(value, bool) else None
     except (TypeError, ValueError):
@@ -257,8 +257,8 @@ def answer(events: Any, context: RequestContext) -> Dict | str:
 
     Raises:
         RequestRejected: the stream ended in an error.
-        UnexpectedBody: there is no text in it.
-        BrokenOff: it ended without `transcript.text.done`.
+        UnexpectedBody: the stream contains no text.
+        BrokenOff: the stream ended without `transcript.text.done`.
     """
     transcript = _Transcript()
     for event in events:
@@ -279,7 +279,7 @@ def answer(events: Any, context: RequestContext) -> Dict | str:
 
 
 class _Transcript:
-    """Collects the events of one transcription."""
+    """Collect the events of one transcription."""
 
     def __init__(self) -> None:
         self.usage: Dict | None = None
@@ -344,7 +344,7 @@ def _verbose(text: str, language: Json, seconds: float, segments: Sequence[Segme
         "language": language or "",
         "duration": seconds,
         "text": text,
-        # StepFun reports no likelihoods; programs for OpenAI compare them unchecked, so they are 0 and not None
+        # StepFun reports no probabilities; programs for OpenAI compare them unchecked, so they are 0 and not None
         "segments": [
             {
                 "id": i,
@@ -360,12 +360,12 @@ def _verbose(text: str, language: Json, seconds: float, segments: Sequence[Segme
             }
             for i, row in enumerate(segments)
         ],
-        "usage": {"type": "duration", "seconds": ceil(seconds)},  # OpenAI bills started seconds
+        "usage": {"type": "duration", "seconds": ceil(seconds)},  # OpenAI rounds up to full seconds
     }
 
 
 def captions(pieces: Sequence[Segment]) -> list[Segment]:
-    """Join timed segments to sentences, or to what fits on a screen."""
+    """Join timed segments into sentences, or into captions that fit on a screen."""
     out: list[Segment] = []
     start, end, text = 0.0, 0.0, ""
     for piece in pieces:
@@ -416,11 +416,11 @@ class TranscriptStream:
         self._done = False
 
     def feed(self, chunk: Json) -> Sequence[Json]:
-        """Translate one event, to one or none.
+        """Translate one event into one or none.
 
         Raises:
             RequestRejected: the event is an error.
-            UnexpectedBody: it is not an object.
+            UnexpectedBody: the event is not an object.
         """
         event = as_dict(chunk)
         if event is None:

@@ -36,10 +36,10 @@ def file_object(data: Json, requested_purpose: Json = None) -> Dict:
     """Translate one file to OpenAI's shape.
 
     StepFun's status `processed` means that the file is still being parsed, OpenAI's that it is ready. The purpose is
-    `requested_purpose`, else OpenAI's for StepFun's, which is kept as `stepfun_purpose`.
+    `requested_purpose`, or else OpenAI's equivalent of StepFun's, which is kept as `stepfun_purpose`.
 
     Raises:
-        UnexpectedBody: it is not an object with an id.
+        UnexpectedBody: the response is not an object with an id.
     """
     row = as_dict(data)
     if row is None or not isinstance(row.get("id"), str):
@@ -79,7 +79,7 @@ def stepfun_purpose(purpose: str, part: Part, context: RequestContext) -> str:
         context.record_change("rename", "purpose", purpose, target, "StepFun's purpose for this kind of file")
     row = PURPOSES.get(target)
     if row is None:
-        return target  # a purpose the catalog does not know: the caller wins
+        return target  # a purpose that is not in the catalog is sent unchanged
     if part.extension and part.extension not in row.extensions:
         raise _wrong_type(part, target, row.extensions)
     size = part.size
@@ -115,7 +115,7 @@ _ZIPPED = ((b"word/", "docx"), (b"ppt/", "pptx"), (b"xl/", "xlsx"))
 
 
 def kind_of_content(head: bytes) -> str | None:
-    """Return the extension for the first bytes of a file, None if they are of no known type."""
+    """Return the extension for the first bytes of a file; None if the type is unknown."""
     for signature, extension in _SIGNATURES:
         if head.startswith(signature):
             return extension
@@ -138,12 +138,12 @@ def _kind_of_text(head: bytes) -> str | None:
 
 
 def named(part: Part, context: RequestContext) -> Part:
-    """Add an extension to a name without one: the SDK names bytes `upload`, and StepFun goes by the name."""
+    """Add an extension to a name without one: the SDK names bytes `upload`, and StepFun goes by the extension."""
     kind = None if part.extension else kind_of_content(part.head())
     if kind is None or kind not in DOCUMENTS | MEDIA:
         return part
     name = f"{part.filename}.{kind}"
-    context.record_change("repair", "file", part.filename, name, "StepFun recognises the kind of a file by its name")
+    context.record_change("repair", "file", part.filename, name, "StepFun derives the type of a file from its name")
     return dataclasses.replace(part, filename=name)
 
 
@@ -172,14 +172,14 @@ class CreateFile(PassThroughEndpoint):
             return None
         if "batches" in context.settings.fallback:
             raise RequestRejected(
-                "purpose='batch' is not available: Settings.fallback sends batches to another provider, which has to have "
+                "purpose='batch' is not available: Settings.fallback sends batches to another provider, which needs "
                 "the file. Upload it with that provider's client.",
                 code="invalid_value",
                 param="purpose",
             )
         for name in sorted(fields.keys() - {"purpose"}):
             context.record_change(
-                "drop", name, fields[name], None, "files of batches stay on this machine until they are deleted"
+                "drop", name, fields[name], None, "batch files stay on this machine until they are deleted"
             )
         part = file_part(request.files)
         if part is None:
@@ -302,7 +302,7 @@ class ListFiles(PassThroughEndpoint):
 
 
 def page(rows: Sequence[Dict], query: Dict, default_limit: int) -> Dict:
-    """Return one page of a complete list: `order` by time, `after` and `before` an id, at most `limit` rows."""
+    """Return one page of a complete list: `order` by time, `after` or `before` an id, at most `limit` rows."""
     newest_first = query.get("order", "desc") != "asc"
     ordered = sorted(rows, key=_place, reverse=newest_first)
     ids = [row["id"] for row in ordered]
@@ -322,7 +322,7 @@ def page(rows: Sequence[Dict], query: Dict, default_limit: int) -> Dict:
 
 
 def _place(row: Dict) -> tuple[float, str]:
-    """Sort by time, and within one second by id, so that pages of several responses fit together."""
+    """Return the sort key: the time, then the id, so that pages of several responses fit together."""
     created = row.get("created_at")
     return (created if isinstance(created, int | float) else 0), str(row["id"])
 

@@ -1,4 +1,4 @@
-"""`/uploads`: keep the parts in this process and send them as one file, since StepFun takes no parts (stepfun-api 8.1)."""
+"""`/uploads`: keep the parts in this process and send them as one file; StepFun accepts no parts (stepfun-api 8.1)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class _Pending:
 
 
 class PendingUploads:
-    """The uploads of this process: at most sixteen at a time, an hour each. Thread-safe."""
+    """The pending uploads of this process: at most sixteen, each for up to an hour. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -78,7 +78,7 @@ class PendingUploads:
             row = self._rows.get(id)
         if row is None:
             raise RequestRejected(
-                f"No upload {id!r} is under way in this process: it is complete, cancelled or over an hour old.",
+                f"No upload {id!r} is pending in this process: it is complete, cancelled or over an hour old.",
                 status=404,
                 code="not_found",
                 param="upload_id",
@@ -89,13 +89,13 @@ class PendingUploads:
         """Add a part. Returns its id.
 
         Raises:
-            RequestRejected: there is no such upload, or the parts are more than it announced.
+            RequestRejected: there is no such upload, or the parts exceed its declared size.
         """
         row = self.get(id)
         with self._lock:
             if sum(map(len, row.parts.values())) + len(data) > row.bytes:
                 raise RequestRejected(
-                    f"The parts have more bytes than the {row.bytes:,} this upload announced.",
+                    f"The parts exceed the {row.bytes:,} bytes this upload declared.",
                     code="invalid_value",
                     param="data",
                 )
@@ -109,7 +109,7 @@ class PendingUploads:
             self._rows.pop(id, None)
 
     def copy(self) -> PendingUploads:
-        """Return the same uploads, for a call that must not change these."""
+        """Return a copy, for a call that must not change the uploads."""
         made = PendingUploads()
         with self._lock:
             made._rows.update((id, replace(row, parts={**row.parts})) for id, row in self._rows.items())
@@ -139,7 +139,7 @@ class CreateUpload(PassThroughEndpoint):
         row = PURPOSES.get(target)
         if row is not None and size > row.max_bytes:
             raise RequestRejected(
-                f"bytes={size:,} is too much: StepFun takes a file whole, up to {row.max_bytes:,} bytes with "
+                f"bytes={size:,} is too large: StepFun takes a file in one request, up to {row.max_bytes:,} bytes with "
                 f"purpose={target!r}. Split the file.",
                 status=413,
                 code="file_too_large",
@@ -163,7 +163,7 @@ class CreateUpload(PassThroughEndpoint):
 
 
 def _answered(body: Dict) -> Flow:
-    """Return a response without any request."""
+    """Return a response without sending a request."""
     return WireResponse(body)
     yield Sleep(0)  # pragma: no cover - makes this a generator
 
@@ -203,14 +203,14 @@ class CompleteUpload(PassThroughEndpoint):
         missing = [name for name in names if name not in pending.parts]
         if missing or not names:
             raise RequestRejected(
-                f"part_ids names parts this upload does not have: {', '.join(map(str, missing)) or 'none were given'}.",
+                f"part_ids must name parts of this upload, not {', '.join(map(str, missing)) or 'an empty list'}.",
                 code="invalid_value",
                 param="part_ids",
             )
         content = b"".join(pending.parts[name] for name in names)
         if len(content) != pending.bytes:
             raise RequestRejected(
-                f"The parts have {len(content):,} bytes, but the upload announced {pending.bytes:,}.",
+                f"The parts have {len(content):,} bytes, but the upload declared {pending.bytes:,}.",
                 code="invalid_value",
                 param="part_ids",
             )

@@ -1,8 +1,8 @@
 """`/vector_stores`: translate shapes (stepfun-api 8.2), and wait for files.
 
-StepFun answers a creation with `{id, name}` only, keeps no status per file and has no batches. The store is read again
-for its counts, from which a file's status follows: while any file of the store is in progress, all are; a file counts as
-failed only if every file of the store has failed, since StepFun does not report which one did.
+StepFun returns only `{id, name}` for a new store, keeps no status per file and has no batches. The store is read again
+for its counts, from which the status of a file is derived: while any file of the store is in progress, all are; a file
+counts as failed only if every file of the store has failed, since StepFun does not report which one did.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ _WAITS: Final = (
     3.0,
     3.0,
     *(5.0,) * 60,
-)  # seconds; the call's timeout ends the wait sooner
-_MANY: Final = 3  # from this number of files on, the list takes fewer requests than each file
+)  # seconds; the call's timeout may end the wait earlier
+_MANY: Final = 3  # from this number of files on, one list replaces a request per file
 
 
 # ---------------------------------------------------------------- objects
@@ -61,7 +61,7 @@ def store_object(data: Json) -> Dict:
     """Translate one store to OpenAI's shape.
 
     Raises:
-        UnexpectedBody: it is not an object with an id.
+        UnexpectedBody: the response is not an object with an id.
     """
     row = as_dict(data)
     if row is None or row.get("id") is None:
@@ -144,7 +144,7 @@ def _all_files(request: WireRequest, store_id: str) -> Steps:
 
 
 def _until_ready(request: WireRequest, ids: Sequence[str]) -> Steps:
-    """Wait until StepFun has parsed the files: only then may they be added (stepfun-api 8.2).
+    """Wait until StepFun has parsed the files: only then can they be added (stepfun-api 8.2).
 
     Raises:
         RequestRejected: a file was uploaded for another purpose, or is not parsed after several minutes.
@@ -160,7 +160,7 @@ def _until_ready(request: WireRequest, ids: Sequence[str]) -> Steps:
         yield Sleep(seconds)
     if waiting:
         raise RequestRejected(
-            f"StepFun is still parsing {', '.join(waiting)}. Try again later; client.files.wait_for_processing(id) waits.",
+            f"StepFun is still parsing {', '.join(waiting)}. Retry after client.files.wait_for_processing(id).",
             status=409,
             code="file_not_ready",
             param="file_id",
@@ -168,7 +168,7 @@ def _until_ready(request: WireRequest, ids: Sequence[str]) -> Steps:
 
 
 def _read_files(request: WireRequest, ids: Sequence[str]) -> Steps:
-    """Read the files' objects, by id: each of them, or the whole list if that takes fewer requests."""
+    """Read the files' objects, by id: each of them, or the complete list if that takes fewer requests."""
     if len(ids) >= _MANY:
         reply = yield Send(_get(request, "/files"), poll=True, example={"data": []})
         return {str(row.get("id")): row for row in _rows(reply.body) if row.get("id") in ids}
@@ -184,7 +184,7 @@ def _check_purpose(id: str, purpose: Json) -> None:
         raise RequestRejected(
             f"file {id!r} was uploaded with purpose={purpose!r}; a vector store takes files uploaded with "
             "purpose='assistants' or 'retrieval-text' (documents) or 'retrieval-image' (pictures). "
-            "Upload it once more.",
+            "Upload it again.",
             code="invalid_value",
             param="file_id",
         )

@@ -103,8 +103,8 @@ def test_formats(content: bytes, name: str, format: dict[str, Any]):
     [
         (ask(b"fLaC....", "a.flac"), "file", "wav, mp3, ogg, pcm"),
         (ask(b"\0\0\0\x20ftypM4A ", "a.m4a"), "file", "ffmpeg"),
-        (ask(b"RIFF0000WAVE", "a.wav"), "file", "whole wav"),
-        (ask(response_format="diarized_json"), "response_format", "diarisation"),
+        (ask(b"RIFF0000WAVE", "a.wav"), "file", "complete wav"),
+        (ask(response_format="diarized_json"), "response_format", "diarization"),
         (ask(response_format="xml"), "response_format", "srt"),
         (ask(model="gpt-4o"), "model", "stepaudio-2.5-asr"),
         (ask(model="step-asr-1.1"), "model", "stepaudio-2.5-asr"),

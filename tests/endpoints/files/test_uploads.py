@@ -45,7 +45,7 @@ def test_parts_become_one_file_in_the_requested_order():
     assert sent[0].headers == {"X-Mine": "1", "Content-Type": "multipart/form-data"}
     assert (reply.body["status"], reply.body["purpose"]) == ("completed", "user_data")
     assert reply.body["file"]["status"] == "uploaded"
-    with pytest.raises(RequestRejected, match="under way"):
+    with pytest.raises(RequestRejected, match="is pending"):
         complete(upload["id"], [first])
 
 
@@ -68,7 +68,7 @@ def test_failed_completion_can_be_retried():
         ([b"abc"], {}, "3 bytes"),
         ([b"abcdef"], {"md5": "0" * 32}, "md5"),
         ([b"abcdef"], {"part_ids": ["part_x"]}, "part_x"),
-        ([b"abcdef"], {"part_ids": []}, "none"),
+        ([b"abcdef"], {"part_ids": []}, "empty list"),
     ],
 )
 def test_mismatched_parts_are_refused_before_the_network(parts: list[bytes], fields: dict[str, Any], words: str):
@@ -81,7 +81,7 @@ def test_mismatched_parts_are_refused_before_the_network(parts: list[bytes], fie
 def test_more_bytes_than_announced_are_refused():
     upload = create(3)
     put(upload["id"], b"ab")
-    with pytest.raises(RequestRejected, match="announced"):
+    with pytest.raises(RequestRejected, match="declared"):
         put(upload["id"], b"cd")
 
 
