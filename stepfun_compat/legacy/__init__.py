@@ -28,7 +28,7 @@ _AZURE = ("azure", "azure_ad", "azuread")
 
 
 def _first_key() -> str | None:
-    """Return `OPENAI_API_KEY`; a placeholder if only StepFun's key is set, since many programs refuse to start without."""
+    """Return `OPENAI_API_KEY`, or a placeholder if only StepFun's key is set: many programs need a key to start."""
     own = any(os.environ.get(name, "").strip() for name in ("STEPFUN_API_KEY", "STEP_API_KEY"))
     return os.environ.get("OPENAI_API_KEY", _PLACEHOLDER_KEY if own else None)
 
@@ -55,7 +55,7 @@ requestssession: Any = None
 aiosession: ContextVar[Any] = ContextVar("aiohttp-session", default=None)
 """The `aiohttp.ClientSession` that sends the async requests of this context."""
 stepfun_settings: Settings | None = None
-"""Settings for the underlying clients; fields that are not set come from the environment and the settings file."""
+"""Settings for the underlying clients; unset fields come from the environment and the settings file."""
 
 __version__ = VERSION
 
@@ -117,8 +117,8 @@ __all__ = [
 def submodules() -> dict[str, ModuleType]:
     """Return this package's modules by the names of openai<1.0: `openai`, `openai.error`, ….
 
-    For `sys.modules`, so that `import openai` returns this package. The SDK's own submodules must stay there, since the
-    clients use them; submodules that are not loaded yet are found through `__path__`.
+    In `sys.modules`, they make `import openai` return this package. The SDK's own submodules must stay there, because
+    the clients use them; submodules that are not loaded yet are found through `__path__`.
     """
     import openai as sdk
 
@@ -134,7 +134,7 @@ def submodules() -> dict[str, ModuleType]:
 
 
 def close() -> None:
-    """Close the module's connections; the next call opens new ones. Also runs at interpreter exit."""
+    """Close the module's connections; the next call opens new ones. This also runs at interpreter exit."""
     from ._clients import close
 
     close()
@@ -142,7 +142,7 @@ def close() -> None:
 
 def stepfun_client(asynchronous: bool = False) -> Any:
     """Return the `stepfun_compat.OpenAI` or `AsyncOpenAI` that calls use with the current configuration. Its `stepfun`
-    attribute has the prompt cache's statistics, `explain` and the settings.
+    attribute has the prompt cache statistics, `explain` and the settings.
 
     Raises:
         AuthenticationError: there is no key.

@@ -1,4 +1,4 @@
-"""The clients behind the module: one for each configuration the program uses, over shared connections."""
+"""The clients behind the module: one for each configuration that the program uses, over shared connections."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ from .util import ApiType
 TIMEOUT_SECS: Final = 600.0
 _MOST_CLIENTS: Final = 64
 _MOST_CONNECTIONS: Final = 16
-"""Sessions and proxies kept, for thread-safe clients or one event loop; beyond it the least recently used is dropped."""
+"""The maximum number of sessions and proxies kept for sync clients or for one event loop; the least recently used is
+dropped."""
 
 _lock = threading.RLock()
 _clients: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
@@ -83,11 +84,11 @@ def client_for(
         raise error.AuthenticationError(str(problem)) from problem
     if api_key == PLACEHOLDER_KEY and not client.stepfun.active:
         raise error.AuthenticationError(
-            f"No API key for {redact_url(str(api_base))}, which is another vendor's and never gets the StepFun key: set openai.api_key to "
-            "that vendor's. If it is a gateway to StepFun, set STEPFUN_BASE_URL."
+            f"No API key for {redact_url(str(api_base))}, which is not StepFun and never gets the StepFun key: set "
+            "openai.api_key to that vendor's key. If it is a gateway to StepFun, set STEPFUN_BASE_URL."
         )
     with _lock:
-        # an object whose id is part of a key must live as long as the key
+        # An object whose id is part of a key must exist as long as the key.
         _shared.setdefault(identity, (context_of(client).family, settings))
         _shared.move_to_end(identity)
         _clients[key] = (client, settings)
@@ -111,7 +112,7 @@ atexit.register(close)
 
 
 def _environment() -> tuple[tuple[str, str], ...]:
-    """The environment variables a client reads when it is created."""
+    """Return the environment variables that a client reads when it is created."""
     return tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith(("STEPFUN_", "STEP_", "OPENAI_"))))
 
 
@@ -119,10 +120,10 @@ def _environment() -> tuple[tuple[str, str], ...]:
 
 
 def _http_client(asynchronous: bool, api_base: str, session: Any) -> Any:
-    """Return the HTTP client for a call: the SDK's default class, using the program's session or proxy if it set one.
+    """Return the HTTP client for a call: the SDK's default class, with the program's session or proxy if it set one.
 
-    Async connections belong to their event loop and close after each response, as in openai<1.0, so a closed loop leaves
-    none open.
+    Async connections belong to their event loop and close after each response, as in openai<1.0, so no connection
+    remains open when a loop is closed.
     """
     state = config()
     if session is None:
@@ -138,7 +139,7 @@ def _http_client(asynchronous: bool, api_base: str, session: Any) -> Any:
         if known is not None:
             store.move_to_end(key)
             return known[0]
-        _forget(store, [old for old, (_, given) in store.items() if getattr(given, "closed", False) is True])
+        _drop(store, [old for old, (_, given) in store.items() if getattr(given, "closed", False) is True])
         if session is None and not state.verify_ssl_certs:
             warnings.warn("verify_ssl_certs has no effect: certificates are always verified.", stacklevel=2)
         made = (
@@ -147,7 +148,7 @@ def _http_client(asynchronous: bool, api_base: str, session: Any) -> Any:
             else _session_connections(asynchronous, session, proxy)
         )
         store[key] = (made, session)
-        _forget(store, list(store)[: max(0, len(store) - _MOST_CONNECTIONS)])
+        _drop(store, list(store)[: max(0, len(store) - _MOST_CONNECTIONS)])
         return made
 
 
@@ -164,7 +165,7 @@ def _session_connections(asynchronous: bool, session: Any, proxy: str | None) ->
 
 
 def _own_connections(asynchronous: bool, proxy: str | None, bundle: str) -> Any:
-    """Return an HTTP client of the SDK's default class. `bundle` is the certificate file or folder `requests` would read."""
+    """Return an HTTP client of the SDK's default class. `bundle` is the certificate file or folder for `requests`."""
     options: dict[str, Any] = {} if proxy is None else {"proxy": proxy}
     if bundle:  # httpx does not read these variables
         folder = os.path.isdir(bundle)
@@ -177,8 +178,8 @@ def _own_connections(asynchronous: bool, proxy: str | None, bundle: str) -> Any:
     return (openai.DefaultAsyncHttpxClient if asynchronous else openai.DefaultHttpxClient)(**options)
 
 
-def _forget(store: _Connections, keys: list[tuple[Any, ...]]) -> None:
-    """Drop connections and the clients that use them; a call in progress keeps its own until it ends."""
+def _drop(store: _Connections, keys: list[tuple[Any, ...]]) -> None:
+    """Drop connections and the clients that use them; a call in progress keeps its connection until it ends."""
     for key in keys:
         gone = id(store.pop(key)[0])
         for known in [known for known in _clients if known[0] == gone]:

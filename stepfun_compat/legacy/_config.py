@@ -1,4 +1,4 @@
-"""Access to the settings a program assigns to the module (`openai.api_key = …`)."""
+"""Access to the settings that a program assigns to the module (`openai.api_key = …`)."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from typing import Any
 
 
 def config() -> Any:
-    """Return the module `stepfun_compat.legacy`, whatever name the program imported it as."""
+    """Return the module `stepfun_compat.legacy`, under whichever name the program imported it."""
     return sys.modules[__package__ or "stepfun_compat.legacy"]

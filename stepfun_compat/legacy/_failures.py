@@ -16,7 +16,7 @@ from ._headers import Headers
 def from_answer(
     rbody: Any, rcode: int, resp: Any, rheaders: Any, stream_error: bool = False, message: Any = None
 ) -> error.OpenAIError:
-    """Return the error for a status and a parsed body. `message` overrides the body's own message.
+    """Return the error for a status and a parsed body. `message` overrides the body's message.
 
     Raises:
         APIError: the body has no `error` field.
@@ -66,7 +66,7 @@ def unreadable(rbody: Any, rcode: int, rheaders: Any) -> error.APIError:
 
 
 def status_body(problem: openai.APIStatusError) -> tuple[Any, Any]:
-    """Return (the body for the program, a message that overrides the body's own or None).
+    """Return (the body for the program, a message that overrides the body's or None).
 
     The body is the server's, with the translated `error` field if the client translated it; None if it is not JSON.
     """

@@ -1,4 +1,4 @@
-"""Response headers as in openai<1.0: case-insensitive look-up, with the server's original spelling."""
+"""Response headers as in openai<1.0: case-insensitive lookup, with the server's spelling."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Headers(Mapping[str, str]):
 
     @classmethod
     def of(cls, headers: Any) -> Headers:
-        """Convert the SDK's headers, whichever HTTP library they come from."""
+        """Convert the headers of any HTTP library."""
         raw: Any = getattr(headers, "raw", None)
         if raw is None:
             return cls((str(name), str(value)) for name, value in dict(headers or {}).items())

@@ -65,7 +65,7 @@ def same(target: Any, name: str, /, *args: Any, **kwargs: Any) -> Step:
 
 
 def pause(seconds: float) -> Step:
-    """Wait."""
+    """Return a step that waits."""
     return Step(_Clock, "sleep", "asleep", (seconds,), {})
 
 
@@ -95,7 +95,7 @@ class _Kind:
 
 
 class _Awaited:
-    """A flow whose steps are awaited, for the driver of the async client."""
+    """A flow whose steps are awaited, for the async driver."""
 
     def __init__(self, flow: Flow[Any], first: Step | None = None) -> None:
         """`first` is the pending step of a flow that was already started."""
@@ -122,7 +122,7 @@ def method(flow: Callable[_P, Flow[_T]]) -> Callable[_P, _T]:
 
 
 def awaited(called: Any, *, coroutine_function: bool = True, name: str | None = None) -> Any:
-    """Return the async counterpart of a function made by `method`, named as steps call it, or `name`.
+    """Return the async counterpart of a function made by `method`, with the name that steps use, or `name`.
 
     Some async methods of openai 0.28 are plain functions that check their arguments when called and return a coroutine:
     `coroutine_function=False` creates one of those.
@@ -160,7 +160,7 @@ def relay(
     """Yield `each(item)` for the items of a stream, and close `owner` at the end.
 
     Raises:
-        Exception: the stream's error, or the one `failed` raises instead.
+        Exception: the stream's error, or the one that `failed` raises instead.
     """
     try:
         with _failing(failed):

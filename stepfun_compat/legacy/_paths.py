@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl, unquote_plus
 
 _NAMED: Final = re.compile(r"/(?:deployments|engines)/([^/]+)/(.+)")
 
-# Endpoints only openai<1.0 had. The client refuses all others that StepFun lacks, from the catalog.
+# Endpoints that only openai<1.0 had. The client refuses all others that StepFun lacks, by the catalog.
 _GONE: Final[Mapping[str, str]] = {
     "edits": "Ask for the change with ChatCompletion.create.",
-    "fine-tunes": "Put examples into the prompt, which the prefix cache makes cheap.",
+    "fine-tunes": "Put examples into the prompt; the prompt cache makes repeated prompts cheap.",
     "deployments": "Pass StepFun's model ids or OpenAI's names as engine, or set STEPFUN_MODEL.",
     "customer": "Manage keys and bills at platform.stepfun.ai or platform.stepfun.com.",
     "generate": "Use Completion.create.",
@@ -24,13 +24,13 @@ _GONE: Final[Mapping[str, str]] = {
 
 
 def split(url: str) -> tuple[str, dict[str, str]]:
-    """A URL relative to the base URL, as path and query."""
+    """Split a URL relative to the base URL into path and query."""
     path, _, query = url.partition("?")
     return path, dict(parse_qsl(query, keep_blank_values=True))
 
 
 def plain(url: str) -> tuple[str, dict[str, str], str | None]:
-    """Return (path, query, model) of a URL in Azure's or the engines' form; `model` is None if the URL names none."""
+    """Return (path, query, model) of a URL in Azure's or the engines' form; `model` is None if the URL has none."""
     path, query = split(url)
     query.pop("api-version", None)
     if path.startswith("/openai/"):

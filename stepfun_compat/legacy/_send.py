@@ -23,7 +23,7 @@ _FORM: Final = {"Content-Type": "multipart/form-data"}
 
 @dataclass(frozen=True)
 class Call:
-    """A request as plain data: `path` is relative to the base URL, `body` is JSON, or the fields of a form with `files`."""
+    """A request as plain data. `path` is relative to the base URL; `body` is JSON, or the form fields with `files`."""
 
     method: str
     path: str
@@ -36,7 +36,7 @@ class Call:
 
     @property
     def cast_to(self) -> Any:
-        """The type the client parses the response to: not every response is JSON."""
+        """The type to which the client parses the response, because not every response is JSON."""
         if self.path.endswith("/content") or self.path == "/audio/speech":
             return bytes
         return str if self.path.startswith("/audio/") else object
@@ -59,8 +59,7 @@ class Call:
 
 @dataclass
 class Answer:
-    """A response: a whole body, or `chunks`. It has the common attributes of an HTTP library's response, for code that
-    uses them."""
+    """A response with a complete body or `chunks`, and the common attributes of an HTTP library's response."""
 
     status_code: int
     headers: Headers
@@ -77,7 +76,7 @@ class Answer:
 
     @property
     def status(self) -> int:
-        """`status_code`, under aiohttp's name."""
+        """The `status_code`, as in aiohttp."""
         return self.status_code
 
     def json(self) -> Any:
@@ -85,7 +84,7 @@ class Answer:
         return json.loads(self.content)
 
     async def read(self) -> bytes:
-        """Return the body, as aiohttp's responses do."""
+        """Return the body, as in aiohttp."""
         return self.content
 
     def iter_lines(self) -> Iterator[bytes]:
@@ -127,7 +126,7 @@ def form(params: Any, files: Any) -> tuple[Any, Any]:
 
 
 def _content(file: Any) -> bytes:
-    """Return the rest of an open file, or a value that is not a file unchanged."""
+    """Return the rest of an open file, or any other value as bytes."""
     if isinstance(file, io.TextIOBase):
         return file.read().encode(getattr(file, "encoding", None) or "utf-8")
     data: Any = file.read() if hasattr(file, "read") else file
@@ -162,7 +161,7 @@ def _reader(response: Any) -> Callable[[Any], Any]:
 
 
 def _chunk(data: Any, response: Any) -> Any:
-    """Return a chunk as it was on the wire: older SDKs wrap chunks of named events."""
+    """Return a chunk as sent by the server: older SDKs wrap chunks of named events."""
     fields = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
     if set(fields) != {"data", "event"}:
         return cast("Any", data)
@@ -186,7 +185,7 @@ def _raise(problem: Exception, response: Any = None) -> None:
 
 @method
 def send(client: Any, call: Call) -> Flow[Answer]:
-    """Send a call. An error status is returned as a response; the lack of a response is raised.
+    """Send a call. An error status is returned as a response; without a response, an error is raised.
 
     Raises:
         OpenAIError: Timeout, APIConnectionError, or APIError for a body that cannot be read.

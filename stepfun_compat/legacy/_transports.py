@@ -1,7 +1,7 @@
 """Send the SDK's requests through the program's own `requests` or `aiohttp` session, if it set one.
 
-This module imports neither library: the session's own is used. It does not import the SDK's HTTP library either:
-responses and errors are of the same library as the incoming request.
+This module imports neither library; it uses the session's. It does not import the SDK's HTTP library either: responses
+and errors belong to the same library as the request.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DECODED = frozenset({"content-encoding", "content-length", "transfer-encoding"}
 
 
 def _family(request: Any) -> Any:
-    """The HTTP library a request belongs to."""
+    """Return the HTTP library of a request."""
     return sys.modules[type(request).__module__.partition(".")[0]]
 
 
@@ -32,7 +32,7 @@ def _headers(request: Any) -> dict[str, str]:
 
 
 class _Body:
-    """A response body: `pieces` from the session, sync or async like the session."""
+    """A response body: `pieces` from the session, which are sync or async like the session."""
 
     def __init__(self, pieces: Any, finish: Callable[[], object], failed: Callable[[Exception], None]) -> None:
         self._pieces, self._finish, self._failed = pieces, finish, failed
@@ -73,14 +73,14 @@ def _mapped(error: Exception, request: Any, reading: bool) -> Exception | None:
     return None
 
 
-def _looked_at(request: Any, url: str, headers: Mapping[str, str]) -> Any:
-    """Return the request as the session will send it, without credentials that must not reach its host."""
+def _checked(request: Any, url: str, headers: Mapping[str, str]) -> Any:
+    """Return the request as the session sends it, without credentials that must not be sent to its host."""
     made = _family(request).Request(request.method, url, headers=list(headers.items()))
     look_once_more(request, made)
     return made
 
 
-class _LastLook:
+class _FinalCheck:
     """Apply the session's own auth, then check the prepared request with the session's headers and cookies."""
 
     def __init__(self, request: Any, session: Any) -> None:
@@ -90,7 +90,7 @@ class _LastLook:
         own = self._session.auth
         if own:
             prepared = (own if callable(own) else sys.modules["requests.auth"].HTTPBasicAuth(*own))(prepared)
-        made = _looked_at(self._request, prepared.url, prepared.headers)
+        made = _checked(self._request, prepared.url, prepared.headers)
         for name in list(prepared.headers):
             if name not in made.headers:
                 del prepared.headers[name]
@@ -141,7 +141,7 @@ class _Transport(ABC):
         return
 
     async def aclose(self) -> None:
-        """Do nothing, as `close`."""
+        """Do nothing, like `close`."""
         return
 
     def __enter__(self) -> Self:
@@ -158,7 +158,7 @@ class _Transport(ABC):
 
 
 class SessionTransport(_Transport):
-    """For the sync client. `session` is a `requests.Session`, or a function that creates one for each thread."""
+    """The transport of the sync client. `session` is a `requests.Session` or a function that creates one per thread."""
 
     def __init__(self, session: Any) -> None:
         self._given = session
@@ -178,7 +178,7 @@ class SessionTransport(_Transport):
         return str(request.url), {
             "headers": _headers(request),
             "stream": True,
-            "auth": _LastLook(request, session),
+            "auth": _FinalCheck(request, session),
             "timeout": (timeout.get("connect"), timeout.get("read")),
             "proxies": session.proxies,
         }
@@ -190,7 +190,7 @@ class SessionTransport(_Transport):
 
 
 class AioSessionTransport(_Transport):
-    """For the async client, over an `aiohttp.ClientSession`."""
+    """The transport of the async client, over an `aiohttp.ClientSession`."""
 
     def __init__(self, session: Any, proxy: str | None = None) -> None:
         self._given = session
@@ -204,7 +204,7 @@ class AioSessionTransport(_Transport):
     def _arguments(self, session: Any, request: Any, timeout: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         headers = _headers(request)
         added: dict[str, str] = {k: v for k, v in session.headers.items() if k.lower() not in request.headers}
-        made = _looked_at(request, str(request.url), {**headers, **added})
+        made = _checked(request, str(request.url), {**headers, **added})
         headers |= {name: "" for name in added if name not in made.headers}  # None would keep the session's value
         limits = sys.modules["aiohttp"].ClientTimeout
         return sys.modules["yarl"].URL(str(request.url), encoded=True), {

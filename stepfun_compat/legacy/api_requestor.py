@@ -1,4 +1,4 @@
-"""`APIRequestor`, which sends every request: those of this package's classes and those libraries send directly."""
+"""`APIRequestor`, which sends every request of this package's classes and of libraries that use it directly."""
 
 from __future__ import annotations
 
@@ -122,13 +122,13 @@ class APIRequestor:
         request_id: Any = None,
         request_timeout: Any = None,
     ) -> Flow[Any]:
-        """Return the response with `status_code`, `headers`, `content` and `text`, whatever its status.
+        """Return the response with `status_code`, `headers`, `content` and `text`, even for an error status.
 
         `session` is a `requests.Session` for this call, an `aiohttp.ClientSession` for `arequest_raw`, or None.
 
         Raises:
             OpenAIError: there is no response.
-            TypeError: `session` is something else.
+            TypeError: `session` is not a session.
         """
         if session is not None and not hasattr(session, "request"):
             raise TypeError(f"session must be a session of requests or aiohttp, not {type(session).__name__}.")
@@ -172,9 +172,9 @@ class APIRequestor:
             body = _paths.with_model(body, model)
         body, files = _send.form(body, files)
         self._add_headers(headers, client, request_id)
-        util.log_debug("a request to the API", method=method, path=path)
+        util.log_debug("request to the API", method=method, path=path)
         if util.debugging():
-            util.log_debug("its body", data=json.dumps(body, default=str), api_version=self.api_version)
+            util.log_debug("the body of the request", data=json.dumps(body, default=str), api_version=self.api_version)
         return _send.Call(method, path, query, headers, body, files, _timeout(request_timeout), stream)
 
     def _add_headers(self, headers: dict[str, str], client: Any, request_id: Any) -> None:
@@ -194,7 +194,7 @@ class APIRequestor:
         return {_string(name): _string(value) for name, value in cast("Any", supplied_headers).items()}
 
     def request_headers(self, method: str, extra: Mapping[str, str], request_id: Any) -> dict[str, str]:  # noqa: ARG002
-        """Return the headers of openai 0.28's requests. The client sends its own; libraries call this method."""
+        """Return the request headers of openai 0.28, for libraries that call this. The client sends its own headers."""
         state = config()
         agent = f"OpenAI/v1 PythonBindings/{VERSION}"
         headers = {

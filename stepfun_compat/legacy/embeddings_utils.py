@@ -15,7 +15,7 @@ from .api_resources.embedding import Embedding
 
 _TRIES = 6
 _LONGEST_PAUSE = 20.0  # seconds
-_PASSING = (
+_TEMPORARY = (
     error.APIError,
     error.TryAgain,
     error.Timeout,
@@ -44,7 +44,7 @@ def get_embeddings(
     for attempt in range(1, _TRIES + 1):
         try:
             answer = yield create
-        except _PASSING:
+        except _TEMPORARY:
             if attempt == _TRIES:
                 raise
         else:

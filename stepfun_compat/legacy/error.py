@@ -5,8 +5,8 @@
     ├── TryAgain                      409
     ├── Timeout
     ├── APIConnectionError
-    ├── InvalidRequestError           400, 404, 415; also features StepFun does not offer
-    ├── AuthenticationError           401, and no usable key
+    ├── InvalidRequestError           400, 404, 415, and features that StepFun lacks
+    ├── AuthenticationError           401, or no usable key
     ├── PermissionError               403
     ├── RateLimitError                429, and StepFun's 402
     ├── ServiceUnavailableError       503
@@ -43,7 +43,7 @@ class OpenAIError(Exception):
     """The base class. `json_body` is the parsed body, `error` its `error` field as an object."""
 
     partial: Any = None
-    """The completed part of a call that sent several requests, one of which failed."""
+    """The completed part of a call that sent several requests, if one of them failed."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class Timeout(OpenAIError):
 
 
 class APIConnectionError(OpenAIError):
-    """The connection failed or broke."""
+    """The connection failed or was lost."""
 
     def __init__(
         self,

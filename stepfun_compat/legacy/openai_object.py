@@ -17,7 +17,7 @@ _OWN = ("api_key", "api_version", "api_type", "organization", "api_base_override
 
 
 class OpenAIObject(dict[str, Any]):
-    """A dict; `obj.name` is `obj["name"]`. Data of the call (`api_key`, `engine`, `response_ms`, …) is stored outside the
+    """A dict; `obj.name` is `obj["name"]`. Data of the call (`api_key`, `engine`, `response_ms`, …) is kept outside the
     items."""
 
     api_base_override: Any = None
@@ -36,7 +36,7 @@ class OpenAIObject(dict[str, Any]):
     ) -> None:
         super().__init__()
         if response_ms is not None and not isinstance(response_ms, int):
-            raise TypeError(f"response_ms takes an int, not {type(response_ms).__name__}.")
+            raise TypeError(f"response_ms must be an int, not {type(response_ms).__name__}.")
         self._response_ms = response_ms
         self._retrieve_params = params
         for name, value in zip(_OWN, (api_key, api_version, api_type, organization, api_base, engine), strict=True):
@@ -77,7 +77,7 @@ class OpenAIObject(dict[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         if isinstance(value, str) and value == "":
             raise ValueError(
-                f"{name!r} cannot be set to an empty string, which means None in requests. Set it to None instead."
+                f"{name!r} cannot be an empty string, which means None in requests. Set it to None instead."
             )
         super().__setitem__(name, value)
 
@@ -135,7 +135,7 @@ class OpenAIObject(dict[str, Any]):
 
     @classmethod
     def api_base(cls) -> Any:
-        """Return the base URL of this class of objects; None for the module's."""
+        """Return the base URL of this class, or None for the module's base URL."""
         return None
 
     def _requestor(self) -> Any:

@@ -36,7 +36,7 @@ logger = logging.getLogger("openai")
 
 
 class ApiType(Enum):
-    """The API a program is written for. Azure's is accepted but never sent."""
+    """The API for which a program is written. Azure's is accepted, but its format is never sent."""
 
     AZURE = 1
     OPEN_AI = 2
@@ -79,7 +79,7 @@ def _console_level() -> str | None:
     return None
 
 
-def _say(text: str) -> None:
+def _write(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
@@ -93,7 +93,7 @@ def log_debug(message: Any, **params: Any) -> None:
     if debugging():
         text = logfmt({"message": message, **params})
         if _console_level() == "debug":
-            _say(text)
+            _write(text)
         logger.debug("%s", text)
 
 
@@ -102,14 +102,14 @@ def log_info(message: Any, **params: Any) -> None:
     if _console_level() is not None or logger.isEnabledFor(logging.INFO):
         text = logfmt({"message": message, **params})
         if _console_level() is not None:
-            _say(text)
+            _write(text)
         logger.info("%s", text)
 
 
 def log_warn(message: Any, **params: Any) -> None:
     """Log to the logger `openai` and to stderr."""
     text = logfmt({"message": message, **params})
-    _say(text)
+    _write(text)
     logger.warning("%s", text)
 
 
@@ -199,10 +199,10 @@ def merge_dicts(x: dict[Any, Any], y: Mapping[Any, Any]) -> dict[Any, Any]:
 
 
 def default_api_key() -> str:
-    """Return the key for calls that pass none: from the file at `api_key_path`, read for each call, or `api_key`.
+    """Return the key for calls without one: from the file at `api_key_path`, read for each call, or `api_key`.
 
-    If only StepFun's key is configured, this returns a placeholder, so that code which may send the key elsewhere never
-    gets the key itself.
+    If only StepFun's key is configured, this returns a placeholder, so that code that may send the key elsewhere never
+    gets the real key.
 
     Raises:
         AuthenticationError: there is none.
@@ -224,6 +224,6 @@ def default_api_key() -> str:
     if configured:
         return PLACEHOLDER_KEY
     raise error.AuthenticationError(
-        "No API key provided. Set the environment variable STEPFUN_API_KEY to your StepFun key, or set it in code "
-        "with openai.api_key = ..., or name a file that holds it with openai.api_key_path = ...."
+        "No API key provided. Set the environment variable STEPFUN_API_KEY to your StepFun key, or assign it to "
+        "openai.api_key, or assign the path of a file that contains it to openai.api_key_path."
     )

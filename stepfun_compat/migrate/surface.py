@@ -1,6 +1,6 @@
 """The names of the `openai` package, 0.x and 1+: client classes, resources and their methods, errors, settings.
 
-A test compares them with the installed client, so that no method is missing.
+A test compares them with the installed client, so that none is missing.
 """
 
 from __future__ import annotations
@@ -106,10 +106,10 @@ _RESOURCES: Final[Mapping[str, str]] = {
     "webhooks.event_types": "list",
 }
 METHODS: Final[Mapping[str, frozenset[str]]] = {path: frozenset(names.split()) for path, names in _RESOURCES.items()}
-"""The methods of each resource of the 1+ client; those below `OPEN_RESOURCES` are not listed one by one."""
+"""The methods of each resource of the client, except those below `OPEN_RESOURCES`."""
 
 OPEN_RESOURCES: Final = ("admin", "beta.agents")
-"""Resources with many parts and one verdict for all: any method below them counts."""
+"""Resources with many parts but a single verdict: any method below them counts."""
 
 VERBS: Final = frozenset(
     [
@@ -164,7 +164,7 @@ COPIES: Final = frozenset({"with_options", "copy"})
 """Methods of a client that return another client."""
 
 RAW_VERBS: Final = frozenset(["get", "post", "put", "patch", "delete", "get_api_list", "request"])
-"""Methods of a client that send a request to a path."""
+"""Methods of a client that send a request to any path."""
 
 LEGACY: Final[Mapping[str, Mapping[str, str]]] = {
     "ChatCompletion": {"create": "chat.completions.create"},
@@ -263,7 +263,7 @@ LEGACY_ERRORS: Final = frozenset(
     ["InvalidRequestError", "ServiceUnavailableError", "TryAgain", "InvalidAPIType", "SignatureVerificationError"]
 )
 NOT_ERRORS_AT_TOP: Final = frozenset({"Timeout", "PermissionError"})
-"""Error classes of `openai.error` whose names have another meaning at the top level of the package."""
+"""Error classes of `openai.error` whose names mean something else at the top level of the package."""
 
 SETTINGS: Final = frozenset(
     [

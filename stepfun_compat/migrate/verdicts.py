@@ -1,4 +1,4 @@
-"""The verdict on each use of openai on StepFun, from the catalog's rows."""
+"""Judge each use of openai: how it works on StepFun, from the catalog."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BY_GENERATION: Final = frozenset({"import", "module_config", "error_class"})
 _ALWAYS: Final = frozenset(
     {"model", "messages", "input", "prompt", "file", "stream", "n", "size", "max_tokens", "voice"}
 )
-"""Parameters of every call whose translation is described in the endpoint's row."""
+"""Common parameters, whose translation the row of the endpoint describes."""
 _KEPT: Final = frozenset({"previous_response_id", "conversation"})
 _KEYS: Final = frozenset({"OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_KEY", "OPENAI_KEY"})
 _USERINFO: Final = re.compile(r"(?<=//)[^/@\s]+@")
@@ -31,7 +31,7 @@ _OPENAI_HOST: Final = re.compile(
 )
 _FIRST_OURS: Final = (1, 66)
 _AFTER_OURS: Final = 4
-"""The first version of openai that is supported, and the first major version that is not."""
+"""The first supported version of openai, and the first unsupported major version."""
 _VERSION: Final = re.compile(r"(==|<=|>=|~=|<|>|\^|~|=)\s*[\"']?v?(\d+)(?:\.(\d+|\*))?")
 
 
@@ -56,7 +56,7 @@ def _because(reason: str, detail: str = "") -> tuple[Reason, str]:
 
 
 def judge(use: Use, facts: FileFacts, legacy: bool) -> Judgement:
-    """Return the verdict on a use in a Python file or notebook; `legacy` marks a file written for 0.x."""
+    """Return the verdict on a use in a Python file or notebook. `legacy`: the file is written for openai<1.0."""
     judgement = _JUDGES[use.kind](use, facts, legacy)
     order = sorted(judgement.reasons, key=lambda one: -_rank(one[0].verdict))
     judgement.reasons = order
@@ -64,7 +64,7 @@ def judge(use: Use, facts: FileFacts, legacy: bool) -> Judgement:
 
 
 def judge_mark(mark: Mark) -> Judgement:
-    """Return the verdict on a mark in another file."""
+    """Return the verdict on a mark in a file other than Python."""
     if mark.kind == "dependency":
         return _dependency(mark.target)
     if mark.kind == "env_var":
@@ -129,19 +129,19 @@ def _endpoint(target: str) -> tuple[Reason, str]:
     if row.outcome == "absent":
         fallback = "fallback" in row.note
         return _because("fallback" if fallback else "absent", row.note or "do it with another provider")
-    note = "" if "above" in row.note else row.note  # some speak of README's other tables
+    note = "" if "above" in row.note else row.note  # some notes refer to other tables of the documentation
     return _because("endpoint", f": {note}" if note else "")
 
 
 def _without_endpoint(target: str) -> tuple[Reason, str]:
-    """The reason for a method that is not in the catalog."""
+    """Return the reason for a method that is not in the catalog."""
     if target.startswith(("fine_tunes.", "edits.", "deployments.")):
         return _because("absent", "put examples into the prompt" if "tune" in target else "use chat.completions.create")
     return _because("unknown-method", target)
 
 
 def _table_of(target: str) -> str:
-    """The name of the parameter table of a method."""
+    """Return the name of the parameter table of a method."""
     target = target.removeprefix("beta.")
     tables = catalog().parameters
     for name in (target, target.rpartition(".")[0]):
@@ -151,7 +151,7 @@ def _table_of(target: str) -> str:
 
 
 class _Parameters:
-    """The keyword parameters of a call: given directly, found in unpacked dictionaries, and unknown ones."""
+    """The keyword parameters of a call: those passed directly or in unpacked dict literals, and the unknown ones."""
 
     def __init__(self, call: m.Call, facts: FileFacts) -> None:
         self.given: dict[str, m.Expr | None] = {}
@@ -209,7 +209,7 @@ def _words(expr: m.Expr | None) -> str:
 
 
 def _unset(value: m.Expr | None) -> bool:
-    """Whether a parameter is given a value that means "not set"."""
+    """Whether the value of a parameter means "not set"."""
     if isinstance(value, m.Opaque):
         return value.what in ("none", "false")
     return isinstance(value, m.Name | m.Attribute) and _words(value).rpartition(".")[2] in ("NOT_GIVEN", "omit")
@@ -232,7 +232,7 @@ def _parameters(target: str, seen: _Parameters) -> Iterator[tuple[Reason, str]]:
 
 
 def _changed(target: str, given: Mapping[str, m.Expr | None]) -> tuple[list[str], list[str]]:
-    """The parameters of a call that are dropped with a loss, and those that are translated."""
+    """Return the parameters of a call that are dropped with a loss, and those that are translated."""
     table = catalog().parameters(_table_of(target))
     rows = {name: table[name] for name, value in given.items() if name in table and not _unset(value)}
     dropped = [name for name, row in rows.items() if row.action == "drop" and row.meaning]
@@ -349,7 +349,7 @@ def _bound_excludes_ours(operator: str, major: int, minor: int | None, to_patch:
 
 
 def _version_excludes_ours(operator: str, major: int, minor: int | None, to_patch: bool) -> bool:
-    """The same for a bound that names the version wanted: `==1.30.1`, `~=1.30`, `^1.30`."""
+    """Whether a bound around one version excludes every version in openai>=1.66,<4: `==1.30.1`, `~=1.30`, `^1.30`."""
     older = major < 1 or (minor is not None and (major, minor) < _FIRST_OURS)
     if operator in ("==", "="):
         return older or major >= _AFTER_OURS

@@ -57,8 +57,8 @@ class Audio(APIResource):
     @classmethod
     @method
     def transcribe(cls, model: Any, file: Any, *args: Any, **kwargs: Any) -> Flow[Any]:
-        """Transcribe an open audio file. Further arguments: api_key, api_base, api_type, api_version, organization,
-        deployment_id, and the endpoint's own."""
+        """Transcribe an open audio file. Other arguments: api_key, api_base, api_type, api_version, organization,
+        deployment_id, and parameters of the endpoint."""
         return (yield step(cls, "_send", "transcriptions", model, file, file.name, *args, **kwargs))
 
     atranscribe = awaited(transcribe)

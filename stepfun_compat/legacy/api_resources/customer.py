@@ -9,7 +9,7 @@ from ..openai_object import OpenAIObject
 
 
 class Customer(OpenAIObject):
-    """Requests on behalf of your own customers. StepFun does not offer them."""
+    """Requests on behalf of your own customers. StepFun has no such endpoint."""
 
     @classmethod
     def get_url(cls, customer: str, endpoint: str) -> str:

@@ -44,7 +44,7 @@ class Deployment(CreateableAPIResource, ListableAPIResource, DeletableAPIResourc
 
         Raises:
             APIError: the API type is not Azure's.
-            InvalidRequestError: `model` or `scale_settings` is missing or incomplete, or the server has none of this.
+            InvalidRequestError: `model` or `scale_settings` is missing or incomplete, or the server has no deployments.
         """
         cls._check_create(kwargs)
         return (yield step(super(), "create", *args, **kwargs))

@@ -13,7 +13,7 @@ from .abstract.engine_api_resource import EngineAPIResource
 
 
 class Edit(EngineAPIResource):
-    """Edits: `create(model=…, input=…, instruction=…)`. StepFun has none."""
+    """Edits: `create(model=…, input=…, instruction=…)`. StepFun has no such endpoint."""
 
     OBJECT_NAME = "edits"
 
@@ -24,7 +24,7 @@ class Edit(EngineAPIResource):
         """Edit a text.
 
         Raises:
-            InvalidAPIType: Azure never had edits.
+            InvalidAPIType: the API type is Azure's, which has no edits.
         """
         cls._not_azure(kwargs)
         return (yield step(super(), "create", *args, **kwargs))

@@ -1,4 +1,4 @@
-"""`openai.Engine`: the first name for models."""
+"""`openai.Engine`, the predecessor of `openai.Model`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ class Engine(ListableAPIResource, UpdateableAPIResource):
     agenerate = awaited(generate)
 
     def embeddings(self, **params: Any) -> Any:
-        """Create embeddings with this engine; replaced by `Embedding.create`."""
+        """Create embeddings with this engine. Deprecated: use `Embedding.create`."""
         warnings.warn("Engine.embeddings is deprecated: use Embedding.create.", DeprecationWarning, stacklevel=2)
         return self.request("post", f"{self.instance_url()}/embeddings", params)

@@ -11,7 +11,7 @@ from ..openai_object import OpenAIObject
 
 
 class ErrorObject(OpenAIObject):
-    """`message` and `type` always exist, None if the body lacks them."""
+    """An error with `message` and `type`, which are None if the body lacks them."""
 
     @override
     def refresh_from(

@@ -64,7 +64,7 @@ class File(ListableAPIResource, DeletableAPIResource):
         api_version: Any = None,
         organization: Any = None,
     ) -> Flow[bytes]:
-        """Return the content of a file: at StepFun, the text it extracted.
+        """Return the content of a file. On StepFun, this is the extracted text.
 
         Raises:
             OpenAIError: the request failed.
@@ -107,7 +107,7 @@ class File(ListableAPIResource, DeletableAPIResource):
         """Wait until a file is processed, and return its status.
 
         Raises:
-            OpenAIError: it takes longer than that.
+            OpenAIError: this takes longer than `max_wait_seconds`.
         """
         started = time.monotonic()
         while True:

@@ -18,7 +18,7 @@ from .fine_tuning import Cancellable
 
 @nested_resource_class_methods("event", operations=["list"])
 class FineTune(Cancellable, ListableAPIResource, CreateableAPIResource, DeletableAPIResource):
-    """Fine-tunes. StepFun has none."""
+    """Fine-tunes. StepFun has no such endpoint."""
 
     OBJECT_NAME = "fine-tunes"
 

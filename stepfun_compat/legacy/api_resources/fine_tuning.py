@@ -1,4 +1,4 @@
-"""`openai.FineTuningJob`, the second fine-tuning API."""
+"""`openai.FineTuningJob`, the successor of `openai.FineTune`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .abstract import (
 
 
 class Cancellable(APIResource):
-    """`cancel` and `acancel`."""
+    """Resources with `cancel` and `acancel`."""
 
     @classmethod
     @method
@@ -38,6 +38,6 @@ class Cancellable(APIResource):
 
 @nested_resource_class_methods("event", operations=["paginated_list"])
 class FineTuningJob(Cancellable, PaginatableAPIResource, CreateableAPIResource, DeletableAPIResource):
-    """Fine-tuning jobs. StepFun has none; `Settings.fallback` sets another provider."""
+    """Fine-tuning jobs. StepFun has no such endpoint; `Settings.fallback` sets another provider."""
 
     OBJECT_NAME = "fine_tuning.jobs"

@@ -23,8 +23,6 @@ def __getattr__(name: str) -> Any:
 
 
 def assert_has_numpy() -> None:
-    """Raises:
-    MissingDependencyError: numpy is not installed.
-    """
+    """Raise MissingDependencyError if numpy is not installed."""
     if not __getattr__("HAS_NUMPY"):
         raise MissingDependencyError(NUMPY_INSTRUCTIONS)

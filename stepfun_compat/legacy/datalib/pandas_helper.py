@@ -23,8 +23,6 @@ def __getattr__(name: str) -> Any:
 
 
 def assert_has_pandas() -> None:
-    """Raises:
-    MissingDependencyError: pandas is not installed.
-    """
+    """Raise MissingDependencyError if pandas is not installed."""
     if not __getattr__("HAS_PANDAS"):
         raise MissingDependencyError(PANDAS_INSTRUCTIONS)

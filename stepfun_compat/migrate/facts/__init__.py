@@ -1,11 +1,11 @@
-"""The facts of one file: its imports, bindings, calls, reads and writes, each with its span.
+"""Extract the facts of one file: its imports, bindings, calls, reads and writes, each with its span.
 
     text = decode(data)                      # bytes -> SourceText, offsets into UTF-8
     tree = parse(text.utf8)                  # ast, without warnings
     facts = facts_of(tree, text.utf8.decode())
     facts.imports[0].names[0].bound          # dataclasses of `model`
 
-Pure: no file system. `model` documents every record.
+There is no I/O here. `model` documents every record.
 """
 
 from .ignores import ignored_rules

@@ -30,7 +30,7 @@ class ExpressionWalker:
         self.owner: int | None = None
         self.conditional: Conditional = None
         self.fixed: tuple[int, int, int, int] | None = None
-        """The position of a string annotation while its contents are walked."""
+        """The position of a string annotation while its contents are processed."""
 
     # Scopes and bindings
 
@@ -64,7 +64,7 @@ class ExpressionWalker:
         return (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
 
     def self_class(self, name: str) -> int | None:
-        """The class of `self` or `cls` if a name is the first parameter of an enclosing method."""
+        """Return the class of `self` or `cls` if the name is the first parameter of an enclosing method."""
         scope: int | None = self.scope
         scopes = self.facts.scopes
         while scope is not None:
@@ -113,7 +113,7 @@ class ExpressionWalker:
                 self.assign(part, m.Item(value.line, value.column, value.end_line, value.end_column, value, index))
 
     def assign_item(self, target: ast.Subscript, value: m.Expr | None) -> None:
-        """`base[key] = value`: add the value to the contents of the base."""
+        """Record `base[key] = value`: add the value to the contents of the base."""
         base = target.value
         key = self.expr(target.slice)
         if isinstance(base, ast.Name | ast.Attribute):
@@ -162,7 +162,7 @@ class ExpressionWalker:
         return self.link(node, base)
 
     def link(self, node: ast.Attribute, base: m.Expr | None) -> m.Attribute:
-        """One link of a chain."""
+        """Convert one link of a chain."""
         fixed = self.fixed
         if fixed is not None:
             return m.Attribute(*fixed, base, node.attr)
@@ -248,7 +248,7 @@ class ExpressionWalker:
         return tuple(arguments)
 
     def loaded_lazily(self, call: m.Call) -> None:
-        """Record the module names passed to a function such as `LazyLoader`."""
+        """Record the module names that a call passes to a function such as `LazyLoader`."""
         self.facts.lazy += [
             one.value.value
             for one in call.arguments
@@ -308,7 +308,7 @@ class ExpressionWalker:
         if type(node.op) is ast.BitOr and _names_type(node.left) and _names_type(node.right):
             return self.types(node, (node.left, node.right))  # `Client = OpenAI | AsyncOpenAI`
         left: ast.expr = node
-        while type(left) is ast.BinOp:  # long sums nest on the left: iterate instead of recursing
+        while type(left) is ast.BinOp:  # long sums nest on the left: iterate instead of recursion
             self.expr(left.right)
             left = left.left
         self.expr(left)
@@ -385,7 +385,7 @@ class ExpressionWalker:
             for test in one.ifs:
                 self.expr(test)
 
-    # Functions, of statements and of lambdas
+    # Functions and lambdas
 
     def define(
         self,
@@ -448,12 +448,12 @@ class ExpressionWalker:
     # Annotations
 
     def declared(self, node: ast.expr) -> m.Expr | None:
-        """Return the types in the annotation of a parameter or result; None for plain text and numbers."""
+        """Return the types in the annotation of a parameter or result; None for strings and numbers."""
         return None if type(node) is ast.Name and node.id in _PLAIN_TYPES else self.annotation(node)
 
     def annotation(self, node: ast.expr) -> m.Expr | None:
-        """The types of an annotation, with strings parsed. Several types become a `Choice`, the parts of a container a
-        `Sequence`."""
+        """Return the types in an annotation; strings are parsed. Several types become a `Choice`, the types in a
+        container a `Sequence`."""
         kind = type(node)
         if kind is ast.Name or kind is ast.Attribute:
             return self.expr(node)
@@ -502,7 +502,7 @@ class ExpressionWalker:
         return m.Sequence(*self.place(node), options)
 
     def one_of(self, node: ast.expr, options: Many[m.Expr]) -> m.Expr | None:
-        """A `Choice` of several options, the option itself if there is one, or None."""
+        """Return a `Choice` of several options, the only option, or None."""
         if len(options) > 1:
             return m.Choice(*self.place(node), tuple(options))
         return options[0] if options else None
@@ -510,7 +510,7 @@ class ExpressionWalker:
     # Nodes in neither table
 
     def body(self, statements: Iterable[ast.stmt]) -> None:
-        """Walk statements. Overridden by `python._Walker`; expressions contain none."""
+        """Process statements, in `python._Walker`; expressions contain none."""
         del statements
 
     def generic(self, node: ast.AST) -> None:
@@ -543,7 +543,7 @@ def _names_type(node: ast.expr) -> bool:
 _CONSTANTS: Final = {None: "none", True: "true", False: "false"}
 _PLAIN_TYPES: Final = frozenset({"str", "int", "float", "bool", "bytes"})
 _ALIASES: Final = frozenset({"Union", "Optional", "Annotated"})
-"""Functions that create type aliases."""
+"""Generic types that also occur in type aliases."""
 _TRANSPARENT: Final = frozenset(
     [
         "Optional",

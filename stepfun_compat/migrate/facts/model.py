@@ -1,10 +1,10 @@
 """The data model of the facts of one file.
 
 An expression that a name can be bound to is a small tree of `Expr`. Irrelevant expressions (numbers, comparisons,
-arithmetic) are None; only their parts are walked.
+arithmetic) are None; only their parts are recorded.
 
-Positions: lines count from 1, columns from 0 in UTF-8 bytes of the line, as in `ast`; `SourceText.offset` converts both to
-an offset into the UTF-8 text of the file. The span of an expression excludes its enclosing parentheses.
+Lines count from 1, and columns from 0 in UTF-8 bytes, as in `ast`; `SourceText.offset` converts both to an offset into
+the UTF-8 text of the file. The span of an expression excludes enclosing parentheses.
 
 Expressions compare by identity: none of these classes defines `==`.
 """
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 def _packed(cls: type[T]) -> type[T]:
-    """Pickle the instances of a dataclass as tuples of values. `attrgetter` avoids running Python code per object."""
+    """Pickle instances of a dataclass as tuples of values. `attrgetter` avoids running Python code per object."""
     cls._values = property(attrgetter(*(one.name for one in fields(cls))))  # type: ignore[attr-defined,arg-type]
     copyreg.pickle(cls, attrgetter("__class__", "_values"))  # type: ignore[arg-type]
     return cls
@@ -43,7 +43,7 @@ class Expr:
 @_packed
 @dataclass(slots=True, eq=False)
 class Name(Expr):
-    """A name that is read, and the scope in which it is read."""
+    """A name that is read, and the scope that reads it."""
 
     name: str
     scope: int
@@ -94,7 +94,7 @@ class Call(Expr):
 @_packed
 @dataclass(slots=True, eq=False)
 class Text(Expr):
-    """A whole string literal; adjacent literals are one. Literals longer than `LONGEST_TEXT` are `Opaque`."""
+    """A string literal; adjacent literals are one. Literals longer than `LONGEST_TEXT` are `Opaque`."""
 
     value: str
 
@@ -135,15 +135,15 @@ class Item(Expr):
 
 
 CHAINED: Final = (Attribute, Item)
-"""The links of a chain, for `isinstance`, which is several times slower with `Attribute | Item`."""
+"""The links of a chain, as a tuple, because `isinstance` is several times slower with `Attribute | Item`."""
 PLAIN: Final = (Text, Opaque)
-"""Expressions that cannot be an object of openai's."""
+"""Expressions that cannot be an object of openai."""
 
 
 @_packed
 @dataclass(slots=True, eq=False)
 class Choice(Expr):
-    """One of several: `a if c else b`, `a or b`."""
+    """One of several expressions: `a if c else b`, `a or b`."""
 
     options: tuple[Expr, ...]
 
@@ -151,7 +151,7 @@ class Choice(Expr):
 @_packed
 @dataclass(slots=True, eq=False)
 class Element(Expr):
-    """The elements of `of` when iterated."""
+    """An element of `of`, which is iterated."""
 
     of: Expr
 
@@ -167,7 +167,7 @@ class Entered(Expr):
 @_packed
 @dataclass(slots=True, eq=False)
 class FunctionValue(Expr):
-    """A function of this file, by its index in `FileFacts.functions`; `def` and `lambda` alike."""
+    """A `def` or `lambda` of this file, by its index in `FileFacts.functions`."""
 
     function: int
 
@@ -202,7 +202,7 @@ class Imported(Expr):
 @_packed
 @dataclass(slots=True, eq=False)
 class Annotated(Expr):
-    """An object of the annotated type."""
+    """An instance of the annotated type."""
 
     type: Expr
 
@@ -227,11 +227,10 @@ class ImportName:
 @_packed
 @dataclass(slots=True, eq=False)
 class Import:
-    """A whole import statement. `module` is None for `import a, b`, whose names are the modules.
+    """An import statement. `module` is None for `import a, b`, whose names are the modules.
 
-    `importlib.import_module("m")` and `__import__("m")` with a literal are imports too: `call` is the call, the only name
-    is the module, and the statement itself binds nothing.
-    `conditional` is `type_checking`, `try`, `if` or `function`, or None for a statement executed unconditionally.
+    `importlib.import_module("m")` and `__import__("m")` with a literal are imports too: `call` is the call, the only
+    name is the module, and nothing is bound. `conditional` is None for a statement that is executed unconditionally.
     """
 
     module: str | None
@@ -259,9 +258,9 @@ class AttributeWrite:
 @_packed
 @dataclass(slots=True, eq=False)
 class Literal_:
-    """A string that is a name of OpenAI's: `kind` is `model`, `env` or `host`.
+    """A string that is a model id, environment variable or host of OpenAI.
 
-    `whole` is False for a part of an f-string. `role` is `key` for the key of a dictionary and the name of a keyword
+    `whole` is False for a part of an f-string. `role` is `key` for the key of a dictionary or the name of a keyword
     argument.
     """
 
@@ -297,7 +296,7 @@ class Function:
     outer: int
     """The scope it is defined in."""
     owner: int | None
-    """The class it is a method of."""
+    """The class whose method it is."""
     parameters: tuple[Parameter, ...]
     decorators: tuple[Expr, ...]
     result: Expr | None
@@ -326,9 +325,9 @@ class Class:
 @_packed
 @dataclass(slots=True, eq=False)
 class Scope:
-    """The names bound in a module, class or function, each with all values bound to it, in order.
+    """The names bound in a module, class or function, each with all its values in order.
 
-    Control flow is ignored: a name that is bound twice can have either value.
+    Control flow is ignored: a name that is bound twice may have either value.
     """
 
     kind: Literal["module", "class", "function"]
@@ -351,9 +350,9 @@ class FileFacts:
     classes: list[Class] = field(default_factory=lambda: [])
     imports: list[Import] = field(default_factory=lambda: [])
     calls: list[Call] = field(default_factory=lambda: [])
-    """Every relevant call, inner calls before outer ones."""
+    """The relevant calls, inner calls before outer ones."""
     reads: list[Expr] = field(default_factory=lambda: [])
-    """Names and whole chains of attributes that are read and not called."""
+    """Names and complete chains of attributes that are read but not called."""
     writes: list[AttributeWrite] = field(default_factory=lambda: [])
     literals: list[Literal_] = field(default_factory=lambda: [])
     lazy: list[str] = field(default_factory=lambda: [])
@@ -362,7 +361,7 @@ class FileFacts:
     """Lines with `# stepfun: ignore[…]` and their rule ids; an empty tuple means all rules."""
 
     def outline(self) -> FileFacts:
-        """Return only the facts that connect files, without those about their behavior."""
+        """Return only the facts that connect files: imports, and ignored lines."""
         return FileFacts(
             scopes=[Scope("module", None, None)], imports=self.imports, lazy=self.lazy, ignores=self.ignores
         )

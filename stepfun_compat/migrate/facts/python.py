@@ -1,7 +1,7 @@
-"""Read the facts of one Python file from its syntax tree.
+"""Read the facts of one Python file in a single pass over its syntax tree.
 
-A single pass over the tree. Statements bind names and attributes to expressions (`model.Expr`); expressions are recorded
-when they are called, read or written. Only scopes are resolved here; linking resolves names.
+Statements bind names and attributes to expressions (`model.Expr`); expressions are recorded when they are called, read
+or written. Only scopes are resolved here; linking resolves names.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ def parse(text: bytes | str) -> ast.Module:
 
 
 def facts_of(tree: ast.Module, text: str | None = None) -> m.FileFacts:
-    """Return the facts of a parsed module; `text` is searched for `# stepfun: ignore[…]`.
+    """Return the facts of a parsed module, and with `text` its `# stepfun: ignore[…]` comments.
 
     Raises:
-        RecursionError: the tree is nested more deeply than the interpreter allows.
+        RecursionError: the tree is nested too deeply.
     """
     walker = _Walker()
     walker.module(tree)

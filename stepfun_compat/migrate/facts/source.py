@@ -14,15 +14,15 @@ _BOM = codecs.BOM_UTF8
 
 
 class Undecodable(Exception):
-    """The bytes are not text in the file's declared encoding."""
+    """The bytes are not text in the file's encoding; the message is the reason."""
 
 
 @dataclass(eq=False)
 class SourceText:
     """The text of a Python file.
 
-    `utf8` is the text in UTF-8 without BOM, with unchanged line ends; `offset` returns offsets into it. In a UTF-8 file,
-    add `bom` for the offset into the file; for any other encoding, `encode` converts changed UTF-8 back.
+    `utf8` is the text in UTF-8 without BOM, with unchanged line ends; `offset` returns offsets into it. In a UTF-8
+    file, add `bom` for the offset into the file; for any other encoding, `encode` converts changed UTF-8 back.
     """
 
     utf8: bytes
@@ -31,7 +31,7 @@ class SourceText:
 
     @cached_property
     def line_starts(self) -> list[int]:
-        """The offset of each line in `utf8`. A form feed does not end a line."""
+        """The offset of each line in `utf8`. A form feed does not end a line, unlike in `str.splitlines`."""
         return [0, *(found.end() for found in _LINE_END.finditer(self.utf8))]
 
     def offset(self, line: int, column: int) -> int:
@@ -43,10 +43,10 @@ class SourceText:
         return self.utf8[self.offset(line, column) : self.offset(end_line, end_column)]
 
     def encode(self, utf8: bytes) -> bytes:
-        """Return the bytes of the file for a changed text, with the original encoding and BOM.
+        """Encode a changed text in the original encoding, with the original BOM.
 
         Raises:
-            UnicodeEncodeError: the file's encoding cannot express the text.
+            UnicodeEncodeError: the file's encoding lacks a character.
         """
         prefix = _BOM if self.bom else b""
         if self.encoding in ("utf-8", "utf-8-sig"):
@@ -55,10 +55,10 @@ class SourceText:
 
 
 def decode(data: bytes) -> SourceText:
-    """Decode a Python file as Python does: by its BOM, its coding line, else as UTF-8.
+    """Decode a Python file as Python does: by its BOM, its coding line, or as UTF-8.
 
     Raises:
-        Undecodable: the message is the reason.
+        Undecodable: the bytes are not text in that encoding.
     """
     bom = len(_BOM) if data.startswith(_BOM) else 0
     head = data[bom:512]

@@ -1,4 +1,4 @@
-"""Drop the facts of a file that linking cannot use, to save memory and time."""
+"""Remove the facts of a file that linking does not use, to save memory and time."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ _PLAIN_METHODS: Final = frozenset(
 )
 
 _TYPING: Final = frozenset({"__future__", "typing", "typing_extensions"})
-"""Modules whose names are words of annotations: most of the names that a file reads."""
+"""Modules whose names only occur in annotations, and are most of the names that a file reads."""
 
 
 def trim(facts: m.FileFacts) -> m.FileFacts:
-    """Return the facts without single names that no import binds, and without calls of builtins and common methods.
-    Bound expressions stay whole."""
+    """Remove reads of single names that no import binds, and calls of builtins and common methods. Bound expressions
+    stay complete."""
     imported = _imports(facts)
     read = {name for name, worth in imported.items() if worth}
     bound = {name for scope in facts.scopes for name in scope.bindings}
@@ -69,12 +69,12 @@ def trim(facts: m.FileFacts) -> m.FileFacts:
 
 
 def imported_names(facts: m.FileFacts) -> frozenset[str]:
-    """Return the names bound by imports anywhere in a file."""
+    """Return the names that imports bind anywhere in a file."""
     return frozenset(_imports(facts))
 
 
 def _imports(facts: m.FileFacts) -> dict[str, bool]:
-    """The names that imports bind, each with whether it is more than a word of annotations."""
+    """Return the names that imports bind, each with whether it may occur outside annotations."""
     found: dict[str, bool] = {}
     for scope in facts.scopes:
         for name, values in scope.bindings.items():

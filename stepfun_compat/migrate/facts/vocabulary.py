@@ -1,4 +1,4 @@
-"""Patterns of OpenAI's names: model ids, environment variables, hosts."""
+"""Patterns for OpenAI's names: model ids, environment variables, hosts."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ _API_HOST: Final = re.compile(
 )
 
 WHOLE: Final = re.compile(f"(?:(?P<model>{'|'.join(_MODELS)})|(?P<env>{_ENV})|(?P<host>{_HOST}))")
-"""Matched against a whole string; the matching group is the kind of the name."""
+"""Matches a complete string; the matching group is the kind of the name."""
 
 _WORDS: Final = frozenset({"o1", "o2", "o3", "o4", "davinci", "curie", "babbage"})
 """Model ids without a dash."""
 
 LONGEST_TEXT: Final = 300
-"""Longer strings are not names."""
+"""The maximum length of a name."""
 
 
 def kind_of(text: str) -> Literal["model", "env", "host"] | None:
-    """Return the kind of a string that is, as a whole, a name of OpenAI's; None for any other string."""
+    """Return the kind of a string that is exactly a name of OpenAI; None for any other string."""
     if not (  # most strings
         "-" in text or "openai" in text or "OPENAI" in text or "azure" in text or text in _WORDS or text[:3] == "ft:"
     ):

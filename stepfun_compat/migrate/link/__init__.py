@@ -1,1 +1,1 @@
-"""Resolve names across the files of a project: modules, classes, functions and objects. Pure."""
+"""Resolve names across the files of a project: modules, classes, functions and objects."""

@@ -1,5 +1,4 @@
-"""Find evidence that an object unrelated to openai belongs to another vendor. Used only for chains that look like a
-client's."""
+"""Find evidence that a chain that looks like an openai client's belongs to another vendor."""
 
 from __future__ import annotations
 
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..facts import FileFacts
 from ..facts import model as m
-from .callees import class_around, gives_self, last_name
+from .callees import class_around, last_name, passes_self
 
 if TYPE_CHECKING:
     from .linker import Linker
@@ -18,8 +17,8 @@ _SITES: Final = 40
 
 
 def from_elsewhere(linker: Linker, file: int, expr: m.Expr | None, steps: int = _STEPS) -> bool:
-    """Return whether all known values of an expression come from other distributions. Follows names, attributes of
-    `self`, and parameters to the project's calls."""
+    """Whether all known values of an expression come from other distributions. Follows names, attributes of `self`, and
+    parameters to the project's calls."""
     if expr is None or steps == 0:
         return False
     values = linker.values(file, expr).values
@@ -68,7 +67,7 @@ def _given(linker: Linker, file: int, expr: m.ParameterValue) -> list[tuple[int,
         name = linker.facts[file].classes[function.owner].name
     position = [one.name for one in function.parameters].index(expr.name)
     given = (
-        (where, _argument(call, expr.name, position - (method and not gives_self(call))))
+        (where, _argument(call, expr.name, position - (method and not passes_self(call))))
         for where, call in linker.other_sites.get(name, ())[:_SITES]
         if last_name(call.func)
     )

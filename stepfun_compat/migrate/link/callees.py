@@ -1,4 +1,4 @@
-"""The names under which the index stores a call."""
+"""The names of callees, by which the linker indexes calls."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ..facts import model as m
 
 
 def last_name(expr: m.Expr | None) -> str:
-    """Return the last part of a name or chain; empty for anything else."""
+    """Return the last name of a name or chain; empty for anything else."""
     if isinstance(expr, m.Attribute):
         return expr.attr
     if isinstance(expr, m.Name):
@@ -35,8 +35,8 @@ def class_around(facts: FileFacts, scope: int) -> int | None:
 
 
 def called_names(facts: FileFacts, call: m.Call) -> list[str]:
-    """Return the names of the functions and classes a call may call: for `super().__init__(…)` the bases of the class,
-    for `Base.__init__(self, …)` the base."""
+    """Return the names of the functions and classes that a call may call: for `super().__init__(…)` the bases of the
+    class, for `Base.__init__(self, …)` the base."""
     name = last_name(call.func)
     if name not in ("__init__", "__new__") or not isinstance(call.func, m.Attribute):
         return [name] if name else []
@@ -46,7 +46,7 @@ def called_names(facts: FileFacts, call: m.Call) -> list[str]:
     return [] if owner is None else [last_name(base) for base in facts.classes[owner].bases]
 
 
-def gives_self(call: m.Call) -> bool:
+def passes_self(call: m.Call) -> bool:
     """Whether a call of a constructor passes the object itself: `Base.__init__(self, …)`."""
     func = call.func
     return isinstance(func, m.Attribute) and func.attr in ("__init__", "__new__") and last_name(func.base) != "super"

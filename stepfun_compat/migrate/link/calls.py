@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from ..facts import model as m
 from . import objects
-from .callees import class_around, gives_self, last_name
+from .callees import class_around, last_name, passes_self
 from .values import ANSWER, NOTHING, Result, Value, union
-from .vocabulary import CALLED, FIRST_ARGUMENT, hands_on, imports
+from .vocabulary import CALLED, FIRST_ARGUMENT, imports, passes_through
 
 if TYPE_CHECKING:
     from .linker import Linker
 
 _FEW_SITES: Final = 20
-"""A name with more calls than this is too common: its calls are ignored."""
+"""The maximum number of calls of one name; the calls of a more common name are ignored."""
 _MODULE: Final = re.compile(r"[A-Za-z_][\w.]*")
 
 
@@ -74,7 +74,7 @@ def _type(linker: Linker, file: int, expr: m.Call) -> Result | None:
 
 
 def _field(linker: Linker, file: int, expr: m.Call) -> Result | None:
-    """Return an unknown value for a field without a default, None for one with a default."""
+    """Return an unknown value for a field without a default; None for other fields, whose default counts."""
     del linker, file
     defaults = ("default", "default_factory", "factory", None)
     return None if any(one.name in defaults for one in expr.arguments) else NOTHING
@@ -134,17 +134,17 @@ def _called(linker: Linker, file: int, expr: m.Call, value: Value) -> Result:
 
 
 def _foreign(linker: Linker, file: int, expr: m.Call, value: Value) -> Result:
-    if hands_on(last_name(expr.func)) or value.detail in FIRST_ARGUMENT:
+    if passes_through(last_name(expr.func)) or value.detail in FIRST_ARGUMENT:
         matter = frozenset(
-            one for one in _handed_on(linker, file, expr, value) if one.kind not in ("foreign", "answer")
+            one for one in _passed_through(linker, file, expr, value) if one.kind not in ("foreign", "answer")
         )
         if matter:
             return Result(matter, True)
     return Result(frozenset((value,)))
 
 
-def _handed_on(linker: Linker, file: int, expr: m.Call, value: Value) -> frozenset[Value]:
-    """Return the result of another package's function that returns its argument, or the result of calling it."""
+def _passed_through(linker: Linker, file: int, expr: m.Call, value: Value) -> frozenset[Value]:
+    """Return the values for a function of another package that returns its argument or the result of calling it."""
     given = [one.value for one in expr.arguments if one.value is not None]
     inner = union([linker.values(file, one) for one in given[:3]])
     if last_name(expr.func) in CALLED or value.detail in CALLED:
@@ -153,7 +153,7 @@ def _handed_on(linker: Linker, file: int, expr: m.Call, value: Value) -> frozens
 
 
 def _lazy_import(linker: Linker, file: int, expr: m.Call) -> Result | None:
-    """`lazy_import("openai")`, `LazyLoader("openai", globals(), "openai")`."""
+    """Return the module of `lazy_import("openai")` or `LazyLoader("openai", globals(), "openai")`."""
     if not imports(last_name(expr.func)):
         return None
     named = [one for one in map(_text, expr.arguments) if "openai" in one]
@@ -179,7 +179,7 @@ def _of_container(linker: Linker, file: int, expr: m.Call, func: m.Attribute) ->
 
 
 def returned(linker: Linker, function: Value) -> Result:
-    """Return what a function of the project returns or yields, from its annotation and its body."""
+    """Return the values that a function of the project returns or yields, by its annotation and its body."""
     facts = linker.facts[function.file].functions[function.number]
     results = [linker.values(function.file, one) for one in (*facts.returns, *facts.yields)]
     if facts.result is not None:
@@ -191,7 +191,7 @@ def returned(linker: Linker, function: Value) -> Result:
 
 
 def parameter(linker: Linker, file: int, expr: m.ParameterValue) -> Result:
-    """Return the values of a parameter: `self`, its annotated type, its default, and the arguments of the project's calls."""
+    """Return the values of a parameter: `self`, its annotated type, its default, and the arguments of calls."""
     facts = linker.facts[file]
     function = facts.functions[expr.function]
     index, declared = next((number, one) for number, one in enumerate(function.parameters) if one.name == expr.name)
@@ -226,7 +226,7 @@ def _given(linker: Linker, file: int, index: int, position: int) -> Iterator[tup
     offset = 1 if function.owner is not None and _first_parameter(function) is not None else 0
     for called in _names_called(linker, file, function) if constructor else (function.name,):
         for where, call in linker.sites.get(called, ())[:MOST_SITES]:
-            value = _argument(call, name, position if gives_self(call) else position - offset)
+            value = _argument(call, name, position if passes_self(call) else position - offset)
             if not linker.heat.touches(where, value):
                 continue
             if last_name(call.func) == "cls" or _calls(linker, where, call, file, index, constructor):
@@ -239,7 +239,7 @@ def _given(linker: Linker, file: int, index: int, position: int) -> Iterator[tup
 
 
 def _objects_given(linker: Linker, file: int, index: int, position: int) -> Iterator[Result]:
-    """Yield the project's objects that calls pass for a parameter: they may contain objects of openai."""
+    """Yield the project's objects that calls pass for a parameter, because they may contain objects of openai."""
     function = linker.facts[file].functions[index]
     name = function.parameters[position].name
     offset = 1 if function.owner is not None and _first_parameter(function) is not None else 0
@@ -254,7 +254,7 @@ def _objects_given(linker: Linker, file: int, index: int, position: int) -> Iter
 
 
 def _names_called(linker: Linker, file: int, constructor: m.Function) -> list[str]:
-    """Return the names that call a constructor: its class and the subclasses."""
+    """Return the names that calls of a constructor use: its class and the subclasses."""
     if constructor.owner is None:
         return []
     cls = linker.facts[file].classes[constructor.owner]

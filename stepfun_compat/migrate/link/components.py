@@ -1,6 +1,6 @@
 """Group files that imports connect, directly or indirectly.
 
-Values pass between files only through imports, so each group is linked separately: common names in one package then do
+Values pass between files only through imports, so each group is linked separately. Then common names in one package do
 not affect another, and only one group is in memory at a time.
 """
 
@@ -14,7 +14,7 @@ from .modules import Modules
 
 
 def components(modules: Modules, facts: Sequence[FileFacts]) -> list[list[int]]:
-    """Return the groups of files, each in order, by their first file."""
+    """Return the groups of files, ordered by their first file."""
     above = list(range(len(facts)))
 
     def top(file: int) -> int:

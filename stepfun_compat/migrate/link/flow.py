@@ -1,7 +1,7 @@
-"""Find the names that can refer to objects of openai, over all files.
+"""Find the names that can refer to objects of openai, across all files.
 
 This is a coarse pass before the exact evaluation: variables are merged by name and file, attributes and functions by
-name. An expression without any of the names found is unrelated to openai and is not evaluated. Each path the linker
+name. An expression without any of these names is unrelated to openai and is not evaluated. Every path that the linker
 follows must be an edge here.
 """
 
@@ -17,7 +17,7 @@ from ..facts import FileFacts
 from ..facts import model as m
 from .callees import called_names, last_name
 from .shape import METHOD_NAMES, shape_of
-from .vocabulary import hands_on, imports
+from .vocabulary import imports, passes_through
 
 Node = str | tuple[int, str]
 """An attribute, function or class by name; a variable by file and name."""
@@ -52,7 +52,7 @@ _OPENAI_ATTRIBUTES: Final = (
 )
 """Attributes of a client or of the module whose values are objects of openai."""
 _CALLABLE: Final = surface.CLIENT_CLASSES | set(surface.LEGACY)
-_HANDED_ON: Final = frozenset({"get", "pop", "setdefault", "values", "items", "copy", "with_options"})
+_PASSED_THROUGH: Final = frozenset({"get", "pop", "setdefault", "values", "items", "copy", "with_options"})
 _SPREADING: Final = re.compile(
     r"openai|client|^chat$|complet|^embedding|^image|^audio|^moderation|^file$|^model$|^engine$|^fine",
     re.IGNORECASE,
@@ -98,8 +98,8 @@ def heat_of(files: Sequence[tuple[int, FileFacts]]) -> Heat:
 
 
 def _nodes(file: int, expr: m.Expr | None) -> list[Node]:
-    """Return the nodes of an expression's value: an attribute or a call by its own name, and also by the rest of the chain
-    if it comes from openai's client or a container."""
+    """Return the nodes of an expression's value: an attribute or call by its own name, and also by the rest of the
+    chain if it belongs to openai's client or a container."""
     found: list[Node] = []
     _collect(file, expr, found)
     return found
@@ -153,7 +153,7 @@ def _collect_call(file: int, expr: m.Call, found: list[Node]) -> None:
         return  # a response
     if isinstance(expr.func, m.Attribute):
         found.append(name)
-        if name in _HANDED_ON or name in _CALLABLE:
+        if name in _PASSED_THROUGH or name in _CALLABLE:
             _collect(file, expr.func.base, found)
     else:
         _collect(file, expr.func, found)
@@ -163,7 +163,7 @@ def _collect_call(file: int, expr: m.Call, found: list[Node]) -> None:
                 found.append(argument.value.value)
             else:
                 _collect(file, argument.value, found)
-    elif hands_on(name):
+    elif passes_through(name):
         for argument in expr.arguments[:3]:
             _collect(file, argument.value, found)
     elif imports(name) and any(_names_openai(argument.value) for argument in expr.arguments):
@@ -178,14 +178,14 @@ class _Graph:
     def __init__(self) -> None:
         self.seeds: set[Node] = {"openai"}
         self.still: set[Node] = set()
-        """Names followed only through imports: types, errors."""
+        """Names that are only followed through imports: types, errors."""
         self.edges: dict[Node, set[Node]] = {}
         self.imports: dict[Node, set[Node]] = {}
         self.functions: dict[str, list[tuple[int, m.Function, int]]] = {}
-        """Functions by the name that calls them: (file, function, number of parameters without an argument)."""
+        """Functions by the name that calls use: (file, function, number of parameters without an argument)."""
         self.parameters: dict[int, frozenset[str]] = {}
         self.fields: dict[str, set[str]] = {}
-        """The annotated attributes of classes, which generated constructors accept."""
+        """The annotated attributes of classes, which are parameters of generated constructors."""
         self.bases: dict[str, list[str]] = {}
 
     def link(self, sources: Iterable[Node], target: Node) -> None:
@@ -265,7 +265,7 @@ class _Graph:
         self.fields.setdefault(cls.name, set()).update(cls.annotations)
 
     def called(self, name: str, depth: int = 0) -> Iterator[tuple[int, m.Function, int]]:
-        """Yield the functions a call of a name may call: those of that name, or the constructors of its bases."""
+        """Yield the functions that a call of a name may call: those of that name, or the constructors of its bases."""
         found = self.functions.get(name)
         if found is not None:
             yield from found

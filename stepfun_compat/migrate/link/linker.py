@@ -1,8 +1,8 @@
 """Evaluate expressions over all files of a project.
 
-`Linker.values` evaluates one expression. A name evaluates to its bindings, a parameter to the arguments of its calls, an
-attribute of an object to the values set by the class, its bases and other files. A cycle evaluates to the result of the
-previous round; `settle` repeats rounds until nothing changes, at most `ROUNDS` times.
+`Linker.values` evaluates one expression. A name evaluates to its bindings, a parameter to the arguments of calls, an
+attribute of an object to the values that the class, its bases and other files assign. A cycle evaluates to the result
+of the previous round; `settle` repeats rounds until nothing changes, at most `ROUNDS` times.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NOT_OURS: Final = frozenset(sys.stdlib_module_names) | VENDORS
 
 @dataclass(slots=True, eq=False)
 class _Owners:
-    """The values assigned to one attribute, with their files. `settled` is by object; `open` has the expression of an
+    """The values assigned to one attribute, with their files: `settled` by object, and `open` with the expression of an
     object whose evaluation was a cycle."""
 
     open: list[tuple[int, m.Expr | None, m.Expr]]
@@ -46,9 +46,9 @@ class _Owners:
 
 
 class Linker:
-    """Evaluates the expressions of files, given their facts.
+    """Evaluate the expressions of files.
 
-    `members` are the files to link, all by default; of other files only the imports are used.
+    `members` are the files to link, all by default. Only the imports of other files are used.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Linker:
         self.modules = modules or Modules(paths, facts)
         self.heat = heat_of([(file, facts[file]) for file in self.members])
         self.validated: dict[tuple[int, int], list[tuple[str, m.Expr | None]]] = {}
-        """By class: the fields set by pydantic validators, with their values."""
+        """By class: the fields that pydantic validators set, with their values."""
         self.boxes: list[m.Mapping | m.Sequence] = []
         self._box_numbers: dict[int, int] = {}
         self._memo: dict[int, Result] = {}
@@ -83,7 +83,7 @@ class Linker:
         """Calls without an argument that may be an object of openai."""
         self.writes: dict[str, list[tuple[int, m.AttributeWrite]]] = {}
         self.subclasses: dict[str, list[tuple[int, int]]] = {}
-        """Subclasses by the last part of a base's name."""
+        """Subclasses by the last name of a base."""
         self._owners: dict[str, _Owners] = {}
         """By attribute: the values that other code assigns."""
         self._attributes: dict[tuple[Value, str], Result] = {}
@@ -114,7 +114,7 @@ class Linker:
             self.other_sites.setdefault(names[0], []).append((file, call))
 
     def next_round(self) -> None:
-        """Discard the results, except as values of cycles."""
+        """Discard the results that depend on a cycle, except as the values of cycles in the next round."""
         self._previous = {key: self._memo.pop(key) for key in self._open}
         self._previous_names = {key: self._names.pop(key) for key in self._open_names}
         self._open.clear()
@@ -166,7 +166,7 @@ class Linker:
         return NOTHING if expr.attr == "modules" else self.attribute(self.values(file, expr.base), expr.attr)
 
     def function_value(self, file: int, expr: m.FunctionValue) -> Result:
-        """Return a function of the project; decorators are assumed to keep it."""
+        """Return a function of the project; decorators are assumed to return it unchanged."""
         return _one(Value("function", file=file, number=expr.function))
 
     def class_value(self, file: int, expr: m.ClassValue) -> Result:
@@ -244,14 +244,14 @@ class Linker:
         else:
             results += [self._from_module(file, star, name) for star in scope.stars]
         results += self.written(name, Value("file", file=file))
-        # a copy of the module's setting is not a setting
+        # An imported copy of a setting of openai is not a setting.
         values = frozenset([one for one in union(results).values if one.kind != "setting"])
         if not values and self.modules.is_package(file):
             return self._beside(file, name)
         return Result(values, bool(values))
 
     def _beside(self, file: int, name: str) -> Result:
-        """Another module in the directory of a file."""
+        """Return another module in the directory of a file."""
         found = self.modules.file_at(f"{self.paths[file].rpartition('/')[0]}/{name}".lstrip("/"))
         return NOTHING if found is None or found == file else _one(Value("file", file=found), True)
 
@@ -269,7 +269,7 @@ class Linker:
         return [self.values(file, value) for file, value in found]
 
     def _settle_owners(self, owners: _Owners, owner: Value) -> list[tuple[int, m.Expr]]:
-        """Evaluate the objects of open assignments; returns the values assigned to the attribute of `owner`."""
+        """Evaluate the objects of open assignments, and return the values assigned to the attribute of `owner`."""
         found: list[tuple[int, m.Expr]] = []
         still: list[tuple[int, m.Expr | None, m.Expr]] = []
         for one in owners.open:
@@ -350,7 +350,7 @@ class Linker:
             return _one(Value("file", file=below), True)
         top = module.partition(".")[0]
         if top in _TYPING or (top in self.modules.tops and top not in _NOT_OURS):
-            return NOTHING  # not a type, or a part of the project that was not read
+            return NOTHING  # a typing construct, or a part of the project that was not read
         return _one(Value("foreign", top, name))
 
     def _exported_by(self, target: int, name: str) -> Result:
@@ -372,7 +372,7 @@ class Linker:
             return NOTHING
         results = [self.attribute_of(value, name) for value in base.values]
         found = union(results)
-        if any(not one.values for one in results):  # one of several values is unknown: the others prove nothing
+        if any(not one.values for one in results):  # an unknown value may be anything, so "foreign" proves nothing
             found = Result(frozenset(one for one in found.values if one.kind != "foreign"), found.linked)
         return Result(found.values, found.linked or base.linked)
 
@@ -401,7 +401,7 @@ class Linker:
         return openai_names.attribute(value, name)
 
     def instances(self, types: Result) -> Result:
-        """Return objects of the given types, for an annotation."""
+        """Return instances of the given types, for an annotation."""
         results: list[Result] = []
         for value in types.values:
             kind = value.kind
@@ -436,7 +436,7 @@ _RULES: Final[dict[type, Callable[[Linker, int, Any], Result]]] = {
     m.Element: Linker.element,
     m.Entered: Linker.entered,
 }
-"""The evaluation of each class of expression; any other expression has no known value."""
+"""The evaluation of each class of expression. Other expressions have no known value."""
 _LEAVES: Final = frozenset({m.FunctionValue, m.ClassValue})
 """Expressions that need no further evaluation."""
 
@@ -446,8 +446,8 @@ def _one(value: Value, linked: bool = False) -> Result:
 
 
 def settle(linker: Linker, wanted: Iterable[tuple[int, m.Expr]]) -> int:
-    """Evaluate expressions until nothing changes; returns the number of rounds. Expressions without a cycle are final
-    after the first."""
+    """Evaluate expressions until nothing changes, and return the number of rounds. Expressions without a cycle are
+    final after the first round."""
     pairs = list(wanted)
     before: list[Result] = []
     for number in range(1, ROUNDS + 1):

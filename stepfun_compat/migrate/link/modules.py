@@ -11,7 +11,7 @@ from ..facts import model as m
 
 
 class Modules:
-    """The files of a project as modules. Paths are relative, with `/`."""
+    """The files of a project as modules. Paths are relative, with `/` as separator."""
 
     def __init__(self, paths: Sequence[str], facts: Sequence[FileFacts]) -> None:
         self.paths = paths
@@ -22,7 +22,7 @@ class Modules:
 
     @cached_property
     def _by_tail(self) -> dict[str, list[int]]:
-        """Files by the last part of their module's name."""
+        """Files by the last part of their module name."""
         found: dict[str, list[int]] = {}
         for number, path in enumerate(self.paths):
             found.setdefault(_last_part(path), []).append(number)
@@ -42,7 +42,7 @@ class Modules:
         return frozenset(names)
 
     def file_at(self, base: str) -> int | None:
-        """The file of the module at a path without suffix."""
+        """Return the file of the module at a path without suffix, or None."""
         return self._by_base.get(base)
 
     @cached_property
@@ -70,7 +70,7 @@ class Modules:
         return f"{base}/{tail}".strip("/") if tail else base
 
     def of_statement(self, file: int, statement: m.Import) -> int | None:
-        """Return the file that `from module import …` refers to; None for one outside the project and for `import`."""
+        """Return the file that `from module import …` refers to; None for `import` and outside the project."""
         if statement.module is None:
             return None
         if not statement.level:
@@ -83,7 +83,7 @@ class Modules:
         return self.paths[file].rpartition("/")[2].startswith("__init__.")
 
     def absolute(self, file: int, module: str) -> int | None:
-        """Return the file that `import module` refers to; None for one outside the project."""
+        """Return the file that `import module` refers to; None for a module outside the project."""
         key = (self._directory[file], module)
         if key in self._found:
             return self._found[key]
@@ -103,8 +103,8 @@ class Modules:
         return self._by_suffix(tail)
 
     def _searched(self, directory: str) -> list[str]:
-        """Return the directories where a file finds modules, nearest first, each with a trailing slash: its own directory
-        and the parents, without directories of packages."""
+        """Return the directories where a file finds modules, nearest first, with a trailing slash: its own directory
+        and the parents, except packages."""
         known = self._places.get(directory)
         if known is None:
             known = self._places[directory] = []
@@ -118,7 +118,7 @@ class Modules:
         return known
 
     def _by_suffix(self, tail: str) -> int | None:
-        """Return a file elsewhere in the project whose path ends with the module's, for example under `src/`."""
+        """Return a file elsewhere in the project, such as under `src/`, whose path ends with the module's path."""
         matches = [
             number
             for number in self._by_tail.get(tail.rpartition("/")[2], ())
@@ -142,7 +142,7 @@ class Modules:
         directory = dirname(path)
         if self._is_sdk(directory) or self.paths[file].startswith(directory + "/"):
             return False
-        return directory not in self._importing  # inside a package that imports openai, the name refers to the SDK
+        return directory not in self._importing  # if files in the package import openai, they import the SDK
 
     @cached_property
     def _importing(self) -> frozenset[str]:

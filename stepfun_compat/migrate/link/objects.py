@@ -59,8 +59,8 @@ def _of_class(linker: Linker, value: Value, name: str, seen: set[tuple[int, int]
 
 
 def _set_for(linker: Linker, value: Value, set_to: m.Expr, whole: Value) -> Result:
-    """Return the values a method assigns to an attribute of `self`, for an object of a subclass: a method called on `self`
-    is the subclass's (`self._client = self.create_client()`)."""
+    """Return the values that a method assigns to an attribute of `self`. In an object of a subclass, a method called on
+    `self` is the subclass's (`self._client = self.create_client()`)."""
     if (value.file, value.number) != (whole.file, whole.number) and isinstance(set_to, m.Call):
         func = set_to.func
         if isinstance(func, m.Attribute) and isinstance(func.base, m.Name) and func.base.name == "self":
@@ -74,7 +74,7 @@ def _set_for(linker: Linker, value: Value, set_to: m.Expr, whole: Value) -> Resu
 
 
 def _set_by_validators(linker: Linker, value: Value, name: str) -> list[Result]:
-    """Return the values pydantic validators assign to a field: `values["client"] = …`."""
+    """Return the values that pydantic validators assign to a field: `values["client"] = …`."""
     key = (value.file, value.number)
     put = linker.validated.get(key)
     if put is None:
@@ -83,7 +83,7 @@ def _set_by_validators(linker: Linker, value: Value, name: str) -> list[Result]:
 
 
 def _put_by_validators(facts: m.FileFacts, cls: int) -> Iterator[tuple[str, m.Expr | None]]:
-    """Return the fields set by the validators of a class, with their values."""
+    """Yield the fields that the validators of a class set, with their values."""
     for one in _functions(facts, cls):
         if any("validator" in _last(decorator) for decorator in one.decorators):
             for parameter in one.parameters[:2]:
@@ -94,7 +94,7 @@ def _put_by_validators(facts: m.FileFacts, cls: int) -> Iterator[tuple[str, m.Ex
 
 
 def _delegated(linker: Linker, value: Value, name: str) -> Result:
-    """Return what `__getattr__` of a class finds: the same attribute of a client stored in the object."""
+    """Return the values that `__getattr__` of a class may return: the attribute of a client stored in the object."""
     facts = linker.facts[value.file]
     cls = facts.classes[value.number]
     if not any(one in facts.scopes[cls.scope].bindings for one in ("__getattr__", "__getattribute__")):
@@ -121,7 +121,7 @@ def _last(expr: m.Expr) -> str:
 
 
 def _method(linker: Linker, value: Value, function: int) -> Result:
-    """Return a method accessed through an object; a property is already called."""
+    """Return a method accessed through an object, or the value of a property."""
     facts = linker.facts[value.file].functions[function]
     bound = Value("bound", file=value.file, number=function)
     for decorator in facts.decorators:
@@ -161,7 +161,7 @@ def _of_bases(linker: Linker, value: Value, name: str, seen: set[tuple[int, int]
 
 
 def _of_subclasses(linker: Linker, value: Value, name: str, seen: set[tuple[int, int]]) -> Result:
-    """Return the values that subclasses assign to an attribute the class itself lacks."""
+    """Return the values that subclasses assign to an attribute that the class itself lacks."""
     cls = linker.facts[value.file].classes[value.number]
     results: list[Result] = []
     for file, index in linker.subclasses.get(cls.name, ())[:50]:
@@ -196,7 +196,7 @@ def openai_base(linker: Linker, value: Value, depth: int = 0) -> Value | None:
 
 
 def inherits(linker: Linker, value: Value, name: str) -> bool:
-    """Return whether a class of the project inherits an attribute from a class of openai without overriding it."""
+    """Whether a class of the project inherits an attribute from a class of openai without overriding it."""
     cls = linker.facts[value.file].classes[value.number]
     return (value.kind == "super" or name not in cls.attributes) and openai_base(linker, value) is not None
 
@@ -253,7 +253,7 @@ def _entries(expr: m.Mapping, key: str | int | None) -> Sequence[m.Expr | None]:
 
 
 def elements(linker: Linker, holder: Result) -> Result:
-    """Return the values of the elements."""
+    """Return the values of the elements of a container."""
     results: list[Result] = []
     for value in holder.values:
         if value.kind == "box":
@@ -265,7 +265,7 @@ def elements(linker: Linker, holder: Result) -> Result:
 
 
 def entered(linker: Linker, managers: Result) -> Result:
-    """Return the value `with` binds: the object itself, or the result of `__enter__` for a class of the project."""
+    """Return the value that `with` binds: the object itself, or the result of `__enter__` in a class of the project."""
     from .calls import returned
 
     results: list[Result] = []

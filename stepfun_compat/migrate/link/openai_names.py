@@ -13,7 +13,7 @@ def _one(kind: Kind, name: str, detail: str = "") -> Result:
 
 
 _SUBMODULES: Final = frozenset({"types", "resources", "lib", "_client", "_exceptions", "cli"})
-"""Modules of openai>=1 that programs import from."""
+"""Modules of openai>=1 from which programs import."""
 
 
 def attribute_of_module(module: str, name: str) -> Result:
@@ -73,7 +73,7 @@ def _of_old_submodule(module: str, name: str) -> Result:
 
 
 def _module_or_type(module: str, name: str, generation: str = "") -> Result:
-    """Return the value of an otherwise unknown name of a module: module names are lower case, class names are not."""
+    """Return the value of an unknown name in a module: a module if it is lower case, else a class."""
     return _one("module" if name.islower() else "type", f"{module}.{name}", generation)
 
 

@@ -1,7 +1,7 @@
 """Recognize calls that look like an openai client's when the object is unknown.
 
-`client.chat.completions.create` on an unknown object counts as openai's unless there is evidence against it: a name of
-another vendor, or a file or project that uses other vendors and never openai.
+`client.chat.completions.create` on an unknown object counts as a use of openai unless there is evidence against it: a
+name of another vendor, or a file or project that uses other vendors but not openai.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _STRONG: Final = (
     "beta.realtime",
     "realtime.client_secrets",
 )
-"""Prefixes of targets that are unambiguous by themselves."""
+"""Prefixes of unambiguous targets."""
 _MAIN_METHODS: Final = frozenset({"create", "parse", "stream", "connect"})
 _LEGACY_STRONG: Final = frozenset({"ChatCompletion"})
 _OURS: Final = re.compile(r"open_?ai|(?:^|_)oai(?:_|$)|(?:^|_)gpt", re.IGNORECASE)
@@ -50,13 +50,13 @@ _OTHERS: Final = (
 _SHORT: Final = frozenset({"ark", "hf", "glm", "xai", "zai"})
 _INFERENCE: Final = re.compile(r"inference_?client", re.IGNORECASE)
 _VERBS: Final = ("together", "replicate")
-"""Vendor names that are common words in function names."""
+"""Vendor names that are also common words in function names."""
 
 
 METHOD_NAMES: Final = frozenset(name for names in surface.METHODS.values() for name in names) | frozenset(
     prefix + name for methods in surface.LEGACY.values() for name in methods for prefix in ("", "a")
 )
-"""The endings of chains that look like a client method."""
+"""The last names of chains that look like a client method."""
 
 
 class Shape(NamedTuple):
@@ -92,7 +92,7 @@ def _words(parts: list[str], root: m.Expr | None) -> str:
 
 
 def shape_of(expr: m.Expr | None) -> Shape | None:
-    """Return the method a chain looks like; None if it does not look like one of openai."""
+    """Return the method of openai that a chain looks like, or None."""
     if type(expr) is not m.Attribute or expr.attr not in METHOD_NAMES or type(expr.base) is not m.Attribute:
         return None
     parts, root = parts_of(expr)
@@ -108,14 +108,14 @@ def shape_of(expr: m.Expr | None) -> Shape | None:
 
 
 def _is_strong(target: str, method: str, wrapped: bool) -> bool:
-    """Whether a method of openai>=1 is unambiguous by itself; `wrapped`: accessed through `with_raw_response` or similar."""
+    """Whether a method of openai>=1 is unambiguous. `wrapped`: accessed through `with_raw_response` or similar."""
     if target.startswith(("chat.completions", "beta.chat.completions")) and method not in _MAIN_METHODS:
         return False
     return wrapped or target.startswith(_STRONG)
 
 
 def _legacy_shape(plain: list[str], root: m.Expr | None) -> Shape | None:
-    """Return the method of openai<1.0 that a chain looks like."""
+    """Return the method of openai<1.0 that a chain looks like, or None."""
     if len(plain) < 2:
         return None
     name, method = plain[-2], plain[-1]

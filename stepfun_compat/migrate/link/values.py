@@ -7,17 +7,17 @@ from typing import Final, Literal, NamedTuple
 Kind = Literal[
     "module",  # openai or a submodule: name is the dotted path
     "class",  # a client class of openai: name
-    "client",  # an object of one: name is the class
+    "client",  # an instance of a client class: name is the class
     "resource",  # a resource of a client, or its class: name is the path, generation in `detail`
     "method",  # a method that sends a request: name is the target, generation in `detail`
     "copy",  # a method of a client that returns another client
     "error",  # an exception class of openai: generation in `detail`
     "setting",  # a module setting of openai
     "type",  # any other name of openai: dotted path
-    "foreign",  # something of another distribution: name is its top-level module, `detail` the name taken from it
+    "foreign",  # something of another distribution: name is its top-level module, `detail` the imported name
     "file",  # a module of the project: `file`
     "project_class",  # a class of the project: `file`, `number`
-    "object",  # an object of one
+    "object",  # an instance of a class of the project
     "super",  # the result of super(): the bases of the class
     "function",  # a function of the project: `file`, `number`
     "bound",  # a method of the project with its object or class
@@ -37,8 +37,7 @@ class Value(NamedTuple):
 
 
 class Result(NamedTuple):
-    """All possible values of an expression; empty if unknown. `linked`: the evaluation left the scope of the
-    expression."""
+    """All possible values of an expression; empty if unknown. `linked`: the evaluation used other scopes or files."""
 
     values: frozenset[Value]
     linked: bool = False

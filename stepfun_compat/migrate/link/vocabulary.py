@@ -1,4 +1,4 @@
-"""Data: functions of other packages that return their argument or a view of it."""
+"""Names of functions in other packages that return their argument or a view of it."""
 
 from __future__ import annotations
 
@@ -68,19 +68,19 @@ FIRST_ARGUMENT: Final = frozenset(
 CALLED: Final = frozenset(
     ["Depends", "Provide", "Singleton", "Factory", "Resource", "Lazy", "lazy", "SimpleLazyObject"]
 )
-"""Those of them that call their argument."""
+"""Functions among them that call their argument."""
 WRAPPER: Final = re.compile(r"^(?:wrap|a?patch|instrument|trace|track|observe|monitor)(?:_|$)|_openai$", re.IGNORECASE)
 """Names of functions that wrap a client."""
 _IMPORTER: Final = re.compile(r"import|lazy", re.IGNORECASE)
 
 
 @lru_cache(maxsize=8192)
-def hands_on(name: str) -> bool:
-    """Return whether a function of that name returns a view of its argument."""
+def passes_through(name: str) -> bool:
+    """Whether a function of that name returns its argument or a view of it."""
     return name in FIRST_ARGUMENT or WRAPPER.search(name) is not None
 
 
 @lru_cache(maxsize=8192)
 def imports(name: str) -> bool:
-    """Return whether a function of that name imports the module named by its argument."""
+    """Whether a function of that name imports the module that its argument names."""
     return _IMPORTER.search(name) is not None

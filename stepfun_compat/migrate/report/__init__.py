@@ -1,1 +1,1 @@
-"""The output formats of the scanner: functions from `ScanResult` to text."""
+"""The output formats of the scanner."""

@@ -1,4 +1,4 @@
-"""The HTML output: one self-contained, responsive file with light and dark themes that works without JavaScript."""
+"""The HTML output: a self-contained, responsive page with light and dark themes that works without JavaScript."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _hash(text: str) -> str:
 
 
 def as_html(result: ScanResult) -> str:
-    """Return the page. Text from scanned files is escaped, and only the page's own script can run."""
+    """Render the page. Text from scanned files is escaped, and only the page's own script can run."""
     return "".join(_page(result))
 
 

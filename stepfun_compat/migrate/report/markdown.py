@@ -12,11 +12,11 @@ from .text import plain
 
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@-])")
 _MOST: Final = 200
-"""Maximum rows of the table: a pull request description is limited to 65,536 characters."""
+"""The maximum number of rows: a pull request description is limited to 65,536 characters."""
 
 
 def as_markdown(result: ScanResult) -> str:
-    """Return the counts, and a table of the findings that need work, most severe first."""
+    """Render the counts, and a table of the findings that require work, most severe first."""
     return "\n".join(_lines(result)) + "\n"
 
 
@@ -37,7 +37,7 @@ def _lines(result: ScanResult) -> Iterator[str]:
             yield _row(one)
         if len(wanted) > _MOST:
             yield ""
-            yield f"{len(wanted) - _MOST} more are in the other formats."
+            yield f"The other formats list {len(wanted) - _MOST} more."
     if result.not_read:
         yield ""
         yield f"Not read: {len(result.not_read)}"

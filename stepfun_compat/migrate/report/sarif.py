@@ -1,4 +1,4 @@
-"""The SARIF output, version 2.1.0, for code scanning: one rule per reason."""
+"""The SARIF 2.1.0 output, for code scanning, with one rule per reason."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LEVELS: Final[dict[Verdict, str]] = {
 
 
 def as_sarif(result: ScanResult) -> str:
-    """Return the result as SARIF. URIs are relative to the root; a fingerprint depends on the text of the line, not on
+    """Return the result as SARIF. URIs are relative to the root. A fingerprint depends on the text of a line, not on
     its number."""
     from ... import __stepfun_version__
 
@@ -101,7 +101,7 @@ def _result(one: Finding, rule: int, seen: Counter[str]) -> dict[str, Any]:
 
 
 def _fingerprint(one: Finding, seen: Counter[str]) -> str:
-    """A fingerprint that stays the same when the line moves; equal lines are distinguished by their order."""
+    """Return a fingerprint that stays the same when the line moves. The order distinguishes equal lines."""
     text = "\0".join((one.file, one.kind, one.target, one.reason, "".join(one.excerpt.split())))
     seen[text] += 1
     return hashlib.sha256(f"{text}\0{seen[text]}".encode()).hexdigest()[:32]

@@ -13,15 +13,15 @@ _TO_DO: tuple[Verdict, ...] = ("will not work", "needs a decision", "translated"
 
 
 def as_text(result: ScanResult, verbose: bool = False) -> str:
-    """Return the summary; with `verbose`, also every finding by file."""
-    lines = list(_answer(result))
+    """Render the summary, and with `verbose` every finding by file."""
+    lines = list(_overview(result))
     if verbose:
         lines += ["", *_details(result)]
     return "\n".join(lines) + "\n"
 
 
-def _answer(result: ScanResult) -> Iterator[str]:
-    """The summary, of at most ten lines."""
+def _overview(result: ScanResult) -> Iterator[str]:
+    """Yield the summary, at most ten lines."""
     if not result.findings:
         yield f"No use of openai in {_count(result.files, 'file')} below {plain(result.root)}."
         yield from _unread(result)
@@ -60,7 +60,7 @@ def _explained(verdict: Verdict) -> str:
 
 
 def _effort(result: ScanResult) -> Iterator[str]:
-    """The most frequent reasons that need work."""
+    """Yield the most frequent reasons that require work."""
     hard = [one for one in result.findings if one.verdict in ("needs a decision", "will not work")]
     if not hard:
         yield "Main work: none; swap the imports."
@@ -98,9 +98,9 @@ def _files(result: ScanResult) -> Iterator[str]:
 
 def _unread(result: ScanResult) -> Iterator[str]:
     if result.not_read:
-        speaking = [one for one in result.not_read if one.verdict is not None]
-        first: NotRead = (speaking or result.not_read)[0]
-        also = f", {len(speaking)} of them mention openai" if speaking else ""
+        mentioning = [one for one in result.not_read if one.verdict is not None]
+        first: NotRead = (mentioning or result.not_read)[0]
+        also = f", {len(mentioning)} of them mention openai" if mentioning else ""
         yield f"Not read: {len(result.not_read)}{also}; first {plain(first.file)}: {plain(first.why)}."
 
 

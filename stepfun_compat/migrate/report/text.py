@@ -6,7 +6,7 @@ import unicodedata
 
 
 def plain(text: str) -> str:
-    """Return a text with control characters, line breaks and bidirectional marks escaped, as `\\x1b` or `\\u202e`."""
+    """Escape control characters, line breaks and bidirectional marks, as `\\x1b` or `\\u202e`."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(character if _harmless(character) else _spelled(character) for character in text)

@@ -15,7 +15,7 @@ from ...util import ApiType
 
 
 class APIResource(OpenAIObject):
-    """Base class of the resources; `OBJECT_NAME` is their path below the base URL, with dots for slashes."""
+    """The base class of the resources. `OBJECT_NAME` is the path below the base URL, with dots instead of slashes."""
 
     OBJECT_NAME: str
     api_prefix = ""
@@ -47,7 +47,7 @@ class APIResource(OpenAIObject):
     def class_url(cls) -> str:
         """Return the URL of the class, relative to the base URL."""
         if cls is APIResource:
-            raise NotImplementedError("APIResource has no URL; use one of its subclasses.")
+            raise NotImplementedError("APIResource has no URL: use one of its subclasses.")
         base = cls.OBJECT_NAME.replace(".", "/")
         return f"/{cls.api_prefix}/{base}" if cls.api_prefix else f"/{base}"
 
@@ -115,4 +115,4 @@ class _Result:
 
     @staticmethod
     def aof(response: Any, *_: Any) -> Any:
-        return response  # openai 0.28 returns a response here, not an object: programs read its `data`
+        return response  # openai 0.28 returns a response here instead of an object, and programs read its `data`

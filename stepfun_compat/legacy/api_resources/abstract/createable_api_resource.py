@@ -1,4 +1,4 @@
-"""Resources that are created by a POST to their class's URL."""
+"""Resources that are created with a POST to the URL of their class."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .api_resource import APIResource
 
 
 class CreateableAPIResource(APIResource):
-    """`create` and `acreate`; all other keyword arguments form the body."""
+    """Resources with `create` and `acreate`; all other keyword arguments form the body."""
 
     plain_old_data = False
 

@@ -10,7 +10,7 @@ from .api_resource import APIResource
 
 
 class DeletableAPIResource(APIResource):
-    """`delete` and `adelete`."""
+    """Resources with `delete` and `adelete`."""
 
     @classmethod
     @method

@@ -1,4 +1,4 @@
-"""Resources that run a model, named by `model`, or by an engine or deployment in the URL."""
+"""Resources that run a model, given as `model`, or as an engine or deployment in the URL."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class EngineAPIResource(APIResource):
         """Return the URL in the format of the API type.
 
         Raises:
-            InvalidRequestError: Azure's format needs a deployment.
+            InvalidRequestError: the API type is Azure's, and there is no deployment.
         """
         base = cls.OBJECT_NAME.replace(".", "/")
         kind, version = cls._get_api_type_and_version(api_type, api_version)
@@ -40,7 +40,7 @@ class EngineAPIResource(APIResource):
             return f"/{base}" if engine is None else f"/engines/{quote_plus(engine)}/{base}"
         if engine is None:
             raise error.InvalidRequestError(
-                "With api_type 'azure' the deployment is named by 'engine' or 'deployment_id'.", "engine"
+                "With api_type 'azure', pass the deployment as 'engine' or 'deployment_id'.", "engine"
             )
         return cls._azure_url(f"{cls.azure_deployments_prefix}/{quote_plus(engine)}/{base}", version)
 
@@ -57,7 +57,7 @@ class EngineAPIResource(APIResource):
         """Return (requestor, URL, body, other arguments of the request, engine).
 
         Raises:
-            InvalidRequestError: no model is named.
+            InvalidRequestError: there is no model.
         """
         body = dict(params)
         deployment = body.pop("deployment_id", None)
@@ -84,8 +84,8 @@ class EngineAPIResource(APIResource):
         organization: Any = None,
         **params: Any,
     ) -> Flow[Any]:
-        """Run the model. Returns an object, or a generator of objects with `stream=True`. Retries after a 409, for at most
-        `timeout` seconds if given.
+        """Run the model. Returns an object, or a generator of objects with `stream=True`. Retries after a 409, for at
+        most `timeout` seconds if given.
 
         Raises:
             OpenAIError: see `stepfun_compat.legacy.error`.
@@ -93,7 +93,7 @@ class EngineAPIResource(APIResource):
         requestor, url, body, options, engine = cls._prepare(
             api_key, api_base, api_type, api_version, organization, params
         )
-        patience = _Patience(params.get("timeout"))
+        retries = _Retries(params.get("timeout"))
         while True:
             try:
                 response, streamed, key = yield step(
@@ -101,7 +101,7 @@ class EngineAPIResource(APIResource):
                 )
                 break
             except error.TryAgain as again:
-                wait = patience.pause(again)
+                wait = retries.pause(again)
             yield pause(wait)
         how = {"engine": engine, "plain_old_data": cls.plain_old_data}
         if streamed:
@@ -118,8 +118,8 @@ class EngineAPIResource(APIResource):
             raise error.APIError(f"{cls.__name__}.create requested a stream but received {response.data!r}.")
 
 
-class _Patience:
-    """How long to retry, and how long to wait between attempts."""
+class _Retries:
+    """The pauses between attempts, and when to stop retrying."""
 
     def __init__(self, seconds: float | None) -> None:
         self._until = None if seconds is None else time.monotonic() + seconds
@@ -129,7 +129,7 @@ class _Patience:
         """Return the seconds until the next attempt.
 
         Raises:
-            TryAgain: the time is up.
+            TryAgain: the time limit is reached.
         """
         if self._until is not None and time.monotonic() > self._until:
             raise again

@@ -11,7 +11,7 @@ from .api_resource import APIResource
 
 
 class ListableAPIResource(APIResource):
-    """`list` and `alist`; all other keyword arguments form the query."""
+    """Resources with `list` and `alist`; all other keyword arguments form the query."""
 
     @classmethod
     def auto_paging_iter(cls, *args: Any, **params: Any) -> Iterator[Any]:

@@ -20,7 +20,7 @@ def nested_resource_class_methods(
     operations: Sequence[str] | None = None,
     resource_plural: str | None = None,
 ) -> Callable[[_T], _T]:
-    """A class decorator that adds `create_…`, `retrieve_…`, `modify_…`, `delete_…` or `list_…` for each operation."""
+    """Return a class decorator that adds `create_…`, `retrieve_…`, `modify_…`, `delete_…` or `list_…` per operation."""
     return _decorator(resource, path, operations, resource_plural, False)
 
 

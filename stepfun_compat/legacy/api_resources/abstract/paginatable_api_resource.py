@@ -12,7 +12,7 @@ from .listable_api_resource import ListableAPIResource
 
 
 class PaginatableAPIResource(ListableAPIResource):
-    """`list` with `limit` and `starting_after`, and an iterator over all pages."""
+    """Resources whose `list` takes `limit` and `starting_after`, with an iterator over all pages."""
 
     @override
     @classmethod

@@ -10,7 +10,7 @@ from .api_resource import APIResource
 
 
 class UpdateableAPIResource(APIResource):
-    """`modify` and `amodify`."""
+    """Resources with `modify` and `amodify`."""
 
     @classmethod
     @method

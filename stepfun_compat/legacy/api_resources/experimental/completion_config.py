@@ -1,4 +1,4 @@
-"""Completion configs, which stayed experimental."""
+"""Completion configs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from ..abstract import CreateableAPIResource, DeletableAPIResource, ListableAPIR
 
 
 class CompletionConfig(CreateableAPIResource, ListableAPIResource, DeletableAPIResource):
-    """Completion configs. StepFun has none."""
+    """Completion configs. StepFun has no such endpoint."""
 
     OBJECT_NAME = "experimental.completion_configs"
