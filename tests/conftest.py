@@ -1,4 +1,4 @@
-"""Shared by every test: one async backend, hypothesis without a clock or a database, an environment free of keys."""
+"""Fixtures for every test: one async backend, deterministic hypothesis, an environment without keys."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from tests.support.fork_server import ForkServer
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
-    # a shell's background job ignores it, and so would every program that a test starts and interrupts
+    # a shell's background jobs ignore it, and so would the programs that tests start and interrupt
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 try:
     from hypothesis import HealthCheck, settings
 
     from tests.support.properties import DEPTH
-except ImportError:  # the suite runs without it, less the property tests
+except ImportError:  # the suite runs without it, except for the property tests
     pass
 else:
     settings.register_profile(
@@ -44,7 +44,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No test sees the keys, hosts, proxies or batches of the machine it runs on."""
+    """Hide the machine's keys, hosts, proxies and batches from every test."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / f"data-{uuid.uuid4().hex}"))
     for name in list(os.environ):
         if name.startswith(("OPENAI_", "STEPFUN_", "STEP_", "AZURE_OPENAI_")) or name.lower().endswith("_proxy"):
@@ -53,7 +53,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 
 @pytest.fixture(autouse=True)
 def nothing_settled() -> Iterator[None]:
-    """No test knows what a host refused in another."""
+    """Reset the settled facts before each test."""
     yield
     if "stepfun_compat.contested_memory" in sys.modules:
         sys.modules["stepfun_compat.contested_memory"].reset_settled_facts()
@@ -61,7 +61,7 @@ def nothing_settled() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def forks() -> Iterator[ForkServer]:
-    """Runs programs and commands in forks of a process that has imported openai, with a key of StepFun's."""
+    """Runs programs in forks of a process that has imported openai, with a StepFun key."""
     from tests.support.fork_server import ForkServer
 
     foreign = ("OPENAI_", "STEPFUN_", "STEP_", "AZURE_")
@@ -72,7 +72,7 @@ def forks() -> Iterator[ForkServer]:
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Redis of the suite's own; tests that need one are skipped where redis-server is not installed."""
+    """A Redis server for the suite; tests that need it are skipped if redis-server is not installed."""
     from tests.support.redis_server import redis_server
 
     with redis_server(tmp_path_factory.mktemp("redis")) as (url, _):

@@ -1,5 +1,5 @@
-"""What an addition takes: an endpoint is one file and one row, a model one row, an alias one row. Each is added to a copy
-of the package, and a program calls it through the clients."""
+"""Additions: an endpoint is one file and one row, a model one row, an alias one row. Each is added to a copy of the
+package, and a program calls it through the clients."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Copy:
         file.write_text(text.replace(start, f"{start}    {row},\n"), encoding="utf-8")
 
     def run(self, calls: list[tuple[str, dict[str, Any]]], answer: dict[str, Any]) -> tuple[Any, Any, Any]:
-        """Make each call in every way: the requests that were sent, what the caller received, and the URLs of `explain`."""
+        """Make each call in every way; return the sent requests, the received results and the URLs of `explain`."""
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM],
             cwd=self.folder,
@@ -111,7 +111,7 @@ def copy(tmp_path: Path) -> Copy:
     return Copy(tmp_path)
 
 
-def test_an_endpoint_is_one_file_and_one_row(copy: Copy) -> None:
+def test_endpoint_is_one_file_and_one_row(copy: Copy) -> None:
     copy.add_file("endpoints/moderations.py", ENDPOINT)
     copy.add_row("endpoints/routing.py", "ROUTES", '("POST", "/moderations", "moderations:Moderations")')
     sent, received, explained = copy.run([("moderations", {"input": "x"})], {"id": "r1", "blocked": [True]})
@@ -128,7 +128,7 @@ MODEL = (
 ALIAS = '_row("gpt-9-turbo*", "step-9-flash", "the nearest", "minimal")'
 
 
-def test_a_model_is_one_row_and_so_is_an_alias(copy: Copy) -> None:
+def test_model_and_alias_are_one_row_each(copy: Copy) -> None:
     copy.add_row("catalog/models.py", "MODELS", MODEL)
     copy.add_row("catalog/aliases.py", "ALIASES", ALIAS)
     messages = [{"role": "user", "content": "x"}]

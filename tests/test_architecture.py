@@ -1,5 +1,5 @@
-"""The rules of ARCHITECTURE.md, read off the source: who may import whom, no cycles, files and folders of a size, and tests
-that lie as the modules lie."""
+"""The rules of ARCHITECTURE.md, checked in the source: allowed imports, no cycles, limits on files and folders, and tests
+in the same folders as the modules."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FILES = {module_name(file): file for file in sorted(ROOT.rglob("*.py"))}
 
 
 def resolve(module: str, node: ast.ImportFrom) -> str:
-    """The absolute name of what a `from` statement imports from."""
+    """The absolute name of the module a `from` statement imports from."""
     if not node.level:
         return node.module or ""
     parts = module.split(".")
@@ -86,7 +86,7 @@ def outside(module: str, *allowed: str) -> set[str]:
     }
 
 
-def test_no_module_is_imported_in_a_circle():
+def test_no_import_cycles():
     done: set[str] = set()
     path: list[str] = []
 
@@ -125,8 +125,8 @@ def test_only_the_clients_override_openai():
 
 
 @pytest.mark.parametrize("module", ["client", "azure"])
-def test_every_override_of_openai_says_so(module: str):
-    free = {"__init__", "copy"}  # have signatures of their own
+def test_overrides_of_openai_are_marked(module: str):
+    free = {"__init__", "copy"}  # these have their own signatures
     hooks = [
         (node.name, [ast.unparse(one) for one in node.decorator_list])
         for owner in tree(f"stepfun_compat.{module}").body
@@ -144,7 +144,7 @@ def test_the_client_package_does_not_import_the_client_classes(module: str):
     assert "stepfun_compat.client" not in imports(module, lazy=True)
 
 
-def test_private_attributes_of_the_client_are_touched_by_its_own_package_only():
+def test_private_attributes_of_the_client_are_used_only_in_its_package():
     for module in FILES:
         if module in ("stepfun_compat.client", "stepfun_compat.azure") or module.startswith("stepfun_compat._client"):
             continue
@@ -157,7 +157,7 @@ def test_private_attributes_of_the_client_are_touched_by_its_own_package_only():
 
 
 @pytest.mark.parametrize("module", [name for name in FILES if name.startswith("stepfun_compat.endpoints")])
-def test_endpoints_translate_and_know_nothing_of_clients(module: str):
+def test_endpoints_do_not_import_clients(module: str):
     shared = (
         "stepfun_compat.endpoints",
         "stepfun_compat.catalog",
@@ -174,7 +174,7 @@ def test_endpoints_translate_and_know_nothing_of_clients(module: str):
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
-def test_a_resource_uses_no_other_resources_folder(resource: str):
+def test_resource_uses_no_other_resources_folder(resource: str):
     own = f"stepfun_compat.endpoints.{resource}"
     others = {f"stepfun_compat.endpoints.{name}" for name in RESOURCES if name != resource}
     others -= {f"stepfun_compat.endpoints.{name}" for name in MAY_IMPORT.get(resource, ())}
@@ -191,7 +191,7 @@ def test_a_resource_uses_no_other_resources_folder(resource: str):
 SOURCES = [*FILES.values(), *(file for file in TESTS.rglob("*.py") if "programs" not in file.parts)]
 
 
-def test_no_file_is_too_long_to_read():
+def test_no_file_is_too_long():
     lines = {str(file): len(file.read_text(encoding="utf-8").splitlines()) for file in SOURCES}
     assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
 
@@ -202,10 +202,10 @@ def test_no_folder_has_too_many_modules():
 
 
 WITHOUT_MODULES = {"corpus", "docs", "frameworks", "support", "typed"}
-"""Folders of tests that have no folder of the package beside them: documents, whole programs, types, and helpers."""
+"""Folders of tests without a folder of the package: documents, complete programs, types, and helpers."""
 
 
-def test_tests_lie_as_the_modules_lie():
+def test_test_folders_match_the_package_folders():
     folders = {file.parent.relative_to(TESTS) for file in TESTS.rglob("test_*.py") if "programs" not in file.parts}
     unknown = {
         str(folder)
@@ -220,7 +220,7 @@ def _package_folder(folder: Path) -> Path:
     return ROOT.joinpath("_client" if first == "client" else first, *others)
 
 
-def test_the_document_names_modules_and_folders_that_exist():
+def test_document_names_existing_modules_and_folders():
     document = (ROOT.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
     paths = set(re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.py|[a-z_]+/)`", document)) - {"tests/test_architecture.py"}
     assert len(paths) > 20
@@ -233,7 +233,7 @@ STEPS = re.findall(
     r"^\d+\. (`\S+\.py`: .*)$", (ROOT.parent / "ARCHITECTURE.md").read_text(encoding="utf-8"), re.MULTILINE
 )
 KNOWN_ELSEWHERE = {"WireRequest", "StoreOperation", "Settings.model_aliases", "previous_response_id"}
-"""What a step mentions of other files."""
+"""Names a step mentions that are defined in other files."""
 
 
 def defined(file: Path) -> set[str]:
@@ -249,14 +249,14 @@ def defined(file: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_the_steps_of_a_walk_name_functions_of_their_file(step: str):
+def test_walkthrough_steps_name_functions_of_their_file(step: str):
     file, _, rest = step.partition(": ")
     named = {name for name in re.findall(r"`([\w.]+)`", rest) if not name.endswith(".py")}
     here = defined(ROOT / file.strip("`"))
     assert named - here - KNOWN_ELSEWHERE == set()
 
 
-def test_there_are_five_walks():
+def test_document_has_five_walkthroughs():
     document = (ROOT.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
     walks = re.findall(r"^\*\*(.+)\*\*$", document, re.MULTILINE)
     assert len(walks) == 5

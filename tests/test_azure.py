@@ -76,7 +76,7 @@ FORMS: dict[str, dict[str, Any]] = {
 
 
 def checked(wire: Wire) -> None:
-    """One request as StepFun takes it, with nothing of Azure's."""
+    """Check one request in StepFun's form, without Azure's credentials."""
     request = wire.request
     assert request.url.copy_with(query=None) == httpx.URL("https://api.stepfun.ai/v1/chat/completions")
     assert request.headers["authorization"] == f"Bearer {KEY}"
@@ -106,7 +106,7 @@ async def test_every_form_is_a_stepfun_client(form: str, cls: Any) -> None:
 
 
 @pytest.mark.anyio
-async def test_the_environment_is_read_without_complaint(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_azure_variables_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "azure-LEAK")
     monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", "token-LEAK")
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", ENDPOINT)
@@ -121,7 +121,7 @@ async def test_the_environment_is_read_without_complaint(monkeypatch: pytest.Mon
         assert str(client._azure_endpoint) == ENDPOINT
 
 
-def test_without_a_stepfun_key_the_error_says_whose_key_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_stepfun_key_error_names_azures_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STEPFUN_API_KEY")
     for cls in (AzureOpenAI, AsyncAzureOpenAI):
         with pytest.raises(KeyRefusedError, match=r"is Azure's .* STEPFUN_API_KEY"):
@@ -133,7 +133,7 @@ def test_without_a_stepfun_key_the_error_says_whose_key_was_given(monkeypatch: p
 @pytest.mark.parametrize(
     "place", [{"azure_endpoint": "https://api.stepfun.com"}, {"base_url": "https://api.stepfun.com/v1"}]
 )
-def test_at_an_endpoint_of_stepfuns_the_key_is_stepfuns(place: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_at_a_stepfun_endpoint_is_a_stepfun_key(place: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STEPFUN_API_KEY")
     wire = Wire()
     client = made(wire, api_key="of-stepfun", api_version="v", **place)
@@ -144,7 +144,7 @@ def test_at_an_endpoint_of_stepfuns_the_key_is_stepfuns(place: dict[str, Any], m
         assert wire.body["model"] == "step-3.7-flash"
 
 
-def test_a_configured_gateway_is_used_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_configured_gateway_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_BASE_URL", "http://127.0.0.1:9/v1")
     wire = Wire()
     made(wire, base_url="https://elsewhere.example/v1", api_key="azure-LEAK").chat.completions.create(
@@ -160,7 +160,7 @@ def test_a_configured_gateway_is_used_and_no_other(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("place", [f"{ENDPOINT}/openai/v1", f"{ENDPOINT}/openai/deployments/mine"])
 @pytest.mark.parametrize("given", ["azure-LEAK", token, KEY])
 @pytest.mark.parametrize("named", ["argument", "environment"])
-def test_the_plain_client_at_an_endpoint_of_azures(
+def test_plain_client_at_an_azure_endpoint_uses_stepfun(
     place: str, given: Any, named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wire = Wire()
@@ -177,7 +177,7 @@ def test_the_plain_client_at_an_endpoint_of_azures(
         assert wire.body["model"] == "step-3.7-flash"
 
 
-def test_a_key_assigned_or_sent_later_stays_here() -> None:
+def test_azure_key_assigned_or_sent_later_is_not_sent() -> None:
     wire = Wire()
     client = made(wire, azure_endpoint=ENDPOINT, api_key="azure-LEAK", api_version="v")
     client.with_options(api_key="azure2-LEAK").chat.completions.create(model="deployed", messages=MESSAGES)
@@ -195,7 +195,7 @@ def test_a_key_assigned_or_sent_later_stays_here() -> None:
     checked(wire)
 
 
-def test_data_sources_carry_keys_of_azures() -> None:
+def test_data_sources_are_not_sent() -> None:
     wire = Wire()
     sources = [{"type": "azure_search", "parameters": {"authentication": {"type": "api_key", "key": "search-LEAK"}}}]
     settings = Settings(on_unsupported="warn")
@@ -224,7 +224,7 @@ def test_data_sources_carry_keys_of_azures() -> None:
         ("mine", "gpt-4o", "step-3.5-flash", None),
     ],
 )
-def test_a_deployment_is_a_model_name(deployment: str | None, model: str, sent: str, effort: str | None) -> None:
+def test_deployment_is_a_model_name(deployment: str | None, model: str, sent: str, effort: str | None) -> None:
     settings = Settings(api_key=KEY, model_aliases={"mine": "step-3.5-flash"})
     for form in (
         {"azure_endpoint": ENDPOINT, "azure_deployment": deployment},
@@ -238,7 +238,7 @@ def test_a_deployment_is_a_model_name(deployment: str | None, model: str, sent: 
             assert each.stepfun.explain(model=model, messages=MESSAGES).body["model"] == sent
 
 
-def test_a_short_cap_on_an_unknown_deployment_gets_headroom() -> None:
+def test_small_cap_on_an_unknown_deployment_gets_headroom() -> None:
     wire = Wire()
     made(wire, azure_endpoint=ENDPOINT).chat.completions.create(model="team-chat", messages=MESSAGES, max_tokens=16)
     assert wire.body["max_tokens"] == 1516
@@ -251,7 +251,7 @@ def test_the_settings_model_is_used_for_a_deployment() -> None:
     assert wire.body["model"] == "step-5-preview"
 
 
-def test_another_deployment_by_copying() -> None:
+def test_copy_may_change_the_deployment() -> None:
     wire = Wire()
     client = made(wire, azure_endpoint=ENDPOINT, azure_deployment="gpt-4o")
     other = client.with_options(base_url=f"{ENDPOINT}/openai/deployments/o3-mini")
@@ -263,14 +263,14 @@ def test_another_deployment_by_copying() -> None:
 
 
 @pytest.mark.parametrize("name", ["dalle3", "Dalle3", "pictures"])
-def test_a_deployment_for_pictures(name: str) -> None:
+def test_image_deployment_uses_an_image_model(name: str) -> None:
     wire = Wire({"created": 1, "data": [{"url": "https://x/y.png"}]})
     made(wire, azure_endpoint=ENDPOINT, azure_deployment=name).images.generate(model=name, prompt="a cup")
     assert wire.body["model"] == "step-image-edit-2"
 
 
 @pytest.mark.parametrize("name", ["tts", "tts-hd", "voice"])
-def test_a_deployment_for_speech(name: str) -> None:
+def test_speech_deployment_uses_a_speech_model(name: str) -> None:
     wire = Wire(httpx.Response(200, headers={"content-type": "audio/mpeg"}, content=b"ID3"))
     made(wire, azure_endpoint=ENDPOINT).audio.speech.create(model=name, input="hi", voice="alloy").read()
     assert wire.body["model"] == "stepaudio-2.5-tts"
@@ -281,7 +281,7 @@ def test_a_deployment_for_speech(name: str) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("cls", [AzureOpenAI, AsyncAzureOpenAI])
-async def test_errors_are_those_of_the_plain_client(cls: Any) -> None:
+async def test_errors_match_the_plain_client(cls: Any) -> None:
     body = {"error": {"message": "Incorrect API key provided", "type": "invalid_api_key"}}
     client = made(Wire(httpx.Response(401, json=body)), cls, azure_endpoint=ENDPOINT)
     with pytest.raises(openai.AuthenticationError) as caught:
@@ -316,7 +316,7 @@ async def test_async_streams_and_raw_responses() -> None:
     checked(wire)
 
 
-# ---------------------------------------------------------------- sockets
+# ---------------------------------------------------------------- WebSockets
 
 
 @pytest.fixture
@@ -343,7 +343,9 @@ def socket_server() -> Iterator[tuple[int, list[Any]]]:
 @pytest.mark.filterwarnings(
     r"ignore:connect\(\) must be used as a context manager"
 )  # openai's own use of websockets 17
-async def test_sockets(cls: Any, model: str, socket_server: tuple[int, list[Any]]) -> None:
+async def test_websockets_use_stepfuns_path_model_and_key(
+    cls: Any, model: str, socket_server: tuple[int, list[Any]]
+) -> None:
     port, seen = socket_server
     settings = Settings(api_key=KEY, base_url=f"http://127.0.0.1:{port}/v1")
     client = made(
@@ -412,7 +414,9 @@ def by_variable(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("way", [by_type, by_endpoint, by_token, by_environment, by_variable])
-def test_module_level(module: Any, way: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_module_level_client_uses_stepfun(
+    module: Any, way: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     way(module, monkeypatch)
     wire = Wire()
     module.http_client = httpx.Client(transport=httpx.MockTransport(wire))
@@ -444,7 +448,7 @@ def test_signatures_are_openais(name: str) -> None:
         assert [*theirs, "settings"] == list(ours)
 
 
-def test_arguments_that_exclude_each_other_do_so_here() -> None:
+def test_conflicting_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="mutually exclusive"):
         AzureOpenAI(base_url=ENDPOINT, azure_endpoint=ENDPOINT)  # type: ignore[call-overload]
 
@@ -452,7 +456,7 @@ def test_arguments_that_exclude_each_other_do_so_here() -> None:
 # ---------------------------------------------------------------- other resources
 
 
-def test_responses_go_by_the_calls_model_as_on_azure() -> None:
+def test_responses_use_the_model_of_the_call() -> None:
     settings = Settings(api_key=KEY, responses_route="chat")
     wire = Wire()
     client = made(wire, azure_endpoint=ENDPOINT, azure_deployment="gpt-4o", settings=settings)
@@ -463,7 +467,7 @@ def test_responses_go_by_the_calls_model_as_on_azure() -> None:
         assert "LEAK" not in str(wire.request.headers.raw)
 
 
-def test_embeddings_go_to_the_provider_that_was_chosen() -> None:
+def test_embeddings_use_the_configured_fallback() -> None:
     other = Wire({"object": "list", "model": "m", "data": [], "usage": {"prompt_tokens": 1, "total_tokens": 1}})
     transport = httpx.Client(transport=httpx.MockTransport(other))
     elsewhere = stock.OpenAI(api_key="theirs", base_url="https://other.example/v1", http_client=transport)
@@ -477,7 +481,7 @@ def test_embeddings_go_to_the_provider_that_was_chosen() -> None:
     assert not wire.requests
 
 
-def test_a_stock_client_of_azures_counts_as_one_while_patched() -> None:
+def test_stock_azure_client_passes_isinstance_checks_while_patched() -> None:
     theirs = stock.AzureOpenAI(azure_endpoint=ENDPOINT, api_key="k", api_version="v")
     stepfun_compat.patch()
     try:

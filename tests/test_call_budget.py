@@ -1,4 +1,4 @@
-"""What a call costs in Python function calls: a guard against slow creep that needs no clock."""
+"""The cost of a call in Python function calls: a guard against gradual slowdown that needs no clock."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from tests.support.wire import KEY, Wire, completion
 OURS = os.path.dirname(stepfun_compat.__file__)
 URL = "https://api.stepfun.ai/v1"
 
-# Functions of ours that one warm call with two messages runs: measured 138 to 145, with room for a few more.
+# Functions of this package that one warm call with two messages runs: 138 to 145 measured, with some margin.
 BUDGET = 160
 if "security" not in FinalRequestOptions.model_fields:
     BUDGET += (
         10  # SDKs that read the client's `auth_headers` and `custom_auth` for each request: 164 measured with 1.109
     )
 if "follow_redirects" not in FinalRequestOptions.model_fields:
-    BUDGET += 10  # SDKs whose requests cannot say so: an event hook checks each hop of a redirect
+    BUDGET += 10  # SDKs without per-request redirect options: an event hook checks each hop of a redirect
 # ... and for each further message of a history of plain ones: three, measured.
 PER_MESSAGE = 3
-# All functions a call runs, the SDK's and the HTTP library's included, as a share of those of the plain client:
+# All functions a call runs, including those of the SDK and the HTTP library, as a share of the plain client's:
 # measured 0.45 with two messages, 0.05 with fifty, 0.02 with two hundred (less with openai 1.66).
 SHARES = {2: 0.55, 50: 0.08, 200: 0.04}
 
 
 def functions(work: Callable[[], Any]) -> tuple[int, int]:
-    """(all Python functions that were called, those of ours), after a few calls to warm up."""
+    """Return (all Python functions called, this package's functions), after a few warm-up calls."""
     for _ in range(3):
         work()
     counts = [0, 0]
@@ -69,7 +69,7 @@ def plain(wire: Wire) -> Any:
 
 
 @pytest.mark.parametrize("count", SHARES)
-def test_a_call_runs_fewer_functions_than_with_the_plain_client(count: int) -> None:
+def test_call_runs_fewer_functions_than_the_plain_client(count: int) -> None:
     wire = Wire(completion())
     theirs, _ = functions(call(plain(wire), count))
     ours, own = functions(call(wire.client(), count))
@@ -77,7 +77,7 @@ def test_a_call_runs_fewer_functions_than_with_the_plain_client(count: int) -> N
     assert own <= BUDGET + PER_MESSAGE * count, own
 
 
-def test_the_functions_of_ours_do_not_grow_with_a_history_of_plain_messages() -> None:
+def test_own_functions_do_not_grow_with_a_history_of_plain_messages() -> None:
     client = Wire(completion()).client()
     _, few = functions(call(client, 2))
     _, many = functions(call(client, 202))
@@ -85,7 +85,7 @@ def test_the_functions_of_ours_do_not_grow_with_a_history_of_plain_messages() ->
     assert many - few <= 200 * PER_MESSAGE, (few, many)
 
 
-def test_a_turn_costs_the_cache_bookkeeping_nothing_more_when_the_history_grows() -> None:
+def test_cache_bookkeeping_does_not_grow_with_the_history() -> None:
     client = Wire(completion()).client(settings=Settings(prompt_cache_key="session"))
 
     def bookkeeping(count: int) -> int:
@@ -107,7 +107,7 @@ def test_a_turn_costs_the_cache_bookkeeping_nothing_more_when_the_history_grows(
     assert 0 < bookkeeping(2) == bookkeeping(300) <= 8
 
 
-def test_without_the_fast_path_a_call_costs_what_the_sdk_makes_it_cost() -> None:
+def test_without_the_fast_path_a_call_costs_what_the_sdk_costs() -> None:
     wire = Wire(completion())
     theirs, _ = functions(call(plain(wire), 50))
     ours, _ = functions(call(wire.client(settings=Settings(fast_path=False)), 50))

@@ -67,7 +67,7 @@ def test_resources_are_openais_own_classes() -> None:
 # ---------------------------------------------------------------- calls
 
 
-def test_a_plain_call_is_sent_in_stepfuns_form_and_parsed() -> None:
+def test_plain_call_is_sent_in_stepfuns_form_and_parsed() -> None:
     wire = Wire()
     answer = wire.client().chat.completions.create(model="gpt-4o", messages=MESSAGES)
     assert type(answer) is openai.types.chat.ChatCompletion
@@ -156,7 +156,7 @@ async def test_async_stream_is_openais_class_and_shape() -> None:
     assert chunks[-1].usage.prompt_tokens == 90
 
 
-def test_raw_response_of_a_stream_parses_into_our_shape() -> None:
+def test_raw_response_of_a_stream_parses_into_openais_shape() -> None:
     raw = (
         Wire(text_stream("A"))
         .client()
@@ -172,7 +172,7 @@ def test_stream_closes_early_and_as_context_manager() -> None:
     assert stream.response.is_closed
 
 
-def test_a_direct_post_is_translated_in_the_same_way() -> None:
+def test_direct_post_is_translated() -> None:
     wire = Wire()
     answer = wire.client().post(
         "/chat/completions", body={"model": "gpt-4o", "messages": MESSAGES}, cast_to=openai.types.chat.ChatCompletion
@@ -198,7 +198,7 @@ def test_with_options_keeps_settings_and_shares_statistics_and_connections() -> 
     assert client.with_options(settings=Settings()).stepfun.settings.model is None
 
 
-def test_extra_headers_body_and_query_reach_the_wire() -> None:
+def test_extra_headers_body_and_query_are_sent() -> None:
     wire = Wire()
     wire.client().chat.completions.create(
         model="gpt-4o",
@@ -255,7 +255,7 @@ def test_threads_share_a_client() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_thousand_concurrent_calls() -> None:
+async def test_1000_concurrent_calls() -> None:
     def echo(request: httpx.Request) -> httpx.Response:
         asked = json.loads(request.content)["messages"][0]["content"]
         return httpx.Response(200, json=completion(asked))
@@ -268,16 +268,16 @@ async def test_a_thousand_concurrent_calls() -> None:
     assert [answer.choices[0].message.content for answer in answers] == asked
 
 
-def test_context_manager_closes() -> None:
+def test_context_manager_closes_the_client() -> None:
     with Wire().client() as client:
         assert not client.is_closed()
     assert client.is_closed()
 
 
-def test_httpx2_client_of_the_callers() -> None:
+def test_httpx2_client_of_the_caller_is_used() -> None:
     httpx2 = pytest.importorskip("httpx2")
     if int(openai.__version__.split(".")[0]) < 3:
-        pytest.skip("openai 3 and later take httpx2 clients")
+        pytest.skip("openai 3 and later accept httpx2 clients")
     seen: list[Any] = []
 
     def answer(request: Any) -> Any:
@@ -298,7 +298,7 @@ def test_httpx2_client_of_the_callers() -> None:
 # ---------------------------------------------------------------- nothing is mutated
 
 
-def test_nothing_the_caller_passed_is_mutated() -> None:
+def test_arguments_are_not_mutated() -> None:
     wire = Wire(completion("", tool_calls=[call()]))
     arguments: dict[str, Any] = {
         "model": "gpt-4o",
@@ -319,11 +319,11 @@ def test_nothing_the_caller_passed_is_mutated() -> None:
     assert arguments == before
 
 
-# ---------------------------------------------------------------- asking again
+# ---------------------------------------------------------------- second requests
 
 
 @pytest.mark.anyio
-async def test_a_missed_forced_call_is_requested_once_more() -> None:
+async def test_missing_forced_call_is_requested_again() -> None:
     for asynchronous in (False, True):
         wire = Wire(completion("prose"), completion("", tool_calls=[call()]))
         arguments: Any = {"model": "gpt-4o", "messages": MESSAGES, "tools": [TOOL], "tool_choice": "required"}
@@ -338,7 +338,7 @@ async def test_a_missed_forced_call_is_requested_once_more() -> None:
         assert wire.bodies[1]["messages"][: len(wire.bodies[0]["messages"])] == wire.bodies[0]["messages"]
 
 
-def test_a_forced_call_that_never_arrives_is_reported_by_the_policy() -> None:
+def test_forced_call_that_never_arrives_is_reported() -> None:
     arguments: Any = {"model": "gpt-4o", "messages": MESSAGES, "tools": [TOOL], "tool_choice": "required"}
     stepfun_compat.reset_warnings()
     with pytest.warns(stepfun_compat.StepfunCompatWarning, match="tool_choice"):
@@ -363,7 +363,7 @@ def test_requests_of_one_call_share_the_retry_budget() -> None:
     assert len(wire.requests) == 3
 
 
-def test_a_stream_is_never_corrected() -> None:
+def test_stream_is_never_requested_again() -> None:
     stepfun_compat.reset_warnings()
     wire = Wire(text_stream("prose"))
     with pytest.warns(stepfun_compat.StepfunCompatWarning, match="tool_choice"):
@@ -412,7 +412,7 @@ async def test_count_tokens_sync_and_async() -> None:
         await Wire({"data": None}).async_client().stepfun.count_tokens(MESSAGES)
 
 
-def test_the_catalog_overlay_is_the_clients_catalog(tmp_path: Any) -> None:
+def test_catalog_overlay_is_used_by_the_client(tmp_path: Any) -> None:
     file = tmp_path / "rows.toml"
     file.write_text(
         '[[aliases]]\npattern = "my-model"\nmodel = "step-3.5-flash"\nsource = "mine"\nas_of = "2026-11-23"\n',
@@ -425,7 +425,7 @@ def test_the_catalog_overlay_is_the_clients_catalog(tmp_path: Any) -> None:
     assert wire.body["model"] == "step-3.5-flash"
 
 
-def test_parameters_written_into_a_url_are_sent() -> None:
+def test_query_parameters_in_a_url_are_sent() -> None:
     wire = Wire({"object": "list", "data": []})
     wire.client().get("/files/a%2Fb?beta=true", cast_to=httpx.Response, options={"params": {"limit": "10"}})
     assert wire.request.url.raw_path == b"/v1/files/a%2Fb?beta=true&limit=10"
@@ -433,7 +433,7 @@ def test_parameters_written_into_a_url_are_sent() -> None:
 
 @pytest.mark.parametrize("name", ["OpenAI", "AsyncOpenAI", "AzureOpenAI", "AsyncAzureOpenAI"])
 @pytest.mark.parametrize("method", ["__init__", "copy", "with_options"])
-def test_type_hints_are_those_of_openai_and_settings(name: str, method: str) -> None:
+def test_type_hints_are_openais_plus_settings(name: str, method: str) -> None:
     """Dependency injection and validation read them with `typing.get_type_hints`."""
     ours = typing.get_type_hints(getattr(getattr(stepfun_compat, name), method))
     theirs = typing.get_type_hints(getattr(getattr(stepfun_compat.stock, name), method))

@@ -1,4 +1,4 @@
-"""Outcomes of contested facts: remembered, fixed by rows of the user's own, and what becomes of files and Responses."""
+"""Outcomes of contested facts: recorded, fixed by rows of the user's catalog file, for files and for Responses."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ from tests.support.contested import (
 )
 from tests.support.wire import Wire, completion, text_stream
 
-# ---------------------------------------------------------------- the memory
+# ---------------------------------------------------------------- recorded outcomes
 
 
-def test_many_threads_settle_one_fact() -> None:
+def test_threads_settle_one_fact_once() -> None:
     body, message, refused = FACTS["a high penalty"]
     wire = strict(refused, message)
     answers: list[Any] = []
@@ -56,7 +56,7 @@ def test_many_threads_settle_one_fact() -> None:
     assert row.requests <= 8
 
 
-def test_the_memory_is_bounded_and_the_oldest_make_room() -> None:
+def test_recorded_outcomes_are_limited_and_the_oldest_dropped() -> None:
     memory = SettledFacts(most=3)
     for number in range(5):
         assert memory.add(Refused("h", f"m{number}", "f", "a", "b", 0.0))
@@ -80,11 +80,11 @@ def test_the_memory_is_bounded_and_the_oldest_make_room() -> None:
         ("http://127.0.0.1:8000/v1", "127.0.0.1:8000"),
     ],
 )
-def test_the_host_of_a_base_url(url: str, host: str) -> None:
+def test_host_of_a_base_url(url: str, host: str) -> None:
     assert host_of(url) == host
 
 
-# ---------------------------------------------------------------- rows of the user's own
+# ---------------------------------------------------------------- rows of the user's catalog file
 
 
 def overlay(tmp_path: Any, text: str) -> Settings:
@@ -94,7 +94,7 @@ def overlay(tmp_path: Any, text: str) -> Settings:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_an_outcome_in_the_overlay_sends_the_safe_form_at_once(mode: str, tmp_path: Any) -> None:
+def test_outcome_in_the_overlay_sends_the_safe_form_first(mode: str, tmp_path: Any) -> None:
     settings = overlay(
         tmp_path,
         '[[settled]]\nfact = "chat.json_schema"\noutcome = "safe"\nmodel = "step-3*"\nhost = "api.stepfun.ai"\n',
@@ -106,7 +106,7 @@ def test_an_outcome_in_the_overlay_sends_the_safe_form_at_once(mode: str, tmp_pa
     assert len(wire.requests) == 3  # another model
 
 
-def test_an_outcome_in_the_overlay_can_insist_on_openais_form(tmp_path: Any) -> None:
+def test_outcome_in_the_overlay_can_force_openais_form(tmp_path: Any) -> None:
     settings = overlay(tmp_path, '[[settled]]\nfact = "chat.json_schema"\noutcome = "openai"\n')
     wire = strict(is_schema, FACTS["json_schema"][1])
     with pytest.raises(openai.BadRequestError):
@@ -114,7 +114,7 @@ def test_an_outcome_in_the_overlay_can_insist_on_openais_form(tmp_path: Any) -> 
     assert len(wire.requests) == 1
 
 
-def test_a_row_of_the_overlay_corrects_a_fact_or_adds_one(tmp_path: Any) -> None:
+def test_overlay_row_changes_or_adds_a_fact(tmp_path: Any) -> None:
     settings = overlay(
         tmp_path,
         """
@@ -164,7 +164,7 @@ def test_a_row_of_the_overlay_corrects_a_fact_or_adds_one(tmp_path: Any) -> None
         ('[[contested]]\nfact = "chat.reasoning_effort_levels"\nvalues = ["a"]\n', "a table of strings"),
     ],
 )
-def test_a_bad_row_names_the_field_and_what_is_allowed(text: str, named: str, tmp_path: Any) -> None:
+def test_invalid_row_error_names_field_and_allowed_values(text: str, named: str, tmp_path: Any) -> None:
     with pytest.raises(SettingsError, match=named):
         overlay(tmp_path, text)
 
@@ -180,7 +180,7 @@ def storage_only(request: httpx.Request) -> httpx.Response:
 
 @pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("open_file", [False, True], ids=["bytes", "an open file"])
-def test_a_purpose_that_is_refused_is_sent_as_storage(open_file: bool, later: bool) -> None:
+def test_refused_purpose_is_sent_as_storage(open_file: bool, later: bool) -> None:
     wire = Wire(storage_only)
 
     def file() -> Any:
@@ -201,7 +201,7 @@ def test_a_purpose_that_is_refused_is_sent_as_storage(open_file: bool, later: bo
 
 
 class Once(io.RawIOBase):
-    """A file that can be read once, as a pipe."""
+    """A file that can be read only once, like a pipe."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -218,14 +218,14 @@ class Once(io.RawIOBase):
         return size
 
 
-def test_a_file_that_cannot_be_read_twice_is_not_sent_twice() -> None:
+def test_unseekable_file_is_not_sent_again() -> None:
     wire = Wire(storage_only)
     with pytest.raises(openai.BadRequestError, match="purpose"), wire.client(settings=QUIET) as client:
         client.files.create(file=("a.txt", Once(b"text")), purpose="user_data")
     assert len(wire.requests) == 1
 
 
-def test_storage_that_is_refused_is_sent_for_another_purpose() -> None:
+def test_refused_storage_purpose_is_sent_as_another() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if b"\r\n\r\nstorage\r\n" in request.content:
             return refusal("purpose storage is not supported")
@@ -256,7 +256,7 @@ def no_responses(message: str, schema_too: bool = False) -> Wire:
 @pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("mode", ["plain", "stream", "parse"])
 @pytest.mark.parametrize("schema_too", [False, True], ids=["json_schema", "no json_schema"])
-def test_responses_on_a_model_that_refuses_it_go_over_chat(mode: str, later: bool, schema_too: bool) -> None:
+def test_responses_refused_by_a_model_are_sent_over_chat(mode: str, later: bool, schema_too: bool) -> None:
     wire = no_responses("model step-3.7-flash is not enabled for the Responses API", schema_too)
     asked: Body = {"model": "step-3.7-flash", "input": "Where is it?", "store": False}
     if mode == "parse":
@@ -285,7 +285,7 @@ def test_responses_on_a_model_that_refuses_it_go_over_chat(mode: str, later: boo
     assert {row.fact for row in SETTLED.rows()} == {"responses.model"} | ({"chat.json_schema"} if schema_too else set())
 
 
-def test_a_model_that_neither_serves_is_refused_with_advice() -> None:
+def test_model_without_responses_and_chat_is_refused_with_advice() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/responses"):
             return refusal("model step-3.7-flash is not enabled for the Responses API")
@@ -299,7 +299,7 @@ def test_a_model_that_neither_serves_is_refused_with_advice() -> None:
     assert not SETTLED
 
 
-def test_responses_stay_where_the_settings_insist_on_them() -> None:
+def test_forced_native_route_is_not_changed() -> None:
     wire = no_responses("model step-3.7-flash is not enabled for the Responses API")
     settings = Settings(responses_route="native", on_unsupported="ignore")
     with pytest.raises(openai.BadRequestError, match="Responses API"), wire.client(settings=settings) as client:
@@ -307,17 +307,17 @@ def test_responses_stay_where_the_settings_insist_on_them() -> None:
     assert len(wire.requests) == 1
 
 
-# ---------------------------------------------------------------- the rows
+# ---------------------------------------------------------------- the catalog rows
 
 
-def test_the_guide_lists_every_contested_fact() -> None:
+def test_guide_lists_every_contested_fact() -> None:
     guide = (Path(__file__).parent.parent / "migration_guide.md").read_text(encoding="utf-8")
     for fact in default().contested:
         safe = "none: the error is raised, with advice" if fact.rewrite == "none" else fact.safe
         assert f"| `{fact.fact}` | {fact.openai} | {safe} |" in guide
 
 
-def test_every_contested_fact_has_a_source_on_both_sides_and_expressions_that_compile() -> None:
+def test_every_contested_fact_has_two_sources_and_valid_expressions() -> None:
     for fact in default().contested:
         assert fact.source
         assert fact.source_against

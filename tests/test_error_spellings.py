@@ -1,4 +1,4 @@
-"""Errors that say what they are: by any spelling on record, in OpenAI's words, and as OpenAI's own answer."""
+"""Errors are classified by every recorded spelling, and have OpenAI's words and OpenAI's response body."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MESSAGES: Any = [{"role": "user", "content": "x"}]
 
 
 def failed(status: int, message: Any, kind: str | None = None, **more: Any) -> Any:
-    """The error of a call that was answered like this."""
+    """Return the error of a call with this response."""
     wire = Wire(httpx.Response(status, json={"error": {"message": message, "type": kind}}, headers={"x-own": "kept"}))
     with pytest.raises(openai.APIStatusError) as caught:
         wire.client(max_retries=0).chat.completions.create(model="gpt-4o", messages=MESSAGES, **more)
@@ -43,7 +43,9 @@ SPELLINGS = [
 
 
 @pytest.mark.parametrize(("status", "message", "kind", "cls"), SPELLINGS)
-def test_an_error_is_known_by_any_spelling(status: int, message: str, kind: str | None, cls: type[Exception]) -> None:
+def test_error_is_classified_by_every_spelling(
+    status: int, message: str, kind: str | None, cls: type[Exception]
+) -> None:
     error = failed(status, message, kind)
     assert type(error) is cls
     assert message in str(error)
@@ -52,7 +54,7 @@ def test_an_error_is_known_by_any_spelling(status: int, message: str, kind: str 
 @pytest.mark.parametrize(
     "message", ["this file does not exist", "image_url is not a model permission", "tool x not found"]
 )
-def test_what_is_not_about_a_model_stays_a_bad_request(message: str) -> None:
+def test_errors_not_about_a_model_stay_bad_requests(message: str) -> None:
     assert type(failed(400, message, "request_params_invalid")) is openai.BadRequestError
 
 
@@ -64,13 +66,13 @@ def test_what_is_not_about_a_model_stays_a_bad_request(message: str) -> None:
         (400, "prompt is too long", "request_params_invalid", "maximum context length"),
     ],
 )
-def test_the_words_programs_match_on_stand_before_stepfuns(status: int, message: str, kind: str, words: str) -> None:
+def test_openais_words_come_before_stepfuns_message(status: int, message: str, kind: str, words: str) -> None:
     error = failed(status, message, kind)
     assert 0 <= str(error).index(words) < str(error).index(message)
     assert words in error.response.json()["error"]["message"]
 
 
-def test_words_already_in_the_message_are_not_repeated() -> None:
+def test_openais_words_are_not_repeated() -> None:
     message = "You exceeded your current quota, please check your plan and billing details"
     assert failed(402, message, "quota_exceeded").body["message"] == message
 
@@ -84,7 +86,7 @@ def test_words_already_in_the_message_are_not_repeated() -> None:
         (404, "The model `x` does not exist or you do not have access to it", "stepfun-compat models --live"),
     ],
 )
-def test_an_error_advises(status: int, message: str, advice: str) -> None:
+def test_error_contains_advice(status: int, message: str, advice: str) -> None:
     error = failed(status, message, "request_params_invalid")
     assert advice in error.hint
     assert error.hint in str(error)
@@ -95,7 +97,7 @@ def test_an_error_advises(status: int, message: str, advice: str) -> None:
 @pytest.mark.parametrize(
     ("wire_status", "kind", "seen"), [(402, "quota_exceeded", 429), (451, "censorship_blocked", 400)]
 )
-async def test_the_response_of_an_error_is_openais(wire_status: int, kind: str, seen: int) -> None:
+async def test_error_response_has_openais_body(wire_status: int, kind: str, seen: int) -> None:
     sent = httpx.Response(
         wire_status, json={"error": {"message": "no", "type": kind}, "id": "i"}, headers={"x-own": "kept"}
     )
@@ -127,7 +129,7 @@ async def test_the_response_of_an_error_is_openais(wire_status: int, kind: str, 
             assert response.request.url.path == "/v1/chat/completions"
 
 
-def test_the_response_of_an_error_inside_a_stream_is_openais() -> None:
+def test_error_response_inside_a_stream_has_openais_body() -> None:
     told = {"error": {"message": "no", "type": "quota_exceeded"}}
     with pytest.raises(stepfun_compat.QuotaExceededError) as caught:
         list(
@@ -141,7 +143,7 @@ def test_the_response_of_an_error_inside_a_stream_is_openais() -> None:
 
 @pytest.mark.parametrize("where", ["user part", "query"])
 @pytest.mark.parametrize("status", [401, 402, 404, 500])
-def test_an_error_contains_neither_user_part_nor_query_of_the_url(
+def test_error_does_not_contain_user_or_query_of_the_url(
     where: str, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = "user:password-0123456789@" if where == "user part" else ""
@@ -171,7 +173,7 @@ BROKEN: dict[str, Any] = {
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("how", ["create", "raw"])
 @pytest.mark.parametrize("name", BROKEN)
-async def test_an_error_of_a_connection_or_body_contains_neither_user_part_nor_query_of_the_url(
+async def test_connection_and_body_errors_do_not_contain_user_or_query_of_the_url(
     name: str, how: str, stream: bool, later: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STEPFUN_BASE_URL", "https://user:password-0123456789@gateway.example/v1")
@@ -223,7 +225,7 @@ EVERY = sorted({*OURS, *STOCK, *OLD}, key=lambda cls: (cls.__module__, cls.__nam
 
 
 @pytest.mark.parametrize("cls", EVERY, ids=lambda cls: f"{cls.__module__}.{cls.__name__}")
-def test_an_error_can_be_copied_and_pickled(cls: type[Exception]) -> None:
+def test_error_can_be_copied_and_pickled(cls: type[Exception]) -> None:
     error: Any = made(cls)
     own_state = not (cls.__module__ == legacy_error.__name__ and "__reduce__" in vars(cls))  # as 0.28 wrote them
     if own_state:
@@ -254,7 +256,7 @@ def _fails(kind: str) -> None:
     raise failed(int(kind), "no", "quota_exceeded")
 
 
-def test_errors_leave_a_process_pool() -> None:
+def test_errors_can_be_raised_from_a_process_pool() -> None:
     kinds = ["402", "429", "500", "malformed", "stream", "refused"]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         tasks = [pool.submit(_fails, kind) for kind in kinds]

@@ -117,7 +117,7 @@ ROWS: list[tuple[str, int, Any, type[Exception], int, str | None]] = [
 @pytest.mark.anyio
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(("name", "status", "answer", "cls", "seen", "code"), ROWS, ids=[row[0] for row in ROWS])
-async def test_api_9_2_every_row(
+async def test_api_9_2_every_error_row(
     name: str, status: int, answer: Any, cls: type[Exception], seen: int, code: str | None, stream: bool
 ) -> None:
     headers = {"x-trace-id": "trace-9"}
@@ -194,10 +194,10 @@ def test_api_9_3_quota_and_review_are_not_retried(status: int) -> None:
         (451, "censorship_blocked", "The content you provided is blocked.", 400, "content_filter"),
     ],
 )
-def test_the_text_of_an_error_is_what_the_sdk_would_have_made_of_openais_answer(
+def test_error_text_is_the_sdks_text_for_openais_response(
     status: int, kind: str, message: str, seen: int, code: str
 ) -> None:
-    """Programs look for "Error code: 429" in it and, up to the SDK's 3.0, for the code."""
+    """Programs search the text for "Error code: 429" and, up to SDK 3.0, for the code."""
     theirs = {"error": {"message": message, "type": kind, "param": None, "code": code}}
     stock = openai.OpenAI(
         api_key="k",
@@ -218,14 +218,14 @@ def test_the_text_of_an_error_is_what_the_sdk_would_have_made_of_openais_answer(
 @pytest.mark.parametrize(
     ("sent", "read", "kept"), [(404, "404", 404), (0, "0", 0), ("", "", ""), ("own_code", "own_code", "own_code")]
 )
-def test_a_code_a_gateway_sends_is_kept(sent: Any, read: str, kept: Any) -> None:
+def test_error_code_of_a_gateway_is_kept(sent: Any, read: str, kept: Any) -> None:
     told = {"message": "m", "type": "a_type", "param": "model", "code": sent}
     with pytest.raises(openai.BadRequestError) as caught:
         Wire(httpx.Response(400, json={"error": told})).client().chat.completions.create(
             model="gpt-4o", messages=MESSAGES
         )
     assert caught.value.body == {**told, "code": kept}
-    if sent in ("", "own_code"):  # SDKs differ in what they make of a number
+    if sent in ("", "own_code"):  # SDKs treat a number differently
         assert caught.value.code == read
 
 
@@ -238,7 +238,7 @@ def test_a_code_a_gateway_sends_is_kept(sent: Any, read: str, kept: Any) -> None
         ("[1]", [1]),
     ],
 )
-def test_an_error_of_another_form_keeps_its_body(sent: str, kept: Any) -> None:
+def test_error_of_another_form_keeps_its_body(sent: str, kept: Any) -> None:
     with pytest.raises(openai.InternalServerError) as caught:
         Wire(httpx.Response(500, text=sent)).client(max_retries=0).chat.completions.create(
             model="gpt-4o", messages=MESSAGES
@@ -246,14 +246,14 @@ def test_an_error_of_another_form_keeps_its_body(sent: str, kept: Any) -> None:
     assert caught.value.body == kept
 
 
-def test_a_wrong_region_is_hinted_at() -> None:
+def test_wrong_region_is_suggested() -> None:
     with pytest.raises(openai.AuthenticationError, match="STEPFUN_REGION"):
         Wire(
             httpx.Response(401, json=body("Incorrect API key provided", "invalid_api_key"))
         ).client().chat.completions.create(model="gpt-4o", messages=MESSAGES)
 
 
-def test_api_9_1_a_503_after_ten_minutes_is_a_timeout_and_not_retried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_api_9_1_503_after_ten_minutes_is_a_timeout_and_not_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     wire = Wire(httpx.Response(503, json=body("busy", None)))
     client = wire.client(max_retries=2)
     from stepfun_compat._client import responses
@@ -290,13 +290,13 @@ BROKEN = {
     "malformed": httpx.Response(200, headers={"content-type": "application/json"}, text='{"id": '),
     "no choices": httpx.Response(200, json={"id": "x"}),
     "a list": httpx.Response(200, json=[1]),
-    "a choice that is none": httpx.Response(200, json={"choices": [3]}),
+    "a choice that is a number": httpx.Response(200, json={"choices": [3]}),
 }
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", BROKEN)
-async def test_an_invalid_200_response_is_an_openai_error(name: str) -> None:
+async def test_invalid_200_response_is_an_openai_error(name: str) -> None:
     arguments: Any = {"model": "gpt-4o", "messages": MESSAGES}
     for more in ({}, {"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "required"}):
         with pytest.raises(openai.APIResponseValidationError):
@@ -307,7 +307,7 @@ async def test_an_invalid_200_response_is_an_openai_error(name: str) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", BROKEN)
-async def test_a_raw_response_is_handed_over_and_refused_when_it_is_parsed(name: str) -> None:
+async def test_invalid_raw_response_is_returned_and_refused_on_parse(name: str) -> None:
     sent = BROKEN[name]
     chat = Wire(sent).client().chat.completions
     raw = chat.with_raw_response.create(model="gpt-4o", messages=MESSAGES)
@@ -328,13 +328,13 @@ async def test_a_raw_response_is_handed_over_and_refused_when_it_is_parsed(name:
             await answer.parse()
 
 
-def test_an_answer_the_caller_reads_himself_is_not_looked_into() -> None:
+def test_response_read_by_the_caller_is_not_checked() -> None:
     answer = Wire({}).client().get("/models", cast_to=httpx.Response)
     assert answer.json() == {}
 
 
 class Breaking(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body that breaks off with an error of the layers below the HTTP library."""
+    """A body that ends with an error from a layer below the HTTP library."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -352,7 +352,7 @@ class Breaking(httpx.SyncByteStream, httpx.AsyncByteStream):
 @pytest.mark.anyio
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("error", [ssl.SSLError("broken"), anyio.EndOfStream(), httpx.ReadError("broken")])
-async def test_what_breaks_below_the_http_library_is_a_connection_error(error: Exception, fast: bool) -> None:
+async def test_errors_below_the_http_library_are_connection_errors(error: Exception, fast: bool) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Breaking(error))
 
@@ -377,7 +377,7 @@ async def test_what_breaks_below_the_http_library_is_a_connection_error(error: E
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", ["html", "malformed"])
-async def test_a_stream_that_is_none_is_an_openai_error(name: str) -> None:
+async def test_invalid_stream_is_an_openai_error(name: str) -> None:
     with pytest.raises(openai.APIResponseValidationError):
         list(Wire(BROKEN[name]).client().chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True))
     with pytest.raises(openai.APIResponseValidationError):
@@ -401,7 +401,7 @@ CONTEXT = "context_length_exceeded"
 
 
 @pytest.mark.anyio
-async def test_errors_inside_a_stream() -> None:
+async def test_errors_inside_a_stream_are_raised() -> None:
     good = json.dumps(chunk({"role": "assistant", "content": "a"}))
     quota = json.dumps(body("You exceeded your current quota", "quota_exceeded"))
     other = json.dumps(body("something else", "strange"))
@@ -439,7 +439,7 @@ async def test_errors_inside_a_stream() -> None:
 
 @pytest.fixture
 def half_closed() -> Iterator[str]:
-    """A server that breaks every connection in the middle of its answer."""
+    """A server that closes every connection in the middle of its response."""
     server = socket.create_server(("127.0.0.1", 0))
     stop = threading.Event()
 
@@ -468,7 +468,7 @@ def half_closed() -> Iterator[str]:
 
 
 @pytest.mark.anyio
-async def test_a_broken_connection_is_a_connection_error_on_every_sdk(half_closed: str) -> None:
+async def test_broken_connection_is_a_connection_error_on_every_sdk(half_closed: str) -> None:
     settings = Settings(base_url=half_closed, api_key="k")
     with OpenAI(settings=settings, max_retries=0, timeout=5) as client:
         seen = []
@@ -482,14 +482,14 @@ async def test_a_broken_connection_is_a_connection_error_on_every_sdk(half_close
                 pass
 
 
-def test_a_refused_connection_and_a_timeout() -> None:
+def test_refused_connection_and_timeout_raise_openais_errors() -> None:
     with pytest.raises(openai.APIConnectionError):
         Wire(httpx.ConnectError("no")).client(max_retries=0).chat.completions.create(model="gpt-4o", messages=MESSAGES)
     with pytest.raises(openai.APITimeoutError):
         Wire(httpx.ReadTimeout("slow")).client(max_retries=0).chat.completions.create(model="gpt-4o", messages=MESSAGES)
 
 
-def test_refusals_are_openais_errors_with_a_response() -> None:
+def test_refusals_are_openai_errors_with_a_response() -> None:
     wire = Wire()
     messages: Any = [{"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}]}]
     with pytest.raises(openai.BadRequestError) as caught:
@@ -505,7 +505,7 @@ def test_refusals_are_openais_errors_with_a_response() -> None:
         wire.client().chat.completions.create(model="step-3.5-flash", messages=picture)
 
 
-def test_a_good_stream_after_all_of_this() -> None:
+def test_valid_stream_is_unaffected() -> None:
     parts = list(
         Wire(sse(chunk({"role": "assistant", "content": "a"}, "stop")))
         .client()

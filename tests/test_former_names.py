@@ -1,4 +1,4 @@
-"""The public names of 0.1.0 still work; those that have moved warn, and say where they are now."""
+"""The public names of 0.1.0 still work; moved names warn and state the new location."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from stepfun_compat.diagnostics.finding import Finding
 
 NAMES: dict[str, str] = json.loads(Path(__file__).with_name("public_names_0_1_0.json").read_text(encoding="utf-8"))
 GONE = {
-    "stepfun_compat.catalog.endpoints": {"markdown_table"},  # writes tables of the documents: a helper of the tests
-    "stepfun_compat.emulator.plain": {"without_none"},  # without a use
+    "stepfun_compat.catalog.endpoints": {"markdown_table"},  # generates documentation tables: a helper of the tests
+    "stepfun_compat.emulator.plain": {"without_none"},  # unused
     "stepfun_compat.endpoints.common": {"KEEP", "STATE", "WAIT"},  # effects are classes now
-    "stepfun_compat.gate": {"watched"},  # redirects are examined by the client's own authentication
+    "stepfun_compat.gate": {"watched"},  # redirects are checked by the client's authentication
     "stepfun_compat.state": {"perform"},  # took a dict of operations
 }
-"""Helpers of the package's own that have no counterpart."""
+"""Internal helpers without a successor."""
 OPENAI = {name for name in ("responses", "uploads", "vector_stores") if not hasattr(openai, name)}
-"""Resources of the module that an old openai does not have."""
+"""Resources of the module that old openai releases lack."""
 
 
 @pytest.mark.parametrize("module", NAMES)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_every_public_name_of_0_1_0_is_found_where_it_was(module: str) -> None:
+def test_every_public_name_of_0_1_0_is_importable(module: str) -> None:
     found = importlib.import_module(module)
     missing = {name for name in NAMES[module].split() if not hasattr(found, name)}
     assert missing == (GONE.get(module, set()) | (OPENAI if module == "stepfun_compat" else set()))
 
 
 @pytest.mark.filterwarnings("error::DeprecationWarning")
-def test_the_public_modules_of_the_package_work_without_a_warning() -> None:
+def test_current_public_modules_do_not_warn() -> None:
     for module in ("", ".azure", ".client", ".errors", ".emulator", ".launch", ".legacy", ".report", ".stock"):
         full = f"stepfun_compat{module}"
         moved = former_names.RENAMED.get(module[1:], {})
@@ -62,7 +62,7 @@ def test_the_public_modules_of_the_package_work_without_a_warning() -> None:
         ("catalog.failures", "FAILURES", "catalog.failures.ERROR_TYPES"),
     ],
 )
-def test_a_name_that_has_moved_says_where_it_is_now(module: str, name: str, now: str) -> None:
+def test_moved_name_warns_with_its_new_location(module: str, name: str, now: str) -> None:
     place, _, present = now.rpartition(".")
     with pytest.warns(DeprecationWarning, match="is now") as caught:
         scope: dict[str, Any] = {}
@@ -72,7 +72,7 @@ def test_a_name_that_has_moved_says_where_it_is_now(module: str, name: str, now:
     assert caught[0].filename == "program.py"  # the line to change
 
 
-def test_an_endpoint_that_stood_there_as_an_instance_still_does() -> None:
+def test_former_endpoint_instance_is_still_an_instance() -> None:
     with pytest.warns(DeprecationWarning, match=r"CreateStore\(\)"):
         from stepfun_compat.endpoints.vector_stores import CREATE
     from stepfun_compat.endpoints.files.vector_stores import CreateStore
@@ -81,14 +81,14 @@ def test_an_endpoint_that_stood_there_as_an_instance_still_does() -> None:
 
 
 @pytest.mark.parametrize("module", [*former_names.STILL, *former_names.MODULES])
-def test_a_name_that_never_existed_raises(module: str) -> None:
+def test_unknown_name_raises(module: str) -> None:
     found = importlib.import_module(f"stepfun_compat.{module}")
     for name in ("nothing_of_this_name", "__all__of_it"):
         with pytest.raises(AttributeError, match=f"'{found.__name__}' has no attribute '{name}'"):
             getattr(found, name)
 
 
-def test_every_successor_is_there_and_every_renamed_name_is_in_one() -> None:
+def test_every_successor_exists() -> None:
     for table in (former_names.MODULES, former_names.STILL):
         for short, places in table.items():
             modules = [importlib.import_module(f"stepfun_compat.{place}") for place in places.split()]
@@ -102,7 +102,7 @@ def test_other_imports_are_ignored() -> None:
         importlib.import_module("stepfun_compat.nothing_of_this_name")
 
 
-def test_the_table_is_not_imported_until_a_former_name_is_used_and_the_finder_is_one() -> None:
+def test_former_names_are_imported_lazily_with_one_finder() -> None:
     program = """
         import importlib, sys
         import stepfun_compat.client
@@ -114,7 +114,7 @@ def test_the_table_is_not_imported_until_a_former_name_is_used_and_the_finder_is
     assert ran.stdout.split() == ["False", "1"]
 
 
-def test_the_former_name_of_a_fix() -> None:
+def test_former_names_of_migration_rules() -> None:
     with pytest.warns(DeprecationWarning, match=r"Finding\.fix"):
         assert Finding("key", "warn", "none", "set it").remedy == "set it"
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""What `import stepfun_compat` costs, counted in modules, which needs no clock."""
+"""The cost of `import stepfun_compat`, counted in modules, which needs no clock."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def added(statement: str) -> list[str]:
     return names
 
 
-def test_the_import_adds_one_module_of_our_own_and_no_other() -> None:
+def test_import_adds_only_one_module() -> None:
     assert added("import stepfun_compat") == ["stepfun_compat"]
 
 
-def test_the_import_does_not_import_openai_until_a_name_is_used() -> None:
+def test_import_does_not_import_openai_until_a_name_is_used() -> None:
     code = (
         "import sys, stepfun_compat; assert 'openai' not in sys.modules; "
         "assert stepfun_compat.max_retries == 2 and stepfun_compat.timeout.read == 600; "
@@ -41,7 +41,7 @@ def test_the_import_does_not_import_openai_until_a_name_is_used() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_pytest_plugin_imports_nothing_heavy_until_a_fixture_is_used(tmp_path: Path) -> None:
+def test_pytest_plugin_imports_nothing_heavy_until_a_fixture_is_used(tmp_path: Path) -> None:
     (tmp_path / "test_theirs.py").write_text(
         "import sys\n"
         "def test_theirs():\n"
@@ -64,7 +64,7 @@ def test_the_pytest_plugin_imports_nothing_heavy_until_a_fixture_is_used(tmp_pat
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_clients_come_with_first_use_and_with_no_third_party_module() -> None:
+def test_clients_are_imported_on_first_use_without_third_party_modules() -> None:
     names = added("from stepfun_compat import OpenAI, AsyncOpenAI, Settings, RateLimitError")
     assert "stepfun_compat.client" in names
     ours = ("stepfun_compat", "openai")
@@ -72,11 +72,11 @@ def test_the_clients_come_with_first_use_and_with_no_third_party_module() -> Non
     facts = [
         name for name in names if name.startswith("stepfun_compat.catalog.") and name.endswith(("models", "voices"))
     ]
-    assert facts == []  # the catalog is read by the first request
+    assert facts == []  # the first request reads the catalog
 
 
-def test_what_a_client_does_is_imported_with_the_first_client() -> None:
-    """A program that imports the class and makes no client does not pay for catalog, settings and translation."""
+def test_translation_is_imported_with_the_first_client() -> None:
+    """A program that imports the class without creating a client does not import catalog, settings and translation."""
     code = (
         "import sys; from stepfun_compat import AsyncOpenAI, OpenAI;"
         "print(*sorted(n for n in sys.modules if n.startswith('stepfun_compat.')))"
@@ -87,7 +87,7 @@ def test_what_a_client_does_is_imported_with_the_first_client() -> None:
     assert imported == {"_client", "client", "errors", "former_lookup", "http_objects", "stock"} | parts
 
 
-def test_patching_imports_all_of_it_before_a_name_of_openai_becomes_another() -> None:
+def test_patch_imports_everything_before_it_rebinds_names() -> None:
     code = (
         "import sys, stepfun_compat; stepfun_compat.patch();"
         "assert {'stepfun_compat._client.flow', 'stepfun_compat._client.construction'} <= sys.modules.keys()"
@@ -95,7 +95,7 @@ def test_patching_imports_all_of_it_before_a_name_of_openai_becomes_another() ->
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_every_name_of_ours_resolves_and_stays() -> None:
+def test_every_public_name_resolves_to_one_object() -> None:
     for name in stepfun_compat.__all__:
         assert getattr(stepfun_compat, name) is getattr(stepfun_compat, name)
         assert name in dir(stepfun_compat)
@@ -103,7 +103,7 @@ def test_every_name_of_ours_resolves_and_stays() -> None:
         assert getattr(stepfun_compat, module).__name__ == f"stepfun_compat.{module}"
 
 
-def test_threads_that_use_it_first_get_one_class_and_one_catalog() -> None:
+def test_first_use_by_threads_gives_one_class_and_one_catalog() -> None:
     code = """
 import threading, stepfun_compat
 from concurrent.futures import ThreadPoolExecutor
@@ -120,7 +120,7 @@ with ThreadPoolExecutor(16) as pool:
     assert done.stdout.strip() == "1"
 
 
-def test_a_star_import_binds_openais_names_and_this_packages() -> None:
+def test_star_import_binds_openais_names_and_this_packages() -> None:
     theirs: dict[str, Any] = {}
     ours: dict[str, Any] = {}
     exec("from openai import *", theirs)
@@ -151,7 +151,7 @@ OLD_NAMES = (
 
 
 @pytest.mark.parametrize("name", OLD_NAMES)
-def test_a_name_of_openai_0_says_what_openai_says_with_two_ways_out(name: str) -> None:
+def test_openai_0_name_raises_openais_error_with_two_fixes(name: str) -> None:
     with pytest.raises(openai.OpenAIError) as theirs:
         getattr(openai, name).create(model="x")
     with pytest.raises(type(theirs.value)) as ours:
@@ -162,7 +162,7 @@ def test_a_name_of_openai_0_says_what_openai_says_with_two_ways_out(name: str) -
     assert "import stepfun_compat.legacy as openai" in told
 
 
-def test_a_name_of_openai_0_under_run_says_the_same() -> None:
+def test_openai_0_name_under_run_raises_the_same_error() -> None:
     program = (
         "import openai\ntry:\n    openai.ChatCompletion.create()\nexcept openai.OpenAIError as error:\n    print(error)"
     )
@@ -173,7 +173,7 @@ def test_a_name_of_openai_0_under_run_says_the_same() -> None:
     assert done.stdout.count("run --legacy") == 1
 
 
-def test_the_version_of_this_package_is_defined_once() -> None:
+def test_package_version_is_defined_once() -> None:
     from importlib.metadata import metadata
 
     ours = stepfun_compat.version.__version__

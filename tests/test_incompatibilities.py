@@ -1,5 +1,5 @@
-"""What breaks OpenAI programs on StepFun (stepfun-api 12), row by row, as such a program sees it: the SDK's own calls over the
-wire StepFun speaks. The finer points of each row are tested with its endpoint."""
+"""The incompatibilities between OpenAI programs and StepFun (stepfun-api 12), row by row, with the SDK's own calls against
+StepFun's responses. The details of each row are tested with its endpoint."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_row_1_tool_choice_is_enforced_here() -> None:
     assert all("tool_choice" not in body for body in wire.bodies)
 
 
-def test_row_2_a_small_cap_leaves_room_for_reasoning_and_effort_low() -> None:
+def test_row_2_small_cap_gets_headroom_and_low_effort() -> None:
     wire = Wire()
     ask(wire, max_tokens=16)
     assert wire.body["max_tokens"] > 1000
@@ -80,7 +80,7 @@ def test_row_5_finish_reason_is_none_until_the_end() -> None:
     assert set(reasons[:-1]) == {None}
 
 
-def test_row_6_the_stream_helper_adds_up() -> None:
+def test_row_6_stream_helper_accumulates_correctly() -> None:
     first = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city"'}}
     again = {"id": "call_1", "type": "", "function": {"name": "get_weather", "arguments": ': "Paris"}'}}
     wire = Wire(
@@ -92,7 +92,7 @@ def test_row_6_the_stream_helper_adds_up() -> None:
         )
     )
     resource: Any = wire.client().chat.completions
-    if not hasattr(resource, "stream"):  # where older SDKs keep it
+    if not hasattr(resource, "stream"):  # older SDKs have it in `beta`
         resource = wire.client().beta.chat.completions
     with resource.stream(model="gpt-4o", messages=MESSAGES, tools=TOOLS) as stream:
         final = stream.get_final_completion()
@@ -129,7 +129,7 @@ def test_row_10_usage_is_reported_once_and_only_on_request() -> None:
     assert sum(c.usage.total_tokens for c in chunks if c.usage) == 94
 
 
-def test_row_11_the_list_of_files_ends() -> None:
+def test_row_11_file_list_ends() -> None:
     rows = [{"id": f"file-{i}", "object": "file", "bytes": 1, "created_at": i, "status": "success"} for i in range(3)]
     wire = Wire({"object": "list", "data": [{**row, "filename": "a", "purpose": "file-extract"} for row in rows]})
     assert [file.id for file in wire.client().files.list()]
@@ -146,9 +146,9 @@ def test_row_12_processed_means_ready(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("theirs", "ours"), [("gpt-4o-2024-08-06", "step-3.7-flash"), ("step-3", "step-3.7-flash")])
-def test_row_13_model_names_lead_to_models_that_live(theirs: str, ours: str) -> None:
+def test_row_13_model_names_map_to_current_models(theirs: str, ours: str) -> None:
     wire = Wire()
-    if theirs == "step-3":  # retired, which is said
+    if theirs == "step-3":  # retired models warn
         stepfun_compat.reset_warnings()
         with pytest.warns(stepfun_compat.StepfunCompatWarning, match="step-3"):
             client = wire.client(settings=stepfun_compat.Settings(on_unsupported="warn"))
@@ -158,7 +158,7 @@ def test_row_13_model_names_lead_to_models_that_live(theirs: str, ours: str) -> 
     assert wire.body["model"] == ours
 
 
-def test_row_13_a_model_that_is_not_there_is_not_found() -> None:
+def test_row_13_unknown_model_is_not_found() -> None:
     text = "The model `step-0` does not exist or you do not have access to it"
     for status in (400, 404):
         wire = Wire(httpx.Response(status, json={"error": {"message": text, "type": "request_params_invalid"}}))
@@ -194,7 +194,7 @@ def test_row_15_reasoning_has_both_names(spelling: str) -> None:
     assert [(d.reasoning, d.reasoning_content, d.content) for d in told] == [("why", "why", "")]
 
 
-def test_row_16_cached_tokens_are_where_openai_code_reads_them() -> None:
+def test_row_16_cached_tokens_are_in_openais_field() -> None:
     assert ask(Wire()).usage.prompt_tokens_details.cached_tokens == 512
 
 
@@ -206,7 +206,7 @@ def test_row_17_audio_becomes_a_data_url() -> None:
     assert wire.body["messages"][0]["content"][0]["input_audio"] == {"data": f"data:audio/wav;base64,{raw}"}
 
 
-def test_row_18_image_detail_auto_is_stepfuns_to_choose() -> None:
+def test_row_18_image_detail_auto_is_not_sent() -> None:
     part = {"type": "image_url", "image_url": {"url": "https://x.example/a.png", "detail": "auto"}}
     wire = Wire()
     ask(wire, messages=[{"role": "user", "content": [part]}])
@@ -230,14 +230,14 @@ def test_row_19_web_search_becomes_citations() -> None:
     assert message.annotations[0].url_citation.url == "https://x.example"
 
 
-def test_row_20_an_unknown_record_is_an_openai_error() -> None:
+def test_row_20_unknown_record_is_an_openai_error() -> None:
     wire = Wire()
     with pytest.raises(openai.NotFoundError):
         wire.client().responses.retrieve("resp_nobody_made")
     assert not wire.requests
 
 
-def test_row_21_the_events_of_responses_are_openais() -> None:
+def test_row_21_responses_events_are_openais() -> None:
     rows = [
         {"type": "response.created", "sequence_number": 0, "response": {"id": "resp_x", "object": "response"}},
         {
@@ -257,7 +257,7 @@ def test_row_21_the_events_of_responses_are_openais() -> None:
     assert not any("reasoning_part" in type for type in told)
 
 
-def test_row_22_roles_names_and_functions() -> None:
+def test_row_22_roles_names_and_functions_are_translated() -> None:
     wire = Wire(completion("", tool_calls=[call()]))
     messages: Any = [{"role": "developer", "content": "be brief"}, {"role": "user", "name": "ann", "content": "x"}]
     functions: Any = [TOOLS[0]["function"]]
@@ -271,19 +271,21 @@ def test_row_22_roles_names_and_functions() -> None:
 
 
 @pytest.mark.parametrize("arguments", ["", "not json", '"a string"', "[1]"])
-def test_row_23_odd_tool_history_is_repaired(arguments: str) -> None:
+def test_row_23_invalid_tool_history_is_repaired(arguments: str) -> None:
     made = {"id": "call_1", "type": "function", "function": {"name": "", "arguments": arguments}}
     wire = Wire()
     messages: Any = [*MESSAGES, {"role": "assistant", "tool_calls": [made]}]
     messages.append({"role": "tool", "tool_call_id": "call_1", "content": "ok"})
-    client = wire.client(settings=stepfun_compat.Settings(on_unsupported="ignore"))  # what was broken is lost, and told
+    client = wire.client(
+        settings=stepfun_compat.Settings(on_unsupported="ignore")
+    )  # the invalid part is dropped and reported
     client.chat.completions.create(model="gpt-4o", messages=messages)
     sent = wire.body["messages"][1]["tool_calls"][0]["function"]
     assert isinstance(json.loads(sent["arguments"]), dict)
     assert sent["name"]
 
 
-def test_row_24_speech_and_transcription_fit() -> None:
+def test_row_24_speech_and_transcription_are_translated() -> None:
     wire = Wire(httpx.Response(200, headers={"content-type": "audio/mpeg"}, content=b"mp3"))
     wire.client().audio.speech.create(model="tts-1", voice="alloy", input="hi")
     assert wire.body["voice"] != "alloy"

@@ -1,4 +1,4 @@
-"""`stepfun_compat` used as a module, without a client of the program's own."""
+"""`stepfun_compat` used as a module, without creating a client."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MESSAGES: list[Any] = [{"role": "user", "content": "hello"}]
 def module(monkeypatch: pytest.MonkeyPatch) -> Any:
     from stepfun_compat import module_client
 
-    module_client.reset(stepfun_compat)  # first: an `api_type` that another test has found out is not to be restored
+    module_client.reset(stepfun_compat)  # first, so that an `api_type` detected in another test is not restored
     for name in (*module_client.ATTRIBUTES, *module_client.AZURE_ATTRIBUTES, "api_type"):
         monkeypatch.setattr(stepfun_compat, name, getattr(stepfun_compat, name))
     yield stepfun_compat
     module_client.reset(stepfun_compat)
 
 
-def test_module_level_use_follows_the_modules_attributes(module: Any) -> None:
+def test_module_level_calls_use_the_module_attributes(module: Any) -> None:
     wire = Wire()
     module.api_key = "module-key"
     module.http_client = httpx.Client(transport=httpx.MockTransport(wire))
@@ -37,12 +37,12 @@ def test_module_level_use_follows_the_modules_attributes(module: Any) -> None:
     assert wire.request.headers["authorization"] == "Bearer another-key"
 
 
-def test_module_level_use_without_a_key_is_an_openai_error(module: Any) -> None:
+def test_module_level_call_without_a_key_is_an_openai_error(module: Any) -> None:
     with pytest.raises(openai.OpenAIError, match="STEPFUN_API_KEY"):
         module.chat.completions.create(model="gpt-4o", messages=MESSAGES)
 
 
-def test_the_module_client_keeps_a_timeout_of_none_and_uses_openais_name(module: Any) -> None:
+def test_module_client_keeps_a_timeout_of_none_and_openais_name(module: Any) -> None:
     module.api_key = "module-key"
     module.timeout = None
     client = module.chat.completions._client
@@ -53,7 +53,7 @@ def test_the_module_client_keeps_a_timeout_of_none_and_uses_openais_name(module:
         _ = module.chat.completions._client
 
 
-def test_the_module_client_is_azures_by_openais_rules(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_module_client_selects_azure_by_openais_rules(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", "stepfun-key")
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "azure-key")
     monkeypatch.setenv("OPENAI_API_VERSION", "2024-10-21")
@@ -65,7 +65,7 @@ def test_the_module_client_is_azures_by_openais_rules(module: Any, monkeypatch: 
     assert client.api_key == "stepfun-key"
 
 
-def test_an_ambiguous_module_client_must_choose_openai_or_azure(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ambiguous_module_client_is_an_openai_error(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "openai-key")
     monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", "token")
     with pytest.raises(openai.OpenAIError, match="Ambiguous use of module client"):

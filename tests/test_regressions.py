@@ -1,4 +1,4 @@
-"""What users of comparable layers stumbled over, each as a test: a program's view, over the wire StepFun speaks."""
+"""Bugs that users of comparable libraries reported, one test each, with the SDK's calls against StepFun's responses."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def calls(chunks: list[Any]) -> list[Any]:
     return [c for row in chunks for choice in row.choices for c in choice.delta.tool_calls or []]
 
 
-def test_frameworks_that_add_up_chunks_count_tokens_once() -> None:
-    """Cumulative usage on each chunk multiplied the bill."""
+def test_summing_usage_over_chunks_counts_tokens_once() -> None:
+    """Cumulative usage on each chunk multiplied the reported cost."""
     chunks = list(ask(Wire(text_stream("a", "b", "c")), stream=True, stream_options={"include_usage": True}))
     assert sum(c.usage.completion_tokens for c in chunks if c.usage) == 4
 
@@ -45,8 +45,8 @@ def test_choices_0_exists_on_every_chunk_unless_usage_is_requested() -> None:
     assert all(c.choices[0] is not None for c in ask(Wire(stream), stream=True))
 
 
-def test_an_empty_finish_reason_ends_nothing() -> None:
-    """Arguments were cut where "" was taken for the end."""
+def test_empty_finish_reason_does_not_end_a_stream() -> None:
+    """Arguments were cut because "" was treated as the end."""
     parts = [{"index": 0, "id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": "{"}}]
     rest = [{"index": 0, "function": {"arguments": "}"}}]
     stream = sse(chunk({"tool_calls": parts}), chunk({"tool_calls": rest}), chunk({"content": ""}, "stop"))
@@ -55,7 +55,7 @@ def test_an_empty_finish_reason_ends_nothing() -> None:
     assert [c.choices[0].finish_reason for c in chunks if c.choices[0].finish_reason] == ["tool_calls"]
 
 
-def test_a_stream_that_ends_without_a_reason_keeps_its_calls_and_hides_no_truncation(
+def test_stream_without_finish_reason_keeps_its_calls_and_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     parts = [{"index": 0, "id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}]
@@ -65,16 +65,16 @@ def test_a_stream_that_ends_without_a_reason_keeps_its_calls_and_hides_no_trunca
     assert "finish" in caplog.text
 
 
-def test_tool_calls_as_a_reason_without_any_call_is_stop() -> None:
-    """The reverse made agents run for ever."""
+def test_tool_calls_reason_without_calls_is_stop() -> None:
+    """Otherwise agents never stop."""
     answer = completion("done")
     answer["choices"][0]["finish_reason"] = "tool_calls"
     assert ask(Wire(answer), tools=[TOOL]).choices[0].finish_reason == "stop"
 
 
 @pytest.mark.parametrize("route", ["native", "chat"])
-def test_developer_messages_are_not_lost_on_responses_either(route: str) -> None:
-    """StepFun's Responses drops them without a word."""
+def test_developer_messages_are_kept_on_responses(route: str) -> None:
+    """StepFun's Responses API silently drops them."""
     body = {"id": "resp_1", "object": "response", "created_at": 1, "model": "step-3.7-flash", "status": "completed"}
     body = {**body, "output": [], "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}}
     wire = Wire(body if route == "native" else completion())
@@ -87,7 +87,7 @@ def test_developer_messages_are_not_lost_on_responses_either(route: str) -> None
 
 
 @pytest.mark.anyio
-async def test_what_a_model_can_do_is_one_table_for_every_lane() -> None:
+async def test_model_capabilities_are_the_same_on_every_route() -> None:
     picture: Any = {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}
     messages: Any = [{"role": "user", "content": [picture]}]
     wire = Wire()
@@ -104,7 +104,7 @@ async def test_what_a_model_can_do_is_one_table_for_every_lane() -> None:
     assert not wire.requests
 
 
-def test_the_reasoning_a_framework_drops_is_remembered_on_request() -> None:
+def test_reasoning_a_framework_drops_is_restored_when_enabled() -> None:
     first = completion("", tool_calls=[call()], reasoning_content="why")
     for replay, kept in (("caller", None), ("cache", "why")):
         wire = Wire(first, completion())
@@ -119,8 +119,8 @@ def test_the_reasoning_a_framework_drops_is_remembered_on_request() -> None:
 
 
 @pytest.mark.parametrize("form", ["object", "dict"])
-def test_an_empty_reasoning_is_replayed_as_it_came(form: str) -> None:
-    """A key that goes missing when it is empty ended whole sessions elsewhere."""
+def test_empty_reasoning_is_replayed_unchanged(form: str) -> None:
+    """Dropping the empty key broke complete sessions."""
     wire = Wire(completion("", tool_calls=[call()], reasoning="", reasoning_content=""), completion())
     client = wire.client()
     message = client.chat.completions.create(model="gpt-4o", messages=MESSAGES, tools=[TOOL]).choices[0].message
@@ -130,7 +130,7 @@ def test_an_empty_reasoning_is_replayed_as_it_came(form: str) -> None:
     assert wire.body["messages"][1]["reasoning_content"] == ""
 
 
-def test_calls_written_as_xml_are_parsed_only_on_request() -> None:
+def test_calls_written_as_xml_are_parsed_only_when_enabled() -> None:
     text = "<tool_call><function=get_weather><parameter=city>Paris</parameter></function></tool_call>"
     assert ask(Wire(completion(text)), tools=[TOOL]).choices[0].message.content == text
     client = Wire(completion(text)).client(settings=Settings(parse_xml_tool_calls=True))
@@ -139,7 +139,7 @@ def test_calls_written_as_xml_are_parsed_only_on_request() -> None:
     assert [c.function.name for c in choice.message.tool_calls or [] if c.type == "function"] == ["get_weather"]
 
 
-def test_a_schema_is_never_dropped_without_a_word() -> None:
+def test_schema_is_never_silently_dropped() -> None:
     schema = {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}
     wanted: Any = {"type": "json_schema", "json_schema": {"name": "point", "schema": schema}}
     told = stepfun_compat.explain(model="step-1o-turbo-vision", messages=MESSAGES, response_format=wanted)
@@ -153,9 +153,9 @@ def test_a_schema_is_never_dropped_without_a_word() -> None:
     "given",
     [{"prompt_cache_key": "team"}, {"parallel_tool_calls": False}, {"parallel_tool_calls": True}, {"store": False}],
 )
-def test_keys_a_provider_may_refuse_are_taken_out_by_their_presence(given: dict[str, Any]) -> None:
+def test_unsupported_keys_are_dropped_even_when_empty(given: dict[str, Any]) -> None:
     wire = Wire(completion("", tool_calls=[call()]))
-    ask(wire, tools=[TOOL], extra_body=given)  # as keywords they are not known to every SDK
+    ask(wire, tools=[TOOL], extra_body=given)  # some SDKs do not have them as keywords
     assert not given.keys() & wire.body.keys()
 
 
@@ -181,8 +181,8 @@ def test_parallel_calls_with_index_0_are_distinguished_and_correct_indexes_kept(
         assert [(c.index, c.id) for c in calls(chunks)] == [(0, "call_0"), (1, "call_1")]
 
 
-def test_with_options_loses_nothing_of_ours() -> None:
-    """An Azure client lost its deployment, other subclasses their own clients."""
+def test_with_options_keeps_settings_headers_and_statistics() -> None:
+    """An Azure client lost its deployment, other subclasses their clients."""
     wire = Wire()
     client = wire.client(settings=Settings(model="step-3.5-flash"), default_headers={"x-mine": "1"})
     for each in (client.with_options(timeout=1), client.copy(max_retries=0).with_options(timeout=2)):
@@ -192,10 +192,10 @@ def test_with_options_loses_nothing_of_ours() -> None:
         assert each.stepfun.prompt_cache is client.stepfun.prompt_cache
 
 
-def test_a_wheel_with_anything_else_in_it_is_refused(
+def test_wheel_with_other_files_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A `.pth` in a wheel runs at every start of the interpreter."""
+    """A `.pth` file in a wheel runs at every interpreter start."""
     script = ROOT / ".ci" / "check_wheel.py"
 
     def check(
@@ -218,7 +218,7 @@ def test_a_wheel_with_anything_else_in_it_is_refused(
         check(metadata="Name: x\n\nProject-URL: Documentation, https://example.com")
 
 
-def test_the_package_contains_no_pth_file() -> None:
+def test_package_contains_no_pth_file() -> None:
     assert not [*(ROOT / "stepfun_compat").rglob("*.pth")]
 
 
@@ -230,8 +230,8 @@ def test_clients_and_streams_pass_the_isinstance_checks_of_frameworks() -> None:
     assert isinstance(ask(Wire()), openai.types.chat.ChatCompletion)
 
 
-def test_a_client_can_be_pickled_no_more_than_openais() -> None:
-    """Nothing is promised that openai does not keep."""
+def test_client_cannot_be_pickled_like_openais() -> None:
+    """openai's clients cannot be pickled either."""
     for client in (OpenAI(api_key=KEY), openai.OpenAI(api_key=KEY)):
         with pytest.raises(TypeError):
             pickle.dumps(client)
@@ -244,8 +244,8 @@ def test_debug_logs_of_the_sdk_do_not_print_the_key(caplog: pytest.LogCaptureFix
     assert KEY not in caplog.text
 
 
-def test_unknown_model_names_stay_in_the_users_code() -> None:
-    """Frameworks refuse names their own lists lack, so OpenAI's names are kept and led on here."""
+def test_openai_model_name_is_mapped_and_echoed() -> None:
+    """Frameworks refuse names missing from their own lists, so programs keep OpenAI's names."""
     wire = Wire()
     client = wire.client(settings=Settings(echo_requested_model=True))
     answer = client.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES)
@@ -254,7 +254,7 @@ def test_unknown_model_names_stay_in_the_users_code() -> None:
 
 
 @pytest.mark.anyio
-async def test_an_http_client_of_the_wrong_kind_is_refused_as_openai_refuses_it() -> None:
+async def test_http_client_of_the_wrong_kind_is_refused_as_in_openai() -> None:
     with pytest.raises(TypeError):
         OpenAI(api_key=KEY, http_client=httpx.AsyncClient())  # type: ignore[arg-type]
     with pytest.raises(TypeError):

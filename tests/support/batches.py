@@ -1,4 +1,4 @@
-"""What the tests of batches share: input files, and waiting for a state with a bound."""
+"""Helpers for batch tests: input files, and waiting for a state with a time limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ANSWER = {"object": "chat.completion", "model": "m", "usage": {"prompt_tokens": 
 
 
 class Sender:
-    """Answers every line, and counts. `after` is called with how many were sent before each answer."""
+    """Answers every line and counts them. `after` is called before each answer with the number of lines sent."""
 
     def __init__(self, after: Callable[[int], None] = lambda _: None) -> None:
         self.sent: Counter[str] = Counter()
@@ -44,7 +44,7 @@ def rows_of(text: str) -> list[dict[str, Any]]:
 
 
 def settled(client: Any, id: str, states: Iterable[str] = ENDED, seconds: float = 30) -> Any:
-    """The batch once it is in one of these states."""
+    """Wait until a batch is in one of these states and return it."""
     pause, left = threading.Event(), seconds
     while left > 0:
         batch = client.batches.retrieve(id)

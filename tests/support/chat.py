@@ -1,4 +1,4 @@
-"""Chat for tests: one request out, one answer or stream back, all in plain data."""
+"""Chat helpers for tests: one request, response or stream as plain data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .exchange import exchange
 
 USER = {"role": "user", "content": "hi"}
 TOOL_NAME = re.compile(r"^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$")
-"""A name of a tool that StepFun takes (stepfun-api 3.1)."""
+"""A tool name that StepFun accepts (stepfun-api 3.1)."""
 USAGE = {"prompt_tokens": 90, "completion_tokens": 24, "total_tokens": 114}
 
 
@@ -27,7 +27,7 @@ def function(name: str = "get_weather", **more: Any) -> dict[str, Any]:
 
 
 def search(*results: dict[str, Any]) -> dict[str, Any]:
-    """A call of StepFun's own search, with what it found (stepfun-api 4.4)."""
+    """A call of StepFun's web search with its results (stepfun-api 4.4)."""
     return {
         "id": "call__Tg9p",
         "type": "web_search",
@@ -38,8 +38,8 @@ def search(*results: dict[str, Any]) -> dict[str, Any]:
 def out(
     context: RequestContext | None = None, /, settings: dict[str, Any] | None = None, **body: Any
 ) -> tuple[Any, RequestContext]:
-    """The request's body as StepFun is sent it, and the record of the call. Shows that the caller's data is left alone
-    and that what is sent is JSON."""
+    """Return the request body sent to StepFun and the context of the call. Check that the caller's data is not mutated and
+    that the body is JSON."""
     context = context or exchange(ENDPOINT, **(settings or {}))
     body.setdefault("model", "step-3.7-flash")
     body.setdefault("messages", [USER])
@@ -59,7 +59,7 @@ def changes(context: RequestContext) -> list[tuple[str, str]]:
 
 
 def back(data: Any, context: RequestContext | None = None) -> Any:
-    """An answer of StepFun's in OpenAI's shape."""
+    """Translate a StepFun response to OpenAI's shape."""
     return ENDPOINT.transform_response(copy.deepcopy(data), context or out()[1])
 
 
@@ -68,7 +68,7 @@ def message(data: Any, context: RequestContext | None = None) -> Any:
 
 
 def stream(chunks: Sequence[Any], context: RequestContext | None = None) -> list[Any]:
-    """What the caller of a streamed call is handed."""
+    """Return the chunks the caller of a streamed call receives."""
     transform = ENDPOINT.transform_stream(context or out(stream=True)[1])
     told = [row for chunk in chunks for row in transform.feed(copy.deepcopy(chunk))]
     return [*told, *transform.close()]
@@ -87,7 +87,7 @@ def reasons(told: Sequence[Any]) -> list[Any]:
 
 
 def gather(told: Sequence[Any]) -> list[Any]:
-    """The tool calls of a stream, put together as OpenAI's documentation does it: by index, first fragment names."""
+    """Merge the tool calls of a stream as OpenAI documents it: by index, with the name in the first fragment."""
     calls: list[Any] = []
     for delta in deltas(told):
         for entry in delta.get("tool_calls") or ():
@@ -97,7 +97,7 @@ def gather(told: Sequence[Any]) -> list[Any]:
                 assert entry["id"]
                 calls.append({"id": entry["id"], "type": kind, kind: dict(entry[kind])})
                 continue
-            assert index < len(calls), "a call before its predecessor"
+            assert index < len(calls), "a call's index skips one"
             assert "id" not in entry
             assert "type" not in entry
             for kind in ("function", "custom"):
@@ -107,7 +107,7 @@ def gather(told: Sequence[Any]) -> list[Any]:
     return calls
 
 
-# ---------------------------------------------------------------- the three shapes on record (stepfun-api 4.5)
+# ---------------------------------------------------------------- the three recorded shapes (stepfun-api 4.5)
 
 
 def a(delta: dict[str, Any], finish: str = "", tokens: int = 4, created: int = 1710146871) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def calls_of(told: list[Any]) -> list[tuple[str, str, str]]:
 
 
 def asked(**body: Any) -> Any:
-    """The record of a streamed call."""
+    """The context of a streamed call."""
     return out(stream=True, **body)[1]
 
 

@@ -1,4 +1,4 @@
-"""A StepFun that refuses contested forms, and calls in each way of the SDK."""
+"""A StepFun that rejects contested forms, and one call in each of the SDK's modes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def refusal(message: str, type: str = "request_params_invalid", **more: Any) -> 
 
 
 def strict(refused: Callable[[Body], bool], message: str, **more: Any) -> Wire:
-    """A StepFun that refuses some bodies and answers the others."""
+    """A StepFun that rejects some bodies and answers the others."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         body: Body = json.loads(request.content)
@@ -123,7 +123,7 @@ MODES = ("plain", "stream", "raw", "raw stream", "with_streaming_response", "hel
 
 
 def make(client: Any, mode: str, **body: Any) -> Any:
-    """One sync call in one of the SDK's ways; what it answered, as text."""
+    """Make one sync call in one of the SDK's modes and return its text."""
     completions = client.chat.completions
     asked: Body = {"model": "step-3.7-flash", "messages": [USER], **body}
     if mode == "plain":
@@ -144,7 +144,7 @@ def make(client: Any, mode: str, **body: Any) -> Any:
 
 
 async def make_async(client: Any, mode: str, **body: Any) -> Any:
-    """The same with the async client."""
+    """Make one call with the async client and return its text."""
     completions = client.chat.completions
     asked: Body = {"model": "step-3.7-flash", "messages": [USER], **body}
     if mode == "plain":
@@ -166,7 +166,7 @@ async def make_async(client: Any, mode: str, **body: Any) -> Any:
 
 
 def made(wire: Wire, mode: str, later: bool, times: int = 1, settings: Settings = QUIET, **body: Any) -> list[Any]:
-    """Several calls by one client, sync or async."""
+    """Make several calls with one sync or async client and return their texts."""
     if not later:
         with wire.client(settings=settings) as client:
             return [make(client, mode, **body) for _ in range(times)]

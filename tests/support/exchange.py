@@ -1,4 +1,4 @@
-"""Helpers for the endpoints' tests: an exchange, and a driver for scripts."""
+"""Helpers for endpoint tests: a request context, and a driver for scripts."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def drive(
     answer: Callable[[WireRequest], Any] | Sequence[Any],
     context: RequestContext | None = None,
 ) -> tuple[WireResponse, list[Any]]:
-    """Run an endpoint's script; `answer` gives the body (or a Reply) for each request, and for any other effect. Returns
-    the reply and what was sent."""
+    """Run an endpoint's script. `answer` gives the body (or a Reply) for each request, and the result of any other effect.
+    Return the reply and the sent requests."""
     context = context or exchange(endpoint)
     before = copy.deepcopy(request.json)
     script = endpoint.script(request, context)

@@ -1,5 +1,5 @@
-"""Programs run in forks of a process that has imported the SDK: one starts in milliseconds, where a new interpreter takes
-more than a second to import openai. Each fork has its own modules, environment and folder, as a new process would.
+"""Runs programs in forks of a process that has imported the SDK: a fork starts in milliseconds, a new interpreter takes
+more than a second to import openai. Each fork has its own modules, environment and folder, like a new process.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PRELOADED = (
 
 
 class ForkServer:
-    """A process that runs programs in forks of itself, one after another, with this environment."""
+    """A process that runs programs in forks of itself, one after another, with one environment."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -38,8 +38,8 @@ class ForkServer:
     def run(
         self, program: Path | str, cwd: Path, *arguments: str, stdin: str = "", timeout: float = 300
     ) -> subprocess.CompletedProcess[str]:
-        """Run a Python file as `python PROGRAM ARGUMENT…` would in a folder, or a module as `python -m` would where it is
-        named by a text."""
+        """Run a Python file as `python PROGRAM ARGUMENT…` would in a folder, or, if `program` is a string, a module as
+        `python -m` would."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with tempfile.TemporaryDirectory() as folder:
@@ -66,7 +66,7 @@ class ForkServer:
 
 
 def serve() -> None:
-    """Read requests from stdin, one a line, and answer each with the exit code of its program."""
+    """Read one request per line from stdin, and answer each with the exit code of its program."""
     exec(PRELOADED, {})
     for line in sys.stdin:
         is_module, arguments, cwd, *files = json.loads(line)
@@ -74,7 +74,7 @@ def serve() -> None:
         if not child:
             for number, path in enumerate(files):
                 os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)
-            sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)  # the other one has read ahead
+            sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)  # the original stdin object has read ahead
             os.chdir(cwd)
             sys.argv[:] = arguments
             if is_module:
@@ -83,7 +83,7 @@ def serve() -> None:
             else:
                 sys.path[0] = os.path.dirname(arguments[0])
                 runpy.run_path(arguments[0], run_name="__main__")
-            return  # ends as a program does: with its exit handlers
+            return  # exit like a program, with its exit handlers
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201
 

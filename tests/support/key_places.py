@@ -1,4 +1,4 @@
-"""Where a program can put a key, for the tables of requests, redirects and sockets, and what a request shows of one."""
+"""Places a program can put a key, for the tables of requests, redirects and WebSockets, and the text a request shows."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from urllib.parse import quote, unquote
 import httpx
 
 MARKED = "sk-proj-theirs0123456789abcdef"
-"""A key with the marks of OpenAI's."""
+"""A key with OpenAI's prefix."""
 PLAIN = "sk-plain0123456789abcdef"
-"""A key without marks, OpenAI's because the environment says so."""
+"""A key without OpenAI's prefix; OpenAI's because it is in the environment as such."""
 VENDOR = "vendor-key-0123456789"
 """The key of another vendor, or of a fallback."""
 MESSAGES: Any = [{"role": "user", "content": "x"}]
@@ -31,18 +31,18 @@ def basic(key: str) -> str:
 
 
 def basic_user(key: str) -> str:
-    """A key as the user of Basic authorization, without a password, as some vendors want it."""
+    """A key as the user of Basic authorization, without a password, as some vendors require."""
     return "Basic " + base64.b64encode(f"{key}:".encode()).decode()
 
 
 def basic_bare(key: str) -> str:
-    """A key in URL-safe base64 without padding, under a scheme in small letters."""
+    """A key in URL-safe base64 without padding, with a lower-case scheme."""
     return "basic " + base64.urlsafe_b64encode(f"???>:{key}".encode()).decode().rstrip("=")
 
 
 @dataclass(frozen=True)
 class Given:
-    """What a program passes to the constructor, to `with_options`, to one call, and to its own HTTP client."""
+    """Arguments a program passes to the constructor, `with_options`, one call, and its own HTTP client."""
 
     made: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -63,7 +63,7 @@ HEADERS: dict[str, Callable[[str], tuple[str, str]]] = {
     "Cookie": lambda key: ("Cookie", f"session={key}; kept=1"),
     "percent": lambda key: ("x-token", "k=" + key.replace("-", "%2D")),
 }
-"""Ways to write a key in a header: its name and its value."""
+"""Spellings of a key in a header: name and value."""
 QUERIES: dict[str, Callable[[str], dict[str, str]]] = {
     "query": lambda key: {"key": key},
     "query Basic": lambda key: {"auth": basic(key)},
@@ -93,7 +93,7 @@ def _places() -> dict[str, Callable[[str], Given]]:
 
 
 PLACES = _places()
-"""Every place of a key and way to write it, by name."""
+"""Every place and spelling of a key, by name."""
 
 
 ARGUMENTS: dict[str, Callable[[str], dict[str, Any]]] = {
@@ -113,7 +113,7 @@ ARGUMENTS: dict[str, Callable[[str], dict[str, Any]]] = {
 
 
 def readable(texts: list[str]) -> str:
-    """Texts and what can be decoded of them: everything in which a key could be read."""
+    """Return the texts and everything decoded from them, in which a key could appear."""
     out = list(texts)
     for text in texts:
         for value in {text, unquote(text), unquote(text.replace("+", " "))}:
@@ -125,7 +125,7 @@ def readable(texts: list[str]) -> str:
 
 
 def sent_text(request: httpx.Request) -> str:
-    """Everything of a request in which a key could be read, decoded."""
+    """Return every part of a request in which a key could appear, decoded."""
     values = [value for _, value in request.headers.multi_items()]
     values += [base64.b64decode(value[6:]).decode() for value in values if value.startswith("Basic ")]
     return " ".join([str(request.url), request.url.userinfo.decode(), *values, *request.url.params.values()])

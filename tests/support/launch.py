@@ -1,4 +1,4 @@
-"""Programs started by plain Python and by `stepfun-compat run`."""
+"""Start programs with plain Python and with `stepfun-compat run`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def start(arguments: list[str], cwd: Path, stdin: str = "", **environment: str) 
         env={**kept, "PYTHONPATH": path, "STEPFUN_API_KEY": "run-key", **environment},
         capture_output=True,
         text=True,
-        timeout=300,  # for a machine that is busy with the rest of the suite
+        timeout=300,  # for a machine busy with the rest of the suite
         check=False,
     )
 

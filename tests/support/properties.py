@@ -1,4 +1,4 @@
-"""How many examples a property is tried with: few in every run of the suite, more where `TEST_DEPTH` says so."""
+"""The number of examples of a property test: few in a normal run, more with `TEST_DEPTH`."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ DEPTH = int(os.environ.get("TEST_DEPTH", "1"))
 
 
 def examples(count: int, **more: object) -> settings:
-    """Settings for so many examples, times `TEST_DEPTH`."""
+    """Settings for `count` examples times `TEST_DEPTH`."""
     return settings(max_examples=count * DEPTH, **more)  # pyright: ignore[reportArgumentType]

@@ -1,4 +1,4 @@
-"""A server that redirects, and what a request shows of a key."""
+"""A server that redirects, and the text of a request in which a key could appear."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.wire import completion
 
 
 class Redirecting:
-    """Answers the first requests with redirects, and keeps everything it was sent."""
+    """Answers the first requests with redirects, and records all requests."""
 
     def __init__(self, status: int, *targets: str) -> None:
         self.status = status
@@ -31,7 +31,7 @@ class Redirecting:
 
 
 def told(request: httpx.Request) -> str:
-    """Everything of a request in which a key could be read."""
+    """Return every part of a request in which a key could appear."""
     values = [value for _, value in request.headers.multi_items()]
     query = [text for pair in request.url.params.multi_items() for text in pair]
     return readable([str(request.url), request.url.userinfo.decode(), *values, *query])

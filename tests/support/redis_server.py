@@ -1,4 +1,4 @@
-"""A redis-server of the tests' own, on a free port."""
+"""A redis-server for the tests, on a free port."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def free_port() -> int:
 
 @contextmanager
 def redis_server(folder: Path, *options: str, port: int | None = None) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """(the URL, the process) of a server that is ready; the test is skipped where there is none."""
+    """Start a server and yield (URL, process); skip the test if redis-server is not installed."""
     pytest.importorskip("redis")
     if SERVER is None:
-        pytest.skip("redis-server is not installed: nothing is shown of the store on Redis")
+        pytest.skip("redis-server is not installed: the Redis store is not tested")
     port = port or free_port()
     process = subprocess.Popen(
         [SERVER, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder), *options],

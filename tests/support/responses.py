@@ -1,4 +1,4 @@
-"""Responses for tests: the record of a request, and the events of a stream."""
+"""Responses helpers for tests: the context of a request, and the events of a stream."""
 
 from __future__ import annotations
 

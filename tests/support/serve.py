@@ -1,4 +1,4 @@
-"""A server on loopback in front of an emulated StepFun, and the plainest way to call it."""
+"""A server on loopback in front of the emulator, and a plain way to call it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LOOPS: Any = [
     "asyncio",
     pytest.param("uvloop", marks=pytest.mark.skipif(find_spec("uvloop") is None, reason="uvloop is not installed")),
 ]
-"""The event loops that uvicorn takes: uvloop where it is installed."""
+"""The event loops of uvicorn; uvloop if installed."""
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Served:
         return self._kept(stock.OpenAI(api_key=token, base_url=self.base_url, max_retries=0))
 
     def in_process(self) -> Any:
-        """Our own client, straight to the emulator."""
+        """Our client, connected directly to the emulator."""
         settings = Settings(api_key=self.emulator.api_key, base_url=self.emulator.base_url)
         return self._kept(OpenAI(settings=settings, max_retries=0))
 
@@ -56,13 +56,13 @@ class Served:
         return client
 
     def close(self) -> None:
-        """Close what a test has opened."""
+        """Close the clients a test has opened."""
         while self.opened:
             self.opened.pop().close()
 
     @contextmanager
     def fresh(self) -> Iterator[Served]:
-        """This server for one test: the emulator behind it is reset, and what the test opens is closed."""
+        """Reset the emulator for one test, and close the clients the test opens."""
         self.emulator.reset()
         yield self
         self.close()
@@ -89,7 +89,7 @@ class Served:
 
     @contextmanager
     def opened_request(self, method: str, path: str, body: Any, token: str | None = None) -> Iterator[socket.socket]:
-        """A connection on which a request was sent and whose answer is not read yet."""
+        """Send a request and yield the connection with its response unread."""
         content = json.dumps(body).encode()
         head = (
             f"{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token or self.token}\r\n"
@@ -146,7 +146,7 @@ def serving(
     loop: str = "auto",
     **options: Any,
 ) -> Iterator[Served]:
-    """A server for the time of a test. `loop` is uvicorn's event loop, `options` are those of `ServeOptions`."""
+    """Run a server for a test. `loop` is uvicorn's event loop; `options` are those of `ServeOptions`."""
     own = emulator is None
     emulator = emulator or EmulatorServer(EmulatorConfig(api_keys=frozenset({STEPFUN_KEY}))).start()
     made = app(

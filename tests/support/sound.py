@@ -1,4 +1,4 @@
-"""Sound files for tests: samples, WAV, an MP3 frame, and a reader of FLAC."""
+"""Audio files for tests: samples, WAV, an MP3 frame, and a FLAC reader."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def read_flac(data: bytes) -> tuple[int, int, int, bytes, bytes]:
     while at < len(data):
         head = Bits(data[at:])
         assert head.take(15) == 0x7FFC  # sync, reserved
-        assert head.take(1) == 0  # blocks of one size
+        assert head.take(1) == 0  # blocks of equal size
         size_code, rate_code, assignment, width, reserved = (head.take(n) for n in (4, 4, 4, 3, 1))
         assert (rate_code, assignment, width, reserved) == (0, channels - 1, 4, 0)
         first = head.take(8)
@@ -87,7 +87,7 @@ def read_flac(data: bytes) -> tuple[int, int, int, bytes, bytes]:
             assert data[at_block] == 2
             blocks.append(data[at_block + 1 : at_block + 1 + 2 * size])
             at_block += 1 + 2 * size
-        if number < 3:  # slow, and the same for all
+        if number < 3:  # slow, and the same for all frames
             assert crc(data[at:at_block], 0x8005, 16) == int.from_bytes(data[at_block : at_block + 2], "big")
         values = [struct.unpack(f">{size}h", block) for block in blocks]
         out += b"".join(struct.pack(f"<{channels}h", *row) for row in zip(*values, strict=True))

@@ -1,4 +1,4 @@
-"""What hypothesis makes requests and answers of: junk, words, names and arguments."""
+"""Hypothesis strategies for requests and responses: junk, words, names and arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A StepFun of a few lines for exact wire checks: a transport that answers from a function and keeps what it was sent."""
+"""A minimal StepFun for exact checks of requests: a transport that answers from a function and records all requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEY = "stepfun-test-key"
 
 
 def completion(content: str | None = "hi", **message: Any) -> dict[str, Any]:
-    """An answer as StepFun documents it (stepfun-api 4.1)."""
+    """A response as StepFun documents it (stepfun-api 4.1)."""
     return {
         "id": "e2eb4b00d2c226517de3882f17d9664b.ffead889783a0bcd8d2bd17ea4d4c2af",
         "object": "chat.completion",
@@ -52,7 +52,7 @@ def sse(*chunks: dict[str, Any], done: bool = True) -> httpx.Response:
 
 
 def text_stream(*texts: str) -> httpx.Response:
-    """A stream that says these texts and stops."""
+    """A stream of these texts, finished with `stop`."""
     first = chunk({"role": "assistant", "content": ""}, created=0)
     return sse(first, *(chunk({"content": text}) for text in texts), chunk({"content": ""}, "stop"))
 
@@ -61,7 +61,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 
 class Wire:
-    """The requests that crossed, and the answers to give: one for all, or one after another."""
+    """Records the sent requests and returns the given responses: one for all, or one after another."""
 
     def __init__(self, *answers: Any) -> None:
         self.requests: list[httpx.Request] = []
@@ -93,11 +93,11 @@ class Wire:
         return self.requests[-1]
 
     def client(self, **kwargs: Any) -> stepfun_compat.OpenAI:
-        """A sync client over this wire, at StepFun's own address."""
+        """A sync client over this transport, with StepFun's base URL."""
         kwargs.setdefault("api_key", KEY)
         return stepfun_compat.OpenAI(http_client=httpx.Client(transport=httpx.MockTransport(self)), **kwargs)
 
     def async_client(self, **kwargs: Any) -> stepfun_compat.AsyncOpenAI:
-        """An async client over this wire, at StepFun's own address."""
+        """An async client over this transport, with StepFun's base URL."""
         kwargs.setdefault("api_key", KEY)
         return stepfun_compat.AsyncOpenAI(http_client=httpx.AsyncClient(transport=httpx.MockTransport(self)), **kwargs)
