@@ -1,4 +1,4 @@
-"""`client.batches` and the files of batches, as programs written for OpenAI use them."""
+"""`client.batches` and the files of batches, as in programs written for OpenAI."""
 
 from __future__ import annotations
 
@@ -260,7 +260,7 @@ def test_batch_files_and_stepfun_files_are_listed_together(client: OpenAI) -> No
     assert client.files.content(ours.id).read() == jsonl([line(1)])
 
 
-def test_another_key_sees_nothing(client: OpenAI, settings: Settings) -> None:
+def test_batches_are_separate_for_each_key(client: OpenAI, settings: Settings) -> None:
     batch = settled(client, create(client, jsonl([line(1)])).id)
     with OpenAI(settings=settings.replace(api_key="other-key")) as other:
         assert other.batches.list().data == []
@@ -287,7 +287,7 @@ def test_cancel_keeps_finished_lines(client: OpenAI, server: EmulatorServer) -> 
     assert client.batches.cancel(batch.id).status == "cancelled"
 
 
-def test_a_finished_batch_cannot_be_cancelled(client: OpenAI) -> None:
+def test_finished_batch_cannot_be_cancelled(client: OpenAI) -> None:
     batch = settled(client, create(client, jsonl([line(1)])).id)
     with pytest.raises(openai.ConflictError):
         client.batches.cancel(batch.id)

@@ -53,7 +53,9 @@ def test_an_empty_account_stops_the_batch_and_resume_continues_it(
     assert len(rows_of(output.read_text())) == 12
 
 
-def test_retry_failed(server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_retry_failed_resends_failed_lines(
+    server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_bytes(jsonl(line(i) for i in range(3)))
     server.fault(Fault(status=400, times=1))
@@ -126,7 +128,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminal_gets_a_bar_and_a_log_gets_lines() -> None:
+def test_progress_is_a_bar_on_a_terminal_and_lines_in_a_log() -> None:
     now = [100.0]
     record = BatchRecord("b", "/v1/chat/completions", "f", "24h", 0, 0, status="in_progress", cost=1.5)
     record.counts, record.tokens = Counts(1000, 200, 0), Tokens(5000, 0, 1000)

@@ -78,7 +78,7 @@ def test_the_cost_limit_stops_the_batch_and_resume_continues_it(journal: Journal
     assert record
     assert record.status == "in_progress"
     assert record.stopped == "The cost limit of 10 is reached. Raise it with --max-cost."
-    assert 10 <= record.cost <= 10 + 8, "no more than what was in flight"
+    assert 10 <= record.cost <= 10 + 8, "at most the cost of the requests in flight"
     service = BatchService(journal, "s", clock=clock)
     service.resume(id)
     asyncio.run(worker(journal, sender, clock, price=one).run())
@@ -111,7 +111,7 @@ def test_an_expired_batch_keeps_finished_lines(journal: Journal, clock: Clock) -
 def test_the_end_of_a_batch_waits_for_the_requests_of_other_workers(
     journal: Journal, clock: Clock, ending: str
 ) -> None:
-    """A request another worker has sent is paid for, so its answer counts although the batch ends."""
+    """A request another worker has sent is billed, so its response counts although the batch ends."""
     id = created(journal, 40, clock)
     service = BatchService(journal, "s", clock=clock)
     calls: list[str] = []
@@ -131,7 +131,7 @@ def test_the_end_of_a_batch_waits_for_the_requests_of_other_workers(
             service.cancel(id)
         else:
             clock.now += 3601
-            journal.renew(journal.workers()[0].id, clock.now)  # as its heartbeat does
+            journal.renew(journal.workers()[0].id, clock.now)  # as the worker's heartbeat does
         second = asyncio.ensure_future(worker(journal, Sender(), clock).run())
         await asyncio.sleep(0.3)
         assert service.record(id).status in ("cancelling", "in_progress")
@@ -173,7 +173,7 @@ def test_a_full_disk_raises_and_loses_no_answer(
     record = sqlite.batch(id)
     assert record
     assert record.status == "in_progress"
-    assert record.counts.completed == sender.sent.total() < 200, "every answer that was paid for is kept"
+    assert record.counts.completed == sender.sent.total() < 200, "every billed response is kept"
     limit_pages(sqlite, None)
     asyncio.run(worker(sqlite, sender, clock).run())
     assert set(sender.sent.values()) == {1}
@@ -186,7 +186,7 @@ class ANSWER_PADDING:
 
 
 class Padded:
-    """Large answers."""
+    """Returns large responses."""
 
     def __init__(self, sender: Sender) -> None:
         self.sender = sender
@@ -196,7 +196,7 @@ class Padded:
         return Sent(sent.status, sent.request_id, json.dumps({**ANSWER, "padding": "x" * ANSWER_PADDING.size}))
 
 
-def test_a_disk_that_stays_full_stops_the_worker_and_its_lines_are_resent(
+def test_permanently_full_disk_stops_the_worker_and_its_lines_are_resent(
     sqlite: SqliteJournal, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "KEEP_TRYING", 0.0)
@@ -312,7 +312,7 @@ def test_live_rows_are_readable_while_the_batch_runs(journal: Journal, clock: Cl
     assert [number for number, _ in journal.latest(id, limit=3)] == [98, 99, 100]
 
 
-def test_a_lone_surrogate_in_an_answer_is_kept(journal: Journal, clock: Clock) -> None:
+def test_lone_surrogate_in_a_response_is_kept(journal: Journal, clock: Clock) -> None:
     id = created(journal, 1, clock)
 
     async def odd(path: str, body: Mapping[str, Any]) -> Sent:

@@ -75,7 +75,7 @@ async def test_file_content_on_disk_reads_like_content_in_memory_async(settings:
         assert (tmp_path / "copy").read_bytes() == CONTENT
 
 
-def test_a_large_file_is_never_loaded_whole(settings: Settings, tmp_path: Path) -> None:
+def test_large_file_is_never_loaded_into_memory(settings: Settings, tmp_path: Path) -> None:
     """Upload, validate, process and download a file of 60 MB in less than 40 MB of additional memory."""
     pytest.importorskip("resource")
     if sys.platform != "linux":

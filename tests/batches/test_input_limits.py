@@ -25,7 +25,7 @@ from tests.support.batches import jsonl, line
 URL = "/v1/chat/completions"
 
 
-def test_openais_limits() -> None:
+def test_limits_are_openais() -> None:
     assert (MAX_LINES, MAX_BYTES) == (50_000, 200 * 1024 * 1024)
 
 
@@ -90,7 +90,7 @@ def test_lines_may_name_different_models_and_the_times_of_a_batch_are_in_order(t
     assert all(batch[f"{name}_at"] is None for name in ("failed", "expired", "cancelling", "cancelled"))
 
 
-def test_the_folder_of_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_journal_folder_depends_on_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     assert workspace.folder_of(Settings(batch_dir=str(tmp_path / "own"))) == tmp_path / "own"
     assert workspace.folder_of(Settings(state=f"sqlite:///{tmp_path}/state.db")) == tmp_path / "batches"

@@ -33,7 +33,7 @@ from tests.support.properties import examples
 
 
 class MortalJournal(SqliteJournal):
-    """A journal whose process can be killed: it then writes nothing, not even its unregistration."""
+    """A journal whose process can be killed: it then writes nothing, not even that it unregisters."""
 
     dead = False
 
@@ -46,7 +46,7 @@ class MortalJournal(SqliteJournal):
 
 
 class MortalRedisJournal(RedisJournal):
-    """The same on Redis."""
+    """A journal on Redis whose process can be killed."""
 
     dead = False
 
@@ -159,7 +159,7 @@ class World:
 
 
 class RedisWorld(World):
-    """The same with a journal on Redis."""
+    """A world with a journal on Redis."""
 
     url = ""
 
@@ -196,7 +196,7 @@ STEPS = st.one_of(
 @given(st.lists(STEPS, min_size=3, max_size=8))
 def test_counters_match_the_rows(steps: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        live_through(World(Path(folder)), steps)
+        run_steps(World(Path(folder)), steps)
 
 
 def test_counters_match_the_rows_on_redis(redis_url: str) -> None:
@@ -206,12 +206,12 @@ def test_counters_match_the_rows_on_redis(redis_url: str) -> None:
         with tempfile.TemporaryDirectory() as folder:
             world = RedisWorld(Path(folder))
             world.url = redis_url
-            live_through(world, steps)
+            run_steps(world, steps)
 
     balance()
 
 
-def live_through(world: World, steps: list[tuple[str, int]]) -> None:
+def run_steps(world: World, steps: list[tuple[str, int]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "KEEP_TRYING", 0.0)
         patch.setattr(engine, "_AGAIN", 0.001)

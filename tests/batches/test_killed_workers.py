@@ -77,7 +77,7 @@ def kill(process: int) -> None:
     except ProcessLookupError:
         return
     pause = Event()
-    while True:  # until it is gone
+    while True:  # until the process has ended
         try:
             os.kill(process, 0)
         except ProcessLookupError:
@@ -92,7 +92,7 @@ def finished(folder: Path) -> set[str]:
 
 
 def sent(server: EmulatorServer) -> list[str]:
-    """The lines of the requests, in their order."""
+    """The lines of the requests, in order."""
     return ["line-" + request.json["messages"][-1]["content"].split()[1] for request in server.requests]
 
 
@@ -121,11 +121,11 @@ def test_20_random_kills_lose_nothing_and_resend_no_finished_line(
     for moment in range(20):
         before = len(server.requests)
         worker = start("batch", "resume", id)
-        if moment % 5 == 4:  # on any machine, however slow: after the first counted answer
+        if moment % 5 == 4:  # on slow machines too: after the first counted response
             deadline = time.monotonic() + 30
             while not finished(folder) - done and len(done) < LINES and time.monotonic() < deadline:
                 Event().wait(0.005)
-        elif moments.random() < 0.8:  # while working; else while starting
+        elif moments.random() < 0.8:  # while working, otherwise while starting
             assert server.wait_for_requests(min(before + moments.randrange(1, 6), LINES + before), timeout=30)
         Event().wait(moments.uniform(0, 0.05))
         kill(worker)
@@ -147,7 +147,7 @@ def test_two_workers_never_send_the_same_line(
     server.fault(Fault(delay=0.005, times=None))
     for _ in range(2):
         start("batch", "resume", id)
-    assert cli.main(["batch", "resume", id]) == 0  # a third
+    assert cli.main(["batch", "resume", id]) == 0  # a third worker
     assert Counter(sent(server)) == Counter(f"line-{i}" for i in range(120))
     assert answered(id, capsys) == [f"line-{i}" for i in range(120)]
 

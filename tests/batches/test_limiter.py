@@ -44,10 +44,10 @@ def test_a_burst_of_429s_halves_the_window_and_pauses_all_workers_once() -> None
     assert window.take("b", 1, 0, 9.0) == (0, pytest.approx(0.2))
     for second in range(1000):
         window.done("b", 1, 20.0 + second)
-    assert window.size == 40, "answers grow it again, up to the tier's limit"
+    assert window.size == 40, "responses grow it again, up to the tier's limit"
 
 
-def test_pauses_double_while_nothing_is_answered_between_them() -> None:
+def test_pauses_double_without_responses_between_them() -> None:
     window, now, pauses = Window(Rate(concurrency=8)), 0.0, list[float]()
     for _ in range(9):
         window.take("a", 1, 0, now)
@@ -59,7 +59,7 @@ def test_pauses_double_while_nothing_is_answered_between_them() -> None:
     assert window.cooling == 1, "the last 429 was an hour ago"
 
 
-def test_occasional_429s_among_answers_do_not_lengthen_the_pauses() -> None:
+def test_occasional_429s_among_responses_do_not_lengthen_the_pauses() -> None:
     window, now, sent, limited = Window(Rate(concurrency=400, rpm=10_000)), 0.0, 0, 0
     while sent < 10_000:
         count, wait = window.take("a", 400, 0, now)
@@ -107,7 +107,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Window
 
 
 def test_two_workers_share_one_window(place: Callable[[], WindowPlace], tmp_path: Path) -> None:
-    """As on two machines: two journals, one account."""
+    """Two journals and one account, as on two machines."""
     now = most = 0
 
     async def sender(path: str, body: Mapping[str, Any]) -> Sent:

@@ -94,4 +94,6 @@ def test_a_batch_on_ray_survives_the_loss_of_an_actor(tmp_path: Path) -> None:
     ids = [row["custom_id"] for row in rows_of((tmp_path / "out.jsonl").read_text())]
     assert ids == [f"line-{i}" for i in range(200) if i != 7]
     assert [row["custom_id"] for row in rows_of((tmp_path / "out.errors.jsonl").read_text())] == ["line-7"]
-    assert sum(count > 1 for text, count in sent.items() if int(text.split()[1]) >= 20) <= 16, "those in flight"
+    assert sum(count > 1 for text, count in sent.items() if int(text.split()[1]) >= 20) <= 16, (
+        "only lines in flight are resent"
+    )

@@ -149,7 +149,7 @@ def test_a_server_that_restarts_empty_causes_no_duplicate_request(
         assert "lost 2 batches" in caplog.text
         record = again.batch(id)
         assert record
-        assert record.counts.completed == paid, "every answer that was paid for is kept"
+        assert record.counts.completed == paid, "every billed response is kept"
         assert again.claim(id, "worker_here", 5) == [], "another machine may have the rest in flight"
         asyncio.run(worker(again, sender).run())
         assert set(sender.sent.values()) == {1}
@@ -160,17 +160,17 @@ def test_a_server_that_restarts_empty_causes_no_duplicate_request(
         assert [batch.id for batch in again.batches("s") or ()] == [other, id]
 
 
-def test_a_worker_that_outlives_the_servers_data_sends_no_line_twice(
+def test_worker_sends_no_line_twice_after_the_server_loses_its_data(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server is emptied while a worker is running: its data is restored from disk."""
     monkeypatch.setattr(redis_journal, "LEASE_SECONDS", 2.0)
-    monkeypatch.setattr(engine, "LEASE_SECONDS", 0.3)  # the worker renews its leases every third of it
+    monkeypatch.setattr(engine, "LEASE_SECONDS", 0.3)  # the worker renews its leases after a third of this time
     journal = RedisJournal(tmp_path, redis_url)
 
     def empty(sent: int) -> None:
         if sent == 40:
-            journal._redis.delete(*journal._redis.keys(f"{journal._prefix}*"))  # in one command, as a restart does
+            journal._redis.delete(*journal._redis.keys(f"{journal._prefix}*"))  # in one command, like a restart
 
     id, sender = created(journal, 80), Sender(empty)
     asyncio.run(worker(journal, sender).run())
@@ -227,7 +227,7 @@ def test_a_full_shared_disk_raises_and_loses_no_answer(
     assert error.value.code == "disk_full"
     record = journal.batch(id)
     assert record
-    assert record.counts.completed == sender.sent.total() < 60, "every answer that was paid for is kept"
+    assert record.counts.completed == sender.sent.total() < 60, "every billed response is kept"
     sender.after = lambda _: None
     asyncio.run(worker(journal, sender).run())
     assert set(sender.sent.values()) == {1}
@@ -342,7 +342,7 @@ def test_a_running_worker_takes_over_the_lines_of_a_killed_one(redis_url: str, t
     assert len(sent) == count
     again = {content.replace("Say ", "line-") for content, times in sent.items() if times > 1}
     assert kept
-    assert not again & kept, "an answer on disk is not paid for again"
+    assert not again & kept, "a response on disk is not requested again"
 
 
 def test_separate_folders_have_separate_batches(redis_url: str, tmp_path: Path) -> None:

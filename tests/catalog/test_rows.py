@@ -1,4 +1,4 @@
-"""The catalog's rows: complete, dated, and resolving every OpenAI name to the model that behaves like it."""
+"""The catalog's rows are complete and dated, and every OpenAI name resolves to the model that behaves like it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stepfun_compat.catalog.tiers import tier, tiers_for
 
 CATALOG = catalog.default()
 
-AT_ONCE = [
+NON_REASONING = [
     "gpt-3.5-turbo",
     "gpt-3.5-turbo-0125",
     "gpt-3.5-turbo-16k",
@@ -68,8 +68,8 @@ REASONING = [
 ]
 
 
-@pytest.mark.parametrize("name", AT_ONCE)
-def test_a_model_that_answered_at_once_gets_low_effort_and_headroom(name: str) -> None:
+@pytest.mark.parametrize("name", NON_REASONING)
+def test_non_reasoning_model_gets_low_effort_and_headroom(name: str) -> None:
     told = explain(model=name, messages=[{"role": "user", "content": "x"}], max_tokens=10)
     assert told.body["model"] == "step-3.7-flash"
     assert told.body["reasoning_effort"] == "low"
@@ -77,14 +77,14 @@ def test_a_model_that_answered_at_once_gets_low_effort_and_headroom(name: str) -
 
 
 @pytest.mark.parametrize("name", REASONING)
-def test_a_model_that_reasoned_gets_medium_and_its_own_cap(name: str) -> None:
+def test_reasoning_model_gets_medium_effort_and_no_headroom(name: str) -> None:
     told = explain(model=name, messages=[{"role": "user", "content": "x"}], max_completion_tokens=10)
     assert told.body["model"] == "step-3.7-flash"
     assert told.body["reasoning_effort"] == "medium"
     assert told.body["max_tokens"] == 10
 
 
-def test_every_row_has_source_and_date() -> None:
+def test_every_row_has_a_source_and_a_date() -> None:
     for row in CATALOG.models.values():
         assert row.source
         assert row.as_of.startswith("2026-")
@@ -95,7 +95,7 @@ def test_every_row_has_source_and_date() -> None:
         assert old.since == "2026-07-08"
 
 
-def test_api_2_1_the_chat_models() -> None:
+def test_api_2_1_chat_models() -> None:
     assert {row.id for row in CATALOG.models.values() if row.kind == "chat"} == {
         "step-5-preview",
         "step-3.7-flash",
@@ -125,13 +125,13 @@ def test_api_6_cached_prices() -> None:
     ("old", "new"),
     [("step-3", "step-3.7-flash"), ("step-1v-8k", "step-1o-turbo-vision"), ("step-2-16k", "step-1o-turbo-vision")],
 )
-def test_api_2_3_retired_ids_go_to_their_replacement_with_a_warning(old: str, new: str) -> None:
+def test_api_2_3_retired_ids_are_replaced_with_a_warning(old: str, new: str) -> None:
     told = explain(model=old, messages=[])
     assert told.body["model"] == new
     assert [change.lossy for change in told.changes if change.parameter == "model"] == [True]
 
 
-def test_aliases_and_replacements_lead_to_models_that_exist() -> None:
+def test_aliases_and_replacements_are_current_models() -> None:
     for alias in CATALOG.aliases:
         assert alias.model in CATALOG.models
     for old in CATALOG.retired.values():
@@ -146,17 +146,17 @@ def test_parameters_have_one_of_four_states() -> None:
         assert row.source
 
 
-def test_every_open_question_has_a_probe_or_is_listed_as_open():
+def test_every_open_question_has_a_probe_or_is_listed():
     from stepfun_compat.diagnostics import probes as probing
 
     asked = {number.strip() for check in probing.CHECKS for number in check.fact.split(",")}
     left = {number for number, _ in probing.LEFT_OPEN}
-    later = {"13"}  # a question that came with the newer facts: whether `stop` ends the reasoning
+    later = {"13"}  # added with newer facts: whether `stop` ends the reasoning
     assert asked | left == {f"11.{i}" for i in range(1, 24)} | later
     assert len({check.name for check in probing.CHECKS}) == len(probing.CHECKS)
 
 
-def test_every_setting_a_probe_names_is_one():
+def test_every_setting_of_a_probe_exists():
     from stepfun_compat.diagnostics import probes as probing
     from stepfun_compat.settings import SETTINGS
 
@@ -164,7 +164,7 @@ def test_every_setting_a_probe_names_is_one():
     assert {check.setting for check in probing.CHECKS} <= known
 
 
-def test_api_13_1_the_tiers_of_both_platforms() -> None:
+def test_api_13_1_tiers_of_both_platforms() -> None:
     chinese, world = tiers_for("cn"), tiers_for("global")
     assert [row.name for row in chinese] == ["V0", "V1", "V2", "V3", "V4", "V5"]
     assert [row.name for row in world] == ["V0", "V1", "V2", "V3", "V4"]
@@ -185,7 +185,7 @@ def test_api_13_2_web_search_of_step_5_preview_is_unknown() -> None:
     assert CATALOG.models["step-3.7-flash"].web_search is True
 
 
-def test_prices_of_what_is_not_billed_by_tokens() -> None:
+def test_prices_of_models_not_billed_by_tokens() -> None:
     assert CATALOG.models["step-tts-2"].usd_rate == catalog.Rate(0.4, "characters", 10_000)
     assert CATALOG.models["step-image-edit-2"].cny_rate == catalog.Rate(0.02, "images")
     assert CATALOG.models["step-1o-turbo-vision"].usd == catalog.Price(0.36, 0.07, 1.15)
@@ -209,6 +209,6 @@ def test_models_of_an_endpoint_and_a_plan():
         ("sonnet-4", None),
     ],
 )
-def test_the_first_pattern_that_matches_a_name_decides(name: str, pattern: str | None) -> None:
+def test_first_matching_pattern_decides(name: str, pattern: str | None) -> None:
     row = CATALOG.alias(name)
     assert (None if row is None else row.pattern) == pattern

@@ -1,4 +1,4 @@
-"""The commands, in process over the emulator, and once as the installed program."""
+"""The commands, in process against the emulator, and once as the installed program."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_models_lists_the_catalog(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"id", "efforts", "as_of", "source"} <= rows[0].keys()
 
 
-def test_models_live_compares(server: EmulatorServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_models_live_compares_with_the_catalog(server: EmulatorServer, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "--live"]) == 0
     lines = capsys.readouterr().out.splitlines()
     block = lines[lines.index("step-3.7-flash") : lines.index("step-3.5-flash")]
@@ -61,7 +61,7 @@ def test_demo_runs_every_example(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["typer", "rich"])
-def test_without_the_extra_a_command_says_what_to_install(name: str) -> None:
+def test_without_the_extra_a_command_names_the_package_to_install(name: str) -> None:
     code = (
         f"import sys; sys.modules[{name!r}] = None\n"
         "from stepfun_compat.__main__ import main\n"
@@ -79,12 +79,12 @@ def test_without_the_extra_a_command_says_what_to_install(name: str) -> None:
     assert ask("run", "-c", "print('runs')").stdout == "runs\n"
 
 
-def test_no_words_at_all_give_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_arguments_print_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     assert capsys.readouterr().out.startswith("Usage: stepfun-compat")
 
 
-def test_unknown_words_are_usage_errors() -> None:
+def test_unknown_arguments_are_usage_errors() -> None:
     assert main(["nonsense"]) == 2
     assert main(["demo", "nonsense"]) == 2
     assert main(["emulate", "--shape", "z"]) == 2
@@ -99,7 +99,7 @@ def test_help_has_examples(command: str, monkeypatch: pytest.MonkeyPatch, capsys
     assert "xamples" in capsys.readouterr().out
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_version_prints_both_versions(capsys: pytest.CaptureFixture[str]) -> None:
     import openai
 
     import stepfun_compat
@@ -110,7 +110,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert openai.__version__ in said
 
 
-def test_models_shows_the_users_own_rows(
+def test_models_shows_rows_of_the_users_catalog_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "catalog.toml"
@@ -123,7 +123,7 @@ def test_models_shows_the_users_own_rows(
     assert "STEPFUN_CATALOG" in capsys.readouterr().err
 
 
-def test_emulate_says_where_it_cannot_listen(capsys: pytest.CaptureFixture[str]) -> None:
+def test_emulate_reports_a_port_it_cannot_use(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -134,7 +134,7 @@ def test_emulate_says_where_it_cannot_listen(capsys: pytest.CaptureFixture[str])
     assert "65535" in capsys.readouterr().err
 
 
-def test_emulate_tells_the_port_it_found() -> None:
+def test_emulate_prints_the_chosen_port() -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "stepfun_compat", "emulate", "--port", "0"],
         stdout=subprocess.PIPE,
@@ -149,7 +149,7 @@ def test_emulate_tells_the_port_it_found() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a separate terminal")
-def test_a_table_on_a_terminal_cuts_no_name() -> None:
+def test_terminal_tables_do_not_truncate_names() -> None:
     terminal, theirs = os.openpty()
     program = """
 import os
@@ -162,7 +162,7 @@ for columns in ("60", "80", "200"):
     process = subprocess.Popen([sys.executable, "-c", program], stdout=theirs, env={**os.environ, "TERM": "xterm"})
     os.close(theirs)
     told = b""
-    with contextlib.suppress(OSError):  # how Linux says that the other side is gone
+    with contextlib.suppress(OSError):  # Linux raises it when the other side has closed
         while piece := os.read(terminal, 65536):
             told += piece
     os.close(terminal)

@@ -1,4 +1,4 @@
-"""Commands given odd input in odd surroundings: one clear line, no traceback, no key, and no money spent first."""
+"""Invalid input and broken environments: one clear line, no traceback, no key shown, and no paid request first."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BROKEN = {
 @pytest.mark.parametrize(
     "command", [["doctor"], ["models", "--live"], ["probe", "seed"], ["speak", "-"], ["upload", "file.txt"]]
 )
-def test_a_broken_environment_ends_in_a_line_without_the_key(
+def test_broken_environment_is_one_line_without_the_key(
     broken: str, command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -51,14 +51,14 @@ def test_a_broken_environment_ends_in_a_line_without_the_key(
 
 
 @pytest.mark.parametrize("output", ["/nonexistent/x.mp3", ".", "/proc/x.mp3"])
-def test_speak_checks_where_it_writes_before_it_pays(output: str, server: EmulatorServer, tmp_path: Path) -> None:
+def test_speak_checks_the_output_path_before_sending(output: str, server: EmulatorServer, tmp_path: Path) -> None:
     text = tmp_path / "t.txt"
     text.write_text("Hello there. " * 500, encoding="utf-8")
     assert main(["speak", str(text), "-o", output]) == 2
     assert server.requests == []
 
 
-def test_speak_leaves_no_empty_file_and_no_changed_one(server: EmulatorServer, tmp_path: Path) -> None:
+def test_failed_speak_creates_and_changes_no_file(server: EmulatorServer, tmp_path: Path) -> None:
     server.fault(401, times=None)
     text, new, old = tmp_path / "t.txt", tmp_path / "new.mp3", tmp_path / "old.mp3"
     text.write_text("Hello.", encoding="utf-8")
@@ -69,14 +69,14 @@ def test_speak_leaves_no_empty_file_and_no_changed_one(server: EmulatorServer, t
     assert old.read_bytes() == b"before"
 
 
-def test_what_cannot_be_uploaded_is_refused_before_it_is_sent(server: EmulatorServer, tmp_path: Path) -> None:
+def test_invalid_uploads_are_refused_before_sending(server: EmulatorServer, tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     for what in (str(tmp_path), "/dev/null", str(tmp_path / "empty"), str(tmp_path / "missing")):
         assert main(["upload", what]) == 2
     assert server.requests == []
 
 
-def test_input_that_is_not_text_is_a_line(server: EmulatorServer, tmp_path: Path) -> None:
+def test_input_that_is_not_text_is_a_usage_error(server: EmulatorServer, tmp_path: Path) -> None:
     file = tmp_path / "binary"
     file.write_bytes(b"\xff\xfe")
     deep = tmp_path / "deep.json"
@@ -85,7 +85,7 @@ def test_input_that_is_not_text_is_a_line(server: EmulatorServer, tmp_path: Path
         assert main(command) == 2
 
 
-def test_a_bare_probe_asks_before_it_pays(
+def test_probe_without_yes_sends_nothing(
     server: EmulatorServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
@@ -98,7 +98,7 @@ def test_a_bare_probe_asks_before_it_pays(
     assert server.requests == []
 
 
-def test_the_estimate_of_a_probe_is_what_it_sends(server: EmulatorServer) -> None:
+def test_probe_estimate_matches_the_requests_sent(server: EmulatorServer) -> None:
     with probing.client() as client:
         for check in probing.CHECKS:
             server.reset()
@@ -106,7 +106,7 @@ def test_the_estimate_of_a_probe_is_what_it_sends(server: EmulatorServer) -> Non
             assert len(server.requests) == check.requests, check.name
 
 
-def test_tables_fit_eighty_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_fit_80_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     for command in (["models"], ["probe", "--list"]):
         assert main(command) == 0
@@ -123,7 +123,7 @@ def test_models_as_json_have_prices(capsys: pytest.CaptureFixture[str]) -> None:
     assert rows["step-tts-2"]["CNY"] == {"per": 10_000, "unit": "characters", "amount": 2.8}
 
 
-def test_price_and_cost_by_openais_names(server: EmulatorServer) -> None:
+def test_price_and_cost_accept_openai_names(server: EmulatorServer) -> None:
     with OpenAI() as client:
         price = client.stepfun.price("gpt-4o")
         assert (price.model, price.currency) == ("step-3.7-flash", "USD")
@@ -143,14 +143,14 @@ def test_price_and_cost_by_openais_names(server: EmulatorServer) -> None:
         assert client.stepfun.price("step-3.7-flash").currency == "CNY"
 
 
-def test_an_explanation_is_readable_as_a_notebooks_last_line() -> None:
+def test_explanation_is_readable_as_the_last_line_of_a_cell() -> None:
     told = explain(model="gpt-4o", messages=[])
     printed: list[str] = []
     told._repr_pretty_(SimpleNamespace(text=printed.append), False)
     assert printed == [str(told)]
 
 
-def test_run_takes_the_name_of_an_interpreter_or_a_console_script(forks: ForkServer, tmp_path: Path) -> None:
+def test_run_accepts_an_interpreter_or_console_script_name(forks: ForkServer, tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("import openai, sys; print(openai.OpenAI.__module__, sys.argv)", encoding="utf-8")
     for name in ("python", "python3", "python3.11"):
         done = forks.run("stepfun_compat", tmp_path, "run", name, "app.py", "-x")
@@ -166,15 +166,13 @@ def test_run_takes_the_name_of_an_interpreter_or_a_console_script(forks: ForkSer
     assert "uvicorn" in done.stdout, done.stderr
 
 
-def test_a_file_comes_before_a_command_of_its_name(forks: ForkServer, tmp_path: Path) -> None:
+def test_file_takes_precedence_over_a_command_of_the_same_name(forks: ForkServer, tmp_path: Path) -> None:
     (tmp_path / "pytest").write_text("print('mine')", encoding="utf-8")
     assert forks.run("stepfun_compat", tmp_path, "run", "pytest").stdout == "mine\n"
     assert "can't open file" in forks.run("stepfun_compat", tmp_path, "run", "no-such-command").stderr
 
 
-def test_a_command_names_the_variable_that_breaks_it(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_command_names_the_invalid_variable(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", "the-very-secret-key")
     monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent/ca.pem")
     assert main(["models", "--live"]) == 1
@@ -209,7 +207,7 @@ def test_doctor_finds_problems_and_names_the_fix(
     assert "very-secret" not in out
 
 
-def test_doctor_makes_one_tiny_call(server: EmulatorServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_makes_one_small_call(server: EmulatorServer, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--call"]) == 0
     assert "ok    call: step-3.7-flash answered" in capsys.readouterr().out
     assert sum(request.path.endswith("/chat/completions") for request in server.requests) == 1
@@ -218,7 +216,7 @@ def test_doctor_makes_one_tiny_call(server: EmulatorServer, capsys: pytest.Captu
 @pytest.mark.parametrize(
     "command", ["run", "demo", "doctor", "models", "explain", "emulate", "probe", "speak", "upload"]
 )
-def test_help_breaks_no_example(
+def test_help_does_not_wrap_examples(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")

@@ -1,4 +1,4 @@
-"""`speak` and `upload`: long work in one command."""
+"""`speak` and `upload`: long-running work in one command."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatorServer]:
         yield running
 
 
-def test_a_long_text_becomes_one_file(
-    server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_long_text_becomes_one_file(server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = tmp_path / "story.txt"
     text.write_text("The kettle is blue. " * 130, encoding="utf-8")
     for name in ("story.wav", "story.mp3", "story.flac"):
@@ -49,7 +47,7 @@ def test_invalid_arguments_are_reported(server: EmulatorServer, tmp_path: Path) 
     assert main(["upload", str(tmp_path / "nothing.txt")]) == 2
 
 
-def test_what_is_spoken_is_kept_when_a_later_piece_is_refused(
+def test_finished_audio_is_kept_when_a_later_segment_is_refused(
     server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = tmp_path / "story.txt"
@@ -64,7 +62,7 @@ def test_what_is_spoken_is_kept_when_a_later_piece_is_refused(
     assert told.out.startswith(str(tmp_path / "story.wav"))
 
 
-def test_a_refusal_is_reported_in_one_line(
+def test_refusal_is_reported_in_one_line(
     server: EmulatorServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "program.py"

@@ -30,7 +30,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
 @pytest.mark.parametrize("client", [OpenAI, AsyncOpenAI, stepfun_compat.AzureOpenAI])
 @pytest.mark.parametrize("place", ["STEPFUN_API_KEY", "STEP_API_KEY", "OPENAI_API_KEY", "argument", "settings"])
 @pytest.mark.parametrize("key", [*QUOTED, *BEARER])
-def test_a_key_in_quotes_or_with_bearer_is_refused_when_a_client_is_made(
+def test_key_with_quotes_or_bearer_is_refused_on_client_creation(
     client: Any, place: str, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: dict[str, Any] = {"base_url": "https://api.stepfun.ai/v1"}
@@ -49,13 +49,13 @@ def test_a_key_in_quotes_or_with_bearer_is_refused_when_a_client_is_made(
     assert place in str(caught.value) or place in ("argument", "settings")
 
 
-def test_keys_that_only_look_odd_are_taken() -> None:
+def test_unusual_but_valid_keys_are_accepted() -> None:
     for key in ("bearers-key", "a'b", "sk-Bearer", "bearer_key"):
         assert OpenAI(api_key=key).api_key == key
         assert Settings(api_key=key).api_key == key
 
 
-def test_a_client_of_another_vendor_accepts_any_key() -> None:
+def test_client_of_another_vendor_accepts_any_key() -> None:
     assert OpenAI(api_key="'x'", base_url="https://gateway.example/v1").api_key == "'x'"
 
 
@@ -63,7 +63,7 @@ def test_a_client_of_another_vendor_accepts_any_key() -> None:
 
 
 @pytest.mark.parametrize("name", ["gpt-4o", "gpt-4.1-mini", "o3", "gpt-4o-2024-08-06", "whisper-1", "claude-sonnet-4"])
-def test_an_openai_name_is_not_a_stepfun_model(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openai_name_is_not_a_stepfun_model(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for values in ({"model": name}, {"model_aliases": {"fast": name}}):
         with pytest.raises(SettingsError, match="a StepFun model, such as step") as caught:
             Settings(**values)
@@ -74,13 +74,13 @@ def test_an_openai_name_is_not_a_stepfun_model(name: str, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("name", ["stepaudio-2.5-tts", "step-image-edit-2", "stepaudio-2.5-asr"])
-def test_a_model_that_does_not_chat_does_not_stand_for_chat_names(name: str) -> None:
+def test_model_without_chat_cannot_replace_chat_names(name: str) -> None:
     with pytest.raises(SettingsError, match=f"{name} is for"):
         Settings(model=name)
     assert Settings(model_aliases={"my-voice": name}).model_aliases == {"my-voice": name}
 
 
-def test_unknown_and_retired_names_are_accepted_and_a_gateway_may_serve_any() -> None:
+def test_unknown_and_retired_names_and_any_gateway_name_are_accepted() -> None:
     for name in ("step-9-preview", "step-3", "my-deployment"):
         assert Settings(model=name).model == name
     assert Settings(model="gpt-4o", base_url="https://gateway.example/v1").model == "gpt-4o"
@@ -90,7 +90,7 @@ def test_unknown_and_retired_names_are_accepted_and_a_gateway_may_serve_any() ->
 
 
 @pytest.mark.parametrize("client", [OpenAI, AsyncOpenAI])
-def test_a_tier_the_platform_lacks_is_refused_when_a_client_is_made(
+def test_tier_missing_from_the_platform_is_refused_on_client_creation(
     client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(SettingsError, match=r"tier='V5' is not a tier of the global platform: .*V4.*STEPFUN_REGION=cn"):
@@ -106,7 +106,7 @@ def test_a_tier_the_platform_lacks_is_refused_when_a_client_is_made(
     assert client(api_key="k").stepfun.settings.tier == "v5"
 
 
-def test_the_rate_of_an_account_is_its_platforms() -> None:
+def test_account_rate_depends_on_the_platform() -> None:
     def rate(url: str, **values: Any) -> tuple[Any, ...]:
         found = rate_of(Settings(**values), url)
         return (found.concurrency, found.rpm, found.tpm)
@@ -121,7 +121,7 @@ def test_the_rate_of_an_account_is_its_platforms() -> None:
         rate(world, tier="V5")
 
 
-def test_a_client_with_settings_that_work_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_with_valid_settings_sends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_TIER", "V4")
     wire = Wire()
     wire.client().chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "x"}])

@@ -1,4 +1,4 @@
-"""Settings: keyword over environment over file over default, checked, frozen, and silent about secrets."""
+"""Settings: keyword over environment over file over default; validated, frozen, and with hidden secrets."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_every_variable_is_tested_here() -> None:
 
 
 @pytest.mark.parametrize("variable", FORMER)
-def test_a_variable_of_0_1_0_is_still_read_and_the_present_one_comes_first(
+def test_former_variable_is_read_and_the_current_one_takes_precedence(
     variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = FORMER[variable]
@@ -124,7 +124,9 @@ def test_a_variable_of_0_1_0_is_still_read_and_the_present_one_comes_first(
 
 
 @pytest.mark.parametrize("variable", BAD)
-def test_a_bad_value_names_variable_value_and_what_is_allowed(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_value_error_names_variable_value_and_allowed_values(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(variable, BAD[variable])
     with pytest.raises(SettingsError) as caught:
         Settings()
@@ -154,7 +156,7 @@ def test_keyword_beats_environment_beats_file_beats_default(
     assert Settings().model == "from-file"
 
 
-def test_aliases_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_aliases_may_be_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_MODEL_ALIASES", '{"a*": "b"}')
     assert Settings().model_aliases == {"a*": "b"}
     monkeypatch.setenv("STEPFUN_MODEL_ALIASES", '{"a*": 1}')
@@ -162,7 +164,7 @@ def test_aliases_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
         Settings()
 
 
-def test_a_found_file_cannot_send_data_elsewhere(
+def test_discovered_file_cannot_redirect_data(
     empty_folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
@@ -178,7 +180,7 @@ def test_a_found_file_cannot_send_data_elsewhere(
     assert (named.api_key, named.base_url) == ("evil", "https://evil.example/v1")
 
 
-def test_pyproject_table(empty_folder: Path) -> None:
+def test_pyproject_table_is_read(empty_folder: Path) -> None:
     (empty_folder / "pyproject.toml").write_text(
         '[tool.stepfun-compat]\nreasoning-effort = "low"\n[tool.stepfun-compat.model_aliases]\nx = "step-3.5-flash"\n',
         encoding="utf-8",
@@ -189,7 +191,7 @@ def test_pyproject_table(empty_folder: Path) -> None:
     assert settings.source("reasoning_effort") == "pyproject.toml"
 
 
-def test_somebody_elses_broken_pyproject_is_theirs(empty_folder: Path) -> None:
+def test_invalid_pyproject_of_another_tool_is_ignored(empty_folder: Path) -> None:
     (empty_folder / "pyproject.toml").write_text("[broken", encoding="utf-8")
     assert Settings().model is None
 
@@ -210,7 +212,7 @@ def test_broken_and_unknown_files_are_reported(empty_folder: Path, monkeypatch: 
         Settings()
 
 
-def test_frozen_printable_and_picklable() -> None:
+def test_settings_are_frozen_printable_and_picklable() -> None:
     settings = Settings(api_key="the-secret", model="step-5-preview", model_aliases={"a": "b"})
     with pytest.raises(dataclasses.FrozenInstanceError):
         settings.model = "x"  # type: ignore[misc]
@@ -232,7 +234,7 @@ def test_frozen_printable_and_picklable() -> None:
         ("cn", "step_plan", "https://api.stepfun.com/step_plan/v1/"),
     ],
 )
-def test_api_1_region_and_plan_choose_the_url(region: Any, plan: Any, url: str) -> None:
+def test_api_1_region_and_plan_select_the_url(region: Any, plan: Any, url: str) -> None:
     assert str(OpenAI(settings=Settings(region=region, plan=plan, api_key="k")).base_url) == url
 
 
@@ -250,12 +252,12 @@ def test_api_1_region_and_plan_choose_the_url(region: Any, plan: Any, url: str) 
         ("https://gw.example/stepfun/v1/responses", "https://gw.example/stepfun/v1"),
     ],
 )
-def test_api_1_pasted_urls_are_tidied(pasted: str, tidy: str) -> None:
+def test_api_1_pasted_urls_are_normalized(pasted: str, tidy: str) -> None:
     assert normalise_base_url(pasted) == tidy
     assert normalise_base_url(tidy) == tidy
 
 
-def test_base_url_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_base_url_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     def url(**kwargs: Any) -> str:
         return str(OpenAI(api_key="k", **kwargs).base_url)
 

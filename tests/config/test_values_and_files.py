@@ -63,21 +63,19 @@ def refused(**values: Any) -> str:
         ("catalog_overlay", 3),
     ],
 )
-def test_a_bad_keyword_names_itself_and_what_is_allowed(name: str, value: Any) -> None:
+def test_invalid_keyword_error_names_it_and_the_allowed_values(name: str, value: Any) -> None:
     told = refused(**{name: value})
     assert told.startswith(f"{name}=")
     assert "it takes" in told
 
 
 @pytest.mark.parametrize("name", ["api_key", "state"])
-def test_a_secret_of_a_wrong_type_is_not_repeated(name: str) -> None:
+def test_secret_of_a_wrong_type_is_not_shown(name: str) -> None:
     assert SECRET not in refused(**{name: SECRET.encode()})
 
 
 @pytest.mark.parametrize("key", [f"{SECRET}\nX-Evil: 1", f"two {SECRET}", f"“{SECRET}”", f"{SECRET}\x00"])
-def test_a_key_that_cannot_be_sent_in_a_header_is_refused_without_showing_it(
-    key: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_key_invalid_in_a_header_is_refused_without_showing_it(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     told = refused(api_key=key)
     assert "api_key" in told
     assert SECRET not in told
@@ -88,12 +86,12 @@ def test_a_key_that_cannot_be_sent_in_a_header_is_refused_without_showing_it(
         assert SECRET not in told
 
 
-def test_a_pasted_key_loses_its_line_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_line_end_of_a_pasted_key_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", f" {SECRET}\n")
     assert Settings().api_key == SECRET
 
 
-def test_a_password_in_a_url_is_neither_shown_nor_lost() -> None:
+def test_password_in_a_url_is_hidden_and_kept() -> None:
     settings = Settings(base_url=f"https://me:{SECRET}@gw.example/v1")
     assert settings.base_url == f"https://me:{SECRET}@gw.example/v1"
     assert SECRET not in repr(settings)
@@ -102,7 +100,7 @@ def test_a_password_in_a_url_is_neither_shown_nor_lost() -> None:
     assert SECRET not in str(explain(settings=settings, model="gpt-4o", messages=[]))
 
 
-def test_every_secret_is_hidden_and_everything_else_shown() -> None:
+def test_secrets_are_hidden_and_other_settings_shown() -> None:
     shown = repr(
         Settings(api_key=SECRET, state=f"redis://:{SECRET}@host", fallback={"embeddings": f"https://{SECRET}"})
     )
@@ -111,7 +109,7 @@ def test_every_secret_is_hidden_and_everything_else_shown() -> None:
         assert f"{name}='***' (argument)" in shown
 
 
-def test_repr_tells_sources_and_leaves_defaults_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repr_shows_sources_and_omits_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_PLAN", "step_plan")
     assert (
         repr(Settings(max_corrections=0)) == "Settings(plan='step_plan' (STEPFUN_PLAN), max_corrections=0 (argument))"
@@ -119,7 +117,7 @@ def test_repr_tells_sources_and_leaves_defaults_out(monkeypatch: pytest.MonkeyPa
     assert set(Settings().sources) == set(SETTINGS)
 
 
-def test_settings_of_0_1_0_keep_their_former_names_with_a_warning() -> None:
+def test_former_setting_names_work_with_a_warning() -> None:
     with pytest.warns(DeprecationWarning, match="max_reasks is now called max_corrections") as caught:
         settings = Settings(max_reasks=0, region="cn")
     assert [row.filename for row in caught] == [__file__]
@@ -139,7 +137,7 @@ def test_settings_of_0_1_0_keep_their_former_names_with_a_warning() -> None:
         settings.max_repeats  # type: ignore[attr-defined]  # noqa: B018
 
 
-def test_a_pickle_of_0_1_0_has_its_settings_under_their_present_names() -> None:
+def test_pickle_of_0_1_0_has_the_current_setting_names() -> None:
     restore, (values, sources) = Settings(max_corrections=0).__reduce__()
     former = {"max_reasks": values.pop("max_corrections"), **values}
     settings = restore(former, {"max_reasks": sources.pop("max_corrections"), **sources})
@@ -147,7 +145,7 @@ def test_a_pickle_of_0_1_0_has_its_settings_under_their_present_names() -> None:
     assert settings.source("max_corrections") == "argument"
 
 
-def test_a_named_file_may_hold_the_former_name_of_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_file_may_contain_a_former_setting_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("max_reasks = 0\n", encoding="utf-8")
     monkeypatch.setenv("STEPFUN_CONFIG", str(file))
@@ -156,7 +154,7 @@ def test_a_named_file_may_hold_the_former_name_of_a_setting(tmp_path: Path, monk
     assert Settings().max_corrections == 2
 
 
-def test_a_pickle_keeps_values_and_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pickle_keeps_values_and_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_MODEL", "step-5-preview")
     settings = Settings(api_key=SECRET, model_aliases={"a": "step-3.5-flash"})
     monkeypatch.delenv("STEPFUN_MODEL")
@@ -166,7 +164,7 @@ def test_a_pickle_keeps_values_and_sources(monkeypatch: pytest.MonkeyPatch) -> N
     assert SECRET not in repr(again)
 
 
-def test_replace_keeps_sources_of_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replace_keeps_the_sources_of_other_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_MODEL", "step-5-preview")
     changed = Settings().replace(region="cn")
     monkeypatch.setenv("STEPFUN_MODEL", "step-3.5-flash")
@@ -174,7 +172,7 @@ def test_replace_keeps_sources_of_the_rest(monkeypatch: pytest.MonkeyPatch) -> N
     assert changed.source("region") == "argument"
 
 
-def test_fallbacks_come_from_one_variable_each(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_fallback_has_its_own_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_FALLBACK_EMBEDDINGS", "https://embed.example/v1")
     monkeypatch.setenv("STEPFUN_FALLBACK_EMBEDDINGS_API_KEY", SECRET)
     settings = Settings()
@@ -194,7 +192,7 @@ def test_fallbacks_come_from_one_variable_each(monkeypatch: pytest.MonkeyPatch) 
 # ---------------------------------------------------------------- files
 
 
-def test_a_setting_misspelt_in_pyproject_is_reported(folder: Path) -> None:
+def test_misspelt_setting_in_pyproject_is_reported(folder: Path) -> None:
     file = folder / "pyproject.toml"
     file.write_text('[tool.stepfun-compat]\nmodell = "step-5-preview"\n', encoding="utf-8")
     assert "'modell' is not a setting" in refused()
@@ -204,21 +202,21 @@ def test_a_setting_misspelt_in_pyproject_is_reported(folder: Path) -> None:
     assert Settings().model is None
 
 
-def test_stepfun_toml_comes_before_pyproject(folder: Path) -> None:
+def test_stepfun_toml_takes_precedence_over_pyproject(folder: Path) -> None:
     (folder / "pyproject.toml").write_text('[tool.stepfun-compat]\nmodel = "from-pyproject"\n', encoding="utf-8")
     assert Settings().model == "from-pyproject"
     (folder / "stepfun.toml").write_text('model = "from-stepfun"\n', encoding="utf-8")
     assert Settings().model == "from-stepfun"
 
 
-def test_a_folder_with_the_name_of_a_configuration_file_is_reported_or_ignored(folder: Path) -> None:
+def test_folder_named_like_a_configuration_file_is_reported_or_ignored(folder: Path) -> None:
     (folder / "pyproject.toml").mkdir()
     assert Settings().model is None
     (folder / "stepfun.toml").mkdir()
     assert "stepfun.toml cannot be read" in refused()
 
 
-def test_an_empty_value_in_a_file_is_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_value_in_a_file_is_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = folder / "mine.toml"
     file.write_text('state = ""\nmodel = " "\n', encoding="utf-8")
     monkeypatch.setenv("STEPFUN_CONFIG", str(file))
@@ -227,7 +225,7 @@ def test_an_empty_value_in_a_file_is_none(folder: Path, monkeypatch: pytest.Monk
     assert settings.model is None
 
 
-def test_a_named_pyproject_is_trusted_with_everything(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_pyproject_may_set_everything(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = folder / "pyproject.toml"
     file.write_text('[tool.stepfun-compat]\napi_key = "mine"\nregion = "cn"\n', encoding="utf-8")
     assert (Settings().api_key, Settings().region) == (None, "global")
@@ -238,9 +236,7 @@ def test_a_named_pyproject_is_trusted_with_everything(folder: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("name", sorted(n for n, spec in SETTINGS.items() if spec.trusted_file_only))
-def test_a_found_file_sets_nothing_that_leads_elsewhere(
-    name: str, folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_discovered_file_cannot_set_urls_and_keys(name: str, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, logger="stepfun_compat")
     (folder / "stepfun.toml").write_text(f'{name} = "https://evil.example/{name}"\n', encoding="utf-8")
     settings = Settings()
@@ -249,7 +245,7 @@ def test_a_found_file_sets_nothing_that_leads_elsewhere(
     assert f"'{name}' is ignored" in caplog.text
 
 
-def test_a_changed_file_is_read_anew(folder: Path) -> None:
+def test_changed_file_is_read_again(folder: Path) -> None:
     file = folder / "stepfun.toml"
     file.write_text('model = "one"\n', encoding="utf-8")
     assert Settings().model == "one"
@@ -305,7 +301,7 @@ def written(folder: Path, text: str = OVERLAY) -> Path:
     return file
 
 
-def test_an_overlay_adds_corrects_and_retires(folder: Path) -> None:
+def test_overlay_adds_changes_and_retires_rows(folder: Path) -> None:
     path = written(folder)
     rows = catalog.load_overlay(path)
     shipped = catalog.default()
@@ -339,7 +335,7 @@ def test_an_overlay_adds_corrects_and_retires(folder: Path) -> None:
     assert shipped.parameters("chat.completions")["seed"].state == "unknown"
 
 
-def test_the_levels_made_from_a_list_are_those_of_the_shipped_rows(folder: Path) -> None:
+def test_effort_levels_from_a_list_match_the_shipped_rows(folder: Path) -> None:
     text = ""
     shipped = catalog.default().models
     for name in ("step-3.7-flash", "step-3.5-flash-2603"):
@@ -350,7 +346,7 @@ def test_the_levels_made_from_a_list_are_those_of_the_shipped_rows(folder: Path)
         assert rows.models[name].efforts == shipped[name].efforts
 
 
-def test_an_overlay_alias_comes_before_a_shipped_exact_name(folder: Path) -> None:
+def test_overlay_alias_takes_precedence_over_a_shipped_exact_name(folder: Path) -> None:
     rows = catalog.load_overlay(written(folder, '[[aliases]]\npattern = "gpt-*"\nmodel = "step-5-preview"\n'))
     for name in ("gpt-4", "gpt-4o", "gpt-4-0613"):
         alias = rows.alias(name)
@@ -358,7 +354,7 @@ def test_an_overlay_alias_comes_before_a_shipped_exact_name(folder: Path) -> Non
         assert alias.model == "step-5-preview"
 
 
-def test_an_overlay_reaches_the_translation(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overlay_applies_to_the_translation(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_CATALOG", str(written(folder)))
     told = explain(model="gpt-4o", messages=[{"role": "user", "content": "x"}], max_tokens=10, seed=3)
     assert told.body["model"] == "step-6"
@@ -368,9 +364,7 @@ def test_an_overlay_reaches_the_translation(folder: Path, monkeypatch: pytest.Mo
     assert "step-6" in explain(model="step-1o-turbo-vision", messages=[]).body["model"]
 
 
-def test_an_overlay_is_named_by_keyword_environment_or_named_file(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_overlay_is_set_by_keyword_environment_or_named_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(folder)
     assert catalog.for_settings(Settings()) is catalog.default()
     assert Settings(catalog_overlay=path).catalog_overlay == str(path)  # type: ignore[arg-type]
@@ -388,7 +382,7 @@ def test_an_overlay_is_named_by_keyword_environment_or_named_file(
     assert pickle.loads(pickle.dumps(settings)).catalog_overlay == str(path)
 
 
-def test_an_overlay_is_read_once_and_anew_when_it_changes(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_overlay_is_read_once_and_again_when_it_changes(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = written(folder)
     settings = Settings(catalog_overlay=str(path))
     first = catalog.for_settings(settings)
@@ -450,7 +444,7 @@ def test_an_overlay_is_read_once_and_anew_when_it_changes(folder: Path, caplog: 
         ),
     ],
 )
-def test_a_bad_overlay_names_file_row_field_and_what_is_allowed(
+def test_invalid_overlay_error_names_file_row_field_and_allowed_values(
     text: str, told: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(folder, text)
@@ -463,13 +457,13 @@ def test_a_bad_overlay_names_file_row_field_and_what_is_allowed(
         catalog.load_overlay(path)
 
 
-def test_a_missing_overlay_is_reported_when_the_settings_are_created(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_overlay_is_reported_on_creation_of_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_CATALOG", "nothing.toml")
     with pytest.raises(SettingsError, match=r"STEPFUN_CATALOG: .*nothing\.toml cannot be read"):
         OpenAI(api_key="k")
 
 
-# ---------------------------------------------------------------- files that are no files, and values without a bound
+# ---------------------------------------------------------------- special files, and unbounded values
 
 
 DEEP = {
@@ -483,7 +477,7 @@ DEEP = {
 
 @pytest.mark.parametrize("variable", ["STEPFUN_CONFIG", "STEPFUN_CATALOG"])
 @pytest.mark.parametrize("shape", DEEP)
-def test_a_deeply_nested_file_is_a_clear_error(
+def test_deeply_nested_file_is_a_clear_error(
     variable: str, shape: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = folder / "deep.toml"
@@ -493,9 +487,7 @@ def test_a_deeply_nested_file_is_a_clear_error(
 
 
 @pytest.mark.parametrize("variable", ["STEPFUN_CONFIG", "STEPFUN_CATALOG"])
-def test_a_pipe_a_device_a_folder_and_a_huge_file_are_clear_errors(
-    variable: str, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_special_and_huge_files_are_clear_errors(variable: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(folder / "pipe")
     (folder / "huge").write_bytes(b"# nothing\n" * 200_000)
     (folder / "binary").write_bytes(b"\xff\xfe\x00")
@@ -512,14 +504,14 @@ def test_a_pipe_a_device_a_folder_and_a_huge_file_are_clear_errors(
         assert told in refused()
 
 
-def test_a_pipe_in_the_working_directory_is_a_clear_error(folder: Path) -> None:
+def test_pipe_in_the_working_directory_is_a_clear_error(folder: Path) -> None:
     os.mkfifo(folder / "pyproject.toml")
-    assert Settings().model is None  # some other tool's business
+    assert Settings().model is None  # pyproject.toml may belong to another tool
     os.mkfifo(folder / "stepfun.toml")
     assert "not a regular file" in refused()
 
 
-def test_a_strangers_file_sets_nothing_that_costs_or_acts(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_discovered_file_cannot_set_costs_or_behaviour(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     (folder / "stepfun.toml").write_text(
         "max_corrections = 9\nparse_xml_tool_calls = true\ntoken_headroom = 900000\nrate_limit_min_wait = 500\n",
         encoding="utf-8",
@@ -544,7 +536,7 @@ def test_a_strangers_file_sets_nothing_that_costs_or_acts(folder: Path, caplog: 
         "state_timeout",
     ],
 )
-def test_a_number_has_bounds_and_its_message_says_them(name: str) -> None:
+def test_out_of_range_number_error_names_the_bounds(name: str) -> None:
     for value in (-1, 10**30, 1e300, float("nan"), float("inf"), "1e309", True, "abc", "9" * 5000, [[1]]):
         with pytest.raises(SettingsError, match=r" from [\d.]+ to \d+") as told:
             Settings(**{name: value})
@@ -557,14 +549,14 @@ def test_a_number_has_bounds_and_its_message_says_them(name: str) -> None:
 
 
 @pytest.mark.parametrize("cls", [stepfun_compat.OpenAI, stepfun_compat.AsyncOpenAI, stepfun_compat.AzureOpenAI])
-def test_settings_given_as_a_dict_are_a_clear_error(cls: Any) -> None:
+def test_settings_as_a_dict_are_a_clear_error(cls: Any) -> None:
     with pytest.raises(SettingsError, match=r"settings= takes a stepfun_compat.Settings, not dict; write settings=Set"):
         cls(api_key="k", settings={"model": "step-3.7-flash"})
     with pytest.raises(SettingsError, match="not str"):
         stepfun_compat.explain(settings="x")  # type: ignore[arg-type]
 
 
-def test_a_redis_without_its_package_is_refused_at_construction(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redis_without_its_package_is_refused_at_construction(monkeypatch: pytest.MonkeyPatch) -> None:
     for url in ("redis", "redis://", "sqlite", "memory"):
         monkeypatch.setenv("STEPFUN_STATE", url)
         assert "STEPFUN_STATE" in refused()

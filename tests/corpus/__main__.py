@@ -26,13 +26,13 @@ HERE = Path(__file__).parent
 KINDS = ("import", "client_construction", "api_call", "module_config", "error_class")
 PARTS = ("open", "sealed", "fresh", "notebooks", "later")
 SUFFIXES = {"notebooks": ".ipynb"}
-"""The files that are compared in a part; Python files in any other."""
+"""The file suffix compared in a part; Python files in the others."""
 Place = tuple[str, str, str, int, int]
-"""Package, file, kind, line, and the cell of a notebook; -1 for none."""
+"""Package, file, kind, line, and notebook cell or -1."""
 
 
 def fetch(name: str, version: str, into: Path) -> Path:
-    """Install one release without its dependencies into a directory of its own; nothing of it is run. A second
+    """Install one release without its dependencies into a separate directory without running its code. A second
     release of a package is listed as `name@version`."""
     name = name.partition("@")[0]
     target = into / f"{name}-{version}"
@@ -47,7 +47,7 @@ def fetch(name: str, version: str, into: Path) -> Path:
 
 
 def fetch_source(name: str, version: str, into: Path) -> Path:
-    """Unpack the source distribution of one release, which has notebooks that its wheel lacks.
+    """Unpack the source distribution of one release, which has the notebooks missing from its wheel.
 
     pip asks the build system of a release for its metadata when it downloads a source distribution: unlike for
     wheels, code of the release may run.
@@ -79,7 +79,7 @@ def labelled(name: str) -> Counter[Place]:
 
 
 def found(name: str, root: Path, suffix: str) -> tuple[Counter[Place], int]:
-    """What a scan finds in a package, and how many files were not read."""
+    """Scan a package; return the findings and the number of files not read."""
     result = scan([str(root)])
     places = Counter(
         (
@@ -96,7 +96,7 @@ def found(name: str, root: Path, suffix: str) -> tuple[Counter[Place], int]:
 
 
 def look_alikes(root: Path, labels: Counter[Place], suffix: str) -> int:
-    """How many files have a chain that looks like a call of openai's, and no label: what precision is measured on."""
+    """Count the files with a chain that looks like an openai call and without labels: they measure precision."""
     marked = {place[1] for place in labels}
     return sum(
         str(path.relative_to(root)) not in marked and _looks_alike(path.read_bytes(), suffix)
@@ -113,7 +113,7 @@ def _looks_alike(data: bytes, suffix: str) -> bool:
 
 
 def figures(labels: Counter[Place], findings: Counter[Place]) -> dict[str, Any]:
-    """Precision and recall, in all and by kind."""
+    """Return precision and recall, in total and by kind."""
     rows: dict[str, Any] = {}
     for kind in (*KINDS, "all"):
         wanted = Counter({place: count for place, count in labels.items() if kind in (place[2], "all")})
@@ -130,9 +130,9 @@ def figures(labels: Counter[Place], findings: Counter[Place]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.corpus")
     parser.add_argument("half", nargs="?", default="all", choices=(*PARTS, "all"))
-    parser.add_argument("--show", action="store_true", help="list what is missed and what is false")
+    parser.add_argument("--show", action="store_true", help="list missed and false findings")
     parser.add_argument("--properties", action="store_true", help="check properties of scan and migrate instead")
-    parser.add_argument("--into", type=Path, help="where releases are kept between runs")
+    parser.add_argument("--into", type=Path, help="directory that keeps the releases between runs")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         into = options.into or Path(temporary)
@@ -154,7 +154,7 @@ def fetched(name: str, entry: Mapping[str, str], into: Path) -> Path:
 
 
 def check_properties(wanted: str, into: Path) -> None:
-    """Print what was checked for each release; AssertionError for the first that fails."""
+    """Check each release and print its counts; raise AssertionError for the first failure."""
     total: Counter[str] = Counter()
     for name, entry in releases().items():
         if wanted in (entry["half"], "all"):
@@ -165,7 +165,7 @@ def check_properties(wanted: str, into: Path) -> None:
 
 
 def run(wanted: str, show: bool, into: Path) -> None:
-    """Print the figures of each half."""
+    """Print the figures of each part."""
     packages = releases()
     for half in PARTS:
         if wanted not in (half, "all"):
@@ -181,7 +181,7 @@ def run(wanted: str, show: bool, into: Path) -> None:
                 findings += found(name, root, suffix)[0]
                 alike += look_alikes(root, labelled(name), suffix)
         count = sum(entry["half"] == half for entry in packages.values())
-        print(f"{half}: {count} packages, {alike} files that only look like it")
+        print(f"{half}: {count} packages, {alike} files that only look like uses of openai")
         for kind, row in figures(labels, findings).items():
             print(f"  {kind:20} labels {row['labels']:4}  recall {row['recall']:.4f}  precision {row['precision']:.4f}")
         if show:

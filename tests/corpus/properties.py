@@ -14,7 +14,7 @@ DEFAULT = [rule for rule in RULES if rule.default]
 
 
 def check(root: Path) -> dict[str, int]:
-    """Check one release: processes and the cache change nothing, and neither do edits outside their spans.
+    """Check one release: processes and the cache change no findings, and edits change nothing outside their spans.
 
     Returns the number of findings, of files the default rules change, and of files that all rules change.
     """

@@ -1,4 +1,4 @@
-"""A key of OpenAI's in any place of a request stays here, and so does StepFun's from any other host."""
+"""An OpenAI key in any place of a request is never sent to StepFun, nor the StepFun key to any other host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.wire import KEY, Wire, completion
 
 
 @pytest.mark.parametrize("where", ["extra_headers", "default_headers"])
-def test_openais_key_in_a_header_of_the_callers(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openai_key_in_a_header_of_the_caller_is_not_sent(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
     headers = {"Authorization": f"Bearer {MARKED}", "api-key": MARKED, "x-mine": "kept"}
     wire = Wire()
@@ -26,7 +26,7 @@ def test_openais_key_in_a_header_of_the_callers(where: str, monkeypatch: pytest.
     assert MARKED not in str(wire.request.headers)
 
 
-def test_openais_key_without_a_scheme_is_replaced_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openai_key_without_a_scheme_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
     wire = Wire()
     ask(wire.client(), extra_headers={"Authorization": MARKED})
@@ -35,7 +35,9 @@ def test_openais_key_without_a_scheme_is_replaced_too(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("place", ARGUMENTS)
 @pytest.mark.parametrize("theirs", [MARKED, "sk-plain-key-of-openai"])
-def test_openais_key_in_any_place_of_a_call(place: str, theirs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openai_key_in_any_place_of_a_call_is_not_sent(
+    place: str, theirs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-plain-key-of-openai")
     wire = Wire()
@@ -48,7 +50,9 @@ def test_openais_key_in_any_place_of_a_call(place: str, theirs: str, monkeypatch
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("place", ARGUMENTS)
-async def test_openais_key_in_any_place_of_an_async_call(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_openai_key_in_any_place_of_an_async_call_is_not_sent(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
     wire = Wire()
     client = wire.async_client()
@@ -71,7 +75,7 @@ async def test_openais_key_in_any_place_of_an_async_call(place: str, monkeypatch
         {"api_key": f" {MARKED}\n"},
     ],
 )
-def test_openais_key_in_any_argument_of_the_constructor(
+def test_openai_key_in_any_constructor_argument_is_not_sent(
     kwargs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
@@ -94,7 +98,7 @@ def test_openais_key_in_any_argument_of_the_constructor(
         {"base_url": "https://elsewhere.example/"},
     ],
 )
-async def test_openais_key_in_the_callers_own_http_client(
+async def test_openai_key_in_the_callers_http_client_is_not_sent(
     kwargs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
@@ -112,8 +116,8 @@ async def test_openais_key_in_the_callers_own_http_client(
 
 
 @pytest.mark.anyio
-async def test_a_signature_of_the_callers_own_http_client_still_works() -> None:
-    """`auth=` that adds an unknown key, and one that responds to a challenge."""
+async def test_auth_of_the_callers_http_client_still_works() -> None:
+    """Covers an `auth=` that adds an unknown key, and one that responds to a challenge."""
     wire = Wire(httpx.Response(401, headers={"www-authenticate": 'Digest realm="r", nonce="n"'}), completion())
 
     class Signed(httpx.Auth):
@@ -135,7 +139,7 @@ async def test_a_signature_of_the_callers_own_http_client_still_works() -> None:
     assert wire.request.headers["x-signature"] == "signed"
 
 
-def test_hooks_of_the_callers_own_http_client_are_given_a_request_that_is_safe(
+def test_hooks_of_the_callers_http_client_get_the_checked_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
@@ -147,7 +151,7 @@ def test_hooks_of_the_callers_own_http_client_are_given_a_request_that_is_safe(
     assert MARKED not in seen[0]
 
 
-def test_an_http_client_replaced_later_passes_the_same_credential_check(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replaced_http_client_passes_the_same_credential_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
     wire = Wire()
     client = OpenAI()
@@ -158,7 +162,7 @@ def test_an_http_client_replaced_later_passes_the_same_credential_check(monkeypa
 
 
 @pytest.mark.parametrize("place", [*ARGUMENTS, "api key"])
-def test_the_stepfun_key_in_any_place_of_a_call_to_another_host(place: str) -> None:
+def test_stepfun_key_in_any_place_of_a_call_to_another_host_is_not_sent(place: str) -> None:
     wire = Wire()
     client = wire.client()
     if place == "api key":
@@ -178,13 +182,13 @@ def test_the_stepfun_key_in_any_place_of_a_call_to_another_host(place: str) -> N
     assert KEY not in sent_text(wire.request)
 
 
-def test_the_user_part_of_an_absolute_url_is_a_place_too() -> None:
+def test_openai_key_in_the_user_part_of_a_url_is_not_sent() -> None:
     wire = Wire()
     wire.client().get(f"https://{KEY}@elsewhere.example/x", cast_to=object)
     assert KEY not in sent_text(wire.request)
 
 
-def test_a_short_key_removes_nothing_else() -> None:
+def test_short_key_removes_nothing_else() -> None:
     wire = Wire()
     wire.client(api_key="k").get("https://elsewhere.example/x", cast_to=object)
     assert "authorization" not in wire.request.headers

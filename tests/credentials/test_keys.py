@@ -1,4 +1,4 @@
-"""An OpenAI key never leaves for StepFun, nor a StepFun key for anyone else, whatever set it."""
+"""An OpenAI key is never sent to StepFun, nor a StepFun key to anyone else, wherever it was set."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ THEIR_KEYS = ("sk-proj-abc", "sk-svcacct-abc", "sk-admin-abc", "sk-abcT3BlbkFJde
 
 
 @pytest.mark.parametrize("key", THEIR_KEYS)
-def test_a_key_that_is_openais_is_replaced_or_refused(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openai_key_is_replaced_or_refused(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyRefusedError, match="STEPFUN_API_KEY") as caught:
         OpenAI(api_key=key)
     assert key not in str(caught.value)
@@ -27,7 +27,7 @@ def test_a_key_that_is_openais_is_replaced_or_refused(key: str, monkeypatch: pyt
     assert wire.request.headers["authorization"] == f"Bearer {KEY}"
 
 
-def test_the_programs_openai_key_is_openais_even_without_a_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_in_openai_api_key_is_openais_without_a_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-plain-but-theirs")
     with pytest.raises(KeyRefusedError):
         OpenAI()
@@ -39,7 +39,7 @@ def test_the_programs_openai_key_is_openais_even_without_a_mark(monkeypatch: pyt
     assert wire.request.headers["authorization"] == f"Bearer {KEY}"
 
 
-def test_openai_variables_that_name_stepfun_hold_a_stepfun_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openai_variables_with_stepfuns_url_contain_a_stepfun_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-stepfun-in-their-variable")
     monkeypatch.setenv("OPENAI_BASE_URL", "https://api.stepfun.com/v1")
     client = OpenAI()
@@ -49,14 +49,14 @@ def test_openai_variables_that_name_stepfun_hold_a_stepfun_key(monkeypatch: pyte
     assert OpenAI(base_url="https://api.stepfun.com/v1").api_key == "sk-stepfun-in-their-variable"
 
 
-def test_a_key_of_openais_in_the_stepfun_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openai_key_in_the_stepfun_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", MARKED)
     with pytest.raises(KeyRefusedError, match="STEPFUN_API_KEY") as caught:
         OpenAI()
     assert MARKED not in str(caught.value)
 
 
-def test_no_key_is_an_openai_error_that_names_the_variable() -> None:
+def test_missing_key_is_an_openai_error_that_names_the_variable() -> None:
     with pytest.raises(openai.OpenAIError, match="STEPFUN_API_KEY"):
         OpenAI()
     with pytest.raises(openai.OpenAIError, match="STEPFUN_API_KEY"):
@@ -71,7 +71,7 @@ def test_step_api_key_is_read_second(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.anyio
-async def test_callable_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_callable_keys_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     wire = Wire()
     ask(wire.client(api_key=lambda: "from-a-call"))
     assert wire.request.headers["authorization"] == "Bearer from-a-call"
@@ -92,7 +92,7 @@ async def test_callable_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wire.request.headers["authorization"] == f"Bearer {KEY}"
 
 
-def test_a_key_assigned_later_passes_the_same_credential_check(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reassigned_key_passes_the_same_credential_check(monkeypatch: pytest.MonkeyPatch) -> None:
     wire = Wire()
     client = wire.client()
     client.api_key = "another-stepfun-key"
@@ -110,7 +110,7 @@ def test_a_key_assigned_later_passes_the_same_credential_check(monkeypatch: pyte
 
 
 @pytest.mark.anyio
-async def test_identity_of_openai_variables_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_organization_and_project_variables_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_ORG_ID", "org-LEAK")
     monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-LEAK")
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Corp-Secret: LEAK")
@@ -129,7 +129,7 @@ async def test_identity_of_openai_variables_is_not_sent(monkeypatch: pytest.Monk
     assert "LEAK" not in str(wire.request.headers)
 
 
-def test_an_organisation_of_the_callers_stays_here() -> None:
+def test_organization_of_the_caller_is_not_sent() -> None:
     wire = Wire()
     client = wire.client(organization="org-mine", project="proj-mine")
     ask(client)
@@ -137,7 +137,7 @@ def test_an_organisation_of_the_callers_stays_here() -> None:
     assert "mine" not in str(wire.request.headers)
 
 
-def test_a_changed_environment_does_not_reach_a_client_that_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_existing_client_ignores_a_changed_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     wire = Wire()
     client = wire.client()
     monkeypatch.setenv("OPENAI_API_KEY", MARKED)
@@ -153,7 +153,7 @@ def test_a_changed_environment_does_not_reach_a_client_that_is_made(monkeypatch:
 
 
 @pytest.mark.parametrize("how", ["assigned", "argument"])
-def test_an_admin_key_is_openais_alone(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_admin_key_is_never_sent_to_stepfun(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
     wire = Wire()
     admin = "sk-admin-theirs0123456789abcdef"
@@ -171,7 +171,7 @@ def test_an_admin_key_is_openais_alone(how: str, monkeypatch: pytest.MonkeyPatch
 NEWER = openai.OpenAI.__init__.__kwdefaults__ or {}
 
 
-def test_the_modules_own_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openai_credentials_in_module_attributes_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     wire = Wire()
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
     monkeypatch.setattr(stepfun_compat, "api_key", MARKED)
@@ -190,8 +190,8 @@ def test_the_modules_own_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("kwargs", [{"default_headers": {"Authorization": f"Bearer {MARKED}"}}, {}])
-def test_the_clients_own_key_replaces_an_openai_key(kwargs: dict[str, Any]) -> None:
-    """Also if no variable contains it, and from the SDK's own hooks."""
+def test_client_key_replaces_an_openai_key(kwargs: dict[str, Any]) -> None:
+    """This holds without any environment variable, and for `auth=` of an HTTP client."""
     wire = Wire()
     ask(wire.client(**kwargs), extra_headers={"authorization": f"Bearer {MARKED}"})
     assert wire.request.headers["authorization"] == f"Bearer {KEY}"

@@ -67,7 +67,7 @@ def test_errors_do_not_show_a_password_in_a_url(make: Callable[[str], Any], monk
         assert KEY not in shown
 
 
-def test_a_connection_that_fails_tells_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connection_error_shows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_BASE_URL", f"http://user:{PASSWORD}@127.0.0.1:9/v1")
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
     with OpenAI(max_retries=0) as client, pytest.raises(openai.APIConnectionError) as caught:
@@ -88,7 +88,7 @@ def test_a_connection_that_fails_tells_no_password(monkeypatch: pytest.MonkeyPat
         assert secret not in doctor.stdout + doctor.stderr
 
 
-def test_objects_of_ours_do_not_show_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repr_does_not_show_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
     monkeypatch.setenv("STEPFUN_BASE_URL", f"https://user:{PASSWORD}@gateway.example/v1")
     client = OpenAI(default_headers={"x-key": MARKED})
@@ -123,7 +123,7 @@ def test_explain_shows_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_logs_and_warnings_show_no_key(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At DEBUG, of every logger; what the SDK and httpx guard, they guard for ours as well."""
+    """Covers every logger at DEBUG, including the SDK's and httpx's."""
     caplog.set_level(logging.DEBUG)
     for name in ("openai", "httpx", "httpcore", "stepfun_compat"):
         caplog.set_level(logging.DEBUG, logger=name)
@@ -143,13 +143,13 @@ def test_logs_and_warnings_show_no_key(caplog: pytest.LogCaptureFixture, monkeyp
     assert caught
     said = caplog.text + "".join(str(w.message) for w in caught)
     assert KEY not in said
-    # the SDK hides `api-key` and `Authorization` of the options it logs
+    # the SDK hides `api-key` and `Authorization` in the options it logs
     assert MARKED not in said
 
 
 @pytest.mark.parametrize("emulate", [True, False])
-def test_run_gives_a_program_no_key_it_did_not_have(emulate: bool) -> None:
-    """The placeholder for frameworks goes nowhere, and the user's own key does not go to the emulator."""
+def test_run_adds_no_real_key_to_the_environment(emulate: bool) -> None:
+    """The placeholder for frameworks is never sent, and the user's key is not sent to the emulator."""
     pytest.importorskip("uvicorn")
     code = (
         "import os, subprocess, sys; print(os.environ['OPENAI_API_KEY']); print(os.environ['STEPFUN_API_KEY'], flush=True); "

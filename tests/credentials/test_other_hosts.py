@@ -1,4 +1,4 @@
-"""Requests to another host, redirects, other vendors, Azure and fallbacks carry that host's key and no other."""
+"""Requests to other hosts, redirects, other vendors, Azure and fallbacks carry only the key of their host."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.key_places import ARGUMENTS, MARKED, MESSAGES, ask, sent_text
 from tests.support.wire import KEY, Wire, completion
 
 
-def test_absolute_urls_do_not_take_the_key_along() -> None:
+def test_absolute_url_to_another_host_gets_no_key() -> None:
     wire = Wire()
     wire.client().get("https://elsewhere.example/file", cast_to=object)
     assert wire.request.url.host == "elsewhere.example"
@@ -30,13 +30,13 @@ def test_absolute_urls_do_not_take_the_key_along() -> None:
 
 
 @pytest.mark.anyio
-async def test_absolute_urls_async() -> None:
+async def test_absolute_url_to_another_host_gets_no_key_async() -> None:
     wire = Wire()
     await wire.async_client().get("https://elsewhere.example/file", cast_to=object)
     assert KEY not in str(wire.request.headers)
 
 
-def test_a_base_url_assigned_later_does_not_take_the_key_along() -> None:
+def test_reassigned_base_url_gets_no_key() -> None:
     wire = Wire()
     client = wire.client()
     client.base_url = "https://elsewhere.example/v1"  # type: ignore[assignment]
@@ -91,7 +91,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def two_servers() -> Iterator[tuple[str, list[dict[str, str]], list[dict[str, str]]]]:
-    """(base URL of the first, which redirects to the second; what each was sent)."""
+    """(base URL of a server that redirects to a second one; the requests each received)."""
     first: list[dict[str, str]] = []
     second: list[dict[str, str]] = []
     last = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Last", (_Handler,), {"seen": second}))
@@ -110,7 +110,7 @@ def two_servers() -> Iterator[tuple[str, list[dict[str, str]], list[dict[str, st
         thread.join()
 
 
-def test_a_redirect_to_another_host_does_not_take_the_key_along(two_servers: Any) -> None:
+def test_redirect_to_another_host_gets_no_key(two_servers: Any) -> None:
     url, first, second = two_servers
     with OpenAI(settings=Settings(base_url=url, api_key=KEY)) as client:
         ask(client)
@@ -120,7 +120,7 @@ def test_a_redirect_to_another_host_does_not_take_the_key_along(two_servers: Any
 
 
 @pytest.mark.anyio
-async def test_an_async_redirect_does_not_take_the_key_along(two_servers: Any) -> None:
+async def test_async_redirect_to_another_host_gets_no_key(two_servers: Any) -> None:
     url, first, second = two_servers
     async with AsyncOpenAI(settings=Settings(base_url=url, api_key=KEY)) as client:
         await client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
@@ -131,7 +131,7 @@ async def test_an_async_redirect_does_not_take_the_key_along(two_servers: Any) -
 @pytest.mark.parametrize(
     "url", ["http://localhost:11434/v1", "https://api.groq.com/openai/v1", "https://gw.example/v1"]
 )
-def test_a_client_of_another_vendors_host_is_stock(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_of_another_vendors_host_is_stock(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
     wire = Wire()
     client = wire.client(base_url=url, api_key="theirs")
@@ -146,7 +146,7 @@ def test_a_client_of_another_vendors_host_is_stock(url: str, monkeypatch: pytest
     assert OpenAI(base_url=url).api_key == "sk-theirs"
 
 
-def test_the_configured_host_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_configured_host_is_stepfun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_BASE_URL", "https://gateway.example/stepfun/v1")
     wire = Wire()
     for client in (wire.client(), wire.client(base_url="https://gateway.example/other/v1")):
@@ -165,7 +165,7 @@ def test_openais_and_azures_hosts_are_replaced(url: str, monkeypatch: pytest.Mon
     assert str(OpenAI(api_key="k", base_url=url).base_url) == "https://api.stepfun.ai/v1/"
 
 
-def test_azure_credentials_go_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_azure_credentials_are_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "azure-LEAK")
     monkeypatch.setenv("OPENAI_API_VERSION", "2024-02-01")
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://x.openai.azure.com")
@@ -193,7 +193,7 @@ def test_azure_credentials_go_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.anyio
-async def test_async_azure(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_async_azure_credentials_are_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
 
     async def token() -> str:
@@ -214,7 +214,7 @@ async def test_async_azure(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "api-version" not in str(wire.request.url)
 
 
-def test_a_client_of_another_vendor_does_not_take_openais_key_to_stepfun(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_of_another_vendor_sends_no_openai_key_to_stepfun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-plain-key-of-openai")
     for key in (MARKED, "sk-plain-key-of-openai"):
         wire = Wire()
@@ -232,7 +232,7 @@ def test_a_client_of_another_vendor_does_not_take_openais_key_to_stepfun(monkeyp
         monkeypatch.delenv("STEPFUN_API_KEY")
 
 
-def test_the_stepfun_key_in_a_client_of_another_vendor(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stepfun_key_in_a_client_of_another_vendor_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
     for place in ARGUMENTS:
         wire = Wire()
@@ -251,7 +251,7 @@ def test_the_stepfun_key_in_a_client_of_another_vendor(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("place", ["base_url", "azure_endpoint"])
-def test_a_gateway_to_azure_does_not_get_the_stepfun_key(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_azure_gateway_does_not_get_the_stepfun_key(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
     wire = Wire()
     client = stepfun_compat.AzureOpenAI(
@@ -266,7 +266,7 @@ def test_a_gateway_to_azure_does_not_get_the_stepfun_key(place: str, monkeypatch
         assert "LEAK" not in sent_text(wire.request)
 
 
-def test_a_fallback_never_sends_its_key_to_stepfun() -> None:
+def test_fallback_never_sends_its_key_to_stepfun() -> None:
     wire = Wire({"object": "list", "data": [], "model": "m", "usage": {"prompt_tokens": 1, "total_tokens": 1}})
     other = stepfun_compat.stock.OpenAI(
         api_key=MARKED,
@@ -286,7 +286,7 @@ def test_a_fallback_never_sends_its_key_to_stepfun() -> None:
     assert KEY not in sent_text(wire.request)
 
 
-def test_a_fallback_given_as_a_url_gets_nothing_of_openais(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fallback_created_from_a_url_gets_no_openai_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_ORG_ID", "org-LEAK")
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Corp-Secret: LEAK")
     monkeypatch.setenv("OPENAI_ADMIN_KEY", "sk-admin-LEAK")
@@ -301,7 +301,7 @@ def test_a_fallback_given_as_a_url_gets_nothing_of_openais(monkeypatch: pytest.M
     assert "LEAK" not in sent_text(wire.request)
 
 
-def test_the_users_own_gateway_gets_its_configured_header(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_configured_gateway_gets_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_BASE_URL", "https://gateway.example/stepfun/v1")
     wire = Wire()
     ask(wire.client(default_headers={"api-key": "the-gateways"}))
@@ -312,7 +312,7 @@ def test_the_users_own_gateway_gets_its_configured_header(monkeypatch: pytest.Mo
 @pytest.mark.skipif(
     "admin_api_key" not in inspect.signature(openai.OpenAI).parameters, reason="this SDK has no such key"
 )
-def test_another_vendors_client_may_have_other_credentials_than_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_of_another_vendor_may_have_other_credentials_than_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", KEY)
     other: Any = OpenAI
     client = other(base_url="https://elsewhere.example/v1", admin_api_key="theirs")
@@ -325,8 +325,8 @@ def test_another_vendors_client_may_have_other_credentials_than_a_key(monkeypatc
 
 @pytest.mark.parametrize("make", [stepfun_compat.OpenAI, stepfun_compat.AsyncOpenAI])
 @pytest.mark.parametrize("given", [None, "stepfun-compat-placeholder"])
-def test_the_placeholder_of_run_is_not_a_credential_of_another_vendor(make: Any, given: Any, monkeypatch: Any) -> None:
-    """As under plain python: a client of another vendor's host without a key is an error, not a made-up key."""
+def test_placeholder_of_run_is_not_a_credential_of_another_vendor(make: Any, given: Any, monkeypatch: Any) -> None:
+    """As under plain python, a client of another vendor's host without a key is an error."""
     monkeypatch.setenv("OPENAI_API_KEY", "stepfun-compat-placeholder")
     with pytest.raises(openai.OpenAIError, match="api_key"):
         make(base_url="http://localhost:11434/v1", api_key=given)
@@ -335,7 +335,7 @@ def test_the_placeholder_of_run_is_not_a_credential_of_another_vendor(make: Any,
 
 
 @pytest.mark.parametrize("cls", [OpenAI, AsyncOpenAI])
-def test_a_client_of_another_vendor_leaves_the_environment_as_it_is(cls: Any, monkeypatch: Any) -> None:
+def test_client_of_another_vendor_does_not_change_the_environment(cls: Any, monkeypatch: Any) -> None:
     touched: list[str] = []
 
     class Watched(dict[str, str]):

@@ -1,4 +1,4 @@
-"""`doctor`: what it finds of settings, keys, servers and the conversation store, and the fix it names."""
+"""`doctor`: its findings about settings, keys, servers and the conversation store, with their fixes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def test_doctor_reports_problems_and_fixes(capsys: pytest.CaptureFixture[str]) -
     assert "fix: set STEPFUN_API_KEY" in out
 
 
-def test_doctor_is_content_with_a_working_account(server: EmulatorServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_finds_no_problem_with_a_working_account(
+    server: EmulatorServer, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["doctor", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["ok"]
@@ -46,7 +48,7 @@ def test_doctor_warns_of_memory_state_under_workers(
     assert "STEPFUN_STATE" in capsys.readouterr().out
 
 
-def test_doctor_tries_the_conversation_store(
+def test_doctor_checks_the_conversation_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("WEB_CONCURRENCY", "4")
@@ -54,14 +56,14 @@ def test_doctor_tries_the_conversation_store(
     main(["doctor", "--offline", "--json"])
     told = {check["check"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
     assert told["conversation store"]["state"] == "ok"
-    assert "conversation state" not in told  # workers share it
+    assert "conversation state" not in told  # shared by workers
     (tmp_path / "file").touch()
     monkeypatch.setenv("STEPFUN_STATE", f"sqlite:///{tmp_path}/file/s.db")
     assert main(["doctor", "--offline"]) == 1
     assert "check STEPFUN_STATE" in capsys.readouterr().out
 
 
-def test_doctor_names_a_wrong_key(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_reports_a_wrong_key(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with EmulatorServer(EmulatorConfig(api_keys=frozenset({"right"}))) as running:
         monkeypatch.setenv("STEPFUN_BASE_URL", running.base_url)
         monkeypatch.setenv("STEPFUN_API_KEY", "wrong")
@@ -69,7 +71,7 @@ def test_doctor_names_a_wrong_key(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "STEPFUN_REGION" in capsys.readouterr().out
 
 
-def test_doctor_names_a_bad_setting(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_reports_an_invalid_setting(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("STEPFUN_PLAN", "gold")
     assert main(["doctor", "--offline"]) == 1
     assert "STEPFUN_PLAN='gold'" in capsys.readouterr().out
@@ -88,7 +90,7 @@ def test_doctor_reaches_the_server_without_a_key(
     assert "secret" not in out
 
 
-def test_doctor_says_that_a_server_cannot_be_reached(
+def test_doctor_reports_an_unreachable_server(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with socket.socket() as taken:
@@ -99,7 +101,7 @@ def test_doctor_says_that_a_server_cannot_be_reached(
     assert "fix: check the network" in capsys.readouterr().out
 
 
-def test_doctor_tells_settings_with_their_sources(
+def test_doctor_lists_settings_with_their_sources(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("STEPFUN_MODEL", "step-5-preview")

@@ -38,7 +38,7 @@ def wav(count: int) -> bytes:
         ("files.delete", {"file_id": "file/1"}, "DELETE /files/file%2F1", 1),
     ],
 )
-def test_what_becomes_of_a_call_is_explained(endpoint: str, arguments: Any, sent: str, requests: int) -> None:
+def test_call_is_explained(endpoint: str, arguments: Any, sent: str, requests: int) -> None:
     told = stepfun_compat.explain(endpoint, **arguments)
     assert f"{told.method} {told.url.removeprefix('https://api.stepfun.ai/v1')}" == sent
     assert told.requests == requests
@@ -46,7 +46,7 @@ def test_what_becomes_of_a_call_is_explained(endpoint: str, arguments: Any, sent
     assert "requests: 0" not in str(told)
 
 
-def test_a_call_that_would_be_rejected_says_why() -> None:
+def test_refused_call_has_a_reason() -> None:
     told = stepfun_compat.explain("audio.translations.create", model="whisper-1", file=b"x")
     assert told.refusal is not None
     assert (told.requests, told.steps) == (0, ())
@@ -54,14 +54,14 @@ def test_a_call_that_would_be_rejected_says_why() -> None:
     assert "nothing is changed" not in str(told)
 
 
-def test_an_id_of_the_url_is_required_as_openai_requires_it() -> None:
+def test_path_ids_are_required() -> None:
     with pytest.raises(ValueError, match="file_id is missing"):
         stepfun_compat.explain("files.retrieve")
     with pytest.raises(ValueError, match="'file' is not known"):
         stepfun_compat.explain("file")
 
 
-def test_a_recording_is_named_by_its_length_and_read_from_its_path(tmp_path: Any) -> None:
+def test_audio_file_is_read_from_its_path(tmp_path: Any) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(wav(9000))
     told = stepfun_compat.explain("audio.transcriptions", model="whisper-1", file=path)
@@ -124,7 +124,7 @@ def test_every_request_of_a_call_is_explained_in_order(endpoint: str) -> None:
     assert ("requests: 0 (the client handles it locally)" in str(told)) == (not sent)
 
 
-def test_every_piece_of_a_long_speech_is_explained() -> None:
+def test_every_segment_of_a_long_speech_is_explained() -> None:
     text = "One sentence. " * 200
     for more in ({}, {"stream_format": "sse"}, {"response_format": "flac"}, {"response_format": "wav"}):
         told = stepfun_compat.explain("audio.speech", model="tts-1", voice="nova", input=text, **more)
@@ -132,7 +132,7 @@ def test_every_piece_of_a_long_speech_is_explained() -> None:
         assert told.requests == len(told.steps) == 3
 
 
-def test_what_a_call_refers_to_is_looked_up_when_it_is_made() -> None:
+def test_item_references_are_reported_but_not_looked_up() -> None:
     items = [{"type": "item_reference", "id": "msg_1"}, {"role": "user", "content": "And?"}]
     told = stepfun_compat.explain("responses", model="gpt-4o", input=items)
     assert told.refusal is None
@@ -141,7 +141,7 @@ def test_what_a_call_refers_to_is_looked_up_when_it_is_made() -> None:
 
 
 @pytest.mark.parametrize("kind", ["a URL", "a client"])
-def test_a_request_for_another_provider_is_explained_unchanged(kind: str) -> None:
+def test_request_for_another_provider_is_explained_unchanged(kind: str) -> None:
     url = "https://embeddings.example/v1"
     other: Any = url if kind == "a URL" else openai.OpenAI(base_url=url, api_key="theirs")
     settings = stepfun_compat.Settings(fallback={"embeddings": other})
@@ -152,7 +152,7 @@ def test_a_request_for_another_provider_is_explained_unchanged(kind: str) -> Non
     assert stepfun_compat.explain("moderations", input="x", settings=settings).refusal
 
 
-def test_the_argument_endpoint_is_the_calls_where_an_endpoint_is_named() -> None:
+def test_endpoint_argument_belongs_to_the_call_if_an_endpoint_is_named() -> None:
     wire = {"input_file_id": "file-batch_1", "endpoint": "/v1/responses", "completion_window": "24h"}
     assert stepfun_compat.explain("batches", **wire).body == wire
     told = stepfun_compat.explain(endpoint="completions", model="gpt-4o", prompt="x")
@@ -161,7 +161,7 @@ def test_the_argument_endpoint_is_the_calls_where_an_endpoint_is_named() -> None
     assert stepfun_compat.explain(model="gpt-4o", messages=[]).endpoint == "chat.completions"
 
 
-def test_an_explained_upload_is_neither_begun_nor_ended(stepfun_client: stepfun_compat.OpenAI) -> None:
+def test_explaining_an_upload_changes_no_state(stepfun_client: stepfun_compat.OpenAI) -> None:
     fields: Any = {"bytes": 2, "filename": "a.txt", "mime_type": "text/plain", "purpose": "assistants"}
     upload = stepfun_client.uploads.create(**fields)
     part = stepfun_client.uploads.parts.create(upload.id, data=b"ab").id
@@ -189,7 +189,7 @@ def test_every_endpoint_is_explained_without_arguments(method: str, path: str) -
     assert str(told)
 
 
-# ---------------------------------------------------------------- against what is sent
+# ---------------------------------------------------------------- compared with the sent requests
 
 Use = Callable[[Any, list[str]], Any]
 
@@ -230,16 +230,14 @@ CALLS: dict[str, tuple[str, Callable[[list[str]], dict[str, Any]], Use]] = {
 
 
 def sent_since(emulator: EmulatorServer, before: int) -> list[tuple[str, str, Any]]:
-    """What was sent, without the repetitions of a poll."""
+    """Return the sent requests without repeated polls."""
     rows = [(row.method, row.path.removeprefix("/v1"), row.json) for row in emulator.requests[before:]]
     return [row for at, row in enumerate(rows) if row[0] != "GET" or row not in rows[:at]]
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
 @pytest.mark.parametrize("name", CALLS)
-def test_the_requests_of_a_call_are_explained_as_they_are_sent(
-    name: str, kind: str, stepfun_emulator: EmulatorServer
-) -> None:
+def test_explained_requests_equal_the_sent_requests(name: str, kind: str, stepfun_emulator: EmulatorServer) -> None:
     endpoint, arguments, use = CALLS[name]
     settings = stepfun_compat.Settings(base_url=stepfun_emulator.base_url, api_key=stepfun_emulator.api_key)
     with stepfun_compat.OpenAI(settings=settings) as client:

@@ -13,7 +13,7 @@ from stepfun_compat.diagnostics import probes as probing
 from stepfun_compat.emulator import EmulatorConfig, EmulatorServer
 
 
-def test_probe_sends_nothing_of_openais(server: EmulatorServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probe_sends_no_openai_credentials(server: EmulatorServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_ORG_ID", "org-mine")
     monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-mine")
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Corp-Secret: 1")
@@ -25,7 +25,7 @@ def test_probe_sends_nothing_of_openais(server: EmulatorServer, monkeypatch: pyt
     assert "Corp" not in told
 
 
-def test_a_probe_survives_an_answer_it_does_not_know(server: EmulatorServer) -> None:
+def test_unknown_response_to_a_probe_is_reported(server: EmulatorServer) -> None:
     def strange(client: Any, model: str) -> str:
         return {}["choices"]
 
@@ -51,7 +51,7 @@ def test_every_probe_gets_an_answer(server: EmulatorServer, capsys: pytest.Captu
     assert not [answer for answer in answers.values() if "not on record" in answer]
 
 
-def test_a_dear_probe_is_put_only_by_its_name(server: EmulatorServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_expensive_probe_runs_only_by_name(server: EmulatorServer, capsys: pytest.CaptureFixture[str]) -> None:
     server.configure(context_window=500)
     assert main(["probe", "overflow"]) == 0
     assert capsys.readouterr().out.startswith("overflow: rejected with 400")
@@ -65,13 +65,13 @@ def test_a_dear_probe_is_put_only_by_its_name(server: EmulatorServer, capsys: py
         (b"something else", "of an unknown size"),
     ],
 )
-def test_the_size_of_a_picture(data: bytes, size: str) -> None:
+def test_image_size_is_detected(data: bytes, size: str) -> None:
     from stepfun_compat.diagnostics.probes.others import picture_size
 
     assert picture_size(data) == size
 
 
-def test_a_refused_probe_is_an_answer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rejected_probe_is_an_answer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with EmulatorServer(EmulatorConfig(strict=True)) as running:
         monkeypatch.setenv("STEPFUN_BASE_URL", running.base_url)
         monkeypatch.setenv("STEPFUN_API_KEY", running.api_key)
@@ -79,7 +79,7 @@ def test_a_refused_probe_is_an_answer(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert capsys.readouterr().out == "seed: rejected with 400: Request param: seed is not supported\n"
 
 
-def test_a_probe_without_a_server_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_probe_without_a_server_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         monkeypatch.setenv("STEPFUN_BASE_URL", f"http://127.0.0.1:{taken.getsockname()[1]}/v1")
@@ -93,5 +93,5 @@ def test_probe_list_and_unknown_check(capsys: pytest.CaptureFixture[str]) -> Non
     out = capsys.readouterr().out
     assert "Is tool_choice honoured?" in out
     assert "how long a prefix stays cached" in out
-    assert "11.12" not in out  # the list speaks for itself
+    assert "11.12" not in out  # no section numbers for users
     assert main(["probe", "nothing"]) == 2

@@ -15,7 +15,7 @@ def _options(command: Any) -> Iterator[str]:
     yield "|---|---|---|"
     for one in shown:
         names = ", ".join(f"`{name}`" for name in (*one.opts, *one.secondary_opts) if name.startswith("-"))
-        value = getattr(one.default, "value", one.default)  # of an Enum, which Python 3.10 formats by its name
+        value = getattr(one.default, "value", one.default)  # for an Enum, which Python 3.10 formats as its name
         default = "" if value in (None, False, True, "", ()) or callable(value) else f"`{value}`"
         text = " ".join(str(getattr(one, "help", None) or "").split()).replace("|", "\\|")
         yield f"| {names or f'`{one.name.upper()}`'} | {default} | {text} |"

@@ -1,4 +1,4 @@
-"""The picture of the demo in the README: what the command prints, drawn as a terminal.
+"""The picture of the demo in the README: the command's output, drawn as a terminal.
 
 `python -m tests.docs.demo_picture` runs the demo and writes `docs/assets/demo.svg`.
 """
@@ -20,7 +20,7 @@ _COLOURS = (("$ ", "#7ee787"), ("=== ", "#79c0ff"), ("  |", "#8b949e"))
 
 
 def demo_output() -> str:
-    """What the command prints."""
+    """Run the command and return its output."""
     done = subprocess.run(
         [sys.executable, "-m", "stepfun_compat", *COMMAND], capture_output=True, text=True, timeout=120, check=True
     )
@@ -37,7 +37,7 @@ def _wrapped(text: str) -> list[str]:
 
 
 def drawn(text: str) -> str:
-    """The text as a picture of a terminal."""
+    """Draw the text as an SVG of a terminal."""
     lines = [f"$ stepfun-compat {' '.join(COMMAND)}", *_wrapped(text)]
     width, height = round(_WIDTH * _CHARACTER) + 40, len(lines) * _LINE + 64
     rows: list[str] = []

@@ -1,7 +1,7 @@
-"""What the code blocks of the documents print, on record in `document_outputs.json`.
+"""The recorded outputs of the documents' code blocks, in `document_outputs.json`.
 
-`python -m tests.docs.document_outputs` runs them and writes the record, and with it every `output` block that follows a
-`python` block; with names of documents it runs those alone. Read the difference before committing it.
+`python -m tests.docs.document_outputs` runs the blocks and writes the record and every `output` block that follows a
+`python` block; with names of documents it runs only those. Read the difference before committing it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 RECORD = Path(__file__).parent / "document_outputs.json"
 
-# What differs from run to run: ids, times, ports, paths of temporary folders, versions of what is installed.
+# Parts that differ from run to run: ids, times, ports, temporary paths, installed versions.
 _MASKS = (
     (re.compile(r"\b[0-9a-f]{32}(?:\.[0-9a-f]{32})?\b"), "<id>"),
     (
@@ -32,19 +32,19 @@ _MASKS = (
 
 
 def key(code: str) -> str:
-    """The name of a block: a digest of its code, so that it may move between documents."""
+    """Return the name of a block: a digest of its code, so that it may move between documents."""
     return hashlib.sha256(code.encode()).hexdigest()[:16]
 
 
 def masked(text: str) -> str:
-    """Printed text without what differs from run to run."""
+    """Mask the parts of an output that differ from run to run."""
     for pattern, put in _MASKS:
         text = pattern.sub(put, text)
     return text.rstrip()
 
 
 def recorded() -> dict[str, str]:
-    """Block -> what it prints, masked."""
+    """Return the recorded, masked output of each block."""
     return json.loads(RECORD.read_text(encoding="utf-8"))
 
 
@@ -67,12 +67,12 @@ _SHOWN = re.compile(r"^```python\n((?:(?!^```$).*\n)*)^```\n\n```output\n((?:(?!
 
 
 def shown_outputs(text: str) -> list[tuple[str, str]]:
-    """Each `python` block that an `output` block follows: (code, output)."""
+    """Return (code, output) of each `python` block followed by an `output` block."""
     return [(match.group(1), match.group(2)) for match in _SHOWN.finditer(text)]
 
 
 def with_outputs(text: str, outputs: Mapping[str, str]) -> str:
-    """A document with every `output` block as on record."""
+    """Return a document with the recorded output in every `output` block."""
 
     def fill(match: re.Match[str]) -> str:
         code = match.group(1)

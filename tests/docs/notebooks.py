@@ -1,4 +1,4 @@
-"""Run the notebooks of `examples/`; `python -m tests.docs.notebooks` writes what their cells print into them."""
+"""Run the notebooks of `examples/`; `python -m tests.docs.notebooks` writes the outputs of their cells."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ FOLDER = Path(__file__).parents[2] / "examples"
 
 
 def notebooks() -> list[Path]:
-    """The notebooks, by name."""
+    """The notebooks, sorted by name."""
     return sorted(FOLDER.glob("*.ipynb"))
 
 
 def _run_cell(code: str, names: dict[str, Any], file: str) -> str:
-    """What a cell prints, with the value of its last expression, as Jupyter shows it."""
+    """Return a cell's output with the value of its last expression, as Jupyter shows it."""
     tree = ast.parse(code)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     out = io.StringIO()
@@ -35,7 +35,7 @@ def _run_cell(code: str, names: dict[str, Any], file: str) -> str:
 
 
 def executed(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
-    """Each code cell of a notebook and what it prints, run in order in one namespace."""
+    """Run a notebook's code cells in order in one namespace; yield each cell and its output."""
     names: dict[str, Any] = {"__name__": "__main__"}
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         if cell["cell_type"] == "code":
@@ -43,7 +43,7 @@ def executed(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def stored(cell: dict[str, Any]) -> str:
-    """The output a cell has in the file."""
+    """The cell's output in the file."""
     return "".join("".join(output["text"]) for output in cell["outputs"]).rstrip()
 
 

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = tuple(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md")))
 REFERENCE = tuple(name for name in PAGES if name.startswith("docs/reference/"))
 _OWN_TEST = ("docs/migrate/sfc", "docs/stepfun-api.md")
-"""The examples of the rules are migrated, not run: `tests/migrate/rewrite/test_rule_pages.py`."""
+"""Not run: the examples of the rules are migrated in `tests/migrate/rewrite/test_rule_pages.py`."""
 DOCUMENTS = ("README.md", "migration_guide.md", *(name for name in PAGES if not name.startswith(_OWN_TEST)))
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SETUP = "python3 -m venv"
@@ -48,7 +48,7 @@ def blocks(language: str) -> list[object]:
 
 @pytest.fixture(scope="module")
 def stepfun() -> Iterator[dict[str, str]]:
-    """An environment in which a program talks to the emulator."""
+    """Environment variables of a program that uses the emulator."""
     pytest.importorskip("uvicorn")
     pytest.importorskip("starlette")
     with emulated() as environment:
@@ -68,7 +68,7 @@ def emulated() -> Iterator[dict[str, str]]:
 
     with EmulatorServer() as server, tempfile.TemporaryDirectory() as data:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "STEPFUN_", "STEP_", "AZURE_"))}
-        command = Path(data) / "bin" / "stepfun-compat"  # that of this checkout, wherever it stands
+        command = Path(data) / "bin" / "stepfun-compat"  # runs this checkout
         command.parent.mkdir()
         command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m stepfun_compat "$@"\n', encoding="utf-8")
         command.chmod(0o755)
@@ -87,7 +87,7 @@ def emulated() -> Iterator[dict[str, str]]:
 
 @contextlib.contextmanager
 def as_environment(values: dict[str, str]) -> Iterator[None]:
-    """These variables as the ones of this process, for code that runs in it."""
+    """Set the environment of this process to these variables."""
     before = dict(os.environ)
     os.environ.clear()
     os.environ.update({name: value for name, value in values.items() if name not in ("PYTHONPATH", "PYTHONWARNINGS")})
@@ -99,25 +99,25 @@ def as_environment(values: dict[str, str]) -> Iterator[None]:
 
 
 REDIS = "redis://localhost:6379/0"
-"""The Redis URL in the documents; the suite replaces it by its own server."""
+"""The Redis URL in the documents; the tests replace it with their own server."""
 
 
-def on_a_redis_of_ours(code: str, request: pytest.FixtureRequest) -> str:
+def with_test_redis(code: str, request: pytest.FixtureRequest) -> str:
     return code.replace(REDIS, request.getfixturevalue("redis_url")) if REDIS in code else code
 
 
 @pytest.mark.parametrize("code", blocks("python"))
 def test_python_block_runs(code: str, programs: ForkServer, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     named = key(code)
-    code = on_a_redis_of_ours(code, request)
+    code = with_test_redis(code, request)
     program = tmp_path / "block.py"
     program.write_text(code, encoding="utf-8")
     done = programs.run(program, tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip(), "a block shows something"
-    if done.stdout.startswith("this SDK has no "):  # the branch of a block for older SDKs; the record is of the newest
+    assert done.stdout.strip(), "every block prints something"
+    if done.stdout.startswith("this SDK has no "):  # a block's branch for older SDKs; the record is of the newest
         assert done.stdout.strip() in code
-    elif named in recorded():  # what a store of the reader's own answers is not
+    elif named in recorded():  # outputs of the reader's own store are not recorded
         assert masked(done.stdout) == recorded()[named], (
             "run: python -m tests.docs.document_outputs, and read the difference"
         )
@@ -125,11 +125,11 @@ def test_python_block_runs(code: str, programs: ForkServer, tmp_path: Path, requ
 
 @pytest.mark.parametrize("command", blocks("sh"))
 def test_shell_block_runs(command: str, stepfun: dict[str, str], request: pytest.FixtureRequest) -> None:
-    command = on_a_redis_of_ours(command, request)
+    command = with_test_redis(command, request)
     if command.startswith(SETUP):
         script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
         word = command.rpartition("/")[2].split()[1 if command.rstrip().endswith("demo") else 2]
-        assert f"closing ordinary {word}" in script, "run by .ci/run"
+        assert f"closing ordinary {word}" in script, "the block is not run by .ci/run"
         found = subprocess.run(
             ["bash", "-euc", f'root="{ROOT}"; . .ci/lib.sh; readme_command {word}'],
             cwd=ROOT,
@@ -146,25 +146,25 @@ def test_shell_block_runs(command: str, stepfun: dict[str, str], request: pytest
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_block_is_on_record() -> None:
+def test_every_block_is_recorded() -> None:
     wanted = {key(code) for _, _, code in code_blocks("python") if REDIS not in code}
     assert wanted == set(recorded()), "run: python -m tests.docs.document_outputs"
     assert not [text for text in recorded().values() if "NoneNone" in text]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_an_output_block_shows_what_its_code_prints(document: str) -> None:
+def test_output_block_shows_what_its_code_prints(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     for code, output in shown_outputs(text):
         assert output == recorded()[key(code)] + "\n", "run: python -m tests.docs.document_outputs"
-    assert text.count("\n```output\n") == len(shown_outputs(text)), "an output block follows its code"
+    assert text.count("\n```output\n") == len(shown_outputs(text)), "an output block must follow its code"
 
 
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_prints_what_its_document_says(name: str, stepfun: dict[str, str]) -> None:
+def test_example_prints_what_its_document_shows(name: str, stepfun: dict[str, str]) -> None:
     text = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
     stated = re.search(rf"^## {re.escape(name)}\n.*?^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert stated is not None
@@ -175,20 +175,20 @@ def test_an_example_prints_what_its_document_says(name: str, stepfun: dict[str, 
 
 
 @pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.name)
-def test_a_notebook_prints_its_recorded_output(path: Path, stepfun: dict[str, str]) -> None:
+def test_notebook_prints_its_recorded_output(path: Path, stepfun: dict[str, str]) -> None:
     with as_environment(stepfun):
         for cell, text in executed(path):
             assert text == stored(cell), "run: python -m tests.docs.notebooks"
 
 
-def test_the_picture_of_the_demo_shows_what_it_prints() -> None:
+def test_demo_picture_shows_the_output() -> None:
     pytest.importorskip("typer")
     picture = demo_picture.PICTURE.read_text(encoding="utf-8")
     printed = demo_picture.words(demo_picture.drawn(demo_picture.demo_output()))
     assert demo_picture.words(picture) == printed, "run: python -m tests.docs.demo_picture"
 
 
-def test_the_codes_of_the_troubleshooting_page_exist() -> None:
+def test_error_codes_of_the_troubleshooting_page_exist() -> None:
     page = (ROOT / "docs" / "guide" / "troubleshooting.md").read_text(encoding="utf-8")
     codes = set(re.findall(r'code="(\w+)"', page))
     package = [path.read_text(encoding="utf-8") for path in (ROOT / "stepfun_compat").rglob("*.py")]
@@ -196,7 +196,7 @@ def test_the_codes_of_the_troubleshooting_page_exist() -> None:
     assert [code for code in codes if not any(f'"{code}"' in text for text in package)] == []
 
 
-def test_every_block_has_a_language_that_is_run() -> None:
+def test_every_block_has_a_tested_language() -> None:
     for document in DOCUMENTS:
         languages = {match.group(1) for match in _BLOCK.finditer((ROOT / document).read_text(encoding="utf-8"))}
         assert languages <= {"python", "sh", "toml", "text", "output"}, document
@@ -217,16 +217,18 @@ def test_toml_block_is_a_configuration_file(text: str, tmp_path: Path, monkeypat
     assert str(file) in Settings().sources.values()
 
 
-def test_reference_tables_are_those_of_the_catalog() -> None:
+def test_reference_tables_match_the_catalog() -> None:
     from tests.docs.readme_tables import TABLES, rendered
 
     found: list[str] = []
     for name in (*REFERENCE, "docs/serve.md"):
         text = (ROOT / name).read_text(encoding="utf-8")
-        if name != "docs/reference/fields.md" or f"openai {openai.__version__}." in text:  # made with one SDK's fields
+        if (
+            name != "docs/reference/fields.md" or f"openai {openai.__version__}." in text
+        ):  # generated with one SDK version
             assert text == rendered(text), "run: python -m tests.docs.readme_tables"
         found += re.findall(r"^<!-- table: (\w+) -->$", text, re.MULTILINE)
-    assert sorted(found) == sorted(TABLES), "each table stands on one page"
+    assert sorted(found) == sorted(TABLES), "each table must be on exactly one page"
 
 
 def test_readme_has_at_most_900_words() -> None:
@@ -246,21 +248,21 @@ def test_both_readmes_have_the_same_headings_code_and_tables() -> None:
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
-def test_links_of_the_readmes_lead_to_files(name: str) -> None:
+def test_links_of_the_readmes_exist(name: str) -> None:
     links = re.findall(r"\]\(([^)#]*)[^)]*\)", (ROOT / name).read_text(encoding="utf-8"))
     assert links
     assert [link for link in links if "://" not in link and not (ROOT / link).is_file()] == []
 
 
-def test_the_site_names_every_page() -> None:
+def test_navigation_contains_every_page() -> None:
     nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     pages = [str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")]
     assert [page for page in pages if f": {page}\n" not in nav] == []
     named = re.findall(r": ([\w/-]+\.md)$", nav, re.MULTILINE)
-    assert sorted(named) == sorted(pages), "each page stands in the navigation once"
+    assert sorted(named) == sorted(pages), "each page must be in the navigation once"
 
 
-def test_the_frameworks_of_the_guide_are_those_on_record() -> None:
+def test_framework_table_of_the_guide_matches_the_record() -> None:
     from tests.frameworks.rows import FRAMEWORKS
     from tests.frameworks.table import recorded, rendered
 
@@ -279,7 +281,7 @@ def test_every_framework_has_its_programs() -> None:
     for name in wanted:
         text = (programs / name).read_text(encoding="utf-8")
         ours = re.findall(r"^.*stepfun_compat.*$", text, re.MULTILINE)
-        assert len(ours) == name.endswith("_handed.py"), "no word of us but the one import"
+        assert len(ours) == name.endswith("_handed.py"), "a program may mention this package only in one import"
 
 
 def test_documents_mention_only_the_project_itself() -> None:

@@ -1,12 +1,12 @@
-"""Streams through the short way, through the SDK's own, and through the plain client on the normalised stream.
+"""Compare streams through the fast path, the SDK's path, and the plain client on the normalised stream.
 
-`python -m tests.fast_path.fuzz_streams --events 1000000 [--seed N]` makes streams out of the shapes on record (stepfun-api 4.5, 5.3) and
-hostile variations of them, in every framing and cut into reads in every way, with errors in the middle, early closes
-and cancellations, and compares object by object what three clients hand out:
+`python -m tests.fast_path.fuzz_streams --events 1000000 [--seed N]` generates streams in the recorded shapes (stepfun-api
+4.5, 5.3) and hostile variations of them, in every framing and split into reads in every way, with errors in the middle,
+early closes and cancellations, and compares the objects that three clients return:
 
-- ours, as it is by default;
-- ours with `fast_path` off: also the exception, how the connection was left, and what was recorded;
-- the plain client of the same SDK, on the rows the general translation makes of the stream.
+- ours with its defaults;
+- ours without `fast_path`, including the exception, the state of the connection and the recorded state;
+- the plain client of the same SDK, on the rows of the general translation of the stream.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ URL = "http://stepfun.test/v1"
 
 @dataclass
 class Outcome:
-    """What a caller saw of a stream."""
+    """The visible results of a stream."""
 
     items: list[Any] = field(default_factory=lambda: [])
     error: str = ""
@@ -59,13 +59,13 @@ class Outcome:
     ids: int = 0
 
     def started(self, stream: Any) -> None:
-        """What is known once there is a stream; `ids` is how many its request took."""
+        """Record the response of a started stream; `ids` is the number of ids its request used."""
         self.response, self.ids = stream.response, self.numbers.next
         self.call = self.response.request.extensions.get(EXTENSION)
 
 
 class Clients:
-    """Clients over canned bodies, one of each sort for all cases."""
+    """Clients with prepared response bodies, one of each kind for all cases."""
 
     def __init__(self) -> None:
         self.body = Body([], None)
@@ -150,7 +150,7 @@ class Runner:
         self.loop.close()
 
     def outcome(self, case: Case, *, plain: bool = False, fast: bool = True) -> Outcome:
-        """What the caller of one of the clients saw."""
+        """Run a case with one client and return the visible results."""
         settings = {} if plain else {**case.settings, "fast_path": fast}
         body = self.clients.body = Body(case.reads, case.error, case.hangs)
         out = Outcome()
@@ -168,8 +168,7 @@ class Runner:
         return out
 
     def oracle(self, case: Case, ours: Outcome) -> Outcome:
-        """What the plain client makes of the stream, normalised by the general translation, as a well-behaved server
-        would have sent it."""
+        """Run the plain client on the stream, normalised by the general translation, as a compliant server would send it."""
         rows: list[Any] = []
         with fixed(Numbers(ours.ids)):
             call = ours.call
@@ -211,12 +210,12 @@ class Runner:
             rows += transform.close()
 
     def compare(self, case: Case, *, three: bool = True) -> int:
-        """All three on one case, or ours and the plain client; the number of objects that were compared.
+        """Compare all three clients on one case, or ours and the plain client; return the number of compared objects.
 
         Raises:
-            AssertionError: they differ.
+            AssertionError: The objects differ.
         """
-        if _GUESSES:  # such an SDK guesses otherwise the first time, before it has built its validators
+        if _GUESSES:  # this SDK guesses differently the first time, before it has built its validators
             self.outcome(case, fast=False)
         ours = self.outcome(case)
         if three:
@@ -225,9 +224,9 @@ class Runner:
             assert ours.error == slow.error, (ours.error, slow.error)
             assert ours.closed == slow.closed, (ours.closed, slow.closed)
         plain = self.oracle(case, ours)
-        assert not plain.error or plain.error == ours.error, (ours.error, plain.error)  # what the SDK cannot build
+        assert not plain.error or plain.error == ours.error, (ours.error, plain.error)  # objects the SDK cannot build
         wanted = plain.items
-        if case.api != "chat" and _GUESSES:  # the plain client guesses the class there
+        if case.api != "chat" and _GUESSES:  # there the plain client guesses the class
             return len(ours.items)
         assert same(ours.items, wanted), _difference(ours.items, wanted)
         for a, b in itertools.islice(zip(ours.items, wanted, strict=True), 0, None, 7):
@@ -241,7 +240,7 @@ class Runner:
 def _dumped(item: Any) -> str:
     try:
         return repr(item.to_dict(warnings=False))
-    except TypeError as error:  # a hostile key has made its way into the SDK's own
+    except TypeError as error:  # a hostile key collides with a parameter of the SDK
         return str(error)
 
 
@@ -259,7 +258,7 @@ def _difference(a: list[Any], b: list[Any]) -> str:
 
 
 class Numbers:
-    """The ids of one run: the same in every run."""
+    """Deterministic ids."""
 
     def __init__(self, start: int = 0) -> None:
         self.next = start
@@ -271,7 +270,7 @@ class Numbers:
 
 @contextmanager
 def fixed(numbers: Numbers) -> Iterator[None]:
-    """The same ids and times in every run."""
+    """Patch ids and times to be the same in every run."""
     with (
         mock.patch.object(secrets, "token_hex", numbers.token_hex),
         mock.patch.object(time, "time", return_value=1_780_000_000.5),
@@ -285,7 +284,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     logging.disable()
-    sys.setrecursionlimit(10_000)  # the comparison goes as deep as the hostile events
+    sys.setrecursionlimit(10_000)  # the comparison recurses as deep as the hostile events
     runner, done, streams = Runner(), 0, 0
     seed = options.seed * 1_000_000_000
     started = time.monotonic()

@@ -1,5 +1,5 @@
-"""Streams at random: shapes on record (stepfun-api 4.5, 5.3) and hostile variations of them, as bytes in every framing and cut into
-reads in every way, and how each is asked for and read."""
+"""Random streams: recorded shapes (stepfun-api 4.5, 5.3) and hostile variations, as bytes in every framing, split into
+reads in every way, with the request and the way each is read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TEXTS = ["word ", "你好", "😀", "a\nb\r\n\tc", '"quoted" \\ back/slash', "\
 
 
 def _chat_events(r: random.Random, long: bool) -> list[Any]:
-    """One streamed chat answer in one of the three shapes on record."""
+    """One streamed chat response in one of the three recorded shapes."""
     shape = r.choice("ABCAB")
     created = r.choice([1710146871, 1772615012, 0])
     usage = {"prompt_tokens": 90, "completion_tokens": 0, "total_tokens": 90}
@@ -162,7 +162,7 @@ def _response_events(r: random.Random, long: bool) -> list[Any]:
 
 
 def _vary(r: random.Random, event: Any) -> Any:
-    """The event with one thing of it changed, removed or added."""
+    """Return the event with one change: a value changed, removed or added."""
     event = json.loads(json.dumps(event))
     holders: list[Any] = [event]
     for holder in holders:
@@ -186,7 +186,7 @@ def _vary(r: random.Random, event: Any) -> Any:
 
 
 def _text_of(r: random.Random, event: Any) -> str:
-    """JSON for an event, in one of the ways JSON may be written."""
+    """Return JSON for an event, in one of the valid spellings."""
     style = r.random()
     plain = style < 0.5 or (r.random() < 0.95 and '\\ud83d"' in json.dumps(event))  # half a pair has no bytes
     text = json.dumps(event, ensure_ascii=plain, separators=(",", ":") if style < 0.3 else None)
@@ -248,7 +248,7 @@ def _body(r: random.Random, events: list[Any]) -> bytes:
 
 
 def _reads(r: random.Random, raw: bytes) -> list[bytes]:
-    """The bytes as they come from the network."""
+    """Split the bytes into network reads."""
     way = r.randrange(6)
     if way == 0 and len(raw) < 5000:
         return [raw[i : i + 1] for i in range(len(raw))]
@@ -266,7 +266,7 @@ def _reads(r: random.Random, raw: bytes) -> list[bytes]:
 
 
 class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A response's body: these reads, and then an error, the end, or nothing more for ever."""
+    """A response body: these reads, then an error, the end, or silence."""
 
     def __init__(self, reads: list[bytes], error: type[Exception] | None, hangs: bool = False) -> None:
         self.reads, self.error, self.hangs = reads, error, hangs
@@ -307,12 +307,12 @@ class Case:
 
     @property
     def hangs(self) -> bool:
-        """Whether the server falls silent and the caller's task is cancelled."""
+        """Whether the server stops sending and the caller's task is cancelled."""
         return self.is_async and self.end == "cancel" and self.error is None
 
 
 def make_case(r: random.Random, *, long: bool = False) -> Case:
-    """A case at random; `long` ones have streams of some hundreds of events."""
+    """Return a random case; with `long`, a stream of several hundred events."""
     api = r.choice(["chat", "chat", "chat", "native", "bridged"])
     events = _response_events(r, long) if api == "native" else _chat_events(r, long)
     rate = r.choice([0, 0, 0, 0.02, 0.3])
@@ -340,7 +340,7 @@ def make_case(r: random.Random, *, long: bool = False) -> Case:
     body = _body(r, events)
     if case.hangs:
         case.take = None
-    if case.hangs or error is RuntimeError:  # after [DONE] an SDK reads on for a tenth of a second only
+    if case.hangs or error is RuntimeError:  # after [DONE] an SDK keeps reading for only a tenth of a second
         body = body.replace(b"[DONE]", b"{}")
     case.reads = _reads(r, body)
     return case

@@ -1,4 +1,4 @@
-"""The message fast path: the same bytes as by openai's own transform, and wrappers that see what the caller wrote."""
+"""The message fast path: the same bytes as with openai's transform, and wrappers that receive the caller's values."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ INPUT: list[Any] = [
 ]
 
 
-# ---------------------------------------------------------------- what leaves the resource
+# ---------------------------------------------------------------- the body the resource sends
 
 
 class Caught(Exception):
@@ -61,7 +61,7 @@ class Caught(Exception):
 
 
 def caught(cls: Any, **more: Any) -> Any:
-    """A client whose requests end where the SDK passes them on: `sent` contains the body before any translation."""
+    """A client whose requests stop at `request`: `sent` contains the body before translation."""
 
     class Catching(cls):
         sent: Any = None
@@ -84,7 +84,7 @@ def three_clients() -> tuple[Any, Any, Any]:
 
 
 def bodies(parameters: Callable[[], dict[str, Any]], path: str, method: str = "create") -> tuple[Any, Any, Any]:
-    """What openai's client hands on, ours with the fast path, and ours without; `parameters` makes them anew."""
+    """Return the bodies of openai's client, ours with the fast path and ours without; `parameters` creates the arguments."""
     seen: list[Any] = []
     for client in three_clients():
         resource = client
@@ -94,7 +94,7 @@ def bodies(parameters: Callable[[], dict[str, Any]], path: str, method: str = "c
             getattr(resource, method)(**parameters())
         except Caught:
             seen.append(client.sent)
-        except Exception as error:  # what openai refuses, ours refuses
+        except Exception as error:  # errors are compared as well
             seen.append((type(error), str(error)))
     return seen[0], seen[1], seen[2]
 
@@ -116,7 +116,7 @@ class Row(pydantic.BaseModel):
 
 
 class Loud(dict[str, Any]):
-    """A mapping of the caller's own."""
+    """A mapping class of the caller."""
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12)
@@ -177,7 +177,7 @@ ODD = {
 
 @st.composite
 def parameters(draw: Any, name: str) -> Callable[[], dict[str, Any]]:
-    """A maker of keyword arguments: generators are used up by one call, so each call gets its own."""
+    """A function that creates keyword arguments: each call needs new generators."""
     rows = draw(st.lists(PLAIN_ROWS, max_size=6))
     odd = draw(st.lists(st.tuples(st.integers(0, 6), st.sampled_from(sorted(ODD))), max_size=2))
     form = draw(st.sampled_from([list, list, list, tuple, iter]))
@@ -210,7 +210,7 @@ def parameters(draw: Any, name: str) -> Callable[[], dict[str, Any]]:
 
 @examples(30)
 @given(make=parameters("messages"))
-def test_chat_hands_on_the_same_bytes(make: Callable[[], dict[str, Any]]) -> None:
+def test_chat_sends_the_same_bytes(make: Callable[[], dict[str, Any]]) -> None:
     plain, fast, off = bodies(make, "chat.completions")
     assert same_bytes(plain, fast)
     assert same_bytes(plain, off)
@@ -240,7 +240,7 @@ class Answer(pydantic.BaseModel):
         ("responses", "parse", {"input": INPUT, "text_format": Answer}),
     ],
 )
-def test_every_way_in_hands_on_the_same(path: str, method: str, given: dict[str, Any]) -> None:
+def test_every_method_sends_the_same_bytes(path: str, method: str, given: dict[str, Any]) -> None:
     plain, fast, off = bodies(lambda: {"model": "gpt-4o", **given}, path, method)
     assert plain["model"] == "gpt-4o"
     assert plain == fast == off
@@ -248,7 +248,7 @@ def test_every_way_in_hands_on_the_same(path: str, method: str, given: dict[str,
 
 
 @pytest.mark.parametrize("name", sorted(fast_messages._CHAT["create"] | fast_messages._RESPONSES["create"]))
-def test_every_parameter_that_skips_the_transform_arrives(name: str) -> None:
+def test_every_parameter_that_skips_the_transform_is_sent(name: str) -> None:
     values: dict[str, Any] = {"messages": MESSAGES, "input": INPUT, "tools": TOOLS, "functions": [{"name": "f"}]}
     for path, first in (("chat.completions", "messages"), ("responses", "input")):
         resource: Any = Completions if first == "messages" else Responses
@@ -261,7 +261,7 @@ def test_every_parameter_that_skips_the_transform_arrives(name: str) -> None:
             assert json.dumps(plain) == json.dumps(fast)
 
 
-def test_the_transform_is_skipped_only_for_plain_values(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_transform_is_skipped_only_for_plain_values(monkeypatch: pytest.MonkeyPatch) -> None:
     walked: list[Any] = []
     module: Any = inspect.getmodule(inspect.unwrap(Completions.create))
     real = module.maybe_transform
@@ -279,7 +279,7 @@ def test_the_transform_is_skipped_only_for_plain_values(monkeypatch: pytest.Monk
     client.chat.completions.create(**given)
     walked.clear()
     client.chat.completions.create(**given)
-    assert walked == []  # its plan is known: what openai's method makes of these parameters needs no method
+    assert walked == []  # the plan for these parameters is cached, so openai's method is not called
     client.chat.completions.create(**given, extra_headers={"x-a": "b"})
     client.chat.completions.create(**{**given, "messages": odd})
     off.chat.completions.create(**given)
@@ -289,8 +289,8 @@ def test_the_transform_is_skipped_only_for_plain_values(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("stream", [None, False, True])
-def test_a_plan_posts_what_the_method_posts(stream: bool | None) -> None:
-    """Every word of it: the path, the body and its order, the options and the types to answer in."""
+def test_plan_posts_what_the_method_posts(stream: bool | None) -> None:
+    """Compares the path, the body and its order, the options and the response types."""
     told: list[Any] = []
 
     class Telling(stepfun_compat.OpenAI):
@@ -310,7 +310,7 @@ def test_a_plan_posts_what_the_method_posts(stream: bool | None) -> None:
     assert all(each == told[0] for each in told)
 
 
-def test_a_plan_is_not_made_of_what_openai_refuses() -> None:
+def test_refused_arguments_get_no_plan() -> None:
     client = Wire(completion()).client()
     for _ in range(3):
         with pytest.raises(TypeError, match="no_such_parameter"):
@@ -319,7 +319,7 @@ def test_a_plan_is_not_made_of_what_openai_refuses() -> None:
             client.chat.completions.create(messages=MESSAGES)  # type: ignore[call-overload]
 
 
-def test_the_callers_lists_are_never_changed() -> None:
+def test_caller_lists_are_never_mutated() -> None:
     class Meddling(stepfun_compat.OpenAI):
         def _prepare_options(self, options: Any) -> Any:
             options.json_data["messages"].append({"role": "user", "content": "more"})
@@ -335,7 +335,7 @@ def test_the_callers_lists_are_never_changed() -> None:
     assert given == MESSAGES
 
 
-def test_deep_and_circular_lists_end_as_with_openai() -> None:
+def test_deep_and_circular_lists_raise_openais_error() -> None:
     deep: Any = []
     for _ in range(100_000):
         deep = [deep]
@@ -344,15 +344,15 @@ def test_deep_and_circular_lists_end_as_with_openai() -> None:
     for content in (deep, circular):
         plain, fast, off = bodies(lambda content=content: {"model": "m", "messages": [content]}, "chat.completions")
         assert type(plain) is type(fast) is type(off)
-    while deep:  # taken apart by hand: freeing it in one go would go as deep
+    while deep:  # taken apart step by step: freeing it at once would recurse as deep
         deep = deep.pop()
 
 
-# ---------------------------------------------------------------- what is seen from outside
+# ---------------------------------------------------------------- visibility to other code
 
 
 @pytest.mark.parametrize("fast", [True, False])
-def test_the_resources_are_openais(fast: bool) -> None:
+def test_resources_are_openais(fast: bool) -> None:
     client = Wire().client(settings=Settings(fast_path=fast))
     later = Wire().async_client(settings=Settings(fast_path=fast))
     for resource, cls in (
@@ -374,7 +374,7 @@ def test_the_resources_are_openais(fast: bool) -> None:
                 assert (ours.__name__, ours.__doc__) == (theirs.__name__, theirs.__doc__)
 
 
-def test_another_vendors_client_is_left_alone() -> None:
+def test_client_of_another_vendor_is_unchanged() -> None:
     wire = Wire(completion())
     client = wire.client(api_key="k", base_url="http://localhost:11434/v1")
     client.chat.completions.create(model="llama", messages=MESSAGES)
@@ -387,7 +387,7 @@ def test_another_vendors_client_is_left_alone() -> None:
 
 @contextlib.contextmanager
 def patched_on_the_class(cls: Any, seen: list[Any]) -> Iterator[None]:
-    """What instrumentation does: a function on openai's own class, around the one that was there."""
+    """Wrap a method on openai's class, as instrumentation does."""
     original = cls.__dict__["create"]
 
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -401,17 +401,17 @@ def patched_on_the_class(cls: Any, seen: list[Any]) -> Iterator[None]:
         cls.create = original
 
 
-def test_a_patch_on_openais_class_is_in_effect_and_sees_ordinary_messages() -> None:
+def test_patch_on_openais_class_works_and_receives_plain_messages() -> None:
     wire = Wire(completion())
     client = wire.client()
-    client.chat.completions.create(model="step-3.7-flash", messages=MESSAGES)  # the fast way is known by now
+    client.chat.completions.create(model="step-3.7-flash", messages=MESSAGES)  # the fast path is set up by now
     seen: list[Any] = []
     with patched_on_the_class(Completions, seen):
         client.chat.completions.create(model="step-3.7-flash", messages=MESSAGES)
         client.chat.completions.with_raw_response.create(model="step-3.7-flash", messages=MESSAGES).parse()
         wire.client().chat.completions.create(model="step-3.7-flash", messages=MESSAGES)
     client.chat.completions.create(model="step-3.7-flash", messages=MESSAGES)
-    assert len(seen) >= 2  # `with_raw_response` holds on to the method it found first
+    assert len(seen) >= 2  # `with_raw_response` keeps the first method it used
     for resource, kwargs in seen:
         assert isinstance(resource, Completions)
         assert kwargs["messages"] is MESSAGES
@@ -419,7 +419,7 @@ def test_a_patch_on_openais_class_is_in_effect_and_sees_ordinary_messages() -> N
 
 
 @pytest.mark.anyio
-async def test_a_patch_on_openais_async_class_is_in_effect() -> None:
+async def test_patch_on_openais_async_class_works() -> None:
     wire = Wire(completion())
     client = wire.async_client()
     seen: list[Any] = []
@@ -430,7 +430,7 @@ async def test_a_patch_on_openais_async_class_is_in_effect() -> None:
     assert wire.bodies[0] == wire.bodies[1]
 
 
-def test_a_mock_on_openais_class_is_what_the_client_has() -> None:
+def test_mock_on_openais_class_is_used_by_the_client() -> None:
     client = Wire().client()
     with mock.patch.object(Completions, "create", return_value="mocked") as create:
         assert client.chat.completions.create is create
@@ -440,7 +440,7 @@ def test_a_mock_on_openais_class_is_what_the_client_has() -> None:
     create.assert_called_once_with(client.chat.completions, model="m", messages=MESSAGES)
 
 
-def test_wrapt_patches_as_opentelemetry_and_langfuse_make_them() -> None:
+def test_wrapt_patches_of_opentelemetry_and_langfuse_work() -> None:
     wrapt = pytest.importorskip("wrapt")
     seen: list[Any] = []
 
@@ -459,7 +459,7 @@ def test_wrapt_patches_as_opentelemetry_and_langfuse_make_them() -> None:
     assert seen == [(client.chat.completions, MESSAGES)]
 
 
-def test_a_wrapper_on_the_instance_sees_ordinary_messages() -> None:
+def test_wrapper_on_the_instance_receives_plain_messages() -> None:
     wire = Wire(completion())
     client = wire.client()
     original = client.chat.completions.create
@@ -477,7 +477,7 @@ def test_a_wrapper_on_the_instance_sees_ordinary_messages() -> None:
     assert isinstance(client.chat.completions.create, MethodType)
 
 
-def test_errors_of_the_method_are_openais() -> None:
+def test_method_errors_are_openais() -> None:
     client = Wire().client()
     plain = stock.OpenAI(api_key=KEY)
     for call in ({"messages": MESSAGES}, {"model": "m", "messages": MESSAGES, "no_such_parameter": 1}):
@@ -488,7 +488,7 @@ def test_errors_of_the_method_are_openais() -> None:
         assert str(ours.value) == str(theirs.value)
 
 
-def test_raw_and_streamed_responses_take_the_fast_path_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_raw_and_streamed_responses_use_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
     handed: list[Any] = []
     real = fast_messages._plain_values
 
@@ -518,18 +518,18 @@ def test_retries_send_the_same_bytes() -> None:
     assert wire.requests[0].content == wire.requests[1].content
 
 
-# ---------------------------------------------------------------- an SDK nobody has read
+# ---------------------------------------------------------------- newer SDKs
 
 
 @pytest.mark.parametrize("cls", [Completions, AsyncCompletions, Responses, AsyncResponses])
-def test_the_check_for_newer_sdks_passes_on_this_one(cls: Any) -> None:
+def test_check_for_newer_sdks_passes_on_this_one(cls: Any) -> None:
     methods = fast_messages._CHAT if "Completions" in cls.__name__ else fast_messages._RESPONSES
     for name, names in methods.items():
         if name in vars(cls):
             assert fast_messages.checked(cls, name, vars(cls)[name], names)
 
 
-def test_a_newer_sdk_that_looks_into_messages_keeps_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_newer_sdk_that_reads_messages_skips_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
     original = inspect.unwrap(Completions.__dict__["create"])
 
     def create(self: Any, **kwargs: Any) -> Any:
@@ -549,7 +549,7 @@ def test_a_newer_sdk_that_looks_into_messages_keeps_its_own_way(monkeypatch: pyt
 
 
 def _aliased(kind: Any, seen: set[Any]) -> Iterator[tuple[Any, str]]:
-    """The keys that openai's transform would rename, in everything a type reaches."""
+    """Yield the keys openai's transform would rename in all types reachable from a type."""
     from openai._utils import PropertyInfo
 
     if isinstance(kind, list | tuple):
@@ -573,8 +573,8 @@ def _aliased(kind: Any, seen: set[Any]) -> Iterator[tuple[Any, str]]:
             yield from _aliased(hint, seen)
 
 
-def test_no_type_behind_the_lists_renames_a_key_or_formats_a_text() -> None:
-    """What makes the walk a walk for nothing: plain JSON comes out of it as it went in."""
+def test_list_parameter_types_rename_no_key_and_format_no_text() -> None:
+    """Therefore openai's transform returns plain JSON unchanged and can be skipped."""
     from openai.types.chat import completion_create_params as chat
     from openai.types.responses import response_create_params as responses
 

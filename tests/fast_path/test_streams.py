@@ -1,4 +1,4 @@
-"""The short way for streams: the same objects as the SDK's own, and out of the way wherever it is not sure."""
+"""The stream fast path: the same objects as the SDK builds, and the SDK's path wherever equality is not certain."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def body(chunks: int) -> bytes:
 
 
 def client(content: Any, *, cls: Any = stepfun_compat.OpenAI, **more: Any) -> Any:
-    """One of ours whose every request is answered with these bytes."""
+    """A client of ours that receives these bytes for every request."""
     headers = {"content-type": "text/event-stream"}
     transport = httpx.MockTransport(lambda request: httpx.Response(200, headers=headers, content=content))
     settings = more.pop("settings", None) or Settings(base_url=URL, api_key="k")
@@ -55,7 +55,7 @@ def streamed(client: Any, **more: Any) -> Any:
 
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What the SDK builds itself while the test runs."""
+    """The rows the SDK builds itself during the test."""
     seen: list[Any] = []
     original = stepfun_compat._client.streaming.Reader.build
 
@@ -69,7 +69,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch) -> stream_objects.TemplateCache:
-    """A process that has compared nothing yet."""
+    """An empty template cache, as in a new process."""
     monkeypatch.setattr(eligibility, "_templates", stream_objects.TemplateCache())
     monkeypatch.setattr(eligibility, "_compared", set())
     return eligibility._templates
@@ -85,13 +85,13 @@ def runner() -> Iterator[Runner]:
     runner.close()
 
 
-def test_streams_of_every_shape_in_every_framing_come_out_as_the_sdk_builds_them(runner: Runner) -> None:
+def test_streams_in_every_shape_and_framing_equal_the_sdks(runner: Runner) -> None:
     assert sum(runner.compare(make_case(random.Random(seed))) for seed in range(40)) > 500
     assert eligibility.is_enabled()
 
 
-def test_the_shortcut_for_common_chunks_equals_the_general_path() -> None:
-    """What `_common` passes over must be nothing to the rest as well."""
+def test_shortcut_for_common_chunks_equals_the_general_path() -> None:
+    """The general path must also do nothing for the chunks `_common` handles."""
     for more in ({"logprobs": {}}, {"logprobs": []}, {"finish_reason": None}, {"x": 1}):
         chunk = {**TEXT, "choices": [{**TEXT["choices"][0], **more}]}
         told: list[Any] = []
@@ -103,7 +103,7 @@ def test_the_shortcut_for_common_chunks_equals_the_general_path() -> None:
         assert told[0] == told[1]
 
 
-def test_hypothesis_finds_no_stream_that_comes_out_otherwise(runner: Runner) -> None:
+def test_generated_streams_equal_the_sdks(runner: Runner) -> None:
     hypothesis = pytest.importorskip("hypothesis")
 
     @hypothesis.settings(max_examples=25, suppress_health_check=list(hypothesis.HealthCheck))
@@ -115,7 +115,7 @@ def test_hypothesis_finds_no_stream_that_comes_out_otherwise(runner: Runner) -> 
     assert eligibility.is_enabled()
 
 
-def test_a_template_builds_what_its_sample_is() -> None:
+def test_template_builds_objects_equal_to_its_sample() -> None:
     from openai._models import construct_type
     from openai.types.chat import ChatCompletionChunk
 
@@ -132,7 +132,7 @@ def test_a_template_builds_what_its_sample_is() -> None:
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
-def test_plain_frames_cut_at_any_byte_are_the_sdk_s_events(end: bytes) -> None:
+def test_plain_frames_cut_at_any_byte_equal_the_sdks_events(end: bytes) -> None:
     raw = BODY.replace(b"\n", end)
     wanted = [event.data for event in stock.OpenAI(api_key="k")._make_sse_decoder().iter_bytes(iter([raw]))]
     for place in range(len(raw) + 1):
@@ -150,7 +150,7 @@ def test_plain_frames_cut_at_any_byte_are_the_sdk_s_events(end: bytes) -> None:
     [b"id: 1\n", b"retry: 5\n", b"data: 1\ndata: 2\n", b": c\ndata: 1\n", b"\ndata: 1\n", b"\xef\xbb\xbfdata: 1\n", b"data:\n", b"data: 1\rx\n",
      "event: é\ndata: 1\n".encode(), b"event: x\n", b"event: x\n: c\n", b"nonsense\n"],
 )  # fmt: skip
-def test_what_is_not_plain_is_left_to_the_sdk_s_decoder_from_there_on(odd: bytes) -> None:
+def test_other_frames_are_left_to_the_sdks_decoder(odd: bytes) -> None:
     frames = Frames()
     after = b"\ndata: 3\n\ndata: 4"
     found = frames.feed(b"data: 0\n\n" + odd + after)
@@ -158,7 +158,7 @@ def test_what_is_not_plain_is_left_to_the_sdk_s_decoder_from_there_on(odd: bytes
     assert b"".join([b"data:" + data + b"\n\n" for data in found]) + frames.rest == b"data: 0\n\n" + odd + after
 
 
-def test_a_frame_without_end_is_not_looked_at_for_ever() -> None:
+def test_endless_frame_is_left_to_the_sdks_decoder() -> None:
     frames = Frames()
     for _ in range(20):
         if not frames.needs_sdk_decoder:
@@ -166,7 +166,7 @@ def test_a_frame_without_end_is_not_looked_at_for_ever() -> None:
     assert frames.needs_sdk_decoder
 
 
-# ---------------------------------------------------------------- the price of a chunk, without a clock
+# ---------------------------------------------------------------- the cost of a chunk, without a clock
 
 
 def calls_for(stream: Any) -> int:
@@ -191,23 +191,23 @@ BUDGET = 12.1
 """Python functions entered for one chunk of text; openai's own client enters hundreds."""
 
 
-def test_one_chunk_of_text_stays_within_its_budget_of_calls() -> None:
+def test_one_chunk_of_text_stays_within_its_call_budget() -> None:
     few, many = streamed(client(body(100))), streamed(client(body(600)))
-    list(streamed(client(body(2))))  # what is done once
+    list(streamed(client(body(2))))  # one-time work
     assert (calls_for(many) - calls_for(few)) / 500 <= BUDGET
 
 
-# ---------------------------------------------------------------- out of the way
+# ---------------------------------------------------------------- when the SDK's path is used
 
 
-def test_the_sdk_builds_nearly_nothing_itself(built: list[Any]) -> None:
+def test_sdk_builds_no_chunk_after_the_first(built: list[Any]) -> None:
     list(streamed(client(body(5))))
     built.clear()
     assert len(list(streamed(client(body(50))))) == 50
     assert built == []
 
 
-def test_the_setting_turns_it_off(built: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_setting_disables_the_fast_path(built: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(list(streamed(client(body(5), settings=Settings(base_url=URL, api_key="k", fast_path=False))))) == 5
     monkeypatch.setenv("STEPFUN_FAST_PATH", "0")
     assert len(list(streamed(client(body(5))))) == 5
@@ -222,13 +222,13 @@ class Watching(stepfun_compat.OpenAI):
         return super()._process_response_data(**given)
 
 
-def test_a_subclass_that_processes_chunks_itself_sees_every_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_subclass_that_processes_chunks_receives_every_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Watching, "seen", 0)
     assert len(list(streamed(client(body(5), cls=Watching)))) == 5
     assert Watching.seen == 5
 
 
-def test_a_patched_sdk_is_called_for_every_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patched_sdk_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     from openai import _base_client, _models
 
     list(streamed(client(body(2))))
@@ -250,7 +250,7 @@ def test_a_patched_sdk_is_called_for_every_chunk(monkeypatch: pytest.MonkeyPatch
         assert seen
 
 
-def test_a_client_with_methods_of_its_own_keeps_them(built: list[Any]) -> None:
+def test_methods_replaced_on_a_client_are_called(built: list[Any]) -> None:
     ours, seen = client(body(5)), []
     original = ours._process_response_data
     ours._process_response_data = lambda **given: seen.append(1) or original(**given)
@@ -258,7 +258,7 @@ def test_a_client_with_methods_of_its_own_keeps_them(built: list[Any]) -> None:
     assert len(seen) == 5
 
 
-def test_strict_validation_and_other_casts_are_the_sdk_s(built: list[Any]) -> None:
+def test_strict_validation_and_other_types_use_the_sdks_path(built: list[Any]) -> None:
     from openai.types.chat import ChatCompletionChunk
 
     list(streamed(client(body(5), _strict_response_validation=True)))
@@ -277,7 +277,7 @@ def test_strict_validation_and_other_casts_are_the_sdk_s(built: list[Any]) -> No
     assert [type(item) for item in stream] == [Mine] * 5
 
 
-def test_a_decoder_of_the_caller_s_own_is_used() -> None:
+def test_decoder_of_the_caller_is_used() -> None:
     from openai._streaming import SSEDecoder
 
     class Counting(SSEDecoder):
@@ -295,11 +295,11 @@ def test_a_decoder_of_the_caller_s_own_is_used() -> None:
     assert Counting.seen >= 10
 
 
-# ---------------------------------------------------------------- the comparison before the first
+# ---------------------------------------------------------------- the comparison before first use
 
 
 @pytest.mark.parametrize("what", ["an object", "JSON", "a frame"])
-def test_a_difference_turns_it_off_for_the_process_with_one_line(
+def test_difference_disables_the_fast_path_with_one_log_line(
     what: str,
     fresh: stream_objects.TemplateCache,
     built: list[Any],
@@ -320,7 +320,7 @@ def test_a_difference_turns_it_off_for_the_process_with_one_line(
     assert len(built) >= 9
 
 
-def test_the_comparison_happens_once_a_kind(fresh: stream_objects.TemplateCache, built: list[Any]) -> None:
+def test_each_kind_is_compared_once(fresh: stream_objects.TemplateCache, built: list[Any]) -> None:
     list(streamed(client(body(1))))
     assert eligibility.is_enabled()
     assert len(fresh) >= len({tuple(row["choices"][0]["delta"]) for row in CHUNKS})
@@ -347,10 +347,10 @@ def test_every_compared_event_has_a_template(fresh: stream_objects.TemplateCache
     assert len({(row["type"]) for row in known}) == len([made for made in fresh.values() if made])
 
 
-# ---------------------------------------------------------------- as the SDK ends streams
+# ---------------------------------------------------------------- ends of streams
 
 
-def test_an_async_stream_ends_although_the_server_keeps_silent_after_done() -> None:
+def test_async_stream_ends_at_done_on_an_open_connection() -> None:
     pytest.importorskip("openai._streaming_cleanup")
     silent = Body([body(3)], None, hangs=True)
     headers = {"content-type": "text/event-stream"}

@@ -1,4 +1,4 @@
-"""Frameworks that can go past the openai package are led through it while openai's names are ours."""
+"""Frameworks that can bypass the openai package are routed through it while openai's names are rebound."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def selection() -> Any:
 
 
 @pytest.mark.usefixtures("dspy")
-def test_dspy_loaded_after_patching_finds_openais_address() -> None:
+def test_dspy_loaded_after_patching_gets_openais_base_url() -> None:
     patch()
     assert selection().behind_a_gateway() == (OPENAI, None, "/")
     unpatch()
@@ -55,14 +55,14 @@ def test_dspy_loaded_after_patching_finds_openais_address() -> None:
 
 
 @pytest.mark.usefixtures("dspy")
-def test_dspy_loaded_before_patching_finds_it_as_well() -> None:
+def test_dspy_loaded_before_patching_gets_openais_base_url() -> None:
     assert selection().behind_a_gateway()[0] is None
     patch()
     assert selection().behind_a_gateway()[0] == OPENAI
 
 
 @pytest.mark.usefixtures("dspy")
-def test_dspy_loaded_after_unpatching_is_left_alone() -> None:
+def test_dspy_loaded_after_unpatching_is_unchanged() -> None:
     patch()
     spec = importlib.util.find_spec("dspy.clients.backend_selection")
     unpatch()
@@ -75,7 +75,7 @@ def test_dspy_loaded_after_unpatching_is_left_alone() -> None:
 
 
 @pytest.mark.usefixtures("dspy")
-def test_an_address_the_user_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_base_url_set_by_the_user_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:11434/v1")
     patch()
     assert selection().behind_a_gateway()[0] == "http://localhost:11434/v1"
@@ -87,14 +87,14 @@ def test_patching_imports_no_framework() -> None:
     assert not [name for name in sys.modules if name.partition(".")[0] == "dspy"]
 
 
-def test_children_too_though_they_import_the_framework_first(dspy: Path) -> None:
+def test_hooks_work_in_children_that_import_the_framework_first(dspy: Path) -> None:
     code = "import dspy.clients.backend_selection as s; print(s.behind_a_gateway()[0])"
     child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}], cwd={str(dspy)!r})"
     seen = run(["-c", child], dspy)
     assert seen.stdout.strip() == OPENAI, seen.stderr
 
 
-def test_children_that_only_look_for_openai_first(tmp_path: Path) -> None:
+def test_find_spec_in_children_does_not_import_openai(tmp_path: Path) -> None:
     code = (
         "import importlib.util, sys; print(importlib.util.find_spec('openai') is not None, 'openai' in sys.modules); "
         "import openai; print(openai.OpenAI.__module__, type(openai.__loader__).__name__)"

@@ -1,4 +1,4 @@
-"""`patch()` rebinds names and nothing else; `unpatch()` puts every one back."""
+"""`patch()` rebinds names and nothing else; `unpatch()` restores every one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAMES = ("OpenAI", "AsyncOpenAI", "Client", "AsyncClient", "AzureOpenAI", "Async
 
 @pytest.fixture
 def library() -> Iterator[ModuleType]:
-    """A library that imported openai's class before anything was patched."""
+    """A library that imported openai's class before `patch()`."""
     module = ModuleType("early_bird_library")
     module.OpenAI = openai.OpenAI  # type: ignore[attr-defined]
     module.something = object()  # type: ignore[attr-defined]
@@ -78,7 +78,7 @@ def test_stock_classes_are_never_changed() -> None:
         assert dict(vars(cls)) == before[name]
 
 
-def test_instance_checks_hold_for_stock_and_for_ours() -> None:
+def test_isinstance_works_for_stock_and_patched_classes() -> None:
     theirs = stock.OpenAI(api_key="k", base_url="https://other.example/v1")
     assert not isinstance(theirs, stepfun_compat.OpenAI)
     stepfun_compat.patch()
@@ -122,7 +122,7 @@ def test_subclass_checks_and_abstract_subclasses() -> None:
     assert not issubclass(Before, stepfun_compat.OpenAI)
 
 
-def test_names_signatures_and_pickles_are_as_before() -> None:
+def test_names_signatures_and_pickles_are_unchanged() -> None:
     before = {name: getattr(openai, name) for name in NAMES}
     stepfun_compat.patch()
     for name, theirs in before.items():
@@ -135,7 +135,7 @@ def test_names_signatures_and_pickles_are_as_before() -> None:
         assert taken or not missing
 
 
-def test_proxies_of_other_libraries_are_not_woken() -> None:
+def test_lazy_proxies_of_other_libraries_are_not_resolved() -> None:
     class Sleeping:
         @property
         def __class__(self) -> Any:  # type: ignore[override]
@@ -164,7 +164,7 @@ def test_module_level_client_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wire.request.headers["authorization"] == "Bearer module-key"
 
 
-def test_another_vendors_client_stays_stock(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_of_another_vendor_stays_stock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_API_KEY", "the-stepfun-key")
     wire = Wire()
     stepfun_compat.patch()
@@ -178,7 +178,7 @@ def test_another_vendors_client_stays_stock(monkeypatch: pytest.MonkeyPatch) -> 
     assert wire.request.headers["authorization"] == "Bearer theirs"
 
 
-def test_a_name_rebound_by_others_is_left_alone() -> None:
+def test_name_rebound_by_others_is_unchanged() -> None:
     before = openai.OpenAI
     stepfun_compat.patch()
 
@@ -208,7 +208,7 @@ Assigned = stepfun_compat.AzureOpenAI if (stepfun_compat := __import__("stepfun_
 """
 
 
-def test_names_imported_while_patched_are_put_back_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_imported_while_patched_are_restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "imported_later.py").write_text(LATER, encoding="utf-8")
     (tmp_path / "chosen_by_itself.py").write_text(CHOSEN, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
@@ -223,10 +223,10 @@ def test_names_imported_while_patched_are_put_back_too(tmp_path: Path, monkeypat
     assert chosen.Ours is stepfun_compat.OpenAI
     assert chosen.AsyncOpenAI is stepfun_compat.AsyncOpenAI
     assert chosen.Assigned is stepfun_compat.AzureOpenAI
-    assert later.Mine.__mro__[1] is stepfun_compat.OpenAI, "a class stays what it was made from"
+    assert later.Mine.__mro__[1] is stepfun_compat.OpenAI, "a base class does not change"
 
 
-def test_what_was_ours_before_stays_ours(library: ModuleType) -> None:
+def test_names_bound_to_our_class_before_stay(library: ModuleType) -> None:
     library.Chosen = stepfun_compat.OpenAI  # type: ignore[attr-defined]
     stepfun_compat.patch()
     stepfun_compat.unpatch()
@@ -234,7 +234,7 @@ def test_what_was_ours_before_stays_ours(library: ModuleType) -> None:
     assert library.OpenAI is stock.OpenAI
 
 
-def test_a_notebooks_names(library: ModuleType) -> None:
+def test_notebook_names_are_restored(library: ModuleType) -> None:
     library.In = ["", "%load_ext stepfun_compat", "from openai import OpenAI", "from stepfun_compat import AsyncOpenAI"]  # type: ignore[attr-defined]
     stepfun_compat.patch()
     library.OpenAI, library.AsyncOpenAI = openai.OpenAI, stepfun_compat.AsyncOpenAI  # type: ignore[attr-defined]
@@ -243,7 +243,7 @@ def test_a_notebooks_names(library: ModuleType) -> None:
     assert library.AsyncOpenAI is stepfun_compat.AsyncOpenAI
 
 
-def test_modules_that_refuse_assignments(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modules_that_refuse_assignments_are_patched(monkeypatch: pytest.MonkeyPatch) -> None:
     class Stubborn(ModuleType):
         def __setattr__(self, name: str, value: object) -> None:
             raise AttributeError(name)
@@ -257,7 +257,7 @@ def test_modules_that_refuse_assignments(monkeypatch: pytest.MonkeyPatch) -> Non
     assert module.OpenAI is stock.OpenAI
 
 
-def test_classes_that_have_no_hash(library: ModuleType) -> None:
+def test_unhashable_classes_are_ignored(library: ModuleType) -> None:
     class Meta(type):
         def __eq__(cls, other: object) -> bool:
             raise AssertionError("asked")
@@ -271,7 +271,7 @@ def test_classes_that_have_no_hash(library: ModuleType) -> None:
     assert library.OpenAI is stock.OpenAI
 
 
-def test_many_threads_and_many_times() -> None:
+def test_concurrent_and_repeated_patching() -> None:
     before = snapshot()
     for _ in range(3):
         threads = [threading.Thread(target=stepfun_compat.patch) for _ in range(8)]
@@ -288,14 +288,14 @@ def test_many_threads_and_many_times() -> None:
         assert snapshot() == before
 
 
-# ---------------------------------------------------------------- what programs and their tests do to openai
+# ---------------------------------------------------------------- changes programs and their tests make to openai
 
 
 def asked(client: Any) -> Any:
     return client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "x"}])
 
 
-def test_mock_patch_of_the_class_and_of_methods() -> None:
+def test_mock_patch_of_classes_and_methods_works() -> None:
     stepfun_compat.patch()
     with mock.patch("openai.OpenAI") as fake:
         assert openai.OpenAI(api_key="k") is fake.return_value
@@ -311,7 +311,7 @@ def test_mock_patch_of_the_class_and_of_methods() -> None:
             assert create.call_args.kwargs["model"] == "gpt-4o"
     with mock.patch.object(client.chat.completions, "create", return_value="mocked"):
         assert asked(client) == "mocked"
-    if hasattr(stock.OpenAI, "chat"):  # before, each client had its own
+    if hasattr(stock.OpenAI, "chat"):  # older SDKs set it on each client
         with mock.patch("openai.OpenAI.chat") as chat:
             assert asked(openai.OpenAI(api_key="k")) is chat.completions.create.return_value
     with mock.patch.object(openai.OpenAI, "request", return_value="mocked"):
@@ -326,7 +326,7 @@ def test_mock_patch_of_the_class_and_of_methods() -> None:
     assert openai.OpenAI is stock.OpenAI
 
 
-def test_a_program_that_changes_the_constructor(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_constructor_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     stepfun_compat.patch()
     original = openai.OpenAI.__init__
 
@@ -341,7 +341,7 @@ def test_a_program_that_changes_the_constructor(monkeypatch: pytest.MonkeyPatch)
     assert wire.body["model"] == "step-3.7-flash"
 
 
-def test_a_test_that_replaces_the_constructor() -> None:
+def test_replaced_constructor_is_used() -> None:
     class Fake(stock.OpenAI):
         def __init__(self) -> None:
             pass
@@ -359,7 +359,7 @@ def test_a_test_that_replaces_the_constructor() -> None:
         assert asked(client) is client.chat.completions.create.return_value
 
 
-def test_annotations_validated_by_pydantic() -> None:
+def test_pydantic_annotations_accept_both_classes() -> None:
     class Before(pydantic.BaseModel):
         model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
         client: openai.OpenAI
@@ -383,7 +383,7 @@ def test_annotations_validated_by_pydantic() -> None:
     assert Before(client=ours).client is ours
 
 
-def test_generic_functions_by_class() -> None:
+def test_singledispatch_accepts_both_classes() -> None:
     @functools.singledispatch
     def kind(client: Any) -> str:
         return "something"
@@ -396,7 +396,7 @@ def test_generic_functions_by_class() -> None:
     assert kind(3) == "something"
 
 
-def test_notebook_extension() -> None:
+def test_notebook_extension_patches_and_unpatches() -> None:
     stepfun_compat.load_ipython_extension(None)
     assert openai.OpenAI is stepfun_compat.OpenAI
     stepfun_compat.unload_ipython_extension(None)

@@ -1,4 +1,4 @@
-"""`stepfun-compat run` behaves as plain python does."""
+"""`stepfun-compat run` behaves like plain python."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ PROGRAMS = {
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_program_behaves_as_under_plain_python(name: str, forks: ForkServer, tmp_path: Path) -> None:
+def test_program_behaves_as_under_plain_python(name: str, forks: ForkServer, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAMS[name], encoding="utf-8")
     arguments = [str(program), "--flag", "-m", "word"]
@@ -56,14 +56,14 @@ def test_a_program_behaves_as_under_plain_python(name: str, forks: ForkServer, t
 
 
 @pytest.mark.parametrize("name", ["argv", "error", "names"])
-def test_a_relative_path_is_shown_as_python_shows_it(name: str, tmp_path: Path) -> None:
+def test_relative_path_is_shown_as_under_python(name: str, tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAMS[name], encoding="utf-8")
     expected, seen = plain(["program.py"], tmp_path), run(["program.py"], tmp_path)
     assert (seen.stdout, seen.stderr, seen.returncode) == (expected.stdout, expected.stderr, expected.returncode)
 
 
 @pytest.mark.parametrize("name", ["error", "chained", "syntax", "names", "hook_fails"])
-def test_code_and_stdin_tell_errors_and_names_as_python_does(name: str, forks: ForkServer, tmp_path: Path) -> None:
+def test_code_and_stdin_behave_as_under_python(name: str, forks: ForkServer, tmp_path: Path) -> None:
     for arguments, stdin in ((["-c", PROGRAMS[name]], ""), (["-"], PROGRAMS[name])):
         expected = plain(arguments, tmp_path, stdin=stdin)
         seen = forks.run("stepfun_compat", tmp_path, "run", *arguments, stdin=stdin)
@@ -71,7 +71,7 @@ def test_code_and_stdin_tell_errors_and_names_as_python_does(name: str, forks: F
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="python 3.10 has no -P")
-def test_a_safe_path_stays_safe(tmp_path: Path) -> None:
+def test_safe_path_is_respected(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text("import sys; print(sys.path[:2])", encoding="utf-8")
     for arguments in (["program.py"], ["-c", "import sys; print(sys.path[:2])"]):
         expected = plain(arguments, tmp_path, PYTHONSAFEPATH="1")
@@ -80,7 +80,7 @@ def test_a_safe_path_stays_safe(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_from_outside(number: signal.Signals, tmp_path: Path) -> None:
+def test_signals_end_the_program_as_under_python(number: signal.Signals, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text("import signal\nprint('ready', flush=True)\nwhile True: signal.pause()", encoding="utf-8")
     ends: list[tuple[int, str]] = []
@@ -98,13 +98,13 @@ def test_signals_from_outside(number: signal.Signals, tmp_path: Path) -> None:
             process.send_signal(number)
             ends.append((process.wait(timeout=60), process.stderr.read()))
     assert [code for code, _ in ends] == [-number] * 2
-    last = [told.splitlines()[-1:] for _, told in ends]  # the line it was at is a matter of luck
+    last = [told.splitlines()[-1:] for _, told in ends]  # the interrupted line varies
     assert last == [["KeyboardInterrupt"] if number == signal.SIGINT else []] * 2
     assert "stepfun_compat" not in ends[1][1]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="pipes break otherwise there")
-def test_a_broken_pipe_ends_as_under_python(tmp_path: Path) -> None:
+@pytest.mark.skipif(os.name == "nt", reason="pipes break differently on Windows")
+def test_broken_pipe_ends_as_under_python(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text("import sys\nsys.stdin.read()\nprint('to nobody')", encoding="utf-8")
     ends: list[tuple[int, bool]] = []
@@ -126,7 +126,7 @@ def test_a_broken_pipe_ends_as_under_python(tmp_path: Path) -> None:
     assert ends == [(120, True)] * 2
 
 
-def test_an_interrupt_ends_by_its_signal(tmp_path: Path) -> None:
+def test_interrupt_ends_with_its_signal(tmp_path: Path) -> None:
     assert run(["-c", "raise KeyboardInterrupt"], tmp_path).returncode == -signal.SIGINT
 
 
@@ -142,7 +142,7 @@ def test_code_stdin_and_missing_file(forks: ForkServer, tmp_path: Path) -> None:
     assert (seen.stderr, seen.returncode) == (expected.stderr, expected.returncode)
 
 
-def test_modules_packages_folders_and_zips(forks: ForkServer, tmp_path: Path) -> None:
+def test_modules_packages_folders_and_zips_run(forks: ForkServer, tmp_path: Path) -> None:
     package = tmp_path / "pack"
     package.mkdir()
     (package / "__init__.py").write_text("", encoding="utf-8")
@@ -159,7 +159,7 @@ def test_modules_packages_folders_and_zips(forks: ForkServer, tmp_path: Path) ->
 ASK = "import openai; c = openai.OpenAI(); print(type(c).__module__, str(c.base_url))"
 
 
-def test_openais_names_are_ours_in_the_program_and_its_children(tmp_path: Path) -> None:
+def test_openai_names_are_rebound_in_the_program_and_its_children(tmp_path: Path) -> None:
     children = f"import subprocess, sys\n{ASK}\nsys.stdout.flush()\nsubprocess.run([sys.executable, '-c', {ASK!r}])"
     seen = run(["-c", children], tmp_path)
     assert seen.stdout.split("\n")[:2] == ["stepfun_compat.client https://api.stepfun.ai/v1/"] * 2, seen.stderr
@@ -168,7 +168,7 @@ def test_openais_names_are_ours_in_the_program_and_its_children(tmp_path: Path) 
     assert alone.stdout.split("\n")[1].startswith("openai")
 
 
-def test_children_keep_the_sitecustomize_they_had(tmp_path: Path) -> None:
+def test_children_keep_their_sitecustomize(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import os; os.environ['THEIRS'] = 'ran'", encoding="utf-8")
     code = "import os, sys, sitecustomize; print(os.environ.get('THEIRS'), sitecustomize.__file__)"
     child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}])"
@@ -193,14 +193,14 @@ def test_children_of_a_checkout_find_the_package(tmp_path: Path) -> None:
     assert seen.stderr == ""
 
 
-def test_the_program_starts_before_openai_http_and_tls_are_imported(tmp_path: Path) -> None:
+def test_program_starts_before_openai_http_and_tls_are_imported(tmp_path: Path) -> None:
     code = (
         "import sys; print([name for name in ('openai', 'pydantic', 'httpx', 'httpx2', 'ssl') if name in sys.modules])"
     )
     assert run(["-c", code], tmp_path).stdout == "[]\n"
 
 
-def test_what_the_program_sets_before_it_imports_openai_counts(tmp_path: Path) -> None:
+def test_variables_set_before_importing_openai_take_effect(tmp_path: Path) -> None:
     code = (
         "import os; os.environ['OPENAI_LOG'] = 'debug'; import logging, openai\n"
         "print(logging.getLogger('openai').level == logging.DEBUG, type(openai.OpenAI()).__module__)"
@@ -208,7 +208,7 @@ def test_what_the_program_sets_before_it_imports_openai_counts(tmp_path: Path) -
     assert run(["-c", code], tmp_path).stdout == "True stepfun_compat.client\n"
 
 
-def test_names_are_ours_where_openai_is_imported_before_run_begins(tmp_path: Path) -> None:
+def test_names_are_rebound_if_openai_is_imported_before_run(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import openai", encoding="utf-8")
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
     code = "import sys; print('openai' in sys.modules); import openai; print(openai.OpenAI.__module__)"
@@ -221,7 +221,7 @@ def test_names_are_ours_where_openai_is_imported_before_run_begins(tmp_path: Pat
     ["from stepfun_compat import AsyncOpenAI", "import stepfun_compat.errors", "import stepfun_compat.launch.patching"],
 )
 @pytest.mark.parametrize("child", [False, True])
-def test_names_are_ours_whichever_module_imports_openai_first(first: str, child: bool, tmp_path: Path) -> None:
+def test_names_are_rebound_whichever_module_imports_openai_first(first: str, child: bool, tmp_path: Path) -> None:
     code = f"{first}; import openai, stepfun_compat; print(openai.AsyncOpenAI is stepfun_compat.AsyncOpenAI)"
     if child:
         code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}], check=True)"
@@ -229,7 +229,7 @@ def test_names_are_ours_whichever_module_imports_openai_first(first: str, child:
     assert (seen.stdout, seen.stderr) == ("True\n", "")
 
 
-def test_a_module_of_the_programs_own_may_be_called_openai(tmp_path: Path) -> None:
+def test_program_may_have_its_own_module_called_openai(tmp_path: Path) -> None:
     (tmp_path / "openai.py").write_text("OpenAI = 'a file of the same name'", encoding="utf-8")
     (tmp_path / "program.py").write_text("import openai; print(openai.OpenAI)", encoding="utf-8")
     seen = run(["program.py"], tmp_path)
@@ -237,7 +237,7 @@ def test_a_module_of_the_programs_own_may_be_called_openai(tmp_path: Path) -> No
     assert "openai stays as it is" in seen.stderr
 
 
-def test_a_child_that_cannot_be_patched_reports_it_and_continues(tmp_path: Path) -> None:
+def test_child_that_cannot_be_patched_reports_it_and_continues(tmp_path: Path) -> None:
     (tmp_path / "openai.py").write_text("OpenAI = 'a file of the same name'", encoding="utf-8")
     code = "import sys, openai; print(openai.OpenAI)"
     child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}], cwd={str(tmp_path)!r})"
@@ -246,7 +246,7 @@ def test_a_child_that_cannot_be_patched_reports_it_and_continues(tmp_path: Path)
     assert "openai stays as it is in child process" in seen.stderr
 
 
-def test_spawned_children_of_a_module_find_it_again(tmp_path: Path) -> None:
+def test_spawned_children_import_the_main_module(tmp_path: Path) -> None:
     (tmp_path / "pool_module.py").write_text(
         "import multiprocessing as m\n"
         "def work(n):\n"
@@ -273,7 +273,7 @@ sys.modules["stepfun_compat.legacy"] = legacy
 """
 
 
-def test_legacy_provides_the_old_module_to_the_program_and_its_children(tmp_path: Path) -> None:
+def test_legacy_replaces_openai_in_the_program_and_its_children(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(LEGACY, encoding="utf-8")
     asks = (
         "import openai.error, openai, stepfun_compat\n"
@@ -341,9 +341,9 @@ def test_legacy_reports_the_version_of_that_release(tmp_path: Path) -> None:
     assert seen.stdout == f"{' '.join(['0.28.1'] * 5)}\nTrue 2 ChatCompletion\nnone\n" * 2, seen.stderr
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX's ways of making processes")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="uses POSIX process creation")
 @pytest.mark.parametrize(("method", "times"), [("threads", 7), ("forkserver", 2)])
-def test_every_way_to_more_processes(method: str, times: int, tmp_path: Path) -> None:
+def test_names_are_rebound_in_every_kind_of_process(method: str, times: int, tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROCESSES, encoding="utf-8")
     seen = run(["program.py", method], tmp_path)
     assert seen.stdout.split() == ["stepfun_compat.client"] * times, seen.stderr
@@ -355,7 +355,7 @@ FLAGS = "import sys, warnings; print(sys.flags, sys.warnoptions, sys._xoptions, 
 @pytest.mark.parametrize(
     "options", [["-O"], ["-W", "error"], ["-X", "dev"], ["-Xutf8", "-bu", "-Wignore::UserWarning"]]
 )
-def test_the_interpreters_own_options(options: list[str], tmp_path: Path) -> None:
+def test_interpreter_options_are_passed_on(options: list[str], tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(FLAGS, encoding="utf-8")
     expected = plain([*options, "program.py", "-O"], tmp_path)
     for seen in (
@@ -365,7 +365,7 @@ def test_the_interpreters_own_options(options: list[str], tmp_path: Path) -> Non
         assert (seen.stdout, seen.stderr, seen.returncode) == (expected.stdout, expected.stderr, expected.returncode)
 
 
-def test_the_interpreters_options_stand_among_ours(tmp_path: Path) -> None:
+def test_interpreter_options_may_be_mixed_with_ours(tmp_path: Path) -> None:
     code = "import os, sys, openai; print(sys.flags.optimize, os.environ['STEPFUN_MODEL'], sys.argv)"
     seen = run(["--model", "step-5-preview", "-O", "-c", code, "-W"], tmp_path)
     assert seen.stdout == "1 step-5-preview ['-c', '-W']\n", seen.stderr
@@ -379,7 +379,7 @@ def test_the_interpreters_options_stand_among_ours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", ["x = 4", "x = 4\nraise SystemExit(3)", "x = 4\n1 / 0"])
-def test_i_continues_with_the_prompt(code: str, tmp_path: Path) -> None:
+def test_option_i_continues_with_the_prompt(code: str, tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(code, encoding="utf-8")
     typed = "print(x, __name__)\n"
     expected, seen = (
@@ -391,9 +391,9 @@ def test_i_continues_with_the_prompt(code: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["spawn", "fork"])
-def test_multiprocessing(method: str, tmp_path: Path) -> None:
+def test_multiprocessing_children_are_patched(method: str, tmp_path: Path) -> None:
     if method == "fork" and sys.platform == "darwin":
-        pytest.skip("fork is not safe there")
+        pytest.skip("fork is not safe on this system")
     program = tmp_path / "program.py"
     program.write_text(
         "import multiprocessing as m\n"
@@ -413,7 +413,7 @@ def test_multiprocessing(method: str, tmp_path: Path) -> None:
     assert seen.stdout.strip() == "stepfun_compat.client", seen.stderr
 
 
-def test_a_suite_runs_under_pytest_also_where_warnings_are_errors(tmp_path: Path) -> None:
+def test_suite_runs_under_pytest_with_warnings_as_errors(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n", encoding="utf-8")
     (tmp_path / "test_it.py").write_text(
         "import warnings, openai, pytest\n"
@@ -441,20 +441,20 @@ print(client.responses.create(model="gpt-4o", input="Say hello.", user="u", trun
 """
 
 
-def test_altered_requests_break_no_program_under_w_error(tmp_path: Path) -> None:
+def test_changed_requests_break_no_program_under_w_error(tmp_path: Path) -> None:
     pytest.importorskip("uvicorn")
     (tmp_path / "program.py").write_text(ALTERED, encoding="utf-8")
     seen = run(["--emulate", "-W", "error", "program.py"], tmp_path)
     assert seen.stdout.split()[-3:] == ["stop", "stop", "completed"], seen.stderr
-    assert "seed" in seen.stderr  # and the alteration is visible without any set-up
+    assert "seed" in seen.stderr  # the change is visible without configuration
 
 
-def test_the_placeholder_key_is_set_for_frameworks_and_never_sent(tmp_path: Path) -> None:
+def test_placeholder_key_is_set_for_frameworks_and_never_sent(tmp_path: Path) -> None:
     code = "import os, openai; print(os.environ['OPENAI_API_KEY']); print(openai.OpenAI(api_key=os.environ['OPENAI_API_KEY']).api_key)"
     assert run(["-c", code], tmp_path).stdout.split() == ["stepfun-compat-placeholder", "run-key"]
 
 
-def test_the_programs_interpreter_is_clean(tmp_path: Path) -> None:
+def test_program_interpreter_has_no_cli_modules(tmp_path: Path) -> None:
     names = "('typer', 'rich', 'click', 'starlette', 'uvicorn')"
     code = f"import openai, sys; print([m for m in {names} if m in sys.modules])"
     assert run(["-c", code], tmp_path).stdout == plain(["-c", code], tmp_path).stdout
@@ -468,8 +468,8 @@ def test_emulate_needs_no_key(tmp_path: Path) -> None:
     assert seen.stderr == ""
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork there")
-def test_the_emulator_is_not_a_child_process_and_ends_with_the_program(tmp_path: Path) -> None:
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_emulator_is_no_child_process_and_ends_with_the_program(tmp_path: Path) -> None:
     pytest.importorskip("uvicorn")
     pytest.importorskip("starlette")
     program = tmp_path / "program.py"
@@ -488,14 +488,14 @@ def test_the_emulator_is_not_a_child_process_and_ends_with_the_program(tmp_path:
         "os.execv(sys.executable, [sys.executable, '-c', 'import openai; print(openai.OpenAI().models.list().data[0].object)'])",
         encoding="utf-8",
     )
-    seen = run(["--emulate", str(program)], tmp_path)  # returns when nobody holds the program's stderr any longer
+    seen = run(["--emulate", str(program)], tmp_path)  # returns when no process holds the program's stderr
     url, *rest = seen.stdout.split()
     assert rest == ["model", "no", "children", "model", "model"], seen.stderr
     with pytest.raises(OSError), socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=10):
         pass
 
 
-def test_an_emulator_that_runs_already_is_used(tmp_path: Path) -> None:
+def test_running_emulator_is_used(tmp_path: Path) -> None:
     code = "import os, openai; c = openai.OpenAI(); print(c.base_url, c.api_key)"
     seen = run(["--emulate", "-c", code], tmp_path, STEPFUN_EMULATOR_URL="http://127.0.0.1:9/v1")
     assert seen.stdout == "http://127.0.0.1:9/v1/ emulator-key\n", seen.stderr
@@ -511,14 +511,14 @@ def test_options_come_before_the_program() -> None:
             parse(wrong)
 
 
-def test_usage_and_help(tmp_path: Path) -> None:
+def test_usage_and_help_are_printed(tmp_path: Path) -> None:
     assert run([], tmp_path).returncode == 2
     seen = run(["--help"], tmp_path)
     assert seen.returncode == 0
     assert "examples:" in seen.stdout
 
 
-def test_an_invalid_setting_is_reported_before_the_program_starts(tmp_path: Path) -> None:
+def test_invalid_setting_is_reported_before_the_program_starts(tmp_path: Path) -> None:
     seen = run(["-c", "import openai; openai.OpenAI()"], tmp_path, STEPFUN_REGION="mars")
     assert seen.returncode != 0
     assert "STEPFUN_REGION='mars'" in seen.stderr

@@ -1,11 +1,11 @@
-"""What programs see of openai 0.28, call by call, as JSON.
+"""The visible behaviour of openai 0.28, call by call, as JSON.
 
-    python tests/legacy/compare_with_028.py              in an environment that has openai==0.28.1: prints the answers
-    python tests/legacy/compare_with_028.py --ours       the same of stepfun_compat.legacy
-    python tests/legacy/compare_with_028.py --record     writes expected_028.json, which the suite compares with
+    python tests/legacy/compare_with_028.py              with openai==0.28.1 installed: prints the results
+    python tests/legacy/compare_with_028.py --ours       the same for stepfun_compat.legacy
+    python tests/legacy/compare_with_028.py --record     writes expected_028.json, which the tests compare with
 
-The calls go to a reference server on this machine. `group` says what the suite may compare: `vendor` answers and
-requests must be equal where `api_base` is a server of somebody else's; `objects` needs no server.
+The calls are sent to a reference server on this machine. `group` is the comparison: `vendor` responses and requests must
+be equal if `api_base` is another vendor's server; `objects` need no server.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ KEY = "sk-reference"
 HELLO = [{"role": "user", "content": "Hello"}]
 
 
-# ---------------------------------------------------------------- what is seen
+# ---------------------------------------------------------------- visible results
 
 
 def seen(value: Any) -> Any:
-    """A value as JSON, with an object's data outside its items."""
+    """Return a value as JSON, with an object's data outside its items."""
     if isinstance(value, BaseException):
         return seen_error(value)
     if hasattr(value, "to_dict_recursive"):
@@ -74,13 +74,13 @@ def seen_error(error: BaseException) -> Any:
     message = str(error)
     for tail in ("Request timed out", "Error communicating with OpenAI"):
         if message.startswith(tail):
-            message = tail  # what follows is the HTTP library's
+            message = tail  # the rest is the HTTP library's message
     if type(error).__name__ == "APIError" and error.json_body is not None and str(error.json_body) in message:
-        message = message.split(str(error.json_body))[0]  # what follows are all headers
+        message = message.split(str(error.json_body))[0]  # the rest lists all headers
     body = error.json_body
     says = error.user_message if message == str(error) else None
     if error.http_status is None:
-        says = None  # 0.28's own words; ours are others
+        says = None  # 0.28's wording differs from ours
         message = message if message in ("Request timed out", "Error communicating with OpenAI") else None
     return {
         "raised": type(error).__name__,
@@ -106,7 +106,7 @@ def seen_error(error: BaseException) -> Any:
 
 
 def calls(openai: Any, sync: bool) -> dict[str, Callable[[], Any]]:
-    """Every call, sync or async under the same name."""
+    """Return every call, sync or async under the same name."""
 
     def method(cls: Any, name: str) -> Any:
         return getattr(cls, name if sync else f"a{name}")
@@ -234,7 +234,7 @@ def streams(openai: Any, sync: bool) -> dict[str, Callable[[], Any]]:
 
 
 def objects(openai: Any) -> dict[str, Callable[[], Any]]:
-    """What can be done without a server."""
+    """Return the calls that need no server."""
     made = openai.openai_object.OpenAIObject
     data = {
         "id": "x",
@@ -389,7 +389,7 @@ async def astreamed(call: Callable[[], Any]) -> Any:
 
 
 def run(openai: Any, server: ReferenceServer) -> dict[str, Any]:
-    """Name -> what the program saw and what the server was sent."""
+    """Return the visible result and the sent requests of each call by name."""
     openai.api_key, openai.api_base = KEY, server.url
     results: dict[str, Any] = {}
 

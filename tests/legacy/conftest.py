@@ -1,4 +1,4 @@
-"""The module as a program finds it, put back afterwards."""
+"""The legacy module in its initial state, restored afterwards."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _STATE = (
 
 @pytest.fixture
 def openai(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """`stepfun_compat.legacy` with the configuration of an environment without any."""
+    """`stepfun_compat.legacy` configured from an empty environment."""
     for name in _STATE:
         monkeypatch.setattr(legacy, name, None)
     monkeypatch.setattr(legacy, "api_base", "https://api.openai.com/v1")
@@ -47,14 +47,14 @@ def openai(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture
 def server() -> Iterator[ReferenceServer]:
-    """A server of another vendor; `STEPFUN_BASE_URL` makes it StepFun's."""
+    """A server of another vendor, or of StepFun if set in `STEPFUN_BASE_URL`."""
     with ReferenceServer() as running:
         yield running
 
 
 @pytest.fixture
 def stepfun(openai: Any, server: ReferenceServer, monkeypatch: pytest.MonkeyPatch) -> ReferenceServer:
-    """The reference server in StepFun's place, with a key."""
+    """The reference server configured as StepFun, with a key."""
     monkeypatch.setenv("STEPFUN_BASE_URL", server.url)
     monkeypatch.setenv("STEPFUN_API_KEY", "stepfun-key")
     return server

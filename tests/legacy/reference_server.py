@@ -1,4 +1,4 @@
-"""A server in OpenAI's shape of 2023, of the standard library alone: what it answers depends on the request only."""
+"""A server with OpenAI's responses of 2023, standard library only: the response depends only on the request."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         pass
 
-    # ------------------------------------------------------------ what came
+    # ------------------------------------------------------------ requests
 
     def _read(self) -> Any:
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
@@ -102,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
             }
         )
 
-    # ------------------------------------------------------------ what goes
+    # ------------------------------------------------------------ responses
 
     def _send(self, status: int, body: bytes, kind: str = "application/json", **headers: str) -> None:
         self.send_response(status)
@@ -294,11 +294,11 @@ class QuietServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: Any) -> None:
-        """A client that hangs up is part of the play."""
+        """Ignore disconnecting clients."""
 
 
 class ReferenceServer:
-    """`with ReferenceServer() as server: server.url`; `server.take()` gives the requests since the last time."""
+    """`with ReferenceServer() as server: server.url`; `server.take()` returns the requests since the last call."""
 
     def __enter__(self) -> ReferenceServer:
         self._http: Any = QuietServer(("127.0.0.1", 0), Handler)

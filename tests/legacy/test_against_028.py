@@ -1,4 +1,4 @@
-"""Programs see what they saw of openai 0.28.1: recorded from the real package, and compared anew where one asks."""
+"""Programs see the behaviour of openai 0.28.1, recorded from the real package and compared again on request."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_same_calls_were_recorded(ours: Any) -> None:
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_as_recorded(name: str, ours: Any) -> None:
+def test_call_behaves_as_recorded(name: str, ours: Any) -> None:
     assert ours[name]["got"] == RECORDED[name]["got"]
     assert ours[name].get("wire") == RECORDED[name].get("wire")
 
@@ -51,7 +51,7 @@ def test_as_recorded(name: str, ours: Any) -> None:
 @pytest.mark.skipif(
     os.environ.get("STEPFUN_COMPAT_NETWORK_TESTS") != "1", reason="STEPFUN_COMPAT_NETWORK_TESTS=1 runs it"
 )
-def test_the_record_is_what_the_real_package_does(tmp_path: Path) -> None:
+def test_record_matches_the_real_package(tmp_path: Path) -> None:
     if sys.version_info >= (3, 13):
         pytest.skip("openai 0.28.1 is installed on Python 3.10 to 3.12")
     venv.create(tmp_path / "env", with_pip=True)

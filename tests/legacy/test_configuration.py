@@ -1,4 +1,4 @@
-"""Which key goes where, and what the module's settings do."""
+"""Keys are sent to their own host, and the module's settings take effect."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def chat(openai: Any, **kwargs: Any) -> Any:
     return openai.ChatCompletion.create(**{"model": "gpt-3.5-turbo", "messages": HELLO, **kwargs})
 
 
-def test_the_stepfun_key_is_sent_to_stepfun(openai: Any, stepfun: ReferenceServer) -> None:
+def test_stepfun_key_is_sent_to_stepfun(openai: Any, stepfun: ReferenceServer) -> None:
     answer = chat(openai)
     (request,) = stepfun.take()
     assert answer.choices[0].message.content == "Grüße, 世界"
@@ -32,7 +32,7 @@ def test_the_stepfun_key_is_sent_to_stepfun(openai: Any, stepfun: ReferenceServe
 
 
 @pytest.mark.parametrize("key", ["sk-proj-abc", "sk-aT3BlbkFJb"])
-def test_a_key_of_openais_never_leaves(key: str, openai: Any, stepfun: ReferenceServer) -> None:
+def test_openai_key_is_never_sent(key: str, openai: Any, stepfun: ReferenceServer) -> None:
     openai.api_key = key
     chat(openai)
     chat(openai, api_key=key)
@@ -65,7 +65,7 @@ def test_another_vendor_never_gets_the_stepfun_key(
 
 @pytest.mark.parametrize("kind", ["azure", "azure_ad", "AzureAD"])
 @pytest.mark.parametrize("how", ["engine", "deployment_id"])
-def test_nothing_of_azures_is_sent(kind: str, how: str, openai: Any, stepfun: ReferenceServer) -> None:
+def test_azure_credentials_are_not_sent(kind: str, how: str, openai: Any, stepfun: ReferenceServer) -> None:
     openai.api_type, openai.api_version = kind, "2023-05-15"
     openai.api_base, openai.api_key = "https://mine.openai.azure.com/", "azure-secret"
     answer = openai.ChatCompletion.create(**{how: "gpt-4"}, messages=HELLO)
@@ -77,7 +77,7 @@ def test_nothing_of_azures_is_sent(kind: str, how: str, openai: Any, stepfun: Re
     assert answer.choices[0].finish_reason == "stop"
 
 
-def test_a_deployment_uses_the_default_model(
+def test_deployment_uses_the_default_model(
     openai: Any, stepfun: ReferenceServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STEPFUN_MODEL", "step-3.5-flash")
@@ -86,12 +86,12 @@ def test_a_deployment_uses_the_default_model(
     assert stepfun.take()[0]["body"]["model"] == "step-3.5-flash"
 
 
-def test_an_engine_is_a_model(openai: Any, stepfun: ReferenceServer) -> None:
+def test_engine_is_a_model(openai: Any, stepfun: ReferenceServer) -> None:
     openai.ChatCompletion.create(engine="gpt-4", messages=HELLO)
     assert stepfun.take()[0]["path"] == "/v1/chat/completions"
 
 
-def test_a_key_file_is_read_for_each_call(openai: Any, server: ReferenceServer, tmp_path: Path) -> None:
+def test_key_file_is_read_for_each_call(openai: Any, server: ReferenceServer, tmp_path: Path) -> None:
     file = tmp_path / "key"
     openai.api_base, openai.api_key_path = server.url, str(file)
     for key in ("first", "second"):
@@ -103,21 +103,21 @@ def test_a_key_file_is_read_for_each_call(openai: Any, server: ReferenceServer, 
         chat(openai)
 
 
-def test_settings_are_the_clients(openai: Any, server: ReferenceServer) -> None:
+def test_stepfun_settings_are_used_by_the_client(openai: Any, server: ReferenceServer) -> None:
     openai.stepfun_settings = Settings(api_key="k", base_url=server.url, model="step-3.5-flash")
     chat(openai)
     assert server.take()[0]["body"]["model"] == "step-3.5-flash"
     assert openai.stepfun_client().stepfun.settings is openai.stepfun_settings
 
 
-def test_a_setting_that_is_not_allowed_is_named(openai: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_setting_is_named(openai: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_REGION", "moon")
     openai.api_key = "k"
     with pytest.raises(openai.error.InvalidRequestError, match="STEPFUN_REGION"):
         chat(openai)
 
 
-def test_clients_are_made_once_for_a_configuration(openai: Any, stepfun: ReferenceServer) -> None:
+def test_clients_are_created_once_per_configuration(openai: Any, stepfun: ReferenceServer) -> None:
     first = openai.stepfun_client()
     assert openai.stepfun_client() is first
     openai.organization = "org-x"
@@ -126,14 +126,16 @@ def test_clients_are_made_once_for_a_configuration(openai: Any, stepfun: Referen
     assert other._client is first._client
 
 
-def test_the_environment_may_change(openai: Any, stepfun: ReferenceServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_environment_takes_effect(
+    openai: Any, stepfun: ReferenceServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chat(openai)
     monkeypatch.setenv("STEPFUN_API_KEY", "later-key")
     chat(openai)
     assert [r["headers"]["authorization"] for r in stepfun.take()] == ["Bearer stepfun-key", "Bearer later-key"]
 
 
-def test_few_clients_are_kept(openai: Any, server: ReferenceServer) -> None:
+def test_cached_clients_are_limited(openai: Any, server: ReferenceServer) -> None:
     openai.api_base = server.url
     for number in range(_clients._MOST_CLIENTS + 5):
         openai.api_key = f"k{number}"
@@ -141,7 +143,7 @@ def test_few_clients_are_kept(openai: Any, server: ReferenceServer) -> None:
     assert len(_clients._clients) == _clients._MOST_CLIENTS
 
 
-def test_what_a_key_shares_is_kept_for_few_keys(openai: Any, server: ReferenceServer) -> None:
+def test_cached_state_per_key_is_limited(openai: Any, server: ReferenceServer) -> None:
     openai.api_base = server.url
     for number in range(_clients._MOST_CLIENTS + 5):
         openai.api_key = f"k{number}"
@@ -150,12 +152,12 @@ def test_what_a_key_shares_is_kept_for_few_keys(openai: Any, server: ReferenceSe
 
 
 class Session:
-    """What is looked at of an aiohttp session before a request is sent."""
+    """The part of an aiohttp session checked before a request is sent."""
 
     closed = False
 
 
-def test_few_sessions_are_kept_and_no_closed_one(openai: Any, server: ReferenceServer) -> None:
+def test_cached_sessions_are_limited_and_open(openai: Any, server: ReferenceServer) -> None:
     async def use(count: int, *, close: bool) -> int:
         for _ in range(count):
             session = Session()
@@ -170,7 +172,7 @@ def test_few_sessions_are_kept_and_no_closed_one(openai: Any, server: ReferenceS
     assert len(_clients._clients) <= 2 * _clients._MOST_CONNECTIONS
 
 
-def test_few_sync_sessions_are_kept(openai: Any, server: ReferenceServer) -> None:
+def test_cached_sync_sessions_are_limited(openai: Any, server: ReferenceServer) -> None:
     for _ in range(40):
         openai.requestssession = Session()
         _clients.client_for(False, "k", server.url, _clients.ApiType.OPEN_AI, None)
@@ -196,11 +198,11 @@ def test_each_event_loop_has_its_own_connections(openai: Any, stepfun: Reference
         ({"http": "http://h"}, "https://a", True, "http://h"),
     ],
 )
-def test_proxies(proxy: Any, url: str, asynchronous: bool, expected: str | None) -> None:
+def test_proxy_settings_are_used(proxy: Any, url: str, asynchronous: bool, expected: str | None) -> None:
     assert _clients.proxy_for(proxy, url, asynchronous) == expected
 
 
-def test_a_proxy_of_another_kind_is_refused() -> None:
+def test_proxy_of_another_type_is_refused() -> None:
     with pytest.raises(ValueError, match=r"openai\.proxy"):
         _clients.proxy_for(1, "https://a", False)
 
@@ -214,7 +216,7 @@ def test_verify_ssl_certs_has_no_effect(openai: Any, stepfun: ReferenceServer) -
         chat(openai)
 
 
-def test_the_log_is_written_to_stderr_without_keys(
+def test_log_is_written_to_stderr_without_keys(
     openai: Any, stepfun: ReferenceServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     openai.log = "debug"
@@ -225,7 +227,7 @@ def test_the_log_is_written_to_stderr_without_keys(
     assert "stepfun-key" not in told
 
 
-def test_a_409_is_retried_only_for_a_limited_time(openai: Any, server: ReferenceServer) -> None:
+def test_409_is_retried_only_for_a_limited_time(openai: Any, server: ReferenceServer) -> None:
     openai.api_base, openai.api_key = server.url, "k"
     assert chat(openai, model="error-again", timeout=5).id == "chatcmpl-1"
     assert len(server.take()) == 2
@@ -242,11 +244,11 @@ def test_a_409_is_retried_only_for_a_limited_time(openai: Any, server: Reference
         ("/files?limit=2", ("/files", {"limit": "2"}, None)),
     ],
 )
-def test_urls_of_that_time_are_stepfuns(url: str, expected: Any) -> None:
+def test_urls_of_0_28_are_replaced_by_stepfuns(url: str, expected: Any) -> None:
     assert _paths.plain(url) == expected
 
 
-def test_every_submodule_is_one_of_the_package() -> None:
+def test_every_submodule_of_openai_0_28_exists() -> None:
     modules = legacy.submodules()
     assert modules["openai"] is legacy
     for name, module in modules.items():

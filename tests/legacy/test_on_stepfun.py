@@ -1,4 +1,4 @@
-"""Programs of openai 0.28 against the emulated StepFun."""
+"""Programs for openai 0.28 against the emulator."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def test_chat_and_stream_async(emulated: Any) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_stream_may_be_left(emulated: Any) -> None:
+async def test_stream_may_be_closed_early(emulated: Any) -> None:
     stream = emulated.ChatCompletion.create(model="gpt-4", messages=HELLO, stream=True)
     next(stream)
     stream.close()
@@ -76,7 +76,7 @@ async def test_a_stream_may_be_left(emulated: Any) -> None:
     assert emulated.ChatCompletion.create(model="gpt-4", messages=HELLO).choices
 
 
-def test_an_answer_may_be_handed_back(emulated: Any, emulator: Any) -> None:
+def test_returned_message_may_be_sent_back(emulated: Any, emulator: Any) -> None:
     answer = emulated.ChatCompletion.create(model="gpt-4", messages=HELLO)
     before = answer.to_dict_recursive()
     history = [*HELLO, answer.choices[0].message, {"role": "user", "content": "And again"}]
@@ -85,7 +85,7 @@ def test_an_answer_may_be_handed_back(emulated: Any, emulator: Any) -> None:
     assert [m["role"] for m in emulator.last.json["messages"]] == ["user", "assistant", "user"]
 
 
-def test_text_models_sound_and_images(emulated: Any) -> None:
+def test_completions_models_audio_and_images(emulated: Any) -> None:
     assert emulated.Completion.create(engine="text-davinci-003", prompt="x").choices[0].text
     assert "step-3.7-flash" in [m.id for m in emulated.Model.list().data]
     assert [m.id for m in emulated.Engine.list().data] == [m.id for m in emulated.Model.list().data]
@@ -116,7 +116,7 @@ def test_files(emulated: Any) -> None:
         ("Customer", "create", {"customer": "c", "endpoint": "e"}),
     ],
 )
-def test_what_stepfun_lacks_is_an_invalid_request(
+def test_unavailable_endpoints_are_invalid_requests(
     name: str, method: str, arguments: Any, emulated: Any, emulator: Any
 ) -> None:
     with pytest.raises(emulated.error.InvalidRequestError, match="StepFun has no") as caught:
@@ -140,22 +140,22 @@ def test_what_stepfun_lacks_is_an_invalid_request(
         (503, "ServiceUnavailableError", 503),
     ],
 )
-def test_errors(status: int, name: str, http_status: int, emulated: Any, emulator: Any) -> None:
+def test_errors_have_0_28_classes(status: int, name: str, http_status: int, emulated: Any, emulator: Any) -> None:
     emulator.fault(status, times=None)
     with pytest.raises(emulated.error.OpenAIError) as caught:
         emulated.ChatCompletion.create(model="gpt-4", messages=HELLO)
     assert (type(caught.value).__name__, caught.value.http_status) == (name, http_status)
-    assert len(emulator.requests) == 1  # retries were the program's business
+    assert len(emulator.requests) == 1  # 0.28 left retries to the program
 
 
 @pytest.mark.parametrize(("fault", "name"), [("html", "APIError"), ("disconnect", "APIConnectionError")])
-def test_answers_that_are_none(fault: str, name: str, emulated: Any, emulator: Any) -> None:
+def test_invalid_responses_raise(fault: str, name: str, emulated: Any, emulator: Any) -> None:
     emulator.fault(fault, times=None)
     with pytest.raises(getattr(emulated.error, name)):
         emulated.ChatCompletion.create(model="gpt-4", messages=HELLO)
 
 
-def test_a_stream_that_breaks_is_a_connection_error(emulated: Any, emulator: Any) -> None:
+def test_broken_stream_is_a_connection_error(emulated: Any, emulator: Any) -> None:
     emulator.fault("cut")
     with pytest.raises(emulated.error.OpenAIError):
         list(emulated.ChatCompletion.create(model="gpt-4", messages=HELLO, stream=True))

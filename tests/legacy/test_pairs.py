@@ -1,4 +1,4 @@
-"""The sync and async variants of a method have the same parameters and the right kind."""
+"""The sync and async variants of a method have the same parameters and the correct kind."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def pairs() -> list[tuple[str, Any, Any]]:
     return found
 
 
-PLAIN = {  # in 0.28.1 these return an awaitable and are no coroutine functions
+PLAIN = {  # in 0.28.1 these return an awaitable but are not coroutine functions
     *("Customer.create", "Moderation.create", "FineTune.cancel", "FineTuningJob.cancel", "Engine.modify"),
     *("Deployment.create", "Deployment.list", "Deployment.delete"),
 }
 
 
 @pytest.mark.parametrize(("name", "called", "awaited"), pairs())
-def test_a_pair_has_the_same_parameters_and_names_of_its_own(name: str, called: Any, awaited: Any) -> None:
+def test_pair_has_the_same_parameters_and_separate_names(name: str, called: Any, awaited: Any) -> None:
     plain = name in PLAIN or name.endswith((".retrieve", ".delete"))
     assert inspect.iscoroutinefunction(awaited) != plain
     assert not inspect.iscoroutinefunction(called)
@@ -49,13 +49,13 @@ def test_a_pair_has_the_same_parameters_and_names_of_its_own(name: str, called: 
     assert awaited.__doc__ == f"Async version of `{last}`."
 
 
-def test_the_pairs_are_found() -> None:
+def test_pairs_are_found() -> None:
     names = {name for name, _, _ in pairs()}
     assert {"ChatCompletion.create", "Image.create_edit", "Audio.transcribe", "File.download", "Model.list"} <= names
     assert {"Moderation.create", "stepfun_compat.legacy.embeddings_utils.get_embedding"} <= names
 
 
-def test_wrong_arguments_of_a_plain_function_raise_when_it_is_called() -> None:
+def test_plain_function_raises_for_wrong_arguments_when_called() -> None:
     with pytest.raises(ValueError, match="text-moderation"):
         legacy.Moderation.acreate("text", model="none")
     with pytest.raises(legacy.error.APIError, match="azure"):
@@ -99,7 +99,7 @@ def persistent(target: Target, tries: int) -> Generator[_pairs.Step, Any, int]:
 apersistent = _pairs.awaited(persistent)
 
 
-def test_a_step_that_fails_fails_inside_the_flow() -> None:
+def test_failed_step_raises_inside_the_flow() -> None:
     target, awaited = Target(), Target()
     assert persistent(target, 3) == asyncio.run(apersistent(awaited, 3)) == 7
     assert target.calls == ["get"] * 3
@@ -110,7 +110,7 @@ def test_a_step_that_fails_fails_inside_the_flow() -> None:
         assert isinstance(caught.value.__cause__, LookupError)
 
 
-def test_a_cancelled_flow_ends() -> None:
+def test_cancelled_flow_ends() -> None:
     ended: list[str] = []
 
     class Slow:
@@ -135,8 +135,8 @@ def test_a_cancelled_flow_ends() -> None:
     assert ended == ["ended"]
 
 
-def test_nothing_else_is_written_twice() -> None:
-    """What is awaited besides: the two kinds of stream, what aiohttp and the HTTP client call, and what waits itself."""
+def test_no_other_code_is_written_for_sync_and_async() -> None:
+    """Other async functions: streams, callbacks of aiohttp and the HTTP client, and waiting."""
     folder = Path(legacy.__file__).parent
     found = {
         f"{file.name}:{node.name}"

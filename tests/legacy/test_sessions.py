@@ -1,4 +1,4 @@
-"""The program's own `requests` and `aiohttp` sessions carry its requests."""
+"""Requests are sent through the program's own `requests` and `aiohttp` sessions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def words(chunks: list[Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("factory", [False, True])
-def test_requests(factory: bool, vendor: Any, server: ReferenceServer) -> None:
+def test_requests_session_is_used(factory: bool, vendor: Any, server: ReferenceServer) -> None:
     requests = pytest.importorskip("requests")
     with requests.Session() as session:
         session.headers["X-Mine"] = "1"
@@ -43,7 +43,7 @@ def test_requests(factory: bool, vendor: Any, server: ReferenceServer) -> None:
 
 
 @pytest.mark.anyio
-async def test_aiohttp(vendor: Any, server: ReferenceServer) -> None:
+async def test_aiohttp_session_is_used(vendor: Any, server: ReferenceServer) -> None:
     aiohttp = pytest.importorskip("aiohttp")
     async with aiohttp.ClientSession(headers={"X-Mine": "1"}) as session:
         token = vendor.aiosession.set(session)
@@ -74,7 +74,7 @@ def told(server: ReferenceServer) -> str:
     return str(taken)
 
 
-def test_openais_key_in_the_programs_own_requests_session_stays_here(openai: Any, stepfun: ReferenceServer) -> None:
+def test_openai_key_in_a_requests_session_is_not_sent(openai: Any, stepfun: ReferenceServer) -> None:
     requests = pytest.importorskip("requests")
     with requests.Session() as session:
         session.headers.update({"X-Mine": "1", "x-key": THEIRS, "x-auth": BASIC, "Authorization": f"Bearer {THEIRS}"})
@@ -91,9 +91,7 @@ def test_openais_key_in_the_programs_own_requests_session_stays_here(openai: Any
 
 
 @pytest.mark.anyio
-async def test_openais_key_in_the_programs_own_aiohttp_session_stays_here(
-    openai: Any, stepfun: ReferenceServer
-) -> None:
+async def test_openai_key_in_an_aiohttp_session_is_not_sent(openai: Any, stepfun: ReferenceServer) -> None:
     aiohttp = pytest.importorskip("aiohttp")
     async with aiohttp.ClientSession(headers={"X-Mine": "1", "x-key": THEIRS, "x-auth": BASIC}) as session:
         token = openai.aiosession.set(session)
@@ -104,7 +102,7 @@ async def test_openais_key_in_the_programs_own_aiohttp_session_stays_here(
     assert BASIC not in text
 
 
-def test_a_session_for_one_raw_request(vendor: Any, server: ReferenceServer) -> None:
+def test_session_of_one_raw_request_is_used(vendor: Any, server: ReferenceServer) -> None:
     requests = pytest.importorskip("requests")
     requestor = vendor.api_requestor.APIRequestor()
     with requests.Session() as session:
@@ -119,7 +117,7 @@ def test_a_session_for_one_raw_request(vendor: Any, server: ReferenceServer) -> 
 
 
 @pytest.mark.anyio
-async def test_a_session_for_one_raw_request_that_is_awaited(vendor: Any, server: ReferenceServer) -> None:
+async def test_session_of_one_async_raw_request_is_used(vendor: Any, server: ReferenceServer) -> None:
     aiohttp = pytest.importorskip("aiohttp")
     requestor = vendor.api_requestor.APIRequestor()
     async with aiohttp.ClientSession(headers={"X-Mine": "once"}) as session:

@@ -1,4 +1,4 @@
-"""Counting cache hits, and naming what broke a prefix (stepfun-api 6)."""
+"""Counting cache hits, and naming the change that broke a prefix (stepfun-api 6)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def system(text: str) -> Any:
     return lambda r: r["messages"][0].update(content=text)
 
 
-def test_header_value_is_the_head_of_the_digest():
+def test_header_value_is_the_start_of_the_digest():
     assert header_value("user-42") == hashlib.sha256(b"user-42").hexdigest()[:32]
     assert header_value("a") != header_value("b")
     assert len(header_value("\ud800")) == 32
@@ -69,7 +69,7 @@ def test_header_value_is_the_head_of_the_digest():
 # ---------------------------------------------------------------- statistics
 
 
-def test_stats_add_up_and_price_the_hits():
+def test_statistics_sum_calls_and_savings():
     counted = PromptCacheStats()
     counted.record("step-3.7-flash", {"prompt_tokens": 1000, "prompt_tokens_details": {"cached_tokens": 800}})
     counted.record("step-3.7-flash", {"prompt_tokens": 1000, "prompt_tokens_details": {"cached_tokens": 0}})
@@ -90,7 +90,7 @@ def test_stats_add_up_and_price_the_hits():
     assert "$" in text
 
 
-def test_stats_in_china_are_in_yuan():
+def test_statistics_in_china_are_in_yuan():
     counted = PromptCacheStats(region="cn")
     counted.record("step-3.7-flash", {"prompt_tokens": 100, "prompt_tokens_details": {"cached_tokens": 100}})
     stats = counted.stats()
@@ -109,17 +109,17 @@ def test_usage_without_prompt_tokens_is_not_counted(usage: dict[str, Any]):
     assert counted.stats().hit_ratio == 0.0
 
 
-def test_more_cached_than_prompt_is_capped_and_reset_forgets():
+def test_cached_tokens_are_capped_and_reset_clears():
     counted = PromptCacheStats()
     counted.record("m", {"prompt_tokens": 10, "cached_tokens": 99})
     assert counted.stats().cached_tokens == 10
     before = counted.stats()
     counted.reset()
     assert counted.stats().calls == 0
-    assert before.calls == 1  # what was handed out does not change
+    assert before.calls == 1  # a returned snapshot does not change
 
 
-def test_stats_are_a_snapshot_that_cannot_be_changed():
+def test_statistics_are_an_immutable_snapshot():
     counted = PromptCacheStats()
     counted.record("m", {"prompt_tokens": 10})
     stats = counted.stats()
@@ -129,7 +129,7 @@ def test_stats_are_a_snapshot_that_cannot_be_changed():
         stats.by_model["x"] = stats.by_model["m"]  # type: ignore[index]
 
 
-def test_an_endless_supply_of_model_names_does_not_grow_memory():
+def test_model_names_in_statistics_are_limited():
     counted = PromptCacheStats()
     for i in range(_MOST_MODELS + 50):
         counted.record(f"model-{i}", {"prompt_tokens": 1})
@@ -139,7 +139,7 @@ def test_an_endless_supply_of_model_names_does_not_grow_memory():
     assert stats.by_model[OTHER_MODELS].calls == 50
 
 
-def test_threads_lose_no_call():
+def test_concurrent_calls_are_all_counted():
     counted = PromptCacheStats()
 
     def work() -> None:
@@ -157,7 +157,7 @@ def test_threads_lose_no_call():
 # ---------------------------------------------------------------- diagnosis
 
 
-def test_an_equal_and_an_extended_request_share_the_prefix():
+def test_equal_and_extended_requests_share_the_prefix():
     assert not diagnose(BASE, copy.deepcopy(BASE)).broken
     longer = edited(lambda r: r["messages"].append({"role": "user", "content": "more"}))
     found = diagnose(BASE, longer)
@@ -237,14 +237,14 @@ CASES: list[tuple[str, Any, str, str, int]] = [
 
 
 @pytest.mark.parametrize(("edit", "kind", "where", "shared"), [case[1:] for case in CASES], ids=[c[0] for c in CASES])
-def test_the_first_break_is_named(edit: Any, kind: str, where: str, shared: int):
+def test_first_break_is_named(edit: Any, kind: str, where: str, shared: int):
     found = diagnose(BASE, edited(edit))
     assert (found.broken, found.kind, found.where, found.shared_messages) == (True, kind, where, shared)
     assert where in str(found)
     assert found.why
 
 
-def test_the_differing_snippet_is_shown():
+def test_differing_snippet_is_shown():
     found = diagnose(BASE, edited(CASES[0][1]))
     assert "2026-09-28T10:00:00Z" in found.before
     assert "2026-09-28T10:00:01Z" in found.after
@@ -268,7 +268,7 @@ def test_the_differing_snippet_is_shown():
         ("you are kind", "you are cruel", "text"),
     ],
 )
-def test_what_kind_of_thing_changed_in_a_text(before: str, after: str, kind: str):
+def test_kind_of_text_change_is_named(before: str, after: str, kind: str):
     first, second = ({"messages": [{"role": "system", "content": text}]} for text in (before, after))
     assert diagnose(first, second).kind == kind
 
@@ -284,7 +284,7 @@ def test_long_texts_are_compared_to_the_character():
     assert len(found.before) < 200
 
 
-def test_equal_content_in_other_bytes_is_reported():
+def test_equal_content_with_other_bytes_is_reported():
     flipped = edited(lambda r: r["tools"].__setitem__(0, dict(reversed(r["tools"][0].items()))))
     found = diagnose(BASE, flipped)
     assert (found.kind, found.where) == ("key_order", "tools[0]")
@@ -301,12 +301,12 @@ def test_text_as_a_string_or_as_one_part_is_the_same():
     assert not diagnose(one, three).broken
 
 
-def test_two_names_of_one_model_share_a_cache():
+def test_names_of_one_model_share_a_cache():
     assert not diagnose({"model": "gpt-4o"}, {"model": "gpt-4.1"}).broken
     assert diagnose({"model": "gpt-4o"}, {"model": "step-5-preview"}).kind == "model"
 
 
-def test_a_field_that_is_not_sent_breaks_nothing():
+def test_dropped_field_does_not_break_the_prefix():
     named = edited(lambda r: r["messages"][1].update(name="bob"))
     assert not diagnose(BASE, named).broken
     assert not diagnose(BASE, {**BASE, "user": "u-1", "metadata": {"a": "b"}, "temperature": 0.1}).broken
@@ -349,7 +349,7 @@ def test_responses_requests(settings: Settings, key: str):
     assert (found.where, found.kind) == ("input[1].output" if key == "input" else "messages[2].content", "timestamp")
 
 
-def test_instructions_stand_before_the_input():
+def test_instructions_come_before_the_input():
     later = {**RESPONSES, "instructions": "Be kind. It is 10:01."}
     found = diagnose(RESPONSES, later)
     assert (found.where, found.kind, found.shared_messages) == ("instructions", "timestamp", 0)
@@ -362,7 +362,7 @@ def test_instructions_stand_before_the_input():
 
 @pytest.mark.parametrize("settings", [Settings(), OVER_CHAT])
 @pytest.mark.parametrize("reference", [{"previous_response_id": "resp_1"}, {"conversation": "conv_1"}])
-def test_a_stored_conversation_continues_the_previous_request(reference: dict[str, str], settings: Settings):
+def test_stored_conversation_continues_the_previous_request(reference: dict[str, str], settings: Settings):
     stored = {**RESPONSES, **reference, "input": "next"}
     found = diagnose(RESPONSES, stored, settings=settings)
     assert (found.broken, found.why) == (False, "the input continues a stored conversation")
@@ -381,7 +381,7 @@ def test_requests_to_different_endpoints_share_no_prefix():
     assert found.after.endswith("/chat/completions")
 
 
-def test_a_rejected_request_is_named():
+def test_rejected_request_is_named():
     stored_prompt = {**RESPONSES, "prompt": {"id": "pmpt_1"}}
     found = diagnose(stored_prompt, RESPONSES)
     assert (found.kind, found.where) == ("rejected", "previous_request")
@@ -389,7 +389,7 @@ def test_a_rejected_request_is_named():
     assert diagnose(RESPONSES, stored_prompt).where == "request"
 
 
-def test_a_request_of_chat_and_one_of_responses_are_compared_as_they_are_sent():
+def test_chat_and_responses_requests_are_compared_as_sent():
     messages = [{"role": "system", "content": "Be kind. It is 10:00."}, {"role": "user", "content": "hello"}]
     chat = {"model": "step-3.7-flash", "messages": messages}
     assert not diagnose(chat, RESPONSES, settings=OVER_CHAT).broken
@@ -399,7 +399,7 @@ class Answer(BaseModel):
     city: str
 
 
-def test_a_schema_change_breaks_a_json_object_does_not():
+def test_schema_change_breaks_the_prefix_and_json_object_does_not():
     base: dict[str, Any] = {"model": "step-3.7-flash", "messages": [{"role": "user", "content": "Answer in JSON."}]}
     schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "title": "one"}}}
     other = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "title": "two"}}}
@@ -423,7 +423,7 @@ def test_a_schema_change_breaks_a_json_object_does_not():
         },
     ],
 )
-def test_an_instruction_the_client_appends_breaks_nothing(parameters: dict[str, Any]):
+def test_appended_instruction_does_not_break_the_prefix(parameters: dict[str, Any]):
     first: dict[str, Any] = {"messages": [{"role": "user", "content": "hi"}], **parameters}
     assert len(explain("chat.completions", **first).body["messages"]) == 2
     turns = [*first["messages"], {"role": "assistant", "content": "hello"}, {"role": "user", "content": "more"}]
@@ -433,13 +433,13 @@ def test_an_instruction_the_client_appends_breaks_nothing(parameters: dict[str, 
     assert diagnose(first, {**first, "messages": [{"role": "user", "content": "ho"}]}).where == "messages[0].content"
 
 
-def test_settings_decide_what_is_compared():
+def test_settings_apply_to_the_comparison():
     requests = [{"model": name, "messages": BASE["messages"]} for name in ("gpt-4o", "step-5-preview")]
     assert diagnose(*requests).kind == "model"
     assert not diagnose(*requests, settings=Settings(model_aliases={"gpt-4o": "step-5-preview"})).broken
 
 
-def test_a_difference_of_content_is_named_before_one_of_key_order():
+def test_content_difference_is_named_before_key_order():
     turned = edited(lambda r: r["messages"].__setitem__(1, dict(reversed(r["messages"][1].items()))))
     assert (diagnose(BASE, turned).kind, diagnose(BASE, turned).shared_messages) == ("key_order", 1)
     turned["messages"][3]["content"] = "rain"
@@ -455,7 +455,7 @@ def test_functions_of_the_legacy_api_are_tools():
     assert diagnose(BASE, edited(lambda r: r.update(tool_choice=allowed))).after == "clock"
 
 
-def test_an_iterator_of_messages_is_not_used_up():
+def test_iterator_of_messages_is_not_consumed():
     messages = iter([{"role": "user", "content": "hi"}])
     assert not diagnose({"messages": messages}, {"messages": messages}).broken
     assert list(messages)
@@ -507,7 +507,7 @@ requests = st.fixed_dictionaries(
 
 
 @hypothesis.given(requests, requests)
-def test_any_two_requests_are_compared_without_a_crash_or_a_change(first: dict[str, Any], second: dict[str, Any]):
+def test_any_two_requests_are_compared_without_crash_or_mutation(first: dict[str, Any], second: dict[str, Any]):
     before = copy.deepcopy((first, second))
     found = diagnose(first, second)
     assert (first, second) == before
@@ -516,7 +516,7 @@ def test_any_two_requests_are_compared_without_a_crash_or_a_change(first: dict[s
 
 
 @hypothesis.given(requests)
-def test_a_request_never_breaks_itself(request: dict[str, Any]):
+def test_equal_requests_never_break_the_prefix(request: dict[str, Any]):
     found = diagnose(request, copy.deepcopy(request))
     assert found.kind in ("none", "rejected")
 
@@ -541,7 +541,7 @@ conversations = st.fixed_dictionaries(
 
 
 @hypothesis.given(conversations, st.lists(turns, min_size=1, max_size=3))
-def test_appending_never_breaks(request: dict[str, Any], more: list[dict[str, Any]]):
+def test_appending_messages_never_breaks_the_prefix(request: dict[str, Any], more: list[dict[str, Any]]):
     longer = {**request, "messages": [*request["messages"], *more]}
     found = diagnose(request, longer)
     assert not found.broken
@@ -549,7 +549,7 @@ def test_appending_never_breaks(request: dict[str, Any], more: list[dict[str, An
 
 
 @hypothesis.given(conversations, turns, st.integers(0, 5))
-def test_a_break_lies_at_or_before_the_message_that_changed(request: dict[str, Any], new: dict[str, Any], at: int):
+def test_break_is_at_or_before_the_changed_message(request: dict[str, Any], new: dict[str, Any], at: int):
     rows = request["messages"]
     at %= len(rows)
     other = {**request, "messages": [*rows[:at], new, *rows[at + 1 :]]}

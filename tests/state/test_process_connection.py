@@ -1,4 +1,4 @@
-"""A connection closes with its owner, in the process that opened it, and a forked child opens its own."""
+"""A connection is closed with its owner, in the process that opened it; a forked child opens its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from stepfun_compat.state.process_connection import ProcessConnection
 
 
-def test_the_connection_is_closed_with_its_owner(tmp_path: Path) -> None:
+def test_connection_is_closed_with_its_owner(tmp_path: Path) -> None:
     owner = ProcessConnection()
     made = owner.get(lambda: sqlite3.connect(tmp_path / "a.db"))
     assert owner.get(lambda: sqlite3.connect(tmp_path / "b.db")) is made
@@ -20,7 +20,7 @@ def test_the_connection_is_closed_with_its_owner(tmp_path: Path) -> None:
         made.execute("SELECT 1")
 
 
-def test_another_process_makes_its_own_and_leaves_the_parents_open(
+def test_child_process_opens_its_own_and_leaves_the_parents_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owner = ProcessConnection()

@@ -1,4 +1,4 @@
-"""What is particular to Redis: a server that dies, hangs or comes back, and what it keeps."""
+"""Redis: a server that dies, hangs or restarts, and the records it keeps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytest.importorskip("redis")
 
 @pytest.fixture
 def hanging(tmp_path: Path) -> Iterator[str]:
-    """A server whose port takes connections and which never answers."""
+    """A server that accepts connections and never answers."""
     with redis_server(tmp_path) as (url, process):
         process.send_signal(signal.SIGSTOP)
         yield url
@@ -39,13 +39,13 @@ def test_records_expire_after_their_ttl(redis_url: str):
     assert 500 < db.ttl("stepfun_compat:ttl:a") <= 5000
 
 
-def test_a_missing_server_is_reported():
+def test_missing_server_is_reported():
     store = state.open_store(f"redis://127.0.0.1:{free_port()}/0")
     with pytest.raises(StateError, match="ConnectionError"):
         execute(store, "s", StoreOperation(load=["a"]))
 
 
-def test_a_hanging_server_is_reported_within_the_timeout(hanging: str):
+def test_hanging_server_is_reported_within_the_timeout(hanging: str):
     store = state.open_store(hanging)
     for operation in (
         StoreOperation(load=["a"]),
@@ -55,10 +55,10 @@ def test_a_hanging_server_is_reported_within_the_timeout(hanging: str):
         started = time.monotonic()
         with pytest.raises(StateError, match="Timeout"):
             execute(store, "s", operation, Limits(timeout=0.2))
-        assert time.monotonic() - started < 5  # redis-py by itself would try four times, for seconds each
+        assert time.monotonic() - started < 5  # redis-py alone would try four times, several seconds each
 
 
-def test_a_server_that_comes_back_is_used_again(tmp_path: Path):
+def test_restarted_server_is_used_again(tmp_path: Path):
     with redis_server(tmp_path) as (url, _):
         store = state.open_store(url)
         execute(store, "s", StoreOperation(save={"a": {}}))
@@ -69,7 +69,7 @@ def test_a_server_that_comes_back_is_used_again(tmp_path: Path):
         assert execute(store, "s", StoreOperation(load=["a"])) == {"a": {"n": 1}}
 
 
-def test_a_connection_the_server_cut_is_made_anew(redis_url: str):
+def test_closed_connection_is_reopened(redis_url: str):
     from stepfun_compat.state.redis import RedisStore
 
     store = RedisStore(redis_url)
@@ -80,7 +80,7 @@ def test_a_connection_the_server_cut_is_made_anew(redis_url: str):
     assert execute(store, "cut", StoreOperation(load=["talk"])) == {"talk": {"parts": ["p1"]}}
 
 
-def test_a_killed_server_keeps_the_records_in_its_log(tmp_path: Path):
+def test_killed_server_keeps_the_records_in_its_log(tmp_path: Path):
     """Redis with a write-ahead log: `appendonly yes`, `appendfsync always`."""
     durable = ("--appendonly", "yes", "--appendfsync", "always")
     with redis_server(tmp_path, *durable) as (url, process):

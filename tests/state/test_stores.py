@@ -1,4 +1,4 @@
-"""The stores behind conversations: what every one keeps, and what threads, processes and crashes do to them."""
+"""The conversation stores: the records each keeps, and the effects of threads, processes and crashes."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 
 @pytest.fixture
 def space() -> str:
-    """A namespace of the test's own: the server is shared."""
+    """A separate namespace for each test: the server is shared."""
     return uuid.uuid4().hex
 
 
-def test_records_come_back_as_they_were(store: Store, space: str):
+def test_records_are_returned_unchanged(store: Store, space: str):
     record = {"text": "äöü \ud800 😀", "n": [1, None, {"a": 0.5}]}
     assert execute(store, space, StoreOperation(save={"a": record, "b": {}})) == {}
     assert execute(store, space, StoreOperation(load=["a", "b", "c"])) == {"a": record, "b": {}}
@@ -68,7 +68,7 @@ def test_returned_records_are_independent_of_stored_ones(store: Store, space: st
 def test_records_are_changed_in_place(store: Store, space: str):
     execute(store, space, StoreOperation(save={"a": {"parts": []}}))
     execute(store, space, StoreOperation(append=("a", "parts", "p1")))
-    execute(store, space, StoreOperation(append=("a", "parts", "p1")))  # done again after a broken connection
+    execute(store, space, StoreOperation(append=("a", "parts", "p1")))  # repeated after a broken connection
     execute(store, space, StoreOperation(append=("a", "parts", "p2")))
     execute(store, space, StoreOperation(merge=("a", {"m": 1})))
     assert execute(store, space, StoreOperation(load=["a"])) == {"a": {"parts": ["p1", "p2"], "m": 1}}
@@ -77,7 +77,7 @@ def test_records_are_changed_in_place(store: Store, space: str):
     assert execute(store, space, StoreOperation(load=["b"])) == {"b": {"items": [{"id": "2"}]}}
 
 
-def test_an_operation_is_done_whole_or_not_at_all(store: Store, space: str):
+def test_operation_is_atomic(store: Store, space: str):
     execute(store, space, StoreOperation(save={"old": {}}))
     whole = StoreOperation(save={"new": {"text": "x"}}, delete=["old"], append=("gone", "parts", "p"))
     with pytest.raises(StateError, match="gone"):
@@ -91,7 +91,7 @@ def test_an_operation_is_done_whole_or_not_at_all(store: Store, space: str):
     }
 
 
-def test_a_record_has_a_limit(store: Store, space: str):
+def test_record_size_is_limited(store: Store, space: str):
     limits = Limits(record=100)
     execute(store, space, StoreOperation(save={"small": {"parts": []}}), limits)
     with pytest.raises(RecordTooLarge, match="100"):
@@ -101,7 +101,7 @@ def test_a_record_has_a_limit(store: Store, space: str):
     assert execute(store, space, StoreOperation(load=["small", "fits", "large"])) == {"small": {"parts": []}}
 
 
-def test_threads_lose_nothing(store: Store, space: str):
+def test_concurrent_writes_lose_no_records(store: Store, space: str):
     execute(store, space, StoreOperation(save={"a": {"parts": []}}))
 
     def work(name: int) -> None:
@@ -122,7 +122,7 @@ def together(work: Callable[[int], None], names: range) -> None:
         thread.join()
 
 
-def test_items_removed_at_once_stay_removed(store: Store, space: str):
+def test_concurrently_removed_items_stay_removed(store: Store, space: str):
     execute(store, space, StoreOperation(save={"part": {"items": [{"id": str(n)} for n in range(20)]}}))
     together(
         lambda name: execute(store, space, StoreOperation(remove=("part", "items", str(name)))) and None, range(19)
@@ -138,7 +138,7 @@ def test_records_expire(kind: str, request: pytest.FixtureRequest, tmp_path: Pat
     store, limits = state._make(url_of(kind, request, tmp_path)), Limits(ttl=100)
     store.write({"read": "{}", "unread": "{}"}, (), {}, limits)
     now[0] += 60
-    assert store.get(["read"], limits) == {"read": "{}"}  # and lives on from here
+    assert store.get(["read"], limits) == {"read": "{}"}  # the read extends its lifetime
     now[0] += 60
     assert store.get(["read", "unread"], limits) == {"read": "{}"}
     assert not store.write({}, (), {"unread": str}, limits)
@@ -146,7 +146,7 @@ def test_records_expire(kind: str, request: pytest.FixtureRequest, tmp_path: Pat
     assert store.get(["read"], limits) == {}
 
 
-def test_expired_rows_leave_the_file(tmp_path: Path):
+def test_expired_rows_are_deleted_from_the_file(tmp_path: Path):
     SQLiteStore(f"{tmp_path}/s.db").write({"old": "{}"}, (), {}, Limits(ttl=-1))
     SQLiteStore(f"{tmp_path}/s.db").write({"new": "{}"}, (), {})
     db = sqlite3.connect(tmp_path / "s.db")
@@ -154,21 +154,21 @@ def test_expired_rows_leave_the_file(tmp_path: Path):
     db.close()
 
 
-def test_memory_is_bounded():
+def test_memory_store_is_limited():
     store, limits = MemoryStore(), Limits(size=1000)
     for key in "abc":
         store.write({key: "x" * 300}, (), {}, limits)
     store.get(["a"])
     store.write({"d": "x" * 300}, (), {}, limits)
-    assert sorted(store.get(["a", "b", "c", "d"])) == ["a", "c", "d"]  # b was used least
+    assert sorted(store.get(["a", "b", "c", "d"])) == ["a", "c", "d"]  # b was used least recently
     store.write({}, (), {"d": lambda text: text * 3}, limits)
     assert sorted(store.get(["a", "c", "d"])) == ["d"]
-    with pytest.raises(RecordTooLarge):  # rather than empty the whole store for it
+    with pytest.raises(RecordTooLarge):  # instead of emptying the store for it
         store.write({"big": "x" * 1001}, (), {}, limits)
     assert sorted(store.get(["d", "big"])) == ["d"]
 
 
-def test_the_file_is_bounded(tmp_path: Path):
+def test_file_size_is_limited(tmp_path: Path):
     store, limits = SQLiteStore(f"{tmp_path}/s.db"), Limits(size=200_000)
     for number in range(200):
         store.write({f"k{number}": "x" * 5000}, (), {}, limits)
@@ -179,20 +179,20 @@ def test_the_file_is_bounded(tmp_path: Path):
     assert "k0" not in kept
 
 
-def test_the_file_is_its_users_alone(tmp_path: Path):
+def test_file_is_readable_only_by_its_user(tmp_path: Path):
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "s.db").touch(mode=0o666)
     (tmp_path / "deep" / "s.db").chmod(0o666)
     for name in ("deep", "new"):
         store = SQLiteStore(f"{tmp_path}/{name}/s.db")
         store.write({"a": "{}"}, (), {})
-        assert len(os.listdir(tmp_path / name)) == 3  # the log and its index, too
+        assert len(os.listdir(tmp_path / name)) == 3  # including the log and its index
         for file in (tmp_path / name).iterdir():
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
 
 
-def test_a_busy_file_is_reported_within_the_timeout(tmp_path: Path):
+def test_busy_file_is_reported_within_the_timeout(tmp_path: Path):
     store = SQLiteStore(f"{tmp_path}/s.db")
     execute(store, "s", StoreOperation(save={"a": {}}))
     other = sqlite3.connect(tmp_path / "s.db", isolation_level=None)
@@ -201,7 +201,7 @@ def test_a_busy_file_is_reported_within_the_timeout(tmp_path: Path):
         execute(store, "s", StoreOperation(save={"b": {}}), Limits(timeout=0.1))
     assert execute(store, "s", StoreOperation(load=["a", "b"]), Limits(ttl=10**9, timeout=0.1)) == {
         "a": {}
-    }  # readers go on
+    }  # reads still work
     other.execute("ROLLBACK")
     other.close()
     execute(store, "s", StoreOperation(save={"b": {}}), Limits(timeout=0.1))
@@ -209,14 +209,14 @@ def test_a_busy_file_is_reported_within_the_timeout(tmp_path: Path):
         execute(store, "s", StoreOperation(load=["a"]), Limits(timeout=0.05))
 
 
-def test_a_file_that_is_not_a_store_is_reported(tmp_path: Path):
+def test_file_that_is_not_a_store_is_reported(tmp_path: Path):
     (tmp_path / "s.db").write_bytes(b"something else entirely" * 100)
     with pytest.raises(StateError, match="not a database"):
         execute(SQLiteStore(f"{tmp_path}/s.db"), "s", StoreOperation(load=["a"]))
     assert (tmp_path / "s.db").read_bytes().startswith(b"something else")
 
 
-# The stores alone, without openai, which takes a second to import.
+# Only the stores: importing openai takes a second.
 _STORES = """
 import os, sys, types
 package = sys.modules["stepfun_compat"] = types.ModuleType("stepfun_compat")
@@ -265,7 +265,9 @@ def writer(url: str, space: str, name: str, turns: int) -> subprocess.Popen[str]
 
 
 @pytest.mark.parametrize("kind", SHARED)
-def test_two_processes_write_one_conversation(kind: str, space: str, request: pytest.FixtureRequest, tmp_path: Path):
+def test_two_processes_can_write_one_conversation(
+    kind: str, space: str, request: pytest.FixtureRequest, tmp_path: Path
+):
     url = url_of(kind, request, tmp_path)
     store = state.open_store(url)
     execute(store, space, StoreOperation(save={"talk": {"parts": []}}))
@@ -278,7 +280,7 @@ def test_two_processes_write_one_conversation(kind: str, space: str, request: py
 
 
 @pytest.mark.parametrize("kind", SHARED)
-def test_a_killed_process_loses_no_committed_record(
+def test_killed_process_loses_no_committed_record(
     kind: str, space: str, request: pytest.FixtureRequest, tmp_path: Path
 ):
     url = url_of(kind, request, tmp_path)
@@ -292,14 +294,14 @@ def test_a_killed_process_loses_no_committed_record(
     found = execute(store, space, StoreOperation(load=["talk", *told]))
     assert [key for key in told if key not in found] == []
     assert set(told) <= set(found["talk"]["parts"])
-    # and what was not acknowledged is there whole or not at all: never a turn without its record
+    # unacknowledged writes are complete or absent: never a turn without its record
     assert execute(store, space, StoreOperation(load=found["talk"]["parts"])).keys() == set(found["talk"]["parts"])
     execute(store, space, StoreOperation(save={"after": {}}))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.parametrize("kinds", [["memory", "sqlite"], ["redis"]])
-def test_a_forked_child_uses_a_store_that_a_thread_of_its_parent_held(
+def test_forked_child_can_use_a_store_locked_in_its_parent(
     kinds: list[str], space: str, request: pytest.FixtureRequest, tmp_path: Path
 ):
     running = process(_FORKER, space, *(url_of(kind, request, tmp_path) for kind in kinds))
@@ -307,7 +309,7 @@ def test_a_forked_child_uses_a_store_that_a_thread_of_its_parent_held(
     assert running.returncode == 0
 
 
-def test_urls(tmp_path: Path):
+def test_store_urls_are_parsed(tmp_path: Path):
     assert state.open_store("memory://") is state.open_store("memory://")
     assert isinstance(state.open_store("sqlite:///:memory:"), MemoryStore)
     assert isinstance(state.open_store(f"sqlite:///{tmp_path}/x.db"), SQLiteStore)
@@ -326,7 +328,7 @@ def test_urls(tmp_path: Path):
     assert state.namespace("mine", "key", "https://a") == "mine"
 
 
-def test_threads_that_open_a_store_at_once_get_the_same_one() -> None:
+def test_threads_opening_a_store_concurrently_get_the_same_one() -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     from stepfun_compat.state import open_store

@@ -1,5 +1,5 @@
 # pyright: strict, reportUnnecessaryTypeIgnoreComment=true
-"""Mistakes a type checker has to see: a comment that were not needed would be an error."""
+"""Mistakes a type checker must report: an unused ignore comment would be an error."""
 
 from __future__ import annotations
 

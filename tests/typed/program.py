@@ -1,5 +1,5 @@
 # pyright: strict, reportPrivateUsage=false
-"""A user's program, for type checkers alone (`.ci/run` runs pyright and mypy over it): the types are openai's own."""
+"""A user's program for type checkers only (`.ci/run` runs pyright and mypy over it): the types are openai's."""
 
 from __future__ import annotations
 
