@@ -105,7 +105,10 @@ class RequestContext:
 
     def set_state(self, state: object) -> None:
         """Set a state that its endpoint created, in place of an earlier one of its class."""
-        self.take_state(type(state))
+        for position, known in enumerate(self.states):
+            if type(known) is type(state):
+                self.states[position] = state
+                return
         self.states.append(state)
 
     def take_state(self, kind: type[S]) -> S | None:
