@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import openai
 
-from ..endpoints.json_values import row_of
+from ..endpoints.json_values import row_of, type_of
 from ..prompt_cache.stats import PromptCacheStats
 from . import responses
 
@@ -40,7 +40,9 @@ class ClientFamily:
         """Count what an answer reports of the prompt cache."""
         if request_context.endpoint not in ("chat.completions", "completions", "responses"):
             return
-        usage: Json = row_of(row_of(data).get("usage"))
+        usage: Json = row_of(data).get("usage")
+        if type_of(usage) is not dict:
+            return
         if "input_tokens" in usage:
             from ..endpoints.responses.native import chat_usage
 

@@ -15,7 +15,7 @@ import openai
 from .. import errors, http_objects
 from ..endpoints.base import PassThroughEndpoint, WireResponse
 from ..endpoints.context import RequestRejected
-from ..endpoints.json_values import UnexpectedBody, as_dict
+from ..endpoints.json_values import UnexpectedBody, type_of
 from ..report import report
 from . import BODY, DATA, EXTENSION
 from .context import RAW, CallState, ClientContext, unsent_options
@@ -148,9 +148,8 @@ def _transformed(context: ClientContext, call: CallState, response: Any, data: A
         openai.APIError: the body is an error object, or not what the endpoint answers with.
         UnexpectedBody: the same where the SDK does not read the body.
     """
-    members = as_dict(data)
-    if members is not None and len(members) == 1 and isinstance(members.get("error"), Mapping):
-        raise errors.from_stream(members["error"], request=response.request, response=response)
+    if type_of(data) is dict and len(data) == 1 and isinstance(data.get("error"), Mapping):
+        raise errors.from_stream(data["error"], request=response.request, response=response)
     try:
         data = call.endpoint.transform_response(data, call.request_context)
     except UnexpectedBody as error:

@@ -11,7 +11,7 @@ from ...catalog import chat_audio
 from ..base import Effect, Flow, PassThroughEndpoint, Send, StreamTransform, WireRequest, WireResponse, replace
 from ..changes import SENT_AGAIN
 from ..context import Json, RequestContext, RequestRejected
-from ..json_values import Dict, as_dict, as_list, rows_of
+from ..json_values import Dict, as_dict, as_list
 from ..model_resolution import effective_effort, headroom, resolve_model
 from ..parameters import apply_parameter_policy, apply_prompt_cache_key
 from ..parameters import given as given_fields
@@ -280,7 +280,7 @@ ENDPOINT = ChatCompletions()
 def _resolve(given: Dict, context: RequestContext) -> Json:
     """Return the model to send. Any value that is not a string is sent as it is."""
     messages, name = given.get("messages"), given.get("model")
-    kinds = input_kinds(rows_of(messages)) if isinstance(messages, list | tuple) else frozenset[str]()
+    kinds = input_kinds(given["messages"]) if isinstance(messages, list | tuple) else frozenset[str]()
     return resolve_model(context, name, kinds) if isinstance(name, str | None) else name
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from ..context import Json, RequestContext
-from ..json_values import Dict, UnexpectedBody, as_dict, as_list
+from ..json_values import Dict, UnexpectedBody, as_dict, as_list, type_of
 from ..model_resolution import replays_reasoning, shows_reasoning
 from .messages import audio_id, call_key, same_arguments
 from .state import ChatState
@@ -238,10 +238,9 @@ def transform_completion(data: Json, context: RequestContext) -> Dict:
 
 
 def _completion(data: Json) -> Dict:
-    body = as_dict(data)
-    if body is None or not isinstance(body.get("choices"), list):
+    if type_of(data) is not dict or not isinstance(data.get("choices"), list):
         raise UnexpectedBody("the response has no list of choices")
-    return body
+    return data
 
 
 def _apply_cap(body: Dict, messages: Sequence[Dict], cap: int) -> None:
