@@ -2,7 +2,7 @@
 and one line that always fails; and `kill -9` of the worker at 20 random moments.
 
     python .ci/batches.py            both
-    python .ci/batches.py kill       those whose name begins so
+    python .ci/batches.py kill       checks whose name starts with the text
 """
 
 from __future__ import annotations
@@ -63,21 +63,21 @@ def environment(server: EmulatorServer, folder: Path) -> dict[str, str]:
 def lines_10000(folder: Path) -> str:
     """Each line is exactly once in the output or the error file, whatever fails."""
     seconds, requests, least = run_with_faults(folder, 10_000, "cn", "V3")
-    assert seconds < 3 * least, f"{seconds:.0f} s, where the tier allows {least:.0f} s"
-    return f"10000 lines in {seconds:.0f} s, where the tier allows {least:.0f} s; answers {requests}"
+    assert seconds < 3 * least, f"{seconds:.0f} s, the tier needs at least {least:.0f} s"
+    return f"10000 lines in {seconds:.0f} s, the tier needs at least {least:.0f} s; responses {requests}"
 
 
 def time_of_the_tier(folder: Path) -> str:
     """A batch takes about as long as the account's requests per minute require."""
     seconds, requests, least = run_with_faults(folder, 400, "global", "V2")
-    assert seconds < 1.5 * least + 10, f"{seconds:.0f} s, where the tier allows {least:.0f} s"
-    return f"400 lines in {seconds:.0f} s, where the tier allows {least:.0f} s; answers {requests}"
+    assert seconds < 1.5 * least + 10, f"{seconds:.0f} s, the tier needs at least {least:.0f} s"
+    return f"400 lines in {seconds:.0f} s, the tier needs at least {least:.0f} s; responses {requests}"
 
 
 def run_with_faults(folder: Path, count: int, region: str, name: str) -> tuple[float, dict[int | None, int], float]:
     """Run a batch of `count` lines; the emulator breaks one request in fifty.
 
-    Returns (seconds, answers by status, the least seconds that the tier allows).
+    Return (seconds, responses by status, the minimum seconds for the tier).
     """
     allowed = tier(region, name)
     assert allowed

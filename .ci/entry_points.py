@@ -28,7 +28,7 @@ def ask():
     answer = client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "ping"}])
     stream = client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "ping"}], stream=True)
     text = "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
-    assert text and answer.choices[0].message.content, "an answer says something"
+    assert text and answer.choices[0].message.content, "a response has no text"
     return f"{os.getpid()} {type(client).__module__} {answer.model}"
 """
 EXPECTED = "stepfun_compat.client step-3.7-flash"
@@ -135,7 +135,7 @@ def gunicorn_threads(folder: Path) -> None:
 
 
 def gunicorn_script(folder: Path) -> None:
-    """The path of the program's own script, as a shell finds it."""
+    """Run gunicorn by the path of its console script, as a shell finds it."""
     (folder / "application.py").write_text(WSGI)
     port = free_port()
     script = str(Path(sys.executable).with_name("gunicorn"))
@@ -164,7 +164,7 @@ def uvicorn_reload(folder: Path) -> None:
             except OSError:
                 pass
             time.sleep(0.2)
-        raise AssertionError("the change was not seen")
+        raise AssertionError("the server did not reload")
 
 
 CELERY = (

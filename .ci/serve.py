@@ -144,7 +144,7 @@ def node(name: str) -> Callable[[Server], None]:
 
 
 def codex(server: Server) -> None:
-    """Codex CLI: a command, a patch by its apply_patch tool, a command."""
+    """Codex CLI: a command, a patch with its apply_patch tool, a command."""
     patch = f"*** Begin Patch\n*** Update File: calc.py\n@@\n {HEAD}-{WRONG}+{RIGHT}*** End Patch"
     server.script(
         call("exec_command", cmd="cat calc.py"),
@@ -159,7 +159,7 @@ def codex(server: Server) -> None:
         command += ["--sandbox", "danger-full-access", "Fix add in calc.py"]
         output = run(command, folder, HOME=str(home), STEPFUN_SERVE_TOKEN=TOKEN)
         check(server, folder, output, "234")
-    print("a command, a patch and a command; the reasoning went back with each call")
+    print("a command, a patch and a command; the reasoning was sent back with each call")
 
 
 def claude_code(server: Server) -> None:
@@ -176,7 +176,7 @@ def claude_code(server: Server) -> None:
         lines = server.lines("claude-code").rstrip().removesuffix("claude") + program
         output = run(["bash", "-euc", lines], folder, HOME=str(home), STEPFUN_SERVE_TOKEN=TOKEN)
         check(server, folder, output, "234")
-    print("read, edit, run; the reasoning went back with each call")
+    print("read, edit, run; the reasoning was sent back with each call")
 
 
 def continue_cli(server: Server) -> None:
@@ -193,7 +193,7 @@ def continue_cli(server: Server) -> None:
         command = [str(server.programs / "node_modules/.bin/cn"), "--config", str(config), "--auto"]
         output = run([*command, "-p", "Fix add in calc.py"], folder, HOME=str(home))
         check(server, folder, output, "Read")
-    print("read, edit; the reasoning went back with each call")
+    print("read, edit; the reasoning was sent back with each call")
 
 
 def opencode(server: Server) -> None:
@@ -211,11 +211,11 @@ def opencode(server: Server) -> None:
         command = [str(server.programs / "node_modules/.bin/opencode"), "run", "-m", "stepfun/step-3.7-flash"]
         output = run([*command, "Fix add in calc.py"], folder, HOME=str(home))
         check(server, folder, output, "applied")
-    print("read, edit; the reasoning went back with each call")
+    print("read, edit; the reasoning was sent back with each call")
 
 
 def cline(server: Server) -> None:
-    """Cline's command line: a command, a patch by its apply_patch tool, a command."""
+    """Cline's command line: a command, a patch with its apply_patch tool, a command."""
     patch = f"*** Begin Patch\n*** Update File: calc.py\n@@\n {HEAD}-{WRONG}+{RIGHT}*** End Patch"
     with project(server.programs) as (home, folder):
         server.script(
@@ -229,7 +229,7 @@ def cline(server: Server) -> None:
         run(["bash", "-euc", server.lines("cline")], folder, **variables)
         output = run(["cline", "--json", "-t", str(LIMIT), "Fix add in calc.py"], folder, **variables)
         check(server, folder, output, "234")
-    print("a command, a patch and a command; the reasoning went back with each call")
+    print("a command, a patch and a command; the reasoning was sent back with each call")
 
 
 CHECKS: dict[str, Callable[[Server], None]] = {

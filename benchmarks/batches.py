@@ -130,7 +130,7 @@ def one(url: str, count: int, size: int) -> dict[str, Any]:
 
 
 def memory_of_ray() -> dict[str, int]:
-    """Resident MB of Ray's own processes and of the actors on this machine."""
+    """Return the resident MB of Ray's processes and of the actors on this machine."""
     found = {"cluster": 0, "actors": 0}
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -146,7 +146,7 @@ def memory_of_ray() -> dict[str, int]:
 
 
 def on_ray(url: str, count: int) -> dict[str, Any]:
-    """The same batch on a Ray cluster of this machine: start-up, time, memory."""
+    """Run the same batch on a Ray cluster of this machine: start-up, time, memory."""
     import ray as cluster
 
     from stepfun_compat.batches import ray
@@ -161,7 +161,7 @@ def on_ray(url: str, count: int) -> dict[str, Any]:
 
         def note(_: str) -> None:
             if len(first) < 2:
-                first.append(time.perf_counter())  # the end of the validation, and the first answers
+                first.append(time.perf_counter())  # the end of the validation, and the first responses
 
         most = {"cluster": 0, "actors": 0}
         ended = threading.Event()

@@ -1,4 +1,4 @@
-"""How figures are measured: client CPU, in interleaved rounds, as medians of ratios, with an A/A control."""
+"""Measurement: client CPU in interleaved rounds, as medians of ratios, with an A/A control."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Figure:
 
 
 def figure(name: str, rows: list[tuple[float, float, float]], unit: str = "ms", scale: float = 1e3) -> Figure:
-    """A figure out of rounds of (plain, ours, plain)."""
+    """Return a figure from rounds of (plain, ours, plain)."""
     ratios = sorted((a + c) / 2 / b for a, b, c in rows)
     quarter = max(len(ratios) // 4, 0)
     return Figure(

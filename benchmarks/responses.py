@@ -187,7 +187,7 @@ def routes(rounds: int) -> dict[str, tuple[float, float]]:
     figures: dict[str, tuple[float, float]] = {}
     for route in ("native", "chat"):
         figures[f"call, {route}"] = compare(call(plain()), call(ours(responses_route=route), store=False), rounds)
-        figures[f"call that is kept, {route}"] = compare(call(plain()), call(ours(responses_route=route)), rounds)
+        figures[f"stored call, {route}"] = compare(call(plain()), call(ours(responses_route=route)), rounds)
         figures[f"streamed event (2,000 a stream), {route}"] = compare(
             streamed(plain(2000)), streamed(ours(2000, responses_route=route)), rounds
         )

@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=10_000)
     parser.add_argument("--chunks", type=int, default=10, help="chunks of each stream")
     parser.add_argument("--pace", type=int, default=10_000, help="milliseconds between two chunks of a stream")
-    parser.add_argument("--seconds", type=float, default=300, help="after which it is given up")
+    parser.add_argument("--seconds", type=float, default=300, help="time limit of the run")
     parser.add_argument("--client", choices=("ours", "plain"), default="ours")
     parser.add_argument("--backend", choices=("httpx", "aiohttp"), default="httpx", help="the SDK's HTTP backend")
     parser.add_argument("--uvloop", action="store_true")

@@ -117,7 +117,7 @@ class Target:
 
     @property
     def cpu(self) -> float:
-        """Seconds of CPU this process has had."""
+        """CPU seconds of this process so far."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
@@ -234,7 +234,7 @@ async def measure(quick: bool) -> dict[str, Any]:
             await callers(target, request(True), 5)
         for target in all_targets:
             target.seconds.clear()
-        for _ in range(rounds):  # they take turns
+        for _ in range(rounds):  # the servers take turns
             for target in all_targets:
                 await callers(target, request(), each)
         for target in all_targets:
@@ -280,7 +280,7 @@ def table(figures: dict[str, Any]) -> str:
             f"| {1e6 * row['cpu']:.0f} µs | {1e6 * row['chunk']:.1f} µs | {' / '.join(filter(None, memory))} |"
         )
     head = "| path | p50 (added) | p99 (added) | requests/s | CPU per request | CPU per streamed chunk | kB per open stream: 1 / 100 / 1,000 |"
-    closing = f"Memory after all that: {figures['memory'] / 2**20:.0f} MB; {figures['growth'] / 1024:+.0f} kB over the last requests."
+    closing = f"Memory at the end: {figures['memory'] / 2**20:.0f} MB; {figures['growth'] / 1024:+.0f} kB over the last requests."
     return "\n".join([head, "|---" * 7 + "|", *rows, "", closing])
 
 

@@ -26,7 +26,7 @@ def measure(port: int, turns: int) -> dict[str, Any]:
     url = f"http://127.0.0.1:{port}/v1"
     told: dict[str, Any] = {"turns": turns, "rows": []}
     plain = stock.OpenAI(api_key="k", base_url=url)
-    told["rows"].append(row("plain client, whole conversation each turn", resent(plain), turns))
+    told["rows"].append(row("plain client, complete conversation each turn", resent(plain), turns))
     with tempfile.TemporaryDirectory() as folder, redis() as redis_url:
         places = {"memory": "memory://", "SQLite": f"sqlite:///{folder}/state.db", "Redis": redis_url}
         for name, place in places.items():
@@ -60,7 +60,7 @@ def chained(client: Any) -> Any:
 
 
 def row(name: str, turn: Any, turns: int) -> dict[str, Any]:
-    turn()  # do not count what is built on first use
+    turn()  # do not count work done on first use
     costs = [cpu(turn) * 1e3 for _ in range(turns)]
     width = max(turns // 10, 5)
     middle = turns // 2 - width // 2

@@ -214,7 +214,7 @@ def test_wheel_with_other_files_is_refused(
     for strange in ("start.pth", "stepfun_compat/start.pth", "tests/test_x.py", "other/__init__.py", "x.so"):
         with pytest.raises(SystemExit, match=strange):
             check(strange)
-    with pytest.raises(SystemExit, match="names no page"):
+    with pytest.raises(SystemExit, match="has no project URL"):
         check(metadata="Name: x\n\nProject-URL: Documentation, https://example.com")
 
 

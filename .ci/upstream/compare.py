@@ -1,4 +1,4 @@
-"""Compare outcomes of openai-python's tests with this package's clients and without, and check the expected differences.
+"""Compare the outcomes of openai-python's tests with and without this package's clients, and check the expected differences.
 
 compare.py differences.toml VERSION STOCK.json WAY=OUTCOMES.json...
 """
@@ -32,7 +32,7 @@ def main(expected: str, version: str, stock: str, *ways: str) -> int:
         ours: dict[str, list[str]] = json.loads(Path(path).read_text(encoding="utf-8"))
         named: dict[str, int] = {}
         for test in sorted(passing):
-            outcome, told = ours.get(test, ["missing", ""])
+            outcome, message = ours.get(test, ["missing", ""])
             if outcome == "passed":
                 continue
             reason = next(
@@ -41,17 +41,19 @@ def main(expected: str, version: str, stock: str, *ways: str) -> int:
                     for row in rows
                     if name in row.get("ways", ["patched", "stepfun"])
                     and any(fnmatchcase(test, plain(pattern)) for pattern in row["tests"])
-                    and row.get("told", "") in told
+                    and row.get("message", "") in message
                 ),
                 None,
             )
             if reason is None:
                 unexpected += 1
-                print(f"UNEXPECTED {name} {test}: {outcome}: {told}")
+                print(f"UNEXPECTED {name} {test}: {outcome}: {message}")
             else:
                 named[reason] = named.get(reason, 0) + 1
         kept = len(passing) - sum(named.values())
-        print(f"openai {version}, {name}: {kept} of the {len(passing)} tests that pass without us pass with us")
+        print(
+            f"openai {version}, {name}: {kept} of the {len(passing)} tests that pass with openai's clients pass with ours"
+        )
         for reason, count in named.items():
             print(f"  {count} differ: {reason}")
     return 1 if unexpected else 0

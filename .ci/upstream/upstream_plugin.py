@@ -1,12 +1,12 @@
 """A pytest plugin for openai-python's own suite: replaces openai's classes with this package's, and records the outcomes.
 
-The way is named in UPSTREAM_WAY:
+UPSTREAM_WAY selects the mode:
 
     stock     nothing is replaced: the baseline on this machine
-    patched   `stepfun_compat.patch()` before collection; a base URL of another vendor makes a stock client
-    stepfun   the same, and the suite's mock server is StepFun's by STEPFUN_BASE_URL, so that everything is translated
+    patched   `stepfun_compat.patch()` before collection; a client with a base URL of another vendor is stock
+    stepfun   the same, with the suite's mock server in STEPFUN_BASE_URL, so that everything is translated
 
-Outcomes go to the file UPSTREAM_OUTCOMES as JSON: test -> [outcome, last line of the failure].
+Writes the outcomes to the file UPSTREAM_OUTCOMES as JSON: test -> [outcome, last line of the failure].
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ _outcomes: dict[str, list[str]] = {}
 
 
 def pytest_configure(config: Any) -> None:
-    if WAY != "stock":  # a lossy parameter warns, which this package's own suite tests; here warnings are errors
+    if (
+        WAY != "stock"
+    ):  # in this suite warnings are errors, and a dropped parameter warns; this package's tests cover that
         config.addinivalue_line("filterwarnings", "ignore::stepfun_compat.StepfunCompatWarning")
 
 
@@ -38,8 +40,8 @@ def pytest_runtest_logreport(report: Any) -> None:
     known = _outcomes.get(report.nodeid)
     if (report.when == "call" or report.outcome != "passed") and (known is None or known[0] == "passed"):
         text = str(report.longrepr or "").strip().splitlines() if report.failed else []
-        told = next((line for line in text if line.startswith("E ")), text[-1] if text else "")
-        _outcomes[report.nodeid] = [report.outcome, told.removeprefix("E ").strip()[:300]]
+        message = next((line for line in text if line.startswith("E ")), text[-1] if text else "")
+        _outcomes[report.nodeid] = [report.outcome, message.removeprefix("E ").strip()[:300]]
 
 
 def pytest_collectreport(report: Any) -> None:

@@ -1,4 +1,4 @@
-"""Projects made of texts, and what a scan finds in them."""
+"""Projects created from texts, and the findings of a scan of them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def _path(name: str) -> str:
 
 
 def uses(**files: str) -> list[Use]:
-    """What a project uses; names of files with `__` for `/`: `pkg__a="…"` is `pkg/a.py`."""
+    """The uses of openai in a project; `__` in a file name means `/`: `pkg__a="…"` is `pkg/a.py`."""
     texts = {_path(name): text for name, text in files.items()}
     paths = sorted(texts)
     return uses_of(paths, [facts_of(parse(textwrap.dedent(texts[path]))) for path in paths])
 
 
 def calls(**files: str) -> list[tuple[str, str]]:
-    """The targets of the API calls of a project and how they are known."""
+    """The targets of a project's API calls and how each was resolved."""
     return [(one.target, one.known) for one in uses(**files) if one.kind == "api_call"]
 
 

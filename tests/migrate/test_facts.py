@@ -17,7 +17,7 @@ def facts(source: str) -> m.FileFacts:
     return facts_of(parse(source), source)
 
 
-def test_import_names_have_spans_that_cover_their_alias() -> None:
+def test_spans_of_imported_names_include_the_alias() -> None:
     source = "from openai import (OpenAI,  # one\n    AsyncOpenAI as A,\n)\n"
     text = decode(source.encode())
     (statement,) = facts(source).imports
@@ -43,7 +43,7 @@ def test_import_names_have_spans_that_cover_their_alias() -> None:
         ),
     ],
 )
-def test_an_import_says_when_it_runs(source: str, conditional: str | None) -> None:
+def test_conditional_imports_are_marked(source: str, conditional: str | None) -> None:
     assert facts(source).imports[0].conditional == conditional
 
 
@@ -53,7 +53,7 @@ def test_importlib_with_a_literal_is_an_import() -> None:
     assert found.imports[1].call is not None
 
 
-def test_attributes_of_self_belong_to_the_class_also_from_inner_functions() -> None:
+def test_attributes_of_self_in_inner_functions_belong_to_the_class() -> None:
     found = facts(
         "class A:\n"
         "    def __init__(self, client):\n"
@@ -70,7 +70,7 @@ def test_attributes_of_self_belong_to_the_class_also_from_inner_functions() -> N
     assert value.name == "client"
 
 
-def test_the_end_of_a_chain_is_the_end_of_its_last_attribute() -> None:
+def test_chain_ends_at_its_last_attribute() -> None:
     source = "r = (client\n     .chat\n     .completions\n     .create(\n         model='gpt-4o'))\n"
     (call,) = facts(source).calls
     assert call.func is not None
@@ -78,7 +78,7 @@ def test_the_end_of_a_chain_is_the_end_of_its_last_attribute() -> None:
     assert decode(source.encode()).slice(4, 5, call.func.end_line, call.func.end_column) == b".create"
 
 
-def test_strings_in_annotations_are_read_as_types() -> None:
+def test_strings_in_annotations_are_parsed_as_types() -> None:
     found = facts("def f(client: 'openai.OpenAI | None', x: Literal['gpt-4o']) -> 'Optional[A]': ...\n")
     function = found.functions[0]
     type_ = function.parameters[0].annotation
@@ -113,7 +113,7 @@ def test_docstrings_and_longer_strings_are_not_literals() -> None:
         ("see https://api.openai.com/v1", None),
     ],
 )
-def test_what_a_whole_string_names(text: str, kind: str | None) -> None:
+def test_strings_are_classified(text: str, kind: str | None) -> None:
     found = facts(f"x = {text!r}\n")
     assert [one.kind for one in found.literals] == ([kind] if kind else [])
 
@@ -126,7 +126,7 @@ def test_what_a_whole_string_names(text: str, kind: str | None) -> None:
         (b"x = 1\r\ny = 2\rz = 3\x0c\n", "utf-8"),
     ],
 )
-def test_text_is_encoded_back_to_its_bytes(data: bytes, encoding: str) -> None:
+def test_decoded_text_encodes_to_the_same_bytes(data: bytes, encoding: str) -> None:
     text = decode(data)
     assert text.encoding == encoding
     assert text.encode(text.utf8) == data
@@ -138,14 +138,14 @@ def test_undecodable_bytes_have_a_reason(data: bytes) -> None:
         decode(data)
 
 
-def test_lines_count_as_the_parser_counts_them() -> None:
+def test_lines_are_counted_like_the_parser() -> None:
     source = b"x = 1\r\ny = 2\rz = 'caf\xc3\xa9'; client.a\n"
     text = decode(source)
     (read,) = facts_of(ast.parse(source)).reads
     assert text.slice(read.line, read.column, read.end_line, read.end_column) == b"client.a"
 
 
-def test_a_line_can_be_left_alone() -> None:
+def test_ignore_comments_are_recorded() -> None:
     found = facts("a = 1  # stepfun: ignore[SFC001, SFC004]\nb = 2  # stepfun: ignore\n")
     assert found.ignores == {1: ("SFC001", "SFC004"), 2: ()}
 
@@ -159,12 +159,12 @@ def test_any_text_that_parses_has_facts(source: str) -> None:
     facts_of(tree, source)
 
 
-def test_names_of_annotations_are_not_kept_and_other_imported_names_are() -> None:
+def test_trim_drops_annotation_names_and_keeps_imported_names() -> None:
     kept = trim(facts("from typing import Any\nfrom openai import OpenAI\ndef f(a: Any, b: OpenAI) -> str: ...\n"))
     assert [one.name for one in kept.reads if isinstance(one, m.Name)] == ["OpenAI"]
 
 
-def test_a_name_imported_only_for_typing_is_kept() -> None:
+def test_trim_keeps_a_name_also_imported_from_typing() -> None:
     source = (
         "try:\n    from openai import OpenAI\nexcept ImportError:\n    from typing import Any as OpenAI\nx: OpenAI\n"
     )

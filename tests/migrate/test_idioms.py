@@ -1,4 +1,4 @@
-"""How programs reach a client, and what looks like it and is none: the number of API calls in each."""
+"""Ways programs reach a client, and code that only looks like it: the number of API calls in each."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ ONE_FILE: dict[str, tuple[int, str]] = {
 
 
 @pytest.mark.parametrize("name", ONE_FILE)
-def test_in_one_file(name: str) -> None:
+def test_calls_in_one_file_are_found(name: str) -> None:
     number, source = ONE_FILE[name]
     assert len(calls(a=source)) == number, calls(a=source)
 
@@ -204,7 +204,7 @@ SEVERAL: dict[str, tuple[int, dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("name", SEVERAL)
-def test_over_files(name: str) -> None:
+def test_calls_over_several_files_are_found(name: str) -> None:
     number, files = SEVERAL[name]
     found = [one for one in uses(**files) if one.kind == "api_call"]
     assert len(found) == number, [(one.file, one.line) for one in found]

@@ -1,4 +1,4 @@
-"""Calls found through names, attributes, functions and files, and evidence against."""
+"""Calls found through names, attributes, functions and files, and evidence against a call."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RESOLVED = {
 
 
 @pytest.mark.parametrize("name", RESOLVED)
-def test_resolved(name: str) -> None:
+def test_call_is_resolved(name: str) -> None:
     assert [target for target, _ in calls(a=RESOLVED[name])] == [CREATE]
 
 
@@ -73,18 +73,18 @@ INFERRED = {
 
 
 @pytest.mark.parametrize("name", INFERRED)
-def test_inferred(name: str) -> None:
+def test_call_is_inferred(name: str) -> None:
     found = calls(a=INFERRED[name])
     assert [target for target, _ in found] == [CREATE]
     assert found[0][1] in ("inferred", "resolved")
 
 
-def test_the_method_as_a_value() -> None:
+def test_method_used_as_a_value_is_a_call() -> None:
     source = "import openai\nfrom functools import partial\nc = openai.OpenAI()\npartial(c.chat.completions.create)\n"
     assert calls(a=source) == [(CREATE, "resolved")]
 
 
-def test_a_method_kept_under_a_name_counts_where_it_is_taken_and_where_it_is_called() -> None:
+def test_method_bound_to_a_name_counts_at_binding_and_call() -> None:
     found = uses(a="import openai\ncreate = openai.OpenAI().chat.completions.create\ncreate(model='x')\n")
     assert [(one.line, one.how) for one in found if one.kind == "api_call"] == [(2, "value"), (3, "call")]
 
@@ -131,7 +131,7 @@ ACROSS = {
 
 
 @pytest.mark.parametrize("name", ACROSS)
-def test_across_files(name: str) -> None:
+def test_call_is_found_across_files(name: str) -> None:
     assert calls(**ACROSS[name]) == [(CREATE, "inferred")]
 
 
@@ -143,7 +143,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_shapes(name: str) -> None:
+def test_call_of_an_unknown_object_is_a_shape(name: str) -> None:
     assert calls(a=SHAPES[name]) == [(CREATE, "shape")]
 
 
@@ -162,16 +162,16 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_evidence_against(name: str) -> None:
+def test_evidence_against_a_call_prevents_a_finding(name: str) -> None:
     assert [target for target, _ in calls(a=OTHERS[name]) if target != "models.list"] == []
 
 
-def test_a_local_module_called_openai_is_not_the_sdk() -> None:
+def test_local_module_called_openai_is_not_the_sdk() -> None:
     found = uses(openai="class OpenAI: ...\n", main="import openai\nopenai.OpenAI()\n")
     assert found == []
 
 
-def test_a_module_of_a_package_called_openai_is_not_in_the_way() -> None:
+def test_submodule_called_openai_does_not_hide_the_sdk() -> None:
     found = uses(
         pkg____init__="",
         pkg__openai="import openai\nopenai.OpenAI()\n",
@@ -180,12 +180,12 @@ def test_a_module_of_a_package_called_openai_is_not_in_the_way() -> None:
     assert [one.kind for one in found] == ["import", "client_construction"] * 2
 
 
-def test_a_client_of_another_vendors_url_is_openais_all_the_same() -> None:
+def test_openai_client_with_another_vendors_url_is_found() -> None:
     source = "import openai\nc = openai.OpenAI(base_url='http://localhost:11434/v1')\nc.chat.completions.create()\n"
     assert calls(a=source) == [(CREATE, "resolved")]
 
 
-def test_what_leads_back_to_itself_ends() -> None:
+def test_circular_definitions_end() -> None:
     source = """
         import openai
         def f(x):
@@ -220,7 +220,7 @@ x = ["gpt-4o", "OPENAI_API_KEY"]
 """
 
 
-def test_kinds() -> None:
+def test_every_kind_of_use_is_found() -> None:
     assert [(one.line, one.kind, one.target) for one in uses(a=KINDS)] == [
         (2, "import", "openai"),
         (3, "import", "openai"),
@@ -241,7 +241,7 @@ def test_kinds() -> None:
     ]
 
 
-def test_an_argument_of_another_vendor_is_evidence_against() -> None:
+def test_argument_of_another_vendor_is_evidence_against_a_call() -> None:
     source = """
         import openai
         from otherai import Client
@@ -258,7 +258,7 @@ def test_an_argument_of_another_vendor_is_evidence_against() -> None:
     assert calls(a=source) == []
 
 
-def test_wrapped_chains_that_are_too_short_are_none() -> None:
+def test_too_short_raw_chains_are_not_calls() -> None:
     assert calls(a="import openai\nx.with_raw_response.with_raw_response()\ny.with_raw_response\n") == []
 
 
@@ -271,12 +271,12 @@ MODULE_KEPT = {
 
 
 @pytest.mark.parametrize("name", MODULE_KEPT)
-def test_an_error_class_taken_from_the_module_under_another_name(name: str) -> None:
+def test_error_class_is_found_through_other_names_of_the_module(name: str) -> None:
     found = uses(a=MODULE_KEPT[name], base="import openai\nclass sdk:\n    sdk = openai\n")
     assert [one.target for one in found if one.kind == "error_class"] == ["openai.RateLimitError"]
 
 
-def test_an_alias_of_an_error_class_is_one_finding() -> None:
+def test_alias_of_an_error_class_is_one_finding() -> None:
     found = uses(
         a="import openai\nclass A:\n    limit = openai.RateLimitError\ntry:\n    f()\nexcept A.limit:\n    pass\n"
     )
@@ -301,22 +301,22 @@ OVERRIDDEN = """
 """
 
 
-def test_a_subclass_that_makes_another_vendors_client_has_no_client_of_openais() -> None:
+def test_overriding_factory_of_another_vendor_hides_the_openai_client() -> None:
     text = OVERRIDDEN.format(base="return openai.OpenAI()", other="return AsyncVendor()")
     assert calls(a=f"from vendor import AsyncVendor\n{textwrap.dedent(text)}") == []
 
 
-def test_a_subclass_makes_the_client_that_its_base_keeps() -> None:
+def test_overriding_factory_sets_the_client_of_the_base_class() -> None:
     text = OVERRIDDEN.format(base="raise NotImplementedError", other="return openai.OpenAI()")
     assert calls(a=text) == [("files.create", "inferred"), (CREATE, "inferred")]
 
 
-def test_a_subclass_that_makes_nothing_known_leaves_what_its_base_makes() -> None:
+def test_overriding_factory_of_unknown_result_keeps_the_base_client() -> None:
     text = OVERRIDDEN.format(base="return openai.OpenAI()", other="return unknown()")
     assert calls(a=text) == [("files.create", "inferred"), (CREATE, "inferred")]
 
 
-def test_an_argument_that_is_an_object_with_a_client() -> None:
+def test_argument_with_a_client_attribute_is_followed() -> None:
     holder = """
         import openai
 

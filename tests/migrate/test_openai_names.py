@@ -1,4 +1,4 @@
-"""What the names of the `openai` package are taken for."""
+"""The meaning of the names of the `openai` package."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ from stepfun_compat.migrate.link.values import Value
         ("openai.version", "VERSION", Value("type", "openai.version.VERSION")),
     ],
 )
-def test_a_name_of_the_package_is_one_thing(module: str, name: str, value: Value) -> None:
+def test_package_name_has_one_meaning(module: str, name: str, value: Value) -> None:
     assert attribute_of_module(module, name).values == {value}

@@ -1,4 +1,4 @@
-"""SARIF, HTML and Markdown: their form, and what hostile source does to them: nothing."""
+"""SARIF, HTML and Markdown reports: their form, and that hostile source cannot affect them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Page(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
 
-def test_the_page_loads_nothing_and_survives_hostile_source(result: ScanResult) -> None:
+def test_html_report_loads_nothing_and_escapes_hostile_source(result: ScanResult) -> None:
     page = render(result, "html")
     parsed = _Page()
     parsed.feed(page)
@@ -61,7 +61,7 @@ def test_the_page_loads_nothing_and_survives_hostile_source(result: ScanResult) 
     assert "url(" not in page
 
 
-def test_the_pages_policy_allows_its_own_script_and_style_alone(result: ScanResult) -> None:
+def test_html_report_policy_allows_only_its_own_script_and_style(result: ScanResult) -> None:
     import base64
     import hashlib
 
@@ -76,7 +76,7 @@ def test_the_pages_policy_allows_its_own_script_and_style_alone(result: ScanResu
         assert f"{tag}-src 'sha256-{digest}'" in policy.group(1)
 
 
-def test_the_page_says_all_without_javascript(result: ScanResult) -> None:
+def test_html_report_is_complete_without_javascript(result: ScanResult) -> None:
     page = render(result, "html")
     assert page.count("<article") == len(result.findings)
     assert "hidden>" not in page
@@ -124,7 +124,7 @@ def test_markdown_escapes_hostile_source(result: ScanResult) -> None:
     assert len(text) < 65_536
 
 
-def test_the_terminal_gets_no_control_characters(result: ScanResult) -> None:
+def test_terminal_output_has_no_control_characters(result: ScanResult) -> None:
     text = render(result, "text", verbose=True)
     assert "\x1b" not in text
     assert "\u202e" not in text

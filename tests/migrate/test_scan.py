@@ -1,4 +1,4 @@
-"""The scan of files: read and skipped files, invalid input, the cache, processes, exit codes."""
+"""Scanning files: read and skipped files, invalid input, the cache, processes, exit codes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def report(root: Path, *options: str, format_: str = "json", **more: object) -> 
     return code, out.getvalue(), err.getvalue()
 
 
-def test_the_json_has_its_documented_form(tmp_path: Path) -> None:
+def test_json_has_its_documented_form(tmp_path: Path) -> None:
     write(tmp_path, {"pkg/a.py": PROGRAM})
     code, out, err = report(tmp_path)
     assert (code, err) == (0, "")
@@ -61,7 +61,7 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_a_file_that_cannot_be_read_is_listed_and_needs_a_decision(tmp_path: Path, name: str) -> None:
+def test_unreadable_file_is_listed_and_needs_a_decision(tmp_path: Path, name: str) -> None:
     data, reason = UNREADABLE[name]
     write(tmp_path, {"bad.py": data, "good.py": PROGRAM})
     result = scanned(tmp_path)
@@ -84,7 +84,7 @@ READABLE: dict[str, bytes] = {
 
 
 def refused_by_the_parser(data: bytes) -> bool:
-    """Whether this Python's own parser gives up: its limits on nesting differ by version and build."""
+    """Whether this Python's parser fails: its nesting limits differ by version and build."""
     try:
         ast.parse(data)
     except (RecursionError, MemoryError):
@@ -109,7 +109,7 @@ def test_columns_count_characters(tmp_path: Path) -> None:
     assert call.column == len("x = 'éé'; ") + 1
 
 
-def test_links_in_a_circle_and_files_without_permission_are_listed(tmp_path: Path) -> None:
+def test_circular_links_and_special_files_are_listed(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": PROGRAM, "sub/b.py": PROGRAM})
     (tmp_path / "loop.py").symlink_to("loop.py")
     (tmp_path / "gone.py").symlink_to("nowhere.py")
@@ -131,7 +131,7 @@ def test_files_without_permission_are_listed(tmp_path: Path) -> None:
     assert "cannot be read" in scanned(tmp_path).not_read[0].why
 
 
-def test_an_unreadable_file_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_with_an_os_error_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from stepfun_compat.migrate import scan as module
 
     write(tmp_path, {"a.py": PROGRAM})
@@ -145,8 +145,8 @@ def test_an_unreadable_file_is_listed(tmp_path: Path, monkeypatch: pytest.Monkey
     assert why == "cannot be read: Permission denied"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux alone")
-def test_a_name_that_is_not_utf8_is_listed(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has byte names")
+def test_file_name_that_is_not_utf8_is_listed(tmp_path: Path) -> None:
     with open(os.fsencode(tmp_path) + b"/\xff.py", "wb") as stream:
         stream.write(PROGRAM.encode())
     code, out, _ = report(tmp_path)
@@ -164,7 +164,7 @@ def code(source: object) -> dict[str, object]:
     return {"cell_type": "code", "source": source, "outputs": [], "metadata": {}}
 
 
-def test_notebooks_count_all_cells_and_lines_inside_them(tmp_path: Path) -> None:
+def test_notebook_findings_have_cell_and_line_numbers(tmp_path: Path) -> None:
     text = notebook(
         {"cell_type": "markdown", "source": ["openai.ChatCompletion.create()"]},
         code(["import openai\n", "client = openai.OpenAI()"]),
@@ -192,7 +192,7 @@ NOTEBOOKS = {
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_a_cell_that_is_not_python_does_not_hide_the_others(tmp_path: Path, name: str) -> None:
+def test_cell_that_is_not_python_does_not_hide_the_others(tmp_path: Path, name: str) -> None:
     cell, reason = NOTEBOOKS[name]
     write(tmp_path, {"a.ipynb": notebook(cell, code(PROGRAM))})
     result = scanned(tmp_path)
@@ -201,7 +201,7 @@ def test_a_cell_that_is_not_python_does_not_hide_the_others(tmp_path: Path, name
     assert calls == [(1, 3)]
 
 
-def test_magics_that_take_python_are_read(tmp_path: Path) -> None:
+def test_magics_with_python_code_are_read(tmp_path: Path) -> None:
     write(
         tmp_path,
         {
@@ -214,13 +214,13 @@ def test_magics_that_take_python_are_read(tmp_path: Path) -> None:
     assert [(one.kind, one.cell, one.line) for one in result.findings] == [("import", 0, 2), ("api_call", 1, 1)]
 
 
-def test_an_installation_without_a_percent_sign_is_a_magic(tmp_path: Path) -> None:
+def test_pip_install_without_a_percent_sign_is_a_magic(tmp_path: Path) -> None:
     write(tmp_path, {"a.ipynb": notebook(code("pip install openai==1.2\nimport openai"))})
     result = scanned(tmp_path)
     assert [(one.kind, one.line) for one in result.findings] == [("dependency", 1), ("import", 2)]
 
 
-def test_a_notebook_may_be_large_by_its_outputs(tmp_path: Path) -> None:
+def test_notebook_with_large_outputs_is_read(tmp_path: Path) -> None:
     cell = {**code(PROGRAM), "outputs": [{"output_type": "display_data", "data": {"image/png": "A" * LARGEST}}]}
     write(tmp_path, {"a.ipynb": notebook(cell)})
     result = scanned(tmp_path)
@@ -228,7 +228,7 @@ def test_a_notebook_may_be_large_by_its_outputs(tmp_path: Path) -> None:
     assert kinds(result.findings, "api_call") == ["chat.completions.create"]
 
 
-def test_notebooks_of_format_3(tmp_path: Path) -> None:
+def test_notebooks_of_format_3_are_read(tmp_path: Path) -> None:
     old = {"nbformat": 3, "worksheets": [{"cells": [{"cell_type": "code", "input": ["import openai\n"]}]}]}
     write(tmp_path, {"a.ipynb": json.dumps(old)})
     assert [(one.kind, one.cell) for one in scanned(tmp_path).findings] == [("import", 0)]
@@ -264,7 +264,7 @@ SETTINGS = {
 }
 
 
-def test_settings_files(tmp_path: Path) -> None:
+def test_settings_files_are_scanned(tmp_path: Path) -> None:
     write(tmp_path, dict(SETTINGS))
     found = {(one.file, one.line, one.kind, one.target) for one in scanned(tmp_path).findings}
     assert found == {
@@ -298,7 +298,7 @@ DEPENDENCIES = {
 
 
 @pytest.mark.parametrize("name", DEPENDENCIES)
-def test_dependencies(tmp_path: Path, name: str) -> None:
+def test_dependencies_are_found(tmp_path: Path, name: str) -> None:
     text, expected = DEPENDENCIES[name]
     write(tmp_path, {name: text})
     assert kinds(scanned(tmp_path).findings, "dependency") == expected
@@ -324,7 +324,7 @@ def git(root: Path, *arguments: str) -> None:
     subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True)
 
 
-def test_what_git_ignores_is_not_read_unless_it_is_named(tmp_path: Path) -> None:
+def test_ignored_files_are_read_only_if_named(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": PROGRAM, "build/b.py": PROGRAM, ".gitignore": "build\n", "c.py": PROGRAM})
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", "a.py")
@@ -333,7 +333,7 @@ def test_what_git_ignores_is_not_read_unless_it_is_named(tmp_path: Path) -> None
     assert {one.file for one in scanned(tmp_path, "build/b.py").findings} == {"b.py"}
 
 
-def test_a_repository_starts_no_program(tmp_path: Path) -> None:
+def test_git_configuration_starts_no_program(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": PROGRAM})
     git(tmp_path, "init", "-q")
     hook = tmp_path / "hook.sh"
@@ -344,7 +344,7 @@ def test_a_repository_starts_no_program(tmp_path: Path) -> None:
     assert not (tmp_path / "started").exists()
 
 
-def test_virtual_environments_are_left_out(tmp_path: Path) -> None:
+def test_virtual_environments_are_skipped(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": PROGRAM, "env/pyvenv.cfg": "", "env/lib/b.py": PROGRAM, ".git/c.py": PROGRAM})
     assert {one.file for one in scanned(tmp_path).findings} == {"a.py"}
 
@@ -363,7 +363,7 @@ def test_cache_and_processes_change_nothing(tmp_path: Path) -> None:
     assert scan([str(root)], jobs=2) == scan([str(root)], jobs=1)
 
 
-def test_a_broken_cache_is_done_without(tmp_path: Path) -> None:
+def test_broken_cache_is_ignored(tmp_path: Path) -> None:
     root = write(tmp_path / "project", {"a.py": PROGRAM})
     cache = tmp_path / "cache"
     cache.mkdir()
@@ -373,7 +373,7 @@ def test_a_broken_cache_is_done_without(tmp_path: Path) -> None:
     assert scan([str(root)], jobs=1, cache=tmp_path / "file") == scan([str(root)], jobs=1)
 
 
-def test_a_cache_loads_no_foreign_class(tmp_path: Path) -> None:
+def test_cache_loads_no_foreign_class(tmp_path: Path) -> None:
     import pickle
 
     from stepfun_compat.migrate.cache import loads
@@ -382,7 +382,7 @@ def test_a_cache_loads_no_foreign_class(tmp_path: Path) -> None:
         loads(pickle.dumps(Path("x")))
 
 
-def test_nothing_is_written_to_a_pipe_but_the_report(tmp_path: Path) -> None:
+def test_only_the_report_is_written_to_a_pipe(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": PROGRAM})
     assert report(tmp_path, format_="text")[2] == ""
 
@@ -396,14 +396,14 @@ def test_exit_codes(tmp_path: Path, level: str | None, expected: int) -> None:
     assert report(tmp_path, fail_on=level)[0] == expected
 
 
-def test_what_cannot_be_done_exits_with_2(tmp_path: Path) -> None:
+def test_usage_errors_exit_with_2(tmp_path: Path) -> None:
     assert report(tmp_path / "nowhere")[0] == 2
     assert report(tmp_path, fail_on="nonsense")[0] == 2
     assert report(tmp_path, format_="nonsense")[0] == 2
     assert report(tmp_path, output=tmp_path / "no" / "such" / "directory")[0] == 2
 
 
-def test_the_answer_comes_first_and_fits_ten_lines(tmp_path: Path) -> None:
+def test_summary_fits_ten_lines(tmp_path: Path) -> None:
     write(tmp_path, {f"m{number}.py": PROGRAM for number in range(5)} | {"bad.py": "import openai\n("})
     _, out, _ = report(tmp_path, format_="text")
     assert len(out.splitlines()) <= 10
@@ -411,13 +411,13 @@ def test_the_answer_comes_first_and_fits_ten_lines(tmp_path: Path) -> None:
     assert "bad.py" in out
 
 
-def test_a_project_without_openai_says_so(tmp_path: Path) -> None:
+def test_project_without_openai_is_reported(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": "x = 1\n"})
     _, out, _ = report(tmp_path, format_="text")
     assert out.startswith("No use of openai in 1 file below")
 
 
-def test_a_line_that_says_so_is_left_alone(tmp_path: Path) -> None:
+def test_ignore_comment_excludes_a_line(tmp_path: Path) -> None:
     write(
         tmp_path, {"a.py": "import openai  # stepfun: ignore[SFC001]\nimport openai as o  # stepfun: ignore[SFC004]\n"}
     )
@@ -425,14 +425,14 @@ def test_a_line_that_says_so_is_left_alone(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=400))
-def test_any_bytes_are_taken(data: bytes) -> None:
+def test_any_bytes_are_accepted(data: bytes) -> None:
     for path, kind in (("a.py", "python"), ("setup.py", "python"), ("a.ipynb", "notebook")):
         extract(path, kind, b"# openai\n" + data)  # type: ignore[arg-type]
     for kind in ("requirements", "pyproject", "setup_cfg", "pipfile", "conda", "env", "yaml", "toml", "json", "docker"):
         extract("x", kind, data)  # type: ignore[arg-type]
 
 
-def test_a_comment_leaves_a_line_of_a_text_file_alone(tmp_path: Path) -> None:
+def test_ignore_comment_excludes_a_line_of_a_text_file(tmp_path: Path) -> None:
     write(
         tmp_path,
         {"requirements.txt": "openai>=2  # stepfun: ignore[SFC006]\nopenai>=1.66  # stepfun: ignore[SFC001]\n"},
@@ -443,14 +443,14 @@ def test_a_comment_leaves_a_line_of_a_text_file_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r", "\r\n"])
-def test_lines_of_settings_files_end_as_they_like(tmp_path: Path, end: str) -> None:
+def test_lines_of_settings_files_are_counted_with_any_line_end(tmp_path: Path, end: str) -> None:
     text = f'{{"models":{end} ["gpt-4o", "other", "say \\"gpt-4\\" twice"],{end} "OPENAI_API_KEY": "x"}}{end}'
     found = scanned(write(tmp_path, {"a.json": text.encode()})).findings
     lines = [2, 3] if end else [1, 1]
     assert [(one.target, one.line) for one in found] == list(zip(["gpt-4o", "OPENAI_API_KEY"], lines, strict=True))
 
 
-def test_a_file_that_grows_is_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_growing_file_is_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.py"
     path.write_bytes(b"import openai\n" + b"#\n" * 1_000_000)
     real = os.stat(path)

@@ -1,4 +1,4 @@
-"""One use for each reason, the verdict it gets, and the section of the guide it leads to."""
+"""One use for each reason, its verdict, and its section of the guide."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ CASES: dict[str, list[tuple[str, str]]] = {
 
 
 @pytest.mark.parametrize(("reason", "name", "text"), [(r, n, t) for r, rows in CASES.items() for n, t in rows])
-def test_a_reason_decides_and_leads_to_its_section(reason: str, name: str, text: str, tmp_path: Path) -> None:
+def test_reason_has_a_verdict_and_a_section(reason: str, name: str, text: str, tmp_path: Path) -> None:
     write(tmp_path, {name: text})
     found = scanned(tmp_path).findings
     deciding = [one for one in found if one.reason == reason]
@@ -71,18 +71,18 @@ def test_a_reason_decides_and_leads_to_its_section(reason: str, name: str, text:
         assert "{detail" not in one.why + one.do
 
 
-def test_every_reason_of_a_finding_has_a_case() -> None:
+def test_every_reason_is_tested() -> None:
     assert set(CASES) == set(REASONS) - {"not-read", "unknown-method"}
 
 
-def test_a_method_that_the_catalog_does_not_know_needs_a_decision() -> None:
+def test_method_missing_from_the_catalog_needs_a_decision() -> None:
     use = Use(0, "api_call", "chat.newest", "1+", "resolved", 1, 0, 1, 5, "value")
     judgement = judge(use, FileFacts(), False)
     assert [reason.id for reason, _ in judgement.reasons] == ["unknown-method"]
     assert judgement.verdict == "needs a decision"
 
 
-def test_the_guide_has_a_section_for_each_reason() -> None:
+def test_guide_has_a_section_for_each_reason() -> None:
     sections = dict(re.findall(r'^<a id="scan-([\w-]+)"></a>\n\n#### (.+)\n\n\*', GUIDE, re.MULTILINE))
     assert sections == {row.id: row.title for row in REASONS.values()}
     for row in REASONS.values():
@@ -93,7 +93,7 @@ def test_the_guide_has_a_section_for_each_reason() -> None:
         assert f'<a id="{place}"></a>' in GUIDE
 
 
-def test_the_worst_reason_decides_and_all_are_reported(tmp_path: Path) -> None:
+def test_worst_reason_decides_and_all_are_reported(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": CLIENT + "client.embeddings.create(model=f'x{n}', input='', **more)\n"})
     one = next(one for one in scanned(tmp_path).findings if one.kind == "api_call")
     assert one.verdict == "needs a decision"
@@ -102,7 +102,7 @@ def test_the_worst_reason_decides_and_all_are_reported(tmp_path: Path) -> None:
     assert one.parameters == ("input", "model", "**more")
 
 
-def test_a_call_of_0x_is_judged_as_its_replacement(tmp_path: Path) -> None:
+def test_0x_call_has_the_verdict_of_its_replacement(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": OLD + "openai.FineTune.create(training_file='x')\n"})
     verdicts = {
         one.target: (one.generation, one.verdict) for one in scanned(tmp_path).findings if one.kind == "api_call"
@@ -113,7 +113,7 @@ def test_a_call_of_0x_is_judged_as_its_replacement(tmp_path: Path) -> None:
     }
 
 
-def test_a_file_that_was_not_read_and_names_openai_needs_a_decision(tmp_path: Path) -> None:
+def test_unread_file_that_mentions_openai_needs_a_decision(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": "import openai\nprint 'x'\n", "b.py": "print 'no word of it'\n"})
     result = scanned(tmp_path)
     assert [(one.file, one.verdict) for one in result.not_read] == [("a.py", "needs a decision")]
@@ -146,5 +146,5 @@ def test_a_file_that_was_not_read_and_names_openai_needs_a_decision(tmp_path: Pa
         ('openai = "~1.30"', True),
     ],
 )
-def test_a_requirement_excludes_our_versions_by_any_of_its_bounds(requirement: str, excludes: bool) -> None:
+def test_any_bound_of_a_requirement_may_exclude_supported_versions(requirement: str, excludes: bool) -> None:
     assert excludes_ours(requirement) is excludes

@@ -1,4 +1,4 @@
-"""Reading files in several processes and with a cache gives what one process without one does."""
+"""Reading files in several processes and with a cache gives the same result as one process without a cache."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def many(root: Path) -> Path:
     return write(root, {f"p/m{number}.py": PROGRAM + f"x = {number}\n" for number in range(130)})
 
 
-def test_a_script_without_a_main_guard_may_scan(tmp_path: Path) -> None:
+def test_script_without_a_main_guard_can_scan(tmp_path: Path) -> None:
     project = many(tmp_path / "project")
     script = f"from stepfun_compat.migrate.scan import scan\nprint(len(scan([{str(project)!r}], jobs=2).findings))\n"
     (tmp_path / "script.py").write_text(script)
@@ -39,7 +39,7 @@ def test_a_script_without_a_main_guard_may_scan(tmp_path: Path) -> None:
         assert (done.stdout, done.stderr) == ("520\n", "")
 
 
-def test_no_module_of_the_scanned_project_is_run(tmp_path: Path) -> None:
+def test_modules_of_the_scanned_project_are_not_run(tmp_path: Path) -> None:
     """The working directory may contain files named like modules a process needs."""
     project = many(tmp_path)
     for name in ("pickle", "ast", "re", "typing_extensions", "stepfun_compat"):
@@ -61,16 +61,14 @@ def test_no_module_of_the_scanned_project_is_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("executable", ["/nowhere/python", os.devnull, "/bin/true"])
-def test_where_no_process_can_be_started_this_one_does_the_work(
-    executable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scan_works_without_child_processes(executable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = many(tmp_path)
     plain = scan([str(project)], jobs=1)
     monkeypatch.setattr(workers.sys, "executable", executable)
     assert scan([str(project)], jobs=2) == plain
 
 
-def test_large_projects_hold_outlines_and_find_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_projects_give_the_same_findings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {
         f"p/m{number}.py": f"from p.base import client\nclient.responses.create(x={number})\n" for number in range(20)
     }
@@ -95,7 +93,7 @@ NAMES = st.sampled_from(
 
 @examples(15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=st.dictionaries(NAMES, TEXTS, max_size=6))
-def test_any_project_is_scanned_and_cache_and_format_change_nothing(files: dict[str, bytes]) -> None:
+def test_cache_and_format_do_not_change_the_findings(files: dict[str, bytes]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         root = write(Path(directory) / "project", dict(files))
         root.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Runs programs in children of one interpreter that has imported openai already, which is most of what they cost.
+"""Runs programs in children of one interpreter that has already imported openai, which takes most of their time.
 
 A line of standard input is `{"folder", "environment"}`, the answer is a line with `{"code", "out", "err"}`.
 """
@@ -36,7 +36,7 @@ class Runner:
 
 
 def child(folder: str, environment: dict[str, str]) -> None:
-    """Be the program: its folder, its environment, its output in files."""
+    """Run the program in this process, with its folder and environment, and its output in files."""
     for descriptor, name in ((1, ".out"), (2, ".err")):
         os.dup2(os.open(os.path.join(folder, name), os.O_CREAT | os.O_WRONLY, 0o600), descriptor)
     os.environ.clear()

@@ -1,4 +1,4 @@
-"""OpenAI's service with an answer for each request, in its shape of today; of the standard library alone."""
+"""OpenAI's service with a scripted response for each request, in its current shape; standard library only."""
 
 from __future__ import annotations
 

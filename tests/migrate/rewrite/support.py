@@ -23,7 +23,7 @@ from ..support import write
 
 @dataclass
 class Done:
-    """What a run printed and returned, and the files afterwards."""
+    """The output and exit code of a run, and the files afterwards."""
 
     code: int
     out: str
@@ -51,7 +51,7 @@ def migrate(root: Path, *paths: str, mode: str = "write", format_: str = "json",
 
 
 def migrated(root: Path, source: str, name: str = "a.py", **more: Any) -> str:
-    """The text of one file after a run that had nothing to refuse and after which there is nothing left to do."""
+    """Migrate one file and return its text; check that nothing is refused and a second run has nothing to do."""
     write(root, {name: source})
     done = migrate(root, **more)
     assert (done.code, done.err, done.document["failed"]) == (0, "", []), done.out
@@ -61,7 +61,7 @@ def migrated(root: Path, source: str, name: str = "a.py", **more: Any) -> str:
 
 
 def refused(root: Path, source: str, name: str = "a.py", **more: Any) -> tuple[int, str]:
-    """The line and reason of the only refusal in a file that is left as it was."""
+    """Migrate one file; return line and reason of the only refusal, and check that the file is unchanged."""
     write(root, {name: source})
     done = migrate(root, **more)
     assert done.code == 3, done.out
@@ -71,7 +71,7 @@ def refused(root: Path, source: str, name: str = "a.py", **more: Any) -> tuple[i
 
 
 def refused_beside_a_program(root: Path, name: str, text: str) -> tuple[str, int, str]:
-    """File, line and reason of the only refusal in a folder of a program and a file that is left as it was."""
+    """Migrate a file beside a program; return the only refusal, and check that the file is unchanged."""
     write(root, {"a.py": "from openai import OpenAI\nclient = OpenAI()\n", name: text.encode()})
     done = migrate(root)
     assert (done.code, done[name]) == (3, text)
@@ -81,7 +81,7 @@ def refused_beside_a_program(root: Path, name: str, text: str) -> tuple[str, int
 
 def check_folder(folder: Path, rules: Sequence[Rule]) -> int:
     """Migrate a folder and check the properties of the edits: the bytes outside them stay, files parse afterwards, and a
-    second run has nothing to do. Returns how many files changed."""
+    second run has nothing to do. Return the number of changed files."""
     reading = read_files([str(folder)])
     plan = make_plan(reading, rules)
     assert plan.failed == {}

@@ -1,4 +1,4 @@
-"""The command: modes, exit codes, output, and files left alone."""
+"""The command: modes, exit codes, output, and unchanged files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROGRAM = "from openai import OpenAI\nclient = OpenAI(api_key='sk-very-secret-01
 MOVED = PROGRAM.replace("from openai", "from stepfun_compat")
 
 
-def test_a_diff_is_the_default_and_writes_nothing(tmp_path: Path) -> None:
+def test_default_prints_a_diff_and_writes_nothing(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": PROGRAM})
     done = migrate(tmp_path, mode="diff", format_="text")
     assert Options(("a",)).mode == "diff"
@@ -33,14 +33,14 @@ def test_a_diff_is_the_default_and_writes_nothing(tmp_path: Path) -> None:
     assert done["a.py"] == PROGRAM
 
 
-def test_write_writes(tmp_path: Path) -> None:
+def test_write_changes_files(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": PROGRAM})
     done = migrate(tmp_path, format_="text")
     assert (done.code, done["a.py"]) == (0, MOVED)
     assert done.out == "wrote a.py (SFC001 1)\nChanged 1 file; nothing was left alone.\n"
 
 
-def test_check_writes_nothing_and_tells_by_its_exit_code(tmp_path: Path) -> None:
+def test_check_writes_nothing_and_sets_the_exit_code(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": PROGRAM})
     done = migrate(tmp_path, mode="check", format_="text")
     assert (done.code, done["a.py"]) == (1, PROGRAM)
@@ -49,7 +49,7 @@ def test_check_writes_nothing_and_tells_by_its_exit_code(tmp_path: Path) -> None
     assert migrate(tmp_path, mode="check").code == 0
 
 
-def test_the_json_has_its_documented_form(tmp_path: Path) -> None:
+def test_json_has_its_documented_form(tmp_path: Path) -> None:
     write(tmp_path, {"pkg/a.py": PROGRAM, "b.py": "from openai._client import OpenAI\n"})
     done = migrate(tmp_path, mode="diff")
     document = done.document
@@ -73,7 +73,7 @@ def test_the_json_has_its_documented_form(tmp_path: Path) -> None:
     assert (done.code, document["exit_code"]) == (3, 3)
 
 
-def test_rules_are_selected_and_ignored(tmp_path: Path) -> None:
+def test_rules_can_be_selected_and_ignored(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": PROGRAM})
     assert migrate(tmp_path, mode="check", ignore=("sfc001",)).code == 0
     assert migrate(tmp_path, mode="check", select=("SFC001,SFC001",)).code == 1
@@ -82,7 +82,7 @@ def test_rules_are_selected_and_ignored(tmp_path: Path) -> None:
     assert "unknown rule 'SFC999'" in unknown.err
 
 
-def test_a_missing_path_and_an_unknown_format_are_errors(tmp_path: Path) -> None:
+def test_missing_path_and_unknown_format_are_errors(tmp_path: Path) -> None:
     assert migrate(tmp_path, "nothing.py").code == 2
     assert migrate(tmp_path, format_="yaml").code == 2
 
@@ -96,7 +96,7 @@ NOTHING = {
 
 
 @pytest.mark.parametrize("case", NOTHING)
-def test_nothing_to_do_has_a_reason(tmp_path: Path, case: str) -> None:
+def test_empty_result_has_a_reason(tmp_path: Path, case: str) -> None:
     files, reason = NOTHING[case]
     write(tmp_path, files)  # type: ignore[arg-type]
     done = migrate(tmp_path, format_="text")
@@ -106,13 +106,13 @@ def test_nothing_to_do_has_a_reason(tmp_path: Path, case: str) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX")
-def test_nothing_to_do_says_how_many_files_were_not_read(tmp_path: Path) -> None:
+def test_empty_result_counts_unread_files(tmp_path: Path) -> None:
     (tmp_path / "a.py").symlink_to("nowhere.py")
     done = migrate(tmp_path, format_="text")
     assert (done.code, done.out) == (0, "Nothing to change: no openai in 1 file; 1 file not read.\n")
 
 
-def test_a_file_that_cannot_be_read_and_names_openai_sets_the_exit_code(tmp_path: Path) -> None:
+def test_unread_file_that_mentions_openai_sets_the_exit_code(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": "import openai\nprint 'two'\n", "b.py": PROGRAM})
     done = migrate(tmp_path, format_="text")
     assert (done.code, done["b.py"]) == (3, MOVED)
@@ -136,7 +136,7 @@ def test_uncommitted_changes_are_reported_in_one_line(tmp_path: Path) -> None:
     assert done["sub/b.py"] == MOVED + "x = 1\n"
 
 
-def test_paths_below_a_repository(tmp_path: Path) -> None:
+def test_paths_below_a_repository_are_migrated(tmp_path: Path) -> None:
     write(tmp_path, {"sub/b.py": PROGRAM})
     git(tmp_path, "init", "-q")
     assert migrate(tmp_path, "sub", mode="diff").document["uncommitted"] == ["b.py"]
@@ -145,7 +145,7 @@ def test_paths_below_a_repository(tmp_path: Path) -> None:
     assert migrate(tmp_path, "sub", mode="diff").document["uncommitted"] == []
 
 
-def test_a_fault_of_the_tool_leaves_the_file_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_edit_leaves_the_file_and_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, {"a.py": PROGRAM, "b.py": PROGRAM})
 
     def broken(file: object, edits: object) -> bytes:
@@ -165,7 +165,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_edits_that_do_not_prove_right_are_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+def test_edits_that_fail_their_checks_are_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
     write(tmp_path, {"a.py": PROGRAM})
     monkeypatch.setattr(planning, "new_bytes", lambda file, edits: WRONG[case].encode())
     done = migrate(tmp_path, format_="text")
@@ -173,7 +173,9 @@ def test_edits_that_do_not_prove_right_are_not_made(tmp_path: Path, monkeypatch:
     assert "This is a bug in stepfun-compat" in done.out
 
 
-def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_line_runs_the_migration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from stepfun_compat.cli import main
 
     write(tmp_path, {"a.py": PROGRAM})
@@ -188,19 +190,19 @@ def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert (tmp_path / "a.py").read_text() == MOVED
 
 
-def test_nothing_is_imported_or_run(tmp_path: Path) -> None:
+def test_migrated_files_are_not_imported_or_run(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": "from openai import OpenAI\nraise SystemExit('ran')\n"})
     assert migrate(tmp_path).code == 0
 
 
-def test_hostile_names_are_spelled_out(tmp_path: Path) -> None:
+def test_hostile_file_names_are_escaped(tmp_path: Path) -> None:
     write(tmp_path, {"a\x1b[31m.py": PROGRAM + "# \u202e\x1b[0m\n"})
     done = migrate(tmp_path, mode="diff", format_="text")
     assert "\x1b" not in done.out
     assert "\u202e" not in done.out
 
 
-def test_the_output_is_written_where_the_terminal_lacks_a_character(tmp_path: Path) -> None:
+def test_output_is_escaped_for_limited_terminal_encodings(tmp_path: Path) -> None:
     from io import BytesIO, StringIO, TextIOWrapper
 
     write(tmp_path, {"a.py": "# é 日本\n" + PROGRAM})

@@ -1,4 +1,4 @@
-"""Notebooks: the source of code cells changes, and not a byte around it."""
+"""Notebooks: only the source of code cells changes, and no byte around it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_only_the_source_of_code_cells_changes(tmp_path: Path, end: str, bom: by
     assert migrate(tmp_path, mode="check", select=("SFC001",)).document["changes"] == []
 
 
-def test_format_3(tmp_path: Path) -> None:
+def test_notebooks_of_format_3_are_migrated(tmp_path: Path) -> None:
     write(tmp_path, {"n.ipynb": THREE.encode()})
     done = migrate(tmp_path)
     expected = THREE.replace('"import openai', '"import stepfun_compat as openai').replace(
@@ -68,7 +68,7 @@ def test_format_3(tmp_path: Path) -> None:
     assert (done.code, done["n.ipynb"]) == (0, expected)
 
 
-def test_a_refusal_names_the_cell_and_the_line_in_it(tmp_path: Path) -> None:
+def test_refusal_names_cell_and_line(tmp_path: Path) -> None:
     cells: list[Any] = [
         {"cell_type": "code", "source": "x = 1"},
         {"cell_type": "code", "source": "y = 1\nfrom openai._client import OpenAI"},
@@ -79,7 +79,7 @@ def test_a_refusal_names_the_cell_and_the_line_in_it(tmp_path: Path) -> None:
     assert "left alone n.ipynb:cell 1:2: SFC001" in migrate(tmp_path, format_="text").out
 
 
-def test_a_split_statement_stays_in_its_string(tmp_path: Path) -> None:
+def test_split_statement_stays_in_one_source_string(tmp_path: Path) -> None:
     source = ["from openai import OpenAI, _utils\n", "OpenAI()"]
     write(
         tmp_path, {"n.ipynb": json.dumps({"nbformat": 4, "cells": [{"cell_type": "code", "source": source}]}).encode()}
@@ -89,7 +89,7 @@ def test_a_split_statement_stays_in_its_string(tmp_path: Path) -> None:
     assert cell == ["from openai import _utils; from stepfun_compat import OpenAI\n", "OpenAI()"]
 
 
-def test_a_statement_over_several_strings_changes_at_its_module_name(tmp_path: Path) -> None:
+def test_statement_over_several_source_strings_changes_only_its_module_name(tmp_path: Path) -> None:
     source = ["from openai import (\n", "    OpenAI,\n", ")"]
     write(
         tmp_path, {"n.ipynb": json.dumps({"nbformat": 4, "cells": [{"cell_type": "code", "source": source}]}).encode()}

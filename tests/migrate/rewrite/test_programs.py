@@ -1,7 +1,7 @@
-"""Programs print what they printed once the command has migrated them.
+"""Migrated programs print the same output as before.
 
-Those for openai>=1 are run with openai itself against a server in OpenAI's shape, then migrated and run against the
-emulator. What those for openai<1.0 print was recorded from openai 0.28.1:
+Programs for openai>=1 run with openai itself against a server with OpenAI's responses, are then migrated, and run against
+the emulator. The output of programs for openai<1.0 was recorded with openai 0.28.1:
 
     python -m tests.migrate.rewrite.test_programs PYTHON_WITH_OPENAI_0_28_1
 """
@@ -44,13 +44,13 @@ USUAL = ["Grüße, 世界.", "A second answer."]
 
 OLD = sorted(one.name for one in (PROGRAMS / "old").iterdir())
 LEFT_TO_LEGACY = {"errors", "lazy", "names", "package", "script"}
-"""What SFC101 does not understand whole."""
+"""Programs that SFC101 cannot translate completely."""
 NEW = sorted(one.name for one in (PROGRAMS / "new").iterdir())
 
 
 @pytest.fixture(scope="module")
 def python() -> Iterator[str | Runner]:
-    """What programs are run with."""
+    """The interpreter that runs the programs."""
     if not hasattr(os, "fork"):
         yield sys.executable
         return
@@ -64,7 +64,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def printed(python: str | Runner, folder: Path, **more: str) -> str:
-    """What a program prints; a notebook is run cell by cell as IPython would, without its magics."""
+    """Return the output of a program; a notebook runs cell by cell as in IPython, without its magics."""
     notebook = folder / "main.ipynb"
     if notebook.exists():
         cells = [one for one in json.loads(notebook.read_text("utf-8"))["cells"] if one["cell_type"] == "code"]
@@ -111,7 +111,7 @@ def run_on(python: str | Runner, name: str, folder: Path, server: EmulatorServer
 
 
 @pytest.mark.parametrize("name", OLD)
-def test_a_program_for_openai_0(
+def test_program_for_openai_0_prints_the_same_after_migration(
     name: str, tmp_path: Path, stepfun_emulator: EmulatorServer, python: str | Runner
 ) -> None:
     recorded: dict[str, str] = json.loads(RECORDED.read_text("utf-8"))
@@ -119,7 +119,7 @@ def test_a_program_for_openai_0(
 
 
 @pytest.mark.parametrize("name", NEW)
-def test_a_program_for_openai_1(
+def test_program_for_openai_1_prints_the_same_after_migration(
     name: str, tmp_path: Path, stepfun_emulator: EmulatorServer, python: str | Runner
 ) -> None:
     before = original(python, "new", name, tmp_path / "before")
@@ -128,7 +128,7 @@ def test_a_program_for_openai_1(
 
 
 @pytest.mark.parametrize("name", sorted(set(OLD) - LEFT_TO_LEGACY))
-def test_a_program_for_openai_0_that_is_moved_to_the_client_api(
+def test_program_for_openai_0_prints_the_same_with_the_client_api(
     name: str, tmp_path: Path, stepfun_emulator: EmulatorServer, python: str | Runner
 ) -> None:
     recorded: dict[str, str] = json.loads(RECORDED.read_text("utf-8"))
@@ -140,7 +140,7 @@ def test_a_program_for_openai_0_that_is_moved_to_the_client_api(
 
 
 @pytest.mark.parametrize("name", sorted(LEFT_TO_LEGACY))
-def test_a_program_for_openai_0_that_is_left_to_legacy(
+def test_program_for_openai_0_prints_the_same_with_legacy(
     name: str, tmp_path: Path, stepfun_emulator: EmulatorServer, python: str | Runner
 ) -> None:
     recorded: dict[str, str] = json.loads(RECORDED.read_text("utf-8"))
@@ -151,7 +151,7 @@ def test_a_program_for_openai_0_that_is_left_to_legacy(
     assert run_on(python, name, folder, stepfun_emulator) == recorded[name]
 
 
-def test_there_are_enough() -> None:
+def test_there_are_enough_programs() -> None:
     assert len(OLD) >= 10
     assert len(set(OLD) - LEFT_TO_LEGACY) >= 6
     assert len(NEW) >= 10
@@ -161,7 +161,7 @@ def test_there_are_enough() -> None:
 @pytest.mark.skipif(
     os.environ.get("STEPFUN_COMPAT_NETWORK_TESTS") != "1", reason="STEPFUN_COMPAT_NETWORK_TESTS=1 runs it"
 )
-def test_the_record_is_what_openai_0_28_1_prints(tmp_path: Path) -> None:
+def test_record_matches_openai_0_28_1(tmp_path: Path) -> None:
     if sys.version_info >= (3, 13):
         pytest.skip("openai 0.28.1 is installed on Python 3.10 to 3.12")
     venv.create(tmp_path / "env", with_pip=True)
@@ -171,7 +171,7 @@ def test_the_record_is_what_openai_0_28_1_prints(tmp_path: Path) -> None:
 
 
 def record(python: str, folder: Path) -> dict[str, str]:
-    """What the programs for openai<1.0 print with an interpreter that has it."""
+    """Return the output of the programs for openai<1.0, run with an interpreter that has it."""
     return {name: original(python, "old", name, folder / name) for name in OLD}
 
 

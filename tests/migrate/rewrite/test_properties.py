@@ -1,4 +1,4 @@
-"""On generated sources: no crash, bytes outside the spans stay, it parses afterwards, a second run has nothing to do."""
+"""Generated sources: no crash, bytes outside the spans are unchanged, files parse afterwards, a second run changes nothing."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ SLOW = examples(30)
 
 @SLOW
 @given(st.lists(programs(), min_size=1, max_size=3))
-def test_generated_programs(sources: list[str]) -> None:
+def test_generated_programs_keep_the_properties(sources: list[str]) -> None:
     check({f"{index}.py": source.encode() for index, source in enumerate(sources)})
 
 
 @SLOW
 @given(st.lists(programs(), min_size=1, max_size=3), st.booleans(), st.booleans())
-def test_generated_notebooks(sources: list[str], lists: bool, escaped: bool) -> None:
+def test_generated_notebooks_keep_the_properties(sources: list[str], lists: bool, escaped: bool) -> None:
     cells = [
         {"cell_type": "code", "source": source.splitlines(keepends=True) if lists else source} for source in sources
     ]
@@ -81,20 +81,20 @@ def test_generated_notebooks(sources: list[str], lists: bool, escaped: bool) -> 
     st.binary(max_size=200),
     st.sampled_from(["a.py", "a.ipynb", "requirements.txt", ".env", "pyproject.toml", "compose.yml"]),
 )
-def test_any_bytes(data: bytes, name: str) -> None:
+def test_any_bytes_keep_the_properties(data: bytes, name: str) -> None:
     check({name: b"openai " + data})
     check({name: data, "b.py": b"import openai\nopenai.OpenAI()\n"})
 
 
 @examples(10)
 @given(st.sampled_from(SOURCES), st.sampled_from(SOURCES))
-def test_sources_of_this_project(one: Path, other: Path) -> None:
+def test_sources_of_this_project_keep_the_properties(one: Path, other: Path) -> None:
     check({"a.py": one.read_bytes(), "b.py": other.read_bytes()})
 
 
 @SLOW
 @given(st.lists(programs(), min_size=2, max_size=2))
-def test_the_order_of_files_does_not_matter(sources: list[str]) -> None:
+def test_order_of_files_does_not_matter(sources: list[str]) -> None:
     results: list[list[bytes]] = []
     for names in (("a.py", "z.py"), ("z.py", "a.py")):
         with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Every rule has its page, and what the page shows is what the rule does."""
+"""Every rule has a page, and its examples show what the rule does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PAIR = re.compile(
 
 
 @pytest.mark.parametrize("rule", [rule.id for rule in RULES])
-def test_the_examples_of_a_page(rule: str, tmp_path: Path) -> None:
+def test_page_examples_match_the_rule(rule: str, tmp_path: Path) -> None:
     text = (PAGES / f"{rule.lower()}.md").read_text("utf-8")
     pairs = _PAIR.findall(text)
     assert pairs
@@ -33,7 +33,7 @@ def test_the_examples_of_a_page(rule: str, tmp_path: Path) -> None:
         assert (done.code, done[name or "a.py"]) == (0, after)
 
 
-def test_the_index_lists_every_rule() -> None:
+def test_index_lists_every_rule() -> None:
     index = (PAGES / "index.md").read_text("utf-8")
     assert re.findall(r"^\| \[(SFC\d+)\]\((\w+)\.md\)", index, re.MULTILINE) == [
         (r.id, r.id.lower()) for r in sorted(RULES, key=lambda r: r.id)

@@ -1,4 +1,4 @@
-"""SFC001: every form of an import of openai, and imports left alone."""
+"""SFC001: every form of an import of openai, and unchanged imports."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_form_of_import(tmp_path: Path, form: str) -> None:
+def test_import_is_changed(tmp_path: Path, form: str) -> None:
     before, after = FORMS[form]
     assert migrated(tmp_path, before) == after
 
@@ -120,7 +120,7 @@ STAYS = {
 
 
 @pytest.mark.parametrize("form", STAYS)
-def test_what_stays(tmp_path: Path, form: str) -> None:
+def test_other_imports_are_unchanged(tmp_path: Path, form: str) -> None:
     if form == "a module of the project":
         write(tmp_path, {"openai.py": "class OpenAI: ...\n"})
     assert migrated(tmp_path, STAYS[form], select=("SFC001",)) == STAYS[form]
@@ -141,13 +141,13 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("form", REFUSED)
-def test_what_is_refused(tmp_path: Path, form: str) -> None:
+def test_unsupported_import_is_refused(tmp_path: Path, form: str) -> None:
     source, line, why = REFUSED[form]
     found_line, found_why = refused(tmp_path, source)
     assert (found_line, why in found_why) == (line, True), found_why
 
 
-def test_a_deeper_patched_name_is_reported_and_the_rest_moves(tmp_path: Path) -> None:
+def test_deeper_patched_name_is_reported_and_other_imports_change(tmp_path: Path) -> None:
     source = "import openai\nfrom unittest.mock import patch\npatch('openai.chat.completions.create')\n"
     write(tmp_path, {"a.py": source})
     done = migrate(tmp_path)
@@ -156,11 +156,11 @@ def test_a_deeper_patched_name_is_reported_and_the_rest_moves(tmp_path: Path) ->
     assert [(line, "patched by name" in why) for _, line, why in done.left] == [(3, True)]
 
 
-def test_a_file_with_one_refusal_keeps_all_of_its_imports(tmp_path: Path) -> None:
+def test_file_with_one_refusal_keeps_all_imports(tmp_path: Path) -> None:
     refused(tmp_path, "import openai\nfrom openai import (\n    _x,\n    OpenAI,\n)\n")
 
 
-def test_a_file_that_could_be_of_either_version_is_refused(tmp_path: Path) -> None:
+def test_file_of_unknown_version_is_refused(tmp_path: Path) -> None:
     write(tmp_path, {"old.py": "import openai\nopenai.ChatCompletion.create()\n"})
     write(tmp_path, {"new.py": "from openai import OpenAI\n"})
     write(tmp_path, {"which.py": "import openai\nopenai.api_key = 'x'\n"})
@@ -183,25 +183,25 @@ ENCODINGS = {
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
-def test_the_bytes_around_an_edit_stay(tmp_path: Path, name: str) -> None:
+def test_bytes_around_an_edit_are_unchanged(tmp_path: Path, name: str) -> None:
     write(tmp_path, {"a.py": ENCODINGS[name]})
     assert migrate(tmp_path).code == 0
     expected = ENCODINGS[name].replace(b"import openai", b"import stepfun_compat as openai")
     assert (tmp_path / "a.py").read_bytes() == expected
 
 
-def test_an_import_in_a_stub_moves(tmp_path: Path) -> None:
+def test_import_in_a_stub_file_is_changed(tmp_path: Path) -> None:
     assert migrated(tmp_path, "from openai import OpenAI\n", "a.pyi") == "from stepfun_compat import OpenAI\n"
 
 
-def test_a_client_handed_to_another_file_moves_with_its_import(tmp_path: Path) -> None:
+def test_client_passed_to_another_file_changes_with_its_import(tmp_path: Path) -> None:
     write(tmp_path, {"b.py": "from a import client\nclient.chat.completions.create(model='gpt-4o', messages=[])\n"})
     after = migrated(tmp_path, "from openai import OpenAI\nclient = OpenAI()\n")
     assert after == "from stepfun_compat import OpenAI\nclient = OpenAI()\n"
 
 
-def test_moved_names_exist(tmp_path: Path) -> None:
-    """Every form with a name gives a program that runs."""
+def test_changed_imports_run(tmp_path: Path) -> None:
+    """Every changed form with a name is a program that runs."""
     for before, after in FORMS.values():
         if "_exceptions" in before or "monkeypatch" in before or "OpenAI()" in after or "import (" in before:
             continue

@@ -72,7 +72,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_form_of_import(tmp_path: Path, form: str) -> None:
+def test_import_is_changed(tmp_path: Path, form: str) -> None:
     before, after = FORMS[form]
     assert migrated(tmp_path, before) == after
 
@@ -86,26 +86,26 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("form", REFUSED)
-def test_what_is_refused(tmp_path: Path, form: str) -> None:
+def test_unsupported_import_is_refused(tmp_path: Path, form: str) -> None:
     source, line, why = REFUSED[form]
     found_line, found_why = refused(tmp_path, source)
     assert (found_line, why in found_why) == (line, True), found_why
 
 
-def test_a_comment_leaves_a_line_alone(tmp_path: Path) -> None:
+def test_ignore_comment_excludes_a_line(tmp_path: Path) -> None:
     source = "import openai  # stepfun: ignore[SFC002]\n" + CALL
     assert migrated(tmp_path, source) == source
     assert "import" not in [one.kind for one in scanned(tmp_path).findings]
 
 
-def test_a_file_that_only_sets_the_key_is_migrated_with_the_project(tmp_path: Path) -> None:
+def test_file_that_only_sets_the_key_is_migrated_with_the_project(tmp_path: Path) -> None:
     write(tmp_path, {"config.py": "import openai\nopenai.api_key = 'x'\n", "bot.py": "import openai\n" + CALL})
     assert {one.rule for one in scanned(tmp_path).findings if one.file == "config.py"} == {"SFC002"}
     done = migrate(tmp_path)
     assert done["config.py"] == "import stepfun_compat.legacy as openai\nopenai.api_key = 'x'\n"
 
 
-def test_a_configuration_file_is_migrated_with_a_migrated_project(tmp_path: Path) -> None:
+def test_configuration_file_is_migrated_with_a_migrated_project(tmp_path: Path) -> None:
     write(
         tmp_path,
         {
@@ -116,14 +116,14 @@ def test_a_configuration_file_is_migrated_with_a_migrated_project(tmp_path: Path
     assert migrate(tmp_path)["config.py"].startswith("import stepfun_compat.legacy as openai\n")
 
 
-def test_a_test_file_is_migrated_with_the_project(tmp_path: Path) -> None:
+def test_test_file_is_migrated_with_the_project(tmp_path: Path) -> None:
     tests = "from unittest.mock import patch\n\n\n@patch('openai.ChatCompletion.acreate')\ndef test(x): ...\n"
     write(tmp_path, {"test_bot.py": tests, "bot.py": "import openai\n" + CALL})
     done = migrate(tmp_path)
     assert (done.code, done["test_bot.py"]) == (0, tests.replace("openai.", "stepfun_compat.legacy."))
 
 
-def test_the_names_are_those_of_the_module() -> None:
+def test_names_match_the_legacy_module() -> None:
     for name in LEGACY_SUBMODULES:
         assert import_module(f"stepfun_compat.legacy.{name}")
     for name in LEGACY_NAMES - {"datalib", "embeddings_utils", "object_classes"}:  # these are there once imported
@@ -131,7 +131,7 @@ def test_the_names_are_those_of_the_module() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_moved_import_runs(form: str) -> None:
+def test_changed_import_runs(form: str) -> None:
     imports = [
         line for line in FORMS[form][1].splitlines() if line.startswith(("import ", "from ")) and "(" not in line
     ]

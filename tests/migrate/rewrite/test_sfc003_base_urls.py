@@ -1,4 +1,4 @@
-"""SFC003: URLs of OpenAI that clients are given."""
+"""SFC003: OpenAI base URLs passed to clients."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ TAKEN_OUT = {
 
 
 @pytest.mark.parametrize("case", TAKEN_OUT)
-def test_a_url_is_taken_out(tmp_path: Path, case: str) -> None:
+def test_url_is_removed(tmp_path: Path, case: str) -> None:
     before, after = TAKEN_OUT[case]
     assert migrated(tmp_path, HEAD + before) == MOVED + after
 
 
-def test_an_alias_and_a_module(tmp_path: Path) -> None:
+def test_url_of_an_alias_and_of_the_module_is_removed(tmp_path: Path) -> None:
     before = f"import openai as ai\nx = ai.OpenAI(base_url={URL})\n"
     assert migrated(tmp_path, before) == "import stepfun_compat as ai\nx = ai.OpenAI()\n"
 
@@ -69,7 +69,7 @@ REPORTED = {
 
 
 @pytest.mark.parametrize("case", REPORTED)
-def test_a_url_is_reported_and_stays(tmp_path: Path, case: str) -> None:
+def test_url_is_reported_and_unchanged(tmp_path: Path, case: str) -> None:
     source, severity, why = REPORTED[case]
     write(tmp_path, {"a.py": HEAD + source})
     done = migrate(tmp_path)
@@ -79,7 +79,7 @@ def test_a_url_is_reported_and_stays(tmp_path: Path, case: str) -> None:
     assert (found, why in reason) == (severity, True), reason
 
 
-def test_a_setting_of_the_module_is_reported(tmp_path: Path) -> None:
+def test_module_setting_is_reported(tmp_path: Path) -> None:
     source = f"import openai\nopenai.api_base = {URL}\nopenai.ChatCompletion.create()\n"
     write(tmp_path, {"a.py": source})
     done = migrate(tmp_path)
@@ -94,7 +94,7 @@ STAYS = {
 
 
 @pytest.mark.parametrize("case", STAYS)
-def test_a_url_of_a_client_that_stays_is_left(tmp_path: Path, case: str) -> None:
+def test_url_of_an_unchanged_client_is_unchanged(tmp_path: Path, case: str) -> None:
     write(tmp_path, {"a.py": STAYS[case], "b.py": "from openai import OpenAI\n"})
     options = {"select": ("SFC003",)} if "choice" in case else {}
     done = migrate(tmp_path, **options)
@@ -102,7 +102,7 @@ def test_a_url_of_a_client_that_stays_is_left(tmp_path: Path, case: str) -> None
     assert done.code == (0 if options else 3)
 
 
-def test_a_client_by_way_of_another_file_is_left(tmp_path: Path) -> None:
+def test_url_of_a_client_from_an_unchanged_file_is_unchanged(tmp_path: Path) -> None:
     write(
         tmp_path,
         {"base.py": "from openai import OpenAI\n", "a.py": f"from base import OpenAI\nOpenAI(base_url={URL})\n"},

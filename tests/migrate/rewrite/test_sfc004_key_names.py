@@ -1,4 +1,4 @@
-"""SFC004: the name of the key, where nothing but a client of ours gets it."""
+"""SFC004: the variable of the key, if only clients of this package use it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RENAMED = {
 
 
 @pytest.mark.parametrize("case", RENAMED)
-def test_a_name_is_changed(tmp_path: Path, case: str) -> None:
+def test_variable_is_renamed(tmp_path: Path, case: str) -> None:
     source = RENAMED[case]
     expected = source.replace("'OPENAI_API_KEY'", "'STEPFUN_API_KEY'").replace('"OPENAI_API_KEY"', '"STEPFUN_API_KEY"')
     assert migrated(tmp_path, HEAD + source) == MOVED + expected
@@ -42,7 +42,7 @@ MODULE = {
 
 
 @pytest.mark.parametrize("generation", MODULE)
-def test_the_setting_of_the_module(tmp_path: Path, generation: str) -> None:
+def test_variable_of_the_module_setting_is_renamed(tmp_path: Path, generation: str) -> None:
     call, head = MODULE[generation]
     source = "import openai, os\nopenai.api_key = os.getenv('OPENAI_API_KEY')\n" + call
     assert migrated(tmp_path, source) == head + "openai.api_key = os.getenv('STEPFUN_API_KEY')\n" + call
@@ -72,14 +72,14 @@ LEFT = {
 
 
 @pytest.mark.parametrize("case", LEFT)
-def test_a_name_that_is_used_in_another_way_stays(tmp_path: Path, case: str) -> None:
+def test_variable_with_other_uses_is_unchanged(tmp_path: Path, case: str) -> None:
     write(tmp_path, {"a.py": HEAD + LEFT[case]})
     done = migrate(tmp_path)
     assert (done.code, done["a.py"]) == (3, MOVED + LEFT[case])
     assert all(one["rule"] == "SFC004" for one in done.document["left"])
 
 
-def test_one_place_in_the_project_keeps_all(tmp_path: Path) -> None:
+def test_one_other_use_in_the_project_keeps_every_name(tmp_path: Path) -> None:
     reading = "client = OpenAI(api_key=os.environ['OPENAI_API_KEY'])\n"
     write(tmp_path, {"a.py": HEAD + reading, "tests/test_a.py": "import os\nos.environ['OPENAI_API_KEY'] = 'x'\n"})
     done = migrate(tmp_path)
@@ -88,14 +88,14 @@ def test_one_place_in_the_project_keeps_all(tmp_path: Path) -> None:
     assert "also used by other code, first in tests/test_a.py" in done.left[0][2]
 
 
-def test_a_comment_excludes_a_place(tmp_path: Path) -> None:
+def test_ignore_comment_excludes_a_use(tmp_path: Path) -> None:
     reading = "client = OpenAI(api_key=os.environ['OPENAI_API_KEY'])\n"
     setting = "os.environ['OPENAI_API_KEY'] = 'x'  # stepfun: ignore[SFC004]\n"
     after = migrated(tmp_path, HEAD + reading + setting)
     assert after == MOVED + reading.replace("OPENAI", "STEPFUN") + setting
 
 
-def test_a_name_that_another_file_imports_stays(tmp_path: Path) -> None:
+def test_variable_imported_by_another_file_is_unchanged(tmp_path: Path) -> None:
     reading = "KEY = os.environ['OPENAI_API_KEY']\nclient = OpenAI(api_key=KEY)\n"
     write(tmp_path, {"a.py": HEAD + reading, "b.py": "from a import KEY\nprint(KEY)\n"})
     done = migrate(tmp_path)
@@ -112,7 +112,7 @@ STOCK = {
 
 
 @pytest.mark.parametrize("case", STOCK)
-def test_it_stays_where_a_client_of_openai_is_left(tmp_path: Path, case: str) -> None:
+def test_variable_is_unchanged_while_openai_clients_remain(tmp_path: Path, case: str) -> None:
     reading = "client = OpenAI(api_key=os.environ['OPENAI_API_KEY'])\n"
     write(tmp_path, {"a.py": HEAD + reading, "b.py": STOCK[case]})
     done = migrate(tmp_path)
@@ -120,18 +120,18 @@ def test_it_stays_where_a_client_of_openai_is_left(tmp_path: Path, case: str) ->
     assert ("a.py", 3, "b.py still uses clients of openai, which need OPENAI_API_KEY") in done.left
 
 
-def test_a_module_that_is_sent_elsewhere_keeps_its_key(tmp_path: Path) -> None:
+def test_module_with_another_base_url_keeps_its_variable(tmp_path: Path) -> None:
     source = "import openai, os\nopenai.api_base = 'http://vendor'\nopenai.api_key = os.environ['OPENAI_API_KEY']\nopenai.ChatCompletion.create()\n"
     write(tmp_path, {"a.py": source})
     done = migrate(tmp_path)
     assert done["a.py"] == source.replace("import openai", "import stepfun_compat.legacy as openai")
 
 
-def test_a_project_without_openai_keeps_the_name(tmp_path: Path) -> None:
+def test_project_without_openai_keeps_the_variable(tmp_path: Path) -> None:
     source = "import os\nif not os.getenv('OPENAI_API_KEY'):\n    exit()\n"
     assert migrated(tmp_path, source) == source
 
 
-def test_what_is_migrated_already_counts_as_ours(tmp_path: Path) -> None:
+def test_migrated_clients_count_as_this_packages(tmp_path: Path) -> None:
     source = MOVED + "OpenAI(api_key=os.environ['OPENAI_API_KEY'])\n"
     assert migrated(tmp_path, source) == source.replace("OPENAI_API", "STEPFUN_API")

@@ -55,7 +55,7 @@ CASES: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_file(tmp_path: Path, case: str) -> None:
+def test_line_is_added(tmp_path: Path, case: str) -> None:
     name, before, after = CASES[case]
     write(tmp_path, {"a.py": PROGRAM, name: before.encode()})
     shown = [
@@ -69,13 +69,13 @@ def test_a_file(tmp_path: Path, case: str) -> None:
     assert migrate(tmp_path, mode="check").code == 0
 
 
-def test_the_diff_shows_names_alone(tmp_path: Path) -> None:
+def test_diff_shows_no_values(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": PROGRAM, ".env": f"PASSWORD={ODD}\nOPENAI_API_KEY={ODD}\nAFTER={ODD}\n"})
     out = migrate(tmp_path, mode="diff", format_="text", select=("SFC001", "SFC005")).out
     assert " PASSWORD=…\n+STEPFUN_API_KEY=\n OPENAI_API_KEY=…\n AFTER=…\n" in out
 
 
-def test_the_diff_shows_no_line_of_a_longer_value(tmp_path: Path) -> None:
+def test_diff_shows_no_line_of_a_multiline_value(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": PROGRAM, ".env": f'OPENAI_API_KEY="{ODD}\nsecond {ODD}"\n'})
     assert "horse" not in migrate(tmp_path, mode="diff", format_="text").out
 
@@ -88,13 +88,13 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_refused(tmp_path: Path, case: str) -> None:
+def test_unsupported_line_is_refused(tmp_path: Path, case: str) -> None:
     name, text, line, why = REFUSED[case]
     file, found, reason = refused_beside_a_program(tmp_path, name, text)
     assert (file, found, why in reason) == (name, line, True), reason
 
 
-def test_a_project_without_openai_keeps_its_files(tmp_path: Path) -> None:
+def test_project_without_openai_keeps_its_files(tmp_path: Path) -> None:
     write(tmp_path, {"a.js": "", ".env": "OPENAI_API_KEY=x\n"})
     assert migrate(tmp_path)[".env"] == "OPENAI_API_KEY=x\n"
     assert migrate(tmp_path, ".env")[".env"] == "STEPFUN_API_KEY=\nOPENAI_API_KEY=x\n"

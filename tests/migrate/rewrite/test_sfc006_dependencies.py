@@ -1,4 +1,4 @@
-"""SFC006: ours beside openai in every file of requirements."""
+"""SFC006: this package is added beside openai in every dependency file."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ CASES: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_file(tmp_path: Path, case: str) -> None:
+def test_dependency_is_added(tmp_path: Path, case: str) -> None:
     name, before, after = CASES[case]
     write(tmp_path, {"a.py": PROGRAM, name: before.encode()})
     done = migrate(tmp_path)
@@ -91,20 +91,20 @@ REFUSED: dict[str, tuple[str, str, int, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_refused(tmp_path: Path, case: str) -> None:
+def test_unsupported_dependency_is_refused(tmp_path: Path, case: str) -> None:
     name, text, line, why = REFUSED[case]
     file, found, reason = refused_beside_a_program(tmp_path, name, text)
     assert (file, found, why in reason) == (name, line, True), reason
 
 
-def test_a_command_in_a_notebook_is_reported_with_its_cell(tmp_path: Path) -> None:
+def test_install_command_in_a_notebook_is_reported_with_its_cell(tmp_path: Path) -> None:
     cells = '{"nbformat": 4, "cells": [{"cell_type": "code", "source": "x = 1"}, {"cell_type": "code", "source": "!pip install openai"}]}'
     write(tmp_path, {"a.py": PROGRAM, "n.ipynb": cells.encode()})
     done = migrate(tmp_path)
     assert [(one["file"], one["cell"], one["line"]) for one in done.document["left"]] == [("n.ipynb", 1, 1)]
 
 
-def test_a_project_that_is_not_moved_keeps_its_requirements(tmp_path: Path) -> None:
+def test_unchanged_project_keeps_its_requirements(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": PROGRAM, "requirements.txt": "openai\n"})
     assert migrate(tmp_path, select=("SFC006",))["requirements.txt"] == "openai\n"
     assert migrate(tmp_path, "requirements.txt")["requirements.txt"] == "stepfun-compat\nopenai\n"

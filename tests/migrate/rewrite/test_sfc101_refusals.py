@@ -240,7 +240,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("form", REFUSED)
-def test_what_is_refused(tmp_path: Path, form: str) -> None:
+def test_unsupported_use_is_refused(tmp_path: Path, form: str) -> None:
     source, line, why = REFUSED[form]
     found_line, found_why = refused(tmp_path, source, select=("SFC101",))
     assert (found_line, why in found_why) == (line, True), (found_line, found_why)
@@ -258,7 +258,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("what", OTHERS)
-def test_another_file_that(tmp_path: Path, what: str) -> None:
+def test_file_is_refused_because_of_another_file(tmp_path: Path, what: str) -> None:
     other, why = OTHERS[what]
     source = HEAD + f"r = {ASK}\nh = []\nh.append(r['choices'][0]['message'])\n"
     write(tmp_path, {"a.py": source, "other.py": other})
@@ -268,7 +268,7 @@ def test_another_file_that(tmp_path: Path, what: str) -> None:
     assert done["a.py"] == source
 
 
-def test_a_key_that_is_for_another_file_as_well(tmp_path: Path) -> None:
+def test_key_used_by_another_file_is_refused(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": HEAD + f"openai.api_key = 'x'\n{ASK}\n", "b.py": HEAD + f"{ASK}\n"})
     done = migrate(tmp_path, select=("SFC101",))
     assert {(file, why) for file, _, why in done.left} == {
@@ -277,13 +277,13 @@ def test_a_key_that_is_for_another_file_as_well(tmp_path: Path) -> None:
     }
 
 
-def test_event_loops_of_another_file(tmp_path: Path) -> None:
+def test_event_loops_of_another_file_are_refused(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": ARUN + "asyncio.run(f())\n", "b.py": "import a, asyncio\nasyncio.run(a.f())\n"})
     ((file, _, why),) = migrate(tmp_path, select=("SFC101",)).left
     assert (file, why) == ("a.py", "b.py runs event loops too, and a client works in one event loop only")
 
 
-def test_what_it_refuses_is_left_to_the_imports(tmp_path: Path) -> None:
+def test_refused_file_is_left_to_sfc002(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": ANSWER + "    return r\n", "b.py": ANSWER + "    return r['id']\n"})
     done = migrate(tmp_path, select=[one.id for one in RULES])
     assert [(file, line) for file, line, _ in done.left] == [("a.py", 4)]
@@ -291,13 +291,13 @@ def test_what_it_refuses_is_left_to_the_imports(tmp_path: Path) -> None:
     assert done["b.py"].startswith("import stepfun_compat as openai\n\nclient = ")
 
 
-def test_it_is_opt_in(tmp_path: Path) -> None:
+def test_rule_is_opt_in(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": ANSWER + "    return r['id']\n"})
     assert migrate(tmp_path)["a.py"].startswith("import stepfun_compat.legacy as openai\n")
 
 
 @pytest.mark.parametrize("line", [0, 2])
-def test_a_comment_leaves_the_file_alone(tmp_path: Path, line: int) -> None:
+def test_ignore_comment_excludes_the_file(tmp_path: Path, line: int) -> None:
     lines = (ANSWER + "    return r['id']\n").splitlines()
     lines[line] += "  # stepfun: ignore[SFC101]"
     source = "\n".join(lines) + "\n"
@@ -307,7 +307,7 @@ def test_a_comment_leaves_the_file_alone(tmp_path: Path, line: int) -> None:
     assert done.document["left"][0]["severity"] == "note"
 
 
-def test_a_file_for_the_client_api_is_ignored(tmp_path: Path) -> None:
+def test_file_for_the_client_api_is_ignored(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": "from openai import OpenAI\nOpenAI().models.list()\n"})
     done = migrate(tmp_path, select=("SFC101",))
     assert (done.code, done.document["left"]) == (0, [])

@@ -1,4 +1,4 @@
-"""SFC101: what each use of openai<1.0 becomes, sync and async."""
+"""SFC101: the translation of each use of openai<1.0, sync and async."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ USES = {
 
 @pytest.mark.parametrize("alias", ["openai", "ai"])
 @pytest.mark.parametrize("use", USES)
-def test_a_use(tmp_path: Path, use: str, alias: str) -> None:
+def test_use_is_translated(tmp_path: Path, use: str, alias: str) -> None:
     before, after = USES[use]
     imported = "import openai" + ("" if alias == "openai" else f" as {alias}")
     source = f"{imported}\n{before.replace('openai.', alias + '.')}\n"
@@ -107,7 +107,7 @@ def test_a_use(tmp_path: Path, use: str, alias: str) -> None:
 @pytest.mark.parametrize(
     "use", [one for one in USES if not re.search(r"lambda|def |timeout|eval|openai\.(?!Chat|Comp)", USES[one][0])]
 )
-def test_an_async_use(tmp_path: Path, use: str) -> None:
+def test_async_use_is_translated(tmp_path: Path, use: str) -> None:
     before, after = USES[use]
     body = before.replace("openai.ChatCompletion.create", "(await openai.ChatCompletion.acreate").replace(
         "openai.Completion.create", "(await openai.Completion.acreate"
@@ -186,12 +186,12 @@ FILES = {
 
 
 @pytest.mark.parametrize("form", FILES)
-def test_a_file(tmp_path: Path, form: str) -> None:
+def test_file_is_translated(tmp_path: Path, form: str) -> None:
     before, after = FILES[form]
     assert migrated(tmp_path, before, select=("SFC101",)) == after
 
 
-def test_with_the_other_rules(tmp_path: Path) -> None:
+def test_rule_works_with_the_other_rules(tmp_path: Path) -> None:
     source = f"import os\nimport openai\nopenai.api_key = os.getenv('OPENAI_API_KEY')\n{CALL}\n"
     write(tmp_path, {"a.py": source, ".env": "OPENAI_API_KEY=x\n"})
     done = migrate(tmp_path, select=[one.id for one in RULES])
@@ -210,7 +210,7 @@ LINES = [
 
 @examples(60)
 @given(st.lists(st.sampled_from(LINES), min_size=1, max_size=6), st.sampled_from(["\n", "\r\n", "\r"]), st.booleans())
-def test_generated_programs(parts: list[str], newline: str, imported: bool) -> None:
+def test_generated_programs_keep_the_properties(parts: list[str], newline: str, imported: bool) -> None:
     source = ("import openai\n" if imported else "") + "\n".join(parts) + "\n"
     check({"a.py": source.replace("\r\n", "\n").replace("\n", newline).encode()}, RULES)
 
@@ -226,7 +226,7 @@ PIECES = ["{x['a']}", "{x['a']!r}", "{x['a']:>{w}}", "{{x['a']}}", "{x['a']=}", 
 
 @examples(100)
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6), st.sampled_from(["f", "rf", "F", "fr"]))
-def test_the_places_in_f_strings(pieces: list[str], prefix: str) -> None:
+def test_expressions_in_f_strings_are_located(pieces: list[str], prefix: str) -> None:
     source = f'y = ("{{x}}" {prefix}"""{"".join(pieces)}""" "x[\'a\']")\n'
     from stepfun_compat.migrate.facts import decode
 

@@ -1,4 +1,4 @@
-"""Writing: old or new at every moment, mode and links kept, nothing outside the paths, nothing that changed meanwhile."""
+"""Writing files: always the old or the new content, mode and links kept, nothing outside the paths, no file that changed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def names(folder: Path) -> list[str]:
 
 
 @posix
-def test_the_mode_is_kept(tmp_path: Path) -> None:
+def test_mode_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_bytes(OLD)
     path.chmod(0o751)
@@ -40,7 +40,7 @@ def test_the_mode_is_kept(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
+def test_link_stays_a_link(tmp_path: Path) -> None:
     write(tmp_path, {"real/a.py": OLD})
     (tmp_path / "link.py").symlink_to("real/a.py")
     done = migrate(tmp_path, "link.py", "real")
@@ -50,7 +50,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_link_and_its_file_in_one_run(tmp_path: Path) -> None:
+def test_link_and_its_file_are_written_once(tmp_path: Path) -> None:
     write(tmp_path, {"b.py": OLD})
     (tmp_path / "a.py").symlink_to("b.py")
     done = migrate(tmp_path)
@@ -60,7 +60,7 @@ def test_a_link_and_its_file_in_one_run(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_link_out_of_the_path_is_not_followed(tmp_path: Path) -> None:
+def test_link_out_of_the_path_is_not_followed(tmp_path: Path) -> None:
     write(tmp_path, {"outside/a.py": OLD, "inside/b.py": OLD})
     (tmp_path / "inside/a.py").symlink_to("../outside/a.py")
     done = migrate(tmp_path, "inside")
@@ -71,7 +71,7 @@ def test_a_link_out_of_the_path_is_not_followed(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_file_with_other_hard_links_is_refused(tmp_path: Path) -> None:
+def test_file_with_other_hard_links_is_refused(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": OLD})
     os.link(tmp_path / "a.py", tmp_path / "b.txt")
     with pytest.raises(NotWritten, match="hard links"):
@@ -79,7 +79,7 @@ def test_a_file_with_other_hard_links_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "a.py").read_bytes() == OLD
 
 
-def test_a_file_that_changed_is_refused(tmp_path: Path) -> None:
+def test_changed_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_bytes(OLD + b"x = 1\n")
     with pytest.raises(NotWritten, match="changed since"):
@@ -87,9 +87,7 @@ def test_a_file_that_changed_is_refused(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.py"]
 
 
-def test_a_file_that_changes_while_the_new_one_is_written_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_that_changes_during_the_write_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.py"
     path.write_bytes(OLD)
 
@@ -103,7 +101,7 @@ def test_a_file_that_changes_while_the_new_one_is_written_is_refused(
 
 
 @posix
-def test_a_file_that_became_a_directory_or_vanished_is_refused(tmp_path: Path) -> None:
+def test_file_that_became_a_directory_or_vanished_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.py").mkdir()
     with pytest.raises(NotWritten, match="not a regular file"):
         write_file(str(tmp_path / "a.py"), OLD, NEW, [str(tmp_path)])
@@ -111,7 +109,7 @@ def test_a_file_that_became_a_directory_or_vanished_is_refused(tmp_path: Path) -
         write_file(str(tmp_path / "b.py"), OLD, NEW, [str(tmp_path)])
 
 
-def test_a_full_disk_leaves_the_old_file_and_says_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_leaves_the_old_file_and_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, {"a.py": OLD, "b.py": OLD})
     real = os.write
     full = [True]
@@ -129,7 +127,7 @@ def test_a_full_disk_leaves_the_old_file_and_says_which(tmp_path: Path, monkeypa
     assert names(tmp_path) == ["a.py", "b.py"]
 
 
-def test_an_interrupt_says_which_files_are_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupt_reports_written_and_unwritten_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, {"a.py": OLD, "b.py": OLD, "c.py": OLD})
     real = command.write_file
 
@@ -175,7 +173,7 @@ os._exit(10 if calls < left else 11)  # at once: what an exit handler calls is n
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts the calls of Linux")
-def test_a_kill_between_any_two_system_calls_leaves_old_or_new(tmp_path: Path) -> None:
+def test_kill_between_any_two_system_calls_leaves_old_or_new(tmp_path: Path) -> None:
     script = tmp_path / "child.py"
     script.write_text(textwrap.dedent(CHILD))
     seen: set[bytes] = set()
@@ -190,7 +188,7 @@ def test_a_kill_between_any_two_system_calls_leaves_old_or_new(tmp_path: Path) -
             break
         assert done.returncode == -signal.SIGKILL, done.stderr
     else:
-        pytest.fail("the write never came to its end")
+        pytest.fail("the write did not finish")
     assert moment > 10
     assert seen == {OLD, NEW}
     assert names(tmp_path / str(moment)) == ["a.py"]
