@@ -479,7 +479,7 @@ def settings_or_default(given: object) -> Settings:
     if not isinstance(given, Settings):
         kind = type(given).__name__
         advice = "; write settings=Settings(**…)" if isinstance(given, Mapping) else ""
-        raise SettingsError(f"settings= takes a stepfun_compat.Settings, not {kind}{advice}.")
+        raise SettingsError(f"settings= must be a stepfun_compat.Settings, not {kind}{advice}.")
     return given
 
 

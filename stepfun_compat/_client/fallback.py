@@ -93,7 +93,7 @@ def _made(name: str, url: str, asynchronous: bool, own: Collection[str]) -> Any:
 def _checked(where: str, value: Any, asynchronous: bool) -> Any:
     """A fallback given as a client: openai's own, and of the right kind."""
     if not hasattr(value, "chat") or not hasattr(value, "base_url"):
-        raise SettingsError(f"{where} is of type {type(value).__name__}: it takes an openai client or a URL.")
+        raise SettingsError(f"{where} is of type {type(value).__name__}: it must be an openai client or a URL.")
     if hasattr(value, "_stepfun"):
         kind = "AsyncOpenAI" if asynchronous else "OpenAI"
         raise SettingsError(

@@ -77,7 +77,7 @@ _known: dict[str, tuple[tuple[int, int], Catalog]] = {}
 def _fail(where: str, value: object, allowed: str) -> NoReturn:
     from ..errors import SettingsError
 
-    raise SettingsError(f"{where}={value!r} is not allowed: it takes {allowed}.")
+    raise SettingsError(f"{where}={value!r} is not allowed: it must be {allowed}.")
 
 
 # ---------------------------------------------------------------- values
@@ -402,7 +402,9 @@ def load(path: str | os.PathLike[str]) -> Catalog:
             return known[1]
         document = read_toml(place)
     except OSError as error:
-        raise SettingsError(f"{place} cannot be read ({error.strerror}): it takes the path of a TOML file.") from error
+        raise SettingsError(
+            f"{place} cannot be read ({error.strerror}): it must be the path of a TOML file."
+        ) from error
     day = datetime.datetime.fromtimestamp(stamp[0] / 1e9, tz=datetime.timezone.utc).date().isoformat()
     made = overlaid(default(), document, place, day)
     if len(_known) >= _MAX_FILES:

@@ -65,7 +65,7 @@ for _info in (*app.registered_commands, app.registered_callback):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command and return its exit code. An error is one line on standard error, without a key in it."""
+    """Run one command and return its exit code. An error is one line on standard error, without keys."""
     try:
         code = app(list(argv) or ["--help"], standalone_mode=False, prog_name="stepfun-compat")
     except typer.Exit as end:
@@ -91,7 +91,7 @@ def failed(error: Exception) -> int:
 
 
 def _text_of(error: Exception) -> str:
-    """One line for an error: its message, and what the user can do about one that is not of this package."""
+    """Return one line for an error: its message, and for an error of another package what to do about it."""
     from ..errors import SettingsError
 
     if isinstance(error, UnicodeEncodeError):
@@ -109,7 +109,7 @@ def _text_of(error: Exception) -> str:
 
 
 def _broken_environment() -> str:
-    """What is wrong with proxies and certificates, which the HTTP library does not name in its errors."""
+    """Return what is wrong with proxies and certificates, which errors of the HTTP library do not name."""
     from ..diagnostics import environment
 
     broken = [found for found in environment.findings() if found.state == "fail"]

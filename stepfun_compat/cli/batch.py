@@ -27,7 +27,7 @@ INPUT = typer.Argument(exists=True, dir_okay=False, help="The input file, in Ope
 
 @contextmanager
 def _desk(tier: str | None = None, concurrency: int | None = None) -> Generator[Desk, None, None]:
-    """Open the batches of the environment; a `BatchError` ends the command with one line."""
+    """Open the batches that the environment names; a `BatchError` ends the command with one line."""
     from ..batches.desk import BatchError, Desk
     from ..client import OpenAI
     from ..settings import Settings
@@ -76,7 +76,7 @@ def _work(desk: Desk, id: str, engine: Engine = Engine.local, address: str | Non
 
 
 def _end(record: BatchRecord) -> None:
-    """The summary and the exit code: 0 all answered, 1 some failed, 2 an invalid file, 3 stopped or not complete."""
+    """Return the summary and the exit code: 0 all answered, 1 some failed, 2 an invalid file, 3 stopped or not complete."""
     tokens = record.tokens
     share = tokens.cached / tokens.input if tokens.input else 0.0
     typer.echo(

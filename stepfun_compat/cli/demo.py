@@ -22,12 +22,12 @@ _PACKAGE = Path(__file__).parent.parent
 
 
 def examples_folder() -> Path:
-    """Where the examples are: in the wheel, or beside the package in a checkout."""
+    """Return the folder of the examples: in the wheel, or beside the package in a checkout."""
     packed = _PACKAGE / "examples"
     return packed if packed.is_dir() else _PACKAGE.parent / "examples"
 
 
-# The program runs as under `run`; what the logger says of each request comes out on standard error, marked.
+# The program runs as under `run`; the log lines of each request go to standard error, marked.
 _RUNNER = """
 import logging, sys
 handler = logging.StreamHandler(sys.stderr)
@@ -41,7 +41,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def _translations(stderr: str) -> Iterator[str]:
-    """The logged translations, one change on a line; equal requests once, with their count. Other lines unchanged."""
+    """Return the logged translations, one change per line; equal requests once, with their count. Other lines are unchanged."""
     requests = Counter(line for line in stderr.splitlines() if line.startswith("@@ "))
     for line, times in requests.items():
         head, *changes = line[3:].split(" | ")
@@ -84,7 +84,7 @@ def demo(
 
 
 def _emulator() -> EmulatorServer:
-    """A strict emulator, not yet started."""
+    """Return a strict emulator that is not started yet."""
     try:
         from ..emulator import EmulatorConfig, EmulatorServer
     except ImportError as error:
@@ -94,14 +94,14 @@ def _emulator() -> EmulatorServer:
 
 
 def _environment(base_url: str, key: str) -> dict[str, str]:
-    """The environment of an example: this one, with the emulator in place of any provider."""
+    """Return the environment of an example: this one, with the emulator in place of any provider."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("STEPFUN_", "STEP_", "OPENAI_"))}
     path = os.pathsep.join(filter(None, [str(_PACKAGE.parent), os.environ.get("PYTHONPATH")]))
     return {**kept, "PYTHONPATH": path, "STEPFUN_BASE_URL": base_url, "STEPFUN_API_KEY": key}
 
 
 def _ran(file: Path, environment: Mapping[str, str]) -> bool:
-    """Run an example and print its output and what was translated; False where it failed."""
+    """Run an example, and print its output and what was translated. Return False if it failed."""
     with show.working(f"running {file.name}"):
         done = subprocess.run(
             [sys.executable, "-c", _RUNNER, str(file)],

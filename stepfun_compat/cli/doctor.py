@@ -1,4 +1,4 @@
-"""`doctor`: what is configured and from where, and whether it works."""
+"""`doctor`: what is configured, from which source, and whether it works."""
 
 from __future__ import annotations
 

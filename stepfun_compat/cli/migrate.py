@@ -1,4 +1,4 @@
-"""`migrate`: the edits that move a code base."""
+"""`migrate`: the edits that move a code base to this package."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def migrate(
     write: bool = typer.Option(False, "--write", help="Write the changes."),
     check: bool = typer.Option(False, "--check", help="Exit with 1 if something would change."),
     select: list[str] = typer.Option(
-        [], "--select", help="Only these rules: SFC001,SFC003. SFC101 runs only if named."
+        [], "--select", help="Apply only these rules, such as SFC001,SFC003. SFC101 runs only if named."
     ),
-    ignore: list[str] = typer.Option([], "--ignore", help="Not these rules."),
+    ignore: list[str] = typer.Option([], "--ignore", help="Do not apply these rules."),
     format_: str = typer.Option("text", "--format", help="Output format: text or json."),
 ) -> None:
     """Move files from openai to stepfun_compat. Shows the changes as a diff; --write makes them. Nothing is sent.
@@ -34,7 +34,7 @@ def migrate(
     from ..migrate.rewrite import command
 
     if diff + write + check > 1:
-        typer.echo("stepfun-compat migrate: --diff, --write and --check exclude one another", err=True)
+        typer.echo("stepfun-compat migrate: use only one of --diff, --write and --check", err=True)
         raise typer.Exit(2)
     code = command.run(
         command.Options(

@@ -1,4 +1,4 @@
-"""`models`: the catalog as a table, and against the account's live list."""
+"""`models`: the catalog as a table, also compared with the account's live list."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _price(price: Any) -> str:
 
 
 def _prices(price: Any, rate: Any) -> dict[str, Any] | None:
-    """Prices as JSON: of one million tokens, or of what else is billed."""
+    """Return prices as JSON: of one million tokens, or of another billed unit."""
     if price is not None:
         return {"per": 1_000_000, "unit": "tokens", **vars(price)}
     return None if rate is None else {"per": rate.per, "unit": rate.unit, "amount": rate.amount}
@@ -55,7 +55,7 @@ def models(
 
 
 def _as_json(row: Model, seen: set[str] | None) -> dict[str, Any]:
-    """A row of the catalog as JSON; `seen` are the ids of the account's list."""
+    """Return a row of the catalog as JSON; `seen` are the ids of the account's list."""
     return {
         "id": row.id,
         "kind": row.kind,
@@ -73,7 +73,7 @@ def _as_json(row: Model, seen: set[str] | None) -> dict[str, Any]:
 
 
 def _cells(row: Model, seen: set[str] | None) -> list[str]:
-    """The same as the cells of a table."""
+    """Return the same as the cells of a table."""
     return [
         row.id,
         row.kind,

@@ -21,7 +21,7 @@ def probe(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
     yes: bool = typer.Option(False, "--yes", "-y", help="Do not prompt before sending many requests."),
     write: str | None = typer.Option(
-        None, help="Settle contested facts instead, and write the outcomes to this catalog file."
+        None, help="Settle contested facts instead of running the checks, and write the outcomes to this catalog file."
     ),
 ) -> None:
     """Test behaviour that StepFun's documentation leaves open. Each check sends small paid requests.
@@ -68,7 +68,7 @@ def _list(checks: Sequence[Check]) -> None:
 
 
 def _chosen(names: Sequence[str] | None, *, expensive: bool) -> Sequence[Check]:
-    """The checks of these names; without names all, or all but the expensive ones."""
+    """Return the checks with these names; without names all, or all but the expensive ones."""
     from ..diagnostics import probes as probing
 
     known = {check.name: check for check in probing.CHECKS}

@@ -1,4 +1,4 @@
-"""`run` for the help page; the program itself is started by `__main__` before typer is imported."""
+"""`run` for the help page; `__main__` starts the program itself, before typer is imported."""
 
 from __future__ import annotations
 

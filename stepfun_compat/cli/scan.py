@@ -24,7 +24,7 @@ def scan(
     cache_dir: Path | None = typer.Option(None, help="Folder of the cache between runs."),
     no_cache: bool = typer.Option(False, "--no-cache", help="Do not use a cache."),
 ) -> None:
-    """List each use of openai in files and what it means on StepFun. Nothing is changed or sent.
+    """List each use of openai in files, and how it is handled on StepFun. Nothing is changed or sent.
 
     Exit code: 0 if nothing reaches the level of --fail-on, 1 if something does, 2 if the scan failed.
 

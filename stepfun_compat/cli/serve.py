@@ -1,4 +1,4 @@
-"""`serve`: OpenAI's and Anthropic's API in front of StepFun."""
+"""`serve`: OpenAI's and Anthropic's APIs in front of StepFun."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ def serve(
     allow_origin: list[str] = typer.Option([], help="Origin that may call from a browser; repeatable."),
     allow_host: list[str] = typer.Option([], help="Host name of this server besides localhost; repeatable."),
     max_body: float = typer.Option(64, min=0.001, help="Largest request body, in MB."),
-    request_timeout: float = typer.Option(900, min=1, help="Seconds a request may take, including its stream."),
+    request_timeout: float = typer.Option(
+        900, min=1, help="Time limit for a request in seconds, including its stream."
+    ),
     max_concurrency: int | None = typer.Option(
-        None, min=1, help="Most concurrent requests to StepFun; unlimited by default."
+        None, min=1, help="Maximum number of concurrent requests to StepFun; unlimited by default."
     ),
     tier: str | None = typer.Option(
         None, help="Take the limit of concurrent requests from a rate tier: V0 to V5, or step_plan."
     ),
-    max_queue: int = typer.Option(128, min=0, help="Requests that may wait for their turn."),
-    grace: float = typer.Option(30, min=0, help="Seconds that open streams get to finish when the server stops."),
+    max_queue: int = typer.Option(128, min=0, help="Maximum number of queued requests."),
+    grace: float = typer.Option(30, min=0, help="Seconds that open streams have to finish when the server stops."),
     workers: int = typer.Option(
         1, min=1, help="Number of processes; more than one needs STEPFUN_STATE=sqlite:// or redis://."
     ),
@@ -53,7 +55,7 @@ def serve(
         typer.echo(f"stepfun-compat: serve needs {error.name}: pip install 'stepfun-compat[serve]'", err=True)
         raise typer.Exit(2) from None
     if log_level.lower() not in ("debug", "info", "warning", "error"):
-        raise typer.BadParameter("--log-level takes debug, info, warning or error")
+        raise typer.BadParameter("--log-level must be debug, info, warning or error")
     try:
         options = replace(
             ServeOptions.from_environment(),
@@ -82,5 +84,5 @@ def _print(tool: str, host: str, port: int) -> None:
     from ..serve.tools_config import TOOLS, lines_for
 
     if tool not in TOOLS:
-        raise typer.BadParameter(f"--print-config takes one of {', '.join(TOOLS)}")
+        raise typer.BadParameter(f"--print-config must be one of {', '.join(TOOLS)}")
     typer.echo(lines_for(tool, host, port), nl=False)

@@ -40,14 +40,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _block(head: Sequence[str], row: Sequence[str], width: int) -> Iterator[str]:
-    """A row as lines: its first cell, then the others that say something, with the names of their columns."""
+    """Return a row as lines: its first cell, then the other cells that are not empty, with the names of their columns."""
     yield from wrap(row[0], width, break_long_words=False)
     cells = [f"{name}: {cell}" for name, cell in zip(head[1:], row[1:], strict=True) if str(cell) not in ("", "-")]
     yield from _lines(cells, width)
 
 
 def _lines(cells: Sequence[str], width: int) -> Iterator[str]:
-    """Named cells, as many on a line as fit; a longer one is folded between words."""
+    """Return named cells, as many on a line as fit; a longer cell is wrapped between words."""
     line = ""
     for cell in cells:
         if line and len(line) + 3 + len(cell) <= width:
@@ -100,7 +100,7 @@ def working(text: str) -> Generator[None, None, None]:
 
 @contextmanager
 def progress(text: str, total: int) -> Generator[Callable[[int], None], None, None]:
-    """Show a progress bar on a terminal; nothing elsewhere. Yields a function that takes each amount done."""
+    """Show a progress bar on a terminal; nothing elsewhere. Yield a function to call with each amount done."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -12,7 +12,7 @@ from . import show
 
 
 def _text(path: str) -> str:
-    """The text to speak: that of a file, or of standard input for `-`."""
+    """Return the text to speak: of a file, or of standard input for `-`."""
     try:
         return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
     except OSError as error:
@@ -76,7 +76,7 @@ def speak(
                 parts.append(made.content)
                 advance(1)
     except BaseException:
-        if parts:  # it is paid for
+        if parts:  # the audio so far is paid for
             typer.echo(f"stopped after {len(parts)} of {len(pieces)} pieces", err=True)
             write()
         raise

@@ -1,4 +1,4 @@
-"""`upload`: a file to StepFun, with a progress bar."""
+"""`upload`: send a file to StepFun, with a progress bar."""
 
 from __future__ import annotations
 

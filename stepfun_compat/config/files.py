@@ -61,7 +61,7 @@ def _text(path: str) -> str:
     with os.fdopen(descriptor, "rb") as file:
         kind = os.fstat(file.fileno()).st_mode
         if not stat.S_ISREG(kind):
-            raise NotTOMLError(f"{path} is not a regular file: a setting takes the path of a TOML file.")
+            raise NotTOMLError(f"{path} is not a regular file: it must be the path of a TOML file.")
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise NotTOMLError(f"{path} is larger than {MAX_BYTES:,} bytes: a configuration or catalog file is small.")
@@ -88,7 +88,7 @@ def _shallow(document: dict[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class FileRules:
-    """The settings allowed in a file, those only a file the user named may set, and former names."""
+    """The settings allowed in a file, those that only a file named by the user may set, and former names."""
 
     known: tuple[str, ...]
     trusted_file_only: frozenset[str]
@@ -116,7 +116,7 @@ def _named_file(named_path: str, rules: FileRules) -> Place:
         return named_path, _read_file(path, stat.st_mtime_ns, stat.st_size, True, rules)
     except OSError as error:
         raise SettingsError(
-            f"STEPFUN_CONFIG={named_path!r} cannot be read ({error.strerror}): it takes the path of a TOML file."
+            f"STEPFUN_CONFIG={named_path!r} cannot be read ({error.strerror}): it must be the path of a TOML file."
         ) from error
 
 
@@ -130,7 +130,7 @@ def _found_file(rules: FileRules) -> Place | None:
         try:
             values = _read_file(os.path.abspath(file), stat.st_mtime_ns, stat.st_size, False, rules)
         except (NotTOMLError, OSError) as error:
-            if file == "pyproject.toml":  # an invalid pyproject.toml is for other tools to report
+            if file == "pyproject.toml":  # other tools report an invalid pyproject.toml
                 continue
             if isinstance(error, NotTOMLError):
                 raise
@@ -152,7 +152,7 @@ def _own_table(path: str) -> dict[str, Any]:
     tool: Any = document.get("tool")
     table: Any = cast("dict[str, Any]", tool).get("stepfun-compat", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):
-        raise SettingsError(f"{path}: [tool.stepfun-compat] takes a table of settings.")
+        raise SettingsError(f"{path}: [tool.stepfun-compat] must be a table of settings.")
     return cast("dict[str, Any]", table)
 
 
@@ -163,7 +163,9 @@ def _check_known(values: Mapping[str, Any], path: str, rules: FileRules) -> None
 
         close = get_close_matches(unknown[0], rules.known, 1)
         meant = f"did you mean {close[0]}? K" if close else "k"
-        raise SettingsError(f"{path}: {unknown[0]!r} is not a setting; {meant}nown are {', '.join(rules.known)}.")
+        raise SettingsError(
+            f"{path}: {unknown[0]!r} is not a setting; {meant}nown settings are {', '.join(rules.known)}."
+        )
 
 
 @lru_cache(maxsize=16)

@@ -24,7 +24,7 @@ def bad_value(source: str, value: object, allowed: str) -> SettingsError:
     except Exception:  # a value of any type
         shown = f"<{type(value).__name__}>"
     shown = shown if len(shown) <= 200 else f"{shown[:200]}… ({len(shown):,} characters)"
-    return SettingsError(f"{source}={shown} is not allowed: it takes {allowed}.")
+    return SettingsError(f"{source}={shown} is not allowed: it must be {allowed}.")
 
 
 def text(value: Any, source: str) -> str | None:
@@ -36,15 +36,17 @@ def text(value: Any, source: str) -> str | None:
 
 
 def key(value: Any, source: str) -> str | None:
-    """A key never appears in an error: not in this package's, nor in the HTTP library's that could not send it."""
+    """Parse a key. It never appears in an error of this package, nor in one of the HTTP library that cannot send it."""
     if value is None:
         return None
     text = value.strip() if isinstance(value, str) else None
     if text is not None:
         check_key(text, source)
     if text is None or not all("!" <= sign <= "~" for sign in text):
-        what = type(cast("object", value)).__name__ if text is None else "a text with blanks or letters no key has"
-        raise SettingsError(f"{source} is {what}: it takes a key, plain letters, digits and signs without blanks.")
+        what = (
+            type(cast("object", value)).__name__ if text is None else "a text with blanks or characters that no key has"
+        )
+        raise SettingsError(f"{source} is {what}: it must be a key of plain letters, digits and signs, without blanks.")
     return text or None
 
 
@@ -55,9 +57,9 @@ def check_key(key: str, source: str) -> None:
         SettingsError: the key is in quotes, as some `.env` readers leave it, or starts with `Bearer`.
     """
     if len(key) > 1 and (key[0] in _QUOTES or key[-1] in _QUOTES):
-        raise SettingsError(f"{source} is in quotes, which would be sent as a part of the key: write it without them.")
+        raise SettingsError(f"{source} is in quotes, which would be sent as part of the key: remove them.")
     if re.match(r"bearer\b", key, re.IGNORECASE):
-        raise SettingsError(f"{source} starts with 'Bearer', which is sent by itself: give the key alone.")
+        raise SettingsError(f"{source} starts with 'Bearer', which the client adds itself: pass only the key.")
 
 
 _QUOTES: Final = "'\"`\u2018\u2019\u201c\u201d"
@@ -65,7 +67,7 @@ _QUOTES: Final = "'\"`\u2018\u2019\u201c\u201d"
 
 def store_url(value: Any, source: str) -> str | None:
     if value is not None and not isinstance(value, str):
-        raise SettingsError(f"{source} is {type(value).__name__}: it takes a URL such as sqlite:///path.")
+        raise SettingsError(f"{source} is {type(value).__name__}: it must be a URL such as sqlite:///path.")
     url = text(value, source)
     if url is not None:
         from ..state import StateError, check_url
@@ -83,12 +85,12 @@ def header_name(value: Any, source: str) -> str | None:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]*", value.strip()):
         raise bad_value(source, value, "a header name, or an empty string for none")
     if value.strip().lower() in ("authorization", "host", "content-type", "content-length", "cookie"):
-        raise bad_value(source, value, "a header name that HTTP does not need itself")
+        raise bad_value(source, value, "a header name that HTTP does not use itself")
     return value.strip()
 
 
 def choice(*allowed: str, **former: str) -> Callable[[Any, str], Any]:
-    """Parse one of the allowed words; a `former` word becomes its current one."""
+    """Parse one of the allowed words; a `former` word is replaced by its current one."""
 
     def parse(value: Any, source: str) -> Any:
         if value is None:
@@ -240,8 +242,8 @@ def fallback(value: Any, source: str) -> Mapping[str, Any]:
             close = get_close_matches(str(name).lower(), FALLBACK_NAMES, 1)
             meant = f"Did you mean {_resource(source, close[0])}? " if close else ""
             raise SettingsError(
-                f"{_resource(source, name)} is no resource that can be sent to another provider. {meant}"
-                f"There are {', '.join(FALLBACK_NAMES)}."
+                f"{_resource(source, name)} is not a resource that can be sent to another provider. {meant}"
+                f"The resources are {', '.join(FALLBACK_NAMES)}."
             )
         if isinstance(target, str):
             _check_fallback_url(target, _resource(source, name))

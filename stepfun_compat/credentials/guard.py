@@ -36,7 +36,7 @@ _AZURE_HEADERS = ("api-key", "ocp-apim-subscription-key")
 
 @dataclass
 class CredentialGuard:
-    """What one client may send where. `base_url` is the client's, `named` the one the caller wrote, `ours` is False for a
+    """The rules for what one client may send where. `base_url` is the client's, `named` the one the caller passed, `ours` is False for a
     client of another vendor's host, and `pinned_key` is the only key a client configured for Azure sends."""
 
     settings: Settings
@@ -82,7 +82,7 @@ class CredentialGuard:
         return f"Bearer {key}"
 
     def sanitize_request(self, request: Any, own: Collection[object]) -> None:
-        """Remove credentials that must not be sent to the request's host. `own` are the StepFun keys this client knows.
+        """Remove credentials that must not be sent to the request's host. `own` are this client's StepFun keys.
 
         Raises:
             KeyRefusedError: it would send an OpenAI key to StepFun and there is no StepFun key to replace it.

@@ -5,4 +5,4 @@ from __future__ import annotations
 from typing import Final
 
 PLACEHOLDER_KEY: Final = "stepfun-compat-placeholder"
-"""Set as `OPENAI_API_KEY` by `stepfun-compat run` for frameworks that insist on one. Never sent anywhere."""
+"""Set as `OPENAI_API_KEY` by `stepfun-compat run` for frameworks that require one. Never sent anywhere."""

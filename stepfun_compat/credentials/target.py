@@ -27,8 +27,8 @@ class Target:
 
     @property
     def named(self) -> str:
-        """The base URL if the caller set it, empty for a default: only the former indicates whose key
-        `OPENAI_API_KEY` holds."""
+        """The base URL if the caller set it, empty for a default. Only a URL that the caller set indicates whose key
+        `OPENAI_API_KEY` contains."""
         return self.base_url if self.source == "base_url argument" else ""
 
 

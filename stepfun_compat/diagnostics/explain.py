@@ -282,7 +282,7 @@ def _method_and_path(endpoint: str) -> tuple[str, str]:
     if " /" in endpoint:
         method, _, path = endpoint.partition(" ")
         return method.upper(), path
-    raise ValueError(f"endpoint={endpoint!r} is not known: it takes one of {', '.join(ENDPOINTS)}, or 'POST /path'.")
+    raise ValueError(f"endpoint={endpoint!r} is not known: it must be one of {', '.join(ENDPOINTS)}, or 'POST /path'.")
 
 
 def _request_of(method: str, path: str, kwargs: Mapping[str, Any]) -> WireRequest:

@@ -45,7 +45,7 @@ def nearest_size(requested: str, sizes: Mapping[tuple[int, int], str]) -> str:
         shape, area = math.log(width / height), math.log(width * height)
     except (ValueError, ZeroDivisionError):
         raise RequestRejected(
-            f"size={requested!r} is not a size: it takes WIDTHxHEIGHT, and StepFun has {', '.join(sizes.values())}.",
+            f"size={requested!r} is not a size: it must be WIDTHxHEIGHT, and StepFun has {', '.join(sizes.values())}.",
             code="invalid_value",
             param="size",
         ) from None
@@ -93,7 +93,7 @@ def _count(fields: Dict) -> int:
         count = 0
     if not 1 <= count <= OPENAI_MAX_IMAGES:
         raise RequestRejected(
-            f"n={n!r} is not allowed: it takes 1 to {OPENAI_MAX_IMAGES}.", code="invalid_value", param="n"
+            f"n={n!r} is not allowed: it must be 1 to {OPENAI_MAX_IMAGES}.", code="invalid_value", param="n"
         )
     return count
 
@@ -311,7 +311,7 @@ class Variation(_Images):
         images = [part for part in file_parts(request.files) if part.field == "image"]
         if not images:
             raise RequestRejected(
-                "image is missing: it takes a png or jpeg file.", code="missing_parameter", param="image"
+                "image is missing: it must be a png or jpeg file.", code="missing_parameter", param="image"
             )
         context.requested_model = fields.get("model") if isinstance(fields.get("model"), str) else None
         context.model_id, context.model = VARIATION_MODEL, context.catalog.model(VARIATION_MODEL)

@@ -42,7 +42,7 @@ def parse(data: bytes) -> Any:
 
 
 def is_enabled() -> bool:
-    """Whether the process uses the fast path: no difference to the SDK was found."""
+    """Whether the process uses the fast path: no difference from the SDK was found."""
     return _templates.enabled
 
 

@@ -33,7 +33,7 @@ class TemplateCache(dict[tuple[Any, ...], "Callable[..., Any] | None"]):
     enabled = True
 
     def disable(self, what: str) -> None:
-        """Never use a template again, since one built something else than the SDK, or the SDK is not as expected."""
+        """Stop using templates: one built a different object than the SDK, or the SDK is not as expected."""
         if self.enabled:
             self.enabled = False
             self.clear()

@@ -32,7 +32,7 @@ def unload_ipython_extension(ipython: Any) -> None:
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        """Import what loads openai on first use: `run` starts programs without it."""
+        """Import on first use what loads openai: `run` starts programs without it."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from . import patching

@@ -27,4 +27,4 @@ def _patch() -> None:
 
         patch()
     except Exception as error:
-        sys.stderr.write(f"stepfun-compat: openai stays as it is: {error!r}\n")
+        sys.stderr.write(f"stepfun-compat: openai is not changed: {error!r}\n")

@@ -60,7 +60,7 @@ def _classes() -> Iterator[tuple[str, ModuleType, str, type]]:
         if package == "stepfun_compat" or (package == "openai" and name not in _OPENAI_MODULES):
             continue
         for attribute, value in list(vars(module).items()):
-            # type() and not isinstance(): asking a lazy proxy for its class would load what it stands for
+            # type() and not isinstance(): reading the class of a lazy proxy would load its object
             if issubclass(type(value), type):
                 yield name, module, attribute, value
 

@@ -65,7 +65,7 @@ def run_path(path: str, arguments: Sequence[str]) -> None:
 
 
 def _as_main(name: str, **options: bool) -> None:
-    """The function the interpreter calls for `-m`, and for a directory or zip."""
+    """Return the function that the interpreter calls for `-m`, and for a directory or zip."""
     import runpy
 
     start: Any = vars(runpy)["_run_module_as_main"]

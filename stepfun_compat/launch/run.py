@@ -18,16 +18,16 @@ usage: stepfun-compat run [options] program.py [arguments...]
        stepfun-compat run [options] -c code [arguments...]
        stepfun-compat run [options] - [arguments...]        the program comes from standard input
 
-The interpreter's own options (-O, -W error, -X dev, -i, …) go before the program as well.
+The interpreter's own options (-O, -W error, -X dev, -i, …) also go before the program.
 
 Runs an unmodified program with openai's names rebound to StepFun's clients.
 
 options:
   --emulate       talk to a local emulator of StepFun; needs no key (extra: emulator)
-  --legacy        give the program the openai<1.0 module
+  --legacy        provide the openai<1.0 module
   --model ID      the StepFun model for OpenAI's chat names (as STEPFUN_MODEL)
-  --no-children   leave child processes alone
-  -h, --help      show this
+  --no-children   do not apply to child processes
+  -h, --help      show this help
 
 examples:
   stepfun-compat run --emulate examples/chat.py
@@ -79,7 +79,7 @@ def parse(argv: Sequence[str]) -> Options:
     """Read the options before the program; everything after it is the program's.
 
     Raises:
-        UsageError: an option is not known, or there is no program.
+        UsageError: an option is unknown, or there is no program.
     """
     flags: set[str] = set()
     model: str | None = None
@@ -103,7 +103,7 @@ def _model(word: str, rest: list[str]) -> str:
     """Return the value of `--model`: after an equals sign, else from `rest`."""
     model = word.partition("=")[2] or (rest.pop(0) if rest else "")
     if not model:
-        raise UsageError("--model takes a StepFun model id")
+        raise UsageError("--model needs a StepFun model id")
     return model
 
 
@@ -114,11 +114,11 @@ def _program(word: str, rest: Sequence[str]) -> tuple[str, str, tuple[str, ...]]
     """Return the program that starts at `word`, as the first three values of `Options`.
 
     Raises:
-        UsageError: `word` is an option that is not known, or takes something that is missing.
+        UsageError: `word` is an unknown option, or its value is missing.
     """
     if word in ("-m", "-c"):
         if not rest:
-            raise UsageError(f"{word} takes {'a module' if word == '-m' else 'code'}")
+            raise UsageError(f"{word} needs {'a module' if word == '-m' else 'code'}")
         return "module" if word == "-m" else "code", rest[0], tuple(rest[1:])
     if word == "-":
         return "stdin", word, tuple(rest)
@@ -180,7 +180,7 @@ def prepare(options: Options) -> None:
         from .emulator_process import use_emulator
 
         use_emulator()
-    # frameworks refuse to start without one; it is never sent anywhere
+    # frameworks do not start without one; it is never sent anywhere
     os.environ.setdefault("OPENAI_API_KEY", PLACEHOLDER_KEY)
     if options.legacy:
         from .legacy_module import install

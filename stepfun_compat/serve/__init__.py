@@ -1,4 +1,4 @@
-"""`stepfun-compat serve`: OpenAI's wire and Anthropic's in front of StepFun, for programs in any language.
+"""`stepfun-compat serve`: OpenAI's and Anthropic's APIs in front of StepFun, for programs in any language.
 
 `app(settings)` is the ASGI app, for any server. Each route passes its request to this package's async client and relays
 the client's response, so a program over HTTP receives what a Python program receives in process.

@@ -78,7 +78,7 @@ class Access:
         name = host_name(inbound.headers.get("host", "")).rstrip(".")
         if name == "localhost" or name.endswith(".localhost") or _is_address(name) or name in self._hosts:
             return
-        raise Rejected(421, "This server does not answer for that host. Allow its name with --allow-host.")
+        raise Rejected(421, "This server does not serve that host name. Allow it with --allow-host.")
 
     def cors(self, inbound: Inbound) -> dict[str, str]:
         """The headers that let a page of an allowed origin read the response; none for a request without `Origin`.
@@ -95,7 +95,7 @@ class Access:
                 "access-control-expose-headers": _EXPOSED,
                 "vary": "Origin",
             }
-        raise Rejected(403, "Pages of this origin may not call. Allow it with --allow-origin.")
+        raise Rejected(403, "Pages of this origin may not call this server. Allow it with --allow-origin.")
 
     def preflight(self, inbound: Inbound) -> dict[str, str]:
         """The response headers for a CORS preflight request."""

@@ -64,7 +64,7 @@ class ServeApp:
         elif scope["type"] == "websocket":
             with suppress(Exception):
                 await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": "No WebSocket is served here."})
+            await send({"type": "websocket.close", "code": 1008, "reason": "This server has no WebSockets."})
         elif scope["type"] == "http":
             await self._http(scope, receive, send)
 
@@ -267,7 +267,7 @@ class ServeApp:
         if not (counts or inbound.segments == ("messages",)):
             raise Rejected(
                 404,
-                f"{inbound.method} {inbound.sent_path} is not served: of Anthropic's API, messages and count_tokens are.",
+                f"{inbound.method} {inbound.sent_path} is not served: this server has only messages and count_tokens of Anthropic's API.",
             )
         if inbound.method != "POST":
             raise Rejected(405, f"{inbound.method} is not allowed here.", headers={"allow": "POST"})

@@ -28,8 +28,8 @@ _NO_PLATFORM_HEADERS: Any = {
 
 
 class Clients:
-    """Create a client for each caller on first use. Stored responses, conversations and remembered reasoning are kept
-    apart by caller; the connections to StepFun are shared.
+    """Create a client for each caller on first use. Stored responses, conversations and cached reasoning are separate
+    for each caller; the connections to StepFun are shared.
 
     Raises:
         KeyRefusedError: no StepFun key is configured.

@@ -128,7 +128,7 @@ def read_head(scope: Scope, max_header_bytes: int, max_headers: int) -> Inbound:
         raise Rejected(431, "The request's headers are too large.")
     names = [name.lower() for name, _ in raw]
     if len(set(names)) < len(names) and any(names.count(name) > 1 for name in _SINGLE):
-        raise Rejected(400, "A header that may occur once occurs twice.")
+        raise Rejected(400, "A header that may occur only once occurs twice.")
     if b"transfer-encoding" in names and b"content-length" in names:
         raise Rejected(400, "A request cannot have both Content-Length and Transfer-Encoding.")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, (_, value) in zip(names, raw, strict=True)}
@@ -239,7 +239,7 @@ async def read_body(receive: Receive, limit: int, timeout: float, declared: str 
 def too_large(limit: int) -> Rejected:
     """The error for a body above the limit."""
     return Rejected(
-        413, f"The request's body is larger than the {limit:,} bytes this server takes (--max-body).", close=True
+        413, f"The request's body is larger than the {limit:,} bytes this server accepts (--max-body).", close=True
     )
 
 
@@ -250,7 +250,7 @@ def _constant(name: str) -> Any:
 def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise ValueError("the number is too large for JSON that others read")
+        raise ValueError("the number is too large for JSON")
     return number
 
 
@@ -275,5 +275,5 @@ def parse_json(body: bytes) -> dict[str, Any] | None:
             "We could not parse the JSON body of your request. It must be one JSON object in UTF-8.",
         ) from None
     if not isinstance(data, dict):
-        raise Rejected(400, "The body of a request is one JSON object.")
+        raise Rejected(400, "The body of a request must be one JSON object.")
     return cast("dict[str, Any]", data)

@@ -45,7 +45,7 @@ class Launch:
 
 
 def run(launch: Launch, announce: Callable[[str], None]) -> None:
-    """Serve until a signal says to stop. `announce` gets the lines for the terminal.
+    """Serve until a signal stops the server. `announce` gets the lines for the terminal.
 
     Raises:
         LaunchError: the options are unsafe or impossible.
@@ -86,7 +86,7 @@ def _options(launch: Launch, settings: Settings, announce: Callable[[str], None]
     if launch.no_token:
         if not is_loopback(launch.host):
             raise LaunchError(
-                f"--no-token with --host {launch.host} lets anyone who reaches it spend your StepFun credit: "
+                f"--no-token with --host {launch.host} lets anyone who can reach it spend your StepFun credit: "
                 f"set {TOKEN_VARIABLE}, or listen on 127.0.0.1."
             )
         options = replace(options, tokens=())
@@ -97,7 +97,7 @@ def _options(launch: Launch, settings: Settings, announce: Callable[[str], None]
             )
         token = secrets.token_urlsafe(24)
         options = replace(options, tokens=(token,))
-        announce(f"token for this run: {token}  (set {TOKEN_VARIABLE} to choose one, --no-token to need none)")
+        announce(f"token for this run: {token}  ({TOKEN_VARIABLE} sets your own, --no-token turns it off)")
     if launch.tier is not None and options.max_concurrency is None:
         options = replace(options, max_concurrency=_concurrency(launch.tier, settings))
     if launch.host not in ("0.0.0.0", "::") and not is_loopback(launch.host):
@@ -111,22 +111,22 @@ def _concurrency(name: str, settings: Settings) -> int | None:
     row = tier_row(region, name)
     if row is None:
         known = [row.name for plan in ("standard", "step_plan") for row in tiers_for(region, plan)]
-        raise LaunchError(f"--tier {name} is not a tier of {region}: it takes one of {', '.join(known)}.")
+        raise LaunchError(f"--tier {name} is not a tier of {region}: it must be one of {', '.join(known)}.")
     return row.concurrency
 
 
 def _check_workers(launch: Launch, settings: Settings) -> None:
     if launch.workers < 1:
-        raise LaunchError("--workers takes 1 or more.")
+        raise LaunchError("--workers must be 1 or more.")
     if launch.workers > 1 and in_this_process(settings.state):
         raise LaunchError(
             f"--workers {launch.workers} needs a shared store: with STEPFUN_STATE={settings.state} a stored response "
-            "exists only in the worker that made it. Set STEPFUN_STATE to sqlite:///path or redis://host:6379/0."
+            "exists only in the worker that created it. Set STEPFUN_STATE to sqlite:///path or redis://host:6379/0."
         )
 
 
 def run_one(launch: Launch, options: ServeOptions, settings: Settings, listener: socket.socket) -> None:
-    """Serve in this process until a signal says to stop."""
+    """Serve in this process until a signal stops it."""
     from . import app
     from .protocol import Server, config
 

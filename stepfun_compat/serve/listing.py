@@ -38,7 +38,7 @@ def anthropic_model(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def anthropic_list(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A list of models as Anthropic's API pages it, on one page."""
+    """A list of models as Anthropic's API returns it, on one page."""
     data = [anthropic_model(row) for row in rows]
     return {
         "data": data,

@@ -18,7 +18,7 @@ class ServeOptions:
     """
 
     tokens: tuple[str, ...] = field(default=(), repr=False)
-    """The accepted tokens. Empty: anyone who reaches the server may call it."""
+    """The accepted tokens. Empty: anyone who can reach the server may call it."""
     allowed_hosts: tuple[str, ...] = ()
     """Names allowed in the `Host` header besides `localhost` and IP addresses. `*` allows any."""
     allowed_origins: tuple[str, ...] = ()
@@ -40,15 +40,15 @@ class ServeOptions:
     def __post_init__(self) -> None:
         for name in ("max_body", "max_header_bytes", "max_headers", "body_timeout", "request_timeout"):
             if getattr(self, name) <= 0:
-                raise ValueError(f"{name}={getattr(self, name)!r} is not allowed: it takes a number above 0.")
+                raise ValueError(f"{name}={getattr(self, name)!r} is not allowed: it must be a number above 0.")
         if self.max_concurrency is not None and self.max_concurrency < 1:
-            raise ValueError(f"max_concurrency={self.max_concurrency} is not allowed: it takes 1 or more, or None.")
+            raise ValueError(f"max_concurrency={self.max_concurrency} is not allowed: it must be 1 or more, or None.")
         if self.max_queue < 0:
-            raise ValueError(f"max_queue={self.max_queue} is not allowed: it takes 0 or more.")
+            raise ValueError(f"max_queue={self.max_queue} is not allowed: it must be 0 or more.")
         for token in self.tokens:
             if len(token) < 8 or not all("!" <= sign <= "~" for sign in token):
                 raise ValueError(
-                    f"A token of {TOKEN_VARIABLE} is not allowed: it takes 8 or more letters, digits and signs without blanks."
+                    f"A token of {TOKEN_VARIABLE} is not allowed: it must have 8 or more letters, digits and signs, without blanks."
                 )
 
     @classmethod

@@ -196,11 +196,11 @@ def _failure(error: Exception) -> Failure:
     if isinstance(error, openai.APIStatusError):
         return _status_failure(error)
     if isinstance(error, openai.APITimeoutError):
-        return Failure(504, openai_error(504, "The model's provider did not answer in time.", "upstream_timeout"))
+        return Failure(504, openai_error(504, "The model's provider did not respond in time.", "upstream_timeout"))
     if isinstance(error, openai.APIConnectionError):
         return Failure(502, openai_error(502, "The connection to the model's provider failed.", "upstream_unreachable"))
     if isinstance(error, openai.APIResponseValidationError):
-        return Failure(502, openai_error(502, f"StepFun's answer is not usable: {error.message}", "upstream_invalid"))
+        return Failure(502, openai_error(502, f"StepFun's response is not usable: {error.message}", "upstream_invalid"))
     if isinstance(error, openai.APIError):
         return Failure(500, _error_body(500, error))
     if isinstance(error, openai.OpenAIError):

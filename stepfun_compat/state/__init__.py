@@ -1,7 +1,7 @@
-"""Stores of conversations, since StepFun keeps none: `memory://`, `sqlite:///path` or `redis://…` (`Settings.state`).
+"""Stores of conversations, because StepFun stores none: `memory://`, `sqlite:///path` or `redis://…` (`Settings.state`).
 
-A store holds JSON records by key, in a namespace, for a limited time. Endpoints never see one: they describe as plain
-data what to load and save (`StoreOperation`), and the client executes it (`execute`).
+A store holds JSON records by key, in a namespace, for a limited time. Endpoints never access one: they describe what to
+load and save as plain data (`StoreOperation`), and the client executes it (`execute`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..endpoints.base import StoreOperation
 
 TTL: Final = 30 * 24 * 3600
-"""Seconds a record lives after its last use: thirty days, as at OpenAI."""
+"""Lifetime of a record in seconds after its last use: thirty days, as at OpenAI."""
 
 Record = dict[str, Any]
 Change = Callable[[str], str]
@@ -31,7 +31,7 @@ class StateError(Exception):
 
 
 class RecordTooLarge(StateError):
-    """A record larger than a store takes. Nothing was written."""
+    """A record that is too large for the store. Nothing was written."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Store(Protocol):
     blocking: bool
 
     def get(self, keys: Sequence[str], limits: Limits = DEFAULT) -> dict[str, str]:
-        """Return the texts that exist and have not expired. Reading extends their life."""
+        """Return the texts that exist and have not expired. Reading extends their lifetime."""
         ...
 
     def write(
@@ -97,7 +97,7 @@ def open_store(url: str) -> Store:
     Raises:
         StateError: the URL names no store, or one whose package is not installed.
     """
-    with _opening:  # two concurrent first uses must not make two stores, each with half of the records
+    with _opening:  # two concurrent first uses must not create two stores, each with half of the records
         store = _open.get(url)
         if store is None:
             store = _open[url] = _make(url)
@@ -116,7 +116,7 @@ def check_url(url: str) -> None:
     """Check a store's URL. Errors never contain its password.
 
     Raises:
-        StateError: it names no store, or has a query that a setting replaces.
+        StateError: it names no store, or has a query for which there is a setting.
     """
     scheme, mark, rest = url.partition("://")
     if not mark or scheme not in ("memory", "sqlite", *_REDIS):
@@ -127,7 +127,7 @@ def check_url(url: str) -> None:
         _check_redis(scheme, rest)
     if "ttl=" in rest.partition("?")[2] or (scheme in ("memory", "sqlite") and "?" in rest):
         raise StateError(
-            f"a {scheme}:// URL takes no such query: set STEPFUN_STATE_TTL, STEPFUN_STATE_MAX_BYTES, "
+            f"a {scheme}:// URL has no such query: set STEPFUN_STATE_TTL, STEPFUN_STATE_MAX_BYTES, "
             "STEPFUN_STATE_MAX_RECORD_BYTES or STEPFUN_STATE_TIMEOUT instead."
         )
 
@@ -161,7 +161,7 @@ def _make(url: str) -> Store:
 
 
 def namespace(name: str | None, key: str, base_url: str) -> str:
-    """The namespace of a client's records: the configured name, else a hash that only holders of the same key share."""
+    """Return the namespace of a client's records: the configured name, else a hash that only holders of the same key share."""
     if name:
         return name
     return hashlib.sha256(f"{key}\n{base_url.rstrip('/')}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
@@ -172,7 +172,7 @@ def execute(store: Store, space: str, operation: StoreOperation, limits: Limits 
 
     Raises:
         RecordTooLarge: a record is more than `limits.record` bytes.
-        StateError: the store cannot be read or written, or a record to change is not there.
+        StateError: the store cannot be read or written, or a record to change is missing.
     """
     try:
         found = _load(store, space, operation.load, limits) if operation.load else {}
@@ -195,7 +195,7 @@ def _write(store: Store, space: str, operation: StoreOperation, limits: Limits) 
     save = {f"{space}:{key}": _fitting(_dump(record), limits) for key, record in operation.save.items()}
     gone = [f"{space}:{key}" for key in operation.delete]
     if (changes or save or gone) and not store.write(save, gone, changes, limits):
-        raise StateError(f"{' and '.join(key for key, _ in _changes(operation))} was deleted meanwhile")
+        raise StateError(f"{' and '.join(key for key, _ in _changes(operation))} was deleted in the meantime")
 
 
 def _changes(operation: StoreOperation) -> list[tuple[str, Change]]:

@@ -26,7 +26,7 @@ class MemoryStore:
         renewed_after_fork(self)
 
     def get(self, keys: Sequence[str], limits: Limits = DEFAULT) -> dict[str, str]:
-        """Return the texts that exist; reading extends their life."""
+        """Return the texts that exist; reading extends their lifetime."""
         now = time.monotonic()
         found: dict[str, str] = {}
         with self._lock:
@@ -41,7 +41,7 @@ class MemoryStore:
     def write(
         self, rows: Mapping[str, str], gone: Sequence[str], changes: Mapping[str, Change], limits: Limits = DEFAULT
     ) -> bool:
-        """Write all or nothing; the least recently used rows make room."""
+        """Write all or nothing; the least recently used rows are removed if there is no space."""
         now = time.monotonic()
         most = SIZE if limits.size is None else limits.size
         with self._lock:
@@ -50,7 +50,7 @@ class MemoryStore:
                 return False
             new = {**rows, **changed}
             if sum(map(len, new.values())) > most:
-                raise RecordTooLarge(f"the records to write are more than the {most:,} bytes of the whole store")
+                raise RecordTooLarge(f"the records to write exceed the {most:,} bytes of the entire store")
             for key in (*gone, *new):
                 self._drop(key)
             for key, text in new.items():
@@ -60,7 +60,7 @@ class MemoryStore:
         return True
 
     def _changed(self, changes: Mapping[str, Change], now: float) -> dict[str, str] | None:
-        """The changed texts, None if a row to change is missing."""
+        """Return the changed texts; None if a row to change is missing."""
         changed: dict[str, str] = {}
         for key, change in changes.items():
             text = self._there(key, now)

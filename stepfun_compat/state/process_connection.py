@@ -26,7 +26,7 @@ class ProcessConnection:
 
 
 def close_with(owner: object, close: Callable[[], object]) -> None:
-    """Close what `owner` uses once the owner is gone, or at exit, but never in a child process, whose parent has it."""
+    """Close the connection when `owner` is garbage-collected, or at exit, but never in a child process: it is the parent's."""
     weakref.finalize(owner, _close, close, os.getpid())
 
 

@@ -16,8 +16,8 @@ _T = TypeVar("_T")
 
 
 class RedisStore:
-    """Keep records on a Redis server. One call writes in one transaction. The server's own configuration decides how
-    much it keeps and whether that survives a restart."""
+    """Keep records on a Redis server. One call writes in one transaction. The server's own configuration determines
+    how much it keeps, and whether that survives a restart."""
 
     blocking = True
 
@@ -33,7 +33,7 @@ class RedisStore:
         self._client(DEFAULT.timeout)
 
     def get(self, keys: Sequence[str], limits: Limits = DEFAULT) -> dict[str, str]:
-        """Return the texts that exist; reading extends their life."""
+        """Return the texts that exist; reading extends their lifetime."""
         if not keys:
             return {}
         names = [_PREFIX + key for key in keys]
@@ -51,7 +51,7 @@ class RedisStore:
     def write(
         self, rows: Mapping[str, str], gone: Sequence[str], changes: Mapping[str, Change], limits: Limits = DEFAULT
     ) -> bool:
-        """Write all or nothing; retried if another client changes one of the rows meanwhile."""
+        """Write all or nothing; retried if another client changes one of the rows in the meantime."""
         until = time.monotonic() + limits.timeout
 
         def work(db: Any) -> bool:
@@ -83,8 +83,8 @@ class RedisStore:
         return self._attempt(work, limits)
 
     def _attempt(self, work: Callable[[Any], _T], limits: Limits) -> _T:
-        """Run `work`, and once more if the connection was closed meanwhile. A server that does not respond gets no second
-        attempt."""
+        """Run `work`, and once more if the connection was closed in the meantime. There is no second attempt if the server
+        does not respond."""
         db = self._client(limits.timeout)
         started = time.monotonic()
         try:
@@ -95,12 +95,12 @@ class RedisStore:
         return work(db)
 
     def _client(self, timeout: float) -> Any:
-        """The connection pool for a timeout: half of it to connect, half for a response."""
+        """Return the connection pool for a timeout: half of it to connect, half for a response."""
         with self._lock:
             client = self._clients.get(timeout)
             if client is None:
                 if len(self._clients) >= 16:
-                    self._clients.pop(next(iter(self._clients)))  # its connections end when it is unused
+                    self._clients.pop(next(iter(self._clients)))  # its connections close when it is no longer used
                 retry = import_module("redis.retry").Retry(import_module("redis.backoff").NoBackoff(), 0)
                 client = self._clients[timeout] = self._redis.Redis.from_url(
                     self._url,

@@ -36,7 +36,7 @@ class SQLiteStore:
         renewed_after_fork(self)
 
     def get(self, keys: Sequence[str], limits: Limits = DEFAULT) -> dict[str, str]:
-        """Return the texts that exist; reading extends their life."""
+        """Return the texts that exist; reading extends their lifetime."""
         now = time.time()
         found: dict[str, str] = {}
         old: list[str] = []
@@ -114,7 +114,7 @@ class SQLiteStore:
 
 
 def _make_private(path: str) -> None:
-    """Create the file if it is missing, readable by its owner alone."""
+    """Create the file if it is missing, readable only by its owner."""
     file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         found = os.fstat(file)

@@ -131,7 +131,7 @@ def test_invalid_value_error_names_variable_value_and_allowed_values(
     with pytest.raises(SettingsError) as caught:
         Settings()
     assert f"{variable}={BAD[variable]!r}" in str(caught.value)
-    assert "it takes" in str(caught.value)
+    assert "it must be" in str(caught.value)
     assert isinstance(caught.value, ValueError)
 
 

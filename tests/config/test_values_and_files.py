@@ -66,7 +66,7 @@ def refused(**values: Any) -> str:
 def test_invalid_keyword_error_names_it_and_the_allowed_values(name: str, value: Any) -> None:
     told = refused(**{name: value})
     assert told.startswith(f"{name}=")
-    assert "it takes" in told
+    assert "it must be" in told
 
 
 @pytest.mark.parametrize("name", ["api_key", "state"])
@@ -197,7 +197,7 @@ def test_misspelt_setting_in_pyproject_is_reported(folder: Path) -> None:
     file.write_text('[tool.stepfun-compat]\nmodell = "step-5-preview"\n', encoding="utf-8")
     assert "'modell' is not a setting" in refused()
     file.write_text("[tool]\nstepfun-compat = 3\n", encoding="utf-8")
-    assert "takes a table" in refused()
+    assert "must be a table" in refused()
     file.write_text('[tool.other]\nmodell = "x"\n', encoding="utf-8")
     assert Settings().model is None
 
@@ -550,7 +550,9 @@ def test_out_of_range_number_error_names_the_bounds(name: str) -> None:
 
 @pytest.mark.parametrize("cls", [stepfun_compat.OpenAI, stepfun_compat.AsyncOpenAI, stepfun_compat.AzureOpenAI])
 def test_settings_as_a_dict_are_a_clear_error(cls: Any) -> None:
-    with pytest.raises(SettingsError, match=r"settings= takes a stepfun_compat.Settings, not dict; write settings=Set"):
+    with pytest.raises(
+        SettingsError, match=r"settings= must be a stepfun_compat.Settings, not dict; write settings=Set"
+    ):
         cls(api_key="k", settings={"model": "step-3.7-flash"})
     with pytest.raises(SettingsError, match="not str"):
         stepfun_compat.explain(settings="x")  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ def connection(arguments: Dict, context: RequestContext) -> Dict:
     model: Any = place.get("model")
     if not isinstance(model, str) or not model:
         raise RequestRejected(
-            f"model is missing: it takes one of {', '.join(_able(context))}, or an OpenAI name for a realtime model.",
+            f"model is missing: it must be one of {', '.join(_able(context))}, or an OpenAI name for a realtime model.",
             code="missing_parameter",
             param="model",
         )

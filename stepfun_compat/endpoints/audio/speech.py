@@ -108,7 +108,7 @@ class Speech(PassThroughEndpoint):
     def _voice(self, voice: Json, wire: Dict, context: RequestContext) -> None:
         if voice is None:
             raise RequestRejected(
-                "voice is missing: it takes one of OpenAI's voices, one of StepFun's system voices or a cloned voice.",
+                "voice is missing: it must be one of OpenAI's voices, one of StepFun's system voices or a cloned voice.",
                 code="missing_parameter",
                 param="voice",
             )

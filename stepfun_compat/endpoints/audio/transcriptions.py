@@ -85,7 +85,7 @@ class Transcription(PassThroughEndpoint):
         format = _format(fields, _FORMATS)
         part = file_part(request.files)
         if part is None:
-            raise RequestRejected("file is missing: it takes an audio file.", code="missing_parameter", param="file")
+            raise RequestRejected("file is missing: it must be an audio file.", code="missing_parameter", param="file")
         data = part.read()
         kind = _kind(part, data)
         transcription: Dict = {"model": model}
@@ -173,7 +173,7 @@ def _format(fields: Dict, known: Sequence[str], model: str = "", others: Sequenc
     if format == "diarized_json":
         advice = "; StepFun documents no diarization"
     raise RequestRejected(
-        f"response_format={format!r} is not available{' with ' + model if model else ''}: it takes "
+        f"response_format={format!r} is not available{' with ' + model if model else ''}: it must be "
         f"{', '.join(known)}{advice}.",
         code="invalid_value",
         param="response_format",

@@ -38,7 +38,7 @@ def _prompts(fields: Dict) -> list[str]:
         return texts
     if prompt is None or not listed:
         raise RequestRejected(
-            "prompt is missing: it takes text or a list of texts.", code="missing_parameter", param="prompt"
+            "prompt is missing: it must be text or a list of texts.", code="missing_parameter", param="prompt"
         )
     raise RequestRejected(
         "prompt contains token numbers, which only OpenAI's models understand. Pass the text instead, for "

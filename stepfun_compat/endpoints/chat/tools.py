@@ -274,7 +274,7 @@ def _require_one(
     name = tool_name(row) or (row.get("name") if isinstance(row.get("name"), str) else None)
     if name is None:
         raise RequestRejected(
-            f"tool_choice={choice!r} is not valid: it takes 'none', 'auto', 'required' or a named function.",
+            f"tool_choice={choice!r} is not valid: it must be 'none', 'auto', 'required' or a named function.",
             code="invalid_value",
             param="tool_choice",
         )

@@ -179,7 +179,7 @@ class AddPart(PassThroughEndpoint):
         parts = [part for part in file_parts(request.files) if part.field == "data"]
         if not parts:
             raise RequestRejected(
-                "data is missing: it takes the bytes of the part.", code="missing_parameter", param="data"
+                "data is missing: it must be the bytes of the part.", code="missing_parameter", param="data"
             )
         name = _uploads(context).put_part(id, parts[0].read())
         body = {"id": name, "object": "upload.part", "created_at": int(time.time()), "upload_id": id}

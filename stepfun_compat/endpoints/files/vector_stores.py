@@ -195,7 +195,7 @@ def _entry(file: Mapping[str, Any], context: RequestContext) -> Dict:
     id = file.get("file_id")
     if not isinstance(id, str) or not id:
         raise RequestRejected(
-            "file_id is missing: it takes the id of an uploaded file.", code="missing_parameter", param="file_id"
+            "file_id is missing: it must be the id of an uploaded file.", code="missing_parameter", param="file_id"
         )
     wire: Dict = {"file_id": id}
     attributes = as_dict(file.get("attributes")) or {}
@@ -435,7 +435,7 @@ class AddBatch(PassThroughEndpoint):
         listed += [{**shared, "file_id": id} for id in as_list(fields.get("file_ids"))]
         if not listed:
             raise RequestRejected(
-                "file_ids is empty: it takes ids of uploaded files.", code="invalid_value", param="file_ids"
+                "file_ids is empty: it must list ids of uploaded files.", code="invalid_value", param="file_ids"
             )
         entries = [_entry(row, context) for row in listed]
         store_id = path_segment(request, 1)

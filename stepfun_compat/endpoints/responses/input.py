@@ -20,7 +20,7 @@ def input_items(input: Json) -> list[Dict]:
     if input is None:
         return []
     if not is_sequence(input):
-        raise RequestRejected("input takes a string or a list of items.", code="invalid_type", param="input")
+        raise RequestRejected("input must be a string or a list of items.", code="invalid_type", param="input")
     items: list[Dict] = []
     for place, item in enumerate(rows_of(input)):
         row = row_of(plain_item(item))

@@ -42,7 +42,7 @@ class InputTokens(PassThroughEndpoint):
         items = [item for item in (*original.history, *original.items) if item["type"] != "reasoning"]
         if not items:
             raise RequestRejected(
-                "input is missing: it takes text or a list of items.", code="missing_parameter", param="input"
+                "input is missing: it must be text or a list of items.", code="missing_parameter", param="input"
             )
         messages = messages_of(items, fields.get("instructions"), context, unpacked(original).packing)
         chat = CHAT.transform_request(

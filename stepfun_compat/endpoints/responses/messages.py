@@ -182,7 +182,7 @@ class _Messages:
             content = self._user_content(item.get("content"), f"{where}.content")
         else:
             raise RequestRejected(
-                f"{where}.role={role!r} is not a valid role: it takes user, assistant, system or developer.",
+                f"{where}.role={role!r} is not a valid role: it must be user, assistant, system or developer.",
                 code="invalid_value",
                 param="input",
             )

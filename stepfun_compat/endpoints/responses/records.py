@@ -218,7 +218,7 @@ def _limit(value: Json) -> int:
         limit = 0
     if not 1 <= limit <= 100:
         raise RequestRejected(
-            f"limit={value!r} is out of range: it takes 1 to 100.", code="invalid_value", param="limit"
+            f"limit={value!r} is out of range: it must be 1 to 100.", code="invalid_value", param="limit"
         )
     return limit
 

@@ -260,7 +260,7 @@ def chat_fields(original: ResponsesState, context: RequestContext) -> Dict:
 def missing_input() -> RequestRejected:
     """Build the error for a request with neither input nor history."""
     return RequestRejected(
-        "input is missing: it takes a string or a list of items.", code="missing_parameter", param="input"
+        "input is missing: it must be a string or a list of items.", code="missing_parameter", param="input"
     )
 
 

@@ -212,7 +212,7 @@ def _chat_name(tool: Dict) -> str | None:
 def _unpacked(row: Mapping[str, Any], where: str, out: Unpacked) -> list[Dict]:
     kind = row.get("type", "function")
     if not isinstance(kind, str):
-        raise RequestRejected(f"{where}.type takes a string.", code="invalid_type", param=where)
+        raise RequestRejected(f"{where}.type must be a string.", code="invalid_type", param=where)
     if "function" in row:  # chat's own shape, and StepFun's web_search and retrieval (stepfun-api 3.4)
         return [dict(row)]
     if kind in _PLAIN:

@@ -53,7 +53,7 @@ def _take_over() -> None:
 
             stepfun_compat.launch.patch()
     except Exception as error:
-        sys.stderr.write(f"stepfun-compat: openai stays as it is in child process {os.getpid()}: {error!r}\n")
+        sys.stderr.write(f"stepfun-compat: openai is not changed in child process {os.getpid()}: {error!r}\n")
 
 
 call_on_import(_take_over)

@@ -20,11 +20,11 @@ def blocks_of(content: Any, where: str) -> list[Mapping[str, Any]]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}] if content else []
     if not isinstance(content, list):
-        raise Invalid(f"{where}: it takes a string or a list of content blocks.")
+        raise Invalid(f"{where}: it must be a string or a list of content blocks.")
     rows = cast("list[Any]", content)
     for place, row in enumerate(rows):
         if not isinstance(row, Mapping) or not isinstance(cast("Mapping[str, Any]", row).get("type"), str):
-            raise Invalid(f"{where}.{place}: it takes an object with a type.")
+            raise Invalid(f"{where}.{place}: it must be an object with a type.")
     return cast("list[Mapping[str, Any]]", rows)
 
 
@@ -36,7 +36,7 @@ def text_of(block: Mapping[str, Any], where: str) -> str:
     """
     text = block.get("text")
     if not isinstance(text, str):
-        raise Invalid(f"{where}.text: it takes a string.")
+        raise Invalid(f"{where}.text: it must be a string.")
     return text
 
 
@@ -58,14 +58,14 @@ def part_of(block: Mapping[str, Any], where: str) -> list[Dict]:
         text = "\n".join(text_of(row, where) for row in inner if row["type"] == "text")
         return [{"type": "text", "text": f"{block.get('title') or ''} ({block.get('source') or ''})\n{text}"}]
     raise Invalid(
-        f"{where}: a block of type {kind!r} cannot be carried over: it takes text, image, document or tool_result."
+        f"{where}: a block of type {kind!r} cannot be translated: it must be text, image, document or tool_result."
     )
 
 
 def _source(block: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     source = block.get("source")
     if not isinstance(source, Mapping):
-        raise Invalid(f"{where}.source: it takes an object.")
+        raise Invalid(f"{where}.source: it must be an object.")
     return cast("Mapping[str, Any]", source)
 
 
@@ -81,7 +81,7 @@ def _image(block: Mapping[str, Any], where: str) -> Dict:
             f"{where}.source: Anthropic's files are not available here: send the image as base64 or by its URL."
         )
     else:
-        raise Invalid(f"{where}.source: it takes a url, or base64 data with a media_type of {', '.join(_IMAGES)}.")
+        raise Invalid(f"{where}.source: it must be a url, or base64 data with a media_type of {', '.join(_IMAGES)}.")
     return {"type": "image_url", "image_url": {"url": url}}
 
 
@@ -98,4 +98,4 @@ def _document(block: Mapping[str, Any], where: str) -> list[Dict]:
     if kind == "content":
         inner = blocks_of(source.get("content"), f"{where}.source.content")
         return [part for row in inner for part in part_of(row, where)]
-    raise Invalid(f"{where}.source: it takes text, content, or base64 data with the media_type application/pdf.")
+    raise Invalid(f"{where}.source: it must be text, content, or base64 data with the media_type application/pdf.")

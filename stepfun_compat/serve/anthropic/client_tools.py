@@ -82,7 +82,7 @@ def function_of(tool: Mapping[str, Any], where: str) -> Dict | None:
     known = next((row for row in _CLIENT_TOOLS if str(kind).startswith(row[0])), None)
     if kind != "custom" and known is None:
         raise Invalid(
-            f"{where}: {kind} is a tool of Anthropic's that is not available on StepFun. Remove it, or define one of your own."
+            f"{where}: {kind} is a tool of Anthropic's that is not available on StepFun. Remove it, or define your own."
         )
     if not isinstance(name, str) or not name:
         raise Invalid(f"{where}.name: Field required")

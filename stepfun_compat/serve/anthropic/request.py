@@ -59,7 +59,7 @@ def _max_tokens(most: object, needed: bool) -> int | None:
     if most is None:
         return None
     if not isinstance(most, int) or isinstance(most, bool) or most < 1:
-        raise Invalid("max_tokens: it takes a whole number of at least 1.")
+        raise Invalid("max_tokens: it must be a whole number of at least 1.")
     return most
 
 
@@ -68,7 +68,7 @@ def _stream(body: Mapping[str, Any], chat: Dict) -> None:
         chat["stream"] = True
         chat["stream_options"] = {"include_usage": True}
     elif body.get("stream") not in (None, False):
-        raise Invalid("stream: it takes true or false.")
+        raise Invalid("stream: it must be true or false.")
 
 
 # ---------------------------------------------------------------- messages
@@ -84,12 +84,12 @@ def _system(system: Any) -> list[Dict]:
 
 def _messages(messages: Any, left_out: list[str]) -> list[Dict]:
     if not isinstance(messages, list) or not messages:
-        raise Invalid("messages: it takes a list of at least one message.")
+        raise Invalid("messages: it must be a list of at least one message.")
     rows: list[Dict] = []
     for place, message in enumerate(cast("list[Any]", messages)):
         where = f"messages.{place}"
         if not isinstance(message, Mapping):
-            raise Invalid(f"{where}: it takes an object.")
+            raise Invalid(f"{where}: it must be an object.")
         fields = cast("Mapping[str, Any]", message)
         blocks = blocks_of(fields.get("content"), f"{where}.content")
         role = fields.get("role")
@@ -100,7 +100,7 @@ def _messages(messages: Any, left_out: list[str]) -> list[Dict]:
         elif role == "system":
             rows += _system(fields.get("content"))
         else:
-            raise Invalid(f"{where}.role: it takes user or assistant.")
+            raise Invalid(f"{where}.role: it must be user or assistant.")
     return rows
 
 
@@ -172,7 +172,7 @@ def _assistant(blocks: list[Mapping[str, Any]], where: str, left_out: list[str])
             calls.append(_call(block, at))
         else:
             raise Invalid(
-                f"{at}: a block of type {kind!r} comes from a tool on Anthropic's servers and cannot be carried over."
+                f"{at}: a block of type {kind!r} comes from a tool on Anthropic's servers and cannot be translated."
             )
     row: Dict = {"role": "assistant", "content": "".join(texts)}
     if reasoning:
@@ -202,7 +202,7 @@ def _call(block: Mapping[str, Any], where: str) -> Dict:
     if not isinstance(id, str) or not isinstance(name, str):
         raise Invalid(f"{where}: a tool_use has an id and a name.")
     if not isinstance(given, Mapping):
-        raise Invalid(f"{where}.input: it takes an object.")
+        raise Invalid(f"{where}.input: it must be an object.")
     arguments = json.dumps(given, ensure_ascii=False, separators=(",", ":"))
     return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
@@ -221,7 +221,7 @@ def _tools(body: Mapping[str, Any], made: ChatRequest) -> None:
     if choice is None:
         return
     if not isinstance(choice, Mapping):
-        raise Invalid("tool_choice: it takes an object with a type.")
+        raise Invalid("tool_choice: it must be an object with a type.")
     fields = cast("Mapping[str, Any]", choice)
     named = _tool_choice(fields, [row["function"]["name"] for row in functions])
     if functions:
@@ -232,11 +232,11 @@ def _tools(body: Mapping[str, Any], made: ChatRequest) -> None:
 
 def _functions(tools: Any) -> list[Dict]:
     if tools is not None and not isinstance(tools, list):
-        raise Invalid("tools: it takes a list.")
+        raise Invalid("tools: it must be a list.")
     functions: list[Dict] = []
     for place, tool in enumerate(cast("list[Any]", tools or [])):
         if not isinstance(tool, Mapping):
-            raise Invalid(f"tools.{place}: it takes an object.")
+            raise Invalid(f"tools.{place}: it must be an object.")
         function = function_of(cast("Mapping[str, Any]", tool), f"tools.{place}")
         if function is not None:
             functions.append(function)
@@ -247,14 +247,14 @@ def _tool_choice(choice: Mapping[str, Any], names: list[str]) -> Any:
     """OpenAI's `tool_choice` for one of Anthropic's; `names` are the names of its tools."""
     kind = choice.get("type")
     if kind in ("any", "tool") and not names:
-        raise Invalid("tool_choice: it may only be given with tools.")
+        raise Invalid("tool_choice: it is allowed only with tools.")
     if kind == "tool":
         name = choice.get("name")
         if name not in names:
             raise Invalid(f"tool_choice: tool {name!r} is not among tools.")
         return {"type": "function", "function": {"name": name}}
     if not isinstance(kind, str) or kind not in _CHOICES:
-        raise Invalid("tool_choice.type: it takes auto, any, tool or none.")
+        raise Invalid("tool_choice.type: it must be auto, any, tool or none.")
     return _CHOICES[kind]
 
 
@@ -265,7 +265,7 @@ def _stop_sequences(body: Mapping[str, Any], chat: Dict) -> None:
     stops = body.get("stop_sequences")
     if stops is not None:
         if not isinstance(stops, list) or not all(isinstance(text, str) and text for text in cast("list[Any]", stops)):
-            raise Invalid("stop_sequences: it takes a list of strings that are not empty.")
+            raise Invalid("stop_sequences: it must be a list of strings that are not empty.")
         if stops:
             chat["stop"] = list(cast("list[str]", stops))
 
@@ -278,7 +278,7 @@ def _output_format(body: Mapping[str, Any], chat: Dict) -> None:
         return
     format: Mapping[str, Any] = cast("Mapping[str, Any]", wanted) if isinstance(wanted, Mapping) else Dict()
     if format.get("type") != "json_schema" or not isinstance(format.get("schema"), Mapping):
-        raise Invalid("output_config.format: it takes a json_schema with its schema.")
+        raise Invalid("output_config.format: it must be a json_schema with its schema.")
     chat["response_format"] = {
         "type": "json_schema",
         "json_schema": {"name": "output", "schema": format["schema"], "strict": True},
@@ -297,8 +297,8 @@ def _identity(body: Mapping[str, Any], chat: Dict) -> None:
 _REFUSED: Final[Mapping[str, str]] = {
     "mcp_servers": "only Anthropic's servers connect to them. Connect from your program and pass tools.",
     "container": "only Anthropic's servers have containers.",
-    "thread": "only Anthropic's servers hold threads. Send the whole conversation in messages.",
-    "compaction": "only Anthropic's servers compact conversations. Summarize the conversation with a request of its own.",
+    "thread": "only Anthropic's servers store threads. Send the whole conversation in messages.",
+    "compaction": "only Anthropic's servers compact conversations. Summarize the conversation with a separate request.",
 }
 _LEFT_OUT: Final[Mapping[str, str]] = {
     "top_k": "StepFun's chat completions do not document it",

@@ -38,14 +38,14 @@ def effort_of(body: Mapping[str, Any]) -> str | None:
     """Return the reasoning effort for a request; None leaves it to the alias of the model.
 
     Raises:
-        Invalid: `thinking` or `output_config.effort` has a value Anthropic's API does not take.
+        Invalid: `thinking` or `output_config.effort` has a value that Anthropic's API does not accept.
     """
     effort = _output_effort(body)
     config = body.get("thinking")
     if config is None:
         return effort
     if not isinstance(config, Mapping):
-        raise Invalid("thinking: it takes an object.")
+        raise Invalid("thinking: it must be an object.")
     fields = cast("Mapping[str, Any]", config)
     kind = fields.get("type")
     if kind in ("disabled", "between_tools"):  # between_tools turns thinking off too, but shows progress notes
@@ -53,7 +53,7 @@ def effort_of(body: Mapping[str, Any]) -> str | None:
     if kind == "adaptive":
         return effort or "medium"
     if kind != "enabled":
-        raise Invalid("thinking.type: it takes enabled, adaptive, between_tools or disabled.")
+        raise Invalid("thinking.type: it must be enabled, adaptive, between_tools or disabled.")
     budget = _budget(fields.get("budget_tokens"), body.get("max_tokens"))
     return effort or next((level for edge, level in _EFFORTS if budget < edge), "high")
 
@@ -62,14 +62,14 @@ def _output_effort(body: Mapping[str, Any]) -> str | None:
     output: Any = body.get("output_config")
     effort: Any = cast("Mapping[str, Any]", output).get("effort") if isinstance(output, Mapping) else None
     if effort is not None and effort not in _OUTPUT_EFFORTS:
-        raise Invalid(f"output_config.effort: it takes one of {', '.join(_OUTPUT_EFFORTS)}.")
+        raise Invalid(f"output_config.effort: it must be one of {', '.join(_OUTPUT_EFFORTS)}.")
     return effort
 
 
 def _budget(budget: object, most: object) -> int:
     """The tokens for thinking, checked against `max_tokens`."""
     if not isinstance(budget, int) or isinstance(budget, bool) or budget < LEAST_BUDGET:
-        raise Invalid(f"thinking.enabled.budget_tokens: it takes a whole number of at least {LEAST_BUDGET}.")
+        raise Invalid(f"thinking.enabled.budget_tokens: it must be a whole number of at least {LEAST_BUDGET}.")
     if isinstance(most, int) and budget >= most:
         raise Invalid("max_tokens: it must be greater than thinking.budget_tokens.")
     return budget
