@@ -106,7 +106,7 @@ def test_workers_share_the_store(tmp_path: Path) -> None:
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "another address without a token": ({"host": "0.0.0.0"}, "needs a token"),
-    "another address with --no-token": ({"host": "192.168.1.4", "no_token": True}, "anyone who reaches it"),
+    "another address with --no-token": ({"host": "192.168.1.4", "no_token": True}, "anyone who can reach it"),
     "workers without a shared store": ({"workers": 2}, "needs a shared store"),
     "no worker": ({"workers": 0}, "1 or more"),
     "an unknown tier": ({"tier": "V99"}, "not a tier"),
