@@ -80,7 +80,7 @@ def _scan(paths: Sequence[str], jobs: int, directory: Path | None, progress: Pro
     found = discover(paths)
     result = ScanResult(shown_root(found.root), len(found.files) + len(found.unread))
     result.not_read += [
-        NotRead(path, why, "needs a decision" if speaks else None) for path, why, speaks in found.unread
+        NotRead(path, why, "needs a decision" if mentions else None) for path, why, mentions in found.unread
     ]
     place = cache.key("place", *paths)
     reads = list(_look(found, cache, result.not_read, known=cache.get(place) is not None))

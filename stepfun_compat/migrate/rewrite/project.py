@@ -50,13 +50,13 @@ def read_files(paths: Sequence[str]) -> Reading:
     found = discover(paths)
     reading = Reading(found.root, len(found.files) + len(found.unread), {}, [], _named(paths, found.root))
     reading.not_read += [
-        NotRead(path, why, "needs a decision" if speaks else None) for path, why, speaks in found.unread
+        NotRead(path, why, "needs a decision" if mentions else None) for path, why, mentions in found.unread
     ]
     for path, kind in found.files:
         data, why = bytes_of(os.path.join(found.root, path))
         if data is None or why:
-            speaks = data is not None and mentions_openai(data)
-            reading.not_read.append(NotRead(path, why, "needs a decision" if speaks else None))
+            mentions = data is not None and mentions_openai(data)
+            reading.not_read.append(NotRead(path, why, "needs a decision" if mentions else None))
         elif kind == "python" or of_interest(kind, data):
             reading.contents[path] = (kind, data)
     _lock(reading, paths)

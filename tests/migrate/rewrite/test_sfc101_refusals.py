@@ -24,8 +24,8 @@ REFUSED = {
     "an import in try": (f"try:\n    import openai\nexcept ImportError: pass\n{ASK}\n", 2, "under a condition"),
     "import *": (HEAD + f"from os import *\n{ASK}\n", 2, "unknown"),
     "importlib": (f"import importlib\nopenai = importlib.import_module('openai')\n{ASK}\n", 2, "without an import statement"),
-    "a name bound again": (HEAD + f"openai = None\n{ASK}\n", 2, "also the name of something else"),
-    "a parameter of that name is another": (HEAD + f"{ASK}\ndef f(x): global openai; openai = x\n", 3, "also the name of something else"),
+    "a name bound again": (HEAD + f"openai = None\n{ASK}\n", 2, "also used for something else"),
+    "a parameter of that name is another": (HEAD + f"{ASK}\ndef f(x): global openai; openai = x\n", 3, "also used for something else"),
     "a module": (HEAD + f"import openai.util\n{ASK}\n", 2, "openai.util has no counterpart"),
     "a name of a module": (HEAD + f"from openai.openai_object import OpenAIObject\n{ASK}\n", 2, "no counterpart"),
     "the module of errors by name": (HEAD + f"from openai import error\n{ASK}\n", 2, "is not translated: import openai"),
@@ -35,7 +35,7 @@ REFUSED = {
     "eval": (HEAD + f"eval('openai')\n{ASK}\n", 2, "eval()"),
     "a name in a string": (HEAD + f"{ASK}\nx = 'openai.ChatCompletion.create'\n", 3, "a string contains a name of openai"),
     "no calls": (HEAD + "from openai.error import Timeout\ntry: f()\nexcept Timeout: pass\n", 1, "makes no calls"),
-    "an annotation": (HEAD + f"def f(x: openai.ChatCompletion): pass\n{ASK}\n", 2, "used without a call"),
+    "an annotation": (HEAD + f"def f(x: openai.ChatCompletion): pass\n{ASK}\n", 2, "used without being called"),
     "names that are taken": (HEAD + f"client = openai_client = 1\n{ASK}\n", 1, "are already used"),
     "a class that is taken": ("from openai import ChatCompletion\nOpenAI = 1\nChatCompletion.create(model='m', messages=[])\n", 1, "OpenAI is already used"),
     # resources
@@ -47,8 +47,8 @@ REFUSED = {
         }.items()
     },
     "a resource by name": ("from openai import ChatCompletion, Edit\nEdit.create(input='x')\n", 1, "openai.Edit is not translated"),
-    "a method that is handed on": (HEAD + "f = openai.ChatCompletion.create\nf()\n", 2, "used without a call"),
-    "a resource that is kept": (HEAD + f"x = openai.ChatCompletion\n{ASK}\n", 2, "used without a call"),
+    "a method that is handed on": (HEAD + "f = openai.ChatCompletion.create\nf()\n", 2, "used without being called"),
+    "a resource that is kept": (HEAD + f"x = openai.ChatCompletion\n{ASK}\n", 2, "used without being called"),
     **{
         f"openai.{one}": (HEAD + f"openai.{one}(x)\n", 2, f"openai.{one} is not translated")
         for one in ("Image.create_edit", "Image.create_variation", "Audio.transcribe_raw", "Model.retrieve", "Model.delete")
@@ -103,7 +103,7 @@ REFUSED = {
         f"openai.{one}": (HEAD + f"openai.{one} = x\n{ASK}\n", 2, f"openai.{one} is not translated")
         for one in ("api_type", "api_version", "proxy", "debug", "log", "verify_ssl_certs", "api_key_path")
     },
-    "a key that is read": (HEAD + f"if not openai.api_key: raise SystemExit\n{ASK}\n", 2, "in another way than `openai.api_key = value`"),
+    "a key that is read": (HEAD + f"if not openai.api_key: raise SystemExit\n{ASK}\n", 2, "only `openai.api_key = value` is translated"),
     "a key set in a function that may not be called": (HEAD + f"def f(k):\n    openai.api_key = k\n{ASK}\n", 4, "this may run before the key is set"),
     "a key set under a condition": (HEAD + f"if x:\n    openai.api_key = 'k'\n{ASK}\n", 4, "this may run before the key is set"),
     "a key set under some conditions": (HEAD + f"if x:\n    openai.api_key = 'k'\nelif y:\n    openai.api_key = 'l'\n{ASK}\n", 6, "this may run before the key is set"),
@@ -123,7 +123,7 @@ REFUSED = {
     "a subclass without the key": (HEAD + f"class A:\n    def __init__(self, k):\n        openai.api_key = k\n    def f(self): {ASK}\nclass B(A):\n    def __init__(self): pass\nB().f()\n", 6, "this may run before the key is set"),
     "a static method": (HEAD + f"class A:\n    def __init__(self, k):\n        openai.api_key = k\n    @staticmethod\n    def f(): {ASK}\nA.f()\n", 7, "this may run before the key is set"),
     "a key that is None": (HEAD + f"openai.api_key = None\n{ASK}\n", 2, "something other than a string"),
-    "a key from a tuple": (HEAD + f"openai.api_key, x = 1, 2\n{ASK}\n", 2, "in another way than `openai.api_key = value`"),
+    "a key from a tuple": (HEAD + f"openai.api_key, x = 1, 2\n{ASK}\n", 2, "only `openai.api_key = value` is translated"),
     "a call before the key": (HEAD + f"{ASK}\nopenai.api_key = 'a'\n", 2, "this may run before the key is set"),
     "a function called before the key": (HEAD + f"def f(): {ASK}\nf()\nopenai.api_key = 'a'\n", 3, "this may run before the key is set"),
     "key and organization apart": (HEAD + f"openai.api_key = 'a'\nx = 1\nopenai.organization = 'o'\n{ASK}\n", 4, "not set next to the other settings"),
@@ -185,8 +185,8 @@ REFUSED = {
     "an unknown field sought": (ANSWER + "    'error' in r\n", 4, "error of a response"),
     "a default": (STREAM + "        c['choices'][0]['delta'].get('content', 'x')\n", 4, "a default other than"),
     "a default that is called": (ANSWER + "    r.get('id', g())\n", 4, "the default of .get() has no effect here"),
-    "a missing field that is handled": (STREAM + "        try: c['choices'][0]['delta']['content']\n        except KeyError: pass\n", 5, "may catch a missing content"),
-    "a missing field that anything handles": (STREAM + "        try: c['choices'][0]['delta'].content\n        except: pass\n", 5, "may catch a missing content"),
+    "a missing field that is handled": (STREAM + "        try: c['choices'][0]['delta']['content']\n        except KeyError: pass\n", 5, "may be for a missing content"),
+    "a missing field that anything handles": (STREAM + "        try: c['choices'][0]['delta'].content\n        except: pass\n", 5, "may be for a missing content"),
     "a message with attributes later": (ANSWER + "    h.append(r['choices'][0]['message'])\n    return h[0].content\n", 5, "becomes a dict"),
     "a list of messages that is printed": (ANSWER + "    h.append(r['choices'][0]['message'])\nprint(h)\n", 5, "printed differently"),
     "a message of a list that is printed": (ANSWER + "    self.h = [r['choices'][0]['message']]\nprint('x', self.h[-1])\n", 5, "printed differently"),

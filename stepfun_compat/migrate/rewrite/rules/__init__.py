@@ -35,5 +35,5 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("SFC003", "remove hard-coded OpenAI URLs from clients", sfc003_base_urls.apply),
     Rule("SFC004", "read STEPFUN_API_KEY where only a client uses the key", sfc004_key_names.apply),
     Rule("SFC005", "add STEPFUN_API_KEY to .env and compose files", sfc005_env_files.apply),
-    Rule("SFC006", "require stepfun-compat beside openai", sfc006_dependencies.apply),
+    Rule("SFC006", "require stepfun-compat next to openai", sfc006_dependencies.apply),
 )

@@ -78,7 +78,9 @@ def _rewritten(file: File, project: Project) -> tuple[int, list[Edit]]:
     functions = Functions(tree, flow)
     calls, settings = _sorted(tree, flow, functions, names)
     if not calls:
-        raise Stop(names.statements[0].lineno, "this file sets or handles something of openai, but makes no calls")
+        raise Stop(
+            names.statements[0].lineno, "this file makes no calls: its settings and error handlers are for other files"
+        )
     first = min(one.node.lineno for one in calls.values())
     _check_scan(file, names)
     check_text(file, tree)

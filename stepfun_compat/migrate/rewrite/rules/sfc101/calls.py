@@ -57,7 +57,7 @@ def call_of(tree: Tree, flow: Flow, functions: Functions, reference: Reference) 
         raise Stop(node.lineno, f"openai.{path[0]} is not translated")
     call = tree.parent(node)
     if not isinstance(call, ast.Call) or call.func is not node or len(path) != 2:
-        raise Stop(node.lineno, f"{name} is used without a call: call it directly")
+        raise Stop(node.lineno, f"{name} is used without being called: only direct calls are translated")
     is_async = path[1] not in methods
     endpoint = methods.get(path[1][1:] if is_async and path[1].startswith("a") else path[1])
     if endpoint is None:
@@ -124,7 +124,7 @@ class _Given:
                 raise Stop(self.call.lineno, f"{self.name} has no {max(names)} argument")
         value = self.values.get("timeout") if "timeout" in self.endpoint.dropped else None
         if value is not None and not isinstance(value, ast.Constant | ast.Name | ast.Attribute):
-            why = f"the parameter timeout of {self.name} has no effect, but its value may have one: remove it"
+            why = f"the parameter timeout of {self.name} has no effect, but evaluating it may: remove it"
             raise Stop(value.lineno, why)
 
     def _check_form(self) -> None:
@@ -170,8 +170,8 @@ class _Given:
                 continue
             known = literal(value)
             if known is None or known not in choices:
-                allowed = ", ".join(map(repr, choices))
-                raise Stop(value.lineno, f"{parameter} of {self.name} must be a literal, one of {allowed}")
+                allowed = " or ".join(map(repr, choices))
+                raise Stop(value.lineno, f"{parameter} of {self.name} must be a literal: {allowed}")
             found = choices[known] or found
         return found
 

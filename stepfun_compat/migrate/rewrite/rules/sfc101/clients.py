@@ -47,7 +47,7 @@ def setting_of(tree: Tree, reference: Reference) -> Setting:
         raise Stop(node.lineno, f"{name} is not translated")
     statement = tree.parent(node)
     if not isinstance(statement, ast.Assign) or statement.targets != [node]:
-        raise Stop(node.lineno, f"{name} is used in another way than `{name} = value`")
+        raise Stop(node.lineno, f"only `{name} = value` is translated, not other uses of {name}")
     if not _plain_key(statement.value):
         raise Stop(node.lineno, f"{name} is set to something other than a string")
     return Setting(statement, reference.path[0], statement.value)

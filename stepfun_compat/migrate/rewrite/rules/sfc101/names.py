@@ -70,7 +70,7 @@ class Names:
         """Raise Stop if a name of openai is also assigned another value."""
         for node in variable.bindings:
             if not isinstance(node, ast.alias) or self.tree.parent(node) not in self.statements:
-                why = f"{variable.name} is also the name of something else: rename that"
+                why = f"the name {variable.name} is also used for something else: rename the other one"
                 raise Stop(getattr(node, "lineno", 1), why)
 
     def _references(self) -> Iterator[Reference]:

@@ -33,8 +33,10 @@ _WRAPPERS: Final = frozenset(
     ]
 )
 """Decorators that do not call the function by themselves."""
-EARLY: Final = "this may run before the key is set, which creates the client: set the key at the start of the module"
-_CALLED: Final = "this may be called before the key is set, which creates the client: set it at the start of the module"
+EARLY: Final = "this may run before the key is set, when no client exists yet: set the key at the start of the module"
+_CALLED: Final = (
+    "this may be called before the key is set, when no client exists yet: set it at the start of the module"
+)
 
 
 class Placement:
@@ -60,7 +62,10 @@ class Placement:
         self.homes = [self._function(one) for one in settings]
         self.made = MadeBefore(tree, settings, others)
         if _PROCESSES.search(tree.text.utf8) is not None:
-            raise _stop(settings[0], "the key is set at run time, but other processes have no client then")
+            why = (
+                "the key is set at run time, but other processes have no client then: set it at the start of the module"
+            )
+            raise _stop(settings[0], why)
         for one in settings:
             self._check_place(one)
         self.is_local = all(map(self.made.is_behind, calls)) and self._is_for_itself()

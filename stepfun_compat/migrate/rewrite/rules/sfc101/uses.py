@@ -101,7 +101,7 @@ class Uses:
         if len(call.args) == 2 and field.optional:
             written += self._default(call.args[1], field)
         elif len(call.args) == 2 and not _is_plain(call.args[1]):
-            raise Stop(call.lineno, "the default of .get() has no effect here, but its code may: remove it")
+            raise Stop(call.lineno, "the default of .get() has no effect here, but evaluating it may: remove it")
         start, _ = self.tree.span(call)
         _, value_end = self.tree.span(func.value)
         _, func_end = self.tree.span(func)
@@ -160,14 +160,14 @@ class Uses:
         if field.optional:
             for handler in self.tree.nodes:
                 if isinstance(handler, ast.ExceptHandler) and _catches_missing_field(handler):
-                    why = f"this handler may catch a missing {name}, which is None in the client API: use .get()"
+                    why = f"this handler may be for a missing {name}, which is None in the client API: use .get()"
                     raise Stop(handler.lineno, why)
         return field
 
     def _field(self, shape: Object, name: str, node: ast.expr) -> Field:
         field = shape.fields.get(name)
         if field is None:
-            raise Stop(node.lineno, f"{name} of {described(shape)} is not translated")
+            raise Stop(node.lineno, f"the field {name} of {described(shape)} is not translated")
         return field
 
     def _compare(self, node: ast.expr, shape: Shape, parent: ast.Compare) -> bool:
@@ -352,7 +352,7 @@ def _ways(parent: ast.AST) -> str:
     if isinstance(parent, (ast.Return, *FUNCTIONS)):
         return "returned from a function whose calls are not all known"
     if isinstance(parent, ast.Call | ast.keyword | ast.Starred):
-        return "passed to a function that cannot be followed"
+        return "passed to a function that cannot be checked"
     if isinstance(parent, ast.Assign | ast.AnnAssign | ast.AugAssign):
         return "stored somewhere other than in one variable"
     if isinstance(parent, ast.FormattedValue):
