@@ -82,8 +82,8 @@ def served_by_all(port: int, process: subprocess.Popen[bytes], workers: int) -> 
     """Send requests until every worker has responded; each must use StepFun."""
     seen: set[str] = set()
     for _ in range(200):
-        pid, _, told = fetch(port, process).partition(" ")
-        assert told == EXPECTED, told
+        pid, _, line = fetch(port, process).partition(" ")
+        assert line == EXPECTED, line
         seen.add(pid)
         if len(seen) == workers:
             break
@@ -184,8 +184,8 @@ def task():
 CALLER = """
 import tasks
 results = [tasks.task.delay() for _ in range(6)]
-told = [result.get(timeout=120) for result in results]
-print(len({each.split(" ", 1)[0] for each in told}), *{each.split(" ", 1)[1] for each in told})
+lines = [result.get(timeout=120) for result in results]
+print(len({each.split(" ", 1)[0] for each in lines}), *{each.split(" ", 1)[1] for each in lines})
 """
 
 
@@ -197,8 +197,8 @@ def _celery(folder: Path, head: str, pool: str) -> None:
             [sys.executable, "-c", CALLER], cwd=folder, capture_output=True, text=True, timeout=180, check=False
         )
         assert called.returncode == 0, called.stderr
-        processes, _, told = called.stdout.strip().partition(" ")
-        assert told == EXPECTED, called.stdout
+        processes, _, line = called.stdout.strip().partition(" ")
+        assert line == EXPECTED, called.stdout
         assert pool == "threads" or int(processes) <= 2
         assert process.poll() is None
 

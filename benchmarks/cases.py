@@ -90,34 +90,34 @@ def headers(chunks: int, each: bool) -> dict[str, str]:
 
 
 def stream(client: Any, chunks: int, each: bool = False) -> Work:
-    told = headers(chunks, each)
+    extra = headers(chunks, each)
 
     def work() -> None:
-        for _ in client.chat.completions.create(model=MODEL, messages=ONE, stream=True, extra_headers=told):
+        for _ in client.chat.completions.create(model=MODEL, messages=ONE, stream=True, extra_headers=extra):
             pass
 
     return work
 
 
-async def drain(client: Any, told: dict[str, str]) -> None:
-    async for _ in await client.chat.completions.create(model=MODEL, messages=ONE, stream=True, extra_headers=told):
+async def drain(client: Any, extra: dict[str, str]) -> None:
+    async for _ in await client.chat.completions.create(model=MODEL, messages=ONE, stream=True, extra_headers=extra):
         pass
 
 
 def async_streams(client: Any, loop: Any, streams: int, chunks: int, each: bool = False) -> Work:
-    told = headers(chunks, each)
+    extra = headers(chunks, each)
 
     async def every() -> None:
-        await asyncio.gather(*(drain(client, told) for _ in range(streams)))
+        await asyncio.gather(*(drain(client, extra) for _ in range(streams)))
 
     return lambda: loop.run_until_complete(every())
 
 
 def response_events(client: Any, events: int) -> Work:
-    told = headers(events, False)
+    extra = headers(events, False)
 
     def work() -> None:
-        for _ in client.responses.create(model=MODEL, input="x", store=False, stream=True, extra_headers=told):
+        for _ in client.responses.create(model=MODEL, input="x", store=False, stream=True, extra_headers=extra):
             pass
 
     return work

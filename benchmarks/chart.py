@@ -10,10 +10,10 @@ WIDTH, LEFT, ROW, TOP = 860, 300, 26, 56
 MOST = 5  # doublings to the right of 1
 
 
-def draw(told: dict[str, Any]) -> str:
-    rows = told["figures"]
+def draw(figures: dict[str, Any]) -> str:
+    rows = figures["figures"]
     height = TOP + ROW * len(rows) + 40
-    v = told["versions"]
+    v = figures["versions"]
     title = f"CPU of plain openai {v['openai']} over stepfun_compat {v['stepfun_compat']} (right of 1: ours is cheaper)"
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" '

@@ -81,8 +81,8 @@ def server() -> Iterator[int]:
 
 def in_child(code: str, *arguments: Any) -> Any:
     """Run Python code in a separate process with this project importable, and return the JSON it prints."""
-    told = [sys.executable, "-c", code, *map(str, arguments)]
-    done = subprocess.run(told, capture_output=True, text=True, check=False, env=environment())
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
     return json.loads(done.stdout.splitlines()[-1])

@@ -125,12 +125,12 @@ def chunks(deltas: int) -> bytes:
 def transport(deltas: int, more: dict[str, Any]) -> httpx.MockTransport:
     """Canned StepFun responses."""
     whole = {True: json.dumps({**RESPONSE, **more}).encode(), False: json.dumps(COMPLETION).encode()}
-    told = {True: events(deltas, {**RESPONSE, **more}), False: chunks(deltas)}
+    bodies = {True: events(deltas, {**RESPONSE, **more}), False: chunks(deltas)}
 
     def answer(request: httpx.Request) -> httpx.Response:
         native = request.url.path.endswith("/responses")
         if b'"stream":true' in request.content or b'"stream": true' in request.content:
-            return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=told[native])
+            return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=bodies[native])
         return httpx.Response(200, headers={"content-type": "application/json"}, content=whole[native])
 
     return httpx.MockTransport(answer)

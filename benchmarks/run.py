@@ -34,11 +34,11 @@ TARGETS = {
 }
 
 
-def markdown(told: dict[str, Any]) -> str:
-    lines = [", ".join(f"{name} {value}" for name, value in told["versions"].items()), ""]
+def markdown(figures: dict[str, Any]) -> str:
+    lines = [", ".join(f"{name} {value}" for name, value in figures["versions"].items()), ""]
     lines += ["| measured | plain / ours | quartiles | plain / plain | plain | ours | minimum, target |"]
     lines += ["|---|---|---|---|---|---|---|"]
-    for row in told["figures"]:
+    for row in figures["figures"]:
         low, high = row["spread"]
         goal = TARGETS.get(row["name"])
         lines.append(
@@ -51,12 +51,12 @@ def markdown(told: dict[str, Any]) -> str:
     lines += [
         f"| `{row['statement']}` | {row['added_ms']:.2f} ms of {row['openai_ms']:.0f} | +{row['share']:.2%} "
         f"| {row['control']:.2f} | {row['modules']} | {', '.join(row['third_party']) or 'none'} |"
-        for row in told["imports"]
+        for row in figures["imports"]
     ]
-    if told.get("stores"):
-        lines += ["", stores.markdown(told["stores"])]
-    if told.get("peers"):
-        lines += ["", peers.markdown(told["peers"])]
+    if figures.get("stores"):
+        lines += ["", stores.markdown(figures["stores"])]
+    if figures.get("peers"):
+        lines += ["", peers.markdown(figures["peers"])]
     return "\n".join(lines) + "\n"
 
 
@@ -66,11 +66,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     rounds: int = options.rounds or (5 if quick else 15)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    told: dict[str, Any] = {"versions": {**versions(), "rounds": rounds}, "figures": [], "imports": []}
+    figures: dict[str, Any] = {"versions": {**versions(), "rounds": rounds}, "figures": [], "imports": []}
 
     def keep() -> None:
         if options.json:
-            options.json.write_text(json.dumps(told, indent=2) + "\n")
+            options.json.write_text(json.dumps(figures, indent=2) + "\n")
 
     def wanted(name: str) -> bool:
         return options.only is None or options.only in name
@@ -82,19 +82,19 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             if wanted(name):
                 row = case()
                 print(f"{name}: {row.speed_up:.2f} (control {row.control:.2f})", file=sys.stderr, flush=True)
-                told["figures"].append(row.json)
+                figures["figures"].append(row.json)
                 keep()
         for statement in ("import stepfun_compat", "from stepfun_compat import OpenAI"):
             if wanted(statement):
-                told["imports"].append(cases.import_cost(statement, 6 if quick else 20))
+                figures["imports"].append(cases.import_cost(statement, 6 if quick else 20))
                 keep()
         if wanted("stores") and not options.no_stores:
-            told["stores"] = stores.measure(port, 60 if quick else 200)
+            figures["stores"] = stores.measure(port, 60 if quick else 200)
             keep()
         if options.peers:
-            told["peers"] = peers.measure(port, rounds)
+            figures["peers"] = peers.measure(port, rounds)
             keep()
-    return told
+    return figures
 
 
 def main() -> None:
@@ -107,12 +107,12 @@ def main() -> None:
     for kind in ("json", "markdown", "svg"):
         parser.add_argument(f"--{kind}", type=Path, metavar="FILE")
     options = parser.parse_args()
-    told = measure(options)
+    figures = measure(options)
     if options.markdown:
-        options.markdown.write_text(markdown(told))
+        options.markdown.write_text(markdown(figures))
     if options.svg:
-        options.svg.write_text(chart.draw(told))
-    print(markdown(told))
+        options.svg.write_text(chart.draw(figures))
+    print(markdown(figures))
 
 
 if __name__ == "__main__":

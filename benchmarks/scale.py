@@ -56,14 +56,14 @@ async def run(
     kind: str, backend: str, port: int, streams: int, chunks: int, pace: int, seconds: float
 ) -> dict[str, Any]:
     client = make(kind, backend, f"http://127.0.0.1:{port}/v1", streams)
-    told = {"x-chunks": str(chunks), "x-pace": str(pace)}
+    extra = {"x-chunks": str(chunks), "x-pace": str(pace)}
     opened, done, counts = asyncio.Semaphore(200), [], []
     everybody, at_once, peak = asyncio.Event(), 0, 0
 
     async def open_one() -> Any:
         async with opened:
             return await client.chat.completions.create(
-                model="step-3.7-flash", messages=[{"role": "user", "content": "x"}], stream=True, extra_headers=told
+                model="step-3.7-flash", messages=[{"role": "user", "content": "x"}], stream=True, extra_headers=extra
             )
 
     async def one() -> None:
@@ -147,10 +147,10 @@ def main() -> None:
 
         uvloop.install()
     with server() as port:
-        told = asyncio.run(
+        figures = asyncio.run(
             run(options.client, options.backend, port, streams, options.chunks, options.pace, options.seconds)
         )
-    print(json.dumps({**versions(), "uvloop": options.uvloop, **told}, indent=2))
+    print(json.dumps({**versions(), "uvloop": options.uvloop, **figures}, indent=2))
 
 
 if __name__ == "__main__":

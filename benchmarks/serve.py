@@ -163,8 +163,8 @@ def targets() -> Iterator[list[Target]]:
 
 
 def request(stream: bool = False, text: str = "Say hello.") -> bytes:
-    told = {"model": "step-3.7-flash", "messages": [{"role": "user", "content": text}], "stream": stream}
-    body = json.dumps(told).encode()
+    fields = {"model": "step-3.7-flash", "messages": [{"role": "user", "content": text}], "stream": stream}
+    body = json.dumps(fields).encode()
     head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer anything\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
@@ -289,16 +289,16 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few requests, and no more than 100 open streams")
     parser.add_argument("--upstream", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--proxy", type=int, help=argparse.SUPPRESS)
-    told = parser.parse_args()
-    if told.upstream:
+    options = parser.parse_args()
+    if options.upstream:
         asyncio.run(upstream())
-    elif told.proxy:
-        proxy(told.proxy)
+    elif options.proxy:
+        proxy(options.proxy)
     else:
         raise_limit(8192)
         print(", ".join(f"{name} {version}" for name, version in versions().items()))
         print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n")
-        print(table(asyncio.run(measure(told.quick))))
+        print(table(asyncio.run(measure(options.quick))))
 
 
 if __name__ == "__main__":

@@ -136,22 +136,22 @@ async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
             path = head.split(b" ", 2)[1]
-            told: dict[bytes, bytes] = {}
+            fields: dict[bytes, bytes] = {}
             for line in head.split(b"\r\n")[1:]:
                 name, _, value = line.partition(b":")
-                told[name.lower()] = value.strip()
-            body = await reader.readexactly(int(told.get(b"content-length", 0)))
+                fields[name.lower()] = value.strip()
+            body = await reader.readexactly(int(fields.get(b"content-length", 0)))
             responses = b"/responses" in path
-            if b"x-hold" in told:
+            if b"x-hold" in fields:
                 writer.write(HEAD % b"text/event-stream" + b"content-length: 100000\r\n\r\n" + chat_stream(1)[0])
                 await writer.drain()
                 await reader.read()
                 return
-            count = int(told.get(b"x-chunks", 200))
-            if b"x-pace" in told:
-                await paced(writer, count, int(told[b"x-pace"]) / 1000)
-            elif b"x-chunks" in told or b'"stream":true' in body or b'"stream": true' in body:
-                writer.write(streamed(responses, count, b"x-each" in told))
+            count = int(fields.get(b"x-chunks", 200))
+            if b"x-pace" in fields:
+                await paced(writer, count, int(fields[b"x-pace"]) / 1000)
+            elif b"x-chunks" in fields or b'"stream":true' in body or b'"stream": true' in body:
+                writer.write(streamed(responses, count, b"x-each" in fields))
             else:
                 writer.write(response if responses else chat)
             await writer.drain()

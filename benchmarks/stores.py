@@ -24,19 +24,19 @@ TEXT = "What did I say before, and what follows from it? " * 4
 def measure(port: int, turns: int) -> dict[str, Any]:
     """CPU milliseconds per turn, at the beginning, in the middle and at the end of one conversation."""
     url = f"http://127.0.0.1:{port}/v1"
-    told: dict[str, Any] = {"turns": turns, "rows": []}
+    figures: dict[str, Any] = {"turns": turns, "rows": []}
     plain = stock.OpenAI(api_key="k", base_url=url)
-    told["rows"].append(row("plain client, complete conversation each turn", resent(plain), turns))
+    figures["rows"].append(row("plain client, complete conversation each turn", resent(plain), turns))
     with tempfile.TemporaryDirectory() as folder, redis() as redis_url:
         places = {"memory": "memory://", "SQLite": f"sqlite:///{folder}/state.db", "Redis": redis_url}
         for name, place in places.items():
             if place is None:
-                told["rows"].append({"name": name, "skipped": "redis-server or the redis package is missing"})
+                figures["rows"].append({"name": name, "skipped": "redis-server or the redis package is missing"})
                 continue
             client = stepfun_compat.OpenAI(settings=Settings(base_url=url, api_key="k", state=place))
-            told["rows"].append(row(f"{name}, previous_response_id", chained(client), turns))
+            figures["rows"].append(row(f"{name}, previous_response_id", chained(client), turns))
             client.close()
-    return told
+    return figures
 
 
 def resent(client: Any) -> Any:
@@ -76,13 +76,13 @@ def row(name: str, turn: Any, turns: int) -> dict[str, Any]:
     }
 
 
-def markdown(told: dict[str, Any]) -> str:
+def markdown(figures: dict[str, Any]) -> str:
     lines = [
-        f"CPU of one turn as a conversation grows to {told['turns']} turns (lower quartiles of a tenth of them):",
+        f"CPU of one turn as a conversation grows to {figures['turns']} turns (lower quartiles of a tenth of them):",
         "",
     ]
     lines += ["| store | first turns | middle | last turns | growth |", "|---|---|---|---|---|"]
-    for each in told["rows"]:
+    for each in figures["rows"]:
         if "skipped" in each:
             lines.append(f"| {each['name']} | skipped: {each['skipped']} | | | |")
             continue
@@ -105,8 +105,8 @@ def redis() -> Iterator[str | None]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        told = [program, "--port", str(port), "--save", "", "--appendonly", "no", "--dir", folder]
-        process = subprocess.Popen(told, stdout=subprocess.DEVNULL)
+        command = [program, "--port", str(port), "--save", "", "--appendonly", "no", "--dir", folder]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
             for _ in range(200):
                 with socket.socket() as probe:

@@ -130,10 +130,10 @@ async def test_error_response_has_openais_body(wire_status: int, kind: str, seen
 
 
 def test_error_response_inside_a_stream_has_openais_body() -> None:
-    told = {"error": {"message": "no", "type": "quota_exceeded"}}
+    event = {"error": {"message": "no", "type": "quota_exceeded"}}
     with pytest.raises(stepfun_compat.QuotaExceededError) as caught:
         list(
-            Wire(sse(chunk({"role": "assistant", "content": "a"}), told))
+            Wire(sse(chunk({"role": "assistant", "content": "a"}), event))
             .client()
             .chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True)
         )
@@ -153,8 +153,8 @@ def test_error_does_not_contain_user_or_query_of_the_url(
         with pytest.raises(openai.APIStatusError) as caught:
             Wire(sent).client(max_retries=0, **query).chat.completions.create(model="gpt-4o", messages=MESSAGES)
         error = caught.value
-        for told in (str(error), repr(error), str(error.request.url), str(error.response.url), str(vars(error))):
-            assert "password" not in told
+        for shown in (str(error), repr(error), str(error.request.url), str(error.response.url), str(vars(error))):
+            assert "password" not in shown
         assert error.request.url.path.endswith("/chat/completions")
 
 
@@ -190,8 +190,8 @@ async def test_connection_and_body_errors_do_not_contain_user_or_query_of_the_ur
     error = caught.value
     held = [error.request, error.request.extensions, getattr(error, "response", None), vars(error)]
     held += [error.__cause__, getattr(error.__cause__, "_request", None)]
-    for told in (str(error), repr(error), str(error.request.url), *map(repr, held)):
-        assert "password" not in told
+    for shown in (str(error), repr(error), str(error.request.url), *map(repr, held)):
+        assert "password" not in shown
     assert b"password" not in pickle.dumps(error)
     assert error.request.url.path.endswith("/chat/completions")
 
@@ -249,8 +249,8 @@ def _fails(kind: str) -> None:
             max_retries=0
         ).chat.completions.create(model="gpt-4o", messages=MESSAGES)
     if kind == "stream":
-        told = {"error": {"message": "no", "type": "quota_exceeded"}}
-        list(Wire(sse(told)).client().chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True))
+        event = {"error": {"message": "no", "type": "quota_exceeded"}}
+        list(Wire(sse(event)).client().chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True))
     if kind == "refused":
         Wire().client().embeddings.create(model="m", input="x")
     raise failed(int(kind), "no", "quota_exceeded")

@@ -219,12 +219,12 @@ def test_error_text_is_the_sdks_text_for_openais_response(
     ("sent", "read", "kept"), [(404, "404", 404), (0, "0", 0), ("", "", ""), ("own_code", "own_code", "own_code")]
 )
 def test_error_code_of_a_gateway_is_kept(sent: Any, read: str, kept: Any) -> None:
-    told = {"message": "m", "type": "a_type", "param": "model", "code": sent}
+    sent_error = {"message": "m", "type": "a_type", "param": "model", "code": sent}
     with pytest.raises(openai.BadRequestError) as caught:
-        Wire(httpx.Response(400, json={"error": told})).client().chat.completions.create(
+        Wire(httpx.Response(400, json={"error": sent_error})).client().chat.completions.create(
             model="gpt-4o", messages=MESSAGES
         )
-    assert caught.value.body == {**told, "code": kept}
+    assert caught.value.body == {**sent_error, "code": kept}
     if sent in ("", "own_code"):  # SDKs treat a number differently
         assert caught.value.code == read
 

@@ -156,10 +156,10 @@ def test_openai_0_name_raises_openais_error_with_two_fixes(name: str) -> None:
         getattr(openai, name).create(model="x")
     with pytest.raises(type(theirs.value)) as ours:
         getattr(stepfun_compat, name).create(model="x")
-    told = str(ours.value)
-    assert told.startswith(str(theirs.value))
-    assert "run --legacy" in told
-    assert "import stepfun_compat.legacy as openai" in told
+    message = str(ours.value)
+    assert message.startswith(str(theirs.value))
+    assert "run --legacy" in message
+    assert "import stepfun_compat.legacy as openai" in message
 
 
 def test_openai_0_name_under_run_raises_the_same_error() -> None:

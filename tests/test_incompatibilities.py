@@ -190,8 +190,8 @@ def test_row_15_reasoning_has_both_names(spelling: str) -> None:
     assert (message.reasoning, message.reasoning_content) == ("why", "why")
     stream = sse(chunk({"content": "", spelling: "why"}), chunk({"content": "hi"}, "stop"))
     deltas = [c.choices[0].delta for c in ask(Wire(stream), model="step-3.7-flash", stream=True)]
-    told = [d for d in deltas if getattr(d, "reasoning", None)]
-    assert [(d.reasoning, d.reasoning_content, d.content) for d in told] == [("why", "why", "")]
+    received = [d for d in deltas if getattr(d, "reasoning", None)]
+    assert [(d.reasoning, d.reasoning_content, d.content) for d in received] == [("why", "why", "")]
 
 
 def test_row_16_cached_tokens_are_in_openais_field() -> None:
@@ -252,9 +252,9 @@ def test_row_21_responses_events_are_openais() -> None:
     text = "".join(f"event: {row['type']}\ndata: {json.dumps(row)}\n\n" for row in rows)
     wire = Wire(httpx.Response(200, headers={"content-type": "text/event-stream"}, text=text))
     client = wire.client(settings=stepfun_compat.Settings(responses_route="native"))
-    told = [event.type for event in client.responses.create(model="step-3.7-flash", input="x", stream=True)]
-    assert told[0] == "response.created"
-    assert not any("reasoning_part" in type for type in told)
+    received = [event.type for event in client.responses.create(model="step-3.7-flash", input="x", stream=True)]
+    assert received[0] == "response.created"
+    assert not any("reasoning_part" in type for type in received)
 
 
 def test_row_22_roles_names_and_functions_are_translated() -> None:

@@ -142,11 +142,11 @@ def test_calls_written_as_xml_are_parsed_only_when_enabled() -> None:
 def test_schema_is_never_silently_dropped() -> None:
     schema = {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}
     wanted: Any = {"type": "json_schema", "json_schema": {"name": "point", "schema": schema}}
-    told = stepfun_compat.explain(model="step-1o-turbo-vision", messages=MESSAGES, response_format=wanted)
-    body: Any = told.body
+    explained = stepfun_compat.explain(model="step-1o-turbo-vision", messages=MESSAGES, response_format=wanted)
+    body: Any = explained.body
     assert body["response_format"] == {"type": "json_object"}
     assert '"x"' in json.dumps(body["messages"]).replace('\\"', '"')
-    assert any(change.parameter.startswith("response_format") for change in told.changes)
+    assert any(change.parameter.startswith("response_format") for change in explained.changes)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import { z } from "zod";
 const baseURL = process.env.OPENAI_BASE_URL;
 const apiKey = process.env.OPENAI_API_KEY;
 const openai = createOpenAI({ baseURL, apiKey });
-// without supportsStructuredOutputs this provider asks for JSON and does not say which
+// without supportsStructuredOutputs this provider requests JSON without a schema
 const compatible = createOpenAICompatible({ name: "stepfun", baseURL, apiKey, supportsStructuredOutputs: true });
 const models = {
   "Responses, gpt-5": openai("gpt-5"),

@@ -154,9 +154,9 @@ def test_resume_raises_the_cost_limit(
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_bytes(jsonl(line(i) for i in range(40)))
     assert cli.main(["batch", "run", str(source), "-o", str(output), "--max-cost", "0.0009"]) == 3
-    told = capsys.readouterr()
-    assert "The cost limit of 0.0009 is reached. Raise it with --max-cost." in told.err
-    id = told.out.split()[0]
+    printed = capsys.readouterr()
+    assert "The cost limit of 0.0009 is reached. Raise it with --max-cost." in printed.err
+    id = printed.out.split()[0]
     assert cli.main(["batch", "resume", id, "--max-cost", "5"]) == 0
     assert "40 answered, 0 failed, 0 open" in capsys.readouterr().out
     assert cli.main(["batch", "run", str(source), "-o", str(output), "--max-cost", "0.0000001"]) == 2

@@ -57,13 +57,13 @@ def start(server: EmulatorServer, zygote: subprocess.Popen[str]) -> Iterator[Sta
     """Start a command in a separate process and return the process id."""
     assert zygote.stdin
     assert zygote.stdout
-    asked, told = zygote.stdin, zygote.stdout
+    asked, answers = zygote.stdin, zygote.stdout
     started: list[int] = []
 
     def run(*command: str) -> int:
         asked.write(json.dumps([command, dict(os.environ)]) + "\n")
         asked.flush()
-        started.append(int(told.readline()))
+        started.append(int(answers.readline()))
         return started[-1]
 
     yield run

@@ -59,9 +59,9 @@ def test_openais_example_under_run(tmp_path: Path) -> None:
             timeout=120,
         )
     assert done.returncode == 0, done.stderr
-    ids, told = map(json.loads, done.stdout.splitlines())
+    ids, received = map(json.loads, done.stdout.splitlines())
     assert ids == [f"line-{i}" for i in range(5)]
-    assert told == [True, "stepfun_compat.client"]
+    assert received == [True, "stepfun_compat.client"]
 
 
 def test_a_stock_client_through_serve() -> None:

@@ -70,18 +70,18 @@ REASONING = [
 
 @pytest.mark.parametrize("name", NON_REASONING)
 def test_non_reasoning_model_gets_low_effort_and_headroom(name: str) -> None:
-    told = explain(model=name, messages=[{"role": "user", "content": "x"}], max_tokens=10)
-    assert told.body["model"] == "step-3.7-flash"
-    assert told.body["reasoning_effort"] == "low"
-    assert told.body["max_tokens"] > 10
+    explained = explain(model=name, messages=[{"role": "user", "content": "x"}], max_tokens=10)
+    assert explained.body["model"] == "step-3.7-flash"
+    assert explained.body["reasoning_effort"] == "low"
+    assert explained.body["max_tokens"] > 10
 
 
 @pytest.mark.parametrize("name", REASONING)
 def test_reasoning_model_gets_medium_effort_and_no_headroom(name: str) -> None:
-    told = explain(model=name, messages=[{"role": "user", "content": "x"}], max_completion_tokens=10)
-    assert told.body["model"] == "step-3.7-flash"
-    assert told.body["reasoning_effort"] == "medium"
-    assert told.body["max_tokens"] == 10
+    explained = explain(model=name, messages=[{"role": "user", "content": "x"}], max_completion_tokens=10)
+    assert explained.body["model"] == "step-3.7-flash"
+    assert explained.body["reasoning_effort"] == "medium"
+    assert explained.body["max_tokens"] == 10
 
 
 def test_every_row_has_a_source_and_a_date() -> None:
@@ -126,9 +126,9 @@ def test_api_6_cached_prices() -> None:
     [("step-3", "step-3.7-flash"), ("step-1v-8k", "step-1o-turbo-vision"), ("step-2-16k", "step-1o-turbo-vision")],
 )
 def test_api_2_3_retired_ids_are_replaced_with_a_warning(old: str, new: str) -> None:
-    told = explain(model=old, messages=[])
-    assert told.body["model"] == new
-    assert [change.lossy for change in told.changes if change.parameter == "model"] == [True]
+    explained = explain(model=old, messages=[])
+    assert explained.body["model"] == new
+    assert [change.lossy for change in explained.changes if change.parameter == "model"] == [True]
 
 
 def test_aliases_and_replacements_are_current_models() -> None:

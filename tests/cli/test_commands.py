@@ -161,13 +161,13 @@ for columns in ("60", "80", "200"):
 """
     process = subprocess.Popen([sys.executable, "-c", program], stdout=theirs, env={**os.environ, "TERM": "xterm"})
     os.close(theirs)
-    told = b""
+    received = b""
     with contextlib.suppress(OSError):  # Linux raises it when the other side has closed
         while piece := os.read(terminal, 65536):
-            told += piece
+            received += piece
     os.close(terminal)
     assert process.wait() == 0
-    shown = re.split(r"end of \d+", told.decode())
+    shown = re.split(r"end of \d+", received.decode())
     assert len(shown) == 4
     for columns, text in zip((60, 80, 200), shown, strict=False):
         assert "…" not in text

@@ -144,10 +144,10 @@ def test_price_and_cost_accept_openai_names(server: EmulatorServer) -> None:
 
 
 def test_explanation_is_readable_as_the_last_line_of_a_cell() -> None:
-    told = explain(model="gpt-4o", messages=[])
+    explained = explain(model="gpt-4o", messages=[])
     printed: list[str] = []
-    told._repr_pretty_(SimpleNamespace(text=printed.append), False)
-    assert printed == [str(told)]
+    explained._repr_pretty_(SimpleNamespace(text=printed.append), False)
+    assert printed == [str(explained)]
 
 
 def test_run_accepts_an_interpreter_or_console_script_name(forks: ForkServer, tmp_path: Path) -> None:
@@ -196,14 +196,14 @@ FINDINGS = {
 def test_doctor_finds_problems_and_names_the_fix(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    environment, told = FINDINGS[name]
+    environment, expected = FINDINGS[name]
     monkeypatch.setenv("STEPFUN_API_KEY", "a-key")
     monkeypatch.setattr("stepfun_compat.diagnostics.environment.find_spec", lambda name: None)
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
     main(["doctor", "--offline"])
     out = capsys.readouterr().out
-    assert told in out
+    assert expected in out
     assert "very-secret" not in out
 
 

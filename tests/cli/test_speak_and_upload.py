@@ -53,13 +53,13 @@ def test_finished_audio_is_kept_when_a_later_segment_is_refused(
     text = tmp_path / "story.txt"
     text.write_text("The kettle is blue. " * 60 + "This is emulator-blocked. " + "It sings. " * 100, encoding="utf-8")
     assert main(["speak", str(text), "-o", str(tmp_path / "story.wav")]) == 1
-    told = capsys.readouterr()
-    assert told.err.startswith("stopped after 1 of ")
-    assert "stepfun-compat: " in told.err
-    assert "Traceback" not in told.err
+    printed = capsys.readouterr()
+    assert printed.err.startswith("stopped after 1 of ")
+    assert "stepfun-compat: " in printed.err
+    assert "Traceback" not in printed.err
     with wave.open(str(tmp_path / "story.wav")) as sound:
         assert sound.getnframes() > 0
-    assert told.out.startswith(str(tmp_path / "story.wav"))
+    assert printed.out.startswith(str(tmp_path / "story.wav"))
 
 
 def test_refusal_is_reported_in_one_line(
@@ -68,9 +68,9 @@ def test_refusal_is_reported_in_one_line(
     file = tmp_path / "program.py"
     file.write_text("pass", encoding="utf-8")
     assert main(["upload", str(file)]) == 1
-    told = capsys.readouterr().err
-    assert told.startswith("stepfun-compat: 'program.py' cannot be uploaded")
-    assert len(told.splitlines()) == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith("stepfun-compat: 'program.py' cannot be uploaded")
+    assert len(printed.splitlines()) == 1
 
 
 def test_upload_waits_until_the_file_is_ready(

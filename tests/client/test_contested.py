@@ -259,9 +259,9 @@ def test_cost_is_logged_and_explained(caplog: pytest.LogCaptureFixture) -> None:
     with wire.client(settings=QUIET) as client, caplog.at_level(logging.INFO, "stepfun_compat"):
         assert "settled" not in str(client.stepfun.explain(model="step-3.7-flash", messages=[USER], **body))
         make(client, "plain", **body)
-        told = client.stepfun.explain(model="step-3.7-flash", messages=[USER], **body)
-        assert told.body["frequency_penalty"] == 1.0
-        assert [change.parameter for change in told.changes] == ["frequency_penalty"]
+        explained = client.stepfun.explain(model="step-3.7-flash", messages=[USER], **body)
+        assert explained.body["frequency_penalty"] == 1.0
+        assert [change.parameter for change in explained.changes] == ["frequency_penalty"]
         (row,) = client.stepfun.settled
         assert (row.fact, row.requests) == ("chat.frequency_penalty", 1)
         make(client, "plain", **body)

@@ -18,7 +18,7 @@ import pytest
 import stepfun_compat
 from stepfun_compat import AsyncOpenAI, OpenAI, Settings
 from tests.support.key_places import MARKED, PLACES, PLAIN, VENDOR, Given
-from tests.support.redirects import Redirecting, told
+from tests.support.redirects import Redirecting, visible_text
 from tests.support.wire import KEY
 
 MESSAGES: Any = [{"role": "user", "content": "x"}]
@@ -136,10 +136,10 @@ async def test_stepfun_key_follows_no_redirect_to_another_host(kind: str, place:
     for status, targets in ways(AWAY, place):
         first, *hops = await asked.ask(status, targets)
         assert len(hops) == len(targets)
-        assert KEY in told(first)
+        assert KEY in visible_text(first)
         for hop in hops:
             trusted = is_stepfun(hop) and hop.url.scheme == "https"
-            assert trusted or KEY not in told(hop), (status, targets)
+            assert trusted or KEY not in visible_text(hop), (status, targets)
 
 
 @pytest.mark.anyio
@@ -151,8 +151,8 @@ async def test_openai_key_follows_no_redirect_to_stepfun(kind: str, place: str) 
     chains = (AWAY[0], ("/v1/other",), TO_STEPFUN[2], TO_STEPFUN[4])
     for number, (status, targets) in enumerate(ways(chains, place)):
         for request in await clients[number % 2].ask(status, targets):
-            assert not is_stepfun(request) or keys[number % 2] not in told(request), (status, targets)
-            assert is_stepfun(request) or KEY not in told(request), (status, targets)
+            assert not is_stepfun(request) or keys[number % 2] not in visible_text(request), (status, targets)
+            assert is_stepfun(request) or KEY not in visible_text(request), (status, targets)
 
 
 @pytest.mark.anyio
@@ -168,7 +168,7 @@ async def test_client_of_another_host_sends_no_key_to_stepfun(kind: str, place: 
         requests = await clients[(start + number) % 3].ask(status, targets)
         assert len(requests) == len(targets) + 1
         for request in requests:
-            text = told(request)
+            text = visible_text(request)
             assert not is_stepfun(request) or (VENDOR not in text and MARKED not in text), (status, targets)
             assert is_stepfun(request) or KEY not in text, (status, targets)
 

@@ -10,7 +10,7 @@ import pytest
 
 from stepfun_compat import AsyncOpenAI, OpenAI, Settings
 from tests.support.key_places import VENDOR
-from tests.support.redirects import Redirecting, told
+from tests.support.redirects import Redirecting, visible_text
 from tests.support.wire import KEY
 
 MESSAGES: Any = [{"role": "user", "content": "x"}]
@@ -32,7 +32,7 @@ async def test_redirect_to_a_stepfun_host_keeps_the_allowed_headers(
         if later:
             await made
         assert [request.url.path for request in wire.requests] == ["/v1/chat/completions", "/v1/other", "/v1/third"]
-        assert all(KEY in told(request) for request in wire.requests)
+        assert all(KEY in visible_text(request) for request in wire.requests)
 
 
 @pytest.mark.anyio
@@ -54,8 +54,8 @@ async def test_fallback_created_from_a_url_sends_its_key_nowhere_else(
         await answer
     first, hop = wire.requests
     assert first.headers["authorization"] == f"Bearer {VENDOR}"
-    assert VENDOR not in told(hop)
-    assert KEY not in told(first) + told(hop)
+    assert VENDOR not in visible_text(hop)
+    assert KEY not in visible_text(first) + visible_text(hop)
 
 
 @pytest.mark.parametrize("options", [{"follow_redirects": False}, {}])

@@ -33,9 +33,9 @@ def test_lossy_changes_are_logged_once_by_default(caplog: pytest.LogCaptureFixtu
     client = Wire().client()
     client.chat.completions.create(model="gpt-4o", messages=MESSAGES, seed=1, logit_bias={"50256": -100})
     client.chat.completions.create(model="gpt-4o", messages=MESSAGES, seed=2)
-    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert [text for text in told if "seed" in text] == [text for text in told if "logit_bias" not in text]
-    assert len(told) == 2
+    logged = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [text for text in logged if "seed" in text] == [text for text in logged if "logit_bias" not in text]
+    assert len(logged) == 2
     assert "50256" not in caplog.text
 
 
@@ -105,11 +105,11 @@ def test_explain_returns_the_request_that_is_sent() -> None:
     }
     stepfun_compat.reset_warnings()
     wire.client().chat.completions.create(**arguments)
-    told = stepfun_compat.explain("chat.completions", **arguments)
-    assert told.body == wire.body
-    assert {change.parameter for change in told.changes} >= {"model", "seed", "max_tokens", "messages[0].role"}
-    assert "step-3.7-flash" in str(told)
-    assert told.url == str(wire.request.url)
+    explained = stepfun_compat.explain("chat.completions", **arguments)
+    assert explained.body == wire.body
+    assert {change.parameter for change in explained.changes} >= {"model", "seed", "max_tokens", "messages[0].role"}
+    assert "step-3.7-flash" in str(explained)
+    assert explained.url == str(wire.request.url)
     assert wire.client().stepfun.explain("chat.completions", **arguments).body == wire.body
 
 

@@ -357,9 +357,9 @@ async def test_event_without_choices_is_not_an_error(event: str) -> None:
 @pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("kind", ["text/event-stream", "application/json"])
 async def test_json_error_in_place_of_a_stream_raises(kind: str, later: bool, fast: bool) -> None:
-    told = '{\n "error": {"message": "You exceeded your current quota", "type": "quota_exceeded"}\n}\n'
+    error_body = '{\n "error": {"message": "You exceeded your current quota", "type": "quota_exceeded"}\n}\n'
     with pytest.raises(stepfun_compat.QuotaExceededError):
-        await outcome(body_of(told, kind=kind), later, fast_path=fast)
+        await outcome(body_of(error_body, kind=kind), later, fast_path=fast)
     with pytest.raises(openai.APIResponseValidationError, match="half"):
         await outcome(body_of('{"half', kind=kind), later, fast_path=fast)
 
@@ -395,11 +395,11 @@ async def raw_body(answer: Any, later: bool, how: str, call: str) -> bytes:
 async def test_json_error_in_place_of_a_raw_stream_is_an_error_event(
     kind: str, how: str, later: bool, blank: str
 ) -> None:
-    told = blank + '{\n "error": {"message": "You exceeded your current quota", "type": "quota_exceeded"}\n}\n'
-    lines = (await raw_body(body_of(told, kind=kind), later, how, "chat")).decode().split("\n")
+    error_body = blank + '{\n "error": {"message": "You exceeded your current quota", "type": "quota_exceeded"}\n}\n'
+    lines = (await raw_body(body_of(error_body, kind=kind), later, how, "chat")).decode().split("\n")
     assert lines[1:] == ["", ""]
     assert json.loads(lines[0].removeprefix("data: "))["error"]["type"] == "insufficient_quota"
-    events = (await raw_body(body_of(told, kind=kind), later, how, "responses")).decode()
+    events = (await raw_body(body_of(error_body, kind=kind), later, how, "responses")).decode()
     assert "event: response.failed" in events
     assert "exceeded your current quota" in events
     with pytest.raises(openai.APIResponseValidationError, match="half"):

@@ -64,9 +64,9 @@ def refused(**values: Any) -> str:
     ],
 )
 def test_invalid_keyword_error_names_it_and_the_allowed_values(name: str, value: Any) -> None:
-    told = refused(**{name: value})
-    assert told.startswith(f"{name}=")
-    assert "it must be" in told
+    message = refused(**{name: value})
+    assert message.startswith(f"{name}=")
+    assert "it must be" in message
 
 
 @pytest.mark.parametrize("name", ["api_key", "state"])
@@ -76,14 +76,14 @@ def test_secret_of_a_wrong_type_is_not_shown(name: str) -> None:
 
 @pytest.mark.parametrize("key", [f"{SECRET}\nX-Evil: 1", f"two {SECRET}", f"“{SECRET}”", f"{SECRET}\x00"])
 def test_key_invalid_in_a_header_is_refused_without_showing_it(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = refused(api_key=key)
-    assert "api_key" in told
-    assert SECRET not in told
+    message = refused(api_key=key)
+    assert "api_key" in message
+    assert SECRET not in message
     if "\x00" not in key:
         monkeypatch.setenv("STEPFUN_API_KEY", key)
-        told = refused()
-        assert "STEPFUN_API_KEY" in told
-        assert SECRET not in told
+        message = refused()
+        assert "STEPFUN_API_KEY" in message
+        assert SECRET not in message
 
 
 def test_line_end_of_a_pasted_key_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,11 +356,11 @@ def test_overlay_alias_takes_precedence_over_a_shipped_exact_name(folder: Path) 
 
 def test_overlay_applies_to_the_translation(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPFUN_CATALOG", str(written(folder)))
-    told = explain(model="gpt-4o", messages=[{"role": "user", "content": "x"}], max_tokens=10, seed=3)
-    assert told.body["model"] == "step-6"
-    assert told.body["reasoning_effort"] == "high"
-    assert told.body["max_tokens"] == 17
-    assert told.body["seed"] == 3
+    explained = explain(model="gpt-4o", messages=[{"role": "user", "content": "x"}], max_tokens=10, seed=3)
+    assert explained.body["model"] == "step-6"
+    assert explained.body["reasoning_effort"] == "high"
+    assert explained.body["max_tokens"] == 17
+    assert explained.body["seed"] == 3
     assert "step-6" in explain(model="step-1o-turbo-vision", messages=[]).body["model"]
 
 
@@ -403,7 +403,7 @@ def test_overlay_is_read_once_and_again_when_it_changes(folder: Path, caplog: py
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("[[models]", "is not valid TOML"),
         ("[[modles]]\nid = 'x'", "'modles'"),
@@ -445,14 +445,14 @@ def test_overlay_is_read_once_and_again_when_it_changes(folder: Path, caplog: py
     ],
 )
 def test_invalid_overlay_error_names_file_row_field_and_allowed_values(
-    text: str, told: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    text: str, expected: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(folder, text)
     monkeypatch.setenv("STEPFUN_CATALOG", str(path))
     message = refused()
     assert message.startswith("STEPFUN_CATALOG: ")
     assert str(path) in message
-    assert told in message
+    assert expected in message
     with pytest.raises(SettingsError):
         catalog.load_overlay(path)
 
@@ -491,7 +491,7 @@ def test_special_and_huge_files_are_clear_errors(variable: str, folder: Path, mo
     os.mkfifo(folder / "pipe")
     (folder / "huge").write_bytes(b"# nothing\n" * 200_000)
     (folder / "binary").write_bytes(b"\xff\xfe\x00")
-    for place, told in (
+    for place, reason in (
         (folder / "pipe", "not a regular file"),
         ("/dev/zero", "not a regular file"),
         (folder, "cannot be read"),
@@ -501,7 +501,7 @@ def test_special_and_huge_files_are_clear_errors(variable: str, folder: Path, mo
         ("~nobody-of-that-name/x", "cannot be read"),
     ):
         monkeypatch.setenv(variable, str(place))
-        assert told in refused()
+        assert reason in refused()
 
 
 def test_pipe_in_the_working_directory_is_a_clear_error(folder: Path) -> None:
@@ -538,10 +538,10 @@ def test_discovered_file_cannot_set_costs_or_behaviour(folder: Path, caplog: pyt
 )
 def test_out_of_range_number_error_names_the_bounds(name: str) -> None:
     for value in (-1, 10**30, 1e300, float("nan"), float("inf"), "1e309", True, "abc", "9" * 5000, [[1]]):
-        with pytest.raises(SettingsError, match=r" from [\d.]+ to \d+") as told:
+        with pytest.raises(SettingsError, match=r" from [\d.]+ to \d+") as caught:
             Settings(**{name: value})
-        assert len(str(told.value)) < 500
-    least = float(re.search(r" from ([\d.]+) to ", str(told.value))[1])  # type: ignore[index]
+        assert len(str(caught.value)) < 500
+    least = float(re.search(r" from ([\d.]+) to ", str(caught.value))[1])  # type: ignore[index]
     Settings(**{name: least if name in ("rate_limit_min_wait", "state_ttl", "state_timeout") else int(least)})
     if least > 0:
         with pytest.raises(SettingsError):

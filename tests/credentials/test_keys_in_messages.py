@@ -40,9 +40,9 @@ def test_debug_bodies_are_redacted(caplog: pytest.LogCaptureFixture) -> None:
     ours = logging.getLogger("stepfun_compat")
     messages: Any = [{"role": "user", "content": f"my key is {MARKED} " + "long " * 500}]
     Wire().client().chat.completions.create(model="gpt-4o", messages=messages)
-    told = "\n".join(record.getMessage() for record in caplog.records if record.name == ours.name)
-    assert MARKED not in told
-    assert len(told) < 3000
+    logged = "\n".join(record.getMessage() for record in caplog.records if record.name == ours.name)
+    assert MARKED not in logged
+    assert len(logged) < 3000
 
 
 PASSWORD = "password-0123456789"

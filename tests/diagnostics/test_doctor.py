@@ -25,11 +25,11 @@ def test_doctor_finds_no_problem_with_a_working_account(
     server: EmulatorServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["doctor", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["ok"]
-    states = {check["check"]: check["state"] for check in told["checks"]}
+    report = json.loads(capsys.readouterr().out)
+    assert report["ok"]
+    states = {check["check"]: check["state"] for check in report["checks"]}
     assert states["server"] == states["key"] == states["models"] == "ok"
-    assert server.api_key not in json.dumps(told)
+    assert server.api_key not in json.dumps(report)
 
 
 def test_doctor_refuses_openais_key(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,9 +54,9 @@ def test_doctor_checks_the_conversation_store(
     monkeypatch.setenv("WEB_CONCURRENCY", "4")
     monkeypatch.setenv("STEPFUN_STATE", f"sqlite:///{tmp_path}/s.db")
     main(["doctor", "--offline", "--json"])
-    told = {check["check"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
-    assert told["conversation store"]["state"] == "ok"
-    assert "conversation state" not in told  # shared by workers
+    report = {check["check"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert report["conversation store"]["state"] == "ok"
+    assert "conversation state" not in report  # shared by workers
     (tmp_path / "file").touch()
     monkeypatch.setenv("STEPFUN_STATE", f"sqlite:///{tmp_path}/file/s.db")
     assert main(["doctor", "--offline"]) == 1

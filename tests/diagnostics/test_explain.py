@@ -39,19 +39,19 @@ def wav(count: int) -> bytes:
     ],
 )
 def test_call_is_explained(endpoint: str, arguments: Any, sent: str, requests: int) -> None:
-    told = stepfun_compat.explain(endpoint, **arguments)
-    assert f"{told.method} {told.url.removeprefix('https://api.stepfun.ai/v1')}" == sent
-    assert told.requests == requests
-    assert told.refusal is None
-    assert "requests: 0" not in str(told)
+    explained = stepfun_compat.explain(endpoint, **arguments)
+    assert f"{explained.method} {explained.url.removeprefix('https://api.stepfun.ai/v1')}" == sent
+    assert explained.requests == requests
+    assert explained.refusal is None
+    assert "requests: 0" not in str(explained)
 
 
 def test_refused_call_has_a_reason() -> None:
-    told = stepfun_compat.explain("audio.translations.create", model="whisper-1", file=b"x")
-    assert told.refusal is not None
-    assert (told.requests, told.steps) == (0, ())
-    assert f"refused: {told.refusal}" in str(told)
-    assert "nothing is changed" not in str(told)
+    explained = stepfun_compat.explain("audio.translations.create", model="whisper-1", file=b"x")
+    assert explained.refusal is not None
+    assert (explained.requests, explained.steps) == (0, ())
+    assert f"refused: {explained.refusal}" in str(explained)
+    assert "nothing is changed" not in str(explained)
 
 
 def test_path_ids_are_required() -> None:
@@ -64,10 +64,10 @@ def test_path_ids_are_required() -> None:
 def test_audio_file_is_read_from_its_path(tmp_path: Any) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(wav(9000))
-    told = stepfun_compat.explain("audio.transcriptions", model="whisper-1", file=path)
-    assert told.body["audio"]["data"] == base64.b64encode(wav(9000)).decode()
-    assert "characters)" in str(told)
-    assert len(str(told)) < 2000
+    explained = stepfun_compat.explain("audio.transcriptions", model="whisper-1", file=path)
+    assert explained.body["audio"]["data"] == base64.b64encode(wav(9000)).decode()
+    assert "characters)" in str(explained)
+    assert len(str(explained)) < 2000
 
 
 STEPS = {
@@ -117,27 +117,27 @@ STEPS = {
 @pytest.mark.parametrize("endpoint", STEPS)
 def test_every_request_of_a_call_is_explained_in_order(endpoint: str) -> None:
     arguments, sent = STEPS[endpoint]
-    told = stepfun_compat.explain(endpoint, **arguments)
-    assert [f"{s.method} {s.url.removeprefix(PLACE)}{' poll' * s.poll}" for s in told.steps] == sent
-    assert (told.refusal, told.requests) == (None, len(sent))
-    assert told.to_dict()["steps"][:1] == [vars(told.steps[0])] if sent else told.steps == ()
-    assert ("requests: 0 (the client handles it locally)" in str(told)) == (not sent)
+    explained = stepfun_compat.explain(endpoint, **arguments)
+    assert [f"{s.method} {s.url.removeprefix(PLACE)}{' poll' * s.poll}" for s in explained.steps] == sent
+    assert (explained.refusal, explained.requests) == (None, len(sent))
+    assert explained.to_dict()["steps"][:1] == [vars(explained.steps[0])] if sent else explained.steps == ()
+    assert ("requests: 0 (the client handles it locally)" in str(explained)) == (not sent)
 
 
 def test_every_segment_of_a_long_speech_is_explained() -> None:
     text = "One sentence. " * 200
     for more in ({}, {"stream_format": "sse"}, {"response_format": "flac"}, {"response_format": "wav"}):
-        told = stepfun_compat.explain("audio.speech", model="tts-1", voice="nova", input=text, **more)
-        assert " ".join(step.body["input"] for step in told.steps).split() == text.split()
-        assert told.requests == len(told.steps) == 3
+        explained = stepfun_compat.explain("audio.speech", model="tts-1", voice="nova", input=text, **more)
+        assert " ".join(step.body["input"] for step in explained.steps).split() == text.split()
+        assert explained.requests == len(explained.steps) == 3
 
 
 def test_item_references_are_reported_but_not_looked_up() -> None:
     items = [{"type": "item_reference", "id": "msg_1"}, {"role": "user", "content": "And?"}]
-    told = stepfun_compat.explain("responses", model="gpt-4o", input=items)
-    assert told.refusal is None
-    assert (told.changes[0].parameter, told.changes[0].before) == ("input", "msg_1")
-    assert "looks them up" in str(told)
+    explained = stepfun_compat.explain("responses", model="gpt-4o", input=items)
+    assert explained.refusal is None
+    assert (explained.changes[0].parameter, explained.changes[0].before) == ("input", "msg_1")
+    assert "looks them up" in str(explained)
 
 
 @pytest.mark.parametrize("kind", ["a URL", "a client"])
@@ -145,19 +145,19 @@ def test_request_for_another_provider_is_explained_unchanged(kind: str) -> None:
     url = "https://embeddings.example/v1"
     other: Any = url if kind == "a URL" else openai.OpenAI(base_url=url, api_key="theirs")
     settings = stepfun_compat.Settings(fallback={"embeddings": other})
-    told = stepfun_compat.explain("embeddings", model="m", input="x", settings=settings)
-    assert (told.refusal, told.requests, told.url) == (None, 1, f"{url}/embeddings")
-    assert told.body == {"model": "m", "input": "x"}
-    assert [(change.kind, change.lossy) for change in told.changes] == [("route", False)]
+    explained = stepfun_compat.explain("embeddings", model="m", input="x", settings=settings)
+    assert (explained.refusal, explained.requests, explained.url) == (None, 1, f"{url}/embeddings")
+    assert explained.body == {"model": "m", "input": "x"}
+    assert [(change.kind, change.lossy) for change in explained.changes] == [("route", False)]
     assert stepfun_compat.explain("moderations", input="x", settings=settings).refusal
 
 
 def test_endpoint_argument_belongs_to_the_call_if_an_endpoint_is_named() -> None:
     wire = {"input_file_id": "file-batch_1", "endpoint": "/v1/responses", "completion_window": "24h"}
     assert stepfun_compat.explain("batches", **wire).body == wire
-    told = stepfun_compat.explain(endpoint="completions", model="gpt-4o", prompt="x")
-    assert told.url == f"{PLACE}/chat/completions"
-    assert told.endpoint == "completions"
+    explained = stepfun_compat.explain(endpoint="completions", model="gpt-4o", prompt="x")
+    assert explained.url == f"{PLACE}/chat/completions"
+    assert explained.endpoint == "completions"
     assert stepfun_compat.explain(model="gpt-4o", messages=[]).endpoint == "chat.completions"
 
 
@@ -170,8 +170,8 @@ def test_explaining_an_upload_changes_no_state(stepfun_client: stepfun_compat.Op
     parts = dict(before.parts)
     assert explain("uploads", **fields).refusal is None
     assert "exceed the" in str(explain("uploads.parts", upload_id=upload.id, data=b"c").refusal)
-    told = explain("uploads.complete", upload_id=upload.id, part_ids=[part])
-    assert [f"{step.method} {step.url.rpartition('/')[2]}" for step in told.steps] == ["POST files"]
+    explained = explain("uploads.complete", upload_id=upload.id, part_ids=[part])
+    assert [f"{step.method} {step.url.rpartition('/')[2]}" for step in explained.steps] == ["POST files"]
     assert explain("uploads.cancel", upload_id=upload.id).refusal is None
     assert PENDING.get(upload.id) is before
     assert before.parts == parts
@@ -183,10 +183,10 @@ ROUTED = [(method, pattern.replace("*", "x")) for method, pattern, target in ROU
 
 @pytest.mark.parametrize(("method", "path"), ROUTED)
 def test_every_endpoint_is_explained_without_arguments(method: str, path: str) -> None:
-    told = stepfun_compat.explain(f"{method} {path}")
-    assert told.requests == len(told.steps)
-    assert bool(told.refusal) <= (told.requests == 0)
-    assert str(told)
+    explained = stepfun_compat.explain(f"{method} {path}")
+    assert explained.requests == len(explained.steps)
+    assert bool(explained.refusal) <= (explained.requests == 0)
+    assert str(explained)
 
 
 # ---------------------------------------------------------------- compared with the sent requests
@@ -243,28 +243,29 @@ def test_explained_requests_equal_the_sent_requests(name: str, kind: str, stepfu
     with stepfun_compat.OpenAI(settings=settings) as client:
         files = [client.files.create(file=(f"{n}.txt", b"x"), purpose="assistants").id for n in range(3)]
         if kind == "sync":
-            told = client.stepfun.explain(endpoint, **arguments(files))
+            explained = client.stepfun.explain(endpoint, **arguments(files))
             before = len(stepfun_emulator.requests)
             use(client, files)
     if kind == "async":
 
         async def run() -> tuple[Any, int]:
             async with stepfun_compat.AsyncOpenAI(settings=settings) as client:
-                told = client.stepfun.explain(endpoint, **arguments(files))
+                explained = client.stepfun.explain(endpoint, **arguments(files))
                 before = len(stepfun_emulator.requests)
                 await use(client, files)
-                return told, before
+                return explained, before
 
-        told, before = anyio.run(run)
+        explained, before = anyio.run(run)
     sent = sent_since(stepfun_emulator, before)
     store = next((path.split("/")[2] for _, path, _ in sent if path.startswith("/vector_stores/")), "")
     place = stepfun_emulator.base_url.rstrip("/")
     planned = [
-        (step.method, step.url.removeprefix(place).replace("VECTOR_STORE_ID", store), step.body) for step in told.steps
+        (step.method, step.url.removeprefix(place).replace("VECTOR_STORE_ID", store), step.body)
+        for step in explained.steps
     ]
     assert planned == sent
-    assert told.requests == len(sent)
+    assert explained.requests == len(sent)
     if len(sent) > 1:
-        assert f"{len(sent)}. {sent[-1][0]}" in str(told)
-    if any(step.poll for step in told.steps):
-        assert "repeated until StepFun is ready" in str(told)
+        assert f"{len(sent)}. {sent[-1][0]}" in str(explained)
+    if any(step.poll for step in explained.steps):
+        assert "repeated until StepFun is ready" in str(explained)

@@ -19,10 +19,10 @@ def test_probe_sends_no_openai_credentials(server: EmulatorServer, monkeypatch: 
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Corp-Secret: 1")
     monkeypatch.setenv("OPENAI_ADMIN_KEY", "sk-admin-mine")
     with probing.client() as client:
-        told = json.dumps({name: str(value) for name, value in client.default_headers.items()})
+        headers = json.dumps({name: str(value) for name, value in client.default_headers.items()})
         assert getattr(client, "admin_api_key", None) is None
-    assert "mine" not in told
-    assert "Corp" not in told
+    assert "mine" not in headers
+    assert "Corp" not in headers
 
 
 def test_unknown_response_to_a_probe_is_reported(server: EmulatorServer) -> None:

@@ -281,9 +281,9 @@ def test_uploads(call: Any, service: StepFun) -> None:
 def test_completions(call: Any, service: StepFun) -> None:
     answer = {"id": "i", "created": 1, "choices": [{"message": {"content": " upon"}, "finish_reason": "stop"}]}
     service.on("POST", "/chat/completions", answer)
-    told = call(lambda c: c.completions.create(model="gpt-3.5-turbo-instruct", prompt=["Once", "Twice"], echo=True))
-    assert [choice.text for choice in told.choices] == ["Once upon", "Twice upon"]
-    assert told.object == "text_completion"
+    received = call(lambda c: c.completions.create(model="gpt-3.5-turbo-instruct", prompt=["Once", "Twice"], echo=True))
+    assert [choice.text for choice in received.choices] == ["Once upon", "Twice upon"]
+    assert received.object == "text_completion"
     chunks = (
         'data: {"id":"i","created":1,"choices":[{"index":0,"delta":{"role":"assistant","content":" upon"},'
         '"finish_reason":""}]}\n\ndata: {"id":"i","created":1,"choices":[{"index":0,"delta":{"role":"","content":""},'
@@ -334,7 +334,7 @@ def test_endpoints_missing_from_step_plan_are_reported(service: StepFun, text: s
 @pytest.mark.parametrize("length", [1, 100])
 def test_html_or_json_instead_of_audio_is_an_error(call: Any, service: StepFun, length: int) -> None:
     page = httpx.Response(200, text="<html>gateway</html>", headers={"content-type": "text/html"})
-    told = {"error": {"message": "blocked", "type": "censorship_blocked"}}
+    error = {"error": {"message": "blocked", "type": "censorship_blocked"}}
 
     def speak(c: Any) -> Any:
         return c.audio.speech.create(model="tts-1", voice="nova", input="One more sentence. " * length)
@@ -342,7 +342,7 @@ def test_html_or_json_instead_of_audio_is_an_error(call: Any, service: StepFun, 
     service.on("POST", "/audio/speech", page)
     with pytest.raises(openai.APIResponseValidationError):
         call(speak)
-    service.on("POST", "/audio/speech", told)
+    service.on("POST", "/audio/speech", error)
     with pytest.raises(openai.BadRequestError if length == 1 else openai.APIError):
         call(speak)
     service.on("POST", "/audio/speech", {"url": "https://x.example/a.mp3"})

@@ -163,8 +163,8 @@ async def test_complete_response_equals_the_stock_clients(name: str) -> None:
     assert got.model_dump() == later.model_dump() == expected.model_dump()
     assert type(got) is type(later) is type(expected)
     raw = Wire(answer).client().chat.completions.with_raw_response
-    told = raw.create(model="gpt-4o", messages=MESSAGES, **kwargs)
-    assert json.loads(told.text) == answer
+    received = raw.create(model="gpt-4o", messages=MESSAGES, **kwargs)
+    assert json.loads(received.text) == answer
 
 
 @pytest.mark.anyio

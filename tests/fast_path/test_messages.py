@@ -291,11 +291,11 @@ def test_transform_is_skipped_only_for_plain_values(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("stream", [None, False, True])
 def test_plan_posts_what_the_method_posts(stream: bool | None) -> None:
     """Compares the path, the body and its order, the options and the response types."""
-    told: list[Any] = []
+    posted: list[Any] = []
 
     class Telling(stepfun_compat.OpenAI):
         def post(self, path: str, **kwargs: Any) -> Any:
-            told.append((path, list(kwargs.pop("body").items()), kwargs))
+            posted.append((path, list(kwargs.pop("body").items()), kwargs))
             raise Caught
 
     given: dict[str, Any] = {"temperature": 0.5, "messages": MESSAGES, "tools": TOOLS, "model": "m", "stop": ["a"]}
@@ -306,8 +306,8 @@ def test_plan_posts_what_the_method_posts(stream: bool | None) -> None:
         for _ in range(2):
             with pytest.raises(Caught):
                 client.chat.completions.create(**given)
-    assert len(told) == 6
-    assert all(each == told[0] for each in told)
+    assert len(posted) == 6
+    assert all(each == posted[0] for each in posted)
 
 
 def test_refused_arguments_get_no_plan() -> None:

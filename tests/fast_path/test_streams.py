@@ -94,13 +94,13 @@ def test_shortcut_for_common_chunks_equals_the_general_path() -> None:
     """The general path must also do nothing for the chunks `_common` handles."""
     for more in ({"logprobs": {}}, {"logprobs": []}, {"finish_reason": None}, {"x": 1}):
         chunk = {**TEXT, "choices": [{**TEXT["choices"][0], **more}]}
-        told: list[Any] = []
+        received: list[Any] = []
         for common in (True, False):
             transform = ENDPOINT.transform_stream(exchange(ENDPOINT))
             if not common:
                 transform._common = lambda body: None
-            told.append([json.dumps([transform.feed(row) for row in (TEXT, chunk)]), transform.close()])
-        assert told[0] == told[1]
+            received.append([json.dumps([transform.feed(row) for row in (TEXT, chunk)]), transform.close()])
+        assert received[0] == received[1]
 
 
 def test_generated_streams_equal_the_sdks(runner: Runner) -> None:
@@ -140,9 +140,11 @@ def test_plain_frames_cut_at_any_byte_equal_the_sdks_events(end: bytes) -> None:
         found = frames.feed(raw[:place])
         rest = [frames.rest, raw[place:]] if frames.needs_sdk_decoder else []
         found += [] if frames.needs_sdk_decoder else frames.feed(raw[place:])
-        told = [data.decode().removeprefix(" ") for data in found]
-        told += [e.data for e in stock.OpenAI(api_key="k")._make_sse_decoder().iter_bytes(iter(rest))] if rest else []
-        assert told == wanted
+        received = [data.decode().removeprefix(" ") for data in found]
+        received += (
+            [e.data for e in stock.OpenAI(api_key="k")._make_sse_decoder().iter_bytes(iter(rest))] if rest else []
+        )
+        assert received == wanted
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_signals_end_the_program_as_under_python(number: signal.Signals, tmp_pat
             process.send_signal(number)
             ends.append((process.wait(timeout=60), process.stderr.read()))
     assert [code for code, _ in ends] == [-number] * 2
-    last = [told.splitlines()[-1:] for _, told in ends]  # the interrupted line varies
+    last = [stderr.splitlines()[-1:] for _, stderr in ends]  # the interrupted line varies
     assert last == [["KeyboardInterrupt"] if number == signal.SIGINT else []] * 2
     assert "stepfun_compat" not in ends[1][1]
 

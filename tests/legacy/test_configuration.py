@@ -221,10 +221,10 @@ def test_log_is_written_to_stderr_without_keys(
 ) -> None:
     openai.log = "debug"
     chat(openai)
-    told = capsys.readouterr().err
-    assert "path=/chat/completions" in told
-    assert "response_code=200" in told
-    assert "stepfun-key" not in told
+    printed = capsys.readouterr().err
+    assert "path=/chat/completions" in printed
+    assert "response_code=200" in printed
+    assert "stepfun-key" not in printed
 
 
 def test_409_is_retried_only_for_a_limited_time(openai: Any, server: ReferenceServer) -> None:

@@ -65,7 +65,7 @@ THEIRS = "sk-proj-theirs0123456789abcdef"
 BASIC = "Basic " + base64.b64encode(f"user:{THEIRS}".encode()).decode()
 
 
-def told(server: ReferenceServer) -> str:
+def sent_text(server: ReferenceServer) -> str:
     taken = server.take()
     headers = [request["headers"] for request in taken]
     assert headers
@@ -85,7 +85,7 @@ def test_openai_key_in_a_requests_session_is_not_sent(openai: Any, stepfun: Refe
         session.auth = ("user", THEIRS)
         openai.ChatCompletion.create(model="gpt-4o", messages=HELLO)
         openai.close()
-    text = told(stepfun)
+    text = sent_text(stepfun)
     assert THEIRS not in text
     assert BASIC not in text
 
@@ -97,7 +97,7 @@ async def test_openai_key_in_an_aiohttp_session_is_not_sent(openai: Any, stepfun
         token = openai.aiosession.set(session)
         await openai.ChatCompletion.acreate(model="gpt-4o", messages=HELLO)
         openai.aiosession.reset(token)
-    text = told(stepfun)
+    text = sent_text(stepfun)
     assert THEIRS not in text
     assert BASIC not in text
 

@@ -287,13 +287,13 @@ def test_killed_process_loses_no_committed_record(
     execute(state.open_store(url), space, StoreOperation(save={"talk": {"parts": []}}))
     running = writer(url, space, "w", 1_000_000)
     assert running.stdout is not None
-    told = [running.stdout.readline().strip() for _ in range(25)]
+    received = [running.stdout.readline().strip() for _ in range(25)]
     running.send_signal(signal.SIGKILL)
-    told += running.communicate(timeout=60)[0].split()
+    received += running.communicate(timeout=60)[0].split()
     store = state._make(url)
-    found = execute(store, space, StoreOperation(load=["talk", *told]))
-    assert [key for key in told if key not in found] == []
-    assert set(told) <= set(found["talk"]["parts"])
+    found = execute(store, space, StoreOperation(load=["talk", *received]))
+    assert [key for key in received if key not in found] == []
+    assert set(received) <= set(found["talk"]["parts"])
     # unacknowledged writes are complete or absent: never a turn without its record
     assert execute(store, space, StoreOperation(load=found["talk"]["parts"])).keys() == set(found["talk"]["parts"])
     execute(store, space, StoreOperation(save={"after": {}}))

@@ -70,26 +70,26 @@ def message(data: Any, context: RequestContext | None = None) -> Any:
 def stream(chunks: Sequence[Any], context: RequestContext | None = None) -> list[Any]:
     """Return the chunks the caller of a streamed call receives."""
     transform = ENDPOINT.transform_stream(context or out(stream=True)[1])
-    told = [row for chunk in chunks for row in transform.feed(copy.deepcopy(chunk))]
-    return [*told, *transform.close()]
+    received = [row for chunk in chunks for row in transform.feed(copy.deepcopy(chunk))]
+    return [*received, *transform.close()]
 
 
-def deltas(told: Sequence[Any]) -> list[Any]:
-    return [choice["delta"] for row in told for choice in row["choices"]]
+def deltas(received: Sequence[Any]) -> list[Any]:
+    return [choice["delta"] for row in received for choice in row["choices"]]
 
 
-def text(told: Sequence[Any]) -> str:
-    return "".join(delta.get("content") or "" for delta in deltas(told))
+def text(received: Sequence[Any]) -> str:
+    return "".join(delta.get("content") or "" for delta in deltas(received))
 
 
-def reasons(told: Sequence[Any]) -> list[Any]:
-    return [choice["finish_reason"] for row in told for choice in row["choices"]]
+def reasons(received: Sequence[Any]) -> list[Any]:
+    return [choice["finish_reason"] for row in received for choice in row["choices"]]
 
 
-def gather(told: Sequence[Any]) -> list[Any]:
+def gather(received: Sequence[Any]) -> list[Any]:
     """Merge the tool calls of a stream as OpenAI documents it: by index, with the name in the first fragment."""
     calls: list[Any] = []
-    for delta in deltas(told):
+    for delta in deltas(received):
         for entry in delta.get("tool_calls") or ():
             index = entry["index"]
             if index == len(calls):
@@ -170,9 +170,9 @@ def tool_stream(*chunks: list[Any], finish: str = "stop") -> list[Any]:
     return [b({"content": "", "tool_calls": fragments}) for fragments in chunks] + [b({"content": ""}, finish)]
 
 
-def calls_of(told: list[Any]) -> list[tuple[str, str, str]]:
+def calls_of(received: list[Any]) -> list[tuple[str, str, str]]:
     """The id, name and arguments of each call of a stream."""
-    return [(call["id"], call["function"]["name"], call["function"]["arguments"]) for call in gather(told)]
+    return [(call["id"], call["function"]["name"], call["function"]["arguments"]) for call in gather(received)]
 
 
 def asked(**body: Any) -> Any:

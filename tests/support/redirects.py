@@ -30,7 +30,7 @@ class Redirecting:
         return made(transport=httpx.MockTransport(self), follow_redirects=True, **more)
 
 
-def told(request: httpx.Request) -> str:
+def visible_text(request: httpx.Request) -> str:
     """Return every part of a request in which a key could appear."""
     values = [value for _, value in request.headers.multi_items()]
     query = [text for pair in request.url.params.multi_items() for text in pair]

@@ -27,10 +27,10 @@ def asked(route: str = "chat", **body: Any) -> RequestContext:
 def events(context: RequestContext, chunks: Sequence[Any]) -> list[Any]:
     """Return a stream's events. Checks the properties of every stream: sequence numbers, indexes, ids, one response id, stored before the last event."""
     transform = Responses().transform_stream(context)
-    told: list[Any] = [row for chunk in chunks for row in transform.feed(copy.deepcopy(chunk))]
-    told += transform.close()
-    assert [isinstance(row, StoreOperation) for row in told].index(True) == len(told) - 2
-    out = [row for row in told if not isinstance(row, StoreOperation)]
+    received: list[Any] = [row for chunk in chunks for row in transform.feed(copy.deepcopy(chunk))]
+    received += transform.close()
+    assert [isinstance(row, StoreOperation) for row in received].index(True) == len(received) - 2
+    out = [row for row in received if not isinstance(row, StoreOperation)]
     assert [row["sequence_number"] for row in out] == list(range(len(out)))
     assert [row["type"] for row in out[:2]] == ["response.created", "response.in_progress"]
     assert len({row["response"]["id"] for row in out if "response" in row}) == 1

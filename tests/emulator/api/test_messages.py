@@ -36,9 +36,9 @@ def test_tools_are_called_and_their_results_used(http: Any) -> None:
     assert (block["name"], block["input"]) == ("get_weather", {"city": "Paris"})
     result = {"type": "tool_result", "tool_use_id": block["id"], "content": [{"type": "text", "text": "18 degrees"}]}
     turns = [question, {"role": "assistant", "content": answer["content"]}, {"role": "user", "content": [result]}]
-    told = post(http, messages=turns, tools=[TOOL]).json()
-    assert told["stop_reason"] == "end_turn"
-    assert "18 degrees" in told["content"][0]["text"]
+    received = post(http, messages=turns, tools=[TOOL]).json()
+    assert received["stop_reason"] == "end_turn"
+    assert "18 degrees" in received["content"][0]["text"]
 
 
 @pytest.mark.parametrize("tools", [[], [TOOL]])

@@ -152,8 +152,8 @@ def test_silence_after_speech_starts_a_response(dial: Any) -> None:
     socket = dial()
     receive(socket, "session.created")
     send(socket, "session.update", session={"turn_detection": {"type": "server_vad"}})
-    told = receive(socket, "session.updated")[-1]["session"]["turn_detection"]
-    assert told == {
+    received = receive(socket, "session.updated")[-1]["session"]["turn_detection"]
+    assert received == {
         "type": "server_vad",
         "prefix_padding_ms": 500,
         "silence_duration_ms": 100,

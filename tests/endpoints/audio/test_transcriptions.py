@@ -281,7 +281,7 @@ def test_events_are_read_in_every_framing():
 
 def transcribed(events: str, later: bool, stream: bool = False, said: list[str] | None = None) -> Any:
     """Return the client's result for a body: the transcript, or with `stream` its events; collect their texts in `said`."""
-    told: list[str] = [] if said is None else said
+    texts: list[str] = [] if said is None else said
 
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"content-type": "text/event-stream"}, text=events)
@@ -296,7 +296,7 @@ def transcribed(events: str, later: bool, stream: bool = False, said: list[str] 
             made = c.audio.transcriptions.create(**asked)
             if stream:
                 for event in made:
-                    told.append(getattr(event, "delta", ""))
+                    texts.append(getattr(event, "delta", ""))
             return made
 
     async def main() -> Any:
@@ -304,7 +304,7 @@ def transcribed(events: str, later: bool, stream: bool = False, said: list[str] 
             made = await c.audio.transcriptions.create(**asked)
             if stream:
                 async for event in made:
-                    told.append(getattr(event, "delta", ""))
+                    texts.append(getattr(event, "delta", ""))
             return made
 
     return asyncio.run(main())

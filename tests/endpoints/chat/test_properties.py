@@ -253,13 +253,13 @@ def test_stream_contains_what_the_complete_response_contains(
             if indexed != "missing":
                 entry["index"] = index if indexed == "honest" else 0
             chunks.append(shape({"content": "", "tool_calls": [entry]}))
-    told = stream([*chunks, shape({}, "stop")])
+    received = stream([*chunks, shape({}, "stop")])
     said = back(whole(answer))["choices"][0]
-    assert text(told) == (said["message"]["content"] or "")
-    thought = [choice["delta"].get("reasoning_content") or "" for row in told for choice in row["choices"]]
+    assert text(received) == (said["message"]["content"] or "")
+    thought = [choice["delta"].get("reasoning_content") or "" for row in received for choice in row["choices"]]
     assert "".join(thought) == answer["reasoning"]
-    assert gather(told) == said["message"].get("tool_calls", [])
-    assert reasons(told) == [None] * (len(told) - 1) + [said["finish_reason"]]
+    assert gather(received) == said["message"].get("tool_calls", [])
+    assert reasons(received) == [None] * (len(received) - 1) + [said["finish_reason"]]
 
 
 odd_choices = st.lists(
@@ -323,16 +323,16 @@ def test_complete_response_never_crashes(body: Any) -> None:
 @given(chunks=st.lists(odd_bodies, max_size=4))
 def test_stream_never_crashes(chunks: Any) -> None:
     transform = ENDPOINT.transform_stream(options())
-    told = []
+    received = []
     for chunk in chunks:
         try:
-            told += transform.feed(copy.deepcopy(chunk))
+            received += transform.feed(copy.deepcopy(chunk))
         except UnexpectedBody:
             assert not isinstance(chunk, dict)
-    told += transform.close()
-    as_bytes(told)
+    received += transform.close()
+    as_bytes(received)
     ends: dict[int, int] = {}
-    for row in told:
+    for row in received:
         assert row["object"] == "chat.completion.chunk"
         for choice in row["choices"]:
             if choice["finish_reason"] is not None:

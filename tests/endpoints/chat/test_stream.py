@@ -34,10 +34,10 @@ OPENAI_KEYS = {"id", "object", "created", "model", "choices"}
 
 @shapes
 def test_api_4_5_every_shape_becomes_openais_chunks(chunks: list[Any]) -> None:
-    told = stream(chunks)
-    assert text(told) == "AI is"
-    assert told[0]["choices"][0]["delta"]["role"] == "assistant"
-    for row in told:
+    received = stream(chunks)
+    assert text(received) == "AI is"
+    assert received[0]["choices"][0]["delta"]["role"] == "assistant"
+    for row in received:
         assert set(row) == OPENAI_KEYS  # no usage unless requested, no agent
         assert set(row["choices"][0]) == {"index", "delta", "logprobs", "finish_reason"}
         assert row["object"] == "chat.completion.chunk"
@@ -51,28 +51,28 @@ def test_api_4_5_role_on_every_chunk_is_sent_once(chunks: list[Any]) -> None:
 
 @shapes
 def test_api_4_5_finish_reason_is_none_until_the_last(chunks: list[Any]) -> None:
-    told = stream(chunks)
-    assert reasons(told) == [None] * (len(told) - 1) + ["stop"]
-    assert deltas(told)[-1] == {}  # as in OpenAI's streams, the finish reason has its own chunk
+    received = stream(chunks)
+    assert reasons(received) == [None] * (len(received) - 1) + ["stop"]
+    assert deltas(received)[-1] == {}  # as in OpenAI's streams, the finish reason has its own chunk
 
 
 @shapes
 def test_api_4_5_requested_usage_is_reported_once(chunks: list[Any]) -> None:
-    told = stream(chunks, asked(stream_options={"include_usage": True}))
-    assert [row["usage"] for row in told[:-1]] == [None] * (len(told) - 1)
-    assert all(row["choices"] for row in told[:-1])
-    assert told[-1]["choices"] == []
+    received = stream(chunks, asked(stream_options={"include_usage": True}))
+    assert [row["usage"] for row in received[:-1]] == [None] * (len(received) - 1)
+    assert all(row["choices"] for row in received[:-1])
+    assert received[-1]["choices"] == []
     last = chunks[-1]["usage"]
-    assert told[-1]["usage"]["completion_tokens"] == last["completion_tokens"]
-    assert told[-1]["usage"]["prompt_tokens_details"] == {"cached_tokens": last.get("cached_tokens", 0)}
-    assert {told[0][key] for key in ("id",)} == {row["id"] for row in told}
+    assert received[-1]["usage"]["completion_tokens"] == last["completion_tokens"]
+    assert received[-1]["usage"]["prompt_tokens_details"] == {"cached_tokens": last.get("cached_tokens", 0)}
+    assert {received[0][key] for key in ("id",)} == {row["id"] for row in received}
 
 
 @pytest.mark.parametrize("options", [None, {}, {"include_usage": False}])
 def test_api_4_5_usage_is_not_reported_unless_requested(options: Any) -> None:
-    told = stream(SHAPE_A, asked(stream_options=options))
-    assert not any("usage" in row for row in told)
-    assert all(row["choices"] for row in told)
+    received = stream(SHAPE_A, asked(stream_options=options))
+    assert not any("usage" in row for row in received)
+    assert all(row["choices"] for row in received)
 
 
 def test_api_3_2_stream_options_are_not_sent() -> None:
@@ -86,14 +86,14 @@ def test_api_3_2_stream_options_are_not_sent() -> None:
 def test_api_4_5_usage_chunk_sent_by_stepfun_is_not_duplicated() -> None:
     # whether StepFun honours include_usage is unverified (stepfun-api 11.2): both cases must give the same chunks
     own = {**a({}), "choices": [], "usage": {"prompt_tokens": 90, "completion_tokens": 25, "total_tokens": 115}}
-    told = stream([*SHAPE_A, own], asked(stream_options={"include_usage": True}))
-    assert [row["usage"]["total_tokens"] for row in told if not row["choices"]] == [115]
+    received = stream([*SHAPE_A, own], asked(stream_options={"include_usage": True}))
+    assert [row["usage"]["total_tokens"] for row in received if not row["choices"]] == [115]
     assert all(row["choices"] for row in stream([*SHAPE_A, own]))
 
 
 def test_api_4_5_later_zero_usage_does_not_replace_usage() -> None:
-    told = stream([*SHAPE_A[:3], a({}, "stop", tokens=0)], asked(stream_options={"include_usage": True}))
-    assert told[-1]["usage"]["completion_tokens"] == 14
+    received = stream([*SHAPE_A[:3], a({}, "stop", tokens=0)], asked(stream_options={"include_usage": True}))
+    assert received[-1]["usage"]["completion_tokens"] == 14
 
 
 def test_api_4_5_created_0_is_replaced_by_a_later_time() -> None:
@@ -104,9 +104,9 @@ def test_api_4_5_created_0_is_replaced_by_a_later_time() -> None:
 
 
 def test_api_4_5_stream_without_a_created_time_keeps_0() -> None:
-    told = stream([a({"content": ""}, created=0), a({"content": ""}, created=0)])
-    assert told[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
-    assert told[0]["created"] == 0
+    received = stream([a({"content": ""}, created=0), a({"content": ""}, created=0)])
+    assert received[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
+    assert received[0]["created"] == 0
 
 
 def test_api_4_5_all_chunks_have_the_first_id() -> None:
@@ -115,38 +115,38 @@ def test_api_4_5_all_chunks_have_the_first_id() -> None:
 
 
 def test_api_4_5_reasoning_has_both_names_and_no_content() -> None:
-    told = deltas(stream(SHAPE_B))
-    assert told[0] == {"role": "assistant", "content": "", "reasoning": "用户", "reasoning_content": "用户"}
-    assert told[1] == {"reasoning": "asks", "reasoning_content": "asks"}
-    assert told[2] == {"content": "AI"}
+    received = deltas(stream(SHAPE_B))
+    assert received[0] == {"role": "assistant", "content": "", "reasoning": "用户", "reasoning_content": "用户"}
+    assert received[1] == {"reasoning": "asks", "reasoning_content": "asks"}
+    assert received[2] == {"content": "AI"}
 
 
 def test_api_4_1_reasoning_sent_under_both_names_is_not_duplicated() -> None:
-    told = stream([b({"content": "", "reasoning": "hm", "reasoning_content": "hm"}), b({"content": "x"}, "stop")])
-    assert "".join(d.get("reasoning_content") or "" for d in deltas(told)) == "hm"
-    assert "".join(d.get("reasoning") or "" for d in deltas(told)) == "hm"
+    received = stream([b({"content": "", "reasoning": "hm", "reasoning_content": "hm"}), b({"content": "x"}, "stop")])
+    assert "".join(d.get("reasoning_content") or "" for d in deltas(received)) == "hm"
+    assert "".join(d.get("reasoning") or "" for d in deltas(received)) == "hm"
 
 
 def test_api_4_5_last_chunk_may_contain_text_and_reason() -> None:
-    told = stream(SHAPE_B)
-    assert deltas(told)[-2:] == [{"content": " is"}, {}]
+    received = stream(SHAPE_B)
+    assert deltas(received)[-2:] == [{"content": " is"}, {}]
 
 
 def test_api_4_5_repeated_finish_reason_is_sent_once() -> None:
-    told = stream([*SHAPE_A, a({"content": ""}, "stop")])
-    assert reasons(told).count("stop") == 1
+    received = stream([*SHAPE_A, a({"content": ""}, "stop")])
+    assert reasons(received).count("stop") == 1
 
 
 def test_null_fields_of_a_delta_add_no_chunks() -> None:
     nulls = {"content": None, "refusal": None, "function_call": None, "tool_calls": None, "audio": None}
-    told = stream([b({"content": "x"}), b(nulls), b(nulls, "stop")])
-    assert deltas(told) == [{"role": "assistant", "content": "x"}, {}]
+    received = stream([b({"content": "x"}), b(nulls), b(nulls, "stop")])
+    assert deltas(received) == [{"role": "assistant", "content": "x"}, {}]
 
 
 def test_api_4_5_stream_without_finish_reason_ends_without_one() -> None:
     for chunks in SHAPES.values():
-        told = stream(chunks[:-1])
-        assert reasons(told) == [None] * len(told)
+        received = stream(chunks[:-1])
+        assert reasons(received) == [None] * len(received)
 
 
 def test_empty_stream_is_truncated() -> None:
@@ -177,29 +177,29 @@ def counted(texts: list[str], start: int = 0) -> list[Any]:
 
 
 def test_api_4_6_stream_text_ends_at_the_callers_cap() -> None:
-    told = capped(counted([f"w{i:02} " for i in range(20)]), 5)
-    assert text(told) == "w00 w01 w02 w03 w04 "
-    assert reasons(told)[-1] == "length"
+    received = capped(counted([f"w{i:02} " for i in range(20)]), 5)
+    assert text(received) == "w00 w01 w02 w03 w04 "
+    assert reasons(received)[-1] == "length"
 
 
 def test_api_4_6_stream_text_within_the_cap_is_not_cut() -> None:
-    told = capped(counted([f"w{i:02} " for i in range(5)]), 5)
-    assert text(told) == "w00 w01 w02 w03 w04 "
-    assert reasons(told)[-1] == "stop"
+    received = capped(counted([f"w{i:02} " for i in range(5)]), 5)
+    assert text(received) == "w00 w01 w02 w03 w04 "
+    assert reasons(received)[-1] == "stop"
 
 
 def test_api_4_6_reasoning_does_not_count_toward_the_cap() -> None:
     thinking = [b({"content": "", "reasoning": "…"}, tokens=n) for n in (1, 400, 900)]
-    told = capped(thinking + counted(["one ", "two ", "three "], 900), 3)
-    assert text(told) == "one two three "
-    assert reasons(told)[-1] == "stop"
+    received = capped(thinking + counted(["one ", "two ", "three "], 900), 3)
+    assert text(received) == "one two three "
+    assert reasons(received)[-1] == "stop"
 
 
 def test_api_4_6_one_big_chunk_is_cut_not_dropped() -> None:
     thinking = [b({"content": "", "reasoning": "…"}, tokens=50)]
-    told = capped([*thinking, b({"content": "x" * 1000}, "stop", tokens=250)], 50)
-    assert text(told) == "x" * 250
-    assert reasons(told)[-1] == "length"
+    received = capped([*thinking, b({"content": "x" * 1000}, "stop", tokens=250)], 50)
+    assert text(received) == "x" * 250
+    assert reasons(received)[-1] == "length"
 
 
 def test_api_4_6_reported_reasoning_tokens_are_subtracted() -> None:
@@ -209,8 +209,8 @@ def test_api_4_6_reported_reasoning_tokens_are_subtracted() -> None:
 
 
 def test_api_4_6_capped_stream_is_read_to_its_end_for_usage() -> None:
-    told = capped(counted([f"w{i:02} " for i in range(20)]), 5, stream_options={"include_usage": True})
-    assert told[-1]["usage"]["completion_tokens"] == 20
+    received = capped(counted([f"w{i:02} " for i in range(20)]), 5, stream_options={"include_usage": True})
+    assert received[-1]["usage"]["completion_tokens"] == 20
 
 
 def test_api_4_6_json_is_never_cut_and_each_choice_is() -> None:
@@ -246,7 +246,7 @@ def test_api_11_21_several_choices_are_kept_apart() -> None:
         row["choices"][0]["index"] = index
         return row
 
-    told = stream(
+    received = stream(
         [
             one(0, {"content": "a"}),
             one(1, {"content": "b"}),
@@ -254,7 +254,7 @@ def test_api_11_21_several_choices_are_kept_apart() -> None:
             one(0, {"content": "A"}, "stop"),
         ]
     )
-    by_index = {i: [r["choices"][0] for r in told if r["choices"][0]["index"] == i] for i in (0, 1)}
+    by_index = {i: [r["choices"][0] for r in received if r["choices"][0]["index"] == i] for i in (0, 1)}
     assert "".join(r["delta"].get("content") or "" for r in by_index[0]) == "aA"
     assert [r["finish_reason"] for r in by_index[0]][-1] == "stop"
     assert [r["finish_reason"] for r in by_index[1]][-1] == "tool_calls"
@@ -267,13 +267,13 @@ def test_api_4_2_audio_chunks_keep_their_data_and_get_an_id() -> None:
     context = asked(
         model="step-audio-2", modalities=["text", "audio"], audio={"voice": "wenrounansheng", "format": "pcm"}
     )
-    told = deltas(
+    received = deltas(
         stream(
             [b({"audio": {"transcript": "Hel"}}), b({"audio": {"data": "AA", "transcript": "lo"}}), b({}, "stop")],
             context,
         )
     )
-    sound = [delta["audio"] for delta in told if "audio" in delta]
+    sound = [delta["audio"] for delta in received if "audio" in delta]
     assert "".join(row.get("transcript", "") for row in sound) == "Hello"
     assert transcript_of(next(row["id"] for row in sound if "id" in row)) == "Hello"
 

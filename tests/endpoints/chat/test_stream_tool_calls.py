@@ -162,10 +162,10 @@ VARIANTS: dict[str, tuple[list[Any], list[tuple[str, str, str]]]] = {
 
 @pytest.mark.parametrize(("chunks", "calls"), VARIANTS.values(), ids=VARIANTS)
 def test_api_4_5_tool_call_deltas_are_normalized(chunks: list[Any], calls: list[tuple[str, str, str]]) -> None:
-    told = stream(chunks)
-    assert calls_of(told) == calls
-    assert reasons(told)[-1] == "tool_calls"
-    for delta in deltas(told):
+    received = stream(chunks)
+    assert calls_of(received) == calls
+    assert reasons(received)[-1] == "tool_calls"
+    for delta in deltas(received):
         entries = delta.get("tool_calls") or []
         assert [e["index"] for e in entries] == sorted({e["index"] for e in entries})
 
@@ -186,8 +186,8 @@ def test_api_4_5_calls_without_ids_get_distinct_stable_ids() -> None:
 
 
 def test_api_4_5_only_the_first_fragment_has_id_and_name() -> None:
-    told = deltas(stream(VARIANTS["repeated id and name"][0]))
-    entries = [entry for delta in told for entry in delta.get("tool_calls", ())]
+    received = deltas(stream(VARIANTS["repeated id and name"][0]))
+    entries = [entry for delta in received for entry in delta.get("tool_calls", ())]
     assert entries == [
         {
             "index": 0,
@@ -201,8 +201,8 @@ def test_api_4_5_only_the_first_fragment_has_id_and_name() -> None:
 
 @pytest.mark.parametrize("reason", ["stop", "tool_calls"])
 def test_api_4_3_stop_with_tool_calls_becomes_tool_calls(reason: str) -> None:
-    told = stream(tool_stream([fragment("f", "{}", index=0, id="c")], finish=reason))
-    assert reasons(told)[-1] == "tool_calls"
+    received = stream(tool_stream([fragment("f", "{}", index=0, id="c")], finish=reason))
+    assert reasons(received)[-1] == "tool_calls"
 
 
 def test_api_4_3_tool_calls_without_calls_becomes_stop() -> None:
@@ -223,25 +223,25 @@ def test_api_3_2_only_the_first_call_without_parallel_calls() -> None:
 
 def test_api_3_1_renamed_tools_are_mapped_back() -> None:
     context = asked(tools=[function("2.weather")])
-    told = stream(tool_stream([fragment("_2_weather", PARIS, index=0, id="call_1")]), context)
-    assert calls_of(told) == [("call_1", "2.weather", PARIS)]
+    received = stream(tool_stream([fragment("_2_weather", PARIS, index=0, id="call_1")]), context)
+    assert calls_of(received) == [("call_1", "2.weather", PARIS)]
 
 
 def test_legacy_function_calls_stream_in_openais_form() -> None:
     context = asked(functions=[function()["function"]])
-    told = stream(VARIANTS["several fragments of one call in one chunk"][0], context)
+    received = stream(VARIANTS["several fragments of one call in one chunk"][0], context)
     merged = {"name": "", "arguments": ""}
-    for delta in deltas(told):
+    for delta in deltas(received):
         assert "tool_calls" not in delta
         for key, value in delta.get("function_call", {}).items():
             merged[key] += value
     assert merged == {"name": "get_weather", "arguments": PARIS}
-    assert reasons(told)[-1] == "function_call"
+    assert reasons(received)[-1] == "function_call"
 
 
 def test_custom_tools_stream_their_text() -> None:
     context = asked(tools=[{"type": "custom", "custom": {"name": "shell"}}, function()])
-    told = stream(
+    received = stream(
         tool_stream(
             [fragment("shell", '{"inp', index=0, id="call_1")],
             [fragment("get_weather", PARIS, index=1, id="call_2")],
@@ -249,7 +249,7 @@ def test_custom_tools_stream_their_text() -> None:
         ),
         context,
     )
-    assert gather(told) == [
+    assert gather(received) == [
         {"id": "call_1", "type": "custom", "custom": {"name": "shell", "input": "ls"}},
         {"id": "call_2", "type": "function", "function": {"name": "get_weather", "arguments": PARIS}},
     ]
@@ -264,9 +264,9 @@ def test_custom_tool_call_in_one_chunk() -> None:
 
 
 def test_a_buffered_call_is_returned_when_a_stream_breaks() -> None:
-    told = stream([b({"tool_calls": [fragment(None, "{}", index=0, id="call_1")]})])
-    assert calls_of(told) == [("call_1", "", "{}")]
-    assert reasons(told) == [None, None]
+    received = stream([b({"tool_calls": [fragment(None, "{}", index=0, id="call_1")]})])
+    assert calls_of(received) == [("call_1", "", "{}")]
+    assert reasons(received) == [None, None]
 
 
 def search_stream(**first: Any) -> list[Any]:
@@ -280,11 +280,11 @@ def search_stream(**first: Any) -> list[Any]:
 
 
 def test_api_3_4_streamed_web_search_becomes_citations() -> None:
-    told = stream(search_stream())
-    assert gather(told) == []
-    assert reasons(told)[-1] == "stop"
-    assert text(told) == "Sunny today"
-    found = [delta["annotations"] for delta in deltas(told) if "annotations" in delta]
+    received = stream(search_stream())
+    assert gather(received) == []
+    assert reasons(received)[-1] == "stop"
+    assert text(received) == "Sunny today"
+    found = [delta["annotations"] for delta in deltas(received) if "annotations" in delta]
     assert len(found) == 1
     assert [row["url_citation"]["url"] for row in found[0]] == ["https://a.example", "https://b.example"]
     assert all(row["type"] == "url_citation" for row in found[0])
@@ -303,9 +303,9 @@ def test_api_3_4_web_search_in_fragments_does_not_become_a_call() -> None:
 
 
 def test_api_3_4_streamed_web_search_beside_a_call_keeps_the_call() -> None:
-    told = stream([*search_stream()[:1], c({"tool_calls": [fragment("get_weather", PARIS, id="call_1")]}, "stop")])
-    assert calls_of(told) == ONE
-    assert reasons(told)[-1] == "tool_calls"
+    received = stream([*search_stream()[:1], c({"tool_calls": [fragment("get_weather", PARIS, id="call_1")]}, "stop")])
+    assert calls_of(received) == ONE
+    assert reasons(received)[-1] == "tool_calls"
 
 
 @pytest.mark.parametrize(

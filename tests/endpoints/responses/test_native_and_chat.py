@@ -231,13 +231,13 @@ def streamed(server: Any, route: str, answer: Any, **asked: Any) -> list[dict[st
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_both_routes_give_the_same_events_and_response(server: Any, ending: str):
     answer, asked, kinds, status = ENDINGS[ending]
-    told = {route: streamed(server, route, answer, **asked) for route in ROUTES}
-    for events in told.values():
+    received = {route: streamed(server, route, answer, **asked) for route in ROUTES}
+    for events in received.values():
         check_order(events, reasoning_text=ending not in WITHOUT_REASONING_TEXT)
         final = events[-1]["response"]
         assert [item["type"] for item in final["output"]] == kinds
         assert (events[-1]["type"], final["status"]) == (f"response.{status}", status)
-    assert comparable(joined(told["native"])) == comparable(joined(told["chat"]))
+    assert comparable(joined(received["native"])) == comparable(joined(received["chat"]))
     whole = {}
     for route in ROUTES:
         server.script(answer)
@@ -250,9 +250,9 @@ def test_both_routes_give_the_same_events_and_response(server: Any, ending: str)
         assert whole["native"]["output"][0]["content"] == []
         whole["native"]["output"][0] = whole["chat"]["output"][0]
     elif whole["chat"]["output"][0].pop("reasoning_content", None):
-        assert told["chat"][-1]["response"]["output"][0].pop("reasoning_content") == answer["reasoning"]
+        assert received["chat"][-1]["response"]["output"][0].pop("reasoning_content") == answer["reasoning"]
     assert comparable(whole["native"]) == comparable(whole["chat"])
-    assert comparable(whole["chat"]) == comparable(told["chat"][-1]["response"])
+    assert comparable(whole["chat"]) == comparable(received["chat"][-1]["response"])
 
 
 def check_order(events: Sequence[dict[str, Any]], *, reasoning_text: bool) -> None:

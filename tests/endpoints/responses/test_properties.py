@@ -132,8 +132,8 @@ deltas = st.one_of(
     st.sampled_from(["stop", "length", "tool_calls", None]),
     st.sampled_from(["step-3.7-flash", "gpt-4o"]),
 )
-def test_streams_have_openais_events(told: list[Any], reason: str | None, model: str):
-    chunks = [b(delta) for delta in told] + ([b({}, reason)] if reason else [])
+def test_streams_have_openais_events(made: list[Any], reason: str | None, model: str):
+    chunks = [b(delta) for delta in made] + ([b({}, reason)] if reason else [])
     context = asked_for(model=model, tools=[WEATHER])
     out = events(context, chunks)  # which checks numbers, places and ids
     final = out[-1]["response"]

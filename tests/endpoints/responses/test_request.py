@@ -316,8 +316,8 @@ def test_dropped_parameters_are_recorded_without_a_warning(route: str):
         "prompt_cache_retention": "24h",
     }
     wire, context = out({"responses_route": route}, **asked)
-    told = {change.parameter for change in context.changes} - {"path"}
-    assert told >= {*asked.keys() - {"reasoning"}, "reasoning.summary"}
+    reported = {change.parameter for change in context.changes} - {"path"}
+    assert reported >= {*asked.keys() - {"reasoning"}, "reasoning.summary"}
     assert not asked.keys() & wire.json.keys()
     assert lost(context) == []
 

@@ -363,9 +363,9 @@ def test_blank_arguments_of_a_finished_native_call_are_an_empty_object(blank: di
         ("completed", {"response": {"model": "step-3.7-flash"}}),
     )
     out = events(asked("native", tools=[WEATHER]), rows)
-    told = [row for row in out if row["type"].startswith("response.function_call_arguments")]
-    assert "".join(row["delta"] for row in told if "delta" in row).strip() == "{}"
-    assert told[-1]["arguments"] == "{}"
+    received = [row for row in out if row["type"].startswith("response.function_call_arguments")]
+    assert "".join(row["delta"] for row in received if "delta" in row).strip() == "{}"
+    assert received[-1]["arguments"] == "{}"
     assert out[-1]["response"]["output"][0]["arguments"] == "{}"
     assert next(row for row in out if row["type"] == "response.output_item.done")["item"]["arguments"] == "{}"
 

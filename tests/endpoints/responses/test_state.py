@@ -189,12 +189,12 @@ def test_killed_worker_loses_no_finished_response(server: Any, shared: list[str]
     one.send_signal(signal.SIGKILL)
     lines += [line for line in one.communicate(timeout=60)[0].splitlines() if len(line) == len(lines[0].strip())]
     for number, url in enumerate(shared):
-        told = [line.split()[1] for line in lines if line.startswith(f"{number} ")]
+        received = [line.split()[1] for line in lines if line.startswith(f"{number} ")]
         with client(server, state=url) as c:
-            for id in told:
+            for id in received:
                 assert c.responses.retrieve(id).status == "completed"
-            assert len(said(c, told[-1])) == 2 * len(told) - 1  # every turn before it
-            assert c.responses.create(model=MODEL, input="on", previous_response_id=told[-1]).status == "completed"
+            assert len(said(c, received[-1])) == 2 * len(received) - 1  # every turn before it
+            assert c.responses.create(model=MODEL, input="on", previous_response_id=received[-1]).status == "completed"
 
 
 # ---------------------------------------------------------------- when responses are stored

@@ -66,8 +66,8 @@ def chat(client) -> None:
     assert json.loads(call.function.arguments) == {"city": "Paris"}
     assert "get_weather" in traced("tools")["langfuse.observation.output"]
 
-    told = [{"role": "user", "content": "Her name is Ann, and Ann is 31 years old."}]
-    typed = client.chat.completions.parse(model="gpt-4o", messages=told, response_format=Person, name="typed")
+    question = [{"role": "user", "content": "Her name is Ann, and Ann is 31 years old."}]
+    typed = client.chat.completions.parse(model="gpt-4o", messages=question, response_format=Person, name="typed")
     assert typed.choices[0].message.parsed == Person(name="Ann", age=31)
     assert "Ann" in traced("typed")["langfuse.observation.output"]
 

@@ -51,8 +51,8 @@ def tools(llm) -> None:
         {"city": "Paris"},
         {"city": "Tokyo"},
     ]
-    told = llm.predict_and_call([WEATHER], "What is the weather in Rome?")
-    assert told.response == "18 degrees in Rome"
+    reply = llm.predict_and_call([WEATHER], "What is the weather in Rome?")
+    assert reply.response == "18 degrees in Rome"
     required = llm.chat_with_tools([WEATHER], user_msg="Good morning.", tool_required=True)
     assert len(llm.get_tool_calls_from_response(required)) == 1
 

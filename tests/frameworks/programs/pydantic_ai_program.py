@@ -53,8 +53,8 @@ async def converse(model) -> None:
     assert len(again.all_messages()) == 4
 
     weather = weather_agent(model)
-    told = await weather.run("What is the weather in Paris?", deps=Unit("Celsius"))
-    assert told.output == "Here is what I found: 18 degrees Celsius in Paris"
+    reply = await weather.run("What is the weather in Paris?", deps=Unit("Celsius"))
+    assert reply.output == "Here is what I found: 18 degrees Celsius in Paris"
 
     async with weather.run_stream("What is the weather in Paris and Tokyo?", deps=Unit("Celsius")) as streamed:
         pieces = [piece async for piece in streamed.stream_text(delta=True, debounce_by=None)]

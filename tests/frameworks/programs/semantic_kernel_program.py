@@ -50,8 +50,8 @@ async def converse(service, embedding) -> None:
     kernel.add_service(service)
     kernel.add_plugin(Weather(), "weather")
     auto = OpenAIChatPromptExecutionSettings(function_choice_behavior=FunctionChoiceBehavior.Auto())
-    told = await service.get_chat_message_content(said("What is the weather in Paris?"), auto, kernel=kernel)
-    assert told.content == "Here is what I found: 18 degrees in Paris"
+    answer = await service.get_chat_message_content(said("What is the weather in Paris?"), auto, kernel=kernel)
+    assert answer.content == "Here is what I found: 18 degrees in Paris"
     text = ""
     async for part in service.get_streaming_chat_message_content(
         said("What is the weather in Rome?"), auto, kernel=kernel

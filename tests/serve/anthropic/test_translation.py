@@ -361,7 +361,7 @@ def test_stop_sequence_is_set_if_the_server_names_it(name: str) -> None:
 
 
 def test_cached_tokens_are_counted_separately() -> None:
-    told = usage_of(
+    usage = usage_of(
         {
             "prompt_tokens": 100,
             "completion_tokens": 7,
@@ -369,8 +369,8 @@ def test_cached_tokens_are_counted_separately() -> None:
             "completion_tokens_details": {"reasoning_tokens": 3},
         }
     )
-    assert (told["input_tokens"], told["cache_read_input_tokens"], told["output_tokens"]) == (40, 60, 7)
-    assert told["output_tokens_details"] == {"thinking_tokens": 3}
+    assert (usage["input_tokens"], usage["cache_read_input_tokens"], usage["output_tokens"]) == (40, 60, 7)
+    assert usage["output_tokens_details"] == {"thinking_tokens": 3}
     assert usage_of({"prompt_tokens": -1, "prompt_tokens_details": {"cached_tokens": 9}})["input_tokens"] == 0
 
 

@@ -37,7 +37,7 @@ def claude(served: Served) -> Iterator[Any]:
 
 
 def sent(served: Served) -> dict[str, Any]:
-    """The body of the last request StepFun received."""
+    """The body of the last request StepFun expected."""
     body = served.emulator.last.json
     assert isinstance(body, dict)
     return body
@@ -214,17 +214,17 @@ ERRORS = {
 @pytest.mark.parametrize("name", ERRORS)
 @pytest.mark.parametrize("streamed", [False, True])
 def test_errors_have_anthropics_shape(claude: Any, name: str, streamed: bool) -> None:
-    values, kind, told = ERRORS[name]
+    values, kind, expected = ERRORS[name]
     ask = {"model": MODEL, "max_tokens": 100, "messages": HELLO, **values}
     with pytest.raises(getattr(anthropic, kind)) as got:
         claude.messages.create(stream=streamed, **ask)
     assert got.value.body["type"] == "error"
-    assert got.value.body["error"]["type"] == told
+    assert got.value.body["error"]["type"] == expected
     assert got.value.body["request_id"] == got.value.request_id
 
 
 @pytest.mark.parametrize(
-    ("status", "kind", "told"),
+    ("status", "kind", "expected"),
     [
         (401, "AuthenticationError", "authentication_error"),
         (429, "RateLimitError", "rate_limit_error"),
@@ -232,11 +232,11 @@ def test_errors_have_anthropics_shape(claude: Any, name: str, streamed: bool) ->
         (503, "InternalServerError", "api_error"),
     ],
 )
-def test_stepfun_error_has_anthropics_shape(served: Served, claude: Any, status: int, kind: str, told: str) -> None:
+def test_stepfun_error_has_anthropics_shape(served: Served, claude: Any, status: int, kind: str, expected: str) -> None:
     served.emulator.fault(status, times=None, path="/v1/chat/completions")
     with pytest.raises(getattr(anthropic, kind)) as got:
         claude.messages.create(model=MODEL, max_tokens=100, messages=HELLO)
-    assert got.value.body["error"]["type"] == told
+    assert got.value.body["error"]["type"] == expected
 
 
 def test_broken_stream_ends_with_an_error_event(served: Served, claude: Any) -> None:
