@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
-    # what openai has had under one name from 1.66 on, with its types; for the rest a type checker takes Any
+    # names that openai has had since 1.66, with their types; any other name is Any to a type checker
     # isort: off
     from openai import APIConnectionError as APIConnectionError
     from openai import APIError as APIError
@@ -87,13 +87,13 @@ if TYPE_CHECKING:
 
 __stepfun_version__: str  # of this package; `__version__` is openai's
 
-# What a program may set on the module, as on `openai`.
+# Attributes that a program may set on the module, as on `openai`.
 api_key: str | None = None
 organization: str | None = None
 project: str | None = None
 webhook_secret: str | None = None
 base_url: Any = None
-timeout: Any  # these two have openai's defaults, which are looked up on first use
+timeout: Any  # these two have openai's defaults, looked up on first use
 max_retries: int
 default_headers: Any = None
 default_query: Any = None
@@ -104,8 +104,8 @@ azure_endpoint: str | None = None
 azure_ad_token: str | None = None
 azure_ad_token_provider: Any = None
 
-# Our names and the modules they come from, which are imported when a name is first used, openai with them: the pytest
-# plugin of this package is in everybody's test run.
+# Our names and their modules. A module, and openai with it, is imported when a name is first used, because pytest loads
+# this package's plugin in every test run.
 _LAZY = {
     "OpenAI": "client",
     "AsyncOpenAI": "client",
@@ -161,9 +161,7 @@ __all__ = [
     "unpatch",
 ]
 _OURS = __all__
-if (
-    not TYPE_CHECKING
-):  # `from stepfun_compat import *` gives what `from openai import *` does, and ours: see __getattr__
+if not TYPE_CHECKING:  # `import *` exports the names of `from openai import *` and ours: see __getattr__
     del __all__
 
 
@@ -171,7 +169,7 @@ _DEFAULTS = {"timeout": "DEFAULT_TIMEOUT", "max_retries": "DEFAULT_MAX_RETRIES"}
 
 
 def _from_openai(name: str) -> Any:
-    """openai's value of a name: a resource follows this module's client, a name of openai 0.x says what to do."""
+    """Return openai's value of a name. Resources use this module's client; a name of openai 0.x raises when called."""
     import openai
     from openai._utils import LazyProxy
 
@@ -219,7 +217,7 @@ def __dir__() -> list[str]:
 
 
 class _FormerModules:
-    """Finds the modules of 0.1.0 that have moved; it comes last, for what nobody else finds."""
+    """Find modules of 0.1.0 that have moved. Comes last in `sys.meta_path`, for what no other finder finds."""
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG004 - the protocol's

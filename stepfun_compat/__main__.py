@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code. `run` is handled before anything else is imported."""
+    """Run the command line and return the exit code. `run` is handled before anything else is imported."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] == "run":
         from .launch.run import main as run
@@ -26,5 +26,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 if __name__ == "__main__":
     _code = main()
-    if not sys.flags.inspect:  # under -i the interpreter goes on to its prompt
+    if not sys.flags.inspect:  # with -i the interpreter continues at its prompt
         sys.exit(_code)

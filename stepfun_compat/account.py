@@ -1,4 +1,4 @@
-"""What settings and base URL say of the account: its platform, its plan, and the limits of its tier."""
+"""The account's platform, plan and tier limits, according to the settings and the base URL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def platform_of(settings: Settings, base_url: str) -> tuple[str, str]:
-    """(region, plan): what a StepFun URL says; for another host, the settings'."""
+    """Return (region, plan): those of a StepFun URL, or for another host those of the settings."""
     plan = "step_plan" if "/step_plan" in base_url or settings.plan == "step_plan" else "standard"
     if host_kind(base_url) != "stepfun":
         return settings.region, plan

@@ -1,6 +1,6 @@
-"""Azure's clients on StepFun: openai's constructor forms and classes, StepFun's path and key on the wire.
+"""Azure's clients on StepFun: openai's constructor arguments and classes, StepFun's paths and key in requests.
 
-A deployment's name is taken as a model name: an alias where one fits, else the default model.
+A deployment's name is resolved like a model name: to its alias if it has one, else to the default model.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _AZURE_QUERY = ("api-version", "deployment")
 
 
 class _Plain:
-    """Skip what Azure's classes do to URLs and headers: the hooks of openai's own client are called instead."""
+    """Call the hooks of openai's plain client in place of those of Azure's classes, which change URLs and headers."""
 
     _stock: Any
 
@@ -59,7 +59,7 @@ class _Plain:
         return self._stock._prepare_request(self, request)
 
     def _realtime_connection(self, model: str, extra_query: Any, api_key: Any) -> tuple[Any, dict[str, str]]:
-        """The URL and the key of a WebSocket connection, which openai asks Azure's clients for."""
+        """Return the URL and the headers with the key of a WebSocket connection, for openai's `realtime`."""
         client: Any = self
         place: Any = client.websocket_base_url or client._base_url
         url: Any = type(client._base_url)(str(place))
@@ -70,7 +70,7 @@ class _Plain:
             raw_path=path.rstrip(b"/") + b"/realtime" + (b"?" + query_string if query_string else b""),
         ).copy_merge_params({"model": model, **parameters})
         headers: dict[str, str] = client.auth_headers
-        if isinstance(api_key, str) and api_key:  # fresh from what provides it
+        if isinstance(api_key, str) and api_key:  # just returned by a callable key
             headers = {"Authorization": context_of(client).guard.safe_authorization(f"Bearer {api_key}")}
         return url, headers
 
@@ -84,7 +84,7 @@ class _Plain:
 
 
 def _start(client: Any, init: Callable[..., None], kwargs: dict[str, Any], settings: Any, shared: Any) -> None:
-    """Read Azure's arguments and variables without complaint, then start as a StepFun client."""
+    """Read Azure's arguments and environment variables, then start as a StepFun client."""
     azure: dict[str, Any] = {name: kwargs.pop(name, None) for name in _AZURE_ONLY}
     base_url = given(kwargs.get("base_url"))
     endpoint = _endpoint(base_url, azure["azure_endpoint"])
@@ -94,17 +94,17 @@ def _start(client: Any, init: Callable[..., None], kwargs: dict[str, Any], setti
     kwargs["base_url"] = place if ours else None  # Azure, or a gateway in front of it: neither serves StepFun
     owner: str | None = None
     if not ours and shared is None and kwargs.get("api_key") != found.api_key:
-        kwargs["api_key"], owner = None, "Azure"  # its key, or what provides one: it must not leave for StepFun
+        kwargs["api_key"], owner = None, "Azure"  # Azure's key, or a function that returns it: not for StepFun
     context = construct(client, init, kwargs, settings, shared, owner)
     context.azure_key = None if ours and shared is None else client.api_key
     _set_azure_attributes(client, azure["api_version"], azure["azure_deployment"] or deployment_in(place), endpoint)
 
 
 def _endpoint(base_url: Any, azure_endpoint: Any) -> Any:
-    """The Azure endpoint: the argument, else the environment's where no base URL is passed.
+    """Return the Azure endpoint: the argument, else the environment's if no base URL is passed.
 
     Raises:
-        ValueError: a base URL and an endpoint are passed.
+        ValueError: both a base URL and an endpoint are passed.
     """
     if base_url is None:
         return (
@@ -118,7 +118,7 @@ def _endpoint(base_url: Any, azure_endpoint: Any) -> Any:
 
 
 def _set_azure_attributes(client: Any, api_version: Any, deployment: str | None, endpoint: Any) -> None:
-    """Set what openai's constructor of an Azure client sets, without its credentials."""
+    """Set the attributes that openai's constructor of an Azure client sets, without its credentials."""
     context_of(client).deployment = deployment or True
     client._api_version = api_version or os.environ.get("OPENAI_API_VERSION") or ""
     client._azure_ad_token = None
@@ -128,8 +128,8 @@ def _set_azure_attributes(client: Any, api_version: Any, deployment: str | None,
 
 
 def _names_stepfun(place: str, settings: Settings, trusted: bool) -> bool:
-    """Whether an endpoint is StepFun's or the one that is configured for it; `trusted` says that settings were passed
-    beside a base URL, which makes that one a gateway to StepFun."""
+    """Return whether an endpoint is StepFun's or the gateway configured for it. `trusted` is True if settings were
+    passed together with a base URL, which makes that a gateway to StepFun."""
     if not place:
         return False
     if host_kind(place) != "other":
@@ -139,7 +139,7 @@ def _names_stepfun(place: str, settings: Settings, trusted: bool) -> bool:
 
 
 class AzureOpenAI(OpenAI, _Plain, stock.AzureOpenAI):  # pyright: ignore[reportIncompatibleMethodOverride, reportIncompatibleVariableOverride]
-    """`openai.AzureOpenAI` on StepFun: Azure's arguments are accepted, none of its credentials is sent anywhere."""
+    """`openai.AzureOpenAI` on StepFun. Azure's arguments are accepted; its credentials are never sent."""
 
     _stock = stock.OpenAI
 
@@ -160,7 +160,7 @@ class AzureOpenAI(OpenAI, _Plain, stock.AzureOpenAI):  # pyright: ignore[reportI
 
 
 class AsyncAzureOpenAI(AsyncOpenAI, _Plain, stock.AsyncAzureOpenAI):  # pyright: ignore[reportIncompatibleMethodOverride, reportIncompatibleVariableOverride]
-    """`openai.AsyncAzureOpenAI` on StepFun: Azure's arguments are accepted, none of its credentials is sent anywhere."""
+    """`openai.AsyncAzureOpenAI` on StepFun. Azure's arguments are accepted; its credentials are never sent."""
 
     _stock = stock.AsyncOpenAI
 
@@ -183,7 +183,7 @@ class AsyncAzureOpenAI(AsyncOpenAI, _Plain, stock.AsyncAzureOpenAI):  # pyright:
 
 
 def _copy(client: Any, base: Callable[..., Any], kwargs: dict[str, Any]) -> Any:
-    """openai's Azure `copy` arguments, with the deployment kept; a base URL of Azure's names another deployment."""
+    """Copy a client with openai's Azure arguments. Keeps the deployment unless an Azure base URL names another."""
     extra = dict(kwargs.pop("_extra_kwargs", None) or {})
     for name in _AZURE_ONLY:
         value = kwargs.pop(name, None)

@@ -1,4 +1,4 @@
-"""The clients: every override of openai's hooks, and nothing else. What the hooks do is in `_client`.
+"""The clients: every override of openai's hooks, and nothing else. `_client` implements the hooks.
 
 Each override documents what it relies on in openai 1.66 to 3.x.
 """
@@ -33,35 +33,35 @@ else:
 
 _MOST_URLS = 32
 _TAKES_NO_CALLABLE_KEY = not hasattr(openai.OpenAI, "_refresh_api_key")
-"""Whether the SDK takes keys as text only: a callable one is called here, for each attempt."""
+"""Whether the SDK accepts keys as text only. Then a callable key is called here, for each attempt."""
 
 
 def _has(name: str) -> bool:
-    """Whether a resource is made when it is first used; older SDKs make all at once, in the constructor."""
+    """Return whether a resource is created on first use; older SDKs create all of them in the constructor."""
     return isinstance(getattr(openai.OpenAI, name, None), cached_property)
 
 
 def _is_accelerated(client: Any) -> bool:
-    """Whether resources may be shortened: not those of a client whose constructor a test has replaced."""
+    """Return whether resources use the fast path; those of a client whose constructor a test has replaced do not."""
     context = context_if_any(client)
     return context is not None and context.settings.fast_path
 
 
 class StepFunHooks(_SDKClient):
-    """The hooks that both clients share; it comes before openai's class in the bases."""
+    """The hooks that both clients share. Comes before openai's class in the bases."""
 
     _stepfun: ClientContext
 
     @property
     def stepfun(self) -> Extras:
-        """What this client has beyond openai's: `explain`, `prompt_cache`, `count_tokens`, `settings`."""
+        """Everything this client offers beyond openai's, such as `explain`, `prompt_cache` and `count_tokens`."""
         return parts.extras.Extras(self._stepfun)
 
     def copy(self, *, settings: Settings | None = None, **kwargs: Any) -> Self:
-        """openai's `copy`, keeping our settings and sharing statistics, stores and the HTTP client.
+        """Copy the client. The copy keeps the settings and shares statistics, stores and the HTTP client.
 
         Raises:
-            KeyRefusedError: `base_url` names another host and no key for it was given.
+            KeyRefusedError: `base_url` names another host and no key is given for it.
         """
         return parts.construction.copied(self._stepfun, cast("Any", super()).copy, settings, kwargs)
 
@@ -73,7 +73,7 @@ class StepFunHooks(_SDKClient):
 
         @cached_property
         def realtime(self) -> Any:
-            """openai's, whose connections carry guarded credentials."""
+            """openai's resource, with guarded credentials on its connections."""
             realtime = parts.websockets.guard(super().realtime, self)
             parts.websockets.refuse(getattr(realtime, "translations", None), self, "realtime.translations")
             return realtime
@@ -82,7 +82,7 @@ class StepFunHooks(_SDKClient):
 
         @cached_property
         def chat(self) -> Any:
-            """openai's, whose plain messages skip the SDK's transform."""
+            """openai's resource; plain messages skip the SDK's transform."""
             chat = super().chat
             if not _is_accelerated(self):
                 return chat
@@ -94,7 +94,7 @@ class StepFunHooks(_SDKClient):
 
         @cached_property
         def responses(self) -> Any:
-            """openai's, without the socket StepFun does not offer; plain input skips the SDK's transform."""
+            """openai's resource, without the WebSocket StepFun does not offer; plain input skips the transform."""
             responses = parts.websockets.refuse(super().responses, self, "responses")
             if not _is_accelerated(self):
                 return responses
@@ -106,7 +106,7 @@ class StepFunHooks(_SDKClient):
 
         @cached_property
         def live(self) -> Any:
-            """openai's, without the sockets StepFun does not offer."""
+            """openai's resource, without its WebSockets, which StepFun does not offer."""
             live = parts.websockets.refuse(super().live, self, "live")
             for name in ("forks", "sideband"):
                 parts.websockets.refuse(getattr(live, name, None), self, f"live.{name}")
@@ -116,7 +116,7 @@ class StepFunHooks(_SDKClient):
 
         @cached_property
         def beta(self) -> Any:
-            """openai's, whose connections carry guarded credentials."""
+            """openai's resource, with guarded credentials on its connections."""
             return parts.websockets.guard_beta(super().beta, _is_accelerated(self))
 
     # ------------------------------------------------------------ credentials
@@ -124,7 +124,7 @@ class StepFunHooks(_SDKClient):
     @property
     @override
     def auth_headers(self) -> dict[str, str]:
-        """openai's, less a key of OpenAI's: this is also what the WebSocket connections send."""
+        """openai's headers without an OpenAI key. WebSocket connections send them as well."""
         headers: dict[str, str] = super().auth_headers
         context = getattr(self, "_stepfun", None)
         if context is None or not context.targets_stepfun():
@@ -134,7 +134,7 @@ class StepFunHooks(_SDKClient):
     @property
     @override
     def default_headers(self) -> dict[str, Any]:
-        """openai's, less what means something at OpenAI only (stepfun-api 1), and less a key of OpenAI's."""
+        """openai's headers without OpenAI keys and headers that only apply to OpenAI (stepfun-api 1)."""
         headers: dict[str, Any] = super().default_headers
         context = getattr(self, "_stepfun", None)
         if context is None or not context.targets_stepfun():
@@ -144,12 +144,12 @@ class StepFunHooks(_SDKClient):
     @property
     @override
     def custom_auth(self) -> Any:
-        """Hook: what signs a request after the SDK's hooks, and follows its redirects."""
+        """Hook: the auth that signs a request after the SDK's hooks, and follows its redirects."""
         return parts.redirects.auth(self._stepfun, super().custom_auth)
 
     @override
     def _custom_auth(self, security: Any) -> Any:
-        """Hook: the same, in SDKs with several kinds of keys."""
+        """Hook: the same auth, in SDKs with several kinds of keys."""
         return parts.redirects.auth(self._stepfun, super()._custom_auth(security))
 
     # ------------------------------------------------------------ requests
@@ -175,7 +175,7 @@ class StepFunHooks(_SDKClient):
         request = super()._build_request(sent, **kwargs)
         parts.redirects.mark(context, request, sent)
         request.extensions[EXTENSION] = call
-        if call.pinned is not None:  # the store was read under this key; a callable may give another by now
+        if call.pinned is not None:  # the store was read with this key; a callable key may return another one now
             request.headers["authorization"] = call.pinned
         if call.is_step and context.settings.stream_idle_timeout is not None:
             parts.stream_idle.limit_step(call.wire, request, context.settings.stream_idle_timeout)
@@ -183,7 +183,7 @@ class StepFunHooks(_SDKClient):
 
     @override
     def _prepare_url(self, url: str) -> Any:
-        """Hook: the URL of a request. The few paths that calls are made of are joined to the base URL once."""
+        """Hook: the URL of a request. Each of the few paths that calls use is joined to the base URL only once."""
         context = getattr(self, "_stepfun", None)
         if context is None or not context.targets_stepfun():
             return super()._prepare_url(url)
@@ -198,14 +198,14 @@ class StepFunHooks(_SDKClient):
 
     @override
     def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:
-        """Hook: called for every parsed object and every chunk. Picks up what was translated from the whole body."""
+        """Hook: called for every parsed object and every chunk. Uses the translated data of a complete body, if any."""
         if data is not None:
             data = response.extensions.get(DATA, data)
         return super()._process_response_data(data=data, cast_to=cast_to, response=response)
 
     @override
     def _make_status_error(self, err_msg: str, *, body: object, response: Any) -> Any:
-        """Hook: not used for errors inside a stream, which the stream raises itself."""
+        """Hook: build the error for a status. Errors inside a stream are raised by the stream itself."""
         call = call_of(response)
         if call is None:
             return super()._make_status_error(err_msg, body=body, response=response)
@@ -221,7 +221,7 @@ class StepFunHooks(_SDKClient):
         call = call_of(response)
         if call is not None:
             call.last_status = response.status_code
-            # a request that ran into StepFun's ten minutes would run into them again
+            # a request that hit StepFun's limit of ten minutes would hit it again
             if response.status_code in (402, 451) or parts.responses.cut_by_stepfun(call, response):
                 return False
         return super()._should_retry(response)
@@ -267,14 +267,14 @@ class OpenAI(_SyncBases, metaclass=Rebindable):
 
     @override
     def request(self, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
-        """Hook: one call of a resource method. Sends once, answers locally, or sends several requests."""
+        """Hook: one call of a resource method. Sends one request, several or none."""
         if CALL in options.__dict__:
             return cast("Any", super().request(cast_to, options, *args, **kwargs))
         return drive(parts.flow.request(self._stepfun, super().request, cast_to, options, args, kwargs))
 
     @override
     def _prepare_options(self, options: Any) -> Any:
-        """Hook: once per attempt. A callable key for SDKs that take none."""
+        """Hook: called once per attempt. Calls a callable key for SDKs that accept none."""
         provider = self._stepfun.key_provider
         if provider is not None and _TAKES_NO_CALLABLE_KEY:
             self.api_key = provider()
@@ -284,13 +284,13 @@ class OpenAI(_SyncBases, metaclass=Rebindable):
 
     @override
     def _prepare_request(self, request: Any) -> None:
-        """Hook: the last before the network."""
+        """Hook: the last one before the request is sent."""
         super()._prepare_request(request)
         parts.credentials.sanitize_request(self._stepfun, request)
 
     @override
     def _process_response(self, *, response: Any, **kwargs: Any) -> Any:
-        """Hook: sees options and response before raw and parsed part ways; may replace both response and stream class."""
+        """Hook: called for raw and parsed responses; may replace the options, the response and the stream class."""
         call, process = call_of(response), super()._process_response
         if call is None:
             return process(response=response, **kwargs)
@@ -318,14 +318,14 @@ class AsyncOpenAI(_AsyncBases, metaclass=Rebindable):
 
     @override
     async def request(self, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
-        """Hook: one call of a resource method. Sends once, answers locally, or sends several requests."""
+        """Hook: one call of a resource method. Sends one request, several or none."""
         if CALL in options.__dict__:
             return await super().request(cast_to, options, *args, **kwargs)
         return await drive_async(parts.flow.request(self._stepfun, super().request, cast_to, options, args, kwargs))
 
     @override
     async def _prepare_options(self, options: Any) -> Any:
-        """Hook: once per attempt. A callable key for SDKs that take none."""
+        """Hook: called once per attempt. Calls a callable key for SDKs that accept none."""
         provider = self._stepfun.key_provider
         if provider is not None and _TAKES_NO_CALLABLE_KEY:
             key = provider()
@@ -336,13 +336,13 @@ class AsyncOpenAI(_AsyncBases, metaclass=Rebindable):
 
     @override
     async def _prepare_request(self, request: Any) -> None:
-        """Hook: the last before the network."""
+        """Hook: the last one before the request is sent."""
         await super()._prepare_request(request)
         parts.credentials.sanitize_request(self._stepfun, request)
 
     @override
     async def _process_response(self, *, response: Any, **kwargs: Any) -> Any:
-        """Hook: sees options and response before raw and parsed part ways; may replace both response and stream class."""
+        """Hook: called for raw and parsed responses; may replace the options, the response and the stream class."""
         call, process = call_of(response), super()._process_response
         if call is None:
             return await process(response=response, **kwargs)
@@ -357,7 +357,7 @@ Client = OpenAI
 AsyncClient = AsyncOpenAI
 
 
-if not TYPE_CHECKING:  # which would otherwise take any name for one of this module
+if not TYPE_CHECKING:  # a type checker would accept any name of this module
     from .former_lookup import former_names_of
 
     __getattr__ = former_names_of(__name__)

@@ -1,7 +1,7 @@
-"""What a process has learned about contested facts: which of them a host refused, by model (stepfun-api 11).
+"""The contested facts that a host has refused in this process, by model (stepfun-api 11).
 
-One memory for all clients of a process, since they talk to the same StepFun. It is bounded, and empties with the process;
-`stepfun-compat probe --write` writes outcomes down for good.
+All clients of a process share them, since they send to the same StepFun. They are bounded in number and end with the
+process; `stepfun-compat probe --write` records outcomes permanently.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _MOST = 1024
 
 @dataclass(frozen=True)
 class Refused:
-    """One contested fact that a host refused, and whose safe form it took. `requests` is how many requests that cost,
-    `since` the time of the first, in seconds since the epoch."""
+    """One contested fact that a host refused, and whose safe form it accepted. `requests` is the number of refused
+    requests, `since` the time of the first in seconds since the epoch."""
 
     host: str
     model: str
@@ -38,7 +38,7 @@ class Refused:
 
 
 class SettledFacts:
-    """Refused facts by host, model and name. Thread-safe; the oldest make room."""
+    """Refused facts by host, model and name. Thread-safe and bounded; the oldest are removed first."""
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
@@ -50,11 +50,11 @@ class SettledFacts:
         return bool(self._rows)
 
     def refused(self, host: str, model: str) -> frozenset[str]:
-        """The names of the facts a host refuses for a model."""
+        """Return the names of the facts that a host refuses for a model."""
         return self._by_place.get((host, model), frozenset())
 
     def add(self, row: Refused) -> bool:
-        """Remember a refusal; whether it is the first of its kind."""
+        """Record a refusal. Returns whether it is the first of its kind."""
         key = (row.host, row.model, row.fact)
         with self._lock:
             old = self._rows.pop(key, None)
@@ -71,12 +71,12 @@ class SettledFacts:
         return old is None
 
     def rows(self) -> tuple[Refused, ...]:
-        """Everything remembered, oldest first."""
+        """Return all refusals, oldest first."""
         with self._lock:
             return tuple(self._rows.values())
 
     def forget(self, host: str | None = None) -> None:
-        """Forget everything, or what one host refused: OpenAI's form is tried again."""
+        """Remove all refusals, or those of one host, so that OpenAI's form is sent again."""
         with self._lock:
             for key in [key for key in self._rows if host is None or key[0] == host]:
                 del self._rows[key]
@@ -84,25 +84,25 @@ class SettledFacts:
 
 
 SETTLED = SettledFacts()
-"""The memory of this process."""
+"""The refusals in this process."""
 
 
 def reset_settled_facts() -> None:
-    """Forget which contested facts were refused; for tests, and after StepFun has changed."""
+    """Remove all recorded refusals, for tests and after StepFun has changed."""
     SETTLED.forget()
 
 
 def host_of(base_url: str) -> str:
-    """The host of a base URL, with the port where it names one."""
+    """Return the host of a base URL, with its port if it has one."""
     return urlsplit(base_url).netloc.rpartition("@")[2].lower()
 
 
 def in_safe_form(endpoint: Endpoint, wire: WireRequest, context: RequestContext, base_url: str) -> WireRequest:
-    """StepFun's request with everything in its safe form that this host refused before, that was refused in this call,
-    or that a row of the catalog fixes.
+    """Return StepFun's request with the safe form of everything that this host refused before, that was refused in this
+    call, or that a row of the catalog fixes.
 
     Raises:
-        RequestRejected: the safe form loses something, and the policy says error.
+        RequestRejected: the safe form loses something, and `on_unsupported` is `error`.
     """
     if not SETTLED and not context.catalog.settled and not context.safe_forms:
         return wire
@@ -114,16 +114,15 @@ def in_safe_form(endpoint: Endpoint, wire: WireRequest, context: RequestContext,
         return wire
     before = len(context.changes)
     wire = settled_form(endpoint, wire, context, refused, host)
-    context.changes[before:] = [
-        change for change in context.changes[before:] if change not in context.changes[:before]
-    ]  # at an earlier step
+    recorded = context.changes[:before]  # also by an earlier step
+    context.changes[before:] = [change for change in context.changes[before:] if change not in recorded]
     return wire
 
 
 def after_refusal(
     endpoint: Endpoint, wire: WireRequest, status: int, body: object, context: RequestContext, base_url: str
 ) -> WireRequest | None:
-    """Return the request to repeat after an error response; None if the error is the caller's."""
+    """Return the request to send after an error response; None if the error is raised to the caller."""
     if status != 400:
         return None
     from .endpoints.contested import WireError
@@ -131,21 +130,21 @@ def after_refusal(
     error = WireError.of(status, body)
     found = endpoint.alternative(wire, error, context, host_of(base_url))
     if found is None and context.safe_forms:
-        # something else was refused after all, or the safe form as well: nothing is learned from it
+        # the error is about something else, or the safe form is refused too: record nothing
         context.safe_forms.clear()
     return found
 
 
 def after_success(context: RequestContext, base_url: str) -> None:
-    """Remember what was refused in this call, now that the safe form of it was taken."""
+    """Record what was refused in this call, now that its safe form has been accepted."""
     host, model = host_of(base_url), context.model_id or ""
     for fact in context.catalog.contested:
         if fact.fact not in context.safe_forms or not fact.remembered:
             continue
         if SETTLED.add(Refused(host, model, fact.fact, fact.openai, fact.safe, time.time())):
             log.warning(
-                "%s on %s rejects %s, so the request was sent once more with %s. Later calls send that at once (%s; "
-                "`stepfun-compat probe --write FILE` records it for good)",
+                "%s on %s rejects %s, so the request was sent again with %s. Later calls send that form directly (%s; "
+                "`stepfun-compat probe --write FILE` records it permanently)",
                 model or "StepFun",
                 host,
                 fact.openai,

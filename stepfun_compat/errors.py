@@ -60,7 +60,7 @@ class ModelNotFoundError(openai.NotFoundError):
 
 
 class EndpointNotAvailableError(openai.NotFoundError):
-    """StepFun, or the Step Plan, does not offer this endpoint. Raised before any connection is made if that is known."""
+    """StepFun, or the Step Plan, does not offer this endpoint. Raised before any connection if that is known."""
 
 
 class NoSubscriptionError(openai.PermissionDeniedError):
@@ -83,8 +83,8 @@ class _Terms(NamedTuple):
 def mapped_body(status: int, body: object) -> tuple[int, dict[str, Any]]:
     """Convert StepFun's error body to OpenAI's form: (OpenAI's status, `{message, type, param, code}`).
 
-    StepFun sends `{"error": {"message", "type"}}` without `code` (stepfun-api 9.1); missing fields become None. `body` is
-    the inner error object as the SDK passes it, or any other response body.
+    StepFun sends `{"error": {"message", "type"}}` without `code` (stepfun-api 9.1); missing fields become None. `body`
+    is the inner error object as the SDK passes it, or any other response body.
     """
     inner = _error_object(body)
     message = inner.get("message")
@@ -164,8 +164,8 @@ def _terms_of_wording(status: int, code: str | None, kind: str | None, message: 
 
 
 def _terms_of_code_or_status(status: int, code: str | None, kind: str | None) -> _Terms:
-    """Return the terms of a code in the body, unchanged, since such a server already uses OpenAI's form; else those of the
-    status."""
+    """Return the terms of a code in the body, unchanged, since such a server already uses OpenAI's form; else those of
+    the status."""
     if status in (400, 413) and code == "context_length_exceeded":
         return _Terms(400, code, "invalid_request_error", "messages")
     if code is not None:
@@ -180,7 +180,7 @@ def _terms_of_code_or_status(status: int, code: str | None, kind: str | None) ->
 
 
 def _in_openais_words(message: str, code: str | None) -> str:
-    """Return StepFun's message, prefixed with the words of OpenAI's message that programs search for if it lacks them."""
+    """Return StepFun's message, after the words of OpenAI's message that programs search for if it lacks them."""
     from .catalog.failures import PHRASES
 
     words, start = PHRASES.get(code or "", ("", ""))
@@ -231,7 +231,7 @@ def _no_such_path(response: Any) -> dict[str, Any]:
     code, advice = None, "Check the base URL, which ends in /v1."
     if "/step_plan/" in path:
         code = "endpoint_not_available"
-        advice = "A Step Plan serves chat, pictures, speech and recognition; the rest needs STEPFUN_PLAN=standard."
+        advice = "A Step Plan serves chat, images, speech and transcription; the rest needs STEPFUN_PLAN=standard."
     message = f"Invalid URL ({response.request.method} {path}): StepFun has no such path. {advice}"
     return {"message": message, "type": "invalid_request_error", "code": code}
 
@@ -249,7 +249,7 @@ def from_response(err_msg: str, *, body: object, response: Any) -> openai.APISta
     message, hint = mapped["message"], _hint(mapped["message"], mapped["code"])
     if message and (isinstance(body, Mapping) or status != response.status_code or mapped["code"] is not None):
         shown, response = _with_hint(message, hint), _answer(response, status, mapped)
-        # up to 3.0 the SDK's text is the whole body, in which programs search for a code; in later versions it is the message
+        # Up to 3.0 the SDK's text is the complete body, in which programs search for a code; later it is the message.
         whole = err_msg.endswith(f" - {given}")
         text = f"Error code: {status} - " + (str({"error": {**mapped, "message": shown}}) if whole else shown)
         body = {"error": mapped}
@@ -288,9 +288,12 @@ def _status_in(error: Mapping[str, Any]) -> int | None:
 
 
 def from_stream(body: Any, *, request: Any, response: Any) -> openai.APIError:
-    """The exception for an error object inside a stream: by its type, its words, or a status it carries as its code
-    (stepfun-api 9.1), the class a plain answer would have raised (stepfun-api 9.2); a plain `openai.APIError`, as the stock client
-    raises, where none says anything."""
+    """Return the exception for an error object inside a stream.
+
+    The object's type, its message or a status as its code (stepfun-api 9.1) determine the class, which is that of the
+    same error without a stream (stepfun-api 9.2). If none of them is known, it is a plain `openai.APIError`, as the
+    stock client raises.
+    """
     status = _status_in(cast("Mapping[str, Any]", body)) if isinstance(body, Mapping) else None
     seen, mapped = mapped_body(status or 0, cast("object", body))
     hint = _hint(mapped["message"], mapped["code"])

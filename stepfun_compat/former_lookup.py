@@ -1,4 +1,4 @@
-"""The look-up of names that have moved since 0.1.0, which imports the table of them (`former_names`) when it has to."""
+"""Look up names that have moved since 0.1.0. Their table (`former_names`) is imported only when it is needed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def former_names_of(module: str) -> Callable[[str], Any]:
     """Return the `__getattr__` of a module from which names have moved."""
 
     def __getattr__(name: str) -> Any:
-        if name.startswith("_"):  # `from` looks for `__path__` in every module
+        if name.startswith("_"):  # `from … import` looks up `__path__` in every module
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         from .former_names import look_up
 

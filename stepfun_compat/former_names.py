@@ -1,7 +1,7 @@
 """The modules and names of 0.1.0 that have moved. They work for one release, with a DeprecationWarning.
 
-`MODULES` has the successors of each former module, `RENAMED` the names that are called something else there. A row
-that ends in `()` is an endpoint that stood there as an instance.
+`MODULES` maps each former module to its successors, and `RENAMED` former names to current ones. A current name that
+ends in `()` is the class of an endpoint that used to be an instance.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ RENAMED: Final = {
     "report": {"warn_once": "tell_once"},
     "settings": {"Spec": "SettingSpec", "without_secrets": "redact_url"},
 }
-"""What a name of a former module is called in its successors."""
+"""Each former or changed module, and the names in it that have changed, with the current ones."""
 
 
 def look_up(module: str, name: str) -> Any:
@@ -251,9 +251,9 @@ def spec_of(name: str) -> ModuleSpec | None:
 
 
 class _Loader(Loader):
-    """Makes a module whose names are looked up in its successors."""
+    """Load a module whose names are looked up in its successors."""
 
     @override
     def exec_module(self, module: ModuleType) -> None:
-        """Fill the module. Its names warn when they are looked up, which says more than a warning here."""
+        """Fill the module. The warning comes when a name is looked up, since it can then give the new name."""
         vars(module)["__getattr__"] = former_names_of(module.__name__)

@@ -1,4 +1,4 @@
-"""Requests and responses of the HTTP library, rebuilt with a part of them changed. httpx and httpx2 alike: neither is imported."""
+"""Rebuild requests and responses of the HTTP library, httpx or httpx2, with a part changed. Imports neither library."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _OF_THE_BODY: Final = ("content-length", "content-encoding", "transfer-encoding"
 _HARMLESS: Final = frozenset(
     {"after", "api-version", "before", "include", "include[]", "limit", "model", "order", "purpose", "stream"}
 )
-"""Query parameters of OpenAI's API, whose values are no secret."""
+"""Query parameters of OpenAI's API whose values are not secret."""
 
 
 def http_module(http_client: Any) -> Any:
-    """The HTTP library a client is of, httpx or httpx2: the SDK's choice, or that of an injected client."""
+    """Return the HTTP library of a client, httpx or httpx2: the SDK's choice, or that of an injected client."""
     return http_module_of(cast("type[Any]", type(http_client)))
 
 
 def http_module_of(client_class: type[Any]) -> Any:
-    """The HTTP library a class of clients is of."""
+    """Return the HTTP library of a client class."""
     for cls in client_class.__mro__:
         name = cls.__module__.partition(".")[0]
         if name in ("httpx", "httpx2"):
@@ -33,7 +33,7 @@ def http_module_of(client_class: type[Any]) -> Any:
 
 
 def has_own_http_client(client: Any) -> bool:
-    """Whether a client of openai's sends with an HTTP client that its user made."""
+    """Return whether an openai client uses an HTTP client that the user created."""
     from openai._base_client import AsyncHttpxClientWrapper, SyncHttpxClientWrapper
 
     made_by_openai = (SyncHttpxClientWrapper, AsyncHttpxClientWrapper)
@@ -41,7 +41,7 @@ def has_own_http_client(client: Any) -> bool:
 
 
 def rebuild(response: Any, content: bytes, kind: str, status: int | None = None, request: Any = None) -> Any:
-    """The same response with another body of media type `kind`; class, headers, extensions and history are kept, and so
+    """Return the response with another body, of media type `kind`. Class, headers, extensions and history are kept, as
     are status and request unless given."""
     headers = [(k, v) for k, v in response.headers.multi_items() if k.lower() not in _OF_THE_BODY]
     rebuilt = type(response)(
@@ -58,7 +58,7 @@ def rebuild(response: Any, content: bytes, kind: str, status: int | None = None,
 
 
 def with_body(response: Any, body: Any) -> Any:
-    """The same response as one that reads `body`, a byte stream of its HTTP library, when the caller does."""
+    """Return the response with an unread body: `body`, a byte stream of its HTTP library."""
     return type(response)(
         response.status_code,
         headers=[(k, v) for k, v in response.headers.multi_items() if k.lower() not in _OF_THE_BODY[:3]],
@@ -70,8 +70,8 @@ def with_body(response: Any, body: Any) -> Any:
 
 
 def unread(response: Any, family: Any) -> Any:
-    """Return the response with an unread body, as `with_streaming_response` returns it. `family` is the
-    HTTP library the response is of."""
+    """Return the response with an unread body, as `with_streaming_response` returns it. `family` is the HTTP library of
+    the response."""
     body = _body_class(family)(response.content)
     made = body.response = with_body(response, body)
     with contextlib.suppress(RuntimeError):
@@ -80,18 +80,18 @@ def unread(response: Any, family: Any) -> Any:
 
 
 def file_response(family: Any, path: Path, kind: str, request: Any) -> Any:
-    """A response of the HTTP library `family` whose body is a file, read when and as far as the caller reads it; it may
-    be deleted meanwhile."""
+    """Return a response of the HTTP library `family` whose body is a file. The file is read as far as the caller reads
+    the body, and may be deleted in between."""
     return _file_response_class(family)(path, kind, request)
 
 
-_PIECE: Final = 1 << 16  # bytes read at once
+_PIECE: Final = 1 << 16  # bytes per read
 
 
 @lru_cache(maxsize=4)
 def _file_response_class(family: Any) -> Any:
     class FileResponse(family.Response):
-        """A response that may be read as a whole, in pieces, and more than once, as one that is in memory."""
+        """A response that can be read at once, in pieces and more than once, like one in memory."""
 
         def __init__(self, path: Path, kind: str, request: Any) -> None:
             self._file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
@@ -132,7 +132,7 @@ def _file_response_class(family: Any) -> Any:
 
 
 def _read_at(file: int, size: int, place: int) -> bytes:
-    """Up to `size` bytes of a file descriptor from a place on."""
+    """Read up to `size` bytes of a file descriptor from a position."""
     if hasattr(os, "pread"):
         return os.pread(file, size, place)
     os.lseek(file, place, os.SEEK_SET)
@@ -142,7 +142,7 @@ def _read_at(file: int, size: int, place: int) -> bytes:
 @lru_cache(maxsize=4)
 def _body_class(family: Any) -> Any:
     class Body(family.ByteStream):
-        """A body in memory, which the response keeps once it was read in whatever way."""
+        """A body in memory, which the response keeps after it has been read in any way."""
 
         def __init__(self, content: bytes) -> None:
             family.ByteStream.__init__(self, content)
@@ -161,8 +161,8 @@ def _body_class(family: Any) -> Any:
 
 
 def redact_request(request: Any) -> Any:
-    """The request with neither user part nor query values in its URL, for an error that may be printed or stored; the
-    same object where its URL has neither."""
+    """Return the request without the user part and query values of its URL, for an error that may be printed or stored;
+    the same object if its URL has neither."""
     url = request.url
     if not url.query and not url.userinfo:
         return request

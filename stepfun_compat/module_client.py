@@ -1,8 +1,7 @@
-"""Module-level use: `openai.api_key = …; openai.chat.completions.create(…)` through a client of ours.
+"""Module-level use: `openai.api_key = …; openai.chat.completions.create(…)` with a StepFun client.
 
-The client follows the module's attributes, as openai's own does: it is made on first use, and made anew, over the
-same connections, when an attribute has changed since. Which kind of client it is, `api_type` and the environment say
-by openai's own rules.
+The client follows the module's attributes, as openai's own does: it is created on first use, and again, with the same
+connections, after an attribute has changed. `api_type` and the environment determine its kind by openai's own rules.
 """
 
 from __future__ import annotations
@@ -38,30 +37,30 @@ _AZURE_VARIABLES: Final = ("AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY", "AZU
 _NOT_FOR_AZURE: Final = ("project", "webhook_secret")
 _clients: dict[str, tuple[tuple[Any, ...], Any]] = {}
 _found_out: set[str] = set()
-"""The modules whose `api_type` is ours: it was None until a client was needed."""
+"""The modules whose `api_type` was None and was set here."""
 _lock = threading.RLock()
 
 
 class _ModuleClient(OpenAI):
-    """The client behind a module; programs and tests tell it by openai's name for it."""
+    """The client behind a module. Programs and tests recognize it by openai's class name."""
 
 
 class _AzureModuleClient(AzureOpenAI):
-    """The same for Azure's variables and arguments."""
+    """The client behind a module that is configured for Azure."""
 
 
 def load(module: ModuleType) -> Any:
-    """The client behind a module's attributes.
+    """Return the client for a module's attributes.
 
     Raises:
-        openai.OpenAIError: the environment speaks of OpenAI and of Azure at once, and `api_type` does not choose.
+        openai.OpenAIError: the environment configures both OpenAI and Azure, and `api_type` is not set.
     """
     with _lock:
         kind = _kind(module)
         cls: Any = _AzureModuleClient if kind == "azure" else _ModuleClient
         if kind == "amazon-bedrock" and hasattr(openai, "BedrockOpenAI"):
             if module is openai:
-                return stock.load_client()  # another vendor's, whose attributes openai's own client follows
+                return stock.load_client()  # another vendor's client, which openai itself keeps up to date
             cls = openai.BedrockOpenAI
         kwargs = {name: getattr(module, name, None) for name in _attributes(cls)}
         values = (kind, *kwargs.values())
@@ -76,7 +75,7 @@ def load(module: ModuleType) -> Any:
 
 
 def _attributes(cls: Any) -> list[str]:
-    """The module's attributes that a class of clients takes as arguments."""
+    """Return the module's attributes that a client class accepts as arguments."""
     if cls is _AzureModuleClient:
         return [*(name for name in ATTRIBUTES if name not in _NOT_FOR_AZURE), *AZURE_ATTRIBUTES]
     names = [name for name in ATTRIBUTES if name != "webhook_secret" or hasattr(openai, "webhook_secret")]
@@ -84,7 +83,7 @@ def _attributes(cls: Any) -> list[str]:
 
 
 def _kind(module: ModuleType) -> str:
-    """`openai`, `azure` or another of openai's `api_type`s; what is found out is put on the module, as openai does."""
+    """Return `openai`, `azure` or another `api_type`. A detected one is set on the module, as openai does."""
     kind = getattr(module, "api_type", None) or os.environ.get("OPENAI_API_TYPE")
     if kind:
         return str(kind)
@@ -102,7 +101,7 @@ def _kind(module: ModuleType) -> str:
 
 
 def reset(module: ModuleType) -> None:
-    """Forget a module's client, and the kind that was found out for it."""
+    """Remove a module's client, and the `api_type` that was detected for it."""
     with _lock:
         _clients.pop(module.__name__, None)
         if module.__name__ in _found_out:
@@ -113,7 +112,7 @@ def reset(module: ModuleType) -> None:
 
 
 def proxy(module: ModuleType, name: str) -> Any:
-    """A resource of the module's client that looks the client up at each use."""
+    """Return a resource of the module's client that looks the client up at each use."""
 
     class Proxy(LazyProxy[Any]):
         @override

@@ -1,4 +1,4 @@
-"""What answers cost by the catalog's list prices: `client.stepfun.price` and `client.stepfun.cost`."""
+"""Prices and costs by the catalog's list prices: `client.stepfun.price` and `client.stepfun.cost`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelPrice:
-    """The list price of the model a name runs on. `tokens` is per one million, `rate` for what is billed otherwise; both
-    are None where StepFun states none in this currency."""
+    """The list price of the model behind a name. `tokens` is per one million tokens, `rate` is for what is billed
+    otherwise; both are None if StepFun publishes none in this currency."""
 
     model: str
     currency: str
@@ -25,7 +25,7 @@ class ModelPrice:
 
 
 def price_of(name: str, settings: Settings) -> ModelPrice:
-    """The price of the model behind a name, OpenAI's or StepFun's, in the currency of `Settings.region`."""
+    """Return the price of the model behind an OpenAI or StepFun name, in the currency of `Settings.region`."""
     from .diagnostics.explain import explain_call
 
     catalog = for_settings(settings)
@@ -44,7 +44,7 @@ def price_of(name: str, settings: Settings) -> ModelPrice:
 
 
 def cost_of(answer: Any, settings: Settings) -> float | None:
-    """Money for the tokens of a chat completion, completion, chunk with usage or Responses object, by its `usage`.
+    """Return the cost of a chat completion, completion, chunk with usage or Responses object, by its `usage`.
 
     None if there is no usage, or the catalog has no price for the model. Search calls and files are billed separately.
     """

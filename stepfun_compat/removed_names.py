@@ -1,5 +1,5 @@
-"""The names of openai 0.x (`ChatCompletion`, `Embedding`, …): openai's own error, and the two ways to go on without
-rewriting the program."""
+"""The names of openai 0.x (`ChatCompletion`, `Embedding`, …): openai's own error, plus two ways to run the program
+without rewriting it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from openai.lib import _old_api
 from typing_extensions import override
 
 WAYS_OUT: Final = """
-With stepfun_compat such a program runs as it is, in either of two ways:
+stepfun_compat runs such a program without a rewrite, in one of two ways:
 
     stepfun-compat run --legacy program.py        (no change to the program)
     import stepfun_compat.legacy as openai        (in place of `import openai`)
@@ -26,7 +26,7 @@ class RemovedNameError(_old_api.APIRemovedInV1):
 
 
 class RemovedName(_old_api.APIRemovedInV1Proxy):
-    """The placeholder for such a name: any attribute is itself, any call raises."""
+    """The placeholder for a name of openai 0.x: its attributes return the placeholder, and a call raises."""
 
     @override
     def __call__(self, *_args: Any, **_kwargs: Any) -> Any:

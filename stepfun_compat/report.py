@@ -1,5 +1,7 @@
-"""How alterations are made visible: one line or warning per kind and parameter where meaning may be lost, and one INFO
-line a request. Neither shows what the caller wrote, only names, numbers and values of ours; DEBUG shows the body."""
+"""Report changes: one line or warning per kind and parameter if meaning may be lost, and one INFO line per request.
+
+Neither shows the caller's content, only names, numbers and values of this package. DEBUG shows the redacted body.
+"""
 
 from __future__ import annotations
 
@@ -23,18 +25,18 @@ _lock = threading.Lock()
 
 
 class StepfunCompatWarning(UserWarning):
-    """Something the caller requested may be missing from the answer. Given once per kind and parameter and process, if
+    """Something the caller requested may be missing from the response. Emitted once per kind, parameter and process if
     `Settings.on_unsupported` is `warn`."""
 
 
 def reset_warnings() -> None:
-    """Forget which warnings were given, so that each is given once more."""
+    """Reset the record of emitted warnings, so that each is emitted once more."""
     with _lock:
         _seen.clear()
 
 
 def _stack_level() -> int:
-    """The depth of the first frame that is neither ours nor the SDK's: the line a warning should point at."""
+    """Return the depth of the first frame outside this package and the SDK: the line a warning should point to."""
     ours = ("openai.", "stepfun_compat.")
     frame = inspect.currentframe()
     level = 0
@@ -47,9 +49,9 @@ def _stack_level() -> int:
 
 
 def tell_once(kind: str, parameter: str, text: str, *, as_warning: bool = True) -> None:
-    """Log `text` at WARNING, or give it as a `StepfunCompatWarning`, unless one for this kind and parameter was given.
+    """Log `text` at WARNING, or emit it as a `StepfunCompatWarning`, once for this kind and parameter.
 
-    The log line is visible without any set-up, and no `-W error` turns it into an exception.
+    The log line is visible without configuration, and `-W error` does not turn it into an exception.
     """
     key = (kind, _INDEX.sub("[]", parameter))
     with _lock:
@@ -63,9 +65,10 @@ def tell_once(kind: str, parameter: str, text: str, *, as_warning: bool = True) 
 
 
 def report(context: RequestContext, start: int = 0) -> int:
-    """Tell what was changed since `start`; returns where to go on from.
+    """Report the changes since `start`, and return the next `start`.
 
-    One INFO line for the request, and a warning for each change that may lose meaning while the policy is `warn`.
+    Logs one INFO line for the request. A change that may lose meaning gets its own line or warning, as `on_unsupported`
+    says.
     """
     changes = context.changes
     if log.isEnabledFor(logging.INFO):
@@ -79,7 +82,7 @@ def report(context: RequestContext, start: int = 0) -> int:
 
 
 def _log_line(context: RequestContext, start: int) -> None:
-    """One INFO line: the request and its changes, or the changes since `start`, if there are any."""
+    """Log one INFO line: the request and its changes, or the changes since `start` if there are any."""
     changes = " | ".join(change.for_log() for change in context.changes[start:])
     if start == 0:
         effort = next((str(c.after) for c in context.changes if c.parameter == "reasoning_effort"), "-")
@@ -100,7 +103,7 @@ _KEYLIKE = re.compile(r"\b(sk-[A-Za-z0-9_-]{8})[A-Za-z0-9_-]+|(?i:bearer\s+)\S+"
 
 
 def redacted(value: Json) -> Json:
-    """A body fit for a log: keys hidden, data URLs and long texts shortened."""
+    """Return a body for a log: keys are hidden, data URLs and long texts shortened."""
     if isinstance(value, Mapping):
         return {key: redacted(inner) for key, inner in cast("Mapping[str, Any]", value).items()}
     if isinstance(value, list | tuple):
@@ -112,14 +115,14 @@ def redacted(value: Json) -> Json:
 
 
 def debug_body(context: RequestContext, method: str, path: str, body: Json) -> None:
-    """The translated body at DEBUG, redacted."""
+    """Log the translated body at DEBUG, redacted."""
     if log.isEnabledFor(logging.DEBUG):
         log.debug(
             "%s %s %s %s", context.endpoint, method, path, json.dumps(redacted(body), ensure_ascii=False, default=str)
         )
 
 
-if not TYPE_CHECKING:  # which would otherwise take any name for one of this module
+if not TYPE_CHECKING:  # a type checker would accept any name of this module
     from .former_lookup import former_names_of
 
     __getattr__ = former_names_of(__name__)

@@ -96,7 +96,7 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         help="what happens to a parameter that StepFun does not support: `log` writes a line at WARNING, once per kind and parameter; `warn` gives a `StepfunCompatWarning`; `error` raises an error; `ignore` is silent",
     ),
     "prompt_cache_key": SettingSpec(
-        ("STEPFUN_PROMPT_CACHE_KEY",), parse.text, trusted_file_only=True, help="key for calls that set none"
+        ("STEPFUN_PROMPT_CACHE_KEY",), parse.text, trusted_file_only=True, help="cache key for calls that set none"
     ),
     "prompt_cache_header": SettingSpec(
         ("STEPFUN_PROMPT_CACHE_HEADER",),
@@ -116,7 +116,7 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
         ("STEPFUN_OPENAI_SAMPLING_DEFAULTS",),
         parse.flag,
         False,
-        help="send OpenAI's temperature and top_p (1, 1) where the call sent none",
+        help="send OpenAI's temperature and top_p (1, 1) for calls that set none",
     ),
     "echo_requested_model": SettingSpec(
         ("STEPFUN_ECHO_REQUESTED_MODEL",), parse.flag, False, help="`response.model` is the model name you passed"
@@ -271,7 +271,7 @@ SETTINGS: Final[Mapping[str, SettingSpec]] = {
 }
 
 RENAMED: Final = MappingProxyType({"max_reasks": "max_corrections", "rescue_tool_calls": "parse_xml_tool_calls"})
-"""Settings of 0.1.0 with another name there; that name and its variable keep working for one release."""
+"""Names of settings in 0.1.0 -> current names. The former names and their variables work for one release."""
 
 _FILE_RULES: Final = FileRules(
     tuple(SETTINGS),
@@ -508,7 +508,7 @@ def _look_up(name: str, spec: SettingSpec, named: Place | None, found: Place | N
     return spec.default, "default"
 
 
-if not TYPE_CHECKING:  # which would otherwise take any name for one of this module
+if not TYPE_CHECKING:  # a type checker would accept any name of this module
     from .former_lookup import former_names_of
 
     __getattr__ = former_names_of(__name__)

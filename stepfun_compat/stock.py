@@ -1,4 +1,4 @@
-"""openai's own classes, as they were before anything was rebound: for fallbacks and for clients of other vendors."""
+"""openai's own classes, imported before anything is rebound: for fallbacks and for clients of other vendors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from openai import (
     OpenAI as OpenAI,
 )
 
-# openai's own client behind the module, for an `api_type` that is another vendor's; openai has no public name for it
+# openai's own module client, for an `api_type` of another vendor; openai has no public name for it
 load_client: Any = vars(_openai)["_load_client"]
 reset_client: Any = vars(_openai)["_reset_client"]
 

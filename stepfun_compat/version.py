@@ -1,4 +1,4 @@
-"""The version of this package, in its one place: the build reads `__version__` from this file.
+"""The version of this package, defined only here: the build reads `__version__` from this file.
 
 `stepfun_compat.__version__` and `VERSION` are openai's, because programs that write `import stepfun_compat as openai`
 compare them with openai's releases.

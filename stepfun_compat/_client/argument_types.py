@@ -1,7 +1,7 @@
-"""The types of the clients' arguments, for type checkers and editors: openai's own, of every supported SDK, and ours.
+"""Types of the clients' arguments, for type checkers and editors: those of every supported openai version, and ours.
 
-Never imported when a program runs. What an SDK does not know it refuses when it is called, as openai does. HTTP clients
-and URLs are typed by what they can do: those of httpx and of httpx2 are both taken.
+Never imported at run time. An argument that the installed SDK does not have raises at the call, as with openai. HTTP
+clients and URLs are protocols, so that objects of both httpx and httpx2 are accepted.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class AsyncHTTPClient(Protocol):
 
 
 class CommonOptions(TypedDict, total=False):
-    """What every client takes, when it is made and when it is copied."""
+    """Arguments that the constructor and `copy` of every client share."""
 
     admin_api_key: str | None
     organization: str | None
@@ -57,7 +57,7 @@ class CommonOptions(TypedDict, total=False):
 
 
 class MakingOptions(CommonOptions, total=False):
-    """What is only given when a client is made."""
+    """Arguments of the constructor only."""
 
     max_retries: int
     _strict_response_validation: bool
@@ -65,7 +65,7 @@ class MakingOptions(CommonOptions, total=False):
 
 
 class CopyingOptions(CommonOptions, total=False):
-    """What is only given when a client is copied."""
+    """Arguments of `copy` only."""
 
     settings: Settings | None
     max_retries: int | NotGiven
@@ -76,7 +76,7 @@ class CopyingOptions(CommonOptions, total=False):
 
 
 class AzureOptions(TypedDict, total=False):
-    """What Azure's clients take beside."""
+    """Additional arguments of Azure's clients."""
 
     azure_endpoint: str | None
     azure_deployment: str | None

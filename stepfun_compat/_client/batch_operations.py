@@ -1,4 +1,4 @@
-"""Operations on batches and their files, under the credential whose they are; the work itself is `stepfun_compat.batches`."""
+"""Run operations on batches and their files, under the credential they belong to (see `stepfun_compat.batches`)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ..batches.service import BatchService
     from ..endpoints.forms import Part
 
-_CHUNK = 1 << 20  # bytes of an upload read at once
-_IN_MEMORY = 1 << 20  # bytes up to which a file is read at once
+_CHUNK = 1 << 20  # bytes per read of an upload
+_IN_MEMORY = 1 << 20  # files up to this many bytes are read into memory
 
 
 def run_batch_operation(
@@ -29,11 +29,12 @@ def run_batch_operation(
     operation: BatchOperation,
     loop: asyncio.AbstractEventLoop | None = None,
 ) -> Any:
-    """Carry out an operation: OpenAI's object, a list of them, or bytes. Starts the work on open batches.
-    `loop` is the event loop of an async client.
+    """Run an operation, and start the work on open batches. `loop` is the event loop of an async client.
+
+    Returns OpenAI's object, a list of objects, bytes, or the path of a file too large for memory.
 
     Raises:
-        RequestRejected: it cannot be carried out.
+        RequestRejected: the operation fails.
     """
     from .. import state
     from ..batches import workspace
@@ -67,18 +68,19 @@ def _rejected(error: BatchError) -> RequestRejected:
 
 
 async def run_batch_operation_async(context: ClientContext, call: CallState, operation: BatchOperation) -> Any:
-    """The same for the async client: in a thread, since it waits for a disk."""
+    """Run an operation for the async client, in a thread, since it waits for the disk."""
     try:
         loop = asyncio.get_running_loop()
-    except RuntimeError:  # another async library
+    except RuntimeError:  # an async library other than asyncio
         loop = None
     return await anyio.to_thread.run_sync(run_batch_operation, context, call, operation, loop)
 
 
 def _sender_of(context: ClientContext, key: str, loop: asyncio.AbstractEventLoop | None) -> MakeSender:
-    """What sends the lines: the caller's client where it holds a client object that the caller made, else a new async client.
+    """Return what sends the lines of a batch: a new async client, or the caller's own.
 
-    An HTTP client belongs to one event loop, and a fallback client has settings that no copy would keep.
+    The caller's own is used if it has an HTTP client or a fallback client that the caller made: an HTTP client belongs
+    to one event loop, and a copy would lose the settings of a fallback client.
     """
     from ..batches import sending, workspace
 
@@ -99,7 +101,7 @@ def _sender_of(context: ClientContext, key: str, loop: asyncio.AbstractEventLoop
 
 
 def _add_work_error(answer: Any, error: BatchError) -> None:
-    """Add the error that ended the work to the object of a batch that is still open."""
+    """Add the error that ended the background work to the object of a batch that is still open."""
     from ..batches.records import OPEN, LineError
 
     if answer["status"] in OPEN:
@@ -135,7 +137,7 @@ def _without_journal(operation: BatchOperation) -> Any:
     """Answer a read where no journal exists yet, without creating one.
 
     Raises:
-        BatchError: as with a journal that has no such batch or file.
+        BatchError: there is no such batch or file.
     """
     from ..batches.records import batch_not_found, file_not_found
     from ..batches.service import page, page_size
@@ -149,7 +151,7 @@ def _without_journal(operation: BatchOperation) -> Any:
 
 
 def _chunks(part: Part) -> Iterator[bytes]:
-    """The content of an upload in pieces, from its beginning where it can be read from there."""
+    """Yield the content of an upload in chunks, from its start if it is seekable."""
     content = part.content
     if isinstance(content, str | bytes | bytearray) or not hasattr(content, "read"):
         yield part.read()

@@ -1,4 +1,4 @@
-"""What makes our classes look like openai's: bases, signatures, type hints, and class checks against a rebound name."""
+"""Make our classes look like openai's: bases, signatures, type hints, and class checks while a name is rebound."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from typing_extensions import override
 
 STANDS_FOR: dict[type, type] = {}
-"""Which of our classes stand in for openai's at the moment, so that class checks hold for clients made from openai's own
-classes as well. Our class -> the class of openai's whose name it has taken; empty while nothing is rebound."""
+"""Our class -> the openai class whose name is bound to it, so that class checks also accept instances of the latter.
+Empty while nothing is rebound."""
 
 
 class Rebindable(ABCMeta):
-    """The class of our clients: plain, but for instance and subclass checks while a name of openai's is rebound.
+    """Metaclass of our clients, for instance and subclass checks while a name of openai's is rebound.
 
-    Not derived from `type` alone, so that `class Mine(openai.OpenAI, abc.ABC)` can still be written.
+    Derived from `ABCMeta` so that `class Mine(openai.OpenAI, abc.ABC)` works.
     """
 
     @override
@@ -36,21 +36,21 @@ class Rebindable(ABCMeta):
 
 
 def signature_with_settings(stock: Any) -> inspect.Signature:
-    """openai's own signature plus `settings`: tools and tests compare them."""
+    """Return openai's signature plus `settings`, for tools and tests that compare signatures."""
     signature = inspect.signature(stock)
     ours = inspect.Parameter("settings", inspect.Parameter.KEYWORD_ONLY, default=None, annotation="Settings | None")
     return signature.replace(parameters=[*signature.parameters.values(), ours])
 
 
 def describe(ours: Any, stock: Any) -> None:
-    """Give a method of ours the signature and the type hints of openai's, plus `settings`."""
+    """Give one of our methods the signature and type hints of openai's, plus `settings`."""
     ours.__signature__ = signature_with_settings(stock)
     ours.__annotations__ = {**stock.__annotations__, "settings": Any}
-    ours.__wrapped__ = stock  # in whose module `typing.get_type_hints` looks the names up
+    ours.__wrapped__ = stock  # `typing.get_type_hints` resolves names in its module
 
 
 def copy_with_signature(copy: Any, stock: Any) -> Any:
-    """A `copy` of ours that says openai's signature; sync and async differ in it, so each class gets its own."""
+    """Return our `copy` with openai's signature. The sync and async signatures differ, so each class gets its own."""
 
     @functools.wraps(copy)
     def wrapped(self: Any, **kwargs: Any) -> Any:
@@ -61,8 +61,10 @@ def copy_with_signature(copy: Any, stock: Any) -> Any:
 
 
 class Bases:
-    """Bases that a type checker sees in another order than Python: to it openai's attributes come first, so that they
-    keep the types which the installed SDK gives them."""
+    """Base classes in an order of their own at run time.
+
+    For a type checker openai's class comes first, so that its attributes keep the types of the installed SDK.
+    """
 
     def __init__(self, *bases: type) -> None:
         self._bases = bases

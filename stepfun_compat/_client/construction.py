@@ -1,4 +1,4 @@
-"""Making a client: key and host at construction, and in `copy`."""
+"""Construct and copy clients: choose the key and the host."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from .fallback import clients as fallback_clients
 from .websockets import guard_beta
 
 FAMILY: Final = "_stepfun_shared"
-"""The constructor's argument by which a copy is given what it shares with its original."""
-_KEY_WITH_EACH_REQUEST: Final = "stepfun-key-comes-with-each-request"  # for SDKs before 1.107, which take no callable
+"""The constructor argument that passes on what a copy shares with its original."""
+_KEY_WITH_EACH_REQUEST: Final = "stepfun-key-comes-with-each-request"  # SDKs before 1.107 accept no callable key
 _OPENAI_ONLY: Final = ("admin_api_key", "workload_identity", "data_residency")
-"""Credentials and places that only mean something at OpenAI; never read from the environment for a client of ours."""
+"""Arguments that only apply to OpenAI; never read from the environment for a StepFun client."""
 
 
 def construct(
@@ -38,13 +38,13 @@ def construct(
     family: ClientFamily | None,
     owner: str | None = None,
 ) -> ClientContext:
-    """Resolve key and host, start openai's client with both explicit, and drop what it took from `OPENAI_*`.
+    """Resolve key and host, call openai's constructor with both, and drop what it read from `OPENAI_*`.
 
-    `start` is the constructor of openai's class. `owner` is the owner of a key of the caller's that was removed.
+    `start` is openai's constructor. `owner` names the vendor of a caller's key that has already been removed.
 
     Raises:
-        KeyRefusedError: a key would go to a host it is not for.
-        SettingsError: the key is in quotes or has `Bearer` before it, or the platform has no such tier.
+        KeyRefusedError: a key would be sent to a host it does not belong to.
+        SettingsError: the key is quoted or starts with `Bearer`, or the platform has no such tier.
         openai.OpenAIError: there is no key.
     """
     explicit = settings is not None
@@ -67,7 +67,7 @@ def construct(
 def _start_elsewhere(
     context: ClientContext, start: Callable[..., None], kwargs: dict[str, Any], url: str | None
 ) -> None:
-    """Start a client of another vendor's host: with what openai reads for it, and never the StepFun key."""
+    """Start a client for another vendor's host, with what openai reads from the environment, never the StepFun key."""
     kwargs, keyless = _without_placeholder(kwargs)
     try:
         _start(context, start, kwargs)
@@ -84,7 +84,7 @@ def _start_elsewhere(
 
 
 def _check_credentials(client: Any, kwargs: dict[str, Any]) -> None:
-    """Raise openai's error for a client without a key, for SDKs that take an empty key for one."""
+    """Raise openai's error for a client without a key, for SDKs that accept an empty one."""
     if not kwargs.get("_enforce_credentials", True) or client.api_key:
         return
     if getattr(client, "admin_api_key", None) is None:
@@ -102,10 +102,10 @@ def _start_on_stepfun(
     key: Any,
     owner: str | None,
 ) -> None:
-    """Start a client of StepFun's: base URL and key explicit, without what means something at OpenAI only."""
+    """Start a StepFun client with an explicit base URL and key, without what only applies to OpenAI."""
     settings, target = context.settings, context.target
     if settings.tier is not None:
-        tier_of(settings, target.base_url)  # a name the platform does not have is an error before anything is sent
+        tier_of(settings, target.base_url)  # raises for an unknown tier before anything is sent
     _drop_openai_arguments(kwargs)
     kwargs["base_url"] = target.base_url
     place = url or os.environ.get("OPENAI_BASE_URL", "")
@@ -123,17 +123,17 @@ def _start_on_stepfun(
 
 
 def _drop_openai_arguments(kwargs: dict[str, Any]) -> None:
-    """Remove OpenAI's own credentials and places from a constructor's arguments."""
+    """Remove OpenAI's credentials and hosts from the constructor's arguments."""
     for name in _OPENAI_ONLY:
         if kwargs.pop(name, None) is not None:
-            log.info("%s is OpenAI's and is not used for StepFun", name)
+            log.info("%s was dropped: it only applies to OpenAI", name)
     socket = kwargs.get("websocket_base_url")
     if socket is not None and host_kind(str(socket)) in ("openai", "azure"):
         kwargs["websocket_base_url"] = None
 
 
 def _drop_openai_attributes(client: Any, kwargs: dict[str, Any]) -> None:
-    """Reset what openai's constructor took from `OPENAI_*` where the caller passed nothing."""
+    """Reset what openai's constructor read from `OPENAI_*` where the caller passed nothing."""
     for name in ("organization", "project"):
         if kwargs.get(name) is None:
             setattr(client, name, None)
@@ -145,7 +145,7 @@ def _drop_openai_attributes(client: Any, kwargs: dict[str, Any]) -> None:
 
 def _start(context: ClientContext, start: Callable[..., None], kwargs: dict[str, Any]) -> None:
     start(**kwargs)
-    if "beta" in context.client.__dict__:  # SDKs that make their resources at once
+    if "beta" in context.client.__dict__:  # SDKs that create their resources in the constructor
         made: dict[str, Any] = context.client.__dict__
         fast = context.target.ours and context.settings.fast_path
         guard_beta(made["beta"], fast)
@@ -155,8 +155,13 @@ def _start(context: ClientContext, start: Callable[..., None], kwargs: dict[str,
 
 
 def _starting_key(context: ClientContext, given: Any, target: Target, owner: str | None = None) -> Any:
-    """The key to start with: what the caller gave unless it is OpenAI's, else what is configured. `owner` is whose
-    the caller's key was where it has been set aside already."""
+    """Return the key to start with: the caller's unless it is OpenAI's, else the configured one.
+
+    `owner` names the vendor of a caller's key that has already been removed.
+
+    Raises:
+        openai.OpenAIError: there is no key.
+    """
     if callable(given):
         context.key_provider = given
         if not hasattr(openai.OpenAI, "_refresh_api_key"):
@@ -171,14 +176,13 @@ def _starting_key(context: ClientContext, given: Any, target: Target, owner: str
     if key is None:
         raise missing_key("OpenAI" if refused else owner)
     if refused:
-        log.info("the key that was given is OpenAI's; the StepFun key is used instead")
+        log.info("api_key is an OpenAI key; the StepFun key is used instead")
     return key
 
 
 def _without_placeholder(kwargs: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """A client's arguments without the placeholder of `run`, and whether openai would read it from the environment
-    without this: it is no credential of another vendor's. The environment itself stays as it is, since
-    other threads read it."""
+    """Return a client's arguments without the placeholder key of `run`, and whether openai would read that from the
+    environment. It is no credential of another vendor. The environment is not changed, since other threads read it."""
     if kwargs.get("api_key") == PLACEHOLDER_KEY:
         kwargs = {**kwargs, "api_key": None}
     others = (kwargs.get("workload_identity"), given(kwargs.get("provider")))
@@ -189,14 +193,16 @@ def _without_placeholder(kwargs: dict[str, Any]) -> tuple[dict[str, Any], bool]:
 
 
 def copied(context: ClientContext, copy: Callable[..., Any], settings: Settings | None, kwargs: dict[str, Any]) -> Any:
-    """A copy of the client that keeps its settings and shares statistics, stores and the HTTP client. `copy` is openai's.
+    """Return a copy of the client that keeps its settings and shares statistics, stores and the HTTP client.
+
+    `copy` is openai's.
 
     Raises:
-        KeyRefusedError: `base_url` names another host and no key for it was given.
+        KeyRefusedError: `base_url` names another host and no key is given for it.
     """
     base_url, key = given(kwargs.get("base_url")), kwargs.get("api_key")
     if base_url is None and context.azure_key is not None:
-        key = kwargs["api_key"] = None  # Azure's, as at construction
+        key = kwargs["api_key"] = None  # an Azure key, dropped as in the constructor
     stays = _stays_on_stepfun(context, base_url, key)
     extra = dict(kwargs.pop("_extra_kwargs", None) or {})
     if settings is not None or stays:
@@ -204,7 +210,7 @@ def copied(context: ClientContext, copy: Callable[..., Any], settings: Settings 
     extra.setdefault(FAMILY, context.family)
     copied = copy(_extra_kwargs=extra, **kwargs)
     made = context_of(copied)
-    if stays and base_url is None:  # the SDK hands the URL on as if the caller had written it
+    if stays and base_url is None:  # the SDK passes the URL on as if the caller had given it
         _keep_target(context, made)
     if key is None:
         _keep_key_provider(context, made)
@@ -213,23 +219,23 @@ def copied(context: ClientContext, copy: Callable[..., Any], settings: Settings 
 
 
 def _keep_target(context: ClientContext, made: ClientContext) -> None:
-    """Let a copy send where its original sends, with the same rules for Azure's keys and deployments."""
+    """Make a copy send to its original's host, with the same rules for Azure keys and deployments."""
     made.set_target(context.target)
     made.azure_key = context.azure_key
     made.deployment = context.deployment
 
 
 def _keep_key_provider(context: ClientContext, made: ClientContext) -> None:
-    """Let a copy for StepFun get its keys from the function its original gets them from."""
+    """Give a copy for StepFun the callable key of its original."""
     if context.key_provider is not None and made.target.ours:
         made.key_provider = context.key_provider
 
 
 def _stays_on_stepfun(context: ClientContext, base_url: Any, key: Any) -> bool:
-    """Whether a copy with this base URL and key still sends to StepFun.
+    """Return whether a copy with this base URL and key still sends to StepFun.
 
     Raises:
-        KeyRefusedError: it would send this client's key to another host.
+        KeyRefusedError: the copy would send this client's key to another host.
     """
     if base_url is None:
         return context.target.ours
@@ -239,10 +245,10 @@ def _stays_on_stepfun(context: ClientContext, base_url: Any, key: Any) -> bool:
 
 
 def _check_host_may_have_key(context: ClientContext, url: str) -> None:
-    """Raise where a copy with another base URL would send this client's key to a host it is not for.
+    """Check that a copy with another base URL does not send this client's key to a host it does not belong to.
 
     Raises:
-        KeyRefusedError: it would.
+        KeyRefusedError: the copy would.
     """
     if context.target.ours:
         leaves = not context.guard.trusts(url)

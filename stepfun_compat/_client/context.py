@@ -1,4 +1,4 @@
-"""What the hooks share: the context of a client, and the state of one call through it."""
+"""State that the hooks share: the context of a client, and the state of one call."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from .extras import ClientFamily
 
 RAW: Final = "X-Stainless-Raw-Response"
-"""The header by which the SDK marks `with_raw_response` (`true`) and `with_streaming_response` (`stream`)."""
+"""The header with which the SDK marks `with_raw_response` (`true`) and `with_streaming_response` (`stream`)."""
 CAST: Final = "____stainless_override_cast_to"
-"""The header by which the SDK marks a cast that overrides the method's own."""
+"""The header with which the SDK marks a cast that overrides the method's."""
 
 
 def given(value: Any) -> Any:
-    """None for what openai calls not given."""
+    """Return the value, None in place of openai's `NOT_GIVEN`."""
     return None if isinstance(value, openai.NotGiven) else value
 
 
 class ClientContext:
-    """What one client knows beyond openai's own attributes, and all that the functions of this package take of it."""
+    """The state of one client beyond openai's attributes; the functions of this package take it as their argument."""
 
     def __init__(
         self, client: Any, settings: Settings, target: Target, family: ClientFamily, explicit_settings: bool
@@ -46,12 +46,12 @@ class ClientContext:
         self.explicit_settings = explicit_settings
         self.key_provider: Callable[[], Any] | None = None
         self.deployment: str | bool = False
-        """The Azure deployment the client was made for, True where the calls name it, False for other clients."""
+        """The Azure deployment of the client, True if each call names its own, False for other clients."""
         self.fallback: Mapping[str, Any] = {}
         self.base_url = ""
-        """The client's base URL as text, as of the last look."""
+        """The client's base URL as text, updated by `targets_stepfun`."""
         self.urls: dict[str, Any] = {}
-        """Paths joined to that base URL."""
+        """Paths joined to that base URL, a cache."""
         self._http_client: Any = None
         self._http_module: Any = None
         self.set_target(target)
@@ -59,7 +59,7 @@ class ClientContext:
 
     @property
     def azure_key(self) -> str | None:
-        """The one key a client configured for Azure sends: any other that turns up is Azure's. None for other clients."""
+        """The only key that a client configured for Azure sends, since any other is Azure's. None for other clients."""
         return self.guard.pinned_key
 
     @azure_key.setter
@@ -67,7 +67,7 @@ class ClientContext:
         self.guard.pinned_key = key
 
     def set_target(self, target: Target) -> None:
-        """Say where this client sends."""
+        """Set the host this client sends to."""
         self.target = target
         self.guard = CredentialGuard(self.settings, target.ours, target.base_url, target.named)
         self._seen: Any = None
@@ -75,7 +75,7 @@ class ClientContext:
         self._facts = NO_CLIENT
 
     def facts(self) -> ClientFacts:
-        """What a translation may know of this client."""
+        """Return what a translation may use of this client."""
         facts = self._facts
         has_function = self.key_provider is not None
         if (facts.base_url, facts.deployment, facts.callable_key) != (self.base_url, self.deployment, has_function):
@@ -83,7 +83,7 @@ class ClientContext:
         return facts
 
     def targets_stepfun(self) -> bool:
-        """Whether requests are translated: the base URL may have been assigned since construction."""
+        """Return whether requests are translated. Checks the base URL again if it was assigned after construction."""
         base_url = self.client._base_url
         if base_url is not self._seen:
             self.base_url = str(base_url)
@@ -93,22 +93,25 @@ class ClientContext:
         return self._targets_stepfun
 
     def http_module(self) -> Any:
-        """The HTTP library behind the client, httpx or httpx2: the SDK's choice, or that of an injected client."""
+        """Return the client's HTTP library, httpx or httpx2: the SDK's choice, or that of an injected client."""
         http_client = self.client._client
         if http_client is not self._http_client:
             self._http_client, self._http_module = http_client, http_module(http_client)
         return self._http_module
 
 
-@dataclass(slots=True, repr=False)  # errors refer to it through their request, and it has what the caller wrote
+@dataclass(slots=True, repr=False)  # errors refer to it through their request, and it contains the caller's data
 class CallState:
-    """`path` is the caller's, below the base URL; `wire` is the translated request; `is_step` marks a step of a script, whose response is handed back untouched;
-    `already_translated` marks an answer that is already in OpenAI's shape. `reported` counts the changes already reported,
-    `timeout` is how many seconds the caller waits for an answer, None for without end; `deadline` is when all requests
-    of the call must be done, as `time.monotonic` counts, None where the timeout is not one number. `refused` is the
-    status and body of the last error answer, as StepFun sent it. `credential` is the key the call's requests send, once
-    known: its stored records belong to it. `pinned` is the Authorization header every request of the call sends where a
-    callable key might change between them."""
+    """The state of one call.
+
+    `path` is the caller's path below the base URL, and `wire` the translated request. `is_step` marks a step of a
+    script, whose response is returned untranslated; `already_translated` marks a response that is already in OpenAI's
+    shape. `reported` counts the changes already reported. `timeout` is how many seconds the caller waits for a
+    response, None for no limit; `deadline` is the `time.monotonic` time by which all requests of the call must finish,
+    None if the timeout is not a single number. `refused` is the status and body of the last error response, as StepFun
+    sent it. `credential` is the key that the call's requests send, once known: stored records belong to it. `pinned` is
+    the Authorization header of every request of the call, if a callable key might change in between.
+    """
 
     request_context: RequestContext
     endpoint: Endpoint
@@ -127,7 +130,7 @@ class CallState:
     pinned: str | None = field(default=None, repr=False)
 
     def step(self, wire: WireRequest) -> CallState:
-        """Return the call of one request of a script: same deadline, same credential."""
+        """Return the state for one request of a script, with the same deadline and credential."""
         return CallState(
             self.request_context,
             self.endpoint,
@@ -140,19 +143,19 @@ class CallState:
         )
 
     def follow(self, step: CallState) -> None:
-        """Take over what a step of this call spent and which credential it sent."""
+        """Add the retries of a step to this call, and note the credential it sent."""
         self.retries_taken += step.retries_taken
         self.credential = self.credential or step.credential
 
     @property
     def endpoint_reads_errors(self) -> bool:
-        """Whether the endpoint's own stream translation deals with error members (Responses carries `error: null`)."""
+        """Whether the endpoint's stream translation handles `error` fields itself (Responses sends `error: null`)."""
         return bool(getattr(self.endpoint, "reads_errors", False))
 
 
 def unsent_options(call: CallState, options: Any) -> Any:
-    """The SDK's options to build the request of a call that sends none: without the SDK's mark for a cast, which is no
-    header, and without a translation."""
+    """Return the SDK's options to build a request that is not sent: without a translation, and without the SDK's mark
+    for a cast, which is not an HTTP header."""
     options = options.model_copy()
     options.__dict__[CALL] = CallState(call.request_context, PLAIN)
     headers: Any = given(options.headers)

@@ -1,4 +1,4 @@
-"""Operations on the store of conversations, under the credential whose records they are."""
+"""Run operations on the conversation store, under the credential that the records belong to."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .context import CallState, ClientContext, unsent_options
 
 
 def run_store_operation(context: ClientContext, call: CallState, operation: StoreOperation) -> Any:
-    """Execute an operation on the store; None if the store is down and `state_on_error` is `ignore`.
+    """Run an operation on the store; None if it fails and is optional, or `state_on_error` is `ignore`.
 
     Raises:
-        RequestRejected: the store is down, or takes no record as large as this.
+        RequestRejected: the store fails, or the record is too large for it.
     """
     from .. import state
 
@@ -62,7 +62,7 @@ def run_store_operation(context: ClientContext, call: CallState, operation: Stor
 
 
 async def run_store_operation_async(context: ClientContext, call: CallState, operation: StoreOperation) -> Any:
-    """The same for the async client: what waits for a disk or a network does so in a thread, which a cancelled
+    """Run an operation for the async client; one that waits for a disk or a network runs in a thread, which a cancelled
     call does not wait for."""
     from ..state import in_this_process
 
@@ -73,7 +73,7 @@ async def run_store_operation_async(context: ClientContext, call: CallState, ope
 
 @contextlib.contextmanager
 def store_errors(context: ClientContext, call: CallState, response: Any) -> Generator[None, None, None]:
-    """What keeping an answer may be refused for, as the error of its call."""
+    """Turn a failure to store a response into the error of its call."""
     try:
         yield
     except RequestRejected as refusal:
@@ -81,12 +81,12 @@ def store_errors(context: ClientContext, call: CallState, response: Any) -> Gene
 
 
 def needs_credential(context: ClientContext, call: CallState) -> bool:
-    """Whether an operation on the store still has to find out which credential its request sends."""
+    """Return whether a store operation must first determine the credential that its request sends."""
     return call.credential is None and context.settings.state_namespace is None
 
 
 def note_credential(context: ClientContext, call: CallState, options: Any) -> None:
-    """Note the credential that a request with these prepared options sends: its records are found under it."""
+    """Note the credential that a request with these prepared options sends: stored records belong to it."""
     request: Any = context.client._build_request(unsent_options(call, options))
     credentials.sanitize_request(context, request)
     call.credential = credentials.credential_of(request) or str(context.client.api_key)
@@ -95,6 +95,6 @@ def note_credential(context: ClientContext, call: CallState, options: Any) -> No
 
 @functools.cache
 def _abandoned_if_cancelled() -> Mapping[str, Any]:
-    """What tells anyio to leave a thread alone when its caller is cancelled; the word changed with anyio 4.1."""
+    """Return the argument that makes anyio abandon a thread whose caller is cancelled; anyio 4.1 renamed it."""
     known = inspect.signature(anyio.to_thread.run_sync).parameters
     return {"abandon_on_cancel" if "abandon_on_cancel" in known else "cancellable": True}

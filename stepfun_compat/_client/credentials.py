@@ -1,4 +1,4 @@
-"""Which credentials a client's requests and connections carry; the decisions are the guard's."""
+"""Apply a client's credential guard to its headers, requests and redirects."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .context import CallState, ClientContext, given
 
 
 def safe_auth_headers(context: ClientContext, headers: dict[str, str]) -> dict[str, str]:
-    """openai's `auth_headers`, less a key of OpenAI's."""
+    """Return openai's `auth_headers` without an OpenAI key."""
     value = headers.get("Authorization")
     return headers if value is None else {**headers, "Authorization": context.guard.safe_authorization(value)}
 
 
 def safe_default_headers(context: ClientContext, headers: dict[str, Any]) -> dict[str, Any]:
-    """openai's `default_headers`, less what means something at OpenAI only (stepfun-api 1), and less a key of OpenAI's."""
+    """Return openai's `default_headers` without OpenAI keys and headers that only apply to OpenAI (stepfun-api 1)."""
     safe: dict[str, Any] = {}
     foreign = context.guard.headers_to_strip(str(context.client._base_url))
     together = "\n".join([value for value in headers.values() if isinstance(value, str)])
@@ -33,7 +33,8 @@ def safe_default_headers(context: ClientContext, headers: dict[str, Any]) -> dic
 
 
 def signed_options(context: ClientContext, options: Any) -> Any:
-    """Options in which newer SDKs have put what a callable key gave; WebSocket connections send them as they are."""
+    """Return options with a safe Authorization header: newer SDKs put the result of a callable key there, and WebSocket
+    connections send it unchanged."""
     headers: Any = given(options.headers)
     if not headers or not context.targets_stepfun():
         return options
@@ -50,7 +51,7 @@ def signed_options(context: ClientContext, options: Any) -> Any:
 
 
 def sanitize_request(context: ClientContext, request: Any) -> None:
-    """The last look before a request leaves: which key to which host, whatever set them."""
+    """Remove keys that the request's host must not receive. The last step before the request is sent."""
     context.guard.sanitize_request(
         request, (context.settings.api_key, context.client.api_key if context.target.ours else None)
     )
@@ -60,7 +61,7 @@ def sanitize_request(context: ClientContext, request: Any) -> None:
 
 
 def look_at_hop(context: ClientContext, request: Any, came_from: Any = None) -> None:
-    """The last look at a request that is sent after the SDK's hooks: signed by the HTTP client, or redirected."""
+    """Sanitize a request sent after the SDK's hooks: signed by the HTTP client, or a redirect of `came_from`."""
     if came_from is None:
         sanitize_request(context, request)
         return
@@ -70,7 +71,7 @@ def look_at_hop(context: ClientContext, request: Any, came_from: Any = None) -> 
 
 
 def credential_of(request: Any) -> str | None:
-    """The key a request sends, without its scheme; None for a request without one."""
+    """Return the key that a request sends, without its scheme; None if it sends none."""
     headers: dict[bytes, bytes] = {name.lower(): value for name, value in request.headers.raw}
     value = (headers.get(b"authorization") or headers.get(b"api-key") or b"").decode("latin-1")
     scheme, _, key = value.partition(" ")

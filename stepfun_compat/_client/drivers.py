@@ -1,4 +1,4 @@
-"""Run a generator that yields whatever has to be waited for: one driver calls it, the other awaits it."""
+"""Drivers for a generator that yields what must be waited for: one calls it, the other awaits it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class Steps(Protocol):
-    """A generator of functions without arguments, as far as a driver uses it."""
+    """The part that a driver uses of a generator of functions without arguments."""
 
     def __next__(self) -> Callable[[], Any]: ...
 
@@ -17,7 +17,7 @@ class Steps(Protocol):
 
 
 def drive(flow: Steps) -> Any:
-    """Run a flow for the sync client: call what it yields."""
+    """Run a flow for the sync client: call the functions it yields."""
     try:
         step = next(flow)
         while True:

@@ -1,4 +1,4 @@
-"""What `client.stepfun` offers, and what a client shares with its copies."""
+"""`client.stepfun`, and the state that a client shares with its copies."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class ClientFamily:
-    """One per family of copies: statistics, remembered reasoning, other providers' clients."""
+    """The state that a client shares with its copies: statistics, cached reasoning, other providers' clients."""
 
     encodes_bodies = False
-    """Whether the reader of raw responses takes translated JSON bodies from the extension `BODY` and encodes them itself.
-    Then no second response is built."""
+    """Whether the reader of raw responses takes translated JSON bodies from the extension `BODY` and encodes them, so
+    that no second response is built."""
 
     def __init__(self, settings: Settings) -> None:
         self.prompt_cache = PromptCacheStats(settings.region)
@@ -37,7 +37,7 @@ class ClientFamily:
             self.reasoning = ReasoningCache()
 
     def record(self, request_context: RequestContext, data: Json) -> None:
-        """Count what an answer reports of the prompt cache."""
+        """Add the prompt cache usage that a response reports to the statistics."""
         if request_context.endpoint not in ("chat.completions", "completions", "responses"):
             return
         usage: Json = row_of(data).get("usage")
@@ -52,7 +52,7 @@ class ClientFamily:
 
 
 class Extras:
-    """`client.stepfun`: everything a client has beyond openai's, under one name."""
+    """`client.stepfun`: everything that a client offers beyond openai's."""
 
     def __init__(self, context: ClientContext) -> None:
         self._context = context
@@ -65,7 +65,7 @@ class Extras:
 
     @property
     def active(self) -> bool:
-        """Whether requests are translated; False for a client of another vendor's host, which is stock."""
+        """Whether requests are translated. False for a client of another vendor's host, which behaves like openai's."""
         return self._context.targets_stepfun()
 
     @property
@@ -75,24 +75,24 @@ class Extras:
 
     @property
     def settled(self) -> tuple[Refused, ...]:
-        """The contested facts that this client's host has refused in this process, whose safe form is sent at once, and
-        what it cost to learn that."""
+        """The contested facts that this client's host has refused in this process, with the number of requests that it
+        took to find out. Their safe form is sent from then on."""
         from ..contested_memory import SETTLED, host_of
 
         host = host_of(str(self._client._base_url))
         return tuple(row for row in SETTLED.rows() if row.host == host)
 
     def forget_settled(self) -> None:
-        """Try OpenAI's form again with everything this client's host has refused."""
+        """Send OpenAI's form again for everything that this client's host has refused."""
         from ..contested_memory import SETTLED, host_of
 
         SETTLED.forget(host_of(str(self._client._base_url)))
 
     def reasoning(self, answer: Any) -> str | None:
-        """Return the reasoning behind a chat answer: an object, a dict or an id; None if there was none.
+        """Return the reasoning behind a chat completion, given as an object, a dict or an id; None if there is none.
 
-        An answer to a request for one of OpenAI's model names does not carry it (`Settings.show_reasoning`); that of the last 256
-        such answers of this client and its copies is kept.
+        A response to a request for an OpenAI model name does not contain it (`Settings.show_reasoning`). The client and
+        its copies keep the reasoning of the last 256 such responses.
         """
         id: Any = answer
         if not isinstance(answer, str):
@@ -107,7 +107,10 @@ class Extras:
         return None if cache is None else cache.answer(str(id))
 
     def explain(self, endpoint: str = "", /, **kwargs: Any) -> Explanation:
-        """What a call would send, and what was changed about it, without sending anything: as `stepfun_compat.explain`."""
+        """Return what a call would send and what would be changed about it, without sending anything.
+
+        Works like `stepfun_compat.explain`, with this client's settings.
+        """
         from ..diagnostics.explain import DEFAULT, explain_call
 
         name = endpoint or kwargs.pop("endpoint", DEFAULT)
@@ -115,7 +118,7 @@ class Extras:
         return explain_call(name, kwargs, self.settings, base_url=str(self._client._base_url), deployment=deployment)
 
     def price(self, model: str) -> ModelPrice:
-        """The list price of the model a name runs on, in USD for region `global` and in CNY for `cn`."""
+        """Return the list price of the model behind a name, in USD for region `global` and in CNY for `cn`."""
         from ..prices import price_of
 
         return price_of(model, self.settings)
@@ -127,12 +130,13 @@ class Extras:
         return cost_of(answer, self.settings)
 
     def count_tokens(self, messages: Any, *, model: str = "step-3.7-flash") -> Any:
-        """Tokens of a conversation as StepFun counts them (`POST /token/count`, stepfun-api 7): an int, or an awaitable of one.
+        """Count the tokens of a conversation with StepFun's endpoint (`POST /token/count`, stepfun-api 7).
 
-        `messages` is as for `chat.completions.create`; tools are not counted, since the endpoint takes none.
+        `messages` has the form of `chat.completions.create`. Tools are not counted, since the endpoint accepts none.
+        Returns an int, or an awaitable of one for an async client.
 
         Raises:
-            openai.BadRequestError: the messages are such that chat would refuse them, too.
+            openai.BadRequestError: a chat completion would refuse these messages, too.
         """
         from ..diagnostics.explain import token_count_body
         from ..endpoints.context import RequestRejected

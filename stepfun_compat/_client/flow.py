@@ -1,8 +1,8 @@
 """One flow for the sync and the async client.
 
-A flow is a generator that does everything a call needs and yields whatever has to be waited for, as a function without
-arguments. `drivers.drive` calls each function and `drivers.drive_async` awaits what it returns; both hand the result, or the error,
-back to the flow. Everything between two waits is the same code for both clients.
+A flow is a generator that runs a call and yields a function without arguments for each wait. `drivers.drive` calls the
+function and `drivers.drive_async` awaits what it returns; both send the result, or throw the error, into the flow.
+Everything between two waits is the same code for both clients.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _STREAMS: tuple[Any, Any] = (StepfunStream, openai.Stream)
 _ASYNC_STREAMS: tuple[Any, Any] = (AsyncStepfunStream, openai.AsyncStream)
 
 ClientFlow: TypeAlias = Generator[Callable[[], Any], Any, Any]
-"""Yields functions without arguments, is sent what they return, and returns what the caller gets."""
+"""Yields functions without arguments, receives their results, and returns what the caller gets."""
 Post: TypeAlias = Callable[..., Any]
 """The SDK's own `request`: the client's `super().request`."""
 
@@ -38,7 +38,7 @@ Post: TypeAlias = Callable[..., Any]
 def request(
     context: ClientContext, post: Post, cast_to: Any, options: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> ClientFlow:
-    """One call of a resource's method: one request, no request, or several.
+    """Run one call of a resource's method, with one request, several or none.
 
     Raises:
         openai.APIStatusError: the endpoint rejects the call.
@@ -77,9 +77,9 @@ def _send(
 ) -> ClientFlow:
     """Send one HTTP request, `call.wire`, and return what the SDK makes of the response.
 
-    Every request to StepFun passes here: that of a simple call, each step of a script, and the one a script ends with;
-    streamed and raw ones too, before anything of their response reaches the caller. Where StepFun refuses a contested
-    form of it, the safe form goes out in its place.
+    Every request to StepFun passes through here: that of a simple call, each step of a script, and the final request of
+    a script, streamed and raw ones included, before the caller sees any of the response. If StepFun refuses a contested
+    form, the safe form is sent instead.
     """
     options.__dict__[CALL] = call
     spent, resent = 0, False
@@ -101,7 +101,7 @@ def _send(
 
 
 def _again(context: ClientContext, call: CallState, options: Any) -> Any:
-    """Return the SDK's options to repeat a refused request in its safe form; None if the error is the caller's.
+    """Return the SDK's options to repeat a refused request in its safe form; None if the error is raised to the caller.
 
     Raises:
         openai.APITimeoutError: the deadline has passed.
@@ -113,7 +113,7 @@ def _again(context: ClientContext, call: CallState, options: Any) -> Any:
         return None
     again = _within_budget(context, call, options)
     call.wire = wire
-    if not call.is_step:  # the driver of a script tells for its steps
+    if not call.is_step:  # `_run` reports for the steps of a script
         call.reported = report(call.request_context, call.reported)
     debug_body(call.request_context, wire.method, wire.path, wire.json)
     again.__dict__[CALL] = call
@@ -165,7 +165,7 @@ def _run(
         raise broken_off(error, response.request) from None
     except UnexpectedBody as error:
         raise openai.APIResponseValidationError(response=response, body=response.text, message=str(error)) from error
-    if isinstance(returned, WireRequest):  # what was needed for it is known now: it goes the ordinary way
+    if isinstance(returned, WireRequest):  # the script has prepared one last request, sent like that of a simple call
         call.wire = requests.in_safe_form(context, call, returned)
     call.reported = report(call.request_context, call.reported)
     if isinstance(returned, WireRequest):
@@ -203,14 +203,14 @@ def process_response(
     stream_cls: Any,
     **kwargs: Any,
 ) -> ClientFlow:
-    """What becomes of a call's response; `process` is the SDK's own `_process_response`."""
+    """Translate a call's response and have the SDK process it; `process` is the SDK's own `_process_response`."""
     responses.set_request_id(response)
     call.retries_taken = kwargs.get("retries_taken", 0)
     idle = context.settings.stream_idle_timeout
     if idle is not None and (stream or response.request.headers.get(RAW) == "stream"):
         limit_silence(response, idle, context.http_module(), later=context.is_async)
     if stream:
-        call.wire = None  # it has been sent, and a stream may be open for long
+        call.wire = None  # no longer needed, and a stream may stay open for long
         response = _raw_stream(context, call, response)
         stream_cls = _stream_class(context, call, stream_cls, cast_to)
     elif responses.wants_body(call, response, cast_to):
@@ -235,7 +235,7 @@ def process_response(
     )
 
 
-# ---------------------------------------------------------------- waits, in the client's own way
+# ---------------------------------------------------------------- waits, sync or async
 
 
 def _read(context: ClientContext, response: Any) -> Callable[[], Any]:
@@ -243,7 +243,7 @@ def _read(context: ClientContext, response: Any) -> Callable[[], Any]:
 
 
 def _stored(context: ClientContext, call: CallState, operation: StoreOperation) -> Callable[[], Any]:
-    """An operation on the conversation store."""
+    """Return the wait for an operation on the conversation store."""
     run: Callable[..., Any] = conversation_store.run_store_operation
     if context.is_async:
         run = conversation_store.run_store_operation_async
@@ -251,7 +251,7 @@ def _stored(context: ClientContext, call: CallState, operation: StoreOperation) 
 
 
 def _performed(context: ClientContext, call: CallState, operation: BatchOperation) -> Callable[[], Any]:
-    """An operation on batches."""
+    """Return the wait for an operation on batches."""
     run: Callable[..., Any] = batch_operations.run_batch_operation
     if context.is_async:
         run = batch_operations.run_batch_operation_async
@@ -259,7 +259,7 @@ def _performed(context: ClientContext, call: CallState, operation: BatchOperatio
 
 
 def _slept(context: ClientContext, call: CallState, seconds: float) -> Callable[[], Any]:
-    """A pause of a script.
+    """Return the wait for a pause of a script.
 
     Raises:
         openai.APITimeoutError: the deadline would pass.
@@ -295,7 +295,7 @@ def _within_budget(context: ClientContext, call: CallState, options: Any) -> Any
 
 
 def _step_options(context: ClientContext, call: CallState, options: Any) -> Any:
-    """The SDK's options for one step of a script, whose response is ours to read whatever the caller wants in the end."""
+    """Return the SDK's options for a step of a script, which reads the response in any form the caller chose."""
     step = _within_budget(context, call, options)
     step.post_parser = openai.NOT_GIVEN
     headers: Any = options.headers
@@ -308,7 +308,7 @@ def _step_options(context: ClientContext, call: CallState, options: Any) -> Any:
 
 
 def _raw_stream(context: ClientContext, call: CallState, response: Any) -> Any:
-    """The response a caller of raw streams gets: one of Responses has OpenAI's events for its bytes."""
+    """Return the response for a caller of raw streams, with OpenAI's events as its body unless StepFun's are wanted."""
     if call.already_translated or not call.endpoint.rewrites_raw or not response.request.headers.get(RAW):
         return response
     if responses.hands_out_wire(context, call):
@@ -319,7 +319,7 @@ def _raw_stream(context: ClientContext, call: CallState, response: Any) -> Any:
 
 
 def _stream_class(context: ClientContext, call: CallState, stream_cls: Any, cast_to: Any) -> Any:
-    """Our stream class in place of openai's; a caller's own subclass stays what it is."""
+    """Return our stream class in place of openai's; a caller's own subclass is kept."""
     ours, stock = _ASYNC_STREAMS if context.is_async else _STREAMS
     if stream_cls is None:
         stream_cls = stock[cast_to]

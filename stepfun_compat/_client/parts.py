@@ -1,4 +1,4 @@
-"""The modules that the clients' hooks call, each imported at its first use, which is when the first client is made: a
+"""The modules that the clients' hooks call, each imported on first use, which is when the first client is created: a
 program that only imports the classes does not pay for them."""
 
 from __future__ import annotations
@@ -31,6 +31,6 @@ def __getattr__(name: str) -> ModuleType:
 
 
 def load() -> None:
-    """Import all of them now: before openai's module, or a name in it, becomes another."""
-    for name in ("construction", "flow"):  # which import the others
+    """Import all of them now, before openai's module or a name in it is replaced."""
+    for name in ("construction", "flow"):  # these import the others
         __getattr__(name)

@@ -1,7 +1,7 @@
-"""Raw streams: the bytes that a caller reads without the SDK's parser are OpenAI's events.
+"""Raw streams: a caller who reads the bytes without the SDK's parser gets OpenAI's events.
 
-Programs relay them to browsers as they are. `Settings.raw="wire"` leaves those of chat as StepFun sent them; events of
-Responses are always translated, since they may have travelled over chat, and a complete answer must be stored.
+Programs relay them to browsers unchanged. `Settings.raw="wire"` leaves chat streams as StepFun sent them. Events of
+Responses are always translated, since they may have been sent as chat, and a complete response must be stored.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .streaming import Reader, after, first_bytes, first_bytes_later
 
 
 class _Rows(Reader):
-    """Reads rows as plain data, for which no object is built."""
+    """Read rows as plain data, without building objects."""
 
     __slots__ = ()
 
@@ -43,12 +43,12 @@ class _Rows(Reader):
             return super().rows(event)
         except openai.APIResponseValidationError:
             raise
-        except openai.APIError as error:  # relayed as OpenAI sends it; who parses the stream raises it
+        except openai.APIError as error:  # relayed as OpenAI sends it; the parser of the stream raises it
             return ({"error": error.body},)
 
     @property
     def names_events(self) -> bool:
-        """Whether each event has an `event:` line, as those of Responses do and chunks of chat do not."""
+        """Whether each event has an `event:` line, as in Responses but not in chat."""
         return self.call.endpoint.name.startswith("responses")
 
     def frame(self, row: Any) -> bytes:
@@ -59,15 +59,15 @@ class _Rows(Reader):
         )
 
     def end(self) -> bytes:
-        """Encode the end of the stream, if StepFun marked it."""
+        """Encode the end of the stream, if StepFun sent one."""
         return b"data: [DONE]\n\n" if self.over and not self.names_events else b""
 
 
 def translated(client: Any, response: Any, family: Any, *, later: bool) -> Any:
-    """The same response with OpenAI's events as its body. `family` is the HTTP library the response is of; `later` says
-    that it is read asynchronously."""
+    """Return the same response with OpenAI's events as its body. `family` is the HTTP library of the response; `later`
+    is True if it is read asynchronously."""
     reader = _Rows(SimpleNamespace(response=response, _client=client, _cast_to=object))
-    reader.call.request_context.events_translated = True  # who parses what is made here finds OpenAI's events already
+    reader.call.request_context.events_translated = True  # a parser of the new response finds OpenAI's events
     body = _bodies(family)[later](reader)
     made = body.made = with_body(response, body)
     return made
@@ -75,7 +75,7 @@ def translated(client: Any, response: Any, family: Any, *, later: bool) -> Any:
 
 @lru_cache(maxsize=4)
 def _bodies(family: Any) -> tuple[Any, Any]:
-    """(a sync, an async) body, as the HTTP library wants them made."""
+    """Return the sync and the async body class for an HTTP library."""
 
     class Body(family.SyncByteStream):
         def __init__(self, reader: _Rows) -> None:

@@ -1,8 +1,8 @@
 """Redirects: every hop is checked like a separate request.
 
-The HTTP library follows redirects below the SDK's hooks and takes every header but `Authorization` along to another
-host. Its `auth` stands above that: set not to follow, it hands each redirect back together with the request it would
-send next, which is looked at and sent from here. Nothing of the caller's own HTTP client is changed.
+The HTTP library follows redirects below the SDK's hooks and sends every header except `Authorization` to the other
+host. Its `auth` runs above that: with redirects disabled, it receives each redirect together with the request to send
+next, which is checked and sent from here. The settings of the caller's HTTP client are not changed.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _LOOK = "stepfun_compat.look"
 _SENDER = "stepfun_compat.sender"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HOLDS = "follow_redirects" in FinalRequestOptions.model_fields
-"""Whether a request of the SDK can say not to follow redirects; where not, an event hook checks each hop instead."""
+"""Whether the SDK's options can disable redirects; otherwise an event hook checks each hop."""
 
 
 def hold_back(options: Any) -> None:
-    """Let the HTTP library hand back redirects for the SDK's own copy of the options, once per attempt."""
+    """Make the HTTP library return redirects, in the SDK's own copy of the options, once per attempt."""
     if _HOLDS and _FOLLOW not in options.__dict__:
         options.__dict__[_FOLLOW] = options.follow_redirects
         options.__dict__["follow_redirects"] = False
 
 
 def mark(context: ClientContext, request: Any, options: Any) -> None:
-    """Put on a request what its auth, and a transport that adds to it, need to know."""
+    """Attach to a request what its auth, and a transport that adds to it, use to check what is sent."""
 
     request.extensions[_SENDER] = _Look(context)
     if _HOLDS:
@@ -54,20 +54,20 @@ class _Look:
 
 
 def _look_at_hop_only(context: ClientContext, request: Any, came_from: Any) -> None:
-    """Look at a redirect's request; the SDK's hooks looked at the first."""
+    """Check the request of a redirect; the SDK's hooks have checked the first request."""
     if came_from is not None:
         look_at_hop(context, request, came_from)
 
 
 def look_once_more(request: Any, made: Any) -> None:
-    """Look at `made`, a request that a transport is about to send in place of the SDK's `request`."""
+    """Check `made`, a request that a transport is about to send in place of the SDK's `request`."""
     look = request.extensions.get(_SENDER)
     if look is not None:
         look(made)
 
 
 def auth(context: ClientContext, inner: Any) -> Any:
-    """What signs a request after the SDK's hooks, and follows its redirects; `inner` is the SDK's own."""
+    """Return the auth that signs a request after the SDK's hooks and follows redirects; `inner` is the SDK's own."""
     return _auth_class(context.http_module())(context, inner)
 
 
@@ -79,14 +79,14 @@ def _auth_class(family: Any) -> Any:
             self.given = inner
 
         def inner(self, request: Any) -> Any:
-            """What signs the request: the SDK's own, the HTTP client's, or user and password of the URL."""
+            """Return what signs the request: the SDK's auth, the HTTP client's, or the user and password of the URL."""
             found = self.given or getattr(self.context.client._client, "auth", None)
             if found is None and request.url.userinfo:
                 return family.BasicAuth(request.url.username, request.url.password)
             return found
 
         def hop(self, response: Any, follow: bool | None) -> Any:
-            """The request to send next, None for the last response."""
+            """Return the request to send next; None if the response is the last."""
             if response.status_code not in _REDIRECTS or not response.has_redirect_location:
                 return None
             http_client: Any = self.context.client._client
@@ -142,11 +142,11 @@ def _auth_class(family: Any) -> Any:
     return Redirecting
 
 
-# ---------------------------------------------------------------- by an event hook
+# ---------------------------------------------------------------- redirects by an event hook
 
 
 class _First:
-    """The URL of a request before its redirects, not shown when printed, and whether it was sent."""
+    """The URL of a request before its redirects, which its repr does not show, and whether it was sent."""
 
     __slots__ = ("sent", "url")
 
@@ -156,8 +156,8 @@ class _First:
 
 
 def look_at_hops(request: Any, http_client: Any, look: Callable[[Any, Any], None]) -> None:
-    """Let `look` see this request, and each one it is redirected to together with it, by a hook of the HTTP client that
-    is to send it. Other requests pass that hook untouched."""
+    """Call `look` with this request, and with each redirect of it and its origin, in an event hook of the HTTP client
+    that sends it. The hook ignores other requests."""
     request.extensions[_LOOK] = look, _First(request.url)
     hooks: Any = http_client._event_hooks["request"]
     hook = _look_later if hasattr(http_client, "aclose") else _look

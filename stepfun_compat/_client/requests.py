@@ -1,4 +1,4 @@
-"""Turn the SDK's options into a plain request, translate it, and turn it back into options."""
+"""Convert the SDK's options into a plain request, translate it, and convert it back into options."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .context import CAST, RAW, CallState, ClientContext, given
 
 
 def begin(context: ClientContext, options: Any, stream: bool) -> CallState | None:
-    """The call for a request that is ours to translate, None for any other."""
+    """Return the state of a call whose request is translated; None for any other."""
     if not context.targets_stepfun():
         return None
     path = path_of(context, options.url)
@@ -33,18 +33,18 @@ def begin(context: ClientContext, options: Any, stream: bool) -> CallState | Non
     timeout = context.client.timeout if isinstance(options.timeout, openai.NotGiven) else options.timeout
     is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
     deadline = time.monotonic() + timeout if is_number else None
-    return CallState(request_context, endpoint, path=path, timeout=_patience(timeout), deadline=deadline)
+    return CallState(request_context, endpoint, path=path, timeout=_read_timeout(timeout), deadline=deadline)
 
 
 def fallback_client(context: ClientContext, options: Any) -> Any:
-    """The other provider's client for a request StepFun cannot serve and the user routed; None for any other."""
+    """Return the other provider's client for a request that StepFun cannot serve and the user has routed; else None."""
     path = path_of(context, options.url)
     name = fallback_name(options.method, path) if path is not None else None
     client = context.fallback.get(name) if name is not None else None
     if client is None:
         return None
-    log.info("%s %s goes to %s, as Settings.fallback says", options.method.upper(), path, client.base_url.host)
-    options.url = path  # an absolute URL would take the other provider's key to StepFun
+    log.info("%s %s is sent to %s (Settings.fallback)", options.method.upper(), path, client.base_url.host)
+    options.url = path  # an absolute URL would send the other provider's key to StepFun
     own = [str(key) for key in (context.settings.api_key, context.client.api_key) if key]
     for pairs in ("headers", "params"):
         passed: Any = given(getattr(options, pairs))
@@ -54,7 +54,7 @@ def fallback_client(context: ClientContext, options: Any) -> Any:
 
 
 def path_of(context: ClientContext, url: str) -> str | None:
-    """The path below the base URL; None for an absolute URL that lies elsewhere."""
+    """Return the path below the base URL; None for an absolute URL outside it."""
     if "://" in url:
         base = str(context.client._base_url).rstrip("/")
         if not url.startswith(base + "/"):
@@ -64,7 +64,7 @@ def path_of(context: ClientContext, url: str) -> str | None:
 
 
 def plain_request(call: CallState, options: Any) -> WireRequest:
-    """The request as plain data; `extra_body` is merged as the SDK merges it."""
+    """Return the request as plain data, with `extra_body` merged as the SDK merges it."""
     body: Any = options.json_data
     extra = options.extra_json
     if extra is not None:
@@ -72,7 +72,7 @@ def plain_request(call: CallState, options: Any) -> WireRequest:
             body = extra
         elif isinstance(body, Mapping):
             body = {**cast("Mapping[str, Any]", body), **extra}
-    headers: Any = options.headers or {}  # what is not given is false
+    headers: Any = options.headers or {}  # `NOT_GIVEN` is false
     query: Mapping[str, Any] = options.params or {}
     return WireRequest(
         method=options.method.upper(),
@@ -85,10 +85,10 @@ def plain_request(call: CallState, options: Any) -> WireRequest:
 
 
 def in_safe_form(context: ClientContext, call: CallState, wire: WireRequest) -> WireRequest:
-    """StepFun's request with what this host is known to refuse in its safe form.
+    """Return StepFun's request with the safe form of everything that this host is known to refuse.
 
     Raises:
-        RequestRejected: the safe form loses something, and the policy says error.
+        RequestRejected: the safe form loses something, and `on_unsupported` is `error`.
     """
     if settled.SETTLED or call.request_context.catalog.settled or call.request_context.safe_forms:
         return settled.in_safe_form(call.endpoint, wire, call.request_context, context.base_url)
@@ -96,10 +96,10 @@ def in_safe_form(context: ClientContext, call: CallState, wire: WireRequest) -> 
 
 
 def translate(context: ClientContext, call: CallState, request: WireRequest) -> None:
-    """Fill `call.wire` from OpenAI's request and tell what was changed.
+    """Set `call.wire` from OpenAI's request and report the changes.
 
     Raises:
-        RequestRejected: the endpoint says no.
+        RequestRejected: the endpoint refuses the request.
     """
     call.wire = in_safe_form(context, call, call.endpoint.transform_request(request, call.request_context))
     call.reported = report(call.request_context)
@@ -107,16 +107,16 @@ def translate(context: ClientContext, call: CallState, request: WireRequest) -> 
 
 
 def sent_options(call: CallState, options: Any) -> Any:
-    """The SDK's options for the request that StepFun gets."""
+    """Return the SDK's options for the request that is sent to StepFun."""
     wire = call.wire
     if wire is None or call.endpoint is PLAIN:
         return options
     options = options.model_copy()
-    # the endpoint's headers are the whole truth: one that turns a form into JSON also changes Content-Type.
-    # Values the SDK marks as omitted (Omit) are not text and are kept.
+    # The endpoint's headers replace the caller's: an endpoint that turns a form into JSON also changes Content-Type.
+    # Values that the SDK marks as omitted (Omit) are not strings and are kept.
     own: Any = options.headers or {}
     sent = {**call.request_context.headers, **wire.headers}
-    if call.is_step:  # a step's answer is ours to read, whatever form the caller wants in the end
+    if call.is_step:  # the script reads the response, whatever form the caller chose
         sent = {k: v for k, v in sent.items() if k.lower() not in (RAW.lower(), CAST)}
     options.__dict__.update(
         method=wire.method.lower(),
@@ -130,14 +130,14 @@ def sent_options(call: CallState, options: Any) -> Any:
     return options
 
 
-def _patience(timeout: Any) -> float | None:
-    """Seconds a caller waits for an answer, None for one who waits without end."""
+def _read_timeout(timeout: Any) -> float | None:
+    """Return how many seconds the caller waits for a response; None for no limit."""
     seconds = getattr(timeout, "read", timeout)
     return float(seconds) if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None
 
 
 def _query_of(url: str) -> dict[str, Any]:
-    """The parameters written into a URL, those written several times as lists."""
+    """Return the query parameters of a URL; a repeated one is a list."""
     text = url.partition("?")[2].partition("#")[0]
     found = parse_qs(text, keep_blank_values=True) if text else {}
     return {name: values if len(values) > 1 else values[0] for name, values in found.items()}

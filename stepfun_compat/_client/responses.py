@@ -27,7 +27,7 @@ _CUT_AFTER = 590.0  # seconds: StepFun cuts a request at ten minutes with 503 (s
 
 
 def rejection(context: ClientContext, refusal: RequestRejected, request: Any) -> openai.APIStatusError:
-    """A `RequestRejected` as the exception OpenAI code catches, with a response that never crossed a network."""
+    """Return a `RequestRejected` as the exception that OpenAI code catches, with a response created here."""
     body = {"message": refusal.message, "type": refusal.type, "param": refusal.param, "code": refusal.code}
     request = http_objects.redact_request(request)
     response = context.http_module().Response(refusal.status, json={"error": body}, request=request)
@@ -35,34 +35,34 @@ def rejection(context: ClientContext, refusal: RequestRejected, request: Any) ->
 
 
 def with_partial(call: CallState, error: Any) -> Any:
-    """An error of a call that takes several requests, with what is done and paid for."""
+    """Attach to the error of a call of several requests what has been done and paid for so far."""
     error.partial = call.request_context.partial
     return error
 
 
 def unsent_request(context: ClientContext, options: Any) -> Any:
-    """A request that is never sent, for an error that needs one: it asks for no key, not even OpenAI's admin key."""
+    """Return a request that is never sent, for an error that needs one. It requires no key, nor OpenAI's admin key."""
     url = str(context.client._prepare_url(options.url))
     return context.http_module().Request(options.method.upper(), url)
 
 
 def set_request_id(response: Any) -> None:
-    """StepFun's request id where the SDK looks for one (stepfun-api 9.1)."""
+    """Copy StepFun's request id to the header that the SDK reads (stepfun-api 9.1)."""
     trace = response.headers.get("x-trace-id")
     if trace and "x-request-id" not in response.headers:
         response.headers["x-request-id"] = trace
 
 
 def hands_out_wire(context: ClientContext, call: CallState) -> bool:
-    """Whether raw responses stay as StepFun sent them. Those of Responses never do: they may have travelled over chat."""
+    """Return whether raw responses stay as StepFun sent them. Never for Responses, which may have been sent as chat."""
     return context.settings.raw == "wire" and not call.endpoint.name.startswith("responses")
 
 
 def wants_body(call: CallState, response: Any, cast_to: Any) -> bool:
-    """Whether the whole body is to be read and translated before the SDK parses it."""
+    """Return whether to read and translate the complete body before the SDK parses it."""
     if call.already_translated or call.is_step:
         return False
-    if call.endpoint.answers_bytes:  # sound goes through as it comes; a page or an error object is looked at
+    if call.endpoint.answers_bytes:  # audio passes through unread; an HTML page or an error object is checked
         kind = _media_type(response)
         return kind == "text/html" or kind.endswith("json")
     changes = type(call.endpoint).transform_response is not PassThroughEndpoint.transform_response
@@ -72,8 +72,8 @@ def wants_body(call: CallState, response: Any, cast_to: Any) -> bool:
 def translated(
     context: ClientContext, call: CallState, options: Any, response: Any, body: bytes, cast_to: Any
 ) -> tuple[Any, Any]:
-    """Return the translated response, and the options to parse it with. A caller of raw responses always gets one; what
-    is wrong with it is raised when it is parsed."""
+    """Return the translated response, and the options to parse it with. A caller of raw responses always gets one; an
+    invalid body raises when it is parsed."""
     raw: str | None = response.request.headers.get(RAW)
     streamed = raw == "stream"
     try:
@@ -99,10 +99,10 @@ def translated(
 def _translated_body(
     context: ClientContext, call: CallState, response: Any, body: bytes, cast_to: Any, raw: str | None
 ) -> Any:
-    """Check and translate a whole answer; returns the response to go on with. `raw` is the SDK's header of the request.
+    """Check and translate a complete body, and return the response to continue with. `raw` is the header `RAW`.
 
     Raises:
-        openai.APIResponseValidationError: the body is not what the endpoint answers with.
+        openai.APIResponseValidationError: the body is not what the endpoint returns.
     """
     kind = _media_type(response)
     is_json, wants_json = kind.endswith("json"), _expects_json(cast_to)
@@ -112,7 +112,7 @@ def _translated_body(
     if type(call.endpoint).transform_response is not PassThroughEndpoint.transform_response:
         try:
             data = _transformed(context, call, response, data, wants_json)
-        except UnexpectedBody:  # the caller reads the answer by its own means
+        except UnexpectedBody:  # the caller parses the response, not the SDK
             return response
     elif is_json or not wants_json:
         return response
@@ -123,10 +123,10 @@ def _translated_body(
 
 
 def _decoded(response: Any, body: bytes, kind: str, as_json: bool) -> Any:
-    """The body as an endpoint reads it: JSON parsed, text as a string, anything else as bytes.
+    """Decode a body for an endpoint: JSON is parsed, text becomes a string, anything else stays bytes.
 
     Raises:
-        openai.APIResponseValidationError: it is not the JSON it should be.
+        openai.APIResponseValidationError: the body should be JSON and is not.
     """
     if not as_json:
         return response.text if kind.startswith("text/") else body
@@ -137,16 +137,16 @@ def _decoded(response: Any, body: bytes, kind: str, as_json: bool) -> Any:
         raise openai.APIResponseValidationError(
             response=response,
             body=shown,
-            message=f"Expected JSON but received {kind or 'a body without content type'}: {shown[:200]!r}",
+            message=f"Expected JSON but received {kind or 'a body without a content type'}: {shown[:200]!r}",
         ) from error
 
 
 def _transformed(context: ClientContext, call: CallState, response: Any, data: Any, wants_json: bool) -> Any:
-    """A body in OpenAI's shape, its changes reported and its usage recorded.
+    """Translate a body into OpenAI's shape, report the changes and record its usage.
 
     Raises:
-        openai.APIError: the body is an error object, or not what the endpoint answers with.
-        UnexpectedBody: the same where the SDK does not read the body.
+        openai.APIError: the body is an error object, or not what the endpoint returns.
+        UnexpectedBody: the body is not what the endpoint returns, and the SDK does not parse it.
     """
     if type_of(data) is dict and len(data) == 1 and isinstance(data.get("error"), Mapping):
         raise errors.from_stream(data["error"], request=response.request, response=response)
@@ -168,8 +168,8 @@ def _transformed(context: ClientContext, call: CallState, response: Any, data: A
 def _rebuilt(
     context: ClientContext, call: CallState, response: Any, body: bytes, data: Any, raw: str | None, *, parsed: bool
 ) -> Any:
-    """The response with `data` for its body: who reads the response itself, raw or not as JSON, gets it as bytes.
-    `parsed` says that the SDK builds the object of what the response's extensions hold."""
+    """Return the response with `data` as its body, encoded for callers who read raw responses or types other than JSON.
+    `parsed` is True if the SDK builds the object from the data in the response's extensions."""
     if isinstance(data, bytes):
         kind = _media_type(response) or "application/octet-stream"
         return response if data == body else http_objects.rebuild(response, data, kind)
@@ -185,7 +185,7 @@ def _rebuilt(
 
 
 def local_response(context: ClientContext, call: CallState, options: Any, reply: WireResponse, last: Any) -> Any:
-    """The response for a script's answer: the last real one rebuilt, or one made without a network."""
+    """Return the response for a script's result: the last real response rebuilt, or a new one if there is none."""
     body = reply.body
     if isinstance(body, Path):
         return http_objects.file_response(
@@ -206,17 +206,17 @@ def local_response(context: ClientContext, call: CallState, options: Any, reply:
 
 
 def _unsent_call(context: ClientContext, call: CallState, options: Any) -> Any:
-    """The request a call would have sent, for the response of one that sent none."""
+    """Return the request that a call would have sent, for the response of a call that sent none."""
     request: Any = context.client._build_request(unsent_options(call, options))
     request.extensions[EXTENSION] = call
     return request
 
 
 def reply_of(call: CallState, response: Any) -> WireResponse:
-    """A script's reply out of a response that has been read.
+    """Return a response that has been read as the reply for a script.
 
     Raises:
-        openai.APIResponseValidationError: it says JSON and is not.
+        openai.APIResponseValidationError: the body should be JSON and is not.
     """
     kind = _media_type(response)
     body: Any = response.content
@@ -233,7 +233,7 @@ def reply_of(call: CallState, response: Any) -> WireResponse:
 
 
 def stream_done(context: ClientContext, call: CallState, transform: StreamTransform) -> None:
-    """The end of a stream: statistics, and what the policy says of a forced call that did not come."""
+    """Finish a stream: record its usage, report the changes, and check for a missing forced tool call."""
     usage = getattr(transform, "usage", None)
     if usage:
         context.family.record(call.request_context, {"usage": usage})
@@ -242,7 +242,7 @@ def stream_done(context: ClientContext, call: CallState, transform: StreamTransf
 
 
 def check_forced_tool_call(context: ClientContext, call: CallState, request: Any, body: Any = None) -> None:
-    """A forced tool call that the model did not make: an error or a warning, by the policy."""
+    """Report a forced tool call that the model did not make: an error or a warning, as `on_unsupported` says."""
     request_context = call.request_context
     if not request_context.forced_call_missing:
         return
@@ -259,20 +259,20 @@ def check_forced_tool_call(context: ClientContext, call: CallState, request: Any
 
 
 def cut_by_stepfun(call: CallState, response: Any) -> bool:
-    """Whether StepFun cut the request at its ten minutes (stepfun-api 9.1)."""
+    """Return whether StepFun cut the request at its limit of ten minutes (stepfun-api 9.1)."""
     return response.status_code == 503 and time.monotonic() - call.started >= _CUT_AFTER
 
 
 def _media_type(response: Any) -> str:
-    """The content type without its parameters."""
+    """Return the content type without its parameters."""
     return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
 
 
 def _expects_json(cast_to: Any) -> bool:
-    """Whether the SDK will parse the body as JSON for this cast."""
+    """Return whether the SDK parses the body as JSON for this cast."""
     try:
         return _json_cast(cast_to)
-    except TypeError:  # a type that cannot be hashed
+    except TypeError:  # an unhashable type
         return _json_cast.__wrapped__(cast_to)
 
 

@@ -1,4 +1,4 @@
-"""`stream_idle_timeout`: ends a stream whose server falls silent without closing the connection (stepfun-api 13.10)."""
+"""`stream_idle_timeout`: end a stream whose server stops sending without closing the connection (stepfun-api 13.10)."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ..http_objects import redact_request
 
 def limit_silence(response: Any, seconds: float, family: Any, *, later: bool) -> None:
     """End the response's body with `openai.APITimeoutError` after this many seconds without a byte, however it is read.
-    `family` is the HTTP library the response is of; `later` says that it is read asynchronously."""
+    `family` is the HTTP library of the response; `later` is True if it is read asynchronously."""
     limit_reads(response.request, seconds)
     response.stream = _streams(family)[later](response.stream, response.request, seconds)
 
 
 def limit_step(wire: WireRequest | None, request: Any, seconds: float) -> None:
-    """The same for a stream of events that a script reads whole."""
+    """Apply the same limit to an event stream that a script reads to its end."""
     if wire is not None and wire.path.endswith("/sse"):
         limit_reads(request, seconds)
 
 
 def limit_reads(request: Any, seconds: float) -> None:
-    """Let no read of the answer to this request take longer. The transport looks it up when it starts to read the body."""
+    """Limit each read of the response to this request. The transport reads the timeout when it starts on the body."""
     timeouts: dict[str, Any] = dict(request.extensions.get("timeout") or {})
     given = timeouts.get("read")
     timeouts["read"] = seconds if given is None else min(seconds, given)
@@ -40,7 +40,7 @@ def _is_timeout(error: Exception) -> bool:
 
 @lru_cache(maxsize=4)
 def _streams(family: Any) -> tuple[Any, Any]:
-    """(a sync, an async) body, as the HTTP library wants them made."""
+    """Return the sync and the async body class for an HTTP library."""
 
     class Stream(family.SyncByteStream):
         def __init__(self, inner: Any, request: Any, seconds: float) -> None:
@@ -65,7 +65,7 @@ def _streams(family: Any) -> tuple[Any, Any]:
             body = aiter(self.inner)
             while True:
                 try:
-                    with anyio.fail_after(self.seconds):  # for transports that took their timeouts before
+                    with anyio.fail_after(self.seconds):  # for transports that have read their timeouts earlier
                         data = await anext(body)
                 except StopAsyncIteration:
                     return

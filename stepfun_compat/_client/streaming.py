@@ -1,4 +1,4 @@
-"""Streams in OpenAI's shape: openai's own classes, with each event translated on its way to the caller."""
+"""Streams in OpenAI's shape: subclasses of openai's own, which translate each event."""
 
 from __future__ import annotations
 
@@ -33,22 +33,20 @@ _T = TypeVar("_T")
 
 
 _DRAINS = int(openai.__version__.split(".")[0]) < 3  # later SDKs close the connection of a sync stream
-_DRAIN = (
-    0.1  # seconds to wait for the end of a body whose last event was read, so that the connection can be used again
-)
+_DRAIN = 0.1  # seconds to wait for the end of a body after its last event, so that the connection can be reused
 
 _DICT: Any = dict
 _FINAL = frozenset(
     {"response.completed", "response.failed", "response.incomplete", "speech.audio.done", "transcript.text.done"}
 )
-"""The types of events after which a stream is over, whether or not `[DONE]` follows."""
+"""The types of events that end a stream, whether or not `[DONE]` follows."""
 
 
 def transport_error(error: BaseException, response: Any) -> Exception | None:
-    """The `openai` exception for a connection that broke while a stream was read, None for any other error.
+    """Return the `openai` exception for a connection that broke while a stream was read; None for any other error.
 
-    Told by class names, because the HTTP library is the SDK's choice and is never imported here. SDKs before 3 let
-    such errors out as they are.
+    Recognized by class name, because the HTTP library is the SDK's choice and is never imported here. SDKs before 3
+    raise such errors unchanged.
     """
     if isinstance(error, ssl.SSLError | anyio.EndOfStream):
         return openai.APIConnectionError(request=response.request)
@@ -61,7 +59,7 @@ def transport_error(error: BaseException, response: Any) -> Exception | None:
 
 
 def broken_off(problem: BrokenOff, request: Any) -> openai.APIConnectionError:
-    """The `openai` exception for an answer that ended before its end, with what came of it in `partial`."""
+    """Return the `openai` exception for a response that ended early, with what was received in `partial`."""
     error: Any = openai.APIConnectionError(message=str(problem), request=request)
     error.partial = problem.partial
     return error
@@ -72,7 +70,7 @@ _HTTP_FAMILIES = frozenset({"httpx", "httpx2", "httpcore", "httpcore2"})
 
 @lru_cache(maxsize=16)
 def _members(cast_to: Any) -> Mapping[str, Any]:
-    """The event classes of a union by their `type`; empty for a single class."""
+    """Return the event classes of a union by their `type`; empty for a single class."""
     found: dict[str, Any] = {}
     if hasattr(cast_to, "__metadata__"):
         cast_to = cast_to.__origin__
@@ -84,17 +82,17 @@ def _members(cast_to: Any) -> Mapping[str, Any]:
 
 
 _GUESSES = tuple(map(int, openai.__version__.split(".")[:2])) < (1, 70)
-"""Whether the SDK tells the class of an event by validation alone, which any field unknown to it leads astray."""
+"""Whether the SDK chooses the class of an event by validation alone, which fails on any field unknown to it."""
 
 
 def _event_class(cast_to: Any, data: Any) -> Any:
-    """The class of one event, by its `type`; `cast_to` for one that is not in the union, or no event of a union."""
+    """Return the class of one event by its `type`; `cast_to` if that is not a union or does not contain the type."""
     kind = cast("dict[str, Any]", data).get("type") if isinstance(data, dict) else None
     return _members(cast_to).get(str(kind), cast_to)
 
 
-def _has_half_a_pair(data: Any) -> bool:
-    """Whether a text in some JSON has half of a surrogate pair, which no bytes can say."""
+def _has_lone_surrogate(data: Any) -> bool:
+    """Return whether a string in some JSON has a lone surrogate, which UTF-8 cannot encode."""
     try:
         json.dumps(data, ensure_ascii=False).encode()
     except (UnicodeEncodeError, RecursionError):
@@ -103,7 +101,7 @@ def _has_half_a_pair(data: Any) -> bool:
 
 
 class Reader:
-    """What sync and async streams do alike: decode one event, translate it, build what the caller gets for it, and say
+    """The code that sync and async streams share: decode an event, translate it, build the caller's objects, and report
     how the stream ended."""
 
     __slots__ = (
@@ -141,7 +139,7 @@ class Reader:
         self.fast = self.call.request_context.settings.fast_path and self._use_fast_path(stream)
 
     def _use_fast_path(self, stream: Any) -> bool:
-        """Use the fast path if it gives the SDK's objects. Returns whether it does."""
+        """Use the fast path if it builds the same objects as the SDK. Returns whether it does."""
         from ..fast_path import eligibility
 
         builder = eligibility.builder_for(stream, self.call.endpoint.name, self.build, self._class_of)
@@ -155,21 +153,21 @@ class Reader:
         return _event_class(self.cast_to, row)
 
     def build(self, row: Any) -> Any:
-        """The object for a row, as the SDK builds it."""
+        """Build the object for a row as the SDK does."""
         cast_to = _event_class(self.cast_to, row) if _GUESSES else self.cast_to
         return self.client._process_response_data(data=row, cast_to=cast_to, response=self.response)
 
     def read(self, data: bytes) -> Iterator[Any]:
-        """Some bytes of the body in, what comes of them out, as `feed` gives it; `over` says that it was the end.
+        """Yield the results for some bytes of the body, as `feed` does; `over` is True after the last.
 
-        Once `frames` needs the SDK's decoder, the rest is left to that.
+        Once `frames` needs the SDK's decoder, that decoder reads the rest.
         """
         parse, rows, make = self.parse, self.rows, self.make
         made: list[Any] = []
         for payload in self.frames.feed(data):
             try:
                 event = parse(payload)
-            except ValueError:  # `[DONE]`, or one to be looked at by the SDK's own means
+            except ValueError:  # `[DONE]`, or an event that the standard parser has to check
                 text = (b"data:" + payload).decode("utf-8")[5:].removeprefix(" ")
                 yield from self.feed(text)
                 make = self.make
@@ -179,17 +177,17 @@ class Reader:
                 found = rows(event)
                 for row in found:
                     made.append(row if type(row) is StoreOperation else make(row))
-                event = found = row = None  # nothing of it is kept while the caller works
+                event = found = row = None  # hold no reference while the caller works
                 while made:
                     yield made.pop(0)
                 if self.over:
                     return
 
     def as_event(self, body: bytes) -> bytes:
-        """The whole body of a server that answered with one JSON object, an error mostly, as an event.
+        """Return as an event the complete body of a server that sent one JSON object, usually an error.
 
         Raises:
-            openai.APIResponseValidationError: it is none.
+            openai.APIResponseValidationError: the body is not JSON.
         """
         try:
             return b"data: " + json.dumps(json.loads(body)).encode() + b"\n\n"
@@ -199,11 +197,10 @@ class Reader:
             raise openai.APIResponseValidationError(response=self.response, body=shown, message=message) from error
 
     def feed(self, text: str, name: str | None = None) -> Iterator[Any]:
-        """The data and the name of one event in, the caller's objects out, and operations on the store that are to
-        precede them.
+        """Yield the caller's objects for the data and name of one event, and the store operations that precede them.
 
         Raises:
-            openai.APIError: the event is called `error`.
+            openai.APIError: the event is named `error`.
             openai.APIResponseValidationError: the event is not JSON.
         """
         if text.startswith("[DONE]"):
@@ -215,7 +212,7 @@ class Reader:
             return
         try:
             event: Any = json.loads(text)
-            if self.fast and "\\u" in text and _has_half_a_pair(event):
+            if self.fast and "\\u" in text and _has_lone_surrogate(event):
                 self.make = self.build
         except ValueError as error:
             raise openai.APIResponseValidationError(
@@ -225,11 +222,11 @@ class Reader:
             yield row if type(row) is StoreOperation else self.make(row)
 
     def rows(self, event: Any) -> Sequence[Any]:
-        """One event of StepFun's as rows in OpenAI's shape.
+        """Translate one event of StepFun's into rows in OpenAI's shape.
 
         Raises:
-            openai.APIError: the event carries an error object.
-            openai.APIResponseValidationError: it is not what the endpoint streams.
+            openai.APIError: the event contains an error object.
+            openai.APIResponseValidationError: the event is not what the endpoint streams.
         """
         self.began = True
         reads_chunks = self.reads_chunks
@@ -251,10 +248,10 @@ class Reader:
         return rows
 
     def _checked(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Return an event that may carry an error object, with that under `error`.
+        """Return an event that may contain an error object, with that under `error`.
 
         Raises:
-            openai.APIError: it carries one, and the endpoint does not read errors.
+            openai.APIError: the event contains one, and the endpoint does not handle errors itself.
         """
         error: Any = event.get("error") or (error_in(event) if self.reads_chunks else None)
         if not error:
@@ -264,7 +261,7 @@ class Reader:
         return {**event, "error": error}
 
     def close(self) -> Iterator[Any]:
-        """Return what remains to be yielded at the end of the body or at `[DONE]`, and report the changes."""
+        """Yield what remains at the end of the body or at `[DONE]`, and report the changes."""
         if not self.began:
             self._nothing_came()
         try:
@@ -280,10 +277,10 @@ class Reader:
             yield row if type(row) is StoreOperation else self.make(row)
 
     def keep(self, operation: StoreOperation) -> None:
-        """Carry out an operation on the store before the event that promises it.
+        """Run a store operation before the event that announces its result.
 
         Raises:
-            openai.InternalServerError: the store is down.
+            openai.InternalServerError: the store fails.
         """
         try:
             conversation_store.run_store_operation(self.context, self.call, operation)
@@ -292,7 +289,7 @@ class Reader:
             raise responses.with_partial(self.call, error) from None
 
     async def keep_later(self, operation: StoreOperation) -> None:
-        """The same for async streams."""
+        """Run a store operation, like `keep`, for async streams."""
         try:
             await conversation_store.run_store_operation_async(self.context, self.call, operation)
         except RequestRejected as refusal:
@@ -300,7 +297,7 @@ class Reader:
             raise responses.with_partial(self.call, error) from None
 
     def _nothing_came(self) -> None:
-        """A 200 whose body is not an event stream, such as an HTML page or a bare error object."""
+        """Raise for a 200 whose body is not an event stream, such as an HTML page or a bare error object."""
         kind = str(self.response.headers.get("content-type", "")).partition(";")[0].strip().lower()
         if kind in ("", "text/event-stream"):
             return
@@ -318,7 +315,7 @@ class StepfunStream(openai.Stream[_T], Generic[_T]):
     def __stream__(self) -> Iterator[_T]:
         response: Any = self.response
         reader = Reader(self)
-        handed: list[Any] = []  # an object is the caller's alone once it is handed out: many streams wait at that point
+        handed: list[Any] = []  # leaves no reference to a yielded object, since many streams wait at that point
         try:
             for items in self._steps(reader):
                 for item in items:
@@ -341,7 +338,7 @@ class StepfunStream(openai.Stream[_T], Generic[_T]):
             response.close()
 
     def _steps(self, reader: Reader) -> Iterator[Iterator[Any]]:
-        """The body, read by read or event by event, and its end; each step is to be used up before the next."""
+        """Yield the results per read or event, then those at the end; exhaust each iterator before the next."""
         own = reader.fast or _is_stock(self)
         body: Any = self.response.iter_bytes() if own else self._iter_events()
         if own:
@@ -368,7 +365,7 @@ class AsyncStepfunStream(openai.AsyncStream[_T], Generic[_T]):
     async def __stream__(self) -> AsyncIterator[_T]:
         response: Any = self.response
         reader = Reader(self)
-        handed: list[Any] = []  # an object is the caller's alone once it is handed out: many streams wait at that point
+        handed: list[Any] = []  # leaves no reference to a yielded object, since many streams wait at that point
         try:
             async for items in self._steps(reader):
                 for item in items:
@@ -391,7 +388,7 @@ class AsyncStepfunStream(openai.AsyncStream[_T], Generic[_T]):
             await response.aclose()
 
     async def _steps(self, reader: Reader) -> AsyncIterator[Iterator[Any]]:
-        """The body, read by read or event by event, and its end; each step is to be used up before the next."""
+        """Yield the results per read or event, then those at the end; exhaust each iterator before the next."""
         own = reader.fast or _is_stock(self)
         body: Any = self.response.aiter_bytes() if own else self._iter_events()
         first = await first_bytes_later(reader, body) if own else b""
@@ -415,7 +412,7 @@ class AsyncStepfunStream(openai.AsyncStream[_T], Generic[_T]):
 
 
 def first_bytes(reader: Reader, body: Iterator[bytes]) -> bytes:
-    """Read the first bytes of a body, or all of one that is a JSON object in place of a stream, as an event.
+    """Read the first bytes of a body; read a JSON object in place of a stream completely and return it as an event.
 
     Raises:
         openai.APIResponseValidationError: the body begins like an object but is not valid JSON.
@@ -427,7 +424,7 @@ def first_bytes(reader: Reader, body: Iterator[bytes]) -> bytes:
 
 
 async def first_bytes_later(reader: Reader, body: AsyncIterator[bytes]) -> bytes:
-    """The same for async streams."""
+    """Read the first bytes of a body, like `first_bytes`, for async streams."""
     first = await anext(body, b"")
     while first.isspace():
         first = await anext(body, b"")
@@ -437,14 +434,14 @@ async def first_bytes_later(reader: Reader, body: AsyncIterator[bytes]) -> bytes
 
 
 def _is_stock(stream: Any) -> bool:
-    """Whether the stream reads its events with the SDK's own methods: replaced methods are still called."""
+    """Return whether the stream reads its events with the SDK's own methods; replaced methods must be called."""
     code: Any = getattr(getattr(stream.__class__, "_iter_events", None), "__code__", None)
     own = getattr(code, "co_filename", "") == sys.modules["openai._streaming"].__file__
     return own and "_iter_events" not in vars(stream)
 
 
 def _drain(response: Any, body: Iterator[Any]) -> None:
-    """Read on to the end of a body whose last event was read, for a moment and whatever comes."""
+    """Read the rest of a body after its last event, for at most `_DRAIN` seconds and whatever it contains."""
     connection: Any = response.extensions.get("network_stream")
     if response.is_closed or connection is None or response.http_version != "HTTP/1.1":
         return
@@ -461,14 +458,14 @@ def _drain(response: Any, body: Iterator[Any]) -> None:
         for _ in body:
             if time.monotonic() >= deadline:
                 break
-    except Exception as error:  # the answer is complete, and the connection is closed in any case
+    except Exception as error:  # the response is complete, and the connection is closed in any case
         log.debug("the connection of a finished stream broke: %r", error)
     finally:
         cast("dict[str, Any]", vars(connection)).pop("read", None)
 
 
 async def _drain_later(response: Any, body: AsyncIterator[Any]) -> None:
-    """The same for async streams."""
+    """Read the rest of a body, like `_drain`, for async streams."""
     if response.is_closed or response.http_version != "HTTP/1.1":
         return
     try:

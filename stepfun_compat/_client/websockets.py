@@ -1,7 +1,7 @@
-"""Methods that pass no request hook: WebSocket connections (`realtime.connect`), which pass the same credential guard as requests,
-and helpers of the SDK that would send something before the call StepFun does not offer.
+"""Methods that bypass the request hooks, and are wrapped here (stepfun-api 8.6, 10).
 
-The resources stay instances of openai's own classes; only these methods are wrapped (stepfun-api 8.6, 10).
+WebSocket connections (`realtime.connect`) pass the same credential guard as requests. SDK helpers that would send
+something before a call that StepFun does not offer are refused. The resources stay instances of openai's own classes.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from .context import ClientContext, given
 
 
 def guard(resource: Any, client: Any) -> Any:
-    """Check the connections that `connect` of a resource opens, when it is called and whenever a connection is opened:
-    base URLs and headers may change in between, and a reconnect may bring others."""
+    """Check the connections that a resource's `connect` opens, both at the call and whenever a connection is opened:
+    base URLs and headers may change in between, and a reconnect may use others."""
     original = resource.connect
 
     @functools.wraps(original)
@@ -54,13 +54,13 @@ def _guarded(manager: Any, client: Any) -> Any:
 
 
 def _owner(manager: Any) -> str:
-    """The name of the SDK's class, which its private attributes begin with."""
+    """Return the name of the SDK's class, which is the prefix of its private attributes."""
     return next(cls.__name__.lstrip("_") for cls in type(manager).__mro__ if not hasattr(cls, "_is_guarding"))
 
 
 @functools.lru_cache(maxsize=16)
 def _guarding_class(cls: Any) -> type:
-    """The class of a connection manager that checks connections and reconnections before they are opened."""
+    """Return a class of connection managers that check connections and reconnections before opening them."""
 
     def connect_ws(self: Any, extra_query: Any, extra_headers: Any, **more: Any) -> Any:
         query, headers = checked(self._guarded_client, extra_query, extra_headers)
@@ -90,11 +90,11 @@ def _guarding_class(cls: Any) -> type:
 
 
 def checked(client: Any, extra_query: Any, extra_headers: Any) -> tuple[Any, Any]:
-    """Return the query and headers to open a connection with, such that with what the SDK adds from the client no key
-    goes where it must not.
+    """Return the query and headers to open a connection with. Together with what the SDK adds from the client, they
+    send no key to a host it does not belong to.
 
     Raises:
-        KeyRefusedError: a key is in a place it cannot be removed from, or the connection would send the StepFun key elsewhere.
+        KeyRefusedError: a key cannot be removed, or the connection would send the StepFun key to another host.
     """
     context = context_of(client)
     passed: dict[str, Any] = dict(extra_headers or {})
@@ -125,12 +125,12 @@ def checked(client: Any, extra_query: Any, extra_headers: Any) -> tuple[Any, Any
 
 
 def _socket_url(context: ClientContext) -> str:
-    """The URL connections are opened at."""
+    """Return the base URL of connections."""
     return str(getattr(context.client, "websocket_base_url", None) or context.client._base_url)
 
 
 def _text_headers(*sources: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """The headers whose values are text, later sources first, as (name, value) by lower-case name."""
+    """Return the headers whose values are strings, as (name, value) by lower-case name; later sources win."""
     return {
         str(name).lower(): (str(name), value)
         for source in sources
@@ -140,24 +140,24 @@ def _text_headers(*sources: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 
 
 def _with_query(url: Any, query: Mapping[Any, Any]) -> Any:
-    """The URL with more parameters, each once."""
+    """Return the URL with these parameters merged in, each once."""
     return url.copy_merge_params({str(name): str(value) for name, value in query.items()}) if query else url
 
 
 def _takes_key_away(context: ClientContext, url: str, passed: Mapping[str, Any]) -> bool:
-    """Whether a connection would send a StepFun client's key to another host: the caller passed no other."""
+    """Return whether a connection would send a StepFun client's key to another host, as the caller passed no other."""
     if not context.target.ours or context.guard.trusts(url):
         return False
     return not any(str(name).lower() == "authorization" for name in passed)
 
 
 def _is_lost(authorization: str | None, sent: Any) -> bool:
-    """Whether the guard took the Authorization header out of a request, and put no other in its place."""
+    """Return whether the guard removed the Authorization header of a request without replacing it."""
     return authorization is not None and "authorization" not in sent.headers
 
 
 def _safe_headers(passed: Mapping[str, Any], sent: Any, authorization: str | None) -> dict[str, Any]:
-    """The caller's headers, without those the guard removed, and with the Authorization that replaces
+    """Return the caller's headers without those the guard removed, and with the Authorization header that replaces
     `authorization`."""
     safe = {name: v for name, v in passed.items() if not isinstance(v, str) or str(name).lower() in sent.headers}
     signed: str | None = sent.headers.get("authorization")
@@ -168,7 +168,7 @@ def _safe_headers(passed: Mapping[str, Any], sent: Any, authorization: str | Non
 
 
 def _held_key(context: ClientContext, before: Any, url: Any, removed: Sequence[str]) -> bool:
-    """Whether a key stood in a URL where the SDK would put it again: its user part, or the name of a parameter."""
+    """Return whether a URL had a key in a place that the SDK fills again: its user part, or the name of a parameter."""
     own = [str(key) for key in (context.settings.api_key, context.client.api_key) if key]
     return before.userinfo != url.userinfo or any(
         contains_any_key(own, name) or context.guard.contains_openai_key(name) for name in removed
@@ -176,13 +176,13 @@ def _held_key(context: ClientContext, before: Any, url: Any, removed: Sequence[s
 
 
 def _with_handshake_check(options: Mapping[str, Any], manager: Any, client: Any) -> Mapping[str, Any]:
-    """The options of `websockets` with a connection class that checks the handshake it sends, redirected or not."""
+    """Return the options of `websockets` with a connection class that checks each handshake, redirects included."""
     base: Any = options.get("create_connection")
     if base is None:
         module = "websockets.asyncio.client" if hasattr(manager, "__aenter__") else "websockets.sync.client"
         try:
             base = importlib.import_module(module).ClientConnection
-        except ImportError:  # the SDK says what is missing
+        except ImportError:  # the SDK reports what is missing
             return options
     return {**options, "create_connection": _checking_connection(base, client)} if isinstance(base, type) else options
 
@@ -202,8 +202,8 @@ def _checking_connection(base: Any, client: Any) -> Any:
 
 
 def _check_handshake(client: Any, uri: Any, request: Any) -> None:
-    """Take out of a handshake what must not go to the host it is sent to: headers, subprotocols and the user part of
-    the URL, which `websockets` has made a header of.
+    """Remove from a handshake what its host must not receive: headers, subprotocols and the user part of the URL, which
+    `websockets` has turned into a header.
 
     Raises:
         KeyRefusedError: the URL contains a key.
@@ -227,7 +227,7 @@ def _check_handshake(client: Any, uri: Any, request: Any) -> None:
 
 
 def refuse(resource: Any, client: Any, name: str, method: str = "connect") -> Any:
-    """Make a method of a resource raise that StepFun has no such endpoint, before a connection (stepfun-api 10)."""
+    """Make a method of a resource raise, before it connects, if StepFun has no such endpoint (stepfun-api 10)."""
     original = getattr(resource, method, None)
     if original is not None:
 
@@ -242,7 +242,7 @@ def refuse(resource: Any, client: Any, name: str, method: str = "connect") -> An
 
 
 def _without_uploads(agents: Any, client: Any) -> Any:
-    """Agents' helpers that upload the caller's files first, for a resource StepFun does not have."""
+    """Refuse the Agents helpers that upload the caller's files first, for a resource that StepFun does not have."""
     files = getattr(getattr(agents, "environments", None), "files", None)
     for method in ("prepare", "prepare_directory", "upload"):
         refuse(files, client, "beta.agents.environments.files", method)
@@ -250,7 +250,7 @@ def _without_uploads(agents: Any, client: Any) -> Any:
 
 
 def _remade(cls: type, name: str, change: Callable[[Any, Any], Any]) -> Any:
-    """The cached property of a resource's class, with its value passed through `change`."""
+    """Return a cached property of a resource's class with its value passed through `change`."""
     stock: Any = vars(cls)[name]
     made: Any = cached_property(
         lambda self: change(stock.func(self) if hasattr(stock, "func") else stock.__get__(self), self._client)
@@ -278,18 +278,18 @@ def _guarded_beta(cls: type, fast: bool) -> type:
 
 
 def guard_beta(beta: Any, fast: bool) -> Any:
-    """Guard the connections of `beta.realtime`, and with the fast path let plain messages skip the SDK's transform;
-    neither is imported before it is used."""
+    """Guard the connections of `beta.realtime`, and with the fast path let plain messages skip the SDK's transform.
+    Neither resource is imported before it is used."""
     beta.__class__ = _guarded_beta(beta.__class__, fast)
     return beta
 
 
 def connection_arguments(context: ClientContext, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a WebSocket connection: StepFun's model, and a key only for a host that may have it.
+    """Return the arguments of a WebSocket connection, with StepFun's model, and with a key only for its own host.
 
     Raises:
-        KeyRefusedError: the connection would take this client's key to another host.
-        openai.BadRequestError: StepFun's socket serves no such model.
+        KeyRefusedError: the connection would send this client's key to another host.
+        openai.BadRequestError: StepFun's WebSocket endpoint serves no such model.
     """
     _refresh_key(context)
     kwargs = _safe_arguments(context, kwargs)
@@ -309,7 +309,7 @@ def connection_arguments(context: ClientContext, kwargs: dict[str, Any]) -> dict
 
 
 def _refresh_key(context: ClientContext) -> None:
-    """Call a callable key for SDKs that take keys as text only.
+    """Call a callable key for SDKs that accept keys as text only.
 
     Raises:
         KeyRefusedError: the key is an async function.
@@ -326,10 +326,10 @@ def _refresh_key(context: ClientContext) -> None:
 
 
 def _safe_arguments(context: ClientContext, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a connection with its query and headers as the credential guard leaves them.
+    """Return the arguments of a connection with the query and headers that the credential guard allows.
 
     Raises:
-        KeyRefusedError: the connection would take this client's key to another host.
+        KeyRefusedError: the connection would send this client's key to another host.
     """
     url = _socket_url(context)
     passed: dict[str, Any] = dict(given(kwargs.get("extra_headers")) or {})
@@ -342,8 +342,8 @@ def _safe_arguments(context: ClientContext, kwargs: dict[str, Any]) -> dict[str,
     credentials.sanitize_request(context, sent)
     if _takes_key_away(context, url, passed) or _is_lost(authorization, sent):
         raise KeyRefusedError(
-            f"{redact_url(url)} is another host, to which this connection would take the StepFun "
-            "key. Pass that host's Authorization in extra_headers, or remove websocket_base_url."
+            f"This connection would send the StepFun key to another host, {redact_url(url)}. "
+            "Pass that host's Authorization in extra_headers, or remove websocket_base_url."
         )
     safe_query, safe_headers = dict(sent.url.params), _safe_headers(passed, sent, authorization)
     if extra_query and safe_query != query:
@@ -354,10 +354,11 @@ def _safe_arguments(context: ClientContext, kwargs: dict[str, Any]) -> dict[str,
 
 
 def reject_unserved(context: ClientContext, name: str) -> None:
-    """Reject what StepFun does not offer where no request is sent that would fail; other vendors' hosts are left alone.
+    """Reject a method whose endpoint StepFun does not offer, before it connects or uploads. Clients of other vendors'
+    hosts are not affected.
 
     Raises:
-        EndpointNotAvailableError: the client is ours.
+        EndpointNotAvailableError: the client sends to StepFun.
     """
     if not context.targets_stepfun():
         return

@@ -1,4 +1,4 @@
-"""The checks of `stepfun-compat doctor`: one finding a line, each with its fix."""
+"""The checks of `stepfun-compat doctor`: one finding per line, each with its fix."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ from .finding import Finding as Finding
 
 
 def examine(*, offline: bool = False, call: bool = False) -> list[Finding]:
-    """Every check, in order; those that need the network are skipped when `offline`; `call` makes one
-    tiny paid call as well."""
+    """Run every check, in order. `offline` skips those that need the network; `call` also makes one small paid call."""
     findings = [*_versions()]
     try:
         settings = Settings()
@@ -52,7 +51,7 @@ def examine(*, offline: bool = False, call: bool = False) -> list[Finding]:
         findings += _server(settings) if key_state == "ok" else _reach(target.base_url)
         if call and key_state == "ok":
             findings.append(_tiny_call(settings))
-    except Exception as error:  # what an HTTP library says of a proxy or a certificate it cannot use
+    except Exception as error:  # an HTTP library's error for an invalid proxy or certificate
         text = f"a client cannot be created here: {type(error).__name__}: {without_keys(str(error))}"
         findings.append(Finding("server", "fail", text, "see proxy and CA store above"))
     return findings
@@ -132,7 +131,7 @@ def _keys(settings: Settings, base_url: str) -> list[Finding]:
             Finding(
                 "OpenAI Agents tracing",
                 "warn",
-                "the Agents SDK posts traces to OpenAI with the key it finds",
+                "the Agents SDK sends traces to OpenAI with the key it finds",
                 "set OPENAI_AGENTS_DISABLE_TRACING=1",
             )
         )
@@ -158,7 +157,7 @@ def _environment(settings: Settings) -> list[Finding]:
             Finding(
                 "conversation state",
                 "warn",
-                f"{', '.join(workers)} is set, but conversations live in each process ({settings.state})",
+                f"{', '.join(workers)} is set, but each process stores its own conversations ({settings.state})",
                 "set STEPFUN_STATE=sqlite:///path or redis://… so that workers continue each other's conversations",
             )
         )
@@ -175,7 +174,7 @@ def _certificates() -> Finding:
 
 
 def _store(settings: Settings) -> Finding:
-    """Whether a record can be written to the conversation store and read back."""
+    """Check that a record can be written to the conversation store and read back."""
     from ..endpoints.base import StoreOperation
     from ..state import Limits, StateError, execute, open_store
 
@@ -210,7 +209,7 @@ def _server(settings: Settings) -> list[Finding]:
                     "server",
                     "fail",
                     f"401: the key does not work at {_shown(client.base_url)}",
-                    "keys are bound to a region: set STEPFUN_REGION to global or cn, whichever made the key",
+                    "a key works in one region only: set STEPFUN_REGION to that of the key, global or cn",
                 )
             ]
         except openai.APIStatusError as error:
@@ -237,7 +236,7 @@ def _server(settings: Settings) -> list[Finding]:
 
 
 def _reach(base_url: str) -> list[Finding]:
-    """Check whether the host answers at all, without a key."""
+    """Check whether the host responds at all, without a key."""
     made: Any = stock.OpenAI(api_key="none", base_url=base_url, timeout=10, max_retries=0, default_headers={})
     made.organization = made.project = None
     made._custom_headers = {}
@@ -247,7 +246,7 @@ def _reach(base_url: str) -> list[Finding]:
         except openai.APIStatusError as error:
             answer: Any = error.response
             return [
-                Finding("server", "ok", f"reached; answers {error.status_code} to a request without a key"),
+                Finding("server", "ok", f"reached; returns {error.status_code} for a request without a key"),
                 _clock(answer.headers.get("date")),
             ]
         except openai.OpenAIError as error:

@@ -1,4 +1,4 @@
-"""What `doctor` looks for in the environment before anything is sent: odd keys, names, proxies and certificates."""
+"""Checks of the environment that `doctor` runs before anything is sent: keys, names, proxies and certificates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
 def findings() -> list[Finding]:
-    """What is wrong with the environment's variables; nothing where all is well."""
+    """Return the problems of the environment variables; empty if there are none."""
     return [*_keys(), *_names(), *_model(), *_proxies(), *_certificates()]
 
 
@@ -27,7 +27,7 @@ def _keys() -> Iterator[Finding]:
         key = os.environ.get(name, "").strip()
         if len(key) > 1 and (key[0] in "'\"" or key[-1] in "'\""):
             yield Finding(
-                name, "fail", "the key is in quotes, which are sent as a part of it", f"set {name} without quotes"
+                name, "fail", "the key is in quotes, which are sent as part of it", f"set {name} without quotes"
             )
         if key.lower().startswith("bearer"):
             yield Finding(name, "fail", "the key starts with `Bearer`", f"set {name} to the key alone")
@@ -40,9 +40,9 @@ def _names() -> Iterator[Finding]:
             continue
         close = get_close_matches(name, known, 1, 0.8)
         if close:
-            yield Finding(name, "warn", "is no setting", f"did you mean {close[0]}?")
+            yield Finding(name, "warn", "is not a setting", f"did you mean {close[0]}?")
         elif name.startswith("STEPFUN_"):
-            yield Finding(name, "warn", "is no setting", "remove it; docs/reference/settings.md lists the settings")
+            yield Finding(name, "warn", "is not a setting", "remove it; docs/reference/settings.md lists the settings")
 
 
 def _model() -> Iterator[Finding]:
@@ -52,11 +52,11 @@ def _model() -> Iterator[Finding]:
     if model and catalog.model(model) is None:
         alias = catalog.alias(model)
         if alias is not None:
-            fix = f"set STEPFUN_MODEL={alias.model}, or unset it: OpenAI's names are translated by themselves"
+            fix = f"set STEPFUN_MODEL={alias.model}, or unset it: OpenAI's names are translated automatically"
             yield Finding("STEPFUN_MODEL", "fail", f"{model} is a model of OpenAI's, not of StepFun's", fix)
         else:
             close = get_close_matches(model, catalog.models, 1)
-            fix = f"did you mean {close[0]}?" if close else "stepfun-compat models --live lists what your key may use"
+            fix = f"did you mean {close[0]}?" if close else "stepfun-compat models --live lists the models of your key"
             yield Finding("STEPFUN_MODEL", "warn", f"{model} is not in the catalog", fix)
 
 
@@ -75,7 +75,7 @@ def _proxies() -> Iterator[Finding]:
 
 
 def _proxy_scheme(url: str) -> tuple[str, bool]:
-    """The scheme of a proxy's URL, http where it has none, and whether a host and a possible port follow."""
+    """Return the scheme of a proxy URL, http if it has none, and whether a host and a valid port follow."""
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         return parts.scheme.lower(), bool(parts.hostname) and parts.port != 0 and " " not in url

@@ -1,4 +1,4 @@
-"""Explain what a call would send, without sending it: the same translation, printed."""
+"""Explain what a call would send, without sending it: run the same translation and show the result."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ DEFAULT: Final = "chat.completions"
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 _VERBS: Final = (".create", ".parse", ".stream", ".count")
 _FILES: Final = ("file", "image", "mask", "data")
-_LONG: Final = 4096  # characters after which a text is cut where it is printed: a recording is megabytes
+_LONG: Final = 4096  # texts with more characters are shortened when printed: a recording has megabytes
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Explanation:
         printer.text("Explanation(...)" if cycle else str(self))
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain data, for `--json` and tests."""
+        """Return the explanation as plain data, for `--json` and tests."""
         return {
             "endpoint": self.endpoint,
             "method": self.method,
@@ -172,7 +172,7 @@ def _shortened(value: Json) -> Json:
 
 
 def _upload(value: Any) -> Any:
-    """A file as the SDK passes it on: a path is read."""
+    """Return a file as the SDK passes it on; a path is read."""
     if isinstance(value, os.PathLike):
         path = Path(cast("os.PathLike[str]", value))
         return (path.name, path.read_bytes())
@@ -180,7 +180,8 @@ def _upload(value: Any) -> Any:
 
 
 def plain(value: Any) -> Json:
-    """Arguments of a call as the JSON the SDK would send: models and response types become plain data, not-given goes."""
+    """Return arguments of a call as the JSON that the SDK would send: models and response types become plain data, and
+    arguments that are not given are removed."""
     import pydantic
 
     if isinstance(value, Mapping):
@@ -212,7 +213,7 @@ _CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization", "api-ke
 
 
 def _fit_to_print(pairs: Mapping[str, Any], settings: Settings) -> dict[str, str]:
-    """Headers or a query with credentials hidden: an explanation ends up in logs and tickets, where no key belongs."""
+    """Return headers or a query with credentials hidden, since explanations are pasted into logs and tickets."""
     keys = [key for key in (settings.api_key, os.environ.get("OPENAI_API_KEY", "").strip()) if key]
 
     def shown(name: str, value: str) -> str:
@@ -270,7 +271,7 @@ def _fallback_url(request: WireRequest, context: RequestContext) -> str | None:
 
 
 def _method_and_path(endpoint: str) -> tuple[str, str]:
-    """The HTTP method and path of a resource's dotted name, its verb included or not, or of `METHOD /path`.
+    """Return the HTTP method and path of a resource's dotted name, with or without its verb, or of `METHOD /path`.
 
     Raises:
         ValueError: the endpoint is not known.
@@ -321,7 +322,7 @@ def _taken_files(given: dict[str, Any]) -> list[tuple[str, Any]] | None:
 def _explanation(
     context: RequestContext, request: WireRequest, sends: Sequence[Send], url: str, refusal: str | None = None
 ) -> Explanation:
-    """The explanation of a planned call. Where nothing is sent but polls, it shows `request`, as the caller wrote it."""
+    """Return the explanation of a planned call. If only polls are sent, it shows `request`, as the caller wrote it."""
     settings = context.settings
     shown = next((send.request for send in sends if not send.poll), request)
     place = redact_url(url).rstrip("/")
@@ -365,7 +366,7 @@ def _plan(endpoint: Endpoint, request: WireRequest, context: RequestContext, url
         except (RequestRejected, UnexpectedBody):
             if not sends:
                 raise
-            return  # an example went in where StepFun's answer would decide what follows
+            return  # what follows depends on StepFun's response, in whose place an example was used
     if isinstance(last, WireRequest):
         sends.append(Send(in_safe_form(endpoint, last, context, url)))
 
@@ -373,8 +374,11 @@ def _plan(endpoint: Endpoint, request: WireRequest, context: RequestContext, url
 def _run(
     script: Flow, endpoint: Endpoint, context: RequestContext, url: str, sends: list[Send]
 ) -> WireResponse | WireRequest:
-    """Carry a script out without StepFun, the store or a clock: a poll and whatever has an example is answered with
-    that, and nothing is looked up. It ends where an answer of StepFun's decides what follows."""
+    """Run a script without StepFun, the store or a clock.
+
+    A request with an example gets that as its response, and a store operation nothing. The script ends at a request
+    without an example, where StepFun's response decides what follows.
+    """
     reply = WireResponse(None)
     try:
         effect = next(script)
@@ -392,10 +396,10 @@ def _run(
 
 
 def explain(endpoint: str = "", /, *, settings: Settings | None = None, **kwargs: Any) -> Explanation:
-    """What `client.<endpoint>.create(**kwargs)` would send, without a client, a key or a connection.
+    """Return what `client.<endpoint>.create(**kwargs)` would send, without a client, a key or a connection.
 
-    Without an endpoint it is `chat.completions`, or the argument `endpoint`: `explain("batches", endpoint=…)` is the
-    argument of the call.
+    The endpoint is the positional argument, else `endpoint=`, else `chat.completions`. After a positional endpoint,
+    `endpoint=` is an argument of the call: `explain("batches", endpoint=…)`.
 
     Raises:
         ValueError: the endpoint is not known, or an id that is part of its URL is missing.
@@ -405,7 +409,11 @@ def explain(endpoint: str = "", /, *, settings: Settings | None = None, **kwargs
 
 
 def token_count_body(messages: Any, model: str, settings: Settings) -> Json:
-    """The body of StepFun's token count for a conversation (stepfun-api 7): the model resolved, the messages translated."""
+    """Return the body of StepFun's token count (stepfun-api 7), with the model resolved and the messages translated.
+
+    Raises:
+        ValueError: a chat completion would refuse the messages.
+    """
     explanation = explain_call("chat.completions", {"model": model, "messages": messages}, settings, base_url="")
     if explanation.refusal is not None:
         raise ValueError(explanation.refusal)

@@ -1,4 +1,4 @@
-"""What a check of `doctor` found."""
+"""The result of a check of `doctor`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check; `fix` says what to do where `state` is `warn` or `fail`."""
+    """The result of one check. `fix` says what to do if `state` is `warn` or `fail`."""
 
     check: str
     state: Literal["ok", "warn", "fail", "skip"]

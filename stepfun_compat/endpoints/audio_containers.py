@@ -1,8 +1,8 @@
 """Detect, measure and join audio files. Pure Python.
 
-wav: one header over all samples. mp3: frames are independent without the tags and the frame that counts them. opus:
-the packets go into one Ogg stream with new pages. flac: written from samples, uncompressed ("verbatim"), because frames
-of different files cannot simply be concatenated. pcm: concatenated.
+wav: one header over all samples. mp3: frames, without the tags and the frames that count others. opus: the packets are
+written to one Ogg stream with new pages. flac: written from samples, uncompressed ("verbatim"), because frames of
+different files cannot simply be concatenated. pcm: concatenated.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def sound_format(data: bytes, extension: str = "") -> str | None:
 
 
 def duration(data: bytes, format: str, *, rate: int = 16_000) -> float | None:
-    """Return the length in seconds, None if it is not known. `rate` is that of raw 16-bit mono `pcm`."""
+    """Return the length in seconds, None if it is unknown. `rate` is that of raw 16-bit mono `pcm`."""
     try:
         if format == "wav":
             wav = parse_wav(data)
@@ -190,7 +190,7 @@ def _mp3_header(data: bytes, at: int) -> tuple[int, int, int] | None:
 
 
 def _mp3_start(data: bytes) -> int:
-    """Return where the tag at the beginning ends."""
+    """Return the position after the tags at the start."""
     at = 0
     while data[at : at + 3] == b"ID3" and at + 10 <= len(data):
         size = data[at + 6 : at + 10]
@@ -213,10 +213,10 @@ def mp3_frames(data: bytes) -> Iterator[tuple[int, int, int, int]]:
 
 
 def strip_mp3(data: bytes) -> bytes:
-    """Return the audio frames of an mp3 file, without tags and the frame that counts the others, which would be wrong.
+    """Return the audio frames of an mp3 file, without tags and the frame that counts the others.
 
     Raises:
-        SoundError: there is no frame in it.
+        SoundError: the data has no frame.
     """
     first = next(mp3_frames(data), None)
     if first is None:
@@ -230,10 +230,10 @@ def strip_mp3(data: bytes) -> bytes:
 
 
 def join_mp3(parts: Sequence[bytes]) -> bytes:
-    """Return one mp3 file with the frames of all, after a first frame that counts them, which players read the length from.
+    """Return one mp3 file with the frames of all, after a frame that counts them, from which players read the length.
 
     Raises:
-        SoundError: a part is no mp3 file.
+        SoundError: a part is not an mp3 file.
     """
     sound = b"".join(strip_mp3(part) for part in parts)
     frames = list(mp3_frames(sound))
@@ -288,7 +288,7 @@ def ogg_pages(data: bytes) -> Iterator[OggPage]:
     """Yield the pages of an Ogg file.
 
     Raises:
-        SoundError: something else is in it.
+        SoundError: the data is not a complete Ogg file.
     """
     at = 0
     while at < len(data):
@@ -470,10 +470,10 @@ def _utf8_number(value: int) -> bytes:
 
 
 def write_flac(samples: bytes, rate: int, channels: int, bits: int) -> bytes:
-    """Write a FLAC file of little-endian 16-bit samples, not compressed: every frame holds its samples verbatim.
+    """Write a FLAC file of little-endian 16-bit samples, uncompressed: every frame contains its samples verbatim.
 
     Raises:
-        SoundError: the samples are not of 16 bits.
+        SoundError: the samples do not have 16 bits, or FLAC does not support their rate or channels.
     """
     if bits != 16 or not 1 <= channels <= 8 or not 0 < rate < 1 << 20:
         raise SoundError(f"{bits}-bit samples of {channels} channels cannot be written as FLAC")

@@ -1,4 +1,4 @@
-"""The interface of endpoints: each is the pure translation between one OpenAI endpoint and StepFun."""
+"""The interface of endpoints. Each is a pure translation between one OpenAI endpoint and StepFun."""
 
 from __future__ import annotations
 
@@ -124,8 +124,8 @@ Effect = Send | Sleep | StoreOperation | BatchOperation
 Flow = Generator[Effect, WireResponse, "WireResponse | WireRequest"]
 """The steps of a call that takes several requests, or none.
 
-Yields effects, is sent their responses, and returns the response in OpenAI's shape, or a request for the client to send
-as usual, such as that of a stream. The client drives it, so the same generator serves the sync and the async client.
+Yields effects, receives their responses, and returns the response in OpenAI's shape, or a request for the client to
+send as usual, such as that of a stream. The client runs it, so the same generator serves the sync and async clients.
 """
 
 Steps = Generator[Effect, WireResponse, Any]
@@ -133,7 +133,7 @@ Steps = Generator[Effect, WireResponse, Any]
 
 
 class StreamTransform(Protocol):
-    """Translates one stream, chunk by chunk. Stateful, but without I/O. It may change the chunks it gets."""
+    """Translate one stream, chunk by chunk. Stateful, but without I/O. May change the chunks it gets."""
 
     def feed(self, chunk: Json) -> Sequence[Json]:
         """Translate one decoded event, to any number of events in OpenAI's shape."""
@@ -145,7 +145,7 @@ class StreamTransform(Protocol):
 
 
 class Endpoint(Protocol):
-    """One OpenAI endpoint on StepFun."""
+    """The translation of one OpenAI endpoint."""
 
     name: str
     answers_bytes: bool
@@ -175,8 +175,8 @@ class Endpoint(Protocol):
     def alternative(
         self, request: WireRequest, error: WireError, context: RequestContext, host: str = ""
     ) -> WireRequest | None:
-        """Return the request to send in place of `request`, StepFun's, which was rejected; None if the error is the
-        caller's. Only a 400 about a contested fact has one."""
+        """Return the request to send in place of `request`, which StepFun rejected; None if the error is raised to the
+        caller. Only a 400 about a contested fact has an alternative."""
         ...
 
     def safe_form(self, fact: ContestedFact, request: WireRequest, context: RequestContext) -> WireRequest | None:
@@ -228,7 +228,7 @@ class BrokenOff(Exception):
         self.partial = partial
 
 
-if not TYPE_CHECKING:  # which would otherwise take any name for one of this module
+if not TYPE_CHECKING:  # a type checker would accept any name of this module
     from ..former_lookup import former_names_of
 
     __getattr__ = former_names_of(__name__)

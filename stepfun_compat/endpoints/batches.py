@@ -32,7 +32,7 @@ def is_local_file(id: str) -> bool:
 
 
 class BatchCall(PassThroughEndpoint):
-    """One call on batches."""
+    """The endpoint of one operation on batches."""
 
     def __init__(self, name: BatchOperationName) -> None:
         self.name = f"batches.{name}"
@@ -43,7 +43,7 @@ class BatchCall(PassThroughEndpoint):
         fields: Dict = dict(request.query) if self._operation == "list" else given(request)
         for name in sorted(fields.keys() - _PARAMETERS):
             context.record_change(
-                "drop", name, fields.pop(name), None, "batches run on this machine, where it has no meaning"
+                "drop", name, fields.pop(name), None, "batches run on this machine, where it has no effect"
             )
         id = path_segment(request, 1) if self._operation in ("retrieve", "cancel") else ""
         return local(BatchOperation(self._operation, id, fields))

@@ -13,7 +13,7 @@ Json = Any
 """Plain JSON data: dict, list, str, int, float, bool, None."""
 
 ChangeKind = Literal["alias", "rename", "reshape", "drop", "clamp", "inject", "route", "cost", "repair", "miss"]
-"""`miss`: the response does not keep to the parameter."""
+"""`miss`: the response does not follow the parameter."""
 
 SENT_AGAIN: Final = "another request"
 """The `after` of a `cost` change for a second request of the same call."""
@@ -67,7 +67,7 @@ _ENUMERATED: Final = re.compile(
 """Parameters whose values are names out of a list, not content."""
 
 _OUR_WORDS: Final = ("reshape", "inject", "route", "cost")
-"""Kinds whose `after` is a value or a description of ours, never the caller's text."""
+"""Kinds whose `after` is a value or description of this package, never the caller's text."""
 
 _CHOICE: Final = " (STEPFUN_ON_UNSUPPORTED=error to refuse, =ignore to silence)"
 

@@ -1,6 +1,6 @@
-"""Rewrite requests to the safe form of contested facts, and recognise the errors that require it (stepfun-api 11, 13).
+"""Rewrite requests to the safe form of contested facts, and recognize the errors that require it (stepfun-api 11, 13).
 
-Pure. Everything here works on the request as it is sent, so that it serves every endpoint that sends such a request,
+Pure. Everything here works on the request as it is sent, so it serves every endpoint that sends such a request,
 streamed or not, alone or as a step of a flow.
 """
 
@@ -29,7 +29,7 @@ MOST: Final = 6
 _ENDPOINTS: Final = {"/chat/completions": "chat.completions", "/responses": "responses", "/files": "files.create"}
 _REFUSED: Final = 400
 _SHOWN: Final = frozenset({"reasoning_effort", "reasoning", "stream_options"})
-"""Parameters whose values are shown when they are dropped: they cannot hold anything of a conversation."""
+"""Parameters whose values are shown when they are dropped, since they contain nothing of a conversation."""
 _DOCUMENTED: Final = frozenset({"role", "content", "tool_calls", "tool_call_id"})
 _ROLES: Final = {"developer": "system", "function": "tool"}
 _LISTED_ROLES: Final = frozenset({"system", "user", "assistant", "tool"})
@@ -70,7 +70,7 @@ def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def speaks_of(fact: ContestedFact, error: WireError) -> bool:
-    """Whether StepFun rejected the OpenAI form of this fact."""
+    """Whether an error says that StepFun rejected the OpenAI form of this fact."""
     if error.status != _REFUSED:
         return False
     text = "\n".join((error.param or "", error.type or "", error.message)).lower()
@@ -128,9 +128,9 @@ def _resendable(files: Any) -> bool:
 def alternative(
     endpoint: Endpoint, request: WireRequest, error: WireError, context: RequestContext, host: str = ""
 ) -> WireRequest | None:
-    """Return the request to send in place of a rejected one, None if the error is the caller's.
+    """Return the request to send in place of a rejected one, None if the error is raised to the caller.
 
-    `request` is the rejected request as it was sent. The fact goes into `context.safe_forms`; the safe form and the
+    `request` is the rejected request as it was sent. The fact is added to `context.safe_forms`; the safe form and the
     additional request are recorded as changes.
     """
     if error.status != _REFUSED or len(context.safe_forms) >= MOST or not _resendable(request.files):
@@ -186,7 +186,7 @@ def settled_form(
             continue
         rewritten.add((fact.parameter, fact.endpoint))
         request = new
-        if request.path not in _ENDPOINTS or _ENDPOINTS[request.path] != fact.endpoint:  # on another route now
+        if request.path not in _ENDPOINTS or _ENDPOINTS[request.path] != fact.endpoint:  # the route has changed
             return settled_form(endpoint, request, context, refused, host)
     return request
 
@@ -300,7 +300,7 @@ def _each_message(name: str, edit: Callable[[Mapping[str, Any]], Mapping[str, An
 
 
 def _string(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Replace null content, except of a user or system message: OpenAI rejects it there as well."""
+    """Replace null content, except in a user or system message, where OpenAI rejects it as well."""
     if message.get("content") is not None or message.get("role") in ("user", "system", "developer"):
         return message
     return {**message, "content": ""}

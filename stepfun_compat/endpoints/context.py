@@ -84,7 +84,7 @@ class RequestContext:
     """The endpoints' own state between request and response: one dataclass each, see `state`."""
     client: ClientFacts = NO_CLIENT
     partial: Json = None
-    """What is complete and paid for, for the error of a later request of the same call."""
+    """What is complete and paid for, for the error if a later request of the same call fails."""
     save_operation: StoreOperation | None = None
     """The operation that stores the translated response before the caller gets it."""
     events_translated: bool = False

@@ -19,12 +19,12 @@ class Part:
 
     @property
     def extension(self) -> str:
-        """The end of the file's name, lower case, without the dot."""
+        """The extension of the file's name, lower case, without the dot."""
         return os.path.splitext(self.filename)[1].lower().lstrip(".")
 
     @property
     def size(self) -> int | None:
-        """The size in bytes, None if it is not known."""
+        """The size in bytes, None if it is unknown."""
         if isinstance(self.content, bytes | bytearray):
             return len(self.content)
         if isinstance(self.content, str):
@@ -38,7 +38,7 @@ class Part:
         return int(end)
 
     def read(self) -> bytes:
-        """Read the whole content; an open file from its beginning if it is seekable, as the SDK sends it."""
+        """Read the complete content; an open file from its start if it is seekable, as the SDK sends it."""
         if isinstance(self.content, str):
             return self.content.encode()
         if isinstance(self.content, bytes | bytearray):

@@ -1,5 +1,5 @@
-"""`/images`: generate, edit, and variations by image2image (stepfun-api 8.3). StepFun makes one image a request, so `n`
-images are `n` requests."""
+"""`/images`: generate, edit, and variations by image2image (stepfun-api 8.3). StepFun makes one image per request, so
+`n` images are `n` requests."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _translate_size(fields: Dict, wire: Dict, model: str, context: RequestContex
         wire["size"] = requested
         return
     sizes = _sizes(row, context)
-    # a caller who names StepFun's model writes its sizes, one who names OpenAI's or none writes width x height
+    # with StepFun's model name the caller writes StepFun's sizes, with OpenAI's or none width x height
     native = context.requested_model == model and requested in sizes.values()
     wire["size"] = size = requested if native else nearest_size(requested, sizes)
     width, height = next(sides for sides, text in sizes.items() if text == size)
@@ -79,7 +79,7 @@ def _translate_size(fields: Dict, wire: Dict, model: str, context: RequestContex
 
 
 def _sizes(row: ImageModel, context: RequestContext) -> Mapping[tuple[int, int], str]:
-    """Return the model's sizes by (width, height), in the order of sides that the settings assume if it is unverified."""
+    """Return the model's sizes by (width, height). If the order of sides is unverified, the settings determine it."""
     if row.order_unverified and context.settings.image_size_order == "width_first":
         return {(height, width): text for (width, height), text in row.sizes.items()}
     return row.sizes
@@ -101,7 +101,7 @@ def _count(fields: Dict) -> int:
 def _check_prompt(prompt: Json, limit: int) -> None:
     if isinstance(prompt, str) and len(prompt) > limit:
         raise RequestRejected(
-            f"prompt has {len(prompt)} characters; StepFun's images take {limit}. Shorten it, for instance with a "
+            f"prompt has {len(prompt)} characters; StepFun accepts {limit} for images. Shorten it, for instance with a "
             "chat completion.",
             code="string_above_max_length",
             param="prompt",
@@ -109,7 +109,8 @@ def _check_prompt(prompt: Json, limit: int) -> None:
 
 
 def _response_format(fields: Dict, wire: Dict, context: RequestContext) -> None:
-    """Request base64 if the program expects it: gpt-image models return it always; StepFun's default is a URL, as dall-e's."""
+    """Request base64 if the program expects it: gpt-image models always return it. StepFun's default is a URL, like
+    dall-e's."""
     name = str(context.requested_model or "")
     if "response_format" not in fields and (name.startswith(("gpt-image", "chatgpt-image")) or fields.get("stream")):
         wire["response_format"] = "b64_json"
@@ -122,7 +123,7 @@ def image_rows(data: Json) -> list[Dict]:
     """Return the images of one response.
 
     Raises:
-        UnexpectedBody: it has none.
+        UnexpectedBody: the response has none.
         RequestRejected: the content review blocked one, which StepFun reports with status 200 (stepfun-api 8.3).
     """
     rows = [row for entry in as_list((as_dict(data) or {}).get("data")) if (row := as_dict(entry)) is not None]
@@ -146,7 +147,7 @@ class ImageState:
 
 
 class _Images(PassThroughEndpoint):
-    """Common base: one request for each image, and one response."""
+    """The base of the image endpoints: one request for each image, and one response."""
 
     def _wire(self, request: WireRequest, context: RequestContext) -> tuple[WireRequest, int]:
         """Build the request for one image. Returns it and the number of images."""
@@ -199,7 +200,7 @@ class _Images(PassThroughEndpoint):
 
 
 def _format(image: Json) -> str:
-    """Return png, jpeg or webp, by the first bytes of an image in base64."""
+    """Return png, jpeg or webp, according to the first bytes of a base64 image."""
     head = image[:16] if isinstance(image, str) else ""
     return "jpeg" if head.startswith("/9j/") else "webp" if head.startswith("UklGR") else "png"
 
@@ -262,14 +263,14 @@ class Edit(_Images):
         images, others = _split(request, count > 1)
         if len(images) > 1:
             raise RequestRejected(
-                f"image has {len(images)} pictures; StepFun edits one. Put them into one picture, or make one call each.",
+                f"image has {len(images)} files; StepFun edits one. Combine them into one, or make one call for each.",
                 code="invalid_value",
                 param="image",
             )
         if any(field == "mask" for field, _ in others) or "mask" in fields:
             raise RequestRejected(
-                "mask is not available: StepFun edits the whole picture. Leave it out and say in the prompt what is to "
-                "change and what is to stay.",
+                "mask is not available: StepFun edits the complete image. Remove it, and say in the prompt what to "
+                "change and what to keep.",
                 code="unsupported_parameter",
                 param="mask",
             )
@@ -351,7 +352,7 @@ def _data_url(part: Part) -> str:
     content = part.read()
     if len(content) > VARIATION_MAX_BYTES:
         raise RequestRejected(
-            f"image has {len(content):,} bytes; StepFun takes up to {VARIATION_MAX_BYTES:,}.",
+            f"image has {len(content):,} bytes; StepFun accepts up to {VARIATION_MAX_BYTES:,}.",
             status=413,
             code="file_too_large",
             param="image",
@@ -362,7 +363,7 @@ def _data_url(part: Part) -> str:
     return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-if not TYPE_CHECKING:  # which would otherwise take any name for one of this module
+if not TYPE_CHECKING:  # a type checker would accept any name of this module
     from ..former_lookup import former_names_of
 
     __getattr__ = former_names_of(__name__)

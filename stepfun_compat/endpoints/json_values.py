@@ -10,7 +10,7 @@ from .context import Json
 
 Dict = dict[str, Any]
 type_of: Final[Any] = type
-"""`type`, for checks after which a type checker takes the value as `Any` still. A `cast` is a call at run time."""
+"""`type`, for checks after which a value is still `Any` to a type checker, without a `cast`, a call at run time."""
 
 
 class UnexpectedBody(Exception):
@@ -55,7 +55,7 @@ def row_of(value: Json) -> Mapping[str, Any]:
 
 
 def rows_of(value: Json) -> Sequence[Any]:
-    """Return the members of a sequence or set, () for anything else."""
+    """Return the elements of a sequence or set, () for anything else."""
     if value is None or type(value) is str:  # the usual values, which need no check against an abstract class
         return ()
     rows: Any = value

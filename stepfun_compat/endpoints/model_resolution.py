@@ -44,15 +44,15 @@ def resolve_model(
 ) -> str | None:
     """Set `model_id`, `model` and `alias` of the context for the model the caller named, and return the id to send.
 
-    Order: the user's aliases, a StepFun id as it is, a retired id's replacement, `Settings.model` for OpenAI's chat
-    names, the catalog's alias, any other name as it is. `needs` holds the kinds of input beyond text in the request; an
-    alias moves to a model that takes them, a StepFun id does not.
+    Order: the user's aliases, a StepFun id unchanged, a retired id's replacement, `Settings.model` for OpenAI's chat
+    names, the catalog's alias, any other name unchanged. `needs` contains the kinds of input beyond text in the
+    request; an alias resolves to a model that accepts them, a StepFun id does not change.
 
-    On Azure the deployment is resolved in place of the name if it is a model's name. Any other deployment is `default`,
-    else the chat model of the settings or the catalog.
+    On Azure the deployment is resolved in place of the name if it is a model's name. Any other deployment resolves to
+    `default`, else to the chat model of the settings or the catalog.
 
     Raises:
-        RequestRejected: the StepFun model the user named cannot take the input.
+        RequestRejected: the StepFun model that the user named does not accept the input.
     """
     context.requested_model = name
     catalog = context.catalog
@@ -68,7 +68,7 @@ def resolve_model(
     context.model_id, context.model = target, catalog.model(target)
     if context.model is not None and not needs <= context.model.input:
         missing = needs - context.model.input
-        why = f"{context.model.id} takes no {_listed(missing)} input"
+        why = f"{context.model.id} does not accept {_listed(missing)} input"
         context.model = _model_that_takes(context, context.model, needs, missing, fixed=chosen_by_name)
         context.model_id = target = context.model.id
     if target != name and (retired is None or why):
@@ -149,7 +149,7 @@ def _listed(kinds: frozenset[str]) -> str:
 def _model_that_takes(
     context: RequestContext, model: Model, needs: frozenset[str], missing: frozenset[str], *, fixed: bool
 ) -> Model:
-    """Return the preferred chat model that takes the input `model` does not take.
+    """Return the preferred chat model that accepts the input that `model` does not accept.
 
     Raises:
         RequestRejected: there is none, or the model is `fixed`.
@@ -161,8 +161,8 @@ def _model_that_takes(
         row.id for row in context.catalog.models.values() if "chat.completions" in row.endpoints and needs <= row.input
     )
     raise RequestRejected(
-        f"{model.id} takes {_listed(model.input)}, but messages hold {_listed(missing)} input. "
-        f"Use a model that takes it: {able or 'StepFun has none'}.",
+        f"{model.id} accepts {_listed(model.input)}, but messages contain {_listed(missing)} input. "
+        f"Use a model that accepts it: {able or 'StepFun has none'}.",
         code="model_incompatible",
         param="messages",
     )
@@ -212,7 +212,7 @@ def _level(effort: str, context: RequestContext) -> str:
     level = context.model.efforts.get(effort)
     if level is None:
         raise RequestRejected(
-            f"reasoning_effort={effort!r} is not an effort; {context.model_id} takes "
+            f"reasoning_effort={effort!r} is not an effort: {context.model_id} accepts "
             f"{', '.join(dict.fromkeys(context.model.efforts.values()))}, and OpenAI's other levels are mapped to these.",
             code="invalid_value",
             param="reasoning_effort",
@@ -224,7 +224,7 @@ def shows_reasoning(context: RequestContext) -> bool:
     """Whether the caller of chat sees reasoning fields.
 
     With the setting `auto` it does unless the request names an OpenAI model or an Azure deployment: programs for those
-    do not know such fields.
+    do not expect such fields.
     """
     setting = context.settings.show_reasoning
     if setting != "auto" or context.endpoint not in ("chat.completions", "completions"):

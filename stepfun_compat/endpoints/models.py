@@ -20,7 +20,7 @@ def model_object(data: Json, id: str | None = None) -> Dict:
     """Translate one model to OpenAI's shape; other fields of StepFun's list stay.
 
     Raises:
-        UnexpectedBody: it is not an object with an id.
+        UnexpectedBody: the data is not an object with an id.
     """
     row = as_dict(data)
     if row is None or not (isinstance(row.get("id"), str) or id):
@@ -42,7 +42,7 @@ def _listed(data: Json) -> list[Dict]:
 
 
 def _openai_names(live: Sequence[Dict], context: RequestContext) -> list[Dict]:
-    """Build rows for the OpenAI names whose StepFun model the account has: its row under the OpenAI name."""
+    """Return the rows of the account's StepFun models under the OpenAI names that resolve to them."""
     by_id = {row["id"]: row for row in live}
     rows: list[Dict] = []
     for name in LISTED:
@@ -67,7 +67,7 @@ class ListModels(PassThroughEndpoint):
 
 
 def _under_its_name(row: Dict, context: RequestContext) -> Dict:
-    """Return the row under the requested OpenAI name, as the list has it."""
+    """Return the row under the requested OpenAI name, as in the list."""
     name = context.requested_model
     known = context.settings.list_openai_models and context.alias is not None and isinstance(name, str)
     return {**row, "id": name} if known else row
@@ -100,7 +100,7 @@ class RetrieveModel(PassThroughEndpoint):
         found = next((row for row in _listed(reply.body) if row["id"] == id), None)
         if found is None:
             raise RequestRejected(
-                f"The model {id!r} does not exist or this Step Plan does not hold it.",
+                f"The model {id!r} does not exist or is not part of this Step Plan.",
                 status=404,
                 code="model_not_found",
                 param="model",
@@ -114,7 +114,7 @@ def on_step_plan(context: RequestContext) -> bool:
     return "/step_plan" in str(base) if base else context.settings.plan == "step_plan"
 
 
-if not TYPE_CHECKING:  # which would otherwise take any name for one of this module
+if not TYPE_CHECKING:  # a type checker would accept any name of this module
     from ..former_lookup import former_names_of
 
     __getattr__ = former_names_of(__name__)

@@ -15,7 +15,7 @@ from .model_resolution import resolve_model
 
 
 def apply_prompt_cache_key(given: Mapping[str, Any], context: RequestContext, headers: Mapping[str, str]) -> None:
-    """Send the cache key as a header, hashed. Whether StepFun uses one is unverified (stepfun-api 6, 11.12)."""
+    """Send the cache key as a header, hashed. Whether StepFun uses it is unverified (stepfun-api 6, 11.12)."""
     per_call = given.get("prompt_cache_key")
     key = per_call or context.settings.prompt_cache_key
     name = context.settings.prompt_cache_header
@@ -62,7 +62,7 @@ def apply_parameter_policy(
 ) -> None:
     """Copy to `wire` the fields that the catalog's table does not drop, and record those it drops.
 
-    Fields the table does not know are sent: the caller wins. A dropped value is lossy unless it requests the default
+    Fields that are not in the table are sent unchanged. Dropping a value is lossy unless the value requests the default
     behaviour: one of `inert_values` of its field, or without that argument an empty one or `auto`.
     """
     table = context.catalog.parameters(endpoint)
@@ -102,7 +102,7 @@ def _wrong_kind(context: RequestContext, name: str, id: str, kind: str, endpoint
         if model.kind == kind and (endpoint is None or endpoint in model.endpoints)
     ]
     return RequestRejected(
-        f"model={name!r} stands for {id}, which {context.endpoint} does not take. Use one of {', '.join(able)}, "
+        f"model={name!r} resolves to {id}, which {context.endpoint} does not support. Use one of {', '.join(able)}, "
         "or an OpenAI name for the same task.",
         code="model_incompatible",
         param="model",

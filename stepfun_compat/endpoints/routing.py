@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from .base import Endpoint
 
 # (method, path pattern) -> "module:class", or a shared instance. `*` matches one path segment, a trailing `**` any tail.
-# The first matching line wins. Modules are imported at first use. What StepFun does not offer comes last, since those
-# patterns are wide.
+# The first matching line wins. Modules are imported on first use. Endpoints that StepFun does not offer come last,
+# since their patterns are broad.
 ROUTES: Final = (
     ("POST", "/chat/completions", "chat.endpoint:ENDPOINT"),
     ("POST", "/completions", "chat.text_completions:Completions"),

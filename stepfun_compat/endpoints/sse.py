@@ -87,7 +87,7 @@ def _first(*codes: Any) -> Any:
 
 
 def _without_marks(event: Mapping[str, Any]) -> Dict:
-    """Return an error event without the members that only say that it is one."""
+    """Return an error event without the fields that only mark it as one."""
     return {key: value for key, value in event.items() if key != "object" and (key, value) != ("type", "error")}
 
 

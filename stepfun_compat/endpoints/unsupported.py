@@ -1,4 +1,4 @@
-"""Reject what StepFun does not offer, before any connection, and name the alternative (stepfun-api 10)."""
+"""Reject endpoints that StepFun does not offer, before any connection, and name the alternative (stepfun-api 10)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=1024)
 def absent_row(method: str, path: str) -> Absent | None:
-    """Return the row of a request StepFun has no endpoint for, None for any other."""
+    """Return the row of a request that StepFun has no endpoint for, None for any other."""
     method = method.upper()
     return next((row for row in ABSENT if row.method in ("*", method) and matches(row.pattern, path)), None)
 

@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:  # a client needs the statistics alone
+def __getattr__(name: str) -> Any:  # a client needs only the statistics
     if name in ("BreakKind", "Diagnosis", "diagnose"):
         from . import diagnosis
 

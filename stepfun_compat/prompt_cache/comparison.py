@@ -38,7 +38,7 @@ def compare(old: Row, new: Row) -> Diagnosis:
 
 
 def messages_of(body: Row) -> tuple[str, list[Row]]:
-    """(the name, the entries) of the list of messages in a body."""
+    """Return (name, entries) of the list of messages in a body."""
     key = "input" if "input" in body and "messages" not in body else "messages"
     return key, rows(body.get(key))
 
@@ -46,7 +46,7 @@ def messages_of(body: Row) -> tuple[str, list[Row]]:
 def _continuation(old: Row, new: Row) -> Diagnosis:
     before, after = (len(messages_of(body)[1]) for body in (old, new))
     if after < before:
-        return holds("the request is a beginning of the previous one", after)
+        return holds("the request is a prefix of the previous one", after)
     return holds(
         "the request continues the previous one" if after > before else "both requests have the same prompt", before
     )
@@ -83,7 +83,7 @@ def _format_break(old: Row, new: Row) -> Diagnosis | None:
 
 
 def _schema(body: Row) -> Json:
-    """The format of the response where it is a JSON Schema; of all formats only that may be part of the prompt."""
+    """Return the response format if it is a JSON Schema, the only one that may be part of the prompt; else None."""
     form = _row(body.get("response_format")) or _row(_row(body.get("text")).get("format"))
     return form if form.get("type") == "json_schema" else None
 
@@ -96,7 +96,7 @@ def _row(value: Json) -> Row:
 
 
 def tools_break(old: Row, new: Row) -> Diagnosis | None:
-    """The first difference in the tools of two bodies."""
+    """Return the first difference in the tools of two bodies, None if there is none."""
     before, after = rows(old.get("tools")), rows(new.get("tools"))
     names = tool_names(old), tool_names(new)
     for i in range(max(len(before), len(after))):
@@ -109,7 +109,7 @@ def tools_break(old: Row, new: Row) -> Diagnosis | None:
 
 
 def tool_names(body: Row) -> list[str]:
-    """The names of a body's tools, in order."""
+    """Return the names of a body's tools, in order."""
     return [
         str(_row(tool.get("function")).get("name") or tool.get("name") or tool.get("type") or "")
         for tool in rows(body.get("tools"))
@@ -120,7 +120,7 @@ def _tool_list_break(old: list[str], new: list[str], i: int) -> Diagnosis:
     """Describe two lists of tools whose names differ at a place."""
     where = f"tools[{i}]"
     if sorted(old) == sorted(new):
-        why = "the same tools in another order. Keep their order fixed, for instance sorted by name"
+        why = "the same tools in a different order. Keep their order fixed, for instance sorted by name"
         return broken("tools_reordered", where, why, ", ".join(old), ", ".join(new))
     if i >= len(new) or (i < len(old) and old[i] not in new):
         return broken("tool_removed", where, f"the tool {old[i]} is gone", old[i])
@@ -146,7 +146,7 @@ def _value_break(a: Json, b: Json, where: str, kind: BreakKind, what: str) -> Di
 def _key_order(where: str, a: Json, b: Json) -> Diagnosis:
     x, y = text_of(a), text_of(b)
     at = common_length(x, y)
-    why = "same content, other bytes: its keys are in another order. Build it the same way each time"
+    why = "same content, different bytes: its keys are in a different order. Build it the same way each time"
     return broken("key_order", where, why, snippet(x, at), snippet(y, at))
 
 
@@ -176,7 +176,7 @@ def _role(message: Row) -> str:
 
 
 def _message_break(a: Row, b: Row, where: str) -> Diagnosis | None:
-    """The first difference of two messages; None also where the same text is a string in one and a part in the other."""
+    """Return the first difference of two messages; None also if a text is a string in one and a part in the other."""
     if same(a, b):
         return None
     if _role(a) != _role(b):
@@ -271,7 +271,7 @@ def _arguments_break(a: Json, b: Json, where: str, _message: Row) -> Diagnosis:
     except (ValueError, RecursionError):
         equal = False
     if equal:
-        why = "same content, other bytes: it was parsed and serialised again. Pass the text on unchanged"
+        why = "same content, different bytes: it was parsed and serialized again. Pass the text on unchanged"
         return broken("key_order", where, why, snippet(x, at), snippet(y, at))
     return broken("tool_call", where, "the arguments changed", snippet(x, at), snippet(y, at))
 
@@ -289,7 +289,7 @@ def _call_id_break(a: Json, b: Json, where: str, _message: Row) -> Diagnosis:
 
 
 def _name_break(a: Json, b: Json, where: str, message: Row) -> Diagnosis:
-    """The function of a `function_call` item, or the name of a speaker."""
+    """Describe a difference in the function of a `function_call` item, or in the name of a speaker."""
     return _function_break(a, b, where) if "arguments" in message else _field_break(a, b, where, message)
 
 
@@ -307,18 +307,18 @@ _DESCRIBE: Final[Mapping[str, Callable[[Any, Any, str, Row], Diagnosis | None]]]
     "tool_call_id": _call_id_break,
     "call_id": _call_id_break,
 }
-"""What describes a difference in a field of a message, in the order in which fields are compared."""
+"""The functions that describe a difference in a field of a message, in the order in which fields are compared."""
 
 
 def _moved(old: list[Row], new: list[Row], i: int, key: str) -> Diagnosis | None:
-    """Whether messages were inserted, removed or reordered where two histories part."""
+    """Describe messages that were inserted, removed or reordered where two histories diverge; None if none were."""
     ahead, behind = _distance(old[i], new[i:]), _distance(new[i], old[i:])
     if not ahead and not behind:
         return None
     where = f"{key}[{i}]"
     snippets = _message_shown(old[i]), _message_shown(new[i])
     if ahead and behind:
-        return broken("messages_reordered", where, "the same messages in another order", *snippets)
+        return broken("messages_reordered", where, "the same messages in a different order", *snippets)
     count = ahead or behind
     counted = "a message was" if count == 1 else f"{count} messages were"
     if behind:

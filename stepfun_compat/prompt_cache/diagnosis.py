@@ -27,15 +27,15 @@ _RESPONSES: Final = frozenset({"input", "instructions", "text", "previous_respon
 def diagnose(
     previous_request: Mapping[str, Any], request: Mapping[str, Any], *, settings: Settings | None = None
 ) -> Diagnosis:
-    """Name the first message, part or tool where the prefix of `request` leaves that of `previous_request`.
+    """Find the first message, part or tool where the prefix of `request` differs from that of `previous_request`.
 
     Both are the keyword arguments of `chat.completions.create` or `responses.create`; messages may be dicts or the
-    SDK's own objects. An iterator is not read, since that would use it up. Nothing is sent and nothing is changed: both
-    requests are translated as `explain` does with `settings` (default: those of the environment), and what is sent is
-    compared. Tools and instructions are taken to precede the messages in the prompt; StepFun documents that the whole
-    array of messages is cached, and not how the prompt is built.
+    SDK's own objects. Iterators are not read, since that would exhaust them. Nothing is sent or changed: both requests
+    are translated as by `explain` with `settings` (default: those of the environment), and the results are compared.
+    Tools and instructions are assumed to precede the messages in the prompt: StepFun documents that the complete array
+    of messages is cached, but not how the prompt is built.
 
-    A request with `previous_response_id` or `conversation` is taken to continue `previous_request`.
+    A request with `previous_response_id` or `conversation` is assumed to continue `previous_request`.
 
     Raises:
         SettingsError: a setting has a value that is not allowed.
@@ -76,7 +76,7 @@ class _Pair:
     settings: Settings
 
     def choice_break(self, found: Diagnosis) -> Diagnosis | None:
-        """The break named after `tool_choice`, where that is what changes the tools that are sent."""
+        """Return the break as one of `tool_choice`, if that changes the tools that are sent; else None."""
         if not found.where.startswith("tools[") or all(self.old.get(name) == self.new.get(name) for name in _CHOICE):
             return None
         if tools_break(self._body(self.old, _CHOICE), self._body(self.new, _CHOICE)) is not None:
@@ -86,7 +86,7 @@ class _Pair:
         return broken("tool_choice", "tool_choice", why, before, after)
 
     def without_appended(self, found: Diagnosis) -> Diagnosis | None:
-        """The comparison without an instruction that the client appends to the first request, where that is the break."""
+        """Compare without an instruction that the client appended to the first request; None if it is not the break."""
         key, messages = messages_of(self.old_body)
         if not found.where.startswith(f"{key}["):
             return None
@@ -103,7 +103,7 @@ class _Pair:
 
 
 def _readable(value: Any) -> Any:
-    """A copy without iterators."""
+    """Return a copy without iterators."""
     if isinstance(value, Mapping):
         items = cast("Mapping[Any, Any]", value).items()
         return {key: _readable(inner) for key, inner in items if not isinstance(inner, Iterator)}
@@ -125,7 +125,7 @@ def _body(explanation: Explanation) -> Row:
 
 
 def _not_comparable(before: Explanation, after: Explanation) -> Diagnosis | None:
-    """The break between requests of which one is rejected, or that are sent to different endpoints."""
+    """Return the break if one of the requests is rejected, or they are sent to different endpoints; else None."""
     for name, explanation in (("previous_request", before), ("request", after)):
         if explanation.refusal is not None:
             return broken("rejected", name, f"it is rejected before it is sent: {explanation.refusal.rstrip('.')}")

@@ -1,4 +1,4 @@
-"""What the diagnosis of two requests finds."""
+"""The result of comparing two requests."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ BreakKind = Literal[
     "response_format",
     "key_order",
 ]
-"""What broke a prefix. `key_order`: the same content in other bytes. `rejected`: a request that is never sent. `route`: the
-requests are sent to different endpoints."""
+"""What broke a prefix. `key_order`: the same content in different bytes. `rejected`: a request is never sent. `route`:
+the requests are sent to different endpoints."""
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Where the prefix two requests share ends, and why.
+    """Where the shared prefix of two requests ends, and why.
 
-    `broken` is False where the second request continues the first, or is a beginning of it. `where` names the place in
-    the body that is sent for the second request, which `explain` prints. `shared_messages` counts the whole messages
-    before the break that both bodies have in common. `before` and `after` are the snippets that differ.
+    `broken` is False if the second request continues the first, or is a prefix of it. `where` is the path of the break
+    in the body that is sent for the second request, which `explain` shows. `shared_messages` counts the complete
+    messages before the break that both bodies have in common. `before` and `after` are the snippets that differ.
     """
 
     broken: bool
@@ -74,10 +74,10 @@ class Diagnosis:
 
 
 def broken(kind: BreakKind, where: str, why: str, before: str = "", after: str = "") -> Diagnosis:
-    """A break before any message is counted as shared."""
+    """Return a break with no shared messages."""
     return Diagnosis(True, kind, where, why, 0, before, after)
 
 
 def holds(why: str, shared: int) -> Diagnosis:
-    """A prefix that is not broken."""
+    """Return the diagnosis of a prefix that is not broken."""
     return Diagnosis(False, "none", "", why, shared)

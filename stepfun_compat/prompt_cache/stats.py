@@ -1,6 +1,7 @@
 """Statistics of StepFun's prefix cache, and the header that names a session (stepfun-api 6).
 
-StepFun caches prefixes automatically and documents no field, header or key for it. The effect of the header is unverified.
+StepFun caches prefixes automatically and documents no field, header or key for it. Whether the header has an effect is
+unverified.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ class ModelStats:
 class Stats:
     """Cache hits of all calls that reported usage.
 
-    `prompt_tokens` includes `cached_tokens` (stepfun-api 4.4). `hits` counts the calls with any cached token. `saved` is the
-    list-price difference between input and cached input, in `currency`, over the models whose price is known.
+    `prompt_tokens` includes `cached_tokens` (stepfun-api 4.4). `hits` counts the calls with any cached token. `saved`
+    is the list-price difference between input and cached input, in `currency`, over the models whose price is known.
     """
 
     calls: int = 0
@@ -91,7 +92,7 @@ def _count(value: object) -> int:
 
 
 def _tokens(usage: Mapping[str, Any]) -> tuple[int, int]:
-    """(prompt tokens, cached tokens) from a usage of chat or of Responses, nested or flat."""
+    """Return (prompt tokens, cached tokens) from a usage of chat or of Responses, nested or flat."""
     prompt = _count(usage.get("prompt_tokens")) or _count(usage.get("input_tokens"))
     details: Any = usage.get("prompt_tokens_details")
     if details is None:
@@ -130,7 +131,7 @@ class PromptCacheStats:
             row[3] += cached
 
     def stats(self) -> Stats:
-        """The counts so far."""
+        """Return the counts so far."""
         with self._lock:
             rows = {name: tuple(row) for name, row in self._rows.items()}
         by_model = {

@@ -1,4 +1,4 @@
-"""Differences of two texts: what kind of value changed in them, and the snippets that show it."""
+"""Describe the difference of two texts: which kind of value changed, with snippets of it."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def text_break(a: str, b: str, where: str, what: str) -> Diagnosis:
 
 
 def _volatile_break(a: str, b: str, at: int, pattern: re.Pattern[str]) -> tuple[str, str, str, str, str] | None:
-    """(value, other value, what else changed, snippet, other snippet) where both texts have a value of this pattern at
-    the difference."""
+    """Return (value, other value, what else changed, snippet, other snippet) if both texts have a value of this pattern
+    at the difference."""
     window = slice(max(at - 80, 0), at + 160)
     old, new = (_covering(pattern, text[window], at - window.start) for text in (a, b))
     if old is None or new is None or old.start() != new.start() or old.group() == new.group():
         return None
     start, end_a, end_b = (window.start + place for place in (old.start(), old.end(), new.end()))
-    rest = "; nothing else in it did" if a[end_a:] == b[end_b:] else ", and so did text after it"
+    rest = ", and nothing else" if a[end_a:] == b[end_b:] else ", and the text after it changed, too"
     return old.group(), new.group(), rest, snippet(a, start, end_a), snippet(b, start, end_b)
 
 

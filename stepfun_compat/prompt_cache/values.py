@@ -1,4 +1,4 @@
-"""JSON values as they are compared and shown: equality, paths, and short snippets."""
+"""Compare and show JSON values: equality, paths and short snippets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Row = Mapping[str, Any]
 
 
 def rows(value: Json) -> list[Row]:
-    """A list of messages, parts or tools; an entry that is no object counts as one with that content."""
+    """Return a list of messages, parts or tools; an entry that is not an object becomes one with that content."""
     entries: Sequence[Any] = (
         cast("Sequence[Any]", value) if isinstance(value, list) else [] if value is None else [value]
     )
@@ -24,12 +24,12 @@ def rows(value: Json) -> list[Row]:
 
 
 def text_of(value: Json) -> str:
-    """One fixed text for any value, with the order of its keys."""
+    """Return a value as one deterministic text, with its keys in their order."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def same(a: Json, b: Json) -> bool:
-    """Whether two values are equal whatever the order of their keys; 1 and True differ, as they do in JSON."""
+    """Return whether two values are equal, regardless of the order of keys; 1 and True differ, as in JSON."""
     if isinstance(a, str) or isinstance(b, str):
         return bool(a == b)
     return a is b or _sorted(a) == _sorted(b)
@@ -40,7 +40,7 @@ def _sorted(value: Json) -> str:
 
 
 def first_difference(a: Json, b: Json, path: str) -> tuple[str, Json, Json]:
-    """(path, value, other value) of the first place where two values differ, as deep as both have it."""
+    """Return (path, value, other value) of the first difference, at the deepest level that both values have."""
     step = _step(a, b)
     if step is None:
         return path, a, b
@@ -74,7 +74,7 @@ def _differing_index(a: list[Any], b: list[Any]) -> tuple[str, Json, Json] | Non
 
 
 def common_length(a: str, b: str) -> int:
-    """The length of the common beginning, by halving: comparing slices is far faster than a loop over characters."""
+    """Return the length of the common prefix. Bisects, since comparing slices is far faster than a loop."""
     low, high = 0, min(len(a), len(b))
     if a[:high] == b[:high]:
         return high
@@ -88,13 +88,13 @@ def common_length(a: str, b: str) -> int:
 
 
 def snippet(text: str, at: int, until: int | None = None) -> str:
-    """The text around a position, on one line."""
+    """Return the text around a position, on one line."""
     start, end = max(at - 24, 0), min(max(until or at, at) + 40, len(text), at + 120)
     return ("…" if start else "") + text[start:end].replace("\n", "\\n") + ("…" if end < len(text) else "")
 
 
 def shown(value: Json) -> str:
-    """A value short enough to print; a data URL as its type, size and digest."""
+    """Return a value short enough to print; a data URL becomes its type, size and digest."""
     text = text_of(value)
     match = re.search(r"data:([\w/+.-]*)[;,]", text)
     if match is not None and len(text) > 160:

@@ -86,7 +86,7 @@ def test_doctor_reaches_the_server_without_a_key(
         assert main(["doctor"]) == 1
     out = capsys.readouterr().out
     assert "FAIL  key" in out
-    assert "answers 401 to a request without a key" in out
+    assert "returns 401 for a request without a key" in out
     assert "secret" not in out
 
 

@@ -31,7 +31,7 @@ def test_unknown_response_to_a_probe_is_reported(server: EmulatorServer) -> None
 
     result = probing.run(probing.Check("x", "?", "11.1", "-", "-", strange), None, "m")
     assert not result.failed
-    assert "not on record" in result.answer
+    assert "undocumented shape" in result.answer
 
 
 def test_every_probe_gets_an_answer(server: EmulatorServer, capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,12 +43,12 @@ def test_every_probe_gets_an_answer(server: EmulatorServer, capsys: pytest.Captu
     assert "none still called a tool" in answers["tool_choice"]
     assert '{"a"' in answers["json_schema"]
     assert "without it accepted" in answers["reasoning_replay"]
-    assert "768x1360 came as 1360x768" in answers["image_size"]
+    assert "768x1360 was returned as 1360x768" in answers["image_size"]
     assert "61 images rejected with 400" in answers["many_images"]
     assert "its instruction too rejected with 400" in answers["speech"]
     assert "high: 2001 characters" in answers["default_effort"]
     assert answers["stop_in_reasoning"].startswith(("stop does not end", "no text came after"))
-    assert not [answer for answer in answers.values() if "not on record" in answer]
+    assert not [answer for answer in answers.values() if "undocumented shape" in answer]
 
 
 def test_expensive_probe_runs_only_by_name(server: EmulatorServer, capsys: pytest.CaptureFixture[str]) -> None:

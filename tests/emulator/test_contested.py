@@ -198,7 +198,7 @@ def test_probe_does_not_write_accepted_facts_and_keeps_existing_rows(place: Any,
     ("content", "names", "named"),
     [
         ("not toml [", (), "is not valid TOML"),
-        (None, ("chat.nonsense",), "there is no contested fact"),
+        (None, ("chat.nonsense",), "is not a contested fact"),
     ],
 )
 def test_probe_checks_the_file_before_sending_requests(

@@ -288,7 +288,7 @@ def test_equal_content_with_other_bytes_is_reported():
     flipped = edited(lambda r: r["tools"].__setitem__(0, dict(reversed(r["tools"][0].items()))))
     found = diagnose(BASE, flipped)
     assert (found.kind, found.where) == ("key_order", "tools[0]")
-    assert "same content, other bytes" in str(found)
+    assert "same content, different bytes" in str(found)
     turned = {"messages": [{"content": "hi", "role": "user"}]}
     assert diagnose({"messages": [{"role": "user", "content": "hi"}]}, turned).kind == "key_order"
 

@@ -1,7 +1,7 @@
-"""The open questions of StepFun's wire, each with a small request that answers it for a key (stepfun-api 11).
+"""Open questions about StepFun's API, each with a small request that answers it for a key (stepfun-api 11).
 
-Nothing here changes a setting: the answers tell a user which setting fits the account today. The requests go out
-through openai's own client, untranslated.
+Nothing here changes a setting: the answers show which settings fit the account. The requests are sent by openai's own
+client, untranslated.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from .wire import rejection
 
 @dataclass(frozen=True)
 class Check:
-    """One open question.
+    """An open question, and the requests that answer it.
 
-    `fact` is its place in the facts, `decided` what is looked at, `setting` what to set if the answer is not the one
-    the default expects (`-`: nothing, both sides are accepted). An `expensive` one runs only by its name.
+    `fact` is its section in the API notes, `decided` what the answer is based on, and `setting` what to change if the
+    answer is not the one that the default expects (`-`: nothing, both answers are handled). An `expensive` check runs
+    only if it is named.
     """
 
     name: str
@@ -38,7 +39,7 @@ class Check:
 
     @property
     def requests(self) -> int:
-        """How many requests it sends where all of them are answered."""
+        """The number of requests that the check sends if all of them succeed."""
         return _SEVERAL.get(self.name, 1)
 
 
@@ -64,7 +65,7 @@ _SEVERAL: Final = {
 
 @dataclass(frozen=True)
 class Result:
-    """What a check found. `failed` is True where the question could not be put (no key, no connection)."""
+    """The result of a check. `failed` is True if it could not be run (no key, no connection)."""
 
     name: str
     question: str
@@ -75,7 +76,7 @@ class Result:
 
 
 def client() -> Any:
-    """A stock client at the configured place, with the StepFun key and nothing else of `OPENAI_*`.
+    """Return a stock client for the configured host, with the StepFun key and nothing from `OPENAI_*`.
 
     Raises:
         KeyRefusedError: there is no StepFun key.
@@ -94,7 +95,7 @@ def client() -> Any:
 
 
 def run(check: Check, client: Any, model: str) -> Result:
-    """Run one check; an error of the server is an answer, a missing connection is not."""
+    """Run one check. An error response of the server is an answer, a missing connection is a failure."""
     failed = False
     try:
         answer = check.ask(client, model)
@@ -103,7 +104,7 @@ def run(check: Check, client: Any, model: str) -> Result:
     except openai.OpenAIError as error:
         answer, failed = f"failed: {error}", True
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        answer = f"answered in a shape that is not on record ({error!r})"
+        answer = f"the response has an undocumented shape ({error!r})"
     return Result(check.name, check.question, check.fact, check.setting, answer, failed)
 
 
@@ -155,7 +156,7 @@ CHECKS: Final = (
         "stop_in_reasoning",
         "Does a stop sequence end the reasoning?",
         "13",
-        "whether text comes where the reasoning holds the sequence",
+        "whether text follows a reasoning that contains the sequence",
         chat.stop_in_reasoning,
         "STEPFUN_MAX_CORRECTIONS",
     ),
@@ -199,7 +200,9 @@ CHECKS: Final = (
         "a name, lists of text parts, two system messages, an assistant last: the status of each",
         chat.message_shapes,
     ),
-    _check("json_schema", "Is json_schema native on this model?", "11.9", "whether the answer fits", chat.json_schema),
+    _check(
+        "json_schema", "Is json_schema native on this model?", "11.9", "whether the answer is valid", chat.json_schema
+    ),
     _check(
         "schema_subset",
         "How much of JSON Schema is supported?",
@@ -229,7 +232,7 @@ CHECKS: Final = (
         "cache_header",
         "Do equal prompts hit the cache with the header?",
         "11.12",
-        "as cache, with X-Session-Id; one answer proves little, the difference of many does",
+        "as cache, with X-Session-Id; one run proves little, compare many of both",
         chat.cache("X-Session-Id"),
         "STEPFUN_PROMPT_CACHE_HEADER",
     ),
@@ -251,16 +254,16 @@ CHECKS: Final = (
     ),
     _check(
         "responses_reasoning",
-        "Does Responses take reasoning items back?",
+        "Does Responses accept reasoning items as input?",
         "11.20",
-        "the status of a second turn that holds the whole output of the first",
+        "the status of a second turn that contains the complete output of the first",
         chat.responses_reasoning,
     ),
     _check(
         "messages",
         "Is the Messages route served for this model?",
         "11.12, 11.13",
-        "the status, and which fields tell of the cache",
+        "the status, and which fields report the cache",
         chat.messages_route,
     ),
     _check(
@@ -289,7 +292,7 @@ CHECKS: Final = (
     _check("image_detail", "Is detail auto accepted?", "11.15", "the status, with an image of 16 pixels", chat.detail),
     _check(
         "many_images",
-        "How many images does a request take?",
+        "How many images may a request contain?",
         "11.15",
         "the status with 11, 51 and 61 of 16 pixels",
         chat.many_images,
@@ -314,7 +317,7 @@ CHECKS: Final = (
             name,
             f"Is {name} accepted on chat?",
             "11.1",
-            "the status; an effect one call cannot show",
+            "the status; one call cannot show an effect",
             chat.accepts(name, value),
             "STEPFUN_ON_UNSUPPORTED",
         )
@@ -367,14 +370,14 @@ CHECKS: Final = (
         "transcription",
         "Is transcription served here?",
         "11.18",
-        "the status, with a second of a tone",
+        "the status, with one second of a tone",
         others.transcription,
     ),
     _check(
         "files",
         "Do files work on this plan, and with an unknown field?",
         "11.19",
-        "the status and the object; what was uploaded is deleted",
+        "the status and the object; uploads are deleted afterwards",
         others.files,
     ),
     _check(

@@ -14,7 +14,7 @@ from .wire import ASK, PIXELS, SHORT, TOOL, USE_TOOL, Json, chat, each, events, 
 def accepts(parameter: str, value: Any) -> Callable[[Any, str], str]:
     def ask(client: Any, model: str) -> str:
         chat(client, model, **{parameter: value})
-        return f"{parameter} is accepted; whether it has an effect one call cannot show"
+        return f"{parameter} is accepted; one call cannot show whether it has an effect"
 
     return ask
 
@@ -87,8 +87,8 @@ def stop_in_reasoning(client: Any, model: str) -> str:
     said = message(chat(client, model, stop=[_COMMON]))
     reasoning = str(said.get("reasoning_content") or said.get("reasoning") or "")
     if said.get("content"):
-        return "stop does not end the reasoning" if _COMMON in reasoning else "the reasoning did not hold the sequence"
-    return f"no text came after {len(reasoning)} characters of reasoning: stop ends it"
+        return "stop does not end the reasoning" if _COMMON in reasoning else "the reasoning does not have the sequence"
+    return f"no text followed {len(reasoning)} characters of reasoning: stop ends it"
 
 
 _COMMON = " the"  # nearly every reasoning has it, the answer `yes` does not
@@ -204,12 +204,12 @@ def responses_reasoning(client: Any, model: str) -> str:
     items: list[Any] = [{"role": "user", "content": "Say yes."}, *said, {"role": "user", "content": "Again."}]
     kinds = ", ".join(str(item.get("type", "message")) for item in said)
     answer = post(client, "/responses", {"model": model, "input": items})
-    return f"the whole output ({kinds}) is accepted as input; status {answer.get('status')}"
+    return f"the complete output ({kinds}) is accepted as input; status {answer.get('status')}"
 
 
 def messages_route(client: Any, model: str) -> str:
     answer = post(client, "/messages", {"model": model, **SHORT, "messages": ASK})
-    return f"served; usage holds {', '.join(sorted(answer['usage']))}"
+    return f"served; usage contains {', '.join(sorted(answer['usage']))}"
 
 
 def responses(client: Any, model: str) -> str:
@@ -281,7 +281,7 @@ def limit_headers(client: Any, model: str) -> str:
     names = sorted(
         name for name in raw.headers if name.lower().startswith("x-ratelimit") or name.lower() == "retry-after"
     )
-    return f"headers that tell of limits: {', '.join(names) or 'none'}"
+    return f"headers that report limits: {', '.join(names) or 'none'}"
 
 
 def unknown_model(client: Any, model: str) -> str:

@@ -22,7 +22,7 @@ def model_facts(client: Any, model: str) -> str:
 
 
 def picture_size(data: bytes) -> str:
-    """Width x height of a png or jpeg."""
+    """Return the width x height of a png or jpeg."""
     if data.startswith(b"\x89PNG"):
         return "{}x{}".format(*struct.unpack(">II", data[16:24]))
     at = 2
@@ -39,7 +39,7 @@ def image_size(client: Any, model: str) -> str:
     del model
     body = {"model": "step-image-edit-2", "prompt": "a cup", "size": "768x1360", "response_format": "b64_json"}
     data = base64.b64decode(post(client, "/images/generations", body)["data"][0]["b64_json"])
-    return f"768x1360 came as {picture_size(data)}, width first"
+    return f"768x1360 was returned as {picture_size(data)}, width first"
 
 
 def audio_chat(client: Any, model: str) -> str:

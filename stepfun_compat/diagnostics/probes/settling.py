@@ -1,7 +1,7 @@
-"""Contested facts, settled for one account: OpenAI's form is sent, then the safe form where a 400 speaks of it.
+"""Settle contested facts for one account: send OpenAI's form, then the safe form if a 400 is about it.
 
-What is refused can be written down as rows of an overlay (`Settings.catalog_overlay`), with which the safe form is sent
-at once. Nothing is written of what is accepted: that is what is sent anyway.
+Refused facts can be written to an overlay (`Settings.catalog_overlay`), with which the safe form is sent directly.
+Accepted facts are not written, since OpenAI's form is sent by default.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ SAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
 
 @dataclass(frozen=True)
 class Settlement:
-    """What a host says to one fact: `openai` takes OpenAI's form, `safe` the safe form alone, `open` neither, or it
-    could not be tested (`failed`)."""
+    """The result of one fact for a host: `openai` if it accepts OpenAI's form, `safe` if only the safe form, `open` if
+    neither, or if the fact could not be tested (`failed`)."""
 
     fact: str
     outcome: Literal["openai", "safe", "open"]
@@ -82,20 +82,20 @@ class Settlement:
 
 
 def facts(catalog: Catalog, names: Sequence[str] = ()) -> list[ContestedFact]:
-    """The facts there is a sample request for, or those of these names.
+    """Return the facts that have a sample request, or those with these names.
 
     Raises:
-        ValueError: a name is none of them.
+        ValueError: a name is not one of them.
     """
     known = {fact.fact: fact for fact in catalog.contested if fact.fact in SAMPLES}
     for name in names:
         if name not in known:
-            raise ValueError(f"there is no contested fact {name!r}; there are {', '.join(known)}")
+            raise ValueError(f"{name!r} is not a contested fact: use {', '.join(known)}")
     return [known[name] for name in names] if names else list(known.values())
 
 
 def settle(fact: ContestedFact, client: Any, model: str, catalog: Catalog) -> Settlement:
-    """Put one fact to the host of a stock client: one request where OpenAI's form is taken, else two."""
+    """Test one fact at the host of a stock client: one request if OpenAI's form is accepted, else two or more."""
     host = host_of(str(client.base_url))
     request = _request(fact, model)
     try:
@@ -122,7 +122,7 @@ def settle(fact: ContestedFact, client: Any, model: str, catalog: Catalog) -> Se
     try:
         _send_settling(client, safe, context)
     except openai.OpenAIError as error:
-        return Settlement(fact.fact, "open", f"rejected with {words}; and so is the safe form: {error}")
+        return Settlement(fact.fact, "open", f"rejected with {words}; the safe form is rejected, too: {error}")
     scope = "*" if fact.endpoint == "files.create" else model
     row = SettledFact(fact.fact, "safe", scope, host) if fact.remembered else None
     return Settlement(fact.fact, "safe", f"rejected with {words}; accepted: {fact.safe}", row)
@@ -147,7 +147,7 @@ def _send(client: Any, request: WireRequest) -> None:
 
 
 def _send_settling(client: Any, request: WireRequest, context: RequestContext) -> None:
-    """Send a safe form, in which other facts may be contested."""
+    """Send a safe form, in which StepFun may refuse other contested facts."""
     while True:
         try:
             return _send(client, request)
@@ -159,11 +159,11 @@ def _send_settling(client: Any, request: WireRequest, context: RequestContext) -
             request = again
 
 
-# ---------------------------------------------------------------- written down
+# ---------------------------------------------------------------- the overlay file
 
 
 def rows_text(settlements: Iterable[Settlement], day: datetime.date) -> str:
-    """The rows of an overlay, as TOML."""
+    """Return the rows of an overlay as TOML."""
     lines = [f"# settled by `stepfun-compat probe --write` on {day.isoformat()}"]
     for settlement in settlements:
         row = settlement.row
@@ -177,11 +177,11 @@ def rows_text(settlements: Iterable[Settlement], day: datetime.date) -> str:
 
 
 def check_file(path: str) -> None:
-    """Look at the file to write to before anything is spent.
+    """Check the file to write to before any request is paid for.
 
     Raises:
         SettingsError: the file exists and is not a catalog overlay.
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     place = Path(path).expanduser()
     if place.exists():
@@ -189,11 +189,11 @@ def check_file(path: str) -> None:
         with place.open("a", encoding="utf-8"):
             pass
     elif not os.access(place.absolute().parent, os.W_OK):
-        raise OSError(f"{place.absolute().parent} is not a folder that can be written to")
+        raise OSError(f"{place.absolute().parent} is not a writable folder")
 
 
 def write(path: str, settlements: Sequence[Settlement], day: datetime.date) -> int:
-    """Add the rows to a file, after those that are there: of two for one thing the later counts. Returns how many.
+    """Append the rows to a file and return how many. Of two rows for one fact, the later one counts.
 
     Raises:
         OSError: the file cannot be written.

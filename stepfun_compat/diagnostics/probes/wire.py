@@ -1,4 +1,4 @@
-"""What the probes share: one small chat request, and how an error is shown."""
+"""Helpers of the probes: a small chat request, and the text of an error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import openai
 
 ASK: Final[list[Any]] = [{"role": "user", "content": "Answer with the word yes."}]
-SHORT: Final = {"max_tokens": 1500}  # reasoning comes out of it (stepfun-api 4.6); fewer, and there may be no answer
+SHORT: Final = {"max_tokens": 1500}  # includes reasoning (stepfun-api 4.6); with fewer there may be no text
 TOOL: Final[dict[str, Any]] = {
     "type": "function",
     "function": {
@@ -33,22 +33,22 @@ def rejection(error: openai.APIStatusError) -> str:
 
 
 def post(client: Any, path: str, body: Json, **options: Any) -> Json:
-    """One JSON request, untranslated."""
+    """Send one JSON request, untranslated."""
     return cast("Json", client.post(path, body=body, cast_to=object, **options))
 
 
 def chat(client: Any, model: str, **more: Any) -> Json:
-    """One small chat request."""
+    """Send one small chat request."""
     return post(client, "/chat/completions", {"model": model, "messages": ASK, **SHORT, **more})
 
 
 def message(answer: Json) -> Json:
-    """The message of an answer."""
+    """Return the message of a response."""
     return answer["choices"][0]["message"]
 
 
 def events(client: Any, body: Json) -> list[Json]:
-    """The events of one streamed chat."""
+    """Return the events of one streamed chat request."""
     raw = client.chat.completions.with_raw_response.create(**body, stream=True)
     found: list[Json] = []
     for line in raw.http_response.iter_lines():
@@ -58,7 +58,7 @@ def events(client: Any, body: Json) -> list[Json]:
 
 
 def each(cases: Mapping[str, Callable[[], object]]) -> str:
-    """Which of several requests are accepted: a refusal of one says nothing of the next."""
+    """Send several requests and report which are accepted. A refused one does not end the list."""
     outcomes: list[str] = []
     for name, ask in cases.items():
         try:

@@ -1,4 +1,4 @@
-"""Decide whether a response has to be requested once more, and with which correction."""
+"""Decide whether a response needs a correction by another request, and build that request."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def calls_none(data: Dict, tools: Tools) -> bool:
 
 
 def find_miss(data: Dict, context: RequestContext) -> str | None:
-    """Return what the response misses of the request's requirements, None if nothing."""
+    """Return which requirement of the request the response misses, None if it misses none."""
     state = context.state(ChatState)
     tools = state.tools
     choices = [as_dict(choice) or {} for choice in as_list(data.get("choices"))]
@@ -49,7 +49,7 @@ def find_miss(data: Dict, context: RequestContext) -> str | None:
 
 
 def _schema_problem(choices: Sequence[Dict], schema: Mapping[str, Any]) -> str | None:
-    """Return why the first invalid choice is not valid under the schema, None if there is none. Tool calls are not checked."""
+    """Return why the first invalid choice does not match the schema, None if all match. Tool calls are not checked."""
     for choice in choices:
         message = as_dict(choice.get("message")) or {}
         found = None if message.get("tool_calls") else structured.problem(message.get("content"), schema)
@@ -65,7 +65,7 @@ STOPPED = "stop probably ended the reasoning, and the response has no text"
 
 
 def _stopped_while_reasoning(choices: Sequence[Dict], context: RequestContext) -> bool:
-    """Whether every choice ended before its text (stepfun-api 11: whether StepFun stops inside the reasoning is unverified)."""
+    """Whether every choice ended before its text. That `stop` ends the reasoning is unverified (stepfun-api 11)."""
     messages = [as_dict(choice.get("message")) or {} for choice in choices]
     silent = not any(m.get("content") or m.get("tool_calls") or m.get("function_call") for m in messages)
     return silent and context.state(ChatState).reasoned and all(c.get("finish_reason") == "stop" for c in choices)
@@ -85,7 +85,7 @@ def cut_at_stop(data: Dict, stop: Json) -> None:
 
 
 def _first_of(sequences: Sequence[str], text: str) -> int | None:
-    """Return where the first of the stop sequences begins, None if the text has none."""
+    """Return the position of the first stop sequence, None if the text has none."""
     return min((place for sequence in sequences if sequence and (place := text.find(sequence)) >= 0), default=None)
 
 
@@ -95,7 +95,7 @@ def public_reason(miss: str) -> str:
 
 
 def corrected_request(wire: WireRequest, data: Dict, miss: str, context: RequestContext) -> WireRequest:
-    """Build the request of a correction: after the last message come the response and what is wrong with it.
+    """Build the request of a correction: append the response and what is wrong with it to the messages.
 
     A request whose `stop` ended the reasoning is sent without `stop` instead.
     """

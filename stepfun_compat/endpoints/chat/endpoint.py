@@ -123,7 +123,7 @@ class ChatCompletions(PassThroughEndpoint):
                 "reasoning",
                 nested,
                 "reasoning_effort",
-                "StepFun's chat takes the effort as a top-level parameter",
+                "StepFun's chat has the effort as a top-level parameter",
             )
         effort = effective_effort(context, str(requested) if requested is not None else None)
         if effort is not None:
@@ -147,7 +147,7 @@ class ChatCompletions(PassThroughEndpoint):
             _emulate_schema(schema, wire, context)
         state = context.state(ChatState)
         state.schema = schema
-        # JSON mode may wrap its answer in a code fence, which is removed (stepfun-api 3.5)
+        # in JSON mode the text may have a code fence, which is removed (stepfun-api 3.5)
         state.structured = state.json_text = True
         state.cap = None  # truncated JSON is not valid
         return {"response_format"}
@@ -278,7 +278,7 @@ ENDPOINT = ChatCompletions()
 
 
 def _resolve(given: Dict, context: RequestContext) -> Json:
-    """Return the model to send. Any value that is not a string is sent as it is."""
+    """Return the model to send. A value that is not a string is sent unchanged."""
     messages, name = given.get("messages"), given.get("model")
     kinds = input_kinds(given["messages"]) if isinstance(messages, list | tuple) else frozenset[str]()
     return resolve_model(context, name, kinds) if isinstance(name, str | None) else name
@@ -288,7 +288,7 @@ JSON_LINE = "Answer with one JSON object and nothing else."
 
 
 def _mention_json(wire: Dict, context: RequestContext) -> None:
-    """Add the instruction JSON mode requires, unless a system message has one."""
+    """Add the instruction that JSON mode requires, unless a system message has one."""
     if not speaks_of_json(wire.get("messages")):
         _append_line(wire, JSON_LINE)
         context.record_change(
@@ -297,7 +297,7 @@ def _mention_json(wire: Dict, context: RequestContext) -> None:
 
 
 def _without_nulls(format: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a `json_schema` format without the members that are None."""
+    """Return a `json_schema` format without the fields that are None."""
     inner = cast("Mapping[str, Any]", format["json_schema"])
     if not any(value is None for value in inner.values()):
         return format
@@ -333,10 +333,10 @@ def _append_line(wire: Dict, line: str) -> None:
 
 
 def _check_modalities(modalities: Json, context: RequestContext) -> None:
-    """Check that the model can return audio if `modalities` has it.
+    """Check that the model can return audio if `modalities` contains it.
 
     Raises:
-        RequestRejected: it cannot.
+        RequestRejected: the model cannot return audio.
     """
     if not isinstance(modalities, list) or "audio" not in modalities:
         return

@@ -1,4 +1,4 @@
-"""Translate chat messages to StepFun's form (stepfun-api 3.1, 3.3). A message that needs no change is sent as it is."""
+"""Translate chat messages to StepFun's form (stepfun-api 3.1, 3.3). Most messages are sent unchanged."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ..context import Json, RequestContext, RequestRejected
 from ..model_resolution import replays_reasoning, shows_reasoning
 
 # The fields of an assistant message that are sent (stepfun-api 4.1); other fields of a dumped ChatCompletionMessage are
-# not. `name` is translated apart.
+# not. `name` is translated separately.
 _REPLAYED = frozenset({"role", "content", "tool_calls", "reasoning_content", "name"})
-_SAME = ("system", "user", "assistant")  # roles that are StepFun's as well
+_SAME = ("system", "user", "assistant")  # roles that StepFun has as well
 _AUDIO_FORMATS = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 _INPUT_OF_PART = {"image_url": "image", "video_url": "video", "input_audio": "audio"}
 AUDIO_ID = "audio_"
@@ -73,7 +73,7 @@ def translate_messages(messages: Json, context: RequestContext, rename: Callable
     """Translate the list of messages. `rename` returns the name a tool has on the wire.
 
     Raises:
-        RequestRejected: a part StepFun does not support (`file`, images in a tool result).
+        RequestRejected: a message has a part that StepFun does not support (`file`, images in a tool result).
     """
     rows = _parts(messages)
     if rows is None:
@@ -84,7 +84,7 @@ def translate_messages(messages: Json, context: RequestContext, rename: Callable
     for position, message in enumerate(rows):
         row = _mapping(message)
         if row is None or (len(row) == 2 and row.get("role") in _SAME and type(row.get("content")) is str):
-            out.append(message)  # most of a long history: plain text
+            out.append(message)  # plain text, as most of a long history
         else:
             out.append(_translate_message(row, position, context, rename, several_speakers, call_ids))
     changed = any(map(is_not, out, rows))
@@ -200,7 +200,7 @@ def _flat_content(content: Json, json_path: str, role: str, context: RequestCont
         if text is None:
             kind = (_mapping(part) or {}).get("type")
             raise RequestRejected(
-                f"{json_path}.content has a part of type {kind!r}, but StepFun takes only text in a {role} message. "
+                f"{json_path}.content has a part of type {kind!r}, but StepFun accepts only text in a {role} message. "
                 "Put it into a user message.",
                 code="unsupported_content_type",
                 param="messages",
@@ -248,9 +248,9 @@ def _user_part(part: Json, json_path: str, context: RequestContext) -> Json:
         return {"type": "text", "text": str(row.get("refusal", ""))}
     if kind in ("file", "input_file"):
         raise RequestRejected(
-            f"{json_path} is a file part, which StepFun's chat does not take. Upload the file with "
+            f"{json_path} is a file part, which StepFun's chat does not accept. Upload the file with "
             "client.files.create(file=..., purpose='user_data'), wait until it is processed, and put the text of "
-            "client.files.content(id) into the message. A page shown as an image goes in as an image_url part.",
+            "client.files.content(id) into the message. To show a page as an image, pass an image_url part.",
             code="unsupported_content_type",
             param="messages",
         )
@@ -286,7 +286,7 @@ def _audio_part(row: Mapping[str, Any], json_path: str, context: RequestContext)
     mime = _AUDIO_FORMATS.get(format)
     if mime is None:
         raise RequestRejected(
-            f"{json_path}.input_audio.format={format!r} is not taken by StepFun, which documents "
+            f"{json_path}.input_audio.format={format!r} is not supported by StepFun, which documents "
             f"{' and '.join(_AUDIO_FORMATS)}. Convert the clip.",
             code="invalid_value",
             param="messages",
@@ -350,7 +350,7 @@ def _text_instead(message: Mapping[str, Any], json_path: str) -> str:
     if audio and transcript is None:
         raise RequestRejected(
             f"{json_path}.audio names {audio.get('id')!r}, but StepFun keeps no audio: "
-            "put the transcript of that answer into content.",
+            "put the transcript of that response into content.",
             code="invalid_value",
             param="messages",
         )
@@ -363,12 +363,12 @@ def _text_instead(message: Mapping[str, Any], json_path: str) -> str:
 def _replayed_reasoning(
     message: Mapping[str, Any], json_path: str, context: RequestContext, edits: dict[str, Any], drops: set[str]
 ) -> None:
-    """Send a message's reasoning under one name, or the remembered reasoning of its calls; drop a null."""
+    """Send a message's reasoning under one name, or the cached reasoning of its calls; drop a null."""
     reasoning = message.get("reasoning_content")
     if not isinstance(reasoning, str):
         reasoning = message.get("reasoning")
     if isinstance(reasoning, str) and message.get("reasoning_content") != reasoning:
-        # both names hold the same text; sent twice it would be billed twice (stepfun-api 4.1)
+        # both names have the same text; sent twice it would be billed twice (stepfun-api 4.1)
         edits["reasoning_content"] = reasoning
         return
     if not reasoning and message.get("tool_calls"):
@@ -376,7 +376,7 @@ def _replayed_reasoning(
         if found is not None:
             edits["reasoning_content"] = found
             why = "Settings.replay_reasoning is cache" if shows_reasoning(context) else "the caller does not see it"
-            context.record_change("inject", f"{json_path}.reasoning_content", None, "the remembered reasoning", why)
+            context.record_change("inject", f"{json_path}.reasoning_content", None, "the cached reasoning", why)
             return
     if message.get("reasoning_content", True) is None:
         drops.add("reasoning_content")
@@ -420,7 +420,7 @@ def _replayed_function_call(
 
 
 def _tool_call(call: Json, json_path: str, context: RequestContext, rename: Callable[[str], str]) -> Json | None:
-    """Translate one tool call; None for StepFun's own search, which it does not take back (stepfun-api 3.4)."""
+    """Translate one tool call; None for StepFun's own search, which it does not accept as input (stepfun-api 3.4)."""
     row = _mapping(call)
     if row is None:
         return call
@@ -449,7 +449,8 @@ def _function_of_custom(custom: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _placeholder_name(name: Json, json_path: str, context: RequestContext) -> str:
-    """Return a name for a call without one: StepFun answers "tool_calls.function.name is required" (stepfun-api 3.3)."""
+    """Return a name for a call without one, which StepFun rejects ("tool_calls.function.name is required", stepfun-api
+    3.3)."""
     sent = "unknown_function"
     if not name:
         context.record_change("repair", f"{json_path}.function.name", name, sent, "StepFun rejects an empty name")
@@ -457,7 +458,7 @@ def _placeholder_name(name: Json, json_path: str, context: RequestContext) -> st
 
 
 def same_arguments(arguments: str) -> str:
-    """Return arguments in a canonical form, which a caller that parsed and dumped them again gets too."""
+    """Return arguments in a canonical form, the same after a caller has parsed and dumped them."""
     try:
         return json.dumps(json.loads(arguments), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     except (ValueError, RecursionError):
@@ -475,7 +476,7 @@ def call_key(call: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _remembered(message: Mapping[str, Any], context: RequestContext) -> str | None:
-    """Return the reasoning of a message's calls if each of them is known and they were made in one response."""
+    """Return the cached reasoning of a message's calls, None if a call is not cached or their reasoning differs."""
     cache = context.client.reasoning_cache
     if cache is None or not replays_reasoning(context):
         return None
@@ -518,7 +519,7 @@ def repair_arguments(arguments: Json, json_path: str, context: RequestContext) -
 
 
 def _dumped(arguments: Json, json_path: str, context: RequestContext) -> str:
-    """Dump arguments that are not a string; a value that is not an object goes under `value`."""
+    """Dump arguments that are not a string; wrap a value that is not an object in `{"value": …}`."""
     if isinstance(arguments, Mapping):
         fixed = json.dumps(cast("Json", arguments), ensure_ascii=False, default=str)
         context.record_change("repair", json_path, "object", fixed, "arguments are a string")

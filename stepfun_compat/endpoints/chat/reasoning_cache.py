@@ -36,8 +36,7 @@ class _Bounded:
 class ReasoningCache:
     """Reasoning by tool call and by response. Bounded and thread-safe.
 
-    The key of a call is its id, name and arguments, so that an id used twice cannot return the reasoning of another
-    response.
+    The key of a call is its id, name and arguments, so a reused id cannot return the reasoning of another response.
     """
 
     def __init__(self, most: int = MAX_ENTRIES, characters: int = MAX_CHARACTERS) -> None:

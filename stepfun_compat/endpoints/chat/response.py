@@ -24,14 +24,14 @@ def new_call_id(*seed: object) -> str:
 
 
 def is_built_in(call: Mapping[str, Any]) -> bool:
-    """Whether an entry of `tool_calls` is a search StepFun has run itself, not a call for the caller (stepfun-api 3.4)."""
+    """Whether an entry of `tool_calls` is a search that StepFun ran, not a call for the caller (stepfun-api 3.4)."""
     kind = call.get("type")
     function = as_dict(call.get("function")) or {}
     return "results" in function or (bool(kind) and kind not in ("function", "custom"))
 
 
 def citations(calls: Sequence[Mapping[str, Any]], length: int) -> list[Dict]:
-    """Translate the results of built-in searches to url citations of the whole text of `length` characters."""
+    """Translate the results of built-in searches to URL citations of the complete text of `length` characters."""
     out: list[Dict] = []
     seen: set[str] = set()
     for call in calls:
@@ -100,7 +100,7 @@ def caller_call(call: Dict, position: int, tools: Tools) -> Dict:
 
 
 def custom_input(arguments: str) -> str:
-    """Return the text of a custom tool's call from the arguments of the function that stands for it."""
+    """Return the input of a custom tool's call from the arguments of the function that replaces the tool."""
     try:
         row = as_dict(json.loads(arguments))
     except (ValueError, RecursionError):
@@ -112,7 +112,7 @@ def custom_input(arguments: str) -> str:
 def finish_reason(reason: Json, called: bool, tools: Tools) -> str:
     """Return OpenAI's finish reason, which depends on whether the message has calls (stepfun-api 4.3).
 
-    With a forced named function it is `stop`, as at OpenAI, so that an agent's loop ends.
+    With a forced named function it is `stop`, as with OpenAI, so that an agent's loop ends.
     """
     if reason in ("length", "content_filter"):
         return cast("str", reason)
@@ -166,7 +166,7 @@ def _take_calls(message: Dict, calls: Sequence[Any], tools: Tools) -> list[Dict]
 
 
 def _put_calls(message: Dict, functions: list[Dict], context: RequestContext, tools: Tools) -> None:
-    """Put calls into the field the caller reads, and remember the reasoning behind them."""
+    """Put calls into the field that the caller reads, and cache the reasoning behind them."""
     if not message.get("content"):
         message["content"] = None
     if tools.legacy:
@@ -203,7 +203,7 @@ def transform_completion(data: Json, context: RequestContext) -> Dict:
     """Translate a complete response in place, and return it.
 
     Raises:
-        UnexpectedBody: it has no list of choices.
+        UnexpectedBody: the response has no list of choices.
     """
     body = _completion(data)
     state = context.state(ChatState)
@@ -282,7 +282,7 @@ def keep_answer_reasoning(context: RequestContext, id: str, reasoning: str) -> N
 
 
 def finish_envelope(body: Dict, context: RequestContext) -> None:
-    """Complete the fields beside the choices: id, created and model are always there."""
+    """Complete the fields beside the choices: id, created and model are always set."""
     if not isinstance(body.get("id"), str) or not body["id"]:
         content = repr(body.get("choices")).encode("utf-8", "surrogatepass")
         body["id"] = "chatcmpl-" + hashlib.sha256(content).hexdigest()[:24]

@@ -1,4 +1,4 @@
-"""Translate StepFun's chat streams, of any of the three known shapes, to OpenAI's (stepfun-api 4.5)."""
+"""Translate StepFun's chat streams, which have one of three known shapes, to OpenAI's (stepfun-api 4.5)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STOPPED_WHILE_REASONING = (
 
 
 class ChatStream:
-    """Translates one stream (a `StreamTransform`)."""
+    """Translate one stream of chat completion chunks (a `StreamTransform`)."""
 
     reads_chunks = True
 
@@ -80,7 +80,7 @@ class ChatStream:
         return self._translate(body) if common is None else common
 
     def _translate(self, body: Dict) -> Sequence[Json]:
-        """Translate any chunk."""
+        """Translate a chunk that `_common` does not."""
         more = more_fields(body)
         head = {**self._envelope(body), **more}
         if not body.get("choices"):
@@ -98,13 +98,13 @@ class ChatStream:
                 early["created"] = head["created"]
             out = held + out
         elif head["created"] == 0 and not any(has_content(row) for row in out):
-            # the first chunk may have created:0; it is held until a chunk has the time (stepfun-api 4.5)
+            # the first chunk may have created:0; it is held back until a chunk has the time (stepfun-api 4.5)
             self._held = out
             return ()
         return out
 
     def close(self) -> Sequence[Json]:
-        """Return the chunks pending at the end: text and calls held back, and the usage, if requested, without choices."""
+        """Return the chunks pending at the end: text and calls held back, and the usage chunk if it was requested."""
         out: list[Dict] = self._held
         self._held = []
         self.truncated = not self._choices or any(state.finished is None for state in self._choices.values())
@@ -137,7 +137,7 @@ class ChatStream:
     def _common(self, body: Dict) -> Sequence[Json] | None:
         """Translate a chunk with more text or reasoning of one choice, or more arguments of one call: nearly every chunk.
 
-        None for any other chunk, of which nothing is noted. `_translate` gives the same for these chunks.
+        Returns None for any other chunk, without changing any state. `_translate` gives the same result, only slower.
         """
         head = self._head
         if head is None or self._held or (not head["created"] and body.get("created")):
@@ -165,7 +165,7 @@ class ChatStream:
         return (row,)
 
     def _one_more(self, state: ChoiceState, reasoning: Json, content: Json, fragments: Json) -> Dict | None:
-        """Return the delta for a piece of one kind, empty if the caller gets nothing of it; None for any other."""
+        """Return the delta for content of a single kind, empty if the caller gets none of it; None otherwise."""
         if reasoning:
             if content or fragments or type(reasoning) is not str:
                 return None
@@ -182,7 +182,7 @@ class ChatStream:
     # ------------------------------------------------------------ envelope
 
     def _envelope(self, body: Dict) -> Dict:
-        """Return the fields beside the choices, the same on every chunk of a stream, as OpenAI sends them."""
+        """Return the fields beside the choices, which are the same on every chunk of a stream, as with OpenAI."""
         created = body.get("created")
         if self._head is None:
             self._head = self._first_envelope(body)
@@ -379,7 +379,7 @@ class ChatStream:
             remember_reasoning(self._context, calls, "".join(state.reasoning))
 
     def _check_forced(self) -> None:
-        """Note a forced call that is missing; `Settings.on_unsupported` decides, since a stream gets no correction."""
+        """Note a missing forced call. A stream gets no correction, so `Settings.on_unsupported` decides the outcome."""
         forced = self._tools.forced
         if forced is None:
             return

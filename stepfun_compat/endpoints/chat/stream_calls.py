@@ -12,9 +12,9 @@ from .tools import Tools
 
 
 class StreamedCalls:
-    """Reads fragments of tool calls, and writes the entries of `delta.tool_calls` or the legacy `delta.function_call`.
+    """Read fragments of tool calls, and write the entries of `delta.tool_calls` or the legacy `delta.function_call`.
 
-    An entry has id, type and name only at its call's first fragment, which waits for the complete name.
+    Only the first entry of a call has id, type and name; it is held back until the name is complete.
     """
 
     __slots__ = ("_tools", "response_id")
@@ -32,13 +32,13 @@ class StreamedCalls:
         return self.name(call) in self._tools.custom and not self._tools.legacy
 
     def is_shown(self, call: StreamedCall) -> bool:
-        """Whether the caller gets a call: any, or the first only."""
+        """Whether the caller gets a call: every call, or only the first."""
         return call.index == 0 or not (self._tools.one_call or self._tools.legacy)
 
     # ------------------------------------------------------------ entries
 
     def merge(self, delta: Dict, entries: list[Dict]) -> None:
-        """Add entries to a delta, one for each call: the SDK's accumulator takes the first list of a stream as it is."""
+        """Add entries to a delta, one per call: the SDK's accumulator does not merge the first list of a stream."""
         if self._tools.legacy:
             _merge_function_call(delta, entries)
             return
@@ -93,7 +93,7 @@ class StreamedCalls:
     def more_arguments(self, state: ChoiceState, fragments: Json) -> Dict | None:
         """Return the entry for more arguments of an emitted call, None for any other fragment.
 
-        The hot path of a call: nothing is noted about other fragments, which `add` reads.
+        The hot path of a call. Other fragments change no state here; `add` reads them.
         """
         try:
             (fragment,) = fragments
@@ -133,17 +133,17 @@ class StreamedCalls:
         return self._entries(state, call, arguments)
 
     def _entries(self, state: ChoiceState, call: StreamedCall, arguments: str) -> list[Dict]:
-        """Return the entries to emit after a fragment: its arguments, or the call's first entry once the name is complete."""
+        """Return the entries to emit after a fragment: its arguments, or the first entry once the name is complete."""
         if call.emitted:
             shown = arguments and self.is_shown(call) and not self.is_custom(call)
             return [{"index": call.index, "function": {"arguments": arguments}}] if shown else []
         if not call.wire_name or (not call.arguments and self._may_continue(call.wire_name)):
             return []
-        # in order, or the caller's list would not be
+        # with those of earlier calls, so that the caller's list is in order
         return [entry for earlier in state.calls[: call.index + 1] for entry in self.start(earlier)]
 
     def _is_built_in(self, state: ChoiceState, row: Dict, function: Dict) -> bool:
-        """Whether a fragment is of a search StepFun runs itself; later ones of it may have only its id, or nothing."""
+        """Whether a fragment belongs to a search that StepFun runs. Later ones may have only its id, or nothing."""
         id = row.get("id")
         named = bool(function.get("name")) or bool(id)
         if is_built_in(row):
@@ -159,10 +159,10 @@ class StreamedCalls:
     # ------------------------------------------------------------ which call a fragment belongs to
 
     def _call_of(self, state: ChoiceState, fragment: Fragment) -> StreamedCall | None:
-        """Find or make the call a fragment belongs to; None for a fragment that has only an id.
+        """Find or create the call that a fragment belongs to; None for a fragment that has only an id.
 
-        By id, else by index, else by position: the id decides, since indexes may be missing or all zero
-        (stepfun-api 4.5). One id with two indexes, or with two names, is two calls.
+        By id, else by index, else by position: the id comes first, since indexes may be missing or all zero
+        (stepfun-api 4.5). One id with two indexes, or with two names, means two calls.
         """
         call = state.by_id.get(fragment.id) if fragment.id else None
         if call is None:
@@ -176,7 +176,7 @@ class StreamedCalls:
         return call
 
     def _call_at(self, state: ChoiceState, fragment: Fragment) -> StreamedCall | None:
-        """Find the call by index or position, or make it."""
+        """Find the call by index or position, or create it."""
         call = state.by_wire_index.get(fragment.index) if fragment.index is not None else state.last_call
         if fragment.is_blank and (call is None or (fragment.id and call.wire_id)):
             if fragment.id:  # a name may follow
@@ -198,7 +198,7 @@ class StreamedCalls:
         return call
 
     def _extend(self, state: ChoiceState, call: StreamedCall, fragment: Fragment) -> None:
-        """Note the name, id and index that a fragment adds to a known call."""
+        """Add the name, id and index of a fragment to a known call."""
         if not call.wire_name:
             call.wire_name = fragment.name
         elif fragment.name and fragment.name != call.wire_name and self._continues(call, fragment.name):
@@ -220,9 +220,9 @@ class StreamedCalls:
         return fragment.index is not None and known.wire_index is not None and fragment.index != known.wire_index
 
     def _starts_another(self, known: StreamedCall, fragment: Fragment) -> bool:
-        """Whether a fragment at a known call's place is the first of another call.
+        """Whether a fragment at the position of a known call is the first of another call.
 
-        It is if it has another id and a name, or another name, or more arguments although the known ones are complete.
+        That is so if it has another id and a name, another name, or arguments although the known ones are complete.
         """
         if fragment.id and known.wire_id:
             return bool(fragment.name) or _has_more(known, fragment.arguments)
@@ -235,11 +235,11 @@ class StreamedCalls:
         return not repeated and _has_more(known, fragment.arguments)
 
     def _may_continue(self, name: str) -> bool:
-        """Whether a name may be the first part of a tool's name, the rest of which comes in the next fragment."""
+        """Whether a name may be the first part of a tool's name, continued in the next fragment."""
         return any(other != name and other.startswith(name) for other in self._tools.originals)
 
     def _continues(self, known: StreamedCall, name: str) -> bool:
-        """Whether a name is the rest of a known call's name, by the names of the tools in the request."""
+        """Whether a name is the rest of a known call's name, according to the tool names in the request."""
         if known.emitted or known.arguments:
             return False
         names = self._tools.originals
@@ -253,7 +253,7 @@ def _merge_function_call(delta: Dict, entries: Sequence[Dict]) -> None:
 
 
 def _adds_nothing(call: StreamedCall, arguments: str) -> bool:
-    """Whether a fragment's arguments are blank at the start, or repeat the complete ones of its call."""
+    """Whether a fragment's arguments are blank at the start of a call, or repeat its complete arguments."""
     if not call.arguments and not arguments.strip():
         return True
     return arguments == call.arguments and arguments.lstrip().startswith("{") and is_whole_json(arguments)

@@ -1,4 +1,4 @@
-"""The state of a chat stream, by choice and by tool call, and helpers that read its chunks."""
+"""The state of a chat stream by choice and tool call, and helpers that read its chunks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .structured_output import FenceFilter
 
 @dataclass
 class StreamedCall:
-    """One tool call of a stream: its place in the caller's list, and what has arrived of it.
+    """One tool call of a stream: its position in the caller's list, and what has arrived of it.
 
     `wire_id` and `wire_name` are StepFun's; `id` is the caller's, and does not change once `emitted`.
     """
@@ -38,7 +38,7 @@ class Fragment:
 
     @property
     def is_blank(self) -> bool:
-        """Whether it has neither a name nor arguments."""
+        """Whether the fragment has neither a name nor arguments."""
         return not self.name and not self.arguments.strip()
 
 
@@ -79,12 +79,12 @@ CHUNK_FIELDS = frozenset(
 
 
 def more_fields(body: Dict) -> Dict:
-    """Return the other fields beside the choices: `system_fingerprint`, `service_tier`, `obfuscation` and a gateway's."""
+    """Return the other fields beside the choices, such as `system_fingerprint`, `service_tier` or a gateway's."""
     return {key: value for key, value in body.items() if key not in CHUNK_FIELDS}
 
 
 def more_of_delta(given: Dict) -> Dict:
-    """Return the other fields of a delta: `refusal`, `function_call` and a gateway's."""
+    """Return the other fields of a delta, such as `refusal`, `function_call` or a gateway's."""
     return {key: value for key, value in given.items() if key not in DELTA_FIELDS and value is not None}
 
 

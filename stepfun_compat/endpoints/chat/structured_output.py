@@ -1,6 +1,6 @@
-"""Emulate JSON-Schema output by JSON mode: put the schema into the prompt, clean and validate the response.
+"""Emulate JSON Schema output with JSON mode: put the schema into the prompt, clean and validate the response.
 
-Pure. Validation proper needs the extra `structured` (jsonschema); without it an answer is only parsed.
+Pure. Validation needs the extra `structured` (jsonschema); without it a response is only parsed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def instruction(schema: Mapping[str, Any]) -> str:
 
 
 def strip_fences(text: str) -> str:
-    """Remove a Markdown code fence around the whole text; return any other text as it is (stepfun-api 3.5)."""
+    """Remove a Markdown code fence around the complete text; return any other text unchanged (stepfun-api 3.5)."""
     match = _FENCE.match(text)
     return match.group(1) if match else text
 
@@ -62,7 +62,7 @@ def problem(text: str | None, schema: Mapping[str, Any]) -> str | None:
     try:
         first: Any = jsonschema.exceptions.best_match(validator(dict(schema)).iter_errors(value))
     except Exception:
-        return None  # the validator cannot read the schema, which is no fault of the response
+        return None  # the schema is invalid, not the response
     if first is None:
         return None
     where = "/".join(str(step) for step in first.absolute_path)
@@ -70,7 +70,7 @@ def problem(text: str | None, schema: Mapping[str, Any]) -> str | None:
 
 
 class FenceFilter:
-    """Removes a Markdown code fence from text in pieces; text that starts with anything else passes at once."""
+    """Remove a Markdown code fence from text in pieces. Text that starts with anything else is returned at once."""
 
     def __init__(self) -> None:
         self._head: str | None = ""
@@ -78,7 +78,7 @@ class FenceFilter:
         self._tail = ""
 
     def feed(self, text: str) -> str:
-        """Read one piece, and return the text that is certain by now."""
+        """Read one piece, and return the text that cannot belong to the fence."""
         if self._head is not None:
             self._head += text
             stripped = self._head.lstrip()

@@ -1,4 +1,4 @@
-"""`POST /completions`, the legacy endpoint, by chat: StepFun has no text completions (stepfun-api 10)."""
+"""`POST /completions`, the legacy endpoint, over chat: StepFun has no text completions (stepfun-api 10)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _prompts(fields: Dict) -> list[str]:
             "prompt is missing: it must be text or a list of texts.", code="missing_parameter", param="prompt"
         )
     raise RequestRejected(
-        "prompt contains token numbers, which only OpenAI's models understand. Pass the text instead, for "
+        "prompt contains token numbers, which only OpenAI's models accept. Pass the text instead, for "
         "instance tiktoken.get_encoding(...).decode(prompt).",
         code="invalid_value",
         param="prompt",
@@ -57,7 +57,7 @@ def _messages(prompt: str, suffix: Json) -> list[Dict]:
 
 @dataclass(slots=True)
 class TextCompletionState:
-    """The prompt to repeat before the text, and whether the stream was made here from complete responses."""
+    """The prompt to repeat before the text, and whether the stream is built here from complete responses."""
 
     echo: str = ""
     whole_stream: bool = False
@@ -169,7 +169,7 @@ def text_completion(body: Dict, echo: str) -> Dict:
 
 
 def _finish_reason(reason: Json) -> str:
-    """Text completions know no tool calls: whatever is not a cap or a filter is `stop`."""
+    """Return the finish reason of a text completion, which has no tool calls: `stop` except for a cap or a filter."""
     return str(reason) if reason in ("length", "content_filter") else "stop"
 
 
@@ -202,7 +202,7 @@ class CompletionStream:
         return self._chat.usage
 
     def feed(self, chunk: Json) -> Sequence[Json]:
-        """Translate one chunk of chat; chunks with reasoning only give nothing."""
+        """Translate one chunk of chat; a chunk with only reasoning has no result."""
         return self._texts(self._chat.feed(chunk))
 
     def close(self) -> Sequence[Json]:

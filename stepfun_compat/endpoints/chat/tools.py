@@ -12,16 +12,16 @@ from ..context import Json, RequestContext, RequestRejected
 from ..json_values import Dict
 
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]{0,63}\Z")
-_OWN_TOOLS = ("web_search", "retrieval")  # StepFun's built-in tools, which travel as they are (stepfun-api 3.4)
+_OWN_TOOLS = ("web_search", "retrieval")  # StepFun's built-in tools, sent unchanged (stepfun-api 3.4)
 
 
 @dataclass(slots=True)
 class Tools:
-    """What the translation of the response needs to know about the tools of the request.
+    """The tools of a request, for the translation of the response.
 
-    `originals` maps a name on the wire to the caller's; `custom` names the caller's free-text tools; `legacy` is set
-    if the request used `functions`; `searches` if the web may be searched. `forced` is None, or the names of the
-    functions one of which must be called (empty: any).
+    `originals` maps names on the wire to the caller's; `custom` contains the names of the caller's free-text tools;
+    `legacy` is True if the request used `functions`, `searches` if the web may be searched. `forced` is None, or the
+    names of the functions one of which must be called (empty: any).
     """
 
     originals: dict[str, str] = field(default_factory=dict[str, str])
@@ -57,17 +57,17 @@ def _mapping(value: Json) -> Mapping[str, Any]:
 
 
 def tool_name(tool: Json) -> str | None:
-    """Return the name of a tool of any kind, None if it has none."""
+    """Return the name of any kind of tool, None if it has none."""
     row = _mapping(tool)
     name = _mapping(row.get(str(row.get("type")))).get("name") or _mapping(row.get("function")).get("name")
     return name if isinstance(name, str) else None
 
 
 def translate_tools(body: Mapping[str, Any], context: RequestContext, tools: Tools) -> list[Any]:
-    """Translate `tools`, `functions` and `web_search_options` to the tools StepFun is sent.
+    """Translate `tools`, `functions` and `web_search_options` to the tools that are sent to StepFun.
 
     Raises:
-        RequestRejected: a tool of a kind StepFun does not have.
+        RequestRejected: StepFun does not have this kind of tool.
     """
     given: list[Any] = []
     if isinstance(body.get("tools"), Sequence):
@@ -87,7 +87,7 @@ def translate_tools(body: Mapping[str, Any], context: RequestContext, tools: Too
 
 
 def _reserve_valid_names(given: Sequence[Any], tools: Tools) -> None:
-    """Note the names StepFun accepts, before the others are changed to names that are still free."""
+    """Reserve the names that StepFun accepts, before other names are changed to ones that are still free."""
     for tool in given:
         name = tool_name(tool)
         if name is not None and _NAME.match(name):
@@ -128,7 +128,7 @@ def _translate_tool(tool: Json, json_path: str, context: RequestContext, tools: 
         return _translate_custom_tool(_mapping(row.get("custom")), json_path, context, tools)
     if kind not in (None, "function") or not isinstance(row.get("function"), Mapping):
         raise RequestRejected(
-            f"{json_path}.type={kind!r} is not a tool StepFun's chat has. It takes function tools, web_search and "
+            f"{json_path}.type={kind!r} is not a kind of tool in StepFun's chat. Use function tools, web_search or "
             "retrieval.",
             code="invalid_value",
             param="tools",
@@ -207,7 +207,7 @@ def apply_tool_choice(
     StepFun accepts `tool_choice` and ignores it (stepfun-api 3.2).
 
     Raises:
-        RequestRejected: the choice names a tool that is not there, or requires a call without tools.
+        RequestRejected: the choice names a tool that is not in the request, or requires a call without tools.
     """
     if choice is None or choice == "auto":
         return sent, None
@@ -265,10 +265,10 @@ def _require_any(functions: Sequence[Any], context: RequestContext, tools: Tools
 def _require_one(
     choice: Json, functions: Sequence[Any], context: RequestContext, tools: Tools
 ) -> tuple[list[Any], str]:
-    """Return (the function the choice names, the system line that requires a call of it).
+    """Return (the function that the choice names, the system line that requires a call of it).
 
     Raises:
-        RequestRejected: the choice names no function, or one that is not there.
+        RequestRejected: the choice names no function, or one that is not in the request.
     """
     row = _mapping(choice)
     name = tool_name(row) or (row.get("name") if isinstance(row.get("name"), str) else None)
@@ -286,7 +286,7 @@ def _require_one(
         )
     tools.forced = (wire,)
     context.record_change(
-        "inject", "tool_choice", name, "sending that tool alone and an instruction", "StepFun ignores tool_choice"
+        "inject", "tool_choice", name, "sending only that tool, and an instruction", "StepFun ignores tool_choice"
     )
     return only, f"You must answer by calling the function {wire}. Do not answer in text."
 

@@ -41,7 +41,7 @@ def _missing_count(name: str, usage: Dict) -> int:
 
 
 def _share(reasoning: int, text: int, usage: Dict) -> int:
-    """Estimate the reasoning tokens by the characters of the reasoning and of the text."""
+    """Estimate the reasoning tokens from the characters of the reasoning and of the text."""
     return round(usage["completion_tokens"] * reasoning / (text + reasoning)) if reasoning > 0 else 0
 
 
@@ -81,9 +81,9 @@ def characters_of(message: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def visible_tokens(usage: Mapping[str, Any] | None, text: str, reasoning: str) -> int | None:
-    """Return how many completion tokens were the visible text, None if StepFun reports no total.
+    """Return the number of completion tokens of the visible text, None if StepFun reports no total.
 
-    They are the total less the reasoning tokens, or, if those are not reported, the text's share by length.
+    It is the total minus the reasoning tokens, or, if those are not reported, the text's share by length.
     """
     total = whole_number(usage.get("completion_tokens")) if usage is not None else None
     if usage is None or total is None:

@@ -66,7 +66,7 @@ def test_api_3_1_text_parts_of_a_user_message_stay() -> None:
 
 @pytest.mark.parametrize("role", ["system", "tool", "assistant"])
 def test_api_3_1_image_outside_a_user_message_is_refused(role: str) -> None:
-    with pytest.raises(RequestRejected, match=rf"takes only text in a {role} message") as caught:
+    with pytest.raises(RequestRejected, match=rf"accepts only text in a {role} message") as caught:
         messages({"role": role, "content": [{"type": "image_url", "image_url": {"url": PNG}}]})
     assert caught.value.param == "messages"
 
@@ -248,7 +248,7 @@ def test_api_4_2_audio_message_is_replayed_as_its_transcript(transcript: str) ->
 
 @pytest.mark.parametrize("id", ["audio_abc", "audio_", "other", "audio_!!!"])
 def test_api_4_2_audio_message_of_another_service_is_refused(id: str) -> None:
-    with pytest.raises(RequestRejected, match="put the transcript of that answer into content"):
+    with pytest.raises(RequestRejected, match="put the transcript of that response into content"):
         messages({"role": "assistant", "audio": {"id": id}})
 
 
