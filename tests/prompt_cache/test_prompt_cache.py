@@ -163,7 +163,7 @@ def test_equal_and_extended_requests_share_the_prefix():
     found = diagnose(BASE, longer)
     assert (found.broken, found.kind, found.shared_messages) == (False, "none", 5)
     assert "continues" in str(found)
-    assert "beginning" in diagnose(longer, BASE).why
+    assert "a prefix of" in diagnose(longer, BASE).why
 
 
 def swap(i: int, j: int, key: str) -> Any:
@@ -250,7 +250,7 @@ def test_differing_snippet_is_shown():
     assert "2026-09-28T10:00:01Z" in found.after
     assert "nothing else" in found.why
     both = diagnose(BASE, edited(system("You are a helpful clerk. Today is 2026-09-29T10:00:00Z. Be verbose.")))
-    assert (both.kind, "so did text after it" in both.why) == ("timestamp", True)
+    assert (both.kind, "text after it changed" in both.why) == ("timestamp", True)
 
 
 @pytest.mark.parametrize(
