@@ -33,7 +33,6 @@ def hold_back(options: Any) -> None:
 
 def mark(context: ClientContext, request: Any, options: Any) -> None:
     """Attach to a request what its auth, and a transport that adds to it, use to check what is sent."""
-
     request.extensions[_SENDER] = _Look(context)
     if _HOLDS:
         request.extensions[_FOLLOW] = options.__dict__.get(_FOLLOW)
@@ -42,7 +41,7 @@ def mark(context: ClientContext, request: Any, options: Any) -> None:
 
 
 class _Look:
-    """Checks a request that a transport is about to send. Printing it does not show the client, as a `partial` would."""
+    """Check a request that a transport is about to send. Its repr does not show the client, unlike that of a `partial`."""
 
     __slots__ = ("context",)
 
