@@ -41,7 +41,7 @@ def mark(context: ClientContext, request: Any, options: Any) -> None:
 
 
 class _Look:
-    """Check a request that a transport is about to send. Its repr does not show the client, unlike that of a `partial`."""
+    """Check a request that a transport is about to send. Unlike a `partial`, its repr hides the client."""
 
     __slots__ = ("context",)
 
