@@ -404,7 +404,7 @@ async def test_count_tokens_sync_and_async() -> None:
     assert Wire(count).client().stepfun.count_tokens(MESSAGES) == 85
     assert await Wire(count).async_client().stepfun.count_tokens(MESSAGES, model="gpt-4o") == 85
     image: Any = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x/a.png"}}]}]
-    with pytest.raises(openai.BadRequestError, match=r"step-3\.5-flash takes text"):
+    with pytest.raises(openai.BadRequestError, match=r"step-3\.5-flash accepts text"):
         Wire(count).client().stepfun.count_tokens(image, model="step-3.5-flash")
     with pytest.raises(openai.OpenAIError, match="no token count"):
         Wire({"data": {}}).client().stepfun.count_tokens(MESSAGES)
