@@ -172,7 +172,8 @@ class StepFunHooks(_SDKClient):
                 raise parts.responses.rejection(context, refusal, request) from None
         sent = parts.requests.sent_options(call, options)
         call.started, call.retries_taken = time.monotonic(), kwargs.get("retries_taken", 0)
-        request = super()._build_request(sent, **kwargs)
+        builder, build = context.request_builder, super()._build_request
+        request = build(sent, **kwargs) if builder is None else builder.build(build, self, sent, **kwargs)
         parts.redirects.mark(context, request, sent)
         request.extensions[EXTENSION] = call
         if call.pinned is not None:  # the store was read with this key; a callable key may return another one now

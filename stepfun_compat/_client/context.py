@@ -43,6 +43,7 @@ class ClientContext:
         self.is_async = isinstance(client, openai.AsyncOpenAI)
         self.settings = settings
         self.family = family
+        self.request_builder = family.request_builder()
         self.explicit_settings = explicit_settings
         self.key_provider: Callable[[], Any] | None = None
         self.deployment: str | bool = False

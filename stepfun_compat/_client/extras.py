@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import openai
 
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from ..prices import ModelPrice
     from ..settings import Settings
     from .context import ClientContext
+
+
+class RequestBuilder(Protocol):
+    """What builds the requests of one client in place of the SDK."""
+
+    def build(self, build: Callable[..., Any], client: Any, options: Any, **kwargs: Any) -> Any:
+        """Return the request that `build`, the SDK's own `_build_request`, returns for the options."""
+        ...
 
 
 class ClientFamily:
@@ -35,6 +43,10 @@ class ClientFamily:
             from ..endpoints.chat.reasoning_cache import ReasoningCache
 
             self.reasoning = ReasoningCache()
+
+    def request_builder(self) -> RequestBuilder | None:
+        """Return what builds the requests of a client of this family; None for the SDK."""
+        return None
 
     def record(self, request_context: RequestContext, data: Json) -> None:
         """Add the prompt cache usage that a response reports to the statistics."""

@@ -70,6 +70,12 @@ def auth(context: ClientContext, inner: Any) -> Any:
     return _auth_class(context.http_module())(context, inner)
 
 
+def signs(auth: Any, request: Any) -> bool:
+    """Whether an `auth` changes its request before it is sent; False only for one that follows redirects and does nothing else."""
+    inner = getattr(auth, "inner", None)
+    return inner is None or inner(request) is not None
+
+
 @lru_cache(maxsize=4)
 def _auth_class(family: Any) -> Any:
     class Redirecting(family.Auth):

@@ -11,11 +11,10 @@ import openai
 from openai._types import Omit
 
 from ..client import AsyncOpenAI
-from ..http_objects import http_module_of
 from ..settings import SETTINGS, Settings
 from .access import Caller
 from .metering import MeteredFamily
-from .transport import transport
+from .transport import http_client
 
 Dialect = Literal["openai", "anthropic", "anthropic thinking"]
 
@@ -38,8 +37,7 @@ class Clients:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         limits = type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=None, max_keepalive_connections=256)
-        family = http_module_of(openai.DefaultAsyncHttpxClient)
-        self._http: Any = openai.DefaultAsyncHttpxClient(limits=limits, transport=transport(family, limits))
+        self._http: Any = http_client(limits)
         self._made: OrderedDict[tuple[str, Dialect], AsyncOpenAI] = OrderedDict()
         first = self.of(Caller(""), "openai")
         self.secrets: tuple[str, ...] = tuple({key for key in (settings.api_key, first.api_key) if key})

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from typing_extensions import override
 
 from .._client.extras import ClientFamily
+from .templates import RequestTemplates
 
 if TYPE_CHECKING:
     from ..endpoints.context import Json, RequestContext
@@ -54,6 +55,10 @@ class MeteredFamily(ClientFamily):
     """The state a client shares with its copies; it also adds the usage StepFun reports to the current request's sample."""
 
     encodes_bodies = True
+
+    @override
+    def request_builder(self) -> RequestTemplates:
+        return RequestTemplates()
 
     @override
     def record(self, request_context: RequestContext, data: Json) -> None:

@@ -1,20 +1,49 @@
-"""Connections to StepFun that send a request's head and body in one write.
+"""Connections to StepFun, with less work for each request than the HTTP library's own client and pool do.
 
-The HTTP library writes the head and the body separately, each with its own system call and event loop iteration. TLS,
-timeouts and the connection pool are the library's. Works with httpx and httpx2 and imports neither.
+A request's head and body are sent in one write; the library writes them separately, each with its own system call and event
+loop iteration. Idle connections are on a stack, so that taking one costs the same however many are open. TLS, HTTP and
+timeouts are the library's. Works with httpx and httpx2 and imports neither.
 """
 
 from __future__ import annotations
 
 import importlib
+import logging
 import select
-from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import AsyncIterator
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.request import getproxies
 
-_NEEDED: Final = ("AnyIOBackend", "AsyncConnectionPool", "AsyncNetworkBackend", "AsyncNetworkStream")
+import anyio
+import openai
+
+from .._client.redirects import signs
+from ..http_objects import http_module_of
+
+_NEEDED: Final = (
+    "AnyIOBackend",
+    "AsyncHTTPConnection",
+    "AsyncNetworkBackend",
+    "AsyncNetworkStream",
+    "Request",
+    "URL",
+)
+_RECEIVED: Final = "stepfun_compat.received"
+"""The key in a request's extensions for a response to it that the transport has received already."""
+_Place: TypeAlias = tuple[bytes, bytes, int | None]
+"""Scheme, host and port of a URL."""
+
+
+def http_client(limits: Any) -> Any:
+    """Return openai's HTTP client, over `transport` if it can be used. `limits` are the library's; the number of
+    connections is not limited.
+    """
+    family = http_module_of(openai.DefaultAsyncHttpxClient)
+    own = transport(family, limits)
+    base: Any = openai.DefaultAsyncHttpxClient
+    return base(limits=limits) if own is None else _client_class(base, family)(own)
 
 
 def transport(family: Any, limits: Any) -> Any:
@@ -28,59 +57,202 @@ def transport(family: Any, limits: Any) -> Any:
 
 
 @lru_cache(maxsize=4)
+def _client_class(base: Any, family: Any) -> Any:
+    log = logging.getLogger(family.__name__)
+
+    class Client(base):
+        """openai's HTTP client, which passes a request straight to the transport if nothing else has work with it."""
+
+        def __init__(self, own: Any) -> None:
+            base.__init__(self, transport=own)
+            self._own = own
+
+        async def send(self, request: Any, *, stream: bool = False, **kwargs: Any) -> Any:
+            if not self._is_plain(request, kwargs):
+                return await base.send(self, request, stream=stream, **kwargs)
+            response: Any = await self._own.handle_async_request(request)
+            if 300 <= response.status_code < 400:  # redirects are the library's
+                request.extensions[_RECEIVED] = response
+                return await base.send(self, request, stream=stream, **kwargs)
+            response.request = request
+            self.cookies.extract_cookies(response)
+            if stream:
+                return response
+            if "content-encoding" in response.headers:
+                try:
+                    await response.aread()
+                except BaseException:
+                    await response.aclose()
+                    raise
+            else:
+                response._content = await response.stream.whole()
+                response.is_closed = response.is_stream_consumed = True
+            return response
+
+        def _is_plain(self, request: Any, kwargs: dict[str, Any]) -> bool:
+            """Whether neither authentication, event hooks nor the library's log have work with this request."""
+            return (
+                "timeout" in request.extensions
+                and not signs(kwargs.get("auth"), request)
+                and not any(self.event_hooks.values())
+                and not log.isEnabledFor(logging.INFO)
+                and not self.is_closed
+            )
+
+    return Client
+
+
+@lru_cache(maxsize=4)
 def _transport_class(family: Any, core: Any) -> Any:
-    @contextmanager
-    def errors_of_family() -> Generator[None, None, None]:
-        """Raise errors of `core` as the errors of `family` with the same names."""
-        try:
-            yield
-        except Exception as error:
-            for cls in type(error).__mro__:
-                if cls.__module__.partition(".")[0] == core.__name__ and hasattr(family, cls.__name__):
-                    raise getattr(family, cls.__name__)(str(error)) from error
-            raise
+    def raise_as_familys(error: BaseException, request: Any) -> None:
+        """Raise an error of `core` as the error of `family` with the same name. Return for any other error."""
+        for cls in type(error).__mro__:
+            if cls.__module__.partition(".")[0] == core.__name__ and hasattr(family, cls.__name__):
+                raise getattr(family, cls.__name__)(str(error), request=request) from error
+
+    class Target(core.URL):
+        """A URL whose origin is known; `core` computes it for each comparison."""
+
+        origin: Any = None
+
+        def __init__(self, origin: Any, target: bytes) -> None:
+            self.scheme, self.host, self.port = origin.scheme, origin.host, origin.port
+            self.origin = origin
+            self.target = target
+
+    class Sent(core.Request):
+        """A request of `core` with the values of one of `family`, whose types need no check."""
+
+        def __init__(self, request: Any, origin: Any) -> None:
+            self.method = request.method.encode("ascii")
+            self.url = Target(origin, request.url.raw_path)
+            self.headers = request.headers.raw
+            self.stream = request.stream
+            self.extensions = request.extensions
 
     class Body(family.AsyncByteStream):
-        """A response's body, piece by piece."""
+        """A response's body. Closing it makes its connection available to other requests, or closes it."""
 
-        def __init__(self, stream: Any) -> None:
+        def __init__(self, stream: Any, connection: Any, give_back: Any, request: Any) -> None:
             self._stream = stream
+            self._connection = connection
+            self._give_back = give_back
+            self._request = request
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            with errors_of_family():
+            try:
                 async for part in self._stream:
                     yield part
+            except Exception as error:
+                raise_as_familys(error, self._request)
+                raise
+
+        async def whole(self) -> bytes:
+            """Read and close it."""
+            try:
+                parts = [part async for part in self._stream]
+            except Exception as error:
+                raise_as_familys(error, self._request)
+                raise
+            finally:
+                await self.aclose()
+            return parts[0] if len(parts) == 1 else b"".join(parts)
 
         async def aclose(self) -> None:
-            await self._stream.aclose()
+            connection, self._connection = self._connection, None
+            if connection is None:
+                return
+            try:
+                await self._stream.aclose()
+            finally:
+                await self._give_back(connection)
 
     class Transport(family.AsyncBaseTransport):
         def __init__(self, limits: Any) -> None:
-            self._pool = core.AsyncConnectionPool(
-                ssl_context=family.create_ssl_context(),
-                max_connections=limits.max_connections,
-                max_keepalive_connections=limits.max_keepalive_connections,
-                keepalive_expiry=limits.keepalive_expiry,
-                network_backend=_backend_class(core)(),
-            )
+            self._tls = family.create_ssl_context()
+            self._most_idle: int | None = limits.max_keepalive_connections
+            self._expiry: float | None = limits.keepalive_expiry
+            self._backend = _backend_class(core)()
+            self._origins: dict[_Place, Any] = {}
+            self._idle: dict[_Place, deque[Any]] = {}
+            self._idle_count = 0
+            self._busy: dict[Any, _Place] = {}
+            self._closed = False
 
         async def handle_async_request(self, request: Any) -> Any:
+            received = request.extensions.pop(_RECEIVED, None)
+            if received is not None:
+                return received
             url = request.url
-            sent = core.Request(
-                method=request.method,
-                url=core.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-                headers=request.headers.raw,
-                content=request.stream,
-                extensions=request.extensions,
-            )
-            with errors_of_family():
-                answer = await self._pool.handle_async_request(sent)
+            place = (url.raw_scheme, url.raw_host, url.port)
+            origin = self._origins.get(place)
+            if origin is None:
+                if url.scheme not in ("http", "https"):
+                    raise family.UnsupportedProtocol(f"Request URL has an unsupported protocol '{url.scheme}://'.")
+                origin = core.URL(scheme=place[0], host=place[1], port=place[2]).origin
+                self._origins[place] = origin
+            connection = await self._take(place, origin)
+            try:
+                answer = await connection.handle_async_request(Sent(request, origin))
+            except BaseException as error:
+                await self._give_back(connection)
+                raise_as_familys(error, request)
+                raise
             return family.Response(
-                answer.status, headers=answer.headers, stream=Body(answer.stream), extensions=answer.extensions
+                answer.status,
+                headers=answer.headers,
+                stream=Body(answer.stream, connection, self._give_back, request),
+                extensions=answer.extensions,
             )
 
+        async def _take(self, place: _Place, origin: Any) -> Any:
+            """Return the connection that was used last, or a new one."""
+            idle = self._idle.get(place)
+            while idle:
+                connection = idle.pop()
+                self._idle_count -= 1
+                if not connection.has_expired():
+                    break
+                await self._close(connection)
+            else:
+                connection = core.AsyncHTTPConnection(
+                    origin, self._tls, keepalive_expiry=self._expiry, network_backend=self._backend
+                )
+            self._busy[connection] = place
+            return connection
+
+        async def _give_back(self, connection: Any) -> None:
+            """Keep a connection for the next request, or close it: if it is in the middle of a response, or one too many."""
+            place = self._busy.pop(connection, None)
+            if place is None or self._closed or not connection.is_idle():
+                await self._close(connection)
+                return
+            idle = self._idle.get(place)
+            if idle is None:
+                idle = self._idle[place] = deque()
+            idle.append(connection)
+            self._idle_count += 1
+            while len(idle) > 1 and (self._is_over_limit() or idle[0].has_expired()):
+                self._idle_count -= 1
+                await self._close(idle.popleft())
+
+        def _is_over_limit(self) -> bool:
+            return self._most_idle is not None and self._idle_count > self._most_idle
+
+        async def _close(self, connection: Any) -> None:
+            """Close a connection, even when cancelled."""
+            if not connection.is_closed():
+                with anyio.CancelScope(shield=True):
+                    await connection.aclose()
+
         async def aclose(self) -> None:
-            await self._pool.aclose()
+            self._closed = True
+            connections = [*self._busy, *(each for idle in self._idle.values() for each in idle)]
+            self._busy.clear()
+            self._idle.clear()
+            self._idle_count = 0
+            for connection in connections:
+                await self._close(connection)
 
     return Transport
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import importlib
+import itertools
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.util import find_spec
@@ -39,6 +41,16 @@ def run(
 ) -> None:
     """Run `use` with a client over the transport and a fresh server."""
 
+    async def with_client(origin: str) -> None:
+        made = transport(family, family.Limits(max_connections=None, max_keepalive_connections=4))
+        async with family.AsyncClient(transport=made, timeout=20) as client:
+            await use(client, f"{origin}/v1")
+
+    run_server(serve, with_client, tls)
+
+
+def run_server(serve: Serve, use: Callable[[str], Awaitable[None]], tls: ssl.SSLContext | None = None) -> None:
+    """Let `use` call a server of its own, whose origin it gets."""
     handling: list[Any] = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -51,12 +63,17 @@ def run(
 
     async def both() -> None:
         server = await asyncio.start_server(handle, "localhost", 0, ssl=tls)
-        port = server.sockets[0].getsockname()[1]
-        made = transport(family, family.Limits(max_connections=None, max_keepalive_connections=4))
-        async with family.AsyncClient(transport=made, timeout=20) as client:
-            await use(client, f"http{'s' if tls else ''}://localhost:{port}/v1")
-        server.close()
-        await asyncio.gather(*handling)
+        try:
+            await use(f"http{'s' if tls else ''}://localhost:{server.sockets[0].getsockname()[1]}")
+        except BaseException:
+            for each in handling:
+                each.cancel()
+            raise
+        finally:
+            server.close()
+            await asyncio.gather(*handling, return_exceptions=True)
+        for each in handling:
+            each.result()
 
     asyncio.run(both())
 
@@ -231,3 +248,246 @@ def test_server_uses_the_transport(family: Any) -> None:
     clients = Clients(Settings(api_key="stepfun-key-of-a-test"))
     assert type(clients._http._transport).__module__ == "stepfun_compat.serve.transport"
     assert clients._http.follow_redirects
+
+
+def test_idle_connections_are_limited_and_the_last_one_used_is_taken_first(family: Any) -> None:
+    numbers = itertools.count()
+    used: list[int] = []
+    ended: list[int] = []
+    all_there = asyncio.Event()
+
+    async def numbered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = next(numbers)
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                await reader.readuntil(b"\r\n\r\n")
+                used.append(number)
+                if len(used) == 6:
+                    all_there.set()
+                await all_there.wait()
+                writer.write(ANSWER)
+        ended.append(number)
+
+    async def use(client: Any, url: str) -> None:
+        await asyncio.gather(*(client.get(url) for _ in range(6)))
+        while len(ended) < 2:  # the limit is four
+            await asyncio.sleep(0)
+        for _ in range(3):
+            await client.get(url)
+        assert len(set(used)) == 6
+        assert len(set(used[6:])) == 1
+        assert not set(used[6:]) & set(ended)
+        assert client._transport._idle_count == 4
+
+    run(family, numbered, use)
+    assert sorted(ended) == list(range(6))
+
+
+def test_a_connection_that_was_idle_for_too_long_is_not_used_again(family: Any) -> None:
+    ended: list[int] = []
+
+    async def until_closed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await answer(reader, writer)
+        finally:
+            ended.append(1)
+
+    async def use(client: Any, url: str) -> None:
+        client._transport._expiry = -1.0
+        for number in range(3):
+            assert (await client.get(url)).content == b"ok"
+            while len(ended) < number:
+                await asyncio.sleep(0)
+
+    run(family, until_closed, use)
+    assert len(ended) == 3
+
+
+def test_closing_the_transport_closes_connections_in_use(family: Any) -> None:
+    async def use(client: Any, url: str) -> None:
+        async with client.stream("GET", url) as response:
+            assert await anext(response.aiter_bytes()) == b"one"
+            await client._transport.aclose()
+            assert not client._transport._busy
+        assert not client._transport._idle
+
+    async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n")
+        assert await reader.read() == b""
+
+    run(family, half, use)
+
+
+# ---------------------------------------------------------------- through the client of the server
+
+HELLO: Any = [{"role": "user", "content": "hello"}]
+COMPLETION = (
+    b'{"id":"0","object":"chat.completion","created":0,"model":"step-3.7-flash",'
+    b'"choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}'
+)
+
+
+def response(body: bytes = COMPLETION, status: bytes = b"200 OK", *headers: bytes) -> bytes:
+    """A response as bytes."""
+    rows = [b"content-type: application/json", b"content-length: %d" % len(body), *headers]
+    return b"HTTP/1.1 %b\r\n%b\r\n\r\n%b" % (status, b"\r\n".join(rows), body)
+
+
+def call_server(serve: Serve, use: Callable[[Any, Any], Awaitable[None]], **more: Any) -> None:
+    """Let `use` call a server with a client as `serve` makes it; it gets that and the client's HTTP client."""
+    from stepfun_compat import AsyncOpenAI, Settings
+    from stepfun_compat.serve.transport import http_client
+
+    async def with_client(origin: str) -> None:
+        http = http_client(openai.DEFAULT_CONNECTION_LIMITS)
+        settings = Settings(api_key="stepfun-key-of-a-test", base_url=f"{origin}/v1")
+        async with AsyncOpenAI(settings=settings, http_client=http, max_retries=0, **more) as client:
+            await use(client, http)
+            assert not http._own._busy
+
+    run_server(serve, with_client)
+
+
+def call(responses: list[bytes | None], **more: Any) -> tuple[list[bytes], list[Any]]:
+    """Send chat completions to a server until it has given these responses, None for none and then a closed connection:
+    the heads of the requests, and the results or errors.
+    """
+    heads: list[bytes] = []
+    results: list[Any] = []
+
+    async def give(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            given = responses[len(heads)]
+            heads.append(head)
+            length = head.lower().partition(b"content-length: ")[2].split() or [b"0"]
+            await reader.readexactly(int(length[0]))
+            if given is None:
+                await reader.read()
+                return
+            writer.write(given)
+            if not given or given.endswith(b"half"):
+                return
+
+    async def use(client: Any, _: Any) -> None:
+        while len(heads) < len(responses):
+            try:
+                results.append((await client.chat.completions.create(model="gpt-4o", messages=HELLO)).to_dict())
+            except openai.OpenAIError as error:
+                results.append(error)
+
+    call_server(give, use, **more)
+    return heads, results
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "ssl_cert_file", "ssl_cert_dir"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def texts(results: list[Any]) -> list[str]:
+    return [each["choices"][0]["message"]["content"] for each in results]
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_the_client_follows_redirects_and_checks_them() -> None:
+    redirect = response(b"", b"307 Temporary Redirect", b"location: /v1/elsewhere")
+    heads, results = call([redirect, response(), response()])
+    assert texts(results) == ["hi", "hi"]
+    assert [head.split()[1] for head in heads] == [b"/v1/chat/completions", b"/v1/elsewhere", b"/v1/chat/completions"]
+    assert all(b"stepfun-key-of-a-test" in head for head in heads)
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_the_client_keeps_cookies() -> None:
+    heads, results = call([response(COMPLETION, b"200 OK", b"set-cookie: place=3; path=/"), response()])
+    assert texts(results) == ["hi", "hi"]
+    assert [b"place=3" in head for head in heads] == [False, True]
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_the_client_reads_compressed_and_chunked_responses() -> None:
+    packed = response(gzip.compress(COMPLETION), b"200 OK", b"content-encoding: gzip")
+    size = len(COMPLETION) // 2
+    pieces = [COMPLETION[:size], COMPLETION[size:], b""]
+    chunked = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+    _, results = call([packed, head + chunked, packed])
+    assert texts(results) == ["hi", "hi", "hi"]
+
+
+HALF = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"
+FAULTS: Any = {
+    "no answer": (b"", openai.APIConnectionError, "RemoteProtocolError"),
+    "no HTTP": (b"nonsense\r\n\r\nhalf", openai.APIConnectionError, "RemoteProtocolError"),
+    "half a body": (HALF, openai.APIConnectionError, "RemoteProtocolError"),
+    "half a compressed body": (
+        HALF.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n"),
+        openai.APIConnectionError,
+        "DecodingError",
+    ),
+    "silence": (None, openai.APITimeoutError, "ReadTimeout"),
+}
+
+
+@pytest.mark.usefixtures("no_proxy")
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_client_raises_openais_error_for_a_broken_connection(fault: str) -> None:
+    data, expected, cause = FAULTS[fault]
+    _, results = call([data], timeout=0.2 if data is None else 20)
+    assert type(results[0]) is expected
+    assert type(results[0].__cause__).__name__ == cause
+    assert results[0].__cause__.request.url.path == "/v1/chat/completions"
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_the_library_logs_each_request_where_its_log_is_on(caplog: pytest.LogCaptureFixture) -> None:
+    family = http_module_of(openai.DefaultAsyncHttpxClient)
+    with caplog.at_level("INFO", logger=family.__name__):
+        call([response()])
+    assert "200 OK" in caplog.text
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_event_hooks_of_the_client_see_each_request() -> None:
+    seen: list[str] = []
+
+    async def note(request: Any) -> None:
+        seen.append(request.url.path)
+
+    async def use(client: Any, http: Any) -> None:
+        hooks = http.event_hooks
+        hooks["request"].append(note)
+        http.event_hooks = hooks
+        await client.post(
+            "/token/count", body={}, cast_to=object, options={"headers": {"X-Stainless-Raw-Response": "true"}}
+        )
+
+    call_server(answer, use)
+    assert seen == ["/v1/token/count"]
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_a_cancelled_request_leaves_no_connection_behind() -> None:
+    here, gone = asyncio.Event(), asyncio.Event()
+
+    async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(HALF)
+        here.set()
+        await reader.read()
+        gone.set()
+
+    async def use(client: Any, http: Any) -> None:
+        task = asyncio.ensure_future(client.chat.completions.create(model="gpt-4o", messages=HELLO))
+        await here.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await gone.wait()
+        assert not http._own._idle_count
+
+    call_server(half, use)
