@@ -69,6 +69,13 @@ def with_body(response: Any, body: Any) -> Any:
     )
 
 
+def bytes_later(response: Any) -> AsyncIterator[bytes]:
+    """Read a response's body asynchronously, decompressed. An unread body that is not compressed needs no decoder."""
+    if response.is_stream_consumed or "content-encoding" in response.headers:
+        return response.aiter_bytes()
+    return response.aiter_raw()
+
+
 def unread(response: Any, family: Any) -> Any:
     """Return the response with an unread body, as `with_streaming_response` returns it. `family` is the HTTP library of
     the response."""

@@ -12,20 +12,27 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 import openai
 from typing_extensions import override
 
 from ..endpoints.base import StoreOperation
-from ..http_objects import with_body
+from ..http_objects import bytes_later, with_body
 from .streaming import Reader, after, first_bytes, first_bytes_later
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class _Rows(Reader):
     """Read rows as plain data, without building objects."""
 
-    __slots__ = ()
+    __slots__ = ("names_events",)
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
+        self.names_events: bool = self.call.endpoint.name.startswith("responses")
+        """Whether each event has an `event:` line, as in Responses but not in chat."""
 
     @override
     def _use_fast_path(self, stream: Any) -> bool:
@@ -46,17 +53,10 @@ class _Rows(Reader):
         except openai.APIError as error:  # relayed as OpenAI sends it; the parser of the stream raises it
             return ({"error": error.body},)
 
-    @property
-    def names_events(self) -> bool:
-        """Whether each event has an `event:` line, as in Responses but not in chat."""
-        return self.call.endpoint.name.startswith("responses")
-
     def frame(self, row: Any) -> bytes:
         """Encode one row as a server-sent event."""
         name = f"event: {row['type']}\n" if self.names_events else ""
-        return f"{name}data: {json.dumps(row, ensure_ascii=False, separators=(',', ':'))}\n\n".encode(
-            "utf-8", "surrogatepass"
-        )
+        return f"{name}data: {_encode(row)}\n\n".encode("utf-8", "surrogatepass")
 
     def end(self) -> bytes:
         """Encode the end of the stream, if StepFun sent one."""
@@ -114,23 +114,22 @@ def _bodies(family: Any) -> tuple[Any, Any]:
         async def __aiter__(self) -> AsyncIterator[bytes]:
             reader = self.reader
             decoder: Any = reader.client._make_sse_decoder()
-            body: AsyncIterator[bytes] = reader.response.aiter_bytes()
+            body: AsyncIterator[bytes] = bytes_later(reader.response)
             async for event in decoder.aiter_bytes(after(await first_bytes_later(reader, body), body)):
-                async for data in self._rows(reader.feed(event.data, event.event)):
-                    yield data
+                for row in reader.feed(event.data, event.event):
+                    if type(row) is StoreOperation:
+                        await reader.keep_later(row)
+                    else:
+                        yield reader.frame(row)
                 if reader.over:
                     break
-            async for data in self._rows(reader.close()):
-                yield data
+            for row in reader.close():
+                if type(row) is StoreOperation:
+                    await reader.keep_later(row)
+                else:
+                    yield reader.frame(row)
             if end := reader.end():
                 yield end
-
-        async def _rows(self, rows: Iterator[Any]) -> AsyncIterator[bytes]:
-            for row in rows:
-                if type(row) is StoreOperation:
-                    await self.reader.keep_later(row)
-                else:
-                    yield self.reader.frame(row)
 
         async def aclose(self) -> None:
             await self.reader.response.aclose()

@@ -37,11 +37,14 @@ class JoiningTransport:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        self._waiting.append(data)
-        if data.endswith(b"\r\n\r\n") and data.startswith(b"HTTP/"):
+        if data.startswith(b"HTTP/") and data.endswith(b"\r\n\r\n"):
+            self._waiting.append(data)
             self._loop.call_soon(self._send)
-        else:
+        elif self._waiting:
+            self._waiting.append(data)
             self._send()
+        elif not self._transport.is_closing():
+            self._transport.write(data)
 
     def close(self) -> None:
         """Send pending data, then close."""

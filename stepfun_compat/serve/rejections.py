@@ -58,6 +58,9 @@ def anthropic_error(status: int, message: str, request_id: str | None = None) ->
     return body if request_id is None else {**body, "request_id": request_id}
 
 
+_to_text: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def encode(data: Any) -> bytes:
     """Encode JSON as OpenAI's API writes it."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return _to_text(data).encode("utf-8", "surrogatepass")

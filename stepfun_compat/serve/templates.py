@@ -20,7 +20,8 @@ _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), all
 
 @dataclass(frozen=True)
 class _Template:
-    """A request as the SDK built it. `of` is its class, `stream_of` that of its body."""
+    """A request as the SDK built it. `of` is its class, `stream_of` that of its body; `security` says which of the client's
+    keys it carries."""
 
     of: Any
     stream_of: Any
@@ -29,6 +30,7 @@ class _Template:
     headers: Any
     encoding: str
     timeout: dict[str, Any]
+    security: Any
 
 
 class RequestTemplates:
@@ -47,10 +49,10 @@ class RequestTemplates:
         except (TypeError, ValueError, RecursionError):  # the SDK raises what it raises
             return build(options, **kwargs)
         known = self._known.get(kind)
-        if known is not None:
+        if known is not None and known.security == getattr(options, "security", None):
             return _filled(known, body)
         request: Any = build(options, **kwargs)
-        template = _template(request, body)
+        template = _template(request, body, options)
         if template is not None:
             if len(self._known) >= _MOST:
                 del self._known[next(iter(self._known))]
@@ -76,7 +78,7 @@ def _kind(client: Any, options: Any, kwargs: dict[str, Any]) -> Hashable | None:
     return (options.method, options.url, client.api_key, *headers.items())
 
 
-def _template(request: Any, body: bytes) -> _Template | None:
+def _template(request: Any, body: bytes, options: Any) -> _Template | None:
     """The template of a request, None for one whose body is not encoded as here, or not all there is to it."""
     headers = request.headers
     if (
@@ -93,7 +95,8 @@ def _template(request: Any, body: bytes) -> _Template | None:
         url=request.url,
         headers=headers.copy(),
         encoding=headers.encoding,
-        timeout=request.extensions["timeout"],
+        timeout=dict(request.extensions["timeout"]),
+        security=getattr(options, "security", None),
     )
 
 

@@ -17,6 +17,7 @@ from openai._models import FinalRequestOptions
 
 from .._client import BODY
 from .._client.streaming import transport_error
+from ..http_objects import bytes_later
 from .inbound import Inbound
 from .rejections import encode, openai_error
 
@@ -126,7 +127,7 @@ async def send(client: openai.AsyncOpenAI, request: Outgoing) -> Answer:
     return Answer(
         response.status_code,
         _headers(response),
-        pieces=response.aiter_bytes(),
+        pieces=bytes_later(response),
         response=response,
         close=response.aclose,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from stepfun_compat import Settings, stock
-from stepfun_compat.serve.launch import Launch, LaunchError, run
+from stepfun_compat.serve.launch import Launch, LaunchError, rare_collections, run
 from stepfun_compat.serve.options import ServeOptions
 from stepfun_compat.serve.tools_config import TOOLS, lines_for
 from tests.support.serve import TOKEN
@@ -162,3 +163,12 @@ def test_print_config_prints_the_tool_configuration() -> None:
     done = subprocess.run([*command, "nothing"], env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "claude-code" in done.stderr
+
+
+def test_garbage_is_collected_less_often_while_it_serves_and_as_before_afterwards() -> None:
+    before = gc.get_threshold()
+    with rare_collections():
+        assert gc.get_threshold()[0] > before[0]
+        assert gc.get_freeze_count() > 0
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0

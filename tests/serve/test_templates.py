@@ -173,6 +173,7 @@ def test_what_one_request_is_changed_to_is_not_in_the_next(monkeypatch: pytest.M
 
             async def mark(request: Any) -> None:
                 assert "x-mark" not in request.headers
+                assert request.extensions["timeout"]["read"] != 1.0
                 await prepare(request)
                 request.headers["x-mark"] = "1"
                 request.extensions["timeout"]["read"] = 1.0
