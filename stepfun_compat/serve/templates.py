@@ -62,9 +62,10 @@ class RequestTemplates:
 
 def _kind(client: Any, options: Any, kwargs: dict[str, Any]) -> Hashable | None:
     """What a request with a JSON body shares with those that have the same head; None for any other request."""
+    headers: Any = options.headers
     if (
         not isinstance(options.json_data, dict)
-        or type(options.headers) is not dict
+        or not isinstance(headers, dict)
         or options.extra_json is not None
         or getattr(options, "content", None) is not None
         or options.files
@@ -74,8 +75,7 @@ def _kind(client: Any, options: Any, kwargs: dict[str, Any]) -> Hashable | None:
         or client._client.cookies
     ):
         return None
-    headers = cast("dict[str, Any]", options.headers)
-    return (options.method, options.url, client.api_key, *headers.items())
+    return (options.method, options.url, client.api_key, *cast("dict[str, Any]", headers).items())
 
 
 def _template(request: Any, body: bytes, options: Any) -> _Template | None:

@@ -77,7 +77,7 @@ def both(use: Use, *answers: tuple[int, dict[str, str]]) -> Upstream:
         asyncio.run(run())
         made.append(upstream)
     assert made[0].sent() == made[1].sent()
-    assert made[1].built == len(made[1].requests)
+    assert made[1].built >= len(made[1].requests)
     return made[0]
 
 
